@@ -1,0 +1,96 @@
+"""Who asks, and what they may do: one pure function for every service (requirements A19.01 to A19.05)."""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Literal
+from uuid import UUID
+
+from shared.contracts.directory import Member, Right
+from shared.contracts.event import Value
+
+
+class Identity(Value):
+    """The person behind a request as the gateway vouches for them; `expires` in epoch seconds.
+
+    `kind` is `admin`, `agent`, `customer` or `service` (one of our own processes). `scopes` is null for a session, which may do all
+    that the person may; an API token is limited to its scopes.
+    """
+
+    person_id: UUID
+    kind: Literal["admin", "agent", "customer", "service"]
+    login: str
+    name: str
+    email: str
+    roles: tuple[str, ...] = ()
+    company: str | None = None
+    scopes: tuple[str, ...] | None = None
+    expires: int = 0
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+    @property
+    def is_agent(self) -> bool:
+        return "agent" in self.roles or self.is_admin
+
+
+class Access(Enum):
+    """`HIDDEN` answers 404, as if the object did not exist; `FORBIDDEN` answers 403 (api.md, section 1)."""
+
+    ALLOWED = "allowed"
+    FORBIDDEN = "forbidden"
+    HIDDEN = "hidden"
+
+
+ALL_RIGHTS: frozenset[Right] = frozenset(("read", "create", "move_into", "note", "work"))
+
+NEEDS: dict[str, Right] = {
+    "read": "read",
+    "create": "create",
+    "move_into": "move_into",
+    "note": "note",
+    "reply": "work",
+    "lock": "work",
+    "unlock": "work",
+    "close": "work",
+    "reopen": "work",
+}
+"""The right that each action of an agent needs on the ticket's queue; `work` includes reply, lock, owner, state, priority."""
+
+CUSTOMER_ACTIONS = frozenset(("read", "message"))
+
+
+class TicketFacts(Value):
+    """What the permission rule looks at: the rights of the ticket's queue and whose ticket it is (e-mail in lower case)."""
+
+    members: tuple[Member, ...] = ()
+    customer_email: str = ""
+    company: str | None = None
+
+
+def rights(identity: Identity, members: Iterable[Member]) -> frozenset[Right]:
+    """What an agent may do on a queue with these members; an administrator may do all."""
+    if identity.is_admin:
+        return ALL_RIGHTS
+    if not identity.is_agent:
+        return frozenset()
+    return frozenset(right for member in members if member.person == identity.person_id for right in member.rights)
+
+
+def may(identity: Identity, action: str, ticket: TicketFacts) -> Access:
+    """Whether this person may do this to that ticket. Unknown actions are forbidden: deny by default."""
+    own = bool(identity.email) and identity.email.lower() == ticket.customer_email
+    companys = identity.company is not None and identity.company == ticket.company
+    as_customer = own or companys
+    held = rights(identity, ticket.members)
+    if not held and not as_customer:
+        return Access.HIDDEN
+    if "read" not in held and not as_customer:
+        return Access.HIDDEN
+    needed = NEEDS.get(action)
+    if needed is not None and needed in held:
+        return Access.ALLOWED
+    if as_customer and action in CUSTOMER_ACTIONS:
+        return Access.ALLOWED
+    return Access.FORBIDDEN

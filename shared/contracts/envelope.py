@@ -1,0 +1,101 @@
+"""The envelope of a recorded event: CloudEvents 1.0, structured JSON mode (architecture, section 2)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+
+from shared.contracts.event import Event, parse
+
+MAX_EVENT_BYTES = 700_000
+"""An encoded event stays under this; larger content is a blob."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused an event. `kind` is `agent`, `customer`, `system` or `service`; `id` a person id or a policy's name."""
+
+    kind: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One event of one stream as it was recorded; never changed afterwards."""
+
+    id: UUID
+    type: str
+    source: str
+    stream: UUID
+    version: int
+    time: datetime
+    recorded_at: datetime
+    correlation_id: UUID
+    causation_id: UUID | None
+    actor: Actor
+    traceparent: str | None
+    payload: Event
+
+    @property
+    def producer(self) -> str:
+        """The service that recorded it, such as `intake`."""
+        return self.source.rpartition("/")[2]
+
+
+def instant(value: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, the precision that PostgreSQL keeps."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def to_json_object(event: Recorded, data: Any) -> dict[str, Any]:
+    """The CloudEvents object of an event with the payload as given (a plain value that JSON can hold)."""
+    envelope: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": str(event.id),
+        "source": event.source,
+        "type": event.type,
+        "subject": str(event.stream),
+        "time": instant(event.time),
+        "datacontenttype": "application/json",
+        "streamversion": event.version,
+        "recordedat": instant(event.recorded_at),
+        "correlationid": str(event.correlation_id),
+        "actorkind": event.actor.kind,
+    }
+    if event.causation_id is not None:
+        envelope["causationid"] = str(event.causation_id)
+    if event.actor.id is not None:
+        envelope["actorid"] = event.actor.id
+    if event.traceparent is not None:
+        envelope["traceparent"] = event.traceparent
+    envelope["data"] = data
+    return envelope
+
+
+def encode(event: Recorded) -> bytes:
+    """The event as one Kafka message value."""
+    return to_json(to_json_object(event, event.payload.model_dump(mode="json", by_alias=True)))
+
+
+def decode(value: bytes) -> Recorded:
+    """The event in a Kafka message value. Raises ValueError (pydantic's too) or KeyError when it is not one of ours."""
+    raw = from_json(value)
+    if raw.get("specversion") != "1.0":
+        raise ValueError("not a CloudEvents 1.0 value")
+    cause = raw.get("causationid")
+    return Recorded(
+        id=UUID(raw["id"]),
+        type=raw["type"],
+        source=raw["source"],
+        stream=UUID(raw["subject"]),
+        version=raw["streamversion"],
+        time=datetime.fromisoformat(raw["time"]),
+        recorded_at=datetime.fromisoformat(raw["recordedat"]),
+        correlation_id=UUID(raw["correlationid"]),
+        causation_id=UUID(cause) if cause else None,
+        actor=Actor(raw["actorkind"], raw.get("actorid")),
+        traceparent=raw.get("traceparent"),
+        payload=parse(raw["type"], raw["data"]),
+    )

@@ -1,0 +1,66 @@
+"""Events that notify records: who is told, in which words, and whether it arrived."""
+
+from typing import Literal
+from uuid import UUID
+
+from shared.contracts.event import Event, Value, event
+from shared.contracts.parts import Address, Attachment
+from shared.contracts.personal import Personal
+from shared.contracts.topics import TICKETS
+
+NotificationKind = Literal["receipt", "answer"]
+
+
+class OutgoingMail(Value):
+    """A mail exactly as it will leave; `message_id` is derived from the notification, so that a repeat is recognisable."""
+
+    message_id: str
+    sender: Address
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    subject: Personal[str]
+    text: Personal[str]
+    in_reply_to: Personal[str] | None = None
+    references: Personal[tuple[str, ...]] = ()
+    auto_submitted: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+@event("helpdesk.NotificationRequested.v1", owner="notify", topic=TICKETS)
+class NotificationRequested(Event):
+    """A message is to leave. `article` is the article it carries; for a receipt it is the receipt's own article."""
+
+    notification: UUID
+    kind: NotificationKind
+    channel: Literal["email"] = "email"
+    article: UUID
+    mail: OutgoingMail
+
+
+@event("helpdesk.NotificationSent.v1", owner="notify", topic=TICKETS)
+class NotificationSent(Event):
+    """The transport took the message. `attempts` counts every try."""
+
+    notification: UUID
+    transport: str
+    attempts: int = 1
+
+
+@event("helpdesk.NotificationFailed.v1", owner="notify", topic=TICKETS)
+class NotificationFailed(Event):
+    """The message was given up; a person should look. `reason` is the transport's own answer."""
+
+    notification: UUID
+    transport: str
+    attempts: int
+    reason: Personal[str]
+
+
+@event("helpdesk.NotificationSuppressed.v1", owner="notify", topic=TICKETS)
+class NotificationSuppressed(Event):
+    """A message that would have left, did not, for a reason of the rules (an unusable address, a loop)."""
+
+    kind: NotificationKind
+    article: UUID
+    reason: str

@@ -1,0 +1,91 @@
+"""Parts that events of several services share: references to people and queues, messages, blobs."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from shared.contracts.event import Value
+from shared.contracts.personal import Personal
+
+Channel = Literal["email", "phone", "web", "api", "note", "system"]
+StateType = Literal["new", "open", "pending_reminder", "pending_auto_close", "closed", "merged", "removed"]
+
+
+class QueueRef(Value):
+    """A queue as it was called at that time."""
+
+    id: UUID
+    slug: str
+    name: str
+
+
+class PersonRef(Value):
+    """An agent or administrator as they were called at that time."""
+
+    id: UUID
+    name: Personal[str]
+
+
+class CustomerRef(Value):
+    """A customer as known at that time. `email` is lower case; `company` a company's slug."""
+
+    id: UUID
+    email: Personal[str]
+    name: Personal[str] = ""
+    company: str | None = None
+
+
+class StateRef(Value):
+    """A state as it was called at that time."""
+
+    slug: str
+    name: str
+    type: StateType
+
+
+class Address(Value):
+    """A mail address with its display name."""
+
+    email: Personal[str]
+    name: Personal[str] = ""
+
+
+class Blob(Value):
+    """Content in the object store; `sha256` (hex) is its key, `size` in bytes."""
+
+    sha256: str
+    size: int
+    type: str
+
+
+class Attachment(Value):
+    """A file of a message; `id` names it in the API."""
+
+    id: UUID
+    name: Personal[str]
+    blob: Blob
+    inline_id: str | None = None
+
+
+class Message(Value):
+    """One article's content. `text` keeps everything; `new_text` is what its writer added (null: the same).
+
+    A text of more than 64 kB stands in `text_blob` as a whole and its beginning in `text`.
+    `message_id` is the mail's own Message-ID header with angle brackets; `mail` names the raw mail in intake.
+    """
+
+    id: UUID
+    channel: Channel
+    sender: Address | None = None
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    subject: Personal[str] = ""
+    text: Personal[str] = ""
+    new_text: Personal[str] | None = None
+    html: Personal[str] | None = None
+    text_blob: Blob | None = None
+    attachments: tuple[Attachment, ...] = ()
+    message_id: Personal[str] | None = None
+    mail: UUID | None = None
+    written_at: datetime | None = None

@@ -1,0 +1,18 @@
+"""The standard states of a ticket (api.md, section 5)."""
+
+from shared.contracts.parts import StateRef
+
+NEW = StateRef(slug="new", name="new", type="new")
+OPEN = StateRef(slug="open", name="open", type="open")
+PENDING_REMINDER = StateRef(slug="pending-reminder", name="pending reminder", type="pending_reminder")
+PENDING_AUTO_CLOSE = StateRef(slug="pending-auto-close", name="pending auto close", type="pending_auto_close")
+CLOSED_SUCCESSFUL = StateRef(slug="closed-successful", name="closed successful", type="closed")
+CLOSED_UNSUCCESSFUL = StateRef(slug="closed-unsuccessful", name="closed unsuccessful", type="closed")
+MERGED = StateRef(slug="merged", name="merged", type="merged")
+
+STANDARD = {
+    state.slug: state
+    for state in (NEW, OPEN, PENDING_REMINDER, PENDING_AUTO_CLOSE, CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, MERGED)
+}
+
+PRIORITIES = {1: "1 very low", 2: "2 low", 3: "3 normal", 4: "4 high", 5: "5 immediate"}
