@@ -1,0 +1,49 @@
+"""PostgreSQL connections as every service makes them."""
+
+from typing import Any
+
+import asyncpg
+import orjson
+
+Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+TRANSIENT = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.TransactionRollbackError,
+    asyncpg.exceptions.LockNotAvailableError,
+    OSError,
+    TimeoutError,
+)
+"""What a lost, restarted, full or contended server raises: the same work may succeed later (architecture, section 11)."""
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+async def prepare(connection: Connection) -> None:
+    """Makes `json` and `jsonb` columns plain Python values."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=_dump, decoder=orjson.loads)
+
+
+async def _keep(connection: Connection) -> None:
+    """Nothing here changes a pooled connection's session, so that the reset after every use (a round trip) is not needed."""
+
+
+async def connect_pool(url: str, *, smallest: int = 2, largest: int = 8) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool for short statements and transactions; whatever changes the session takes `connect`."""
+    return await asyncpg.create_pool(
+        url, min_size=smallest, max_size=largest, init=prepare, reset=_keep, command_timeout=30, timeout=10
+    )
+
+
+async def connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection of one's own, for advisory locks and notifications."""
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(url, timeout=10, command_timeout=30)
+    await prepare(connection)
+    return connection

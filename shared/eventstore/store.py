@@ -1,0 +1,229 @@
+"""The event store of one service, over the SQL in `migrations/`."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+from pydantic_core import to_json
+from uuid_utils.compat import uuid7
+
+from shared.contracts.envelope import MAX_EVENT_BYTES, Actor, Recorded
+from shared.contracts.event import Event, parse
+from shared.database import Connection
+from shared.eventstore.errors import CommandReused, CommandRunning, NotOurs, VersionConflict
+from shared.testing.failpoints import hit
+
+APPEND = "SELECT * FROM es.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+"""One round trip; its arguments are `Store.arguments`."""
+
+_COLUMNS = (
+    "stream_id, version, occurred_at, recorded_at, event_id, correlation_id, causation_id, type, actor_kind, actor_id,"
+    " traceparent, data"
+)
+LOAD = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = $1 ORDER BY version"
+LOAD_MANY = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = ANY($1) ORDER BY stream_id, version"
+ANSWER_OF = "SELECT fingerprint, answer FROM es.commands WHERE command_id = $1"
+
+_CONFLICT = "LD409"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who and what led to an event, for its envelope."""
+
+    actor: Actor
+    correlation_id: UUID = field(default_factory=uuid7)
+    causation_id: UUID | None = None
+    traceparent: str | None = None
+    time: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    payload: Event
+    id: UUID = field(default_factory=uuid7)
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events for one stream, which must be at version `expected` (0: it must be new). `category` names the kind of stream."""
+
+    stream: UUID
+    category: str
+    expected: int
+    events: tuple[NewEvent, ...]
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class CommandId:
+    """A command's identity for idempotence; the fingerprint tells the same request from another with the same id."""
+
+    id: UUID
+    fingerprint: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`duplicate`: the command was known, nothing was written, `answer` is the first one."""
+
+    status: Literal["appended", "duplicate"]
+    answer: dict[str, Any] | None = None
+    events: tuple[Recorded, ...] = ()
+
+
+def recorded(row: asyncpg.Record, service: str) -> Recorded:
+    """A row of es.events as the event it holds."""
+    return Recorded(
+        id=row["event_id"],
+        type=row["type"],
+        source=f"/services/{service}",
+        stream=row["stream_id"],
+        version=row["version"],
+        time=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+        correlation_id=row["correlation_id"],
+        causation_id=row["causation_id"],
+        actor=Actor(row["actor_kind"], row["actor_id"]),
+        traceparent=row["traceparent"],
+        payload=parse(row["type"], row["data"]),
+    )
+
+
+class Store:
+    """Loads and appends streams. Stateless but for `appended`, which wakes the relay of the same process."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], service: str) -> None:
+        self.pool, self.service = pool, service
+        self.appended = asyncio.Event()
+
+    def arguments(
+        self, appends: Sequence[Append], command: CommandId | None = None, answer: dict[str, Any] | None = None
+    ) -> tuple[Any, ...]:
+        """The arguments of `es.append`, for a statement that does more in the same round trip.
+
+        Several appends may name the same stream if each expects where the one before ends.
+        Raises NotOurs for an event of another service and ValueError for one that is too large.
+        """
+        streams: dict[UUID, Append] = {}
+        ends: dict[UUID, int] = {}
+        rows: list[tuple[Any, ...]] = []
+        for append in appends:
+            if append.stream in ends and ends[append.stream] != append.expected:
+                raise VersionConflict(append.stream, ends[append.stream])
+            streams.setdefault(append.stream, append)
+            context = append.context
+            for offset, event in enumerate(append.events, start=1):
+                if event.payload.OWNER != self.service:
+                    raise NotOurs(f"{event.payload.TYPE} belongs to {event.payload.OWNER}, not to {self.service}")
+                data = to_json(event.payload).decode()
+                if len(data) > MAX_EVENT_BYTES - 2048:
+                    raise ValueError(f"{event.payload.TYPE} has {len(data)} bytes; larger content belongs in a blob")
+                rows.append(
+                    (
+                        append.stream, append.expected + offset, event.id, event.payload.TYPE, context.time, context.correlation_id,
+                        context.causation_id, context.actor.kind, context.actor.id, context.traceparent, data,
+                    )
+                )  # fmt: skip
+            ends[append.stream] = append.expected + len(append.events)
+        first = list(streams.values())
+        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(11)]
+        return (
+            command.id if command else None,
+            command.fingerprint if command else b"",
+            answer,
+            [a.stream for a in first],
+            [a.category for a in first],
+            [a.expected for a in first],
+            *columns,
+        )
+
+    def outcome(self, row: asyncpg.Record, appends: Sequence[Append]) -> Appended:
+        """What the row that `es.append` answered means. Raises CommandRunning or CommandReused."""
+        match row["status"]:
+            case "duplicate":
+                return Appended("duplicate", answer=row["first_answer"])
+            case "running":
+                raise CommandRunning
+            case "reused":
+                raise CommandReused
+            case _:
+                pass
+        self.appended.set()
+        return Appended(
+            "appended",
+            events=tuple(
+                Recorded(
+                    id=event.id,
+                    type=event.payload.TYPE,
+                    source=f"/services/{self.service}",
+                    stream=append.stream,
+                    version=append.expected + offset,
+                    time=append.context.time,
+                    recorded_at=row["recorded"],
+                    correlation_id=append.context.correlation_id,
+                    causation_id=append.context.causation_id,
+                    actor=append.context.actor,
+                    traceparent=append.context.traceparent,
+                    payload=event.payload,
+                )
+                for append in appends
+                for offset, event in enumerate(append.events, start=1)
+            ),
+        )
+
+    async def append(
+        self,
+        appends: Sequence[Append],
+        *,
+        command: CommandId | None = None,
+        answer: dict[str, Any] | None = None,
+        connection: Connection | None = None,
+    ) -> Appended:
+        """Records events, all or nothing, in one round trip.
+
+        Raises VersionConflict when a stream has moved on (the caller's transaction is then void), CommandRunning and
+        CommandReused as `es.append` says. Within a transaction of the caller's, wake the relay after its commit.
+        """
+        arguments = self.arguments(appends, command, answer)
+        hit("append.before_commit")
+        try:
+            row = await (connection or self.pool).fetchrow(APPEND, *arguments)
+        except asyncpg.PostgresError as error:
+            raise conflict(error, appends) from error
+        hit("append.after_commit")
+        assert row is not None
+        return self.outcome(row, appends)
+
+    async def load(self, stream: UUID, *, connection: Connection | None = None) -> list[Recorded]:
+        """All events of a stream in order; empty when it is unknown."""
+        return [recorded(row, self.service) for row in await (connection or self.pool).fetch(LOAD, stream)]
+
+    async def load_many(self, streams: Sequence[UUID], *, connection: Connection | None = None) -> dict[UUID, list[Recorded]]:
+        """The events of each stream named; an unknown one has none."""
+        found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
+        for row in await (connection or self.pool).fetch(LOAD_MANY, list(found)):
+            found[row["stream_id"]].append(recorded(row, self.service))
+        return found
+
+    async def answer_of(self, command: CommandId, *, connection: Connection | None = None) -> Appended | None:
+        """The first answer of a command that is known already, else None. Raises CommandReused."""
+        row = await (connection or self.pool).fetchrow(ANSWER_OF, command.id)
+        if row is None:
+            return None
+        if row["fingerprint"] != command.fingerprint:
+            raise CommandReused
+        return Appended("duplicate", answer=row["answer"])
+
+
+def conflict(error: asyncpg.PostgresError, appends: Sequence[Append]) -> Exception:
+    """The VersionConflict that an error of `es.append` means, or the error itself."""
+    return VersionConflict(appends[0].stream) if error.sqlstate == _CONFLICT else error
