@@ -1,11 +1,16 @@
 """PostgreSQL connections as every service makes them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import orjson
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+if TYPE_CHECKING:  # asyncpg's classes are generic for type checkers only
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    OwnConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+    Connection: TypeAlias = OwnConnection | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = OwnConnection = Connection = Any
 
 TRANSIENT = (
     asyncpg.PostgresConnectionError,
@@ -35,15 +40,15 @@ async def _keep(connection: Connection) -> None:
     """Nothing here changes a pooled connection's session, so that the reset after every use (a round trip) is not needed."""
 
 
-async def connect_pool(url: str, *, smallest: int = 2, largest: int = 8) -> asyncpg.Pool[asyncpg.Record]:
+async def connect_pool(url: str, *, smallest: int = 2, largest: int = 8) -> Pool:
     """A pool for short statements and transactions; whatever changes the session takes `connect`."""
     return await asyncpg.create_pool(
         url, min_size=smallest, max_size=largest, init=prepare, reset=_keep, command_timeout=30, timeout=10
     )
 
 
-async def connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(url: str) -> OwnConnection:
     """A connection of one's own, for advisory locks and notifications."""
-    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(url, timeout=10, command_timeout=30)
+    connection: OwnConnection = await asyncpg.connect(url, timeout=10, command_timeout=30)
     await prepare(connection)
     return connection

@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from shared.database import OwnConnection
+
 _NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 _LOCK = 0x1ED6E8  # one migration at a time for a database, whoever starts it
 
@@ -41,7 +43,7 @@ async def migrate(owner_url: str, app_url: str, *directories: Path) -> list[str]
     Raises MigrationError when an applied file has changed since, or when the database is from a newer version.
     """
     wanted = files(directories)
-    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(owner_url, timeout=10)
+    connection: OwnConnection = await asyncpg.connect(owner_url, timeout=10)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await connection.execute(
@@ -70,7 +72,7 @@ async def migrate(owner_url: str, app_url: str, *directories: Path) -> list[str]
         await connection.close()
 
 
-async def pending(connection: asyncpg.Connection[asyncpg.Record], *directories: Path) -> list[str]:
+async def pending(connection: OwnConnection, *directories: Path) -> list[str]:
     """The migrations that the database still lacks; for readiness checks."""
     if await connection.fetchval("SELECT to_regclass('public.migrations')") is None:
         return [name for name, _ in files(directories)]

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from shared.contracts.envelope import MAX_EVENT_BYTES, Actor, Recorded
 from shared.contracts.event import Event, parse
-from shared.database import Connection
+from shared.database import Connection, Pool
 from shared.eventstore.errors import CommandReused, CommandRunning, NotOurs, VersionConflict
 from shared.testing.failpoints import hit
 
@@ -101,7 +101,7 @@ def recorded(row: asyncpg.Record, service: str) -> Recorded:
 class Store:
     """Loads and appends streams. Stateless but for `appended`, which wakes the relay of the same process."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], service: str) -> None:
+    def __init__(self, pool: Pool, service: str) -> None:
         self.pool, self.service = pool, service
         self.appended = asyncio.Event()
 
