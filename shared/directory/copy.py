@@ -1,0 +1,162 @@
+"""What a service asks its copy of the configuration documents: queues from memory, people and companies from its database."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Never
+from uuid import UUID
+
+import asyncpg
+
+from shared.contracts.directory import Company, Person, Queue
+from shared.database import Connection, Pool, connect
+from shared.messaging.restart import restarting
+
+DEFAULT_QUEUE = "postmaster"
+POLL_SECONDS = 1.0
+"""How old a snapshot can be when a notification was lost."""
+
+Kind = Literal["queue", "person", "company"]
+
+REVISION = "SELECT revision FROM directory.revision"
+QUEUES = "SELECT document::text AS document, version, retired FROM directory.documents WHERE kind = 'queue'"
+ONE = "SELECT document::text FROM directory.documents WHERE kind = $1 AND id = $2 AND (NOT retired OR $3)"
+PERSON_BY_LOGIN = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND NOT retired"
+PERSON_BY_EMAIL = (
+    "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = $1 AND NOT retired ORDER BY id LIMIT 1"
+)
+COMPANY_BY_SLUG = "SELECT document::text FROM directory.documents WHERE kind = 'company' AND slug = $1 AND NOT retired"
+VERSION = "SELECT version FROM directory.documents WHERE kind = $1 AND id = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """Every queue at one moment. Retired ones are found by id only; addresses are in lower case."""
+
+    by_id: Mapping[UUID, Queue] = field(default_factory=dict)
+    by_slug: Mapping[str, Queue] = field(default_factory=dict)
+    by_address: Mapping[str, Queue] = field(default_factory=dict)
+    retired: frozenset[UUID] = frozenset()
+    versions: Mapping[UUID, int] = field(default_factory=dict)
+
+    @property
+    def default(self) -> Queue | None:
+        """The queue of tickets that name none; null until the first start's documents have arrived."""
+        return self.by_slug.get(DEFAULT_QUEUE)
+
+    @property
+    def live(self) -> list[Queue]:
+        """The queues in use, by slug."""
+        return [self.by_slug[slug] for slug in sorted(self.by_slug)]
+
+    def named(self, reference: str) -> Queue | None:
+        """The queue in use with this slug or id."""
+        found = self.by_slug.get(reference)
+        if found is not None:
+            return found
+        try:
+            wanted = UUID(reference)
+        except ValueError:
+            return None
+        return None if wanted in self.retired else self.by_id.get(wanted)
+
+    def for_address(self, address: str) -> Queue | None:
+        """The queue in use that gets the mail of this address."""
+        return self.by_address.get(address.lower())
+
+
+class DirectoryCopy:
+    """Reads this service's copy. `queues` is a snapshot that `run` keeps fresh; call `load` once before the first use."""
+
+    def __init__(self, pool: Pool, database_url: str) -> None:
+        self.pool, self.database_url = pool, database_url
+        self.queues = Queues()
+        self._revision = -1
+        self._changed = asyncio.Condition()
+
+    async def load(self) -> None:
+        """Takes a new snapshot if the documents have changed since the last one."""
+        async with self.pool.acquire() as connection:
+            await self._refresh(connection)
+
+    async def run(self) -> Never:
+        """Never ends: follows the notifications, and looks by itself now and then in case one was lost."""
+        await restarting("directory copy", self._follow)
+
+    async def _follow(self) -> None:
+        woken = asyncio.Event()
+        connection = await connect(self.database_url)
+        try:
+            connection.add_termination_listener(lambda _: woken.set())
+            await connection.add_listener("directory_changed", lambda *_: woken.set())
+            while True:
+                woken.clear()
+                await self._refresh(connection)
+                try:
+                    await asyncio.wait_for(woken.wait(), POLL_SECONDS)
+                except TimeoutError:
+                    continue
+        finally:
+            connection.terminate()
+
+    async def _refresh(self, connection: Connection) -> None:
+        # The revision is read before the rows: rows that are newer than it only mean one refresh too many.
+        revision = await connection.fetchval(REVISION)
+        if revision == self._revision:
+            return
+        queues = _snapshot(await connection.fetch(QUEUES))
+        if revision < self._revision:
+            return  # another refresh has overtaken this one
+        self.queues, self._revision = queues, revision
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def person(self, person_id: UUID, *, retired: bool = False) -> Person | None:
+        """The person with this id; one who is retired only if asked for."""
+        text = await self.pool.fetchval(ONE, "person", person_id, retired)
+        return Person.model_validate_json(text) if text else None
+
+    async def person_named(self, reference: str) -> Person | None:
+        """The person in use with this id, login or e-mail address (api.md, section 5)."""
+        try:
+            found = await self.person(UUID(reference))
+        except ValueError:
+            found = None
+        if found is not None:
+            return found
+        text = await self.pool.fetchval(PERSON_BY_LOGIN, reference.lower())
+        if text is None and "@" in reference:
+            text = await self.pool.fetchval(PERSON_BY_EMAIL, reference.lower())
+        return Person.model_validate_json(text) if text else None
+
+    async def company(self, slug: str) -> Company | None:
+        """The company in use with this slug."""
+        text = await self.pool.fetchval(COMPANY_BY_SLUG, slug)
+        return Company.model_validate_json(text) if text else None
+
+    async def applied(self, kind: Kind, document_id: UUID, version: int, *, seconds: float = 2.0) -> bool:
+        """Waits until this process works with that version of a document; false when it does not in time."""
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                while not await self._has(kind, document_id, version):
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _has(self, kind: Kind, document_id: UUID, version: int) -> bool:
+        if kind == "queue":
+            return self.queues.versions.get(document_id, 0) >= version
+        return (await self.pool.fetchval(VERSION, kind, document_id) or 0) >= version
+
+
+def _snapshot(rows: Sequence[asyncpg.Record]) -> Queues:
+    everything = [(Queue.model_validate_json(row["document"]), row["version"], row["retired"]) for row in rows]
+    live = sorted((queue for queue, _, retired in everything if not retired), key=lambda queue: queue.id)
+    return Queues(
+        by_id={queue.id: queue for queue, _, _ in everything},
+        by_slug={queue.slug: queue for queue in live},
+        by_address={queue.address.lower(): queue for queue in live if queue.address},
+        retired=frozenset(queue.id for queue, _, retired in everything if retired),
+        versions={queue.id: version for queue, version, _ in everything},
+    )

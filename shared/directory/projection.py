@@ -1,0 +1,103 @@
+"""The directory topic as rows of `directory.documents`: each service's own copy of queues, people and companies."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from shared.contracts.directory import (
+    Company,
+    CompanyRetired,
+    CompanySaved,
+    Person,
+    PersonRetired,
+    PersonSaved,
+    Queue,
+    QueueRetired,
+    QueueSaved,
+)
+from shared.contracts.envelope import Recorded
+from shared.database import Connection
+from shared.messaging.projection import Position, Seen
+
+OWNER = "gateway"
+"""The service whose events make documents; what others write to the topic (customers) needs no copy."""
+
+LOAD = """
+SELECT id, kind, slug, email, retired, document::text AS document, version, event_id
+  FROM directory.documents
+ WHERE id = ANY($1)
+"""
+SAVE = "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)"
+
+
+@dataclass(slots=True)
+class DocumentRow:
+    """One document as its newest event left it; `document` is JSON text, `kind` empty for a kind of tomorrow."""
+
+    kind: str = ""
+    slug: str = ""
+    email: str | None = None
+    retired: bool = False
+    document: str = "{}"
+    seen: Seen = field(default_factory=dict)
+
+
+class DirectoryProjection:
+    """Keeps `directory.documents`. Retired documents stay, because tickets of the past name them."""
+
+    async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, DocumentRow]:
+        return {
+            row["id"]: DocumentRow(
+                kind=row["kind"],
+                slug=row["slug"],
+                email=row["email"],
+                retired=row["retired"],
+                document=row["document"],
+                seen={OWNER: (row["version"], row["event_id"])},
+            )
+            for row in await connection.fetch(LOAD, keys)
+        }
+
+    def apply(self, row: DocumentRow | None, event: Recorded, position: Position) -> DocumentRow:
+        match event.payload:
+            case QueueSaved(queue=queue):
+                return _row(queue)
+            case QueueRetired(queue=queue):
+                return replace(_row(queue), retired=True)
+            case PersonSaved(person=person):
+                return _row(person)
+            case PersonRetired(person=person):
+                return replace(_row(person), retired=True)
+            case CompanySaved(company=company):
+                return _row(company)
+            case CompanyRetired(company=company):
+                return replace(_row(company), retired=True)
+            case _:  # an event of tomorrow, or another service's: only its version is of interest
+                return replace(row) if row is not None else DocumentRow()
+
+    async def save(self, connection: Connection, rows: Mapping[UUID, DocumentRow]) -> None:
+        ours = {key: row for key, row in rows.items() if OWNER in row.seen}
+        if not ours:
+            return
+        await connection.execute(
+            SAVE,
+            list(ours),
+            [row.kind for row in ours.values()],
+            [row.slug for row in ours.values()],
+            [row.email for row in ours.values()],
+            [row.retired for row in ours.values()],
+            [row.document for row in ours.values()],
+            [row.seen[OWNER][0] for row in ours.values()],
+            [row.seen[OWNER][1] for row in ours.values()],
+        )
+
+
+def _row(document: Queue | Person | Company) -> DocumentRow:
+    text = document.model_dump_json()
+    match document:
+        case Queue():
+            return DocumentRow("queue", document.slug, document=text)
+        case Person():
+            return DocumentRow("person", document.login, document.email.lower(), document=text)
+        case Company():
+            return DocumentRow("company", document.slug, document=text)
