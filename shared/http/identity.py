@@ -1,0 +1,95 @@
+"""The gateway vouches for the person behind a request: a signed header that a service checks without asking anybody."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Request
+from pydantic import ValidationError
+
+from shared.contracts.access import Identity
+from shared.http import problems
+
+HEADER = "X-Ledgerdesk-Identity"
+LIFETIME = 60
+"""Seconds that a signed identity is valid at most."""
+_LONGEST = 8192
+_PURPOSE = b"identity\x00"
+
+
+class IdentityVerifier:
+    """Checks the identities sent to one service (`audience`: its name). `application` keeps one in `app.state.identity`."""
+
+    def __init__(self, key: str | bytes, audience: str) -> None:
+        self._key, self.audience = _bytes(key), audience
+
+    def verify(self, header: str | None) -> Identity:
+        """The identity of a header's value; raises Problem 401 for a missing, forged, expired or foreign one."""
+        return verify(header, self.audience, self._key)
+
+
+def sign(identity: Identity, audience: str, key: str | bytes, ttl: int = LIFETIME) -> str:
+    """The header's value for a request to the service `audience`; valid for `ttl` seconds, at most LIFETIME."""
+    if not 0 < ttl <= LIFETIME:
+        raise ValueError(f"an identity is valid for 1 to {LIFETIME} seconds, not {ttl}")
+    known = identity.model_dump(mode="json", exclude_defaults=True)
+    known["expires"] = int(time.time()) + ttl
+    payload = base64.urlsafe_b64encode(orjson.dumps({"aud": audience, "who": known})).rstrip(b"=")
+    return f"{payload.decode()}.{_mac(_bytes(key), payload).decode()}"
+
+
+def verify(header: str | None, audience: str, key: str | bytes) -> Identity:
+    """The identity that `sign` put into a header; raises Problem 401 for anything else."""
+    if not header:
+        raise problems.unauthorized("This service takes requests through the gateway only.")
+    if len(header) > _LONGEST or not header.isascii():
+        raise _refused()
+    payload, _, mac = header.encode().partition(b".")
+    if not hmac.compare_digest(_mac(_bytes(key), payload), mac):
+        raise _refused()
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
+        meant_for, identity = claims["aud"], Identity.model_validate(claims["who"])
+    except (ValueError, KeyError, TypeError, binascii.Error, ValidationError):
+        raise _refused() from None
+    now = time.time()
+    if meant_for != audience or not now < identity.expires <= now + LIFETIME + 5:
+        raise _refused()
+    return identity
+
+
+async def caller(request: Request) -> Identity:
+    """FastAPI dependency: who asks; 401 without a valid identity. Use as `Caller`."""
+    verifier: IdentityVerifier = request.app.state.identity
+    known: Identity | None = request.scope.get("ledgerdesk.identity")
+    if known is None:
+        known = verifier.verify(request.headers.get(HEADER))
+        request.scope["ledgerdesk.identity"] = known
+    return known
+
+
+Caller = Annotated[Identity, Depends(caller)]
+"""Parameter type of a route that needs to know who asks: `async def lock(who: Caller, ...)`."""
+
+
+async def service_only(who: Caller) -> Identity:
+    """FastAPI dependency of `/internal` routes: the caller is one of our own processes, else 404."""
+    if who.kind != "service":
+        raise problems.not_found()
+    return who
+
+
+def _mac(key: bytes, payload: bytes) -> bytes:
+    return base64.urlsafe_b64encode(hmac.digest(key, _PURPOSE + payload, hashlib.sha256)).rstrip(b"=")
+
+
+def _bytes(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
+
+
+def _refused() -> problems.Problem:
+    return problems.unauthorized("The identity of this request is not valid.")

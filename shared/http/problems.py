@@ -1,0 +1,154 @@
+"""Problem details (RFC 9457): every refusal or failure of a service as `application/problem+json` (api.md, section 1)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from shared.telemetry.trace import trace_id
+
+MEDIA_TYPE = "application/problem+json"
+_TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Refused",
+    412: "Out of date",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Not valid",
+    429: "Too many requests",
+    500: "Internal error",
+    502: "A service gave no usable answer",
+    503: "Not available now",
+    504: "A service did not answer in time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one input.
+
+    `pointer` is a JSON pointer into the body (`/customer/email`, empty for the body as a whole), or `/query/<name>`,
+    `/path/<name>`, `/header/<name>` for the other parts of a request.
+    """
+
+    pointer: str
+    detail: str
+
+
+class Problem(Exception):
+    """A refusal told to the caller as a problem document; raise it anywhere below a route.
+
+    `extra` are further members of the document (`ticket` of a 412), `headers` further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        detail: str = "",
+        *,
+        title: str | None = None,
+        errors: Sequence[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {slug}: {detail}")
+        self.status, self.slug, self.detail = status, slug, detail
+        self.title = title or _TITLES.get(status, "Error")
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+    def document(self) -> dict[str, Any]:
+        """The members of the problem document; members of `extra` never replace the standard ones."""
+        document: dict[str, Any] = {
+            **self.extra,
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail or self.title,
+            "trace_id": trace_id(),
+        }
+        if self.errors:
+            document["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in self.errors]
+        return document
+
+    def response(self) -> Response:
+        body = orjson.dumps(self.document(), default=str, option=orjson.OPT_NON_STR_KEYS)
+        return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def not_found(detail: str = "There is no such thing, or you may not see it.") -> Problem:
+    """404, also for what the caller may not see."""
+    return Problem(404, "not-found", detail)
+
+
+def forbidden(detail: str = "You may not do this here.") -> Problem:
+    """403: the caller sees the object, the action is not theirs."""
+    return Problem(403, "forbidden", detail)
+
+
+def unauthorized(detail: str = "Sign in first.") -> Problem:
+    """401, with the challenge that HTTP requires."""
+    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="ledgerdesk"'})
+
+
+def rejected(reason: str) -> Problem:
+    """409: well-formed, but the ticket's state or the rules say no. Deciders raise `Rejected`, which becomes this."""
+    return Problem(409, "rejected", reason)
+
+
+def precondition_failed(current: Mapping[str, Any] | None = None, *, member: str = "ticket") -> Problem:
+    """412: `If-Match` names an older version; the document shows the object as it is now under `member`."""
+    extra = {member: dict(current)} if current is not None else None
+    return Problem(412, "precondition-failed", "It was changed in the meantime.", extra=extra)
+
+
+def invalid(pointer: str, detail: str) -> Problem:
+    """422 for one field; see FieldError for the pointer."""
+    return invalid_fields([FieldError(pointer, detail)])
+
+
+def invalid_fields(errors: Iterable[FieldError]) -> Problem:
+    """422 for several fields."""
+    found = tuple(errors)
+    return Problem(422, "invalid", "; ".join(error.detail for error in found[:3]), errors=found)
+
+
+def too_large(detail: str = "A request body is at most 32 MiB.") -> Problem:
+    """413."""
+    return Problem(413, "too-large", detail)
+
+
+def too_many(retry_after: int, detail: str = "Too many requests; wait a little.") -> Problem:
+    """429; `retry_after` in seconds."""
+    return Problem(429, "too-many-requests", detail, headers={"Retry-After": str(max(1, retry_after))})
+
+
+def unavailable(detail: str = "A part of the system is not available now; try again.", retry_after: int = 1) -> Problem:
+    """503: nothing was done, the same request may succeed later; `retry_after` in seconds."""
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_after)})
+
+
+def key_reused() -> Problem:
+    """422: the same Idempotency-Key came with another request."""
+    detail = "This Idempotency-Key was used for another request."
+    return Problem(422, "idempotency-key-reused", detail, errors=[FieldError("/header/idempotency-key", detail)])
+
+
+def still_running() -> Problem:
+    """409: the first request with this Idempotency-Key has not ended."""
+    return Problem(
+        409, "still-running", "The first request with this Idempotency-Key is still running.", headers={"Retry-After": "1"}
+    )
+
+
+def version_conflict() -> Problem:
+    """409: others changed the same object again and again while this request was being decided."""
+    return Problem(409, "conflict", "Others changed this at the same time; try again.", headers={"Retry-After": "1"})
