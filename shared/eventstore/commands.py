@@ -11,10 +11,11 @@ from shared.eventstore.store import Append, CommandId, Context, NewEvent, Store
 
 State = TypeVar("State")
 Command = TypeVar("Command")
+Wanted = TypeVar("Wanted", contravariant=True)
 RETRIES = 3
 
 
-class Decider(Protocol[Command, State]):
+class Decider(Protocol[Wanted, State]):
     """The rules of one aggregate as pure functions; a module of a service has this shape.
 
     `evolve` is total: an unknown event returns the state. `decide` answers the events ([] = nothing to do) or raises Rejected.
@@ -22,7 +23,7 @@ class Decider(Protocol[Command, State]):
 
     def initial(self) -> State: ...
     def evolve(self, state: State, event: Event, /) -> State: ...
-    def decide(self, command: Command, state: State, /) -> list[Event]: ...
+    def decide(self, command: Wanted, state: State, /) -> list[Event]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class Appended:
 
 def recorded(row: asyncpg.Record, service: str) -> Recorded:
     """A row of es.events as the event it holds."""
+    return envelope_of(row, service, parse(row["type"], row["data"]))
+
+
+def envelope_of(row: asyncpg.Record, service: str, payload: Event) -> Recorded:
+    """The envelope of a row of es.events around a payload."""
     return Recorded(
         id=row["event_id"],
         type=row["type"],
@@ -94,7 +99,7 @@ def recorded(row: asyncpg.Record, service: str) -> Recorded:
         causation_id=row["causation_id"],
         actor=Actor(row["actor_kind"], row["actor_id"]),
         traceparent=row["traceparent"],
-        payload=parse(row["type"], row["data"]),
+        payload=payload,
     )
 
 

@@ -1,0 +1,65 @@
+"""Kafka clients with the settings that were measured (architecture, section 11) and an end that cannot hang."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+SEND_SECONDS = 20.0
+"""A batch that is not acknowledged by then is given up and sent again from the outbox: `send` alone waits for ever."""
+STOP_SECONDS = 5.0
+
+
+@contextlib.asynccontextmanager
+async def producer(bootstrap: str, client_id: str) -> AsyncIterator[AIOKafkaProducer]:
+    """An idempotent producer: the order within a partition survives its own retries."""
+    client = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        enable_idempotence=True,
+        acks="all",
+        compression_type="zstd",
+        linger_ms=5,
+        max_batch_size=128 * 1024,
+        max_request_size=1024 * 1024,
+        request_timeout_ms=10_000,
+        retry_backoff_ms=100,
+    )
+    try:
+        await asyncio.wait_for(client.start(), SEND_SECONDS)
+        yield client
+    finally:
+        await _stop(client)
+
+
+@contextlib.asynccontextmanager
+async def consumer(client: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
+    """Starts a consumer and leaves its group at the end."""
+    try:
+        await asyncio.wait_for(client.start(), SEND_SECONDS)
+        yield client
+    finally:
+        await _stop(client)
+
+
+async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Stops a client; when every broker is down its own `stop` waits for ever, so its tasks are then ended by cancellation."""
+    ending = asyncio.ensure_future(client.stop())
+    done, _ = await asyncio.wait({ending}, timeout=STOP_SECONDS)
+    if done:
+        with contextlib.suppress(Exception):
+            ending.result()
+        return
+    ending.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await ending
+    sender = getattr(client, "_sender", None)
+    for closing in (sender.close() if sender is not None else None, _connections(client).close()):
+        if closing is not None:
+            with contextlib.suppress(TimeoutError, Exception):
+                await asyncio.wait_for(closing, STOP_SECONDS)
+
+
+def _connections(client: AIOKafkaProducer | AIOKafkaConsumer):  # type: ignore[no-untyped-def]
+    return client.client if isinstance(client, AIOKafkaProducer) else client._client  # noqa: SLF001

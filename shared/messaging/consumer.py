@@ -1,0 +1,371 @@
+"""The consumer runner (architecture, section 5): effect, offset and versions seen in one PostgreSQL transaction.
+
+Kafka's own committed offsets are written for lag monitors only; what counts is `messaging.checkpoints`. A record whose offset is
+not the checkpoint's rolls the batch back and seeks: that fences zombies and rebalances.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Never
+from uuid import UUID
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client import Counter, Gauge
+
+from shared.contracts.envelope import decode
+from shared.database import Connection, Pool, connect
+from shared.eventstore.errors import VersionConflict
+from shared.messaging.clients import consumer as started
+from shared.messaging.delivery import Delivered, ForkedStream, Parked
+from shared.messaging.handlers import Handler, transient
+from shared.messaging.projection import Position
+from shared.messaging.restart import restarting
+from shared.testing.failpoints import hit
+
+log = logging.getLogger(__name__)
+
+CONSUMED = Counter("ledgerdesk_consumer_events_total", "Records worked through", ["consumer"])
+PARKED = Counter("ledgerdesk_consumer_parked_total", "Tickets newly parked", ["consumer"])
+LAG = Gauge("ledgerdesk_consumer_lag", "Records of the assigned partitions that wait", ["consumer"])
+HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an operator", ["consumer"])
+
+LIVE_RECORDS = 500
+REBUILD_RECORDS = 5_000
+PACE_SECONDS = 0.03
+FETCH_WAIT_MS = 2_000
+COMMIT_SECONDS = 10.0
+HALT_POLL_SECONDS = 5.0
+PARKED_A_MINUTE = 20
+"""More newly parked tickets than this in a minute is a bad deploy, not bad data: the consumer halts."""
+
+CHECKPOINTS = """
+SELECT topic, partition, next_offset
+  FROM messaging.checkpoints
+ WHERE consumer = $1 AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::integer[]))
+ ORDER BY topic, partition
+   FOR UPDATE
+"""
+FIRST_CHECKPOINTS = """
+INSERT INTO messaging.checkpoints (consumer, topic, partition, next_offset)
+SELECT $1, t, p, 0 FROM unnest($2::text[], $3::integer[]) AS c(t, p)
+    ON CONFLICT DO NOTHING
+"""
+MOVE_CHECKPOINTS = """
+UPDATE messaging.checkpoints c
+   SET next_offset = n.next_offset
+  FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS n(topic, partition, next_offset)
+ WHERE c.consumer = $1 AND c.topic = n.topic AND c.partition = n.partition
+"""
+# FOR UPDATE: an operator's replay of the same ticket and this batch take turns.
+PARKED_STREAMS = """
+SELECT stream FROM messaging.parked WHERE consumer = $1 AND stream = ANY($2) ORDER BY stream, topic, partition, "offset" FOR UPDATE
+"""
+PARK = """
+INSERT INTO messaging.parked (consumer, stream, topic, partition, "offset", value, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT DO NOTHING
+"""
+HALT = "INSERT INTO messaging.halted (consumer, reason) VALUES ($1, $2) ON CONFLICT (consumer) DO NOTHING"
+
+
+class OffsetsMoved(Exception):
+    """Somebody else has worked on these partitions since: take up from the checkpoints."""
+
+
+class Halt(Exception):
+    """The consumer must not go on until an operator says so."""
+
+
+class Consumer:
+    """One consumer group member that works through topics with one handler each.
+
+    With `until_caught_up` it ends when it has reached the ends that the topics had at its start, and takes large batches.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        database_url: str,
+        pool: Pool,
+        bootstrap: str,
+        handlers: Mapping[str, Handler],
+        replica: str | None = None,
+        on_committed: Callable[[], None] | None = None,
+    ) -> None:
+        self.name, self.database_url, self.pool, self.bootstrap = name, database_url, pool, bootstrap
+        self.handlers, self.replica, self.on_committed = handlers, replica, on_committed
+        self.beat = time.monotonic()
+        self._parks: deque[float] = deque()
+        self._rebuilding = False
+
+    async def run(self) -> Never:
+        """Never ends by itself: an error ends the run and starts a new one; a halt waits for an operator."""
+        await restarting(f"consumer {self.name}", self._until_error)
+
+    async def catch_up(self) -> int:
+        """Works through everything that stands in the topics now, then ends; answers how many records that were."""
+        self._rebuilding = True
+        return await self._consume()
+
+    async def _until_error(self) -> None:
+        await self._wait_while_halted()
+        try:
+            await self._consume()
+        except (Halt, ForkedStream) as error:
+            log.critical("consumer %s halts until an operator resumes it: %s", self.name, error)
+            await self.pool.execute(HALT, self.name, str(error))
+
+    async def _wait_while_halted(self) -> None:
+        while (reason := await self.pool.fetchval("SELECT reason FROM messaging.halted WHERE consumer = $1", self.name)) is not None:
+            HALTED.labels(self.name).set(1)
+            log.error("consumer %s is halted: %s", self.name, reason)
+            self.beat = time.monotonic()
+            await asyncio.sleep(HALT_POLL_SECONDS)
+        HALTED.labels(self.name).set(0)
+
+    async def _consume(self) -> int:
+        client = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            client_id=self.name,
+            group_id=f"ledgerdesk.{self.name}",
+            group_instance_id=f"{self.name}.{self.replica}" if self.replica else None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=1_000,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_poll_interval_ms=300_000,
+        )
+        client.subscribe(list(self.handlers), listener=_SeekToCheckpoints(self, client))
+        async with started(client):
+            return await self._loop(client)
+
+    async def _loop(self, client: AIOKafkaConsumer) -> int:
+        count = 0
+        goal = await self._ends(client) if self._rebuilding else None
+        limit = REBUILD_RECORDS if self._rebuilding else LIVE_RECORDS
+        told = time.monotonic()
+        while True:
+            cycle = time.monotonic()
+            self.beat = cycle
+            batch = await client.getmany(timeout_ms=200 if goal is not None else 1_000, max_records=limit)
+            records = sum(len(part) for part in batch.values())
+            if records:
+                await self._work(client, batch)
+                count += records
+                CONSUMED.labels(self.name).inc(records)
+            if goal is not None and await self._reached(goal):
+                return count
+            if time.monotonic() - told > COMMIT_SECONDS:
+                told = time.monotonic()
+                await self._tell_lag(client)
+            if records < limit and goal is None:
+                await asyncio.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - cycle)))
+
+    async def _ends(self, client: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        partitions = [TopicPartition(topic, p) for topic in self.handlers for p in client.partitions_for_topic(topic) or ()]
+        ends: dict[TopicPartition, int] = await client.end_offsets(partitions)
+        return ends
+
+    async def _reached(self, goal: Mapping[TopicPartition, int]) -> bool:
+        rows = await self.pool.fetch("SELECT topic, partition, next_offset FROM messaging.checkpoints WHERE consumer = $1", self.name)
+        at = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return all(at.get(partition, 0) >= end for partition, end in goal.items())
+
+    async def _tell_lag(self, client: AIOKafkaConsumer) -> None:
+        """For monitors: the lag as a metric, and the positions as Kafka's committed offsets."""
+        positions: dict[TopicPartition, int] = {}
+        lag = 0
+        for partition in client.assignment():
+            high = client.highwater(partition)
+            if high is not None:
+                positions[partition] = await client.position(partition)
+                lag += max(0, high - positions[partition])
+        LAG.labels(self.name).set(lag)
+        if positions:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(client.commit(positions), 5)
+
+    async def _work(self, client: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        deliveries = [_delivery(record) for partition in sorted(batch) for record in batch[partition]]
+        try:
+            await self._transaction(deliveries)
+        except OffsetsMoved:
+            await self._seek(client, set(batch))
+        except (ForkedStream, Halt):
+            raise
+        except Exception as error:
+            if transient(error):
+                raise
+            log.warning("consumer %s takes a batch of %d event by event: %s: %s", self.name, len(deliveries), type(error).__name__, error)
+            try:
+                await self._one_by_one(deliveries)
+            except OffsetsMoved:
+                await self._seek(client, set(batch))
+
+    async def _one_by_one(self, deliveries: Sequence[Delivered]) -> None:
+        for delivery in deliveries:
+            try:
+                await self._patiently(delivery)
+            except (ForkedStream, Halt, OffsetsMoved):
+                raise
+            except Exception as error:
+                if transient(error):
+                    raise
+                log.exception("consumer %s parks ticket %s", self.name, delivery.key, extra={"ticket": str(delivery.key)})
+                await self._park_alone(delivery, f"{type(error).__name__}: {error}"[:2000])
+
+    async def _patiently(self, delivery: Delivered) -> None:
+        """A conflict with a person's command on the same ticket is no poison: it is decided again on the newer state."""
+        for _ in range(5):
+            try:
+                return await self._transaction([delivery])
+            except VersionConflict:
+                continue
+        await self._transaction([delivery])
+
+    async def _park_alone(self, delivery: Delivered, reason: str) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            await self._lock_checkpoints(connection, [delivery])
+            await self._put_aside(connection, [Parked(delivery, reason, new=True)])
+            await self._move_checkpoints(connection, [delivery])
+        self._count_parked(1)
+
+    async def _transaction(self, deliveries: Sequence[Delivered]) -> None:
+        aside: list[Parked] = []
+        async with self.pool.acquire() as connection:
+            async with connection.transaction():
+                await self._lock_checkpoints(connection, deliveries)
+                keys = list({d.key for d in deliveries})
+                parked: set[UUID] = {row["stream"] for row in await connection.fetch(PARKED_STREAMS, self.name, keys)}
+                for topic, handler in self.handlers.items():
+                    part = [d for d in deliveries if d.position.topic == topic]
+                    if part:
+                        aside += await handler.work(connection, part, parked)
+                fresh = sum(each.new for each in aside)
+                if fresh and self._too_many(fresh):
+                    raise Halt(
+                        f"more than {PARKED_A_MINUTE} tickets would have been parked within a minute, last because of: "
+                        f"{next(each.reason for each in reversed(aside) if each.new)}"
+                    )
+                await self._put_aside(connection, aside)
+                await self._move_checkpoints(connection, deliveries)
+                hit("consumer.before_commit")
+            hit("consumer.after_commit")
+        for handler in self.handlers.values():
+            handler.committed()
+        if self.on_committed is not None:
+            self.on_committed()
+        self._count_parked(fresh)
+
+    async def _lock_checkpoints(self, connection: Connection, deliveries: Sequence[Delivered]) -> None:
+        first: dict[tuple[str, int], int] = {}
+        for d in deliveries:
+            first.setdefault((d.position.topic, d.position.partition), d.position.offset)
+        rows = await connection.fetch(CHECKPOINTS, self.name, [t for t, _ in first], [p for _, p in first])
+        at = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        if at != first:
+            raise OffsetsMoved(f"checkpoints {at}, batch {first}")
+
+    async def _move_checkpoints(self, connection: Connection, deliveries: Sequence[Delivered]) -> None:
+        last: dict[tuple[str, int], int] = {(d.position.topic, d.position.partition): d.position.offset + 1 for d in deliveries}
+        await connection.execute(MOVE_CHECKPOINTS, self.name, [t for t, _ in last], [p for _, p in last], list(last.values()))
+
+    async def _put_aside(self, connection: Connection, aside: Sequence[Parked]) -> None:
+        for each in aside:
+            d = each.delivery
+            if each.new:
+                log.error("consumer %s parks ticket %s: %s", self.name, d.key, each.reason, extra={"ticket": str(d.key)})
+            await connection.execute(
+                PARK, self.name, d.key, d.position.topic, d.position.partition, d.position.offset, d.value, each.reason
+            )
+
+    def _too_many(self, fresh: int) -> bool:
+        now = time.monotonic()
+        while self._parks and now - self._parks[0] > 60:
+            self._parks.popleft()
+        return len(self._parks) + fresh > PARKED_A_MINUTE
+
+    def _count_parked(self, fresh: int) -> None:
+        if fresh:
+            self._parks.extend([time.monotonic()] * fresh)
+            PARKED.labels(self.name).inc(fresh)
+            if len(self._parks) > PARKED_A_MINUTE and self._too_many(0):
+                raise Halt(f"more than {PARKED_A_MINUTE} tickets were parked within a minute")
+
+    async def _seek(self, client: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
+        connection = await connect(self.database_url)
+        try:
+            await seek_to_checkpoints(connection, self.name, client, partitions & client.assignment())
+        finally:
+            await connection.close()
+
+
+async def seek_to_checkpoints(
+    connection: Connection, name: str, client: AIOKafkaConsumer, partitions: set[TopicPartition]
+) -> None:
+    """Sets the positions of partitions to their checkpoints, made at 0 where there is none. Raises Halt when a topic is shorter."""
+    if not partitions:
+        return
+    wanted = sorted(partitions)
+    topics, numbers = [p.topic for p in wanted], [p.partition for p in wanted]
+    async with connection.transaction():
+        await connection.execute(FIRST_CHECKPOINTS, name, topics, numbers)
+        rows = await connection.fetch(CHECKPOINTS, name, topics, numbers)
+    ends = await client.end_offsets(wanted)
+    for row in rows:
+        partition = TopicPartition(row["topic"], row["partition"])
+        if row["next_offset"] > ends[partition]:
+            raise Halt(
+                f"{partition.topic}/{partition.partition} ends at {ends[partition]}, but {row['next_offset']} was reached before: the topic "
+                "was lost; republish it (docs/runbooks/republish.md)"
+            )
+        client.seek(partition, row["next_offset"])
+
+
+class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Positions newly assigned partitions; on a connection of its own, for a rebalance runs beside the loop."""
+
+    def __init__(self, consumer: Consumer, client: AIOKafkaConsumer) -> None:
+        self.consumer, self.client = consumer, client
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Nothing to hand over: the checkpoints are in the database."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        log.info("consumer %s has %d partitions", self.consumer.name, len(assigned))
+        try:
+            connection = await connect(self.consumer.database_url)
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            log.warning("consumer %s cannot read its checkpoints yet: %s", self.consumer.name, error)
+            return  # the offset check of the first batch seeks
+        try:
+            await seek_to_checkpoints(connection, self.consumer.name, self.client, assigned)
+        except Halt:
+            pass  # raised again where the loop can halt: by the offset check of the first batch
+        finally:
+            await connection.close()
+
+
+def _delivery(record: ConsumerRecord) -> Delivered:
+    position = Position(record.topic, record.partition, record.offset)
+    value = record.value or b""
+    try:
+        key = UUID((record.key or b"").decode())
+    except ValueError:
+        key = UUID(int=0)
+    try:
+        event = decode(value)
+        if event.stream != key:
+            raise ValueError(f"its key is {record.key!r}, its subject {event.stream}")
+        return Delivered(position, key, value, event)
+    except Exception as error:
+        return Delivered(position, key, value, None, f"cannot be read: {type(error).__name__}: {error}"[:2000])

@@ -1,0 +1,145 @@
+"""The relay: empties a service's outbox into Kafka, in order (architecture, section 4).
+
+What can happen is a re-run of rows in order, which consumers recognise by the stream version; a lost or reordered event cannot.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Never
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from prometheus_client import Counter, Gauge
+
+from shared.contracts.envelope import encode_stored
+from shared.contracts.event import Unknown
+from shared.contracts.topics import DIRECTORY, TICKETS
+from shared.database import OwnConnection, connect
+from shared.eventstore.store import Store, envelope_of
+from shared.messaging.clients import SEND_SECONDS, producer
+from shared.messaging.restart import restarting
+from shared.testing.failpoints import hit
+
+log = logging.getLogger(__name__)
+
+PUBLISHED = Counter("ledgerdesk_relay_published_total", "Events that Kafka confirmed", ["service"])
+WAITING = Gauge("ledgerdesk_relay_waiting", "Rows in the last batch read from the outbox", ["service"])
+
+SHARDS = 4
+BATCH = 500
+PACE_SECONDS = 0.02
+FALLBACK_SECONDS = 1.0
+TRY_SHARDS_SECONDS = 5.0
+
+READ = """
+SELECT o.position, s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id,
+       e.type, e.actor_kind, e.actor_id, e.traceparent, e.data::text AS data
+  FROM es.outbox o
+  JOIN es.events e USING (stream_id, version)
+  JOIN es.streams s USING (stream_id)
+ WHERE o.shard = ANY($1::smallint[])
+ ORDER BY o.position
+ LIMIT $2
+"""
+DELETE = "DELETE FROM es.outbox WHERE position = ANY($1::bigint[])"
+LOCK_SPACE = 0x0B0C  # the first key of the advisory locks; the second one is the shard
+
+
+class ShardsDiffer(Exception):
+    """The SQL hash spreads rows over another number of shards than this relay serves: some would be stranded."""
+
+
+class Relay:
+    """Serves every shard that no other replica holds. The advisory lock of a shard lives on the connection that reads and deletes its rows."""
+
+    def __init__(self, store: Store, database_url: str, bootstrap: str) -> None:
+        self.store, self.database_url, self.bootstrap = store, database_url, bootstrap
+        self.held: list[int] = []
+
+    async def run(self) -> Never:
+        """Never ends: any error ends the run and starts a new one with a fresh producer and connection, after a pause."""
+        await restarting(f"relay of {self.store.service}", self._serve)
+
+    async def _serve(self) -> None:
+        connection = await connect(self.database_url)
+        try:
+            shards = await connection.fetchval("SELECT es.shards()")
+            if shards != SHARDS:
+                raise ShardsDiffer(f"the outbox has {shards} shards, this relay serves {SHARDS}: update the one that is older")
+            self.held = []
+            await self._take_shards(connection)
+            async with producer(self.bootstrap, f"{self.store.service}-relay") as client:
+                await self._empty(connection, client)
+        finally:
+            self.held = []
+            connection.terminate()
+
+    async def _take_shards(self, connection: OwnConnection) -> None:
+        for shard in range(SHARDS):
+            if shard not in self.held and await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK_SPACE, shard):
+                self.held.append(shard)
+
+    async def _empty(self, connection: OwnConnection, client: AIOKafkaProducer) -> None:
+        loop = asyncio.get_running_loop()
+        tried = loop.time()
+        while True:
+            self.store.appended.clear()
+            if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:
+                await self._take_shards(connection)
+                tried = loop.time()
+            rows = await connection.fetch(READ, self.held, BATCH) if self.held else []
+            WAITING.labels(self.store.service).set(len(rows))
+            if rows:
+                await self._publish(connection, client, rows)
+            if len(rows) == BATCH:
+                continue
+            if rows:
+                await asyncio.sleep(PACE_SECONDS)
+            await self._woken()
+
+    async def _woken(self) -> None:
+        try:
+            await asyncio.wait_for(self.store.appended.wait(), FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
+        except TimeoutError:
+            pass
+
+    async def _publish(self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
+        hit("relay.before_send")
+        await publish(client, [message(row, self.store.service) for row in rows])
+        hit("relay.after_ack")
+        await connection.execute(DELETE, [row["position"] for row in rows])
+        hit("relay.after_delete")
+        PUBLISHED.labels(self.store.service).inc(len(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One Kafka message as it will be sent."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    traceparent: str | None
+
+
+def message(row: asyncpg.Record, service: str) -> OutgoingMessage:
+    """The message of a stored event. Its data is passed on as it is, so that an older relay never strips a newer event."""
+    event = envelope_of(row, service, Unknown(data={}))
+    return OutgoingMessage(
+        topic=TICKETS if row["category"] == "ticket" else DIRECTORY,
+        key=str(event.stream).encode(),
+        value=encode_stored(event, row["data"].encode()),
+        traceparent=event.traceparent,
+    )
+
+
+async def publish(client: AIOKafkaProducer, messages: Sequence[OutgoingMessage]) -> None:
+    """Sends messages in their order and waits until Kafka has confirmed each. Raises TimeoutError when that takes too long."""
+    async with asyncio.timeout(SEND_SECONDS):
+        confirmations = []
+        for each in messages:
+            headers = [("traceparent", each.traceparent.encode())] if each.traceparent else []
+            confirmations.append(await client.send(each.topic, each.value, key=each.key, headers=headers))
+        await asyncio.gather(*confirmations)
