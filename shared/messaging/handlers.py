@@ -178,7 +178,7 @@ class PolicyHandler(Generic[Command, State]):
             states[stream] = (state, len(history))
         appends: list[Append] = []
         for _, event, commands in taken:
-                with span(f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)):
+            with span(f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)):
                 for command in commands:
                     state, version = states[event.stream]
                     try:
