@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 
+from shared.http import failures
 from shared.http.health import Health
+from shared.http.identity import IdentityVerifier
+from shared.http.limits import BodyLimit, RunningLimit
+from shared.http.paging import Cursors
+from shared.telemetry.asgi import RequestTelemetry
+
+MOST_RUNNING = 512
+"""Requests in one process at once; more would wait for a database connection longer than their callers do."""
 
 
 def application(
@@ -15,6 +24,42 @@ def application(
     routers: Sequence[APIRouter] = (),
     **options: Any,
 ) -> FastAPI:
-    """An application with problem documents, body limit, request telemetry, health routes, identity verifier (audience: the service's
-    name) and cursors; `options` go to FastAPI. Own state goes to `app.state`. There is no OpenAPI or docs route unless asked for."""
-    raise NotImplementedError
+    """An application with problem documents, limits, request telemetry, probe routes, identity verifier (audience: the service's name)
+    and cursors; `options` go to FastAPI. Own state goes to `app.state`. There is no OpenAPI or docs route unless asked for."""
+    app = FastAPI(
+        **{
+            "title": f"Ledgerdesk {health.service}",
+            "openapi_url": None,
+            "docs_url": None,
+            "redoc_url": None,
+            **options,
+        },
+        redirect_slashes=False,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },  # ours: RequestTelemetry
+    )
+    app.state.identity = IdentityVerifier(identity_key, health.service)
+    app.state.cursors = Cursors(identity_key)
+    app.router.routes.extend(health.routes())
+    for router in routers:
+        # Not include_router: it matches every included route twice, and our routers carry their prefix themselves.
+        app.router.routes.extend(router.routes)
+    failures.install(app)
+    protect(app)
+    return app
+
+
+def protect(app: FastAPI) -> None:
+    """Adds limits and telemetry around an application; the last added middleware is the outermost."""
+    app.add_middleware(RunningLimit, most=MOST_RUNNING)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestTelemetry)
+
+
+def protected(app: ASGIApp) -> ASGIApp:
+    """A raw ASGI application with the same failures, limits and telemetry around it."""
+    return RequestTelemetry(BodyLimit(RunningLimit(failures.Failures(app), MOST_RUNNING)))

@@ -1,16 +1,25 @@
 """`X-Consistency-Token`: which streams a command wrote, so that a later read can wait for them (architecture, section 7)."""
 
+import base64
+import binascii
+import struct
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Depends, Request
 
+from shared.http import problems
+
 HEADER = "X-Consistency-Token"
 LAG = "X-Projection-Lag"
 """Answered as `true` by a read that gave up waiting."""
 MOST = 256
-"""Streams in one token: a bulk command writes 200."""
+"""Streams in one token: a bulk command writes 200. A full token has 7 kB, which a header may have."""
+
+_FORMAT = 1
+_SERVICE = struct.Struct("!BH")
+_STREAM = struct.Struct("!16sI")
 
 
 class Written(NamedTuple):
@@ -22,13 +31,29 @@ class Written(NamedTuple):
 
 
 def encode(written: Iterable[Written]) -> str:
-    """The opaque token for these streams; of several versions of one stream the highest counts."""
-    raise NotImplementedError
+    """The opaque token for these streams; of several versions of one stream the highest counts, of too many streams the last MOST.
+
+    Packed and not JSON because a bulk command's token has to fit into a header.
+    """
+    newest: dict[tuple[str, UUID], int] = {}
+    for service, stream, version in written:
+        newest[service, stream] = max(version, newest.pop((service, stream), 0))
+    services: dict[str, list[bytes]] = {}
+    for (service, stream), version in list(newest.items())[-MOST:]:
+        services.setdefault(service, []).append(_STREAM.pack(stream.bytes, version))
+    parts = [bytes((_FORMAT,))]
+    for service, streams in services.items():
+        name = service.encode()
+        parts += [_SERVICE.pack(len(name), len(streams)), name, *streams]
+    return base64.urlsafe_b64encode(b"".join(parts)).rstrip(b"=").decode()
 
 
 def decode(token: str) -> tuple[Written, ...]:
     """What a token covers; raises Problem 422 if it is none of ours."""
-    raise NotImplementedError
+    try:
+        return tuple(_unpack(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)))
+    except (ValueError, binascii.Error, struct.error):
+        raise problems.invalid(f"/header/{HEADER.lower()}", "is no consistency token of this system") from None
 
 
 def merge(*tokens: str | None) -> str:
@@ -43,3 +68,21 @@ async def awaited(request: Request) -> tuple[Written, ...]:
 
 
 Awaited = Annotated[tuple[Written, ...], Depends(awaited)]
+
+
+def _unpack(data: bytes) -> Iterable[Written]:
+    if data[:1] != bytes((_FORMAT,)):
+        raise ValueError("another format")
+    at, seen = 1, 0
+    while at < len(data):
+        length, count = _SERVICE.unpack_from(data, at)
+        at += _SERVICE.size
+        service = data[at : at + length].decode("ascii")
+        at += length
+        seen += count
+        if seen > MOST or not service.isidentifier():
+            raise ValueError("too long, or no service")
+        for _ in range(count):
+            stream, version = _STREAM.unpack_from(data, at)
+            at += _STREAM.size
+            yield Written(service, UUID(bytes=stream), version)

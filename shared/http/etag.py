@@ -1,11 +1,16 @@
 """`ETag` and `If-Match` over stream versions (RFC 9110, section 13.1.1): against lost updates."""
 
+import re
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from shared.http import problems
+
 NEVER = -1
-"""The version of an entity tag that is none of ours (or a weak one): no stream has it, so that the answer is 412."""
+"""The version of an entity tag that is none of ours, or weak: no stream has it, so that the answer is 412."""
+
+_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
 
 
 def etag(version: int) -> str:
@@ -14,16 +19,36 @@ def etag(version: int) -> str:
 
 
 def parse_if_match(header: str | None) -> int | None:
-    """The version that an `If-Match` asks for: None for any (`*` or no header), NEVER for a tag that cannot match.
+    """The version that an `If-Match` asks for: None for any (`*` or no header), NEVER for tags of which none can match.
 
-    Raises Problem 422 for what is no list of entity tags, and for several different versions at once.
+    Raises Problem 422 for what is no list of entity tags, and for several versions at once: a command is decided on one.
     """
-    raise NotImplementedError
+    if header is None or header.strip() == "*":
+        return None
+    versions: set[int] = set()
+    at = 0
+    while True:
+        tag = _TAG.match(header, at)
+        if tag is None:
+            raise problems.invalid("/header/if-match", 'must be "*" or an entity tag such as "7"')
+        weak, value = tag.groups()
+        if not weak and value.isdecimal() and len(value) <= 9 and str(int(value)) == value:
+            versions.add(int(value))
+        at = tag.end()
+        if at == len(header):
+            break
+        if header[at] != ",":
+            raise problems.invalid("/header/if-match", "must have commas between entity tags")
+        at += 1
+    if len(versions) > 1:
+        raise problems.invalid("/header/if-match", "must name one version")
+    return versions.pop() if versions else NEVER
 
 
 async def if_match(request: Request) -> int | None:
     """FastAPI dependency, see `parse_if_match`. Use as `IfMatch`."""
-    return parse_if_match(request.headers.get("if-match"))
+    headers = request.headers.getlist("if-match")
+    return parse_if_match(", ".join(headers)) if headers else None
 
 
 IfMatch = Annotated[int | None, Depends(if_match)]

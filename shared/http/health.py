@@ -1,13 +1,30 @@
 """`/livez` (the process makes progress), `/readyz` (it can serve), `/metrics`; for probes, without sign-in."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared.telemetry import metrics
+
+Probe = Callable[[], Awaitable[object]]
 
 
-class Pulse:
-    """One background task's sign of life."""
+@dataclass(frozen=True, slots=True)
+class _Check:
+    probe: Probe
+    timeout: float
 
-    def beat(self) -> None:
-        """The task made progress, or had nothing to do and looked."""
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    beat: Callable[[], float]
+    silence: float
 
 
 class Health:
@@ -15,11 +32,77 @@ class Health:
 
     def __init__(self, service: str, role: str) -> None:
         self.service, self.role = service, role
+        self.draining = False
+        """Set when the process was told to end: not ready any more."""
+        self._checks: dict[str, _Check] = {}
+        self._watches: dict[str, _Watch] = {}
+        self._tasks: dict[str, asyncio.Task[object]] = {}
 
-    def check(self, name: str, probe: Callable[[], Awaitable[object]], *, timeout: float = 2.0) -> None:
-        """Adds a readiness check: ready while `probe` returns in time without raising (and does not answer False)."""
+    def check(self, name: str, probe: Probe, *, timeout: float = 2.0) -> None:
+        """Adds a readiness check: ready while `probe` returns within `timeout` seconds, does not raise and does not answer False."""
+        self._checks[name] = _Check(probe, timeout)
 
-    def pulse(self, name: str, *, silence: float | None = None) -> Pulse:
-        """The pulse of a task. With `silence` the process is not live once the task has not beaten for as many seconds; without it
-        only the end of the task counts (the supervisor of `run_process` tells)."""
-        raise NotImplementedError
+    def watch(self, name: str, beat: Callable[[], float], *, silence: float) -> None:
+        """Adds a liveness check of something that works in a loop: `beat` answers when it last went round, as `time.monotonic`
+        does; after `silence` seconds without, the process is not live."""
+        self._watches[name] = _Watch(beat, silence)
+
+    def task(self, name: str, task: asyncio.Task[object]) -> None:
+        """Adds a liveness check of a task that must not end."""
+        self._tasks[name] = task
+
+    def dead(self) -> dict[str, str]:
+        """What does not make progress, and why."""
+        now = time.monotonic()
+        found = {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}
+        for name, watch in self._watches.items():
+            silent = now - watch.beat()
+            if silent > watch.silence:
+                found[name] = f"no sign of life for {silent:.0f} s"
+        return found
+
+    async def missing(self) -> dict[str, str]:
+        """Which checks fail, and why: exception types only, for their texts may hold addresses and passwords."""
+        results = await asyncio.gather(*(_failure(check) for check in self._checks.values()))
+        found = {name: failure for name, failure in zip(self._checks, results, strict=True) if failure is not None}
+        if self.draining:
+            found["process"] = "is ending"
+        return found
+
+    def routes(self) -> list[Route]:
+        """The three probe routes."""
+
+        async def livez(_: Request) -> Response:
+            return self._answer({name: "ok" for name in (*self._tasks, *self._watches)}, self.dead())
+
+        async def readyz(_: Request) -> Response:
+            return self._answer({name: "ok" for name in self._checks}, await self.missing())
+
+        async def show_metrics(_: Request) -> Response:
+            return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+
+        return [
+            Route("/livez", livez, include_in_schema=False),
+            Route("/readyz", readyz, include_in_schema=False),
+            Route("/metrics", show_metrics, include_in_schema=False),
+        ]
+
+    def _answer(self, good: dict[str, str], bad: dict[str, str]) -> Response:
+        body = {
+            "status": "failing" if bad else "ok",
+            "service": self.service,
+            "role": self.role,
+            "checks": {**good, **bad},
+        }
+        return Response(orjson.dumps(body), 503 if bad else 200, media_type="application/json")
+
+
+async def _failure(check: _Check) -> str | None:
+    try:
+        async with asyncio.timeout(check.timeout):
+            answer = await check.probe()
+    except TimeoutError:
+        return f"no answer within {check.timeout:g} s"
+    except Exception as error:
+        return f"failed: {type(error).__name__}"
+    return "says no" if answer is False else None

@@ -1,5 +1,6 @@
 """Problem details (RFC 9457): every refusal or failure of a service as `application/problem+json` (api.md, section 1)."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,8 +81,13 @@ class Problem(Exception):
         return document
 
     def response(self) -> Response:
-        body = orjson.dumps(self.document(), default=str, option=orjson.OPT_NON_STR_KEYS)
-        return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+        return Response(_dump(self.document()), self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def pointer(part: str, *path: str | int) -> str:
+    """The pointer of a FieldError: `part` is `body`, `query`, `path` or `header`. Long names, which come from outside, are cut."""
+    names = [str(name)[:100].replace("~", "~0").replace("/", "~1") for name in path]
+    return "".join(f"/{name}" for name in (names if part == "body" else [part, *names]))
 
 
 def not_found(detail: str = "There is no such thing, or you may not see it.") -> Problem:
@@ -145,10 +151,20 @@ def key_reused() -> Problem:
 def still_running() -> Problem:
     """409: the first request with this Idempotency-Key has not ended."""
     return Problem(
-        409, "still-running", "The first request with this Idempotency-Key is still running.", headers={"Retry-After": "1"}
+        409,
+        "still-running",
+        "The first request with this Idempotency-Key is still running.",
+        headers={"Retry-After": "1"},
     )
 
 
 def version_conflict() -> Problem:
     """409: others changed the same object again and again while this request was being decided."""
     return Problem(409, "conflict", "Others changed this at the same time; try again.", headers={"Retry-After": "1"})
+
+
+def _dump(document: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # lone surrogates in something echoed: json escapes them
+        return json.dumps(document, default=str).encode()

@@ -1,16 +1,39 @@
 """Runs a process: HTTP server and supervised background tasks on one event loop, until SIGTERM has drained it."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import uvicorn
+import uvloop
 from starlette.types import ASGIApp
 
+from shared.database import TRANSIENT
 from shared.http.health import Health
+from shared.http.protocol import BoundedProtocol, close_stalled
+from shared.messaging.restart import restarting
+from shared.settings import SettingMissing, env
+from shared.telemetry import setup
+
+log = logging.getLogger(__name__)
 
 Role = Literal["api", "worker", "all"]
 Task = Callable[[], Coroutine[Any, Any, object]]
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than a client's pool keeps idle connections, so that it is the client that closes them and no request meets a closing one."""
+REQUESTS_SECONDS = 18
+TASKS_SECONDS = 4
+"""With REQUESTS_SECONDS and the closing of pools less than the 25 s that a process has to drain."""
+START_SECONDS = 60
+TICK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +47,10 @@ class Process:
     background: Mapping[str, Task] = field(default_factory=dict)
 
 
-def run_process(service: str, role: Role, make: Callable[[Role, Health], AbstractAsyncContextManager[Process]]) -> None:
+Make = Callable[[Role, Health], AbstractAsyncContextManager[Process]]
+
+
+def run_process(service: str, role: Role, make: Make) -> None:
     """Runs a process to its end; the whole of a service's `__main__` for `api`, `worker` and `all`.
 
     `make` opens what the process needs (pools), yields the Process and closes everything at the end:
@@ -39,6 +65,144 @@ def run_process(service: str, role: Role, make: Callable[[Role, Health], Abstrac
                 await pool.close()
 
     Listens on LEDGERDESK_LISTEN. A `make` that fails because PostgreSQL is not there yet is tried again for a minute. SIGTERM and
-    SIGINT stop accepting, finish requests, then cancel the background tasks; within 25 s in all.
+    SIGINT stop accepting, finish requests, then cancel the background tasks; within 25 s in all. Exits with 1 when it cannot start.
     """
-    raise NotImplementedError
+    setup.setup(service, role)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(service, role, make))
+    except (SettingMissing, CannotStart) as error:
+        log.critical("%s cannot start: %s", service, error)
+        sys.exit(1)
+    finally:
+        setup.shutdown()
+
+
+class CannotStart(Exception):
+    """The process lacks something that waiting did not bring."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server under our signals: `stop` begins to drain."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopping.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own would raise the signal again after draining and so end the process before its pools are closed."""
+        yield
+
+    async def main_loop(self) -> None:
+        """As uvicorn's, but one wake-up a second instead of ten, and it closes connections whose peer stalls."""
+        tick = 0
+        while not await self.on_tick(tick * 10):
+            tick += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TICK_SECONDS)
+            if tick % 5 == 0:
+                close_stalled(self.server_state.connections)
+
+
+def listening_socket(address: str) -> socket.socket:
+    """A socket that listens on `host:port`. Raises CannotStart when the address is taken or is none."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise CannotStart(f"LEDGERDESK_LISTEN must be host:port, not {address!r}")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, int(port)), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise CannotStart(f"cannot listen on {address}: {error}") from error
+
+
+async def serve(
+    app: ASGIApp, listener: socket.socket, health: Health, background: Mapping[str, Task], stop: asyncio.Event
+) -> None:
+    """Serves until `stop` is set, then drains: no new connections, requests end, background tasks are cancelled."""
+    config = uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=REQUESTS_SECONDS,
+    )
+    server = Server(config)
+    tasks: dict[str, asyncio.Task[object]] = {}
+    for name, run in background.items():
+        tasks[name] = asyncio.create_task(_supervised(name, run), name=name)
+        health.task(name, tasks[name])
+    serving = asyncio.create_task(server.serve([listener]), name="http")
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+        health.draining = True
+        server.stop()
+        await serving
+    finally:
+        stopped.cancel()
+        await _cancel(tasks)
+
+
+async def _supervised(name: str, run: Task) -> object:
+    async def once() -> None:
+        await run()
+
+    return await restarting(name, once)
+
+
+async def _cancel(tasks: Mapping[str, asyncio.Task[object]]) -> None:
+    if not tasks:
+        return
+    for task in tasks.values():
+        task.cancel()
+    _, pending = await asyncio.wait(tasks.values(), timeout=TASKS_SECONDS)
+    for name, task in tasks.items():
+        if task in pending:
+            log.error("%s did not end within %d s and is abandoned", name, TASKS_SECONDS)
+
+
+async def _run(service: str, role: Role, make: Make) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    health = Health(service, role)
+    listener = listening_socket(env("LEDGERDESK_LISTEN"))
+    async with AsyncExitStack() as stack:
+        process = await _made(service, role, make, health, stack, stop)
+        if process is None:
+            listener.close()
+            return
+        log.info("%s %s listens on %s", service, role, env("LEDGERDESK_LISTEN"))
+        await serve(process.app, listener, health, process.background, stop)
+    log.info("%s %s has ended", service, role)
+
+
+async def _made(
+    service: str, role: Role, make: Make, health: Health, stack: AsyncExitStack, stop: asyncio.Event
+) -> Process | None:
+    """The process, or None when it was told to end before it could start."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + START_SECONDS
+    while not stop.is_set():
+        try:
+            return await stack.enter_async_context(make(role, health))
+        except TRANSIENT as error:
+            if loop.time() > end:
+                raise CannotStart(f"{type(error).__name__}: {error}") from error
+            log.warning("%s %s cannot start yet: %s: %s", service, role, type(error).__name__, error)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), TICK_SECONDS)
+    return None

@@ -1,9 +1,9 @@
 """The trace id that a request, its problem document and its log lines share; known with tracing on or off."""
 
 import secrets
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from collections.abc import Iterator
 
 _trace: ContextVar[str | None] = ContextVar("trace", default=None)
 _ticket: ContextVar[str | None] = ContextVar("ticket", default=None)

@@ -23,6 +23,7 @@ class Span(Protocol):
     ) -> None: ...
     def set(self, name: str, value: Attribute) -> None:
         """Sets an attribute."""
+
     def rename(self, name: str) -> None: ...
     def fail(self, description: str = "") -> None:
         """Marks the span as failed without an exception."""
@@ -32,7 +33,12 @@ class Tracer(Protocol):
     """What `use` takes: the one implementation over OpenTelemetry is in `recording`."""
 
     def span(
-        self, name: str, kind: Kind, traceparent: str | None, links: Sequence[str | None], attributes: dict[str, Attribute]
+        self,
+        name: str,
+        kind: Kind,
+        traceparent: str | None,
+        links: Sequence[str | None],
+        attributes: dict[str, Attribute],
     ) -> Span: ...
     def traceparent(self) -> str | None: ...
 
