@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from shared.database import OwnConnection
+from shared.database import Connection, OwnConnection
 
 _NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 _LOCK = 0x1ED6E8  # one migration at a time for a database, whoever starts it
@@ -72,7 +72,7 @@ async def migrate(owner_url: str, app_url: str, *directories: Path) -> list[str]
         await connection.close()
 
 
-async def pending(connection: OwnConnection, *directories: Path) -> list[str]:
+async def pending(connection: Connection, *directories: Path) -> list[str]:
     """The migrations that the database still lacks; for readiness checks."""
     if await connection.fetchval("SELECT to_regclass('public.migrations')") is None:
         return [name for name, _ in files(directories)]

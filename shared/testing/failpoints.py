@@ -8,8 +8,8 @@ import signal
 from collections import Counter
 
 
-class FailpointRaised(Exception):
-    """What the action `raise` raises."""
+class FailpointRaised(ConnectionError):
+    """What the action `raise` raises: as if a server went away at this point."""
 
 
 def _read(text: str) -> dict[str, tuple[str, int]]:
@@ -47,3 +47,8 @@ def hit(name: str) -> None:
         raise FailpointRaised(name)
     if _hits[name] == count:
         os.kill(os.getpid(), signal.SIGKILL if action == "exit" else signal.SIGSTOP)
+
+
+def hits(name: str) -> int:
+    """How often an armed failpoint was hit since it was armed."""
+    return _hits[name]

@@ -1,0 +1,165 @@
+"""Fills lost topics again from the stores (docs/runbooks/republish.md).
+
+    python -m shared.messaging.republish intake=postgresql://... routing=... notify=... gateway=... reporting=...
+
+Per ticket, the services' streams are merged so that an effect never comes before its cause, as in the lost topic. Every
+consumer then starts again from offset 0 and recognises what it has seen by the stream versions.
+"""
+
+import argparse
+import asyncio
+import heapq
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import count
+from uuid import UUID
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from shared.contracts.envelope import Recorded
+from shared.contracts.event import Unknown
+from shared.contracts.topics import ALL, PARTITIONS
+from shared.database import OwnConnection, connect
+from shared.eventstore.store import envelope_of
+from shared.messaging import topics
+from shared.messaging.clients import consumer, producer
+from shared.messaging.relay import LOCK_SPACE, SHARDS, OutgoingMessage, message, publish
+from shared.settings import env
+
+READ = """
+SELECT s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id,
+       e.type, e.actor_kind, e.actor_id, e.traceparent, e.data::text AS data
+  FROM es.events e
+  JOIN es.streams s USING (stream_id)
+ ORDER BY e.stream_id, e.version
+"""
+RESET = "UPDATE messaging.checkpoints SET next_offset = 0"
+RESUME = "DELETE FROM messaging.halted"
+BATCH = 1_000
+
+
+class CannotRepublish(Exception):
+    """The system is not in the state that republishing needs; the message says what to do."""
+
+
+Stored = tuple[Recorded, OutgoingMessage]
+
+
+def merged(streams: Sequence[Sequence[Stored]]) -> list[Stored]:
+    """One stream id's events of several services, as the topic had them: each service's in version order, no effect before its
+    cause; where neither decides, by the time of recording."""
+    known = {event.id for stream in streams for event, _ in stream}
+    done: set[UUID] = set()
+    positions = [0] * len(streams)
+    merged_events: list[Stored] = []
+    while len(merged_events) < len(known):
+        heads = [(i, stream[positions[i]]) for i, stream in enumerate(streams) if positions[i] < len(stream)]
+        free = [h for h in heads if h[1][0].causation_id not in known or h[1][0].causation_id in done]
+        index, chosen = min(free or heads, key=lambda head: (head[1][0].recorded_at, head[1][0].source))
+        positions[index] += 1
+        done.add(chosen[0].id)
+        merged_events.append(chosen)
+    return merged_events
+
+
+async def _stored(connection: OwnConnection, service: str) -> AsyncIterator[Stored]:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async for row in connection.cursor(READ, prefetch=2_000):
+            yield envelope_of(row, service, Unknown(data={})), message(row, service)
+
+
+async def _by_stream(connections: Mapping[str, OwnConnection]) -> AsyncIterator[list[list[Stored]]]:
+    """All services' events of one stream id at a time, in id order, with memory for no more than that."""
+    sources = [_stored(connection, service) for service, connection in connections.items()]
+    tie = count()
+    heap: list[tuple[UUID, int, Stored, AsyncIterator[Stored]]] = []
+
+    async def push(source: AsyncIterator[Stored]) -> None:
+        item = await anext(source, None)
+        if item is not None:
+            heapq.heappush(heap, (item[0].stream, next(tie), item, source))
+
+    for source in sources:
+        await push(source)
+    while heap:
+        stream = heap[0][0]
+        parts: dict[str, list[Stored]] = {}
+        while heap and heap[0][0] == stream:
+            _, _, item, source = heapq.heappop(heap)
+            parts.setdefault(item[0].source, []).append(item)
+            await push(source)
+        yield list(parts.values())
+
+
+async def republish(stores: Mapping[str, str], bootstrap: str, *, replication: int = 1) -> int:
+    """Creates the topics where they are missing, sends every stored event, resets every consumer; answers how many events.
+
+    `stores`: service -> database URL of a role that may change `messaging.checkpoints` (the service's own). Raises
+    CannotRepublish when a topic is not empty or a relay runs.
+    """
+    await topics.ensure(bootstrap, replication=replication)
+    await _must_be_empty(bootstrap)
+    connections = {service: await connect(url) for service, url in stores.items()}
+    try:
+        with_events: dict[str, OwnConnection] = {}
+        for service, connection in connections.items():
+            if await connection.fetchval("SELECT to_regclass('es.outbox')") is not None:
+                await _stop_relay(connection, service)
+                with_events[service] = connection
+        total = 0
+        async with producer(bootstrap, "republish") as client:
+            waiting: list[OutgoingMessage] = []
+            async for streams in _by_stream(with_events):
+                waiting += [outgoing for _, outgoing in merged(streams)]
+                if len(waiting) >= BATCH:
+                    total += await _send(client, waiting)
+            total += await _send(client, waiting)
+        for connection in connections.values():
+            await connection.execute(RESET)
+            await connection.execute(RESUME)
+        return total
+    finally:
+        for connection in connections.values():
+            await connection.close()
+
+
+async def _send(client: AIOKafkaProducer, waiting: list[OutgoingMessage]) -> int:
+    sent = len(waiting)
+    await publish(client, waiting)
+    waiting.clear()
+    return sent
+
+
+async def _stop_relay(connection: OwnConnection, service: str) -> None:
+    for shard in range(SHARDS):
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK_SPACE, shard):
+            raise CannotRepublish(f"a relay of {service} is running: stop the workers first")
+
+
+async def _must_be_empty(bootstrap: str) -> None:
+    partitions = [TopicPartition(topic, p) for topic in ALL for p in range(PARTITIONS)]
+    async with consumer(AIOKafkaConsumer(bootstrap_servers=bootstrap)) as client:
+        ends = await client.end_offsets(partitions)
+    full = sorted({partition.topic for partition, end in ends.items() if end})
+    if full:
+        raise CannotRepublish(f"{', '.join(full)} is not empty: delete the topic first, or there is nothing to republish")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m shared.messaging.republish")
+    parser.add_argument("stores", nargs="+", metavar="service=postgresql://...")
+    stores = dict(item.split("=", 1) for item in parser.parse_args(arguments).stores)
+    try:
+        total = asyncio.run(
+            republish(stores, env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1")))
+        )
+    except (CannotRepublish, topics.WrongTopic, asyncpg.PostgresError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{total} events republished")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

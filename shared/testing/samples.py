@@ -1,0 +1,62 @@
+"""A complete, deterministic value of any contract type: every optional field filled. For golden events and round trips."""
+
+import types
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.event import Event
+
+MOMENT = datetime(2026, 11, 23, 8, 30, 15, 123456, tzinfo=UTC)
+
+
+def sample(annotation: Any, name: str = "") -> Any:
+    """A value of a type as contracts use them: models, tuples, literals, unions, plain values."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is not None and hasattr(annotation, "__metadata__"):
+        return sample(arguments[0], name)
+    if origin is Literal:
+        return arguments[0]
+    if origin in (Union, types.UnionType):
+        return sample(next(a for a in arguments if a is not type(None)), name)
+    if origin in (tuple, list, Sequence):
+        return [sample(arguments[0], name)]
+    if origin is dict:
+        return {"room": "B 214"}
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {field: sample(info.annotation, field) for field, info in annotation.model_fields.items()}
+    plain: dict[Any, Any] = {str: _text(name), int: 3, float: 1.5, bool: True, UUID: UUID(int=7), datetime: MOMENT}
+    return plain[annotation]
+
+
+def _text(name: str) -> str:
+    return {
+        "email": "kari@example.org",
+        "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "message_id": "<1@example.org>",
+        "references": "<0@example.org>",
+        "number": "2026112310000018",
+        "text": "Since this morning it hums.\n\nÆrlig talt. \U0001f5a8",
+    }.get(name, name)
+
+
+def sample_event(cls: type[Event], version: int = 1, number: int = 1) -> Recorded:
+    """A recorded event of this type with every field of payload and envelope filled."""
+    return Recorded(
+        id=UUID(int=1000 + number),
+        type=cls.TYPE,
+        source=f"/services/{cls.OWNER}",
+        stream=UUID(int=42),
+        version=version,
+        time=MOMENT,
+        recorded_at=MOMENT,
+        correlation_id=UUID(int=2000),
+        causation_id=UUID(int=999),
+        actor=Actor("agent", str(UUID(int=5))),
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        payload=cls.model_validate(sample(cls)),
+    )

@@ -1,0 +1,23 @@
+"""A fresh event store in a database of its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import eventstore
+from shared.database import connect_pool
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Store
+
+MIGRATIONS = Path(eventstore.__path__[0]) / "migrations"
+
+
+@pytest.fixture
+async def store(postgres: Any) -> AsyncIterator[Store]:
+    owner_url, app_url = postgres.database()
+    await migrate(owner_url, app_url, MIGRATIONS)
+    pool = await connect_pool(app_url)
+    yield Store(pool, "routing")
+    await pool.close()

@@ -1,0 +1,141 @@
+"""A small pipeline for the messaging tests: intake's store and relay, a consumer of the desk or of a plain read model."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from uuid_utils.compat import uuid7
+
+from services.routing import numbers, policies, ticket
+from services.routing import app as routing_app
+from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.intake import CustomerMessageReceived, TicketOpened
+from shared.contracts.topics import ALL, PARTITIONS
+from shared.database import Connection, Pool, connect_pool
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Append, Context, NewEvent, Store
+from shared.messaging import topics
+from shared.messaging.clients import consumer
+from shared.messaging.consumer import Consumer
+from shared.messaging.handlers import Handler, PolicyHandler
+from shared.messaging.projection import Position, Seen
+from shared.messaging.relay import Relay
+from shared.testing.samples import sample
+
+
+@dataclass
+class Service:
+    """One service's database with its pool and store."""
+
+    pool: Pool
+    store: Store
+    url: str
+
+
+@contextlib.asynccontextmanager
+async def service(postgres: Any, name: str) -> AsyncIterator[Service]:
+    owner_url, app_url = postgres.database()
+    await migrate(owner_url, app_url, *routing_app.MIGRATIONS, Path(__file__).parent / "migrations")
+    pool = await connect_pool(app_url)
+    try:
+        yield Service(pool, Store(pool, name), app_url)
+    finally:
+        await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def running(*tasks: Any) -> AsyncIterator[None]:
+    """Runs the `run` of relays and consumers until the block ends."""
+    started = [asyncio.create_task(task.run()) for task in tasks]
+    try:
+        yield
+    finally:
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
+
+async def from_now(pool: Pool, name: str, bootstrap: str) -> None:
+    """Lets a consumer start at the topics' present ends, for the broker of the test run is shared."""
+    await topics.ensure(bootstrap)
+    partitions = [TopicPartition(topic, p) for topic in ALL for p in range(PARTITIONS)]
+    async with consumer(AIOKafkaConsumer(bootstrap_servers=bootstrap)) as client:
+        ends = await client.end_offsets(partitions)
+    await pool.executemany(
+        "INSERT INTO messaging.checkpoints VALUES ($1, $2, $3, $4)", [(name, p.topic, p.partition, end) for p, end in ends.items()]
+    )
+
+
+def opened(number: str = "2026112310000018") -> TicketOpened:
+    return TicketOpened.model_validate(sample(TicketOpened)).model_copy(update={"number": number})
+
+
+def said(text: str = "more") -> CustomerMessageReceived:
+    made = CustomerMessageReceived.model_validate(sample(CustomerMessageReceived))
+    return made.model_copy(update={"message": made.message.model_copy(update={"text": text, "id": uuid4()})})
+
+
+async def open_tickets(intake: Store, count: int) -> list[UUID]:
+    """Opens tickets and lets each customer write once more."""
+    tickets = [uuid7() for _ in range(count)]
+    for n, each in enumerate(tickets):
+        await intake.append([append(each, 0, opened(f"{uuid4().int % 10**16:016d}"), said(f"message {n}"))])
+    return tickets
+
+
+def append(stream: UUID, expected: int, *payloads: Any) -> Append:
+    return Append(stream, "ticket", expected, tuple(NewEvent(p) for p in payloads), Context(Actor("customer")))
+
+
+def routing_policy(store: Store, name: str, react: Any = policies.react) -> PolicyHandler[Any, Any]:
+    return PolicyHandler(
+        name=name, store=store, category="ticket", decider=ticket, producers=policies.LISTENS_TO, react=react, inline=numbers.remember
+    )
+
+
+@dataclass(slots=True)
+class TextRow:
+    texts: tuple[str, ...] = ()
+    seen: Seen = field(default_factory=dict)
+
+
+class Texts:
+    """A plain read model: what customers wrote, per ticket. `broken` holds the texts that its code cannot take yet."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+
+    async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, TextRow]:
+        rows = await connection.fetch("SELECT * FROM texts WHERE stream = ANY($1)", list(keys))
+        return {
+            row["stream"]: TextRow(tuple(row["texts"]), {p: (v, UUID(i)) for p, (v, i) in row["seen"].items()}) for row in rows
+        }
+
+    def apply(self, row: TextRow | None, event: Recorded, position: Position) -> TextRow:
+        before = row or TextRow()
+        if isinstance(event.payload, CustomerMessageReceived | TicketOpened):
+            text = event.payload.message.text
+            if text in self.broken or "*" in self.broken:
+                raise ValueError(f"cannot take {text!r}")
+            return replace(before, texts=(*before.texts, text))
+        return replace(before)
+
+    async def save(self, connection: Connection, rows: Mapping[UUID, TextRow]) -> None:
+        await connection.executemany(
+            "INSERT INTO texts VALUES ($1, $2, $3) ON CONFLICT (stream) DO UPDATE SET texts = excluded.texts, seen = excluded.seen",
+            [(key, list(row.texts), {p: (v, str(i)) for p, (v, i) in row.seen.items()}) for key, row in rows.items()],
+        )
+
+
+def reading(one: Service, name: str, bootstrap: str, handlers: Mapping[str, Handler], replica: str | None = None) -> Consumer:
+    return Consumer(name=name, database_url=one.url, pool=one.pool, bootstrap=bootstrap, handlers=handlers, replica=replica)
+
+
+def relay(one: Service, bootstrap: str) -> Relay:
+    return Relay(one.store, one.url, bootstrap)
+

@@ -1,0 +1,293 @@
+"""Outbox to Kafka to effects on real PostgreSQL and Kafka: nothing lost, nothing twice, each ticket's order kept, bad data parked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.contracts.envelope import Recorded, decode, encode
+from shared.contracts.routing import CustomerAnswered, TicketQueued
+from shared.contracts.topics import TICKETS
+from shared.messaging import parking, topics
+from shared.messaging.clients import producer
+from shared.messaging.handlers import ProjectionHandler
+from shared.testing import failpoints
+from shared.testing.progress import until
+from tests.conformance.messaging.system import (
+    Service,
+    Texts,
+    append,
+    from_now,
+    open_tickets,
+    opened,
+    reading,
+    relay,
+    routing_policy,
+    running,
+    said,
+    service,
+)
+
+
+@dataclass
+class Pipeline:
+    intake: Service
+    routing: Service
+    kafka: str
+    name: str
+
+    async def queued(self, tickets: Sequence[UUID]) -> bool:
+        """Whether routing holds exactly what each ticket of `open_tickets` leads to."""
+        streams = await self.routing.store.load_many(list(tickets))
+        return all([type(e.payload) for e in stream] == [TicketQueued, CustomerAnswered] for stream in streams.values())
+
+    async def texts(self) -> dict[UUID, list[str]]:
+        return {row["stream"]: row["texts"] for row in await self.routing.pool.fetch("SELECT stream, texts FROM texts")}
+
+    async def outbox(self) -> int:
+        waiting: int = await self.intake.pool.fetchval("SELECT count(*) FROM es.outbox")
+        return waiting
+
+
+@pytest.fixture
+async def pipeline(postgres: Any, kafka: str) -> AsyncIterator[Pipeline]:
+    async with service(postgres, "intake") as intake, service(postgres, "routing") as routing:
+        name = f"test-{uuid4().hex[:8]}"
+        await from_now(routing.pool, name, kafka)
+        yield Pipeline(intake, routing, kafka, name)
+    failpoints.arm("")
+
+
+def policy(p: Pipeline, **more: Any) -> dict[str, Any]:
+    return {TICKETS: routing_policy(p.routing.store, p.name, **more)}
+
+
+async def test_every_event_has_its_effect_once(pipeline: Pipeline) -> None:
+    tickets = await open_tickets(pipeline.intake.store, 60)
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    async with running(relay(pipeline.intake, pipeline.kafka), one):
+        await until(lambda: pipeline.queued(tickets))
+        await until(lambda: _empty(pipeline))
+    for stream in (await pipeline.routing.store.load_many(tickets)).values():
+        causes = [e.id for e in await pipeline.intake.store.load(stream[0].stream)]
+        assert [e.causation_id for e in stream] == causes
+
+
+async def _empty(pipeline: Pipeline) -> bool:
+    return await pipeline.outbox() == 0
+
+
+@pytest.mark.parametrize("point", ["relay.before_send", "relay.after_ack", "relay.after_delete"])
+async def test_a_relay_that_fails_anywhere_loses_and_reorders_nothing(pipeline: Pipeline, point: str) -> None:
+    tickets = await open_tickets(pipeline.intake.store, 20)
+    failpoints.arm(f"{point}=raise")
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    failing = relay(pipeline.intake, pipeline.kafka)
+    async with running(failing, one):
+        await until(lambda: _hit(point))
+        failpoints.arm("")
+        await until(lambda: pipeline.queued(tickets))
+
+
+async def _hit(point: str) -> bool:
+    return failpoints.hits(point) > 0
+
+
+async def test_two_relays_share_the_shards_and_send_each_row_in_order(pipeline: Pipeline) -> None:
+    relays = [relay(pipeline.intake, pipeline.kafka) for _ in range(2)]
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    async with running(*relays, one):
+        tickets = await open_tickets(pipeline.intake.store, 40)
+        await until(lambda: pipeline.queued(tickets))
+        held = [shard for each in relays for shard in each.held]
+        assert sorted(held) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("point", ["consumer.before_commit", "consumer.after_commit"])
+async def test_a_consumer_that_fails_around_its_commit_has_effects_once(pipeline: Pipeline, point: str) -> None:
+    tickets = await open_tickets(pipeline.intake.store, 30)
+    failpoints.arm(f"{point}=raise")
+    handlers = {TICKETS: ProjectionHandler(Texts())}
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, handlers)
+    async with running(relay(pipeline.intake, pipeline.kafka), one):
+        await until(lambda: _hit(point))
+        failpoints.arm("")
+        texts = await until(lambda: _complete(pipeline, tickets))
+    assert all(len(texts[ticket]) == 2 for ticket in tickets)
+
+
+async def _complete(pipeline: Pipeline, tickets: Sequence[UUID]) -> dict[UUID, list[str]]:
+    texts = await pipeline.texts()
+    return texts if all(len(texts.get(ticket, [])) >= 2 for ticket in tickets) else {}
+
+
+async def test_a_second_replica_takes_over_in_mid_stream(pipeline: Pipeline) -> None:
+    """Rebalances while events flow: the offsets in the database fence whoever was in the middle of a batch."""
+    handlers = policy(pipeline)
+    first = reading(pipeline.routing, pipeline.name, pipeline.kafka, handlers)
+    second = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    async with running(relay(pipeline.intake, pipeline.kafka), first):
+        some = await open_tickets(pipeline.intake.store, 30)
+        async with running(second):
+            more = await open_tickets(pipeline.intake.store, 30)
+            await until(lambda: pipeline.queued(some + more))
+        last = await open_tickets(pipeline.intake.store, 30)
+        await until(lambda: pipeline.queued(some + more + last))
+
+
+async def test_a_zombie_whose_partitions_went_on_without_it_changes_nothing(pipeline: Pipeline) -> None:
+    """A consumer that took a batch before it was stopped, and carries it out after another has: its offsets do not fit any more."""
+    tickets = await open_tickets(pipeline.intake.store, 10)
+    zombie = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    held: list[Any] = []
+    transaction = zombie._transaction
+
+    async def stopped(deliveries: Any) -> None:
+        held.append(deliveries)
+        await asyncio.Event().wait()
+
+    zombie._transaction = stopped  # type: ignore[method-assign]
+    alive = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    async with running(relay(pipeline.intake, pipeline.kafka)):
+        async with running(zombie):
+            await until(lambda: _some(held))
+        async with running(alive):
+            await until(lambda: pipeline.queued(tickets))
+    before = await pipeline.routing.store.load_many(tickets)
+    with pytest.raises(Exception, match="checkpoints"):
+        await transaction(held[0])
+    assert await pipeline.routing.store.load_many(tickets) == before
+
+
+async def _some(items: list[Any]) -> bool:
+    return bool(items)
+
+
+async def test_a_poison_event_parks_its_ticket_and_the_others_flow(pipeline: Pipeline) -> None:
+    """After the fix a replay leaves the same rows as if nothing had happened."""
+    texts = Texts()
+    texts.broken = {"message 3"}
+    handler = ProjectionHandler(texts)
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: handler})
+    tickets = await open_tickets(pipeline.intake.store, 8)
+    async with running(relay(pipeline.intake, pipeline.kafka), one):
+        await until(lambda: _complete(pipeline, tickets[:3] + tickets[4:]))
+        await pipeline.intake.store.append([append(tickets[3], 2, said("and another thing"))])
+        pipeline.intake.store.appended.set()
+        await until(lambda: _parked_events(pipeline, 2))
+        with pytest.raises(parking.StillBroken, match="message 3"):
+            await parking.replay(pipeline.routing.pool, pipeline.name, handler, tickets[3])
+        texts.broken = set()
+        assert await parking.replay(pipeline.routing.pool, pipeline.name, handler, tickets[3]) == 2
+        await pipeline.intake.store.append([append(tickets[3], 3, said("live again"))])
+        pipeline.intake.store.appended.set()
+        await until(lambda: _texts_of(pipeline, tickets[3], 4))
+    assert (await pipeline.texts())[tickets[3]][1:] == ["message 3", "and another thing", "live again"]
+    assert await parking.parked(pipeline.routing.pool) == []
+
+
+async def _parked_events(pipeline: Pipeline, count: int) -> bool:
+    return [each.events for each in await parking.parked(pipeline.routing.pool)] == [count]
+
+
+async def _texts_of(pipeline: Pipeline, ticket: UUID, count: int) -> bool:
+    return len((await pipeline.texts()).get(ticket, [])) == count
+
+
+async def test_a_policy_that_fails_on_one_event_parks_its_ticket(pipeline: Pipeline) -> None:
+    broken: set[UUID] = set()
+    good = routing_policy(pipeline.routing.store, pipeline.name).react
+
+    def react(event: Recorded) -> Any:
+        if event.stream in broken:
+            raise RuntimeError("no idea")
+        return good(event)
+
+    handlers = policy(pipeline, react=react)
+    tickets = await open_tickets(pipeline.intake.store, 6)
+    broken.add(tickets[2])
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, handlers)
+    async with running(relay(pipeline.intake, pipeline.kafka), one):
+        await until(lambda: pipeline.queued(tickets[:2] + tickets[3:]))
+        await until(lambda: _parked_events(pipeline, 2))
+    broken.clear()
+    assert await parking.replay(pipeline.routing.pool, pipeline.name, handlers[TICKETS], tickets[2]) == 2
+    assert await pipeline.queued(tickets)
+
+
+async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: Pipeline) -> None:
+    """A bad deploy, not bad data: what is parked stays within the limit, and an operator lets it go on."""
+    texts = Texts()
+    texts.broken = {"*"}
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(texts)})
+    tickets = await open_tickets(pipeline.intake.store, 60)
+    async with running(relay(pipeline.intake, pipeline.kafka), one):
+        reason = await until(lambda: _halted(pipeline))
+        assert "cannot take" in reason and "20 tickets" in reason
+        assert len(await parking.parked(pipeline.routing.pool)) <= 20
+        texts.broken = set()
+        for each in await parking.parked(pipeline.routing.pool):
+            await parking.replay(pipeline.routing.pool, pipeline.name, ProjectionHandler(texts), each.stream)
+        assert await parking.resume(pipeline.routing.pool, pipeline.name)
+        await until(lambda: _complete(pipeline, tickets))
+
+
+async def _halted(pipeline: Pipeline) -> str:
+    return await pipeline.routing.pool.fetchval("SELECT reason FROM messaging.halted WHERE consumer = $1", pipeline.name) or ""
+
+
+async def test_a_hole_parks_the_ticket_and_a_fork_halts(pipeline: Pipeline) -> None:
+    ticket, forked = uuid4(), uuid4()
+    await pipeline.intake.store.append([append(ticket, 0, opened(), said("two"), said("three"))])
+    await pipeline.intake.store.append([append(forked, 0, opened())])
+    first, _, third = await pipeline.intake.store.load(ticket)
+    (genuine,) = await pipeline.intake.store.load(forked)
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
+    async with running(one), producer(pipeline.kafka, "test") as client:
+        for event in (first, third, genuine, genuine):  # the same event again is a duplicate, no fork
+            await client.send_and_wait(TICKETS, encode(event), key=str(event.stream).encode())
+        await until(lambda: _texts_of(pipeline, forked, 1))
+        (hole,) = await until(lambda: parking.parked(pipeline.routing.pool))
+        assert (hole.stream, hole.reason) == (ticket, "version 3 of intake came after 1")
+        await client.send_and_wait(TICKETS, encode(replace(genuine, id=uuid4())), key=str(forked).encode())
+        assert "two events of version 1" in await until(lambda: _halted(pipeline))
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"\xff\xfe", b'{"specversion": "1.0"}', b'{"specversion": "0.3", "id": "x"}'])
+async def test_what_is_no_event_is_put_aside(pipeline: Pipeline, value: bytes) -> None:
+    ticket, key = uuid4(), uuid4()
+    await pipeline.intake.store.append([append(ticket, 0, opened())])
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
+    async with running(relay(pipeline.intake, pipeline.kafka), one), producer(pipeline.kafka, "test") as client:
+        await client.send_and_wait(TICKETS, value, key=str(key).encode())
+        (aside,) = await until(lambda: parking.parked(pipeline.routing.pool))
+        assert aside.stream == key and "cannot be read" in aside.reason
+        await until(lambda: _texts_of(pipeline, ticket, 1))
+
+
+def test_an_older_relay_passes_on_what_it_does_not_know() -> None:
+    from shared.contracts.envelope import encode_stored
+    from shared.contracts.event import Unknown
+
+    event = decode(encode(_sample()))
+    text = encode_stored(event, b'{"field":"of tomorrow"}')
+    assert b'"data":{"field":"of tomorrow"}' in text
+    unknown = replace(event, type="helpdesk.Other.v9", payload=Unknown(data={}))
+    assert decode(encode_stored(unknown, b'{"a":1}')).payload == Unknown(data={"a": 1})
+
+
+def _sample() -> Recorded:
+    from shared.contracts.intake import TicketOpened
+    from shared.testing.samples import sample_event
+
+    return sample_event(TicketOpened)
+
+
+async def test_a_topic_with_another_partition_count_is_refused(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await topics.ensure(kafka)
+    monkeypatch.setattr(topics, "PARTITIONS", 13)
+    with pytest.raises(topics.WrongTopic, match="12 partitions instead of 13"):
+        await topics.ensure(kafka)
