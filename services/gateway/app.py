@@ -1,0 +1,97 @@
+"""Where the gateway's parts are put together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from services.gateway import documents_api, session_api
+from services.gateway.applied import Appliers
+from services.gateway.authentication import Authentication
+from services.gateway.documents import Documents
+from services.gateway.door import Door
+from services.gateway.passwords import Passwords
+from services.gateway.proxy import Proxy
+from services.gateway.reference import router as reference_router
+from services.gateway.sessions import Sessions
+from services.gateway.settings import Settings
+from services.gateway.sign_in import SignIn
+from shared import eventstore, messaging
+from shared.database import Pool, connect_pool
+from shared.eventstore.migrations import pending
+from shared.eventstore.store import Store
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.server import Process, Role, Task
+from shared.messaging.relay import Relay
+
+SERVICE = "gateway"
+MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging)] + [
+    Path(__file__).parent / "migrations"
+]
+PURGE_SECONDS = 3600.0
+KEEP_ALIVE_SECONDS = 15.0
+"""Shorter than the services keep a connection, so that they do not close one that the proxy is just about to use."""
+
+
+@asynccontextmanager
+async def process(role: Role, health: Health) -> AsyncIterator[Process]:
+    settings = Settings.read()
+    pool = await connect_pool(settings.database_url)
+    try:
+        store = Store(pool, SERVICE)
+        sessions = Sessions(pool, settings.identity_key, settings.session_lifetime)
+        health.check("database", lambda: _migrated(pool))
+        background: dict[str, Task] = {}
+        if role != "api":
+            background["relay"] = Relay(store, settings.database_url, settings.kafka).run
+            background["purge of ended sessions"] = lambda: _purge(sessions)
+        if role == "worker":
+            yield Process(application(health, identity_key=settings.identity_key), background)
+            return
+        passwords = Passwords()
+        async with http_client(settings.upstream_seconds) as client:
+            try:
+                authentication = Authentication(sessions, settings.trusts_proxy)
+                sign_in = SignIn(pool, passwords)
+                appliers = Appliers(client, settings.services, settings.identity_key)
+                own = application(
+                    health,
+                    identity_key=settings.identity_key,
+                    routers=[
+                        session_api.router(sign_in, sessions, authentication),
+                        documents_api.router(Documents(store), sign_in, appliers),
+                        reference_router(),
+                    ],
+                )
+                own.state.authentication = authentication
+                proxy = Proxy(client, settings.services, settings.identity_key)
+                yield Process(Door(own, proxy, authentication), background)
+            finally:
+                passwords.close()
+    finally:
+        await pool.close()
+
+
+def http_client(seconds: float) -> aiohttp.ClientSession:
+    """The client to the services. `seconds` bounds their silence; what they send is passed on as it is."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=512, keepalive_timeout=KEEP_ALIVE_SECONDS, use_dns_cache=True),
+        timeout=aiohttp.ClientTimeout(total=None, connect=3, sock_connect=3, sock_read=seconds),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+    )
+
+
+async def _purge(sessions: Sessions) -> None:
+    while True:
+        await sessions.purge()
+        await asyncio.sleep(PURGE_SECONDS)
+
+
+async def _migrated(pool: Pool) -> bool:
+    async with pool.acquire() as connection:
+        return not await pending(connection, *MIGRATIONS)

@@ -1,0 +1,116 @@
+"""The rules of a configuration document: a queue, a person or a company. Its stream is its id.
+
+What a rule needs to know of other documents comes with the command.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias, assert_never
+
+from shared.contracts.directory import (
+    Company,
+    CompanyRetired,
+    CompanySaved,
+    Person,
+    PersonRetired,
+    PersonSaved,
+    Queue,
+    QueueRetired,
+    QueueSaved,
+)
+from shared.contracts.event import Event
+from shared.contracts.rejected import Rejected
+
+Document: TypeAlias = Queue | Person | Company
+DEFAULT_QUEUE = "postmaster"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A document as its own events left it; None before the first one."""
+
+    document: Document | None = None
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Put this in place of what was there. `last_admin`: nobody else in use is an administrator."""
+
+    document: Document
+    password_changed: bool = False
+    last_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Take the document out of use. `children` are the slugs of the queues below it."""
+
+    last_admin: bool = False
+    children: tuple[str, ...] = ()
+
+
+Command: TypeAlias = Save | Retire
+
+
+def initial() -> State:
+    return State()
+
+
+def decide(command: Command, state: State) -> list[Event]:
+    match command:
+        case Save(document=Person() as person, last_admin=True) if "admin" not in person.roles:
+            raise Rejected("this is the last administrator: make somebody else one first")
+        case Save() if command.document == state.document and not state.retired and not command.password_changed:
+            return []
+        case Save():
+            return [_saved(command)]
+        case Retire():
+            if state.document is None or state.retired:
+                return []
+            return [_retired(command, state.document)]
+        case _:
+            assert_never(command)
+
+
+def _saved(command: Save) -> Event:
+    match command.document:
+        case Queue() as queue:
+            return QueueSaved(queue=queue)
+        case Person() as person:
+            return PersonSaved(person=person, password_changed=command.password_changed)
+        case Company() as company:
+            return CompanySaved(company=company)
+        case _:
+            assert_never(command.document)
+
+
+def _retired(command: Retire, document: Document) -> Event:
+    match document:
+        case Queue(slug="postmaster"):
+            raise Rejected("the default queue cannot be retired")
+        case Queue() if command.children:
+            raise Rejected(f"queues stand below it: {', '.join(command.children)}")
+        case Queue():
+            return QueueRetired(queue=document)
+        case Person() if command.last_admin:
+            raise Rejected("this is the last administrator: make somebody else one first")
+        case Person():
+            return PersonRetired(person=document)
+        case Company():
+            return CompanyRetired(company=document)
+        case _:
+            assert_never(document)
+
+
+def evolve(state: State, event: Event) -> State:
+    match event:
+        case QueueSaved(queue=document):
+            return State(document)
+        case PersonSaved(person=document):
+            return State(document)
+        case CompanySaved(company=document):
+            return State(document)
+        case QueueRetired() | PersonRetired() | CompanyRetired():
+            return replace(state, retired=True)
+        case _:
+            return state

@@ -1,0 +1,43 @@
+"""What a new installation begins with: the person `admin` and the default queue. Part of `migrate`; does nothing the second time."""
+
+import secrets
+import sys
+
+from services.gateway import rows
+from services.gateway.document import DEFAULT_QUEUE
+from services.gateway.documents import Documents
+from services.gateway.passwords import Passwords
+from services.gateway.people import PersonDraft
+from services.gateway.queues import QueueDraft
+from shared.contracts.envelope import Actor
+from shared.database import connect_pool
+from shared.eventstore.store import Context, Store
+from shared.settings import env
+
+ADMIN = "admin"
+DOMAIN = "ledgerdesk.invalid"
+
+
+async def first_documents(database_url: str) -> None:
+    """Makes the administrator and the default queue where they were never made. A generated password is printed once, to stderr."""
+    domain = env("LEDGERDESK_MAIL_DOMAIN", DOMAIN)
+    given = env("LEDGERDESK_ADMIN_PASSWORD", "")
+    pool = await connect_pool(database_url, smallest=1, largest=1)
+    passwords = Passwords()
+    try:
+        documents = Documents(Store(pool, "gateway"))
+        context = Context(Actor("system", "first start"))
+        if await rows.find(pool, "person", ADMIN) is None:
+            password = given or secrets.token_urlsafe(18)
+            draft = PersonDraft(login=ADMIN, name="Administrator", email=f"{ADMIN}@{domain}", roles=["admin"])
+            await documents.save("person", ADMIN, draft, context, password_hash=await passwords.hash(password))
+            if not given:
+                print(f"The administrator's password, shown only now: {password}", file=sys.stderr)
+        if await rows.find(pool, "queue", DEFAULT_QUEUE) is None:
+            queue = QueueDraft(
+                slug=DEFAULT_QUEUE, name="Postmaster", address=f"{DEFAULT_QUEUE}@{domain}", display_name="Postmaster"
+            )
+            await documents.save("queue", DEFAULT_QUEUE, queue, context)
+    finally:
+        passwords.close()
+        await pool.close()

@@ -1,0 +1,44 @@
+"""How things are named: slugs, logins, e-mail addresses."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from shared.http.bodies import Line
+
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
+"""What HTML's e-mail field takes, too: practical addresses in ASCII, names of private networks included."""
+
+
+def _not_an_id(text: str) -> str:
+    try:
+        UUID(text)
+    except ValueError:
+        return text
+    raise ValueError("must not look like an id")
+
+
+def _mail_address(text: str) -> str:
+    """An address in lower case, in which people write and look for it; whether it exists is not asked."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("is not an e-mail address")
+    return text.lower()
+
+
+Slug = Annotated[
+    str, Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"), AfterValidator(_not_an_id)
+]
+"""A short name for URLs: lower-case letters, digits and hyphens."""
+Login = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
+    AfterValidator(_not_an_id),
+]
+"""What a person signs in with: lower-case letters, digits, dot, hyphen, underscore."""
+MailAddress = Annotated[str, Field(strict=True, max_length=254), AfterValidator(_mail_address)]
+Title = Annotated[Line, Field(min_length=1, max_length=200)]
+Reference = Annotated[Line, Field(min_length=1, max_length=254)]
+"""Names another document: by id, slug or login, a person also by e-mail address."""

@@ -1,0 +1,67 @@
+"""Passwords: argon2id, in threads, a few at a time.
+
+The parameters are OWASP's first choice (46 MiB, one pass, one lane; docs/decisions/0031-passwords-and-sessions.md): they bound what
+a flood of sign-ins can take from the machine to `AT_ONCE` cores and 46 MiB each.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+AT_ONCE = 2
+WAITING = 64
+
+Done = TypeVar("Done")
+_HASHER = PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
+
+
+class TooManyAtOnce(Exception):
+    """More passwords wait to be checked than can be in good time."""
+
+
+class Passwords:
+    """Hashes and verifies without stopping the event loop."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
+        self._waiting = 0
+        self._nobodys = _HASHER.hash("nobody's password")
+
+    async def hash(self, password: str) -> str:
+        return await self._run(_hash, password)
+
+    async def verify(self, known: str | None, password: str) -> bool:
+        """Whether the password is the right one. Takes the same time for a person who has none, or does not exist (None)."""
+        right = await self._run(_verify, known or self._nobodys, password)
+        return right and known is not None
+
+    def outdated(self, known: str) -> bool:
+        """Whether the hash was made with other parameters than today's."""
+        return _HASHER.check_needs_rehash(known)
+
+    async def _run(self, function: Callable[..., Done], *arguments: str) -> Done:
+        if self._waiting >= WAITING:
+            raise TooManyAtOnce
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _hash(password: str) -> str:
+    return _HASHER.hash(password)
+
+
+def _verify(known: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(known, password)
+    except (VerificationError, InvalidHashError):
+        return False

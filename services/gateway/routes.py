@@ -1,0 +1,77 @@
+"""Which service answers which path: the whole public surface that the gateway does not answer itself."""
+
+import re
+from typing import NamedTuple
+
+from services.gateway.scopes import Scope
+
+
+class Target(NamedTuple):
+    """Where a request goes and which scope a token needs for it; `path_format` is the path with its parameters' names, for metrics."""
+
+    service: str
+    scope: Scope
+    path_format: str
+
+
+class Route(NamedTuple):
+    """Requests whose path matches go where their method says."""
+
+    pattern: re.Pattern[str]
+    methods: dict[str, Target]
+
+
+def _route(path: str, **methods: tuple[str, Scope]) -> Route:
+    """`path` is a template below /api/v1; a trailing `{command}` stands for any command's name."""
+    pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
+    for name, allowed in _PARAMETERS.items():
+        pattern = pattern.replace("{" + name + "}", allowed)
+    full = f"/api/v1{path}"
+    return Route(
+        re.compile(f"/api/v1{pattern}"), {method: Target(service, scope, full) for method, (service, scope) in methods.items()}
+    )
+
+
+_PARAMETERS = {
+    "ref": "[0-9A-Za-z-]{1,64}",
+    "id": "[0-9A-Za-z_.-]{1,128}",
+    "command": "[a-z][a-z-]{0,40}",
+    "stat": "[a-z]{1,40}",
+}
+
+ROUTES = (
+    _route("/tickets", POST=("intake", "write"), GET=("reporting", "read")),
+    _route("/tickets/commands", POST=("routing", "write")),
+    _route("/tickets/{ref}", GET=("reporting", "read")),
+    _route("/tickets/{ref}/message", POST=("intake", "write")),
+    _route("/tickets/{ref}/articles", GET=("reporting", "read")),
+    _route("/tickets/{ref}/history", GET=("reporting", "read")),
+    _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
+    _route("/tickets/{ref}/{command}", POST=("routing", "write")),
+    _route("/mail", POST=("intake", "mail")),
+    _route("/mails", GET=("intake", "read")),
+    _route("/mails/{id}", GET=("intake", "read")),
+    _route("/mails/{id}/raw", GET=("intake", "read")),
+    _route("/mails/{id}/process", POST=("intake", "write")),
+    _route("/stats/{stat}", GET=("reporting", "read")),
+)
+"""The first that matches decides."""
+
+
+class WrongMethod(Exception):
+    """The path exists, but not for this method."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__(", ".join(allowed))
+        self.allowed = allowed
+
+
+def target(method: str, path: str) -> Target | None:
+    """Where this request goes; None for a path that is not another service's. Raises WrongMethod."""
+    for route in ROUTES:
+        if route.pattern.fullmatch(path):
+            found = route.methods.get(method)
+            if found is None:
+                raise WrongMethod(sorted(route.methods))
+            return found
+    return None

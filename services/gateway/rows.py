@@ -1,0 +1,115 @@
+"""The documents as they stand: rows of `gateway.documents`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import asyncpg
+
+from services.gateway.document import Document
+from shared.contracts.directory import Company, Person, Queue
+from shared.database import Connection, Pool
+
+Kind = Literal["queue", "person", "company"]
+MODELS: dict[Kind, type[Document]] = {"queue": Queue, "person": Person, "company": Company}
+
+_COLUMNS = "id, kind, slug, retired, document::text AS document, version, created_at, updated_at"
+BY_ID = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND id = $2"
+BY_SLUG = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND slug = $2 ORDER BY retired, version DESC, id LIMIT 1"
+BY_EMAIL = f"SELECT {_COLUMNS} FROM gateway.documents WHERE email = $1 AND kind = $2 AND NOT retired"
+LIST = f"""
+SELECT {_COLUMNS}
+  FROM gateway.documents
+ WHERE kind = $1 AND (NOT retired OR $2) AND ($3::text IS NULL OR (slug, id) > ($3, $4))
+   AND ($5::uuid IS NULL OR document @> jsonb_build_object('members', jsonb_build_array(jsonb_build_object('person', $5::text))))
+ ORDER BY slug, id
+ LIMIT $6
+"""
+UPSERT = """
+INSERT INTO gateway.documents (id, kind, slug, email, address, retired, document, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
+    ON CONFLICT (id) DO UPDATE
+   SET slug = excluded.slug, email = excluded.email, address = excluded.address, retired = excluded.retired,
+       document = excluded.document, version = excluded.version, updated_at = now()
+"""
+HOLDER = "SELECT slug FROM gateway.documents WHERE {column} = $1 AND NOT retired AND id <> $2"
+CHILDREN = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'parent' = $1 ORDER BY slug LIMIT 10"
+OTHER_ADMIN = "SELECT EXISTS (SELECT FROM gateway.documents WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'admin' AND id <> $1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document with what is known about it."""
+
+    document: Document
+    version: int
+    retired: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def id(self) -> UUID:
+        return self.document.id
+
+
+def slug_of(document: Document) -> str:
+    """The name of a document in URLs: a person's is the login."""
+    return document.login if isinstance(document, Person) else document.slug
+
+
+def _row(found: asyncpg.Record) -> Row:
+    return Row(
+        document=MODELS[found["kind"]].model_validate_json(found["document"]),
+        version=found["version"],
+        retired=found["retired"],
+        created_at=found["created_at"],
+        updated_at=found["updated_at"],
+    )
+
+
+async def find(connection: Connection | Pool, kind: Kind, reference: str) -> Row | None:
+    """The document with this slug or id, a person also by e-mail address; one in use before a retired one."""
+    found = await connection.fetchrow(BY_SLUG, kind, reference.lower())
+    if found is None or found["retired"]:
+        try:
+            found = await connection.fetchrow(BY_ID, kind, UUID(reference)) or found
+        except ValueError:
+            if kind == "person" and "@" in reference:
+                found = await connection.fetchrow(BY_EMAIL, reference.lower(), kind) or found
+    return _row(found) if found is not None else None
+
+
+async def listed(
+    pool: Pool, kind: Kind, *, retired: bool, after: tuple[str, UUID] | None, member: UUID | None, limit: int
+) -> list[Row]:
+    """Documents by slug; with `member` only queues on which that person has rights."""
+    slug, last = after or (None, None)
+    return [_row(found) for found in await pool.fetch(LIST, kind, retired, slug, last, member, limit)]
+
+
+async def write(connection: Connection, document: Document, version: int, *, retired: bool) -> None:
+    """Makes the row show this document."""
+    kind: Kind = "queue" if isinstance(document, Queue) else "person" if isinstance(document, Person) else "company"
+    email = document.email.lower() if isinstance(document, Person) else None
+    address = document.address.lower() if isinstance(document, Queue) and document.address else None
+    await connection.execute(
+        UPSERT, document.id, kind, slug_of(document), email, address, retired, document.model_dump_json(), version
+    )
+
+
+async def holder(connection: Connection, column: Literal["email", "address"], value: str, but: UUID) -> str | None:
+    """The slug of the other document in use that has this e-mail address (of a person) or address (of a queue)."""
+    found: str | None = await connection.fetchval(HOLDER.format(column=column), value, but)
+    return found
+
+
+async def children(connection: Connection, slug: str) -> Sequence[str]:
+    """Some of the queues in use right below this one."""
+    return [found["slug"] for found in await connection.fetch(CHILDREN, slug)]
+
+
+async def other_admin(connection: Connection, person: UUID) -> bool:
+    """Whether somebody else in use is an administrator."""
+    return bool(await connection.fetchval(OTHER_ADMIN, person))

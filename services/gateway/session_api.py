@@ -1,0 +1,235 @@
+"""Signing in and out, and API tokens, over HTTP (api.md, section 2)."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AwareDatetime, Field
+
+from services.gateway import rows, scopes
+from services.gateway.authentication import Authentication, set_cookie
+from services.gateway.scopes import Scope
+from services.gateway.sessions import Sessions, Signed
+from services.gateway.sign_in import SignIn
+from services.gateway.signed_in import SignedIn, TokenHolder, signed_in
+from shared.contracts.access import ALL_RIGHTS
+from shared.contracts.directory import Person, Queue
+from shared.eventstore.store import utc_now
+from shared.http import problems
+from shared.http.bodies import Body, Line
+from shared.http.idempotency import HEADER as KEY
+from shared.http.idempotency import answer, command_id
+from shared.http.paging import CursorText, Limit, page
+from shared.http.routes import router as strict
+
+
+class Credentials(Body):
+    """A login (or e-mail address) and its password."""
+
+    login: Annotated[Line, Field(min_length=1, max_length=254)]
+    password: Annotated[str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})]
+
+
+class PersonShown(Body):
+    id: UUID
+    login: str
+    name: str
+    email: str
+    roles: list[str]
+    company: str | None
+    language: str | None
+
+
+class SessionMade(Body):
+    """`token` goes into `Authorization: Bearer`; the cookie of the answer holds the same."""
+
+    token: str
+    expires_at: datetime
+    person: PersonShown
+
+
+class QueueNamed(Body):
+    id: UUID
+    slug: str
+    name: str
+
+
+class QueueRights(Body):
+    queue: QueueNamed
+    rights: list[str]
+
+
+class WhoAmI(Body):
+    """`scopes` is null for a session, which may do all that the person may."""
+
+    person: PersonShown
+    roles: list[str]
+    rights: list[QueueRights]
+    kind: str
+    scopes: list[str] | None
+    expires_at: datetime | None
+
+
+class TokenDraft(Body):
+    """What an API token is for. Without `expires_at` it lives until it is revoked."""
+
+    name: Annotated[Line, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
+    expires_at: AwareDatetime | None = None
+
+
+class TokenShown(Body):
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class TokenMade(Body):
+    """`token` is shown here once and never again."""
+
+    id: UUID
+    token: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class TokenList(Body):
+    items: list[TokenShown]
+    next_cursor: str | None
+
+
+def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) -> APIRouter:
+    routes = strict("/api/v1", tags=["signing in"])
+    members_only = [Depends(signed_in)]
+
+    @routes.post("/session", status_code=201, operation_id="signIn", response_model=SessionMade, summary="Sign in")
+    async def post_session(request: Request, body: Credentials) -> Response:
+        authentication.require_same_origin(request.scope, absent_is_fine=True)
+        arrival = authentication.arrival(request.scope)
+        person = await sign_in.check(body.login, body.password, arrival.address)
+        key = request.headers.get(KEY)
+        command = command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
+        issued = await sessions.issue(person.id, "session", command=command)
+        assert issued.expires_at is not None
+        seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
+        return answer(
+            {"token": issued.secret, "expires_at": moment(issued.expires_at), "person": shown(person)},
+            status=201,
+            replayed=issued.replayed,
+            headers={"Set-Cookie": set_cookie(issued.secret, seconds, secure=arrival.scheme == "https"), "Cache-Control": "no-store"},
+        )
+
+    @routes.get("/session", operation_id="whoAmI", response_model=WhoAmI, summary="Who I am and what I may do")
+    async def get_session(signed: SignedIn) -> Response:
+        identity = signed.identity
+        row = await rows.find(sessions.pool, "person", str(identity.person_id))
+        assert row is not None and isinstance(row.document, Person)
+        return answer(
+            {
+                "person": shown(row.document),
+                "roles": list(identity.roles),
+                "rights": await rights(sessions, signed),
+                "kind": signed.kind,
+                "scopes": list(identity.scopes) if identity.scopes is not None else None,
+                "expires_at": moment(signed.expires_at),
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @routes.delete("/session", status_code=204, operation_id="signOut", summary="Sign out: the token is dead everywhere at once")
+    async def delete_session(request: Request, signed: SignedIn) -> Response:
+        await sessions.end(signed.session)
+        secure = authentication.arrival(request.scope).scheme == "https"
+        return Response(status_code=204, headers={"Set-Cookie": set_cookie("", 0, secure=secure)})
+
+    @routes.post(
+        "/tokens", status_code=201, operation_id="createToken", response_model=TokenMade, summary="Make an API token", dependencies=members_only
+    )
+    async def post_token(request: Request, signed: TokenHolder, body: TokenDraft) -> Response:
+        wanted = list(dict.fromkeys(body.scopes))
+        refused = scopes.beyond(signed.identity, wanted)
+        if refused:
+            raise problems.forbidden(f"Only administrators may give the scope {refused[0]}.")
+        if body.expires_at is not None and body.expires_at <= utc_now():
+            raise problems.invalid("/expires_at", "has passed already")
+        key = request.headers.get(KEY)
+        person = signed.identity.person_id
+        command = command_id(person, "POST", "/api/v1/tokens", key, await request.body()) if key is not None else None
+        issued = await sessions.issue(
+            person, "token", name=body.name, scopes=wanted, expires_at=body.expires_at, command=command
+        )
+        return answer(
+            {
+                "id": str(issued.id),
+                "token": issued.secret,
+                "name": body.name,
+                "scopes": wanted,
+                "created_at": moment(issued.created_at),
+                "expires_at": moment(issued.expires_at),
+            },
+            status=201,
+            replayed=issued.replayed,
+            headers={"Cache-Control": "no-store", "Location": f"/api/v1/tokens/{issued.id}"},
+        )
+
+    @routes.get("/tokens", operation_id="listTokens", response_model=TokenList, summary="My API tokens, without their secrets")
+    async def get_tokens(request: Request, signed: TokenHolder, limit: Limit = 50, cursor: CursorText = None) -> Response:
+        cursors = request.app.state.cursors
+        position = cursors.decode(signed.identity, "tokens", cursor)
+        found = await sessions.tokens(signed.identity.person_id, UUID(position[0]) if position else None, limit + 1)
+        more = found[limit - 1]["id"] if len(found) > limit else None
+        items = [
+            {
+                "id": str(row["id"]),
+                "name": row["name"],
+                "scopes": row["scopes"],
+                "created_at": moment(row["created_at"]),
+                "expires_at": moment(row["expires_at"]),
+                "last_used_at": moment(row["last_used"]),
+            }
+            for row in found[:limit]
+        ]
+        return answer(page(items, cursors.encode(signed.identity, "tokens", [str(more)]) if more else None))
+
+    @routes.delete("/tokens/{token}", status_code=204, operation_id="revokeToken", summary="Revoke an API token")
+    async def delete_token(token: UUID, signed: TokenHolder) -> Response:
+        if not await sessions.end_token(token, signed.identity.person_id):
+            raise problems.not_found()
+        return Response(status_code=204)
+
+    return routes
+
+
+async def rights(sessions: Sessions, signed: Signed) -> list[dict[str, Any]]:
+    """What the person may do on which queue in use, by slug."""
+    identity = signed.identity
+    if not identity.is_agent:
+        return []
+    member = None if identity.is_admin else identity.person_id
+    found = await rows.listed(sessions.pool, "queue", retired=False, after=None, member=member, limit=10_000)
+    told: list[dict[str, Any]] = []
+    for row in found:
+        queue = row.document
+        assert isinstance(queue, Queue)
+        held = ALL_RIGHTS if identity.is_admin else {r for m in queue.members if m.person == identity.person_id for r in m.rights}
+        if held:
+            told.append({"queue": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}, "rights": sorted(held)})
+    return told
+
+
+def shown(person: Person) -> dict[str, Any]:
+    """A person to themselves and to administrators."""
+    return person.model_dump(mode="json")
+
+
+def moment(at: datetime | None) -> str | None:
+    """RFC 3339 UTC with milliseconds, as everywhere in the API."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at is not None else None
+
+

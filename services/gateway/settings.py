@@ -1,0 +1,35 @@
+"""The gateway's configuration, from the environment only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.settings import env
+
+SERVICES = ("intake", "routing", "notify", "reporting")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`services`: name -> base URL. `trusts_proxy`: X-Forwarded-For and -Proto come from a reverse proxy of ours."""
+
+    database_url: str
+    kafka: str
+    identity_key: bytes
+    services: Mapping[str, str]
+    trusts_proxy: bool
+    session_lifetime: timedelta
+    upstream_seconds: float
+
+    @classmethod
+    def read(cls) -> "Settings":
+        urls = {name: env(f"LEDGERDESK_{name.upper()}_URL", "").rstrip("/") for name in SERVICES}
+        return cls(
+            database_url=env("LEDGERDESK_DATABASE_URL"),
+            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            identity_key=env("LEDGERDESK_IDENTITY_KEY").encode(),
+            services={name: url for name, url in urls.items() if url},
+            trusts_proxy=env("LEDGERDESK_TRUST_PROXY", "") == "1",
+            session_lifetime=timedelta(hours=float(env("LEDGERDESK_SESSION_HOURS", "12"))),
+            upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
+        )

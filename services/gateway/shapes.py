@@ -1,0 +1,91 @@
+"""What the answers about configuration documents look like, for the OpenAPI document."""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from shared.http.bodies import Body
+
+Shown = TypeVar("Shown", bound=Body)
+
+
+class MemberShown(Body):
+    person: UUID
+    rights: list[str]
+
+
+class QueueShown(Body):
+    """A queue as it stands."""
+
+    id: UUID
+    slug: str
+    name: str
+    parent: str | None
+    address: str | None
+    display_name: str
+    salutation: str
+    signature: str
+    next_state_after_reply: str
+    lock_timeout_minutes: float | None
+    follow_up: str
+    members: list[MemberShown]
+    version: int
+    retired: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class PersonListed(Body):
+    """A person. Administrators, and the person, see all of it; agents see `id`, `login` and `name`."""
+
+    id: UUID
+    login: str
+    name: str
+    email: str | None = None
+    roles: list[str] | None = None
+    company: str | None = None
+    language: str | None = None
+    version: int | None = None
+    retired: bool | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class CompanyShown(Body):
+    """A company as it stands."""
+
+    id: UUID
+    slug: str
+    name: str
+    domains: list[str]
+    version: int
+    retired: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class ActorShown(Body):
+    kind: str
+    id: str | None
+
+
+class DocumentEvent(Body):
+    """One saved version; `data` is the event's payload."""
+
+    id: UUID
+    type: str
+    source: str
+    version: int
+    at: datetime
+    actor: ActorShown
+    data: dict[str, Any]
+
+
+class DocumentHistory(Body):
+    items: list[DocumentEvent]
+    next_cursor: str | None
+
+
+class DocumentList(Body, Generic[Shown]):
+    items: list[Shown]
+    next_cursor: str | None

@@ -1,0 +1,49 @@
+"""The sign-in of a request to the gateway's own routes, as FastAPI dependencies."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.gateway import scopes
+from services.gateway.authentication import Authentication
+from services.gateway.sessions import Signed
+
+IDENTITY = "ledgerdesk.identity"
+"""Where `shared.http.identity.caller` keeps who asks: the gateway puts there whom it has just authenticated itself."""
+
+
+async def signed_in(request: Request) -> Signed:
+    """401 without a valid sign-in. Use as `SignedIn`."""
+    known: Signed | None = request.scope.get("ledgerdesk.signed")
+    if known is None:
+        authenticated: Authentication = request.app.state.authentication
+        known = await authenticated(request.scope)
+        request.scope["ledgerdesk.signed"] = known
+        request.scope[IDENTITY] = known.identity
+    return known
+
+
+SignedIn = Annotated[Signed, Depends(signed_in)]
+
+
+async def reader(signed: SignedIn) -> Signed:
+    """Somebody whose sign-in covers reading. Use as `Reader`."""
+    scopes.require(signed.identity, "read")
+    return signed
+
+
+async def manager(signed: SignedIn) -> Signed:
+    """An administrator whose sign-in covers settings; else 403. Use as `Manager`."""
+    scopes.require(signed.identity, "manage")
+    return signed
+
+
+async def token_holder(signed: SignedIn) -> Signed:
+    """Somebody signed in with a password; else 403. Use as `TokenHolder`."""
+    scopes.require_session(signed)
+    return signed
+
+
+Reader = Annotated[Signed, Depends(reader)]
+Manager = Annotated[Signed, Depends(manager)]
+TokenHolder = Annotated[Signed, Depends(token_holder)]
