@@ -1,0 +1,85 @@
+"""An application with one route of each kind, and a client that is signed in."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+from uuid import UUID
+
+import pytest
+from fastapi import Query, Request
+from pydantic import Field
+from starlette.testclient import TestClient
+
+from shared.contracts.access import Identity
+from shared.http import idempotency, paging, routes
+from shared.http.application import application
+from shared.http.bodies import Body, Flag, Line, Text, Whole
+from shared.http.consistency import Awaited
+from shared.http.etag import IfMatch
+from shared.http.health import Health
+from shared.http.identity import HEADER, Caller, sign
+
+KEY = "a key of the gateway and its services"
+KARI = Identity(
+    person_id=UUID(int=7), kind="agent", login="kari", name="Kari", email="kari@example.org", roles=("agent",)
+)
+
+
+class Customer(Body):
+    email: Line
+
+
+class Opening(Body):
+    subject: Line
+    body: Text = ""
+    customer: Customer | None = None
+    priority: Annotated[Whole, Field(ge=1, le=5)] = 3
+    urgent: Flag = False
+    password: Annotated[Line, Field(min_length=8)] = "long enough"
+    fields: dict[str, Any] = {}
+
+
+class Filters(Body):
+    colour: list[str] = []
+    limit: int = 50
+
+
+def example_routes() -> Any:
+    router = routes.router("/api/v1", tags=["example"])
+
+    @router.post("/tickets")
+    async def open_ticket(body: Opening, who: Caller, command: idempotency.Command, expected: IfMatch) -> Any:
+        return idempotency.answer(
+            {"who": who.login, "command": command.id, "expected": expected, "body": body.model_dump()},
+            status=201,
+            replayed=expected == 9,
+        )
+
+    @router.get("/tickets")
+    async def list_tickets(limit: paging.Limit = 50, cursor: paging.CursorText = None, q: str = "") -> Any:
+        return {"limit": limit}
+
+    @router.get("/filtered")
+    async def list_filtered(filters: Annotated[Filters, Query()], awaited: Awaited) -> Any:
+        return {"colour": filters.colour, "awaited": len(awaited)}
+
+    @router.get("/tickets/{ticket}")
+    async def show(ticket: UUID) -> Any:
+        return {"id": str(ticket)}
+
+    @router.post("/upload")
+    async def upload(request: Request) -> Any:
+        return {"size": sum([len(part) async for part in request.stream()])}
+
+    return router
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health("example", "all")
+
+
+@pytest.fixture
+def client(health: Health) -> Iterator[TestClient]:
+    app = application(health, identity_key=KEY, routers=[example_routes()])
+    with TestClient(app, raise_server_exceptions=False, headers={HEADER: sign(KARI, "example", KEY)}) as client:
+        yield client

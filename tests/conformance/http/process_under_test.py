@@ -1,0 +1,69 @@
+"""A process of `run_process` for the tests: `LEDGERDESK_TEST_PROCESS` chooses how it misbehaves."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from shared.http import routes
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.server import Process, Role, run_process
+
+router = routes.router()
+started, release = asyncio.Event(), asyncio.Event()
+runs = 0
+tries = 0
+
+
+@router.get("/wait")
+async def wait() -> Any:
+    started.set()
+    await release.wait()
+    return {"waited": True}
+
+
+@router.get("/started")
+async def tell_started() -> Any:
+    await started.wait()
+    return {}
+
+
+@router.get("/runs")
+async def tell_runs() -> Any:
+    return {"runs": runs}
+
+
+async def worker() -> None:
+    global runs
+    runs += 1
+    if os.environ.get("LEDGERDESK_TEST_PROCESS") == "failing-worker" and runs == 1:
+        raise RuntimeError("the first run fails")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("worker cancelled", flush=True)
+
+
+async def let_go() -> None:
+    """Ends the waiting request once the process has begun to drain."""
+    while not health.draining:
+        await asyncio.sleep(0.01)
+    release.set()
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def make(role: Role, given: Health) -> AsyncIterator[Process]:
+    global tries, health
+    tries += 1
+    health = given
+    if os.environ.get("LEDGERDESK_TEST_PROCESS") == "late-database" and tries == 1:
+        raise ConnectionRefusedError("not yet")
+    yield Process(application(given, identity_key="key", routers=[router]), {"worker": worker, "let-go": let_go})
+    print("closed", flush=True)
+
+
+if __name__ == "__main__":
+    run_process("example", "all", make)

@@ -1,0 +1,134 @@
+"""A process of ours: it starts when its database is late, survives failing tasks, and SIGTERM drains it."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+class Running:
+    """The process, once it has said that it listens."""
+
+    def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
+        self.process, self.port = process, port
+
+    def ask(self, path: str, **headers: str) -> tuple[int, Any]:
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(link):
+            link.request("GET", path, headers=headers)
+            answer = link.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def raw(self, *parts: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as link:
+            for part in parts:
+                with contextlib.suppress(ConnectionError):  # refused in mid-sentence
+                    link.sendall(part)
+            answer = b""
+            with contextlib.suppress(ConnectionError):
+                while piece := link.recv(65536):
+                    answer += piece
+            return answer
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start(port: int, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.conformance.http.process_under_test"],
+        cwd=ROOT,
+        env={**os.environ, "LEDGERDESK_LISTEN": f"127.0.0.1:{port}", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextlib.contextmanager
+def running(**environment: str) -> Iterator[Running]:
+    port = free_port()
+    process = start(port, **environment)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "listens on" in json.loads(line)["message"]:
+                break
+        else:
+            pytest.fail("it ended before it listened")
+        yield Running(process, port)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_sigterm_finishes_requests_then_cancels_tasks_then_closes() -> None:
+    with running() as it, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(it.ask, "/wait")
+        assert it.ask("/started")[0] == 200
+        it.process.send_signal(signal.SIGTERM)
+        assert waiting.result(timeout=20) == (200, {"waited": True})
+        out, err = it.process.communicate(timeout=20)
+        assert it.process.returncode == 0, err
+        assert out.splitlines() == ["worker cancelled", "closed"]
+        assert "Traceback" not in err
+
+
+def test_a_failing_task_is_started_again_and_told() -> None:
+    with running(LEDGERDESK_TEST_PROCESS="failing-worker") as it:
+        while it.ask("/runs") != (200, {"runs": 2}):
+            pass
+        assert it.ask("/livez")[1]["checks"]["worker"] == "ok"
+        it.process.send_signal(signal.SIGTERM)
+        assert "the first run fails" in it.process.communicate(timeout=20)[1]
+
+
+def test_a_late_database_is_waited_for() -> None:
+    with running(LEDGERDESK_TEST_PROCESS="late-database") as it:
+        assert it.ask("/readyz")[0] == 200
+
+
+@pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:x", "127.0.0.1:99999", "192.0.2.1:1"])
+def test_an_address_that_cannot_be_had_is_told_in_a_sentence(listen: str) -> None:
+    process = start(0, LEDGERDESK_LISTEN=listen)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    (line,) = err.splitlines()
+    assert "cannot start" in json.loads(line)["message"]
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = start(taken.getsockname()[1])
+        assert "in use" in process.communicate(timeout=20)[1]
+        assert process.returncode == 1
+
+
+def test_what_is_no_http_is_answered_with_a_problem_and_does_no_harm() -> None:
+    with running() as it:
+        for garbage in (
+            b"nonsense\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            b"\x00\xff\x16\x03\x01\r\n\r\n",
+        ):
+            answer = it.raw(garbage)
+            assert answer.startswith(b"HTTP/1.1 400 "), answer
+            assert b"application/problem+json" in answer
+        assert it.raw(b"GET / HTTP/1.1\r\n", *[b"x-a: " + b"y" * 8000 + b"\r\n"] * 20)[:12] in (b"HTTP/1.1 431", b"")
+        assert it.ask("/livez")[0] == 200
