@@ -1,0 +1,85 @@
+"""Where intake's parts are put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from services.intake import api, mail_api
+from services.intake.lmtp import LmtpServer
+from services.intake.mailroom import Envelope, Mailroom
+from services.intake.numbers import Numbers
+from services.intake.opening import Opening
+from services.intake.records import Records
+from services.intake.settings import Settings
+from shared import directory, eventstore, messaging
+from shared.blobs.store import BlobStore
+from shared.contracts.topics import DIRECTORY
+from shared.database import Pool, connect_pool
+from shared.directory.api import router as directory_router
+from shared.directory.copy import DirectoryCopy
+from shared.directory.projection import DirectoryProjection
+from shared.eventstore.migrations import pending
+from shared.eventstore.store import Store
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.server import Process, Role, Task
+from shared.messaging.consumer import Consumer
+from shared.messaging.handlers import Handler, ProjectionHandler
+from shared.messaging.relay import Relay
+
+SERVICE = "intake"
+CONSUMER = "intake"
+MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
+    Path(__file__).parent / "migrations"
+]
+
+
+def handlers(store: Store) -> dict[str, Handler]:
+    """What intake's consumer does with each topic: it keeps its copy of the directory, and listens to nothing else."""
+    return {DIRECTORY: ProjectionHandler(DirectoryProjection())}
+
+
+@asynccontextmanager
+async def process(role: Role, health: Health) -> AsyncIterator[Process]:
+    settings = Settings.read()
+    pool = await connect_pool(settings.database_url)
+    blobs = BlobStore(settings.blob_url)
+    try:
+        store = Store(pool, SERVICE)
+        copy = DirectoryCopy(pool, settings.database_url)
+        await copy.load()
+        health.check("database", lambda: _migrated(pool))
+        health.check("blobs", blobs.check)
+        background: dict[str, Task] = {"directory": copy.run}
+        routers = []
+        if role != "worker":
+            records = Records(pool, store)
+            numbers = Numbers(pool, settings.timezone)
+            mailroom = Mailroom(records, blobs, numbers, copy, settings.mail_key)
+            opening = Opening(records, blobs, numbers, copy)
+            routers = [api.router(opening), mail_api.router(mailroom), directory_router(copy)]
+
+            async def deliver(raw: bytes, envelope: Envelope) -> str:
+                return str((await mailroom.take(raw, envelope)).id)
+
+            if settings.lmtp_listen:
+                background["lmtp"] = LmtpServer(settings.lmtp_listen, deliver).run
+        if role != "api":
+            consumer = Consumer(
+                name=CONSUMER,
+                database_url=settings.database_url,
+                pool=pool,
+                bootstrap=settings.kafka,
+                handlers=handlers(store),
+                replica=settings.replica,
+            )
+            background |= {"relay": Relay(store, settings.database_url, settings.kafka).run, "consumer": consumer.run}
+        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+    finally:
+        blobs.close()
+        await pool.close()
+
+
+async def _migrated(pool: Pool) -> bool:
+    async with pool.acquire() as connection:
+        return not await pending(connection, *MIGRATIONS)

@@ -1,0 +1,104 @@
+"""The bodies of intake's commands as they come in over HTTP (api.md, section 3)."""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from pydantic import AfterValidator, Field, model_validator
+
+from shared.http.bodies import Body, Flag, Line, Text, Whole
+
+LONGEST_SUBJECT = 300
+MOST_FIELDS_BYTES = 64 * 1024
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _address(value: str) -> str:
+    local, at, domain = value.strip().rpartition("@")
+    wrong = any(c in value.strip() for c in ' <>,;:"()[]\\') or not (local and at and domain)
+    if wrong or len(local) > 64 or ".." in value or "." in (domain[0], domain[-1], local[0], local[-1]):
+        raise ValueError("must be a mail address such as kari@example.org")
+    return value.strip().lower()
+
+
+def _scalar(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | str) or (isinstance(value, int) and -(2**63) <= value < 2**63)
+
+
+def _fields(fields: dict[str, Any]) -> dict[str, Any]:
+    for name, value in fields.items():
+        if not (_scalar(value) or (isinstance(value, list) and len(value) <= 100 and all(map(_scalar, value)))):
+            raise ValueError(
+                f"{name[:40]!r} must be a text, a number, true, false, null, or a list of at most 100 of them"
+            )
+    if len(orjson.dumps(fields)) > MOST_FIELDS_BYTES:
+        raise ValueError(f"must be at most {MOST_FIELDS_BYTES} bytes together")
+    return fields
+
+
+EmailAddress = Annotated[Line, Field(max_length=254), AfterValidator(_address)]
+"""A mail address, in lower case."""
+Subject = Annotated[Line, Field(min_length=1, max_length=LONGEST_SUBJECT), AfterValidator(_filled)]
+Tag = Annotated[Line, Field(min_length=1, max_length=100), AfterValidator(_filled)]
+FieldName = Annotated[Line, Field(min_length=1, max_length=100)]
+Fields = Annotated[dict[FieldName, Any], Field(max_length=100), AfterValidator(_fields)]
+BlobIds = Annotated[list[Annotated[Line, Field(max_length=64)]], Field(max_length=100)]
+
+
+class CustomerBody(Body):
+    """Whom a ticket is for."""
+
+    email: EmailAddress
+    name: Annotated[Line, Field(max_length=200)] = ""
+
+
+class TicketBody(Body):
+    """A new ticket. `queue` by id or slug; a customer's own call takes the customer from the session."""
+
+    subject: Subject
+    body: Text
+    customer: CustomerBody | None = None
+    queue: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+    priority: Annotated[Whole, Field(ge=1, le=5)] = 3
+    channel: Literal["phone", "email", "web", "api"] = "api"
+    fields: Fields = Field(default_factory=dict)
+    tags: Annotated[list[Tag], Field(max_length=50)] = Field(default_factory=list)
+    attachments: BlobIds = Field(default_factory=list)
+
+
+class MessageBody(Body):
+    """The customer's own words on a ticket; an agent says on whose behalf."""
+
+    text: Text | None = None
+    html: Text | None = None
+    on_behalf_of: EmailAddress | None = None
+    attachments: BlobIds = Field(default_factory=list)
+    close: Flag = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.text or "").strip() and not (self.html or "").strip():
+            raise ValueError("a text is missing")
+        return self
+
+
+class Opened(Body):
+    """What an opening answers."""
+
+    id: str
+    number: str
+    version: int
+
+
+class Received(Body):
+    """What a message answers: the version of intake's stream and the new article's id."""
+
+    version: int
+    article_id: str

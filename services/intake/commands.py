@@ -1,0 +1,35 @@
+"""What can come in for a ticket. Ids, numbers and times arrive in the command; the decider looks nothing up."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTicket:
+    """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it."""
+
+    number: str
+    title: str
+    queue: QueueRef
+    customer: CustomerRef
+    channel: Channel
+    message: Message
+    priority: int = 3
+    opened_by: PersonRef | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveMessage:
+    """Somebody on the customer's side wrote again. `threaded_by` says what named the ticket."""
+
+    customer: CustomerRef
+    message: Message
+    threaded_by: str = ""
+
+
+Command = OpenTicket | ReceiveMessage

@@ -1,0 +1,23 @@
+"""What makes two mails the same: equal bytes but for trace fields, whatever the recipient (api.md, section 4)."""
+
+import hashlib
+import re
+
+TRACE_FIELDS = (
+    b"return-path", b"received", b"delivered-to", b"x-original-to", b"authentication-results", b"arc-[!-9;-~]*",
+)  # fmt: skip
+# A field is its line and the lines that continue it; the header ends at the first empty line.
+_TRACE = re.compile(
+    rb"^(?:" + b"|".join(TRACE_FIELDS) + rb")[ \t]*:[^\r\n]*(?:\r\n|\r|\n|\Z)(?:[ \t]+[^\r\n]*(?:\r\n|\r|\n|\Z))*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HEADER_END = re.compile(rb"\r?\n\r?\n|\r\r")
+
+
+def digest(raw: bytes) -> bytes:
+    """SHA-256 over a mail without the fields that systems on the way add."""
+    end = _HEADER_END.search(raw)
+    header = len(raw) if end is None else end.end()
+    made = hashlib.sha256(_TRACE.sub(b"", raw[:header]))
+    made.update(memoryview(raw)[header:])
+    return made.digest()

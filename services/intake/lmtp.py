@@ -1,0 +1,391 @@
+"""An LMTP server (RFC 2033): a mail server hands in mails and keeps each until it is told 250.
+
+Written on asyncio's streams and not on aiosmtpd (decision record 0022): its DATA keeps an endless line in memory, answers errors
+after DATA once instead of once per recipient, turns an exception into a permanent 500, and logs what people write.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Never
+
+from prometheus_client import Counter, Gauge
+
+from services.intake.mailroom import Envelope
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 40 * 1024 * 1024
+"""Bytes of one mail; what is larger is refused for good (552)."""
+MOST_BYTES_AT_ONCE = 256 * 1024 * 1024
+"""Bytes of all mails that are coming in at one time; beyond, senders are asked to wait (452)."""
+MOST_RECIPIENTS = 1_000
+MOST_CONNECTIONS = 200
+MOST_ERRORS = 20
+LONGEST_COMMAND = 4_096
+LONGEST_PATH = 512
+CHUNK = 64 * 1024
+IDLE_SECONDS = 300.0
+DRAIN_SECONDS = 10.0
+
+MAILS = Counter("ledgerdesk_lmtp_mails", "Mails handed in over LMTP by how they were answered", ["answer"])
+OPEN = Gauge("ledgerdesk_lmtp_connections", "Open LMTP connections")
+
+_PATH = re.compile(r"\s*<(?:@[^:<>]*:)?([^<>]*)>(?:\s+(.*))?$", re.DOTALL)
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\s=]+))?$")
+
+Deliver = Callable[[bytes, Envelope], Awaitable[str]]
+"""Takes a mail and answers its id once it is safe; whatever it raises means: not now."""
+
+
+class _Closed(Exception):
+    """The other side is gone, or the session is over."""
+
+
+class _TooLong(Exception):
+    """A command line without an end in sight; it has been read and thrown away."""
+
+
+@dataclass(slots=True)
+class _Input:
+    """Bytes from the other side, cut as the protocol needs them; never holds much more than one chunk."""
+
+    reader: asyncio.StreamReader
+    buffer: bytearray = field(default_factory=bytearray)
+
+    async def more(self) -> None:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                chunk = await self.reader.read(CHUNK)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise _Closed from error
+        if not chunk:
+            raise _Closed
+        self.buffer += chunk
+
+    async def line(self) -> bytes:
+        """The next command line, without its end."""
+        too_long = False
+        while (end := self.buffer.find(b"\n")) < 0:
+            if len(self.buffer) > LONGEST_COMMAND:
+                too_long = True
+                self.buffer.clear()
+            await self.more()
+        line = bytes(self.buffer[:end]).rstrip(b"\r")
+        del self.buffer[: end + 1]
+        if too_long or len(line) > LONGEST_COMMAND:
+            raise _TooLong
+        return line
+
+
+@dataclass(slots=True)
+class _Transaction:
+    sender: str
+    recipients: list[str] = field(default_factory=list)
+
+
+class LmtpServer:
+    """Listens on `host:port`; `deliver` gets every mail with its envelope."""
+
+    def __init__(self, listen: str, deliver: Deliver, *, name: str = "ledgerdesk") -> None:
+        self._host, _, port = listen.rpartition(":")
+        self._port = int(port)
+        self._deliver, self.name = deliver, name
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._idle: set[asyncio.Task[None]] = set()
+        self._coming_in = 0
+
+    async def run(self) -> Never:
+        """Serves until it is cancelled; then mails that are being taken are still answered."""
+        server = await asyncio.start_server(self._connected, self._host.strip("[]"), self._port, limit=CHUNK)
+        log.info("LMTP listens on %s:%d", self._host, self._port)
+        try:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+        finally:
+            server.close()
+            await asyncio.shield(self._drain())
+
+    async def _drain(self) -> None:
+        for session in list(self._idle):
+            session.cancel()
+        if self._sessions:
+            _, late = await asyncio.wait(self._sessions, timeout=DRAIN_SECONDS)
+            for session in late:
+                session.cancel()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._session(reader, writer))
+        self._sessions.add(task)
+        OPEN.set(len(self._sessions))
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._sessions.discard(task)
+        OPEN.set(len(self._sessions))
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            if len(self._sessions) > MOST_CONNECTIONS:
+                await _say(writer, "421 4.3.2 too many connections, try again later")
+                return
+            await _Session(self, _Input(reader), writer, task).serve()
+        except TimeoutError:
+            with contextlib.suppress(OSError):
+                await _say(writer, "421 4.4.2 nothing was said for too long")
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                await _say(writer, "421 4.3.2 shutting down, try again later")
+        except (_Closed, OSError):
+            pass
+        except Exception:
+            log.exception("an LMTP session ended")
+        finally:
+            self._idle.discard(task)
+            writer.close()
+
+    def wait_for_command(self, task: asyncio.Task[None], waiting: bool) -> None:
+        """A session between two commands may be ended at any time; one that is taking a mail may not."""
+        if waiting:
+            self._idle.add(task)
+        else:
+            self._idle.discard(task)
+
+    def reserve(self, count: int) -> bool:
+        """Room for so many bytes among the mails that are coming in."""
+        if self._coming_in + count > MOST_BYTES_AT_ONCE:
+            return False
+        self._coming_in += count
+        return True
+
+    def release(self, count: int) -> None:
+        self._coming_in -= count
+
+    async def deliver(self, raw: bytes, envelope: Envelope) -> str:
+        return await self._deliver(raw, envelope)
+
+
+async def _say(writer: asyncio.StreamWriter, *lines: str) -> None:
+    writer.write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace"))
+    async with asyncio.timeout(IDLE_SECONDS):
+        await writer.drain()
+
+
+class _Session:
+    """One connection: commands in, answers out."""
+
+    def __init__(
+        self, server: LmtpServer, incoming: _Input, writer: asyncio.StreamWriter, task: asyncio.Task[None]
+    ) -> None:
+        self.server, self.incoming, self.writer, self.task = server, incoming, writer, task
+        self.greeted = False
+        self.transaction: _Transaction | None = None
+        self.errors = 0
+
+    async def say(self, *lines: str) -> None:
+        await _say(self.writer, *lines)
+
+    async def refuse(self, line: str) -> None:
+        """An error of the other side; who makes too many is sent away."""
+        self.errors += 1
+        if self.errors > MOST_ERRORS:
+            await self.say("421 4.7.0 too many errors")
+            raise _Closed
+        await self.say(line)
+
+    async def serve(self) -> None:
+        await self.say(f"220 {self.server.name} LMTP ready")
+        while True:
+            self.server.wait_for_command(self.task, True)
+            try:
+                line = await self.incoming.line()
+            except _TooLong:
+                await self.refuse("500 5.5.2 line too long")
+                continue
+            finally:
+                self.server.wait_for_command(self.task, False)
+            await self._command(line)
+
+    async def _command(self, line: bytes) -> None:
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            await self.refuse("500 5.5.2 not UTF-8")
+            return
+        verb, _, rest = text.strip().partition(" ")
+        match verb.upper():
+            case "LHLO":
+                await self._lhlo(rest)
+            case "MAIL":
+                await self._mail(rest)
+            case "RCPT":
+                await self._rcpt(rest)
+            case "DATA":
+                await self._data(rest)
+            case "RSET":
+                self.transaction = None
+                await self.say("250 2.0.0 forgotten")
+            case "NOOP":
+                await self.say("250 2.0.0 nothing done")
+            case "VRFY":
+                await self.say("252 2.1.5 send the mail and see")
+            case "QUIT":
+                await self.say("221 2.0.0 goodbye")
+                raise _Closed
+            case "HELO" | "EHLO":
+                await self.refuse("500 5.5.1 this is LMTP: say LHLO")
+            case _:
+                await self.refuse("500 5.5.1 not a command here")
+
+    async def _lhlo(self, rest: str) -> None:
+        if not rest.strip():
+            await self.refuse("501 5.5.4 say LHLO and your name")
+            return
+        self.greeted, self.transaction = True, None
+        extensions = ("PIPELINING", f"SIZE {MOST_BYTES}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
+        await self.say(f"250-{self.server.name}", *(f"250-{e}" for e in extensions[:-1]), f"250 {extensions[-1]}")
+
+    async def _mail(self, rest: str) -> None:
+        if not self.greeted:
+            await self.refuse("503 5.5.1 say LHLO first")
+            return
+        if self.transaction is not None:
+            await self.refuse("503 5.5.1 one mail at a time")
+            return
+        parsed = _path(rest, "FROM:")
+        if parsed is None:
+            await self.refuse("501 5.1.7 write MAIL FROM:<address>")
+            return
+        address, parameters = parsed
+        for name, value in parameters.items():
+            if name == "SIZE" and value.isdigit():
+                if int(value[:20]) > MOST_BYTES:
+                    await self.refuse("552 5.3.4 larger than this server takes")
+                    return
+            elif not (name == "BODY" and value.upper() in ("7BIT", "8BITMIME")) and not (
+                name == "SMTPUTF8" and not value
+            ):
+                await self.refuse("555 5.5.4 parameter not known here")
+                return
+        self.transaction = _Transaction(address)
+        await self.say("250 2.1.0 sender taken")
+
+    async def _rcpt(self, rest: str) -> None:
+        if self.transaction is None:
+            await self.refuse("503 5.5.1 say MAIL first")
+            return
+        parsed = _path(rest, "TO:")
+        if parsed is None or not parsed[0]:
+            await self.refuse("501 5.1.3 write RCPT TO:<address>")
+            return
+        address, parameters = parsed
+        if parameters:
+            await self.refuse("555 5.5.4 parameter not known here")
+            return
+        if len(self.transaction.recipients) >= MOST_RECIPIENTS:
+            await self.say("452 4.5.3 too many recipients, send the rest with another copy")
+            return
+        self.transaction.recipients.append(address)
+        await self.say("250 2.1.5 recipient taken")
+
+    async def _data(self, rest: str) -> None:
+        if rest.strip():
+            await self.refuse("501 5.5.4 say DATA alone")
+            return
+        if self.transaction is None or not self.transaction.recipients:
+            await self.refuse("503 5.5.1 say RCPT first")
+            return
+        transaction, self.transaction = self.transaction, None
+        await self.say("354 end with a line that holds a dot alone")
+        reserved = 0
+
+        def reserve(count: int) -> bool:
+            nonlocal reserved
+            if not self.server.reserve(count):
+                return False
+            reserved += count
+            return True
+
+        try:
+            raw, refusal = await self._content(reserve)
+            answer = refusal or await self._taken(bytes(raw), transaction)
+        finally:
+            self.server.release(reserved)
+        MAILS.labels(answer[:3]).inc()
+        # One answer for each recipient, in their order (RFC 2033, section 4.2).
+        await self.say(*(f"{answer}" for _ in transaction.recipients))
+
+    async def _content(self, reserve: Callable[[int], bool]) -> tuple[bytearray, str]:
+        """The mail up to the lone dot, dots unstuffed; or why it is refused. A refused mail is read to its end and thrown away."""
+        content = bytearray()
+        refusal = ""
+        total = 0
+        # The line break before the first line is that of the command itself.
+        buffer = self.incoming.buffer
+        buffer[:0] = b"\r\n"
+        first = True
+        while True:
+            end = buffer.find(b"\r\n.\r\n")
+            # What may be the beginning of the end stays for the next round.
+            ready = end + 2 if end >= 0 else max(0, len(buffer) - 4)
+            if ready:
+                piece = buffer[:ready]
+                del buffer[:ready]
+                if first:
+                    del piece[:2]
+                    first = False
+                total += len(piece)
+                if not refusal and total > MOST_BYTES:
+                    refusal = "552 5.3.4 larger than this server takes"
+                elif not refusal and not reserve(len(piece)):
+                    refusal = "452 4.3.1 too much mail at once, try again later"
+                if refusal:
+                    content.clear()
+                else:
+                    content += piece
+            if end >= 0:
+                del buffer[:3]
+                break
+            await self.incoming.more()
+        if content.startswith(b"."):
+            del content[:1]
+        return content.replace(b"\r\n.", b"\r\n") if b"\r\n." in content else content, refusal
+
+    async def _taken(self, raw: bytes, transaction: _Transaction) -> str:
+        try:
+            mail = await self.server.deliver(raw, Envelope(transaction.sender, tuple(transaction.recipients)))
+        except Exception as error:  # noqa: BLE001
+            # Whatever it is, the mail is not safe here: the sender keeps it and tries again.
+            log.warning("a mail of %d bytes was not taken: %s: %s", len(raw), type(error).__name__, error)
+            return "451 4.3.0 not possible now, try again later"
+        return f"250 2.0.0 taken as {mail}"
+
+
+def _path(rest: str, keyword: str) -> tuple[str, dict[str, str]] | None:
+    """The address and the parameters of MAIL FROM or RCPT TO; None for what is not one. A source route is dropped (RFC 5321, 4.1.1.3)."""
+    if rest[: len(keyword)].upper() != keyword:
+        return None
+    match = _PATH.match(rest[len(keyword) :])
+    if match is None:
+        return None
+    address = match.group(1).strip()
+    if (
+        len(address) > LONGEST_PATH
+        or any(c < " " or c == "\x7f" for c in address)
+        or (address and " " in address.strip('"'))
+    ):
+        return None
+    parameters: dict[str, str] = {}
+    for word in (match.group(2) or "").split():
+        parameter = _PARAMETER.match(word)
+        if parameter is None:
+            return None
+        parameters[parameter.group(1).upper()] = parameter.group(2) or ""
+    return address, parameters

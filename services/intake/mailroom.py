@@ -1,0 +1,321 @@
+"""Takes a mail: read, judged, stored, recorded. When `take` answers, the mail is safe."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+from uuid import UUID, uuid5
+
+from uuid_utils.compat import uuid7
+
+from services.intake import texts, ticket
+from services.intake.commands import Command, OpenTicket, ReceiveMessage
+from services.intake.digest import digest
+from services.intake.numbers import Numbers
+from services.intake.opening import queue_ref, registration
+from services.intake.reading import File, Reading, read
+from services.intake.records import Found, Mail, Raced, Records, Rows
+from services.intake.ticket_number import numbers_named
+from services.intake.verdict import Verdict, judge
+from shared.blobs.store import BlobStore
+from shared.contracts.directory import Queue
+from shared.contracts.envelope import Actor
+from shared.contracts.message_ids import tickets_named
+from shared.contracts.parts import Address, Attachment, CustomerRef, Message
+from shared.contracts.rejected import Rejected
+from shared.database import TRANSIENT
+from shared.directory.copy import DirectoryCopy, Queues
+from shared.eventstore.commands import RETRIES
+from shared.eventstore.errors import CommandRunning, VersionConflict
+from shared.eventstore.store import Append, CommandId, Context, NewEvent
+from shared.telemetry.tracing import span, traceparent
+from shared.testing.failpoints import FailpointRaised
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+AT_ONCE_BYTES = 64 * 1024
+"""Larger mails are read in a thread, so that the others do not wait."""
+NO_TITLE = "(no subject)"
+_PROCESSING = UUID("2d0f9c5e-6a41-4d55-8c0c-9a4f7a1f3f10")
+
+
+class QueuesUnknown(OSError):
+    """The queues have not arrived in this service yet: nothing can be sorted, the sender tries again."""
+
+
+class Contended(OSError):
+    """Others recorded the same again and again at this moment: the sender tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sent a mail to whom, as the transport said; an empty sender is the null one."""
+
+    sender: str
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A mail on its way in, with what it says."""
+
+    raw: bytes
+    digest: bytes
+    envelope: Envelope
+    reading: Reading
+    blob: str
+    mail_id: UUID
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mailroom:
+    records: Records
+    blobs: BlobStore
+    numbers: Numbers
+    directory: DirectoryCopy
+    mail_key: bytes
+
+    async def take(self, raw: bytes, envelope: Envelope) -> Mail:
+        """Stores a mail and decides what becomes of it; the same mail again gets the first answer.
+
+        Raises what says that database, blob store or queues are not there (`shared.database.TRANSIENT`): then nothing is acknowledged.
+        Any other failure is ours and not the mail's: it is kept as `held`.
+        """
+        with span("take mail", size=len(raw)):
+            key, reading = await _off_loop(raw, _digest_and_reading)
+            found = await self._find(reading, envelope, key)
+            if found.mail_id is not None:
+                return await self._known(found.mail_id)
+            stored = await self.blobs.put(raw, "message/rfc822")
+            arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC))
+            return await self._decided(arrived, found, None)
+
+    async def process(self, mail_id: UUID) -> Mail | None:
+        """Handles a mail again that led to no ticket; one that did is answered as it stands."""
+        mail = await self.records.mail(mail_id)
+        if mail is None or mail.ticket_id is not None:
+            return mail
+        raw = await self.blobs.get(mail.blob)
+        reading = await _off_loop(raw, read)
+        arrived = Arrived(
+            raw,
+            mail.digest,
+            Envelope(mail.envelope_from, mail.envelope_to),
+            reading,
+            mail.blob,
+            mail.id,
+            mail.received_at,
+        )
+        found = await self._find(reading, arrived.envelope, None)
+        # The command's id keeps two who press the button at once from opening two tickets.
+        return await self._decided(arrived, found, CommandId(uuid5(_PROCESSING, str(mail.id))))
+
+    async def _known(self, mail_id: UUID) -> Mail:
+        mail = await self.records.mail(mail_id)
+        assert mail is not None  # mails are never deleted
+        return mail
+
+    async def _decided(self, arrived: Arrived, found: Found, command: CommandId | None) -> Mail:
+        try:
+            for _ in range(RETRIES + 1):
+                try:
+                    return await self._record(arrived, found, command)
+                except (Raced, VersionConflict):
+                    found = await self._find(
+                        arrived.reading, arrived.envelope, arrived.digest if command is None else None
+                    )
+                    if found.mail_id is not None:
+                        return await self._known(found.mail_id)
+            raise Contended("a mail lost every race for its ticket")
+        except (*TRANSIENT, CommandRunning, FailpointRaised):
+            raise
+        except Exception as error:
+            log.exception("mail %s is held: it could not be made into a ticket", arrived.mail_id)
+            return await self._hold(arrived, f"{type(error).__name__}: {error}"[:500])
+
+    async def _hold(self, arrived: Arrived, reason: str) -> Mail:
+        mail = _row(arrived, Verdict("held", reason), None, None)
+        try:
+            await self.records.record([], Rows(mails=[mail]))
+        except Raced as error:
+            raise Contended("a mail was taken twice at once") from error
+        return mail
+
+    async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Found:
+        sender = _sender(reading, envelope)
+        threads = [*reading.in_reply_to, *reversed(reading.references)]
+        return await self.records.find(
+            email=sender.email,
+            name=sender.name,
+            digest=key,
+            tickets=tickets_named(self.mail_key, " ".join(threads)),
+            message_ids=threads,
+            numbers=numbers_named(reading.subject),
+        )
+
+    async def _record(self, arrived: Arrived, found: Found, command: CommandId | None) -> Mail:
+        """Decides on one mail and records everything that follows in one transaction."""
+        reading, queues = arrived.reading, self.directory.queues
+        verdict = judge(
+            reading,
+            envelope_from=arrived.envelope.sender,
+            names_ticket=found.ticket_id is not None,
+            is_ours=bool(reading.message_id and tickets_named(self.mail_key, reading.message_id)),
+            from_our_address=queues.for_address(found.customer.email) is not None,
+        )
+        match verdict.outcome:
+            case "created":
+                queue = queue_for(queues, arrived.envelope, reading)
+                number = await self.numbers.next()
+                command_of_ticket: Command = OpenTicket(
+                    number=number,
+                    title=reading.subject or NO_TITLE,
+                    queue=queue_ref(queue),
+                    customer=found.customer,
+                    channel="email",
+                    message=await self._message(arrived, found.customer),
+                    automatic=verdict.automatic,
+                )
+                return await self._append(arrived, found, verdict, command_of_ticket, uuid7(), number, command)
+            case "appended":
+                assert found.ticket_id is not None and found.number is not None
+                received = ReceiveMessage(
+                    found.customer, await self._message(arrived, found.customer), found.threaded_by
+                )
+                return await self._append(arrived, found, verdict, received, found.ticket_id, found.number, command)
+            case _:
+                mail = _row(arrived, verdict, found.ticket_id, found.number)
+                await self.records.record([], Rows(mails=[mail]))
+                return mail
+
+    async def _append(
+        self,
+        arrived: Arrived,
+        found: Found,
+        verdict: Verdict,
+        wanted: Command,
+        ticket_id: UUID,
+        number: str,
+        command: CommandId | None,
+    ) -> Mail:
+        history = [] if isinstance(wanted, OpenTicket) else await self.records.store.load(ticket_id)
+        state = ticket.initial()
+        for event in history:
+            state = ticket.evolve(state, event.payload)
+        try:
+            decided = ticket.decide(wanted, state)
+        except Rejected as refusal:
+            return await self._hold(arrived, refusal.reason)
+        context = Context(actor=Actor("customer", str(found.customer.id)), traceparent=traceparent())
+        appends = [Append(ticket_id, "ticket", len(history), tuple(NewEvent(event) for event in decided), context)]
+        if found.new_customer:
+            appends.append(registration(found.customer, ticket_id, context))
+        mail = _row(arrived, verdict, ticket_id, number)
+        message_id = arrived.reading.message_id
+        rows = Rows(
+            customers=[found.customer] if found.new_customer else [],
+            tickets=[] if history else [(ticket_id, number, found.customer.id)],
+            message_ids=[(message_id, ticket_id)] if message_id else [],
+            mails=[mail],
+        )
+        appended = await self.records.record(appends, rows, command=command)
+        return await self._known(arrived.mail_id) if appended.status == "duplicate" else mail
+
+    async def _message(self, arrived: Arrived, customer: CustomerRef) -> Message:
+        """The article that a mail becomes. Its files and its long text are stored before any event names them."""
+        reading = arrived.reading
+        text, text_blob = await texts.stored(self.blobs, reading.text)
+        files = await asyncio.gather(*(self._attachment(file) for file in reading.files))
+        html = reading.html if reading.html and len(reading.html.encode()) <= texts.INLINE_BYTES else None
+        return Message(
+            id=uuid7(),
+            channel="email",
+            sender=Address(email=customer.email, name=customer.name),
+            to=reading.to,
+            cc=reading.cc,
+            subject=reading.subject,
+            text=text,
+            text_blob=text_blob,
+            html=html,
+            attachments=tuple(files),
+            message_id=reading.message_id,
+            mail=arrived.mail_id,
+            written_at=reading.written_at,
+        )
+
+    async def _attachment(self, file: File) -> Attachment:
+        blob = await self.blobs.put(file.content, file.type)
+        return Attachment(id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id)
+
+
+def _digest_and_reading(raw: bytes) -> tuple[bytes, Reading]:
+    return digest(raw), read(raw)
+
+
+async def _off_loop(raw: bytes, work: Callable[[bytes], Result]) -> Result:
+    if len(raw) <= AT_ONCE_BYTES:
+        return work(raw)
+    return await asyncio.get_running_loop().run_in_executor(None, partial(work, raw))
+
+
+def _sender(reading: Reading, envelope: Envelope) -> Address:
+    """Whom the mail is from: its own word, else the envelope's; an empty address when neither names one."""
+    if reading.sender is not None:
+        return reading.sender
+    email = envelope.sender.lower()
+    return Address(email=email if email.count("@") == 1 and len(email) <= 254 else "")
+
+
+def plain_address(address: str) -> str:
+    """An address in lower case, as a queue has it."""
+    return address.strip().strip("<>").lower()
+
+
+def without_tag(address: str) -> str:
+    """`it+anything@example.org` reaches `it@example.org`."""
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"
+
+
+def queue_for(queues: Queues, envelope: Envelope, reading: Reading) -> Queue:
+    """The queue whose address a mail was sent to: the envelope's recipients count first, then To and Cc; else the default queue
+    (A1.02, A1.29). Raises QueuesUnknown before the first queues have arrived."""
+    named: Sequence[str] = [*envelope.recipients, *(a.email for a in reading.to), *(a.email for a in reading.cc)]
+    for address in map(plain_address, named):
+        queue = queues.for_address(address) or queues.for_address(without_tag(address))
+        if queue is not None:
+            return queue
+    if queues.default is None:
+        raise QueuesUnknown("the queues have not arrived yet")
+    return queues.default
+
+
+def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
+    reading = arrived.reading
+    return Mail(
+        id=arrived.mail_id,
+        digest=arrived.digest,
+        received_at=arrived.received_at,
+        envelope_from=arrived.envelope.sender,
+        envelope_to=arrived.envelope.recipients,
+        blob=arrived.blob,
+        size=len(arrived.raw),
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        ticket_id=ticket_id,
+        number=number,
+        found={
+            "from": reading.sender.email if reading.sender else None,
+            "subject": reading.subject,
+            "message_id": reading.message_id,
+            "bounces": [],
+            "authentication": list(reading.authentication),
+            "wrong": list(reading.wrong),
+        },
+    )

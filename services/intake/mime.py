@@ -1,0 +1,285 @@
+"""The structure of a mail: header fields and parts, from any bytes, in bounded time.
+
+Not `email.parser`: its time grows with the square of the nesting (one mail of ../shared/corpora takes it more than 3 s) and its
+newer policies raise on malformed header fields. Here nothing raises, and what is too deep or too much stays one opaque part.
+"""
+
+import binascii
+import codecs
+import quopri
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message as Fields
+from email.utils import collapse_rfc2231_value
+
+DEEPEST = 16
+MOST_PARTS = 500
+MOST_HEADER_BYTES = 256 * 1024
+MOST_FIELD_BYTES = 32 * 1024
+MOST_FIELDS = 1_000
+
+_END_OF_HEADER = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
+_LINE = re.compile(rb"\r\n|\n|\r")
+_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+\-]{1,60})(?:\*[A-Za-z\-]*)?\?([BbQq])\?([^?\s]*)\?=")
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_TEXT = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"))
+_ALIASES = {
+    "unicode-1-1-utf-7": "utf-7",
+    "ansi": "cp1252",
+    "ascii": "cp1252",
+    "us-ascii": "cp1252",
+    "iso-8859-1": "cp1252",
+}
+"""What mail programs say and what they mean; Latin-1 that uses 0x80 to 0x9f is always Windows' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One node of a mail. `children` are the parts of a multipart; `body` is as it stands in the mail, before its transfer decoding."""
+
+    fields: tuple[tuple[str, str], ...]
+    type: str
+    parameters: Fields
+    body: bytes
+    children: tuple["Part", ...] = ()
+
+    def get(self, name: str) -> str:
+        """The first field of this (lower-case) name, unfolded and decoded from bytes but not from encoded words; or empty."""
+        return next((value for known, value in self.fields if known == name), "")
+
+    def all(self, name: str) -> list[str]:
+        return [value for known, value in self.fields if known == name]
+
+    def parameter(self, name: str, header: str = "content-type") -> str:
+        """A parameter of a structured field, RFC 2231 and encoded words undone; or empty."""
+        try:
+            found = self.parameters.get_param(name, "", header)
+            return decoded(collapse_rfc2231_value(found, "replace") if isinstance(found, tuple) else str(found))
+        except Exception:  # noqa: BLE001 the standard library's parser of parameters raises what it likes on malformed ones
+            return ""
+
+    @property
+    def file_name(self) -> str:
+        return self.parameter("filename", "content-disposition") or self.parameter("name")
+
+    @property
+    def disposition(self) -> str:
+        return self.get("content-disposition").partition(";")[0].strip().lower()
+
+    @property
+    def content(self) -> bytes:
+        """The body without its transfer encoding; as it is when that is unknown or broken."""
+        match self.get("content-transfer-encoding").strip().lower():
+            case "base64":
+                return from_base64(self.body)
+            case "quoted-printable":
+                return quopri.decodestring(self.body)
+            case _:
+                return self.body
+
+    @property
+    def text(self) -> str:
+        """The content as text; characters that cannot be read are replaced."""
+        return clean(in_charset(self.content, self.parameter("charset")))
+
+
+def parse(raw: bytes) -> tuple[Part, list[str]]:
+    """The whole mail and what was wrong with its structure. Never raises on purpose; linear in the size of the mail times DEEPEST."""
+    wrong: list[str] = []
+    budget = [MOST_PARTS]
+    root = _part(raw, 0, budget, wrong, "text/plain")
+    if budget[0] <= 0:
+        wrong.append(f"more than {MOST_PARTS} parts; the rest was not taken apart")
+    return root, wrong
+
+
+def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: str) -> Part:
+    header, body = _split(raw)
+    fields = tuple(_fields(header))
+    parameters = Fields()
+    for name, value in fields:
+        if name in ("content-type", "content-disposition") and name not in parameters:
+            parameters[name] = _printable(value)
+    kind = next((value for name, value in fields if name == "content-type"), "").partition(";")[0].strip().lower()
+    kind = kind if _MEDIA_TYPE.fullmatch(kind) else ("text/plain" if kind in ("text", "plain") else default)
+    part = Part(fields, kind, parameters, body)
+    if not kind.startswith("multipart/"):
+        return part
+    boundary = part.parameter("boundary").encode(errors="replace")
+    if not boundary or len(boundary) > 200:
+        wrong.append("a multipart without a boundary")
+        return Part(fields, "text/plain", parameters, body)
+    if depth >= DEEPEST:
+        wrong.append(f"nested deeper than {DEEPEST} levels; what is below was kept as one file")
+        return Part(fields, "application/octet-stream", parameters, raw)
+    default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+    children: list[Part] = []
+    for piece in _pieces(body, boundary):
+        if budget[0] <= 0:
+            break
+        budget[0] -= 1
+        children.append(_part(piece, depth + 1, budget, wrong, default))
+    if not children:
+        wrong.append("a multipart whose boundary does not occur")
+        return Part(fields, "text/plain", parameters, body)
+    return Part(fields, kind, parameters, b"", tuple(children))
+
+
+def _split(raw: bytes) -> tuple[bytes, bytes]:
+    """Header and body. A mail that begins with an empty line has no header; one without an empty line has no body."""
+    if raw[:1] == b"\n" or raw[:2] == b"\r\n":
+        return b"", raw[2:] if raw[:1] == b"\r" else raw[1:]
+    end = _END_OF_HEADER.search(raw, 0, MOST_HEADER_BYTES + 4)
+    if end is not None:
+        return raw[: end.start()], raw[end.end() :]
+    first = _LINE.search(raw, 0, MOST_HEADER_BYTES)
+    if _NAME.match(raw) is None and not (first and raw[:5] == b"From "):
+        return b"", raw
+    if len(raw) <= MOST_HEADER_BYTES:
+        return raw, b""
+    cut = raw.rfind(b"\n", 0, MOST_HEADER_BYTES) + 1 or MOST_HEADER_BYTES
+    return raw[:cut], raw[cut:]
+
+
+def _fields(header: bytes) -> Iterator[tuple[str, str]]:
+    """The header's fields in order, unfolded, names in lower case. A line that is none is passed over."""
+    name: bytes | None = None
+    value = bytearray()
+    count = 0
+    for line in _LINE.split(header):
+        if line[:1] in (b" ", b"\t"):
+            if name is not None and len(value) < MOST_FIELD_BYTES:
+                value += b" " + line.strip()
+            continue
+        if name is not None:
+            yield name.decode().lower(), _characters(bytes(value[:MOST_FIELD_BYTES]))
+            count += 1
+            if count >= MOST_FIELDS:
+                return
+        match = _NAME.match(line)
+        name = match.group(1) if match else None
+        value = bytearray(line[match.end() :].strip()) if match else bytearray()
+    if name is not None:
+        yield name.decode().lower(), _characters(bytes(value[:MOST_FIELD_BYTES]))
+
+
+def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
+    """What stands between a multipart's delimiter lines. A missing end is the end of the body."""
+    delimiter = re.compile(rb"(?:^|\r\n|\n|\r)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r|\n|$)")
+    start: int | None = None
+    for match in delimiter.finditer(body):
+        if start is not None:
+            yield _after_line_break(body, start, match.start())
+        if match.group(1):
+            return
+        start = match.end()
+    if start is not None:
+        yield _after_line_break(body, start, len(body))
+
+
+def _after_line_break(body: bytes, start: int, end: int) -> bytes:
+    if body[start : start + 2] == b"\r\n":
+        start += 2
+    elif body[start : start + 1] in (b"\n", b"\r"):
+        start += 1
+    return body[start : max(start, end)]
+
+
+def from_base64(text: bytes) -> bytes:
+    """What can be read of base64, whatever stands between."""
+    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", text)
+    if len(letters) % 4 == 1:
+        letters = letters[:-1]
+    try:
+        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+    except binascii.Error:
+        return text
+
+
+def in_charset(content: bytes, charset: str) -> str:
+    """Bytes as text: as declared, else UTF-8, else Windows-1252; wrong bytes become U+FFFD."""
+    name = charset.strip().strip("\"'").lower()
+    if b"\x1b$" in content[:4096] and name in ("", "us-ascii", "ascii"):
+        name = "iso-2022-jp"
+    try:
+        codec = codecs.lookup(_ALIASES.get(name, name)).name if name and name.isascii() and len(name) <= 60 else ""
+    except (LookupError, ValueError):
+        codec = ""
+    if codec and codec not in _NOT_TEXT and _is_text(codec):
+        if codec in ("cp1252", "utf-8"):
+            codec = ""  # the two that are tried anyway; programs take one for the other
+        else:
+            try:
+                return content.decode(codec)
+            except UnicodeDecodeError as error:
+                if error.end - error.start < len(content) and codec not in ("utf-7",):
+                    return _replaced(content, codec)
+            except Exception:  # noqa: BLE001 a codec of the standard library that cannot cope
+                codec = ""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return _replaced(content, "utf-8" if name in ("utf-8", "utf8") else "cp1252")
+
+
+def _is_text(codec: str) -> bool:
+    """Not one of the byte-to-byte codecs (zlib, base64 ...), which would inflate or raise."""
+    return bool(getattr(codecs.lookup(codec), "_is_text_encoding", True))
+
+
+def _replaced(content: bytes, codec: str) -> str:
+    try:
+        return content.decode(codec, "replace")
+    except Exception:  # noqa: BLE001 as above
+        return content.decode("latin-1")
+
+
+def decoded(value: str) -> str:
+    """A header field's text with its encoded words (RFC 2047) undone, on one line."""
+    if "=?" not in value:
+        return _printable(value)
+    out: list[str] = []
+    pending, charset = b"", ""
+    end = 0
+    for word in _ENCODED_WORD.finditer(value):
+        between = value[end : word.start()]
+        if between.strip() or (not pending and end == 0 and between):
+            if pending:
+                out.append(in_charset(pending, charset))
+                pending = b""
+            out.append(between)
+        same = word.group(1).lower() == charset
+        content = _word(word.group(2), word.group(3))
+        if pending and not same:
+            out.append(in_charset(pending, charset))
+            pending = b""
+        charset = word.group(1).lower()
+        pending += content  # characters may be cut between adjacent words of one charset
+        end = word.end()
+    if pending:
+        out.append(in_charset(pending, charset))
+    out.append(value[end:])
+    return _printable("".join(out))
+
+
+def _word(encoding: str, text: str) -> bytes:
+    raw = text.encode("ascii", "replace")
+    return from_base64(raw) if encoding in "Bb" else binascii.a2b_qp(raw, header=True)
+
+
+def _characters(value: bytes) -> str:
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii")
+    return in_charset(value, "iso-2022-jp" if b"\x1b$" in value else "")
+
+
+def clean(text: str) -> str:
+    """Text that PostgreSQL, JSON and people can hold: line ends as \\n, no NUL, surrogates or other control characters."""
+    return _UNWANTED.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _printable(value: str) -> str:
+    return " ".join(clean(value).replace("\n", " ").replace("\t", " ").split(" ")).strip()

@@ -1,0 +1,268 @@
+"""Tickets opened and messages given over the API: who may, on which state, in which words; then one decision, recorded."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from services.intake import texts, ticket
+from services.intake.bodies import MessageBody, TicketBody
+from services.intake.commands import OpenTicket, ReceiveMessage
+from services.intake.numbers import Numbers
+from services.intake.records import Raced, Records, Rows
+from services.intake.ticket import Ticket
+from shared.blobs.store import BlobStore
+from shared.contracts.access import Access, Identity, TicketFacts, may, rights
+from shared.contracts.directory import Queue
+from shared.contracts.envelope import Actor
+from shared.contracts.event import Event
+from shared.contracts.intake import CustomerRegistered
+from shared.contracts.parts import (
+    Address,
+    Blob,
+    CustomerRef,
+    Message,
+    PersonRef,
+    QueueRef,
+)
+from shared.directory.copy import DirectoryCopy
+from shared.eventstore.commands import RETRIES, Outcome
+from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
+from shared.eventstore.store import Append, CommandId, Context, NewEvent
+from shared.http import problems
+from shared.richtext import clean, text_of
+from shared.telemetry.tracing import traceparent
+
+Answer = dict[str, Any]
+
+
+def queue_ref(queue: Queue) -> QueueRef:
+    return QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
+
+
+def registration(customer: CustomerRef, ticket_id: UUID, context: Context) -> Append:
+    """The first event of a customer who was never seen before."""
+    event = NewEvent(CustomerRegistered(customer=customer, first_ticket=ticket_id))
+    return Append(customer.id, "customer", 0, (event,), context)
+
+
+def actor(who: Identity) -> Actor:
+    return Actor("agent" if who.is_agent else "customer", str(who.person_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What intake does for the API."""
+
+    records: Records
+    blobs: BlobStore
+    numbers: Numbers
+    directory: DirectoryCopy
+
+    async def open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
+        """Opens a ticket and answers `{"id", "number", "version"}`.
+
+        Raises the problems 403 and 422, 503 while the queues have not arrived, and CommandReused, CommandRunning.
+        """
+        queue = self._queue(body, who)
+        email, name = self._customer(body, who)
+        if body.attachments:
+            raise problems.invalid("/attachments/0", "names no blob of yours")
+        ticket_id = uuid7()
+        text, text_blob = await texts.stored(self.blobs, body.body)
+        context = Context(actor=actor(who), traceparent=traceparent())
+        for _ in range(RETRIES + 1):
+            found = await self.records.find(email=email, name=name, command=key)
+            if found.fingerprint is not None:
+                return replayed(found.fingerprint, key, found.answer)
+            number = await self.numbers.next()
+            opened = ticket.decide(
+                OpenTicket(
+                    number=number,
+                    title=body.subject,
+                    queue=queue_ref(queue),
+                    customer=found.customer,
+                    channel=body.channel,
+                    message=_message(body, found.customer, queue, text, text_blob, context),
+                    priority=body.priority,
+                    opened_by=PersonRef(id=who.person_id, name=who.name) if who.is_agent else None,
+                    fields=body.fields,
+                    tags=tuple(dict.fromkeys(body.tags)),
+                ),
+                ticket.initial(),
+            )
+            appends = [Append(ticket_id, "ticket", 0, _new(opened), context)]
+            if found.new_customer:
+                appends.append(registration(found.customer, ticket_id, context))
+            answer: Answer = {"id": str(ticket_id), "number": number, "version": len(opened)}
+            rows = Rows(
+                customers=[found.customer] if found.new_customer else [],
+                tickets=[(ticket_id, number, found.customer.id)],
+            )
+            try:
+                appended = await self.records.record(appends, rows, command=key, answer=answer)
+            except Raced:
+                continue
+            return (
+                Outcome(1, appended.answer or {}, replayed=True)
+                if appended.status == "duplicate"
+                else Outcome(1, answer)
+            )
+        raise problems.version_conflict()
+
+    def _queue(self, body: TicketBody, who: Identity) -> Queue:
+        """The queue that a form names, if the person may open tickets in it. A queue they may not see is as unknown as one that
+        does not exist."""
+        queues = self.directory.queues
+        if body.queue is None:
+            queue = queues.default
+            if queue is None:
+                raise problems.unavailable("The queues have not arrived here yet; try again.")
+        else:
+            queue = queues.named(body.queue)
+            if queue is None:
+                raise problems.invalid("/queue", "names no queue")
+        if who.is_agent:
+            held = rights(who, queue.members)
+            if not held and body.queue is not None:
+                raise problems.invalid("/queue", "names no queue")
+            if "create" not in held:
+                raise problems.forbidden(f"You may not open tickets in {queue.name}.")
+        return queue
+
+    def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str]:
+        """Address and name of whom the ticket is for: customers open for themselves only."""
+        if who.is_agent:
+            if body.customer is None:
+                raise problems.invalid("/customer", "is missing")
+            return body.customer.email, body.customer.name
+        if who.kind != "customer":
+            raise problems.forbidden("Only agents and customers open tickets.")
+        email = who.email.lower()
+        if body.customer is not None and body.customer.email != email:
+            raise problems.invalid("/customer/email", "is not yours: it is taken from your session")
+        if body.channel not in ("web", "api"):
+            raise problems.invalid("/channel", "must be web or api")
+        return email, who.name
+
+    async def find(self, reference: str) -> UUID:
+        """The ticket with this id or number. Raises UnknownStream for a reference that cannot be one."""
+        if reference.isascii() and reference.isdigit():
+            known = await self.records.ticket_numbered(reference)
+            if known is None:
+                raise problems.not_found()
+            return known
+        try:
+            return UUID(reference)
+        except ValueError:
+            raise problems.not_found() from None
+
+    async def receive(self, reference: str, body: MessageBody, who: Identity, key: CommandId) -> tuple[UUID, Outcome]:
+        """Adds the customer's own words to a ticket and answers `{"version", "article_id"}`. Raises the problems 403, 404, 422."""
+        stream = await self.find(reference)
+        if body.attachments:
+            raise problems.invalid("/attachments/0", "names no blob of yours")
+        if body.close:
+            raise problems.invalid("/close", "is not offered")
+        context = Context(actor=actor(who), traceparent=traceparent())
+        for attempt in range(RETRIES + 1):
+            history = await self.records.store.load(stream)
+            if not history:
+                raise UnknownStream(stream)
+            state = ticket.initial()
+            for event in history:
+                state = ticket.evolve(state, event.payload)
+            email, name = self._writer(body, who, state)
+            found = await self.records.find(email=email, name=name, command=key)
+            if found.fingerprint is not None:
+                return stream, replayed(found.fingerprint, key, found.answer)
+            message = await self._words(body, found.customer, context)
+            decided = ticket.decide(ReceiveMessage(found.customer, message, "api"), state)
+            version = history[-1].version
+            answer: Answer = {"version": version + len(decided), "article_id": str(message.id)}
+            appends = [Append(stream, "ticket", version, _new(decided), context)]
+            if found.new_customer:
+                appends.append(registration(found.customer, stream, context))
+            rows = Rows(customers=[found.customer] if found.new_customer else [])
+            try:
+                appended = await self.records.record(appends, rows, command=key, answer=answer)
+            except (Raced, VersionConflict):
+                if attempt == RETRIES:
+                    raise problems.version_conflict() from None
+                continue
+            if appended.status == "duplicate":
+                answer = appended.answer or {}
+            return stream, Outcome(answer.get("version", 0), answer, replayed=appended.status == "duplicate")
+        raise AssertionError("unreachable")
+
+    def _writer(self, body: MessageBody, who: Identity, state: Ticket) -> tuple[str, str]:
+        """Address and name of whose words they are; raises 404 or 403 for who may not add them."""
+        queue = self.directory.queues.by_id.get(state.opened_in.id) if state.opened_in else None
+        facts = TicketFacts(
+            members=queue.members if queue else (),
+            customer_email=state.customer.email if state.customer else "",
+            company=state.customer.company if state.customer else None,
+        )
+        match may(who, "note" if who.is_agent else "message", facts):
+            case Access.HIDDEN:
+                raise problems.not_found()
+            case Access.FORBIDDEN:
+                raise problems.forbidden("You may not add a customer's message here.")
+            case Access.ALLOWED:
+                pass
+        if who.is_agent:
+            if body.on_behalf_of is None:
+                raise problems.invalid("/on_behalf_of", "is missing: whose words are they?")
+            return body.on_behalf_of, ""
+        if body.on_behalf_of is not None and body.on_behalf_of != who.email.lower():
+            raise problems.invalid("/on_behalf_of", "is for agents")
+        return who.email.lower(), who.name
+
+    async def _words(self, body: MessageBody, customer: CustomerRef, context: Context) -> Message:
+        whole = body.text if body.text is not None else text_of(body.html or "")
+        text, text_blob = await texts.stored(self.blobs, whole)
+        html = clean(body.html) if body.html else None
+        if html is not None and len(html.encode()) > texts.INLINE_BYTES:
+            html = None
+        return Message(
+            id=uuid7(),
+            channel="web",
+            sender=Address(email=customer.email, name=customer.name),
+            text=text,
+            text_blob=text_blob,
+            html=html,
+            written_at=context.time,
+        )
+
+
+def replayed(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outcome:
+    """The first answer of a command that was known. Raises CommandReused when it was another request."""
+    if fingerprint != key.fingerprint:
+        raise CommandReused
+    told = answer or {}
+    return Outcome(told.get("version", 0), told, replayed=True)
+
+
+def _new(events: list[Event]) -> tuple[NewEvent, ...]:
+    return tuple(NewEvent(event) for event in events)
+
+
+def _message(
+    body: TicketBody, customer: CustomerRef, queue: Queue, text: str, text_blob: Blob | None, context: Context
+) -> Message:
+    """The first article. On the channel `email` the agent writes to the customer, otherwise these are the customer's words."""
+    person = Address(email=customer.email, name=customer.name)
+    desk = Address(email=queue.address, name=queue.display_name or queue.name) if queue.address else None
+    outgoing = body.channel == "email"
+    return Message(
+        id=uuid7(),
+        channel=body.channel,
+        sender=desk if outgoing else person,
+        to=(person,) if outgoing else (),
+        subject=body.subject,
+        text=text,
+        text_blob=text_blob,
+        written_at=context.time.astimezone(UTC),
+    )

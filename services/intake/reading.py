@@ -1,0 +1,217 @@
+"""What one mail says: any bytes become one bounded, typed result. Nothing here raises; what could not be read is told."""
+
+import logging
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import getaddresses, parsedate_to_datetime
+
+from services.intake import mime
+from services.intake.mime import Part
+from shared.contracts.parts import Address
+from shared.richtext import clean, text_of
+
+log = logging.getLogger(__name__)
+
+LONGEST_SUBJECT = 300
+LONGEST_NAME = 200
+MOST_ADDRESSES = 100
+MOST_IDS = 100
+MOST_FILES = 200
+MOST_HTML = 1_000_000
+
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,190}")
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f/\\]+")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A part that is no text of the mail."""
+
+    name: str
+    type: str
+    content: bytes
+    inline_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One mail as it was understood. `wrong` says what could not be; addresses are in lower case."""
+
+    message_id: str | None = None
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    sender: Address | None = None
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    written_at: datetime | None = None
+    text: str = ""
+    html: str | None = None
+    files: tuple[File, ...] = ()
+    media_type: str = "text/plain"
+    report_type: str = ""
+    auto_submitted: str = ""
+    precedence: str = ""
+    auto_response: str = ""
+    authentication: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Body:
+    """What was gathered on the way through the parts."""
+
+    files: list[File] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+def read(raw: bytes) -> Reading:
+    """Reads a mail; where even the structure is beyond reading, the whole of it is the one file of the result."""
+    try:
+        return _read(raw)
+    except Exception as error:  # a mail is never lost for an error of ours: it becomes a ticket with the mail attached
+        log.exception("a mail of %d bytes could not be read", len(raw))
+        return Reading(
+            subject="A mail that could not be read",
+            text="This mail could not be read. It is attached as it came.",
+            files=(File("mail.eml", "message/rfc822", raw),),
+            wrong=(f"could not be read: {type(error).__name__}",),
+        )
+
+
+def _read(raw: bytes) -> Reading:
+    root, wrong = mime.parse(raw)
+    gathered = _Body(wrong=wrong)
+    text, html = _words(root, gathered)
+    if html is not None:
+        shown = clean(html)
+        if text is None:
+            text = mime.clean(text_of(shown))
+    else:
+        shown = None
+    if text is None:
+        text = ""
+    if len(gathered.files) > MOST_FILES:
+        gathered.wrong.append(f"{len(gathered.files) - MOST_FILES} of its files are in the original mail only")
+    senders = addresses(root, "from") or addresses(root, "sender") or addresses(root, "reply-to")
+    return Reading(
+        message_id=next(iter(_ids(root, "message-id")), None),
+        in_reply_to=_ids(root, "in-reply-to"),
+        references=_ids(root, "references"),
+        sender=senders[0] if senders else None,
+        to=addresses(root, "to"),
+        cc=addresses(root, "cc"),
+        subject=_shortened(mime.decoded(root.get("subject")), LONGEST_SUBJECT),
+        written_at=_date(root.get("date")),
+        text=text.strip("\n"),
+        html=shown,
+        files=tuple(gathered.files[:MOST_FILES]),
+        media_type=root.type,
+        report_type=root.parameter("report-type").lower()[:60],
+        auto_submitted=_word(root, "auto-submitted"),
+        precedence=_word(root, "precedence"),
+        auto_response=_word(root, "x-autoreply")
+        or _word(root, "x-autorespond")
+        or _word(root, "x-auto-response-suppress"),
+        authentication=tuple(value[:1_000] for value in root.all("authentication-results")[:10]),
+        wrong=tuple(dict.fromkeys(gathered.wrong))[:20],
+    )
+
+
+def _words(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
+    """The plain and the rich text of a part; everything else is gathered as files."""
+    if part.children:
+        return _words_of_many(part, gathered)
+    wanted = part.type in ("text/plain", "text/html") and part.disposition != "attachment" and not part.file_name
+    if not wanted:
+        gathered.files.append(_file(part, len(gathered.files) + 1))
+        return None, None
+    text = part.text
+    if part.type == "text/plain":
+        return text, None
+    if len(text) > MOST_HTML:
+        gathered.wrong.append("its rich text is too long to be shown; the whole is in the original mail")
+    return None, text[:MOST_HTML]
+
+
+def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
+    if part.type == "multipart/alternative":
+        plain: str | None = None
+        rich: str | None = None
+        for child in part.children:
+            text, html = _words(child, gathered)
+            plain = text if plain is None else plain
+            rich = html if html is not None else rich
+        return plain, rich
+    if part.type in ("multipart/related", "multipart/signed", "multipart/report", "multipart/encrypted"):
+        found = _words(part.children[0], gathered)
+        for child in part.children[1:]:
+            gathered.files.extend(_file(leaf, len(gathered.files) + 1) for leaf in _leaves(child))
+        return found
+    pairs = [_words(child, gathered) for child in part.children]
+    pairs = [pair for pair in pairs if pair != (None, None)]
+    if len(pairs) <= 1:
+        return pairs[0] if pairs else (None, None)
+    texts = [text if text is not None else mime.clean(text_of(html or "")) for text, html in pairs]
+    return "\n\n".join(text.strip("\n") for text in texts), None
+
+
+def _leaves(part: Part) -> list[Part]:
+    if not part.children:
+        return [part]
+    return [leaf for child in part.children for leaf in _leaves(child)]
+
+
+def _file(part: Part, count: int) -> File:
+    name = _UNSAFE_NAME.sub("_", part.file_name.replace("\\", "/").rpartition("/")[2]).strip(" .")
+    if not name:
+        name = "message.eml" if part.type == "message/rfc822" else f"part-{count}"
+    inline = next(iter(_MESSAGE_ID.findall(part.get("content-id"))), "")
+    return File(_shortened(name, LONGEST_NAME), part.type, part.content, inline[1:-1][:200] or None)
+
+
+def addresses(part: Part, name: str) -> tuple[Address, ...]:
+    """The addresses of a field, each once; groups are opened, what is no address is left out."""
+    found: dict[str, Address] = {}
+    for value in part.all(name)[:10]:
+        try:
+            pairs = getaddresses([value])
+        except Exception:  # noqa: BLE001 malformed beyond what the standard library takes
+            pairs = [("", address) for address in _ADDRESS.findall(value)]
+        if not any(_ADDRESS.fullmatch(address) for _, address in pairs):
+            pairs = [("", address) for address in _ADDRESS.findall(value)]
+        for display, address in pairs:
+            email = address.strip().lower()
+            if _ADDRESS.fullmatch(email) and email not in found:
+                found[email] = Address(
+                    email=mime.clean(email), name=_shortened(mime.decoded(display).strip("'\" "), LONGEST_NAME)
+                )
+            if len(found) >= MOST_ADDRESSES:
+                return tuple(found.values())
+    return tuple(found.values())
+
+
+def _ids(part: Part, name: str) -> tuple[str, ...]:
+    found = dict.fromkeys(each for value in part.all(name)[:10] for each in _MESSAGE_ID.findall(mime.clean(value)))
+    ids = list(found)
+    return tuple(ids if len(ids) <= MOST_IDS else ids[:1] + ids[-(MOST_IDS - 1) :])
+
+
+def _word(part: Part, name: str) -> str:
+    """The keyword that a field begins with, in lower case."""
+    return mime.decoded(part.get(name)).partition(";")[0].partition("(")[0].strip().lower()[:60]
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(value)
+        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except Exception:  # noqa: BLE001 dates come in every shape; one that cannot be read is not worth more than none
+        return None
+    return date if 1970 <= date.year <= 2100 else None
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"

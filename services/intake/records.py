@@ -1,0 +1,261 @@
+"""Intake's tables: one query before a decision, one statement that records everything that was decided."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from uuid_utils.compat import uuid7
+
+from shared.contracts.parts import CustomerRef
+from shared.database import Pool
+from shared.eventstore.store import Append, Appended, CommandId, Store, conflict
+from shared.testing.failpoints import hit
+
+MAIL_COLUMNS = (
+    "mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id, number, found"
+)
+
+FIND = """
+SELECT e.fingerprint, e.answer, c.customer_id, c.name, t.ticket_id, t.number, t.threaded_by,
+       (SELECT p.document ->> 'company'
+          FROM directory.documents p
+         WHERE p.email = $2 AND p.kind = 'person' AND NOT p.retired
+         ORDER BY p.id
+         LIMIT 1) AS company,
+       (SELECT m.mail_id FROM intake.mails m WHERE m.digest = $3) AS mail_id
+  FROM (SELECT) AS always
+  LEFT JOIN es.commands e ON e.command_id = $1
+  LEFT JOIN intake.customers c ON c.email = $2
+  LEFT JOIN LATERAL (
+        SELECT k.ticket_id, k.number, 'reference' AS threaded_by, 1 AS rank, n.place
+          FROM unnest($4::uuid[]) WITH ORDINALITY AS n(ticket_id, place)
+          JOIN intake.tickets k USING (ticket_id)
+         UNION ALL
+        SELECT k.ticket_id, k.number, 'message-id', 2, n.place
+          FROM unnest($5::bytea[]) WITH ORDINALITY AS n(hash, place)
+          JOIN intake.message_ids i USING (hash)
+          JOIN intake.tickets k USING (ticket_id)
+         UNION ALL
+        SELECT k.ticket_id, k.number, 'subject', 3, n.place
+          FROM unnest($6::text[]) WITH ORDINALITY AS n(number, place)
+          JOIN intake.tickets k USING (number)
+         ORDER BY rank, place
+         LIMIT 1) AS t ON true
+"""
+
+# es.append comes first, because everything else reads its row: nothing is written beside a command that was known already.
+RECORD = """
+WITH appended AS MATERIALIZED (
+    SELECT * FROM es.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+), customer AS (
+    INSERT INTO intake.customers (customer_id, email, name)
+    SELECT n.* FROM appended a, unnest($18::uuid[], $19::text[], $20::text[]) AS n WHERE a.status = 'appended'
+), ticket AS (
+    INSERT INTO intake.tickets (ticket_id, number, customer_id)
+    SELECT n.* FROM appended a, unnest($21::uuid[], $22::text[], $23::uuid[]) AS n WHERE a.status = 'appended'
+), message_id AS (
+    INSERT INTO intake.message_ids (hash, ticket_id)
+    SELECT n.* FROM appended a, unnest($24::bytea[], $25::uuid[]) AS n WHERE a.status = 'appended'
+        ON CONFLICT DO NOTHING
+), mail AS (
+    INSERT INTO intake.mails AS m (mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id,
+                                   number, found)
+    SELECT n.mail_id, n.digest, n.received_at, n.envelope_from, string_to_array(n.envelope_to, E'\\n'), n.blob, n.size, n.outcome,
+           n.reason, n.ticket_id, n.number, n.found::jsonb
+      FROM appended a,
+           unnest($26::uuid[], $27::bytea[], $28::timestamptz[], $29::text[], $30::text[], $31::text[], $32::bigint[], $33::text[],
+                  $34::text[], $35::uuid[], $36::text[], $37::text[])
+             AS n(mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id, number, found)
+     WHERE a.status = 'appended'
+        ON CONFLICT (mail_id) DO UPDATE
+       SET outcome = excluded.outcome, reason = excluded.reason, ticket_id = excluded.ticket_id, number = excluded.number,
+           found = excluded.found
+)
+SELECT * FROM appended
+"""
+
+MAIL = f"SELECT {MAIL_COLUMNS} FROM intake.mails WHERE mail_id = $1"
+TICKET_BY_NUMBER = "SELECT ticket_id FROM intake.tickets WHERE number = $1"
+MAILS = f"""
+SELECT {MAIL_COLUMNS}
+  FROM intake.mails
+ WHERE $1::uuid IS NULL OR mail_id < $1
+ ORDER BY mail_id DESC
+ LIMIT $2
+"""
+
+
+class Raced(Exception):
+    """Somebody else recorded the same customer, number or mail at this moment: look again and decide anew."""
+
+
+def hash_of(message_id: str) -> bytes:
+    """What a Message-ID is remembered by; systems on the way do not all keep the case of its domain."""
+    return hashlib.sha256(message_id.lower().encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that arrived, and what became of it."""
+
+    id: UUID
+    digest: bytes
+    received_at: datetime
+    envelope_from: str
+    envelope_to: tuple[str, ...]
+    blob: str
+    size: int
+    outcome: str
+    reason: str
+    ticket_id: UUID | None
+    number: str | None
+    found: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known before a decision: the customer of an address, the ticket that a mail names, and earlier answers."""
+
+    customer: CustomerRef
+    new_customer: bool
+    ticket_id: UUID | None = None
+    number: str | None = None
+    threaded_by: str = ""
+    mail_id: UUID | None = None
+    fingerprint: bytes | None = None
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a decision adds to intake's own tables."""
+
+    customers: Sequence[CustomerRef] = ()
+    tickets: Sequence[tuple[UUID, str, UUID]] = ()
+    message_ids: Sequence[tuple[str, UUID]] = ()
+    mails: Sequence[Mail] = field(default=())
+
+
+class Records:
+    """Intake's tables over the event store of the same database."""
+
+    def __init__(self, pool: Pool, store: Store) -> None:
+        self.pool, self.store = pool, store
+
+    async def find(
+        self,
+        *,
+        email: str,
+        name: str = "",
+        command: CommandId | None = None,
+        digest: bytes | None = None,
+        tickets: Sequence[UUID] = (),
+        message_ids: Sequence[str] = (),
+        numbers: Sequence[str] = (),
+    ) -> Found:
+        """Everything that a decision needs, in one round trip. An address that is not known gets a new customer's id."""
+        row = await self.pool.fetchrow(
+            FIND,
+            command.id if command else None,
+            email,
+            digest,
+            list(tickets),
+            [hash_of(each) for each in message_ids],
+            list(numbers),
+        )
+        assert row is not None
+        customer = CustomerRef(
+            id=row["customer_id"] or uuid7(), email=email, name=name or row["name"] or "", company=row["company"]
+        )
+        return Found(
+            customer=customer,
+            new_customer=row["customer_id"] is None,
+            ticket_id=row["ticket_id"],
+            number=row["number"],
+            threaded_by=row["threaded_by"] or "",
+            mail_id=row["mail_id"],
+            fingerprint=row["fingerprint"],
+            answer=row["answer"],
+        )
+
+    async def record(
+        self,
+        appends: Sequence[Append],
+        rows: Rows,
+        *,
+        command: CommandId | None = None,
+        answer: dict[str, Any] | None = None,
+    ) -> Appended:
+        """Events and rows, all or nothing, in one round trip.
+
+        Raises Raced, and what `Store.append` raises. A command that was known writes nothing and is answered as `duplicate`.
+        """
+        hit("intake.before_commit")
+        try:
+            row = await self.pool.fetchrow(
+                RECORD,
+                *self.store.arguments(appends, command, answer),
+                [c.id for c in rows.customers],
+                [c.email for c in rows.customers],
+                [c.name for c in rows.customers],
+                [ticket for ticket, _, _ in rows.tickets],
+                [number for _, number, _ in rows.tickets],
+                [customer for _, _, customer in rows.tickets],
+                [hash_of(message_id) for message_id, _ in rows.message_ids],
+                [ticket for _, ticket in rows.message_ids],
+                [m.id for m in rows.mails],
+                [m.digest for m in rows.mails],
+                [m.received_at for m in rows.mails],
+                [m.envelope_from for m in rows.mails],
+                ["\n".join(m.envelope_to) for m in rows.mails],
+                [m.blob for m in rows.mails],
+                [m.size for m in rows.mails],
+                [m.outcome for m in rows.mails],
+                [m.reason for m in rows.mails],
+                [m.ticket_id for m in rows.mails],
+                [m.number for m in rows.mails],
+                [orjson.dumps(m.found).decode() for m in rows.mails],
+            )
+        except asyncpg.UniqueViolationError as error:
+            if error.schema_name == "intake":
+                raise Raced(error.constraint_name) from error
+            raise
+        except asyncpg.PostgresError as error:
+            raise conflict(error, appends) from error
+        assert row is not None
+        hit("intake.after_commit")
+        return self.store.outcome(row, appends)
+
+    async def ticket_numbered(self, number: str) -> UUID | None:
+        ticket: UUID | None = await self.pool.fetchval(TICKET_BY_NUMBER, number)
+        return ticket
+
+    async def mail(self, mail_id: UUID) -> Mail | None:
+        row = await self.pool.fetchrow(MAIL, mail_id)
+        return _mail(row) if row else None
+
+    async def mails(self, *, before: UUID | None, limit: int) -> list[Mail]:
+        """The newest mails first, from the one before `before`."""
+        return [_mail(row) for row in await self.pool.fetch(MAILS, before, limit)]
+
+
+def _mail(row: asyncpg.Record) -> Mail:
+    return Mail(
+        id=row["mail_id"],
+        digest=row["digest"],
+        received_at=row["received_at"],
+        envelope_from=row["envelope_from"],
+        envelope_to=tuple(row["envelope_to"]),
+        blob=row["blob"],
+        size=row["size"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        ticket_id=row["ticket_id"],
+        number=row["number"],
+        found=row["found"],
+    )

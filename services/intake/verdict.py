@@ -1,0 +1,74 @@
+"""What becomes of a mail: pure rules over what was read and the ticket that it names.
+
+Nothing that a person may have written is ever put aside: in doubt a mail is a letter, only without a receipt.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from services.intake.reading import Reading
+
+Outcome = Literal["created", "appended", "bounce_recorded", "auto_reply_recorded", "ignored", "held"]
+
+_MASS = frozenset(("bulk", "junk", "list"))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`automatic`: a machine wrote it, so that no machine of ours answers. `reason` is told to who looks at the list of mails."""
+
+    outcome: Outcome
+    reason: str
+    automatic: bool = False
+
+
+def judge(
+    reading: Reading, *, envelope_from: str, names_ticket: bool, is_ours: bool, from_our_address: bool
+) -> Verdict:
+    """The verdict on a mail.
+
+    `envelope_from` is empty for the null sender; `names_ticket`: it answers a ticket that exists; `is_ours`: its own Message-ID is
+    one that we made, so that it has come back to us; `from_our_address`: its sender is the address of a queue.
+    """
+    if is_ours:
+        return Verdict("ignored", "our own mail came back", automatic=True)
+    if _is_bounce(reading, envelope_from):
+        return Verdict("bounce_recorded", "a report that a mail could not be delivered", automatic=True)
+    if _is_auto_reply(reading):
+        return Verdict("auto_reply_recorded", "an automatic reply", automatic=True)
+    automatic = _is_automatic(reading, envelope_from)
+    if names_ticket:
+        if automatic:
+            return Verdict("auto_reply_recorded", f"automatic: {automatic}", automatic=True)
+        return Verdict("appended", "answers a ticket")
+    if automatic:
+        return Verdict("created", f"automatic, so that no receipt is sent: {automatic}", automatic=True)
+    if from_our_address:
+        return Verdict("created", "from an address of ours, so that no receipt is sent", automatic=True)
+    return Verdict("created", "a new question")
+
+
+def _is_bounce(reading: Reading, envelope_from: str) -> bool:
+    """RFC 3464 reports, and what a mail server sends from the null address."""
+    if reading.media_type == "multipart/report" and reading.report_type in ("delivery-status", ""):
+        return True
+    sender = reading.sender.email.partition("@")[0] if reading.sender else ""
+    return not envelope_from and sender in ("mailer-daemon", "postmaster")
+
+
+def _is_auto_reply(reading: Reading) -> bool:
+    """Answers of absence and the like, and read receipts (RFC 3834, RFC 8098)."""
+    if reading.media_type == "multipart/report":
+        return reading.report_type == "disposition-notification"
+    return reading.auto_submitted.startswith("auto-replied") or reading.precedence == "auto_reply"
+
+
+def _is_automatic(reading: Reading, envelope_from: str) -> str:
+    """The mark by which a machine's mail is known; empty for a person's."""
+    if not envelope_from:
+        return "sent from the null address"
+    if reading.auto_submitted and reading.auto_submitted != "no":
+        return f"Auto-Submitted is {reading.auto_submitted}"
+    if reading.precedence in _MASS:
+        return f"Precedence is {reading.precedence}"
+    return ""

@@ -1,0 +1,122 @@
+"""Content-addressed blobs: raw mails, attachments and long texts (architecture, section 2).
+
+A blob's key is the SHA-256 of its content, so writing the same content twice is one blob and no blob ever changes. What `put`
+has answered is durable: it may be named by an event (decision record 0020).
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from shared.blobs.local import DurableFiles
+from shared.contracts.parts import Blob
+
+CHUNK = 256 * 1024
+WRITERS = 8
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobStoreUnavailable(OSError):
+    """The store cannot be reached, is full, or refuses: nothing was acknowledged, the same request may succeed later (503)."""
+
+
+class BlobMissing(LookupError):
+    """There is no blob with this key."""
+
+
+def key_of(content: bytes) -> str:
+    """The key of a content: its SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def path_of(sha256: str) -> str:
+    """Where a blob stands in the store. Raises BlobMissing for what is no key."""
+    if not _SHA256.fullmatch(sha256):
+        raise BlobMissing(sha256)
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+class BlobStore:
+    """Blobs at a URL: `file:///directory`, `s3://bucket/prefix`, or `memory:///` in tests. Every call runs off the event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._files: DurableFiles | None = None
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="blobs")
+        parts = urlsplit(url)
+        self._objects: ObjectStore
+        if parts.scheme == "file":
+            root = Path(unquote(parts.path))
+            try:
+                self._files = DurableFiles(root)
+                self._objects = LocalStore(root)
+            except (OSError, BaseError) as error:
+                raise BlobStoreUnavailable(f"the blob store {root} cannot be opened: {_brief(error)}") from error
+        elif parts.scheme == "memory":
+            self._objects = MemoryStore()
+        else:
+            self._objects = from_url(url)
+
+    async def put(self, content: bytes, media_type: str = "application/octet-stream") -> Blob:
+        """Stores a content and answers once it is durable. Raises BlobStoreUnavailable."""
+        loop = asyncio.get_running_loop()
+        key = key_of(content) if len(content) <= CHUNK else await loop.run_in_executor(self._writers, key_of, content)
+        path = path_of(key)
+        try:
+            if self._files is not None:
+                await loop.run_in_executor(self._writers, self._files.write, path, content)
+            else:
+                await obstore.put_async(self._objects, path, content, mode="create")
+        except AlreadyExistsError:
+            pass
+        except (OSError, BaseError) as error:
+            raise BlobStoreUnavailable(f"a blob of {len(content)} bytes cannot be stored: {_brief(error)}") from error
+        return Blob(sha256=key, size=len(content), type=media_type)
+
+    async def get(self, sha256: str) -> bytes:
+        """The whole content. Raises BlobMissing and BlobStoreUnavailable."""
+        path = path_of(sha256)
+        try:
+            found = await obstore.get_async(self._objects, path)
+            return bytes(await found.bytes_async())
+        except FileNotFoundError:
+            raise BlobMissing(sha256) from None
+        except (OSError, BaseError) as error:
+            raise BlobStoreUnavailable(f"blob {sha256} cannot be read: {_brief(error)}") from error
+
+    async def stream(self, sha256: str) -> AsyncIterator[bytes]:
+        """The content in pieces. What it raises, it raises before it answers: see `get`."""
+        path = path_of(sha256)
+        try:
+            found = await obstore.get_async(self._objects, path)
+        except FileNotFoundError:
+            raise BlobMissing(sha256) from None
+        except (OSError, BaseError) as error:
+            raise BlobStoreUnavailable(f"blob {sha256} cannot be read: {_brief(error)}") from error
+
+        async def pieces() -> AsyncIterator[bytes]:
+            async for piece in found.stream(min_chunk_size=CHUNK):
+                yield bytes(piece)
+
+        return pieces()
+
+    async def check(self) -> None:
+        """Raises BlobStoreUnavailable when the store would refuse a blob now; writes a blob of no bytes."""
+        await self.put(b"")
+
+    def close(self) -> None:
+        self._writers.shutdown(wait=True)
+
+
+def _brief(error: Exception) -> str:
+    """The first line of an error: obstore adds a page of debugging below it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).partition("\n")[0]
