@@ -24,8 +24,9 @@ def application(
     routers: Sequence[APIRouter] = (),
     **options: Any,
 ) -> FastAPI:
-    """An application with problem documents, limits, request telemetry, probe routes, identity verifier (audience: the service's name)
-    and cursors; `options` go to FastAPI. Own state goes to `app.state`. There is no OpenAPI or docs route unless asked for."""
+    """An application with problem documents, limits, request telemetry, probe routes, identity verifier (audience: the
+    service's name) and cursors; `options` go to FastAPI. Own state goes to `app.state`. There is no OpenAPI or docs
+    route unless asked for."""
     app = FastAPI(
         **{
             "title": f"Ledgerdesk {health.service}",

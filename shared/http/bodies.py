@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 
 class Body(BaseModel):
-    """The base of a request body: unknown fields are refused, values are frozen, and errors never repeat what was sent."""
+    """The base of a request body: unknown fields are refused, values frozen, errors never repeat what was sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

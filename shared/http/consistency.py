@@ -1,4 +1,4 @@
-"""`X-Consistency-Token`: which streams a command wrote, so that a later read can wait for them (architecture, section 7)."""
+"""`X-Consistency-Token`: which streams a command wrote, so that a later read waits for them (architecture, section 7)."""
 
 import base64
 import binascii
@@ -31,7 +31,8 @@ class Written(NamedTuple):
 
 
 def encode(written: Iterable[Written]) -> str:
-    """The opaque token for these streams; of several versions of one stream the highest counts, of too many streams the last MOST.
+    """The opaque token for these streams; of several versions of one stream the highest counts, of too many streams the
+    last MOST.
 
     Packed and not JSON because a bulk command's token has to fit into a header.
     """

@@ -21,7 +21,7 @@ def etag(version: int) -> str:
 def parse_if_match(header: str | None) -> int | None:
     """The version that an `If-Match` asks for: None for any (`*` or no header), NEVER for tags of which none can match.
 
-    Raises Problem 422 for what is no list of entity tags, and for several versions at once: a command is decided on one.
+    Raises Problem 422 for what is no list of entity tags, and for several versions: a command is decided on one.
     """
     if header is None or header.strip() == "*":
         return None

@@ -66,7 +66,7 @@ def problem_of(error: BaseException, *, conditional: bool = False) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Problem documents for everything that goes wrong in an application: FastAPI's own refusals and whatever a route raises."""
+    """Problem documents for all that goes wrong in an application: FastAPI's own refusals and what a route raises."""
 
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(RequestValidationError, _answer)

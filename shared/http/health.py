@@ -39,12 +39,13 @@ class Health:
         self._tasks: dict[str, asyncio.Task[object]] = {}
 
     def check(self, name: str, probe: Probe, *, timeout: float = 2.0) -> None:
-        """Adds a readiness check: ready while `probe` returns within `timeout` seconds, does not raise and does not answer False."""
+        """Adds a readiness check: ready while `probe` returns within `timeout` seconds, does not raise and does not
+        answer False."""
         self._checks[name] = _Check(probe, timeout)
 
     def watch(self, name: str, beat: Callable[[], float], *, silence: float) -> None:
-        """Adds a liveness check of something that works in a loop: `beat` answers when it last went round, as `time.monotonic`
-        does; after `silence` seconds without, the process is not live."""
+        """Adds a liveness check of something that works in a loop: `beat` answers when it last went round, as
+        `time.monotonic` does; after `silence` seconds without, the process is not live."""
         self._watches[name] = _Watch(beat, silence)
 
     def task(self, name: str, task: asyncio.Task[object]) -> None:

@@ -20,8 +20,8 @@ _SPACE = UUID("5f0e6a3e-2c0b-4f53-9d0e-6c6a1b8a5f10")
 def command_id(person: UUID | str, method: str, path: str, key: str | None, content: bytes = b"") -> CommandId:
     """A request's identity for retries, and the fingerprint that tells another request with the same key.
 
-    Without a key every request is one of its own. `content` is the body, or a digest of one that is not held in memory. Raises
-    Problem 422 when the key is not 1 to 255 printable ASCII characters.
+    Without a key every request is one of its own. `content` is the body, or a digest of one that is not held in memory.
+    Raises Problem 422 when the key is not 1 to 255 printable ASCII characters.
     """
     start = f"{method} {path}\n".encode()
     fingerprint = hashlib.sha256(start + content).digest()
@@ -33,7 +33,7 @@ def command_id(person: UUID | str, method: str, path: str, key: str | None, cont
 
 
 async def command(request: Request, who: Caller) -> CommandId:
-    """FastAPI dependency over the whole body in memory. Use as `Command`; a route that streams its body calls `command_id`."""
+    """FastAPI dependency over the whole body in memory. Use as `Command`; a route that streams calls `command_id`."""
     return command_id(
         who.person_id, request.method, request.url.path, request.headers.get(HEADER), await request.body()
     )

@@ -22,7 +22,8 @@ _PURPOSE = b"identity\x00"
 
 
 class IdentityVerifier:
-    """Checks the identities sent to one service (`audience`: its name). `application` keeps one in `app.state.identity`."""
+    """Checks the identities sent to one service (`audience`: its name). `application` keeps one in
+    `app.state.identity`."""
 
     def __init__(self, key: str | bytes, audience: str) -> None:
         self._key, self.audience = _bytes(key), audience

@@ -18,8 +18,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def read_json(body: bytes) -> Any:
     """The value of a JSON text in UTF-8. NaN and infinities are not JSON.
 
-    Raises json.JSONDecodeError for what is not JSON, Problem 422 naming the field for NUL characters, lone surrogates and too much
-    nesting.
+    Raises json.JSONDecodeError for what is not JSON, Problem 422 naming the field for NUL characters, lone surrogates
+    and too much nesting.
     """
     try:
         value = orjson.loads(body)
@@ -37,7 +37,7 @@ def read_json(body: bytes) -> Any:
 
 
 def _name_lone_surrogate(body: bytes) -> None:
-    """orjson tells a position only; the standard library's parser lets lone surrogates through, so that the field can be found."""
+    """orjson tells a position only; the standard library's parser lets them through, so that the field can be found."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -48,7 +48,7 @@ def _name_lone_surrogate(body: bytes) -> None:
 
 
 def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
-    """Every text in a value, keys included, with its pointer; without recursion, for depth is not yet known to be small."""
+    """Every text in a value, keys included, with its pointer; no recursion, for its depth is not yet known to be small."""
     waiting = [(path, value)]
     while waiting:
         at, part = waiting.pop()

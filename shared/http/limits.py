@@ -7,8 +7,8 @@ from shared.http import problems
 MAX_BODY = 32 << 20
 """Bytes of a request body (api.md, section 1)."""
 _DRAINED = 64 << 20
-"""A refused body up to this length is read and thrown away by the server, so that a client that sends first and listens then gets
-its answer; for a longer one the connection is closed."""
+"""A refused body up to this length is read and thrown away by the server, so that a client that sends first and listens
+then gets its answer; for a longer one the connection is closed."""
 
 
 class _TooLong(Exception):

@@ -29,14 +29,15 @@ class Cursors:
         self._key = key.encode() if isinstance(key, str) else key
 
     def encode(self, who: Identity, query: Any, position: Sequence[Any]) -> str:
-        """The cursor after an item. `position` are the JSON values of its sort key; `query` is what the list was asked for (path,
-        filters, sort: any JSON value, sets and orders made canonical by the caller), without limit and cursor."""
+        """The cursor after an item. `position` are the JSON values of its sort key; `query` is what the list was asked
+        for (path, filters, sort: any JSON value, sets and orders made canonical by the caller), without limit and
+        cursor."""
         place = orjson.dumps(list(position))
         return base64.urlsafe_b64encode(self._mac(who, query, place) + place).rstrip(b"=").decode()
 
     def decode(self, who: Identity, query: Any, cursor: str | None) -> list[Any] | None:
-        """The position of a cursor, None without one. Raises Problem 422 for one that is not ours, another person's or another
-        query's."""
+        """The position of a cursor, None without one. Raises Problem 422 for one that is not ours, another person's or
+        another query's."""
         if cursor is None:
             return None
         try:

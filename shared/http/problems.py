@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every refusal or failure of a service as `application/problem+json` (api.md, section 1)."""
+"""Problem details (RFC 9457): every refusal or failure of a service as `application/problem+json` (api.md, 1)."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,7 +85,7 @@ class Problem(Exception):
 
 
 def pointer(part: str, *path: str | int) -> str:
-    """The pointer of a FieldError: `part` is `body`, `query`, `path` or `header`. Long names, which come from outside, are cut."""
+    """The pointer of a FieldError: `part` is `body`, `query`, `path` or `header`; long names from outside are cut."""
     names = [str(name)[:100].replace("~", "~0").replace("/", "~1") for name in path]
     return "".join(f"/{name}" for name in (names if part == "body" else [part, *names]))
 

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with bounds it does not have: on the size and the time of a request's head, and on a stalled body."""
+"""uvicorn's HTTP/1.1 protocol with bounds of our own: on size and time of a request's head, and on a stalled body."""
 
 import time
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ STALL_SECONDS = 30.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `close_stalled` is called now and then instead of a timer for every request, which would cost all of them."""
+    """One connection. A timer for every request would cost all of them, so `close_stalled` looks now and then."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -44,8 +44,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(problems.Problem(400, "bad-request", "This is no HTTP request that can be understood."))
 
     def stalled(self, now: float) -> bool:
-        """Whether the peer has been silent, or has been sending one head, for too long. An idle kept-alive connection is not stalled,
-        nor one whose body the application does not want yet."""
+        """Whether the peer has been silent, or has been sending one head, for too long. An idle kept-alive connection
+        is not stalled, nor one whose body the application does not want yet."""
         if self.in_head:
             return now - self.waiting_since > HEAD_SECONDS
         receiving = self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete

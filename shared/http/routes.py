@@ -17,7 +17,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRoute(APIRoute):
-    """A route that answers 422 to query parameters it does not declare and to NUL characters, and reads JSON strictly."""
+    """A route that answers 422 to query parameters it does not declare and to NUL, and reads JSON strictly."""
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()

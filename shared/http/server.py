@@ -28,7 +28,7 @@ Role = Literal["api", "worker", "all"]
 Task = Callable[[], Coroutine[Any, Any, object]]
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than a client's pool keeps idle connections, so that it is the client that closes them and no request meets a closing one."""
+"""Longer than a client's pool keeps idle connections: the client closes them, so that no request meets a closing one."""
 REQUESTS_SECONDS = 18
 TASKS_SECONDS = 4
 """With REQUESTS_SECONDS and the closing of pools less than the 25 s that a process has to drain."""
@@ -38,9 +38,9 @@ TICK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What a service's `app.py` makes for a role: the application (a worker's has health routes only) and what runs beside it.
+    """What `app.py` of a service makes for a role: the application (a worker's has probes only) and what runs beside it.
 
-    Each background function runs until it is cancelled; one that raises or returns is logged and started anew with backoff.
+    Each background function runs until it is cancelled; one that raises or returns is started anew with backoff.
     """
 
     app: ASGIApp
@@ -64,8 +64,9 @@ def run_process(service: str, role: Role, make: Make) -> None:
             finally:
                 await pool.close()
 
-    Listens on LEDGERDESK_LISTEN. A `make` that fails because PostgreSQL is not there yet is tried again for a minute. SIGTERM and
-    SIGINT stop accepting, finish requests, then cancel the background tasks; within 25 s in all. Exits with 1 when it cannot start.
+    Listens on LEDGERDESK_LISTEN. A `make` that fails because PostgreSQL is not there yet is tried again for a minute.
+    SIGTERM and SIGINT stop accepting, finish requests, then cancel the background tasks; within 25 s in all. Exits with
+    1 when it cannot start.
     """
     setup.setup(service, role)
     try:
@@ -95,7 +96,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """uvicorn's own would raise the signal again after draining and so end the process before its pools are closed."""
+        """uvicorn's own raises the signal again after draining: the process would end before its pools are closed."""
         yield
 
     async def main_loop(self) -> None:

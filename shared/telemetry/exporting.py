@@ -176,7 +176,7 @@ class OtelLogs(logging.Handler):
 
 
 class MetricsPush:
-    """Sends the metrics of the Prometheus registry every `interval` seconds, from a thread of its own, and once at the end."""
+    """Sends the Prometheus registry's metrics every `interval` seconds, from a thread of its own, and at the end."""
 
     def __init__(self, resource: Resource, exporters: Sequence[MetricExporter], interval: float) -> None:
         self._resource, self._exporters, self._interval = resource, exporters, interval

@@ -1,5 +1,6 @@
 """Logs as JSON lines on stderr, with trace and ticket id; without secrets, mail text or floods."""
 
+import json
 import logging
 import os
 import re
@@ -33,7 +34,8 @@ _SECRET_NAME = re.compile(
     r"password|passwd|secret|token|api_?key|authorization|cookie|credential|identity|_key$", re.IGNORECASE
 )
 _SECRET_PAIR = re.compile(
-    r"""(?ix) ( \b [\w-]* (?: password | passwd | secret | token | api_?key | authorization | cookie | x-ledgerdesk-identity ) [\w-]*
+    r"""(?ix) ( \b [\w-]* (?: password | passwd | secret | token | api_?key | authorization | cookie |
+        x-ledgerdesk-identity ) [\w-]*
         ["']? \s* [:=] \s* ) (?: (["']) .*? \2 | (?: (?:bearer|basic) \s+ )? [^\s,;&)}\]"']+ )"""
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
@@ -58,14 +60,14 @@ def configure(service: str, role: str, level: str = "INFO") -> None:
 
 
 class Redaction:
-    """Hides secrets in text: what stands behind a telling name, passwords in URLs, and the very values of this process's secrets."""
+    """Hides secrets in text: what stands behind a telling name, passwords in URLs, the values of this process's secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> "Redaction":
-        """Knows the values of the variables with telling names, of the files that they name, and the passwords in URLs."""
+        """Knows the values of variables with telling names, of the files they name, and the passwords in URLs."""
         return cls(_secrets_of(environment))
 
     def text(self, text: str) -> str:
@@ -87,7 +89,7 @@ class Redaction:
 
 
 def one_line(text: str) -> str:
-    """The first line, cut to LONGEST_MESSAGE: what follows in the texts of database and validation errors quotes values."""
+    """The first line, cut to LONGEST_MESSAGE: the rest of a database or validation error quotes values."""
     first, _, rest = text.partition("\n")
     cut = first[:LONGEST_MESSAGE]
     return f"{cut} ..." if rest or len(first) > len(cut) else cut
@@ -127,7 +129,11 @@ class JsonLines(logging.Formatter):
         return told
 
     def format(self, record: logging.LogRecord) -> str:
-        return orjson.dumps(self.fields(record), default=str).decode()
+        fields = self.fields(record)
+        try:
+            return orjson.dumps(fields, default=str).decode()
+        except TypeError:  # lone surrogates, as undecodable bytes of a mail become
+            return json.dumps(fields, default=str)
 
 
 def describe(error: BaseException) -> str:
@@ -144,7 +150,7 @@ def describe(error: BaseException) -> str:
 
 
 class Flood(logging.Filter):
-    """Lets a few of the same record through in a minute and counts the others; the next one of the kind tells how many."""
+    """Lets a few of the same record through in a minute and counts the others; the next of the kind tells how many."""
 
     KINDS = 2000
 

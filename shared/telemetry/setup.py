@@ -16,10 +16,10 @@ _endings: list[Callable[[], object]] = []
 def setup(service: str, role: str) -> None:
     """Logs as JSON lines to stderr; traces, metrics and logs exported as the environment says. Call once, first thing.
 
-    `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER`: `otlp` (HTTP with protobuf), `console` (JSON lines on
-    stdout) or `none` (the default), several with commas; `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin, `OTEL_SERVICE_NAME`,
-    `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and `OTEL_SDK_DISABLED` as in the OpenTelemetry specification.
-    `LEDGERDESK_LOG_LEVEL`: INFO by default.
+    `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER`: `otlp` (HTTP with protobuf), `console` (JSON
+    lines on stdout) or `none` (the default), several with commas; `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin,
+    `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and `OTEL_SDK_DISABLED` as in the
+    OpenTelemetry specification. `LEDGERDESK_LOG_LEVEL`: INFO by default.
     """
     logs.configure(service, role, os.environ.get("LEDGERDESK_LOG_LEVEL") or "INFO")
     wanted = {signal: _exporters(signal) for signal in ("traces", "metrics", "logs")}

@@ -10,7 +10,7 @@ _ticket: ContextVar[str | None] = ContextVar("ticket", default=None)
 
 
 def trace_id() -> str:
-    """The current trace id, 32 hex digits: that of the current span if one records, else one made up for this context."""
+    """The current trace id, 32 hex digits: of the current span if one records, else made up for this context."""
     known = _trace.get()
     if known is None:
         known = new_trace_id()

@@ -1,7 +1,7 @@
 """Spans, and the W3C trace context that travels with requests and events.
 
-With tracing off (`OTEL_TRACES_EXPORTER` unset or `none`) nothing of OpenTelemetry is imported, a span is one shared object that
-does nothing, and there is no traceparent to propagate. `shared.telemetry.setup` switches it on.
+With tracing off (`OTEL_TRACES_EXPORTER` unset or `none`) nothing of OpenTelemetry is imported, a span is one shared
+object that does nothing, and there is no traceparent to propagate. `shared.telemetry.setup` switches it on.
 """
 
 from collections.abc import Sequence
@@ -86,8 +86,8 @@ def span(
     links: Sequence[str | None] = (),
     **attributes: Attribute,
 ) -> Span:
-    """A span to be entered with `with`. Its parent is `traceparent` (a W3C header value from elsewhere; garbage is ignored) if given,
-    else the span around it. `links` are traceparents of other causes, as for a batch."""
+    """A span to be entered with `with`. Its parent is `traceparent` (a W3C header value from elsewhere; garbage is
+    ignored) if given, else the span around it. `links` are traceparents of other causes, as for a batch."""
     return NO_SPAN if _tracer is None else _tracer.span(name, kind, traceparent, links, attributes)
 
 

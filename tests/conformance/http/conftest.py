@@ -35,11 +35,11 @@ class Opening(Body):
     priority: Annotated[Whole, Field(ge=1, le=5)] = 3
     urgent: Flag = False
     password: Annotated[Line, Field(min_length=8)] = "long enough"
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = Field(default_factory=dict)
 
 
 class Filters(Body):
-    colour: list[str] = []
+    colour: tuple[str, ...] = ()
     limit: int = 50
 
 

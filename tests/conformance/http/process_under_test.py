@@ -12,6 +12,7 @@ from shared.http.health import Health
 from shared.http.server import Process, Role, run_process
 
 router = routes.router()
+health: Health
 started, release = asyncio.Event(), asyncio.Event()
 runs = 0
 tries = 0
@@ -48,7 +49,7 @@ async def worker() -> None:
 
 async def let_go() -> None:
     """Ends the waiting request once the process has begun to drain."""
-    while not health.draining:
+    while not health.draining:  # noqa: ASYNC110 - the flag is all that a service sees of it
         await asyncio.sleep(0.01)
     release.set()
     await asyncio.Event().wait()

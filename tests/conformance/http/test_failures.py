@@ -1,6 +1,5 @@
 """Which exception is told as which problem."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -44,7 +43,6 @@ def asked(error: BaseException, headers: dict[str, str] | None = None) -> Any:
         (asyncpg.DiskFullError("full"), 503, "unavailable"),
         (ConnectionRefusedError(111, "refused"), 503, "unavailable"),
         (TimeoutError(), 503, "unavailable"),
-        (asyncio.TimeoutError(), 503, "unavailable"),
         (asyncpg.DataError("value out of range"), 422, "invalid"),
         (asyncpg.exceptions._base.DataError("value out of int32 range"), 422, "invalid"),
         (HTTPException(405), 405, "method-not-allowed"),

@@ -1,4 +1,4 @@
-"""The signed identity between gateway and services: only what the gateway signed for this service passes, and only for a minute."""
+"""The signed identity between gateway and services: only what was signed for this service passes, for a minute."""
 
 import base64
 import time

@@ -1,4 +1,4 @@
-"""Consistency tokens, cursors, entity tags and idempotency keys: what is made is read again, everything else is a 422."""
+"""Consistency tokens, cursors, entity tags, idempotency keys: what is made is read again, all else is a 422."""
 
 from uuid import UUID, uuid4
 
