@@ -50,8 +50,6 @@ WHOLE = 256 * 1024
 """An answer up to this size is passed on in one piece."""
 WATCH_AFTER = 0.25
 """Seconds after which a waiting request begins to watch whether its client is still there: quick ones never need to."""
-CLIENT_SILENCE = 30.0
-"""A client that sends nothing of its body for so many seconds has gone."""
 VOUCHER_SECONDS = 20.0
 """How long one signed identity is used again for the same session; it is valid for 60 s."""
 VOUCHERS = 5000
@@ -69,7 +67,7 @@ class Proxy:
         self._vouchers: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, signed: Signed) -> int:
-        """Passes a request on and its answer back; answers the status. Raises Problem 408, 422, 503 or 504 while nothing has been sent."""
+        """Passes a request on and its answer back; answers the status. Raises Problem 422, 503 or 504 while nothing has been sent."""
         base = self.services.get(target.service)
         if base is None:
             raise problems.unavailable(f"{target.service} is not configured here.", retry_after=30)
@@ -141,7 +139,7 @@ class Body:
         self._head: list[bytes] = []
         self._size = 0
         self.complete = length == 0
-        self.failure: Exception | None = None
+        self.failure: ClientGone | None = None
 
     async def begin(self) -> bytes | None:
         """The whole body if it is short; None when there is more, which `rest` gives, beginning included."""
@@ -156,18 +154,12 @@ class Body:
                 yield piece
             while not self.complete:
                 yield await self._next()
-        except (ClientGone, problems.Problem) as error:
+        except ClientGone as error:
             self.failure = error
             raise
 
     async def _next(self) -> bytes:
-        try:
-            async with asyncio.timeout(CLIENT_SILENCE):
-                message = await self._receive()
-        except TimeoutError:
-            raise problems.Problem(
-                408, "request-timeout", "The rest of the request did not come.", headers={"Connection": "close"}
-            ) from None
+        message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         piece: bytes = message.get("body", b"")

@@ -1,11 +1,11 @@
 """Signing in and out, and API tokens, over HTTP (api.md, section 2)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from services.gateway import rows, scopes
 from services.gateway.authentication import Authentication, set_cookie
@@ -22,6 +22,14 @@ from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import answer, command_id
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
+
+
+def in_utc(at: datetime | None) -> datetime | None:
+    """The same moment in UTC, if there is one: 9999-12-31 west of Greenwich has none."""
+    try:
+        return at.astimezone(UTC) if at is not None else None
+    except OverflowError:
+        raise ValueError("is beyond the range of dates") from None
 
 
 class Credentials(Body):
@@ -76,7 +84,7 @@ class TokenDraft(Body):
 
     name: Annotated[Line, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
-    expires_at: AwareDatetime | None = None
+    expires_at: Annotated[AwareDatetime | None, AfterValidator(in_utc)] = None
 
 
 class TokenShown(Body):

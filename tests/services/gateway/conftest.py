@@ -1,0 +1,151 @@
+"""A gateway as it runs, on a database of its own, in front of one stand-in for all four services."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from services.gateway import app as gateway_app
+from services.gateway.first_start import first_documents
+from shared.database import OwnConnection, Pool, connect, connect_pool
+from shared.eventstore.migrations import migrate
+from shared.http.health import Health
+from shared.http.server import listening_socket, serve
+from tests.services.gateway.upstream import Upstream, upstream
+
+PASSWORD = "correct horse battery staple"
+KEY = "identity key of the tests"
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    raw: bytes
+    body: Any
+
+
+class Client:
+    """One caller, signed in or not; answers are read whole."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str | None = None) -> None:
+        self.session, self.url, self.token = session, url, token
+
+    async def call(self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, data: Any = None) -> Answer:
+        told = dict(headers or {})
+        if self.token:
+            told.setdefault("Authorization", f"Bearer {self.token}")
+        full = path if path.startswith(("/livez", "/readyz", "/api/docs")) else f"/api/v1{path}"
+        options: dict[str, Any] = {"data": data} if data is not None else {"json": body} if body is not None else {}
+        async with self.session.request(method, self.url + full, headers=told, **options) as answer:
+            raw = await answer.read()
+            parsed = await answer.json(content_type=None) if raw and "json" in answer.headers.get("Content-Type", "") else None
+            return Answer(answer.status, answer.headers, raw, parsed)
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        return await self.call("GET", path, **options)
+
+    async def post(self, path: str, body: Any = None, **options: Any) -> Answer:
+        return await self.call("POST", path, body, **options)
+
+    async def put(self, path: str, body: Any, **options: Any) -> Answer:
+        return await self.call("PUT", path, body, **options)
+
+    async def delete(self, path: str, **options: Any) -> Answer:
+        return await self.call("DELETE", path, **options)
+
+
+@dataclass
+class Gateway:
+    """The running gateway; `service` is what stands behind it."""
+
+    url: str
+    session: aiohttp.ClientSession
+    service: Upstream
+    pool: Pool
+    database_url: str
+
+    @property
+    def nobody(self) -> Client:
+        return Client(self.session, self.url)
+
+    def holding(self, token: str) -> Client:
+        return Client(self.session, self.url, token)
+
+    async def sign_in(self, login: str, password: str = PASSWORD) -> Client:
+        answer = await self.nobody.post("/session", {"login": login, "password": password})
+        assert answer.status == 201, answer
+        return self.holding(answer.body["token"])
+
+    async def admin(self) -> Client:
+        return await self.sign_in("admin")
+
+    async def person(self, login: str, *roles: str, **more: Any) -> Client:
+        """A new person, made by the administrator and signed in."""
+        admin = await self.admin()
+        document = {
+            "login": login, "name": login.title(), "email": f"{login}@help.example.org", "password": PASSWORD, "roles": roles, **more
+        }  # fmt: skip
+        answer = await admin.put(f"/people/{login}", document)
+        assert answer.status == 201, answer
+        return await self.sign_in(login)
+
+
+START_AGAIN = """
+TRUNCATE es.streams, es.events, es.outbox, es.commands, gateway.documents, gateway.credentials, gateway.sessions;
+INSERT INTO es.streams SELECT * FROM saved.streams;
+INSERT INTO es.events SELECT * FROM saved.events;
+INSERT INTO gateway.documents SELECT * FROM saved.documents;
+INSERT INTO gateway.credentials SELECT * FROM saved.credentials;
+"""
+SAVE = """
+CREATE SCHEMA saved;
+CREATE TABLE saved.streams AS SELECT * FROM es.streams;
+CREATE TABLE saved.events AS SELECT * FROM es.events;
+CREATE TABLE saved.documents AS SELECT * FROM gateway.documents;
+CREATE TABLE saved.credentials AS SELECT * FROM gateway.credentials;
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConnection]]:
+    owner_url, app_url = postgres.database()
+    await migrate(owner_url, app_url, *gateway_app.MIGRATIONS)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LEDGERDESK_DATABASE_URL", app_url)
+        environment.setenv("LEDGERDESK_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+        environment.setenv("LEDGERDESK_IDENTITY_KEY", KEY)
+        environment.setenv("LEDGERDESK_ADMIN_PASSWORD", PASSWORD)
+        environment.setenv("LEDGERDESK_UPSTREAM_SECONDS", "0.5")
+        await first_documents(app_url)
+        owner = await connect(owner_url)
+        await owner.execute(SAVE)
+        async with upstream() as service, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            for name in ("INTAKE", "ROUTING", "NOTIFY", "REPORTING"):
+                environment.setenv(f"LEDGERDESK_{name}_URL", service.url)
+            health = Health("gateway", "api")
+            async with gateway_app.process("api", health) as process:
+                listener = listening_socket("127.0.0.1:0")
+                stop = asyncio.Event()
+                serving = asyncio.create_task(serve(process.app, listener, health, {}, stop))
+                host, port = listener.getsockname()[:2]
+                pool = await connect_pool(app_url, smallest=1, largest=2)
+                yield Gateway(f"http://{host}:{port}", session, service, pool, app_url), owner
+                await pool.close()
+                await session.close()
+                stop.set()
+                await serving
+        await owner.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def gateway(running_gateway: tuple[Gateway, OwnConnection]) -> Gateway:
+    """The gateway as after its first start: the documents `admin` and `postmaster`, nobody signed in."""
+    found, owner = running_gateway
+    await owner.execute(START_AGAIN)
+    found.service.start_again()
+    return found
