@@ -17,7 +17,7 @@ class Door:
     """`own` answers everything that `routes` does not name."""
 
     def __init__(self, own: ASGIApp, proxy: Proxy, authenticated: Authentication) -> None:
-        self.own, self.hop = own, protected(Hop(proxy, authenticated))
+        self.own, self.proxy, self.hop = own, proxy, protected(Hop(proxy, authenticated))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

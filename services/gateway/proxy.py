@@ -42,7 +42,8 @@ KEPT_BACK = frozenset(
     )
 )  # fmt: skip
 """Headers of an answer that belong to the hop, or that a service has no business setting."""
-IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE"))
+NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+KEY = "Idempotency-Key"
 
 HELD = 256 * 1024
 """A request body up to this size is held and sent at once, and can be sent again; a longer one is streamed."""
@@ -73,15 +74,16 @@ class Proxy:
             raise problems.unavailable(f"{target.service} is not configured here.", retry_after=30)
         headers, length = _request_headers(scope)
         headers[HEADER] = self._voucher(signed, target.service)
+        if scope["method"] == "POST" and KEY not in headers:
+            headers[KEY] = f"gateway-{token_hex(16)}"  # so that the hop itself may repeat it
         body = Body(receive, length)
         content = await body.begin()
         if content is None and length is not None:
             headers["Content-Length"] = str(length)
         url = URL(base + scope["path"] + _query(scope["query_string"]), encoded=True)
-        repeatable = content is not None and (scope["method"] in IDEMPOTENT or "Idempotency-Key" in headers)
         watch = Watch(body)
         try:
-            return await self._exchange(scope["method"], url, headers, content, body, repeatable, send, target.service)
+            return await self._exchange(scope["method"], url, headers, content, body, send, target.service)
         except asyncio.CancelledError:
             if watch.gone:
                 raise ClientGone from None
@@ -96,11 +98,11 @@ class Proxy:
         headers: CIMultiDict[str],
         content: bytes | None,
         body: "Body",
-        repeatable: bool,
         send: Send,
         service: str,
     ) -> int:
-        for again in (repeatable, False):
+        doubtful = False
+        while True:
             try:
                 data = content if content is not None else body.rest()
                 async with self.client.request(method, url, headers=headers, data=data or None, allow_redirects=False) as answer:
@@ -108,13 +110,14 @@ class Proxy:
             except aiohttp.ClientError as error:
                 if body.failure is not None:
                     raise body.failure from error
-                # A connection that could not be made carried nothing. One that broke under the request may have: whether the
-                # service has done it is not known, so only a request that bears repeating is sent again.
+                if isinstance(error, NOTHING_SENT):
+                    raise _problem(service, error, nothing_done=not doubtful) from error
+                # The connection broke under the request: whether the service has done it is not known. Every request that is
+                # held here may be sent again, because all that change something carry a key.
                 broke = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
-                if broke and again and not isinstance(error, aiohttp.ClientConnectorError):
-                    continue
-                raise _problem(service, error) from error
-        raise AssertionError("unreachable")
+                if not broke or doubtful or content is None:
+                    raise _problem(service, error, nothing_done=False) from error
+                doubtful = True
 
     def _voucher(self, signed: Signed, service: str) -> str:
         """The signed identity for a service, made anew when the person changed or it grows old."""
@@ -212,7 +215,10 @@ def _request_headers(scope: Scope) -> tuple[CIMultiDict[str], int | None]:
             text = name.decode("ascii")
             if text in headers and name not in REPEATABLE:
                 raise problems.invalid(f"/header/{text}", "was given twice")
-            headers.add(text, value.decode("utf-8", "surrogateescape"))
+            try:
+                headers.add(text, value.decode())
+            except UnicodeDecodeError:
+                raise problems.invalid(f"/header/{text}", "must be text in UTF-8") from None
         elif name == b"content-length":
             if length is not None or not value.isdigit():
                 raise problems.invalid("/header/content-length", "must be one number")
@@ -259,14 +265,14 @@ async def _pass_back(answer: aiohttp.ClientResponse, send: Send) -> int:
     return answer.status
 
 
-def _problem(service: str, error: aiohttp.ClientError) -> problems.Problem:
+def _problem(service: str, error: aiohttp.ClientError, *, nothing_done: bool) -> problems.Problem:
     log.warning("%s: %s: %s", service, type(error).__name__, error)
     if isinstance(error, aiohttp.SocketTimeoutError):
         return problems.Problem(
             504, "no-answer-in-time", f"The service {service} did not answer in time; it may still do what was asked.",
             headers={"Retry-After": "5"},
         )  # fmt: skip
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+    if nothing_done:
         return problems.unavailable(f"The service {service} cannot be reached now; nothing was done.")
     return problems.unavailable(
         f"The service {service} hung up before it answered; whether it did what was asked is not known. "

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.gateway import app as gateway_app
+from services.gateway.door import Door
 from services.gateway.first_start import first_documents
 from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
@@ -66,8 +67,8 @@ class Gateway:
     url: str
     session: aiohttp.ClientSession
     service: Upstream
+    services: dict[str, str]
     pool: Pool
-    database_url: str
 
     @property
     def nobody(self) -> Client:
@@ -134,7 +135,9 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
                 serving = asyncio.create_task(serve(process.app, listener, health, {}, stop))
                 host, port = listener.getsockname()[:2]
                 pool = await connect_pool(app_url, smallest=1, largest=2)
-                yield Gateway(f"http://{host}:{port}", session, service, pool, app_url), owner
+                assert isinstance(process.app, Door) and isinstance(process.app.proxy.services, dict)
+                services = process.app.proxy.services
+                yield Gateway(f"http://{host}:{port}", session, service, services, pool), owner
                 await pool.close()
                 await session.close()
                 stop.set()

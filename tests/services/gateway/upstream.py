@@ -13,12 +13,13 @@ Behaviour = Callable[["Asked", asyncio.StreamWriter], Awaitable[bool]]
 
 @dataclass
 class Asked:
-    """A request as it came over the wire."""
+    """A request as it came over the wire; `reader` ends when the gateway hangs up."""
 
     method: str
     target: str
     headers: list[tuple[str, str]]
     body: bytes
+    reader: asyncio.StreamReader
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key == name]
@@ -101,7 +102,7 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
         await reader.readexactly(2)
     elif "content-length" in known:
         body = await reader.readexactly(int(known["content-length"]))
-    return Asked(method, target, headers, body)
+    return Asked(method, target, headers, body, reader)
 
 
 @contextlib.asynccontextmanager
