@@ -1,0 +1,169 @@
+"""A mail as bytes (RFC 5322, MIME), the same for every attempt.
+
+The header is written here, field by field: a value is one line before it is folded, so that none can add a field, and ids are
+never folded or encoded, so that threading survives.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from uuid import UUID
+
+from services.notify.addresses import ascii_domain, mailable
+from shared.contracts.notify import OutgoingMail
+from shared.contracts.parts import Address, Attachment
+
+LONGEST_NAME = 200
+LONGEST_SUBJECT = 2_000
+"""Characters; what is longer is cut and ends in an ellipsis."""
+LONGEST_ID = 900
+"""A line has at most 998 octets (RFC 5322, section 2.1.1), and an id cannot be folded."""
+_WIDTH = 76
+
+_ID = re.compile(r"<[!-;=?-~]{1,%d}>" % LONGEST_ID)
+_TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
+
+
+class Unsendable(Exception):
+    """This mail can never leave as it is; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a transport takes. `sender` is empty for automatic mail, so that its bounces end there (RFC 3834, section 3.3);
+    `international`: an address needs SMTPUTF8 (RFC 6531)."""
+
+    notification: UUID
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    international: bool = False
+
+
+def letter(
+    notification: UUID,
+    mail: OutgoingMail,
+    date: datetime,
+    files: Sequence[tuple[Attachment, bytes]] = (),
+    remaining: Sequence[str] | None = None,
+) -> Letter:
+    """The mail as it goes to a transport. `remaining` limits its recipients to those who do not have it yet. Raises Unsendable."""
+    recipients = tuple(dict.fromkeys(_spec(each.email) for each in (*mail.to, *mail.cc, *mail.bcc)))
+    if remaining is not None:
+        recipients = tuple(each for each in recipients if each in remaining)
+    if not recipients:
+        raise Unsendable("the mail has no recipient")
+    sender = _spec(mail.sender.email)
+    header = "".join(f"{name}: {value}\r\n" for name, value in _fields(mail, date)).encode()
+    content = header + _body(mail.text, files, notification).as_bytes()
+    international = not all(each.isascii() for each in (sender, *recipients))
+    return Letter(notification, "" if mail.auto_submitted else sender, recipients, content, international)
+
+
+def _fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
+    yield "Message-ID", mail.message_id
+    yield "Date", format_datetime(date.astimezone(UTC))
+    yield "From", _mailbox(mail.sender)
+    yield "To", _list(mail.to) if mail.to else "undisclosed-recipients:;"
+    if mail.cc:
+        yield "Cc", _list(mail.cc)
+    yield "Subject", _unstructured(one_line(mail.subject, LONGEST_SUBJECT), "Subject")
+    answered = _ids((mail.in_reply_to,) if mail.in_reply_to else ())
+    if answered:
+        yield "In-Reply-To", answered[0]
+    references = _ids(mail.references)
+    if references:
+        yield "References", "\r\n ".join(references)
+    if mail.auto_submitted in ("auto-replied", "auto-generated"):
+        yield "Auto-Submitted", mail.auto_submitted
+        yield "X-Auto-Response-Suppress", "All"
+
+
+def one_line(text: str, most: int) -> str:
+    """A text without line breaks, control characters and runs of spaces."""
+    visible = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def _ids(values: Sequence[str]) -> list[str]:
+    """Well-formed message ids, each once; what somebody else's mail program made up otherwise cannot be referred to."""
+    return list(dict.fromkeys(found for value in values for found in _ID.findall(value)))
+
+
+def _unstructured(line: str, name: str) -> str:
+    plain = line.isascii() and "=?" not in line and all(len(word) < _WIDTH - len(name) for word in line.split(" "))
+    if not plain:
+        return _encoded(line, len(name) + 2)
+    lines, width = [""], len(name) + 1
+    for word in line.split(" "):
+        if lines[-1] and width + 1 + len(word) > _WIDTH:
+            lines.append(word)
+            width = len(word) + 1
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+            width += 1 + len(word)
+    return "\r\n ".join(lines)
+
+
+def _encoded(text: str, used: int) -> str:
+    """Encoded words of UTF-8 (RFC 2047), folded between them."""
+    return Header(text, "utf-8", maxlinelen=_WIDTH - 1, header_name="x" * max(0, used - 2)).encode(linesep="\r\n")
+
+
+def _list(addresses: Sequence[Address]) -> str:
+    return ",\r\n ".join(_mailbox(address) for address in addresses)
+
+
+def _mailbox(address: Address) -> str:
+    name, spec = one_line(address.name, LONGEST_NAME), _spec(address.email)
+    if not name:
+        return spec
+    if name.isascii() and "=?" not in name:
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{quoted}" <{spec}>'
+    return f"{_encoded(name, 10)} <{spec}>"
+
+
+def _spec(email: str) -> str:
+    """The address with its domain as DNS knows it. Raises Unsendable for what is no address."""
+    local, _, domain = email.rpartition("@")
+    known = ascii_domain(domain) if mailable(email) else None
+    if known is None:
+        raise Unsendable("an address is none that a mail can go to")
+    return f"{local}@{known}"
+
+
+def _body(text: str, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> EmailMessage:
+    body = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    body.set_content(
+        _lines(text), cte=None if _is_plain(text) else "base64" if not text.isascii() else "quoted-printable"
+    )
+    for attachment, content in files:
+        kind = attachment.blob.type.partition(";")[0].strip().lower()
+        if not _TYPE.fullmatch(kind) or kind.startswith(("multipart/", "message/")):
+            kind = "application/octet-stream"  # a mail within the mail may not be encoded, so it travels as a file
+        maintype, subtype = kind.split("/")
+        body.add_attachment(
+            content, maintype=maintype, subtype=subtype, filename=one_line(attachment.name, LONGEST_NAME) or "file"
+        )
+    if files:
+        body.set_boundary(f"=_{notification.hex}")
+    return body
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text may stand in a mail as it is: short lines of visible ASCII."""
+    return text.isascii() and all(len(line) < _WIDTH + 1 and line.isprintable() for line in text.split("\n"))
+
+
+def _lines(text: str) -> str:
+    """Line breaks as Python's; without what no mail may carry."""
+    clean = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    return clean.encode("utf-8", "replace").decode()

@@ -1,0 +1,55 @@
+"""What notify is told by its environment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.notify.transports.maildir import Maildir
+from services.notify.transports.smtp import Server, Smtp
+from services.notify.transports.transport import Transport
+from shared.settings import SettingMissing, env
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """What outgoing mail is written with: the key of its Message-IDs and their domain."""
+
+    key: bytes
+    domain: str
+
+    @classmethod
+    def read(cls) -> "MailSettings":
+        return cls(env("LEDGERDESK_MAIL_KEY").encode(), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    database_url: str
+    kafka: str
+    identity_key: str
+    replica: str | None
+    smtp_url: str | None
+    maildir: str | None
+    blob_url: str | None
+
+    @classmethod
+    def read(cls) -> "Settings":
+        return cls(
+            database_url=env("LEDGERDESK_DATABASE_URL"),
+            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            replica=env("LEDGERDESK_REPLICA", "") or None,
+            smtp_url=env("LEDGERDESK_SMTP_URL", "") or None,
+            maildir=env("LEDGERDESK_MAILDIR", "") or None,
+            blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
+        )
+
+    def transport(self) -> Transport:
+        """The mail server if there is one, else the Maildir. Raises SettingMissing."""
+        if self.smtp_url:
+            try:
+                return Smtp(Server.at(self.smtp_url))
+            except ValueError as error:
+                raise SettingMissing(str(error)) from None
+        if self.maildir:
+            return Maildir(Path(self.maildir))
+        raise SettingMissing("set LEDGERDESK_SMTP_URL to a mail server or LEDGERDESK_MAILDIR to a directory")

@@ -1,0 +1,159 @@
+"""SMTP as the way out (RFC 5321), with a few connections kept open."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from services.notify.message import Letter
+from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure
+
+CONNECT_SECONDS = 20.0
+COMMAND_SECONDS = 60.0
+IDLE_SECONDS = 10.0
+MOST_IDLE = 4
+LONGEST_REASON = 500
+_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A mail server as its URL describes it: `smtp://host:25`, `smtps://user:password@host`, `smtp+starttls://...`."""
+
+    host: str
+    port: int
+    tls: bool
+    starttls: bool
+    user: str | None
+    password: str | None
+
+    @classmethod
+    def at(cls, url: str) -> "Server":
+        """Raises ValueError, without the URL in its message: a password may stand in it."""
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise ValueError("LEDGERDESK_SMTP_URL must be smtp://, smtps:// or smtp+starttls:// with a host")
+        if parts.username and parts.scheme == "smtp" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError(
+                "LEDGERDESK_SMTP_URL would send its password in the clear: use smtps:// or smtp+starttls://"
+            )
+        return cls(
+            parts.hostname,
+            parts.port or _PORTS[parts.scheme],
+            parts.scheme == "smtps",
+            parts.scheme == "smtp+starttls",
+            unquote(parts.username) if parts.username else None,
+            unquote(parts.password) if parts.password else None,
+        )
+
+
+class Smtp:
+    name = "smtp"
+    parallel = 8
+
+    def __init__(self, server: Server, *, tls_context: ssl.SSLContext | None = None) -> None:
+        self.server, self.tls_context = server, tls_context
+        self._idle: list[tuple[float, aiosmtplib.SMTP]] = []
+
+    async def send(self, letter: Letter, *, again: bool) -> Taken:
+        with _explained():
+            client = await self._client()
+        try:
+            with _explained():
+                refused = await self._transaction(client, letter)
+        except BaseException:
+            client.close()
+            raise
+        self._idle.append((time.monotonic(), client))
+        return Taken(
+            {who: text for who, (code, text) in refused.items() if code < 500},
+            {who: text for who, (code, text) in refused.items() if code >= 500},
+        )
+
+    async def _transaction(self, client: aiosmtplib.SMTP, letter: Letter) -> dict[str, tuple[int, str]]:
+        """Who was refused, with code and words; raises when everybody was."""
+        options: list[str] = ["SMTPUTF8", "BODY=8BITMIME"] if letter.international else []
+        if letter.international and not client.supports_extension("smtputf8"):
+            raise PermanentFailure("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
+        try:
+            answers, _ = await client.sendmail(letter.sender, letter.recipients, letter.content, mail_options=options)
+            refused = {who: (answer.code, _words(answer.code, answer.message)) for who, answer in answers.items()}
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refused = {each.recipient: (each.code, _words(each.code, each.message)) for each in error.recipients}
+            await client.rset()
+        return refused
+
+    async def _client(self) -> aiosmtplib.SMTP:
+        """A connection that is alive: one that was kept, or a new one."""
+        while self._idle:
+            since, client = self._idle.pop()
+            if time.monotonic() - since < IDLE_SECONDS:
+                try:
+                    await client.noop(timeout=5)
+                    return client
+                except (aiosmtplib.SMTPException, OSError):
+                    pass
+            client.close()
+        made = aiosmtplib.SMTP(
+            hostname=self.server.host,
+            port=self.server.port,
+            use_tls=self.server.tls,
+            start_tls=self.server.starttls,
+            username=self.server.user,
+            password=self.server.password,
+            timeout=CONNECT_SECONDS,
+            tls_context=self.tls_context,
+        )
+        await made.connect()
+        made.timeout = COMMAND_SECONDS
+        return made
+
+    async def rest(self) -> None:
+        """Ends connections that nobody has used for a while."""
+        now = time.monotonic()
+        old = [client for since, client in self._idle if now - since >= IDLE_SECONDS]
+        kept = [(since, client) for since, client in self._idle if now - since < IDLE_SECONDS]
+        old += [client for _, client in kept[:-MOST_IDLE]]
+        self._idle = kept[-MOST_IDLE:]
+        for client in old:
+            await _quit(client)
+
+    async def close(self) -> None:
+        kept, self._idle = self._idle, []
+        for _, client in kept:
+            await _quit(client)
+
+
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    try:
+        await asyncio.wait_for(client.quit(), 2)
+    except (aiosmtplib.SMTPException, OSError, TimeoutError):
+        client.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Tells this mail's own refusal (5xx to it) from a server that is away, busy or set up wrongly: that may be put right."""
+    try:
+        yield
+    except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
+        kind = PermanentFailure if error.code >= 500 else TemporaryFailure
+        raise kind(_words(error.code, error.message)) from error
+    except aiosmtplib.SMTPResponseException as error:
+        raise TemporaryFailure(_words(error.code, error.message)) from error
+    except aiosmtplib.SMTPNotSupported as error:
+        raise TemporaryFailure(
+            f"the mail server cannot do what is asked of it: {error.message}"[:LONGEST_REASON]
+        ) from error
+    except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        raise TemporaryFailure(f"the mail server cannot be reached: {type(error).__name__}") from error
+
+
+def _words(code: int, message: str) -> str:
+    """A server's reply on one line."""
+    return " ".join(f"{code} {message}".split())[:LONGEST_REASON]
