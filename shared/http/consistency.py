@@ -1,4 +1,4 @@
-"""`X-Consistency-Token`: which streams a command wrote, so that a later read waits for them (architecture, section 7)."""
+"""`X-Consistency-Token`: which streams a command wrote, so that a later read waits for them (architecture, 7)."""
 
 import base64
 import binascii
@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from shared.http import problems
+from shared.http.request_values import reads_request
 
 HEADER = "X-Consistency-Token"
 LAG = "X-Projection-Lag"
@@ -62,6 +63,7 @@ def merge(*tokens: str | None) -> str:
     return encode(written for token in tokens if token for written in decode(token))
 
 
+@reads_request
 async def awaited(request: Request) -> tuple[Written, ...]:
     """FastAPI dependency: what a read must show; empty without the header. Use as `Awaited`."""
     token = request.headers.get(HEADER)

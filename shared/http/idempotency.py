@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from shared.eventstore.store import CommandId
 from shared.http import problems
-from shared.http.identity import Caller
+from shared.http.identity import caller
+from shared.http.request_values import reads_request
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -32,11 +33,12 @@ def command_id(person: UUID | str, method: str, path: str, key: str | None, cont
     return CommandId(uuid5(_SPACE, f"{person}\n{method}\n{path}\n{key}"), fingerprint)
 
 
-async def command(request: Request, who: Caller) -> CommandId:
+@reads_request
+async def command(request: Request) -> CommandId:
     """FastAPI dependency over the whole body in memory. Use as `Command`; a route that streams calls `command_id`."""
-    return command_id(
-        who.person_id, request.method, request.url.path, request.headers.get(HEADER), await request.body()
-    )
+    who = await caller(request)
+    key = request.headers.get(HEADER)
+    return command_id(who.person_id, request.method, request.scope["path"], key, await request.body())
 
 
 Command = Annotated[CommandId, Depends(command)]

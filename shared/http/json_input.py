@@ -37,7 +37,7 @@ def read_json(body: bytes) -> Any:
 
 
 def _name_lone_surrogate(body: bytes) -> None:
-    """orjson tells a position only; the standard library's parser lets them through, so that the field can be found."""
+    """orjson tells a position only; the standard library's parser lets them pass, so that the field can be found."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -12,12 +12,17 @@ from starlette.exceptions import HTTPException
 
 from shared.http import problems
 from shared.http.json_input import read_json
+from shared.http.request_values import read, readers, without
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRoute(APIRoute):
     """A route that answers 422 to query parameters it does not declare and to NUL, and reads JSON strictly."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self._readers = readers(endpoint)
+        super().__init__(path, without(endpoint, self._readers), **options)
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
@@ -28,8 +33,11 @@ class StrictRoute(APIRoute):
                 raise problems.not_found()
             if request.scope["query_string"]:
                 _check_query(request.scope["query_string"], declared)
+            request = _StrictRequest(request.scope, request.receive)
+            if self._readers:
+                await read(request, self._readers)
             try:
-                return await handler(_StrictRequest(request.scope, request.receive))
+                return await handler(request)
             except HTTPException as error:
                 if isinstance(
                     error.__cause__, problems.Problem

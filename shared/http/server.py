@@ -28,7 +28,7 @@ Role = Literal["api", "worker", "all"]
 Task = Callable[[], Coroutine[Any, Any, object]]
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than a client's pool keeps idle connections: the client closes them, so that no request meets a closing one."""
+"""Longer than a client's pool keeps idle connections: the client closes them, and no request meets a closing one."""
 REQUESTS_SECONDS = 18
 TASKS_SECONDS = 4
 """With REQUESTS_SECONDS and the closing of pools less than the 25 s that a process has to drain."""
@@ -38,7 +38,7 @@ TICK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What `app.py` of a service makes for a role: the application (a worker's has probes only) and what runs beside it.
+    """What `app.py` of a service makes for a role: the application (a worker's has probes only), and what runs beside.
 
     Each background function runs until it is cancelled; one that raises or returns is started anew with backoff.
     """

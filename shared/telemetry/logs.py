@@ -60,7 +60,7 @@ def configure(service: str, role: str, level: str = "INFO") -> None:
 
 
 class Redaction:
-    """Hides secrets in text: what stands behind a telling name, passwords in URLs, the values of this process's secrets."""
+    """Hides secrets in text: what follows a telling name, passwords in URLs, the values of this process's secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)

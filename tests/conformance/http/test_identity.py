@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.access import Identity
 from shared.http import identity
-from shared.http.identity import sign, verify
+from shared.http.identity import IdentityVerifier, sign, verify
 from shared.http.problems import Problem
 
 KEY = "a key of the gateway and its services"
@@ -97,3 +97,27 @@ def test_claims_of_another_shape_are_refused(claims: object) -> None:
 def test_nothing_is_signed_for_longer_than_a_minute(ttl: int) -> None:
     with pytest.raises(ValueError):
         sign(KARI, "routing", KEY, ttl)
+
+
+def test_a_kept_one_expires_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = IdentityVerifier(KEY, "routing")
+    header = sign(KARI, "routing", KEY, ttl=10)
+    assert verifier.verify(header) is verifier.verify(header)
+    now = time.time()
+    monkeypatch.setattr("shared.http.identity.time.time", lambda: now + 11)
+    with pytest.raises(Problem):
+        verifier.verify(header)
+
+
+def test_a_refused_one_stays_refused() -> None:
+    verifier = IdentityVerifier(KEY, "routing")
+    for header in (None, "", "x.y") * 2:
+        with pytest.raises(Problem):
+            verifier.verify(header)
+
+
+def test_only_so_many_are_kept() -> None:
+    verifier = IdentityVerifier(KEY, "routing")
+    for n in range(600):
+        verifier.verify(sign(KARI.model_copy(update={"login": str(n)}), "routing", KEY))
+    assert len(verifier._known) == 512
