@@ -74,10 +74,10 @@ class Health:
         """The three probe routes."""
 
         async def livez(_: Request) -> Response:
-            return self._answer({name: "ok" for name in (*self._tasks, *self._watches)}, self.dead())
+            return self._answer(dict.fromkeys((*self._tasks, *self._watches), "ok"), self.dead())
 
         async def readyz(_: Request) -> Response:
-            return self._answer({name: "ok" for name in self._checks}, await self.missing())
+            return self._answer(dict.fromkeys(self._checks, "ok"), await self.missing())
 
         async def show_metrics(_: Request) -> Response:
             return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)

@@ -243,7 +243,9 @@ def _histogram_points(family: Family, now: int) -> list[HistogramDataPoint]:
     points: list[HistogramDataPoint] = []
     for key, found in series.items():
         buckets, count, total = found.get("buckets", []), found.get("count", 0.0), found.get("sum", 0.0)
-        assert isinstance(buckets, list) and isinstance(count, float) and isinstance(total, float)
+        assert isinstance(buckets, list)
+        assert isinstance(count, float)
+        assert isinstance(total, float)
         counts: list[int] = []
         below = 0.0
         for _, cumulative in sorted(buckets):

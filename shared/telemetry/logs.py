@@ -115,12 +115,13 @@ class JsonLines(logging.Formatter):
             "service": self.service,
             "role": self.role,
         }
-        for name, value in (("trace_id", current_trace_id()), ("ticket", current_ticket())):
-            if value is not None:
-                told[name] = value
-        for name, value in vars(record).items():
-            if name not in _STANDARD and not name.startswith("_"):
-                told[name] = self.redaction.value(name, value)
+        known = {"trace_id": current_trace_id(), "ticket": current_ticket()}
+        told |= {name: value for name, value in known.items() if value is not None}
+        told |= {
+            name: self.redaction.value(name, value)
+            for name, value in vars(record).items()
+            if name not in _STANDARD and not name.startswith("_")
+        }
         suppressed = getattr(record, "suppressed", 0)
         if suppressed:
             told["suppressed"] = suppressed

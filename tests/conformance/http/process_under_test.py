@@ -49,7 +49,7 @@ async def worker() -> None:
 
 async def let_go() -> None:
     """Ends the waiting request once the process has begun to drain."""
-    while not health.draining:  # noqa: ASYNC110 - the flag is all that a service sees of it
+    while not health.draining:
         await asyncio.sleep(0.01)
     release.set()
     await asyncio.Event().wait()
