@@ -26,8 +26,9 @@ LONGEST_ID = 900
 """A line has at most 998 octets (RFC 5322, section 2.1.1), and an id cannot be folded."""
 _WIDTH = 76
 
-_ID = re.compile(r"<[!-;=?-~]{1,%d}>" % LONGEST_ID)
+_ID = re.compile(rf"<[!-;=?-~]{{1,{LONGEST_ID}}}>")
 _TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
+_UNFIT = dict.fromkeys(map(ord, '"\\/<>:|?*'), "_")
 
 
 class Unsendable(Exception):
@@ -140,6 +141,11 @@ def _spec(email: str) -> str:
     return f"{local}@{known}"
 
 
+def file_name(name: str) -> str:
+    """A name that no mail program takes for a path or for its own syntax."""
+    return one_line(name.translate(_UNFIT), LONGEST_NAME) or "file"
+
+
 def _body(text: str, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> EmailMessage:
     body = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     body.set_content(
@@ -150,9 +156,7 @@ def _body(text: str, files: Sequence[tuple[Attachment, bytes]], notification: UU
         if not _TYPE.fullmatch(kind) or kind.startswith(("multipart/", "message/")):
             kind = "application/octet-stream"  # a mail within the mail may not be encoded, so it travels as a file
         maintype, subtype = kind.split("/")
-        body.add_attachment(
-            content, maintype=maintype, subtype=subtype, filename=one_line(attachment.name, LONGEST_NAME) or "file"
-        )
+        body.add_attachment(content, maintype=maintype, subtype=subtype, filename=file_name(attachment.name))
     if files:
         body.set_boundary(f"=_{notification.hex}")
     return body

@@ -1,0 +1,189 @@
+"""Whatever people and administrators write, the mail parses back to it, and nobody adds a field."""
+
+import email
+import email.policy
+from datetime import UTC, datetime
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.utils import parseaddr, parsedate_to_datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services.notify.message import Letter, Unsendable, file_name, letter, one_line
+from shared.contracts.notify import OutgoingMail
+from shared.contracts.parts import Address, Attachment, Blob
+from tests.specs.notify.tickets import mail
+
+MOMENT = datetime(2026, 11, 23, 8, 30, 15, 123456, tzinfo=UTC)
+NOTIFICATION = UUID(int=7)
+FIELDS = {"Message-ID", "Date", "From", "To", "Subject", "Content-Type", "Content-Transfer-Encoding", "MIME-Version"}
+MORE = {"Cc", "In-Reply-To", "References", "Auto-Submitted", "X-Auto-Response-Suppress"}
+
+anything = st.text(max_size=200)
+nasty = st.text(alphabet=st.sampled_from("\r\n:\t \"\\<>,;@()=?_æø漢🖨\u2028\x00\x85ab"), max_size=120)
+words = anything | nasty
+long_words = st.builds(lambda text, n: text * n, st.text(min_size=1, max_size=9), st.integers(1, 300))
+
+
+def made(**more: object) -> Letter:
+    return letter(NOTIFICATION, mail(**more), MOMENT)
+
+
+def parsed(one: Letter) -> EmailMessage:
+    found = email.message_from_bytes(one.content, policy=email.policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def well_formed(one: Letter) -> None:
+    """Lines end in CRLF only, have at most 998 octets, and are ASCII; the header has our fields, each once."""
+    assert b"\r" not in one.content.replace(b"\r\n", b"")
+    assert b"\n" not in one.content.replace(b"\r\n", b"")
+    lines = one.content.split(b"\r\n")
+    assert max(map(len, lines)) <= 998
+    assert one.content.isascii()
+    assert b"\x00" not in one.content
+    names = list(parsed(one).keys())
+    assert len(names) == len(set(names))
+    assert FIELDS <= set(names) <= FIELDS | MORE
+
+
+@given(words | long_words)
+@example("x" * 3000)
+@example("=?utf-8?q?x?=")
+@example("Re: \r\nBcc: all@example.org")
+def test_any_subject(subject: str) -> None:
+    one = made(subject=subject)
+    well_formed(one)
+    assert str(parsed(one)["Subject"]) == one_line(subject, 2_000)
+
+
+def mailbox(one: Letter, name: str) -> tuple[str, str]:
+    """Name and address as RFC 2047 reads them; Python's newer parser keeps the space between encoded words of a name."""
+    display, spec = parseaddr(email.message_from_bytes(one.content)[name])
+    return str(make_header(decode_header(display))), spec
+
+
+@given(words, words)
+@example("Hansen, Per (it) \"x\" \\", "=?utf-8?q?x?=")
+@example("Ærlig, Kåre <kare@example.org>", "a\r\nBcc: x@example.org")
+def test_any_names(sender: str, recipient: str) -> None:
+    one = made(
+        sender=Address(email="it@help.example.org", name=sender), to=(Address(email="per@customer.example", name=recipient),)
+    )
+    well_formed(one)
+    assert mailbox(one, "From") == (one_line(sender, 200), "it@help.example.org")
+    assert mailbox(one, "To") == (one_line(recipient, 200), "per@customer.example")
+    assert one.recipients == ("per@customer.example",)
+
+
+@given(words | long_words)
+@example(".\r\n.\r\nFrom here\r\n")
+@example("a" * 5000)
+@example("\x1a\x7f\x0c")
+@example("trailing \nspaces\t\n")
+def test_any_text(text: str) -> None:
+    one = made(text=text)
+    well_formed(one)
+    expected = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    assert parsed(one).get_content().replace("\r\n", "\n").rstrip("\n") == expected.rstrip("\n")
+
+
+@given(st.lists(words, max_size=5), words)
+@example(["<a@b>\r\nBcc: x@y", "<c d@e>", "<æ@b>"], "<x@y>")
+@example(["<" + "a" * 400 + "@b>"] * 2, "<" + "b" * 898 + ">")
+def test_any_references(references: list[str], in_reply_to: str) -> None:
+    well_formed(made(references=tuple(references), in_reply_to=in_reply_to))
+
+
+def test_references_are_never_encoded_or_broken() -> None:
+    long = [f"<{'x' * 120}{n}@customer.example>" for n in range(5)]
+    one = made(references=tuple(long), in_reply_to=long[-1])
+    assert str(parsed(one)["References"]).split() == long
+    assert str(parsed(one)["In-Reply-To"]) == long[-1]
+    assert parsed(one)["Message-ID"] == mail().message_id
+
+
+@given(words, st.binary(max_size=200), words)
+@example("../../etc/passwd", b"", "text/plain")
+@example("åse's \"tegning\".pdf" * 8, b"\r\n.\r\n", "application/pdf")
+def test_any_attachment(name: str, content: bytes, kind: str) -> None:
+    file = Attachment(id=UUID(int=3), name=name, blob=Blob(sha256="0" * 64, size=len(content), type=kind))
+    one = letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, content)])
+    (part,) = parsed(one).iter_attachments()
+    assert part.get_payload(decode=True) == content
+    assert part["Content-Disposition"].params["filename"] == file_name(name)
+    assert b"Bcc" not in one.content
+    assert one == letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, content)])
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "message/rfc822", "multipart/mixed", "image/png", "text/html", "x", "a/b\r\nBcc: x@y"])
+def test_any_kind_of_attachment_is_a_file(kind: str) -> None:
+    file = Attachment(id=UUID(int=3), name="a.eml", blob=Blob(sha256="0" * 64, size=3, type=kind))
+    one = letter(NOTIFICATION, mail(), MOMENT, [(file, b"From: x\n\n\xff")])
+    (part,) = parsed(one).iter_attachments()
+    assert part.get_payload(decode=True) == b"From: x\n\n\xff"
+    assert part.get_content_disposition() == "attachment"
+    assert "Bcc" not in part
+
+
+def test_the_same_mail_is_the_same_bytes_with_the_events_date() -> None:
+    assert made() == made()
+    assert parsedate_to_datetime(parsed(made())["Date"]) == MOMENT.replace(microsecond=0)
+
+
+def test_automatic_mail_says_so_and_has_no_sender_to_bounce_to() -> None:
+    one = made(auto_submitted="auto-replied")
+    assert parsed(one)["Auto-Submitted"] == "auto-replied"
+    assert parsed(one)["X-Auto-Response-Suppress"] == "All"
+    assert one.sender == ""
+
+
+def test_peoples_mail_does_not_say_so() -> None:
+    one = made()
+    assert parsed(one)["Auto-Submitted"] is None
+    assert parsed(one)["X-Auto-Response-Suppress"] is None
+    assert one.sender == "it@help.example.org"
+
+
+def test_blind_copies_are_in_the_envelope_only() -> None:
+    one = made(cc=(Address(email="b@x.example"),), bcc=(Address(email="c@x.example", name="Secret"), Address(email="b@x.example")))
+    assert one.recipients == ("per@customer.example", "b@x.example", "c@x.example")
+    assert parsed(one)["Cc"] == "b@x.example"
+    assert b"c@x.example" not in one.content
+    assert b"Secret" not in one.content
+
+
+def test_a_mail_to_blind_copies_alone_says_so() -> None:
+    one = made(to=(), bcc=(Address(email="c@x.example"),))
+    assert parsed(one)["To"] == "undisclosed-recipients:;"
+
+
+def test_a_domain_in_another_script_is_written_as_dns_knows_it() -> None:
+    one = made(to=(Address(email="per@blåbær.example", name="Per"),))
+    assert one.recipients == ("per@xn--blbr-roah.example",)
+    assert not one.international
+    well_formed(one)
+
+
+def test_a_local_part_in_another_script_needs_a_server_that_takes_it() -> None:
+    one = made(to=(Address(email="kåre@customer.example", name="Kåre"),))
+    assert one.international
+    assert "kåre@customer.example".encode() in one.content
+
+
+def test_only_those_who_do_not_have_it_yet_get_it_again() -> None:
+    both = (Address(email="a@x.example"), Address(email="b@x.example"))
+    one = letter(NOTIFICATION, mail(to=both), MOMENT, remaining=("b@x.example",))
+    assert one.recipients == ("b@x.example",)
+    assert parsed(one)["To"] == "a@x.example, b@x.example"
+
+
+@pytest.mark.parametrize("bad", ["", "x", "a@b@", "a\r\nBcc: c@x.example", "a b@x.example", '"a b"@x.example', "a@[127.0.0.1]"])
+def test_what_is_no_address_does_not_leave(bad: str) -> None:
+    broken: OutgoingMail = mail(to=(Address(email=bad),))
+    with pytest.raises(Unsendable):
+        letter(NOTIFICATION, broken, MOMENT)

@@ -1,0 +1,136 @@
+from uuid import UUID
+
+import pytest
+
+from services.notify.commands import RequestAnswer, RequestReceipt
+from shared.contracts import message_ids
+from shared.contracts.directory import Queue
+from shared.contracts.event import Event
+from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message
+from shared.contracts.routing import NoteAdded
+from tests.specs.notify.tickets import FIRST, IT_QUEUE, KARI, KEY, NUMBER, PER, TICKET, TITLE, opened, policies, recorded, replied
+from tests.specs.requirement import requirement
+
+
+def receipt(payload: Event, *documents: Queue) -> RequestReceipt:
+    (command,) = policies(*documents).react(recorded(payload))
+    assert isinstance(command, RequestReceipt)
+    return command
+
+
+def answer(payload: Event, *documents: Queue) -> RequestAnswer:
+    (command,) = policies(*documents).react(recorded(payload))
+    assert isinstance(command, RequestAnswer)
+    return command
+
+
+@requirement("A2.08", "A2.10", "A8.05")
+def test_a_receipt_names_the_number_comes_from_the_queue_and_answers_the_mail() -> None:
+    mail = receipt(opened(), IT_QUEUE).mail
+    assert mail.subject == f"Re: [Ticket#{NUMBER}] {TITLE}"
+    assert mail.sender == Address(email="it@help.example.org", name="IT desk")
+    assert mail.to == (Address(email=PER.email, name=PER.name),)
+    assert mail.auto_submitted == "auto-replied"
+    assert mail.in_reply_to == FIRST
+    assert mail.references == (FIRST,)
+    for words in ("Hello Per Hansen,", "IT support", NUMBER, TITLE):
+        assert words in mail.text
+    assert "unknown" not in mail.text
+
+
+def test_a_ticket_that_wants_no_receipt_gets_none() -> None:
+    assert policies(IT_QUEUE).react(recorded(opened(receipt=False, channel="phone", opened_by=KARI))) == []
+
+
+def test_the_message_id_follows_from_the_event_and_names_the_ticket() -> None:
+    one, two = receipt(opened(), IT_QUEUE), receipt(opened(), IT_QUEUE)
+    assert one.notification == two.notification
+    assert one.mail.message_id == two.mail.message_id
+    assert message_ids.tickets_named(KEY, one.mail.message_id) == [TICKET]
+    (other,) = policies(IT_QUEUE).react(recorded(opened(), event_id=501))
+    assert other.notification != one.notification
+
+
+def test_a_receipt_knows_our_own_addresses() -> None:
+    assert receipt(opened(), IT_QUEUE).own_addresses == {"it@help.example.org"}
+
+
+@requirement("A2.07", "A8.02", "A8.03", "A8.04", "A8.05")
+def test_an_answer_has_subject_sender_thread_salutation_and_signature() -> None:
+    command = answer(replied(), IT_QUEUE)
+    assert command.article == UUID(int=101)
+    assert command.mail.subject == f"Re: [Ticket#{NUMBER}] {TITLE}"
+    assert command.mail.sender == Address(email="it@help.example.org", name="IT desk")
+    assert command.mail.auto_submitted is None
+    assert command.mail.references == (FIRST, "<second@customer.example>")
+    assert command.mail.in_reply_to == "<second@customer.example>"
+    assert command.mail.text == (
+        "Hei Per Hansen,\n\nPlease send us the serial number.\n\nVennlig hilsen\nKari\nIT support\n"
+    )
+
+
+def test_a_subject_of_the_agents_own_gets_the_token_too() -> None:
+    words = replied().message.model_copy(update={"subject": "Your printer"})
+    assert answer(replied(message=words), IT_QUEUE).mail.subject == f"Re: [Ticket#{NUMBER}] Your printer"
+    words = words.model_copy(update={"subject": f"AW: [Ticket#{NUMBER}] Your printer"})
+    assert answer(replied(message=words), IT_QUEUE).mail.subject == f"AW: [Ticket#{NUMBER}] Your printer"
+
+
+def test_a_nameless_customer_is_greeted_by_address() -> None:
+    nameless = CustomerRef(id=PER.id, email=PER.email)
+    assert answer(replied(customer=nameless), IT_QUEUE).mail.text.startswith("Hei per@customer.example,")
+
+
+def test_a_queue_that_has_not_arrived_is_called_as_the_event_calls_it() -> None:
+    mail = answer(replied()).mail
+    assert mail.sender == Address(email="postmaster@help.example.org", name="IT support")
+    assert mail.text == "Please send us the serial number.\n"
+
+
+def test_a_queue_without_address_writes_from_the_default_queues() -> None:
+    default = Queue(id=UUID(int=11), slug="postmaster", name="Postmaster", address="hello@help.example.org")
+    silent = IT_QUEUE.model_copy(update={"address": None})
+    assert answer(replied(), silent, default).mail.sender == Address(email="hello@help.example.org", name="IT desk")
+
+
+def test_a_queue_that_came_late_is_used() -> None:
+    made = policies()
+    made.late[IT_QUEUE.id] = IT_QUEUE
+    (command,) = made.react(recorded(replied()))
+    assert isinstance(command, RequestAnswer)
+    assert command.mail.sender.email == "it@help.example.org"
+
+
+def test_an_agents_mail_ticket_sends_its_text() -> None:
+    words = Message(id=UUID(int=100), channel="email", to=(Address(email=PER.email),), subject=TITLE, text="Your order has come.")
+    mail = answer(opened(receipt=False, channel="email", opened_by=KARI, message=words), IT_QUEUE).mail
+    assert mail.subject == f"[Ticket#{NUMBER}] {TITLE}"
+    assert mail.auto_submitted is None
+    assert mail.in_reply_to is None
+    assert mail.text == "Hei Per Hansen,\n\nYour order has come.\n\nVennlig hilsen\nKari\nIT support\n"
+
+
+def test_a_text_that_is_longer_than_an_event_goes_along_as_a_file() -> None:
+    blob = Blob(sha256="0" * 64, size=100_000, type="text/plain; charset=utf-8")
+    words = replied().message.model_copy(update={"text": "The beginning", "text_blob": blob})
+    mail = answer(replied(message=words), IT_QUEUE).mail
+    assert "The beginning\n\n[The whole text is in the attached file.]" in mail.text
+    assert [a.blob for a in mail.attachments] == [blob]
+
+
+def test_attachments_go_along() -> None:
+    file = Attachment(id=UUID(int=3), name="a.pdf", blob=Blob(sha256="1" * 64, size=3, type="application/pdf"))
+    words = replied().message.model_copy(update={"attachments": (file,)})
+    assert answer(replied(message=words), IT_QUEUE).mail.attachments == (file,)
+
+
+def test_a_broken_template_keeps_no_answer_from_leaving() -> None:
+    broken = IT_QUEUE.model_copy(update={"salutation": "Hei {{ customer.name", "signature": "{% for i in range(10**9) %}x{% endfor %}"})
+    text = answer(replied(), broken).mail.text
+    assert "Please send us the serial number." in text
+    assert "[template not usable: " in text
+
+
+@pytest.mark.parametrize("payload", [NoteAdded(by=KARI, message=Message(id=UUID(int=1), channel="note", text="inside"))])
+def test_nothing_else_leaves(payload: Event) -> None:
+    assert policies(IT_QUEUE).react(recorded(payload)) == []
