@@ -22,7 +22,7 @@ WITH due AS (
     SELECT notification FROM notify.deliveries WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE notify.deliveries d
-       SET due_at = now() + $2, attempts = attempts + 1
+       SET due_at = now() + $2, attempts = attempts + 1, last_error = ''
       FROM due
      WHERE d.notification = due.notification
     RETURNING d.ticket_id, d.version, d.attempts, d.remaining, d.refused

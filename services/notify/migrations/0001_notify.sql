@@ -15,7 +15,7 @@ COMMENT ON TABLE notify.deliveries IS
     'Mails that have not left yet: a queue, whose rows go with the event that tells the outcome. The mail itself is the event '
     '(ticket_id, version) of es.events. due_at is when a sender may take the row; taking it moves due_at ahead by the lease and counts '
     'the attempt, so that a row whose sender died comes up again. remaining: the recipients that are still to be tried (null: all); '
-    'refused: what servers said of the recipients that they will never take.';
+    'refused: what servers said of the recipients that they will never take; last_error: why it waits, empty while it is on its way.';
 
 GRANT USAGE ON SCHEMA notify TO {{app}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON notify.deliveries TO {{app}};

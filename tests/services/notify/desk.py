@@ -1,0 +1,167 @@
+"""Notify on a real database, with a mail server of the test's own that can be told to refuse."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID, uuid4
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from services.notify import deliveries
+from services.notify.app import MIGRATIONS
+from services.notify.sender import Sender
+from services.notify.transports.smtp import Server, Smtp
+from services.notify.transports.transport import Transport
+from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.event import Event
+from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent
+from shared.contracts.parts import Address
+from shared.database import Pool, connect_pool
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Append, Context, NewEvent, Store
+from shared.testing.progress import until
+from tests.specs.notify.tickets import mail
+
+PER = "per@customer.example"
+
+
+@dataclass
+class MailServer:
+    """Takes mail on 127.0.0.1. `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering."""
+
+    port: int = 0
+    received: list[Envelope] = field(default_factory=list)
+    sessions: set[int] = field(default_factory=set)
+    recipient: Callable[[str], str | None] = lambda _: None
+    data: Callable[[Envelope], str | None] = lambda _: None
+    held: asyncio.Event | None = None
+    international: bool = False
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        refused = self.recipient(address)
+        if refused is not None:
+            return refused
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.held is not None:
+            await self.held.wait()
+        refused = self.data(envelope)
+        if refused is not None:
+            return refused
+        self.sessions.add(id(session))
+        self.received.append(envelope)
+        return "250 OK"
+
+    def mails(self) -> list[EmailMessage]:
+        found = [message_from_bytes(bytes(e.content or b""), policy=policy.default) for e in self.received]
+        return [each for each in found if isinstance(each, EmailMessage)]
+
+    @property
+    def server(self) -> Server:
+        return Server.at(f"smtp://127.0.0.1:{self.port}")
+
+
+@contextlib.asynccontextmanager
+async def mail_server(**more: Any) -> AsyncIterator[MailServer]:
+    """A server in the test's own loop, so that what it does is seen without threads."""
+    handler = MailServer(**more)
+    made = Controller(handler, hostname="127.0.0.1", port=0, enable_SMTPUTF8=handler.international)
+    server = await asyncio.get_running_loop().create_server(made.factory, "127.0.0.1", 0)
+    handler.port = server.sockets[0].getsockname()[1]
+    try:
+        yield handler
+    finally:
+        server.close()
+
+
+@dataclass
+class Notify:
+    """Notify's database and store, and what a sender needs of them."""
+
+    pool: Pool
+    store: Store
+    url: str
+
+    async def request(self, *recipients: str, ticket: UUID | None = None, expected: int = 0, **more: Any) -> tuple[UUID, UUID]:
+        """Has a mail requested and queued as the policy does; answers ticket and notification."""
+        ticket, notification = ticket or uuid4(), uuid4()
+        written = mail(
+            message_id=f"<{notification.hex}@help.example.org>",
+            to=tuple(Address(email=each) for each in recipients or (PER,)),
+            **more,
+        )
+        event = NotificationRequested(notification=notification, kind="answer", article=uuid4(), mail=written)
+        async with self.pool.acquire() as connection, connection.transaction():
+            context = Context(Actor("service", "notify"))
+            appended = await self.store.append(
+                [Append(ticket, "ticket", expected, (NewEvent(event),), context)], connection=connection
+            )
+            await deliveries.schedule(connection, appended.events)
+        return ticket, notification
+
+    async def events(self, ticket: UUID) -> list[Recorded]:
+        return await self.store.load(ticket)
+
+    async def outcome(self, ticket: UUID) -> Recorded | None:
+        """The event that tells what came of the ticket's newest mail."""
+        last = (await self.store.load(ticket))[-1]
+        return last if isinstance(last.payload, NotificationSent | NotificationFailed) else None
+
+    async def outcomes(self, tickets: Sequence[UUID]) -> list[Event]:
+        streams = await self.store.load_many(list(tickets))
+        return [e.payload for s in streams.values() for e in s if isinstance(e.payload, NotificationSent | NotificationFailed)]
+
+    async def waiting(self) -> list[dict[str, Any]]:
+        return [dict(row) for row in await self.pool.fetch("SELECT *, due_at - now() AS pause FROM notify.deliveries ORDER BY 1")]
+
+    async def hurry(self) -> None:
+        """Lets time pass: everything that waits is due."""
+        await self.pool.execute("UPDATE notify.deliveries SET due_at = now()")
+
+    async def settled(self, sender: Sender, ticket: UUID) -> Event:
+        """What came of a ticket's mail, all its pauses passed over."""
+
+        async def probe() -> Recorded | None:
+            found = await self.outcome(ticket)
+            if found is None:
+                await self.pool.execute("UPDATE notify.deliveries SET due_at = now() WHERE last_error <> '' AND due_at > now()")
+                sender.wake()
+            return found
+
+        found = await until(probe)
+        assert found is not None
+        return found.payload
+
+
+@contextlib.asynccontextmanager
+async def notify(postgres: Any) -> AsyncIterator[Notify]:
+    owner_url, app_url = postgres.database("notify")
+    await migrate(owner_url, app_url, *MIGRATIONS)
+    pool = await connect_pool(app_url)
+    try:
+        yield Notify(pool, Store(pool, "notify"), app_url)
+    finally:
+        await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def sending(one: Notify, transport: Transport, **more: Any) -> AsyncIterator[Sender]:
+    """A sender at work until the block ends, when it drains."""
+    sender = Sender(one.store, transport, **more)
+    task = asyncio.create_task(sender.run())
+    try:
+        yield sender
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def smtp(server: MailServer) -> Smtp:
+    return Smtp(server.server)

@@ -1,0 +1,295 @@
+"""Mails that wait leave once, failures are retried or told, and a repeat after a crash is recognisable."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.notify import deliveries, sender
+from services.notify.sender import PAUSES
+from services.notify.transports.maildir import Maildir
+from shared.blobs.store import BlobStore
+from shared.contracts.notify import NotificationFailed, NotificationSent
+from shared.contracts.parts import Attachment
+from shared.testing import failpoints
+from shared.testing.progress import until
+from tests.services.notify.desk import PER, MailServer, Notify, sending, smtp
+from tests.specs.requirement import requirement
+
+
+@requirement("A10.03")
+async def test_a_mail_that_waits_leaves_and_is_recorded(desk: Notify, server: MailServer) -> None:
+    ticket, notification = await desk.request()
+    async with sending(desk, smtp(server)) as one:
+        assert await desk.settled(one, ticket) == NotificationSent(notification=notification, transport="smtp", attempts=1)
+    (envelope,) = server.received
+    assert envelope.mail_from == "it@help.example.org"
+    assert envelope.rcpt_tos == [PER]
+    (mail,) = server.mails()
+    assert mail["Message-ID"] == f"<{notification.hex}@help.example.org>"
+    assert await desk.waiting() == []
+    requested, sent = await desk.events(ticket)
+    assert sent.causation_id == requested.id
+    assert sent.correlation_id == requested.correlation_id
+
+
+async def test_a_sender_is_woken_and_does_not_wait_for_its_poll(desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "POLL_SECONDS", 3600)
+    async with sending(desk, smtp(server)) as one:
+        ticket, _ = await desk.request()
+        one.wake()
+        assert await until(lambda: desk.outcome(ticket))
+
+
+async def test_automatic_mail_leaves_without_a_sender(desk: Notify, server: MailServer) -> None:
+    ticket, _ = await desk.request(auto_submitted="auto-replied")
+    async with sending(desk, smtp(server)) as one:
+        await desk.settled(one, ticket)
+    assert server.received[0].mail_from == "<>"
+
+
+async def test_a_server_that_puts_off_is_asked_again(desk: Notify, server: MailServer) -> None:
+    answers = iter(["451 greylisted", "421 too busy"])
+    server.data = lambda _: next(answers, None)
+    ticket, notification = await desk.request()
+    async with sending(desk, smtp(server)) as one:
+        assert await desk.settled(one, ticket) == NotificationSent(notification=notification, transport="smtp", attempts=3)
+    assert len(server.received) == 1
+
+
+async def test_a_server_that_refuses_for_good_is_told_on_the_ticket_at_once(desk: Notify, server: MailServer) -> None:
+    server.recipient = lambda _: "550 5.1.1 no such user"
+    ticket, notification = await desk.request()
+    async with sending(desk, smtp(server)) as one:
+        told = await desk.settled(one, ticket)
+    assert told == NotificationFailed(
+        notification=notification, transport="smtp", attempts=1, reason=f"{PER}: 550 5.1.1 no such user"
+    )
+    assert await desk.waiting() == []
+
+
+@pytest.mark.parametrize("answer", ["554 5.7.1 looks like spam", "552 too large"])
+async def test_a_mail_whose_content_is_refused_is_given_up(desk: Notify, server: MailServer, answer: str) -> None:
+    server.data = lambda _: answer
+    ticket, _ = await desk.request()
+    async with sending(desk, smtp(server)) as one:
+        told = await desk.settled(one, ticket)
+    assert isinstance(told, NotificationFailed)
+    assert (told.reason, told.attempts) == (answer, 1)
+
+
+async def test_pauses_grow_and_after_two_days_the_mail_is_given_up(desk: Notify, server: MailServer) -> None:
+    server.recipient = lambda _: "450 mailbox busy"
+    ticket, _ = await desk.request()
+    pauses: list[float] = []
+    async with sending(desk, smtp(server)) as one:
+        for attempt in range(1, len(PAUSES) + 1):
+
+            async def tried(attempt: int = attempt) -> bool:
+                return [(row["attempts"], bool(row["last_error"])) for row in await desk.waiting()] == [(attempt, True)]
+
+            await until(tried)
+            (row,) = await desk.waiting()
+            pauses.append(row["pause"].total_seconds())
+            await desk.hurry()
+            one.wake()
+        told = await until(lambda: desk.outcome(ticket))
+    assert told is not None
+    assert isinstance(told.payload, NotificationFailed)
+    assert told.payload.attempts == len(PAUSES) + 1
+    assert "450 mailbox busy" in told.payload.reason
+    assert all(0.7 * planned - 2 <= pause <= 1.21 * planned for pause, planned in zip(pauses, PAUSES, strict=True))
+    assert 1.8 * 86_400 < sum(PAUSES) < 2.2 * 86_400
+
+
+async def test_a_server_that_is_away_loses_nothing(desk: Notify, server: MailServer) -> None:
+    away = MailServer(port=1)
+    ticket, _ = await desk.request()
+    async with sending(desk, smtp(away)):
+
+        async def tried() -> bool:
+            return [row["last_error"] for row in await desk.waiting()] == ["the mail server cannot be reached: SMTPConnectError"]
+
+        await until(tried)
+    await desk.hurry()
+    async with sending(desk, smtp(server)) as one:
+        told = await desk.settled(one, ticket)
+    assert isinstance(told, NotificationSent)
+    assert told.attempts == 2
+
+
+async def test_each_recipient_gets_it_once_when_some_are_put_off_and_one_is_refused(desk: Notify, server: MailServer) -> None:
+    busy = {"b@x.example"}
+    server.recipient = lambda who: "450 busy" if who in busy else "550 unknown" if who == "c@x.example" else None
+    ticket, notification = await desk.request("a@x.example", "b@x.example", "c@x.example")
+    async with sending(desk, smtp(server)) as one:
+
+        async def tried() -> bool:
+            return [row["remaining"] for row in await desk.waiting()] == [["b@x.example"]]
+
+        await until(tried)
+        busy.clear()
+        told = await desk.settled(one, ticket)
+    assert [e.rcpt_tos for e in server.received] == [["a@x.example"], ["b@x.example"]]
+    assert told == NotificationFailed(notification=notification, transport="smtp", attempts=2, reason="c@x.example: 550 unknown")
+
+
+async def test_after_a_crash_behind_the_servers_yes_the_repeat_has_the_same_message_id(desk: Notify, server: MailServer) -> None:
+    """The crash is an error at the failpoint; tests/chaos kills the process there."""
+    failpoints.arm("notify.after_send=raise")
+    ticket, _ = await desk.request()
+    async with sending(desk, smtp(server)) as one:
+
+        async def tried() -> bool:
+            return len(server.received) >= 1
+
+        await until(tried)
+        failpoints.arm("")
+        told = await desk.settled(one, ticket)
+    assert isinstance(told, NotificationSent)
+    first, *repeats = server.received
+    assert repeats
+    assert all(again.content == first.content for again in repeats)
+
+
+async def test_a_mail_whose_sender_died_comes_up_again_when_its_lease_is_over(desk: Notify, server: MailServer) -> None:
+    ticket, _ = await desk.request()
+    (claimed,) = await deliveries.claim(desk.pool, "notify", 10)
+    assert await deliveries.claim(desk.pool, "notify", 10) == []
+    await desk.pool.execute("UPDATE notify.deliveries SET due_at = due_at - interval '60 s'")
+    async with sending(desk, smtp(server)) as one:
+        told = await desk.settled(one, ticket)
+    assert isinstance(told, NotificationSent)
+    assert told.attempts == claimed.attempts + 1
+
+
+async def test_leases_are_prolonged_while_a_slow_server_thinks(desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "RENEW_SECONDS", 0.05)
+    server.held = asyncio.Event()
+    ticket, _ = await desk.request()
+    async with sending(desk, smtp(server)) as one:
+
+        async def prolonged() -> bool:
+            (row,) = await desk.waiting()
+            return bool(row["attempts"] == 1 and row["pause"].total_seconds() > 50)
+
+        await until(prolonged)
+        await desk.hurry()
+        await until(prolonged)
+        server.held.set()
+        await desk.settled(one, ticket)
+    assert len(server.received) == 1
+
+
+async def test_senders_side_by_side_send_each_mail_once(desk: Notify, server: MailServer) -> None:
+    tickets = [(await desk.request())[0] for _ in range(150)]
+    async with sending(desk, smtp(server)), sending(desk, smtp(server)), sending(desk, smtp(server)):
+
+        async def all_sent() -> bool:
+            return await desk.waiting() == []
+
+        await until(all_sent)
+    assert len(server.received) == 150
+    assert len({m["Message-ID"] for m in server.mails()}) == 150
+    assert len(await desk.outcomes(tickets)) == 150
+    assert len(server.sessions) <= 3 * smtp(server).parallel
+
+
+async def test_two_mails_of_one_ticket_are_both_recorded_in_a_dense_stream(desk: Notify, server: MailServer) -> None:
+    ticket, _ = await desk.request()
+    await desk.request(ticket=ticket, expected=1)
+    async with sending(desk, smtp(server)) as one:
+        await until(lambda: _count(desk, ticket, 4))
+        assert one is not None
+    assert [e.version for e in await desk.events(ticket)] == [1, 2, 3, 4]
+
+
+async def _count(desk: Notify, ticket: UUID, wanted: int) -> bool:
+    return len(await desk.events(ticket)) == wanted
+
+
+async def test_a_process_that_ends_waits_for_the_mail_that_is_on_its_way(desk: Notify, server: MailServer) -> None:
+    server.held = asyncio.Event()
+    ticket, _ = await desk.request()
+    async with sending(desk, smtp(server)):
+
+        async def on_its_way() -> bool:
+            return bool([row for row in await desk.waiting() if row["attempts"]])
+
+        await until(on_its_way)
+        asyncio.get_running_loop().call_later(0.1, server.held.set)
+    assert isinstance((await desk.outcome(ticket)), object)
+    assert await desk.waiting() == []
+    assert len(server.received) == 1
+
+
+async def test_an_outcome_survives_a_database_that_goes_away(desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections cut between the server's yes and the record: the sender still knows, and does not send again."""
+    failing = 3
+    done = deliveries.done
+
+    async def flaky(connection: object, notifications: list[UUID]) -> None:
+        nonlocal failing
+        if failing:
+            failing -= 1
+            raise ConnectionResetError("cut")
+        await done(connection, notifications)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(deliveries, "done", flaky)
+    ticket, _ = await desk.request()
+    async with sending(desk, smtp(server)):
+        assert await until(lambda: desk.outcome(ticket))
+    assert failing == 0
+    assert len(server.received) == 1
+    assert await desk.waiting() == []
+
+
+async def test_an_attachment_goes_along_and_one_that_is_missing_waits(desk: Notify, server: MailServer) -> None:
+    blobs = BlobStore("memory:///")
+    content = b"\x00\xff serial number" * 1000
+    blob = await blobs.put(content, "application/pdf")
+    good = Attachment(id=uuid4(), name="tegning åæø.pdf", blob=blob)
+    lost = good.model_copy(update={"blob": blob.model_copy(update={"sha256": "0" * 64})})
+    ticket, _ = await desk.request(attachments=(good,))
+    late, _ = await desk.request(attachments=(lost,))
+    async with sending(desk, smtp(server), blobs=blobs) as one:
+        assert isinstance(await until(lambda: desk.outcome(ticket)), object)
+
+        async def waits() -> bool:
+            return [row["last_error"] for row in await desk.waiting()] == ["an attachment is not in the blob store"]
+
+        await until(waits)
+        assert one is not None
+    (mail,) = server.mails()
+    (part,) = mail.iter_attachments()
+    assert part.get_filename() == "tegning åæø.pdf"
+    assert part.get_content() == content
+    assert await desk.outcome(late) is None
+
+
+async def test_a_mail_that_takes_every_sender_down_is_given_up_in_the_end(desk: Notify, server: MailServer) -> None:
+    ticket, _ = await desk.request()
+    await desk.pool.execute("UPDATE notify.deliveries SET attempts = 1000")
+    async with sending(desk, smtp(server)) as one:
+        told = await desk.settled(one, ticket)
+    assert isinstance(told, NotificationFailed)
+    assert server.received == []
+
+
+async def test_a_mail_that_cannot_be_written_is_told(desk: Notify, server: MailServer) -> None:
+    ticket, _ = await desk.request("nobody at all")
+    async with sending(desk, smtp(server)) as one:
+        told = await desk.settled(one, ticket)
+    assert isinstance(told, NotificationFailed)
+    assert told.reason == "an address is none that a mail can go to"
+
+
+async def test_the_maildir_is_a_way_out_too(desk: Notify, tmp_path: object) -> None:
+    from pathlib import Path
+
+    root = Path(str(tmp_path)) / "sent"
+    ticket, notification = await desk.request()
+    async with sending(desk, Maildir(root)) as one:
+        told = await desk.settled(one, ticket)
+    assert told == NotificationSent(notification=notification, transport="maildir", attempts=1)
+    assert len(list((root / "new").iterdir())) == 1
