@@ -67,7 +67,9 @@ class Authentication:
             return
         if origins != [self.arrival(scope).origin]:
             raise problems.Problem(
-                403, "foreign-origin", "A request with the session cookie that changes something needs an Origin of this site."
+                403,
+                "foreign-origin",
+                "A request with the session cookie that changes something needs an Origin of this site.",
             )
 
     def arrival(self, scope: Scope) -> Arrival:

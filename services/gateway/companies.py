@@ -13,7 +13,12 @@ from shared.database import Connection
 from shared.http.problems import FieldError, invalid_fields
 
 Domain = Annotated[
-    str, Field(strict=True, max_length=253, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$")
+    str,
+    Field(
+        strict=True,
+        max_length=253,
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$",
+    ),
 ]
 
 

@@ -121,7 +121,8 @@ class Documents:
             for event in events:
                 state = rules.evolve(state, event)
             await self.store.append(
-                [Append(document_id, kind, version, tuple(NewEvent(event) for event in events), context)], connection=connection
+                [Append(document_id, kind, version, tuple(NewEvent(event) for event in events), context)],
+                connection=connection,
             )
             assert state.document is not None
             await rows.write(connection, state.document, version + len(events), retired=state.retired)

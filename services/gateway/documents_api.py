@@ -47,6 +47,7 @@ class KindOfDocument:
     many: str
     draft: type[Draft]
     shown: type[Body]
+    listed: type[Body]
     visible: Callable[[Identity, rows.Row], bool]
     view: Callable[[Identity, rows.Row], dict[str, Any]]
 
@@ -87,9 +88,39 @@ def sees_company(who: Identity, row: rows.Row) -> bool:
 
 
 KINDS = (
-    KindOfDocument("queue", "queues", "Queue", "Queues", QueueDraft, QueueShown, sees_queue, lambda _, row: whole(row)),
-    KindOfDocument("person", "people", "Person", "People", PersonDraft, PersonListed, sees_person, view_of_person),
-    KindOfDocument("company", "companies", "Company", "Companies", CompanyDraft, CompanyShown, sees_company, lambda _, row: whole(row)),
+    KindOfDocument(
+        "queue",
+        "queues",
+        "Queue",
+        "Queues",
+        QueueDraft,
+        QueueShown,
+        DocumentList[QueueShown],
+        sees_queue,
+        lambda _, row: whole(row),
+    ),
+    KindOfDocument(
+        "person",
+        "people",
+        "Person",
+        "People",
+        PersonDraft,
+        PersonListed,
+        DocumentList[PersonListed],
+        sees_person,
+        view_of_person,
+    ),
+    KindOfDocument(
+        "company",
+        "companies",
+        "Company",
+        "Companies",
+        CompanyDraft,
+        CompanyShown,
+        DocumentList[CompanyShown],
+        sees_company,
+        lambda _, row: whole(row),
+    ),
 )
 
 
@@ -127,7 +158,10 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         return problems.precondition_failed(whole(row) if row else None, member=kind.kind)
 
     @routes.get(
-        f"/{kind.path}", operation_id=f"list{kind.many}", response_model=DocumentList[kind.shown], summary=f"{kind.many} by name"  # type: ignore[name-defined]
+        f"/{kind.path}",
+        operation_id=f"list{kind.many}",
+        response_model=kind.listed,
+        summary=f"{kind.many} by name",
     )
     async def get_list(
         request: Request, signed: Reader, limit: Limit = 50, cursor: CursorText = None, retired: WithRetired = False
@@ -149,7 +183,12 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         following = cursors.encode(who, query, [rows.slug_of(last.document), str(last.id)]) if last else None
         return answer(page([kind.view(who, row) for row in items[:limit] if kind.visible(who, row)], following))
 
-    @routes.get(f"/{kind.path}/{{reference}}", operation_id=f"get{kind.one}", response_model=kind.shown, summary=f"One {kind.kind}")
+    @routes.get(
+        f"/{kind.path}/{{reference}}",
+        operation_id=f"get{kind.one}",
+        response_model=kind.shown,
+        summary=f"One {kind.kind}",
+    )
     async def get_one(reference: Reference, signed: Reader) -> Response:
         row = await found(signed, reference)
         return answer(kind.view(signed.identity, row), headers={"ETag": etag(row.version)})
@@ -184,7 +223,10 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         return await told(signed, saved, 201 if saved.created else 200)
 
     @routes.delete(
-        f"/{kind.path}/{{reference}}", status_code=204, operation_id=f"retire{kind.one}", summary=f"Take a {kind.kind} out of use"
+        f"/{kind.path}/{{reference}}",
+        status_code=204,
+        operation_id=f"retire{kind.one}",
+        summary=f"Take a {kind.kind} out of use",
     )
     async def delete_one(reference: Reference, signed: Manager, expected: IfMatch) -> Response:
         try:
@@ -223,7 +265,9 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
             for event in events[:limit]
         ]
         more = len(events) > limit
-        return answer(page(items, cursors.encode(who, [kind.path, str(row.id)], [events[limit - 1].version]) if more else None))
+        return answer(
+            page(items, cursors.encode(who, [kind.path, str(row.id)], [events[limit - 1].version]) if more else None)
+        )
 
 
 def context_of(signed: Signed) -> Context:

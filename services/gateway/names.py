@@ -29,7 +29,9 @@ def _mail_address(text: str) -> str:
 
 
 Slug = Annotated[
-    str, Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"), AfterValidator(_not_an_id)
+    str,
+    Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
+    AfterValidator(_not_an_id),
 ]
 """A short name for URLs: lower-case letters, digits and hyphens."""
 Login = Annotated[

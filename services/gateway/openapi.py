@@ -49,7 +49,11 @@ PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "trace_id"],
     "properties": {
-        "type": {"type": "string", "description": "what kind of problem: `/problems/<slug>`", "examples": ["/problems/invalid"]},
+        "type": {
+            "type": "string",
+            "description": "what kind of problem: `/problems/<slug>`",
+            "examples": ["/problems/invalid"],
+        },
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "in words, for people"},
@@ -152,7 +156,9 @@ def _with_own_names(document: Document, service: str, taken: Document) -> Docume
 def _replaced(value: Any, references: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {
-            key: references.get(below, below) if key == "$ref" and isinstance(below, str) else _replaced(below, references)
+            key: references.get(below, below)
+            if key == "$ref" and isinstance(below, str)
+            else _replaced(below, references)
             for key, below in value.items()
         }
     if isinstance(value, list):

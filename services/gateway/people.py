@@ -26,7 +26,9 @@ class PersonDraft(Draft):
     password: Annotated[Password | None, Field(json_schema_extra={"writeOnly": True})] = None
     roles: Annotated[list[Role], Field(min_length=1, max_length=len(ROLES))]
     company: Annotated[Reference | None, Field(description="the company of a customer, by slug or id")] = None
-    language: Annotated[str | None, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")] = None
+    language: Annotated[
+        str | None, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")
+    ] = None
 
     async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
         """The document to store. Raises Problem 422 for a login or address of somebody else, and an unknown company."""

@@ -8,7 +8,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
-from secrets import token_hex
+from random import getrandbits
 from urllib.parse import quote_from_bytes
 from uuid import UUID
 
@@ -75,7 +75,7 @@ class Proxy:
         headers, length = _request_headers(scope)
         headers[HEADER] = self._voucher(signed, target.service)
         if scope["method"] == "POST" and KEY not in headers:
-            headers[KEY] = f"gateway-{token_hex(16)}"  # so that the hop itself may repeat it
+            headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the hop itself may repeat it
         body = Body(receive, length)
         content = await body.begin()
         if content is None and length is not None:
@@ -105,7 +105,9 @@ class Proxy:
         while True:
             try:
                 data = content if content is not None else body.rest()
-                async with self.client.request(method, url, headers=headers, data=data or None, allow_redirects=False) as answer:
+                async with self.client.request(
+                    method, url, headers=headers, data=data or None, allow_redirects=False
+                ) as answer:
                     return await _pass_back(answer, send)
             except aiohttp.ClientError as error:
                 if body.failure is not None:
@@ -232,8 +234,10 @@ def _request_headers(scope: Scope) -> tuple[CIMultiDict[str], int | None]:
     current = traceparent()
     if current is not None:
         headers[TRACEPARENT] = current
-    elif TRACEPARENT not in headers:  # log lines and problem documents of one request share their trace id, traced or not
-        headers[TRACEPARENT] = f"00-{trace_id()}-{token_hex(8)}-00"
+    elif (
+        TRACEPARENT not in headers
+    ):  # log lines and problem documents of one request share their trace id, traced or not
+        headers[TRACEPARENT] = f"00-{trace_id()}-{getrandbits(64):016x}-00"
     return headers, length
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictFloat, StrictInt
+from pydantic import Field
 
 from services.gateway import rows
 from services.gateway.drafts import Draft
@@ -38,7 +38,8 @@ class QueueDraft(Draft):
     signature: Annotated[Text, Field(max_length=10_000)] = ""
     next_state_after_reply: NextState = "open"
     lock_timeout_minutes: Annotated[
-        StrictFloat | StrictInt | None, Field(gt=0, le=525_600, allow_inf_nan=False, description="null: a lock never ends by itself")
+        float | None,
+        Field(strict=True, gt=0, le=525_600, allow_inf_nan=False, description="null: a lock never ends by itself"),
     ] = None
     follow_up: FollowUp = "reopen"
     members: Annotated[list[MemberDraft], Field(max_length=2000)] = Field(default_factory=list)
@@ -108,5 +109,3 @@ class QueueDraft(Draft):
 def shown(queue: Queue) -> dict[str, Any]:
     """A queue as the API shows it."""
     return queue.model_dump(mode="json")
-
-

@@ -68,4 +68,6 @@ def router() -> APIRouter:
 def _serve(routes: APIRouter, name: str, media_type: str) -> None:
     @routes.get(f"/api/docs/{name}")
     async def asset() -> Response:
-        return Response(_read(ASSETS / name), media_type=media_type, headers={"Cache-Control": "max-age=86400", **HEADERS})
+        return Response(
+            _read(ASSETS / name), media_type=media_type, headers={"Cache-Control": "max-age=86400", **HEADERS}
+        )

@@ -28,7 +28,8 @@ def _route(path: str, **methods: tuple[str, Scope]) -> Route:
         pattern = pattern.replace("{" + name + "}", allowed)
     full = f"/api/v1{path}"
     return Route(
-        re.compile(f"/api/v1{pattern}"), {method: Target(service, scope, full) for method, (service, scope) in methods.items()}
+        re.compile(f"/api/v1{pattern}"),
+        {method: Target(service, scope, full) for method, (service, scope) in methods.items()},
     )
 
 

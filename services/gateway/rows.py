@@ -17,7 +17,9 @@ MODELS: dict[Kind, type[Document]] = {"queue": Queue, "person": Person, "company
 
 _COLUMNS = "id, kind, slug, retired, document::text AS document, version, created_at, updated_at"
 BY_ID = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND id = $2"
-BY_SLUG = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND slug = $2 ORDER BY retired, version DESC, id LIMIT 1"
+BY_SLUG = (
+    f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND slug = $2 ORDER BY retired, version DESC, id LIMIT 1"
+)
 BY_EMAIL = f"SELECT {_COLUMNS} FROM gateway.documents WHERE email = $1 AND kind = $2 AND NOT retired"
 LIST = f"""
 SELECT {_COLUMNS}

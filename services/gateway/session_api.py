@@ -36,7 +36,9 @@ class Credentials(Body):
     """A login (or e-mail address) and its password."""
 
     login: Annotated[Line, Field(min_length=1, max_length=254)]
-    password: Annotated[str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})]
+    password: Annotated[
+        str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})
+    ]
 
 
 class PersonShown(Body):
@@ -122,7 +124,9 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         arrival = authentication.arrival(request.scope)
         person = await sign_in.check(body.login, body.password, arrival.address)
         key = request.headers.get(KEY)
-        command = command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
+        command = (
+            command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
+        )
         issued = await sessions.issue(person.id, "session", command=command)
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
@@ -130,14 +134,18 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             {"token": issued.secret, "expires_at": moment(issued.expires_at), "person": shown(person)},
             status=201,
             replayed=issued.replayed,
-            headers={"Set-Cookie": set_cookie(issued.secret, seconds, secure=arrival.scheme == "https"), "Cache-Control": "no-store"},
+            headers={
+                "Set-Cookie": set_cookie(issued.secret, seconds, secure=arrival.scheme == "https"),
+                "Cache-Control": "no-store",
+            },
         )
 
     @routes.get("/session", operation_id="whoAmI", response_model=WhoAmI, summary="Who I am and what I may do")
     async def get_session(signed: SignedIn) -> Response:
         identity = signed.identity
         row = await rows.find(sessions.pool, "person", str(identity.person_id))
-        assert row is not None and isinstance(row.document, Person)
+        assert row is not None
+        assert isinstance(row.document, Person)
         return answer(
             {
                 "person": shown(row.document),
@@ -150,14 +158,21 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             headers={"Cache-Control": "no-store"},
         )
 
-    @routes.delete("/session", status_code=204, operation_id="signOut", summary="Sign out: the token is dead everywhere at once")
+    @routes.delete(
+        "/session", status_code=204, operation_id="signOut", summary="Sign out: the token is dead everywhere at once"
+    )
     async def delete_session(request: Request, signed: SignedIn) -> Response:
         await sessions.end(signed.session)
         secure = authentication.arrival(request.scope).scheme == "https"
         return Response(status_code=204, headers={"Set-Cookie": set_cookie("", 0, secure=secure)})
 
     @routes.post(
-        "/tokens", status_code=201, operation_id="createToken", response_model=TokenMade, summary="Make an API token", dependencies=members_only
+        "/tokens",
+        status_code=201,
+        operation_id="createToken",
+        response_model=TokenMade,
+        summary="Make an API token",
+        dependencies=members_only,
     )
     async def post_token(request: Request, signed: TokenHolder, body: TokenDraft) -> Response:
         wanted = list(dict.fromkeys(body.scopes))
@@ -186,8 +201,12 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             headers={"Cache-Control": "no-store", "Location": f"/api/v1/tokens/{issued.id}"},
         )
 
-    @routes.get("/tokens", operation_id="listTokens", response_model=TokenList, summary="My API tokens, without their secrets")
-    async def get_tokens(request: Request, signed: TokenHolder, limit: Limit = 50, cursor: CursorText = None) -> Response:
+    @routes.get(
+        "/tokens", operation_id="listTokens", response_model=TokenList, summary="My API tokens, without their secrets"
+    )
+    async def get_tokens(
+        request: Request, signed: TokenHolder, limit: Limit = 50, cursor: CursorText = None
+    ) -> Response:
         cursors = request.app.state.cursors
         position = cursors.decode(signed.identity, "tokens", cursor)
         found = await sessions.tokens(signed.identity.person_id, UUID(position[0]) if position else None, limit + 1)
@@ -225,9 +244,15 @@ async def rights(sessions: Sessions, signed: Signed) -> list[dict[str, Any]]:
     for row in found:
         queue = row.document
         assert isinstance(queue, Queue)
-        held = ALL_RIGHTS if identity.is_admin else {r for m in queue.members if m.person == identity.person_id for r in m.rights}
+        held = (
+            ALL_RIGHTS
+            if identity.is_admin
+            else {r for m in queue.members if m.person == identity.person_id for r in m.rights}
+        )
         if held:
-            told.append({"queue": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}, "rights": sorted(held)})
+            told.append(
+                {"queue": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}, "rights": sorted(held)}
+            )
     return told
 
 
@@ -239,5 +264,3 @@ def shown(person: Person) -> dict[str, Any]:
 def moment(at: datetime | None) -> str | None:
     """RFC 3339 UTC with milliseconds, as everywhere in the API."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at is not None else None
-
-

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 Kind = Literal["session", "token"]
 PREFIXES: dict[Kind, str] = {"session": "lds_", "token": "ldt_"}
 """What a secret begins with, so that secret scanners and people recognise one."""
-REMEMBERED_PEOPLE = 10_000
+REMEMBERED = 10_000
+"""Sign-ins whose person need not be read again while the person's version is the same."""
 
 AUTHENTICATE = """
 SELECT s.id, s.kind, s.scopes, s.expires_at, s.person_id, d.version,
@@ -86,7 +87,7 @@ class Sessions:
     def __init__(self, pool: Pool, key: bytes, lifetime: timedelta) -> None:
         self.pool, self.lifetime = pool, lifetime
         self._key = hmac.digest(key, b"ledgerdesk session secrets", hashlib.sha256)
-        self._people: OrderedDict[UUID, tuple[int, Person]] = OrderedDict()
+        self._known: OrderedDict[UUID, Signed] = OrderedDict()
         self._marking: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, secret: str) -> Signed | None:
@@ -98,15 +99,13 @@ class Sessions:
             return None
         if row["unused"]:
             self._mark_used(row["id"])
-        person = await self._person(row["person_id"], row["version"])
-        scopes = row["scopes"]
-        return Signed(
-            session=row["id"],
-            kind=row["kind"],
-            identity=identity_of(person, tuple(scopes) if scopes is not None else None),
-            person_version=row["version"],
-            expires_at=row["expires_at"],
-        )
+        signed = self._known.get(row["id"])
+        if signed is None or signed.person_version != row["version"]:
+            signed = await self._signed(row)
+            self._known[row["id"]] = signed
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return signed
 
     async def issue(
         self,
@@ -152,18 +151,19 @@ class Sessions:
         """Forgets what ended more than 30 days ago."""
         await self.pool.execute(PURGE)
 
-    async def _person(self, person_id: UUID, version: int) -> Person:
-        known = self._people.get(person_id)
-        if known is not None and known[0] == version:
-            return known[1]
-        row = await self.pool.fetchrow(PERSON, person_id)
-        assert row is not None
-        person = Person.model_validate_json(row["document"])
-        self._people[person_id] = (row["version"], person)
-        self._people.move_to_end(person_id)
-        if len(self._people) > REMEMBERED_PEOPLE:
-            self._people.popitem(last=False)
-        return person
+    async def _signed(self, row: asyncpg.Record) -> Signed:
+        found = await self.pool.fetchrow(PERSON, row["person_id"])
+        assert found is not None
+        scopes = row["scopes"]
+        return Signed(
+            session=row["id"],
+            kind=row["kind"],
+            identity=identity_of(
+                Person.model_validate_json(found["document"]), tuple(scopes) if scopes is not None else None
+            ),
+            person_version=found["version"],
+            expires_at=row["expires_at"],
+        )
 
     def _mark_used(self, session: UUID) -> None:
         task = asyncio.create_task(self._used(session))
@@ -177,7 +177,9 @@ class Sessions:
             log.warning("last use of a session not recorded: %s", type(error).__name__)
 
     def _derived(self, kind: Kind, person: UUID, command: CommandId) -> str:
-        return PREFIXES[kind] + _text(hmac.digest(self._key, kind.encode() + person.bytes + command.id.bytes, hashlib.sha256))
+        return PREFIXES[kind] + _text(
+            hmac.digest(self._key, kind.encode() + person.bytes + command.id.bytes, hashlib.sha256)
+        )
 
 
 async def end_of_person(connection: Connection, person: UUID, *, tokens: bool, but: UUID | None = None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from shared.contracts.access import Identity
 from shared.http.identity import HEADER, sign, verify
 from tests.services.gateway.conftest import KEY, Gateway
-from tests.services.gateway.upstream import Asked, applied, echo
+from tests.services.gateway.upstream import Asked, echo
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -66,7 +66,9 @@ async def test_an_agent_and_a_customer_are_told_apart(gateway: Gateway) -> None:
 async def test_a_changed_person_is_another_identity_at_once(gateway: Gateway) -> None:
     kari, admin = await gateway.person("kari", "agent"), await gateway.admin()
     await kari.get("/tickets")
-    await admin.put("/people/kari", {"login": "kari", "name": "Kari N", "email": "kari@help.example.org", "roles": ["customer"]})
+    await admin.put(
+        "/people/kari", {"login": "kari", "name": "Kari N", "email": "kari@help.example.org", "roles": ["customer"]}
+    )
     await kari.get("/tickets")
     who = verify(gateway.service.business[-1].get(HEADER.lower()), "reporting", KEY)
     assert (who.name, who.kind) == ("Kari N", "customer")
@@ -105,7 +107,9 @@ async def test_credentials_and_forged_identities_stay_here(gateway: Gateway) -> 
 
 
 async def test_the_gateway_itself_takes_no_ones_word_for_who_they_are(gateway: Gateway) -> None:
-    forged = Identity(person_id="00000000-0000-0000-0000-000000000001", kind="admin", login="x", name="x", email="", roles=("admin",))
+    forged = Identity(
+        person_id="00000000-0000-0000-0000-000000000001", kind="admin", login="x", name="x", email="", roles=("admin",)
+    )
     for audience in ("gateway", "reporting"):
         answer = await gateway.nobody.get("/people", headers={HEADER: sign(forged, audience, KEY)})
         assert answer.status == 401
@@ -114,8 +118,15 @@ async def test_the_gateway_itself_takes_no_ones_word_for_who_they_are(gateway: G
 async def test_envelope_headers_are_repeatable_and_others_are_not(gateway: Gateway) -> None:
     admin = await gateway.admin()
     token = f"Bearer {admin.token}"
-    headers = [("Authorization", token), ("X-Envelope-From", "<>"), ("X-Envelope-To", "a@x.example"), ("X-Envelope-To", "b@x.example")]
-    async with gateway.session.post(f"{gateway.url}/api/v1/mail", headers=headers, data=b"Subject: x\r\n\r\n") as answer:
+    headers = [
+        ("Authorization", token),
+        ("X-Envelope-From", "<>"),
+        ("X-Envelope-To", "a@x.example"),
+        ("X-Envelope-To", "b@x.example"),
+    ]
+    async with gateway.session.post(
+        f"{gateway.url}/api/v1/mail", headers=headers, data=b"Subject: x\r\n\r\n"
+    ) as answer:
         assert answer.status == 200
     (asked,) = gateway.service.business
     assert asked.all("x-envelope-to") == ["a@x.example", "b@x.example"] and asked.get("x-envelope-from") == "<>"
@@ -151,7 +162,9 @@ async def test_envelope_headers_are_repeatable_and_others_are_not(gateway: Gatew
 )
 async def test_unknown_paths_are_404_and_go_nowhere(gateway: Gateway, path: str) -> None:
     admin = await gateway.admin()
-    answer = await raw(gateway, f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode())
+    answer = await raw(
+        gateway, f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode()
+    )
     assert answer.startswith(b"HTTP/1.1 404") and b"application/problem+json" in answer
     assert gateway.service.asked == []
 
@@ -176,7 +189,8 @@ async def test_a_wrong_method_is_405(gateway: Gateway, method: str, path: str, a
 async def test_internal_routes_are_not_reachable(gateway: Gateway) -> None:
     admin = await gateway.admin()
     answer = await raw(
-        gateway, f"GET /internal/directory/queue/{ID}?version=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode()
+        gateway,
+        f"GET /internal/directory/queue/{ID}?version=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode(),
     )
     assert answer.startswith(b"HTTP/1.1 404") and gateway.service.asked == []
 
@@ -236,7 +250,9 @@ async def test_answers_without_a_body_and_errors_go_through(gateway: Gateway) ->
     for status in ("204 No Content", "304 Not Modified", "422 Unprocessable", "500 Internal Server Error"):
 
         async def answering(asked: Asked, writer: asyncio.StreamWriter, status: str = status) -> bool:
-            writer.write(f"HTTP/1.1 {status}\r\n".encode() + (b"\r\n" if status[0] in "23" else b"content-length: 2\r\n\r\n{}"))
+            writer.write(
+                f"HTTP/1.1 {status}\r\n".encode() + (b"\r\n" if status[0] in "23" else b"content-length: 2\r\n\r\n{}")
+            )
             return True
 
         gateway.service.behaviour = answering
@@ -248,7 +264,9 @@ async def test_what_belongs_to_the_hop_or_to_the_gateway_does_not_come_back(gate
     assert "Set-Cookie" not in answer.headers and HEADER not in answer.headers
 
 
-async def test_an_unreachable_service_is_503(gateway: Gateway, unused_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_service_is_503(
+    gateway: Gateway, unused_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     admin = await gateway.admin()
     monkeypatch.setitem(gateway.services, "intake", f"http://127.0.0.1:{unused_port}")
     answer = await admin.post("/tickets", {"a": 1})
@@ -265,11 +283,17 @@ async def test_a_service_that_hangs_is_504_within_bound(gateway: Gateway) -> Non
     for method in ("GET", "POST"):
         async with asyncio.timeout(5):
             answer = await admin.call(method, "/tickets")
-        assert answer.status == 504 and answer.body["type"] == "/problems/no-answer-in-time" and answer.headers["Retry-After"]
+        assert (
+            answer.status == 504
+            and answer.body["type"] == "/problems/no-answer-in-time"
+            and answer.headers["Retry-After"]
+        )
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
-async def test_a_service_that_dies_in_a_request_is_asked_twice_with_one_key(gateway: Gateway, headers: dict[str, str]) -> None:
+async def test_a_service_that_dies_in_a_request_is_asked_twice_with_one_key(
+    gateway: Gateway, headers: dict[str, str]
+) -> None:
     async def dying(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         return False
 
@@ -301,7 +325,9 @@ async def test_a_service_that_is_gone_after_it_may_have_done_it_is_not_said_to_h
         return False
 
     gateway.service.behaviour = last
-    listener = await asyncio.start_server(lambda r, w: asyncio.ensure_future(gateway.service.serve(r, w)), "127.0.0.1", 0)
+    listener = await asyncio.start_server(
+        lambda r, w: asyncio.ensure_future(gateway.service.serve(r, w)), "127.0.0.1", 0
+    )
     port = listener.sockets[0].getsockname()[1]
     monkeypatch.setitem(gateway.services, "intake", f"http://127.0.0.1:{port}")
     answer = await (await gateway.admin()).post("/tickets", {"a": 1})
@@ -356,7 +382,9 @@ async def test_a_short_answer_that_breaks_off_is_503(gateway: Gateway) -> None:
     assert (await (await gateway.admin()).get("/tickets")).status == 503
 
 
-@pytest.mark.parametrize("garbage", [b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "garbage", [b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"]
+)
 async def test_a_service_that_talks_nonsense_is_503(gateway: Gateway, garbage: bytes) -> None:
     async def nonsense(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         writer.write(garbage)
@@ -428,7 +456,9 @@ async def test_a_request_behind_another_is_a_request_of_its_own(gateway: Gateway
     admin = await gateway.admin()
     body = b"GET /internal/directory/queue/x HTTP/1.1\r\nHost: x\r\n\r\n"
     head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-    answer = await raw(gateway, head.encode() + body + b"GET /api/v1/tickets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await raw(
+        gateway, head.encode() + body + b"GET /api/v1/tickets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
     assert answer.count(b"HTTP/1.1 ") == 2 and b"HTTP/1.1 401" in answer
     (asked,) = gateway.service.business
     assert asked.body == body
@@ -502,4 +532,3 @@ def _complete(answer: bytes, until_closed: bool) -> bool:
 def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-

@@ -36,8 +36,12 @@ def response(status: str = "200 OK", body: bytes = b"{}", **headers: str) -> byt
 
 async def echo(asked: Asked, writer: asyncio.StreamWriter) -> bool:
     """Says what was asked."""
-    body = orjson.dumps({"method": asked.method, "target": asked.target, "headers": asked.headers, "size": len(asked.body)})
-    writer.write(response(body=body, content_type="application/json", etag='"7"', x_consistency_token="abc", set_cookie="a=b"))
+    body = orjson.dumps(
+        {"method": asked.method, "target": asked.target, "headers": asked.headers, "size": len(asked.body)}
+    )
+    writer.write(
+        response(body=body, content_type="application/json", etag='"7"', x_consistency_token="abc", set_cookie="a=b")
+    )
     return True
 
 
