@@ -1,0 +1,69 @@
+# Ledgerdesk: every command of a day. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv/bin
+LOCAL := $(VENV)/python -m deploy.local
+COMPILE := $(VENV)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --no-header --strip-extras --allow-unsafe
+
+.PHONY: help up down status logs demo test check format bench chaos clean distclean lock generate install install-dev
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install:
+	@$(PYTHON) deploy/bootstrap.py
+
+install-dev:
+	@$(PYTHON) deploy/bootstrap.py --dev
+
+up: install ## install what is needed, start everything, return when it is healthy
+	@$(LOCAL) up
+
+down: ## stop everything; the data stays
+	@test ! -x $(VENV)/python || $(LOCAL) down
+
+status: ## what runs
+	@$(LOCAL) status
+
+logs: ## follow every log
+	@$(LOCAL) logs
+
+demo: ## play the main job on the running system and show each step
+	@$(LOCAL) demo
+
+test: install-dev ## every test, on a PostgreSQL and a Kafka of its own
+	@$(VENV)/python -m pytest
+
+check: install-dev ## format, lint, types, import rules, dead dependencies, secrets, generated files
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy
+	@$(VENV)/pyright
+	@$(VENV)/lint-imports
+	@$(VENV)/deptry services shared deploy
+	@git ls-files -z | xargs -0 $(VENV)/detect-secrets-hook --baseline .secrets.baseline
+	@$(VENV)/python -m shared.contracts.generate --check
+	@$(VENV)/python -m deploy.openapi --check
+
+format: install-dev ## put the code into its form
+	@$(VENV)/ruff format .
+	@$(VENV)/ruff check --fix .
+
+generate: install-dev ## write the event schemas and the OpenAPI document again
+	@$(VENV)/python -m shared.contracts.generate
+	@$(VENV)/python -m deploy.openapi
+
+bench: install-dev ## measure; docs/performance.md tells what
+	@$(VENV)/python -m tests.bench
+
+chaos: install-dev ## kill processes under load, then prove that nothing was lost or doubled
+	@$(VENV)/python -m tests.chaos
+
+lock: install-dev ## lock the newest versions of all requirements
+	@$(COMPILE) --upgrade -o requirements.lock requirements.in
+	@$(COMPILE) --upgrade -o requirements-dev.lock requirements-dev.in
+
+clean: ## stop, and remove the instance's data for good
+	@test ! -x $(VENV)/python || $(LOCAL) clean
+
+distclean: clean ## remove the installed packages too
+	@rm -rf .venv

@@ -1,0 +1,66 @@
+"""Makes the checkout's `.venv` and installs hash-locked requirements: `python3 deploy/bootstrap.py [--dev]`.
+
+Standard library only, and in the syntax of old Pythons, so that a Python that is too old can still be told so.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(CHECKOUT, ".venv")
+OLDEST = (3, 11)
+
+
+def trouble(version):
+    """Why this Python will not do, in a sentence with the remedy; empty if it will."""
+    if version >= OLDEST:
+        return ""
+    return (
+        "Python {0}.{1} is too old: Ledgerdesk needs 3.11 or newer. Install it (Debian: apt-get install python3.11 python3.11-venv) and run "
+        "`make up PYTHON=python3.11`."
+    ).format(*version[:2])
+
+
+def main(arguments):
+    reason = trouble(sys.version_info)
+    if reason:
+        sys.stderr.write(reason + "\n")
+        return 1
+    lock = "requirements-dev.lock" if "--dev" in arguments else "requirements.lock"
+    with open(os.path.join(CHECKOUT, lock), "rb") as file:
+        wanted = hashlib.sha256(file.read()).hexdigest()
+    stamp = os.path.join(VENV, lock + ".installed")
+    if os.path.exists(stamp):
+        with open(stamp) as file:
+            if file.read() == wanted:
+                return 0
+    python = os.path.join(VENV, "bin", "python")
+    if not os.path.exists(python):
+        print("Making .venv ...", flush=True)
+        made = subprocess.run([sys.executable, "-m", "venv", VENV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if made.returncode:
+            sys.stderr.write(
+                "Cannot make .venv: {0}\nOn Debian and Ubuntu the module is a package of its own: apt-get install python3-venv\n".format(
+                    made.stdout.decode(errors="replace").strip()[-300:]
+                )
+            )
+            return 1
+    print("Installing {0} (a minute the first time) ...".format(lock), flush=True)
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules make every later start quicker
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", os.path.join(CHECKOUT, lock)],
+        env=environment,
+    )
+    if installed.returncode:
+        sys.stderr.write("The packages cannot be installed: check the network and the space on disk, then run the same command again.\n")
+        return 1
+    with open(stamp, "w") as file:
+        file.write(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

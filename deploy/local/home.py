@@ -1,0 +1,129 @@
+"""Where one local instance lives: `$LEDGERDESK_HOME` with its data, logs, secrets and ports."""
+
+import hashlib
+import json
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SERVICES = ("gateway", "intake", "routing", "notify", "reporting")
+FREE_PORTS = ("postgres", "kafka", "kafka-controller", "intake", "routing", "notify", "reporting")
+
+
+class Trouble(Exception):
+    """Something that the person at the keyboard can mend; the message says what and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One instance's directory. Two instances have two of them and share nothing but the checkout."""
+
+    path: Path
+
+    @classmethod
+    def of_environment(cls) -> "Home":
+        return cls(Path(os.environ.get("LEDGERDESK_HOME") or CHECKOUT / "var").resolve())
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def secrets(self) -> Path:
+        return self.path / "secrets"
+
+    @property
+    def sent(self) -> Path:
+        return self.path / "sent"
+
+    @property
+    def admin_password(self) -> Path:
+        return self.path / "admin-password"
+
+    @property
+    def socket(self) -> Path:
+        """The supervisor's control socket: in the home, or in the temporary folder where that path is too long for a socket."""
+        inside = self.run / "supervisor.sock"
+        if len(os.fsencode(inside)) < 90:
+            return inside
+        return Path(tempfile.gettempdir()) / f"ledgerdesk-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}.sock"
+
+    def make(self) -> None:
+        """Creates the directories that only the owner may read."""
+        for directory in (self.path, self.logs, self.run, self.secrets, self.path / "blobs", self.sent):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.secrets.chmod(0o700)
+        for name in ("cur", "new", "tmp"):
+            (self.sent / name).mkdir(exist_ok=True)
+
+    def secret(self, name: str, value: str | None = None) -> str:
+        """A secret that is made once and kept; with `value` it is set."""
+        path = self.secrets / name
+        if value is None and path.exists():
+            return path.read_text("utf-8")
+        made = value if value is not None else secrets.token_urlsafe(32)
+        write_private(path, made)
+        return made
+
+    def ports(self) -> dict[str, int]:
+        """The ports of this instance: the two that people use from the environment, the rest free ones, chosen once."""
+        path = self.run / "ports.json"
+        known: dict[str, int] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        ports = {name: known[name] for name in FREE_PORTS if name in known}
+        missing = [name for name in FREE_PORTS if name not in ports]
+        if missing:
+            ports |= dict(zip(missing, free_ports(len(missing)), strict=True))
+        ports["gateway"] = _port("LEDGERDESK_PORT", known.get("gateway", 8080))
+        ports["lmtp"] = _port("LEDGERDESK_LMTP_PORT", known.get("lmtp", 2424))
+        return ports
+
+    def remember(self, ports: Mapping[str, int]) -> None:
+        (self.run / "ports.json").write_text(json.dumps(dict(ports), indent=1), "utf-8")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner may read, from the first byte on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on now."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in held]
+    finally:
+        for each in held:
+            each.close()
+
+
+def _port(variable: str, default: int) -> int:
+    text = os.environ.get(variable, "")
+    if not text:
+        return default
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise Trouble(f"{variable} is {text!r}: set it to a port number from 1 to 65535")
+    return int(text)

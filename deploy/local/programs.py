@@ -1,0 +1,156 @@
+"""What one instance runs, as the supervisor is told it: PostgreSQL, Kafka, and every service with its environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.local.home import CHECKOUT, SERVICES, Home
+from deploy.local.kafka import KafkaServer
+from deploy.local.postgres import PostgresServer, unprivileged_user
+
+PASSED_ON = ("LEDGERDESK_TIMEZONE", "LEDGERDESK_LOG_LEVEL", "LEDGERDESK_SMTP_URL", "LEDGERDESK_MAIL_DOMAIN", "LEDGERDESK_FAILPOINTS")
+MARK = "LEDGERDESK_SUPERVISED"
+"""Set to the home's path in every process of an instance, so that leftovers of a killed supervisor can be told from others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One home with its ports and servers."""
+
+    home: Home
+    ports: Mapping[str, int]
+
+    @property
+    def postgres(self) -> PostgresServer:
+        return PostgresServer(self.home.path / "postgres" / "data", self.ports["postgres"], self.home.secret("postgres-password"))
+
+    @property
+    def kafka(self) -> KafkaServer:
+        return KafkaServer(self.home.path / "kafka", self.ports["kafka"], self.ports["kafka-controller"])
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['gateway']}"
+
+    @property
+    def lmtp(self) -> str:
+        return f"127.0.0.1:{self.ports['lmtp']}"
+
+    def url_of(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def roles(self, service: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        """(name, password) of a database's owner and of the role that the service uses."""
+        return (
+            (f"{service}_owner", self.home.secret(f"{service}-owner-password")),
+            (service, self.home.secret(f"{service}-password")),
+        )
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The whole configuration of one service. Secrets are named by file."""
+        owner, app = self.roles(service)
+        files = {
+            "LEDGERDESK_DATABASE_URL": (f"{service}-database-url", self.postgres.url(*app, service)),
+            "LEDGERDESK_DATABASE_OWNER_URL": (f"{service}-owner-url", self.postgres.url(*owner, service)),
+            "LEDGERDESK_IDENTITY_KEY": ("identity-key", None),
+            "LEDGERDESK_MAIL_KEY": ("mail-key", None),
+        }
+        made = {name: os.environ[name] for name in os.environ if name in PASSED_ON or name.startswith("OTEL_")}
+        for name, (file, value) in files.items():
+            self.home.secret(file, value)
+            made[f"{name}_FILE"] = str(self.home.secrets / file)
+        made |= {
+            "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "LEDGERDESK_LISTEN": f"127.0.0.1:{self.ports[service]}",
+            "LEDGERDESK_BLOB_URL": (self.home.path / "blobs").as_uri(),
+            "LEDGERDESK_REPLICA": "local",
+            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONUNBUFFERED": "1",
+        }
+        match service:
+            case "gateway":
+                made["LEDGERDESK_ADMIN_PASSWORD_FILE"] = str(self.home.admin_password)
+                made |= {f"LEDGERDESK_{other.upper()}_URL": self.url_of(other) for other in SERVICES if other != "gateway"}
+            case "intake":
+                made["LEDGERDESK_LMTP_LISTEN"] = self.lmtp
+            case "notify":
+                made["LEDGERDESK_MAILDIR"] = str(self.home.sent)
+            case _:
+                pass
+        return made
+
+
+def configuration(instance: Instance) -> str:
+    """The supervisor's configuration file. It holds no secret: these are in files of their own."""
+    home = instance.home
+    parts = [
+        "[unix_http_server]",
+        f"file={_plain(str(home.socket))}",
+        "chmod=0600",
+        "[supervisord]",
+        f"logfile={_plain(str(home.logs / 'supervisord.log'))}",
+        "logfile_maxbytes=5MB",
+        "logfile_backups=2",
+        f"pidfile={_plain(str(home.run / 'supervisord.pid'))}",
+        f"directory={_plain(str(CHECKOUT))}",
+        "umask=077",
+        f"environment={_environment({MARK: str(home.path)})}",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+    ]
+    user = unprivileged_user()
+    parts += _program(home, "postgres", instance.postgres.command(), 1, stop="INT", user=user)
+    parts += _program(home, "kafka", instance.kafka.command(), 2, stop="TERM")
+    for service in SERVICES:
+        command = [sys.executable, "-m", f"services.{service}", "all"]
+        parts += _program(home, service, command, 10, environment=instance.environment(service), start=False)
+    return "\n".join(parts) + "\n"
+
+
+def _program(
+    home: Home,
+    name: str,
+    command: list[str],
+    priority: int,
+    *,
+    stop: str = "TERM",
+    user: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    start: bool = True,
+) -> list[str]:
+    lines = [
+        f"[program:{name}]",
+        f"command={' '.join(_quoted(part) for part in command)}",
+        f"autostart={str(start).lower()}",
+        "autorestart=true",
+        "startsecs=1",
+        "startretries=1000",
+        f"stopsignal={stop}",
+        "stopwaitsecs=28",
+        "killasgroup=true",
+        f"priority={priority}",
+        "redirect_stderr=true",
+        f"stdout_logfile={_plain(str(home.logs / (name + '.log')))}",
+        "stdout_logfile_maxbytes=20MB",
+        "stdout_logfile_backups=3",
+    ]
+    if environment:
+        lines.append(f"environment={_environment(environment)}")
+    if user:
+        lines.append(f"user={user}")
+        lines.append("directory=/")
+    return lines
+
+
+def _plain(value: str) -> str:
+    return value.replace("%", "%%")
+
+
+def _quoted(value: str) -> str:
+    """One word of a command line, as the supervisor splits it (shell words, percent signs doubled)."""
+    return '"' + _plain(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _environment(values: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={_quoted(value)}" for name, value in values.items())

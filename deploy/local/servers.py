@@ -1,0 +1,57 @@
+"""PostgreSQL and Kafka alone, as child processes for the time of a block: what tests and benches run on."""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import signal
+import subprocess
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+from deploy.local import kafka
+from deploy.local.home import free_ports
+from deploy.local.kafka import KafkaServer
+from deploy.local.postgres import PostgresServer, unprivileged_user
+from deploy.local.supervision import wait
+
+
+@contextlib.contextmanager
+def postgres_server(directory: Path) -> Iterator[PostgresServer]:
+    """A fresh server with its data below `directory`."""
+    server = PostgresServer(directory / "postgres", free_ports(1)[0], "for this run only")
+    server.create()
+    with _child(server.command(), directory / "postgres.log", signal.SIGINT, server.answers, unprivileged_user()):
+        yield server
+
+
+@contextlib.contextmanager
+def kafka_server(directory: Path) -> Iterator[KafkaServer]:
+    """A fresh broker with its data below `directory`."""
+    kafka.install()
+    server = KafkaServer(directory / "kafka", *free_ports(2))
+    server.create()
+    with _child(server.command(), directory / "kafka.log", signal.SIGTERM, server.answers, None):
+        yield server
+
+
+@contextlib.contextmanager
+def _child(
+    command: list[str], log: Path, end: signal.Signals, answers: Callable[[], Coroutine[Any, Any, bool]], user: str | None
+) -> Iterator[None]:
+    as_user = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd="/", env=dict(os.environ), **as_user)  # type: ignore[call-overload]
+    try:
+        wait(lambda: process.poll() is not None or asyncio.run(answers()), 60, f"{command[0]} does not answer; see {log}")
+        if process.poll() is not None:
+            raise RuntimeError(f"{command[0]} ended at once: {log.read_text(errors='replace')[-500:]}")
+        yield
+    finally:
+        process.send_signal(end)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,90 @@
+"""The servers that tests run on: real PostgreSQL and Kafka, started once for a run, or those that the environment names.
+
+`LEDGERDESK_TEST_POSTGRES` is a superuser's URL, `LEDGERDESK_TEST_KAFKA` a bootstrap address.
+"""
+
+import asyncio
+import os
+import secrets
+import threading
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from deploy.local.servers import kafka_server, postgres_server
+from shared.messaging import topics
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Makes databases on the run's server, each with an owner and an application role."""
+
+    superuser_url: str
+
+    def database(self, name: str | None = None) -> tuple[str, str]:
+        """A fresh database; answers the owner's and the application's URL. `name` only helps to recognise it."""
+        return blocking(self._make(f"{name or 'test'}_{secrets.token_hex(4)}"))
+
+    async def _make(self, name: str) -> tuple[str, str]:
+        connection = await asyncpg.connect(self.superuser_url)
+        try:
+            for role in (f"{name}_owner", name):
+                await connection.execute(f"""CREATE ROLE "{role}" LOGIN PASSWORD 'test'""")
+            await connection.execute(f'CREATE DATABASE "{name}" OWNER "{name}_owner"')
+        finally:
+            await connection.close()
+        return self._url(f"{name}_owner", name), self._url(name, name)
+
+    def _url(self, role: str, database: str) -> str:
+        parts = urlsplit(self.superuser_url)
+        return urlunsplit(parts._replace(netloc=f"{role}:test@{parts.hostname}:{parts.port}", path=f"/{database}"))
+
+
+def blocking(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end from a fixture that may stand inside a running loop."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    named = os.environ.get("LEDGERDESK_TEST_POSTGRES")
+    if named:
+        yield Databases(named)
+        return
+    directory = tmp_path_factory.mktemp("postgres")
+    for parent in (directory, *directory.parents[:2]):  # the server's own user must be able to enter
+        parent.chmod(parent.stat().st_mode | 0o011)
+    with postgres_server(directory) as server:
+        yield Databases(server.superuser_url)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    named = os.environ.get("LEDGERDESK_TEST_KAFKA")
+    if named:
+        blocking(topics.ensure(named))
+        yield named
+        return
+    with kafka_server(tmp_path_factory.mktemp("kafka")) as server:
+        blocking(topics.ensure(server.bootstrap))
+        yield server.bootstrap
