@@ -361,7 +361,7 @@ class _Session:
     async def _taken(self, raw: bytes, transaction: _Transaction) -> str:
         try:
             mail = await self.server.deliver(raw, Envelope(transaction.sender, tuple(transaction.recipients)))
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             # Whatever it is, the mail is not safe here: the sender keeps it and tries again.
             log.warning("a mail of %d bytes was not taken: %s: %s", len(raw), type(error).__name__, error)
             return "451 4.3.0 not possible now, try again later"

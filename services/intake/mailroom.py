@@ -17,7 +17,7 @@ from services.intake.digest import digest
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
 from services.intake.reading import File, Reading, read
-from services.intake.records import Found, Mail, Raced, Records, Rows
+from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
 from shared.blobs.store import BlobStore
@@ -121,7 +121,7 @@ class Mailroom:
         assert mail is not None  # mails are never deleted
         return mail
 
-    async def _decided(self, arrived: Arrived, found: Found, command: CommandId | None) -> Mail:
+    async def _decided(self, arrived: Arrived, found: Known, command: CommandId | None) -> Mail:
         try:
             for _ in range(RETRIES + 1):
                 try:
@@ -147,19 +147,19 @@ class Mailroom:
             raise Contended("a mail was taken twice at once") from error
         return mail
 
-    async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Found:
+    async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
         threads = [*reading.in_reply_to, *reversed(reading.references)]
-        return await self.records.find(
+        return await self.records.known(
+            digest=key,
             email=sender.email,
             name=sender.name,
-            digest=key,
             tickets=tickets_named(self.mail_key, " ".join(threads)),
             message_ids=threads,
             numbers=numbers_named(reading.subject),
         )
 
-    async def _record(self, arrived: Arrived, found: Found, command: CommandId | None) -> Mail:
+    async def _record(self, arrived: Arrived, found: Known, command: CommandId | None) -> Mail:
         """Decides on one mail and records everything that follows in one transaction."""
         reading, queues = arrived.reading, self.directory.queues
         verdict = judge(
@@ -184,7 +184,8 @@ class Mailroom:
                 )
                 return await self._append(arrived, found, verdict, command_of_ticket, uuid7(), number, command)
             case "appended":
-                assert found.ticket_id is not None and found.number is not None
+                assert found.ticket_id is not None
+                assert found.number is not None
                 received = ReceiveMessage(
                     found.customer, await self._message(arrived, found.customer), found.threaded_by
                 )
@@ -197,7 +198,7 @@ class Mailroom:
     async def _append(
         self,
         arrived: Arrived,
-        found: Found,
+        found: Known,
         verdict: Verdict,
         wanted: Command,
         ticket_id: UUID,

@@ -58,7 +58,7 @@ class Part:
         try:
             found = self.parameters.get_param(name, "", header)
             return decoded(collapse_rfc2231_value(found, "replace") if isinstance(found, tuple) else str(found))
-        except Exception:  # noqa: BLE001 the standard library's parser of parameters raises what it likes on malformed ones
+        except Exception:
             return ""
 
     @property
@@ -215,9 +215,9 @@ def in_charset(content: bytes, charset: str) -> str:
             try:
                 return content.decode(codec)
             except UnicodeDecodeError as error:
-                if error.end - error.start < len(content) and codec not in ("utf-7",):
+                if error.end - error.start < len(content) and codec != "utf-7":
                     return _replaced(content, codec)
-            except Exception:  # noqa: BLE001 a codec of the standard library that cannot cope
+            except Exception:
                 codec = ""
     try:
         return content.decode("utf-8")
@@ -233,7 +233,7 @@ def _is_text(codec: str) -> bool:
 def _replaced(content: bytes, codec: str) -> str:
     try:
         return content.decode(codec, "replace")
-    except Exception:  # noqa: BLE001 as above
+    except Exception:
         return content.decode("latin-1")
 
 

@@ -74,7 +74,7 @@ class Opening:
         text, text_blob = await texts.stored(self.blobs, body.body)
         context = Context(actor=actor(who), traceparent=traceparent())
         for _ in range(RETRIES + 1):
-            found = await self.records.find(email=email, name=name, command=key)
+            found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
                 return replayed(found.fingerprint, key, found.answer)
             number = await self.numbers.next()
@@ -175,7 +175,7 @@ class Opening:
             for event in history:
                 state = ticket.evolve(state, event.payload)
             email, name = self._writer(body, who, state)
-            found = await self.records.find(email=email, name=name, command=key)
+            found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
                 return stream, replayed(found.fingerprint, key, found.answer)
             message = await self._words(body, found.customer, context)

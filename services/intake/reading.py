@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import getaddresses, parsedate_to_datetime
 
-from services.intake import mime
+from services.intake import mime, rich_text
 from services.intake.mime import Part
 from shared.contracts.parts import Address
-from shared.richtext import clean, text_of
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +17,6 @@ LONGEST_NAME = 200
 MOST_ADDRESSES = 100
 MOST_IDS = 100
 MOST_FILES = 200
-MOST_HTML = 1_000_000
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,190}")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
@@ -85,12 +83,13 @@ def _read(raw: bytes) -> Reading:
     root, wrong = mime.parse(raw)
     gathered = _Body(wrong=wrong)
     text, html = _words(root, gathered)
+    shown: str | None = None
     if html is not None:
-        shown = clean(html)
+        seen, shown = rich_text.read(html)
+        if shown is None:
+            gathered.wrong.append("its rich text is too large to be shown; it is in the original mail")
         if text is None:
-            text = mime.clean(text_of(shown))
-    else:
-        shown = None
+            text = mime.clean(seen)
     if text is None:
         text = ""
     if len(gathered.files) > MOST_FILES:
@@ -131,9 +130,7 @@ def _words(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
     text = part.text
     if part.type == "text/plain":
         return text, None
-    if len(text) > MOST_HTML:
-        gathered.wrong.append("its rich text is too long to be shown; the whole is in the original mail")
-    return None, text[:MOST_HTML]
+    return None, text
 
 
 def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
@@ -154,7 +151,7 @@ def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]
     pairs = [pair for pair in pairs if pair != (None, None)]
     if len(pairs) <= 1:
         return pairs[0] if pairs else (None, None)
-    texts = [text if text is not None else mime.clean(text_of(html or "")) for text, html in pairs]
+    texts = [text if text is not None else mime.clean(rich_text.read(html or "")[0]) for text, html in pairs]
     return "\n\n".join(text.strip("\n") for text in texts), None
 
 
@@ -178,7 +175,7 @@ def addresses(part: Part, name: str) -> tuple[Address, ...]:
     for value in part.all(name)[:10]:
         try:
             pairs = getaddresses([value])
-        except Exception:  # noqa: BLE001 malformed beyond what the standard library takes
+        except Exception:
             pairs = [("", address) for address in _ADDRESS.findall(value)]
         if not any(_ADDRESS.fullmatch(address) for _, address in pairs):
             pairs = [("", address) for address in _ADDRESS.findall(value)]
@@ -208,7 +205,7 @@ def _date(value: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(value)
         date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except Exception:  # noqa: BLE001 dates come in every shape; one that cannot be read is not worth more than none
+    except Exception:
         return None
     return date if 1970 <= date.year <= 2100 else None
 

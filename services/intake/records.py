@@ -20,33 +20,13 @@ MAIL_COLUMNS = (
     "mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id, number, found"
 )
 
-FIND = """
-SELECT e.fingerprint, e.answer, c.customer_id, c.name, t.ticket_id, t.number, t.threaded_by,
-       (SELECT p.document ->> 'company'
-          FROM directory.documents p
-         WHERE p.email = $2 AND p.kind = 'person' AND NOT p.retired
-         ORDER BY p.id
-         LIMIT 1) AS company,
-       (SELECT m.mail_id FROM intake.mails m WHERE m.digest = $3) AS mail_id
+CUSTOMER = """
+SELECT e.fingerprint, e.answer, c.customer_id, c.name, intake.company_of($2) AS company
   FROM (SELECT) AS always
   LEFT JOIN es.commands e ON e.command_id = $1
   LEFT JOIN intake.customers c ON c.email = $2
-  LEFT JOIN LATERAL (
-        SELECT k.ticket_id, k.number, 'reference' AS threaded_by, 1 AS rank, n.place
-          FROM unnest($4::uuid[]) WITH ORDINALITY AS n(ticket_id, place)
-          JOIN intake.tickets k USING (ticket_id)
-         UNION ALL
-        SELECT k.ticket_id, k.number, 'message-id', 2, n.place
-          FROM unnest($5::bytea[]) WITH ORDINALITY AS n(hash, place)
-          JOIN intake.message_ids i USING (hash)
-          JOIN intake.tickets k USING (ticket_id)
-         UNION ALL
-        SELECT k.ticket_id, k.number, 'subject', 3, n.place
-          FROM unnest($6::text[]) WITH ORDINALITY AS n(number, place)
-          JOIN intake.tickets k USING (number)
-         ORDER BY rank, place
-         LIMIT 1) AS t ON true
 """
+KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5)"
 
 # es.append comes first, because everything else reads its row: nothing is written beside a command that was known already.
 RECORD = """
@@ -118,8 +98,18 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is known before a decision: the customer of an address, the ticket that a mail names, and earlier answers."""
+class Caller:
+    """Whom a request is for, and its first answer if it was carried out before."""
+
+    customer: CustomerRef
+    new_customer: bool
+    fingerprint: bytes | None = None
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a mail before it is decided on: its sender's customer, the ticket it answers, itself if it came before."""
 
     customer: CustomerRef
     new_customer: bool
@@ -127,8 +117,6 @@ class Found:
     number: str | None = None
     threaded_by: str = ""
     mail_id: UUID | None = None
-    fingerprint: bytes | None = None
-    answer: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,41 +135,30 @@ class Records:
     def __init__(self, pool: Pool, store: Store) -> None:
         self.pool, self.store = pool, store
 
-    async def find(
+    async def caller(self, email: str, name: str, command: CommandId) -> Caller:
+        """Whom a request is for. An address that is not known gets a new customer's id."""
+        row = await self.pool.fetchrow(CUSTOMER, command.id, email)
+        assert row is not None
+        customer, new = _customer(row, email, name)
+        return Caller(customer, new, row["fingerprint"], row["answer"])
+
+    async def known(
         self,
         *,
+        digest: bytes | None,
         email: str,
-        name: str = "",
-        command: CommandId | None = None,
-        digest: bytes | None = None,
-        tickets: Sequence[UUID] = (),
-        message_ids: Sequence[str] = (),
-        numbers: Sequence[str] = (),
-    ) -> Found:
-        """Everything that a decision needs, in one round trip. An address that is not known gets a new customer's id."""
+        name: str,
+        tickets: Sequence[UUID],
+        message_ids: Sequence[str],
+        numbers: Sequence[str],
+    ) -> Known:
+        """What is known of a mail. A sender who is not known gets a new customer's id."""
         row = await self.pool.fetchrow(
-            FIND,
-            command.id if command else None,
-            email,
-            digest,
-            list(tickets),
-            [hash_of(each) for each in message_ids],
-            list(numbers),
+            KNOWN, digest, email, list(tickets), [hash_of(each) for each in message_ids], list(numbers)
         )
         assert row is not None
-        customer = CustomerRef(
-            id=row["customer_id"] or uuid7(), email=email, name=name or row["name"] or "", company=row["company"]
-        )
-        return Found(
-            customer=customer,
-            new_customer=row["customer_id"] is None,
-            ticket_id=row["ticket_id"],
-            number=row["number"],
-            threaded_by=row["threaded_by"] or "",
-            mail_id=row["mail_id"],
-            fingerprint=row["fingerprint"],
-            answer=row["answer"],
-        )
+        customer, new = _customer(row, email, name)
+        return Known(customer, new, row["ticket_id"], row["number"], row["threaded_by"] or "", row["mail_id"])
 
     async def record(
         self,
@@ -242,6 +219,14 @@ class Records:
     async def mails(self, *, before: UUID | None, limit: int) -> list[Mail]:
         """The newest mails first, from the one before `before`."""
         return [_mail(row) for row in await self.pool.fetch(MAILS, before, limit)]
+
+
+def _customer(row: asyncpg.Record, email: str, name: str) -> tuple[CustomerRef, bool]:
+    new = row["customer_id"] is None
+    customer = CustomerRef(
+        id=row["customer_id"] or uuid7(), email=email, name=name or row["name"] or "", company=row["company"]
+    )
+    return customer, new
 
 
 def _mail(row: asyncpg.Record) -> Mail:

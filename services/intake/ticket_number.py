@@ -17,7 +17,7 @@ def ticket_number(day: date, counter: int) -> str:
     """The number of a day's nth ticket, from 1. A counter beyond 99 999 makes it longer, never wrong."""
     if counter < 1:
         raise ValueError(f"the day's counter starts at 1, not {counter}")
-    digits = f"{day:%Y%m%d}{SYSTEM_ID}{counter:05d}"
+    digits = f"{day.year:04d}{day:%m%d}{SYSTEM_ID}{counter:05d}"
     return f"{digits}{check_digit(digits)}"
 
 

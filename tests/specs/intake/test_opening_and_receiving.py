@@ -1,0 +1,52 @@
+import pytest
+
+from services.intake.commands import ReceiveMessage
+from shared.contracts.intake import CustomerMessageReceived
+from shared.contracts.parts import Channel, PersonRef
+from tests.specs.intake.reception import KARI, NOBODY, NUMBER, PER, WORDS, given, opened, opening
+from tests.specs.requirement import requirement
+
+
+@requirement("A1.01", "A2.01", "A2.10")
+def test_a_mail_opens_a_ticket_and_gets_a_receipt() -> None:
+    given().when(opening("email")).then(opened("email", receipt=True))
+
+
+@requirement("A2.10")
+@pytest.mark.parametrize(
+    ("channel", "by", "receipt"),
+    [
+        ("web", None, True),
+        ("api", None, True),
+        ("web", KARI, True),
+        ("phone", KARI, False),
+        ("email", KARI, False),
+        ("api", KARI, False),
+    ],
+)
+def test_who_asked_by_themselves_gets_a_receipt_and_who_called_does_not(
+    channel: Channel, by: PersonRef | None, receipt: bool
+) -> None:
+    given().when(opening(channel, by=by)).then(opened(channel, by=by, receipt=receipt))
+
+
+def test_no_machine_is_answered_by_a_machine() -> None:
+    given().when(opening("email", automatic=True)).then(opened("email", receipt=False))
+
+
+def test_nobody_gets_a_receipt_at_no_address() -> None:
+    given().when(opening("email", customer=NOBODY)).then(opened("email", customer=NOBODY, receipt=False))
+
+
+def test_a_ticket_is_opened_once() -> None:
+    given(opened()).when(opening()).refused(f"ticket {NUMBER} is open already")
+
+
+@requirement("A2.12", "A2.08")
+def test_a_further_message_is_received_on_the_ticket() -> None:
+    received = CustomerMessageReceived(number=NUMBER, customer=PER, message=WORDS, threaded_by="subject")
+    given(opened()).when(ReceiveMessage(PER, WORDS, "subject")).then(received)
+
+
+def test_a_message_to_a_ticket_that_is_not_open_is_refused() -> None:
+    given().when(ReceiveMessage(PER, WORDS)).refused("not open")

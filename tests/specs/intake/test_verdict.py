@@ -1,0 +1,89 @@
+"""What becomes of a mail."""
+
+import pytest
+
+from services.intake.reading import Reading
+from services.intake.verdict import Verdict, judge
+from shared.contracts.parts import Address
+from tests.specs.intake.reception import PER, letter
+
+
+def verdict(
+    reading: Reading,
+    *,
+    envelope_from: str = PER.email,
+    names_ticket: bool = False,
+    is_ours: bool = False,
+    from_our_address: bool = False,
+) -> Verdict:
+    return judge(
+        reading,
+        envelope_from=envelope_from,
+        names_ticket=names_ticket,
+        is_ours=is_ours,
+        from_our_address=from_our_address,
+    )
+
+
+def test_a_letter_opens_a_ticket_with_a_receipt() -> None:
+    assert verdict(letter()).outcome == "created"
+    assert not verdict(letter()).automatic
+
+
+def test_a_letter_that_names_a_ticket_is_appended() -> None:
+    assert verdict(letter(), names_ticket=True).outcome == "appended"
+
+
+@pytest.mark.parametrize("names_ticket", [False, True])
+def test_our_own_mail_coming_back_is_ignored(names_ticket: bool) -> None:
+    assert verdict(letter(), names_ticket=names_ticket, is_ours=True).outcome == "ignored"
+
+
+@pytest.mark.parametrize("names_ticket", [False, True])
+def test_a_report_of_a_failed_delivery_is_recorded_and_opens_nothing(names_ticket: bool) -> None:
+    report = letter(media_type="multipart/report", report_type="delivery-status")
+    assert verdict(report, envelope_from="", names_ticket=names_ticket).outcome == "bounce_recorded"
+
+
+def test_what_a_mail_server_sends_from_nobody_is_a_bounce() -> None:
+    bounce = Reading(sender=Address(email="mailer-daemon@mx.example"))
+    assert verdict(bounce, envelope_from="").outcome == "bounce_recorded"
+
+
+@pytest.mark.parametrize("names_ticket", [False, True])
+def test_an_answer_of_absence_is_recorded_and_opens_nothing(names_ticket: bool) -> None:
+    away = letter(auto_submitted="auto-replied")
+    assert verdict(away, names_ticket=names_ticket).outcome == "auto_reply_recorded"
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        letter(auto_submitted="auto-generated"),
+        letter(precedence="bulk"),
+        letter(precedence="list"),
+        letter(precedence="junk"),
+    ],
+)
+def test_a_machines_mail_is_not_lost_but_gets_no_receipt(machine: Reading) -> None:
+    found = verdict(machine)
+    assert (found.outcome, found.automatic) == ("created", True)
+
+
+@pytest.mark.parametrize("machine", [letter(auto_submitted="auto-generated"), letter(precedence="bulk")])
+def test_a_machines_mail_on_a_ticket_does_not_reopen_it(machine: Reading) -> None:
+    assert verdict(machine, names_ticket=True).outcome == "auto_reply_recorded"
+
+
+def test_a_letter_from_the_null_address_is_kept_without_a_receipt() -> None:
+    found = verdict(letter(), envelope_from="")
+    assert (found.outcome, found.automatic) == ("created", True)
+
+
+def test_a_letter_from_a_queues_own_address_gets_no_receipt() -> None:
+    found = verdict(letter(), from_our_address=True)
+    assert (found.outcome, found.automatic) == ("created", True)
+
+
+def test_a_person_who_says_so_is_no_machine() -> None:
+    assert not verdict(letter(auto_submitted="no")).automatic
