@@ -49,7 +49,6 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         copy = DirectoryCopy(pool, settings.database_url)
         await copy.load()
         health.check("database", lambda: _migrated(pool))
-        health.check("blobs", blobs.check)
         background: dict[str, Task] = {"directory": copy.run}
         routers = []
         if role != "worker":

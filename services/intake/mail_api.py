@@ -1,5 +1,6 @@
 """Mails over HTTP: handing one in, and what became of those that arrived (api.md, section 4)."""
 
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,6 @@ from services.intake.mailroom import Envelope, Mailroom
 from services.intake.records import Mail
 from shared.blobs.store import BlobMissing
 from shared.contracts.access import Identity
-from shared.contracts.envelope import instant
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import HEADER, Written, encode
@@ -166,7 +166,7 @@ def _told(mail: Mail, status: int) -> Response:
 def _shown(mail: Mail) -> dict[str, Any]:
     return {
         "id": str(mail.id),
-        "received_at": instant(mail.received_at),
+        "received_at": mail.received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "outcome": mail.outcome,
         "reason": mail.reason,
         "ticket": _ticket(mail),

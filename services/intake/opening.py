@@ -7,7 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.intake import texts, ticket
+from services.intake import rich_text, texts, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
@@ -32,7 +32,6 @@ from shared.eventstore.commands import RETRIES, Outcome
 from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.http import problems
-from shared.richtext import clean, text_of
 from shared.telemetry.tracing import traceparent
 
 Answer = dict[str, Any]
@@ -221,9 +220,8 @@ class Opening:
         return who.email.lower(), who.name
 
     async def _words(self, body: MessageBody, customer: CustomerRef, context: Context) -> Message:
-        whole = body.text if body.text is not None else text_of(body.html or "")
-        text, text_blob = await texts.stored(self.blobs, whole)
-        html = clean(body.html) if body.html else None
+        seen, html = rich_text.read(body.html) if body.html else ("", None)
+        text, text_blob = await texts.stored(self.blobs, body.text if body.text is not None else seen)
         if html is not None and len(html.encode()) > texts.INLINE_BYTES:
             html = None
         return Message(

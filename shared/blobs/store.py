@@ -15,10 +15,12 @@ from urllib.parse import unquote, urlsplit
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+from prometheus_client import Counter
 
 from shared.blobs.local import DurableFiles
 from shared.contracts.parts import Blob
 
+REFUSED = Counter("ledgerdesk_blobs_refused", "Blobs that the store did not take: it is full, gone or not reachable")
 CHUNK = 256 * 1024
 WRITERS = 8
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -77,6 +79,7 @@ class BlobStore:
         except AlreadyExistsError:
             pass
         except (OSError, BaseError) as error:
+            REFUSED.inc()
             raise BlobStoreUnavailable(f"a blob of {len(content)} bytes cannot be stored: {_brief(error)}") from error
         return Blob(sha256=key, size=len(content), type=media_type)
 
@@ -106,10 +109,6 @@ class BlobStore:
                 yield bytes(piece)
 
         return pieces()
-
-    async def check(self) -> None:
-        """Raises BlobStoreUnavailable when the store would refuse a blob now; writes a blob of no bytes."""
-        await self.put(b"")
 
     def close(self) -> None:
         self._writers.shutdown(wait=True)
