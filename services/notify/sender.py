@@ -232,7 +232,8 @@ class Sender:
         """A conflict means that another event of a ticket came in between: decide again on the newer state."""
         for _ in range(CONFLICTS):
             try:
-                return await self._transaction(batch)
+                await self._transaction(batch)
+                return
             except VersionConflict:
                 continue
         await self._transaction(batch)

@@ -44,6 +44,9 @@ class Unknown(ChainableUndefined):
     def __getattr__(self, name: str) -> "Unknown":
         if name.startswith("__"):
             raise AttributeError(name)
+        return self.part(name)
+
+    def part(self, name: str) -> "Unknown":
         return Unknown(name=f"{self._undefined_name}.{name}")
 
 
@@ -66,7 +69,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                 value = obj.fields.get(attribute)
                 return Unknown(name=f"{obj.noun}.{attribute}") if value is None else value
             case Unknown():
-                return Unknown(name=f"{obj._undefined_name}.{attribute}")
+                return obj.part(attribute)
             case _:
                 return Unknown(name=attribute)
 

@@ -77,9 +77,12 @@ class Smtp:
 
     async def _transaction(self, client: aiosmtplib.SMTP, letter: Letter) -> dict[str, tuple[int, str]]:
         """Who was refused, with code and words; raises when everybody was."""
-        options: list[str] = ["SMTPUTF8", "BODY=8BITMIME"] if letter.international else []
-        if letter.international and not client.supports_extension("smtputf8"):
-            raise PermanentFailure("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
+        options: list[str] = []
+        if letter.international:
+            await client.ehlo()
+            if not client.supports_extension("smtputf8"):
+                raise PermanentFailure("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
+            options = ["SMTPUTF8", "BODY=8BITMIME"]
         try:
             answers, _ = await client.sendmail(letter.sender, letter.recipients, letter.content, mail_options=options)
             refused = {who: (answer.code, _words(answer.code, answer.message)) for who, answer in answers.items()}

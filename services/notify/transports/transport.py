@@ -34,6 +34,7 @@ class Transport(Protocol):
 
         Raises TemporaryFailure and PermanentFailure.
         """
+        ...
 
     async def rest(self) -> None:
         """Called now and then while there is little to do, to give back what is not needed."""

@@ -42,7 +42,9 @@ class MailServer:
     held: asyncio.Event | None = None
     international: bool = False
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         refused = self.recipient(address)
         if refused is not None:
             return refused
@@ -60,7 +62,7 @@ class MailServer:
         return "250 OK"
 
     def mails(self) -> list[EmailMessage]:
-        found = [message_from_bytes(bytes(e.content or b""), policy=policy.default) for e in self.received]
+        found = [message_from_bytes(e.original_content or b"", policy=policy.default) for e in self.received]
         return [each for each in found if isinstance(each, EmailMessage)]
 
     @property
@@ -89,7 +91,9 @@ class Notify:
     store: Store
     url: str
 
-    async def request(self, *recipients: str, ticket: UUID | None = None, expected: int = 0, **more: Any) -> tuple[UUID, UUID]:
+    async def request(
+        self, *recipients: str, ticket: UUID | None = None, expected: int = 0, **more: Any
+    ) -> tuple[UUID, UUID]:
         """Has a mail requested and queued as the policy does; answers ticket and notification."""
         ticket, notification = ticket or uuid4(), uuid4()
         written = mail(
@@ -116,10 +120,18 @@ class Notify:
 
     async def outcomes(self, tickets: Sequence[UUID]) -> list[Event]:
         streams = await self.store.load_many(list(tickets))
-        return [e.payload for s in streams.values() for e in s if isinstance(e.payload, NotificationSent | NotificationFailed)]
+        return [
+            e.payload
+            for s in streams.values()
+            for e in s
+            if isinstance(e.payload, NotificationSent | NotificationFailed)
+        ]
 
     async def waiting(self) -> list[dict[str, Any]]:
-        return [dict(row) for row in await self.pool.fetch("SELECT *, due_at - now() AS pause FROM notify.deliveries ORDER BY 1")]
+        return [
+            dict(row)
+            for row in await self.pool.fetch("SELECT *, due_at - now() AS pause FROM notify.deliveries ORDER BY 1")
+        ]
 
     async def hurry(self) -> None:
         """Lets time pass: everything that waits is due."""
@@ -131,7 +143,9 @@ class Notify:
         async def probe() -> Recorded | None:
             found = await self.outcome(ticket)
             if found is None:
-                await self.pool.execute("UPDATE notify.deliveries SET due_at = now() WHERE last_error <> '' AND due_at > now()")
+                await self.pool.execute(
+                    "UPDATE notify.deliveries SET due_at = now() WHERE last_error <> '' AND due_at > now()"
+                )
                 sender.wake()
             return found
 

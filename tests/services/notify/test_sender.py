@@ -21,7 +21,9 @@ from tests.specs.requirement import requirement
 async def test_a_mail_that_waits_leaves_and_is_recorded(desk: Notify, server: MailServer) -> None:
     ticket, notification = await desk.request()
     async with sending(desk, smtp(server)) as one:
-        assert await desk.settled(one, ticket) == NotificationSent(notification=notification, transport="smtp", attempts=1)
+        assert await desk.settled(one, ticket) == NotificationSent(
+            notification=notification, transport="smtp", attempts=1
+        )
     (envelope,) = server.received
     assert envelope.mail_from == "it@help.example.org"
     assert envelope.rcpt_tos == [PER]
@@ -33,7 +35,9 @@ async def test_a_mail_that_waits_leaves_and_is_recorded(desk: Notify, server: Ma
     assert sent.correlation_id == requested.correlation_id
 
 
-async def test_a_sender_is_woken_and_does_not_wait_for_its_poll(desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sender_is_woken_and_does_not_wait_for_its_poll(
+    desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sender, "POLL_SECONDS", 3600)
     async with sending(desk, smtp(server)) as one:
         ticket, _ = await desk.request()
@@ -53,7 +57,9 @@ async def test_a_server_that_puts_off_is_asked_again(desk: Notify, server: MailS
     server.data = lambda _: next(answers, None)
     ticket, notification = await desk.request()
     async with sending(desk, smtp(server)) as one:
-        assert await desk.settled(one, ticket) == NotificationSent(notification=notification, transport="smtp", attempts=3)
+        assert await desk.settled(one, ticket) == NotificationSent(
+            notification=notification, transport="smtp", attempts=3
+        )
     assert len(server.received) == 1
 
 
@@ -108,7 +114,9 @@ async def test_a_server_that_is_away_loses_nothing(desk: Notify, server: MailSer
     async with sending(desk, smtp(away)):
 
         async def tried() -> bool:
-            return [row["last_error"] for row in await desk.waiting()] == ["the mail server cannot be reached: SMTPConnectError"]
+            return [row["last_error"] for row in await desk.waiting()] == [
+                "the mail server cannot be reached: SMTPConnectError"
+            ]
 
         await until(tried)
     await desk.hurry()
@@ -118,7 +126,9 @@ async def test_a_server_that_is_away_loses_nothing(desk: Notify, server: MailSer
     assert told.attempts == 2
 
 
-async def test_each_recipient_gets_it_once_when_some_are_put_off_and_one_is_refused(desk: Notify, server: MailServer) -> None:
+async def test_each_recipient_gets_it_once_when_some_are_put_off_and_one_is_refused(
+    desk: Notify, server: MailServer
+) -> None:
     busy = {"b@x.example"}
     server.recipient = lambda who: "450 busy" if who in busy else "550 unknown" if who == "c@x.example" else None
     ticket, notification = await desk.request("a@x.example", "b@x.example", "c@x.example")
@@ -131,10 +141,14 @@ async def test_each_recipient_gets_it_once_when_some_are_put_off_and_one_is_refu
         busy.clear()
         told = await desk.settled(one, ticket)
     assert [e.rcpt_tos for e in server.received] == [["a@x.example"], ["b@x.example"]]
-    assert told == NotificationFailed(notification=notification, transport="smtp", attempts=2, reason="c@x.example: 550 unknown")
+    assert told == NotificationFailed(
+        notification=notification, transport="smtp", attempts=2, reason="c@x.example: 550 unknown"
+    )
 
 
-async def test_after_a_crash_behind_the_servers_yes_the_repeat_has_the_same_message_id(desk: Notify, server: MailServer) -> None:
+async def test_after_a_crash_behind_the_servers_yes_the_repeat_has_the_same_message_id(
+    desk: Notify, server: MailServer
+) -> None:
     """The crash is an error at the failpoint; tests/chaos kills the process there."""
     failpoints.arm("notify.after_send=raise")
     ticket, _ = await desk.request()
@@ -163,7 +177,9 @@ async def test_a_mail_whose_sender_died_comes_up_again_when_its_lease_is_over(de
     assert told.attempts == claimed.attempts + 1
 
 
-async def test_leases_are_prolonged_while_a_slow_server_thinks(desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leases_are_prolonged_while_a_slow_server_thinks(
+    desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sender, "RENEW_SECONDS", 0.05)
     server.held = asyncio.Event()
     ticket, _ = await desk.request()
@@ -223,7 +239,9 @@ async def test_a_process_that_ends_waits_for_the_mail_that_is_on_its_way(desk: N
     assert len(server.received) == 1
 
 
-async def test_an_outcome_survives_a_database_that_goes_away(desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_outcome_survives_a_database_that_goes_away(
+    desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Connections cut between the server's yes and the record: the sender still knows, and does not send again."""
     failing = 3
     done = deliveries.done

@@ -8,7 +8,20 @@ from shared.contracts.directory import Queue
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message
 from shared.contracts.routing import NoteAdded
-from tests.specs.notify.tickets import FIRST, IT_QUEUE, KARI, KEY, NUMBER, PER, TICKET, TITLE, opened, policies, recorded, replied
+from tests.specs.notify.tickets import (
+    FIRST,
+    IT_QUEUE,
+    KARI,
+    KEY,
+    NUMBER,
+    PER,
+    TICKET,
+    TITLE,
+    opened,
+    policies,
+    recorded,
+    replied,
+)
 from tests.specs.requirement import requirement
 
 
@@ -102,7 +115,9 @@ def test_a_queue_that_came_late_is_used() -> None:
 
 
 def test_an_agents_mail_ticket_sends_its_text() -> None:
-    words = Message(id=UUID(int=100), channel="email", to=(Address(email=PER.email),), subject=TITLE, text="Your order has come.")
+    words = Message(
+        id=UUID(int=100), channel="email", to=(Address(email=PER.email),), subject=TITLE, text="Your order has come."
+    )
     mail = answer(opened(receipt=False, channel="email", opened_by=KARI, message=words), IT_QUEUE).mail
     assert mail.subject == f"[Ticket#{NUMBER}] {TITLE}"
     assert mail.auto_submitted is None
@@ -125,12 +140,16 @@ def test_attachments_go_along() -> None:
 
 
 def test_a_broken_template_keeps_no_answer_from_leaving() -> None:
-    broken = IT_QUEUE.model_copy(update={"salutation": "Hei {{ customer.name", "signature": "{% for i in range(10**9) %}x{% endfor %}"})
+    broken = IT_QUEUE.model_copy(
+        update={"salutation": "Hei {{ customer.name", "signature": "{% for i in range(10**9) %}x{% endfor %}"}
+    )
     text = answer(replied(), broken).mail.text
     assert "Please send us the serial number." in text
     assert "[template not usable: " in text
 
 
-@pytest.mark.parametrize("payload", [NoteAdded(by=KARI, message=Message(id=UUID(int=1), channel="note", text="inside"))])
+@pytest.mark.parametrize(
+    "payload", [NoteAdded(by=KARI, message=Message(id=UUID(int=1), channel="note", text="inside"))]
+)
 def test_nothing_else_leaves(payload: Event) -> None:
     assert policies(IT_QUEUE).react(recorded(payload)) == []

@@ -40,7 +40,9 @@ def test_machines_get_no_receipt(address: str) -> None:
     )
 
 
-@pytest.mark.parametrize("address", ["nora.reply@x.example", "bouncer@x.example", "owner@x.example", "requests@x.example"])
+@pytest.mark.parametrize(
+    "address", ["nora.reply@x.example", "bouncer@x.example", "owner@x.example", "requests@x.example"]
+)
 def test_people_whose_addresses_look_a_little_like_it_get_theirs(address: str) -> None:
     given().when(RequestReceipt(RECEIPT, mail(address))).then(
         NotificationRequested(notification=RECEIPT, kind="receipt", article=RECEIPT, mail=mail(address))
@@ -54,7 +56,9 @@ def test_our_own_queues_get_no_receipt() -> None:
     )
 
 
-@pytest.mark.parametrize("address", ["", "per", "per@", "@x.example", "a b@x.example", "a@x..example", "a@-x.example", "a\r\n@x.example"])
+@pytest.mark.parametrize(
+    "address", ["", "per", "per@", "@x.example", "a b@x.example", "a@x..example", "a@-x.example", "a\r\n@x.example"]
+)
 def test_there_is_no_receipt_to_what_is_no_address(address: str) -> None:
     given().when(RequestReceipt(RECEIPT, mail(address))).then(
         NotificationSuppressed(kind="receipt", article=RECEIPT, reason="the customer has no usable mail address")

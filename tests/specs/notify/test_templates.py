@@ -113,4 +113,7 @@ def test_any_template_gives_a_text(source: str) -> None:
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_value_is_shown_as_it_is(name: str, title: str) -> None:
-    assert render("<{{ customer.name }}|{{ ticket.title }}>", {"customer": {"name": name}, "ticket": {"title": title}}) == f"<{name}|{title}>"
+    assert (
+        render("<{{ customer.name }}|{{ ticket.title }}>", {"customer": {"name": name}, "ticket": {"title": title}})
+        == f"<{name}|{title}>"
+    )

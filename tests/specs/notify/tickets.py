@@ -61,7 +61,9 @@ def opened(**more: object) -> TicketOpened:
         "queue": IT,
         "customer": PER,
         "channel": "email",
-        "message": Message(id=UUID(int=100), channel="email", subject=TITLE, text="Since this morning.", message_id=FIRST),
+        "message": Message(
+            id=UUID(int=100), channel="email", subject=TITLE, text="Since this morning.", message_id=FIRST
+        ),
     }
     return TicketOpened.model_validate({**fields, **more})
 

@@ -1,0 +1,222 @@
+"""The whole process as it runs: an event on the log becomes a mail in the Maildir, and the log tells what came of it."""
+
+import asyncio
+import contextlib
+import mailbox
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from services.notify import app
+from shared.contracts import message_ids
+from shared.contracts.directory import Queue, QueueSaved
+from shared.contracts.envelope import Recorded, encode
+from shared.contracts.event import Event
+from shared.contracts.notify import NotificationRequested, NotificationSent, NotificationSuppressed
+from shared.contracts.parts import CustomerRef, QueueRef
+from shared.contracts.topics import TICKETS
+from shared.eventstore.store import Store
+from shared.http.health import Health
+from shared.messaging.clients import producer
+from shared.messaging.delivery import Delivered
+from shared.messaging.projection import Position
+from shared.testing.progress import until
+from tests.conformance.messaging.system import from_now
+from tests.services.notify.desk import Notify, notify
+from tests.specs.notify.tickets import FIRST, NUMBER, opened, recorded, replied
+
+KEY = "mail key"
+
+
+@dataclass
+class Running:
+    """A notify process at work, and the other services' hand on the log."""
+
+    notify: Notify
+    kafka: AIOKafkaProducer
+    sent: Path
+    versions: dict[tuple[UUID, str], int] = field(default_factory=dict)
+
+    async def happens(self, stream: UUID, payload: Event) -> Recorded:
+        """Another service's event arrives on the log."""
+        key = (stream, payload.OWNER)
+        self.versions[key] = self.versions.get(key, 0) + 1
+        event = replace(
+            recorded(payload), id=uuid4(), stream=stream, version=self.versions[key], correlation_id=uuid4()
+        )
+        await self.again(event)
+        return event
+
+    async def again(self, event: Recorded) -> None:
+        await self.kafka.send_and_wait(event.payload.TOPIC, encode(event), key=str(event.stream).encode())
+
+    async def until_events(self, ticket: UUID, count: int) -> list[Recorded]:
+        async def probe() -> list[Recorded] | None:
+            events = await self.notify.events(ticket)
+            return events if len(events) >= count else None
+
+        events = await until(probe)
+        assert events is not None
+        return events
+
+    def mails(self, address: str) -> list[EmailMessage]:
+        box = mailbox.Maildir(str(self.sent), factory=None, create=False)
+        found = [message_from_bytes(m.as_bytes(), policy=policy.default) for m in box]
+        return [m for m in found if isinstance(m, EmailMessage) and address in str(m["To"])]
+
+
+@contextlib.asynccontextmanager
+async def process(one: Notify, kafka: str, sent: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    name = f"notify-{uuid4().hex[:8]}"
+    await from_now(one.pool, name, kafka)
+    monkeypatch.setattr(app, "CONSUMER", name)
+    for variable, value in {
+        "DATABASE_URL": one.url,
+        "KAFKA_BOOTSTRAP": kafka,
+        "IDENTITY_KEY": "identity key",
+        "MAIL_KEY": KEY,
+        "MAILDIR": str(sent),
+        "BLOB_URL": "memory:///",
+    }.items():
+        monkeypatch.setenv(f"LEDGERDESK_{variable}", value)
+    monkeypatch.delenv("LEDGERDESK_SMTP_URL", raising=False)
+    async with app.process("all", Health("notify", "all")) as made, producer(kafka, "tests") as client:
+        tasks = [asyncio.create_task(run()) for run in made.background.values()]
+        try:
+            yield Running(one, client, sent)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def running(postgres: Any, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    async with notify(postgres) as one, process(one, kafka, tmp_path / "sent", monkeypatch) as made:
+        yield made
+
+
+def queue() -> Queue:
+    ident = uuid4()
+    return Queue(
+        id=ident,
+        slug=f"it-{ident.hex[:6]}",
+        name="IT support",
+        address=f"it-{ident.hex[:6]}@help.example.org",
+        display_name="IT desk",
+        salutation="Hei {{ customer.name }},",
+        signature="Vennlig hilsen\n{{ agent.name }}",
+    )
+
+
+def customer() -> CustomerRef:
+    return CustomerRef(id=uuid4(), email=f"per-{uuid4().hex[:8]}@customer.example", name="Per Hansen")
+
+
+async def test_the_receipt_and_the_answer_of_a_ticket_leave_once(running: Running) -> None:
+    it, per, ticket = queue(), customer(), uuid4()
+    ref = QueueRef(id=it.id, slug=it.slug, name=it.name)
+    await running.happens(it.id, QueueSaved(queue=it))
+    first = await running.happens(ticket, opened(queue=ref, customer=per))
+    requested, sent = await running.until_events(ticket, 2)
+    assert isinstance(requested.payload, NotificationRequested)
+    assert requested.causation_id == first.id
+    assert requested.correlation_id == first.correlation_id
+    assert isinstance(sent.payload, NotificationSent)
+    assert sent.causation_id == requested.id
+    (receipt,) = running.mails(per.email)
+    assert f"[Ticket#{NUMBER}]" in str(receipt["Subject"])
+    assert str(it.address) in str(receipt["From"])
+    assert receipt["Auto-Submitted"] == "auto-replied"
+    assert receipt["In-Reply-To"] == FIRST
+    assert message_ids.tickets_named(KEY.encode(), str(receipt["Message-ID"])) == [ticket]
+
+    message = replied().message.model_copy(update={"to": ()})
+    said = await running.happens(ticket, replied(queue=ref, customer=per, message=message))
+    events = await running.until_events(ticket, 4)
+    assert events[2].causation_id == said.id
+    (answer,) = [m for m in running.mails(per.email) if not m["Auto-Submitted"]]
+    assert str(answer["Subject"]) == f"Re: [Ticket#{NUMBER}] My computer hums"
+    assert str(answer["From"]) == f"IT desk <{it.address}>"
+    assert FIRST in str(answer["References"])
+    body = answer.get_body(("plain",))
+    assert body is not None
+    words = " ".join(body.get_content().split())
+    assert words == "Hei Per Hansen, Please send us the serial number. Vennlig hilsen Kari"
+
+    for event in (first, said):
+        await running.again(event)
+    other = uuid4()
+    await running.happens(other, opened(queue=ref, customer=customer()))
+    await running.until_events(other, 2)
+    assert len(await running.notify.events(ticket)) == 4
+    assert len(running.mails(per.email)) == 2
+    assert await running.notify.waiting() == []
+
+
+async def test_a_queue_that_nobody_knows_holds_nothing_up(running: Running) -> None:
+    per, ticket = customer(), uuid4()
+    await running.happens(ticket, opened(queue=QueueRef(id=uuid4(), slug="x", name="Unheard of"), customer=per))
+    await running.until_events(ticket, 2)
+    (receipt,) = running.mails(per.email)
+    assert str(receipt["From"]) == "Unheard of <postmaster@ledgerdesk.invalid>"
+    assert await running.notify.pool.fetchval("SELECT count(*) FROM messaging.parked") == 0
+
+
+async def test_machines_are_not_answered(running: Running) -> None:
+    ticket, robot = uuid4(), customer().model_copy(update={"email": f"noreply-{uuid4().hex[:8]}@shop.example"})
+    await running.happens(ticket, opened(customer=robot))
+    (suppressed,) = await running.until_events(ticket, 1)
+    assert isinstance(suppressed.payload, NotificationSuppressed)
+    assert running.mails(robot.email) == []
+
+
+async def test_our_own_queues_are_not_answered(running: Running) -> None:
+    it = queue()
+    assert it.address is not None
+    await running.happens(it.id, QueueSaved(queue=it))
+    us = customer().model_copy(update={"email": it.address})
+
+    async def suppressed() -> bool:
+        """The document travels on a topic of its own: until it has come, nobody can know that the address is ours."""
+        ticket = uuid4()
+        await running.happens(ticket, opened(customer=us))
+        (first, *_) = await running.until_events(ticket, 1)
+        return isinstance(first.payload, NotificationSuppressed)
+
+    await until(suppressed)
+
+
+async def test_a_ticket_replayed_from_the_command_line_is_written_with_its_queue(running: Running) -> None:
+    """There is no snapshot yet: it is loaded before the first reaction."""
+    it, ticket = queue(), uuid4()
+    await running.happens(it.id, QueueSaved(queue=it))
+
+    async def known() -> bool:
+        found: bool = await running.notify.pool.fetchval(
+            "SELECT EXISTS (SELECT FROM directory.documents WHERE id = $1)", it.id
+        )
+        return found
+
+    await until(known)
+    handler = app.handlers_for_replay(Store(running.notify.pool, "notify"))[TICKETS]
+    event = replace(
+        recorded(opened(queue=QueueRef(id=it.id, slug=it.slug, name=it.name), customer=customer())),
+        id=uuid4(),
+        stream=ticket,
+    )
+    async with running.notify.pool.acquire() as connection, connection.transaction():
+        assert (
+            await handler.work(connection, [Delivered(Position(TICKETS, 0, 0), ticket, encode(event), event)], set())
+            == []
+        )
+    requested = (await running.notify.events(ticket))[0].payload
+    assert isinstance(requested, NotificationRequested)
+    assert requested.mail.sender.email == it.address

@@ -1,0 +1,191 @@
+"""What the mail server is told, and what its answers mean."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from services.notify.message import Letter
+from services.notify.transports import smtp as module
+from services.notify.transports.smtp import Server, Smtp
+from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure
+from tests.services.notify.desk import MailServer, mail_server
+
+LETTER = Letter(UUID(int=7), "it@help.example.org", ("per@customer.example",), b"Subject: x\r\n\r\n.Hei\r\n..\r\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mx.example", Server("mx.example", 25, False, False, None, None)),
+        ("smtp://mx.example:2525", Server("mx.example", 2525, False, False, None, None)),
+        ("smtps://kari%40x:p%3Aw@mx.example", Server("mx.example", 465, True, False, "kari@x", "p:w")),
+        ("smtp+starttls://k:p@mx.example", Server("mx.example", 587, False, True, "k", "p")),
+        ("smtp://k:p@127.0.0.1:25", Server("127.0.0.1", 25, False, False, "k", "p")),
+    ],
+)
+def test_a_server_is_named_by_a_url(url: str, server: Server) -> None:
+    assert Server.at(url) == server
+
+
+@pytest.mark.parametrize("url", ["", "mx.example", "http://mx.example", "smtp://", "smtp://kari:secret@mx.example"])
+def test_a_url_that_will_not_do_is_refused_without_telling_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match="LEDGERDESK_SMTP_URL") as refused:
+        Server.at(url)
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_mail_arrives_byte_by_byte(server: MailServer) -> None:
+    assert await Smtp(server.server).send(LETTER, again=False) == Taken()
+    assert server.received[0].content == LETTER.content
+
+
+async def test_connections_are_kept_and_given_back(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = Smtp(server.server)
+    for _ in range(3):
+        await transport.send(LETTER, again=False)
+    assert len(server.sessions) == 1
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+    await transport.rest()
+    await transport.send(LETTER, again=False)
+    assert len(server.received) == 4
+    assert len(server.sessions) == 2
+    await transport.close()
+
+
+async def test_a_kept_connection_that_died_is_replaced() -> None:
+    async with mail_server() as first:
+        transport = Smtp(first.server)
+        await transport.send(LETTER, again=False)
+        (_, client), *_ = transport._idle
+        client.close()
+        await transport.send(LETTER, again=False)
+        assert len(first.received) == 2
+        await transport.close()
+
+
+async def test_a_refused_recipient_does_not_keep_it_from_the_others(server: MailServer) -> None:
+    server.recipient = lambda who: {"b@x.example": "550 unknown", "c@x.example": "452 full"}.get(who)
+    letter = replace(LETTER, recipients=("a@x.example", "b@x.example", "c@x.example"))
+    taken = await Smtp(server.server).send(letter, again=False)
+    assert taken == Taken(later={"c@x.example": "452 full"}, never={"b@x.example": "550 unknown"})
+    assert server.received[0].rcpt_tos == ["a@x.example"]
+
+
+async def test_after_everybody_was_refused_the_connection_goes_on(server: MailServer) -> None:
+    transport = Smtp(server.server)
+    server.recipient = lambda _: "550 unknown"
+    assert await transport.send(LETTER, again=False) == Taken(never={"per@customer.example": "550 unknown"})
+    server.recipient = lambda _: None
+    assert await transport.send(LETTER, again=False) == Taken()
+    assert len(server.received) == 1
+
+
+async def test_a_mail_that_is_refused_leaves_no_half_spoken_connection(server: MailServer) -> None:
+    transport = Smtp(server.server)
+    server.data = lambda _: "554 spam"
+    with pytest.raises(PermanentFailure, match="554 spam"):
+        await transport.send(LETTER, again=False)
+    server.data = lambda _: None
+    assert await transport.send(LETTER, again=False) == Taken()
+
+
+async def test_an_address_in_another_script_needs_a_server_that_takes_it(server: MailServer) -> None:
+    letter = replace(LETTER, recipients=("kåre@customer.example",), international=True)
+    with pytest.raises(PermanentFailure, match="SMTPUTF8"):
+        await Smtp(server.server).send(letter, again=False)
+    async with mail_server(international=True) as able:
+        assert await Smtp(able.server).send(letter, again=False) == Taken()
+        assert able.received[0].rcpt_tos == ["kåre@customer.example"]
+
+
+async def test_a_server_that_is_away_or_silent_is_a_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TemporaryFailure, match="cannot be reached"):
+        await Smtp(Server.at("smtp://127.0.0.1:1")).send(LETTER, again=False)
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
+    silent = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    with pytest.raises(TemporaryFailure, match="cannot be reached"):
+        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(LETTER, again=False)
+    silent.close()
+
+
+async def test_a_server_that_wants_no_connection_at_all_is_a_reason_to_wait() -> None:
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"554 5.7.1 not you\r\n")
+        await writer.drain()
+        writer.close()
+
+    closed = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = closed.sockets[0].getsockname()[1]
+    with pytest.raises(TemporaryFailure, match=r"554 5\.7\.1 not you"):
+        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(LETTER, again=False)
+    closed.close()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context for 127.0.0.1 and the context of a client that trusts it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl to make a certificate")
+    key, made = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(made, key)
+    return server, ssl.create_default_context(cafile=str(made))
+
+
+class Secure:
+    def __init__(self, context: ssl.SSLContext, *, starttls: bool) -> None:
+        self.handler = MailServer()
+        self.logins: list[tuple[bytes, bytes]] = []
+        self.made = Controller(
+            self.handler, hostname="127.0.0.1", port=0, authenticator=self.login, auth_required=True,
+            tls_context=context if starttls else None, require_starttls=starttls, auth_require_tls=starttls,
+        )  # fmt: skip
+        self.context, self.starttls = context, starttls
+
+    def login(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == b"secret", handled=False)
+
+    async def port(self) -> AsyncIterator[int]:
+        server = await asyncio.get_running_loop().create_server(
+            self.made.factory, "127.0.0.1", 0, ssl=None if self.starttls else self.context
+        )
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize(("scheme", "starttls"), [("smtps", False), ("smtp+starttls", True)])
+async def test_the_password_travels_encrypted_only(
+    certificate: tuple[ssl.SSLContext, ssl.SSLContext], scheme: str, starttls: bool
+) -> None:
+    ours, theirs = certificate
+    secure = Secure(ours, starttls=starttls)
+    async for port in secure.port():
+        good = Smtp(Server.at(f"{scheme}://kari:secret@127.0.0.1:{port}"), tls_context=theirs)
+        assert await good.send(LETTER, again=False) == Taken()
+        assert secure.logins == [(b"kari", b"secret")]
+        wrong = Smtp(Server.at(f"{scheme}://kari:wrong@127.0.0.1:{port}"), tls_context=theirs)
+        with pytest.raises(TemporaryFailure, match="535"):
+            await wrong.send(LETTER, again=False)
+        untrusted = Smtp(Server.at(f"{scheme}://kari:secret@127.0.0.1:{port}"))
+        with pytest.raises(TemporaryFailure, match="cannot be reached"):
+            await untrusted.send(LETTER, again=False)
+        await good.close()
