@@ -132,7 +132,6 @@ def router(documents: Documents, sign_in: SignIn, appliers: Appliers) -> APIRout
 
 
 def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in: SignIn, appliers: Appliers) -> None:
-    pool = documents.store.pool
     draft_type = kind.draft
 
     async def told(signed: Signed, saved: Saved, status: int) -> Response:
@@ -146,7 +145,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         return answer(kind.view(signed.identity, row), status=status, headers=headers)
 
     async def found(signed: Signed, reference: str) -> rows.Row:
-        row = await rows.find(pool, kind.kind, reference)
+        row = await rows.find(documents.store.pool, kind.kind, reference)
         if row is None or not kind.visible(signed.identity, row):
             raise problems.not_found()
         return row
@@ -154,7 +153,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
     async def refuse_old(reference: str, error: VersionConflict, expected: int | None) -> problems.Problem:
         if expected is None:
             raise error
-        row = await rows.find(pool, kind.kind, reference)
+        row = await rows.find(documents.store.pool, kind.kind, reference)
         return problems.precondition_failed(whole(row) if row else None, member=kind.kind)
 
     @routes.get(
@@ -174,11 +173,13 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         position = cursors.decode(who, query, cursor)
         if not who.is_agent:  # a customer sees one document at most: themselves, or their company
             reference = {"person": str(who.person_id), "company": who.company}.get(kind.kind)
-            own = await rows.find(pool, kind.kind, reference) if reference else None
+            own = await rows.find(documents.store.pool, kind.kind, reference) if reference else None
             return answer(page([kind.view(who, own)] if own and kind.visible(who, own) else [], None))
         member = who.person_id if kind.kind == "queue" and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
-        items = await rows.listed(pool, kind.kind, retired=retired, after=after, member=member, limit=limit + 1)
+        items = await rows.listed(
+            documents.store.pool, kind.kind, retired=retired, after=after, member=member, limit=limit + 1
+        )
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [rows.slug_of(last.document), str(last.id)]) if last else None
         return answer(page([kind.view(who, row) for row in items[:limit] if kind.visible(who, row)], following))
@@ -204,7 +205,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         draft: Draft = body
         password_hash: str | None = None
         if isinstance(draft, PersonDraft) and draft.password is not None:
-            row = await rows.find(pool, "person", reference)
+            row = await rows.find(documents.store.pool, "person", reference)
             known = row.document if row is not None and isinstance(row.document, Person) else None
             if known is None or not await sign_in.same(known, draft.password):
                 password_hash = await sign_in.passwords.hash(draft.password)

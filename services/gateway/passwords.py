@@ -12,6 +12,8 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from shared.http import problems
+
 AT_ONCE = 2
 WAITING = 64
 
@@ -19,12 +21,8 @@ Done = TypeVar("Done")
 _HASHER = PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
 
 
-class TooManyAtOnce(Exception):
-    """More passwords wait to be checked than can be in good time."""
-
-
 class Passwords:
-    """Hashes and verifies without stopping the event loop."""
+    """Hashes and verifies without stopping the event loop. Raises Problem 429 when too many passwords wait already."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
@@ -45,7 +43,7 @@ class Passwords:
 
     async def _run(self, function: Callable[..., Done], *arguments: str) -> Done:
         if self._waiting >= WAITING:
-            raise TooManyAtOnce
+            raise problems.too_many(2, "Too many people sign in at once.")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -9,13 +9,17 @@ from shared.directory.copy import DirectoryCopy, Kind
 from shared.http.identity import service_only
 from shared.http.routes import router as strict
 
+SECONDS = 2.0
+
 
 def router(copy: DirectoryCopy) -> APIRouter:
     """`GET /internal/directory/{kind}/{id}?version=n`: 204 once version n is applied here, 504 when it is not within 2 s."""
     routes = strict("/internal/directory", dependencies=[Depends(service_only)], include_in_schema=False)
 
     @routes.get("/{kind}/{document_id}")
-    async def wait_for_document(kind: Kind, document_id: UUID, version: Annotated[int, Query(ge=1, le=2**31 - 1)]) -> Response:
-        return Response(status_code=204 if await copy.applied(kind, document_id, version) else 504)
+    async def wait_for_document(
+        kind: Kind, document_id: UUID, version: Annotated[int, Query(ge=1, le=2**31 - 1)]
+    ) -> Response:
+        return Response(status_code=204 if await copy.applied(kind, document_id, version, seconds=SECONDS) else 504)
 
     return routes

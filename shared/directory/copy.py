@@ -22,9 +22,7 @@ REVISION = "SELECT revision FROM directory.revision"
 QUEUES = "SELECT document::text AS document, version, retired FROM directory.documents WHERE kind = 'queue'"
 ONE = "SELECT document::text FROM directory.documents WHERE kind = $1 AND id = $2 AND (NOT retired OR $3)"
 PERSON_BY_LOGIN = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND NOT retired"
-PERSON_BY_EMAIL = (
-    "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = $1 AND NOT retired ORDER BY id LIMIT 1"
-)
+PERSON_BY_EMAIL = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = $1 AND NOT retired ORDER BY id LIMIT 1"
 COMPANY_BY_SLUG = "SELECT document::text FROM directory.documents WHERE kind = 'company' AND slug = $1 AND NOT retired"
 VERSION = "SELECT version FROM directory.documents WHERE kind = $1 AND id = $2"
 

@@ -1,0 +1,59 @@
+"""Writes the API's description that the gateway serves: `python -m deploy.openapi`; with `--check` it only tells whether that is needed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from services.gateway import documents_api, session_api
+from services.gateway.openapi import Document, merged
+from services.gateway.reference import DOCUMENT
+from services.intake import api as intake_api
+from services.intake import mail_api
+from services.routing import api as routing_api
+
+NOTHING = cast("Any", None)  # a route needs its parts when it is called, not when it is described
+
+
+def routers() -> dict[str, list[APIRouter]]:
+    """Every service's public routes."""
+    return {
+        "gateway": [session_api.router(NOTHING, NOTHING, NOTHING), documents_api.router(NOTHING, NOTHING, NOTHING)],
+        "intake": [intake_api.router(NOTHING), mail_api.router(NOTHING)],
+        "routing": [routing_api.router(NOTHING)],
+    }
+
+
+def documents() -> dict[str, Document]:
+    """What each service says about itself."""
+    described: dict[str, Document] = {}
+    for service, parts in routers().items():
+        app = FastAPI()
+        for router in parts:
+            app.router.routes.extend(router.routes)
+        described[service] = get_openapi(title=service, version="1", openapi_version="3.1.0", routes=app.routes)
+    return described
+
+
+def text() -> str:
+    """The whole document as the file holds it."""
+    services = documents()
+    return json.dumps(merged(services.pop("gateway"), services), indent=1, ensure_ascii=False) + "\n"
+
+
+def main(path: Path = DOCUMENT) -> int:
+    wanted = text()
+    if "--check" in sys.argv[1:]:
+        if path.read_text("utf-8") == wanted:
+            return 0
+        print("services/gateway/openapi.json is out of date: run `python -m deploy.openapi`", file=sys.stderr)
+        return 1
+    path.write_text(wanted, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What may become of a queue, a person, a company."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.gateway.document import Command, Retire, Save, State, decide, evolve, initial
+from shared.contracts.directory import (
+    Company,
+    CompanySaved,
+    Person,
+    PersonRetired,
+    PersonSaved,
+    Queue,
+    QueueRetired,
+    QueueSaved,
+)
+from shared.contracts.event import Event, Unknown
+from shared.contracts.rejected import Rejected
+
+IT = Queue(id=UUID(int=1), slug="it", name="IT")
+POSTMASTER = Queue(id=UUID(int=2), slug="postmaster", name="Postmaster")
+ADMIN = Person(id=UUID(int=3), login="admin", name="Admin", email="admin@example.org", roles=("admin",))
+ACME = Company(id=UUID(int=4), slug="acme", name="Acme")
+
+
+def state(*events: Event) -> State:
+    now = initial()
+    for event in events:
+        now = evolve(now, event)
+    return now
+
+
+def after(*events: Event) -> Any:
+    class When:
+        def when(self, command: Command) -> list[Event]:
+            return decide(command, state(*events))
+
+    return When()
+
+
+def test_a_document_is_saved_whole() -> None:
+    assert after().when(Save(IT)) == [QueueSaved(queue=IT)]
+    assert after().when(Save(ACME)) == [CompanySaved(company=ACME)]
+    assert after().when(Save(ADMIN, password_changed=True)) == [PersonSaved(person=ADMIN, password_changed=True)]
+
+
+def test_saving_what_is_there_is_nothing_unless_the_password_changed() -> None:
+    assert after(QueueSaved(queue=IT)).when(Save(IT)) == []
+    assert after(PersonSaved(person=ADMIN)).when(Save(ADMIN)) == []
+    assert after(PersonSaved(person=ADMIN)).when(Save(ADMIN, password_changed=True)) != []
+
+
+def test_a_retired_document_comes_back_when_it_is_saved() -> None:
+    assert after(QueueSaved(queue=IT), QueueRetired(queue=IT)).when(Save(IT)) == [QueueSaved(queue=IT)]
+
+
+def test_retiring_twice_or_what_never_was_is_nothing() -> None:
+    assert after(QueueSaved(queue=IT)).when(Retire()) == [QueueRetired(queue=IT)]
+    assert after(QueueSaved(queue=IT), QueueRetired(queue=IT)).when(Retire()) == []
+    assert after().when(Retire()) == []
+
+
+def test_the_default_queue_stays() -> None:
+    with pytest.raises(Rejected):
+        after(QueueSaved(queue=POSTMASTER)).when(Retire())
+
+
+def test_a_queue_with_others_below_it_stays() -> None:
+    with pytest.raises(Rejected, match="hardware, software"):
+        after(QueueSaved(queue=IT)).when(Retire(children=("hardware", "software")))
+
+
+def test_the_last_administrator_stays_one() -> None:
+    with pytest.raises(Rejected):
+        after(PersonSaved(person=ADMIN)).when(Retire(last_admin=True))
+    demoted = ADMIN.model_copy(update={"roles": ("agent",)})
+    with pytest.raises(Rejected):
+        after(PersonSaved(person=ADMIN)).when(Save(demoted, last_admin=True))
+    assert after(PersonSaved(person=ADMIN)).when(Save(demoted)) == [PersonSaved(person=demoted)]
+    assert after(PersonSaved(person=ADMIN)).when(Retire()) == [PersonRetired(person=ADMIN)]
+
+
+def test_an_event_of_tomorrow_changes_nothing() -> None:
+    assert state(QueueSaved(queue=IT), Unknown(data={})) == State(IT)
