@@ -1,0 +1,267 @@
+"""A real intake process on a database and a blob directory of its own, and the people who talk to it."""
+
+import asyncio
+import json
+import os
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from shared.contracts.access import Identity
+from shared.contracts.directory import Member, Person, Queue
+from shared.database import connect
+from shared.http.identity import HEADER, sign
+
+KEY = "a key of the gateway and its services"
+MAIL_KEY = "a key for message ids"
+ROOT = Path(__file__).parents[3]
+
+KARI_ID, OLA_ID, PER_ID = (UUID(f"01900000-0000-7000-8000-00000000000{n}") for n in (1, 2, 3))
+KARI = Identity(person_id=KARI_ID, kind="agent", login="kari", name="Kari", email="kari@help.example", roles=("agent",))
+OLA = Identity(person_id=OLA_ID, kind="agent", login="ola", name="Ola", email="ola@help.example", roles=("agent",))
+PER = Identity(
+    person_id=PER_ID, kind="customer", login="per", name="Per Hansen", email="Per@Customer.Example", roles=("customer",)
+)
+ADMIN = Identity(
+    person_id=UUID(int=9), kind="admin", login="admin", name="Admin", email="a@help.example", roles=("admin",)
+)
+PIPE = ADMIN.model_copy(update={"scopes": ("mail",)})
+
+POSTMASTER = Queue(id=UUID(int=10), slug="postmaster", name="Postmaster")
+IT = Queue(
+    id=UUID(int=11),
+    slug="it",
+    name="IT support",
+    address="it@help.example",
+    members=(
+        Member(person=KARI_ID, rights=("read", "create", "note", "work")),
+        Member(person=OLA_ID, rights=("read",)),
+    ),
+)
+SALES = Queue(id=UUID(int=12), slug="sales", name="Sales", address="sales@help.example")
+PERSON = Person(
+    id=PER_ID, login="per", name="Per Hansen", email="per@customer.example", roles=("customer",), company="acme"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Message
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+
+@dataclass(slots=True)
+class Reception:
+    """Talks to one process; `restart` gives it other failpoints."""
+
+    owner_url: str
+    url: str
+    directory: Path
+    process: subprocess.Popen[bytes] | None = None
+    http: str = ""
+    lmtp: tuple[str, int] = ("127.0.0.1", 0)
+    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def blobs(self) -> Path:
+        return self.directory / "blobs"
+
+    def environment(self) -> dict[str, str]:
+        return (
+            os.environ
+            | {
+                "LEDGERDESK_DATABASE_URL": self.url,
+                "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
+                "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+                "LEDGERDESK_IDENTITY_KEY": KEY,
+                "LEDGERDESK_MAIL_KEY": MAIL_KEY,
+                "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
+                "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
+                "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",
+                "PYTHONPATH": str(ROOT),
+            }
+            | self.more
+        )
+
+    def migrate(self) -> None:
+        subprocess.run([sys.executable, "-m", "services.intake", "migrate"], env=self.environment(), check=True)
+        asyncio.run(self._seed())
+
+    async def _seed(self) -> None:
+        documents = [("queue", q.slug, None, q) for q in (POSTMASTER, IT, SALES)]
+        people = [("person", PERSON.login, PERSON.email, PERSON)]
+        rows: list[Any] = [*documents, *people]
+        connection = await connect(self.url)
+        await connection.execute(
+            "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)",
+            [d.id for *_, d in rows],
+            [kind for kind, *_ in rows],
+            [slug for _, slug, *_ in rows],
+            [email for _, _, email, _ in rows],
+            [False] * len(rows),
+            [d.model_dump_json() for *_, d in rows],
+            [1] * len(rows),
+            [uuid.uuid4() for _ in rows],
+        )
+        await connection.close()
+
+    def start(self, failpoints: str = "") -> None:
+        self.http = f"http://127.0.0.1:{free_port()}"
+        self.lmtp = ("127.0.0.1", free_port())
+        log = (self.directory / "intake.log").open("ab")
+        environment = self.environment() | {"LEDGERDESK_FAILPOINTS": failpoints}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "services.intake", "api"], env=environment, stdout=log, stderr=log
+        )
+        log.close()
+        self.until(self._ready)
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
+        try:
+            with (
+                socket.create_connection(self.lmtp, timeout=5),
+                urllib.request.urlopen(f"{self.http}/readyz") as answer,
+            ):
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(30)
+
+    def restart(self, failpoints: str = "") -> None:
+        self.stop(signal.SIGKILL)
+        self.start(failpoints)
+
+    def died(self) -> bool:
+        assert self.process is not None
+        return self.process.wait(30) == -signal.SIGKILL
+
+    def log(self) -> str:
+        return (self.directory / "intake.log").read_text()
+
+    @staticmethod
+    def until(probe: Any, seconds: float = 30) -> Any:
+        end = time.monotonic() + seconds
+        while not (answer := probe()):
+            assert time.monotonic() < end, "did not come"
+            time.sleep(0.02)
+        return answer
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        who: Identity | None = KARI,
+        raw: bytes | None = None,
+        **headers: str,
+    ) -> Answer:
+        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.http}/api/v1{path}", data=data, method=method)
+        if who is not None:
+            request.add_header(HEADER, sign(who, "intake", KEY))
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        for name, value in headers.items():
+            request.add_header(name.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read())
+
+    def hand_in(self, raw: bytes, sender: str = "per@customer.example", recipient: str = "it@help.example") -> Any:
+        """A mail over HTTP; answers the body of the 202."""
+        answer = self.call(
+            "POST",
+            "/mail",
+            who=PIPE,
+            raw=raw,
+            Content_Type="message/rfc822",
+            X_Envelope_From=sender,
+            X_Envelope_To=recipient,
+        )
+        assert answer.status == 202, answer
+        return answer.body
+
+    def deliver(self, raw: bytes, sender: str = "per@customer.example", recipient: str = "it@help.example") -> None:
+        """A mail over LMTP; raises what smtplib raises when it is not taken."""
+        with smtplib.LMTP(*self.lmtp) as server:
+            server.sendmail(sender, [recipient], raw)
+
+    def events(self, stream: str | UUID) -> list[dict[str, Any]]:
+        return self.rows(
+            "SELECT type, version, actor_kind, actor_id, data FROM es.events WHERE stream_id = $1 ORDER BY version",
+            UUID(str(stream)),
+        )
+
+    def rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        async def fetch() -> list[asyncpg.Record]:
+            connection = await connect(self.url)
+            try:
+                return await connection.fetch(query, *arguments)
+            finally:
+                await connection.close()
+
+        return [dict(row) for row in asyncio.run(fetch())]
+
+    def count(self, table: str) -> int:
+        return int(self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def reception(urls: tuple[str, str], directory: Path) -> Iterator[Reception]:
+    desk = Reception(*urls, directory)
+    desk.migrate()
+    desk.start()
+    try:
+        yield desk
+    finally:
+        desk.stop()
+
+
+def mail(subject: str = "My computer hums", text: str = "Since this morning.", **fields: str) -> bytes:
+    """A letter of Per's; every one another mail unless it gets the same Message-ID."""
+    known = {
+        "From": "Per Hansen <per@customer.example>",
+        "To": "it@help.example",
+        "Subject": subject,
+        "Message-ID": f"<{uuid.uuid4()}@customer.example>",
+        "Date": "Mon, 23 Nov 2026 10:00:00 +0100",
+    }
+    known |= {name.replace("_", "-"): value for name, value in fields.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in known.items() if value)
+    return f"{lines}\r\n{text}\r\n".encode()
