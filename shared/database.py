@@ -26,14 +26,18 @@ TRANSIENT = (
 """What a lost, restarted, full or contended server raises: the same work may succeed later (architecture, section 11)."""
 
 
-def _dump(value: Any) -> str:
-    return orjson.dumps(value).decode()
+def _jsonb(value: Any) -> bytes:
+    return b"\x01" + orjson.dumps(value)  # the version byte of jsonb's wire format
+
+
+def _from_jsonb(value: bytes) -> Any:
+    return orjson.loads(value[1:])
 
 
 async def prepare(connection: Connection) -> None:
-    """Makes `json` and `jsonb` columns plain Python values."""
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(name, schema="pg_catalog", encoder=_dump, decoder=orjson.loads)
+    """Makes `json` and `jsonb` columns plain Python values, in the binary format that COPY needs too."""
+    await connection.set_type_codec("json", schema="pg_catalog", encoder=orjson.dumps, decoder=orjson.loads, format="binary")
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_jsonb, decoder=_from_jsonb, format="binary")
 
 
 async def _keep(connection: Connection) -> None:

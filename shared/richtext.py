@@ -18,6 +18,6 @@ def clean(html: str) -> str:
 def text_of(html: str) -> str:
     """The text that a reader of the HTML sees."""
     try:
-        return get_text(clean(html), _CONFIG).strip()
+        return str(get_text(clean(html), _CONFIG)).strip()
     except (RecursionError, ValueError):
         return nh3.clean(html[:MOST], tags=set()).strip()

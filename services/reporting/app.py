@@ -1,0 +1,59 @@
+"""Where reporting's parts are put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from services.reporting import stats_api, tickets_api
+from services.reporting.live_consumer import LiveConsumer
+from services.reporting.sets import projection_sets
+from services.reporting.settings import Settings
+from shared import directory, eventstore, messaging
+from shared.blobs.store import BlobStore
+from shared.contracts.topics import DIRECTORY
+from shared.database import Pool, connect_pool
+from shared.directory.api import router as directory_router
+from shared.directory.copy import DirectoryCopy
+from shared.directory.projection import DirectoryProjection
+from shared.eventstore.migrations import pending
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.server import Process, Role, Task
+from shared.messaging.consumer import Consumer
+from shared.messaging.handlers import ProjectionHandler
+
+SERVICE = "reporting"
+DIRECTORY_CONSUMER = "reporting.directory"
+MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
+    Path(__file__).parent / "migrations"
+]
+
+
+@asynccontextmanager
+async def process(role: Role, health: Health) -> AsyncIterator[Process]:
+    settings = Settings.read()
+    pool = await connect_pool(settings.database_url)
+    try:
+        copy = DirectoryCopy(pool, settings.database_url)
+        await copy.load()
+        health.check("database", lambda: _migrated(pool))
+        background: dict[str, Task] = {"directory": copy.run}
+        if role != "api":
+            common = {"database_url": settings.database_url, "pool": pool, "bootstrap": settings.kafka, "replica": settings.replica}
+            documents = Consumer(name=DIRECTORY_CONSUMER, handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())}, **common)
+            background["documents"] = documents.run
+            for name, which in projection_sets(settings.zone).items():
+                background[name] = LiveConsumer(which, **common).run
+        routers = []
+        if role != "worker":
+            reading = tickets_api.Reading(pool, copy, BlobStore(settings.blob_url))
+            counting = stats_api.Counting(pool, copy, settings.zone)
+            routers = [tickets_api.router(reading), stats_api.router(counting), directory_router(copy)]
+        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+    finally:
+        await pool.close()
+
+
+async def _migrated(pool: Pool) -> bool:
+    async with pool.acquire() as connection:
+        return not await pending(connection, *MIGRATIONS)

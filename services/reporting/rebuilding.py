@@ -1,0 +1,107 @@
+"""`python -m services.reporting projections ...`: build beside the live generation, verify, promote, go back, drop."""
+
+import argparse
+import asyncio
+import sys
+import time
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from services.reporting.live_consumer import LiveConsumer
+from services.reporting.sets import projection_sets
+from shared.database import OwnConnection, connect, connect_pool
+from shared.projections import sets
+from shared.projections.sets import CannotChange, ProjectionSet
+from shared.settings import env
+
+LIST = "SELECT generation, state, made_at FROM projections.generations WHERE name = $1 ORDER BY generation"
+
+
+async def first_generations() -> None:
+    """Makes and promotes the first generation of each set that has none."""
+    owner = await connect(env("LEDGERDESK_DATABASE_OWNER_URL"))
+    try:
+        for which in _sets().values():
+            if await sets.live(owner, which.name) is None:
+                generation = await sets.begin(owner, which, env("LEDGERDESK_DATABASE_URL"))
+                await sets.promote(owner, which, generation, env("LEDGERDESK_DATABASE_URL"))
+    finally:
+        await owner.close()
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m services.reporting projections")
+    parser.add_argument("action", choices=("list", "build", "verify", "promote", "back", "drop"))
+    parser.add_argument("set", choices=sorted(_sets()), nargs="?", default="desk")
+    parser.add_argument("generation", type=int, nargs="?", help="by default the newest one")
+    asked = parser.parse_args(arguments)
+    try:
+        return asyncio.run(_carry_out(asked.action, _sets()[asked.set], asked.generation))
+    except (CannotChange, asyncpg.PostgresError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _sets() -> dict[str, ProjectionSet]:
+    return projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")))
+
+
+async def _carry_out(action: str, which: ProjectionSet, generation: int | None) -> int:
+    app_url = env("LEDGERDESK_DATABASE_URL")
+    owner = await connect(env("LEDGERDESK_DATABASE_OWNER_URL"))
+    try:
+        rows = await owner.fetch(LIST, which.name)
+        newest = max((row["generation"] for row in rows), default=0)
+        match action:
+            case "list":
+                for row in rows:
+                    print(f"{which.schema(row['generation'])}  {row['state']:<8}  made {row['made_at']:%Y-%m-%d %H:%M:%S}")
+            case "build":
+                made = await sets.begin(owner, which, app_url)
+                seconds, events = await fill(which, made)
+                print(f"{which.schema(made)} built: {events} events in {seconds:.1f} s, {events / max(seconds, 0.001):.0f} a second")
+            case "verify":
+                return await _verify(owner, which, generation or newest)
+            case "promote":
+                await sets.promote(owner, which, generation or newest, app_url)
+                print(f"{which.schema(generation or newest)} is live")
+            case "back":
+                former = await sets.previous(owner, which)
+                await sets.promote(owner, which, former, app_url)
+                print(f"{which.schema(former)} is live again")
+            case _:
+                await sets.drop(owner, which, generation or newest)
+                print(f"{which.schema(generation or newest)} is gone")
+    finally:
+        await owner.close()
+    return 0
+
+
+async def fill(which: ProjectionSet, generation: int) -> tuple[float, int]:
+    """Works a generation through everything that stands in the topic now; answers seconds and events."""
+    pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"))
+    url, bootstrap = env("LEDGERDESK_DATABASE_URL"), env("LEDGERDESK_KAFKA_BOOTSTRAP")
+    started = time.monotonic()
+    filler = LiveConsumer(which, database_url=url, pool=pool, bootstrap=bootstrap, replica=None).consumer(generation)
+    events = await filler.catch_up()
+    await pool.close()
+    return time.monotonic() - started, events
+
+
+async def _verify(owner: OwnConnection, which: ProjectionSet, generation: int) -> int:
+    """Compares a generation with a fold of the whole log, built for the purpose and dropped again."""
+    live = await sets.live(owner, which.name)
+    other = live if live is not None and live != generation else None
+    built = None
+    if other is None:
+        built = other = await sets.begin(owner, which, env("LEDGERDESK_DATABASE_URL"))
+        await fill(which, other)
+    if generation != live:
+        await fill(which, generation)
+    found = await sets.differences(owner, which, generation, other)
+    if built is not None:
+        await sets.drop(owner, which, built)
+    for table, count in found.items():
+        print(f"{which.name}.{table}: {'equal' if not count else f'{count} rows differ'}")
+    return 1 if any(found.values()) else 0

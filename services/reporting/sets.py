@@ -1,0 +1,29 @@
+"""The projection sets of reporting."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from services.reporting.desk.projection import DeskProjection
+from services.reporting.stats.projection import StatsProjection
+from shared.messaging.handlers import ProjectionHandler
+from shared.projections.sets import ProjectionSet
+
+HERE = Path(__file__).parent
+
+
+def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
+    """By name; `zone` decides which day something belongs to."""
+    return {
+        "desk": ProjectionSet(
+            name="desk",
+            ddl=(HERE / "desk" / "tables.sql").read_text("utf-8"),
+            tables=("tickets", "articles", "public_articles", "history"),
+            handler=lambda schema: ProjectionHandler(DeskProjection(schema)),
+        ),
+        "stats": ProjectionSet(
+            name="stats",
+            ddl=(HERE / "stats" / "tables.sql").read_text("utf-8"),
+            tables=("tickets", "queues", "locks", "days"),
+            handler=lambda schema: ProjectionHandler(StatsProjection(schema, zone)),
+        ),
+    }

@@ -1,0 +1,27 @@
+"""What reporting is told by its environment."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from shared.settings import env
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    database_url: str
+    kafka: str
+    identity_key: str
+    blob_url: str
+    zone: ZoneInfo
+    replica: str | None
+
+    @classmethod
+    def read(cls) -> "Settings":
+        return cls(
+            database_url=env("LEDGERDESK_DATABASE_URL"),
+            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            blob_url=env("LEDGERDESK_BLOB_URL"),
+            zone=ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")),
+            replica=env("LEDGERDESK_REPLICA", "") or None,
+        )

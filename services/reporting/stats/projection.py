@@ -1,0 +1,145 @@
+"""The `stats` read model: counts per queue, agent and day, kept by the differences that each batch makes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from shared.contracts.envelope import Recorded
+from shared.contracts.intake import TicketOpened
+from shared.contracts.parts import StateType
+from shared.contracts.routing import AgentReplied, StateChanged, TicketLocked, TicketQueued, TicketUnlocked
+from shared.database import Connection
+from shared.messaging.projection import Position, Seen
+
+KINDS: dict[StateType, str] = {
+    "new": "new",
+    "open": "open",
+    "pending_reminder": "pending",
+    "pending_auto_close": "pending",
+    "closed": "closed",
+}
+"""Type of state -> the column that counts it; merged and removed tickets are in none."""
+NOTHING = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Where a ticket is counted."""
+
+    queue: UUID
+    state_type: StateType
+    locked_by: UUID | None
+
+
+@dataclass(slots=True)
+class StatsRow:
+    """One ticket's place, the place it is counted in so far (None: nowhere), and what happened on which day in this batch."""
+
+    now: Counted
+    counted: Counted | None = None
+    seen: Seen = field(default_factory=dict)
+    happened: Counter[tuple[date, UUID, str]] = field(default_factory=Counter)
+
+
+class StatsProjection:
+    """Implements `shared.messaging.projection.Projection` over the schema of one generation."""
+
+    def __init__(self, schema: str, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self._load = f"SELECT * FROM {schema}.tickets WHERE id = ANY($1)"
+        self._save = f"""
+            INSERT INTO {schema}.tickets (id, queue_id, locked_by, state_type, seen)
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::json[])
+                ON CONFLICT (id) DO UPDATE SET queue_id = excluded.queue_id, locked_by = excluded.locked_by,
+                                               state_type = excluded.state_type, seen = excluded.seen"""
+        self._queues = f"""
+            INSERT INTO {schema}.queues AS q (queue_id, new, open, pending, closed, locked)
+            SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[], $5::integer[], $6::integer[])
+                ON CONFLICT (queue_id) DO UPDATE SET new = q.new + excluded.new, open = q.open + excluded.open,
+                    pending = q.pending + excluded.pending, closed = q.closed + excluded.closed, locked = q.locked + excluded.locked"""
+        self._locks = f"""
+            INSERT INTO {schema}.locks AS l (person_id, queue_id, locked)
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[])
+                ON CONFLICT (person_id, queue_id) DO UPDATE SET locked = l.locked + excluded.locked"""
+        self._days = f"""
+            INSERT INTO {schema}.days AS d (day, queue_id, created, closed, answered)
+            SELECT * FROM unnest($1::date[], $2::uuid[], $3::integer[], $4::integer[], $5::integer[])
+                ON CONFLICT (day, queue_id) DO UPDATE SET created = d.created + excluded.created, closed = d.closed + excluded.closed,
+                    answered = d.answered + excluded.answered"""
+
+    async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, StatsRow]:
+        found = {}
+        for row in await connection.fetch(self._load, list(keys)):
+            place = Counted(row["queue_id"], row["state_type"], row["locked_by"])
+            seen = {producer: (version, UUID(event)) for producer, (version, event) in row["seen"].items()}
+            found[row["id"]] = StatsRow(now=place, counted=place, seen=seen)
+        return found
+
+    def apply(self, row: StatsRow | None, event: Recorded, position: Position) -> StatsRow:
+        after = copy(row) if row is not None else StatsRow(now=Counted(NOTHING, "new", None))
+        after.happened = Counter(after.happened)
+        now, day = after.now, event.time.astimezone(self.zone).date()
+        match event.payload:
+            case TicketOpened() as p:
+                after.now = Counted(p.queue.id, "new", None)
+                after.happened[day, p.queue.id, "created"] += 1
+            case TicketQueued() as p:
+                after.now = Counted(p.queue.id, p.state.type, now.locked_by)
+            case StateChanged() as p:
+                after.now = Counted(now.queue, p.to.type, now.locked_by)
+                if p.to.type == "closed" and p.was.type != "closed":
+                    after.happened[day, now.queue, "closed"] += 1
+            case TicketLocked() as p:
+                after.now = Counted(now.queue, now.state_type, p.by.id)
+            case TicketUnlocked():
+                after.now = Counted(now.queue, now.state_type, None)
+            case AgentReplied():
+                after.happened[day, now.queue, "answered"] += 1
+            case _:
+                pass
+        return after
+
+    async def save(self, connection: Connection, rows: Mapping[UUID, StatsRow]) -> None:
+        queues: Counter[tuple[UUID, str]] = Counter()
+        locks: Counter[tuple[UUID, UUID]] = Counter()
+        days: Counter[tuple[date, UUID, str]] = Counter()
+        for row in rows.values():
+            days.update(row.happened)
+            if row.counted != row.now:
+                _count(row.counted, -1, queues, locks)
+                _count(row.now, 1, queues, locks)
+        await connection.execute(
+            self._save,
+            list(rows),
+            [row.now.queue for row in rows.values()],
+            [row.now.locked_by for row in rows.values()],
+            [row.now.state_type for row in rows.values()],
+            [{p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())} for row in rows.values()],
+        )
+        # In sorted key order, so that two writers of the same counts never wait for each other in a circle.
+        touched = sorted({queue for (queue, _), change in queues.items() if change})
+        if touched:
+            kinds = ("new", "open", "pending", "closed", "locked")
+            await connection.execute(self._queues, touched, *([queues[q, kind] for q in touched] for kind in kinds))
+        held = sorted(key for key, change in locks.items() if change)
+        if held:
+            await connection.execute(self._locks, [p for p, _ in held], [q for _, q in held], [locks[key] for key in held])
+        dates = sorted({(day, queue) for day, queue, _ in days})
+        if dates:
+            numbers = ([days[day, queue, what] for day, queue in dates] for what in ("created", "closed", "answered"))
+            await connection.execute(self._days, [day for day, _ in dates], [queue for _, queue in dates], *numbers)
+
+
+def _count(place: Counted | None, change: int, queues: Counter[tuple[UUID, str]], locks: Counter[tuple[UUID, UUID]]) -> None:
+    if place is None or place.queue == NOTHING:
+        return
+    kind = KINDS.get(place.state_type)
+    if kind is not None:
+        queues[place.queue, kind] += change
+    if place.locked_by is not None and kind not in (None, "closed"):
+        queues[place.queue, "locked"] += change
+        locks[place.locked_by, place.queue] += change

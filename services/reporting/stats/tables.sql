@@ -1,0 +1,36 @@
+CREATE TABLE {schema}.tickets (
+    id         uuid PRIMARY KEY,
+    queue_id   uuid NOT NULL,
+    locked_by  uuid,
+    state_type text NOT NULL,
+    seen       json NOT NULL
+) WITH (fillfactor = 80);
+COMMENT ON TABLE {schema}.tickets IS 'What is needed of a ticket to keep the counts right.';
+
+CREATE TABLE {schema}.queues (
+    queue_id   uuid PRIMARY KEY,
+    new        integer NOT NULL DEFAULT 0,
+    open       integer NOT NULL DEFAULT 0,
+    pending    integer NOT NULL DEFAULT 0,
+    closed     integer NOT NULL DEFAULT 0,
+    locked     integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+COMMENT ON TABLE {schema}.queues IS 'How many tickets each queue has in each type of state, and how many of those not closed are locked.';
+
+CREATE TABLE {schema}.locks (
+    person_id uuid    NOT NULL,
+    queue_id  uuid    NOT NULL,
+    locked    integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (person_id, queue_id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE {schema}.locks IS 'How many tickets that are not closed each agent holds locked in each queue.';
+
+CREATE TABLE {schema}.days (
+    day      date    NOT NULL,
+    queue_id uuid    NOT NULL,
+    created  integer NOT NULL DEFAULT 0,
+    closed   integer NOT NULL DEFAULT 0,
+    answered integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, queue_id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE {schema}.days IS 'What happened on each day of the desk''s time zone: tickets created, closings, answers sent.';

@@ -1,0 +1,76 @@
+"""Numbers over HTTP: what stands in each queue, what happened on each day."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+from fastapi import APIRouter, Query, Response
+
+from services.reporting.people import scope
+from services.reporting.waiting import shown
+from shared.database import Pool
+from shared.directory.copy import DirectoryCopy
+from shared.http.consistency import LAG, Awaited
+from shared.http.identity import Caller
+from shared.http.routes import router as strict
+
+COUNTS = ("new", "open", "pending", "closed", "available", "locked_by_me")
+QUEUES = """
+SELECT q.queue_id, q.new, q.open, q.pending, q.closed, q.new + q.open + q.pending - q.locked AS available,
+       coalesce(l.locked, 0) AS locked_by_me
+  FROM stats.queues q
+  LEFT JOIN stats.locks l ON l.queue_id = q.queue_id AND l.person_id = $2
+ WHERE q.queue_id = ANY($1)
+"""
+DAYS = """
+SELECT d::date AS day, coalesce(sum(s.created), 0)::bigint AS created, coalesce(sum(s.closed), 0)::bigint AS closed,
+       coalesce(sum(s.answered), 0)::bigint AS answered
+  FROM generate_series($1::date, $2::date, interval '1 day') AS d
+  LEFT JOIN stats.days s ON s.day = d::date AND s.queue_id = ANY($3)
+ GROUP BY d
+ ORDER BY d
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    pool: Pool
+    directory: DirectoryCopy
+    zone: ZoneInfo
+
+
+def router(counting: Counting) -> APIRouter:
+    routes = strict("/api/v1/stats", tags=["numbers"])
+
+    async def fresh(written: Awaited) -> dict[str, str]:
+        return {} if not written or await shown(counting.pool, "stats.tickets", written) else {LAG: "true"}
+
+    @routes.get("/queues", operation_id="countQueues", summary="What stands in each queue that you may read")
+    async def queues(who: Caller, written: Awaited) -> Response:
+        headers = await fresh(written)
+        readable = scope(who, counting.directory.queues).queues
+        rows = {row["queue_id"]: row for row in await counting.pool.fetch(QUEUES, list(readable), who.person_id)}
+        items: list[dict[str, Any]] = []
+        mine = dict.fromkeys(COUNTS, 0)
+        for queue in counting.directory.queues.live:
+            if queue.id not in readable:
+                continue
+            counts = {name: rows[queue.id][name] if queue.id in rows else 0 for name in COUNTS}
+            items.append({"queue": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}, **counts})
+            if any(member.person == who.person_id for member in queue.members):
+                mine = {name: mine[name] + counts[name] for name in COUNTS}
+        return Response(orjson.dumps({"items": items, "mine": mine}), media_type="application/json", headers=headers)
+
+    @routes.get("/days", operation_id="countDays", summary="What happened on each of the last days, today last")
+    async def days(who: Caller, written: Awaited, days: Annotated[int, Query(ge=1, le=366)] = 7) -> Response:
+        headers = await fresh(written)
+        today = datetime.now(counting.zone).date()
+        readable: list[UUID] = list(scope(who, counting.directory.queues).queues)
+        rows = await counting.pool.fetch(DAYS, today - timedelta(days=days - 1), today, readable)
+        items = [{"day": row["day"].isoformat()} | {name: row[name] for name in ("created", "closed", "answered")} for row in rows]
+        return Response(orjson.dumps({"items": items}), media_type="application/json", headers=headers)
+
+    return routes

@@ -1,0 +1,119 @@
+"""Projection sets: read models that are rebuilt beside the live one and promoted by swapping views (architecture, section 7)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.contracts.topics import TICKETS
+from shared.database import Connection, OwnConnection
+from shared.eventstore.migrations import role_of
+from shared.messaging.handlers import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionSet:
+    """One set: its DDL (with `{schema}` for its own schema), the tables that views show, and what fills them.
+
+    """
+
+    name: str
+    ddl: str
+    tables: Sequence[str]
+    handler: Callable[[str], Handler]
+
+    def schema(self, generation: int) -> str:
+        return f"{self.name}_v{generation}"
+
+    def consumer(self, generation: int) -> str:
+        """The name of the consumer that fills a generation."""
+        return f"reporting.{self.schema(generation)}"
+
+    def handlers(self, generation: int) -> Mapping[str, Handler]:
+        return {TICKETS: self.handler(self.schema(generation))}
+
+
+class CannotChange(Exception):
+    """The set has no such generation, or it is in another state; the message says which."""
+
+
+async def live(connection: Connection, name: str) -> int | None:
+    """The generation that the views show; None before the first."""
+    generation: int | None = await connection.fetchval(
+        "SELECT generation FROM projections.generations WHERE name = $1 AND state = 'live'", name
+    )
+    return generation
+
+
+async def begin(connection: OwnConnection, which: ProjectionSet, app_url: str) -> int:
+    """Makes the empty tables of a new generation; answers its number. Needs the owner's connection."""
+    async with connection.transaction():
+        generation: int = await connection.fetchval(
+            "INSERT INTO projections.generations (name, generation, state)"
+            " SELECT $1, coalesce(max(generation), 0) + 1, 'building' FROM projections.generations WHERE name = $1 RETURNING generation",
+            which.name,
+        )
+        schema = which.schema(generation)
+        app = '"' + role_of(app_url).replace('"', '""') + '"'
+        await connection.execute(f"CREATE SCHEMA {schema}")
+        await connection.execute(which.ddl.replace("{schema}", schema))
+        await connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {app}")
+        await connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {app}")
+    return generation
+
+
+async def promote(connection: OwnConnection, which: ProjectionSet, generation: int, app_url: str) -> None:
+    """Shows a generation in the views, in one transaction; the one shown before stays, to go back to. Raises CannotChange."""
+    async with connection.transaction():
+        known = await connection.fetchval(
+            "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE", which.name, generation
+        )
+        if known is None:
+            raise CannotChange(f"{which.name} has no generation {generation}")
+        await connection.execute("UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'", which.name)
+        await connection.execute(
+            "UPDATE projections.generations SET state = 'live' WHERE name = $1 AND generation = $2", which.name, generation
+        )
+        app = '"' + role_of(app_url).replace('"', '""') + '"'
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {which.name}")
+        await connection.execute(f"GRANT USAGE ON SCHEMA {which.name} TO {app}")
+        for table in which.tables:
+            # Dropped and made anew, for a newer generation may have other columns.
+            await connection.execute(f"DROP VIEW IF EXISTS {which.name}.{table}")
+            await connection.execute(f"CREATE VIEW {which.name}.{table} AS SELECT * FROM {which.schema(generation)}.{table}")
+            await connection.execute(f"GRANT SELECT ON {which.name}.{table} TO {app}")
+
+
+async def previous(connection: Connection, which: ProjectionSet) -> int:
+    """The generation that was live before; raises CannotChange when there is none."""
+    found: int | None = await connection.fetchval(
+        "SELECT max(generation) FROM projections.generations WHERE name = $1 AND state = 'former'", which.name
+    )
+    if found is None:
+        raise CannotChange(f"{which.name} has no former generation to go back to")
+    return found
+
+
+async def drop(connection: OwnConnection, which: ProjectionSet, generation: int) -> None:
+    """Removes a generation that is not live, with its checkpoints. Raises CannotChange."""
+    async with connection.transaction():
+        state = await connection.fetchval(
+            "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE", which.name, generation
+        )
+        if state is None or state == "live":
+            raise CannotChange(f"generation {generation} of {which.name} is live" if state else f"{which.name} has no generation {generation}")
+        await connection.execute(f"DROP SCHEMA {which.schema(generation)} CASCADE")
+        await connection.execute("DELETE FROM projections.generations WHERE name = $1 AND generation = $2", which.name, generation)
+        for table in ("checkpoints", "parked", "halted"):
+            await connection.execute(f"DELETE FROM messaging.{table} WHERE consumer = $1", which.consumer(generation))
+
+
+async def differences(connection: Connection, which: ProjectionSet, one: int, other: int) -> dict[str, int]:
+    """How many rows of each table stand in only one of two generations; both must have caught up. All zero: they are equal."""
+    return {
+        table: await connection.fetchval(
+            f"SELECT count(*) FROM ((SELECT md5(t::text) FROM {which.schema(one)}.{table} t EXCEPT ALL"
+            f" SELECT md5(t::text) FROM {which.schema(other)}.{table} t)"
+            f" UNION ALL (SELECT md5(t::text) FROM {which.schema(other)}.{table} t EXCEPT ALL"
+            f" SELECT md5(t::text) FROM {which.schema(one)}.{table} t)) AS d"
+        )
+        for table in which.tables
+    }
