@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from services.gateway.lookups import Lookups
 from shared.contracts.access import Identity
 from shared.contracts.directory import Person
 from shared.database import TRANSIENT, Connection, Pool
@@ -30,13 +31,6 @@ PREFIXES: dict[Kind, str] = {"session": "lds_", "token": "ldt_"}
 REMEMBERED = 10_000
 """Sign-ins whose person need not be read again while the person's version is the same."""
 
-AUTHENTICATE = """
-SELECT s.id, s.kind, s.scopes, s.expires_at, s.person_id, d.version,
-       coalesce(s.last_used < now() - interval '1 minute', true) AS unused
-  FROM gateway.sessions s
-  JOIN gateway.documents d ON d.id = s.person_id
- WHERE s.token_hash = $1 AND s.ended_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now()) AND NOT d.retired
-"""
 PERSON = "SELECT document::text AS document, version FROM gateway.documents WHERE id = $1"
 USED = "UPDATE gateway.sessions SET last_used = now() WHERE id = $1 AND (last_used IS NULL OR last_used < now() - interval '1 minute')"
 INSERT = """
@@ -86,6 +80,7 @@ class Sessions:
 
     def __init__(self, pool: Pool, key: bytes, lifetime: timedelta) -> None:
         self.pool, self.lifetime = pool, lifetime
+        self._lookups = Lookups(pool)
         self._key = hmac.digest(key, b"ledgerdesk session secrets", hashlib.sha256)
         self._known: OrderedDict[UUID, Signed] = OrderedDict()
         self._marking: set[asyncio.Task[None]] = set()
@@ -94,7 +89,7 @@ class Sessions:
         """Who the secret stands for right now; None when it is unknown, ended or expired, or its person retired."""
         if not secret.startswith(tuple(PREFIXES.values())) or len(secret) > 100:
             return None
-        row = await self.pool.fetchrow(AUTHENTICATE, _digest(secret))
+        row = await self._lookups.find(_digest(secret))
         if row is None:
             return None
         if row["unused"]:

