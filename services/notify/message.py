@@ -4,15 +4,17 @@ The header is written here, field by field: a value is one line before it is fol
 never folded or encoded, so that threading survives.
 """
 
+import base64
+import binascii
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
-from email.message import EmailMessage
+from email.message import MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 from uuid import UUID
 
 from services.notify.addresses import ascii_domain, mailable
@@ -27,6 +29,8 @@ LONGEST_ID = 900
 _WIDTH = 76
 
 _ID = re.compile(rf"<[!-;=?-~]{{1,{LONGEST_ID}}}>")
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
 _UNFIT = dict.fromkeys(map(ord, '"\\/<>:|?*'), "_")
 
@@ -62,7 +66,7 @@ def letter(
         raise Unsendable("the mail has no recipient")
     sender = _spec(mail.sender.email)
     header = "".join(f"{name}: {value}\r\n" for name, value in _fields(mail, date)).encode()
-    content = header + _body(mail.text, files, notification).as_bytes()
+    content = header + _body(mail.text, files, notification)
     international = not all(each.isascii() for each in (sender, *recipients))
     return Letter(notification, "" if mail.auto_submitted else sender, recipients, content, international)
 
@@ -88,8 +92,7 @@ def _fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
 
 def one_line(text: str, most: int) -> str:
     """A text without line breaks, control characters and runs of spaces."""
-    visible = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
-    line = " ".join(visible.split())
+    line = " ".join(_INVISIBLE.sub(" ", text).split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
@@ -132,6 +135,7 @@ def _mailbox(address: Address) -> str:
     return f"{_encoded(name, 10)} <{spec}>"
 
 
+@lru_cache(maxsize=1024)
 def _spec(email: str) -> str:
     """The address with its domain as DNS knows it. Raises Unsendable for what is no address."""
     local, _, domain = email.rpartition("@")
@@ -146,28 +150,42 @@ def file_name(name: str) -> str:
     return one_line(name.translate(_UNFIT), LONGEST_NAME) or "file"
 
 
-def _body(text: str, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> EmailMessage:
-    body = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
-    body.set_content(
-        _lines(text), cte=None if _is_plain(text) else "base64" if not text.isascii() else "quoted-printable"
+def _body(text: str, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> bytes:
+    """The fields of MIME and everything below them."""
+    words = _words(text)
+    if not files:
+        return b"MIME-Version: 1.0\r\n" + words
+    boundary = f"=_{notification.hex}".encode()
+    parts = [words, *(_file(attachment, content) for attachment, content in files)]
+    return b"".join(
+        (
+            b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="' + boundary + b'"\r\n\r\n',
+            *(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts),
+            b"--" + boundary + b"--\r\n",
+        )
     )
-    for attachment, content in files:
-        kind = attachment.blob.type.partition(";")[0].strip().lower()
-        if not _TYPE.fullmatch(kind) or kind.startswith(("multipart/", "message/")):
-            kind = "application/octet-stream"  # a mail within the mail may not be encoded, so it travels as a file
-        maintype, subtype = kind.split("/")
-        body.add_attachment(content, maintype=maintype, subtype=subtype, filename=file_name(attachment.name))
-    if files:
-        body.set_boundary(f"=_{notification.hex}")
-    return body
 
 
-def _is_plain(text: str) -> bool:
-    """Whether a text may stand in a mail as it is: short lines of visible ASCII."""
-    return text.isascii() and all(len(line) < _WIDTH + 1 and line.isprintable() for line in text.split("\n"))
+def _words(text: str) -> bytes:
+    """The text as a part, in an encoding that every server on the way passes on."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").rstrip("\n") + "\n"
+    raw = lines.encode("utf-8", "replace")
+    if lines.isascii() and all(len(line) <= _WIDTH and line.isprintable() for line in lines.split("\n")):
+        encoding, content = b"7bit", raw
+    elif sum(map(len, _BEYOND_ASCII.findall(raw))) * 6 < len(raw):
+        encoding, content = b"quoted-printable", binascii.b2a_qp(raw, istext=True)
+    else:
+        encoding, content = b"base64", base64.encodebytes(raw)
+    return (
+        b'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: ' + encoding + b"\r\n\r\n"
+    ) + content.replace(b"\n", b"\r\n")
 
 
-def _lines(text: str) -> str:
-    """Line breaks as Python's; without what no mail may carry."""
-    clean = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
-    return clean.encode("utf-8", "replace").decode()
+def _file(attachment: Attachment, content: bytes) -> bytes:
+    kind = attachment.blob.type.partition(";")[0].strip().lower()
+    if not _TYPE.fullmatch(kind) or kind.startswith(("multipart/", "message/")):
+        kind = "application/octet-stream"  # a mail within the mail may not be encoded, so it travels as a file
+    maintype, subtype = kind.split("/")
+    part = MIMEPart(policy=SMTP)
+    part.set_content(content, maintype, subtype, disposition="attachment", filename=file_name(attachment.name))
+    return part.as_bytes()

@@ -37,7 +37,7 @@ PAUSES = (1, 5, 30, 120, 600, 3_600, 2 * 3_600, 4 * 3_600, 8 * 3_600, 8 * 3_600,
 """Seconds after each attempt that a server put off; after the last one, about two days, the mail is given up (RFC 5321, section 4.5.4.1)."""
 MOST_ATTEMPTS = 4 * len(PAUSES)
 """Attempts without any outcome count too: a mail that takes its sender down with it ends here."""
-MOST_HELD = 64
+MOST_HELD = 128
 POLL_SECONDS = 2.0
 PACE_SECONDS = 0.02
 RENEW_SECONDS = LEASE_SECONDS / 3

@@ -16,6 +16,8 @@ from services.notify.transports.transport import PermanentFailure, Taken, Tempor
 CONNECT_SECONDS = 20.0
 COMMAND_SECONDS = 60.0
 IDLE_SECONDS = 10.0
+FRESH_SECONDS = 1.0
+"""A connection that was used so shortly before is taken to be alive."""
 MOST_IDLE = 4
 LONGEST_REASON = 500
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
@@ -95,7 +97,10 @@ class Smtp:
         """A connection that is alive: one that was kept, or a new one."""
         while self._idle:
             since, client = self._idle.pop()
-            if time.monotonic() - since < IDLE_SECONDS:
+            rested = time.monotonic() - since
+            if rested < FRESH_SECONDS and client.is_connected:
+                return client
+            if rested < IDLE_SECONDS:
                 try:
                     await client.noop(timeout=5)
                     return client

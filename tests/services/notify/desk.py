@@ -32,7 +32,8 @@ PER = "per@customer.example"
 
 @dataclass
 class MailServer:
-    """Takes mail on 127.0.0.1. `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering."""
+    """Takes mail on 127.0.0.1. `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering a mail; `asked`
+    counts the mails it was given."""
 
     port: int = 0
     received: list[Envelope] = field(default_factory=list)
@@ -41,6 +42,7 @@ class MailServer:
     data: Callable[[Envelope], str | None] = lambda _: None
     held: asyncio.Event | None = None
     international: bool = False
+    asked: int = 0
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -52,6 +54,7 @@ class MailServer:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.asked += 1
         if self.held is not None:
             await self.held.wait()
         refused = self.data(envelope)

@@ -1,0 +1,68 @@
+"""A real process, killed between the server's yes and the record: what its successor does."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+from shared.contracts.notify import NotificationSent
+from shared.testing.progress import until
+from tests.services.notify.desk import MailServer, Notify
+
+
+@contextlib.asynccontextmanager
+async def process(desk: Notify, server: MailServer, failpoints: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+    """A worker of notify. There is no Kafka where it looks for one: mails that wait leave all the same."""
+    environment = {
+        **os.environ,
+        "LEDGERDESK_LISTEN": "127.0.0.1:0",
+        "LEDGERDESK_DATABASE_URL": desk.url,
+        "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "LEDGERDESK_IDENTITY_KEY": "identity key",
+        "LEDGERDESK_MAIL_KEY": "mail key",
+        "LEDGERDESK_SMTP_URL": f"smtp://127.0.0.1:{server.port}",
+        "LEDGERDESK_LOG_LEVEL": "CRITICAL",
+        "LEDGERDESK_FAILPOINTS": failpoints,
+    }
+    started = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notify", "worker", env=environment)
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.terminate()
+            await asyncio.wait_for(started.wait(), 25)
+
+
+async def test_the_repeat_after_a_kill_is_the_same_mail(desk: Notify, server: MailServer) -> None:
+    ticket, notification = await desk.request()
+    async with process(desk, server, "notify.after_send=exit") as first:
+        assert await asyncio.wait_for(first.wait(), 30) == -signal.SIGKILL
+    assert len(server.received) == 1
+    assert await desk.outcome(ticket) is None
+    (row,) = await desk.waiting()
+    assert 0 < row["pause"].total_seconds() <= 60
+    await desk.hurry()
+    async with process(desk, server):
+        told = await until(lambda: desk.outcome(ticket))
+    assert told is not None
+    assert told.payload == NotificationSent(notification=notification, transport="smtp", attempts=2)
+    one, two = server.received
+    assert one.content == two.content
+
+
+async def test_a_process_that_is_told_to_end_finishes_the_mail_on_its_way(desk: Notify, server: MailServer) -> None:
+    server.held = asyncio.Event()
+    ticket, _ = await desk.request()
+    async with process(desk, server) as one:
+
+        async def asked() -> bool:
+            return server.asked > 0
+
+        await until(asked)
+        one.terminate()
+        server.held.set()
+        assert await asyncio.wait_for(one.wait(), 25) == 0
+    assert await desk.outcome(ticket) is not None
+    assert len(server.received) == 1
