@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+MOST_HEADER_BYTES = 256 * 1024
 TRACE_FIELDS = (
     b"return-path", b"received", b"delivered-to", b"x-original-to", b"authentication-results", b"arc-[!-9;-~]*",
 )  # fmt: skip
@@ -16,8 +17,8 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n|\r\r")
 
 def digest(raw: bytes) -> bytes:
     """SHA-256 over a mail without the fields that systems on the way add."""
-    end = _HEADER_END.search(raw)
-    header = len(raw) if end is None else end.end()
+    end = _HEADER_END.search(raw, 0, MOST_HEADER_BYTES)
+    header = min(len(raw), MOST_HEADER_BYTES) if end is None else end.end()
     made = hashlib.sha256(_TRACE.sub(b"", raw[:header]))
     made.update(memoryview(raw)[header:])
     return made.digest()

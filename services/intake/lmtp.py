@@ -99,6 +99,7 @@ class LmtpServer:
         self._sessions: set[asyncio.Task[None]] = set()
         self._idle: set[asyncio.Task[None]] = set()
         self._coming_in = 0
+        self.draining = False
 
     async def run(self) -> Never:
         """Serves until it is cancelled; then mails that are being taken are still answered."""
@@ -108,6 +109,7 @@ class LmtpServer:
             await asyncio.Event().wait()
             raise AssertionError("unreachable")
         finally:
+            self.draining = True
             server.close()
             await asyncio.shield(self._drain())
 
@@ -202,7 +204,7 @@ class _Session:
 
     async def serve(self) -> None:
         await self.say(f"220 {self.server.name} LMTP ready")
-        while True:
+        while not self.server.draining:
             self.server.wait_for_command(self.task, True)
             try:
                 line = await self.incoming.line()
@@ -212,6 +214,7 @@ class _Session:
             finally:
                 self.server.wait_for_command(self.task, False)
             await self._command(line)
+        await self.say("421 4.3.2 shutting down, try again later")
 
     async def _command(self, line: bytes) -> None:
         try:

@@ -191,7 +191,10 @@ def addresses(part: Part, name: str) -> tuple[Address, ...]:
 
 
 def _ids(part: Part, name: str) -> tuple[str, ...]:
-    found = dict.fromkeys(each for value in part.all(name)[:10] for each in _MESSAGE_ID.findall(mime.clean(value)))
+    values = [mime.clean(value) for value in part.all(name)[:10]]
+    # Some mail libraries write a long id as encoded words (Python's own does), which RFC 2047 forbids here.
+    values += [mime.decoded(value) for value in values if "=?" in value]
+    found = dict.fromkeys(each for value in values for each in _MESSAGE_ID.findall(value))
     ids = list(found)
     return tuple(ids if len(ids) <= MOST_IDS else ids[:1] + ids[-(MOST_IDS - 1) :])
 

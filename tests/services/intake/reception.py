@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import smtplib
 import socket
@@ -125,13 +126,18 @@ class Reception:
         )
         await connection.close()
 
-    def start(self, failpoints: str = "") -> None:
+    def start(self, failpoints: str = "", *, largest_file: int | None = None) -> None:
+        """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond."""
         self.http = f"http://127.0.0.1:{free_port()}"
         self.lmtp = ("127.0.0.1", free_port())
         log = (self.directory / "intake.log").open("ab")
         environment = self.environment() | {"LEDGERDESK_FAILPOINTS": failpoints}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.intake", "api"], env=environment, stdout=log, stderr=log
+            [sys.executable, "-m", "services.intake", "api"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            preexec_fn=lambda: _limit_files(largest_file),
         )
         log.close()
         self.until(self._ready)
@@ -154,9 +160,9 @@ class Reception:
             self.process.send_signal(how)
         return self.process.wait(30)
 
-    def restart(self, failpoints: str = "") -> None:
+    def restart(self, failpoints: str = "", *, largest_file: int | None = None) -> None:
         self.stop(signal.SIGKILL)
-        self.start(failpoints)
+        self.start(failpoints, largest_file=largest_file)
 
     def died(self) -> bool:
         assert self.process is not None
@@ -234,6 +240,11 @@ class Reception:
 
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"])
+
+
+def _limit_files(largest: int | None) -> None:
+    if largest is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
 
 def free_port() -> int:

@@ -1,0 +1,83 @@
+"""A failure of ours never loses a mail: it is held, and handled again after the fix."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.intake import ticket
+from services.intake.app import MIGRATIONS
+from services.intake.mailroom import Envelope, Mailroom, QueuesUnknown
+from services.intake.numbers import Numbers
+from services.intake.records import Records
+from shared.blobs.store import BlobStore
+from shared.contracts.directory import Queue
+from shared.database import connect_pool
+from shared.directory.copy import DirectoryCopy, Queues
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Store
+from tests.services.intake.reception import IT, MAIL_KEY, POSTMASTER, mail
+
+ENVELOPE = Envelope("per@customer.example", ("it@help.example",))
+
+
+def queues(*found: Queue) -> Queues:
+    return Queues(
+        by_id={q.id: q for q in found},
+        by_slug={q.slug: q for q in found},
+        by_address={q.address: q for q in found if q.address},
+    )
+
+
+@pytest.fixture
+async def mailroom(postgres: Any, tmp_path: Path) -> AsyncIterator[Mailroom]:
+    owner_url, url = postgres.database("mailroom")
+    await migrate(owner_url, url, *MIGRATIONS)
+    pool = await connect_pool(url)
+    copy = DirectoryCopy(pool, url)
+    copy.queues = queues(POSTMASTER, IT)
+    records = Records(pool, Store(pool, "intake"))
+    blobs = BlobStore(f"file://{tmp_path}/blobs")
+    yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, MAIL_KEY.encode())
+    blobs.close()
+    await pool.close()
+
+
+async def test_a_mail_that_we_cannot_handle_is_held_and_handled_again(
+    mailroom: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = mail()
+
+    def broken(*_: object) -> list[object]:
+        raise ValueError("a bug of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ticket, "decide", broken)
+        held = await mailroom.take(raw, ENVELOPE)
+        assert (held.outcome, held.ticket_id) == ("held", None)
+        assert "a bug of ours" in held.reason
+        again = await mailroom.process(held.id)
+        assert again is not None
+        assert again.outcome == "held"
+    assert await mailroom.take(raw, ENVELOPE) == held
+    handled = await mailroom.process(held.id)
+    assert handled is not None
+    assert (handled.id, handled.outcome) == (held.id, "created")
+    assert await mailroom.process(held.id) == handled
+    assert await mailroom.take(raw, ENVELOPE) == handled
+    assert handled.ticket_id is not None
+    assert len(await mailroom.records.store.load(handled.ticket_id)) == 1
+
+
+async def test_before_the_queues_have_come_nothing_is_taken(mailroom: Mailroom) -> None:
+    mailroom.directory.queues = queues()
+    with pytest.raises(QueuesUnknown):
+        await mailroom.take(mail(), ENVELOPE)
+    assert await mailroom.records.mails(before=None, limit=10) == []
+
+
+async def test_a_mail_that_is_not_known_is_not_handled(mailroom: Mailroom) -> None:
+    assert await mailroom.process(uuid4()) is None
