@@ -1,7 +1,8 @@
 """The Message-ID of a mail that leaves: it names the ticket, is derived from the notification and cannot be guessed.
 
-`<ld.TICKET.NOTIFICATION.SIGNATURE@domain>`: two ids in base32 and the first 80 bits of an HMAC-SHA256 over them, in lower
-case throughout, because mail systems on the way do not all keep the case.
+`<ld.TICKET.NONCE.SIGNATURE@domain>`: the ticket's id in base32, 35 bits of the notification's hash, and 65 bits of an HMAC-SHA256 over
+both, in lower case throughout, because mail systems on the way do not all keep the case. Short enough for one line of a header:
+some mail libraries break or encode longer ones.
 """
 
 import base64
@@ -10,7 +11,7 @@ import hmac
 import re
 from uuid import UUID
 
-_PATTERN = re.compile(r"<ld\.([a-z2-7]{26})\.([a-z2-7]{26})\.([a-z2-7]{16})@[^<>@\s]{1,255}>", re.IGNORECASE)
+_PATTERN = re.compile(r"<ld\.([a-z2-7]{26})\.([a-z2-7]{7})\.([a-z2-7]{13})@[^<>@\s]{1,255}>", re.IGNORECASE)
 
 
 def _text(raw: bytes) -> str:
@@ -21,22 +22,22 @@ def _id(text: str) -> UUID:
     return UUID(bytes=base64.b32decode(text.upper() + "======"))
 
 
-def _signature(key: bytes, ticket: UUID, notification: UUID) -> str:
-    return _text(hmac.digest(key, b"message-id" + ticket.bytes + notification.bytes, hashlib.sha256)[:10])
+def _signature(key: bytes, ticket: UUID, nonce: str) -> str:
+    return _text(hmac.digest(key, b"message-id" + ticket.bytes + nonce.encode(), hashlib.sha256))[:13]
 
 
 def make(key: bytes, ticket: UUID, notification: UUID, domain: str) -> str:
     """The header's value, angle brackets included."""
-    signature = _signature(key, ticket, notification)
-    return f"<ld.{_text(ticket.bytes)}.{_text(notification.bytes)}.{signature}@{domain}>"
+    nonce = _text(hashlib.sha256(notification.bytes).digest())[:7]
+    return f"<ld.{_text(ticket.bytes)}.{nonce}.{_signature(key, ticket, nonce)}@{domain}>"
 
 
 def tickets_named(key: bytes, header: str) -> list[UUID]:
     """The tickets that our own, genuine Message-IDs in a References or In-Reply-To header name, in their order."""
     found: list[UUID] = []
-    for ticket_text, notification_text, signature in _PATTERN.findall(header):
-        ticket, notification = _id(ticket_text), _id(notification_text)
-        genuine = hmac.compare_digest(_signature(key, ticket, notification), signature.lower())
+    for ticket_text, nonce, signature in _PATTERN.findall(header):
+        ticket = _id(ticket_text)
+        genuine = hmac.compare_digest(_signature(key, ticket, nonce.lower()), signature.lower())
         if genuine and ticket not in found:
             found.append(ticket)
     return found

@@ -1,0 +1,56 @@
+"""What holds after any commands in any order."""
+
+from collections import Counter
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.notify import ticket
+from services.notify.commands import Command, RecordFailed, RecordSent, RequestAnswer, RequestReceipt
+from shared.contracts.event import Event
+from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
+from shared.contracts.rejected import Rejected
+from tests.specs.notify.tickets import mail
+
+ids = st.integers(1, 4).map(lambda n: UUID(int=n))
+mails = st.sampled_from(["per@customer.example", "noreply@x.example", "it@help.example.org", "nobody"]).map(mail)
+commands: st.SearchStrategy[Command] = st.one_of(
+    st.builds(RequestReceipt, ids, mails, st.just(frozenset(("it@help.example.org",)))),
+    st.builds(RequestAnswer, ids, ids, mails),
+    st.builds(RecordSent, ids, st.just("smtp"), st.integers(1, 9)),
+    st.builds(RecordFailed, ids, st.just("smtp"), st.integers(1, 9), st.just("550")),
+)
+
+
+def carried_out(wanted: list[Command]) -> list[Event]:
+    state, happened = ticket.initial(), list[Event]()
+    for command in wanted:
+        try:
+            events = ticket.decide(command, state)
+        except Rejected:
+            continue
+        for event in events:
+            state = ticket.evolve(state, event)
+            happened.append(event)
+    return happened
+
+
+@given(st.lists(commands, max_size=30))
+def test_one_receipt_one_request_and_one_outcome_each(wanted: list[Command]) -> None:
+    happened = carried_out(wanted)
+    receipts = [
+        e for e in happened if isinstance(e, NotificationRequested | NotificationSuppressed) and e.kind == "receipt"
+    ]
+    assert len(receipts) <= 1
+    requested = Counter(e.notification for e in happened if isinstance(e, NotificationRequested))
+    outcomes = Counter(e.notification for e in happened if isinstance(e, NotificationSent | NotificationFailed))
+    assert all(count == 1 for count in (*requested.values(), *outcomes.values()))
+    assert outcomes.keys() <= requested.keys()
+
+
+@given(st.lists(commands, max_size=15))
+def test_the_same_commands_again_change_nothing(wanted: list[Command]) -> None:
+    once = carried_out(wanted)
+    requests = [c for c in wanted if isinstance(c, RequestReceipt | RequestAnswer)]
+    assert carried_out([*wanted, *requests]) == once
