@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,9 @@ from shared.telemetry.tracing import span
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"\S+@\S+")
+"""What a log may not hold; the event and the row do."""
 
 OUTCOMES = Counter(
     "ledgerdesk_notify_attempts_total", "Attempts to send a mail, by what came of them", ["transport", "outcome"]
@@ -194,7 +198,7 @@ class Sender:
         if claimed.attempts > len(PAUSES):
             return self._failed(claimed, error)
         OUTCOMES.labels(self.transport.name, "postponed").inc()
-        log.warning("a mail waits for attempt %d: %s", claimed.attempts + 1, error)
+        log.warning("a mail waits for attempt %d: %s", claimed.attempts + 1, _ADDRESS.sub("<address>", error))
         return Postponed(
             claimed,
             PAUSES[claimed.attempts - 1] * random.uniform(0.8, 1.2),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.notify.addresses import mailable
 from services.notify.transports.maildir import Maildir
 from services.notify.transports.smtp import Server, Smtp
 from services.notify.transports.transport import Transport
@@ -18,7 +19,13 @@ class MailSettings:
 
     @classmethod
     def read(cls) -> "MailSettings":
-        return cls(env("LEDGERDESK_MAIL_KEY").encode(), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid"))
+        """Raises SettingMissing when there is no key, or when the domain is none."""
+        key, domain = env("LEDGERDESK_MAIL_KEY"), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid")
+        if not key:
+            raise SettingMissing("LEDGERDESK_MAIL_KEY is empty: anybody could make up Message-IDs")
+        if not domain.isascii() or not mailable(f"postmaster@{domain}"):
+            raise SettingMissing("LEDGERDESK_MAIL_DOMAIN must be a domain such as help.example.org")
+        return cls(key.encode(), domain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
 
 def _request_receipt(command: RequestReceipt, ticket: Ticket) -> list[Event]:
     """One receipt a ticket, whatever happens, and never to a machine: two of them would write to each other for ever."""
-    if ticket.receipt_decided:
+    if ticket.receipt_decided or command.notification in ticket.requested:
         return []
     reason = _why_no_receipt(command)
     if reason is not None:
