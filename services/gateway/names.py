@@ -40,7 +40,9 @@ Login = Annotated[
     AfterValidator(_not_an_id),
 ]
 """What a person signs in with: lower-case letters, digits, dot, hyphen, underscore."""
-MailAddress = Annotated[str, Field(strict=True, max_length=254), AfterValidator(_mail_address)]
+MailAddress = Annotated[
+    str, Field(strict=True, max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_mail_address)
+]
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Reference = Annotated[Line, Field(min_length=1, max_length=254)]
 """Names another document: by id, slug or login, a person also by e-mail address."""

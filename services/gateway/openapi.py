@@ -43,7 +43,7 @@ IF_MATCH = {
     "in": "header",
     "required": False,
     "description": 'The ETag on which the change is based, such as `"7"`; 412 when there is a newer one.',
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$', "examples": ['"7"']},
 }
 PROBLEM = {
     "type": "object",
