@@ -14,6 +14,7 @@ from uuid import UUID
 
 import aiohttp
 from multidict import CIMultiDict
+from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
@@ -25,6 +26,10 @@ from shared.telemetry.trace import trace_id
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
 log = logging.getLogger(__name__)
+
+FAILED = Counter(
+    "ledgerdesk_gateway_hop_failures_total", "Requests that a service gave no usable answer to", ["service", "failure"]
+)
 
 FORWARDED = frozenset(
     (
@@ -270,6 +275,7 @@ async def _pass_back(answer: aiohttp.ClientResponse, send: Send) -> int:
 
 
 def _problem(service: str, error: aiohttp.ClientError, *, nothing_done: bool) -> problems.Problem:
+    FAILED.labels(service, type(error).__name__).inc()
     log.warning("%s: %s: %s", service, type(error).__name__, error)
     if isinstance(error, aiohttp.SocketTimeoutError):
         return problems.Problem(

@@ -4,7 +4,7 @@ import pytest
 
 from services.gateway import passwords
 from services.gateway.passwords import WAITING, Passwords
-from services.gateway.slow_down import FREE_FAILURES, FREE_FAILURES_OF_AN_ADDRESS, LONGEST_PAUSE, REMEMBERED, SlowDown
+from services.gateway.slow_down import ACCOUNT, ADDRESS, REMEMBERED, SlowDown
 from shared.http.problems import Problem
 
 
@@ -61,7 +61,7 @@ def fail(slow: SlowDown, times: int, account: str = "kari", address: str = ELSEW
 
 def test_a_few_failures_are_free_then_the_pause_doubles_up_to_a_minute() -> None:
     slow = SlowDown()
-    fail(slow, FREE_FAILURES - 1)
+    fail(slow, ACCOUNT.free - 1)
     assert slow.pause("kari", ELSEWHERE, 0.0) == 0
     pauses = []
     for _ in range(9):
@@ -73,36 +73,57 @@ def test_a_few_failures_are_free_then_the_pause_doubles_up_to_a_minute() -> None
 def test_a_pause_ends_by_itself() -> None:
     slow = SlowDown()
     fail(slow, 100)
-    assert slow.pause("kari", ELSEWHERE, 0.0) == LONGEST_PAUSE
-    assert slow.pause("kari", ELSEWHERE, LONGEST_PAUSE) == 0
-    fail(slow, 1, at=LONGEST_PAUSE)
-    assert slow.pause("kari", ELSEWHERE, LONGEST_PAUSE + 1) > 0
+    assert slow.pause("kari", ELSEWHERE, 0.0) == ACCOUNT.longest
+    assert slow.pause("kari", ELSEWHERE, ACCOUNT.longest) == 0
+    fail(slow, 1, at=ACCOUNT.longest)
+    assert slow.pause("kari", ELSEWHERE, ACCOUNT.longest + 1) > 0
 
 
-def test_a_quarter_of_an_hour_without_failures_forgets_them() -> None:
+def test_failures_are_forgotten_one_by_one() -> None:
     slow = SlowDown()
-    fail(slow, 100)
-    fail(slow, 1, at=901.0)
-    assert slow.pause("kari", ELSEWHERE, 901.0) == 0
+    fail(slow, ACCOUNT.free)
+    later = 3 * ACCOUNT.forget
+    fail(slow, 2, at=later)
+    assert slow.pause("kari", ELSEWHERE, later) == 0
+    fail(slow, 1, at=later)
+    assert slow.pause("kari", ELSEWHERE, later) == 1
+
+
+def test_a_flood_of_guesses_is_not_held_against_the_account_for_ever() -> None:
+    slow = SlowDown()
+    fail(slow, 100_000)
+    assert slow.pause("kari", ELSEWHERE, 61.0) == 0
+    fail(slow, 1, at=10 * ACCOUNT.forget)
+    assert slow.pause("kari", ELSEWHERE, 10 * ACCOUNT.forget) == 0
 
 
 def test_guessing_one_account_from_many_addresses_slows_it_down() -> None:
     slow = SlowDown()
-    for n in range(FREE_FAILURES):
+    for n in range(ACCOUNT.free):
         slow.failed("kari", f"198.51.100.{n}", 0.0)
     assert slow.pause("kari", "203.0.113.9", 0.0) > 0
 
 
 def test_guessing_many_accounts_from_one_address_slows_it_down() -> None:
     slow = SlowDown()
-    for n in range(FREE_FAILURES_OF_AN_ADDRESS):
+    for n in range(ADDRESS.free):
         slow.failed(f"person{n}", ELSEWHERE, 0.0)
     assert slow.pause("another", ELSEWHERE, 0.0) > 0 and slow.pause("another", HOME, 0.0) == 0
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_loopback_is_no_address_but_the_account_is_slowed_there_too(address: str) -> None:
+    slow = SlowDown()
+    for n in range(10 * ADDRESS.free):
+        slow.failed(f"person{n}", address, 0.0)
+    assert slow.pause("another", address, 0.0) == 0
+    fail(slow, ACCOUNT.free, address=address)
+    assert slow.pause("kari", address, 0.0) > 0
+
+
 def test_an_ipv6_caller_is_its_network() -> None:
     slow = SlowDown()
-    for n in range(FREE_FAILURES_OF_AN_ADDRESS):
+    for n in range(ADDRESS.free):
         slow.failed(f"person{n}", f"2001:db8::{n:x}", 0.0)
     assert slow.pause("another", "2001:db8::ffff", 0.0) > 0 and slow.pause("another", "2001:db8:0:1::1", 0.0) == 0
 
@@ -114,15 +135,15 @@ def test_where_somebody_has_signed_in_before_the_guesses_of_others_do_not_count(
         slow.failed("kari", f"198.51.100.{n}", 0.0)
         slow.failed(f"person{n}", HOME, 0.0)
     assert slow.pause("kari", HOME, 0.0) == 0
-    fail(slow, FREE_FAILURES, address=HOME)
+    fail(slow, ACCOUNT.free, address=HOME)
     assert slow.pause("kari", HOME, 0.0) > 0, "but one's own do"
 
 
 def test_success_forgets_the_failures_of_this_account_from_here() -> None:
     slow = SlowDown()
-    fail(slow, FREE_FAILURES - 1)
+    fail(slow, ACCOUNT.free - 1)
     slow.succeeded("kari", ELSEWHERE)
-    fail(slow, FREE_FAILURES - 1)
+    fail(slow, ACCOUNT.free - 1)
     assert slow.pause("kari", ELSEWHERE, 0.0) == 0
 
 
