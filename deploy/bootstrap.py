@@ -47,15 +47,27 @@ def main(arguments):
                 )
             )
             return 1
-    print("Installing {0} (a minute the first time) ...".format(lock), flush=True)
+    print(f"Installing {lock} (a minute the first time) ...", flush=True)
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules make every later start quicker
     installed = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", os.path.join(CHECKOUT, lock)],
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            os.path.join(CHECKOUT, lock),
+        ],
         env=environment,
     )
     if installed.returncode:
-        sys.stderr.write("The packages cannot be installed: check the network and the space on disk, then run the same command again.\n")
+        sys.stderr.write(
+            "The packages cannot be installed: check the network and the space on disk, then run the same command again.\n"
+        )
         return 1
     with open(stamp, "w") as file:
         file.write(wanted)

@@ -36,7 +36,9 @@ def _from_jsonb(value: bytes) -> Any:
 
 async def prepare(connection: Connection) -> None:
     """Makes `json` and `jsonb` columns plain Python values, in the binary format that COPY needs too."""
-    await connection.set_type_codec("json", schema="pg_catalog", encoder=orjson.dumps, decoder=orjson.loads, format="binary")
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", encoder=orjson.dumps, decoder=orjson.loads, format="binary"
+    )
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_jsonb, decoder=_from_jsonb, format="binary")
 
 

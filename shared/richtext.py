@@ -12,7 +12,12 @@ MOST = 1_000_000
 
 def clean(html: str) -> str:
     """HTML without scripts, styles, forms, and remote or odd addresses; what is harmless stays as it was."""
-    return nh3.clean(html[:MOST], url_schemes={"http", "https", "mailto", "tel"}, attributes={"a": {"href", "title"}}, strip_comments=True)
+    return nh3.clean(
+        html[:MOST],
+        url_schemes={"http", "https", "mailto", "tel"},
+        attributes={"a": {"href", "title"}},
+        strip_comments=True,
+    )
 
 
 def text_of(html: str) -> str:

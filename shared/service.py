@@ -69,7 +69,9 @@ async def _migrate(migrations: Sequence[Path]) -> int:
 async def _parked() -> int:
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=1)
     for each in await parking.parked(pool):
-        print(f"{each.consumer}  {each.stream}  {each.events} events since {each.since:%Y-%m-%d %H:%M:%S}  {each.reason}")
+        print(
+            f"{each.consumer}  {each.stream}  {each.events} events since {each.since:%Y-%m-%d %H:%M:%S}  {each.reason}"
+        )
     for row in await pool.fetch("SELECT consumer, reason, halted_at FROM messaging.halted ORDER BY consumer"):
         print(f"{row['consumer']}  HALTED since {row['halted_at']:%Y-%m-%d %H:%M:%S}  {row['reason']}")
     await pool.close()
@@ -84,7 +86,9 @@ async def _replay(service: str, consumer: str, make: MakeHandlers, ticket: str) 
         if each.consumer != consumer or ticket not in ("all", str(each.stream)):
             continue
         topic = await pool.fetchval(
-            "SELECT topic FROM messaging.parked WHERE consumer = $1 AND stream = $2 LIMIT 1", consumer, UUID(str(each.stream))
+            "SELECT topic FROM messaging.parked WHERE consumer = $1 AND stream = $2 LIMIT 1",
+            consumer,
+            UUID(str(each.stream)),
         )
         try:
             print(f"{each.stream}: {await parking.replay(pool, consumer, topics[topic], each.stream)} events replayed")

@@ -6,11 +6,14 @@ import subprocess
 import sys
 
 from deploy.local import lifecycle
+from deploy.local.demo import play
 from deploy.local.home import SERVICES, Home, Trouble
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local", description="Ledgerdesk on this machine, without containers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.local", description="Ledgerdesk on this machine, without containers."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start everything and wait until it is healthy")
     commands.add_parser("down", help="stop everything; the data stays")
@@ -37,9 +40,7 @@ def main() -> int:
             case "run":
                 return lifecycle.run_service_command(home, arguments.service, arguments.arguments)
             case "demo":
-                from deploy.local import demo
-
-                return demo.play(home, _say)
+                return play(home, _say)
             case _:
                 lifecycle.clean(home, _say)
     except Trouble as trouble:
@@ -61,7 +62,11 @@ def _status(home: Home, *, as_json: bool) -> int:
     else:
         for each in found["processes"]:
             print(f"{each['name']:<10} {each['role']:<7} {each['state']:<10} pid {each['pid'] or '-'}")
-        print(f"gateway {found['gateway']}, LMTP {found['lmtp']}" if found["processes"] else "Ledgerdesk does not run: `make up` starts it.")
+        print(
+            f"gateway {found['gateway']}, LMTP {found['lmtp']}"
+            if found["processes"]
+            else "Ledgerdesk does not run: `make up` starts it."
+        )
     return 0 if found["processes"] else 1
 
 

@@ -55,7 +55,9 @@ class Home:
         inside = self.run / "supervisor.sock"
         if len(os.fsencode(inside)) < 90:
             return inside
-        return Path(tempfile.gettempdir()) / f"ledgerdesk-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}.sock"
+        return (
+            Path(tempfile.gettempdir()) / f"ledgerdesk-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}.sock"
+        )
 
     def make(self) -> None:
         """Creates the directories that only the owner may read."""

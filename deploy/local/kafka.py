@@ -67,7 +67,9 @@ def install() -> None:
             shutil.copyfile(path, staged / path.name)
         shutil.rmtree(target, ignore_errors=True)
         staged.rename(target)
-    subprocess.run([JAVA, "-Xshare:dump"], capture_output=True, check=False)  # a quicker start; without it nothing is missing
+    subprocess.run(
+        [JAVA, "-Xshare:dump"], capture_output=True, check=False
+    )  # a quicker start; without it nothing is missing
 
 
 def resolve(scratch: Path) -> list[Path]:
@@ -77,7 +79,9 @@ def resolve(scratch: Path) -> list[Path]:
     try:
         built = jgo.build(ENDPOINT, cache_dir=scratch)
     except Exception as error:
-        raise Trouble(f"Kafka's archives cannot be fetched ({error}): check the network or the Maven settings, then try again") from error
+        raise Trouble(
+            f"Kafka's archives cannot be fetched ({error}): check the network or the Maven settings, then try again"
+        ) from error
     return sorted({path.name: path for path in built.path.rglob("*.jar")}.values())
 
 
@@ -86,7 +90,9 @@ def _check(fetched: list[Path]) -> None:
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in fetched}
     wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if wrong:
-        raise Trouble(f"Kafka's archives are not those of {LOCK.name} ({', '.join(wrong[:3])}): do not use them; ask who changed the lock")
+        raise Trouble(
+            f"Kafka's archives are not those of {LOCK.name} ({', '.join(wrong[:3])}): do not use them; ask who changed the lock"
+        )
 
 
 @dataclass(frozen=True, slots=True)

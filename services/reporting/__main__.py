@@ -16,7 +16,9 @@ from shared.settings import env
 
 def consumers() -> dict[str, MakeHandlers]:
     """The consumers whose parked tickets can be replayed: those of the sets' first generations, and the documents'."""
-    made: dict[str, MakeHandlers] = {DIRECTORY_CONSUMER: lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}}
+    made: dict[str, MakeHandlers] = {
+        DIRECTORY_CONSUMER: lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
+    }
     for which in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
         for generation in range(1, 10):
             made[which.consumer(generation)] = lambda _, which=which, generation=generation: which.handlers(generation)  # type: ignore[misc]

@@ -39,11 +39,23 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {"directory": copy.run}
         if role != "api":
-            common = {"database_url": settings.database_url, "pool": pool, "bootstrap": settings.kafka, "replica": settings.replica}
-            documents = Consumer(name=DIRECTORY_CONSUMER, handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())}, **common)
+            documents = Consumer(
+                name=DIRECTORY_CONSUMER,
+                database_url=settings.database_url,
+                pool=pool,
+                bootstrap=settings.kafka,
+                handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
+                replica=settings.replica,
+            )
             background["documents"] = documents.run
             for name, which in projection_sets(settings.zone).items():
-                background[name] = LiveConsumer(which, **common).run
+                background[name] = LiveConsumer(
+                    which,
+                    database_url=settings.database_url,
+                    pool=pool,
+                    bootstrap=settings.kafka,
+                    replica=settings.replica,
+                ).run
         routers = []
         if role != "worker":
             reading = tickets_api.Reading(pool, copy, BlobStore(settings.blob_url))

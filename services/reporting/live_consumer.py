@@ -14,8 +14,16 @@ LOOK_SECONDS = 2.0
 class LiveConsumer:
     """Runs the consumer of whichever generation is live."""
 
-    def __init__(self, which: ProjectionSet, *, database_url: str, pool: Pool, bootstrap: str, replica: str | None) -> None:
-        self.which, self.database_url, self.pool, self.bootstrap, self.replica = which, database_url, pool, bootstrap, replica
+    def __init__(
+        self, which: ProjectionSet, *, database_url: str, pool: Pool, bootstrap: str, replica: str | None
+    ) -> None:
+        self.which, self.database_url, self.pool, self.bootstrap, self.replica = (
+            which,
+            database_url,
+            pool,
+            bootstrap,
+            replica,
+        )
 
     async def run(self) -> Never:
         """Never ends by itself; a promotion is followed within seconds."""

@@ -56,11 +56,15 @@ async def _carry_out(action: str, which: ProjectionSet, generation: int | None) 
         match action:
             case "list":
                 for row in rows:
-                    print(f"{which.schema(row['generation'])}  {row['state']:<8}  made {row['made_at']:%Y-%m-%d %H:%M:%S}")
+                    print(
+                        f"{which.schema(row['generation'])}  {row['state']:<8}  made {row['made_at']:%Y-%m-%d %H:%M:%S}"
+                    )
             case "build":
                 made = await sets.begin(owner, which, app_url)
                 seconds, events = await fill(which, made)
-                print(f"{which.schema(made)} built: {events} events in {seconds:.1f} s, {events / max(seconds, 0.001):.0f} a second")
+                print(
+                    f"{which.schema(made)} built: {events} events in {seconds:.1f} s, {events / max(seconds, 0.001):.0f} a second"
+                )
             case "verify":
                 return await _verify(owner, which, generation or newest)
             case "promote":

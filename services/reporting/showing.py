@@ -97,7 +97,8 @@ def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
         "new_text": whole if row["new_text"] is None else row["new_text"],
         "html": row["html"],
         "attachments": [
-            {"id": a["id"], "name": a["name"], "type": a["blob"]["type"], "size": a["blob"]["size"]} for a in row["attachments"] or []
+            {"id": a["id"], "name": a["name"], "type": a["blob"]["type"], "size": a["blob"]["size"]}
+            for a in row["attachments"] or []
         ],
         "created_at": instant(row["created_at"]),
         "author": row["author"],

@@ -70,7 +70,10 @@ def router(counting: Counting) -> APIRouter:
         today = datetime.now(counting.zone).date()
         readable: list[UUID] = list(scope(who, counting.directory.queues).queues)
         rows = await counting.pool.fetch(DAYS, today - timedelta(days=days - 1), today, readable)
-        items = [{"day": row["day"].isoformat()} | {name: row[name] for name in ("created", "closed", "answered")} for row in rows]
+        items = [
+            {"day": row["day"].isoformat()} | {name: row[name] for name in ("created", "closed", "answered")}
+            for row in rows
+        ]
         return Response(orjson.dumps({"items": items}), media_type="application/json", headers=headers)
 
     return routes

@@ -128,6 +128,8 @@ def _after(made: Statement, order: list[tuple[str, str, str]], after: Sequence[A
     tests: list[str] = []
     for n, (column, direction, _) in enumerate(order):
         equal = [f"t.{c} = {p}" for (c, _, _), p in zip(order[:n], places[:n], strict=True)]
-        tests.append("(" + " AND ".join([*equal, f"t.{column} {'<' if direction == 'DESC' else '>'} {places[n]}"]) + ")")
+        tests.append(
+            "(" + " AND ".join([*equal, f"t.{column} {'<' if direction == 'DESC' else '>'} {places[n]}"]) + ")"
+        )
     first, direction, _ = order[0]
     return f"t.{first} {'<=' if direction == 'DESC' else '>='} {places[0]} AND ({' OR '.join(tests)})"

@@ -1,7 +1,7 @@
 """Reading tickets over HTTP: lists, a ticket, its articles and its history."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ from shared.http import problems
 from shared.http.consistency import LAG, Awaited, Written
 from shared.http.etag import etag
 from shared.http.identity import Caller
-from shared.http.paging import CursorText, Cursors, Limit, page
+from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
@@ -131,7 +131,9 @@ def router(reading: Reading) -> APIRouter:
             reminder_due=reminder_due,
         )
         cursors: Cursors = request.app.state.cursors
-        asked = sorted((name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor"))
+        asked = sorted(
+            (name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")
+        )
         after = cursors.decode(who, asked, cursor)
         headers = await reading.fresh(written)
         position = _position(after, sort) if after is not None else None
@@ -151,25 +153,38 @@ def router(reading: Reading) -> APIRouter:
         version = row["seen"].get("routing", (0, ""))[0]
         return _json(showing.ticket(row, who, reading.directory.queues), headers | {"ETag": etag(version)})
 
-    @routes.get("/{ref}/articles", operation_id="listArticles", summary="Every message, note and call of a ticket, in order")
+    @routes.get(
+        "/{ref}/articles", operation_id="listArticles", summary="Every message, note and call of a ticket, in order"
+    )
     async def list_articles(
         request: Request, ref: Ref, who: Caller, written: Awaited, limit: Limit = 50, cursor: CursorText = None
     ) -> Response:
         headers = await reading.fresh(written)
         row = await reading.ticket(ref, who)
         about = facts(row["queue_id"], row["customer_email"], row["company"], reading.directory.queues)
-        table = "articles" if may(who, "note", about) is Access.ALLOWED or _reads_the_desk(who, row, reading) else "public_articles"
+        table = (
+            "articles"
+            if may(who, "note", about) is Access.ALLOWED or _reads_the_desk(who, row, reading)
+            else "public_articles"
+        )
         cursors: Cursors = request.app.state.cursors
         asked = [str(row["id"]), "articles"]
         after = cursors.decode(who, asked, cursor)
-        rows = await reading.pool.fetch(ARTICLES.format(table=table), row["id"], int(after[0]) if after else 0, limit + 1)
+        rows = await reading.pool.fetch(
+            ARTICLES.format(table=table), row["id"], int(after[0]) if after else 0, limit + 1
+        )
         items = [showing.article(each, await _whole_text(reading, each)) for each in rows[:limit]]
         following = cursors.encode(who, asked, [rows[limit - 1]["number"]]) if len(rows) > limit else None
         return _json(page(items, following), headers)
 
     @routes.get("/{ref}/history", operation_id="listHistory", summary="Every event of a ticket, in log order")
     async def list_history(
-        request: Request, ref: Ref, who: Caller, written: Awaited, limit: Limit = LONGEST_PAGE, cursor: CursorText = None
+        request: Request,
+        ref: Ref,
+        who: Caller,
+        written: Awaited,
+        limit: Limit = LONGEST_PAGE,
+        cursor: CursorText = None,
     ) -> Response:
         headers = await reading.fresh(written)
         row = await reading.ticket(ref, who)
@@ -223,7 +238,7 @@ def _plain(value: Any) -> Any:
 
 
 def _position(after: Sequence[Any], sort: str) -> list[Any]:
-    kinds = {"timestamptz": datetime.fromisoformat, "uuid": UUID, "smallint": int}
+    kinds: dict[str, Callable[[Any], Any]] = {"timestamptz": datetime.fromisoformat, "uuid": UUID, "smallint": int}
     return [kinds[kind](value) for value, (_, _, kind) in zip(after, ORDERS[sort], strict=True)]
 
 

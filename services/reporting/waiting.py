@@ -20,7 +20,9 @@ async def shown(pool: Pool, tickets_table: str, written: Sequence[Written]) -> b
     end = time.monotonic() + SECONDS
     pause = FIRST_PAUSE
     while wanted:
-        rows = await pool.fetch(f"SELECT id, seen FROM {tickets_table} WHERE id = ANY($1)", list({w.stream for w in wanted}))
+        rows = await pool.fetch(
+            f"SELECT id, seen FROM {tickets_table} WHERE id = ANY($1)", list({w.stream for w in wanted})
+        )
         seen: dict[UUID, dict[str, tuple[int, str]]] = {row["id"]: row["seen"] for row in rows}
         wanted = [w for w in wanted if seen.get(w.stream, {}).get(w.service, (0, ""))[0] < w.version]
         if not wanted:

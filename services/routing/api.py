@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from typing_extensions import Annotated
 from uuid_utils.compat import uuid7
 
 from services.routing.bodies import CloseBody, LockBody, NoteBody, ReopenBody, ReplyBody, UnlockBody, Words
@@ -41,7 +40,13 @@ def router(desk: Desk) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["desk"])
 
     async def give(
-        ref: str, action: str, command: Command, who: Identity, key: Key, expected: int | None, article: UUID | None = None
+        ref: str,
+        action: str,
+        command: Command,
+        who: Identity,
+        key: Key,
+        expected: int | None,
+        article: UUID | None = None,
     ) -> Response:
         def told(events: Sequence[Event], version: int) -> dict[str, Any]:
             return {"version": version} | ({"article_id": str(article)} if article else {})
@@ -83,12 +88,21 @@ def router(desk: Desk) -> APIRouter:
         wanted = Reply(actor(who), message, NextState(following, body.pending_until), owner, body.time_units)
         return await give(ref, "reply", wanted, who, key, expected, message.id)
 
-    @routes.post("/{ref}/note", operation_id="addNote", response_model=Done, summary="Write a note, internal unless told otherwise")
+    @routes.post(
+        "/{ref}/note",
+        operation_id="addNote",
+        response_model=Done,
+        summary="Write a note, internal unless told otherwise",
+    )
     async def note(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: NoteBody) -> Response:
         message = words(body, "note")
         following = body.wanted()
         wanted = AddNote(
-            actor(who), message, body.internal, NextState(following, body.pending_until) if following else None, body.time_units
+            actor(who),
+            message,
+            body.internal,
+            NextState(following, body.pending_until) if following else None,
+            body.time_units,
         )
         return await give(ref, "note", wanted, who, key, expected, message.id)
 
@@ -99,7 +113,9 @@ def router(desk: Desk) -> APIRouter:
         wanted = Close(actor(who), STANDARD[asked.state], message, asked.time_units)
         return await give(ref, "close", wanted, who, key, expected, message.id if message else None)
 
-    @routes.post("/{ref}/reopen", operation_id="reopenTicket", response_model=Done, summary="Open a closed ticket again")
+    @routes.post(
+        "/{ref}/reopen", operation_id="reopenTicket", response_model=Done, summary="Open a closed ticket again"
+    )
     async def reopen(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: ReopenBody | None = None) -> Response:
         asked = body or ReopenBody()
         message = remark(asked.text, asked.subject)
@@ -125,7 +141,9 @@ def words(body: Words, channel: Channel) -> Message:
     html = clean(body.html) if body.html else None
     if html is not None and len(html.encode()) > 4 * INLINE_TEXT:
         raise problems.invalid("/html", f"is longer than {4 * INLINE_TEXT} bytes; send the rest as an attachment")
-    return Message(id=uuid7(), channel=channel, subject=body.subject, text=text, html=html, written_at=datetime.now(UTC))
+    return Message(
+        id=uuid7(), channel=channel, subject=body.subject, text=text, html=html, written_at=datetime.now(UTC)
+    )
 
 
 def remark(text: str | None, subject: str) -> Message | None:

@@ -24,9 +24,9 @@ from shared.messaging.relay import Relay
 
 SERVICE = "routing"
 CONSUMER = "routing"
-MIGRATIONS = [
-    Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)
-] + [Path(__file__).parent / "migrations"]
+MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
+    Path(__file__).parent / "migrations"
+]
 
 
 def handlers(store: Store) -> dict[str, Handler]:

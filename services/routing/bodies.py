@@ -16,14 +16,21 @@ MOST_ATTACHMENTS = 100
 
 def _address(value: str) -> str:
     local, at, domain = value.rpartition("@")
-    if not (local and at and domain) or any(c in value for c in " <>,;:\"()[]\\") or "." in (domain[:1], domain[-1:]) or ".." in value:
+    if (
+        not (local and at and domain)
+        or any(c in value for c in ' <>,;:"()[]\\')
+        or "." in (domain[:1], domain[-1:])
+        or ".." in value
+    ):
         raise ValueError("must be a mail address such as kari@example.org")
     return value
 
 
 def _state(slug: str) -> str:
     if slug not in STANDARD or STANDARD[slug].type in ("new", "merged", "removed"):
-        raise ValueError(f"must be one of {', '.join(s.slug for s in STANDARD.values() if s.type not in ('new', 'merged', 'removed'))}")
+        raise ValueError(
+            f"must be one of {', '.join(s.slug for s in STANDARD.values() if s.type not in ('new', 'merged', 'removed'))}"
+        )
     return slug
 
 
@@ -56,7 +63,10 @@ class StateFields(Body):
         if self.pending_until is not None:
             if not pending:
                 raise ValueError("pending_until belongs to a pending state")
-            if not datetime.now(UTC) < self.pending_until.astimezone(UTC) or self.pending_until.year > datetime.now(UTC).year + 10:
+            if (
+                not datetime.now(UTC) < self.pending_until.astimezone(UTC)
+                or self.pending_until.year > datetime.now(UTC).year + 10
+            ):
                 raise ValueError("pending_until must lie in the next ten years")
         return self
 

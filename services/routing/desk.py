@@ -61,7 +61,11 @@ class Desk:
             if stream is not None:
                 try:
                     return stream, await self._commands().handle(
-                        stream, command, request=request, authorize=lambda state: self._authorize(who, action, state), answer=answer
+                        stream,
+                        command,
+                        request=request,
+                        authorize=lambda state: self._authorize(who, action, state),
+                        answer=answer,
                     )
                 except UnknownStream:
                     pass
@@ -120,7 +124,12 @@ class Desk:
             raise problems.invalid("/owner", "names nobody")
         queue = self.directory.queues.by_id.get(state.queue.id) if state.queue else None
         as_owner = Identity(
-            person_id=person.id, kind="agent", login=person.login, name=person.name, email=person.email, roles=tuple(person.roles)
+            person_id=person.id,
+            kind="agent",
+            login=person.login,
+            name=person.name,
+            email=person.email,
+            roles=tuple(person.roles),
         )
         if "work" not in rights(as_owner, queue.members if queue else ()):
             raise problems.rejected(f"{person.name} may not work on tickets of this queue")

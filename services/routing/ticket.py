@@ -147,7 +147,10 @@ def _reply(command: Reply, ticket: Ticket) -> list[Event]:
     if command.owner is not None:
         holder = command.actor if ticket.owner is None or ticket.locked_by is None else ticket.owner
         if command.owner.id != holder.id:
-            events += [OwnerChanged(to=command.owner, was=holder), TicketLocked(by=command.owner, taken_over_from=command.actor)]
+            events += [
+                OwnerChanged(to=command.owner, was=holder),
+                TicketLocked(by=command.owner, taken_over_from=command.actor),
+            ]
     return events + _time(command.time_units, command.actor, message)
 
 

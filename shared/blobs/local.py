@@ -4,6 +4,10 @@ import os
 import secrets
 from pathlib import Path
 
+SHARDS = tuple(f"{n:02x}" for n in range(256))
+"""Directories below the root, named like the first two digits of a file: few enough to be made once, so that a write costs two
+flushes and no more."""
+
 
 class DurableFiles:
     """Writes files below a root; on return they survive a power cut. Safe to use from several threads and processes.
@@ -15,36 +19,29 @@ class DurableFiles:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
-        self._durable: set[Path] = set()
+        self._make_shards()
+
+    def _make_shards(self) -> None:
+        for shard in SHARDS:
+            (self.root / shard).mkdir(exist_ok=True)
+        _flush(self.root)
 
     def write(self, path: str, content: bytes) -> None:
         """Writes a file unless it is there. Raises OSError."""
         target = self.root / path
         if not target.exists():
             try:
-                self._directories(target.parent)
-                _file(target, content)
+                _write(target, content)
             except FileNotFoundError:
-                self._durable.clear()  # the directories were taken away since; the root must still be there
-                self._directories(target.parent)
-                _file(target, content)
+                self._make_shards()  # they were taken away since; this fails too if the root was
+                _write(target, content)
         # Also when it was there: whoever wrote it may not have come to this point yet.
-        _sync(target.parent)
-
-    def _directories(self, wanted: Path) -> None:
-        """Makes the directories between the root and `wanted`, each durable before anything is written into it."""
-        directory = self.root
-        for name in wanted.relative_to(self.root).parts:
-            parent, directory = directory, directory / name
-            if directory not in self._durable:
-                directory.mkdir(exist_ok=True)
-                _sync(parent)
-                self._durable.add(directory)
+        _flush(target.parent)
 
 
-def _file(target: Path, content: bytes) -> None:
+def _write(target: Path, content: bytes) -> None:
     """Content first, name last: a name that can be seen stands for the whole content."""
-    staged = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
+    staged = f"{target}.{secrets.token_hex(8)}.part"
     handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:
         try:
@@ -54,13 +51,13 @@ def _file(target: Path, content: bytes) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-        staged.replace(target)
+        os.replace(staged, target)
     except BaseException:
-        staged.unlink(missing_ok=True)
+        Path(staged).unlink(missing_ok=True)
         raise
 
 
-def _sync(directory: Path) -> None:
+def _flush(directory: Path) -> None:
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -43,7 +43,7 @@ def path_of(sha256: str) -> str:
     """Where a blob stands in the store. Raises BlobMissing for what is no key."""
     if not _SHA256.fullmatch(sha256):
         raise BlobMissing(sha256)
-    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    return f"{sha256[:2]}/{sha256}"
 
 
 class BlobStore:

@@ -63,7 +63,9 @@ def _mark(made: dict[str, Any], cls: type[Event]) -> None:
                     pending.append(inner)
     for part, model in models.values():
         for name, field in model.model_fields.items():
-            if any(isinstance(mark, PersonalData) for mark in field.metadata) or "PersonalData()" in repr(field.annotation):
+            if any(isinstance(mark, PersonalData) for mark in field.metadata) or "PersonalData()" in repr(
+                field.annotation
+            ):
                 part["properties"][name]["x-personal"] = True
 
 
@@ -80,8 +82,12 @@ def asyncapi() -> dict[str, Any]:
         topic: {
             "address": topic,
             "description": MEANING[topic],
-            "bindings": {"kafka": {"topic": topic, "partitions": PARTITIONS, "topicConfiguration": {"retention.ms": -1}}},
-            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name, cls in types.items() if topic == cls.TOPIC},
+            "bindings": {
+                "kafka": {"topic": topic, "partitions": PARTITIONS, "topicConfiguration": {"retention.ms": -1}}
+            },
+            "messages": {
+                name: {"$ref": f"#/components/messages/{name}"} for name, cls in types.items() if topic == cls.TOPIC
+            },
         }
         for topic in ALL
     }
@@ -93,12 +99,12 @@ def asyncapi() -> dict[str, Any]:
             "messages": [
                 {"$ref": f"#/channels/{topic}/messages/{name}"}
                 for name, cls in types.items()
-                if (cls.OWNER, cls.TOPIC) == (owner, topic)
+                if (owner, topic) == (cls.OWNER, cls.TOPIC)
             ],
         }
         for owner in OWNERS
         for topic in ALL
-        if any((cls.OWNER, cls.TOPIC) == (owner, topic) for cls in types.values())
+        if any((owner, topic) == (cls.OWNER, cls.TOPIC) for cls in types.values())
     }
     return {
         "asyncapi": "3.0.0",

@@ -83,7 +83,11 @@ class Commands(Generic[Command, State]):
             events = self.decider.decide(command, state)
             after = version + len(events)
             told = answer(events, after) if answer is not None else {"version": after}
-            appends = [Append(stream, self.category, version, tuple(NewEvent(e) for e in events), request.context)] if events else []
+            appends = (
+                [Append(stream, self.category, version, tuple(NewEvent(e) for e in events), request.context)]
+                if events
+                else []
+            )
             try:
                 appended = await self.store.append(appends, command=request.command, answer=told)
             except VersionConflict:

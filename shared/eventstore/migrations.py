@@ -55,7 +55,9 @@ async def migrate(owner_url: str, app_url: str, *directories: Path) -> list[str]
         applied = {row["name"]: row["digest"] for row in await connection.fetch("SELECT * FROM public.migrations")}
         unknown = sorted(applied.keys() - {name for name, _ in wanted})
         if unknown:
-            raise MigrationError(f"the database is from a newer version (it has {unknown[-1]}): start that version or restore a backup")
+            raise MigrationError(
+                f"the database is from a newer version (it has {unknown[-1]}): start that version or restore a backup"
+            )
         done: list[str] = []
         for name, text in wanted:
             digest = hashlib.sha256(text.encode()).hexdigest()

@@ -127,7 +127,7 @@ class Store:
             streams.setdefault(append.stream, append)
             context = append.context
             for offset, event in enumerate(append.events, start=1):
-                if event.payload.OWNER != self.service:
+                if self.service != event.payload.OWNER:
                     raise NotOurs(f"{event.payload.TYPE} belongs to {event.payload.OWNER}, not to {self.service}")
                 data = to_json(event.payload).decode()
                 if len(data) > MAX_EVENT_BYTES - 2048:
@@ -212,7 +212,9 @@ class Store:
         """All events of a stream in order; empty when it is unknown."""
         return [recorded(row, self.service) for row in await (connection or self.pool).fetch(LOAD, stream)]
 
-    async def load_many(self, streams: Sequence[UUID], *, connection: Connection | None = None) -> dict[UUID, list[Recorded]]:
+    async def load_many(
+        self, streams: Sequence[UUID], *, connection: Connection | None = None
+    ) -> dict[UUID, list[Recorded]]:
         """The events of each stream named; an unknown one has none."""
         found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
         for row in await (connection or self.pool).fetch(LOAD_MANY, list(found)):

@@ -123,7 +123,9 @@ class Consumer:
             await self.pool.execute(HALT, self.name, str(error))
 
     async def _wait_while_halted(self) -> None:
-        while (reason := await self.pool.fetchval("SELECT reason FROM messaging.halted WHERE consumer = $1", self.name)) is not None:
+        while (
+            reason := await self.pool.fetchval("SELECT reason FROM messaging.halted WHERE consumer = $1", self.name)
+        ) is not None:
             HALTED.labels(self.name).set(1)
             log.error("consumer %s is halted: %s", self.name, reason)
             self.beat = time.monotonic()
@@ -171,12 +173,16 @@ class Consumer:
                 await asyncio.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - cycle)))
 
     async def _ends(self, client: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        partitions = [TopicPartition(topic, p) for topic in self.handlers for p in client.partitions_for_topic(topic) or ()]
+        partitions = [
+            TopicPartition(topic, p) for topic in self.handlers for p in client.partitions_for_topic(topic) or ()
+        ]
         ends: dict[TopicPartition, int] = await client.end_offsets(partitions)
         return ends
 
     async def _reached(self, goal: Mapping[TopicPartition, int]) -> bool:
-        rows = await self.pool.fetch("SELECT topic, partition, next_offset FROM messaging.checkpoints WHERE consumer = $1", self.name)
+        rows = await self.pool.fetch(
+            "SELECT topic, partition, next_offset FROM messaging.checkpoints WHERE consumer = $1", self.name
+        )
         at = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         return all(at.get(partition, 0) >= end for partition, end in goal.items())
 
@@ -205,7 +211,13 @@ class Consumer:
         except Exception as error:
             if transient(error):
                 raise
-            log.warning("consumer %s takes a batch of %d event by event: %s: %s", self.name, len(deliveries), type(error).__name__, error)
+            log.warning(
+                "consumer %s takes a batch of %d event by event: %s: %s",
+                self.name,
+                len(deliveries),
+                type(error).__name__,
+                error,
+            )
             try:
                 await self._one_by_one(deliveries)
             except OffsetsMoved:
@@ -220,16 +232,19 @@ class Consumer:
             except Exception as error:
                 if transient(error):
                     raise
-                log.exception("consumer %s parks ticket %s", self.name, delivery.key, extra={"ticket": str(delivery.key)})
+                log.exception(
+                    "consumer %s parks ticket %s", self.name, delivery.key, extra={"ticket": str(delivery.key)}
+                )
                 await self._park_alone(delivery, f"{type(error).__name__}: {error}"[:2000])
 
     async def _patiently(self, delivery: Delivered) -> None:
         """A conflict with a person's command on the same ticket is no poison: it is decided again on the newer state."""
         for _ in range(5):
             try:
-                return await self._transaction([delivery])
+                await self._transaction([delivery])
             except VersionConflict:
                 continue
+            return
         await self._transaction([delivery])
 
     async def _park_alone(self, delivery: Delivered, reason: str) -> None:
@@ -276,14 +291,20 @@ class Consumer:
             raise OffsetsMoved(f"checkpoints {at}, batch {first}")
 
     async def _move_checkpoints(self, connection: Connection, deliveries: Sequence[Delivered]) -> None:
-        last: dict[tuple[str, int], int] = {(d.position.topic, d.position.partition): d.position.offset + 1 for d in deliveries}
-        await connection.execute(MOVE_CHECKPOINTS, self.name, [t for t, _ in last], [p for _, p in last], list(last.values()))
+        last: dict[tuple[str, int], int] = {
+            (d.position.topic, d.position.partition): d.position.offset + 1 for d in deliveries
+        }
+        await connection.execute(
+            MOVE_CHECKPOINTS, self.name, [t for t, _ in last], [p for _, p in last], list(last.values())
+        )
 
     async def _put_aside(self, connection: Connection, aside: Sequence[Parked]) -> None:
         for each in aside:
             d = each.delivery
             if each.new:
-                log.error("consumer %s parks ticket %s: %s", self.name, d.key, each.reason, extra={"ticket": str(d.key)})
+                log.error(
+                    "consumer %s parks ticket %s: %s", self.name, d.key, each.reason, extra={"ticket": str(d.key)}
+                )
             await connection.execute(
                 PARK, self.name, d.key, d.position.topic, d.position.partition, d.position.offset, d.value, each.reason
             )
@@ -337,10 +358,10 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, consumer: Consumer, client: AIOKafkaConsumer) -> None:
         self.consumer, self.client = consumer, client
 
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Nothing to hand over: the checkpoints are in the database."""
 
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         log.info("consumer %s has %d partitions", self.consumer.name, len(assigned))
         try:
             connection = await connect(self.consumer.database_url)

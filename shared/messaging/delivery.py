@@ -46,7 +46,9 @@ def order(event: Recorded, seen: Seen) -> Next:
     if event.version > version:
         return Next.HOLE
     if event.version == version and event.id != event_id:
-        raise ForkedStream(f"stream {event.stream} of {event.producer} has two events of version {version}: {event_id} and {event.id}")
+        raise ForkedStream(
+            f"stream {event.stream} of {event.producer} has two events of version {version}: {event_id} and {event.id}"
+        )
     return Next.SKIP
 
 

@@ -28,7 +28,9 @@ class Handler(Protocol):
     event by event.
     """
 
-    async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]: ...
+    async def work(
+        self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]
+    ) -> list[Parked]: ...
 
     def committed(self) -> None:
         """The transaction that `work` took part in is durable."""
@@ -168,7 +170,9 @@ class PolicyHandler(Generic[Command, State]):
             )
         return aside
 
-    async def _carry_out(self, connection: Connection, taken: Sequence[tuple[Delivered, Recorded, Sequence[Command]]]) -> None:
+    async def _carry_out(
+        self, connection: Connection, taken: Sequence[tuple[Delivered, Recorded, Sequence[Command]]]
+    ) -> None:
         histories = await self.store.load_many(list({event.stream for _, event, _ in taken}), connection=connection)
         states: dict[UUID, tuple[State, int]] = {}
         for stream, history in histories.items():
@@ -178,7 +182,9 @@ class PolicyHandler(Generic[Command, State]):
             states[stream] = (state, len(history))
         appends: list[Append] = []
         for _, event, commands in taken:
-            with span(f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)):
+            with span(
+                f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)
+            ):
                 for command in commands:
                     state, version = states[event.stream]
                     try:
@@ -220,11 +226,12 @@ class PolicyHandler(Generic[Command, State]):
 
 def transient(error: BaseException) -> bool:
     """Whether the same work may succeed later: then nothing is parked and the consumer starts again."""
-    return isinstance(error, TRANSIENT) or (isinstance(error, ExceptionGroup) and any(transient(e) for e in error.exceptions))
+    return isinstance(error, TRANSIENT) or (
+        isinstance(error, ExceptionGroup) and any(transient(e) for e in error.exceptions)
+    )
 
 
 Handlers = Mapping[str, Handler]
 """Topic -> what works through its events."""
 
 __all__ = ["ForkedStream", "Handler", "Handlers", "PolicyHandler", "ProjectionHandler", "transient"]
-

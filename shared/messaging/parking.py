@@ -57,7 +57,9 @@ async def replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> i
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(TAKE, consumer, stream)
         deliveries: Sequence[Delivered] = [
-            Delivered(Position(row["topic"], row["partition"], row["offset"]), stream, row["value"], decode(row["value"]))
+            Delivered(
+                Position(row["topic"], row["partition"], row["offset"]), stream, row["value"], decode(row["value"])
+            )
             for row in rows
         ]
         try:

@@ -67,7 +67,9 @@ class Relay:
         try:
             shards = await connection.fetchval("SELECT es.shards()")
             if shards != SHARDS:
-                raise ShardsDiffer(f"the outbox has {shards} shards, this relay serves {SHARDS}: update the one that is older")
+                raise ShardsDiffer(
+                    f"the outbox has {shards} shards, this relay serves {SHARDS}: update the one that is older"
+                )
             self.held = []
             await self._take_shards(connection)
             async with producer(self.bootstrap, f"{self.store.service}-relay") as client:
@@ -78,7 +80,9 @@ class Relay:
 
     async def _take_shards(self, connection: OwnConnection) -> None:
         for shard in range(SHARDS):
-            if shard not in self.held and await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK_SPACE, shard):
+            if shard not in self.held and await connection.fetchval(
+                "SELECT pg_try_advisory_lock($1, $2)", LOCK_SPACE, shard
+            ):
                 self.held.append(shard)
 
     async def _empty(self, connection: OwnConnection, client: AIOKafkaProducer) -> None:
@@ -105,7 +109,9 @@ class Relay:
         except TimeoutError:
             pass
 
-    async def _publish(self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
+    async def _publish(
+        self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
+    ) -> None:
         hit("relay.before_send")
         await publish(client, [message(row, self.store.service) for row in rows])
         hit("relay.after_ack")

@@ -143,7 +143,9 @@ async def _must_be_empty(bootstrap: str) -> None:
         ends = await client.end_offsets(partitions)
     full = sorted({partition.topic for partition, end in ends.items() if end})
     if full:
-        raise CannotRepublish(f"{', '.join(full)} is not empty: delete the topic first, or there is nothing to republish")
+        raise CannotRepublish(
+            f"{', '.join(full)} is not empty: delete the topic first, or there is nothing to republish"
+        )
 
 
 def main(arguments: list[str]) -> int:
@@ -152,7 +154,9 @@ def main(arguments: list[str]) -> int:
     stores = dict(item.split("=", 1) for item in parser.parse_args(arguments).stores)
     try:
         total = asyncio.run(
-            republish(stores, env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1")))
+            republish(
+                stores, env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1"))
+            )
         )
     except (CannotRepublish, topics.WrongTopic, asyncpg.PostgresError, OSError) as error:
         print(error, file=sys.stderr)

@@ -22,7 +22,9 @@ async def restarting(name: str, run: Callable[[], Awaitable[None]]) -> Never:
         try:
             await run()
         except Exception as error:
-            log.warning("%s failed and starts again: %s: %s", name, type(error).__name__, error, extra={"restarting": name})
+            log.warning(
+                "%s failed and starts again: %s: %s", name, type(error).__name__, error, extra={"restarting": name}
+            )
         if loop.time() - started > QUIET_SECONDS:
             pause = FIRST_SECONDS
         await asyncio.sleep(pause * random.uniform(0.7, 1.3))

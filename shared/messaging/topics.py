@@ -29,7 +29,7 @@ async def ensure(bootstrap: str, *, replication: int = 1) -> None:
         ]
         if missing:
             answer = await admin.create_topics(missing)
-            for error in answer.topic_errors:
+            for error in answer.topic_errors:  # pyright: ignore[reportAttributeAccessIssue]
                 failure = for_code(error[1])
                 if error[1] and failure is not TopicAlreadyExistsError:
                     raise failure(f"cannot create topic {error[0]}: {error[-1]}")
@@ -46,7 +46,9 @@ async def ensure(bootstrap: str, *, replication: int = 1) -> None:
 
 def main() -> int:
     try:
-        asyncio.run(ensure(env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1"))))
+        asyncio.run(
+            ensure(env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1")))
+        )
     except WrongTopic as error:
         print(error, file=sys.stderr)
         return 1

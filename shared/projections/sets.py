@@ -11,9 +11,7 @@ from shared.messaging.handlers import Handler
 
 @dataclass(frozen=True, slots=True)
 class ProjectionSet:
-    """One set: its DDL (with `{schema}` for its own schema), the tables that views show, and what fills them.
-
-    """
+    """One set: its DDL (with `{schema}` for its own schema), the tables that views show, and what fills them."""
 
     name: str
     ddl: str
@@ -64,13 +62,19 @@ async def promote(connection: OwnConnection, which: ProjectionSet, generation: i
     """Shows a generation in the views, in one transaction; the one shown before stays, to go back to. Raises CannotChange."""
     async with connection.transaction():
         known = await connection.fetchval(
-            "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE", which.name, generation
+            "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
+            which.name,
+            generation,
         )
         if known is None:
             raise CannotChange(f"{which.name} has no generation {generation}")
-        await connection.execute("UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'", which.name)
         await connection.execute(
-            "UPDATE projections.generations SET state = 'live' WHERE name = $1 AND generation = $2", which.name, generation
+            "UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'", which.name
+        )
+        await connection.execute(
+            "UPDATE projections.generations SET state = 'live' WHERE name = $1 AND generation = $2",
+            which.name,
+            generation,
         )
         app = '"' + role_of(app_url).replace('"', '""') + '"'
         await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {which.name}")
@@ -78,7 +82,9 @@ async def promote(connection: OwnConnection, which: ProjectionSet, generation: i
         for table in which.tables:
             # Dropped and made anew, for a newer generation may have other columns.
             await connection.execute(f"DROP VIEW IF EXISTS {which.name}.{table}")
-            await connection.execute(f"CREATE VIEW {which.name}.{table} AS SELECT * FROM {which.schema(generation)}.{table}")
+            await connection.execute(
+                f"CREATE VIEW {which.name}.{table} AS SELECT * FROM {which.schema(generation)}.{table}"
+            )
             await connection.execute(f"GRANT SELECT ON {which.name}.{table} TO {app}")
 
 
@@ -96,12 +102,20 @@ async def drop(connection: OwnConnection, which: ProjectionSet, generation: int)
     """Removes a generation that is not live, with its checkpoints. Raises CannotChange."""
     async with connection.transaction():
         state = await connection.fetchval(
-            "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE", which.name, generation
+            "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
+            which.name,
+            generation,
         )
         if state is None or state == "live":
-            raise CannotChange(f"generation {generation} of {which.name} is live" if state else f"{which.name} has no generation {generation}")
+            raise CannotChange(
+                f"generation {generation} of {which.name} is live"
+                if state
+                else f"{which.name} has no generation {generation}"
+            )
         await connection.execute(f"DROP SCHEMA {which.schema(generation)} CASCADE")
-        await connection.execute("DELETE FROM projections.generations WHERE name = $1 AND generation = $2", which.name, generation)
+        await connection.execute(
+            "DELETE FROM projections.generations WHERE name = $1 AND generation = $2", which.name, generation
+        )
         for table in ("checkpoints", "parked", "halted"):
             await connection.execute(f"DELETE FROM messaging.{table} WHERE consumer = $1", which.consumer(generation))
 

@@ -36,7 +36,7 @@ def test_a_golden_event_is_read_and_written_alike(path: Path) -> None:
 def test_every_fold_and_policy_takes_a_golden_event(path: Path) -> None:
     event = decode(path.read_bytes())
     for decider in (routing_ticket, notify_ticket):
-        decider.evolve(decider.initial(), event.payload)  # type: ignore[attr-defined]
+        decider.evolve(decider.initial(), event.payload)
     routing_policies.react(event)
 
 

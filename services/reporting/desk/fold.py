@@ -57,12 +57,19 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             row.customer_id, row.customer_email, row.customer_name = p.customer.id, p.customer.email, p.customer.name
             row.company, row.tags, row.fields = p.customer.company, list(p.tags), p.fields or None
             author = p.opened_by.name if p.opened_by else p.customer.name or p.customer.email
-            return _article(row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author)
+            return _article(
+                row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author
+            )
         case CustomerMessageReceived() as p:
             return _article(row, event, p.message, "customer", p.customer.name or p.customer.email)
         case TicketQueued() as p:
             row.queue_id, row.queue_slug, row.queue_name = p.queue.id, p.queue.slug, p.queue.name
-            row.state_slug, row.state_name, row.state_type, row.priority = p.state.slug, p.state.name, p.state.type, p.priority
+            row.state_slug, row.state_name, row.state_type, row.priority = (
+                p.state.slug,
+                p.state.name,
+                p.state.type,
+                p.priority,
+            )
         case TicketLocked() as p:
             row.locked_by, row.locked_since = p.by, event.time
         case TicketUnlocked():
@@ -83,7 +90,13 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
         case NotificationRequested(kind="receipt") as p:
             mail = p.mail
             receipt = Message(
-                id=p.article, channel="email", sender=mail.sender, to=mail.to, cc=mail.cc, subject=mail.subject, text=mail.text
+                id=p.article,
+                channel="email",
+                sender=mail.sender,
+                to=mail.to,
+                cc=mail.cc,
+                subject=mail.subject,
+                text=mail.text,
             )
             article = _article(row, event, receipt, "system", mail.sender.name)
             article.notification, article.delivery = p.notification, "queued"

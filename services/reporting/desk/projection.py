@@ -36,7 +36,9 @@ class DeskProjection:
         self._load = f"SELECT {', '.join(TICKET_COLUMNS)} FROM {schema}.tickets WHERE id = ANY($1)"
         assignments = ", ".join(f"{column} = ${n}" for n, column in enumerate(TICKET_COLUMNS[1:], start=2))
         self._update = f"UPDATE {schema}.tickets SET {assignments} WHERE id = $1"
-        self._name_delivery = f"UPDATE {schema}.articles SET notification = $3, delivery = $4 WHERE ticket_id = $1 AND id = $2"
+        self._name_delivery = (
+            f"UPDATE {schema}.articles SET notification = $3, delivery = $4 WHERE ticket_id = $1 AND id = $2"
+        )
         self._move_delivery = f"UPDATE {schema}.articles SET delivery = $3 WHERE ticket_id = $1 AND notification = $2"
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, TicketRow]:
@@ -67,7 +69,9 @@ class DeskProjection:
         if history:
             await self._copy(connection, "history", HISTORY_COLUMNS, history)
 
-    async def _copy(self, connection: Connection, table: str, columns: Sequence[str], records: list[tuple[Any, ...]]) -> None:
+    async def _copy(
+        self, connection: Connection, table: str, columns: Sequence[str], records: list[tuple[Any, ...]]
+    ) -> None:
         await connection.copy_records_to_table(table, schema_name=self.schema, columns=list(columns), records=records)
 
 

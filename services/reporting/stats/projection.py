@@ -127,14 +127,18 @@ class StatsProjection:
             await connection.execute(self._queues, touched, *([queues[q, kind] for q in touched] for kind in kinds))
         held = sorted(key for key, change in locks.items() if change)
         if held:
-            await connection.execute(self._locks, [p for p, _ in held], [q for _, q in held], [locks[key] for key in held])
+            await connection.execute(
+                self._locks, [p for p, _ in held], [q for _, q in held], [locks[key] for key in held]
+            )
         dates = sorted({(day, queue) for day, queue, _ in days})
         if dates:
             numbers = ([days[day, queue, what] for day, queue in dates] for what in ("created", "closed", "answered"))
             await connection.execute(self._days, [day for day, _ in dates], [queue for _, queue in dates], *numbers)
 
 
-def _count(place: Counted | None, change: int, queues: Counter[tuple[UUID, str]], locks: Counter[tuple[UUID, UUID]]) -> None:
+def _count(
+    place: Counted | None, change: int, queues: Counter[tuple[UUID, str]], locks: Counter[tuple[UUID, UUID]]
+) -> None:
     if place is None or place.queue == NOTHING:
         return
     kind = KINDS.get(place.state_type)

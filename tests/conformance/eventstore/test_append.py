@@ -125,7 +125,12 @@ async def test_nobody_records_an_event_of_another_service(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE es.events SET data = '{}'", "DELETE FROM es.events", "TRUNCATE es.events", "UPDATE es.commands SET answer = NULL"],
+    [
+        "UPDATE es.events SET data = '{}'",
+        "DELETE FROM es.events",
+        "TRUNCATE es.events",
+        "UPDATE es.commands SET answer = NULL",
+    ],
 )
 async def test_the_application_can_change_no_fact(store: Store, statement: str) -> None:
     await store.append([appending(uuid4(), 0)])
@@ -137,7 +142,9 @@ async def test_an_append_is_one_statement(store: Store) -> None:
     """One round trip: what `append` sends is one statement, without a transaction around it."""
     sent: list[str] = []
     async with store.pool.acquire() as connection:
-        await store.append([appending(uuid4(), 0)], command=CommandId(uuid4()), connection=connection)  # asyncpg learns the types
+        await store.append(
+            [appending(uuid4(), 0)], command=CommandId(uuid4()), connection=connection
+        )  # asyncpg learns the types
         with connection.query_logger(lambda record: sent.append(record.query)):
             await store.append([appending(uuid4(), 0)], command=CommandId(uuid4()), connection=connection)
     assert sent == [APPEND]
@@ -148,7 +155,11 @@ async def test_an_append_is_one_statement(store: Store) -> None:
     [
         ("SELECT * FROM es.events WHERE stream_id = $1 ORDER BY version", 1, "events_pkey"),
         ("SELECT * FROM es.commands WHERE command_id = $1", 1, "commands_pkey"),
-        ("SELECT * FROM es.outbox o JOIN es.events e USING (stream_id, version) ORDER BY o.position LIMIT 500", 0, "outbox_pkey"),
+        (
+            "SELECT * FROM es.outbox o JOIN es.events e USING (stream_id, version) ORDER BY o.position LIMIT 500",
+            0,
+            "outbox_pkey",
+        ),
     ],
 )
 async def test_hot_statements_use_their_index(store: Store, statement: str, arguments: int, index: str) -> None:

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from uuid_utils.compat import uuid7
 
-from services.routing import numbers, policies, ticket
 from services.routing import app as routing_app
+from services.routing import numbers, policies, ticket
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.topics import ALL, PARTITIONS
@@ -67,7 +67,8 @@ async def from_now(pool: Pool, name: str, bootstrap: str) -> None:
     async with consumer(AIOKafkaConsumer(bootstrap_servers=bootstrap)) as client:
         ends = await client.end_offsets(partitions)
     await pool.executemany(
-        "INSERT INTO messaging.checkpoints VALUES ($1, $2, $3, $4)", [(name, p.topic, p.partition, end) for p, end in ends.items()]
+        "INSERT INTO messaging.checkpoints VALUES ($1, $2, $3, $4)",
+        [(name, p.topic, p.partition, end) for p, end in ends.items()],
     )
 
 
@@ -94,7 +95,13 @@ def append(stream: UUID, expected: int, *payloads: Any) -> Append:
 
 def routing_policy(store: Store, name: str, react: Any = policies.react) -> PolicyHandler[Any, Any]:
     return PolicyHandler(
-        name=name, store=store, category="ticket", decider=ticket, producers=policies.LISTENS_TO, react=react, inline=numbers.remember
+        name=name,
+        store=store,
+        category="ticket",
+        decider=ticket,
+        producers=policies.LISTENS_TO,
+        react=react,
+        inline=numbers.remember,
     )
 
 
@@ -113,7 +120,8 @@ class Texts:
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, TextRow]:
         rows = await connection.fetch("SELECT * FROM texts WHERE stream = ANY($1)", list(keys))
         return {
-            row["stream"]: TextRow(tuple(row["texts"]), {p: (v, UUID(i)) for p, (v, i) in row["seen"].items()}) for row in rows
+            row["stream"]: TextRow(tuple(row["texts"]), {p: (v, UUID(i)) for p, (v, i) in row["seen"].items()})
+            for row in rows
         }
 
     def apply(self, row: TextRow | None, event: Recorded, position: Position) -> TextRow:
@@ -132,10 +140,13 @@ class Texts:
         )
 
 
-def reading(one: Service, name: str, bootstrap: str, handlers: Mapping[str, Handler], replica: str | None = None) -> Consumer:
-    return Consumer(name=name, database_url=one.url, pool=one.pool, bootstrap=bootstrap, handlers=handlers, replica=replica)
+def reading(
+    one: Service, name: str, bootstrap: str, handlers: Mapping[str, Handler], replica: str | None = None
+) -> Consumer:
+    return Consumer(
+        name=name, database_url=one.url, pool=one.pool, bootstrap=bootstrap, handlers=handlers, replica=replica
+    )
 
 
 def relay(one: Service, bootstrap: str) -> Relay:
     return Relay(one.store, one.url, bootstrap)
-

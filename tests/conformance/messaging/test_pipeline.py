@@ -236,7 +236,10 @@ async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: P
 
 
 async def _halted(pipeline: Pipeline) -> str:
-    return await pipeline.routing.pool.fetchval("SELECT reason FROM messaging.halted WHERE consumer = $1", pipeline.name) or ""
+    return (
+        await pipeline.routing.pool.fetchval("SELECT reason FROM messaging.halted WHERE consumer = $1", pipeline.name)
+        or ""
+    )
 
 
 async def test_a_hole_parks_the_ticket_and_a_fork_halts(pipeline: Pipeline) -> None:
@@ -256,7 +259,9 @@ async def test_a_hole_parks_the_ticket_and_a_fork_halts(pipeline: Pipeline) -> N
         assert "two events of version 1" in await until(lambda: _halted(pipeline))
 
 
-@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"\xff\xfe", b'{"specversion": "1.0"}', b'{"specversion": "0.3", "id": "x"}'])
+@pytest.mark.parametrize(
+    "value", [b"", b"{", b"[]", b"\xff\xfe", b'{"specversion": "1.0"}', b'{"specversion": "0.3", "id": "x"}']
+)
 async def test_what_is_no_event_is_put_aside(pipeline: Pipeline, value: bytes) -> None:
     ticket, key = uuid4(), uuid4()
     await pipeline.intake.store.append([append(ticket, 0, opened())])

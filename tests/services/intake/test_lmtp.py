@@ -63,7 +63,7 @@ def taken(answer: str) -> str:
 def raw_of(intake: Reception, mail_id: str) -> bytes:
     (row,) = intake.rows("SELECT blob FROM intake.mails WHERE mail_id = $1::text::uuid", mail_id)
     sha256 = str(row["blob"])
-    return (intake.blobs / sha256[:2] / sha256[2:4] / sha256).read_bytes()
+    return (intake.blobs / sha256[:2] / sha256).read_bytes()
 
 
 def test_a_mail_server_hands_in_a_mail(intake: Reception) -> None:

@@ -16,12 +16,16 @@ def test_our_message_id_names_its_ticket_whatever_happens_to_its_case(ticket: UU
 
 
 @given(st.uuids(), st.uuids(), st.integers(0, 47), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
-def test_a_changed_or_foreign_message_id_names_nothing_else(ticket: UUID, notification: UUID, at: int, letter: str) -> None:
+def test_a_changed_or_foreign_message_id_names_nothing_else(
+    ticket: UUID, notification: UUID, at: int, letter: str
+) -> None:
     made = message_ids.make(KEY, ticket, notification, "help.example.org")
     assert message_ids.tickets_named(b"another key", made) == []
     changed = made[: 4 + at] + letter + made[5 + at :]
     # The last letter of an id has bits that mean nothing; any other change must break the signature.
-    assert message_ids.tickets_named(KEY, changed) == ([ticket] if changed == made or (at == 25 and _same(changed, ticket)) else [])
+    assert message_ids.tickets_named(KEY, changed) == (
+        [ticket] if changed == made or (at == 25 and _same(changed, ticket)) else []
+    )
 
 
 def _same(changed: str, ticket: UUID) -> bool:

@@ -6,7 +6,18 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.routing import ticket
-from services.routing.commands import AddNote, Close, Command, Lock, NextState, QueueTicket, Reopen, Reply, TakeCustomerMessage, Unlock
+from services.routing.commands import (
+    AddNote,
+    Close,
+    Command,
+    Lock,
+    NextState,
+    QueueTicket,
+    Reopen,
+    Reply,
+    TakeCustomerMessage,
+    Unlock,
+)
 from services.routing.ticket import Ticket
 from shared.contracts.event import Unknown
 from shared.contracts.rejected import Rejected

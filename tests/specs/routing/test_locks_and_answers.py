@@ -2,7 +2,17 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.commands import AddNote, Close, Lock, NextState, QueueTicket, Reopen, Reply, TakeCustomerMessage, Unlock
+from services.routing.commands import (
+    AddNote,
+    Close,
+    Lock,
+    NextState,
+    QueueTicket,
+    Reopen,
+    Reply,
+    TakeCustomerMessage,
+    Unlock,
+)
 from shared.contracts.routing import (
     AgentReplied,
     CustomerAnswered,
@@ -54,7 +64,9 @@ def test_a_forgotten_lock_can_be_taken_over_with_a_reason() -> None:
     )
 
 
-@pytest.mark.parametrize("taking", [Lock(NILS, take_over=True, may_take_over=True), Lock(NILS, take_over=True, reason="mine")])
+@pytest.mark.parametrize(
+    "taking", [Lock(NILS, take_over=True, may_take_over=True), Lock(NILS, take_over=True, reason="mine")]
+)
 def test_a_take_over_needs_a_reason_and_the_right(taking: Lock) -> None:
     given(*KARI_HOLDS).when(taking).refused("Kari is working on this ticket")
 
@@ -102,7 +114,9 @@ def test_an_answer_can_hand_the_ticket_over() -> None:
 def test_an_answer_refers_to_the_first_and_the_newest_of_the_customers_mails() -> None:
     many = [CustomerAnswered(article=UUID(int=n), message_id=f"<{n}@customer.example>") for n in range(30)]
     (replied,) = [
-        e for e in given(QUEUED, *many).when(Reply(KARI, message("x"), NextState(OPEN))).events if isinstance(e, AgentReplied)
+        e
+        for e in given(QUEUED, *many).when(Reply(KARI, message("x"), NextState(OPEN))).events
+        if isinstance(e, AgentReplied)
     ]
     assert replied.references[0] == "<first@customer.example>"
     assert replied.references[-1] == "<29@customer.example>"
@@ -141,7 +155,8 @@ def test_closing_twice_changes_nothing() -> None:
 @requirement("A5.10")
 def test_a_customers_answer_reopens_a_closed_ticket() -> None:
     given(*CLOSED).when(TakeCustomerMessage(UUID(int=7), "<second@customer.example>")).then(
-        CustomerAnswered(article=UUID(int=7), message_id="<second@customer.example>"), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL)
+        CustomerAnswered(article=UUID(int=7), message_id="<second@customer.example>"),
+        StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL),
     )
 
 
