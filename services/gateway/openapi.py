@@ -80,6 +80,7 @@ _PROXIED = {"504": "A service did not answer in time"}
 _NAMED = {"404": "There is no such thing, or you may not see it"}
 _CHANGING = {"409": "Refused by the rules, or the first request with this Idempotency-Key is still running"}
 _WITH_BODY = {"413": "The body is larger than 32 MiB"}
+_OTHER_BODY = {"415": "The body is of another media type"}
 _CONDITIONAL = {"412": "If-Match names an older version"}
 _SLOWED = {"429": "Too many requests; Retry-After says when to try again"}
 
@@ -182,6 +183,8 @@ def _completed(operation: Document, path: str, method: str, *, proxied: bool) ->
         errors |= _PROXIED
     if "requestBody" in operation:
         errors |= _WITH_BODY
+        if "application/json" not in operation["requestBody"]["content"]:
+            errors |= _OTHER_BODY
     wanted: list[Document] = []
     if method == "post":
         wanted.append(IDEMPOTENCY_KEY)
