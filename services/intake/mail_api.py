@@ -6,15 +6,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, Field
 
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.records import Mail
+from services.intake.verdict import Outcome
 from shared.blobs.store import BlobMissing
 from shared.contracts.access import Identity
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import HEADER, Written, encode
-from shared.http.idempotency import answer
+from shared.http.idempotency import HEADER as KEY
+from shared.http.idempotency import answer, command_id
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
@@ -32,9 +35,68 @@ class Taken(Body):
     """What became of a mail."""
 
     id: UUID
-    outcome: str
+    outcome: Outcome
     reason: str
     ticket: TicketOfMail | None
+
+
+class MailItem(Taken):
+    """A mail in the list of those that arrived."""
+
+    received_at: AwareDatetime
+    envelope_from: str = Field(description="empty for the null sender")
+    envelope_to: list[str]
+    sender: str | None = Field(alias="from", description="the address in the mail's own From")
+    subject: str
+    size: int
+
+
+class MailPage(Body):
+    items: list[MailItem]
+    next_cursor: str | None
+
+
+class Bounce(Body):
+    """An address that a mail could not be delivered to."""
+
+    recipient: str
+    status: str
+    hard: bool
+    diagnostic: str
+
+
+class MailDetails(MailItem):
+    """One mail, with what was found in it; `wrong` says what could not be read."""
+
+    message_id: str | None
+    reasons: list[str]
+    bounces: list[Bounce]
+    authentication: list[str]
+    wrong: list[str]
+
+
+HAND_IN = {
+    "requestBody": {
+        "required": True,
+        "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    "parameters": [
+        {
+            "name": "X-Envelope-From",
+            "in": "header",
+            "required": True,
+            "description": "who sent it, as the transport said; empty or <> for the null sender",
+            "schema": {"type": "string", "maxLength": LONGEST_ADDRESS},
+        },
+        {
+            "name": "X-Envelope-To",
+            "in": "header",
+            "required": True,
+            "description": "whom it was sent to; the header may be repeated",
+            "schema": {"type": "string"},
+        },
+    ],
+}
 
 
 def router(mailroom: Mailroom) -> APIRouter:
@@ -46,12 +108,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         status_code=202,
         response_model=Taken,
         summary="Hand in a raw mail",
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}},
-            }
-        },
+        openapi_extra=HAND_IN,
     )
     async def hand_in(request: Request, who: Caller) -> Response:
         if not who.is_admin and "mail" not in (who.scopes or ()):
@@ -65,9 +122,16 @@ def router(mailroom: Mailroom) -> APIRouter:
         raw = await request.body()
         if not raw:
             raise problems.invalid("", "is empty: the body is the raw mail")
-        return _told(await mailroom.take(raw, envelope), 202)
+        key = request.headers.get(KEY)
+        if key is None:
+            return _told(await mailroom.take(raw, envelope), 202)
+        command = command_id(who.person_id, "POST", request.url.path, key, raw)
+        known = await mailroom.records.store.answer_of(command)
+        if known is not None and known.answer is not None:
+            return _told(await _known(mailroom, UUID(known.answer["mail"])), 202, replayed=True)
+        return _told(await mailroom.take(raw, envelope, command), 202)
 
-    @routes.get("/mails", operation_id="listMails", summary="Mails that arrived, newest first")
+    @routes.get("/mails", operation_id="listMails", response_model=MailPage, summary="Mails that arrived, newest first")
     async def mails(request: Request, who: Caller, limit: Limit = 50, cursor: CursorText = None) -> Response:
         _administrators(who)
         cursors = request.app.state.cursors
@@ -76,7 +140,12 @@ def router(mailroom: Mailroom) -> APIRouter:
         more = cursors.encode(who, "mails", [str(found[limit - 1].id)]) if len(found) > limit else None
         return answer(page([_shown(mail) for mail in found[:limit]], more))
 
-    @routes.get("/mails/{mail_id}", operation_id="getMail", summary="One mail, with what was found in it")
+    @routes.get(
+        "/mails/{mail_id}",
+        operation_id="getMail",
+        response_model=MailDetails,
+        summary="One mail, with what was found in it",
+    )
     async def mail(mail_id: UUID, who: Caller) -> Response:
         _administrators(who)
         found = await _known(mailroom, mail_id)
@@ -85,7 +154,13 @@ def router(mailroom: Mailroom) -> APIRouter:
             _shown(found) | {"message_id": found.found.get("message_id"), "reasons": [found.reason]} | details
         )
 
-    @routes.get("/mails/{mail_id}/raw", operation_id="getRawMail", summary="The mail exactly as it arrived")
+    @routes.get(
+        "/mails/{mail_id}/raw",
+        operation_id="getRawMail",
+        response_class=Response,
+        responses={200: {"content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}},
+        summary="The mail exactly as it arrived",
+    )
     async def raw(mail_id: UUID, who: Caller) -> Response:
         _administrators(who)
         found = await _known(mailroom, mail_id)
@@ -157,10 +232,10 @@ def _ticket(mail: Mail) -> dict[str, str] | None:
     return {"id": str(mail.ticket_id), "number": mail.number or ""} if mail.ticket_id else None
 
 
-def _told(mail: Mail, status: int) -> Response:
+def _told(mail: Mail, status: int, *, replayed: bool = False) -> Response:
     headers = {HEADER: encode([Written("intake", mail.ticket_id, 1)])} if mail.ticket_id else None
     told = {"id": str(mail.id), "outcome": mail.outcome, "reason": mail.reason, "ticket": _ticket(mail)}
-    return answer(told, status=status, headers=headers)
+    return answer(told, status=status, replayed=replayed, headers=headers)
 
 
 def _shown(mail: Mail) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from shared.contracts.rejected import Rejected
 from shared.database import TRANSIENT
 from shared.directory.copy import DirectoryCopy, Queues
 from shared.eventstore.commands import RETRIES
-from shared.eventstore.errors import CommandRunning, VersionConflict
+from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.telemetry.tracing import span, traceparent
 from shared.testing.failpoints import FailpointRaised
@@ -62,7 +62,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A mail on its way in, with what it says."""
+    """A mail on its way in, with what it says. `is_new`: it has no row yet. `command` is remembered with what is recorded."""
 
     raw: bytes
     digest: bytes
@@ -71,6 +71,8 @@ class Arrived:
     blob: str
     mail_id: UUID
     received_at: datetime
+    is_new: bool
+    command: CommandId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ class Mailroom:
     directory: DirectoryCopy
     mail_key: bytes
 
-    async def take(self, raw: bytes, envelope: Envelope) -> Mail:
-        """Stores a mail and decides what becomes of it; the same mail again gets the first answer.
+    async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
+        """Stores a mail and decides what becomes of it; the same mail again gets the first answer. `command` is remembered with
+        the mail's id as its answer.
 
         Raises what says that database, blob store or queues are not there (`shared.database.TRANSIENT`): then nothing is acknowledged.
         Any other failure is ours and not the mail's: it is kept as `held`.
@@ -91,10 +94,10 @@ class Mailroom:
             key, reading = await _off_loop(raw, _digest_and_reading)
             found = await self._find(reading, envelope, key)
             if found.mail_id is not None:
-                return await self._known(found.mail_id)
+                return await self._again(found.mail_id, command)
             stored = await self.blobs.put(raw, "message/rfc822")
-            arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC))
-            return await self._decided(arrived, found, None)
+            arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command)
+            return await self._decided(arrived, found)
 
     async def process(self, mail_id: UUID) -> Mail | None:
         """Handles a mail again that led to no ticket; one that did is answered as it stands."""
@@ -103,49 +106,53 @@ class Mailroom:
             return mail
         raw = await self.blobs.get(mail.blob)
         reading = await _off_loop(raw, read)
-        arrived = Arrived(
-            raw,
-            mail.digest,
-            Envelope(mail.envelope_from, mail.envelope_to),
-            reading,
-            mail.blob,
-            mail.id,
-            mail.received_at,
-        )
-        found = await self._find(reading, arrived.envelope, None)
+        envelope = Envelope(mail.envelope_from, mail.envelope_to)
         # The command's id keeps two who press the button at once from opening two tickets.
-        return await self._decided(arrived, found, CommandId(uuid5(_PROCESSING, str(mail.id))))
+        once = CommandId(uuid5(_PROCESSING, str(mail.id)))
+        arrived = Arrived(raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once)
+        return await self._decided(arrived, await self._find(reading, envelope, None))
 
     async def _known(self, mail_id: UUID) -> Mail:
         mail = await self.records.mail(mail_id)
         assert mail is not None  # mails are never deleted
         return mail
 
-    async def _decided(self, arrived: Arrived, found: Known, command: CommandId | None) -> Mail:
+    async def _again(self, mail_id: UUID, command: CommandId | None) -> Mail:
+        """The answer for a mail that was taken before."""
+        if command is not None:
+            await self.records.record([], Rows(), command=command, answer={"mail": str(mail_id)})
+        return await self._known(mail_id)
+
+    async def _decided(self, arrived: Arrived, found: Known) -> Mail:
         try:
             for _ in range(RETRIES + 1):
                 try:
-                    return await self._record(arrived, found, command)
+                    return await self._record(arrived, found)
                 except (Raced, VersionConflict):
-                    found = await self._find(
-                        arrived.reading, arrived.envelope, arrived.digest if command is None else None
-                    )
+                    key = arrived.digest if arrived.is_new else None
+                    found = await self._find(arrived.reading, arrived.envelope, key)
                     if found.mail_id is not None:
-                        return await self._known(found.mail_id)
+                        return await self._again(found.mail_id, arrived.command)
             raise Contended("a mail lost every race for its ticket")
-        except (*TRANSIENT, CommandRunning, FailpointRaised):
+        except (*TRANSIENT, CommandRunning, CommandReused, FailpointRaised):
             raise
         except Exception as error:
             log.exception("mail %s is held: it could not be made into a ticket", arrived.mail_id)
             return await self._hold(arrived, f"{type(error).__name__}: {error}"[:500])
 
     async def _hold(self, arrived: Arrived, reason: str) -> Mail:
-        mail = _row(arrived, Verdict("held", reason), None, None)
         try:
-            await self.records.record([], Rows(mails=[mail]))
+            return await self._put_aside(arrived, Verdict("held", reason), None, None)
         except Raced as error:
             raise Contended("a mail was taken twice at once") from error
-        return mail
+
+    async def _put_aside(self, arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
+        """Records a mail that leads to no event; handling it again later must stay possible, so that its command is not remembered
+        unless it came with the mail."""
+        mail = _row(arrived, verdict, ticket_id, number)
+        command = arrived.command if arrived.is_new else None
+        await self.records.record([], Rows(mails=[mail]), command=command, answer={"mail": str(mail.id)})
+        return mail if arrived.is_new else await self._known(mail.id)
 
     async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
@@ -159,7 +166,7 @@ class Mailroom:
             numbers=numbers_named(reading.subject),
         )
 
-    async def _record(self, arrived: Arrived, found: Known, command: CommandId | None) -> Mail:
+    async def _record(self, arrived: Arrived, found: Known) -> Mail:
         """Decides on one mail and records everything that follows in one transaction."""
         reading, queues = arrived.reading, self.directory.queues
         verdict = judge(
@@ -173,7 +180,7 @@ class Mailroom:
             case "created":
                 queue = queue_for(queues, arrived.envelope, reading)
                 number = await self.numbers.next()
-                command_of_ticket: Command = OpenTicket(
+                opening = OpenTicket(
                     number=number,
                     title=reading.subject or NO_TITLE,
                     queue=queue_ref(queue),
@@ -182,18 +189,16 @@ class Mailroom:
                     message=await self._message(arrived, found.customer),
                     automatic=verdict.automatic,
                 )
-                return await self._append(arrived, found, verdict, command_of_ticket, uuid7(), number, command)
+                return await self._append(arrived, found, verdict, opening, uuid7(), number)
             case "appended":
                 assert found.ticket_id is not None
                 assert found.number is not None
                 received = ReceiveMessage(
                     found.customer, await self._message(arrived, found.customer), found.threaded_by
                 )
-                return await self._append(arrived, found, verdict, received, found.ticket_id, found.number, command)
+                return await self._append(arrived, found, verdict, received, found.ticket_id, found.number)
             case _:
-                mail = _row(arrived, verdict, found.ticket_id, found.number)
-                await self.records.record([], Rows(mails=[mail]))
-                return mail
+                return await self._put_aside(arrived, verdict, found.ticket_id, found.number)
 
     async def _append(
         self,
@@ -203,7 +208,6 @@ class Mailroom:
         wanted: Command,
         ticket_id: UUID,
         number: str,
-        command: CommandId | None,
     ) -> Mail:
         history = [] if isinstance(wanted, OpenTicket) else await self.records.store.load(ticket_id)
         state = ticket.initial()
@@ -225,8 +229,9 @@ class Mailroom:
             message_ids=[(message_id, ticket_id)] if message_id else [],
             mails=[mail],
         )
-        appended = await self.records.record(appends, rows, command=command)
-        return await self._known(arrived.mail_id) if appended.status == "duplicate" else mail
+        told = {"mail": str(mail.id)}
+        appended = await self.records.record(appends, rows, command=arrived.command, answer=told)
+        return mail if appended.status == "appended" else await self._known(UUID((appended.answer or told)["mail"]))
 
     async def _message(self, arrived: Arrived, customer: CustomerRef) -> Message:
         """The article that a mail becomes. Its files and its long text are stored before any event names them."""

@@ -55,6 +55,7 @@ WITH appended AS MATERIALIZED (
         ON CONFLICT (mail_id) DO UPDATE
        SET outcome = excluded.outcome, reason = excluded.reason, ticket_id = excluded.ticket_id, number = excluded.number,
            found = excluded.found
+     WHERE m.ticket_id IS NULL
 )
 SELECT * FROM appended
 """

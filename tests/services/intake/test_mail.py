@@ -7,7 +7,7 @@ import pytest
 
 from shared.contracts.access import Identity
 from shared.contracts.message_ids import make
-from tests.services.intake.reception import ADMIN, KARI, MAIL_KEY, PER, PIPE, Reception, mail
+from tests.services.intake.reception import ADMIN, KARI, MAIL_KEY, PER, PIPE, Answer, Reception, mail
 from tests.specs.requirement import requirement
 
 
@@ -255,3 +255,29 @@ def test_what_is_refused(intake: Reception, headers: dict[str, str], who: Identi
         assert status == 413, "the server closed the connection before the body was sent"
         return
     assert answer.status == status, answer.raw[:200]
+
+
+def test_one_key_is_one_mail(intake: Reception) -> None:
+    def hand_in(raw: bytes, key: str) -> Answer:
+        return intake.call(
+            "POST",
+            "/mail",
+            who=PIPE,
+            raw=raw,
+            Content_Type="message/rfc822",
+            X_Envelope_From="per@customer.example",
+            X_Envelope_To="it@help.example",
+            Idempotency_Key=key,
+        )
+
+    raw, key = mail(), str(uuid.uuid4())
+    first, again = hand_in(raw, key), hand_in(raw, key)
+    assert (again.status, again.body) == (202, first.body)
+    assert (first.headers["Idempotent-Replayed"], again.headers["Idempotent-Replayed"]) == (None, "true")
+    assert hand_in(mail(), key).status == 422
+    other = str(uuid.uuid4())
+    assert hand_in(raw, other).body == first.body
+    assert hand_in(mail(), other).status == 422
+    ignored = mail(Auto_Submitted="auto-replied")
+    third = str(uuid.uuid4())
+    assert hand_in(ignored, third).body == hand_in(ignored, third).body
