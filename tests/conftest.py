@@ -6,9 +6,11 @@
 import asyncio
 import os
 import secrets
+import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -66,25 +68,30 @@ def blocking(work: Coroutine[Any, Any, T]) -> T:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def scratch() -> Iterator[Path]:
+    """A directory of the run's own: pytest closes its temporary folders to other users, and PostgreSQL is one."""
+    with tempfile.TemporaryDirectory(prefix="ledgerdesk-tests-") as path:
+        Path(path).chmod(0o711)
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def postgres(scratch: Path) -> Iterator[Databases]:
     named = os.environ.get("LEDGERDESK_TEST_POSTGRES")
     if named:
         yield Databases(named)
         return
-    directory = tmp_path_factory.mktemp("postgres")
-    for parent in (directory, *directory.parents[:2]):  # the server's own user must be able to enter
-        parent.chmod(parent.stat().st_mode | 0o011)
-    with postgres_server(directory) as server:
+    with postgres_server(scratch) as server:
         yield Databases(server.superuser_url)
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka(scratch: Path) -> Iterator[str]:
     named = os.environ.get("LEDGERDESK_TEST_KAFKA")
     if named:
         blocking(topics.ensure(named))
         yield named
         return
-    with kafka_server(tmp_path_factory.mktemp("kafka")) as server:
+    with kafka_server(scratch) as server:
         blocking(topics.ensure(server.bootstrap))
         yield server.bootstrap

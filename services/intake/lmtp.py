@@ -15,6 +15,8 @@ from typing import Never
 from prometheus_client import Counter, Gauge
 
 from services.intake.mailroom import Envelope
+from services.intake.reading import place
+from shared.database import TRANSIENT
 
 log = logging.getLogger(__name__)
 
@@ -147,8 +149,8 @@ class LmtpServer:
                 await _say(writer, "421 4.3.2 shutting down, try again later")
         except (_Closed, OSError):
             pass
-        except Exception:
-            log.exception("an LMTP session ended")
+        except Exception as error:
+            log.error("an LMTP session ended: %s in %s", type(error).__name__, place(error))
         finally:
             self._idle.discard(task)
             writer.close()
@@ -366,7 +368,9 @@ class _Session:
             mail = await self.server.deliver(raw, Envelope(transaction.sender, tuple(transaction.recipients)))
         except Exception as error:
             # Whatever it is, the mail is not safe here: the sender keeps it and tries again.
-            log.warning("a mail of %d bytes was not taken: %s: %s", len(raw), type(error).__name__, error)
+            # Only the words of what is missing are logged; those of another error may quote the mail.
+            why = str(error) if isinstance(error, TRANSIENT) else place(error)
+            log.warning("a mail of %d bytes was not taken: %s: %s", len(raw), type(error).__name__, why)
             return "451 4.3.0 not possible now, try again later"
         return f"250 2.0.0 taken as {mail}"
 

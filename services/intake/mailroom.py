@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID, uuid5
 
+from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from services.intake import texts, ticket
@@ -16,7 +18,7 @@ from services.intake.commands import Command, OpenTicket, ReceiveMessage
 from services.intake.digest import digest
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
-from services.intake.reading import File, Reading, read
+from services.intake.reading import File, Reading, place, read
 from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
@@ -31,10 +33,15 @@ from shared.directory.copy import DirectoryCopy, Queues
 from shared.eventstore.commands import RETRIES
 from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
+from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span, traceparent
 from shared.testing.failpoints import FailpointRaised
 
 log = logging.getLogger(__name__)
+
+TAKEN = Counter(
+    "ledgerdesk_mails", "Mails taken, by what became of them; the same mail again is not counted", ["outcome"]
+)
 
 Result = TypeVar("Result")
 
@@ -97,7 +104,11 @@ class Mailroom:
                 return await self._again(found.mail_id, command)
             stored = await self.blobs.put(raw, "message/rfc822")
             arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command)
-            return await self._decided(arrived, found)
+            mail = await self._decided(arrived, found)
+            TAKEN.labels(mail.outcome).inc()
+            with about_ticket(mail.ticket_id) if mail.ticket_id else nullcontext():
+                log.info("mail %s of %d bytes: %s", mail.id, mail.size, mail.outcome)
+            return mail
 
     async def process(self, mail_id: UUID) -> Mail | None:
         """Handles a mail again that led to no ticket; one that did is answered as it stands."""
@@ -137,7 +148,7 @@ class Mailroom:
         except (*TRANSIENT, CommandRunning, CommandReused, FailpointRaised):
             raise
         except Exception as error:
-            log.exception("mail %s is held: it could not be made into a ticket", arrived.mail_id)
+            log.error("mail %s is held: %s in %s", arrived.mail_id, type(error).__name__, place(error))
             return await self._hold(arrived, f"{type(error).__name__}: {error}"[:500])
 
     async def _hold(self, arrived: Arrived, reason: str) -> Mail:

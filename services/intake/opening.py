@@ -5,6 +5,7 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from services.intake import rich_text, texts, ticket
@@ -33,6 +34,8 @@ from shared.eventstore.errors import CommandReused, UnknownStream, VersionConfli
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.http import problems
 from shared.telemetry.tracing import traceparent
+
+OPENED = Counter("ledgerdesk_tickets_opened", "Tickets opened over the API, by channel", ["channel"])
 
 Answer = dict[str, Any]
 
@@ -104,11 +107,10 @@ class Opening:
                 appended = await self.records.record(appends, rows, command=key, answer=answer)
             except Raced:
                 continue
-            return (
-                Outcome(1, appended.answer or {}, replayed=True)
-                if appended.status == "duplicate"
-                else Outcome(1, answer)
-            )
+            if appended.status == "duplicate":
+                return Outcome(1, appended.answer or {}, replayed=True)
+            OPENED.labels(body.channel).inc()
+            return Outcome(1, answer)
         raise problems.version_conflict()
 
     def _queue(self, body: TicketBody, who: Identity) -> Queue:

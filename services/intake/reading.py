@@ -2,6 +2,7 @@
 
 import logging
 import re
+import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import getaddresses, parsedate_to_datetime
@@ -12,11 +13,12 @@ from shared.contracts.parts import Address
 
 log = logging.getLogger(__name__)
 
+# With these bounds the longest mail's event stays under what an event may have.
 LONGEST_SUBJECT = 300
-LONGEST_NAME = 200
-MOST_ADDRESSES = 100
+LONGEST_NAME = 100
+MOST_ADDRESSES = 50
 MOST_IDS = 100
-MOST_FILES = 200
+MOST_FILES = 100
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,190}")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
@@ -70,13 +72,19 @@ def read(raw: bytes) -> Reading:
     try:
         return _read(raw)
     except Exception as error:  # a mail is never lost for an error of ours: it becomes a ticket with the mail attached
-        log.exception("a mail of %d bytes could not be read", len(raw))
+        log.error("a mail of %d bytes could not be read: %s in %s", len(raw), type(error).__name__, place(error))
         return Reading(
             subject="A mail that could not be read",
             text="This mail could not be read. It is attached as it came.",
             files=(File("mail.eml", "message/rfc822", raw),),
             wrong=(f"could not be read: {type(error).__name__}",),
         )
+
+
+def place(error: BaseException) -> str:
+    """Where an error was raised. Its text stays out of the log: it may quote the mail."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
 
 
 def _read(raw: bytes) -> Reading:

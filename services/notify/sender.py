@@ -27,6 +27,7 @@ from shared.messaging.restart import restarting
 from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span
 from shared.testing.failpoints import hit
+from shared.wakeup import woken
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +112,7 @@ class Sender:
                 task.add_done_callback(self._sending.discard)
             if claimed and len(claimed) == free:
                 continue
-            try:
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
-            except TimeoutError:
+            if not await woken(self._woken, POLL_SECONDS):
                 await self.transport.rest()
 
     async def _renewing(self) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 from shared.contracts.directory import Company, Person, Queue
 from shared.database import Connection, Pool, connect
 from shared.messaging.restart import restarting
+from shared.wakeup import woken
 
 DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 1.0
@@ -82,18 +83,15 @@ class DirectoryCopy:
         await restarting("directory copy", self._follow)
 
     async def _follow(self) -> None:
-        woken = asyncio.Event()
+        changed = asyncio.Event()
         connection = await connect(self.database_url)
         try:
-            connection.add_termination_listener(lambda _: woken.set())
-            await connection.add_listener("directory_changed", lambda *_: woken.set())
+            connection.add_termination_listener(lambda _: changed.set())
+            await connection.add_listener("directory_changed", lambda *_: changed.set())
             while True:
-                woken.clear()
+                changed.clear()
                 await self._refresh(connection)
-                try:
-                    await asyncio.wait_for(woken.wait(), POLL_SECONDS)
-                except TimeoutError:
-                    continue
+                await woken(changed, POLL_SECONDS)
         finally:
             connection.terminate()
 

@@ -21,6 +21,7 @@ from shared.http.protocol import BoundedProtocol, close_stalled
 from shared.messaging.restart import restarting
 from shared.settings import SettingMissing, env
 from shared.telemetry import setup
+from shared.wakeup import woken
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +105,7 @@ class Server(uvicorn.Server):
         tick = 0
         while not await self.on_tick(tick * 10):
             tick += 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), TICK_SECONDS)
+            await woken(self._stopping, TICK_SECONDS)
             if tick % 5 == 0:
                 close_stalled(self.server_state.connections)
 
@@ -204,6 +204,5 @@ async def _made(
             if loop.time() > end:
                 raise CannotStart(f"{type(error).__name__}: {error}") from error
             log.warning("%s %s cannot start yet: %s: %s", service, role, type(error).__name__, error)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), TICK_SECONDS)
+        await woken(stop, TICK_SECONDS)
     return None

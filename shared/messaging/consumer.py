@@ -198,7 +198,8 @@ class Consumer:
         LAG.labels(self.name).set(lag)
         if positions:
             with contextlib.suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(client.commit(positions), 5)
+                async with asyncio.timeout(5):
+                    await client.commit(positions)
 
     async def _work(self, client: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
         deliveries = [_delivery(record) for partition in sorted(batch) for record in batch[partition]]

@@ -21,6 +21,7 @@ from shared.eventstore.store import Store, envelope_of
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.restart import restarting
 from shared.testing.failpoints import hit
+from shared.wakeup import woken
 
 log = logging.getLogger(__name__)
 
@@ -101,13 +102,7 @@ class Relay:
                 continue
             if rows:
                 await asyncio.sleep(PACE_SECONDS)
-            await self._woken()
-
-    async def _woken(self) -> None:
-        try:
-            await asyncio.wait_for(self.store.appended.wait(), FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
-        except TimeoutError:
-            pass
+            await woken(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
 
     async def _publish(
         self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]

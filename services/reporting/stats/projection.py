@@ -65,6 +65,9 @@ class StatsProjection:
             INSERT INTO {schema}.locks AS l (person_id, queue_id, locked)
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[])
                 ON CONFLICT (person_id, queue_id) DO UPDATE SET locked = l.locked + excluded.locked"""
+        # A count that is back to nothing leaves no row, so that the tables are the same however the events were batched.
+        self._no_queues = f"DELETE FROM {schema}.queues WHERE queue_id = ANY($1) AND (new, open, pending, closed, locked) = (0, 0, 0, 0, 0)"
+        self._no_locks = f"DELETE FROM {schema}.locks WHERE person_id = ANY($1) AND locked = 0"
         self._days = f"""
             INSERT INTO {schema}.days AS d (day, queue_id, created, closed, answered)
             SELECT * FROM unnest($1::date[], $2::uuid[], $3::integer[], $4::integer[], $5::integer[])
@@ -125,11 +128,13 @@ class StatsProjection:
         if touched:
             kinds = ("new", "open", "pending", "closed", "locked")
             await connection.execute(self._queues, touched, *([queues[q, kind] for q in touched] for kind in kinds))
+            await connection.execute(self._no_queues, touched)
         held = sorted(key for key, change in locks.items() if change)
         if held:
             await connection.execute(
                 self._locks, [p for p, _ in held], [q for _, q in held], [locks[key] for key in held]
             )
+            await connection.execute(self._no_locks, sorted({p for p, _ in held}))
         dates = sorted({(day, queue) for day, queue, _ in days})
         if dates:
             numbers = ([days[day, queue, what] for day, queue in dates] for what in ("created", "closed", "answered"))
