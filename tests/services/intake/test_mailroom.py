@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.intake import ticket
+from services.intake import records, ticket
 from services.intake.app import MIGRATIONS
 from services.intake.mailroom import Envelope, Mailroom, QueuesUnknown
 from services.intake.numbers import Numbers
@@ -81,3 +81,36 @@ async def test_before_the_queues_have_come_nothing_is_taken(mailroom: Mailroom) 
 
 async def test_a_mail_that_is_not_known_is_not_handled(mailroom: Mailroom) -> None:
     assert await mailroom.process(uuid4()) is None
+
+
+async def test_the_longest_mail_fits_into_an_event(mailroom: Mailroom) -> None:
+    name = "\U0001f5a8" * 300
+    addresses = ", ".join(f'"{name}" <{n:0>60}@{"x" * 180}.example>' for n in range(300))
+    file = f'--b\r\nContent-Type: text/plain; name="{name}"\r\nContent-ID: <{"i" * 400}>\r\n\r\nx\r\n'
+    rich = '--b\r\nContent-Type: text/html\r\n\r\n<p>"\\</p>' + '"\\' * 20_000
+    raw = mail(
+        name,
+        f"{file * 400}{rich}\r\n--b\r\n\r\n" + "\\" * 900_000 + "\r\n--b--",
+        To=addresses,
+        Cc=addresses,
+        References=" ".join(f"<{n}{'r' * 900}@x>" for n in range(300)),
+        Content_Type="multipart/mixed; boundary=b",
+    )
+    taken = await mailroom.take(raw, ENVELOPE)
+    assert (taken.outcome, taken.reason) == ("created", "a new question")
+
+
+async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
+    async with mailroom.records.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
+        for statement, arguments in (
+            (records.CUSTOMER, (uuid4(), "per@customer.example")),
+            (records.MAIL, (uuid4(),)),
+            (records.TICKET_BY_NUMBER, ("1",)),
+            (records.MAILS, (uuid4(), 50)),
+            ("SELECT 1 FROM intake.mails WHERE digest = $1", (b"x",)),
+            ("SELECT 1 FROM intake.message_ids WHERE hash = $1", (b"x",)),
+        ):
+            plan = await connection.fetch(f"EXPLAIN {statement}", *arguments)
+            lines = [row["QUERY PLAN"] for row in plan]
+            assert not [line for line in lines if "Seq Scan" in line], lines
