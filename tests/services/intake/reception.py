@@ -15,7 +15,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,8 @@ class Reception:
     process: subprocess.Popen[bytes] | None = None
     http: str = ""
     lmtp: tuple[str, int] = ("127.0.0.1", 0)
-    more: dict[str, str] = field(default_factory=dict)
+    role: str = "api"
+    kafka: str = "127.0.0.1:1"
 
     @property
     def blobs(self) -> Path:
@@ -93,7 +94,7 @@ class Reception:
             | {
                 "LEDGERDESK_DATABASE_URL": self.url,
                 "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
-                "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+                "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
                 "LEDGERDESK_IDENTITY_KEY": KEY,
                 "LEDGERDESK_MAIL_KEY": MAIL_KEY,
                 "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
@@ -133,7 +134,7 @@ class Reception:
         log = (self.directory / "intake.log").open("ab")
         environment = self.environment() | {"LEDGERDESK_FAILPOINTS": failpoints}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.intake", "api"],
+            [sys.executable, "-m", "services.intake", self.role],
             env=environment,
             stdout=log,
             stderr=log,
@@ -190,7 +191,8 @@ class Reception:
         **headers: str,
     ) -> Answer:
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.http}/api/v1{path}", data=data, method=method)
+        place = path if path.startswith("/internal/") else f"/api/v1{path}"
+        request = urllib.request.Request(f"{self.http}{place}", data=data, method=method)
         if who is not None:
             request.add_header(HEADER, sign(who, "intake", KEY))
         if data is not None:
@@ -254,8 +256,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def reception(urls: tuple[str, str], directory: Path) -> Iterator[Reception]:
-    desk = Reception(*urls, directory)
+def reception(
+    urls: tuple[str, str], directory: Path, *, role: str = "api", kafka: str = "127.0.0.1:1"
+) -> Iterator[Reception]:
+    """A running process; without `kafka` there is none."""
+    desk = Reception(*urls, directory, role=role, kafka=kafka)
     desk.migrate()
     desk.start()
     try:

@@ -130,5 +130,18 @@ def test_a_full_disk_refuses_what_does_not_fit(intake: Reception) -> None:
     assert tickets_of(intake, large) == 1
 
 
+def test_without_a_broker_everything_is_taken(intake: Reception) -> None:
+    """The process with relay and consumer, and no Kafka: the outbox absorbs."""
+    intake.stop()
+    intake.role = "all"
+    intake.start()
+    waiting = intake.count("es.outbox")
+    assert intake.call("POST", "/tickets", ticket(), who=PER).status == 201
+    intake.deliver(mail())
+    assert intake.count("es.outbox") >= waiting + 2
+    assert intake.stop() == 0
+    intake.role = "api"
+
+
 def test_told_to_end_it_ends(intake: Reception) -> None:
     assert intake.stop() == 0

@@ -1,0 +1,158 @@
+"""`python -m tests.chaos [--kills 60] [--seed N]`: the whole system under load while processes die, then proof that nothing was lost.
+
+Kills a random process with SIGKILL (any service, Kafka, PostgreSQL), or stops one for a while with SIGSTOP. Prints what was counted;
+the exit status is 0 only when every check holds.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from deploy.local import lifecycle
+from deploy.local.demo import Desk
+from deploy.local.home import Home, Trouble, free_ports
+from deploy.local.programs import Instance
+from deploy.local.supervision import RUNNING, Supervisor, wait
+from tests.chaos.checks import Checks
+from tests.chaos.load import Acknowledged, Api, agent, mail_server
+
+AGENTS = 3
+MAIL_SERVERS = 3
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--keep", action="store_true", help="leave the instance's folder in place")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="ledgerdesk-chaos-"))
+    folder.chmod(0o711)
+    os.environ["LEDGERDESK_PORT"], os.environ["LEDGERDESK_LMTP_PORT"] = map(str, free_ports(2))
+    home = Home(folder / "home")
+    failed = True
+    try:
+        failed = run(home, arguments.kills, arguments.seed)
+    except Trouble as trouble:
+        print(f"chaos: {trouble}", file=sys.stderr)
+    finally:
+        lifecycle.down(home, print)
+        if not arguments.keep and not failed:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif failed:
+            print(f"what there is to look at: {home.path}")
+    return 1 if failed else 0
+
+
+def run(home: Home, kills: int, seed: int) -> bool:
+    """One run; True when anything was wrong."""
+    print(f"chaos: {kills} kills, seed {seed}")
+    instance = lifecycle.up(home, print)
+    queue, token = _set_up(instance)
+    seen, stop = Acknowledged(), threading.Event()
+    host, _, port = instance.lmtp.rpartition(":")
+    workers = [
+        threading.Thread(target=agent, args=(Api(instance.gateway_url, token, seen), queue, stop, 0.1))
+        for _ in range(AGENTS)
+    ]
+    workers += [
+        threading.Thread(target=mail_server, args=(host, int(port), f"{queue}@help.example.org", seen, stop, 0.1))
+        for _ in range(MAIL_SERVERS)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        done = kill_about(home, kills, random.Random(seed))
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+    print(
+        f"killed or stopped: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; waiting until all is quiet ..."
+    )
+    lifecycle.up(home, lambda _: None)
+    checks = Checks(instance, seen)
+    return not asyncio.run(_verdict(checks))
+
+
+def _set_up(instance: Instance) -> tuple[str, str]:
+    admin = Desk(instance.gateway_url, "admin", instance.home.admin_password.read_text("utf-8").strip())
+    password = secrets.token_urlsafe(12)
+    person = {
+        "login": "kari",
+        "name": "Kari",
+        "email": "kari@help.example.org",
+        "password": password,
+        "roles": ["agent"],
+    }
+    admin.call("PUT", "/people/kari", person)
+    rights = ["read", "create", "move_into", "note", "work"]
+    document = {
+        "slug": "chaos",
+        "name": "Chaos",
+        "address": "chaos@help.example.org",
+        "members": [{"person": "kari", "rights": rights}],
+    }
+    admin.call("PUT", "/queues/chaos", document)
+    return "chaos", Desk(instance.gateway_url, "kari", password).token
+
+
+def kill_about(home: Home, kills: int, chance: random.Random) -> Counter[str]:
+    """Kills processes one after the other, each a little after the one before; answers how often which."""
+    done: Counter[str] = Counter()
+    supervisor = Supervisor(home)
+    for n in range(kills):
+        time.sleep(chance.uniform(0.3, 2.5))
+        running = [each for each in supervisor.processes() if each["statename"] == RUNNING and each["pid"]]
+        if not running:
+            continue
+        victim = chance.choice(running)
+        if chance.random() < 0.25:
+            _send(victim["pid"], signal.SIGSTOP)
+            time.sleep(chance.uniform(0.5, 12.0 if n % 10 == 0 else 2.0))
+            _send(victim["pid"], signal.SIGCONT)
+            done[f"{victim['name']} (stopped)"] += 1
+        else:
+            _send(victim["pid"], signal.SIGKILL)
+            done[victim["name"]] += 1
+    wait(
+        lambda: all(each["statename"] == RUNNING for each in supervisor.processes()),
+        120,
+        "not everything came back; see the logs",
+    )
+    return done
+
+
+def _send(pid: int, sign: signal.Signals) -> None:
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return
+
+
+async def _verdict(checks: Checks) -> bool:
+    if not await checks.quiet():
+        checks.wrong.append(
+            "the system does not become quiet: outboxes, deliveries or consumers still lag after two minutes"
+        )
+    await checks.run()
+    for what, count in checks.counts.items():
+        print(f"  {count:>7}  {what}")
+    for each in checks.wrong:
+        print(f"  WRONG  {each}", file=sys.stderr)
+    print("everything holds" if not checks.wrong else f"{len(checks.wrong)} violations")
+    return not checks.wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""What must hold when everything is quiet again, checked on the stores, the topic, the projections and the mails that left."""
+
+import asyncio
+import json
+import mailbox
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.local.lifecycle import run_service_command
+from deploy.local.programs import Instance
+from shared.contracts.topics import ALL, PARTITIONS, TICKETS
+from tests.chaos.load import Acknowledged
+
+STORES = ("intake", "routing", "notify", "gateway")
+EVERY = (*STORES, "reporting")
+
+
+class Checks:
+    """Counts what was looked at and collects what is wrong."""
+
+    def __init__(self, instance: Instance, seen: Acknowledged) -> None:
+        self.instance, self.seen = instance, seen
+        self.counts: dict[str, int] = {}
+        self.wrong: list[str] = []
+
+    async def database(self, name: str) -> asyncpg.Connection:
+        postgres = self.instance.postgres
+        return await asyncpg.connect(postgres.url("postgres", postgres.password, name))
+
+    async def query(self, name: str, sql: str, *arguments: Any) -> list[Any]:
+        connection = await self.database(name)
+        try:
+            return list(await connection.fetch(sql, *arguments))
+        finally:
+            await connection.close()
+
+    def expect(self, what: str, count: int, wrong: list[Any]) -> None:
+        self.counts[what] = count
+        self.wrong += [f"{what}: {each}" for each in wrong[:10]]
+
+    async def quiet(self, seconds: float = 120.0) -> bool:
+        """Waits until outboxes and deliveries are empty and every consumer stands at the topic's end."""
+        return await _eventually(self._is_quiet, seconds)
+
+    async def _is_quiet(self) -> bool:
+        try:
+            for store in STORES:
+                if (await self.query(store, "SELECT count(*) AS n FROM es.outbox"))[0]["n"]:
+                    return False
+            if (await self.query("notify", "SELECT count(*) AS n FROM notify.deliveries"))[0]["n"]:
+                return False
+            ends = await self._ends()
+            for name in ("intake", "routing", "notify", "reporting"):
+                for row in await self.query(name, "SELECT topic, partition, next_offset FROM messaging.checkpoints"):
+                    if row["next_offset"] < ends[TopicPartition(row["topic"], row["partition"])]:
+                        return False
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
+
+    async def _ends(self) -> dict[TopicPartition, int]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.instance.kafka.bootstrap)
+        await consumer.start()
+        try:
+            return dict(await consumer.end_offsets([TopicPartition(t, p) for t in ALL for p in range(PARTITIONS)]))
+        finally:
+            await consumer.stop()
+
+    async def run(self) -> None:
+        """Every check, one after the other."""
+        self.expect("answers that nobody should get", self.seen.tries, self.seen.refused)
+        await self._acknowledged_is_in_the_log_once()
+        await self._streams_are_dense()
+        await self._topic_has_everything_in_order()
+        await self._one_receipt_for_each_mail()
+        await self._nothing_parked()
+        await self._projections_equal_the_log()
+
+    async def _acknowledged_is_in_the_log_once(self) -> None:
+        opened = await self.query(
+            "intake",
+            "SELECT stream_id::text AS id, data->'message'->>'message_id' AS mail FROM es.events WHERE type = 'helpdesk.TicketOpened.v1'",
+        )
+        by_mail = Counter(row["mail"] for row in opened)
+        by_ticket = Counter(row["id"] for row in opened)
+        self.expect(
+            "acknowledged mails, each one ticket",
+            len(self.seen.mails),
+            [(m, by_mail[m]) for m in self.seen.mails if by_mail[m] != 1],
+        )
+        self.expect(
+            "acknowledged tickets, each opened once",
+            len(self.seen.tickets),
+            [(t, by_ticket[t]) for t in self.seen.tickets if by_ticket[t] != 1],
+        )
+        extra = [mail for mail, count in by_mail.items() if mail is not None and count != 1]
+        self.expect("mails in the log, none twice", len(by_mail), extra)
+        articles = Counter(
+            row["article"]
+            for row in await self.query(
+                "routing",
+                "SELECT data->'message'->>'id' AS article FROM es.events WHERE type IN ('helpdesk.AgentReplied.v1', 'helpdesk.NoteAdded.v1')",
+            )
+        )
+        wrong = [(ticket, article) for ticket, article in self.seen.articles if articles[article] != 1]
+        self.expect("acknowledged answers and notes, each in the log once", len(self.seen.articles), wrong)
+
+    async def _streams_are_dense(self) -> None:
+        for store in STORES:
+            rows = await self.query(
+                store,
+                "SELECT s.stream_id::text AS id, s.version, count(e.*) AS n, max(e.version) AS top FROM es.streams s"
+                " LEFT JOIN es.events e USING (stream_id) GROUP BY s.stream_id",
+            )
+            self.expect(
+                f"streams of {store}, dense",
+                len(rows),
+                [r["id"] for r in rows if not r["version"] == r["n"] == r["top"]],
+            )
+
+    async def _topic_has_everything_in_order(self) -> None:
+        stored: set[str] = set()
+        for store in STORES:
+            sql = (
+                "SELECT event_id::text AS id FROM es.events JOIN es.streams USING (stream_id) WHERE category = 'ticket'"
+            )
+            stored |= {row["id"] for row in await self.query(store, sql)}
+        seen: set[str] = set()
+        versions: dict[tuple[str, str], int] = defaultdict(int)
+        duplicates, wrong = 0, []
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.instance.kafka.bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(TICKETS, p) for p in range(PARTITIONS)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            while any([await consumer.position(p) < ends[p] for p in partitions]):
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    for record in records:
+                        event = json.loads(record.value)
+                        stream = event["source"], event["subject"]
+                        if event["id"] in seen:
+                            duplicates += 1
+                            continue
+                        seen.add(event["id"])
+                        if event["streamversion"] != versions[stream] + 1:
+                            wrong.append(f"{stream} version {event['streamversion']} after {versions[stream]}")
+                        versions[stream] = event["streamversion"]
+                        cause = event.get("causationid")
+                        if cause in stored and cause not in seen:
+                            wrong.append(f"{event['id']} came before its cause {cause}")
+        finally:
+            await consumer.stop()
+        wrong += [f"{each} is not in the topic" for each in stored - seen] + [
+            f"{each} is in no store" for each in seen - stored
+        ]
+        self.expect("events of tickets, all in the topic, in order, no effect before its cause", len(seen), wrong)
+        self.counts["repeats in the topic, recognised"] = duplicates
+
+    async def _one_receipt_for_each_mail(self) -> None:
+        def read() -> list[Any]:
+            return [m for m in mailbox.Maildir(self.instance.home.sent, create=False) if m["Auto-Submitted"]]
+
+        left = await asyncio.to_thread(read)
+        receipts = Counter(" ".join(str(mail["In-Reply-To"]).split()) for mail in left)
+        wrong = [(mail, receipts[mail]) for mail in self.seen.mails if receipts[mail] != 1]
+        self.expect("receipts, one for each mail's ticket", len(left), wrong)
+
+    async def _nothing_parked(self) -> None:
+        for name in ("intake", "routing", "notify", "reporting"):
+            rows = await self.query(name, "SELECT consumer, stream::text, reason FROM messaging.parked")
+            rows += await self.query(name, "SELECT consumer, reason FROM messaging.halted")
+            self.expect(f"parked or halted in {name}", len(rows), [dict(row) for row in rows])
+
+    async def _projections_equal_the_log(self) -> None:
+        for name in ("desk", "stats"):
+            status = await asyncio.to_thread(
+                run_service_command, self.instance.home, "reporting", ["projections", "verify", name]
+            )
+            self.expect(
+                f"projection set {name} equals a fold of the log", 1, [] if status == 0 else ["it differs, see above"]
+            )
+
+
+async def _eventually(probe: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not await probe():
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(0.3)
+    return True

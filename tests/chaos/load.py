@@ -1,0 +1,143 @@
+"""The load of a chaos run: people and mail servers that try again until they are told that it worked, as real ones do."""
+
+import http.client
+import json
+import random
+import smtplib
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+PATIENCE_SECONDS = 120.0
+
+
+@dataclass
+class Acknowledged:
+    """What the system said yes to; all of it must be in the log exactly once."""
+
+    mails: list[str] = field(default_factory=list)
+    """Message-IDs."""
+    tickets: list[str] = field(default_factory=list)
+    articles: list[tuple[str, str]] = field(default_factory=list)
+    """(ticket, article) of answers and notes."""
+    refused: list[str] = field(default_factory=list)
+    """Answers that nobody should get, whatever dies."""
+    tries: int = 0
+
+
+class Api:
+    """Calls the gateway with an idempotency key, again and again, until there is a final answer."""
+
+    def __init__(self, url: str, token: str, seen: Acknowledged) -> None:
+        self.url, self.token, self.seen = url, token, seen
+
+    def post(self, path: str, body: Any) -> dict[str, Any] | None:
+        """The answer of a 2xx; None for a refusal by the rules (409), which is an answer too."""
+        key, end = uuid.uuid4().hex, time.monotonic() + PATIENCE_SECONDS
+        while True:
+            status, answer = self._try(path, body, key)
+            if 200 <= status < 300:
+                return answer
+            if status == 409 and str(answer.get("type", "")).endswith("/rejected"):
+                return None
+            if status not in (0, 409, 429, 502, 503, 504) or time.monotonic() > end:
+                self.seen.refused.append(f"POST {path}: {status} {answer}")
+                return None
+            time.sleep(random.uniform(0.05, 0.4))
+
+    def _try(self, path: str, body: Any, key: str) -> tuple[int, dict[str, Any]]:
+        self.seen.tries += 1
+        request = urllib.request.Request(f"{self.url}/api/v1{path}", data=json.dumps(body).encode(), method="POST")
+        request.add_header("Content-Type", "application/json")
+        request.add_header("Authorization", f"Bearer {self.token}")
+        request.add_header("Idempotency-Key", key)
+        try:
+            with urllib.request.urlopen(request, timeout=40) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            try:
+                return error.code, json.loads(error.read())
+            except (ValueError, OSError, http.client.HTTPException):
+                return 0, {}
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0, {}
+
+
+def agent(api: Api, queue: str, stop: threading.Event, pace: float) -> None:
+    """Opens tickets, answers and notes them."""
+    while not stop.is_set():
+        opened = api.post(
+            "/tickets",
+            {
+                "subject": "Rang",
+                "body": "Wants a call back.",
+                "customer": {"email": f"{uuid.uuid4().hex[:6]}@caller.example"},
+                "queue": queue,
+                "channel": "phone",
+            },
+        )
+        if opened is None:
+            continue
+        ticket = opened["id"]
+        api.seen.tickets.append(ticket)
+        for command, body in (
+            ("lock", {}),
+            ("reply", {"text": "On it.", "time_units": 1}),
+            ("note", {"text": "looked"}),
+        ):
+            answer = api.post(f"/tickets/{ticket}/{command}", body)
+            if answer is not None and "article_id" in answer:
+                api.seen.articles.append((ticket, answer["article_id"]))
+        stop.wait(pace)
+
+
+def mail_server(host: str, port: int, recipient: str, seen: Acknowledged, stop: threading.Event, pace: float) -> None:
+    """Hands over mails, each until it was accepted, with the same bytes."""
+    while not stop.is_set():
+        name = uuid.uuid4().hex
+        sender = f"{name[:8]}@customer.example"
+        mail = (
+            f"From: Per <{sender}>\r\nTo: {recipient}\r\nSubject: hums {name[:6]}\r\nMessage-ID: <{name}@customer.example>\r\n"
+            "Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\nSince this morning it hums.\r\n"
+        ).encode()
+        if _until_accepted(
+            lambda mail=mail, sender=sender: _hand_over(host, port, mail, sender, recipient), seen, name
+        ):  # type: ignore[misc]
+            seen.mails.append(f"<{name}@customer.example>")
+        stop.wait(pace)
+
+
+def _hand_over(host: str, port: int, mail: bytes, sender: str, recipient: str) -> None:
+    with smtplib.LMTP(host, port) as server:
+        if server.sock is not None:
+            server.sock.settimeout(40)
+        server.sendmail(sender, [recipient], mail)
+
+
+def _until_accepted(hand_over: Callable[[], None], seen: Acknowledged, name: str) -> bool:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        seen.tries += 1
+        try:
+            hand_over()
+        except smtplib.SMTPResponseException as error:
+            if error.smtp_code >= 500:
+                seen.refused.append(f"mail {name}: {error}")
+                return False
+        except smtplib.SMTPRecipientsRefused as error:
+            if any(code >= 500 for code, _ in error.recipients.values()):
+                seen.refused.append(f"mail {name}: {error}")
+                return False
+        except (OSError, smtplib.SMTPException):
+            pass
+        else:
+            return True
+        if time.monotonic() > end:
+            seen.refused.append(f"mail {name}: not accepted within {PATIENCE_SECONDS:.0f} s")
+            return False
+        time.sleep(random.uniform(0.05, 0.4))

@@ -1,0 +1,75 @@
+"""The whole of intake with a real broker: it learns the queues, and what it records reaches the topic."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from shared.contracts.directory import Queue, QueueSaved
+from shared.contracts.envelope import Actor, Recorded, decode, encode
+from shared.contracts.topics import DIRECTORY, TICKETS
+from shared.messaging.clients import consumer, producer
+from tests.services.intake.reception import ADMIN, Reception, mail, reception
+
+SERVICE = ADMIN.model_copy(update={"kind": "service"})
+
+
+@pytest.fixture(scope="module")
+def intake(postgres: Any, kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
+    directory = tmp_path_factory.mktemp("worker")
+    with reception(postgres.database("intake_worker"), directory, role="all", kafka=kafka) as desk:
+        yield desk
+
+
+def saved(queue: Queue) -> Recorded:
+    now = datetime.now(UTC)
+    return Recorded(
+        id=uuid4(),
+        type=QueueSaved.TYPE,
+        source="/services/gateway",
+        stream=queue.id,
+        version=1,
+        time=now,
+        recorded_at=now,
+        correlation_id=uuid4(),
+        causation_id=None,
+        actor=Actor("agent", "admin"),
+        traceparent=None,
+        payload=QueueSaved(queue=queue),
+    )
+
+
+async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake: Reception, kafka: str) -> None:
+    queue = Queue(id=uuid4(), slug=f"q-{uuid4().hex[:8]}", name="New", address=f"{uuid4().hex[:8]}@help.example")
+    async with producer(kafka, "test") as client:
+        await client.send_and_wait(DIRECTORY, encode(saved(queue)), key=str(queue.id).encode())
+
+    def applied() -> bool:
+        asked = intake.call("GET", f"/internal/directory/queue/{queue.id}?version=1", who=SERVICE)
+        return asked.status == 204
+
+    def work() -> Any:
+        intake.until(applied, 60)
+        return intake.hand_in(mail(From=f"Lise <{uuid4()}@customer.example>"), recipient=queue.address or "")
+
+    told = await asyncio.to_thread(work)
+    ticket = UUID(told["ticket"]["id"])
+    events: list[Recorded] = []
+    client = AIOKafkaConsumer(TICKETS, DIRECTORY, bootstrap_servers=kafka, auto_offset_reset="earliest")
+    async with asyncio.timeout(60), consumer(client):
+        while not {ticket} <= {e.stream for e in events} or len(events) < 2:
+            record = await client.getone()
+            event = decode(record.value)
+            if event.stream == ticket or getattr(event.payload, "first_ticket", None) == ticket:
+                assert record.key == str(event.stream).encode()
+                events.append(event)
+    by_type = {event.type: event for event in events}
+    opened = by_type["helpdesk.TicketOpened.v1"]
+    assert (opened.source, opened.version, opened.payload.number) == ("/services/intake", 1, told["ticket"]["number"])  # type: ignore[attr-defined]
+    assert opened.payload.queue.slug == queue.slug  # type: ignore[attr-defined]
+    assert by_type["helpdesk.CustomerRegistered.v1"].correlation_id == opened.correlation_id
+    intake.until(lambda: intake.count("es.outbox") == 0)
