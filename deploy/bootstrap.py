@@ -13,9 +13,9 @@ VENV = os.path.join(CHECKOUT, ".venv")
 OLDEST = (3, 11)
 
 
-def trouble(version):
+def trouble(version: "tuple[int, ...]") -> str:
     """Why this Python will not do, in a sentence with the remedy; empty if it will."""
-    if version >= OLDEST:
+    if version[:2] >= OLDEST:
         return ""
     return (
         "Python {0}.{1} is too old: Ledgerdesk needs 3.11 or newer. Install it (Debian: apt-get install python3.11 python3.11-venv) and run "
@@ -23,8 +23,8 @@ def trouble(version):
     ).format(*version[:2])
 
 
-def main(arguments):
-    reason = trouble(sys.version_info)
+def main(arguments: "list[str]") -> int:
+    reason = trouble(tuple(sys.version_info[:3]))
     if reason:
         sys.stderr.write(reason + "\n")
         return 1

@@ -11,6 +11,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 PATIENCE_SECONDS = 120.0
@@ -105,9 +106,8 @@ def mail_server(host: str, port: int, recipient: str, seen: Acknowledged, stop: 
             f"From: Per <{sender}>\r\nTo: {recipient}\r\nSubject: hums {name[:6]}\r\nMessage-ID: <{name}@customer.example>\r\n"
             "Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\nSince this morning it hums.\r\n"
         ).encode()
-        if _until_accepted(
-            lambda mail=mail, sender=sender: _hand_over(host, port, mail, sender, recipient), seen, name
-        ):  # type: ignore[misc]
+        hand_over = partial(_hand_over, host, port, mail, sender, recipient)
+        if _until_accepted(hand_over, seen, name):
             seen.mails.append(f"<{name}@customer.example>")
         stop.wait(pace)
 

@@ -89,21 +89,17 @@ class Reception:
         return self.directory / "blobs"
 
     def environment(self) -> dict[str, str]:
-        return (
-            os.environ
-            | {
-                "LEDGERDESK_DATABASE_URL": self.url,
-                "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
-                "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
-                "LEDGERDESK_IDENTITY_KEY": KEY,
-                "LEDGERDESK_MAIL_KEY": MAIL_KEY,
-                "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
-                "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
-                "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",
-                "PYTHONPATH": str(ROOT),
-            }
-            | self.more
-        )
+        return os.environ | {
+            "LEDGERDESK_DATABASE_URL": self.url,
+            "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
+            "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
+            "LEDGERDESK_IDENTITY_KEY": KEY,
+            "LEDGERDESK_MAIL_KEY": MAIL_KEY,
+            "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
+            "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
+            "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",
+            "PYTHONPATH": str(ROOT),
+        }
 
     def migrate(self) -> None:
         subprocess.run([sys.executable, "-m", "services.intake", "migrate"], env=self.environment(), check=True)

@@ -60,9 +60,10 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
     ticket = UUID(told["ticket"]["id"])
     events: list[Recorded] = []
     client = AIOKafkaConsumer(TICKETS, DIRECTORY, bootstrap_servers=kafka, auto_offset_reset="earliest")
-    async with asyncio.timeout(60), consumer(client):
+    async with asyncio.timeout(15), consumer(client):
         while not {ticket} <= {e.stream for e in events} or len(events) < 2:
             record = await client.getone()
+            print("GOT", record.topic, record.key, record.value[:300])
             event = decode(record.value)
             if event.stream == ticket or getattr(event.payload, "first_ticket", None) == ticket:
                 assert record.key == str(event.stream).encode()

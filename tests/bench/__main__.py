@@ -1,0 +1,339 @@
+"""`python -m tests.bench [--seconds 60]`: ours, the floor on the same machine, the ratio; a table and `bench/latest.json`.
+
+A system of its own is brought up, measured and taken down. docs/performance.md tells what each row means.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+
+from deploy.local import lifecycle
+from deploy.local.demo import Desk
+from deploy.local.home import CHECKOUT, SERVICES, Home, free_ports
+from deploy.local.programs import Instance
+from tests.bench.client import HttpConnection, LmtpConnection, closed_loop, paced
+from tests.bench.filling import fill_list
+
+CONNECTIONS = 24
+Result = dict[str, Any]
+
+
+class Bench:
+    """One run on one instance."""
+
+    def __init__(self, instance: Instance, seconds: float) -> None:
+        self.instance, self.seconds = instance, seconds
+        self.rows: list[Result] = []
+        password = instance.home.admin_password.read_text("utf-8").strip()
+        self.desk = Desk(instance.gateway_url, "admin", password)
+        document = {"slug": "bench", "name": "Bench", "address": "bench@help.example.org", "members": []}
+        self.desk.call("PUT", "/queues/bench", document)
+
+    def row(
+        self, what: str, ours: float, unit: str, bar: str, met: bool | None, floor: float | None = None, **more: Any
+    ) -> None:
+        """Adds a row to the table and prints it at once."""
+        ratio = ours / floor if floor else None
+        self.rows.append(
+            {"what": what, "ours": ours, "unit": unit, "floor": floor, "ratio": ratio, "bar": bar, "met": met, **more}
+        )
+        shown = f"{ours:>10.2f} {unit:<12}" + (f" floor {floor:.0f}, ratio {ratio:.3f}" if floor and ratio else "")
+        print(f"{what:<62} {shown:<52} bar {bar:<10} {'' if met is None else 'met' if met else 'NOT MET'}", flush=True)
+
+    def connection(self) -> HttpConnection:
+        return HttpConnection("127.0.0.1", self.instance.ports["gateway"], self.desk.token)
+
+    def ticket(self, connection: HttpConnection, customer: str = "bench@customer.example") -> Any:
+        body = {"subject": "My computer hums", "body": "Since this morning it hums. " * 6, "customer": {"email": customer},
+                "queue": "bench", "channel": "web"}  # fmt: skip
+        return partial(_open, connection, body)
+
+    # Rows of the table
+
+    def floor(self) -> float:
+        """Requests a second of the two-insert application, by the same load generator."""
+        with floor_application(self.instance) as port:
+            steps = [partial(_post_item, HttpConnection("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+            asyncio.run(closed_loop(steps, 2))  # type: ignore[arg-type]
+            done, took = asyncio.run(_fresh_loop(port, min(self.seconds, 15)))
+        return done / took
+
+    def openings(self, floor: float) -> float:
+        """Tickets over HTTP, whole pipeline, and what they cost in CPU."""
+        before, disk = cpu_by_process(self.instance), asyncio.run(disk_bytes(self.instance))
+        done, took = asyncio.run(self._openings(self.seconds))
+        drained = asyncio.run(self._drain())
+        spent = {name: cpu - before.get(name, 0.0) for name, cpu in cpu_by_process(self.instance).items()}
+        rate = done / (took + drained)
+        self.row("tickets opened over HTTP, until everything was worked through", rate, "per s", ">= 0.12", rate / floor >= 0.12, floor,
+                 accepted_per_s=done / took, drain_seconds=drained)  # fmt: skip
+        each = {name: round(1000 * cpu / done, 3) for name, cpu in sorted(spent.items())}
+        total = sum(spent.values()) * 1000 / done
+        self.row("CPU a ticket, whole pipeline", total, "ms", "<= 5", total <= 5, by_process=each)
+        print(f"    {each}")
+        grown = asyncio.run(disk_bytes(self.instance)) - disk
+        self.row(
+            "bytes on disk a ticket (4 events), stores and topic",
+            grown / done,
+            "bytes",
+            "<= 8000",
+            grown / done <= 8000,
+        )
+        return rate
+
+    async def _openings(self, seconds: float) -> tuple[int, float]:
+        return await closed_loop([self.ticket(self.connection()) for _ in range(CONNECTIONS)], seconds)
+
+    async def _drain(self) -> float:
+        """Seconds until every outbox is empty, every mail left, and every consumer stands at the end."""
+        from tests.chaos.checks import Checks
+        from tests.chaos.load import Acknowledged
+
+        started = time.monotonic()
+        if not await Checks(self.instance, Acknowledged()).quiet(300):
+            raise SystemExit("bench: the system does not become quiet")
+        return time.monotonic() - started
+
+    def mails(self, floor: float) -> None:
+        done, took = asyncio.run(self._mails(min(self.seconds, 20)))
+        drained = asyncio.run(self._drain())
+        rate = done / (took + drained)
+        self.row(
+            "mails through LMTP, until everything was worked through",
+            rate,
+            "per s",
+            ">= 0.08",
+            rate / floor >= 0.08,
+            floor,
+        )
+
+    async def _mails(self, seconds: float) -> tuple[int, float]:
+        connections = [LmtpConnection("127.0.0.1", self.instance.ports["lmtp"]) for _ in range(12)]
+        return await closed_loop([partial(_deliver, each) for each in connections], seconds)
+
+    def visible(self, rate: float) -> None:
+        """Accepted until a plain GET (without a consistency token) shows the ticket."""
+        for name, load, bar in (("idle", 0.0, 150), ("at half the rate", rate / 2, 400)):
+            times = sorted(asyncio.run(self._visible(load)))
+            p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
+            self.row(f"accepted to visible, p99, {name}", p99, "ms", f"<= {bar}", p99 <= bar, p50=p50)
+        asyncio.run(self._drain())
+
+    async def _visible(self, load: float) -> list[float]:
+        background = None
+        if load:
+            connections = [self.ticket(self.connection()) for _ in range(8)]
+            background = asyncio.create_task(paced(connections, load, 12))  # noqa: RUF006 (awaited below)
+            await asyncio.sleep(2)
+        connection, times = self.connection(), []
+        for _ in range(60):
+            opened = await self.ticket(connection)()
+            started = time.monotonic()
+            while (await connection.request("GET", f"/api/v1/tickets/{opened['id']}"))[0] != 200:
+                await asyncio.sleep(0.002)
+            times.append(time.monotonic() - started)
+            await asyncio.sleep(0.03)
+        if background is not None:
+            await background
+        return times
+
+    def lists(self) -> None:
+        found: dict[int, float] = {}
+        for size in (10_000, 100_000):
+            slug = f"list-{size}"
+            self.desk.call("PUT", f"/queues/{slug}", {"slug": slug, "name": slug, "members": []})
+            queue = self.desk.call("GET", f"/queues/{slug}")
+            asyncio.run(fill_list(self.instance, uuid.UUID(queue["id"]), slug, size))
+            found[size] = asyncio.run(self._list(slug))
+        self.row(
+            "queue list of 50 at 100 000 tickets, p50 at the gateway", found[100_000], "ms", "<= 5", found[100_000] <= 5
+        )
+        ratio = found[100_000] / found[10_000]
+        self.row("the same against 10 000 tickets", ratio, "times", "<= 1.2", ratio <= 1.2, at_10_000=found[10_000])
+
+    async def _list(self, slug: str) -> float:
+        connection, times = self.connection(), []
+        for _ in range(200):
+            started = time.perf_counter()
+            status, _, body = await connection.request("GET", f"/api/v1/tickets?queue={slug}&limit=50")
+            times.append(time.perf_counter() - started)
+            assert status == 200 and len(json.loads(body)["items"]) == 50
+        return statistics.median(times) * 1000
+
+    def rebuild(self) -> None:
+        command = [sys.executable, "-m", "deploy.local", "run", "reporting", "projections"]
+        environment = os.environ | {"LEDGERDESK_HOME": str(self.instance.home.path)}
+        done = subprocess.run(
+            [*command, "build", "desk"], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True
+        )
+        rate = float(done.stdout.split(",")[-1].split()[0])
+        self.row(
+            "rebuild of desk from offset 0, one process",
+            rate,
+            "events/s",
+            ">= 20000",
+            rate >= 20_000,
+            said=done.stdout.strip(),
+        )
+
+    def idle(self) -> None:
+        processes = list(all_processes(self.instance).values())
+        memory = sum(p.memory_full_info().pss for group in processes for p in group) / 2**20
+        self.row("memory of everything", memory, "MB", "<= 1200", memory <= 1200)
+        before = sum(cpu_by_process(self.instance).values())
+        time.sleep(20)
+        percent = (sum(cpu_by_process(self.instance).values()) - before) / 20 * 100
+        self.row("CPU of everything, idle", percent, "% of a core", "<= 6", percent <= 6)
+
+
+def all_processes(instance: Instance) -> dict[str, list[psutil.Process]]:
+    """Program -> its process and all that it has started."""
+    found = {}
+    for each in lifecycle.status(instance.home)["processes"]:
+        parent = psutil.Process(each["pid"])
+        found[each["name"]] = [parent, *parent.children(recursive=True)]
+    return found
+
+
+def cpu_by_process(instance: Instance) -> dict[str, float]:
+    """CPU seconds so far, ended children included."""
+    spent = {}
+    for name, group in all_processes(instance).items():
+        times = group[0].cpu_times()
+        spent[name] = (
+            times.children_user + times.children_system + sum(p.cpu_times().user + p.cpu_times().system for p in group)
+        )
+    return spent
+
+
+async def disk_bytes(instance: Instance) -> int:
+    """What the databases and the topics take, after a checkpoint."""
+    total = 0
+    for service in SERVICES:
+        postgres = instance.postgres
+        connection = await asyncpg.connect(postgres.url("postgres", postgres.password, service))
+        await connection.execute("CHECKPOINT")
+        total += await connection.fetchval("SELECT pg_database_size(current_database())")
+        await connection.close()
+    return total + sum(
+        p.stat().st_size for p in (instance.kafka.data / "log").rglob("*.log") if "helpdesk" in p.parent.name
+    )
+
+
+async def _open(connection: HttpConnection, body: Any) -> Any:
+    status, _, answer = await connection.request("POST", "/api/v1/tickets", body)
+    if status != 201:
+        raise SystemExit(f"bench: POST /tickets answered {status}: {answer[:300]!r}")
+    return json.loads(answer)
+
+
+async def _post_item(connection: HttpConnection) -> None:
+    status, _, _ = await connection.request(
+        "POST", "/items", {"subject": "My computer hums", "body": "Since this morning it hums. " * 6}
+    )
+    assert status == 201
+
+
+async def _fresh_loop(port: int, seconds: float) -> tuple[int, float]:
+    return await closed_loop(
+        [partial(_post_item, HttpConnection("127.0.0.1", port)) for _ in range(CONNECTIONS)], seconds
+    )
+
+
+async def _deliver(connection: LmtpConnection) -> None:
+    name = uuid.uuid4().hex
+    mail = (
+        f"From: Per <bench@customer.example>\r\nTo: bench@help.example.org\r\nSubject: hums\r\nMessage-ID: <{name}@customer.example>\r\n"
+        f"Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\n{'Since this morning it hums. ' * 6}\r\n"
+    )
+    await connection.deliver("bench@customer.example", "bench@help.example.org", mail.encode())
+
+
+@contextlib.contextmanager
+def floor_application(instance: Instance) -> Iterator[int]:
+    """The floor's application on the instance's PostgreSQL; yields its port."""
+
+    async def make() -> str:
+        owner, app = ("floor_owner", "floor"), ("floor", "floor")
+        await instance.postgres.provide("floor", owner, app)
+        url = instance.postgres.url("floor_owner", "floor", "floor")
+        connection = await asyncpg.connect(url)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS items (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject text)"
+        )
+        await connection.execute("CREATE TABLE IF NOT EXISTS bodies (item bigint PRIMARY KEY, body text)")
+        await connection.close()
+        return url
+
+    (port,) = free_ports(1)
+    environment = os.environ | {"FLOOR_DATABASE_URL": asyncio.run(make())}
+    command = [sys.executable, "-m", "uvicorn", "tests.bench.floor:app", "--workers", "2", "--port", str(port), "--log-level", "error",
+               "--loop", "uvloop", "--http", "httptools", "--no-access-log"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
+    try:
+        end = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                asyncio.run(_post_item(HttpConnection("127.0.0.1", port)))
+                break
+            if time.monotonic() > end:
+                raise SystemExit("bench: the floor's application does not start")
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the main load")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="ledgerdesk-bench-"))
+    folder.chmod(0o711)
+    os.environ["LEDGERDESK_PORT"], os.environ["LEDGERDESK_LMTP_PORT"] = map(str, free_ports(2))
+    os.environ.setdefault("LEDGERDESK_ADMIN_PASSWORD", secrets.token_urlsafe(12))
+    results = Home.of_environment().path / "bench" / "latest.json"
+    home = Home(folder / "home")
+    try:
+        lifecycle.up(home, lambda _: None)
+        started = time.monotonic()
+        lifecycle.down(home, lambda _: None)
+        started = time.monotonic()
+        instance = lifecycle.up(home, lambda _: None)
+        bench = Bench(instance, arguments.seconds)
+        warm = time.monotonic() - started
+        bench.row("warm start of everything", warm, "s", "<= 15", warm <= 15)
+        bench.idle()
+        floor = bench.floor()
+        rate = bench.openings(floor)
+        bench.mails(floor)
+        bench.visible(rate)
+        bench.rebuild()
+        bench.lists()
+    finally:
+        lifecycle.down(home, lambda _: None)
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(json.dumps({"seconds": arguments.seconds, "rows": bench.rows}, indent=1), "utf-8")
+    print(f"written to {results}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The local set-up: what it tells people, and what its locks hold."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy import bootstrap
+from deploy.local import kafka, lifecycle
+from deploy.local.home import CHECKOUT, Home, Trouble
+from deploy.local.programs import Instance, configuration
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_a_port_that_is_taken_is_told_with_its_remedy(
+    tmp_path: Path, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGERDESK_PORT", str(taken_port))
+    with pytest.raises(Trouble, match=f"port {taken_port} is taken by another program: .* set LEDGERDESK_PORT"):
+        lifecycle.up(Home(tmp_path / "home"), lambda _: None)
+
+
+def test_a_port_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGERDESK_LMTP_PORT", "mail")
+    with pytest.raises(Trouble, match="LEDGERDESK_LMTP_PORT is 'mail': set it to a port number"):
+        lifecycle.up(Home(tmp_path / "home"), lambda _: None)
+
+
+@pytest.mark.parametrize(("name", "words"), [("DISK_GB", "make room"), ("MEMORY_MB", "end other programs")])
+def test_too_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+    monkeypatch.setattr(lifecycle, name, 10**9)
+    with pytest.raises(Trouble, match=words):
+        lifecycle.up(Home(tmp_path / "home"), lambda _: None)
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("version", [(2, 7), (3, 9, 2), (3, 10)])
+def test_a_python_that_is_too_old_is_told(version: tuple[int, ...]) -> None:
+    assert "needs 3.11 or newer" in bootstrap.trouble(version)
+
+
+def test_a_python_that_will_do_is_not_complained_about() -> None:
+    assert bootstrap.trouble((3, 11)) == bootstrap.trouble((3, 14, 1)) == ""
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "deploy/local/kafka.lock"])
+def test_locks_hold_hashes_and_no_addresses(name: str) -> None:
+    text = (CHECKOUT / name).read_text("utf-8")
+    assert "://" not in text and "--index" not in text and "--find-links" not in text
+    if name.startswith("requirements"):
+        assert text.count("==") <= text.count("--hash=sha256:")
+
+
+def test_archives_that_are_not_those_of_the_lock_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = tmp_path / "kafka-clients-4.3.1.jar"
+    forged.write_bytes(b"not what was locked")
+    monkeypatch.setattr(kafka, "archives", lambda: tmp_path / "nothing")
+    monkeypatch.setattr(kafka, "resolve", lambda scratch: [forged])
+    with pytest.raises(Trouble, match=r"not those of kafka\.lock"):
+        kafka.install()
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_the_status_of_what_does_not_run_is_machine_readable(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.local", "status", "--json"]
+    done = subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env={"LEDGERDESK_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert set(found) == {"gateway", "lmtp", "processes"} and found["processes"] == [] and done.returncode == 1
+
+
+def test_no_secret_stands_in_the_supervisors_configuration(tmp_path: Path) -> None:
+    home = Home(tmp_path / 'home %(x)s "quoted"')
+    home.make()
+    instance = Instance(home, home.ports())
+    text = configuration(instance)
+    for path in home.secrets.iterdir():
+        assert path.stat().st_mode & 0o077 == 0
+        assert path.read_text("utf-8") not in text
