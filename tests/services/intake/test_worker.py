@@ -76,4 +76,4 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
     assert (opened.source, opened.version, opened.payload.queue.slug) == ("/services/intake", 1, queue.slug)
     assert opened.payload.number == told["ticket"]["number"]
     assert registered.correlation_id == opened.correlation_id
-    intake.until(lambda: intake.count("es.outbox") == 0)
+    await asyncio.to_thread(intake.until, lambda: intake.count("es.outbox") == 0)
