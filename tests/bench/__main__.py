@@ -139,7 +139,7 @@ class Bench:
         background = None
         if load:
             connections = [self.ticket(self.connection()) for _ in range(8)]
-            background = asyncio.create_task(paced(connections, load, 12))  # noqa: RUF006 (awaited below)
+            background = asyncio.create_task(paced(connections, load, 12))
             await asyncio.sleep(2)
         connection, times = self.connection(), []
         for _ in range(60):
