@@ -8,12 +8,13 @@ from uuid import UUID
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import rich_text, texts, ticket
+from services.intake import texts, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
 from services.intake.records import Raced, Records, Rows
 from services.intake.ticket import Ticket
+from shared import richtext
 from shared.blobs.store import BlobStore
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Queue
@@ -222,7 +223,7 @@ class Opening:
         return who.email.lower(), who.name
 
     async def _words(self, body: MessageBody, customer: CustomerRef, context: Context) -> Message:
-        seen, html = rich_text.read(body.html) if body.html else ("", None)
+        seen, html = richtext.read(body.html) if body.html else ("", None)
         text, text_blob = await texts.stored(self.blobs, body.text if body.text is not None else seen)
         if html is not None and len(html.encode()) > texts.INLINE_BYTES:
             html = None

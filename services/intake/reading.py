@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import getaddresses, parsedate_to_datetime
 
-from services.intake import mime, rich_text
+from services.intake import mime
 from services.intake.mime import Part
+from shared import richtext
 from shared.contracts.parts import Address
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _read(raw: bytes) -> Reading:
     text, html = _words(root, gathered)
     shown: str | None = None
     if html is not None:
-        seen, shown = rich_text.read(html)
+        seen, shown = richtext.read(html)
         if shown is None:
             gathered.wrong.append("its rich text is too large to be shown; it is in the original mail")
         if text is None:
@@ -159,7 +160,7 @@ def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]
     pairs = [pair for pair in pairs if pair != (None, None)]
     if len(pairs) <= 1:
         return pairs[0] if pairs else (None, None)
-    texts = [text if text is not None else mime.clean(rich_text.read(html or "")[0]) for text, html in pairs]
+    texts = [text if text is not None else mime.clean(richtext.read(html or "")[0]) for text, html in pairs]
     return "\n\n".join(text.strip("\n") for text in texts), None
 
 

@@ -8,7 +8,7 @@ from shared.database import Pool
 from shared.messaging.consumer import Consumer
 from shared.projections.sets import ProjectionSet, live
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 
 
 class LiveConsumer:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from services.routing.bodies import CloseBody, LockBody, NoteBody, ReopenBody, ReplyBody, UnlockBody, Words
 from services.routing.commands import AddNote, Close, Command, Lock, NextState, Reopen, Reply, Unlock
 from services.routing.desk import Desk
+from shared import richtext
 from shared.contracts.access import Identity
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, Channel, Message, PersonRef
@@ -23,7 +24,6 @@ from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
-from shared.richtext import clean, text_of
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 INLINE_TEXT = 64 * 1024
@@ -135,10 +135,10 @@ def words(body: Words, channel: Channel) -> Message:
         raise problems.invalid("/text", "a text is missing")
     if body.attachments:
         raise problems.invalid("/attachments/0", "names no blob of yours")
-    text = body.text if body.text is not None else text_of(body.html or "")
+    shown, html = richtext.read(body.html) if body.html else ("", None)
+    text = body.text if body.text is not None else shown
     if len(text.encode()) > INLINE_TEXT:
         raise problems.invalid("/text", f"is longer than {INLINE_TEXT} bytes; send the rest as an attachment")
-    html = clean(body.html) if body.html else None
     if html is not None and len(html.encode()) > 4 * INLINE_TEXT:
         raise problems.invalid("/html", f"is longer than {4 * INLINE_TEXT} bytes; send the rest as an attachment")
     return Message(

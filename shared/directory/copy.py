@@ -14,7 +14,7 @@ from shared.messaging.restart import restarting
 from shared.wakeup import woken
 
 DEFAULT_QUEUE = "postmaster"
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 """How old a snapshot can be when a notification was lost."""
 
 Kind = Literal["queue", "person", "company"]

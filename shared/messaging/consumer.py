@@ -38,7 +38,7 @@ HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an 
 LIVE_RECORDS = 500
 REBUILD_RECORDS = 5_000
 PACE_SECONDS = 0.03
-FETCH_WAIT_MS = 2_000
+FETCH_WAIT_MS = 5_000
 COMMIT_SECONDS = 10.0
 HALT_POLL_SECONDS = 5.0
 PARKED_A_MINUTE = 20
@@ -141,7 +141,7 @@ class Consumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,
-            heartbeat_interval_ms=1_000,
+            heartbeat_interval_ms=3_000,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             max_poll_interval_ms=300_000,
@@ -158,7 +158,7 @@ class Consumer:
         while True:
             cycle = time.monotonic()
             self.beat = cycle
-            batch = await client.getmany(timeout_ms=200 if goal is not None else 1_000, max_records=limit)
+            batch = await client.getmany(timeout_ms=200 if goal is not None else 5_000, max_records=limit)
             records = sum(len(part) for part in batch.values())
             if records:
                 await self._work(client, batch)

@@ -31,7 +31,7 @@ WAITING = Gauge("ledgerdesk_relay_waiting", "Rows in the last batch read from th
 SHARDS = 4
 BATCH = 500
 PACE_SECONDS = 0.02
-FALLBACK_SECONDS = 1.0
+FALLBACK_SECONDS = 2.0
 TRY_SHARDS_SECONDS = 5.0
 
 READ = """
