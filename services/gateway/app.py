@@ -21,6 +21,7 @@ from services.gateway.sign_in import SignIn
 from shared import eventstore, messaging
 from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import pending
+from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
@@ -47,6 +48,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         background: dict[str, Task] = {}
         if role != "api":
             background["relay"] = Relay(store, settings.database_url, settings.kafka).run
+            background["retention"] = CommandRetention(pool).run
             background["purge of ended sessions"] = lambda: _purge(sessions)
         if role == "worker":
             yield Process(application(health, identity_key=settings.identity_key), background)

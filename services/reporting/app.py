@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from services.reporting import stats_api, tickets_api
@@ -19,7 +20,7 @@ from shared.eventstore.migrations import pending
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
-from shared.messaging.consumer import Consumer
+from shared.messaging.consumer import SILENCE_SECONDS, Consumer
 from shared.messaging.handlers import ProjectionHandler
 
 SERVICE = "reporting"
@@ -49,13 +50,15 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             )
             background["documents"] = documents.run
             for name, which in projection_sets(settings.zone).items():
-                background[name] = LiveConsumer(
+                filling = LiveConsumer(
                     which,
                     database_url=settings.database_url,
                     pool=pool,
                     bootstrap=settings.kafka,
                     replica=settings.replica,
-                ).run
+                )
+                background[name] = filling.run
+                health.watch(name, partial(getattr, filling, "beat"), silence=SILENCE_SECONDS)
         routers = []
         if role != "worker":
             reading = tickets_api.Reading(pool, copy, BlobStore(settings.blob_url))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Never
 
 from shared.database import Pool
@@ -24,6 +25,12 @@ class LiveConsumer:
             bootstrap,
             replica,
         )
+        self.running: Consumer | None = None
+
+    @property
+    def beat(self) -> float:
+        """When the consumer last went round."""
+        return self.running.beat if self.running is not None else time.monotonic()
 
     async def run(self) -> Never:
         """Never ends by itself; a promotion is followed within seconds."""
@@ -32,7 +39,8 @@ class LiveConsumer:
             if generation is None:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
-            running = asyncio.create_task(self.consumer(generation).run())
+            self.running = self.consumer(generation)
+            running = asyncio.create_task(self.running.run())
             try:
                 while not running.done() and await self._generation() == generation:
                     await asyncio.sleep(LOOK_SECONDS)

@@ -14,11 +14,12 @@ from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import pending
+from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
-from shared.messaging.consumer import Consumer
+from shared.messaging.consumer import SILENCE_SECONDS, Consumer
 from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
 from shared.messaging.relay import Relay
 
@@ -66,6 +67,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 replica=settings.replica,
             )
             background |= {"relay": Relay(store, settings.database_url, settings.kafka).run, "consumer": consumer.run}
+            background["retention"] = CommandRetention(pool).run
+            health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
         routers = [api.router(desk), directory_router(copy)] if role != "worker" else []
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:

@@ -41,6 +41,8 @@ PACE_SECONDS = 0.03
 FETCH_WAIT_MS = 5_000
 COMMIT_SECONDS = 10.0
 HALT_POLL_SECONDS = 5.0
+SILENCE_SECONDS = 300.0
+"""A consumer that has not gone round for this long hangs: the process is not live. A failing one tries again within seconds."""
 PARKED_A_MINUTE = 20
 """More newly parked tickets than this in a minute is a bad deploy, not bad data: the consumer halts."""
 
@@ -115,6 +117,7 @@ class Consumer:
         return await self._consume()
 
     async def _until_error(self) -> None:
+        self.beat = time.monotonic()
         await self._wait_while_halted()
         try:
             await self._consume()

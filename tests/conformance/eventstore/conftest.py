@@ -15,8 +15,20 @@ MIGRATIONS = Path(eventstore.__path__[0]) / "migrations"
 
 
 @pytest.fixture
-async def store(postgres: Any) -> AsyncIterator[Store]:
-    owner_url, app_url = postgres.database()
+def urls(postgres: Any) -> tuple[str, str]:
+    """The owner's and the application's."""
+    made: tuple[str, str] = postgres.database()
+    return made
+
+
+@pytest.fixture
+def postgres_owner_url(urls: tuple[str, str]) -> str:
+    return urls[0]
+
+
+@pytest.fixture
+async def store(urls: tuple[str, str]) -> AsyncIterator[Store]:
+    owner_url, app_url = urls
     await migrate(owner_url, app_url, MIGRATIONS)
     pool = await connect_pool(app_url)
     yield Store(pool, "routing")

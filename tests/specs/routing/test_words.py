@@ -8,7 +8,9 @@ from shared.http.problems import Problem
 
 
 def test_rich_text_is_made_safe_and_read_as_text() -> None:
-    made = words(NoteBody(html='<p>kept <b>bold</b></p><script>alert(1)</script><img src="//tracker.example/1.gif">'), "note")
+    made = words(
+        NoteBody(html='<p>kept <b>bold</b></p><script>alert(1)</script><img src="//tracker.example/1.gif">'), "note"
+    )
     assert made.html is not None and "<b>bold</b>" in made.html
     assert "script" not in made.html and "tracker" not in made.html
     assert made.text == "kept bold"

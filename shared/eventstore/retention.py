@@ -1,0 +1,38 @@
+"""Forgets commands that nobody will repeat any more: an idempotency key is kept 30 days (api.md, section 1)."""
+
+import asyncio
+from typing import Never
+
+from shared.database import Pool
+from shared.messaging.restart import restarting
+
+DAYS = 30
+BATCH = 5_000
+EVERY_SECONDS = 3600.0
+
+FORGET = """
+DELETE FROM es.commands
+ WHERE command_id IN (SELECT command_id FROM es.commands WHERE recorded_at < now() - make_interval(days => $1) LIMIT $2)
+"""
+
+
+class CommandRetention:
+    """Removes old commands now and then, a batch at a time, so that no long transaction holds others up."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    async def run(self) -> Never:
+        """Never ends by itself."""
+        await restarting("retention of commands", self._hourly)
+
+    async def _hourly(self) -> None:
+        while True:
+            while await self.forget() == BATCH:
+                pass
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def forget(self) -> int:
+        """Removes one batch; answers how many that were."""
+        done: str = await self.pool.execute(FORGET, DAYS, BATCH)
+        return int(done.rpartition(" ")[2])
