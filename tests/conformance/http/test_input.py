@@ -119,7 +119,7 @@ def test_deep_nesting_is_refused_before_it_cannot_be_answered(client: TestClient
 )
 def test_another_media_type_is_no_500(client: TestClient, content_type: str) -> None:
     answer = client.post(
-        "/api/v1/tickets", content=b'{"subject": "s"}', headers={"Content-Type": content_type.encode("latin-1")}
+        "/api/v1/tickets", content=b'{"subject": "s"}', headers={b"Content-Type": content_type.encode("latin-1")}
     )
     assert answer.status_code in (201, 422)
 
@@ -202,7 +202,7 @@ def test_a_foreign_consistency_token_is_named(client: TestClient) -> None:
 
 @pytest.mark.parametrize("value", ["", "x", "a.b", "a.b.c", "\u00e9"])
 def test_a_request_that_the_gateway_did_not_sign_is_a_401(client: TestClient, value: str) -> None:
-    answer = client.post("/api/v1/tickets", json=GOOD, headers={"X-Ledgerdesk-Identity": value.encode("latin-1")})
+    answer = client.post("/api/v1/tickets", json=GOOD, headers={b"X-Ledgerdesk-Identity": value.encode("latin-1")})
     problem(answer, 401)
     assert answer.headers["www-authenticate"]
 

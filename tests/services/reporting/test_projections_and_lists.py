@@ -1,0 +1,242 @@
+"""Rows from events on real PostgreSQL: the same however they are batched; lists that page stably and show what one may see."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from services.reporting.app import MIGRATIONS
+from services.reporting.people import Scope
+from services.reporting.sets import projection_sets
+from services.reporting.ticket_list import ORDERS, Filters, query
+from shared.contracts.envelope import Actor, Recorded, encode
+from shared.contracts.event import Event
+from shared.contracts.intake import TicketOpened
+from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent
+from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef
+from shared.contracts.routing import (
+    AgentReplied,
+    StateChanged,
+    TicketLocked,
+    TicketQueued,
+    TicketUnlocked,
+    TimeAccounted,
+)
+from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.contracts.topics import TICKETS
+from shared.database import Pool, connect, connect_pool
+from shared.eventstore.migrations import migrate
+from shared.messaging.delivery import Delivered
+from shared.messaging.projection import Position
+from shared.projections import sets
+from shared.testing.samples import sample
+
+ZONE = ZoneInfo("UTC")
+IT, HR = (QueueRef(id=UUID(int=n), slug=s, name=s.upper()) for n, s in ((10, "it"), (11, "hr")))
+KARI = PersonRef(id=UUID(int=1), name="Kari")
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+@dataclass
+class Reporting:
+    owner: Any
+    pool: Pool
+    app_url: str
+
+    async def generation(self, name: str) -> int:
+        return await sets.begin(self.owner, projection_sets(ZONE)[name], self.app_url)
+
+    async def work(self, name: str, generation: int, batches: Sequence[Sequence[Recorded]]) -> None:
+        handler = projection_sets(ZONE)[name].handlers(generation)[TICKETS]
+        for batch in batches:
+            deliveries = [
+                Delivered(Position(TICKETS, 0, n), event.stream, encode(event), event) for n, event in enumerate(batch)
+            ]
+            async with self.pool.acquire() as connection, connection.transaction():
+                assert await handler.work(connection, deliveries, set()) == []
+
+    async def listed(
+        self, scope: Scope, wanted: Filters | None = None, sort: str = "default", step: int = 200
+    ) -> list[str]:
+        """Ticket numbers of a whole list, page by page."""
+        numbers: list[str] = []
+        after: list[Any] | None = None
+        while True:
+            text, arguments = query(scope, wanted or Filters(), sort, after, step)
+            rows = await self.pool.fetch(text, *arguments)
+            numbers += [row["number"] for row in rows]
+            if len(rows) < step:
+                return numbers
+            after = [rows[-1][column] for column, _, _ in ORDERS[sort]]
+
+
+@pytest.fixture
+async def reporting(postgres: Any) -> AsyncIterator[Reporting]:
+    owner_url, app_url = postgres.database("reporting")
+    await migrate(owner_url, app_url, *MIGRATIONS)
+    owner, pool = await connect(owner_url), await connect_pool(app_url)
+    yield Reporting(owner, pool, app_url)
+    await pool.close()
+    await owner.close()
+
+
+class Log:
+    """Makes events of tickets with dense versions, a second apart."""
+
+    def __init__(self) -> None:
+        self.events: list[Recorded] = []
+        self.versions: dict[tuple[str, UUID], int] = {}
+
+    def add(self, ticket: UUID, *payloads: Event) -> None:
+        for payload in payloads:
+            version = self.versions[payload.OWNER, ticket] = self.versions.get((payload.OWNER, ticket), 0) + 1
+            at = START + timedelta(seconds=len(self.events))
+            source = f"/services/{payload.OWNER}"
+            self.events.append(
+                Recorded(
+                    uuid7(), payload.TYPE, source, ticket, version, at, at, uuid7(), None, Actor("agent"), None, payload
+                )
+            )
+
+
+def opened(
+    number: str,
+    queue: QueueRef = IT,
+    priority: int = 3,
+    email: str = "per@customer.example",
+    company: str | None = None,
+) -> TicketOpened:
+    return TicketOpened(
+        number=number,
+        title="hums",
+        queue=queue,
+        customer=CustomerRef(id=UUID(int=20), email=email, company=company),
+        channel="email",
+        priority=priority,
+        message=Message(id=uuid7(), channel="email", text="It hums."),
+    )
+
+
+def queued(number: str, queue: QueueRef = IT, priority: int = 3) -> TicketQueued:
+    customer = CustomerRef(id=UUID(int=20), email="per@customer.example")
+    return TicketQueued(
+        number=number, title="hums", queue=queue, customer=customer, state=NEW, priority=priority, channel="email"
+    )
+
+
+def busy_log(seed: int) -> list[Recorded]:
+    """A few tickets whose lives interleave."""
+    chance, log = random.Random(seed), Log()
+    requested = NotificationRequested.model_validate(sample(NotificationRequested))
+    sent, failed = (cls.model_validate(sample(cls)) for cls in (NotificationSent, NotificationFailed))
+    replied = AgentReplied.model_validate(sample(AgentReplied))
+    for n in range(6):
+        log.add(UUID(int=100 + n), opened(str(n), chance.choice((IT, HR))))
+    for _ in range(60):
+        reply = replied.model_copy(update={"message": replied.message.model_copy(update={"id": uuid7()})})
+        steps: list[tuple[Event, ...]] = [
+            (queued("0", chance.choice((IT, HR))),),
+            (TicketLocked(by=KARI),),
+            (TicketUnlocked(was=KARI),),
+            (StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN),),
+            (StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL),),
+            (
+                reply,
+                requested.model_copy(
+                    update={"kind": "answer", "article": reply.message.id, "notification": reply.message.id}
+                ),
+            ),
+            (sent,),
+            (failed,),
+            (TimeAccounted(by=KARI, units=1.5),),
+            (requested.model_copy(update={"article": uuid7(), "notification": uuid7()}),),
+        ]
+        log.add(UUID(int=100 + chance.randrange(6)), *chance.choice(steps))
+    return log.events
+
+
+@pytest.mark.parametrize("name", ["desk", "stats"])
+@pytest.mark.parametrize("seed", range(4))
+async def test_rows_are_the_same_however_the_events_were_batched(reporting: Reporting, name: str, seed: int) -> None:
+    events, chance = busy_log(seed), random.Random(seed)
+    cuts = sorted({0, len(events), *(chance.randrange(len(events)) for _ in range(15))})
+    one, other = [await reporting.generation(name) for _ in range(2)]
+    await reporting.work(name, one, [events])
+    await reporting.work(name, other, [events[a:b] for a, b in pairwise(cuts)])
+    assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
+    await reporting.work(name, other, [events])  # a repeat of everything changes nothing
+    assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
+
+
+async def _live(reporting: Reporting, events: Sequence[Recorded]) -> None:
+    generation = await reporting.generation("desk")
+    await reporting.work("desk", generation, [events])
+    await sets.promote(reporting.owner, projection_sets(ZONE)["desk"], generation, reporting.app_url)
+
+
+EVERYTHING = Scope((IT.id, HR.id), None, None)
+
+
+@pytest.mark.parametrize("sort", sorted(ORDERS))
+async def test_pages_give_each_ticket_once(reporting: Reporting, sort: str) -> None:
+    log, chance = Log(), random.Random(1)
+    for n in range(40):
+        log.add(uuid7(), opened(f"{n:03}", chance.choice((IT, HR)), chance.choice((1, 3, 5))))
+    await _live(reporting, log.events)
+    whole = await reporting.listed(EVERYTHING, sort=sort)
+    assert sorted(whole) == [f"{n:03}" for n in range(40)]
+    assert await reporting.listed(EVERYTHING, sort=sort, step=7) == whole
+
+
+async def test_the_default_order_is_priority_then_age(reporting: Reporting) -> None:
+    log = Log()
+    for number, priority in (("old", 3), ("low", 1), ("young", 3), ("urgent", 5)):
+        log.add(uuid7(), opened(number, priority=priority))
+    await _live(reporting, log.events)
+    assert await reporting.listed(EVERYTHING) == ["urgent", "old", "young", "low"]
+
+
+async def test_a_list_shows_what_one_may_see(reporting: Reporting) -> None:
+    log = Log()
+    log.add(uuid7(), opened("in it", IT))
+    log.add(uuid7(), opened("in hr", HR, email="pia@customer.example", company="acme"))
+    log.add(uuid7(), opened("acme's", IT, email="per@customer.example", company="acme"))
+    await _live(reporting, log.events)
+    assert await reporting.listed(Scope((IT.id,), "x@help.example.org", None)) == ["in it", "acme's"]
+    assert await reporting.listed(Scope((IT.id,), None, None), Filters(queues=(HR.id,))) == []
+    assert await reporting.listed(Scope((IT.id,), None, None), Filters(customers=("pia@customer.example",))) == []
+    assert await reporting.listed(Scope((), "pia@customer.example", None)) == ["in hr"]
+    assert await reporting.listed(Scope((), "pia@customer.example", "acme")) == ["in hr", "acme's"]
+    assert await reporting.listed(Scope((), None, None)) == []
+
+
+async def test_a_promotion_swaps_the_views_and_can_be_taken_back(reporting: Reporting) -> None:
+    desk = projection_sets(ZONE)["desk"]
+    await _live(reporting, busy_log(0))
+    empty = await reporting.generation("desk")
+    await sets.promote(reporting.owner, desk, empty, reporting.app_url)
+    assert await reporting.listed(EVERYTHING) == []
+    with pytest.raises(sets.CannotChange, match="is live"):
+        await sets.drop(reporting.owner, desk, empty)
+    await sets.promote(reporting.owner, desk, await sets.previous(reporting.owner, desk), reporting.app_url)
+    assert len(await reporting.listed(EVERYTHING)) == 6
+    await sets.drop(reporting.owner, desk, empty)
+    assert await sets.live(reporting.owner, "desk") == 1
+
+
+async def test_a_page_of_a_queue_is_an_index_scan(reporting: Reporting) -> None:
+    log = Log()
+    for n in range(3_000):
+        log.add(uuid7(), opened(f"{n:05}", IT if n % 3 else HR))
+    await _live(reporting, log.events)
+    await reporting.owner.execute("ANALYZE desk_v1.tickets")
+    text, arguments = query(Scope((IT.id,), None, None), Filters(), "default", None, 51)
+    plan = "\n".join(row[0] for row in await reporting.owner.fetch("EXPLAIN " + text, *arguments))
+    assert "Index Scan" in plan and "Seq Scan" not in plan, plan
