@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -50,6 +49,28 @@ def unprivileged_user() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
+def _entering(user: str) -> list[str]:
+    """Words before a command that make it run as `user`, with the one right of root to pass through closed directories.
+
+    The checkout of a root often lies below /root or a `mktemp -d`. Empty if this machine cannot give that right.
+    """
+    with open("/proc/self/status", encoding="ascii") as file:
+        held = int(next(line for line in file if line.startswith("CapEff")).split()[1], 16)
+    right = next((name for name, bit in (("dac_read_search", 2), ("dac_override", 1)) if held & 1 << bit), None)
+    program = shutil.which("setpriv")
+    if right is None or program is None:
+        return []
+    return [
+        program,
+        f"--reuid={user}",
+        f"--regid={pwd.getpwnam(user).pw_gid}",
+        "--clear-groups",
+        f"--inh-caps=-all,+{right}",
+        f"--ambient-caps=-all,+{right}",
+        "--securebits=+no_setuid_fixup",  # access(2), by which PostgreSQL looks for its own files, counts the right too
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
     """One server on 127.0.0.1 with its data directory; `password` is the superuser's."""
@@ -57,6 +78,15 @@ class PostgresServer:
     data: Path
     port: int
     password: str
+
+    @property
+    def user(self) -> str | None:
+        """Whom the caller has to run `command` as: None is ourselves."""
+        return None if self._prefix() else unprivileged_user()
+
+    def _prefix(self) -> list[str]:
+        user = unprivileged_user()
+        return _entering(user) if user is not None and _closed(self.data, binaries()) else []
 
     def create(self) -> None:
         """Makes the data directory if there is none. Raises Trouble when the server's user could not reach it."""
@@ -66,7 +96,12 @@ class PostgresServer:
         shutil.rmtree(self.data, ignore_errors=True)  # what an interrupted initdb left
         self.data.mkdir(parents=True, mode=0o700)
         if user is not None:
-            _must_be_reachable((self.data, binaries()))
+            closed = _closed(self.data, binaries())
+            if closed and not self._prefix():
+                raise Trouble(
+                    f"PostgreSQL does not run as root, and its user cannot enter {closed}: run as a normal user, or `chmod o+x {closed}`, or "
+                    "put the checkout and LEDGERDESK_HOME where everybody may enter"
+                )
             shutil.chown(self.data, user)
         password_file = self.data.parent / "initdb-password"
         write_private(password_file, self.password + "\n")
@@ -87,6 +122,7 @@ class PostgresServer:
         """The server in the foreground."""
         options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
         return [
+            *self._prefix(),
             str(binaries() / "postgres"),
             "-D",
             str(self.data),
@@ -97,10 +133,10 @@ class PostgresServer:
         ]
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        user = unprivileged_user()
+        user = self.user
         as_user = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
         return subprocess.run(  # type: ignore[call-overload, no-any-return]
-            [str(binaries() / program), *arguments], capture_output=True, text=True, cwd="/", **as_user
+            [*self._prefix(), str(binaries() / program), *arguments], capture_output=True, text=True, cwd="/", **as_user
         )
 
     def url(self, role: str, password: str, database: str) -> str:
@@ -142,11 +178,7 @@ class PostgresServer:
         return True
 
 
-def _must_be_reachable(paths: Sequence[Path]) -> None:
-    for path in paths:
-        for parent in path.resolve().parents:
-            if not parent.stat().st_mode & 0o001:
-                raise Trouble(
-                    f"PostgreSQL does not run as root, and its user cannot enter {parent}: run as a normal user, or `chmod o+x {parent}`, or "
-                    "put the checkout and LEDGERDESK_HOME where everybody may enter"
-                )
+def _closed(*paths: Path) -> Path | None:
+    """The first directory on the way to these that not everybody may enter."""
+    parents = (parent for path in paths for parent in reversed(path.resolve().parents))
+    return next((each for each in parents if each.exists() and not each.stat().st_mode & 0o001), None)

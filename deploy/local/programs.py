@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.local.home import CHECKOUT, SERVICES, Home
 from deploy.local.kafka import KafkaServer
-from deploy.local.postgres import PostgresServer, unprivileged_user
+from deploy.local.postgres import PostgresServer
 
 PASSED_ON = (
     "LEDGERDESK_TIMEZONE",
@@ -109,8 +109,7 @@ def configuration(instance: Instance) -> str:
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
     ]
-    user = unprivileged_user()
-    parts += _program(home, "postgres", instance.postgres.command(), 1, stop="INT", user=user)
+    parts += _program(home, "postgres", instance.postgres.command(), 1, stop="INT", user=instance.postgres.user)
     parts += _program(home, "kafka", instance.kafka.command(), 2, stop="TERM")
     for service in SERVICES:
         command = [sys.executable, "-m", f"services.{service}", "all"]

@@ -13,7 +13,7 @@ from typing import Any
 from deploy.local import kafka
 from deploy.local.home import free_ports
 from deploy.local.kafka import KafkaServer
-from deploy.local.postgres import PostgresServer, unprivileged_user
+from deploy.local.postgres import PostgresServer
 from deploy.local.supervision import wait
 
 
@@ -22,7 +22,7 @@ def postgres_server(directory: Path) -> Iterator[PostgresServer]:
     """A fresh server with its data below `directory`."""
     server = PostgresServer(directory / "postgres", free_ports(1)[0], "for this run only")
     server.create()
-    with _child(server.command(), directory / "postgres.log", signal.SIGINT, server.answers, unprivileged_user()):
+    with _child(server.command(), directory / "postgres.log", signal.SIGINT, server.answers, server.user):
         yield server
 
 

@@ -106,6 +106,7 @@ class Consumer:
         self.beat = time.monotonic()
         self._parks: deque[float] = deque()
         self._rebuilding = False
+        self.lost: Halt | None = None
 
     async def run(self) -> Never:
         """Never ends by itself: an error ends the run and starts a new one; a halt waits for an operator."""
@@ -118,6 +119,7 @@ class Consumer:
 
     async def _until_error(self) -> None:
         self.beat = time.monotonic()
+        self.lost = None
         await self._wait_while_halted()
         try:
             await self._consume()
@@ -162,6 +164,8 @@ class Consumer:
             cycle = time.monotonic()
             self.beat = cycle
             batch = await client.getmany(timeout_ms=200 if goal is not None else 5_000, max_records=limit)
+            if self.lost is not None:
+                raise self.lost
             records = sum(len(part) for part in batch.values())
             if records:
                 await self._work(client, batch)
@@ -374,8 +378,10 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
             return  # the offset check of the first batch seeks
         try:
             await seek_to_checkpoints(connection, self.consumer.name, self.client, assigned)
-        except Halt:
-            pass  # raised again where the loop can halt: by the offset check of the first batch
+        except Halt as halt:
+            self.consumer.lost = (
+                halt  # raised where the loop can halt: an empty topic has no batch whose offsets would differ
+            )
         finally:
             await connection.close()
 

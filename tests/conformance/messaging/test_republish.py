@@ -1,0 +1,134 @@
+"""A lost topic: consumers stop and say so; it is filled again from the stores; nothing happens twice and every row is as before."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from deploy.local.servers import kafka_server
+from shared.contracts.envelope import decode
+from shared.contracts.topics import ALL, PARTITIONS, TICKETS
+from shared.messaging import topics
+from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.republish import CannotRepublish, republish
+from shared.testing.progress import until
+from tests.conformance.messaging.system import (
+    Service,
+    Texts,
+    open_tickets,
+    reading,
+    relay,
+    routing_policy,
+    running,
+    service,
+)
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[str]:
+    """A broker of the test's own, for its topics are deleted."""
+    with kafka_server(tmp_path) as server:
+        yield server.bootstrap
+
+
+@pytest.fixture
+async def services(postgres: Any) -> AsyncIterator[tuple[Service, Service]]:
+    async with service(postgres, "intake") as intake, service(postgres, "routing") as routing:
+        yield intake, routing
+
+
+async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Service, Service], own_kafka: str) -> None:
+    intake, routing = services
+    await topics.ensure(own_kafka)
+    tickets = await open_tickets(intake.store, 25)
+    policy = {TICKETS: routing_policy(routing.store, "policy")}
+    texts = {TICKETS: ProjectionHandler(Texts())}
+    stores = {"intake": intake.url, "routing": routing.url}
+
+    async def caught_up() -> bool:
+        rows = await routing.pool.fetch("SELECT cardinality(texts) AS n FROM texts")
+        outboxes = [await each.pool.fetchval("SELECT count(*) FROM es.outbox") for each in services]
+        return [row["n"] for row in rows] == [2] * len(tickets) and outboxes == [0, 0]
+
+    consumers = [reading(routing, "policy", own_kafka, policy), reading(routing, "texts", own_kafka, texts)]
+    async with running(relay(intake, own_kafka), relay(routing, own_kafka), *consumers):
+        await until(caught_up)
+        with pytest.raises(CannotRepublish, match="not empty"):
+            await republish(stores, own_kafka)
+    before = await routing.store.load_many(tickets)
+    rows = await routing.pool.fetch("SELECT * FROM texts ORDER BY stream")
+
+    await _delete_topics(own_kafka)
+    await topics.ensure(own_kafka)
+    async with running(reading(routing, "policy", own_kafka, policy)):
+        halted = "SELECT reason FROM messaging.halted WHERE consumer = 'policy'"
+        assert "the topic was lost" in await until(lambda: routing.pool.fetchval(halted))
+
+    async with running(relay(intake, own_kafka)):
+        with pytest.raises(CannotRepublish, match="stop the workers first"):
+            await until(lambda: _refused(stores, own_kafka))
+    events = await republish(stores, own_kafka)
+    streams = [stream for each in services for stream in (await each.store.load_many(tickets)).values()]
+    assert events == sum(map(len, streams))
+    await _effects_follow_their_causes(own_kafka)
+
+    consumers = [reading(routing, "policy", own_kafka, policy), reading(routing, "texts", own_kafka, texts)]
+    async with running(*consumers):
+        await until(lambda: _at_the_end(routing, own_kafka))
+    assert await routing.store.load_many(tickets) == before
+    assert await routing.pool.fetch("SELECT * FROM texts ORDER BY stream") == rows
+
+
+async def _refused(stores: dict[str, str], bootstrap: str) -> bool:
+    """Republishes as soon as the relay has its locks, which must be refused."""
+    return bool(await republish(stores, bootstrap))
+
+
+async def _delete_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.delete_topics(list(ALL))
+
+    async def gone() -> bool:
+        return not set(ALL) & set(await admin.list_topics())
+
+    await until(gone)
+    await admin.close()
+
+
+async def _at_the_end(routing: Service, bootstrap: str) -> bool:
+    client = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await client.start()
+    ends = await client.end_offsets([TopicPartition(TICKETS, p) for p in range(PARTITIONS)])
+    await client.stop()
+    rows = await routing.pool.fetch(
+        "SELECT topic, partition, next_offset FROM messaging.checkpoints WHERE topic = $1", TICKETS
+    )
+    return all(row["next_offset"] == ends[TopicPartition(row["topic"], row["partition"])] for row in rows)
+
+
+async def _effects_follow_their_causes(bootstrap: str) -> None:
+    client = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await client.start()
+    partitions = [TopicPartition(TICKETS, p) for p in range(PARTITIONS)]
+    client.assign(partitions)
+    ends = await client.end_offsets(partitions)
+    seen: set[UUID] = set()
+    versions: dict[tuple[str, UUID], int] = {}
+    while True:
+        positions = await asyncio.gather(*(client.position(p) for p in partitions))
+        if list(positions) == [ends[p] for p in partitions]:
+            break
+        for records in (await client.getmany(timeout_ms=500)).values():
+            for event in (decode(record.value) for record in records):
+                assert event.causation_id is None or event.causation_id in seen
+                assert event.version == versions.get((event.source, event.stream), 0) + 1
+                versions[event.source, event.stream] = event.version
+                seen.add(event.id)
+    await client.stop()
+    assert seen
