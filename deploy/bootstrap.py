@@ -5,6 +5,7 @@ Standard library only, and in the syntax of old Pythons, so that a Python that i
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 
@@ -23,6 +24,15 @@ def trouble(version: "tuple[int, ...]") -> str:
     ).format(*version[:2])
 
 
+def _complete(python: str) -> bool:
+    """Whether this is a virtual environment that can install packages; Debian without python3-venv leaves half of one."""
+    probe = [python, "-c", "import pip"]
+    try:
+        return subprocess.run(probe, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+
+
 def main(arguments: "list[str]") -> int:
     reason = trouble(tuple(sys.version_info[:3]))
     if reason:
@@ -30,17 +40,21 @@ def main(arguments: "list[str]") -> int:
         return 1
     lock = "requirements-dev.lock" if "--dev" in arguments else "requirements.lock"
     with open(os.path.join(CHECKOUT, lock), "rb") as file:
-        wanted = hashlib.sha256(file.read()).hexdigest()
+        wanted = (
+            hashlib.sha256(file.read()).hexdigest() + " " + VENV
+        )  # programs in a venv name its place: one that moved is made anew
     stamp = os.path.join(VENV, lock + ".installed")
     if os.path.exists(stamp):
         with open(stamp) as file:
             if file.read() == wanted:
                 return 0
     python = os.path.join(VENV, "bin", "python")
-    if not os.path.exists(python):
+    if not _complete(python):
+        shutil.rmtree(VENV, ignore_errors=True)  # what an interrupted run left
         print("Making .venv ...", flush=True)
         made = subprocess.run([sys.executable, "-m", "venv", VENV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if made.returncode:
+            shutil.rmtree(VENV, ignore_errors=True)
             sys.stderr.write(
                 "Cannot make .venv: {0}\nOn Debian and Ubuntu the module is a package of its own: apt-get install python3-venv\n".format(
                     made.stdout.decode(errors="replace").strip()[-300:]

@@ -5,15 +5,19 @@ A golden file is written once, when its type appears (`python -m tests.contracts
 
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.notify import ticket as notify_ticket
+from services.reporting.desk.fold import fold
+from services.reporting.stats.projection import StatsProjection
 from services.routing import policies as routing_policies
 from services.routing import ticket as routing_ticket
 from shared.contracts.catalogue import event_types
 from shared.contracts.envelope import decode, encode
 from shared.contracts.event import UPCASTERS, Unknown, parse
+from shared.messaging.projection import Position
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -38,6 +42,8 @@ def test_every_fold_and_policy_takes_a_golden_event(path: Path) -> None:
     for decider in (routing_ticket, notify_ticket):
         decider.evolve(decider.initial(), event.payload)
     routing_policies.react(event)
+    assert fold(None, event).event_count == 1
+    StatsProjection("stats", ZoneInfo("UTC")).apply(None, event, Position(event.payload.TOPIC, 0, 0))
 
 
 def test_an_event_of_tomorrow_is_kept_as_it_came() -> None:
