@@ -57,6 +57,7 @@ def _say(line: str) -> None:
 
 def _status(home: Home, *, as_json: bool) -> int:
     found = lifecycle.status(home)
+    runs = any(each["pid"] for each in found["processes"])
     if as_json:
         print(json.dumps(found))
     else:
@@ -64,10 +65,10 @@ def _status(home: Home, *, as_json: bool) -> int:
             print(f"{each['name']:<10} {each['role']:<7} {each['state']:<10} pid {each['pid'] or '-'}")
         print(
             f"gateway {found['gateway']}, LMTP {found['lmtp']}"
-            if found["processes"]
+            if runs
             else "Ledgerdesk does not run: `make up` starts it."
         )
-    return 0 if found["processes"] else 1
+    return 0 if runs else 1
 
 
 def _logs(home: Home) -> int:

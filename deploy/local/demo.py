@@ -2,6 +2,7 @@
 
 import json
 import mailbox
+import os
 import secrets
 import smtplib
 import urllib.error
@@ -48,7 +49,9 @@ def play(home: Home, say: Say) -> int:
     """Plays it once on the running instance; answers the exit status."""
     if not Supervisor(home).alive():
         raise Trouble("Ledgerdesk does not run: `make up` first")
-    instance = Instance(home, home.ports())
+    instance = Instance(home, home.ports(running=True))
+    if os.environ.get("LEDGERDESK_SMTP_URL"):
+        raise Trouble("the demo reads the answer in the Maildir: run it on an instance without LEDGERDESK_SMTP_URL")
     mark = secrets.token_hex(3)
     queue, address, agent = f"demo-{mark}", f"demo-{mark}@help.example.org", f"kari-{mark}"
     customer, password = f"per-{mark}@customer.example", secrets.token_urlsafe(12)

@@ -76,16 +76,20 @@ class Home:
         write_private(path, made)
         return made
 
-    def ports(self) -> dict[str, int]:
-        """The ports of this instance: the two that people use from the environment, the rest free ones, chosen once."""
+    def ports(self, *, running: bool = False) -> dict[str, int]:
+        """The ports of this instance: the two that people use from the environment, the rest free ones, chosen once.
+
+        Those of a running instance are what they were at its start, whatever the environment says by now.
+        """
         path = self.run / "ports.json"
         known: dict[str, int] = json.loads(path.read_text("utf-8")) if path.exists() else {}
         ports = {name: known[name] for name in FREE_PORTS if name in known}
         missing = [name for name in FREE_PORTS if name not in ports]
         if missing:
             ports |= dict(zip(missing, free_ports(len(missing)), strict=True))
-        ports["gateway"] = _port("LEDGERDESK_PORT", known.get("gateway", 8080))
-        ports["lmtp"] = _port("LEDGERDESK_LMTP_PORT", known.get("lmtp", 2424))
+        for name, variable, usual in (("gateway", "LEDGERDESK_PORT", 8080), ("lmtp", "LEDGERDESK_LMTP_PORT", 2424)):
+            before = known.get(name, usual)
+            ports[name] = before if running and name in known else _port(variable, before)
         return ports
 
     def remember(self, ports: Mapping[str, int]) -> None:

@@ -29,7 +29,7 @@ def up(home: Home, say: Say) -> Instance:
     started = time.monotonic()
     supervisor = Supervisor(home)
     if supervisor.alive():
-        instance = Instance(home, home.ports())
+        instance = Instance(home, home.ports(running=True))
         if _healthy(instance, supervisor):
             say(f"Ledgerdesk runs already at {instance.gateway_url}; nothing to do.")
             return instance
@@ -91,8 +91,11 @@ def down(home: Home, say: Say) -> None:
 
 
 def status(home: Home) -> dict[str, Any]:
-    """Every process of the instance; the list is empty when it does not run."""
-    instance = Instance(home, home.ports())
+    """Every process of the instance, as `stopped` when it does not run."""
+    instance = Instance(home, home.ports(running=Supervisor(home).alive()))
+    stopped: list[dict[str, Any]] = [
+        {"name": name, "pid": 0, "statename": "STOPPED"} for name in ("postgres", "kafka", *SERVICES)
+    ]
     return {
         "gateway": instance.gateway_url,
         "lmtp": instance.lmtp,
@@ -104,7 +107,7 @@ def status(home: Home) -> dict[str, Any]:
                 "pid": each["pid"] or None,
                 "state": each["statename"].lower(),
             }
-            for each in Supervisor(home).processes()
+            for each in Supervisor(home).processes() or stopped
         ],
     }
 
@@ -153,7 +156,7 @@ def _inherited() -> dict[str, str]:
 
 def run_service_command(home: Home, service: str, arguments: list[str]) -> int:
     """`python -m services.<service> ...` with the environment that this instance gives the service."""
-    instance = Instance(home, home.ports())
+    instance = Instance(home, home.ports(running=Supervisor(home).alive()))
     command = [sys.executable, "-m", f"services.{service}", *arguments]
     return subprocess.run(
         command, cwd=CHECKOUT, env=_inherited() | instance.environment(service), check=False

@@ -12,7 +12,6 @@ from deploy.local.postgres import PostgresServer
 PASSED_ON = (
     "LEDGERDESK_TIMEZONE",
     "LEDGERDESK_LOG_LEVEL",
-    "LEDGERDESK_SMTP_URL",
     "LEDGERDESK_MAIL_DOMAIN",
     "LEDGERDESK_FAILPOINTS",
 )
@@ -86,6 +85,9 @@ class Instance:
                 made["LEDGERDESK_LMTP_LISTEN"] = self.lmtp
             case "notify":
                 made["LEDGERDESK_MAILDIR"] = str(self.home.sent)
+                if smtp := os.environ.get("LEDGERDESK_SMTP_URL"):  # it may hold a password
+                    self.home.secret("smtp-url", smtp)
+                    made["LEDGERDESK_SMTP_URL_FILE"] = str(self.home.secrets / "smtp-url")
             case _:
                 pass
         return made

@@ -13,7 +13,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from deploy.local.home import CHECKOUT, Home, Trouble
+from deploy.local.home import CHECKOUT, Home, Trouble, write_private
 from deploy.local.programs import MARK
 
 RUNNING = "RUNNING"
@@ -49,10 +49,14 @@ class Supervisor:
     def launch(self, configuration: str) -> None:
         """Starts the supervisor as a daemon; it starts PostgreSQL and Kafka by itself."""
         path = self.home.run / "supervisord.conf"
-        path.write_text(configuration, "utf-8")
-        path.chmod(0o600)
+        write_private(path, configuration)
         self.home.socket.unlink(missing_ok=True)
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        # Programs get their settings from the configuration alone, not from the shell that happened to start them.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LEDGERDESK_", "OTEL_")) and name != "PYTHONDONTWRITEBYTECODE"
+        } | {MARK: str(self.home.path)}
         started = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(path)],
             capture_output=True,

@@ -1,6 +1,9 @@
 """The local set-up: what it tells people, and what its locks hold."""
 
+import asyncio
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,8 +14,9 @@ import pytest
 
 from deploy import bootstrap
 from deploy.local import kafka, lifecycle
-from deploy.local.home import CHECKOUT, Home, Trouble
+from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble
 from deploy.local.programs import Instance, configuration
+from deploy.local.servers import postgres_server
 
 
 @pytest.fixture
@@ -83,10 +87,31 @@ def test_the_status_of_what_does_not_run_is_machine_readable(tmp_path: Path) -> 
         check=False,
     )
     found = json.loads(done.stdout)
-    assert set(found) == {"gateway", "lmtp", "processes"} and found["processes"] == [] and done.returncode == 1
+    assert set(found) == {"gateway", "lmtp", "processes"} and done.returncode == 1
+    assert {each["name"] for each in found["processes"]} == {"postgres", "kafka", *SERVICES}
+    assert all(each["state"] == "stopped" and each["pid"] is None for each in found["processes"])
 
 
-def test_no_secret_stands_in_the_supervisors_configuration(tmp_path: Path) -> None:
+def test_both_locks_name_the_same_versions() -> None:
+    """`make test` and `make up` install into one environment: a difference would have each undo the other."""
+
+    def versions(name: str) -> dict[str, str]:
+        lines = (CHECKOUT / name).read_text("utf-8").splitlines()
+        return dict(line.split()[0].split("==") for line in lines if "==" in line)
+
+    product, development = versions("requirements.lock"), versions("requirements-dev.lock")
+    assert product and {name: development.get(name) for name in product} == product
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root has a user to change to")
+def test_root_may_keep_it_below_a_directory_that_is_closed_to_others(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with postgres_server(tmp_path) as server:
+        assert asyncio.run(server.answers())
+
+
+def test_no_secret_stands_in_the_supervisors_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGERDESK_SMTP_URL", "smtp://desk:sesame@mail.example.org")  # pragma: allowlist secret
     home = Home(tmp_path / 'home %(x)s "quoted"')
     home.make()
     instance = Instance(home, home.ports())
