@@ -65,7 +65,10 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
     async with asyncio.timeout(60), consumer(client):
         while opened is None or registered is None:
             record = await client.getone()
-            event = decode(record.value)
+            try:
+                event = decode(record.value)
+            except ValueError:  # the broker is shared, and other tests send what is no event
+                continue
             assert record.key == str(event.stream).encode()
             match event.payload:
                 case TicketOpened() if event.stream == ticket:
