@@ -116,8 +116,10 @@ class KafkaServer:
         if (self.data / "log" / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One word each: an id may begin with a dash, which alone would be read as another option.
+        options = [f"--cluster-id={cluster}", f"--config={properties}"]
         made = subprocess.run(
-            [JAVA, "-cp", f"{archives()}/*", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
+            [JAVA, "-cp", f"{archives()}/*", "kafka.tools.StorageTool", "format", *options],
             capture_output=True,
             text=True,
             check=False,

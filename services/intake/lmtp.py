@@ -340,7 +340,7 @@ class _Session:
             end = buffer.find(b"\r\n.\r\n")
             # What may be the beginning of the end stays for the next round.
             ready = end + 2 if end >= 0 else max(0, len(buffer) - 4)
-            if ready:
+            if ready >= 2:
                 piece = buffer[:ready]
                 del buffer[:ready]
                 if first:

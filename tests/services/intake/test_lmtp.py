@@ -253,6 +253,41 @@ async def test_what_goes_wrong_is_never_acknowledged_and_never_final() -> None:
         await server
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+async def test_every_way_to_cut_the_stream_gives_the_same_mail(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the network may do, for certain: the server reads `size` bytes at a time, whatever has arrived."""
+    monkeypatch.setattr("services.intake.lmtp.CHUNK", size)
+    got: list[bytes] = []
+
+    async def keeps(raw: bytes, envelope: Envelope) -> str:
+        got.append(raw)
+        return "01a208e3-a7cd-7053-aaf7-008519e0878d"
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = asyncio.create_task(LmtpServer(f"127.0.0.1:{port}", keeps).run())
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            break
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+    raw = b"Subject: x\r\n\r\n.one\r\n..two\r\n"
+    writer.write(
+        b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n"
+        + raw.replace(b"\r\n.", b"\r\n..")
+        + b".\r\nQUIT\r\n"
+    )
+    answers = (await reader.read()).decode().splitlines()
+    assert answers[-1].startswith("221"), answers
+    assert got == [raw]
+    writer.close()
+    server.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await server
+
+
 async def test_a_mail_that_is_being_taken_at_the_end_is_still_answered() -> None:
     arrived, go_on = asyncio.Event(), asyncio.Event()
 
