@@ -20,6 +20,7 @@ class WithQueues:
 
     def __init__(self, inner: Handler, copy: DirectoryCopy, policies: Policies) -> None:
         self.inner, self.copy, self.policies = inner, copy, policies
+        self.producers = inner.producers
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
         known = self.copy.queues.by_id

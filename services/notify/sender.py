@@ -44,7 +44,8 @@ MOST_ATTEMPTS = 4 * len(PAUSES)
 """Attempts without any outcome count too: a mail that takes its sender down with it ends here."""
 MOST_HELD = 128
 POLL_SECONDS = 2.0
-PACE_SECONDS = 0.02
+RECORD_SECONDS = 0.05
+"""Outcomes that come in within this time are recorded together."""
 RENEW_SECONDS = LEASE_SECONDS / 3
 SEND_SECONDS = 300.0
 DRAIN_SECONDS = 2.0
@@ -214,7 +215,7 @@ class Sender:
     async def _recording(self) -> None:
         while True:
             await self._finished.wait()
-            await asyncio.sleep(PACE_SECONDS)
+            await asyncio.sleep(RECORD_SECONDS)
             self._finished.clear()
             await self._record_all()
 

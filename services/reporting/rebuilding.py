@@ -1,16 +1,17 @@
 """`python -m services.reporting projections ...`: build beside the live generation, verify, promote, go back, drop."""
 
 import argparse
-import asyncio
 import sys
 import time
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import uvloop
 
 from services.reporting.live_consumer import LiveConsumer
 from services.reporting.sets import projection_sets
 from shared.database import OwnConnection, connect, connect_pool
+from shared.garbage import collect_rarely
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
 from shared.settings import env
@@ -36,8 +37,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("set", choices=sorted(_sets()), nargs="?", default="desk")
     parser.add_argument("generation", type=int, nargs="?", help="by default the newest one")
     asked = parser.parse_args(arguments)
+    collect_rarely()
     try:
-        return asyncio.run(_carry_out(asked.action, _sets()[asked.set], asked.generation))
+        return uvloop.run(_carry_out(asked.action, _sets()[asked.set], asked.generation))
     except (CannotChange, asyncpg.PostgresError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

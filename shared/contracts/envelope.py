@@ -1,6 +1,6 @@
 """The envelope of a recorded event: CloudEvents 1.0, structured JSON mode (architecture, section 2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired
 from uuid import UUID
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from shared.contracts.event import Event, parse
+from shared.contracts.event import Event, Unknown, data_of, parse
 
 MAX_EVENT_BYTES = 700_000
 """An encoded event stays under this; larger content is a blob."""
@@ -25,7 +25,10 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One event of one stream as it was recorded; never changed afterwards."""
+    """One event of one stream as it was recorded; never changed afterwards.
+
+    `data` is the payload's JSON where the event was read from the log, as it was recorded; None where the event was made here.
+    """
 
     id: UUID
     type: str
@@ -39,6 +42,7 @@ class Recorded:
     actor: Actor
     traceparent: str | None
     payload: Event
+    data: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def producer(self) -> str:
@@ -82,7 +86,7 @@ def encode_stored(event: Recorded, data: bytes) -> bytes:
 
 def encode(event: Recorded) -> bytes:
     """The event as one Kafka message value."""
-    return encode_stored(event, to_json(event.payload))
+    return encode_stored(event, data_of(event.payload))
 
 
 class _Wire(TypedDict):
@@ -107,9 +111,13 @@ class _Wire(TypedDict):
 _WIRE = TypeAdapter(_Wire)
 
 
-def decode(value: bytes) -> Recorded:
-    """The event in a Kafka message value. Raises ValueError when it is not one of ours."""
+def decode(value: bytes, producers: frozenset[str] | None = None) -> Recorded:
+    """The event in a Kafka message value; the payload of a producer that is not named stays unread (`Unknown`).
+
+    Raises ValueError when it is not one of ours.
+    """
     raw = _WIRE.validate_json(value)
+    read = producers is None or raw["source"].rpartition("/")[2] in producers
     return Recorded(
         id=raw["id"],
         type=raw["type"],
@@ -122,5 +130,6 @@ def decode(value: bytes) -> Recorded:
         causation_id=raw.get("causationid"),
         actor=Actor(raw["actorkind"], raw.get("actorid")),
         traceparent=raw.get("traceparent"),
-        payload=parse(raw["type"], raw["data"]),
+        payload=parse(raw["type"], raw["data"]) if read else Unknown(data=raw["data"]),
+        data=raw["data"],
     )

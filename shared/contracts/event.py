@@ -74,3 +74,8 @@ def parse(type_name: str, data: Data) -> Event:
         data = upcast(data)
     cls = REGISTRY.get(type_name)
     return Unknown(data=data) if cls is None else cls.model_validate(data)
+
+
+def data_of(payload: Event) -> bytes:
+    """A payload as the JSON that is recorded. What equals its default is left out: a default is as eternal as the field."""
+    return payload.model_dump_json(exclude_defaults=True).encode()

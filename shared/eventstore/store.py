@@ -8,11 +8,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
-from pydantic_core import to_json
 from uuid_utils.compat import uuid7
 
 from shared.contracts.envelope import MAX_EVENT_BYTES, Actor, Recorded
-from shared.contracts.event import Event, parse
+from shared.contracts.event import Event, data_of, parse
 from shared.database import Connection, Pool
 from shared.eventstore.errors import CommandReused, CommandRunning, NotOurs, VersionConflict
 from shared.testing.failpoints import hit
@@ -129,7 +128,7 @@ class Store:
             for offset, event in enumerate(append.events, start=1):
                 if self.service != event.payload.OWNER:
                     raise NotOurs(f"{event.payload.TYPE} belongs to {event.payload.OWNER}, not to {self.service}")
-                data = to_json(event.payload).decode()
+                data = data_of(event.payload).decode()
                 if len(data) > MAX_EVENT_BYTES - 2048:
                     raise ValueError(f"{event.payload.TYPE} has {len(data)} bytes; larger content belongs in a blob")
                 rows.append(

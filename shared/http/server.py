@@ -16,6 +16,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from shared.database import TRANSIENT
+from shared.garbage import collect_rarely
 from shared.http.health import Health
 from shared.http.protocol import BoundedProtocol, close_stalled
 from shared.messaging.restart import restarting
@@ -70,6 +71,7 @@ def run_process(service: str, role: Role, make: Make) -> None:
     1 when it cannot start.
     """
     setup.setup(service, role)
+    collect_rarely()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(service, role, make))

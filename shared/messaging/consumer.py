@@ -24,8 +24,10 @@ from shared.eventstore.errors import VersionConflict
 from shared.messaging.clients import consumer as started
 from shared.messaging.delivery import Delivered, ForkedStream, Parked
 from shared.messaging.handlers import Handler, transient
+from shared.messaging.pace import rest
 from shared.messaging.projection import Position
 from shared.messaging.restart import restarting
+from shared.contracts.topics import PARTITIONS
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,8 @@ HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an 
 
 LIVE_RECORDS = 500
 REBUILD_RECORDS = 5_000
-PACE_SECONDS = 0.03
+LEAST_REST_SECONDS = 0.03
+MOST_REST_SECONDS = 0.15
 FETCH_WAIT_MS = 5_000
 COMMIT_SECONDS = 10.0
 HALT_POLL_SECONDS = 5.0
@@ -85,10 +88,7 @@ class Halt(Exception):
 
 
 class Consumer:
-    """One consumer group member that works through topics with one handler each.
-
-    With `until_caught_up` it ends when it has reached the ends that the topics had at its start, and takes large batches.
-    """
+    """One consumer group member that works through topics with one handler each."""
 
     def __init__(
         self,
@@ -105,7 +105,6 @@ class Consumer:
         self.handlers, self.replica, self.on_committed = handlers, replica, on_committed
         self.beat = time.monotonic()
         self._parks: deque[float] = deque()
-        self._rebuilding = False
         self.lost: Halt | None = None
 
     async def run(self) -> Never:
@@ -113,9 +112,38 @@ class Consumer:
         await restarting(f"consumer {self.name}", self._until_error)
 
     async def catch_up(self) -> int:
-        """Works through everything that stands in the topics now, then ends; answers how many records that were."""
-        self._rebuilding = True
-        return await self._consume()
+        """Works through everything that stands in the topics now, then ends; answers how many records that were.
+
+        Outside of the group: it takes every partition, and the checkpoints fence whoever else would. While PostgreSQL takes one batch in,
+        the next one is read.
+        """
+        client = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            client_id=self.name,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        count = 0
+        async with started(client):
+            partitions = {TopicPartition(topic, number) for topic in self.handlers for number in range(PARTITIONS)}
+            ends = await client.end_offsets(list(partitions))
+            client.assign(list(partitions))
+            await self._seek(client, partitions)
+            working: asyncio.Task[None] | None = None
+            try:
+                while any([await client.position(p) < ends[p] for p in partitions]):
+                    batch = await client.getmany(timeout_ms=200, max_records=REBUILD_RECORDS)
+                    deliveries = self._deliveries(batch)
+                    if working is not None:
+                        await working
+                    working = asyncio.create_task(self._work(client, deliveries)) if deliveries else None
+                    count += len(deliveries)
+                    if working is not None and not any([await client.position(p) < ends[p] for p in partitions]):
+                        await working  # it may have gone back to a checkpoint
+            finally:
+                if working is not None:
+                    await asyncio.wait({working})
+        return count
 
     async def _until_error(self) -> None:
         self.beat = time.monotonic()
@@ -137,7 +165,7 @@ class Consumer:
             await asyncio.sleep(HALT_POLL_SECONDS)
         HALTED.labels(self.name).set(0)
 
-    async def _consume(self) -> int:
+    async def _consume(self) -> Never:
         client = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             client_id=self.name,
@@ -153,45 +181,32 @@ class Consumer:
         )
         client.subscribe(list(self.handlers), listener=_SeekToCheckpoints(self, client))
         async with started(client):
-            return await self._loop(client)
+            await self._loop(client)
 
-    async def _loop(self, client: AIOKafkaConsumer) -> int:
-        count = 0
-        goal = await self._ends(client) if self._rebuilding else None
-        limit = REBUILD_RECORDS if self._rebuilding else LIVE_RECORDS
+    async def _loop(self, client: AIOKafkaConsumer) -> Never:
         told = time.monotonic()
         while True:
-            cycle = time.monotonic()
-            self.beat = cycle
-            batch = await client.getmany(timeout_ms=200 if goal is not None else 5_000, max_records=limit)
+            self.beat = time.monotonic()
+            batch = await client.getmany(timeout_ms=FETCH_WAIT_MS, max_records=LIVE_RECORDS)
             if self.lost is not None:
                 raise self.lost
-            records = sum(len(part) for part in batch.values())
-            if records:
-                await self._work(client, batch)
-                count += records
-                CONSUMED.labels(self.name).inc(records)
-            if goal is not None and await self._reached(goal):
-                return count
+            began = time.monotonic()
+            deliveries = self._deliveries(batch)
+            if deliveries:
+                await self._work(client, deliveries)
+                CONSUMED.labels(self.name).inc(len(deliveries))
             if time.monotonic() - told > COMMIT_SECONDS:
                 told = time.monotonic()
                 await self._tell_lag(client)
-            if records < limit and goal is None:
-                await asyncio.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - cycle)))
+            if 0 < len(deliveries) < LIVE_RECORDS:
+                await asyncio.sleep(rest(time.monotonic() - began, least=LEAST_REST_SECONDS, most=MOST_REST_SECONDS))
 
-    async def _ends(self, client: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        partitions = [
-            TopicPartition(topic, p) for topic in self.handlers for p in client.partitions_for_topic(topic) or ()
+    def _deliveries(self, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[Delivered]:
+        return [
+            _delivery(record, self.handlers[partition.topic].producers)
+            for partition in sorted(batch)
+            for record in batch[partition]
         ]
-        ends: dict[TopicPartition, int] = await client.end_offsets(partitions)
-        return ends
-
-    async def _reached(self, goal: Mapping[TopicPartition, int]) -> bool:
-        rows = await self.pool.fetch(
-            "SELECT topic, partition, next_offset FROM messaging.checkpoints WHERE consumer = $1", self.name
-        )
-        at = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        return all(at.get(partition, 0) >= end for partition, end in goal.items())
 
     async def _tell_lag(self, client: AIOKafkaConsumer) -> None:
         """For monitors: the lag as a metric, and the positions as Kafka's committed offsets."""
@@ -208,12 +223,12 @@ class Consumer:
                 async with asyncio.timeout(5):
                     await client.commit(positions)
 
-    async def _work(self, client: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        deliveries = [_delivery(record) for partition in sorted(batch) for record in batch[partition]]
+    async def _work(self, client: AIOKafkaConsumer, deliveries: Sequence[Delivered]) -> None:
+        partitions = {TopicPartition(d.position.topic, d.position.partition) for d in deliveries}
         try:
             await self._transaction(deliveries)
         except OffsetsMoved:
-            await self._seek(client, set(batch))
+            await self._seek(client, partitions)
         except (ForkedStream, Halt):
             raise
         except Exception as error:
@@ -229,7 +244,7 @@ class Consumer:
             try:
                 await self._one_by_one(deliveries)
             except OffsetsMoved:
-                await self._seek(client, set(batch))
+                await self._seek(client, partitions)
 
     async def _one_by_one(self, deliveries: Sequence[Delivered]) -> None:
         for delivery in deliveries:
@@ -386,7 +401,7 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
             await connection.close()
 
 
-def _delivery(record: ConsumerRecord) -> Delivered:
+def _delivery(record: ConsumerRecord, producers: frozenset[str] | None) -> Delivered:
     position = Position(record.topic, record.partition, record.offset)
     value = record.value or b""
     try:
@@ -394,7 +409,7 @@ def _delivery(record: ConsumerRecord) -> Delivered:
     except ValueError:
         key = UUID(int=0)
     try:
-        event = decode(value)
+        event = decode(value, producers)
         if event.stream != key:
             raise ValueError(f"its key is {record.key!r}, its subject {event.stream}")
         return Delivered(position, key, value, event)

@@ -25,8 +25,10 @@ class Handler(Protocol):
     """Works through deliveries inside the consumer's transaction and answers which ones must be parked.
 
     `parked` holds the streams that are parked already. Any exception rolls the transaction back; the consumer then goes
-    event by event.
+    event by event. `producers` names whose events it reads; None: everybody's.
     """
+
+    producers: frozenset[str] | None
 
     async def work(
         self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]
@@ -42,6 +44,8 @@ def _reason(error: Exception) -> str:
 
 class ProjectionHandler(Generic[R]):
     """Folds a whole batch in memory and saves the rows at once."""
+
+    producers: frozenset[str] | None = None
 
     def __init__(self, projection: Projection[R]) -> None:
         self.projection = projection
@@ -120,7 +124,8 @@ class PolicyHandler(Generic[Command, State]):
         done: Callable[[], None] | None = None,
     ) -> None:
         self.name, self.store, self.category, self.decider = name, store, category, decider
-        self.producers, self.react, self.inline, self.done = producers, react, inline, done
+        self.producers: frozenset[str] | None = producers
+        self.react, self.inline, self.done = react, inline, done
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
         aside: list[Parked] = []
@@ -133,7 +138,7 @@ class PolicyHandler(Generic[Command, State]):
         moved: dict[tuple[UUID, str], tuple[int, UUID]] = {}
         for delivery in deliveries:
             event = delivery.event
-            if event is not None and event.producer not in self.producers:
+            if event is not None and self.producers is not None and event.producer not in self.producers:
                 continue
             if delivery.key in held:
                 aside.append(Parked(delivery, "an earlier event of it is parked", new=False))

@@ -19,6 +19,7 @@ from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store, envelope_of
 from shared.messaging.clients import SEND_SECONDS, producer
+from shared.messaging.pace import rest
 from shared.messaging.restart import restarting
 from shared.testing.failpoints import hit
 from shared.wakeup import woken
@@ -30,7 +31,8 @@ WAITING = Gauge("ledgerdesk_relay_waiting", "Rows in the last batch read from th
 
 SHARDS = 4
 BATCH = 500
-PACE_SECONDS = 0.02
+LEAST_REST_SECONDS = 0.02
+MOST_REST_SECONDS = 0.1
 FALLBACK_SECONDS = 2.0
 TRY_SHARDS_SECONDS = 5.0
 
@@ -91,6 +93,7 @@ class Relay:
         tried = loop.time()
         while True:
             self.store.appended.clear()
+            began = loop.time()
             if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:
                 await self._take_shards(connection)
                 tried = loop.time()
@@ -101,7 +104,7 @@ class Relay:
             if len(rows) == BATCH:
                 continue
             if rows:
-                await asyncio.sleep(PACE_SECONDS)
+                await asyncio.sleep(rest(loop.time() - began, least=LEAST_REST_SECONDS, most=MOST_REST_SECONDS))
             await woken(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
 
     async def _publish(

@@ -40,6 +40,7 @@ class Bench:
     def __init__(self, instance: Instance, seconds: float) -> None:
         self.instance, self.seconds = instance, seconds
         self.rows: list[Result] = []
+        self.floor_cpu = 0.0
         password = instance.home.admin_password.read_text("utf-8").strip()
         self.desk = Desk(instance.gateway_url, "admin", password)
         document = {"slug": "bench", "name": "Bench", "address": "bench@help.example.org", "members": []}
@@ -59,19 +60,29 @@ class Bench:
     def connection(self) -> HttpConnection:
         return HttpConnection("127.0.0.1", self.instance.ports["gateway"], self.desk.token)
 
-    def ticket(self, connection: HttpConnection, customer: str = "bench@customer.example") -> Any:
-        body = {"subject": "My computer hums", "body": "Since this morning it hums. " * 6, "customer": {"email": customer},
-                "queue": "bench", "channel": "web"}  # fmt: skip
+    def ticket(self, connection: HttpConnection) -> Any:
+        """A step that opens a ticket of a customer who was never seen before: five events, the customer's registration among them."""
+        body = {
+            "subject": "My computer hums",
+            "body": "Since this morning it hums. " * 6,
+            "queue": "bench",
+            "channel": "web",
+        }
         return partial(_open, connection, body)
 
     # Rows of the table
 
     def floor(self) -> float:
-        """Requests a second of the two-insert application, by the same load generator."""
-        with floor_application(self.instance) as port:
-            steps = [partial(_post_item, HttpConnection("127.0.0.1", port)) for _ in range(CONNECTIONS)]
-            asyncio.run(closed_loop(steps, 2))  # type: ignore[arg-type]
+        """Requests a second of the two-insert application, by the same load generator; and what one of them costs in CPU."""
+        with floor_application(self.instance) as (port, process):
+            asyncio.run(_fresh_loop(port, 2))
+            group = [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
+            before = cpu_of(group) + cpu_by_process(self.instance)["postgres"]
             done, took = asyncio.run(_fresh_loop(port, min(self.seconds, 15)))
+            self.floor_cpu = (cpu_of(group) + cpu_by_process(self.instance)["postgres"] - before) * 1000 / done
+        print(
+            f"floor: {done / took:.0f} requests/s of two inserts, {self.floor_cpu:.2f} ms CPU each (application and PostgreSQL)"
+        )
         return done / took
 
     def openings(self, floor: float) -> float:
@@ -86,10 +97,18 @@ class Bench:
         each = {name: round(1000 * cpu / done, 3) for name, cpu in sorted(spent.items())}
         total = sum(spent.values()) * 1000 / done
         self.row("CPU a ticket, whole pipeline", total, "ms", "<= 5", total <= 5, by_process=each)
+        times = total / self.floor_cpu
+        self.row(
+            "the same in requests of the floor (5 ms were 7.7 where the bar was set)",
+            times,
+            "requests",
+            "<= 7.7",
+            times <= 7.7,
+        )
         print(f"    {each}")
         grown = asyncio.run(disk_bytes(self.instance)) - disk
         self.row(
-            "bytes on disk a ticket (4 events), stores and topic",
+            "bytes on disk a ticket (5 events), stores and topic",
             grown / done,
             "bytes",
             "<= 8000",
@@ -183,14 +202,9 @@ class Bench:
             [*command, "build", "desk"], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True
         )
         rate = float(done.stdout.split(",")[-1].split()[0])
-        self.row(
-            "rebuild of desk from offset 0, one process",
-            rate,
-            "events/s",
-            ">= 20000",
-            rate >= 20_000,
-            said=done.stdout.strip(),
-        )
+        floor = asyncio.run(copy_floor(self.instance))
+        self.row("rebuild of desk from offset 0, one process", rate, "events/s", ">= 20000", rate >= 20_000, floor,
+                 said=done.stdout.strip())  # fmt: skip
 
     def idle(self) -> None:
         processes = list(all_processes(self.instance).values())
@@ -211,15 +225,33 @@ def all_processes(instance: Instance) -> dict[str, list[psutil.Process]]:
     return found
 
 
+def cpu_of(group: list[psutil.Process]) -> float:
+    return float(sum(p.cpu_times().user + p.cpu_times().system for p in group))
+
+
 def cpu_by_process(instance: Instance) -> dict[str, float]:
     """CPU seconds so far, ended children included."""
     spent = {}
     for name, group in all_processes(instance).items():
         times = group[0].cpu_times()
-        spent[name] = (
-            times.children_user + times.children_system + sum(p.cpu_times().user + p.cpu_times().system for p in group)
-        )
+        spent[name] = times.children_user + times.children_system + cpu_of(group)
     return spent
+
+
+async def copy_floor(instance: Instance) -> float:
+    """Rows a second that COPY takes into a table like `history`, the widest thing that a rebuild writes for each event."""
+    connection = await asyncpg.connect(instance.postgres.url("postgres", instance.postgres.password, "reporting"))
+    names = "ticket_id, id, cause, at, number, version, article, source, type, actor_kind, actor_id, data::text"
+    rows = [tuple(row) for row in await connection.fetch(f"SELECT {names} FROM desk_v1.history LIMIT 20000")]
+    await connection.execute("CREATE TABLE public.copy_floor (LIKE desk_v1.history)")
+    await connection.execute("ALTER TABLE public.copy_floor ADD PRIMARY KEY (ticket_id, number)")
+    started = time.monotonic()
+    for first in range(0, len(rows), 5_000):
+        await connection.copy_records_to_table("copy_floor", schema_name="public", records=rows[first : first + 5_000])
+    took = time.monotonic() - started
+    await connection.execute("DROP TABLE public.copy_floor")
+    await connection.close()
+    return len(rows) / took
 
 
 async def disk_bytes(instance: Instance) -> int:
@@ -237,7 +269,8 @@ async def disk_bytes(instance: Instance) -> int:
 
 
 async def _open(connection: HttpConnection, body: Any) -> Any:
-    status, _, answer = await connection.request("POST", "/api/v1/tickets", body)
+    customer = {"email": f"{uuid.uuid4().hex[:12]}@customer.example", "name": "Per Hansen"}
+    status, _, answer = await connection.request("POST", "/api/v1/tickets", body | {"customer": customer})
     if status != 201:
         raise SystemExit(f"bench: POST /tickets answered {status}: {answer[:300]!r}")
     return json.loads(answer)
@@ -266,8 +299,8 @@ async def _deliver(connection: LmtpConnection) -> None:
 
 
 @contextlib.contextmanager
-def floor_application(instance: Instance) -> Iterator[int]:
-    """The floor's application on the instance's PostgreSQL; yields its port."""
+def floor_application(instance: Instance) -> Iterator[tuple[int, int]]:
+    """The floor's application on the instance's PostgreSQL; yields its port and its process id."""
 
     async def make() -> str:
         owner, app = ("floor_owner", "floor"), ("floor", "floor")
@@ -295,7 +328,7 @@ def floor_application(instance: Instance) -> Iterator[int]:
             if time.monotonic() > end:
                 raise SystemExit("bench: the floor's application does not start")
             time.sleep(0.1)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(30)

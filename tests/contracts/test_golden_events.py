@@ -5,6 +5,7 @@ A golden file is written once, when its type appears (`python -m tests.contracts
 
 import json
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -32,8 +33,18 @@ def test_a_golden_event_is_read_and_written_alike(path: Path) -> None:
     text = path.read_bytes()
     event = decode(text)
     assert not isinstance(event.payload, Unknown)
+    assert decode(encode(event)) == event
     if event.type == event.payload.TYPE:  # a retired version comes back as its successor
-        assert json.loads(encode(event)) == json.loads(text)
+        assert kept(json.loads(text)["data"], json.loads(event.payload.model_dump_json()))
+
+
+def kept(stored: Any, now: Any) -> bool:
+    """Whether every value that was stored is still there; optional fields may have come since."""
+    if isinstance(stored, dict):
+        return isinstance(now, dict) and all(name in now and kept(value, now[name]) for name, value in stored.items())
+    if isinstance(stored, list):
+        return len(stored) == len(now) and all(map(kept, stored, now))
+    return bool(stored == now)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

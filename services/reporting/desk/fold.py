@@ -25,8 +25,7 @@ TEXTS = ("text", "new_text", "html")
 
 def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
     """The row after an event."""
-    row = TicketRow(id=event.stream) if before is None else copy(before)
-    row.articles, row.deliveries, row.history = list(row.articles), list(row.deliveries), list(row.history)
+    row = TicketRow(id=event.stream) if before is None else before.copied()
     row.event_count += 1
     row.created_at = row.created_at or event.time
     row.updated_at = event.time
@@ -155,13 +154,16 @@ def _deliver(row: TicketRow, change: Delivery) -> None:
 
 def _without_texts(event: Recorded, article: Article | None) -> dict[str, Any]:
     """The payload for the history, without the texts that stand in its article."""
-    if isinstance(event.payload, Unknown):
-        return event.payload.data
-    data = event.payload.model_dump(mode="json", exclude_defaults=True)
-    if article is not None:
-        for part in ("message", "mail"):
-            inner = data.get(part)
-            if isinstance(inner, dict):
-                for name in TEXTS:
-                    inner.pop(name, None)
-    return data
+    payload = event.payload
+    if isinstance(payload, Unknown):
+        return payload.data
+    # As it was recorded, unless an upcaster has made something newer of it.
+    recorded = event.data if event.type == payload.TYPE else None
+    data = recorded if recorded is not None else payload.model_dump(mode="json", exclude_defaults=True)
+    if article is None:
+        return data
+    return {name: _textless(value) if name in ("message", "mail") else value for name, value in data.items()}
+
+
+def _textless(part: Any) -> Any:
+    return {name: value for name, value in part.items() if name not in TEXTS} if isinstance(part, dict) else part

@@ -297,7 +297,7 @@ async def test_from_the_gateways_event_to_the_copy(postgres: Any, kafka: str, fo
             assert await following.copy.applied("queue", it.id, 1, seconds=20)
             renamed = it.model_copy(update={"name": "renamed"})
             await save(gateway.store, renamed, 1)
-            assert await following.copy.applied("queue", it.id, 2)
+            assert await following.copy.applied("queue", it.id, 2, seconds=20)
             assert following.copy.queues.by_slug["it"].name == "renamed"
 
 
