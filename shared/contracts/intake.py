@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.event import Event, event
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef
+from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, TicketRef
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY, TICKETS
 
@@ -26,16 +26,21 @@ class TicketOpened(Event):
     fields: Personal[dict[str, Any]] = Field(default_factory=dict)
     tags: tuple[str, ...] = ()
     receipt: bool = True
+    split_from: TicketRef | None = None
 
 
 @event("helpdesk.CustomerMessageReceived.v1", owner="intake", topic=TICKETS)
 class CustomerMessageReceived(Event):
-    """The customer, or somebody on the customer's side, wrote again on a ticket that is already open here."""
+    """The customer, or somebody on the customer's side, wrote again on a ticket that is already open here.
+
+    `closes`: the writer wants the ticket closed with this (A5.08).
+    """
 
     number: str
     customer: CustomerRef
     message: Message
     threaded_by: str = ""
+    closes: bool = False
 
 
 @event("helpdesk.CustomerRegistered.v1", owner="intake", topic=DIRECTORY)
@@ -44,3 +49,10 @@ class CustomerRegistered(Event):
 
     customer: CustomerRef
     first_ticket: UUID
+
+
+@event("helpdesk.MessagesRedirected.v1", owner="intake", topic=TICKETS)
+class MessagesRedirected(Event):
+    """What comes in for this ticket goes to another one from now on, for it was merged; null: to itself again."""
+
+    to: TicketRef | None

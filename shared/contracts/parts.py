@@ -19,6 +19,14 @@ class QueueRef(Value):
     name: str
 
 
+class TicketRef(Value):
+    """Another ticket as it was called at that time; number and title are empty while intake has not opened it yet."""
+
+    id: UUID
+    number: str = ""
+    title: Personal[str] = ""
+
+
 class PersonRef(Value):
     """An agent or administrator as they were called at that time."""
 
@@ -71,7 +79,7 @@ class Message(Value):
     """One article's content. `text` keeps everything; `new_text` is what its writer added (null: the same).
 
     A text of more than 64 kB stands in `text_blob` as a whole and its beginning in `text`.
-    `message_id` is the mail's own Message-ID header with angle brackets; `mail` names the raw mail in intake.
+    `message_id` is the mail's own Message-ID header with angle brackets; `mail` names the raw mail in intake, `raw` is its content.
     """
 
     id: UUID
@@ -88,4 +96,5 @@ class Message(Value):
     attachments: tuple[Attachment, ...] = ()
     message_id: Personal[str] | None = None
     mail: UUID | None = None
+    raw: Blob | None = None
     written_at: datetime | None = None
