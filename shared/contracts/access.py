@@ -7,6 +7,7 @@ from uuid import UUID
 
 from shared.contracts.directory import Member, Right
 from shared.contracts.event import Value
+from shared.contracts.parts import StateType
 
 
 class Identity(Value):
@@ -45,20 +46,23 @@ class Access(Enum):
 
 ALL_RIGHTS: frozenset[Right] = frozenset(("read", "create", "move_into", "note", "work"))
 
+WORK = (
+    "reply", "call", "forward", "bounce", "lock", "unlock", "assign", "move", "set-priority", "set-state", "rename", "close", "reopen",
+    "set-fields", "set-customer", "merge", "split", "undo",
+)  # fmt: skip
+NOTE = ("note", "message", "tag", "untag", "link", "unlink")
 NEEDS: dict[str, Right] = {
     "read": "read",
     "create": "create",
     "move_into": "move_into",
-    "note": "note",
-    "reply": "work",
-    "lock": "work",
-    "unlock": "work",
-    "close": "work",
-    "reopen": "work",
+    **dict.fromkeys(WORK, "work"),
+    **dict.fromkeys(NOTE, "note"),
 }
 """The right that each action of an agent needs on the ticket's queue; `work` includes reply, lock, owner, state, priority."""
 
 CUSTOMER_ACTIONS = frozenset(("read", "message"))
+LOCK_REFUSES = frozenset(WORK) - {"lock", "unlock", "undo"}
+"""What somebody else's lock refuses (api.md, section 3)."""
 
 
 class TicketFacts(Value):
@@ -94,3 +98,22 @@ def may(identity: Identity, action: str, ticket: TicketFacts) -> Access:
     if as_customer and action in CUSTOMER_ACTIONS:
         return Access.ALLOWED
     return Access.FORBIDDEN
+
+
+def allowed(identity: Identity, ticket: TicketFacts, state_type: StateType, locked_by: UUID | None) -> list[str]:
+    """The commands that a person may give to a ticket as it stands now (api.md, section 3), in the order of the API."""
+    commands = [each for each in (*WORK, *NOTE) if may(identity, each, ticket) is Access.ALLOWED]
+    if state_type == "removed":
+        return []
+    if state_type == "merged":
+        return [each for each in commands if each in ("undo", "message")]
+    foreign = locked_by is not None and locked_by != identity.person_id
+    closed = state_type == "closed"
+    return [
+        each
+        for each in commands
+        if not (foreign and (each in LOCK_REFUSES or (each == "unlock" and not identity.is_admin)))
+        and not (each == "reopen" and not closed)
+        and not (each == "unlock" and locked_by is None)
+        and not (each == "lock" and locked_by == identity.person_id)
+    ]

@@ -287,7 +287,7 @@ class TicketReleased(Event):
 @event("helpdesk.TicketSplit.v1", owner="routing", topic=TICKETS)
 class TicketSplit(Event):
     """Articles were taken into a ticket of their own (A7.16), which intake opens: `into` is its id, `message` its first article, made of
-    those that were chosen. The articles stay here too."""
+    those that were chosen. The articles stay here too. Without `by`, a customer's message on a closed ticket became one of its own."""
 
     articles: tuple[UUID, ...]
     into: UUID
@@ -297,7 +297,19 @@ class TicketSplit(Event):
     priority: int = 3
     message: Message
     origin: TicketRef
-    by: PersonRef
+    by: PersonRef | None = None
+
+
+@event("helpdesk.FollowUpRejected.v1", owner="routing", topic=TICKETS)
+class FollowUpRejected(Event):
+    """The queue takes no more messages on a closed ticket: the customer is told so. `article` is the message that came."""
+
+    article: UUID
+    number: str
+    title: Personal[str]
+    queue: QueueRef
+    customer: CustomerRef
+    message_id: Personal[str] | None = None
 
 
 @event("helpdesk.SplitUndone.v1", owner="routing", topic=TICKETS)
