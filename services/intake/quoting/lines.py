@@ -1,0 +1,257 @@
+"""What one line, or a few together, of a mail's text is: an attribution, a header field over a quote, a separator, a signature's mark.
+
+Every pattern is tried on a few hundred characters at most, so that no line can make its reading take long.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from services.intake.quoting.languages import LANGUAGES
+
+LONGEST_ATTRIBUTION = 400
+MOST_ATTRIBUTION_LINES = 6
+LONGEST_SEPARATOR = 120
+LONGEST_LABEL = 40
+LONGEST_FOOTER = 160
+MOST_FOOTER_WORDS = 14
+
+
+def _any(words: Iterable[str]) -> str:
+    """A pattern of alternatives; longer ones first, any blank or none-breaking space between their words."""
+    found = sorted({word for word in words if word}, key=lambda word: (-len(word), word))
+    return "(?:" + "|".join(re.escape(word).replace(r"\ ", r"\s+").replace("'", "['’]") for word in found) + ")"
+
+
+_INVISIBLE = dict.fromkeys(
+    map(ord, "\u1427\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u00ad")
+)
+"""Marks of direction, joiners, and the sign that a tracking program leaves in a line of its own."""
+
+_ON = _any(word for row in LANGUAGES for word in row.on)
+_WROTE = _any(word for row in LANGUAGES for word in row.wrote)
+_WROTE_THEN = _any(word for row in LANGUAGES for word in row.wrote_then)
+_QUOTING = _any(word for row in LANGUAGES for word in row.quoting)
+_SENT_FROM = _any(word for row in LANGUAGES for word in row.sent_from)
+_ABOVE = _any(word for row in LANGUAGES for word in row.above)
+_DISCLAIMER = _any(word for row in LANGUAGES for word in row.disclaimer)
+_COVER = _any(word for row in LANGUAGES for word in (*row.original, *row.forwarded))
+
+_EMAIL = r"[^\s<>\"',;:()\[\]]{1,64}@[^\s<>\"',;:()\[\]]{1,190}"
+_DATE = (
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\s?\d{1,2}[-/.]\s?\d{2,4}|\d{1,2}\.?\s(?:de\s)?[^\W\d_]{2,12}\.?,?\s(?:de\s)?\d{4}"
+    r"|[^\W\d_]{3,12}\.?\s\d{1,2},?\s\d{4}|\d{4}[年년]\s?\d{1,2}[月월]\s?\d{1,2}[日일])"
+)
+_BEGINS_WITH_NAME = re.compile(
+    rf"[\"'“„]?[^.!?<>@:]{{0,80}}(?:\.[^.!?<>@:]{{0,60}}){{0,2}}[\"'”“]?\s?[<(\[]\s*(?:mailto:)?{_EMAIL}"
+)
+_HAS_DATE = re.compile(
+    rf"{_DATE}|\b(?:19|20)\d\d\b|\b\d{{1,2}}[:.h]\d{{2}}\b|\b\d{{1,2}}\.?\s[^\W\d_]{{3,12}}\b", re.IGNORECASE
+)
+_BEGINS_ON = re.compile(rf"{_ON}(?:\b|(?=\d)|\s)", re.IGNORECASE)
+_BEGINS_WITH_DATE = re.compile(rf"(?:[^\W\d_]{{2,12}}\.?,?\s)?{_DATE}", re.IGNORECASE)
+_ENDS_WROTE = re.compile(rf"(?:^|[\s>\"”’,)\]:]){_WROTE}\s*(?::|：|-{{2,}}|\Z)[\s:：*_-]*\Z", re.IGNORECASE)
+_ENDS_WROTE_JOINED = re.compile(rf"{_WROTE}\s*[:：]\s*\Z")
+_WROTE_IN_IT = re.compile(
+    rf"(?:^|[\s>\"”’,)]){_WROTE_THEN}\s(?!(?:ich|wir|jeg|eg|vi|jag|ik|wij|я|мы)\b).*[:：][\s*_]*\Z", re.IGNORECASE
+)
+_DIGIT = re.compile(r"\d")
+_BEGINS_WITH_WHOM = re.compile(rf"{_QUOTING}\s", re.IGNORECASE)
+_NAMES_WHOM = re.compile(rf"{_QUOTING}\s.*{_EMAIL}.*(?::|\b{_WROTE}:?)[\s*_]*\Z", re.IGNORECASE)
+_DATED_AND_NAMED = re.compile(
+    rf"(?:[^\W\d_]{{2,12}}\.?,?\s)?{_DATE}.{{0,60}}\s?.{{1,100}}<\s?(?:mailto:)?{_EMAIL}\s?>\s?[:：]?\Z", re.IGNORECASE
+)
+_NAMED_AND_DATED = re.compile(
+    rf"{_BEGINS_WITH_NAME.pattern}\s?[>)\]]\s?[(\[]?(?:[^\W\d_]{{2,12}}\.?,?\s)?{_DATE}.{{0,40}}[:：]\Z", re.IGNORECASE
+)
+_DATED_WITH_ZONE = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d\d?:?\d\d \S.{0,100}\Z")
+
+_QUOTED = re.compile(r"[ \t\xa0]{0,8}(?:[A-Z]{1,3})?>")
+_BARRED = re.compile(r"[ \t\xa0]{0,8}\|(?:[ \t\xa0]|\Z)")
+_PREFIXES = re.compile(r"\A(?:[ \t\xa0]*(?:[A-Z]{1,3})?>)+[ \t\xa0]?")
+
+_COVERS = re.compile(rf"{_COVER}\b[^-=]{{0,60}}\Z", re.IGNORECASE)
+_DASHES = "-_=~*–—"
+_WRITE_ABOVE = re.compile(rf".{{0,60}}{_ABOVE}", re.IGNORECASE)
+_RULER = re.compile(r"[ \t]*(?:-{3,}|_{3,}|—{2,}|\*{5,}|={5,}|~{5,})[ \t]*\Z")
+_SIGNATURE = re.compile(r"(?:--|—|––?|__|-\s-)[ \t\xa0]*\Z")
+_FENCE = re.compile(r"[ \t]{0,3}(?:`{3,}|~{3,})[ \t]*[\w+-]{0,20}[ \t]*\Z")
+
+_LABELS: dict[str, set[str]] = {}
+for _row in LANGUAGES:
+    for _kind, _words in (
+        ("sender", _row.sender), ("date", _row.date), ("to", _row.to), ("copy", _row.copy), ("subject", _row.subject),
+        ("reply_to", _row.reply_to),
+    ):  # fmt: skip
+        for _word in _words:
+            _LABELS.setdefault(_word, set()).add(_kind)
+
+_DEVICE = r"(?:mobile|phone|iphone|ipad|ipod|android|blackberry|cell|smartphone|tablet|mobil|handy|galaxy|mobiltelefon)"
+_FOOTER = re.compile(
+    rf"[\s<(\[*_]*(?:{_SENT_FROM}\b.*|{_SENT_FROM}.{{0,60}}"
+    rf"|(?:[^\s.!?]+\s){{1,3}}(?:from|via)\s(?:my\s)?{_DEVICE}"
+    rf"|.{{0,40}}\boutlook\b.{{0,30}}\b(?:ios|android|mobile)\b.*"
+    rf"|.{{0,60}}{_DEVICE}.{{0,40}}(?:gesendet|verschickt|sendt|skickat|versendet|geschrieben|verzonden|verstuurd|傳送|发送|發送))[\s>)\].*_!]*\Z",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"<?https?://[^\s>)]{1,2000}>?\)?")
+
+
+def plain(line: str) -> str:
+    """A line without the characters that nobody sees."""
+    return line.translate(_INVISIBLE).rstrip() if not line.isascii() else line.rstrip()
+
+
+def is_quoted(line: str) -> bool:
+    """`>` before it, or the initials of the quoted writer and `>` ("JD> ...")."""
+    return _QUOTED.match(line) is not None
+
+
+def is_barred(line: str) -> bool:
+    """`|` before it; that is a quote only where an attribution says so, else it is a table."""
+    return _BARRED.match(line) is not None
+
+
+def unquoted(line: str) -> str:
+    return _PREFIXES.sub("", line)
+
+
+def is_fence(line: str) -> bool:
+    return len(line) <= LONGEST_LABEL and _FENCE.match(line) is not None
+
+
+def is_ruler(line: str) -> bool:
+    return _RULER.match(line) is not None
+
+
+def is_signature_mark(line: str) -> bool:
+    return len(line) <= 12 and _SIGNATURE.match(line) is not None
+
+
+def is_separator(line: str) -> bool:
+    """ "-----Original Message-----" and the like, or the line that tells to write above it."""
+    if len(line) > LONGEST_SEPARATOR:
+        return False
+    said = unquoted(line).strip("#* \t\xa0")
+    if (said[:2].strip(_DASHES) == "" or said[-1:] in (":", "：")) and _COVERS.match(
+        said.strip(_DASHES + " \t\xa0:：")
+    ):
+        return True
+    return _WRITE_ABOVE.match(line) is not None
+
+
+def is_footer(line: str) -> bool:
+    """What a telephone or a mail program adds at the end ("Sent from my iPhone")."""
+    short = _URL.sub("", line[:1_000])
+    return len(short) <= LONGEST_FOOTER and len(short.split()) <= MOST_FOOTER_WORDS and _FOOTER.match(short) is not None
+
+
+def is_disclaimer(paragraph: str) -> bool:
+    """A paragraph with words that only a disclaimer has, and not a person's short sentence about one."""
+    return (
+        len(paragraph) >= 120 or paragraph.lower().startswith(("virus-free", "p please", "please consider"))
+    ) and re.search(_DISCLAIMER, paragraph[:4_000], re.IGNORECASE) is not None
+
+
+def label(line: str) -> tuple[set[str], str] | None:
+    """What header field a line shows, in any language, and its value; None when it shows none."""
+    beginning = line[: LONGEST_LABEL * 2].replace("：", ":")
+    name, colon, _ = beginning.partition(":")
+    kinds = _LABELS.get(name.strip(" *_>|\t\xa0").lower()) if colon else None
+    return (kinds, line[len(name) + 1 : 1_000].strip(" *_\t\xa0")) if kinds else None
+
+
+def header_lines(lines: Sequence[str], start: int) -> int:
+    """How many lines the header fields over a quote take that begin here ("From: ... Sent: ... To: ... Subject: ..."); 0 for none.
+
+    A travel request has From, To and Date too: without a subject or an address they are words of the mail.
+    """
+    if not (first := label(lines[start])) or not first[0] & {"sender", "subject", "date"}:
+        return 0
+    seen: set[str] = set()
+    fields = end = continued = 0
+    address = False
+    for index in range(start, min(start + 14, len(lines))):
+        line = unquoted(lines[index]) if is_quoted(lines[start]) else lines[index]
+        if not line.strip(" *_"):
+            # Rich text made plain may have an empty line between two fields, but never two.
+            following = lines[index + 1] if index + 1 < len(lines) else ""
+            if fields and label(following) and index == end:
+                continue
+            break
+        found = label(line)
+        if found is None:
+            continued += 1
+            if continued > 3 or len(line) > 200:
+                break
+            continue
+        kinds, value = found
+        fields += 1
+        continued = 0
+        # A word may name two fields ("Da:"), so that it counts as the one that is still missing.
+        seen |= (kinds - seen) or kinds if len(kinds) == 1 or not kinds & seen else kinds - seen
+        address = address or "@" in value
+        end = index + 1
+    enough = "sender" in seen and len(seen) >= 3 and fields >= 3 and ("subject" in seen or address)
+    if not enough:
+        return 0
+    while end < len(lines) and end - start < 14 and continued and lines[end].strip() and not label(lines[end]):
+        end += 1
+        continued -= 1
+    return end - start
+
+
+def attribution_lines(lines: Sequence[str], start: int) -> int:
+    """How many lines an attribution takes that begins here ("On 3 May 2026 at 10:00, Per <per@x.example> wrote:"); 0 for none."""
+    first = lines[start]
+    if not 4 <= len(first) <= LONGEST_ATTRIBUTION or not _may_begin(first):
+        return 0
+    joined = ""
+    for taken in range(1, MOST_ATTRIBUTION_LINES + 1):
+        if start + taken > len(lines):
+            break
+        line = lines[start + taken - 1]
+        joined = f"{joined} {line.strip()}" if joined else line.strip()
+        if len(joined) > LONGEST_ATTRIBUTION:
+            break
+        if _may_end(joined) and is_attribution(joined):
+            return taken
+        if taken > 1 and not line.strip() and "<" not in joined and not _next_is_bracket(lines, start + taken):
+            break
+    return 0
+
+
+def _next_is_bracket(lines: Sequence[str], index: int) -> bool:
+    return index < len(lines) and lines[index].strip() in ("<", "<mailto:")
+
+
+def _may_begin(line: str) -> bool:
+    said = unquoted(line).lstrip(" *_-\t\xa0")
+    return (
+        (_BEGINS_ON.match(said) is not None and _DIGIT.search(said) is not None)
+        or _BEGINS_WITH_DATE.match(said) is not None
+        or _BEGINS_WITH_NAME.match(said) is not None
+        or _BEGINS_WITH_WHOM.match(said) is not None
+        or said.endswith("<")
+    )
+
+
+def _may_end(text: str) -> bool:
+    return (
+        text[-1:] in ":：-*_>" or _ENDS_WROTE.search(text[-40:]) is not None or _DATED_WITH_ZONE.match(text) is not None
+    )
+
+
+def is_attribution(text: str) -> bool:
+    """Whether a few lines, joined, tell who wrote what follows."""
+    said = unquoted(text).strip(" *_-\t\xa0")
+    if not said or len(said.split()) > 50:
+        return False
+    if any(form.match(said) for form in (_DATED_WITH_ZONE, _DATED_AND_NAMED, _NAMED_AND_DATED, _NAMES_WHOM)):
+        return True
+    ends = _ENDS_WROTE.search(said[-60:]) or (not said.isascii() and _ENDS_WROTE_JOINED.search(said[-60:]))
+    if not ends and not (said[-1] in ":：" and _WROTE_IN_IT.search(said)):
+        return False
+    dated = _HAS_DATE.search(said) is not None
+    return _BEGINS_WITH_NAME.match(said) is not None or (
+        dated and (_BEGINS_ON.match(said) is not None or _BEGINS_WITH_DATE.match(said) is not None)
+    )
