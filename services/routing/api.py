@@ -1,21 +1,22 @@
-"""The desk's commands over HTTP: one endpoint each (api.md, section 3)."""
+"""The desk's commands over HTTP: one endpoint each, one for many tickets, and those that the gateway leads (api.md, section 3)."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
+import orjson
 from fastapi import APIRouter, Path, Response
-from uuid_utils.compat import uuid7
+from pydantic import BaseModel, ValidationError
 
-from services.routing.bodies import CloseBody, LockBody, NoteBody, ReopenBody, ReplyBody, UnlockBody, Words
-from services.routing.commands import AddNote, Close, Command, Lock, NextState, Reopen, Reply, Unlock
-from services.routing.desk import Desk
-from shared import richtext
-from shared.contracts.access import Identity
-from shared.contracts.event import Event
-from shared.contracts.parts import Address, Channel, Message, PersonRef
-from shared.contracts.states import OPEN, STANDARD
+from services.routing import actions
+from services.routing.actions import ACTIONS, Action, Done
+from services.routing.bodies import BounceBody, BulkBody, ForwardBody, LedBody, SplitBody
+from services.routing.desk import Asked, Desk
+from shared.contracts.parts import Message
+from shared.contracts.rejected import Rejected
+from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
+from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import HEADER, Written, encode
@@ -23,131 +24,146 @@ from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
 from shared.http.identity import Caller
+from shared.http.problems import FieldError, Problem, invalid_fields, pointer
 from shared.http.routes import router as strict
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
-INLINE_TEXT = 64 * 1024
+SIDE_BY_SIDE = 8
+"""How many tickets of a bulk command are worked on at a time: as many as the pool has connections."""
 
 
-class Done(Body):
+class CommandDone(Body):
     """What a command answers: the ticket's new version and, where one was written, the article's id."""
 
     version: int
     article_id: UUID | None = None
 
 
+class BulkResult(Body):
+    """What came of a bulk command on one ticket."""
+
+    ticket: str
+    status: int
+    version: int | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BulkDone(Body):
+    """One result for each ticket, in order."""
+
+    items: list[BulkResult]
+
+
 def router(desk: Desk) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["desk"])
 
-    async def give(
-        ref: str,
-        action: str,
-        command: Command,
-        who: Identity,
-        key: Key,
-        expected: int | None,
-        article: UUID | None = None,
-    ) -> Response:
-        def told(events: Sequence[Event], version: int) -> dict[str, Any]:
-            return {"version": version} | ({"article_id": str(article)} if article else {})
-
-        stream, outcome = await desk.handle(ref, action, command, who=who, key=key, expected=expected, answer=told)
-        return answer(
-            outcome.answer,
-            replayed=outcome.replayed,
-            headers={HEADER: encode([Written("routing", stream, outcome.version)]), "ETag": etag(outcome.version)},
-        )
-
-    @routes.post("/{ref}/lock", operation_id="lockTicket", response_model=Done, summary="Lock a ticket to yourself")
-    async def lock(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LockBody | None = None) -> Response:
-        asked = body or LockBody()
-        if asked.take_over and not asked.text.strip():
-            raise problems.invalid("/text", "a take-over needs its reason")
-        wanted = Lock(actor(who), take_over=asked.take_over, reason=asked.text, may_take_over=True)
-        return await give(ref, "lock", wanted, who, key, expected)
-
-    @routes.post("/{ref}/unlock", operation_id="unlockTicket", response_model=Done, summary="Give a lock back")
-    async def unlock(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: UnlockBody | None = None) -> Response:
-        return await give(ref, "unlock", Unlock(actor(who), may_take_over=who.is_admin), who, key, expected)
-
-    @routes.post("/{ref}/reply", operation_id="replyToTicket", response_model=Done, summary="Answer the customer")
-    async def reply(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: ReplyBody) -> Response:
-        state = await desk.state(ref)
-        queue = desk.directory.queues.by_id.get(state.queue.id) if state.queue else None
-        following = body.wanted() or STANDARD.get(queue.next_state_after_reply if queue else "open", OPEN)
-        sender = Address(email=queue.address or "", name=queue.display_name or queue.name) if queue else None
-        message = words(body, "email").model_copy(
-            update={
-                "sender": sender,
-                "to": tuple(Address(email=a) for a in body.to),
-                "cc": tuple(Address(email=a) for a in body.cc),
-                "bcc": tuple(Address(email=a) for a in body.bcc),
-            }
-        )
-        owner = await desk.owner(body.owner, state) if body.owner is not None else None
-        wanted = Reply(actor(who), message, NextState(following, body.pending_until), owner, body.time_units)
-        return await give(ref, "reply", wanted, who, key, expected, message.id)
-
     @routes.post(
-        "/{ref}/note",
-        operation_id="addNote",
-        response_model=Done,
-        summary="Write a note, internal unless told otherwise",
+        "/commands", operation_id="commandTickets", response_model=BulkDone, summary="Give one command to many"
     )
-    async def note(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: NoteBody) -> Response:
-        message = words(body, "note")
-        following = body.wanted()
-        wanted = AddNote(
-            actor(who),
-            message,
-            body.internal,
-            NextState(following, body.pending_until) if following else None,
-            body.time_units,
+    async def bulk(who: Caller, key: Key, body: BulkBody) -> Response:
+        action = ACTIONS.get(body.command)
+        if action is None:
+            raise problems.invalid("/command", f"must be one of {', '.join(ACTIONS)}")
+        form = _form(action.body, body.body)
+        turns = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def one(position: int, ref: str) -> tuple[dict[str, Any], list[Written]]:
+            # A retry of the whole request finds each ticket's own answer again.
+            part = CommandId(uuid5(key.id, f"{position}/{ref}"), key.fingerprint)
+            async with turns:
+                return await _result(ref, action.run(desk, ref, form, Asked(who, part, quietly=True)))
+
+        results = await asyncio.gather(*(one(n, ref) for n, ref in enumerate(body.tickets)))
+        written = [each for _, streams in results for each in streams]
+        headers = {HEADER: encode(written)} if written else {}
+        return answer({"items": [told for told, _ in results]}, headers=headers)
+
+    for name, action in ACTIONS.items():
+        routes.add_api_route(
+            f"/{{ref}}/{name}",
+            _endpoint(desk, action),
+            methods=["POST"],
+            operation_id=action.operation,
+            response_model=CommandDone,
+            summary=action.summary,
         )
-        return await give(ref, "note", wanted, who, key, expected, message.id)
+    return routes
 
-    @routes.post("/{ref}/close", operation_id="closeTicket", response_model=Done, summary="Close a ticket")
-    async def close(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: CloseBody | None = None) -> Response:
-        asked = body or CloseBody()
-        message = remark(asked.text, asked.subject)
-        wanted = Close(actor(who), STANDARD[asked.state], message, asked.time_units)
-        return await give(ref, "close", wanted, who, key, expected, message.id if message else None)
 
-    @routes.post(
-        "/{ref}/reopen", operation_id="reopenTicket", response_model=Done, summary="Open a closed ticket again"
-    )
-    async def reopen(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: ReopenBody | None = None) -> Response:
-        asked = body or ReopenBody()
-        message = remark(asked.text, asked.subject)
-        wanted = Reopen(actor(who), message, asked.time_units)
-        return await give(ref, "reopen", wanted, who, key, expected, message.id if message else None)
+def internal(desk: Desk) -> APIRouter:
+    """Commands about articles, as the gateway sends them."""
+    routes = strict("/internal/tickets", tags=["led"])
+
+    @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
+    async def forward(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
+        form, originals = _form(ForwardBody, body.body), _originals(body)
+        return _answered(await actions.forward(desk, ref, form, Asked(who, key, expected), originals[0]))
+
+    @routes.post("/{ref}/bounce", operation_id="ledBounce", include_in_schema=False)
+    async def bounce(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
+        form, originals = _form(BounceBody, body.body), _originals(body)
+        return _answered(await actions.bounce(desk, ref, form, Asked(who, key, expected), originals[0]))
+
+    @routes.post("/{ref}/split", operation_id="ledSplit", include_in_schema=False)
+    async def split(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
+        form, originals = _form(SplitBody, body.body), _originals(body)
+        return _answered(await actions.split(desk, ref, form, Asked(who, key, expected), originals))
 
     return routes
 
 
-def actor(who: Identity) -> PersonRef:
-    return PersonRef(id=who.person_id, name=who.name)
+def _originals(body: LedBody) -> list[Message]:
+    originals = [Message.model_validate(each) for each in body.originals]
+    if not originals:
+        raise problems.invalid("/article", "names no article of this ticket")
+    return originals
 
 
-def words(body: Words, channel: Channel) -> Message:
-    """The article of a form. Rich text is made safe here, once, and read as plain text where the form has none."""
-    if not body.has_words:
-        raise problems.invalid("/text", "a text is missing")
-    if body.attachments:
-        raise problems.invalid("/attachments/0", "names no blob of yours")
-    shown, html = richtext.read(body.html) if body.html else ("", None)
-    text = body.text if body.text is not None else shown
-    if len(text.encode()) > INLINE_TEXT:
-        raise problems.invalid("/text", f"is longer than {INLINE_TEXT} bytes; send the rest as an attachment")
-    if html is not None and len(html.encode()) > 4 * INLINE_TEXT:
-        raise problems.invalid("/html", f"is longer than {4 * INLINE_TEXT} bytes; send the rest as an attachment")
-    return Message(
-        id=uuid7(), channel=channel, subject=body.subject, text=text, html=html, written_at=datetime.now(UTC)
-    )
+def _endpoint(desk: Desk, action: Action) -> Callable[..., Awaitable[Response]]:
+    """The route of one command; its body's type is what the table says."""
+
+    async def give(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: Any = None) -> Response:
+        form = body if body is not None else action.body()
+        return _answered(await action.run(desk, ref, form, Asked(who, key, expected)))
+
+    give.__annotations__["body"] = action.body | None if action.bare else action.body
+    if not action.bare:
+        give.__defaults__ = None
+    return give
 
 
-def remark(text: str | None, subject: str) -> Message | None:
-    """The note of a close or reopen form; none where nothing was written."""
-    if not (text or "").strip() and not subject.strip():
-        return None
-    return words(Words(text=text or subject, subject=subject), "note")
+def _form(model: type[BaseModel], content: dict[str, Any]) -> Any:
+    """A body within a body. Raises 422 with the fields below `/body`."""
+    try:
+        return model.model_validate_json(orjson.dumps(content))
+    except ValidationError as error:
+        raise invalid_fields(
+            FieldError(pointer("body", "body", *each["loc"]), each["msg"]) for each in error.errors()[:20]
+        ) from None
+
+
+def _answered(done: Done) -> Response:
+    outcome = done.outcome
+    headers = {"ETag": etag(outcome.version)}
+    if done.written:
+        headers[HEADER] = encode(done.written)
+    return answer(outcome.answer, replayed=outcome.replayed, headers=headers)
+
+
+async def _result(ref: str, running: Awaitable[Done]) -> tuple[dict[str, Any], list[Written]]:
+    """One ticket's result: what cannot be done leaves the rest done."""
+    try:
+        done = await running
+    except Problem as problem:
+        refused = problem
+    except Rejected as refusal:
+        refused = problems.rejected(refusal.reason)
+    except VersionConflict:
+        refused = problems.version_conflict()
+    except CommandRunning:
+        refused = problems.still_running()
+    except CommandReused:
+        refused = problems.key_reused()
+    else:
+        return {"ticket": ref, "status": 200, "version": done.outcome.version}, done.written
+    return {"ticket": ref, "status": refused.status, "problem": refused.document()}, []

@@ -1,15 +1,19 @@
 """Where routing's parts are put together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.routing import api, numbers, policies, ticket
+from shared.blobs.uploads import Uploads
+
+from services.routing import api, numbers, policies, ticket, timers
 from services.routing.desk import Desk
 from services.routing.settings import Settings
 from shared import directory, eventstore, messaging
+from shared.blobs.store import BlobStore
+from shared.contracts.envelope import Recorded
 from shared.contracts.topics import DIRECTORY, TICKETS
-from shared.database import Pool, connect_pool
+from shared.database import Connection, Pool, connect_pool
 from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
@@ -30,8 +34,21 @@ MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstor
 ]
 
 
-def handlers(store: Store) -> dict[str, Handler]:
-    """What routing's consumer does with each topic."""
+def handlers(
+    store: Store, copy: DirectoryCopy | None = None, wake: Callable[[], None] | None = None
+) -> dict[str, Handler]:
+    """What routing's consumer does with each topic. Without a copy of the documents that something keeps fresh, on the command line,
+    one is loaded once."""
+    documents = copy or DirectoryCopy(store.pool, Settings.read().database_url)
+
+    async def loaded() -> None:
+        if not documents.queues.by_id:
+            await documents.load()
+
+    async def beside(connection: Connection, events: Sequence[Recorded]) -> None:
+        await numbers.remember(connection, events)
+        await timers.set_timers(connection, events)
+
     return {
         TICKETS: PolicyHandler(
             name=CONSUMER,
@@ -39,8 +56,10 @@ def handlers(store: Store) -> dict[str, Handler]:
             category="ticket",
             decider=ticket,
             producers=policies.LISTENS_TO,
-            react=policies.react,
-            inline=numbers.remember,
+            react=policies.Policies(documents).react,
+            inline=beside,
+            done=wake,
+            prepare=loaded,
         ),
         DIRECTORY: ProjectionHandler(DirectoryProjection()),
     }
@@ -55,7 +74,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         copy = DirectoryCopy(pool, settings.database_url)
         await copy.load()
         health.check("database", lambda: _migrated(pool))
-        desk = Desk(pool, store, copy)
+        clock = timers.Timers(store)
+        uploads = Uploads(BlobStore(settings.blob_url))
+        desk = Desk(pool, store, copy, timers.Recording(store, clock.wake), uploads)
         background: dict[str, Task] = {"directory": copy.run}
         if role != "api":
             consumer = Consumer(
@@ -63,13 +84,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 database_url=settings.database_url,
                 pool=pool,
                 bootstrap=settings.kafka,
-                handlers=handlers(store),
+                handlers=handlers(store, copy, clock.wake),
                 replica=settings.replica,
             )
             background |= {"relay": Relay(store, settings.database_url, settings.kafka).run, "consumer": consumer.run}
-            background["retention"] = CommandRetention(pool).run
+            background |= {"retention": CommandRetention(pool).run, "timers": clock.run}
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
-        routers = [api.router(desk), directory_router(copy)] if role != "worker" else []
+        routers = [api.router(desk), api.internal(desk), directory_router(copy)] if role != "worker" else []
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await pool.close()

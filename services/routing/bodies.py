@@ -1,17 +1,16 @@
 """The bodies of the desk's commands as they come in over HTTP (api.md, section 3)."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from shared.contracts.parts import StateRef
-from shared.contracts.states import STANDARD
-from shared.http.bodies import Body, Flag, Line, Text
+from shared.contracts.routing import LinkKind
+from shared.http.bodies import Body, Flag, Line, Text, Whole
 
 MOST_RECIPIENTS = 100
 MOST_ATTACHMENTS = 100
+MOST_AT_ONCE = 200
 
 
 def _address(value: str) -> str:
@@ -26,18 +25,27 @@ def _address(value: str) -> str:
     return value
 
 
-def _state(slug: str) -> str:
-    if slug not in STANDARD or STANDARD[slug].type in ("new", "merged", "removed"):
-        raise ValueError(
-            f"must be one of {', '.join(s.slug for s in STANDARD.values() if s.type not in ('new', 'merged', 'removed'))}"
-        )
-    return slug
+def _word(value: str) -> str:
+    stripped = value.strip()
+    if not stripped:
+        raise ValueError("must not be empty")
+    return stripped
 
 
 EmailAddress = Annotated[Line, Field(max_length=320), AfterValidator(_address)]
 Recipients = Annotated[tuple[EmailAddress, ...], Field(max_length=MOST_RECIPIENTS)]
 TimeUnits = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
-StateSlug = Annotated[Line, AfterValidator(_state)]
+Reference = Annotated[Line, Field(min_length=1, max_length=320)]
+Slug = Annotated[Line, Field(min_length=1, max_length=80)]
+Title = Annotated[Line, AfterValidator(_word)]
+Tags = Annotated[
+    tuple[Annotated[Line, Field(max_length=80), AfterValidator(_word)], ...], Field(min_length=1, max_length=100)
+]
+FieldName = Annotated[Line, Field(min_length=1, max_length=80)]
+
+
+class Nothing(Body):
+    """Nothing."""
 
 
 class LockBody(Body):
@@ -46,36 +54,22 @@ class LockBody(Body):
     take_over: Flag = False
     text: Text = ""
 
-
-class UnlockBody(Body):
-    """Nothing."""
+    @model_validator(mode="after")
+    def _reasoned(self) -> Self:
+        if self.take_over and not self.text.strip():
+            raise ValueError("a take-over needs its reason in text")
+        return self
 
 
 class StateFields(Body):
-    state: StateSlug | None = None
+    """A state by its slug; a pending one with its date."""
+
+    state: Slug | None = None
     pending_until: AwareDatetime | None = None
-
-    @model_validator(mode="after")
-    def _pending_has_its_date(self) -> Self:
-        pending = self.state is not None and STANDARD[self.state].type.startswith("pending")
-        if pending and self.pending_until is None:
-            raise ValueError("a pending state needs pending_until")
-        if self.pending_until is not None:
-            if not pending:
-                raise ValueError("pending_until belongs to a pending state")
-            if (
-                not datetime.now(UTC) < self.pending_until.astimezone(UTC)
-                or self.pending_until.year > datetime.now(UTC).year + 10
-            ):
-                raise ValueError("pending_until must lie in the next ten years")
-        return self
-
-    def wanted(self) -> StateRef | None:
-        return None if self.state is None else STANDARD[self.state]
 
 
 class Words(Body):
-    """A text, plain or rich."""
+    """A text, plain or rich, with files that were uploaded before."""
 
     text: Text | None = None
     html: Text | None = None
@@ -88,32 +82,129 @@ class Words(Body):
 
 
 class ReplyBody(Words, StateFields):
+    """Without `text` and `html`, `template` names the standard answer that is sent."""
+
     to: Recipients = ()
     cc: Recipients = ()
     bcc: Recipients = ()
-    owner: Line | None = None
+    template: Slug | None = None
+    owner: Reference | None = None
     time_units: TimeUnits | None = None
 
 
 class NoteBody(Words, StateFields):
+    """`kind` `solution` marks what solved the matter."""
+
     internal: Flag = True
+    kind: Literal["note", "solution"] = "note"
     time_units: TimeUnits | None = None
 
 
-class CloseBody(Body):
+class CallBody(Words, StateFields):
+    direction: Literal["in", "out"]
+    time_units: TimeUnits | None = None
+
+
+class ForwardBody(Words):
+    article: UUID
+    to: Annotated[tuple[EmailAddress, ...], Field(min_length=1, max_length=MOST_RECIPIENTS)]
+    cc: Recipients = ()
+
+
+class BounceBody(Body):
+    article: UUID
+    to: Annotated[tuple[EmailAddress, ...], Field(min_length=1, max_length=MOST_RECIPIENTS)]
+
+
+class SplitBody(Body):
+    articles: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=100)]
+    queue: Reference | None = None
+    subject: Title | None = None
+
+
+class AssignBody(Body):
+    """`owner` is a person, or `previous`."""
+
+    owner: Reference
+    text: Text | None = None
+
+
+class MoveBody(StateFields):
+    queue: Reference
+    owner: Reference | None = None
     text: Text | None = None
     subject: Line = ""
-    state: StateSlug = "closed-successful"
     time_units: TimeUnits | None = None
 
-    @model_validator(mode="after")
-    def _closes(self) -> Self:
-        if STANDARD[self.state].type != "closed":
-            raise ValueError("state must be a closed one")
-        return self
+
+class PriorityBody(Body):
+    priority: Annotated[Whole, Field(ge=1, le=5)]
 
 
-class ReopenBody(Body):
-    text: Text | None = None
-    subject: Line = ""
+class StateBody(StateFields):
+    state: Slug
+
+
+class RenameBody(Body):
+    title: Title
+
+
+class CloseBody(Words):
+    state: Slug = "closed-successful"
     time_units: TimeUnits | None = None
+
+
+class ReopenBody(Words):
+    state: Slug = "open"
+    time_units: TimeUnits | None = None
+
+
+FieldValue = Annotated[Line, Field(max_length=2000)] | Flag | Whole | float | None
+
+
+class FieldsBody(Body):
+    """Null removes a field."""
+
+    fields: Annotated[dict[FieldName, FieldValue], Field(min_length=1, max_length=200)]
+
+
+class CustomerBody(Body):
+    """A customer by e-mail address, login or id."""
+
+    customer: Reference
+
+
+class TagsBody(Body):
+    tags: Tags
+
+
+class LinkBody(Body):
+    """`parent`: `to` is this ticket's parent; `duplicate`: this ticket repeats `to`."""
+
+    to: Reference
+    kind: LinkKind = "related"
+
+
+class MergeBody(Body):
+    into: Reference
+
+
+class UndoBody(Body):
+    """An event of the ticket's history."""
+
+    event: UUID
+
+
+class BulkBody(Body):
+    """One command for many tickets."""
+
+    tickets: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=MOST_AT_ONCE)]
+    command: Annotated[Line, Field(max_length=40)]
+    body: dict[str, Any] = Field(default_factory=dict)
+
+
+class LedBody(Body):
+    """What the gateway sends for a command about articles: the caller's body, and the articles that it names, as reporting has them."""
+
+    body: dict[str, Any]
+    originals: list[dict[str, Any]]

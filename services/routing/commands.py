@@ -1,10 +1,17 @@
 """What the desk can be asked to do with a ticket. Times, ids and documents arrive in the command; deciders look nothing up."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, StateRef
+from shared.contracts.directory import FollowUp
+from shared.contracts.event import Event
+from shared.contracts.parts import Address, Channel, CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
+from shared.contracts.routing import LinkKind
+
+# What services' events lead to
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +25,58 @@ class QueueTicket:
     priority: int
     channel: Channel
     message_id: str | None
+    tags: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    split_from: TicketRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpRule:
+    """What a message on a closed ticket does; `days`: it reopens within so many, after that it becomes a ticket of its own."""
+
+    follow_up: FollowUp
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TakeCustomerMessage:
-    """The customer wrote again."""
+    """The customer wrote again. `closes`: they want it closed with this. `rules`: the follow-up rules of queues, by id.
 
-    article: UUID
-    message_id: str | None
+    `ticket` is this ticket, `becomes` the id of the one that the message would open.
+    """
+
+    message: Message
+    at: datetime
+    ticket: UUID
+    becomes: UUID
+    closes: bool = False
+    rules: Mapping[UUID, FollowUpRule] = field(default_factory=dict)
+
+
+# What agents do. `lock_until` is when a lock that the command takes would end; `quietly` (a bulk command): it takes none.
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """By whom and when, and what a lock would be like that the act takes."""
+
+    actor: PersonRef
+    at: datetime | None = None
+    lock_until: datetime | None = None
+    quietly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    actor: PersonRef
+    act: Act
     take_over: bool = False
     reason: str = ""
-    may_take_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
-    actor: PersonRef
-    may_take_over: bool = False
+    act: Act
+    may_release_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,35 +91,239 @@ class NextState:
 class Reply:
     """Answers the customer. Empty `message.to` and `message.subject` stand for the customer and the ticket's title."""
 
-    actor: PersonRef
+    act: Act
     message: Message
     next: NextState
     owner: PersonRef | None = None
     time_units: float | None = None
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AddNote:
-    actor: PersonRef
+    """`kind`: `note` or `solution`."""
+
+    act: Act
     message: Message
     internal: bool = True
+    kind: str = "note"
     next: NextState | None = None
     time_units: float | None = None
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCall:
+    act: Act
+    message: Message
+    direction: Literal["in", "out"]
+    next: NextState | None = None
+    time_units: float | None = None
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    act: Act
+    message: Message
+    original: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    act: Act
+    bounce: UUID
+    to: tuple[Address, ...]
+    original: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Makes somebody the owner; None stands for the previous one."""
+
+    act: Act
+    to: PersonRef | None
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    act: Act
+    to: QueueRef
+    owner: PersonRef | None = None
+    message: Message | None = None
+    next: NextState | None = None
+    time_units: float | None = None
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetPriority:
+    act: Act
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    act: Act
+    next: NextState
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    act: Act
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetFields:
+    """Null removes a field."""
+
+    act: Act
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SetCustomer:
+    act: Act
+    customer: CustomerRef
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    act: Act
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Untag:
+    act: Act
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    actor: PersonRef
+    """`required` names the fields that must have a value by then (A7.25)."""
+
+    act: Act
     state: StateRef
     message: Message | None = None
     time_units: float | None = None
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    actor: PersonRef
+    act: Act
     message: Message | None = None
     time_units: float | None = None
+    state: StateRef | None = None
 
 
-Command = QueueTicket | TakeCustomerMessage | Lock | Unlock | Reply | AddNote | Close | Reopen
+# What is decided on two tickets at once: one command for each side
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`outgoing`: the other one is this one's parent, or what it is a duplicate of."""
+
+    act: Act
+    other: TicketRef
+    kind: LinkKind
+    outgoing: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    act: Act
+    other: TicketRef
+    kind: LinkKind
+    outgoing: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MergeInto:
+    act: Act
+    into: TicketRef
+
+
+@dataclass(frozen=True, slots=True)
+class Absorb:
+    act: Act
+    other: TicketRef
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerge:
+    act: Act
+    into: TicketRef
+    undoes: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    act: Act
+    other: TicketRef
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    act: Act
+    articles: tuple[UUID, ...]
+    into: UUID
+    origin: UUID
+    message: Message
+    queue: QueueRef | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoSplit:
+    act: Act
+    into: UUID
+    undoes: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Takes away a ticket that a split made."""
+
+    act: Act
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Takes back an earlier decision of this ticket alone: `decided` is its event, `event` the event's id."""
+
+    act: Act
+    event: UUID
+    decided: Event
+
+
+# What time does
+
+
+@dataclass(frozen=True, slots=True)
+class PendingIsOver:
+    """The date of a pending state has come; `closed` is the state of an automatic closing."""
+
+    due_at: datetime
+    fired_at: datetime
+    closed: StateRef
+
+
+@dataclass(frozen=True, slots=True)
+class LockIsOver:
+    due_at: datetime
+    fired_at: datetime
+
+
+Command = (
+    QueueTicket | TakeCustomerMessage
+    | Lock | Unlock | Reply | AddNote | RecordCall | Forward | Bounce | Assign | Move | SetPriority | SetState | Rename | SetFields
+    | SetCustomer | Tag | Untag | Close | Reopen
+    | Link | Unlink | MergeInto | Absorb | Unmerge | Release | Split | UndoSplit | Remove | Undo
+    | PendingIsOver | LockIsOver
+)  # fmt: skip

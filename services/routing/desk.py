@@ -9,16 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from shared.blobs.uploads import Uploads
+
 from services.routing import numbers, ticket
-from services.routing.commands import Command
+from services.routing.commands import Act, Command
 from services.routing.ticket import Ticket
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
-from shared.contracts.envelope import Actor
+from shared.contracts.directory import Person, Queue, Right
+from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
-from shared.contracts.parts import PersonRef
+from shared.contracts.parts import PersonRef, QueueRef
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import Commands, Outcome, Request
+from shared.eventstore.commands import Commands, Outcome, Record, Request
 from shared.eventstore.errors import UnknownStream, VersionConflict
 from shared.eventstore.store import CommandId, Context, Store
 from shared.http import problems
@@ -31,101 +34,147 @@ NUMBER = re.compile(r"^\d{16,20}$")
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What came with a request besides its body: who, the key for retries, `If-Match`, and whether it is one of many (bulk)."""
+
+    who: Identity
+    key: CommandId
+    expected: int | None = None
+    quietly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One ticket of a command: how it was named, the action that the caller needs the right for, and how the command is made.
+
+    `field` is where a body named it; None for the ticket of the path.
+    """
+
+    reference: str
+    action: str
+    make: Callable[[Ticket], Command]
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     pool: Pool
     store: Store
     directory: DirectoryCopy
-
-    def _commands(self) -> Commands[Command, Ticket]:
-        return Commands(self.store, "ticket", ticket)
+    record: Record
+    uploads: Uploads
 
     async def handle(
-        self,
-        reference: str,
-        action: str,
-        command: Command,
-        *,
-        who: Identity,
-        key: CommandId,
-        expected: int | None,
-        answer: Callable[[Sequence[Event], int], dict[str, Any]] | None = None,
-    ) -> tuple[UUID, Outcome]:
-        """Gives one command to the ticket that `reference` (id or number) names.
+        self, asked: Asked, *parts: Part, answer: Callable[[Sequence[Event], int], dict[str, Any]] | None = None
+    ) -> Outcome:
+        """Gives a command to each ticket that the parts name, all of them or none; the first one is the ticket of the path.
 
         A ticket that was opened a moment ago is waited for (api.md, section 1: a 201 means that it takes commands). Raises the
-        problems 404, 403, 412 and what the command loop raises.
+        problems 404, 403, 412, 422 for a ticket that a body names, and what the command loop raises.
         """
         started = time.monotonic()
-        request = Request(key, Context(actor=Actor("agent", str(who.person_id)), traceparent=traceparent()), expected)
+        context = Context(actor=Actor("agent", str(asked.who.person_id)), traceparent=traceparent())
+        request = Request(asked.key, context, asked.expected)
+        commands: Commands[Command, Ticket] = Commands(self.store, "ticket", ticket, self.record)
         while True:
-            stream = await self._find(reference)
-            if stream is not None:
+            streams = [await self.find(part.reference, part.field) for part in parts]
+            known = [stream for stream in streams if stream is not None]
+            if len(set(known)) < len(known):
+                raise problems.rejected("a ticket has no such relation to itself")
+            if len(known) == len(parts):
                 try:
-                    return stream, await self._commands().handle(
-                        stream,
-                        command,
+                    return await commands.handle(
+                        [(stream, part.make) for stream, part in zip(known, parts, strict=True)],
                         request=request,
-                        authorize=lambda state: self._authorize(who, action, state),
+                        authorize=lambda states: self._authorize_all(asked.who, parts, states),
                         answer=answer,
                     )
                 except UnknownStream:
                     pass
                 except VersionConflict as conflict:
-                    if expected is None:
+                    if asked.expected is None:
                         raise
-                    raise problems.precondition_failed(await self.shown(stream, who)) from conflict
-            await self._wait_for(reference, started)
+                    raise problems.precondition_failed(await self.shown(known[0], asked.who)) from conflict
+            for part in parts:
+                await self._wait_for(part.reference, started, part.field)
 
-    async def _find(self, reference: str) -> UUID | None:
+    async def find(self, reference: str, field: str | None = None) -> UUID | None:
+        """The stream that a number or id names; None for a number that is not known."""
         if NUMBER.match(reference):
             async with self.pool.acquire() as connection:
                 return await numbers.find(connection, reference)
         try:
             return UUID(reference)
         except ValueError:
-            raise problems.not_found() from None
+            raise _unknown(field) from None
 
-    def _authorize(self, who: Identity, action: str, state: Ticket) -> None:
+    def _authorize_all(self, who: Identity, parts: Sequence[Part], states: Sequence[Ticket]) -> None:
+        for part, state in zip(parts, states, strict=True):
+            self.authorize(who, part.action, state, part.field)
+
+    def authorize(self, who: Identity, action: str, state: Ticket, field: str | None = None) -> None:
+        """Raises 403, and 404 (422 for a ticket that a body named in `field`) for a ticket that the caller may not see."""
         verdict = may(who, action, self._facts(state))
         if verdict is Access.HIDDEN:
-            raise problems.not_found()
+            raise _unknown(field)
         if verdict is Access.FORBIDDEN:
             raise problems.forbidden(f"You may not {action} here.")
 
     def _facts(self, state: Ticket) -> TicketFacts:
-        queue = self.directory.queues.by_id.get(state.queue.id) if state.queue else None
+        queue = self.queue_of(state)
         return TicketFacts(
             members=queue.members if queue else (),
             customer_email=state.customer.email if state.customer else "",
             company=state.customer.company if state.customer else None,
         )
 
-    async def state(self, reference: str) -> Ticket:
-        """The ticket as the desk knows it now, for what a command needs to be made (its queue's settings). Raises 404."""
+    def queue_of(self, state: Ticket) -> Queue | None:
+        """The document of the queue that the ticket stands in."""
+        return self.directory.queues.by_id.get(state.queue.id) if state.queue else None
+
+    def act(self, asked: Asked, state: Ticket, queue: Queue | None = None) -> Act:
+        """Who acts, and when a lock that the act takes would end by the rule of its queue."""
+        now = datetime.now(UTC)
+        document = queue or self.queue_of(state)
+        minutes = document.lock_timeout_minutes if document is not None else None
+        until = now + timedelta(minutes=minutes) if minutes is not None else None
+        return Act(PersonRef(id=asked.who.person_id, name=asked.who.name), now, until, asked.quietly)
+
+    async def history(self, reference: str, field: str | None = None) -> tuple[UUID, list[Recorded], Ticket]:
+        """A ticket's desk events and the state they make. Raises 404 (422 for one that a body named)."""
         started = time.monotonic()
         while True:
-            stream = await self._find(reference)
+            stream = await self.find(reference, field)
             history = await self.store.load(stream) if stream is not None else []
-            if history:
+            if stream is not None and history:
                 state = ticket.initial()
                 for event in history:
                     state = ticket.evolve(state, event.payload)
-                return state
-            await self._wait_for(reference, started)
+                return stream, history, state
+            await self._wait_for(reference, started, field)
 
-    async def _wait_for(self, reference: str, started: float) -> None:
+    async def _wait_for(self, reference: str, started: float, field: str | None) -> None:
         if not _young(reference):
-            raise problems.not_found()
+            if await self._known(reference):
+                return
+            raise _unknown(field)
         if time.monotonic() - started > WAIT_SECONDS:
             raise problems.unavailable("The ticket is not known to the desk yet; if it was just opened, try again.")
         await asyncio.sleep(0.02)
 
-    async def owner(self, reference: str, state: Ticket) -> PersonRef:
-        """The person that a form names as owner. They must be able to work on the ticket's queue (A19.05)."""
+    async def _known(self, reference: str) -> bool:
+        stream = await self.find(reference)
+        return stream is not None and bool(await self.store.load(stream))
+
+    async def owner(self, reference: str) -> Person:
+        """The person that a form names as owner."""
         person = await self.directory.person_named(reference)
         if person is None:
             raise problems.invalid("/owner", "names nobody")
-        queue = self.directory.queues.by_id.get(state.queue.id) if state.queue else None
+        return person
+
+    def owner_in(self, person: Person, queue: Queue | None) -> PersonRef:
+        """The person as owner of a ticket of this queue: they must be able to work there (A19.05)."""
         as_owner = Identity(
             person_id=person.id,
             kind="agent",
@@ -137,6 +186,16 @@ class Desk:
         if "work" not in rights(as_owner, queue.members if queue else ()):
             raise problems.rejected(f"{person.name} may not work on tickets of this queue")
         return PersonRef(id=person.id, name=person.name)
+
+    def target_queue(self, reference: str, who: Identity, right: Right) -> Queue:
+        """A queue that a body names and that the caller may put a ticket into. One they have no right in is as unknown as none."""
+        queue = self.directory.queues.named(reference)
+        held = rights(who, queue.members) if queue is not None else frozenset()
+        if queue is None or not held:
+            raise problems.invalid("/queue", "names no queue")
+        if right not in held:
+            raise problems.forbidden(f"You may not put tickets into {queue.name}.")
+        return queue
 
     async def shown(self, stream: UUID, who: Identity) -> dict[str, Any] | None:
         """The ticket as the desk knows it, for the problem document of a lost update."""
@@ -156,6 +215,14 @@ class Desk:
             "lock": {"locked": state.locked_by is not None, "by": _person(state.locked_by)},
             "versions": {"routing": len(history)},
         }
+
+
+def queue_ref(queue: Queue) -> QueueRef:
+    return QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
+
+
+def _unknown(field: str | None) -> problems.Problem:
+    return problems.not_found() if field is None else problems.invalid(field, "names no ticket")
 
 
 def _person(person: PersonRef | None) -> dict[str, str] | None:

@@ -1,22 +1,35 @@
 """Which foreign event leads to which command of the desk."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
 
-from services.routing.commands import Command, QueueTicket, TakeCustomerMessage
+from services.routing.commands import Command, FollowUpRule, QueueTicket, TakeCustomerMessage
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
+from shared.directory.copy import DirectoryCopy
 
 LISTENS_TO = frozenset(("intake",))
 
 
-def react(event: Recorded) -> Sequence[Command]:
-    match event.payload:
-        case TicketOpened() as opened:
-            return [an_opened_ticket_is_queued(opened)]
-        case CustomerMessageReceived() as received:
-            return [a_customers_message_is_taken(received)]
-        case _:
-            return []
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The queues are those that the service's copy of the documents holds at that time."""
+
+    directory: DirectoryCopy
+
+    def react(self, event: Recorded) -> Sequence[Command]:
+        match event.payload:
+            case TicketOpened() as opened:
+                return [an_opened_ticket_is_queued(opened)]
+            case CustomerMessageReceived() as received:
+                return [a_customers_message_is_taken(event, received, self._follow_ups())]
+            case _:
+                return []
+
+    def _follow_ups(self) -> dict[UUID, FollowUpRule]:
+        queues = self.directory.queues.by_id.values()
+        return {queue.id: FollowUpRule(queue.follow_up, queue.follow_up_days) for queue in queues}
 
 
 def an_opened_ticket_is_queued(opened: TicketOpened) -> QueueTicket:
@@ -28,8 +41,21 @@ def an_opened_ticket_is_queued(opened: TicketOpened) -> QueueTicket:
         priority=opened.priority,
         channel=opened.channel,
         message_id=opened.message.message_id,
+        tags=opened.tags,
+        fields=opened.fields,
+        split_from=opened.split_from,
     )
 
 
-def a_customers_message_is_taken(received: CustomerMessageReceived) -> TakeCustomerMessage:
-    return TakeCustomerMessage(article=received.message.id, message_id=received.message.message_id)
+def a_customers_message_is_taken(
+    event: Recorded, received: CustomerMessageReceived, rules: dict[UUID, FollowUpRule]
+) -> TakeCustomerMessage:
+    """Made again of the same event, the command names the same new ticket."""
+    return TakeCustomerMessage(
+        message=received.message,
+        at=event.time,
+        ticket=event.stream,
+        becomes=uuid5(event.id, "a ticket of its own"),
+        closes=received.closes,
+        rules=rules,
+    )

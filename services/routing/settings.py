@@ -11,6 +11,7 @@ class Settings:
     kafka: str
     identity_key: str
     replica: str | None
+    blob_url: str
 
     @classmethod
     def read(cls) -> "Settings":
@@ -19,4 +20,5 @@ class Settings:
             kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
             identity_key=env("LEDGERDESK_IDENTITY_KEY"),
             replica=env("LEDGERDESK_REPLICA", "") or None,
+            blob_url=env("LEDGERDESK_BLOB_URL"),
         )

@@ -77,7 +77,10 @@ class OwnerChanged(Event):
 
 @event("helpdesk.StateChanged.v1", owner="routing", topic=TICKETS)
 class StateChanged(Event):
-    """The ticket moved to another state. `pending_until` is set for pending states only; a closing by time tells when it was due."""
+    """The ticket moved to another state. `pending_until` is set for pending states only; a closing by time tells when it was due.
+
+    `at` is when, for rules that count days from a closing.
+    """
 
     to: StateRef
     was: StateRef
@@ -86,6 +89,7 @@ class StateChanged(Event):
     due_at: datetime | None = None
     fired_at: datetime | None = None
     undoes: UUID | None = None
+    at: datetime | None = None
 
 
 @event("helpdesk.AgentReplied.v1", owner="routing", topic=TICKETS)

@@ -9,6 +9,7 @@ PENDING_AUTO_CLOSE = StateRef(slug="pending-auto-close", name="pending auto clos
 CLOSED_SUCCESSFUL = StateRef(slug="closed-successful", name="closed successful", type="closed")
 CLOSED_UNSUCCESSFUL = StateRef(slug="closed-unsuccessful", name="closed unsuccessful", type="closed")
 MERGED = StateRef(slug="merged", name="merged", type="merged")
+REMOVED = StateRef(slug="removed", name="removed", type="removed")
 
 STANDARD = {
     state.slug: state

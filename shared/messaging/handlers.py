@@ -108,7 +108,7 @@ class PolicyHandler(Generic[Command, State]):
     """Turns foreign events into commands for the service's own stream of the same id, and records what they lead to.
 
     `react` is pure; `inline` writes the service's own rows (deliveries, timers, look-ups) in the transaction of the events.
-    Events of producers not named are none of its business.
+    Events of producers not named are none of its business. `prepare` brings up to date what `react` looks at.
     """
 
     def __init__(
@@ -122,12 +122,15 @@ class PolicyHandler(Generic[Command, State]):
         react: Callable[[Recorded], Sequence[Command]],
         inline: Inline | None = None,
         done: Callable[[], None] | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name, self.store, self.category, self.decider = name, store, category, decider
         self.producers: frozenset[str] | None = producers
-        self.react, self.inline, self.done = react, inline, done
+        self.react, self.inline, self.done, self.prepare = react, inline, done, prepare
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        if self.prepare is not None:
+            await self.prepare()
         aside: list[Parked] = []
         held = set(parked)
         keys = sorted({d.key for d in deliveries})

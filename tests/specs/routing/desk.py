@@ -1,9 +1,11 @@
 """The people, queue and ticket that the desk's specs are about."""
 
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from services.routing import ticket
-from services.routing.commands import Command
+from services.routing.commands import Act, Command, TakeCustomerMessage
 from services.routing.ticket import Ticket
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef
@@ -14,8 +16,13 @@ from shared.testing.specs import given as given_for
 
 KARI = PersonRef(id=UUID(int=1), name="Kari")
 NILS = PersonRef(id=UUID(int=2), name="Nils")
+BY_KARI = Act(KARI)
+BY_NILS = Act(NILS)
 IT = QueueRef(id=UUID(int=10), slug="it", name="IT support")
+HR = QueueRef(id=UUID(int=11), slug="hr", name="HR")
 PER = CustomerRef(id=UUID(int=20), email="per@customer.example", name="Per Hansen")
+TICKET = UUID(int=42)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 QUEUED = TicketQueued(
     number="2026112310000018",
     title="My computer hums",
@@ -31,6 +38,12 @@ TO_PER = Address(email=PER.email, name=PER.name)
 
 def given(*past: Event) -> Given[Command, Ticket]:
     return given_for(ticket, *past)
+
+
+def from_per(article: UUID, message_id: str | None = None, **more: Any) -> TakeCustomerMessage:
+    """A message of the customer's that came in at noon."""
+    words = Message(id=article, channel="email", text="thanks", message_id=message_id)
+    return TakeCustomerMessage(words, NOON, TICKET, UUID(int=43), **more)
 
 
 def message(text: str, number: int = 100, **more: object) -> Message:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.routing.api import words
 from services.routing.bodies import NoteBody
+from services.routing.forms import words
 from shared.http.problems import Problem
 
 

@@ -1,0 +1,391 @@
+"""Each command of the desk: its form, and what of the desk's documents goes into the decision (api.md, section 3)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+from uuid_utils.compat import uuid7
+
+from services.routing import bodies as b
+from services.routing import commands as c
+from services.routing import fields, forms, states
+from services.routing.desk import Asked, Desk, Part, queue_ref
+from services.routing.ticket import Ticket
+from shared.contracts.event import Event
+from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
+from shared.contracts.routing import (
+    TicketAbsorbed,
+    TicketMerged,
+    TicketsLinked,
+    TicketSplit,
+    TicketsUnlinked,
+)
+from shared.eventstore.commands import Outcome
+from shared.http import problems
+from shared.http.bodies import Body
+from shared.http.consistency import Written
+
+_CUSTOMERS = UUID("7c0f7a34-6d0b-4a0e-9a39-3f3f3f4f9d11")
+"""The space of ids of customers whom an agent named by an address that nobody here has written from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a command, and which streams of which services a read should wait for."""
+
+    outcome: Outcome
+    written: list[Written] = field(default_factory=list)
+
+
+def _told(outcome: Outcome, stream: UUID | None = None) -> Done:
+    written = [Written("routing", each, version) for each, version in outcome.written]
+    return Done(outcome, written or ([Written("routing", stream, outcome.version)] if stream else []))
+
+
+def _with(**more: Any) -> Callable[[Sequence[Event], int], dict[str, Any]]:
+    return lambda events, version: {"version": version} | more
+
+
+async def lock(desk: Desk, ref: str, body: b.LockBody, asked: Asked) -> Done:
+    make = lambda state: c.Lock(desk.act(asked, state), body.take_over, body.text)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "lock", make)))
+
+
+async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
+    make = lambda state: c.Unlock(desk.act(asked, state), may_release_others=asked.who.is_admin)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "unlock", make)))
+
+
+async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
+    _, _, state = await desk.history(ref)
+    desk.authorize(asked.who, "reply", state)
+    wanted = states.asked(body, desk.directory.states)
+    owner = await desk.owner(body.owner) if body.owner is not None else None
+    message = await forms.answer(desk, asked, body, state)
+
+    def make(state: Ticket) -> c.Command:
+        queue = desk.queue_of(state)
+        return c.Reply(
+            desk.act(asked, state),
+            message,
+            wanted or states.after_reply(queue, desk.directory.states),
+            desk.owner_in(owner, queue) if owner is not None else None,
+            body.time_units,
+            fields.required(queue, desk.directory.fields),
+        )
+
+    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(message.id))))
+
+
+async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
+    wanted = states.asked(body, desk.directory.states)
+    message = await forms.article(desk, asked, body, "note")
+
+    def make(state: Ticket) -> c.Command:
+        required = fields.required(desk.queue_of(state), desk.directory.fields)
+        act = desk.act(asked, state)
+        return c.AddNote(act, message, body.internal, body.kind, wanted, body.time_units, required)
+
+    # A note's next state works on the ticket: it needs that right too.
+    action = "note" if wanted is None else "set-state"
+    return _told(await desk.handle(asked, Part(ref, action, make), answer=_with(article_id=str(message.id))))
+
+
+async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
+    wanted = states.asked(body, desk.directory.states)
+    message = await forms.article(desk, asked, body, "phone")
+
+    def make(state: Ticket) -> c.Command:
+        required = fields.required(desk.queue_of(state), desk.directory.fields)
+        return c.RecordCall(desk.act(asked, state), message, body.direction, wanted, body.time_units, required)
+
+    return _told(await desk.handle(asked, Part(ref, "call", make), answer=_with(article_id=str(message.id))))
+
+
+async def forward(desk: Desk, ref: str, body: b.ForwardBody, asked: Asked, original: Message) -> Done:
+    _, _, state = await desk.history(ref)
+    desk.authorize(asked.who, "forward", state)
+    queue = desk.queue_of(state)
+    message = (await forms.article(desk, asked, body, "email")).model_copy(
+        update={
+            "sender": Address(email=queue.address or "", name=queue.display_name or queue.name) if queue else None,
+            "to": tuple(Address(email=each) for each in body.to),
+            "cc": tuple(Address(email=each) for each in body.cc),
+        }
+    )
+    make = lambda state: c.Forward(desk.act(asked, state), message, original)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "forward", make), answer=_with(article_id=str(message.id))))
+
+
+async def bounce(desk: Desk, ref: str, body: b.BounceBody, asked: Asked, original: Message) -> Done:
+    bounced, to = uuid7(), tuple(Address(email=each) for each in body.to)
+    make = lambda state: c.Bounce(desk.act(asked, state), bounced, to, original)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "bounce", make), answer=_with(article_id=str(bounced))))
+
+
+async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals: Sequence[Message]) -> Done:
+    stream, _, state = await desk.history(ref)
+    desk.authorize(asked.who, "split", state)
+    target = desk.target_queue(body.queue, asked.who, "create") if body.queue is not None else None
+    into = uuid7()
+    message = _joined(originals)
+    make = lambda state: c.Split(  # noqa: E731
+        desk.act(asked, state),
+        body.articles,
+        into,
+        stream,
+        message,
+        queue_ref(target) if target is not None else None,
+        body.subject or "",
+    )
+    outcome = await desk.handle(asked, Part(ref, "split", make), answer=_with(ticket={"id": str(into)}))
+    done = _told(outcome, stream)
+    # A read that waits for the split sees the new ticket too, once intake has opened it.
+    return Done(outcome, [*done.written, Written("intake", UUID(outcome.answer["ticket"]["id"]), 1)])
+
+
+def _joined(originals: Sequence[Message]) -> Message:
+    """The first article of a new ticket: the first one that was chosen, with the texts and files of the others below it."""
+    first = originals[0]
+    more = [each.text for each in originals[1:] if each.text]
+    return first.model_copy(
+        update={
+            "id": uuid7(),
+            "text": "\n\n".join([first.text, *more]),
+            "new_text": None if more else first.new_text,
+            "html": None if more else first.html,
+            "attachments": tuple(file for each in originals for file in each.attachments),
+            "bcc": (),
+        }
+    )
+
+
+async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done:
+    owner = await desk.owner(body.owner) if body.owner != "previous" else None
+    words = b.Words(text=body.text)
+    message = await forms.remark(desk, asked, words)
+
+    def make(state: Ticket) -> c.Command:
+        to = desk.owner_in(owner, desk.queue_of(state)) if owner is not None else None
+        return c.Assign(desk.act(asked, state), to, message)
+
+    more = {"article_id": str(message.id)} if message is not None else {}
+    return _told(await desk.handle(asked, Part(ref, "assign", make), answer=_with(**more)))
+
+
+async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
+    _, _, before = await desk.history(ref)
+    desk.authorize(asked.who, "move", before)
+    target = desk.target_queue(body.queue, asked.who, "move_into")
+    wanted = states.asked(body, desk.directory.states)
+    person = await desk.owner(body.owner) if body.owner is not None else None
+    owner = desk.owner_in(person, target) if person is not None else None
+    message = await forms.remark(desk, asked, b.Words(text=body.text, subject=body.subject))
+    required = fields.required(target, desk.directory.fields)
+    make = lambda state: c.Move(  # noqa: E731
+        desk.act(asked, state, target), queue_ref(target), owner, message, wanted, body.time_units, required
+    )
+    more = {"article_id": str(message.id)} if message is not None else {}
+    return _told(await desk.handle(asked, Part(ref, "move", make), answer=_with(**more)))
+
+
+async def set_priority(desk: Desk, ref: str, body: b.PriorityBody, asked: Asked) -> Done:
+    make = lambda state: c.SetPriority(desk.act(asked, state), body.priority)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "set-priority", make)))
+
+
+async def set_state(desk: Desk, ref: str, body: b.StateBody, asked: Asked) -> Done:
+    wanted = states.asked(body, desk.directory.states)
+    assert wanted is not None
+
+    def make(state: Ticket) -> c.Command:
+        return c.SetState(desk.act(asked, state), wanted, fields.required(desk.queue_of(state), desk.directory.fields))
+
+    return _told(await desk.handle(asked, Part(ref, "set-state", make)))
+
+
+async def rename(desk: Desk, ref: str, body: b.RenameBody, asked: Asked) -> Done:
+    make = lambda state: c.Rename(desk.act(asked, state), body.title)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "rename", make)))
+
+
+async def close(desk: Desk, ref: str, body: b.CloseBody, asked: Asked) -> Done:
+    closed = states.named(body.state, desk.directory.states)
+    if closed.type != "closed":
+        raise problems.invalid("/state", "must be a closed one")
+    message = await forms.remark(desk, asked, body)
+
+    def make(state: Ticket) -> c.Command:
+        required = fields.required(desk.queue_of(state), desk.directory.fields)
+        return c.Close(desk.act(asked, state), closed, message, body.time_units, required)
+
+    more = {"article_id": str(message.id)} if message is not None else {}
+    return _told(await desk.handle(asked, Part(ref, "close", make), answer=_with(**more)))
+
+
+async def reopen(desk: Desk, ref: str, body: b.ReopenBody, asked: Asked) -> Done:
+    opened = states.named(body.state, desk.directory.states)
+    if opened.type != "open":
+        raise problems.invalid("/state", "must be an open one")
+    message = await forms.remark(desk, asked, body)
+    make = lambda state: c.Reopen(desk.act(asked, state), message, body.time_units, opened)  # noqa: E731
+    more = {"article_id": str(message.id)} if message is not None else {}
+    return _told(await desk.handle(asked, Part(ref, "reopen", make), answer=_with(**more)))
+
+
+async def set_fields(desk: Desk, ref: str, body: b.FieldsBody, asked: Asked) -> Done:
+    values = fields.checked(body.fields, desk.directory.fields)
+    make = lambda state: c.SetFields(desk.act(asked, state), values)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "set-fields", make)))
+
+
+async def set_customer(desk: Desk, ref: str, body: b.CustomerBody, asked: Asked) -> Done:
+    person = await desk.directory.person_named(body.customer)
+    if person is not None:
+        customer = CustomerRef(id=person.id, email=person.email.lower(), name=person.name, company=person.company)
+    elif "@" in body.customer.strip("@"):
+        email = body.customer.strip().lower()
+        customer = CustomerRef(id=uuid5(_CUSTOMERS, email), email=email)
+    else:
+        raise problems.invalid("/customer", "names nobody")
+    make = lambda state: c.SetCustomer(desk.act(asked, state), customer)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "set-customer", make)))
+
+
+async def tag(desk: Desk, ref: str, body: b.TagsBody, asked: Asked) -> Done:
+    make = lambda state: c.Tag(desk.act(asked, state), body.tags)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "tag", make)))
+
+
+async def untag(desk: Desk, ref: str, body: b.TagsBody, asked: Asked) -> Done:
+    make = lambda state: c.Untag(desk.act(asked, state), body.tags)  # noqa: E731
+    return _told(await desk.handle(asked, Part(ref, "untag", make)))
+
+
+async def link(desk: Desk, ref: str, body: b.LinkBody, asked: Asked) -> Done:
+    return await _relate(desk, ref, body, asked, c.Link, "link")
+
+
+async def unlink(desk: Desk, ref: str, body: b.LinkBody, asked: Asked) -> Done:
+    return await _relate(desk, ref, body, asked, c.Unlink, "unlink")
+
+
+async def _relate(
+    desk: Desk, ref: str, body: b.LinkBody, asked: Asked, command: type[c.Link] | type[c.Unlink], action: str
+) -> Done:
+    """Both tickets know the link; to the other one it points back, unless it has no direction."""
+    here, there = await _both(desk, ref, body.to, "/to")
+    back = body.kind == "related"
+    one = Part(ref, action, lambda state: command(desk.act(asked, state), there, body.kind))
+    other = Part(body.to, "read", lambda state: command(desk.act(asked, state), here, body.kind, back), "/to")
+    return _told(await desk.handle(asked, one, other))
+
+
+async def _both(desk: Desk, ref: str, other: str, pointer: str) -> tuple[TicketRef, TicketRef]:
+    here, _, mine = await desk.history(ref)
+    there, _, theirs = await desk.history(other, pointer)
+    return (
+        TicketRef(id=here, number=mine.number, title=mine.title),
+        TicketRef(id=there, number=theirs.number, title=theirs.title),
+    )
+
+
+async def merge(desk: Desk, ref: str, body: b.MergeBody, asked: Asked) -> Done:
+    """Into the living ticket that the one named has become, if that was merged itself."""
+    here, _, _ = await desk.history(ref)
+    into = body.into
+    for _ in range(100):
+        stream, _, state = await desk.history(into, "/into")
+        desk.authorize(asked.who, "read", state, "/into")
+        if state.merged_into is None or stream == here:
+            break
+        into = str(state.merged_into)
+    one, other = await _both(desk, ref, into, "/into")
+    parts = (
+        Part(ref, "merge", lambda state: c.MergeInto(desk.act(asked, state), other)),
+        Part(into, "merge", lambda state: c.Absorb(desk.act(asked, state), one), "/into"),
+    )
+    return _told(await desk.handle(asked, *parts))
+
+
+async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
+    stream, history, state = await desk.history(ref)
+    desk.authorize(asked.who, "undo", state)
+    found = next((event for event in history if event.id == body.event), None)
+    if found is None:
+        raise problems.invalid("/event", "is no decision of the desk on this ticket")
+    here = TicketRef(id=stream, number=state.number, title=state.title)
+    event = found.id
+    act = desk.act
+    match found.payload:
+        case TicketMerged(into=into):
+            parts = (
+                Part(ref, "undo", lambda s: c.Unmerge(act(asked, s), into, event)),
+                Part(str(into.id), "undo", lambda s: c.Release(act(asked, s), here), "/event"),
+            )
+        case TicketAbsorbed(other=other):
+            parts = (
+                Part(ref, "undo", lambda s: c.Release(act(asked, s), other)),
+                Part(str(other.id), "undo", lambda s: c.Unmerge(act(asked, s), here, event), "/event"),
+            )
+        case TicketSplit(into=made):
+            parts = (
+                Part(ref, "undo", lambda s: c.UndoSplit(act(asked, s), made, event)),
+                Part(str(made), "undo", lambda s: c.Remove(act(asked, s), "split undone"), "/event"),
+            )
+        case TicketsLinked(kind=kind, other=other, outgoing=outgoing):
+            back = kind == "related" or not outgoing
+            parts = (
+                Part(ref, "undo", lambda s: c.Unlink(act(asked, s), other, kind, outgoing)),
+                Part(str(other.id), "read", lambda s: c.Unlink(act(asked, s), here, kind, back), "/event"),
+            )
+        case TicketsUnlinked(kind=kind, other=other, outgoing=outgoing):
+            back = kind == "related" or not outgoing
+            parts = (
+                Part(ref, "undo", lambda s: c.Link(act(asked, s), other, kind, outgoing)),
+                Part(str(other.id), "read", lambda s: c.Link(act(asked, s), here, kind, back), "/event"),
+            )
+        case decided:
+            return _told(await desk.handle(asked, Part(ref, "undo", lambda s: c.Undo(act(asked, s), event, decided))))
+    return _told(await desk.handle(asked, *parts))
+
+
+Run = Callable[[Desk, str, Any, Asked], Awaitable[Done]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A command that is given to one ticket, or to many at once."""
+
+    run: Run
+    body: type[Body]
+    operation: str
+    summary: str
+    bare: bool = False
+    """Whether the body may be left out."""
+
+
+ACTIONS: dict[str, Action] = {
+    "lock": Action(lock, b.LockBody, "lockTicket", "Lock a ticket to yourself", bare=True),
+    "unlock": Action(unlock, b.Nothing, "unlockTicket", "Give a lock back", bare=True),
+    "reply": Action(reply, b.ReplyBody, "replyToTicket", "Answer the customer"),
+    "note": Action(note, b.NoteBody, "addNote", "Write a note, internal unless told otherwise"),
+    "call": Action(call, b.CallBody, "recordCall", "Record a telephone call"),
+    "assign": Action(assign, b.AssignBody, "assignTicket", "Hand a ticket to another owner, or back"),
+    "move": Action(move, b.MoveBody, "moveTicket", "Move a ticket to another queue"),
+    "set-priority": Action(set_priority, b.PriorityBody, "setPriority", "Change the priority"),
+    "set-state": Action(set_state, b.StateBody, "setState", "Change the state"),
+    "rename": Action(rename, b.RenameBody, "renameTicket", "Change the title"),
+    "close": Action(close, b.CloseBody, "closeTicket", "Close a ticket", bare=True),
+    "reopen": Action(reopen, b.ReopenBody, "reopenTicket", "Open a closed ticket again", bare=True),
+    "set-fields": Action(set_fields, b.FieldsBody, "setFields", "Set the values of fields"),
+    "set-customer": Action(set_customer, b.CustomerBody, "setCustomer", "Change whose ticket it is"),
+    "tag": Action(tag, b.TagsBody, "tagTicket", "Add tags"),
+    "untag": Action(untag, b.TagsBody, "untagTicket", "Remove tags"),
+    "link": Action(link, b.LinkBody, "linkTickets", "Link two tickets"),
+    "unlink": Action(unlink, b.LinkBody, "unlinkTickets", "End a link"),
+    "merge": Action(merge, b.MergeBody, "mergeTicket", "Merge a ticket into another"),
+    "undo": Action(undo, b.UndoBody, "undoDecision", "Take back an earlier decision"),
+}
+"""By the name that the API gives them."""

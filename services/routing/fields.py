@@ -1,0 +1,54 @@
+"""The ticket's fields as the desk's documents describe them (requirements A7.25, A7.27, A21.09)."""
+
+import math
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from shared.contracts.directory import Queue, TicketField
+from shared.http.problems import FieldError, invalid_fields, pointer
+
+
+def checked(values: Mapping[str, Any], documents: Mapping[str, TicketField]) -> dict[str, Any]:
+    """The values, if each fits its field. A field without a document takes any plain value. Raises Problem 422."""
+    errors = [
+        FieldError(pointer("body", "fields", name), wrong)
+        for name, value in values.items()
+        if value is not None and (wrong := _wrong(value, documents.get(name)))
+    ]
+    if errors:
+        raise invalid_fields(errors)
+    return dict(values)
+
+
+def _wrong(value: Any, document: TicketField | None) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if document is None:
+        return ""
+    match document.kind:
+        case "text":
+            return "" if isinstance(value, str) else "must be a text"
+        case "number":
+            return "" if isinstance(value, int | float) and not isinstance(value, bool) else "must be a number"
+        case "flag":
+            return "" if isinstance(value, bool) else "must be true or false"
+        case "choice":
+            return "" if value in document.choices else f"must be one of {', '.join(document.choices)}"
+        case "date":
+            return "" if isinstance(value, str) and _is_date(value) else "must be a date such as 2026-11-23"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return len(text) == 10
+
+
+def required(queue: Queue | None, documents: Mapping[str, TicketField]) -> tuple[str, ...]:
+    """The fields that must have a value before a ticket of this queue is closed."""
+    if queue is None:
+        return ()
+    return tuple(sorted(name for name, document in documents.items() if queue.slug in document.required_in))

@@ -1,0 +1,183 @@
+"""A ticket's states from its first to its last (requirements A5), and where it stands (A3, A4)."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from services.routing.commands import (
+    Close,
+    Move,
+    NextState,
+    PendingIsOver,
+    QueueTicket,
+    Reopen,
+    SetPriority,
+    SetState,
+    TakeCustomerMessage,
+)
+from services.routing.ticket import conditions
+from services.routing.ticket.state import Ticket
+from shared.contracts.directory import FollowUp
+from shared.contracts.event import Event
+from shared.contracts.parts import TicketRef
+from shared.contracts.rejected import Rejected
+from shared.contracts.routing import (
+    CustomerAnswered,
+    FollowUpRejected,
+    OwnerChanged,
+    PriorityChanged,
+    ReminderReached,
+    StateChanged,
+    TicketMoved,
+    TicketQueued,
+    TicketsLinked,
+    TicketSplit,
+)
+from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+
+
+def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
+    """An opened ticket stands in its queue (A3.01)."""
+    if ticket.queue is not None:
+        return []
+    queued = TicketQueued(
+        number=command.number,
+        title=command.title,
+        queue=command.queue,
+        customer=command.customer,
+        state=NEW,
+        priority=command.priority,
+        channel=command.channel,
+        message_id=command.message_id,
+        tags=command.tags,
+        fields=dict(command.fields),
+        split_from=command.split_from,
+    )
+    if command.split_from is None:
+        return [queued]
+    return [queued, TicketsLinked(kind="related", other=command.split_from)]
+
+
+def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[Event]:
+    """A customer's message leaves the state as the desk set it, or closes the ticket if they say so (A5.08, A5.09).
+
+    What was closed opens again (A5.10), unless the queue says otherwise: then the message becomes a ticket of its own, or is refused.
+    """
+    queue, customer = conditions.known(ticket)
+    message = command.message
+    answered = CustomerAnswered(article=message.id, message_id=message.message_id)
+    if ticket.state.type == "closed":
+        if command.closes:
+            return [answered]
+        match _follow_up(command, ticket, queue.id):
+            case "reopen":
+                return [answered, StateChanged(to=OPEN, was=ticket.state, at=command.at)]
+            case "new-linked":
+                here = TicketRef(id=command.ticket, number=ticket.number, title=ticket.title)
+                split = TicketSplit(
+                    articles=(message.id,),
+                    into=command.becomes,
+                    title=message.subject or ticket.title,
+                    queue=queue,
+                    customer=customer,
+                    priority=ticket.priority,
+                    message=message,
+                    origin=here,
+                )
+                return [answered, split, TicketsLinked(kind="related", other=TicketRef(id=command.becomes))]
+            case "reject":
+                refused = FollowUpRejected(
+                    article=message.id,
+                    number=ticket.number,
+                    title=ticket.title,
+                    queue=queue,
+                    customer=customer,
+                    message_id=message.message_id,
+                )
+                return [answered, refused]
+    if command.closes and ticket.state.type in ("new", "open", "pending_reminder", "pending_auto_close"):
+        closed = StateChanged(to=CLOSED_SUCCESSFUL, was=ticket.state, at=command.at)
+        return [answered, closed, *conditions.unlocked(ticket, "closed")]
+    return [answered]
+
+
+def _follow_up(command: TakeCustomerMessage, ticket: Ticket, queue: UUID) -> FollowUp:
+    rule = command.rules.get(queue)
+    if rule is None:
+        return "reopen"
+    if rule.follow_up == "reopen" and rule.days is not None and ticket.closed_at is not None:
+        return "reopen" if command.at <= ticket.closed_at + timedelta(days=rule.days) else "new-linked"
+    return rule.follow_up
+
+
+def set_state(command: SetState, ticket: Ticket) -> list[Event]:
+    act = command.act
+    conditions.workable(ticket, act)
+    changed = conditions.next_state(ticket, command.next, act, command.required)
+    if not changed:
+        return []
+    if conditions.closes(command.next):
+        return [*changed, *conditions.unlocked(ticket, "closed")]
+    return [*conditions.lock_on_action(ticket, act), *changed]
+
+
+def close(command: Close, ticket: Ticket) -> list[Event]:
+    """The ticket leaves the queue unlocked, with a note where the form had a text (A5.12)."""
+    act = command.act
+    conditions.workable(ticket, act)
+    return [
+        *conditions.remark(act, command.message, "close"),
+        *conditions.next_state(ticket, NextState(command.state), act, command.required),
+        *conditions.unlocked(ticket, "closed"),
+        *conditions.time(command.time_units, act, command.message),
+    ]
+
+
+def reopen(command: Reopen, ticket: Ticket) -> list[Event]:
+    """By hand (A5.11)."""
+    act = command.act
+    conditions.workable(ticket, act)
+    if ticket.state.type != "closed":
+        raise Rejected(f"the ticket is {ticket.state.name}, not closed")
+    return [
+        *conditions.remark(act, command.message, "reopen"),
+        *conditions.next_state(ticket, NextState(command.state or OPEN), act),
+        *conditions.time(command.time_units, act, command.message),
+    ]
+
+
+def pending_is_over(command: PendingIsOver, ticket: Ticket) -> list[Event]:
+    """The reminder comes (A5.05), or the ticket closes by itself (A5.07): once, and only for the date that still stands."""
+    if ticket.pending_until != command.due_at or ticket.reminded:
+        return []
+    times = {"due_at": command.due_at, "fired_at": command.fired_at}
+    match ticket.state.type:
+        case "pending_reminder":
+            return [ReminderReached(**times)]
+        case "pending_auto_close":
+            closed = StateChanged(to=command.closed, was=ticket.state, at=command.fired_at, **times)
+            return [closed, *conditions.unlocked(ticket, "closed")]
+        case _:
+            return []
+
+
+def set_priority(command: SetPriority, ticket: Ticket) -> list[Event]:
+    """Its own action (A4.05)."""
+    conditions.workable(ticket, command.act)
+    if command.priority == ticket.priority:
+        return []
+    return [PriorityChanged(to=command.priority, was=ticket.priority, by=command.act.actor)]
+
+
+def move(command: Move, ticket: Ticket) -> list[Event]:
+    """To the right unit, unlocked, with a note, an owner and a state where the form names them (A3.06 to A3.08)."""
+    act = command.act
+    queue, _ = conditions.workable(ticket, act)
+    events = conditions.remark(act, command.message, "move")
+    if queue.id != command.to.id:
+        events.append(TicketMoved(to=command.to, was=queue, by=act.actor))
+    elif command.owner is None and command.next is None and command.message is None:
+        return []
+    events += conditions.next_state(ticket, command.next, act, command.required)
+    if command.owner is not None and (ticket.owner is None or ticket.owner.id != command.owner.id):
+        events.append(OwnerChanged(to=command.owner, was=ticket.owner))
+    return [*events, *conditions.unlocked(ticket, "moved"), *conditions.time(command.time_units, act, command.message)]

@@ -1,0 +1,162 @@
+"""What the desk's rules look at, folded from the desk's own events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.contracts.event import Event, Unknown
+from shared.contracts.parts import Channel, CustomerRef, PersonRef, QueueRef, StateRef
+from shared.contracts.routing import (
+    CustomerAnswered,
+    CustomerChanged,
+    FieldsChanged,
+    LinkKind,
+    MergeUndone,
+    OwnerChanged,
+    PriorityChanged,
+    ReminderReached,
+    SplitUndone,
+    StateChanged,
+    TagsAdded,
+    TagsRemoved,
+    TicketAbsorbed,
+    TicketLocked,
+    TicketMerged,
+    TicketMoved,
+    TicketQueued,
+    TicketReleased,
+    TicketRemoved,
+    TicketRenamed,
+    TicketsLinked,
+    TicketSplit,
+    TicketsUnlinked,
+    TicketUnlocked,
+)
+from shared.contracts.states import MERGED, NEW, REMOVED
+
+THREAD_LENGTH = 10
+"""How many of the customer's newest Message-IDs an answer refers to; the first one of all is always among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket without a queue is not known to the desk yet."""
+
+    number: str = ""
+    title: str = ""
+    queue: QueueRef | None = None
+    customer: CustomerRef | None = None
+    channel: Channel = "api"
+    priority: int = 3
+    state: StateRef = NEW
+    pending_until: datetime | None = None
+    reminded: bool = False
+    closed_at: datetime | None = None
+    owner: PersonRef | None = None
+    previous_owner: PersonRef | None = None
+    locked_by: PersonRef | None = None
+    lock_until: datetime | None = None
+    thread: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    links: frozenset[tuple[LinkKind, UUID, bool]] = frozenset()
+    merged_into: UUID | None = None
+    merged_from: StateRef | None = None
+    """The state that it comes back to when the merge is taken back."""
+    absorbed: frozenset[UUID] = frozenset()
+    split_into: frozenset[UUID] = frozenset()
+    touched: bool = False
+    """Whether anything has happened to it since it was queued, links aside."""
+
+
+def initial() -> Ticket:
+    return Ticket()
+
+
+def evolve(ticket: Ticket, event: Event) -> Ticket:
+    if isinstance(event, TicketQueued):
+        return _queued(ticket, event)
+    after = _changed(ticket, event)
+    if after.touched or isinstance(event, TicketsLinked | TicketsUnlinked | Unknown):
+        return after
+    return replace(after, touched=True)
+
+
+def _queued(ticket: Ticket, event: TicketQueued) -> Ticket:
+    return replace(
+        ticket,
+        number=event.number,
+        title=event.title,
+        queue=event.queue,
+        customer=event.customer,
+        channel=event.channel,
+        priority=event.priority,
+        state=event.state,
+        thread=_longer((), event.message_id),
+        tags=event.tags,
+        fields=event.fields,
+    )
+
+
+def _changed(ticket: Ticket, event: Event) -> Ticket:
+    match event:
+        case TicketLocked():
+            return replace(ticket, locked_by=event.by, lock_until=event.expires_at)
+        case TicketUnlocked():
+            return replace(ticket, locked_by=None, lock_until=None)
+        case OwnerChanged():
+            return replace(ticket, owner=event.to, previous_owner=event.was)
+        case StateChanged():
+            closed_at = event.at if event.to.type == "closed" else None
+            return replace(
+                ticket, state=event.to, pending_until=event.pending_until, reminded=False, closed_at=closed_at
+            )
+        case ReminderReached():
+            return replace(ticket, reminded=True)
+        case PriorityChanged():
+            return replace(ticket, priority=event.to)
+        case TicketMoved():
+            return replace(ticket, queue=event.to)
+        case TicketRenamed():
+            return replace(ticket, title=event.to)
+        case FieldsChanged():
+            known = {**ticket.fields, **event.values}
+            return replace(ticket, fields={name: value for name, value in known.items() if value is not None})
+        case TagsAdded():
+            return replace(ticket, tags=(*ticket.tags, *event.tags))
+        case TagsRemoved():
+            return replace(ticket, tags=tuple(tag for tag in ticket.tags if tag not in event.tags))
+        case CustomerChanged():
+            return replace(ticket, customer=event.to)
+        case CustomerAnswered():
+            return replace(ticket, thread=_longer(ticket.thread, event.message_id))
+        case TicketsLinked():
+            return replace(ticket, links=ticket.links | {(event.kind, event.other.id, event.outgoing)})
+        case TicketsUnlinked():
+            return replace(ticket, links=ticket.links - {(event.kind, event.other.id, event.outgoing)})
+        case TicketMerged():
+            back = None if event.was.type.startswith("pending") else event.was
+            return replace(ticket, merged_into=event.into.id, merged_from=back, state=MERGED, pending_until=None)
+        case MergeUndone():
+            return replace(ticket, merged_into=None, merged_from=None, state=event.state)
+        case TicketAbsorbed():
+            return replace(ticket, absorbed=ticket.absorbed | {event.other.id})
+        case TicketReleased():
+            return replace(ticket, absorbed=ticket.absorbed - {event.other.id})
+        case TicketSplit():
+            return replace(ticket, split_into=ticket.split_into | {event.into})
+        case SplitUndone():
+            return replace(ticket, split_into=ticket.split_into - {event.into})
+        case TicketRemoved():
+            return replace(ticket, state=REMOVED, pending_until=None)
+        case _:
+            return ticket  # answers, notes, calls and time change nothing that the rules look at, nor do events of tomorrow
+
+
+def _longer(thread: tuple[str, ...], message_id: str | None) -> tuple[str, ...]:
+    if message_id is None or message_id in thread:
+        return thread
+    longer = (*thread, message_id)
+    return longer if len(longer) <= THREAD_LENGTH else (longer[0], *longer[-(THREAD_LENGTH - 1) :])

@@ -1,0 +1,110 @@
+"""Who answers for a ticket, how long a lock holds, and where the ticket stands (requirements A3, A6)."""
+
+from datetime import timedelta
+
+from services.routing.commands import Act, Assign, Lock, LockIsOver, Move, NextState, SetCustomer, SetFields, Tag
+from shared.contracts.routing import (
+    NoteAdded,
+    OwnerChanged,
+    StateChanged,
+    TicketLocked,
+    TicketMoved,
+    TicketUnlocked,
+    TimeAccounted,
+)
+from shared.contracts.states import NEW, OPEN
+from tests.specs.requirement import requirement
+from tests.specs.routing.desk import BY_KARI, BY_NILS, HR, IT, KARI, NILS, NOON, PER, QUEUED, given, message
+
+KARI_HOLDS = (QUEUED, TicketLocked(by=KARI, expires_at=NOON), OwnerChanged(to=KARI))
+
+
+@requirement("A6.06")
+def test_a_lock_says_when_it_ends() -> None:
+    until = NOON + timedelta(minutes=30)
+    given(QUEUED).when(Lock(Act(KARI, NOON, until))).then(
+        TicketLocked(by=KARI, expires_at=until), OwnerChanged(to=KARI)
+    )
+
+
+@requirement("A6.06")
+def test_a_forgotten_lock_ends_by_itself_and_the_owner_stays() -> None:
+    fired = NOON + timedelta(seconds=1)
+    given(*KARI_HOLDS).when(LockIsOver(NOON, fired)).then(
+        TicketUnlocked(was=KARI, because="expired", due_at=NOON, fired_at=fired)
+    )
+
+
+def test_the_timer_of_an_older_lock_ends_no_newer_one() -> None:
+    given(*KARI_HOLDS).when(LockIsOver(NOON - timedelta(hours=1), NOON)).then()
+
+
+def test_a_lock_that_was_given_back_does_not_end_again() -> None:
+    given(*KARI_HOLDS, TicketUnlocked(was=KARI)).when(LockIsOver(NOON, NOON)).then()
+
+
+@requirement("A6.08", "A6.09")
+def test_handing_over_hands_over_the_lock_with_the_question() -> None:
+    question = message("Would you look this over?")
+    given(*KARI_HOLDS).when(Assign(BY_KARI, NILS, question)).then(
+        NoteAdded(by=KARI, message=question, kind="assign"),
+        OwnerChanged(to=NILS, was=KARI),
+        TicketLocked(by=NILS, taken_over_from=KARI),
+    )
+
+
+@requirement("A6.10")
+def test_back_to_the_previous_owner() -> None:
+    handed = (*KARI_HOLDS, OwnerChanged(to=NILS, was=KARI), TicketLocked(by=NILS, taken_over_from=KARI))
+    given(*handed).when(Assign(BY_NILS, None)).then(
+        OwnerChanged(to=KARI, was=NILS), TicketLocked(by=KARI, taken_over_from=NILS)
+    )
+
+
+def test_who_never_had_an_owner_goes_back_to_nobody() -> None:
+    given(QUEUED).when(Assign(BY_KARI, None)).refused("nobody owned")
+
+
+def test_an_unlocked_ticket_gets_an_owner_and_no_lock() -> None:
+    given(QUEUED).when(Assign(BY_KARI, NILS)).then(OwnerChanged(to=NILS))
+
+
+@requirement("A3.07", "A3.08", "A16.01")
+def test_moving_leaves_a_note_and_no_lock() -> None:
+    words = message("belongs to HR")
+    given(*KARI_HOLDS).when(Move(BY_KARI, HR, NILS, words, NextState(OPEN), 2)).then(
+        NoteAdded(by=KARI, message=words, kind="move"),
+        TicketMoved(to=HR, was=IT, by=KARI),
+        StateChanged(to=OPEN, was=NEW, by=KARI),
+        OwnerChanged(to=NILS, was=KARI),
+        TicketUnlocked(was=KARI, because="moved"),
+        TimeAccounted(by=KARI, units=2, article=words.id),
+    )
+
+
+def test_moving_to_where_it_stands_is_nothing() -> None:
+    given(*KARI_HOLDS).when(Move(BY_KARI, IT)).then()
+
+
+@requirement("A6.03")
+def test_somebody_elses_lock_holds_against_moving() -> None:
+    given(*KARI_HOLDS).when(Move(BY_NILS, HR)).refused("Kari is working")
+
+
+def test_a_bulk_command_locks_nothing() -> None:
+    quiet = Act(KARI, quietly=True)
+    decided = given(QUEUED).when(SetFields(quiet, {"room": "B 214"}))
+    assert [type(event).__name__ for event in decided.events] == ["FieldsChanged"]
+
+
+def test_tags_are_added_once_whoever_holds_the_lock() -> None:
+    decided = given(*KARI_HOLDS).when(Tag(BY_NILS, ("hse", "hse", "hardware")))
+    assert [list(event.tags) for event in decided.events] == [["hse", "hardware"]]  # type: ignore[attr-defined]
+
+
+def test_ten_thousand_tags_are_too_many() -> None:
+    given(QUEUED).when(Tag(BY_KARI, tuple(str(n) for n in range(10_000)))).refused("at most 100 tags")
+
+
+def test_the_same_customer_is_no_change() -> None:
+    given(QUEUED).when(SetCustomer(BY_KARI, PER)).then()

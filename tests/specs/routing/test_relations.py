@@ -1,0 +1,173 @@
+"""Links, merges and splits, and taking them back (requirements A7.16 to A7.19)."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+
+from services.routing import ticket
+from services.routing.commands import (
+    Absorb,
+    Command,
+    Link,
+    Lock,
+    MergeInto,
+    NextState,
+    Release,
+    Remove,
+    Reply,
+    Split,
+    UndoSplit,
+    Unlink,
+    Unmerge,
+)
+from services.routing.ticket import Ticket
+from shared.contracts.event import Event
+from shared.contracts.parts import TicketRef
+from shared.contracts.rejected import Rejected
+from shared.contracts.routing import (
+    CustomerAnswered,
+    MergeUndone,
+    SplitUndone,
+    StateChanged,
+    TicketAbsorbed,
+    TicketLocked,
+    TicketMerged,
+    TicketReleased,
+    TicketRemoved,
+    TicketsLinked,
+    TicketSplit,
+    TicketUnlocked,
+)
+from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_REMINDER
+from tests.specs.requirement import requirement
+from tests.specs.routing.desk import BY_KARI, BY_NILS, IT, KARI, NOON, PER, QUEUED, TICKET, from_per, given, message
+
+B = TicketRef(id=UUID(int=50), number="2026112310000026", title="It hums too")
+MERGED = (QUEUED, TicketMerged(into=B, was=NEW, by=KARI))
+
+
+@requirement("A7.19")
+def test_a_merged_ticket_goes_on_in_the_other_one_without_a_lock() -> None:
+    given(QUEUED, TicketLocked(by=KARI)).when(MergeInto(BY_KARI, B)).then(
+        TicketUnlocked(was=KARI, because="merged"), TicketMerged(into=B, was=NEW, by=KARI)
+    )
+
+
+def test_somebody_elses_lock_holds_against_merging() -> None:
+    given(QUEUED, TicketLocked(by=KARI)).when(MergeInto(BY_NILS, B)).refused("Kari is working")
+
+
+@pytest.mark.parametrize(
+    "command", [MergeInto(BY_KARI, B), Absorb(BY_KARI, B), Lock(BY_KARI), Reply(BY_KARI, message("x"), NextState(OPEN))]
+)
+def test_a_merged_ticket_takes_nothing_but_the_undo(command: Command) -> None:
+    given(*MERGED).when(command).refused("was merged")
+
+
+@requirement("A7.19")
+@pytest.mark.parametrize("was", [NEW, OPEN, CLOSED_SUCCESSFUL])
+def test_taking_a_merge_back_brings_the_ticket_back_as_it_was(was: StateChanged) -> None:
+    past = (QUEUED, StateChanged(to=was, was=NEW), TicketMerged(into=B, was=was, by=KARI))
+    given(*past).when(Unmerge(BY_NILS, B, UUID(int=9))).then(
+        MergeUndone(into=B, state=was, by=BY_NILS.actor, undoes=UUID(int=9))
+    )
+
+
+def test_what_waited_for_a_date_comes_back_open() -> None:
+    past = (
+        QUEUED,
+        StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=NOON),
+        TicketMerged(into=B, was=PENDING_REMINDER, by=KARI),
+    )
+    decided = given(*past).when(Unmerge(BY_KARI, B, UUID(int=9)))
+    assert decided.events[0].state == OPEN  # type: ignore[attr-defined]
+
+
+def test_a_merge_is_taken_back_once_on_both_sides() -> None:
+    given(*MERGED, MergeUndone(into=B, state=NEW, by=KARI)).when(Unmerge(BY_KARI, B, UUID(int=9))).refused("already")
+    absorbed = (QUEUED, TicketAbsorbed(other=B, by=KARI))
+    given(*absorbed).when(Release(BY_KARI, B)).then(TicketReleased(other=B, by=KARI))
+    given(*absorbed, TicketReleased(other=B, by=KARI)).when(Release(BY_KARI, B)).refused("already")
+
+
+def test_a_customers_message_that_met_the_merge_on_its_way_is_noted() -> None:
+    given(*MERGED).when(from_per(UUID(int=7))).then(CustomerAnswered(article=UUID(int=7)))
+
+
+@requirement("A7.16", "A1.27")
+def test_a_split_names_the_new_ticket_and_is_linked_to_it() -> None:
+    made = UUID(int=60)
+    words = message("the other matter")
+    command = Split(BY_KARI, (UUID(int=7),), made, TICKET, words, None, "Another matter")
+    given(QUEUED).when(command).then(
+        TicketSplit(
+            articles=(UUID(int=7),),
+            into=made,
+            title="Another matter",
+            queue=IT,
+            customer=PER,
+            message=words,
+            origin=TicketRef(id=TICKET, number=QUEUED.number, title=QUEUED.title),
+            by=KARI,
+        ),
+        TicketsLinked(kind="related", other=TicketRef(id=made, title="Another matter"), by=KARI),
+    )
+
+
+def test_an_untouched_ticket_of_a_split_can_go_again() -> None:
+    linked = TicketsLinked(kind="related", other=B)
+    given(QUEUED, linked).when(Remove(BY_KARI, "split undone")).then(
+        TicketRemoved(because="split undone", was=NEW, by=KARI)
+    )
+
+
+@pytest.mark.parametrize("touched", [TicketLocked(by=KARI), CustomerAnswered(article=UUID(int=7))])
+def test_what_has_been_worked_on_is_not_hidden_by_an_undo(touched: Event) -> None:
+    given(QUEUED, touched).when(Remove(BY_KARI, "split undone")).refused("merge it instead")
+
+
+def test_a_split_is_taken_back_once() -> None:
+    taken = given(QUEUED).when(Split(BY_KARI, (UUID(int=7),), UUID(int=60), TICKET, message("x"))).events
+    undo = UndoSplit(BY_KARI, UUID(int=60), UUID(int=9))
+    given(QUEUED, *taken).when(undo).then(SplitUndone(into=UUID(int=60), by=KARI, undoes=UUID(int=9)))
+    given(QUEUED, *taken, SplitUndone(into=UUID(int=60), by=KARI)).when(undo).refused("already")
+
+
+@requirement("A7.18")
+def test_a_link_is_made_once_and_ended_once_whoever_holds_the_lock() -> None:
+    linked = TicketsLinked(kind="parent", other=B, by=BY_NILS.actor)
+    given(QUEUED, TicketLocked(by=KARI)).when(Link(BY_NILS, B, "parent")).then(linked)
+    given(QUEUED, linked).when(Link(BY_KARI, B, "parent")).then()
+    given(QUEUED).when(Unlink(BY_KARI, B, "parent")).then()
+
+
+def together(parts: Sequence[tuple[Ticket, Command]]) -> list[Ticket]:
+    """Both decisions or none, as the command loop records them."""
+    decided = [(state, ticket.decide(command, state)) for state, command in parts]
+    after = []
+    for state, events in decided:
+        for event in events:
+            state = ticket.evolve(state, event)
+        after.append(state)
+    return after
+
+
+def test_two_agents_merging_in_opposite_directions_leave_one_living_ticket() -> None:
+    a = b = ticket.evolve(ticket.initial(), QUEUED)
+    here = TicketRef(id=TICKET)
+    a, b = together([(a, MergeInto(BY_KARI, B)), (b, Absorb(BY_KARI, here))])
+    with pytest.raises(Rejected):
+        together([(b, MergeInto(BY_NILS, here)), (a, Absorb(BY_NILS, B))])
+    assert (a.merged_into, b.merged_into) == (B.id, None)
+
+
+def test_a_chain_of_merges_can_be_taken_back_in_any_order() -> None:
+    a = b = c = ticket.evolve(ticket.initial(), QUEUED)
+    first, third = TicketRef(id=TICKET), TicketRef(id=UUID(int=70))
+    a, b = together([(a, MergeInto(BY_KARI, B)), (b, Absorb(BY_KARI, first))])
+    b, c = together([(b, MergeInto(BY_KARI, third)), (c, Absorb(BY_KARI, B))])
+    a, b = together([(a, Unmerge(BY_KARI, B, UUID(int=9))), (b, Release(BY_KARI, first))])
+    assert (a.merged_into, b.merged_into) == (None, third.id)
+    b, c = together([(b, Unmerge(BY_KARI, third, UUID(int=10))), (c, Release(BY_KARI, B))])
+    assert (b.merged_into, c.absorbed) == (None, frozenset())

@@ -1,0 +1,176 @@
+"""States, from new to closed and back (requirements A5), by hand and by time."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from services.routing.commands import (
+    Close,
+    FollowUpRule,
+    Lock,
+    NextState,
+    PendingIsOver,
+    Reopen,
+    Reply,
+    SetPriority,
+    SetState,
+)
+from shared.contracts.directory import FollowUp
+from shared.contracts.parts import TicketRef
+from shared.contracts.routing import (
+    CustomerAnswered,
+    FollowUpRejected,
+    OwnerChanged,
+    PriorityChanged,
+    ReminderReached,
+    StateChanged,
+    TicketLocked,
+    TicketsLinked,
+    TicketSplit,
+    TicketUnlocked,
+)
+from shared.contracts.states import (
+    CLOSED_SUCCESSFUL,
+    CLOSED_UNSUCCESSFUL,
+    NEW,
+    OPEN,
+    PENDING_AUTO_CLOSE,
+    PENDING_REMINDER,
+)
+from tests.specs.requirement import requirement
+from tests.specs.routing.desk import BY_KARI, BY_NILS, IT, KARI, NOON, PER, QUEUED, TICKET, from_per, given, message
+
+LATER = NOON + timedelta(hours=24)
+PENDING = (QUEUED, StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=LATER, by=KARI))
+AUTO_CLOSE = (QUEUED, StateChanged(to=PENDING_AUTO_CLOSE, was=NEW, pending_until=LATER, by=KARI))
+CLOSED = (QUEUED, StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, at=NOON))
+ARTICLE = UUID(int=7)
+
+
+@requirement("A5.02", "A6.05")
+def test_setting_a_state_locks_the_ticket() -> None:
+    given(QUEUED).when(SetState(BY_KARI, NextState(OPEN))).then(
+        TicketLocked(by=KARI), OwnerChanged(to=KARI), StateChanged(to=OPEN, was=NEW, by=KARI)
+    )
+
+
+@requirement("A5.04")
+def test_a_pending_state_waits_for_its_date() -> None:
+    decided = given(QUEUED).when(SetState(BY_KARI, NextState(PENDING_REMINDER, LATER)))
+    assert decided.events[-1] == StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=LATER, by=KARI)
+
+
+def test_another_date_is_another_waiting() -> None:
+    decided = given(*PENDING).when(SetState(BY_KARI, NextState(PENDING_REMINDER, LATER + timedelta(days=1))))
+    assert isinstance(decided.events[-1], StateChanged)
+
+
+def test_the_same_state_again_is_nothing() -> None:
+    given(*PENDING).when(SetState(BY_KARI, NextState(PENDING_REMINDER, LATER))).then()
+
+
+@requirement("A5.05")
+def test_the_reminder_names_when_it_was_due_and_when_it_came() -> None:
+    fired = LATER + timedelta(seconds=1)
+    given(*PENDING).when(PendingIsOver(LATER, fired, CLOSED_SUCCESSFUL)).then(
+        ReminderReached(due_at=LATER, fired_at=fired)
+    )
+
+
+def test_a_reminder_comes_once() -> None:
+    reached = ReminderReached(due_at=LATER, fired_at=LATER)
+    given(*PENDING, reached).when(PendingIsOver(LATER, LATER, CLOSED_SUCCESSFUL)).then()
+
+
+@requirement("A5.07")
+def test_what_waits_for_closing_closes_by_itself_and_unlocked() -> None:
+    given(*AUTO_CLOSE, TicketLocked(by=KARI)).when(PendingIsOver(LATER, LATER, CLOSED_SUCCESSFUL)).then(
+        StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, due_at=LATER, fired_at=LATER, at=LATER),
+        TicketUnlocked(was=KARI, because="closed"),
+    )
+
+
+@pytest.mark.parametrize("past", [(QUEUED,), CLOSED, (*AUTO_CLOSE, StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE))])
+def test_a_timer_whose_matter_has_changed_does_nothing(past: tuple[StateChanged, ...]) -> None:
+    given(*past).when(PendingIsOver(LATER, LATER, CLOSED_SUCCESSFUL)).then()
+
+
+@requirement("A5.07", "A5.08")
+def test_the_customer_closes_what_is_done() -> None:
+    given(*AUTO_CLOSE).when(from_per(ARTICLE, closes=True)).then(
+        CustomerAnswered(article=ARTICLE), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
+    )
+
+
+@requirement("A5.08")
+def test_thank_you_and_close_does_not_reopen() -> None:
+    given(*CLOSED).when(from_per(ARTICLE, closes=True)).then(CustomerAnswered(article=ARTICLE))
+
+
+@requirement("A5.10")
+@pytest.mark.parametrize(
+    ("rule", "reopens"), [(("reopen", None), True), (("reopen", 1), True), (("reject", None), False)]
+)
+def test_what_a_message_on_a_closed_ticket_does_is_the_queues_rule(
+    rule: tuple[FollowUp, int | None], reopens: bool
+) -> None:
+    decided = given(*CLOSED).when(from_per(ARTICLE, rules={IT.id: FollowUpRule(*rule)}))
+    assert any(isinstance(event, StateChanged) for event in decided.events) is reopens
+    assert any(isinstance(event, FollowUpRejected) for event in decided.events) is not reopens
+
+
+@pytest.mark.parametrize("rule", [FollowUpRule("new-linked"), FollowUpRule("reopen", 10)])
+def test_a_message_can_become_a_ticket_of_its_own(rule: FollowUpRule) -> None:
+    late = StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, at=NOON - timedelta(days=11))
+    asked = from_per(ARTICLE, rules={IT.id: rule})
+    given(QUEUED, late).when(asked).then(
+        CustomerAnswered(article=ARTICLE),
+        TicketSplit(
+            articles=(ARTICLE,),
+            into=asked.becomes,
+            title=QUEUED.title,
+            queue=IT,
+            customer=PER,
+            message=asked.message,
+            origin=TicketRef(id=TICKET, number=QUEUED.number, title=QUEUED.title),
+        ),
+        TicketsLinked(kind="related", other=TicketRef(id=asked.becomes)),
+    )
+
+
+@requirement("A5.03", "A5.12")
+def test_an_answer_that_closes_leaves_no_lock() -> None:
+    decided = given(QUEUED, TicketLocked(by=KARI), OwnerChanged(to=KARI)).when(
+        Reply(BY_KARI, message("solved"), NextState(CLOSED_SUCCESSFUL))
+    )
+    assert decided.events[-1] == TicketUnlocked(was=KARI, because="closed")
+
+
+@requirement("A7.25")
+def test_what_the_queue_requires_must_be_there_before_closing() -> None:
+    given(QUEUED).when(Close(BY_KARI, CLOSED_SUCCESSFUL, required=("room", "period"))).refused("needs: room, period")
+
+
+@requirement("A5.11")
+def test_reopening_needs_the_lock_too() -> None:
+    given(*CLOSED, TicketLocked(by=KARI)).when(Reopen(BY_NILS)).refused("Kari is working")
+
+
+def test_closing_otherwise_is_another_state() -> None:
+    given(*CLOSED).when(Close(BY_KARI, CLOSED_UNSUCCESSFUL)).then(
+        StateChanged(to=CLOSED_UNSUCCESSFUL, was=CLOSED_SUCCESSFUL, by=KARI)
+    )
+
+
+@requirement("A4.05")
+def test_priority_is_changed_without_a_lock() -> None:
+    given(QUEUED).when(SetPriority(BY_KARI, 5)).then(PriorityChanged(to=5, was=3, by=KARI))
+
+
+def test_somebody_elses_lock_holds_against_a_priority() -> None:
+    given(QUEUED, TicketLocked(by=KARI)).when(SetPriority(BY_NILS, 5)).refused("Kari is working")
+
+
+def test_a_ticket_that_the_desk_does_not_know_yet_takes_nothing() -> None:
+    given().when(Lock(BY_KARI)).refused("not in a queue yet")
