@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -167,7 +167,8 @@ class Mailroom:
 
     async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
-        threads = [*reading.in_reply_to, *reversed(reading.references)]
+        about = reading.report.original_ids if reading.report else ()
+        threads = [*about, *reading.in_reply_to, *reversed(reading.references)]
         return await self.records.known(
             digest=key,
             email=sender.email,
@@ -258,6 +259,7 @@ class Mailroom:
             cc=reading.cc,
             subject=reading.subject,
             text=text,
+            new_text=None if reading.new_text in (None, reading.text) else texts.beginning(reading.new_text or ""),
             text_blob=text_blob,
             html=html,
             attachments=tuple(files),
@@ -331,7 +333,7 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "from": reading.sender.email if reading.sender else None,
             "subject": reading.subject,
             "message_id": reading.message_id,
-            "bounces": [],
+            "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
             "authentication": list(reading.authentication),
             "wrong": list(reading.wrong),
         },

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from email.utils import getaddresses, parsedate_to_datetime
 
 from services.intake import mime
+from services.intake.mail.automatic import answers_by_itself, wants_no_answer
+from services.intake.mail.reports import Report, read_report
 from services.intake.mime import Part
+from services.intake.quoting.cut import new_text
 from shared import richtext
 from shared.contracts.parts import Address
 
@@ -38,7 +41,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One mail as it was understood. `wrong` says what could not be; addresses are in lower case."""
+    """One mail as it was understood. `wrong` says what could not be; addresses are in lower case.
+
+    `new_text` is what the writer added to what was quoted; `report` what a machine tells of a mail of ours; `auto_reply` and
+    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer.
+    """
 
     message_id: str | None = None
     in_reply_to: tuple[str, ...] = ()
@@ -49,13 +56,16 @@ class Reading:
     subject: str = ""
     written_at: datetime | None = None
     text: str = ""
+    new_text: str | None = None
     html: str | None = None
     files: tuple[File, ...] = ()
     media_type: str = "text/plain"
     report_type: str = ""
     auto_submitted: str = ""
     precedence: str = ""
-    auto_response: str = ""
+    auto_reply: str = ""
+    no_answer: str = ""
+    report: Report | None = None
     authentication: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
 
@@ -104,6 +114,9 @@ def _read(raw: bytes) -> Reading:
     if len(gathered.files) > MOST_FILES:
         gathered.wrong.append(f"{len(gathered.files) - MOST_FILES} of its files are in the original mail only")
     senders = addresses(root, "from") or addresses(root, "sender") or addresses(root, "reply-to")
+    sender = senders[0].email if senders else ""
+    subject = _shortened(mime.decoded(root.get("subject")), LONGEST_SUBJECT)
+    text = text.strip("\n")
     return Reading(
         message_id=next(iter(_ids(root, "message-id")), None),
         in_reply_to=_ids(root, "in-reply-to"),
@@ -111,18 +124,19 @@ def _read(raw: bytes) -> Reading:
         sender=senders[0] if senders else None,
         to=addresses(root, "to"),
         cc=addresses(root, "cc"),
-        subject=_shortened(mime.decoded(root.get("subject")), LONGEST_SUBJECT),
+        subject=subject,
         written_at=_date(root.get("date")),
-        text=text.strip("\n"),
+        text=text,
+        new_text=new_text(text),
         html=shown,
         files=tuple(gathered.files[:MOST_FILES]),
         media_type=root.type,
         report_type=root.parameter("report-type").lower()[:60],
         auto_submitted=_word(root, "auto-submitted"),
         precedence=_word(root, "precedence"),
-        auto_response=_word(root, "x-autoreply")
-        or _word(root, "x-autorespond")
-        or _word(root, "x-auto-response-suppress"),
+        auto_reply=answers_by_itself(root, subject),
+        no_answer=wants_no_answer(root, sender),
+        report=read_report(root, text, subject, sender),
         authentication=tuple(value[:1_000] for value in root.all("authentication-results")[:10]),
         wrong=tuple(dict.fromkeys(gathered.wrong))[:20],
     )
