@@ -76,6 +76,7 @@ _RULER = re.compile(r"[ \t]*(?:-{3,}|_{3,}|—{2,}|\*{5,}|={5,}|~{5,})[ \t]*\Z")
 _SIGNATURE = re.compile(r"(?:--|—|––?|__|-\s-)[ \t\xa0]*\Z")
 _FENCE = re.compile(r"[ \t]{0,3}(?:`{3,}|~{3,})[ \t]*[\w+-]{0,20}[ \t]*\Z")
 
+_SENT = {row.date[0] for row in LANGUAGES if row.date}
 _LABELS: dict[str, set[str]] = {}
 for _row in LANGUAGES:
     for _kind, _words in (
@@ -160,16 +161,20 @@ def label(line: str) -> tuple[set[str], str] | None:
     return (kinds, line[len(name) + 1 : 1_000].strip(" *_\t\xa0")) if kinds else None
 
 
+def _is_sent(line: str) -> bool:
+    return line.replace("：", ":").partition(":")[0].strip(" *_>|\t\xa0").lower() in _SENT
+
+
 def header_lines(lines: Sequence[str], start: int) -> int:
     """How many lines the header fields over a quote take that begin here ("From: ... Sent: ... To: ... Subject: ..."); 0 for none.
 
-    A travel request has From, To and Date too: without a subject or an address they are words of the mail.
+    A travel request has From, To and Date too: without a subject, an address or the word for "sent" they are words of the mail.
     """
     if not (first := label(lines[start])) or not first[0] & {"sender", "subject", "date"}:
         return 0
     seen: set[str] = set()
     fields = end = continued = 0
-    address = False
+    telling = False
     for index in range(start, min(start + 14, len(lines))):
         line = unquoted(lines[index]) if is_quoted(lines[start]) else lines[index]
         if not line.strip(" *_"):
@@ -189,9 +194,9 @@ def header_lines(lines: Sequence[str], start: int) -> int:
         continued = 0
         # A word may name two fields ("Da:"), so that it counts as the one that is still missing.
         seen |= (kinds - seen) or kinds if len(kinds) == 1 or not kinds & seen else kinds - seen
-        address = address or "@" in value
+        telling = telling or "@" in value or "subject" in kinds or (_is_sent(line) and _DIGIT.search(value) is not None)
         end = index + 1
-    enough = "sender" in seen and len(seen) >= 3 and fields >= 3 and ("subject" in seen or address)
+    enough = "sender" in seen and len(seen) >= 3 and fields >= 3 and telling
     if not enough:
         return 0
     while end < len(lines) and end - start < 14 and continued and lines[end].strip() and not label(lines[end]):
