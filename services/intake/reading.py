@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import getaddresses, parsedate_to_datetime
 
 from services.intake import mime
+from services.intake.mail import calendar, tnef
 from services.intake.mail.automatic import answers_by_itself, wants_no_answer
 from services.intake.mail.reports import Report, read_report
 from services.intake.mime import Part
@@ -26,7 +27,15 @@ MOST_FILES = 100
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,190}")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
-_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f/\\]+")
+_WORDS = ("text/plain", "text/html", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown")
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f/\\\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+"""Marks of direction among them: with one, `annexe\u202efdp.exe` is shown as if it ended in pdf."""
+_NAMES = {
+    "message/rfc822": "message.eml",
+    "text/calendar": "invite.ics",
+    "text/vcard": "contact.vcf",
+    "text/x-vcard": "contact.vcf",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,8 @@ class _Body:
 
     files: list[File] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    spare: list[str] = field(default_factory=list)
+    """Words for a mail that has none: of an invitation, of an envelope of Outlook's, of a file that is shown."""
 
 
 def read(raw: bytes) -> Reading:
@@ -102,6 +113,8 @@ def _read(raw: bytes) -> Reading:
     root, wrong = mime.parse(raw)
     gathered = _Body(wrong=wrong)
     text, html = _words(root, gathered)
+    if text is None and html is None and gathered.spare:
+        text = gathered.spare[0]
     shown: str | None = None
     if html is not None:
         seen, shown = richtext.read(html)
@@ -146,14 +159,42 @@ def _words(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
     """The plain and the rich text of a part; everything else is gathered as files."""
     if part.children:
         return _words_of_many(part, gathered)
-    wanted = part.type in ("text/plain", "text/html") and part.disposition != "attachment" and not part.file_name
-    if not wanted:
-        gathered.files.append(_file(part, len(gathered.files) + 1))
+    is_shown = part.disposition != "attachment"
+    if part.type not in _WORDS or not is_shown or part.file_name:
+        if part.type in ("application/ms-tnef", "application/vnd.ms-tnef") or part.file_name.lower() == "winmail.dat":
+            _open_envelope(part, gathered)
+            return None, None
+        file = _file(part, len(gathered.files) + 1)
+        gathered.files.append(file)
+        if part.type == "text/calendar":
+            invitation = calendar.read(part.text)
+            gathered.spare += [invitation.words] if invitation else []
+        elif part.type == "text/plain" and is_shown:
+            gathered.spare.append(part.text)
         return None, None
     text = part.text
-    if part.type == "text/plain":
-        return text, None
-    return None, text
+    return (None, text) if part.type == "text/html" else (text, None)
+
+
+def _open_envelope(part: Part, gathered: _Body) -> None:
+    """The files of an envelope of Outlook's take its place; one that cannot be read whole stays beside them."""
+    envelope = tnef.read(part.content)
+    if envelope is None or not envelope.whole:
+        gathered.wrong.append("winmail.dat could not be read to its end")
+        gathered.files.append(_file(part, len(gathered.files) + 1))
+    if envelope is None:
+        return
+    for enclosed in envelope.files:
+        name = _safe_name(enclosed.name) or f"part-{len(gathered.files) + 1}"
+        kind = enclosed.type.lower() if mime.is_media_type(enclosed.type.lower()) else "application/octet-stream"
+        inline = enclosed.content_id.strip("<> ")[:200]
+        gathered.files.append(File(name, kind, enclosed.content, inline or None))
+    if envelope.rtf and not envelope.text and not envelope.html:
+        gathered.files.append(File("message.rtf", "text/rtf", envelope.rtf))
+    if envelope.text:
+        gathered.spare.append(envelope.text)
+    elif envelope.html:
+        gathered.spare.append(mime.clean(richtext.read(envelope.html)[0]))
 
 
 def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
@@ -161,6 +202,8 @@ def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]
         plain: str | None = None
         rich: str | None = None
         for child in part.children:
+            if child.type == "text/x-amp-html":
+                continue  # the same words again, for programs that run them
             text, html = _words(child, gathered)
             plain = text if plain is None else plain
             rich = html if html is not None else rich
@@ -185,11 +228,17 @@ def _leaves(part: Part) -> list[Part]:
 
 
 def _file(part: Part, count: int) -> File:
-    name = _UNSAFE_NAME.sub("_", part.file_name.replace("\\", "/").rpartition("/")[2]).strip(" .")
+    name = _safe_name(part.file_name)
     if not name:
-        name = "message.eml" if part.type == "message/rfc822" else f"part-{count}"
+        name = _NAMES.get(part.type) or f"part-{count}"
     inline = next(iter(_MESSAGE_ID.findall(part.get("content-id"))), "")
-    return File(_shortened(name, LONGEST_NAME), part.type, part.content, inline[1:-1][:200] or None)
+    return File(name, part.type, part.content, inline[1:-1][:200] or None)
+
+
+def _safe_name(name: str) -> str:
+    """The last part of a path, without what file systems and shells take amiss."""
+    plain = _UNSAFE_NAME.sub("_", name.replace("\\", "/").rpartition("/")[2]).strip(" .")
+    return _shortened(plain, LONGEST_NAME)
 
 
 def addresses(part: Part, name: str) -> tuple[Address, ...]:
