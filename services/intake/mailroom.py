@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import TypeVar
 from uuid import UUID, uuid5
 
 from prometheus_client import Counter
@@ -15,10 +13,10 @@ from uuid_utils.compat import uuid7
 
 from services.intake import texts, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveMessage
-from services.intake.digest import digest
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
-from services.intake.reading import File, Reading, place, read
+from services.intake.reading import File, Reading, place
+from services.intake.reading_pool import Readers
 from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
@@ -43,10 +41,6 @@ TAKEN = Counter(
     "ledgerdesk_mails", "Mails taken, by what became of them; the same mail again is not counted", ["outcome"]
 )
 
-Result = TypeVar("Result")
-
-AT_ONCE_BYTES = 64 * 1024
-"""Larger mails are read in a thread, so that the others do not wait."""
 NO_TITLE = "(no subject)"
 _PROCESSING = UUID("2d0f9c5e-6a41-4d55-8c0c-9a4f7a1f3f10")
 
@@ -88,6 +82,7 @@ class Mailroom:
     blobs: BlobStore
     numbers: Numbers
     directory: DirectoryCopy
+    readers: Readers
     mail_key: bytes
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
@@ -98,7 +93,7 @@ class Mailroom:
         Any other failure is ours and not the mail's: it is kept as `held`.
         """
         with span("take mail", size=len(raw)):
-            key, reading = await _off_loop(raw, _digest_and_reading)
+            key, reading = await self.readers.read(raw)
             found = await self._find(reading, envelope, key)
             if found.mail_id is not None:
                 return await self._again(found.mail_id, command)
@@ -116,7 +111,7 @@ class Mailroom:
         if mail is None or mail.ticket_id is not None:
             return mail
         raw = await self.blobs.get(mail.blob)
-        reading = await _off_loop(raw, read)
+        _, reading = await self.readers.read(raw)
         envelope = Envelope(mail.envelope_from, mail.envelope_to)
         # The command's id keeps two who press the button at once from opening two tickets.
         once = CommandId(uuid5(_PROCESSING, str(mail.id)))
@@ -271,16 +266,6 @@ class Mailroom:
     async def _attachment(self, file: File) -> Attachment:
         blob = await self.blobs.put(file.content, file.type)
         return Attachment(id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id)
-
-
-def _digest_and_reading(raw: bytes) -> tuple[bytes, Reading]:
-    return digest(raw), read(raw)
-
-
-async def _off_loop(raw: bytes, work: Callable[[bytes], Result]) -> Result:
-    if len(raw) <= AT_ONCE_BYTES:
-        return work(raw)
-    return await asyncio.get_running_loop().run_in_executor(None, partial(work, raw))
 
 
 def _sender(reading: Reading, envelope: Envelope) -> Address:

@@ -95,12 +95,18 @@ def read(raw: bytes) -> Reading:
         return _read(raw)
     except Exception as error:  # a mail is never lost for an error of ours: it becomes a ticket with the mail attached
         log.error("a mail of %d bytes could not be read: %s in %s", len(raw), type(error).__name__, place(error))
-        return Reading(
-            subject="A mail that could not be read",
-            text="This mail could not be read. It is attached as it came.",
-            files=(File("mail.eml", "message/rfc822", raw),),
-            wrong=(f"could not be read: {type(error).__name__}",),
-        )
+        return unreadable(raw, type(error).__name__)
+
+
+def unreadable(raw: bytes, why: str) -> Reading:
+    """What is kept of a mail that is beyond reading: the whole of it as a file, and why. Nothing answers it by itself."""
+    return Reading(
+        subject="A mail that could not be read",
+        text="This mail could not be read. It is attached as it came.",
+        files=(File("mail.eml", "message/rfc822", raw),),
+        no_answer="it could not be read",
+        wrong=(f"could not be read: {why}",),
+    )
 
 
 def place(error: BaseException) -> str:
