@@ -1,10 +1,11 @@
 """Takes a mail: read, judged, stored, recorded. When `take` answers, the mail is safe."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
@@ -96,7 +97,10 @@ class Mailroom:
             key, reading = await self.readers.read(raw)
             found = await self._find(reading, envelope, key)
             if found.mail_id is not None:
-                return await self._again(found.mail_id, command)
+                first = await self._known(found.mail_id)
+                if _is_repeat(first, raw, envelope):
+                    return await self._again(first.id, command)
+                return await self._other_way(first, raw, envelope, command)
             stored = await self.blobs.put(raw, "message/rfc822")
             arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command)
             mail = await self._decided(arrived, found)
@@ -110,6 +114,8 @@ class Mailroom:
         mail = await self.records.mail(mail_id)
         if mail is None or mail.ticket_id is not None:
             return mail
+        if "same_as" in mail.found:
+            return await self.process(UUID(mail.found["same_as"]))
         raw = await self.blobs.get(mail.blob)
         _, reading = await self.readers.read(raw)
         envelope = Envelope(mail.envelope_from, mail.envelope_to)
@@ -128,6 +134,31 @@ class Mailroom:
         if command is not None:
             await self.records.record([], Rows(), command=command, answer={"mail": str(mail_id)})
         return await self._known(mail_id)
+
+    async def _other_way(self, first: Mail, raw: bytes, envelope: Envelope, command: CommandId | None) -> Mail:
+        """A copy of a mail that came by another way: its bytes are kept too, what became of the first is its answer."""
+        key = hashlib.sha256(first.digest + hashlib.sha256(raw).digest()).digest()
+        known = await self.records.known(digest=key, email="", name="", tickets=[], message_ids=[], numbers=[])
+        if known.mail_id is not None:
+            return await self._again(known.mail_id, command)
+        stored = await self.blobs.put(raw, "message/rfc822")
+        copy = replace(
+            first,
+            id=uuid7(),
+            digest=key,
+            received_at=datetime.now(UTC),
+            envelope_from=envelope.sender,
+            envelope_to=envelope.recipients,
+            blob=stored.sha256,
+            size=len(raw),
+            reason=f"the same mail as {first.id}, by another way",
+            found=first.found | {"same_as": str(first.id)},
+        )
+        try:
+            await self.records.record([], Rows(mails=[copy]), command=command, answer={"mail": str(copy.id)})
+        except Raced as error:
+            raise Contended("a mail was taken twice at once") from error
+        return copy
 
     async def _decided(self, arrived: Arrived, found: Known) -> Mail:
         try:
@@ -266,6 +297,11 @@ class Mailroom:
     async def _attachment(self, file: File) -> Attachment:
         blob = await self.blobs.put(file.content, file.type)
         return Attachment(id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id)
+
+
+def _is_repeat(first: Mail, raw: bytes, envelope: Envelope) -> bool:
+    """Whether a mail was sent again (by the same sender, or byte for byte), and not only the same words by another way."""
+    return first.envelope_from == envelope.sender or first.blob == hashlib.sha256(raw).hexdigest()
 
 
 def _sender(reading: Reading, envelope: Envelope) -> Address:

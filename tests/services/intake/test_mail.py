@@ -59,6 +59,20 @@ def test_the_same_mail_again_gets_the_same_answer(intake: Reception) -> None:
     assert len(intake.events(first["ticket"]["id"])) == 1
 
 
+def test_the_same_mail_by_another_way_is_kept_too_and_opens_nothing(intake: Reception) -> None:
+    raw = mail()
+    first = intake.hand_in(raw)
+    listed = b"Received: from a list\r\n" + raw
+    copy = intake.hand_in(listed, sender="list-bounces@lists.example")
+    assert (copy["outcome"], copy["ticket"]) == (first["outcome"], first["ticket"])
+    assert copy["id"] != first["id"]
+    assert intake.hand_in(listed, sender="list-bounces@lists.example") == copy
+    for told, sent in ((first, raw), (copy, listed)):
+        assert intake.call("GET", f"/mails/{told['id']}/raw", who=ADMIN).raw == sent
+    assert intake.call("POST", f"/mails/{copy['id']}/process", who=ADMIN).body["ticket"] == first["ticket"]
+    assert len(intake.events(first["ticket"]["id"])) == 1
+
+
 def test_the_same_mail_many_times_at_once_is_one_ticket(intake: Reception) -> None:
     raw = mail(From=f"New <{uuid.uuid4()}@customer.example>")
     with ThreadPoolExecutor(8) as threads:
