@@ -13,7 +13,8 @@ MOST_ATTRIBUTION_LINES = 6
 LONGEST_SEPARATOR = 120
 LONGEST_LABEL = 40
 LONGEST_FOOTER = 160
-MOST_FOOTER_WORDS = 14
+MOST_FOOTER_WORDS = 9
+MOST_APOLOGY_WORDS = 25
 
 
 def _any(words: Iterable[str]) -> str:
@@ -94,6 +95,11 @@ _FOOTER = re.compile(
     rf"|.{{0,60}}{_DEVICE}.{{0,40}}(?:gesendet|verschickt|sendt|skickat|versendet|geschrieben|verzonden|verstuurd|傳送|发送|發送))[\s>)\].*_!]*\Z",
     re.IGNORECASE,
 )
+_APOLOGY = re.compile(
+    r"excuse|typo|brevity|autocorrect|\bK-9\b|tippfehler|kürze|entschuldig|unnskyld|skrivefeil|ursäkta|stavfel|undskyld|excus|brièveté|disculp|breved|tikfouten"
+    r"|scus[ai]|опечатк|краткост",
+    re.IGNORECASE,
+)
 _URL = re.compile(r"<?https?://[^\s>)]{1,2000}>?\)?")
 
 
@@ -143,7 +149,9 @@ def is_separator(line: str) -> bool:
 def is_footer(line: str) -> bool:
     """What a telephone or a mail program adds at the end ("Sent from my iPhone")."""
     short = _URL.sub("", line[:1_000])
-    return len(short) <= LONGEST_FOOTER and len(short.split()) <= MOST_FOOTER_WORDS and _FOOTER.match(short) is not None
+    words = len(short.split())
+    few = words <= MOST_FOOTER_WORDS or (words <= MOST_APOLOGY_WORDS and _APOLOGY.search(short) is not None)
+    return few and len(short) <= LONGEST_FOOTER and _FOOTER.match(short) is not None
 
 
 def is_disclaimer(paragraph: str) -> bool:
@@ -251,7 +259,8 @@ def is_attribution(text: str) -> bool:
     said = unquoted(text).strip(" *_-\t\xa0")
     if not said or len(said.split()) > 50:
         return False
-    if any(form.match(said) for form in (_DATED_WITH_ZONE, _DATED_AND_NAMED, _NAMED_AND_DATED, _NAMES_WHOM)):
+    forms = (_DATED_WITH_ZONE, _DATED_AND_NAMED, _NAMED_AND_DATED) if _DIGIT.search(said) else ()
+    if any(form.match(said) for form in (*forms, _NAMES_WHOM)):
         return True
     ends = _ENDS_WROTE.search(said[-60:]) or (not said.isascii() and _ENDS_WROTE_JOINED.search(said[-60:]))
     if not ends and not (said[-1] in ":：" and _WROTE_IN_IT.search(said)):
