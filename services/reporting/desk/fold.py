@@ -28,7 +28,8 @@ def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
     row = TicketRow(id=event.stream) if before is None else before.copied()
     row.event_count += 1
     row.created_at = row.created_at or event.time
-    row.updated_at = event.time
+    # Of events that concern nobody but each other's services, a topic that was republished may have another order.
+    row.updated_at = event.time if row.updated_at is None else max(row.updated_at, event.time)
     article = _show(row, event)
     row.history.append(
         HistoryEntry(
