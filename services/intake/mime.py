@@ -18,6 +18,8 @@ MOST_PARTS = 500
 MOST_HEADER_BYTES = 256 * 1024
 MOST_FIELD_BYTES = 32 * 1024
 MOST_FIELDS = 1_000
+MOST_TEXT_BYTES = 4 * 1024 * 1024
+MOST_DELIMITERS = 20_000
 LONGEST_BOUNDARY = 200
 LONGEST_LINE = 1_000
 
@@ -91,8 +93,12 @@ class Part:
 
     @property
     def text(self) -> str:
-        """The content as text; characters that cannot be read are replaced."""
-        return clean(in_charset(self.content, self.parameter("charset")))
+        """The content as text, as far as a text may go; characters that cannot be read are replaced."""
+        return clean(in_charset(self.content[:MOST_TEXT_BYTES], self.parameter("charset")))
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.body) > MOST_TEXT_BYTES and len(self.content) > MOST_TEXT_BYTES
 
 
 def parse(raw: bytes) -> tuple[Part, list[str]]:
@@ -202,7 +208,9 @@ def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
     delimiter = b"--" + boundary
     start: int | None = None
     at = body.find(delimiter)
-    while at >= 0:
+    for _ in range(MOST_DELIMITERS):
+        if at < 0:
+            break
         end = at + len(delimiter)
         closes = body[end : end + 2] == b"--"
         rest = body[end + 2 * closes : end + 2 * closes + 80].lstrip(b" \t")

@@ -178,6 +178,8 @@ def _words(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
         elif part.type == "text/plain" and is_shown:
             gathered.spare.append(part.text)
         return None, None
+    if part.is_long:
+        gathered.wrong.append(f"a text of more than {mime.MOST_TEXT_BYTES >> 20} MB; its rest is in the original mail")
     text = part.text
     return (None, text) if part.type == "text/html" else (text, None)
 
