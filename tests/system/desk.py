@@ -160,3 +160,14 @@ async def open_desk(system: System) -> AsyncIterator[Desk]:
 
         await until(everywhere)
         yield made
+
+
+def signed_in(system: System) -> str:
+    """The token of a session of the administrator's, for tests that are not asynchronous."""
+
+    async def sign_in() -> str:
+        async with aiohttp.ClientSession(system.url, timeout=PATIENCE) as http:
+            made = Desk(system, http)
+            return str((await made.done("POST", "/session", {"login": "admin", "password": ADMIN_PASSWORD}))["token"])
+
+    return asyncio.run(sign_in())
