@@ -28,7 +28,7 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan"},
 }
 _BEFORE_ADDRESS = re.compile(
-    r"[\x00-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffd]+"
+    r"\A[\x00-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffd]+"
 )
 _ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _OWN_IMAGE = re.compile(r"cid:[^\s\"'<>]{1,200}", re.IGNORECASE)
@@ -105,7 +105,7 @@ def _kept(tag: str, attribute: str, value: str) -> str | None:
     """
     match tag, attribute:
         case "a", "href":
-            address = _BEFORE_ADDRESS.sub("", value, count=1)
+            address = _BEFORE_ADDRESS.sub("", value)
             return address if address.startswith("#") or _ADDRESS.match(address) else None
         case "img", "src":
             # Only a file of the same message: what is loaded from elsewhere tells the sender that it was read.
