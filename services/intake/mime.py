@@ -31,7 +31,12 @@ _PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}=")
 _UUENCODED = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,200}(?:\r?\n|\r)", re.MULTILINE)
 _LINE = re.compile(rb"\r\n|\n|\r")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
-_ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+\-]{1,60})(?:\*[A-Za-z\-]*)?\?([BbQq])\?([^?\s]*)\?=")
+# Blanks and question marks do not belong into an encoded word, but programs write them.
+_ENCODED_WORD = re.compile(
+    r"=\?([A-Za-z0-9_.:+\-]{1,60})(?:\*[A-Za-z\-]*)?\?([BbQq])\?((?:(?!=\?[A-Za-z0-9]).){0,1000}?)\?="
+)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset[ \t]*=[ \t]*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_ONE_BYTE = re.compile(r"(?:iso8859|cp125|cp8[56]|koi8|mac|hp-roman|tis)")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_TEXT = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"))
@@ -94,7 +99,12 @@ class Part:
     @property
     def text(self) -> str:
         """The content as text, as far as a text may go; characters that cannot be read are replaced."""
-        return clean(in_charset(self.content[:MOST_TEXT_BYTES], self.parameter("charset")))
+        content = self.content[:MOST_TEXT_BYTES]
+        charset = self.parameter("charset")
+        if not charset and self.type == "text/html":
+            named = _META_CHARSET.search(content, 0, 4096)
+            charset = named.group(1).decode() if named else ""
+        return clean(in_charset(content, charset))
 
     @property
     def is_long(self) -> bool:
@@ -290,10 +300,16 @@ def in_charset(content: bytes, charset: str) -> str:
     if codec and codec not in _NOT_TEXT and _is_text(codec):
         if codec in ("cp1252", "utf-8"):
             codec = ""  # the two that are tried anyway; programs take one for the other
+        elif _ONE_BYTE.match(codec) and _is_utf8(content):
+            return content.decode(
+                "utf-8"
+            )  # any bytes are text in a charset of one byte; these are UTF-8 only if they are meant to be
         else:
             try:
                 return content.decode(codec)
             except UnicodeDecodeError as error:
+                if _is_utf8(content):
+                    return content.decode("utf-8")
                 if error.end - error.start < len(content) and codec != "utf-7":
                     return _replaced(content, codec)
             except Exception:
@@ -302,6 +318,17 @@ def in_charset(content: bytes, charset: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         return _replaced(content, "utf-8" if name in ("utf-8", "utf8") else "cp1252")
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether bytes are UTF-8 with characters beyond ASCII."""
+    if content.isascii():
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_text(codec: str) -> bool:

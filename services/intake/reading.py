@@ -62,6 +62,7 @@ class Reading:
     sender: Address | None = None
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
     subject: str = ""
     written_at: datetime | None = None
     text: str = ""
@@ -126,7 +127,7 @@ def _read(raw: bytes) -> Reading:
         seen, shown = richtext.read(html)
         if shown is None:
             gathered.wrong.append("its rich text is too large to be shown; it is in the original mail")
-        if text is None:
+        if text is None or not text.strip():
             text = mime.clean(seen)
     if text is None:
         text = ""
@@ -143,6 +144,7 @@ def _read(raw: bytes) -> Reading:
         sender=senders[0] if senders else None,
         to=addresses(root, "to"),
         cc=addresses(root, "cc"),
+        reply_to=addresses(root, "reply-to"),
         subject=subject,
         written_at=_date(root.get("date")),
         text=text,

@@ -53,6 +53,9 @@ def test_a_plain_letter() -> None:
         ("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
         ("=?x-unknown?Q?a=E9?=", "aé"),
         ("=?utf-8?Q?broken", "=?utf-8?Q?broken"),
+        ("=?utf-8?Q?a b =C3=B8?=", "a b ø"),
+        ("=?utf-8?Q?Really??=", "Really?"),
+        ("=?utf-8?Q?a =?utf-8?Q?b?=", "=?utf-8?Q?a b"),
         ("=?zlib?B?eJwDAAAAAAE=?=", None),
         ("=?punycode?Q?abc?=", "abc"),
         ("plain", "plain"),
@@ -82,6 +85,9 @@ def test_line_breaks_never_get_into_a_subject() -> None:
         ("koi8-r", "Привет".encode("koi8-r"), "Привет"),
         ("gb2312", "你好".encode("gb2312"), "你好"),
         ("no-such-charset", "Æ".encode(), "Æ"),
+        ("koi8-r", "Привет".encode(), "Привет"),
+        ("gb2312", "Привет, Æ ok".encode(), "Привет, Æ ok"),
+        ("iso-2022-jp", "日本".encode(), "日本"),
         ("utf-8", b"a\xffb", "a\ufffdb"),
         ("utf-8", b"a\x00b\x07c", "a\ufffdb\ufffdc"),
         ("hex", b"616263", "616263"),
@@ -141,6 +147,16 @@ def test_parts_become_text_rich_text_and_files() -> None:
 def test_a_rich_letter_alone_is_read_as_text_too() -> None:
     reading = read(b"Content-Type: text/html\n\n<html><body><p>One</p><p>Two &amp; three</p></body></html>")
     assert reading.text.split() == ["One", "Two", "&", "three"]
+
+
+def test_rich_text_may_name_its_charset_itself() -> None:
+    raw = b"Content-Type: text/html\n\n<html><head><meta http-equiv=Content-Type content='text/html; charset=koi8-r'></head><p>"
+    assert read(raw + "Привет".encode("koi8-r")).text == "Привет"
+
+
+def test_an_empty_plain_twin_does_not_hide_the_rich_words() -> None:
+    raw = b"Content-Type: multipart/alternative; boundary=x\n\n--x\nContent-Type: text/plain\n\n \n--x\nContent-Type: text/html\n\n<p>words\n--x--\n"
+    assert read(raw).text == "words"
 
 
 def test_a_forwarded_mail_is_a_file() -> None:
