@@ -18,6 +18,28 @@ MOST = 256 * 1024
 MOST_WORK = 3_000_000
 """Tags times nesting. A newsletter of 5 000 tags nested 60 deep has a tenth of it."""
 
+_ATTRIBUTES = {
+    "*": {"dir"},
+    "a": {"href", "title"},
+    "blockquote": {"type", "class"},
+    "img": {"src", "alt", "width", "height"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+}
+_BEFORE_ADDRESS = re.compile(
+    r"\A[\x00-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffd]+"
+)
+_ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
+_OWN_IMAGE = re.compile(r"cid:[^\s\"'<>]{1,200}", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,4}%?")
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARKS = re.compile(f"[{_OPEN}{_CLOSE}]")
+_CITED = re.compile(r"<blockquote [^<>]*>")
+_QUOTE_TAG = re.compile(r"</?blockquote>")
+DEEPEST_PREFIX = 20
+_RULER = "_" * 32
+
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _NEVER_NESTED = frozenset(
     [
@@ -55,7 +77,8 @@ _BREAKS = frozenset(
 
 
 def read(html: str) -> tuple[str, str | None]:
-    """The text that a reader of it sees, and the safe HTML; no HTML for what is too large or too deep to be made safe."""
+    """The text that a reader of it sees, with `>` before what mail programs quote, and the safe HTML; no HTML for what is too large
+    or too deep to be made safe. Of its images only those stay that are files of the same message (`cid:`)."""
     if len(html) > MOST or _work(html) > MOST_WORK:
         return stripped(html), None
     safe = _clean(html)
@@ -63,20 +86,85 @@ def read(html: str) -> tuple[str, str | None]:
 
 
 def _clean(html: str) -> str:
-    """HTML without scripts, styles, forms, and remote or odd addresses; what is harmless stays as it was."""
-    return nh3.clean(
+    """HTML without scripts, styles, forms, remote content and odd addresses; what is harmless stays as it was."""
+    safe = nh3.clean(
         html,
-        url_schemes={"http", "https", "mailto", "tel"},
-        attributes={"a": {"href", "title"}},
+        url_schemes={"http", "https", "mailto", "tel", "cid"},
+        attributes=_ATTRIBUTES,
+        attribute_filter=_kept,
         strip_comments=True,
     )
+    return safe.replace("<img>", "")  # an image that was remote; inside of an attribute this takes away words only
+
+
+def _kept(tag: str, attribute: str, value: str) -> str | None:
+    """What stays of an attribute; None for nothing.
+
+    Browsers skip control characters and blanks before an address's scheme, nh3 does not: what it takes for a relative address may
+    be a script. In a mail a relative address means nothing, so that only those with a known scheme stay.
+    """
+    match tag, attribute:
+        case "a", "href":
+            address = _BEFORE_ADDRESS.sub("", value)
+            return address if address.startswith("#") or _ADDRESS.match(address) else None
+        case "img", "src":
+            # Only a file of the same message: what is loaded from elsewhere tells the sender that it was read.
+            return value if _OWN_IMAGE.fullmatch(value) else None
+        case "blockquote", "type":
+            return "cite" if value.strip().lower() == "cite" else None
+        case "blockquote", "class":
+            return "quote" if "quote" in value.lower() else None
+        case _, ("colspan" | "rowspan" | "width" | "height" | "start"):
+            return value if _NUMBER.fullmatch(value) else None
+        case _, "dir":
+            return value if value in ("ltr", "rtl", "auto") else None
+        case _:
+            return value
 
 
 def _text_of(safe: str) -> str:
+    marked = _MARKS.sub("", safe)
+    # A quote says so at both ends, because inscriptis has no prefix for lines; only a mail program's own quotes have attributes here.
+    marked = marked.replace("<hr>", f"<div>{_RULER}</div>")
+    marked = _CITED.sub(f"<div>{_OPEN}</div><blockquote>", marked)
+    if _OPEN in marked:
+        marked = _close_quotes(marked)
     try:
-        return str(get_text(safe, _CONFIG)).strip()
+        return _prefixed(str(get_text(marked, _CONFIG))).strip()
     except (RecursionError, ValueError):
         return stripped(safe)
+
+
+def _close_quotes(marked: str) -> str:
+    """Puts the mark of an end behind every quote that has one of a beginning; quotes nest."""
+    pieces: list[str] = []
+    opened: list[bool] = []
+    end = 0
+    for tag in _QUOTE_TAG.finditer(marked):
+        if tag.group() == "<blockquote>":
+            opened.append(marked.endswith(f"{_OPEN}</div>", 0, tag.start()))
+        elif opened and opened.pop():
+            pieces += (marked[end : tag.end()], f"<div>{_CLOSE}</div>")
+            end = tag.end()
+    return "".join((*pieces, marked[end:]))
+
+
+def _prefixed(text: str) -> str:
+    """The lines between the marks with a `>` for each quote that they stand in."""
+    if _OPEN not in text:
+        return text
+    lines: list[str] = []
+    depth = 0
+    for line in text.splitlines():
+        if _OPEN in line or _CLOSE in line:
+            depth = max(0, depth + line.count(_OPEN) - line.count(_CLOSE))
+            line = _MARKS.sub("", line)
+            if not line.strip():
+                continue
+        if depth and not line.strip() and lines and not lines[-1].strip("> "):
+            continue
+        lines.append(f"{'>' * min(depth, DEEPEST_PREFIX)} {line}".rstrip() if depth else line)
+    return "\n".join(lines)
 
 
 def _work(html: str) -> int:

@@ -1,12 +1,14 @@
 """Where one local instance lives: `$LEDGERDESK_HOME` with its data, logs, secrets and ports."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +60,21 @@ class Home:
         return (
             Path(tempfile.gettempdir()) / f"ledgerdesk-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}.sock"
         )
+
+    @contextlib.contextmanager
+    def changing(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Lets one command at a time start or stop this instance; another one waits for its turn."""
+        name = f"ledgerdesk-{os.getuid()}-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}.lock"
+        turn = os.open(Path(tempfile.gettempdir()) / name, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        try:
+            try:
+                fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("Another command is starting or stopping this instance; waiting for it ...")
+                fcntl.flock(turn, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(turn)
 
     def make(self) -> None:
         """Creates the directories that only the owner may read."""

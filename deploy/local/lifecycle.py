@@ -26,6 +26,26 @@ Say = Callable[[str], None]
 
 def up(home: Home, say: Say) -> Instance:
     """Starts what does not run and returns when all is healthy. Raises Trouble with a sentence and its remedy."""
+    with home.changing(say):
+        return _up(home, say)
+
+
+def down(home: Home, say: Say) -> None:
+    """Stops the instance, cleanly where it can be, and what a killed supervisor has left."""
+    with home.changing(say):
+        _down(home, say)
+
+
+def clean(home: Home, say: Say) -> None:
+    """Stops the instance and removes its data for good."""
+    with home.changing(say):
+        _down(home, say)
+        if home.path.exists():
+            shutil.rmtree(home.path)
+            say(f"Removed {home.path}.")
+
+
+def _up(home: Home, say: Say) -> Instance:
     started = time.monotonic()
     supervisor = Supervisor(home)
     if supervisor.alive():
@@ -79,8 +99,7 @@ def up(home: Home, say: Say) -> Instance:
     return instance
 
 
-def down(home: Home, say: Say) -> None:
-    """Stops the instance, cleanly where it can be, and what a killed supervisor has left."""
+def _down(home: Home, say: Say) -> None:
     supervisor = Supervisor(home)
     if not supervisor.alive() and not any(leftovers(home)):
         say("Ledgerdesk does not run.")
@@ -110,14 +129,6 @@ def status(home: Home) -> dict[str, Any]:
             for each in Supervisor(home).processes() or stopped
         ],
     }
-
-
-def clean(home: Home, say: Say) -> None:
-    """Stops the instance and removes its data for good."""
-    down(home, say)
-    if home.path.exists():
-        shutil.rmtree(home.path)
-        say(f"Removed {home.path}.")
 
 
 async def _servers(instance: Instance, say: Say) -> None:

@@ -1,5 +1,6 @@
 """Starting, asking and stopping the supervisor of one instance."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from deploy.local.home import CHECKOUT, Home, Trouble, write_private
+from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble, write_private
 from deploy.local.programs import MARK
 
 RUNNING = "RUNNING"
@@ -81,6 +82,9 @@ class Supervisor:
         """Stops everything in order and ends the supervisor, then whatever a killed one has left."""
         if self.alive():
             pid = int(self._call("getPID"))
+            for service in SERVICES:  # all at once; PostgreSQL and Kafka only when they have drained
+                with contextlib.suppress(xmlrpc.client.Fault):
+                    self._call("stopProcess", service, False)
             self._call("shutdown")
             wait(lambda: not _exists(pid), 60, "the supervisor does not end; see logs/supervisord.log")
         self.end_leftovers()

@@ -10,6 +10,7 @@ import aiohttp
 from services.gateway.rows import Kind
 from shared.contracts.access import Identity
 from shared.http.identity import HEADER, sign
+from shared.telemetry.tracing import TRACEPARENT, traceparent
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class Appliers:
     async def _one(self, service: str, kind: Kind, document: UUID, version: int) -> bool:
         url = f"{self.urls[service]}/internal/directory/{kind}/{document}?version={version}"
         headers = {HEADER: sign(GATEWAY, service, self.identity_key)}
+        if (trace := traceparent()) is not None:
+            headers[TRACEPARENT] = trace
         try:
             async with asyncio.timeout(SECONDS + 0.2):
                 async with self.client.get(url, headers=headers) as answer:

@@ -1,5 +1,6 @@
 """What the bodies of all configuration documents share."""
 
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +13,7 @@ from shared.database import Connection
 from shared.http.bodies import Body, Flag, Whole
 
 
-class Draft(Body):
+class Draft(Body, ABC):
     """A document as sent in, whole. What an answer adds to it may come back, so that a read can be changed and sent again."""
 
     id: Annotated[
@@ -32,6 +33,6 @@ class Draft(Body):
         None
     )
 
+    @abstractmethod
     async def document(self, connection: Connection, document_id: UUID, current: Row | None) -> Document:
         """The document to store, with names resolved; raises Problem 422."""
-        raise NotImplementedError

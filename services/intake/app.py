@@ -9,6 +9,7 @@ from services.intake.lmtp import LmtpServer
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.numbers import Numbers
 from services.intake.opening import Opening
+from services.intake.reading_pool import Readers
 from services.intake.records import Records
 from services.intake.settings import Settings
 from shared import directory, eventstore, messaging
@@ -45,6 +46,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
     pool = await connect_pool(settings.database_url)
     blobs = BlobStore(settings.blob_url)
+    readers = Readers()
     try:
         store = Store(pool, SERVICE)
         copy = DirectoryCopy(pool, settings.database_url)
@@ -55,7 +57,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if role != "worker":
             records = Records(pool, store)
             numbers = Numbers(pool, settings.timezone)
-            mailroom = Mailroom(records, blobs, numbers, copy, settings.mail_key)
+            mailroom = Mailroom(records, blobs, numbers, copy, readers, settings.mail_key)
             opening = Opening(records, blobs, numbers, copy)
             routers = [api.router(opening), mail_api.router(mailroom), directory_router(copy)]
 
@@ -78,6 +80,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
+        await readers.close()
         blobs.close()
         await pool.close()
 

@@ -1,13 +1,12 @@
 """Takes a mail: read, judged, stored, recorded. When `take` answers, the mail is safe."""
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import TypeVar
 from uuid import UUID, uuid5
 
 from prometheus_client import Counter
@@ -15,10 +14,10 @@ from uuid_utils.compat import uuid7
 
 from services.intake import texts, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveMessage
-from services.intake.digest import digest
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
-from services.intake.reading import File, Reading, place, read
+from services.intake.reading import File, Reading, place
+from services.intake.reading_pool import Readers
 from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
@@ -43,10 +42,6 @@ TAKEN = Counter(
     "ledgerdesk_mails", "Mails taken, by what became of them; the same mail again is not counted", ["outcome"]
 )
 
-Result = TypeVar("Result")
-
-AT_ONCE_BYTES = 64 * 1024
-"""Larger mails are read in a thread, so that the others do not wait."""
 NO_TITLE = "(no subject)"
 _PROCESSING = UUID("2d0f9c5e-6a41-4d55-8c0c-9a4f7a1f3f10")
 
@@ -88,6 +83,7 @@ class Mailroom:
     blobs: BlobStore
     numbers: Numbers
     directory: DirectoryCopy
+    readers: Readers
     mail_key: bytes
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
@@ -98,10 +94,13 @@ class Mailroom:
         Any other failure is ours and not the mail's: it is kept as `held`.
         """
         with span("take mail", size=len(raw)):
-            key, reading = await _off_loop(raw, _digest_and_reading)
+            key, reading = await self.readers.read(raw)
             found = await self._find(reading, envelope, key)
             if found.mail_id is not None:
-                return await self._again(found.mail_id, command)
+                first = await self._known(found.mail_id)
+                if _is_repeat(first, raw, envelope):
+                    return await self._again(first.id, command)
+                return await self._other_way(first, raw, envelope, command)
             stored = await self.blobs.put(raw, "message/rfc822")
             arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command)
             mail = await self._decided(arrived, found)
@@ -115,8 +114,10 @@ class Mailroom:
         mail = await self.records.mail(mail_id)
         if mail is None or mail.ticket_id is not None:
             return mail
+        if "same_as" in mail.found:
+            return await self.process(UUID(mail.found["same_as"]))
         raw = await self.blobs.get(mail.blob)
-        reading = await _off_loop(raw, read)
+        _, reading = await self.readers.read(raw)
         envelope = Envelope(mail.envelope_from, mail.envelope_to)
         # The command's id keeps two who press the button at once from opening two tickets.
         once = CommandId(uuid5(_PROCESSING, str(mail.id)))
@@ -133,6 +134,31 @@ class Mailroom:
         if command is not None:
             await self.records.record([], Rows(), command=command, answer={"mail": str(mail_id)})
         return await self._known(mail_id)
+
+    async def _other_way(self, first: Mail, raw: bytes, envelope: Envelope, command: CommandId | None) -> Mail:
+        """A copy of a mail that came by another way: its bytes are kept too, what became of the first is its answer."""
+        key = hashlib.sha256(first.digest + hashlib.sha256(raw).digest()).digest()
+        known = await self.records.known(digest=key, email="", name="", tickets=[], message_ids=[], numbers=[])
+        if known.mail_id is not None:
+            return await self._again(known.mail_id, command)
+        stored = await self.blobs.put(raw, "message/rfc822")
+        copy = replace(
+            first,
+            id=uuid7(),
+            digest=key,
+            received_at=datetime.now(UTC),
+            envelope_from=envelope.sender,
+            envelope_to=envelope.recipients,
+            blob=stored.sha256,
+            size=len(raw),
+            reason=f"the same mail as {first.id}, by another way",
+            found=first.found | {"same_as": str(first.id)},
+        )
+        try:
+            await self.records.record([], Rows(mails=[copy]), command=command, answer={"mail": str(copy.id)})
+        except Raced as error:
+            raise Contended("a mail was taken twice at once") from error
+        return copy
 
     async def _decided(self, arrived: Arrived, found: Known) -> Mail:
         try:
@@ -167,7 +193,8 @@ class Mailroom:
 
     async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
-        threads = [*reading.in_reply_to, *reversed(reading.references)]
+        about = reading.report.original_ids if reading.report else ()
+        threads = [*about, *reading.in_reply_to, *reversed(reading.references)]
         return await self.records.known(
             digest=key,
             email=sender.email,
@@ -258,6 +285,7 @@ class Mailroom:
             cc=reading.cc,
             subject=reading.subject,
             text=text,
+            new_text=None if reading.new_text in (None, reading.text) else texts.beginning(reading.new_text or ""),
             text_blob=text_blob,
             html=html,
             attachments=tuple(files),
@@ -271,14 +299,9 @@ class Mailroom:
         return Attachment(id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id)
 
 
-def _digest_and_reading(raw: bytes) -> tuple[bytes, Reading]:
-    return digest(raw), read(raw)
-
-
-async def _off_loop(raw: bytes, work: Callable[[bytes], Result]) -> Result:
-    if len(raw) <= AT_ONCE_BYTES:
-        return work(raw)
-    return await asyncio.get_running_loop().run_in_executor(None, partial(work, raw))
+def _is_repeat(first: Mail, raw: bytes, envelope: Envelope) -> bool:
+    """Whether a mail was sent again (by the same sender, or byte for byte), and not only the same words by another way."""
+    return first.envelope_from == envelope.sender or first.blob == hashlib.sha256(raw).hexdigest()
 
 
 def _sender(reading: Reading, envelope: Envelope) -> Address:
@@ -331,7 +354,7 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "from": reading.sender.email if reading.sender else None,
             "subject": reading.subject,
             "message_id": reading.message_id,
-            "bounces": [],
+            "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
             "authentication": list(reading.authentication),
             "wrong": list(reading.wrong),
         },

@@ -18,11 +18,25 @@ MOST_PARTS = 500
 MOST_HEADER_BYTES = 256 * 1024
 MOST_FIELD_BYTES = 32 * 1024
 MOST_FIELDS = 1_000
+MOST_TEXT_BYTES = 4 * 1024 * 1024
+MOST_DELIMITERS = 20_000
+LONGEST_BOUNDARY = 200
+LONGEST_LINE = 1_000
 
 _END_OF_HEADER = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
+_DELIMITER = re.compile(
+    rb"^--([^\s][^\r\n]{0,120}?)[ \t]*(?:\r\n|\n|\r)(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
+)
+_PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}=")
+_UUENCODED = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,200}(?:\r?\n|\r)", re.MULTILINE)
 _LINE = re.compile(rb"\r\n|\n|\r")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
-_ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+\-]{1,60})(?:\*[A-Za-z\-]*)?\?([BbQq])\?([^?\s]*)\?=")
+# Blanks and question marks do not belong into an encoded word, but programs write them.
+_ENCODED_WORD = re.compile(
+    r"=\?([A-Za-z0-9_.:+\-]{1,60})(?:\*[A-Za-z\-]*)?\?([BbQq])\?((?:(?!=\?[A-Za-z0-9]).){0,1000}?)\?="
+)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset[ \t]*=[ \t]*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_ONE_BYTE = re.compile(r"(?:iso8859|cp125|cp8[56]|koi8|mac|hp-roman|tis)")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_TEXT = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"))
@@ -77,13 +91,24 @@ class Part:
                 return from_base64(self.body)
             case "quoted-printable":
                 return quopri.decodestring(self.body)
+            case "x-uuencode" | "uuencode" | "x-uue" | "uue":
+                return from_uuencode(self.body)
             case _:
                 return self.body
 
     @property
     def text(self) -> str:
-        """The content as text; characters that cannot be read are replaced."""
-        return clean(in_charset(self.content, self.parameter("charset")))
+        """The content as text, as far as a text may go; characters that cannot be read are replaced."""
+        content = self.content[:MOST_TEXT_BYTES]
+        charset = self.parameter("charset")
+        if not charset and self.type == "text/html":
+            named = _META_CHARSET.search(content, 0, 4096)
+            charset = named.group(1).decode() if named else ""
+        return clean(in_charset(content, charset))
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.body) > MOST_TEXT_BYTES and len(self.content) > MOST_TEXT_BYTES
 
 
 def parse(raw: bytes) -> tuple[Part, list[str]]:
@@ -103,29 +128,48 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
     for name, value in fields:
         if name in ("content-type", "content-disposition") and name not in parameters:
             parameters[name] = _printable(value)
+    wrong += _bounds_reached(header, fields)
     kind = next((value for name, value in fields if name == "content-type"), "").partition(";")[0].strip().lower()
     kind = kind if _MEDIA_TYPE.fullmatch(kind) else ("text/plain" if kind in ("text", "plain") else default)
     part = Part(fields, kind, parameters, body)
     if not kind.startswith("multipart/"):
         return part
-    boundary = part.parameter("boundary").encode(errors="replace")
-    if not boundary or len(boundary) > 200:
-        wrong.append("a multipart without a boundary")
-        return Part(fields, "text/plain", parameters, body)
     if depth >= DEEPEST:
         wrong.append(f"nested deeper than {DEEPEST} levels; what is below was kept as one file")
         return Part(fields, "application/octet-stream", parameters, raw)
+    boundary = part.parameter("boundary").encode(errors="replace")[:LONGEST_BOUNDARY]
     default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+    children = _children(body, boundary, depth, budget, wrong, default) if boundary else ()
+    if not children:
+        wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
+        guessed = _guessed_boundary(body)
+        children = _children(body, guessed, depth, budget, wrong, default) if guessed else ()
+    if not children:
+        return Part(fields, "text/plain", parameters, body)
+    return Part(fields, kind, parameters, b"", children)
+
+
+def _bounds_reached(header: bytes, fields: tuple[tuple[str, str], ...]) -> list[str]:
+    reached: list[str] = []
+    if len(header) >= MOST_HEADER_BYTES - LONGEST_LINE:
+        reached.append(f"a header of more than {MOST_HEADER_BYTES // 1024} kB; its rest was taken for text")
+    if len(fields) >= MOST_FIELDS:
+        reached.append(f"more than {MOST_FIELDS} header fields; the rest was not read")
+    if len(header) > MOST_FIELD_BYTES and any(len(value) >= MOST_FIELD_BYTES for _, value in fields):
+        reached.append(f"a header field of more than {MOST_FIELD_BYTES // 1024} kB; its rest was not read")
+    return reached
+
+
+def _children(
+    body: bytes, boundary: bytes, depth: int, budget: list[int], wrong: list[str], default: str
+) -> tuple[Part, ...]:
     children: list[Part] = []
     for piece in _pieces(body, boundary):
         if budget[0] <= 0:
             break
         budget[0] -= 1
         children.append(_part(piece, depth + 1, budget, wrong, default))
-    if not children:
-        wrong.append("a multipart whose boundary does not occur")
-        return Part(fields, "text/plain", parameters, body)
-    return Part(fields, kind, parameters, b"", tuple(children))
+    return tuple(children)
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes]:
@@ -154,6 +198,9 @@ def _fields(header: bytes) -> Iterator[tuple[str, str]]:
             if name is not None and len(value) < MOST_FIELD_BYTES:
                 value += b" " + line.strip()
             continue
+        if name is not None and value[-1:] == b";" and _PARAMETER.match(line):
+            value += b" " + line.strip()  # a parameter whose line lost its indent
+            continue
         if name is not None:
             yield name.decode().lower(), _characters(bytes(value[:MOST_FIELD_BYTES]))
             count += 1
@@ -168,16 +215,38 @@ def _fields(header: bytes) -> Iterator[tuple[str, str]]:
 
 def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
     """What stands between a multipart's delimiter lines. A missing end is the end of the body."""
-    delimiter = re.compile(rb"(?:^|\r\n|\n|\r)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r|\n|$)")
+    delimiter = b"--" + boundary
     start: int | None = None
-    for match in delimiter.finditer(body):
-        if start is not None:
-            yield _after_line_break(body, start, match.start())
-        if match.group(1):
-            return
-        start = match.end()
+    at = body.find(delimiter)
+    for _ in range(MOST_DELIMITERS):
+        if at < 0:
+            break
+        end = at + len(delimiter)
+        closes = body[end : end + 2] == b"--"
+        rest = body[end + 2 * closes : end + 2 * closes + 80].lstrip(b" \t")
+        # The delimiter is the whole of its line; a boundary may be another one's beginning.
+        if (at == 0 or body[at - 1] in b"\r\n") and (not rest or rest[:1] in (b"\r", b"\n")):
+            if start is not None:
+                yield _after_line_break(body, start, _before_line_break(body, at))
+            if closes:
+                return
+            start = end
+        at = body.find(delimiter, end)
     if start is not None:
         yield _after_line_break(body, start, len(body))
+
+
+def _before_line_break(body: bytes, at: int) -> int:
+    """Where a part ends: the line break before a delimiter is the delimiter's (RFC 2046, 5.1.1)."""
+    if body[max(0, at - 2) : at] == b"\r\n":
+        return at - 2
+    return at - 1 if at else 0
+
+
+def _guessed_boundary(body: bytes) -> bytes:
+    """The boundary of a multipart that names none, or a wrong one: the first line that looks like a delimiter over a part's header."""
+    found = _DELIMITER.search(body, 0, 64 * 1024)
+    return found.group(1) if found else b""
 
 
 def _after_line_break(body: bytes, start: int, end: int) -> bytes:
@@ -186,6 +255,10 @@ def _after_line_break(body: bytes, start: int, end: int) -> bytes:
     elif body[start : start + 1] in (b"\n", b"\r"):
         start += 1
     return body[start : max(start, end)]
+
+
+def is_media_type(value: str) -> bool:
+    return _MEDIA_TYPE.fullmatch(value) is not None
 
 
 def from_base64(text: bytes) -> bytes:
@@ -197,6 +270,22 @@ def from_base64(text: bytes) -> bytes:
         return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
     except binascii.Error:
         return text
+
+
+def from_uuencode(text: bytes) -> bytes:
+    """What can be read of uuencode; the text itself when there is no beginning."""
+    begin = _UUENCODED.search(text)
+    if begin is None:
+        return text
+    out = bytearray()
+    for line in text[begin.end() :].splitlines():
+        if line.strip() in (b"end", b"`", b""):
+            break
+        try:
+            out += binascii.a2b_uu(line)
+        except binascii.Error:
+            continue
+    return bytes(out)
 
 
 def in_charset(content: bytes, charset: str) -> str:
@@ -211,10 +300,16 @@ def in_charset(content: bytes, charset: str) -> str:
     if codec and codec not in _NOT_TEXT and _is_text(codec):
         if codec in ("cp1252", "utf-8"):
             codec = ""  # the two that are tried anyway; programs take one for the other
+        elif _ONE_BYTE.match(codec) and _is_utf8(content):
+            return content.decode(
+                "utf-8"
+            )  # any bytes are text in a charset of one byte; these are UTF-8 only if they are meant to be
         else:
             try:
                 return content.decode(codec)
             except UnicodeDecodeError as error:
+                if _is_utf8(content):
+                    return content.decode("utf-8")
                 if error.end - error.start < len(content) and codec != "utf-7":
                     return _replaced(content, codec)
             except Exception:
@@ -223,6 +318,17 @@ def in_charset(content: bytes, charset: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         return _replaced(content, "utf-8" if name in ("utf-8", "utf8") else "cp1252")
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether bytes are UTF-8 with characters beyond ASCII."""
+    if content.isascii():
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_text(codec: str) -> bool:
@@ -252,7 +358,7 @@ def decoded(value: str) -> str:
                 pending = b""
             out.append(between)
         same = word.group(1).lower() == charset
-        content = _word(word.group(2), word.group(3))
+        content = _word(word.group(2), word.group(3), word.group(1))
         if pending and not same:
             out.append(in_charset(pending, charset))
             pending = b""
@@ -265,9 +371,15 @@ def decoded(value: str) -> str:
     return _printable("".join(out))
 
 
-def _word(encoding: str, text: str) -> bytes:
-    raw = text.encode("ascii", "replace")
-    return from_base64(raw) if encoding in "Bb" else binascii.a2b_qp(raw, header=True)
+def _word(encoding: str, text: str, charset: str) -> bytes:
+    if encoding in "Bb":
+        return from_base64(text.encode("ascii", "replace"))
+    try:
+        # Characters that should have been encoded stand as they are: as bytes of the word's own charset they are read with the others.
+        raw = text.encode("ascii" if text.isascii() else charset)
+    except (LookupError, ValueError):
+        raw = text.encode("utf-8", "replace")
+    return binascii.a2b_qp(raw, header=True)
 
 
 def _characters(value: bytes) -> str:

@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 from email.utils import getaddresses, parsedate_to_datetime
 
 from services.intake import mime
+from services.intake.mail import calendar, tnef
+from services.intake.mail.automatic import answers_by_itself, wants_no_answer
+from services.intake.mail.reports import Report, read_report
 from services.intake.mime import Part
+from services.intake.quoting.cut import new_text
 from shared import richtext
 from shared.contracts.parts import Address
 
@@ -23,7 +27,15 @@ MOST_FILES = 100
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,190}")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
-_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f/\\]+")
+_WORDS = ("text/plain", "text/html", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown")
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f/\\\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+"""Marks of direction among them: with one, `annexe\u202efdp.exe` is shown as if it ended in pdf."""
+_NAMES = {
+    "message/rfc822": "message.eml",
+    "text/calendar": "invite.ics",
+    "text/vcard": "contact.vcf",
+    "text/x-vcard": "contact.vcf",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One mail as it was understood. `wrong` says what could not be; addresses are in lower case."""
+    """One mail as it was understood. `wrong` says what could not be; addresses are in lower case.
+
+    `new_text` is what the writer added to what was quoted; `report` what a machine tells of a mail of ours; `auto_reply` and
+    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer.
+    """
 
     message_id: str | None = None
     in_reply_to: tuple[str, ...] = ()
@@ -46,16 +62,20 @@ class Reading:
     sender: Address | None = None
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
     subject: str = ""
     written_at: datetime | None = None
     text: str = ""
+    new_text: str | None = None
     html: str | None = None
     files: tuple[File, ...] = ()
     media_type: str = "text/plain"
     report_type: str = ""
     auto_submitted: str = ""
     precedence: str = ""
-    auto_response: str = ""
+    auto_reply: str = ""
+    no_answer: str = ""
+    report: Report | None = None
     authentication: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
 
@@ -66,6 +86,8 @@ class _Body:
 
     files: list[File] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    spare: list[str] = field(default_factory=list)
+    """Words for a mail that has none: of an invitation, of an envelope of Outlook's, of a file that is shown."""
 
 
 def read(raw: bytes) -> Reading:
@@ -74,12 +96,18 @@ def read(raw: bytes) -> Reading:
         return _read(raw)
     except Exception as error:  # a mail is never lost for an error of ours: it becomes a ticket with the mail attached
         log.error("a mail of %d bytes could not be read: %s in %s", len(raw), type(error).__name__, place(error))
-        return Reading(
-            subject="A mail that could not be read",
-            text="This mail could not be read. It is attached as it came.",
-            files=(File("mail.eml", "message/rfc822", raw),),
-            wrong=(f"could not be read: {type(error).__name__}",),
-        )
+        return unreadable(raw, type(error).__name__)
+
+
+def unreadable(raw: bytes, why: str) -> Reading:
+    """What is kept of a mail that is beyond reading: the whole of it as a file, and why. Nothing answers it by itself."""
+    return Reading(
+        subject="A mail that could not be read",
+        text="This mail could not be read. It is attached as it came.",
+        files=(File("mail.eml", "message/rfc822", raw),),
+        no_answer="it could not be read",
+        wrong=(f"could not be read: {why}",),
+    )
 
 
 def place(error: BaseException) -> str:
@@ -92,18 +120,23 @@ def _read(raw: bytes) -> Reading:
     root, wrong = mime.parse(raw)
     gathered = _Body(wrong=wrong)
     text, html = _words(root, gathered)
+    if text is None and html is None and gathered.spare:
+        text = gathered.spare[0]
     shown: str | None = None
     if html is not None:
         seen, shown = richtext.read(html)
         if shown is None:
             gathered.wrong.append("its rich text is too large to be shown; it is in the original mail")
-        if text is None:
+        if text is None or not text.strip():
             text = mime.clean(seen)
     if text is None:
         text = ""
     if len(gathered.files) > MOST_FILES:
         gathered.wrong.append(f"{len(gathered.files) - MOST_FILES} of its files are in the original mail only")
     senders = addresses(root, "from") or addresses(root, "sender") or addresses(root, "reply-to")
+    sender = senders[0].email if senders else ""
+    subject = _shortened(mime.decoded(root.get("subject")), LONGEST_SUBJECT)
+    text = text.strip("\n")
     return Reading(
         message_id=next(iter(_ids(root, "message-id")), None),
         in_reply_to=_ids(root, "in-reply-to"),
@@ -111,18 +144,20 @@ def _read(raw: bytes) -> Reading:
         sender=senders[0] if senders else None,
         to=addresses(root, "to"),
         cc=addresses(root, "cc"),
-        subject=_shortened(mime.decoded(root.get("subject")), LONGEST_SUBJECT),
+        reply_to=addresses(root, "reply-to"),
+        subject=subject,
         written_at=_date(root.get("date")),
-        text=text.strip("\n"),
+        text=text,
+        new_text=new_text(text),
         html=shown,
         files=tuple(gathered.files[:MOST_FILES]),
         media_type=root.type,
         report_type=root.parameter("report-type").lower()[:60],
         auto_submitted=_word(root, "auto-submitted"),
         precedence=_word(root, "precedence"),
-        auto_response=_word(root, "x-autoreply")
-        or _word(root, "x-autorespond")
-        or _word(root, "x-auto-response-suppress"),
+        auto_reply=answers_by_itself(root, subject),
+        no_answer=wants_no_answer(root, sender),
+        report=read_report(root, text, subject, sender),
         authentication=tuple(value[:1_000] for value in root.all("authentication-results")[:10]),
         wrong=tuple(dict.fromkeys(gathered.wrong))[:20],
     )
@@ -132,14 +167,44 @@ def _words(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
     """The plain and the rich text of a part; everything else is gathered as files."""
     if part.children:
         return _words_of_many(part, gathered)
-    wanted = part.type in ("text/plain", "text/html") and part.disposition != "attachment" and not part.file_name
-    if not wanted:
-        gathered.files.append(_file(part, len(gathered.files) + 1))
+    is_shown = part.disposition != "attachment"
+    if part.type not in _WORDS or not is_shown or part.file_name:
+        if part.type in ("application/ms-tnef", "application/vnd.ms-tnef") or part.file_name.lower() == "winmail.dat":
+            _open_envelope(part, gathered)
+            return None, None
+        file = _file(part, len(gathered.files) + 1)
+        gathered.files.append(file)
+        if part.type == "text/calendar":
+            invitation = calendar.read(part.text)
+            gathered.spare += [invitation.words] if invitation else []
+        elif part.type == "text/plain" and is_shown:
+            gathered.spare.append(part.text)
         return None, None
+    if part.is_long:
+        gathered.wrong.append(f"a text of more than {mime.MOST_TEXT_BYTES >> 20} MB; its rest is in the original mail")
     text = part.text
-    if part.type == "text/plain":
-        return text, None
-    return None, text
+    return (None, text) if part.type == "text/html" else (text, None)
+
+
+def _open_envelope(part: Part, gathered: _Body) -> None:
+    """The files of an envelope of Outlook's take its place; one that cannot be read whole stays beside them."""
+    envelope = tnef.read(part.content)
+    if envelope is None or not envelope.whole:
+        gathered.wrong.append("winmail.dat could not be read to its end")
+        gathered.files.append(_file(part, len(gathered.files) + 1))
+    if envelope is None:
+        return
+    for enclosed in envelope.files:
+        name = _safe_name(enclosed.name) or f"part-{len(gathered.files) + 1}"
+        kind = enclosed.type.lower() if mime.is_media_type(enclosed.type.lower()) else "application/octet-stream"
+        inline = enclosed.content_id.strip("<> ")[:200]
+        gathered.files.append(File(name, kind, enclosed.content, inline or None))
+    if envelope.rtf and not envelope.text and not envelope.html:
+        gathered.files.append(File("message.rtf", "text/rtf", envelope.rtf))
+    if envelope.text:
+        gathered.spare.append(envelope.text)
+    elif envelope.html:
+        gathered.spare.append(mime.clean(richtext.read(envelope.html)[0]))
 
 
 def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
@@ -147,6 +212,8 @@ def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]
         plain: str | None = None
         rich: str | None = None
         for child in part.children:
+            if child.type == "text/x-amp-html":
+                continue  # the same words again, for programs that run them
             text, html = _words(child, gathered)
             plain = text if plain is None else plain
             rich = html if html is not None else rich
@@ -171,11 +238,17 @@ def _leaves(part: Part) -> list[Part]:
 
 
 def _file(part: Part, count: int) -> File:
-    name = _UNSAFE_NAME.sub("_", part.file_name.replace("\\", "/").rpartition("/")[2]).strip(" .")
+    name = _safe_name(part.file_name)
     if not name:
-        name = "message.eml" if part.type == "message/rfc822" else f"part-{count}"
+        name = _NAMES.get(part.type) or f"part-{count}"
     inline = next(iter(_MESSAGE_ID.findall(part.get("content-id"))), "")
-    return File(_shortened(name, LONGEST_NAME), part.type, part.content, inline[1:-1][:200] or None)
+    return File(name, part.type, part.content, inline[1:-1][:200] or None)
+
+
+def _safe_name(name: str) -> str:
+    """The last part of a path, without what file systems and shells take amiss."""
+    plain = _UNSAFE_NAME.sub("_", name.replace("\\", "/").rpartition("/")[2]).strip(" .")
+    return _shortened(plain, LONGEST_NAME)
 
 
 def addresses(part: Part, name: str) -> tuple[Address, ...]:

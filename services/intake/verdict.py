@@ -4,7 +4,7 @@ Nothing that a person may have written is ever put aside: in doubt a mail is a l
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from services.intake.reading import Reading
 
@@ -32,35 +32,51 @@ def judge(
     """
     if is_ours:
         return Verdict("ignored", "our own mail came back", automatic=True)
-    if _is_bounce(reading, envelope_from):
-        return Verdict("bounce_recorded", "a report that a mail could not be delivered", automatic=True)
+    reported = _reported(reading, envelope_from)
+    if reported is not None:
+        return reported
     if _is_auto_reply(reading):
         return Verdict("auto_reply_recorded", "an automatic reply", automatic=True)
     automatic = _is_automatic(reading, envelope_from)
     if names_ticket:
         if automatic:
             return Verdict("auto_reply_recorded", f"automatic: {automatic}", automatic=True)
-        return Verdict("appended", "answers a ticket")
-    if automatic:
-        return Verdict("created", f"automatic, so that no receipt is sent: {automatic}", automatic=True)
+        return Verdict("appended", "answers a ticket", automatic=bool(reading.no_answer))
+    if automatic or reading.no_answer:
+        reason = automatic or reading.no_answer
+        return Verdict("created", f"automatic, so that no receipt is sent: {reason}", automatic=True)
     if from_our_address:
         return Verdict("created", "from an address of ours, so that no receipt is sent", automatic=True)
     return Verdict("created", "a new question")
 
 
-def _is_bounce(reading: Reading, envelope_from: str) -> bool:
-    """RFC 3464 reports, and what a mail server sends from the null address."""
-    if reading.media_type == "multipart/report" and reading.report_type in ("delivery-status", ""):
-        return True
+def _reported(reading: Reading, envelope_from: str) -> Verdict | None:
+    """The verdict on a report of a machine (RFC 3464, RFC 5965, and the many that follow no standard).
+
+    What only looks like a report may be a person's mail about one, unless it was sent from the null address.
+    """
+    report = reading.report
+    if report is not None and (report.certain or not envelope_from):
+        match report.kind:
+            case "failure":
+                return Verdict("bounce_recorded", "a report that a mail could not be delivered", automatic=True)
+            case "delay":
+                return Verdict("bounce_recorded", "a report that a mail is delayed", automatic=True)
+            case "delivered":
+                return Verdict("auto_reply_recorded", "a report that a mail was delivered", automatic=True)
+            case "complaint":
+                return Verdict("auto_reply_recorded", "a complaint about a mail of ours", automatic=True)
+            case _:
+                assert_never(report.kind)
     sender = reading.sender.email.partition("@")[0] if reading.sender else ""
-    return not envelope_from and sender in ("mailer-daemon", "postmaster")
+    if not envelope_from and sender in ("mailer-daemon", "postmaster"):
+        return Verdict("bounce_recorded", "a report of a mail server", automatic=True)
+    return None
 
 
 def _is_auto_reply(reading: Reading) -> bool:
     """Answers of absence and the like, and read receipts (RFC 3834, RFC 8098)."""
-    if reading.media_type == "multipart/report":
-        return reading.report_type == "disposition-notification"
-    return reading.auto_submitted.startswith("auto-replied") or reading.precedence == "auto_reply"
+    return bool(reading.auto_reply) or reading.report_type == "disposition-notification"
 
 
 def _is_automatic(reading: Reading, envelope_from: str) -> str:

@@ -17,13 +17,21 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
         "desk": ProjectionSet(
             name="desk",
             ddl=(HERE / "desk" / "tables.sql").read_text("utf-8"),
-            tables=("tickets", "articles", "public_articles", "history"),
+            tables=(
+                "tickets",
+                "customer_tickets",
+                "articles",
+                "public_articles",
+                "attachments",
+                "public_attachments",
+                "history",
+            ),
             handler=lambda schema: ProjectionHandler(DeskProjection(schema)),
         ),
         "stats": ProjectionSet(
             name="stats",
             ddl=(HERE / "stats" / "tables.sql").read_text("utf-8"),
-            tables=("tickets", "queues", "locks", "days"),
+            tables=("tickets", "queues", "people", "days", "time"),
             handler=lambda schema: ProjectionHandler(StatsProjection(schema, zone)),
         ),
     }

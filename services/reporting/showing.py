@@ -1,6 +1,6 @@
 """Rows as the API shows them (api.md, section 3)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -22,9 +22,6 @@ def instant(value: datetime | None) -> str | None:
 
 def ticket(row: asyncpg.Record, who: Identity, queues: Queues) -> dict[str, Any]:
     """One ticket for the person who asks; `allowed` is what they may do now."""
-    queue = queues.by_id.get(row["queue_id"])
-    minutes = queue.lock_timeout_minutes if queue else None
-    expires = row["locked_since"] + timedelta(minutes=minutes) if row["locked_since"] and minutes else None
     return {
         "id": str(row["id"]),
         "number": row["number"],
@@ -38,7 +35,7 @@ def ticket(row: asyncpg.Record, who: Identity, queues: Queues) -> dict[str, Any]
             "locked": row["locked_by_id"] is not None,
             "by": _person(row, "locked_by"),
             "since": instant(row["locked_since"]),
-            "expires_at": instant(expires),
+            "expires_at": instant(row["lock_expires_at"]),
         },
         "customer": {
             "id": str(row["customer_id"]),
@@ -55,8 +52,7 @@ def ticket(row: asyncpg.Record, who: Identity, queues: Queues) -> dict[str, Any]
         "updated_at": instant(row["updated_at"]),
         "first_answer_at": instant(row["first_answer_at"]),
         "closed_at": instant(row["closed_at"]),
-        "reminder_due": row["state_type"] == "pending_reminder" and row["pending_until"] is not None
-        and row["pending_until"] <= datetime.now(UTC),
+        "reminder_due": row["reminder_due"],
         "article_count": row["article_count"],
         "links": [],
         "merged_into": None,
@@ -88,6 +84,7 @@ def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
         "number": row["number"],
         "sender": row["sender"],
         "channel": row["channel"],
+        "kind": row["kind"],
         "internal": row["internal"],
         "from": people["from"],
         "to": people["to"],

@@ -17,12 +17,12 @@ from shared.http.consistency import LAG, Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 
-COUNTS = ("new", "open", "pending", "closed", "available", "locked_by_me")
+COUNTS = ("new", "open", "pending", "closed", "available", "locked_by_me", "owned_by_me")
 QUEUES = """
-SELECT q.queue_id, q.new, q.open, q.pending, q.closed, q.new + q.open + q.pending - q.locked AS available,
-       coalesce(l.locked, 0) AS locked_by_me
+SELECT q.queue_id, q.new, q.open, q.pending, q.closed, q.new + q.open + q.pending - q.locked + coalesce(p.locked, 0) AS available,
+       coalesce(p.locked, 0) AS locked_by_me, coalesce(p.owned, 0) AS owned_by_me
   FROM stats.queues q
-  LEFT JOIN stats.locks l ON l.queue_id = q.queue_id AND l.person_id = $2
+  LEFT JOIN stats.people p ON p.queue_id = q.queue_id AND p.person_id = $2
  WHERE q.queue_id = ANY($1)
 """
 DAYS = """

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from shared.contracts.states import PRIORITIES
+
 
 def summary(type_name: str, data: dict[str, Any]) -> str:
     """What happened, for a person; the type's own name for one that is not known here."""
+    # Fields that equal their default are not recorded, so that each is asked for with `get`.
     match type_name.removeprefix("helpdesk.").rpartition(".v")[0]:
         case "TicketOpened":
             return f"Opened by {_name(data.get('opened_by') or data.get('customer'))} ({data.get('channel', '')})"
@@ -21,30 +24,124 @@ def summary(type_name: str, data: dict[str, Any]) -> str:
             return f"Owner is now {_name(data.get('to'))}" + (f", was {_name(data['was'])}" if data.get("was") else "")
         case "StateChanged":
             until = f" until {data['pending_until']}" if data.get("pending_until") else ""
-            return f"State changed from {_name(data.get('was'))} to {_name(data.get('to'))}{until}"
+            why = ", its time had come" if data.get("fired_at") else _back(data)
+            return f"State changed from {_name(data.get('was'))} to {_name(data.get('to'))}{until}{_by(data)}{why}"
         case "AgentReplied":
             return f"{_name(data.get('by'))} answered"
         case "NoteAdded":
-            return f"{_name(data.get('by'))} wrote {'an internal note' if data.get('internal', True) else 'a note'}"
+            return f"{_name(data.get('by'))} wrote {_note(data)}"
         case "CustomerAnswered":
             return "The desk took note of the customer's message"
         case "TimeAccounted":
             return f"{_name(data.get('by'))} accounted {data.get('units', 0):g} time units"
+        case "CallRecorded":
+            return f"{_name(data.get('by'))} {'was called' if data.get('direction') == 'in' else 'called'}"
+        case "ArticleForwarded":
+            return f"{_name(data.get('by'))} forwarded an article to {_recipients(data.get('message'))}"
+        case "ArticleBounced":
+            return f"{_name(data.get('by'))} sent a mail on to {_recipients(data)}"
+        case other:
+            return _decided(other, data) or _told(other, data) or other
+
+
+def _decided(event: str, data: dict[str, Any]) -> str | None:
+    """What the desk changed about the ticket."""
+    match event:
+        case "PriorityChanged":
+            return f"Priority changed from {_priority(data.get('was'))} to {_priority(data.get('to'))}{_by(data)}"
+        case "TicketMoved":
+            return f"Moved from {_name(data.get('was'))} to {_name(data.get('to'))}{_by(data)}{_back(data)}"
+        case "TicketRenamed":
+            return f"Title changed from {data.get('was', '')!r} to {data.get('to', '')!r}{_by(data)}"
+        case "FieldsChanged":
+            changes = (f"{name} is {'empty' if v is None else v}" for name, v in (data.get("values") or {}).items())
+            return f"Fields changed: {', '.join(changes)}{_by(data)}"
+        case "TagsAdded":
+            return f"Tagged {', '.join(data.get('tags', ()))}{_by(data)}"
+        case "TagsRemoved":
+            return f"Tags removed: {', '.join(data.get('tags', ()))}{_by(data)}"
+        case "CustomerChanged":
+            return f"Customer is now {_name(data.get('to'))}, was {_name(data.get('was'))}{_by(data)}"
+        case "TicketsLinked":
+            return f"Linked: {_link(data)}{_by(data)}"
+        case "TicketsUnlinked":
+            return f"No longer linked: {_link(data)}{_by(data)}"
+        case "TicketMerged":
+            return f"Merged into {_ticket(data.get('into'))}{_by(data)}"
+        case "TicketAbsorbed":
+            return f"{_ticket(data.get('other'))} was merged into this one{_by(data)}"
+        case "MergeUndone":
+            return f"Merge into {_ticket(data.get('into'))} taken back{_by(data)}"
+        case "TicketReleased":
+            return f"{_ticket(data.get('other'))} lives by itself again{_by(data)}"
+        case "TicketSplit":
+            return f"Split: {len(data.get('articles', ()))} articles became a ticket of their own{_by(data)}"
+        case "SplitUndone":
+            return f"Split taken back{_by(data)}"
+        case "TicketRemoved":
+            return f"Removed: {data.get('because', '')}{_by(data)}"
+        case "ReminderReached":
+            return f"Reminder: due at {data.get('due_at', '')}"
+        case _:
+            return None
+
+
+def _told(event: str, data: dict[str, Any]) -> str | None:
+    """What people were told, and where their messages go."""
+    match event:
+        case "MessagesRedirected":
+            to = data.get("to")
+            return f"New messages go to {_ticket(to)}" if to else "New messages stay here again"
+        case "FollowUpRejected":
+            return f"The message of {_name(data.get('customer'))} was refused: the ticket takes no more"
         case "NotificationRequested":
-            return f"{str(data.get('kind', 'mail')).capitalize()} to be sent to {_recipients(data.get('mail') or {})}"
+            return f"{str(data.get('kind', 'mail')).capitalize()} to be sent to {_recipients(data.get('mail'))}"
         case "NotificationSent":
             return f"Sent by {data.get('transport', 'mail')}"
         case "NotificationFailed":
             return f"Could not be sent: {data.get('reason', '')}"
         case "NotificationSuppressed":
             return f"Not sent: {data.get('reason', '')}"
-        case other:
-            return other
+        case _:
+            return None
+
+
+def _note(data: dict[str, Any]) -> str:
+    if data.get("kind") == "solution":
+        return "the solution"
+    return "an internal note" if data.get("internal", True) else "a note"
 
 
 def _name(part: dict[str, Any] | None) -> str:
     return "nobody" if not part else part.get("name") or part.get("email") or part.get("slug") or "somebody"
 
 
-def _recipients(mail: dict[str, Any]) -> str:
-    return ", ".join(a.get("email", "") for a in mail.get("to", [])) or "nobody"
+def _by(data: dict[str, Any]) -> str:
+    return f" by {_name(data['by'])}" if data.get("by") else ""
+
+
+def _back(data: dict[str, Any]) -> str:
+    return ", taking back an earlier step" if data.get("undoes") else ""
+
+
+def _ticket(part: dict[str, Any] | None) -> str:
+    return f"ticket {part['number']}" if part and part.get("number") else "another ticket"
+
+
+def _link(data: dict[str, Any]) -> str:
+    other, outgoing = _ticket(data.get("other")), data.get("outgoing", True)
+    match data.get("kind"):
+        case "parent":
+            return f"{other} is {'its parent' if outgoing else 'its child'}"
+        case "duplicate":
+            return f"it is a duplicate of {other}" if outgoing else f"{other} is a duplicate of it"
+        case _:
+            return f"it is related to {other}"
+
+
+def _priority(number: Any) -> str:
+    return PRIORITIES.get(number, str(number))
+
+
+def _recipients(mail: dict[str, Any] | None) -> str:
+    return ", ".join(a.get("email", "") for a in (mail or {}).get("to", [])) or "nobody"

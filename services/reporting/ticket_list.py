@@ -117,8 +117,7 @@ def _conditions(made: Statement, wanted: Filters) -> list[str]:
     if wanted.not_locked_by_others is not None:
         found.append(f"(t.locked_by_id IS NULL OR t.locked_by_id = {made.place(wanted.not_locked_by_others, 'uuid')})")
     if wanted.reminder_due is not None:
-        due = "(t.state_type = 'pending_reminder' AND t.pending_until <= now())"
-        found.append(due if wanted.reminder_due else f"NOT coalesce({due}, false)")
+        found.append(f"{'' if wanted.reminder_due else 'NOT '}t.reminder_due")
     return found
 
 

@@ -51,11 +51,12 @@ class BlobStore:
 
     def __init__(self, url: str) -> None:
         self._files: DurableFiles | None = None
+        self._root: Path | None = None
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="blobs")
         parts = urlsplit(url)
         self._objects: ObjectStore
         if parts.scheme == "file":
-            root = Path(unquote(parts.path))
+            root = self._root = Path(unquote(parts.path))
             try:
                 self._files = DurableFiles(root)
                 self._objects = LocalStore(root)
@@ -90,7 +91,7 @@ class BlobStore:
             found = await obstore.get_async(self._objects, path)
             return bytes(await found.bytes_async())
         except FileNotFoundError:
-            raise BlobMissing(sha256) from None
+            raise self._not_there(sha256) from None
         except (OSError, BaseError) as error:
             raise BlobStoreUnavailable(f"blob {sha256} cannot be read: {_brief(error)}") from error
 
@@ -100,7 +101,7 @@ class BlobStore:
         try:
             found = await obstore.get_async(self._objects, path)
         except FileNotFoundError:
-            raise BlobMissing(sha256) from None
+            raise self._not_there(sha256) from None
         except (OSError, BaseError) as error:
             raise BlobStoreUnavailable(f"blob {sha256} cannot be read: {_brief(error)}") from error
 
@@ -109,6 +110,12 @@ class BlobStore:
                 yield bytes(piece)
 
         return pieces()
+
+    def _not_there(self, sha256: str) -> Exception:
+        """A directory that is gone as a whole (a volume that is not mounted) is not there for now; a blob that it lacks is missing."""
+        if self._root is not None and not self._root.is_dir():
+            return BlobStoreUnavailable(f"the blob store {self._root} is gone")
+        return BlobMissing(sha256)
 
     def close(self) -> None:
         self._writers.shutdown(wait=True)

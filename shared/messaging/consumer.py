@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
 from shared.contracts.envelope import decode
+from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
 from shared.eventstore.errors import VersionConflict
 from shared.messaging.clients import consumer as started
@@ -27,7 +28,6 @@ from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import rest
 from shared.messaging.projection import Position
 from shared.messaging.restart import restarting
-from shared.contracts.topics import PARTITIONS
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)

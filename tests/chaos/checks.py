@@ -73,7 +73,7 @@ class Checks:
 
     async def run(self) -> None:
         """Every check, one after the other."""
-        self.expect("answers that nobody should get", self.seen.tries, self.seen.refused)
+        self.expect("answers to callers, each of a kind that may come", self.seen.tries, self.seen.refused)
         await self._acknowledged_is_in_the_log_once()
         await self._streams_are_dense()
         await self._topic_has_everything_in_order()

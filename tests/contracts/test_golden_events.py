@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.notify import ticket as notify_ticket
+from services.notify.policies import Policies
 from services.reporting.desk.fold import fold
 from services.reporting.stats.projection import StatsProjection
 from services.routing import policies as routing_policies
@@ -18,6 +19,7 @@ from services.routing import ticket as routing_ticket
 from shared.contracts.catalogue import event_types
 from shared.contracts.envelope import decode, encode
 from shared.contracts.event import UPCASTERS, Unknown, parse
+from shared.directory.copy import Queues
 from shared.messaging.projection import Position
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -53,6 +55,7 @@ def test_every_fold_and_policy_takes_a_golden_event(path: Path) -> None:
     for decider in (routing_ticket, notify_ticket):
         decider.evolve(decider.initial(), event.payload)
     routing_policies.react(event)
+    Policies(Queues, b"a key of the tests, long enough", "help.example.org").react(event)
     assert fold(None, event).event_count == 1
     StatsProjection("stats", ZoneInfo("UTC")).apply(None, event, Position(event.payload.TOPIC, 0, 0))
 

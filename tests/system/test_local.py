@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,23 @@ def test_a_port_that_is_taken_is_told_with_its_remedy(
     monkeypatch.setenv("LEDGERDESK_PORT", str(taken_port))
     with pytest.raises(Trouble, match=f"port {taken_port} is taken by another program: .* set LEDGERDESK_PORT"):
         lifecycle.up(Home(tmp_path / "home"), lambda _: None)
+
+
+def test_a_second_command_waits_for_its_turn(tmp_path: Path) -> None:
+    home, said = Home(tmp_path / "home"), threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        with home.changing(lambda _: said.set()):
+            order.append("second")
+
+    with home.changing(lambda _: None):
+        other = threading.Thread(target=second)
+        other.start()
+        assert said.wait(30)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
 
 
 def test_a_port_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

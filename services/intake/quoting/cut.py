@@ -53,7 +53,7 @@ class _Found(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A mail's lines, and what each is."""
+    """A mail's lines, and what each is; the last one of a very long mail is all of its rest."""
 
     lines: tuple[str, ...]
     kinds: tuple[Kind, ...]
@@ -87,13 +87,14 @@ def new_text(text: str) -> str:
 
 def cut(text: str) -> Cut:
     """Every line of a mail's text with what it is."""
-    whole = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    whole = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", MOST_LINES)
     lines = [plain(line) for line in whole[:MOST_LINES]]
-    found = _look(lines)
-    kinds = _judge(lines, found)
-    kinds += [kinds[-1]] * (len(whole) - len(kinds))
+    kinds = _judge(lines, _look(lines))
     shown = [line and kept for line, kept in zip(lines, whole, strict=False)]
-    return Cut((*shown, *whole[len(lines) :]), tuple(kinds))
+    if len(whole) > MOST_LINES:
+        shown.append(whole[MOST_LINES])
+        kinds.append(kinds[-1])
+    return Cut(tuple(shown), tuple(kinds))
 
 
 def _look(lines: Sequence[str]) -> list[_Found]:

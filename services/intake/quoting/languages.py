@@ -12,7 +12,7 @@ class Language:
 
     `on`: what a line that attributes a quote may begin with ("On 3 May ..."); `wrote`: verbs that end such a line; `wrote_then`:
     verbs after which the writer's name or the time may come; `quoting`: begins a line that only names whom is quoted; `sender`
-    .. `reply_to`: the labels of header fields as programs show them over a quote; `original` and `forwarded`: what stands between the
+    .. `reply_to`: the labels of header fields as programs show them over a quote, of the dates the one that means "sent" first; `original` and `forwarded`: what stands between the
     dashes over a quote; `sent_from`: begins the line that a telephone or program adds; `above`: tells to write above a line;
     `disclaimer`: words that only a disclaimer has.
     """

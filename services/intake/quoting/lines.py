@@ -13,7 +13,8 @@ MOST_ATTRIBUTION_LINES = 6
 LONGEST_SEPARATOR = 120
 LONGEST_LABEL = 40
 LONGEST_FOOTER = 160
-MOST_FOOTER_WORDS = 14
+MOST_FOOTER_WORDS = 9
+MOST_APOLOGY_WORDS = 25
 
 
 def _any(words: Iterable[str]) -> str:
@@ -76,6 +77,7 @@ _RULER = re.compile(r"[ \t]*(?:-{3,}|_{3,}|—{2,}|\*{5,}|={5,}|~{5,})[ \t]*\Z")
 _SIGNATURE = re.compile(r"(?:--|—|––?|__|-\s-)[ \t\xa0]*\Z")
 _FENCE = re.compile(r"[ \t]{0,3}(?:`{3,}|~{3,})[ \t]*[\w+-]{0,20}[ \t]*\Z")
 
+_SENT = {row.date[0] for row in LANGUAGES if row.date}
 _LABELS: dict[str, set[str]] = {}
 for _row in LANGUAGES:
     for _kind, _words in (
@@ -91,6 +93,11 @@ _FOOTER = re.compile(
     rf"|(?:[^\s.!?]+\s){{1,3}}(?:from|via)\s(?:my\s)?{_DEVICE}"
     rf"|.{{0,40}}\boutlook\b.{{0,30}}\b(?:ios|android|mobile)\b.*"
     rf"|.{{0,60}}{_DEVICE}.{{0,40}}(?:gesendet|verschickt|sendt|skickat|versendet|geschrieben|verzonden|verstuurd|傳送|发送|發送))[\s>)\].*_!]*\Z",
+    re.IGNORECASE,
+)
+_APOLOGY = re.compile(
+    r"excuse|typo|brevity|autocorrect|\bK-9\b|tippfehler|kürze|entschuldig|unnskyld|skrivefeil|ursäkta|stavfel|undskyld|excus|brièveté|disculp|breved|tikfouten"
+    r"|scus[ai]|опечатк|краткост",
     re.IGNORECASE,
 )
 _URL = re.compile(r"<?https?://[^\s>)]{1,2000}>?\)?")
@@ -142,7 +149,9 @@ def is_separator(line: str) -> bool:
 def is_footer(line: str) -> bool:
     """What a telephone or a mail program adds at the end ("Sent from my iPhone")."""
     short = _URL.sub("", line[:1_000])
-    return len(short) <= LONGEST_FOOTER and len(short.split()) <= MOST_FOOTER_WORDS and _FOOTER.match(short) is not None
+    words = len(short.split())
+    few = words <= MOST_FOOTER_WORDS or (words <= MOST_APOLOGY_WORDS and _APOLOGY.search(short) is not None)
+    return few and len(short) <= LONGEST_FOOTER and _FOOTER.match(short) is not None
 
 
 def is_disclaimer(paragraph: str) -> bool:
@@ -160,16 +169,20 @@ def label(line: str) -> tuple[set[str], str] | None:
     return (kinds, line[len(name) + 1 : 1_000].strip(" *_\t\xa0")) if kinds else None
 
 
+def _is_sent(line: str) -> bool:
+    return line.replace("：", ":").partition(":")[0].strip(" *_>|\t\xa0").lower() in _SENT
+
+
 def header_lines(lines: Sequence[str], start: int) -> int:
     """How many lines the header fields over a quote take that begin here ("From: ... Sent: ... To: ... Subject: ..."); 0 for none.
 
-    A travel request has From, To and Date too: without a subject or an address they are words of the mail.
+    A travel request has From, To and Date too: without a subject, an address or the word for "sent" they are words of the mail.
     """
     if not (first := label(lines[start])) or not first[0] & {"sender", "subject", "date"}:
         return 0
     seen: set[str] = set()
     fields = end = continued = 0
-    address = False
+    telling = False
     for index in range(start, min(start + 14, len(lines))):
         line = unquoted(lines[index]) if is_quoted(lines[start]) else lines[index]
         if not line.strip(" *_"):
@@ -189,9 +202,9 @@ def header_lines(lines: Sequence[str], start: int) -> int:
         continued = 0
         # A word may name two fields ("Da:"), so that it counts as the one that is still missing.
         seen |= (kinds - seen) or kinds if len(kinds) == 1 or not kinds & seen else kinds - seen
-        address = address or "@" in value
+        telling = telling or "@" in value or "subject" in kinds or (_is_sent(line) and _DIGIT.search(value) is not None)
         end = index + 1
-    enough = "sender" in seen and len(seen) >= 3 and fields >= 3 and ("subject" in seen or address)
+    enough = "sender" in seen and len(seen) >= 3 and fields >= 3 and telling
     if not enough:
         return 0
     while end < len(lines) and end - start < 14 and continued and lines[end].strip() and not label(lines[end]):
@@ -246,7 +259,8 @@ def is_attribution(text: str) -> bool:
     said = unquoted(text).strip(" *_-\t\xa0")
     if not said or len(said.split()) > 50:
         return False
-    if any(form.match(said) for form in (_DATED_WITH_ZONE, _DATED_AND_NAMED, _NAMED_AND_DATED, _NAMES_WHOM)):
+    forms = (_DATED_WITH_ZONE, _DATED_AND_NAMED, _NAMED_AND_DATED) if _DIGIT.search(said) else ()
+    if any(form.match(said) for form in (*forms, _NAMES_WHOM)):
         return True
     ends = _ENDS_WROTE.search(said[-60:]) or (not said.isascii() and _ENDS_WROTE_JOINED.search(said[-60:]))
     if not ends and not (said[-1] in ":：" and _WROTE_IN_IT.search(said)):

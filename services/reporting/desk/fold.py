@@ -8,17 +8,34 @@ from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent
-from shared.contracts.parts import Address, Message
+from shared.contracts.parts import Address, CustomerRef, Message, QueueRef, StateRef
 from shared.contracts.routing import (
     AgentReplied,
+    ArticleBounced,
+    ArticleForwarded,
+    CallRecorded,
+    CustomerChanged,
+    FieldsChanged,
+    MergeUndone,
     NoteAdded,
     OwnerChanged,
+    PriorityChanged,
+    ReminderReached,
     StateChanged,
+    TagsAdded,
+    TagsRemoved,
     TicketLocked,
+    TicketMerged,
+    TicketMoved,
     TicketQueued,
+    TicketRemoved,
+    TicketRenamed,
+    TicketsLinked,
+    TicketsUnlinked,
     TicketUnlocked,
     TimeAccounted,
 )
+from shared.contracts.states import MERGED
 
 TEXTS = ("text", "new_text", "html")
 
@@ -28,7 +45,8 @@ def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
     row = TicketRow(id=event.stream) if before is None else before.copied()
     row.event_count += 1
     row.created_at = row.created_at or event.time
-    row.updated_at = event.time
+    # Of events that concern nobody but each other's services, a topic that was republished may have another order.
+    row.updated_at = event.time if row.updated_at is None else max(row.updated_at, event.time)
     article = _show(row, event)
     row.history.append(
         HistoryEntry(
@@ -52,38 +70,28 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
     match event.payload:
         case TicketOpened() as p:
             row.number, row.title, row.channel, row.priority = p.number, p.title, p.channel, p.priority
-            row.queue_id, row.queue_slug, row.queue_name = p.queue.id, p.queue.slug, p.queue.name
-            row.customer_id, row.customer_email, row.customer_name = p.customer.id, p.customer.email, p.customer.name
-            row.company, row.tags, row.fields = p.customer.company, list(p.tags), p.fields or None
+            _put_into(row, p.queue)
+            _belongs_to(row, p.customer)
+            row.tags, row.fields = list(p.tags), p.fields or None
             author = p.opened_by.name if p.opened_by else p.customer.name or p.customer.email
             return _article(
                 row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author
             )
         case CustomerMessageReceived() as p:
             return _article(row, event, p.message, "customer", p.customer.name or p.customer.email)
-        case TicketQueued() as p:
-            row.queue_id, row.queue_slug, row.queue_name = p.queue.id, p.queue.slug, p.queue.name
-            row.state_slug, row.state_name, row.state_type, row.priority = (
-                p.state.slug,
-                p.state.name,
-                p.state.type,
-                p.priority,
-            )
-        case TicketLocked() as p:
-            row.locked_by, row.locked_since = p.by, event.time
-        case TicketUnlocked():
-            row.locked_by = row.locked_since = None
-        case OwnerChanged() as p:
-            row.owner, row.previous_owner = p.to, p.was
-        case StateChanged() as p:
-            row.state_slug, row.state_name, row.state_type = p.to.slug, p.to.name, p.to.type
-            row.pending_until = p.pending_until
-            row.closed_at = event.time if p.to.type == "closed" else None
         case AgentReplied() as p:
             row.first_answer_at = row.first_answer_at or event.time
             return _article(row, event, p.message, "agent", p.by.name)
         case NoteAdded() as p:
-            return _article(row, event, p.message, "agent", p.by.name, internal=p.internal)
+            return _article(row, event, p.message, "agent", p.by.name, internal=p.internal, kind=p.kind)
+        case CallRecorded() as p:
+            return _article(row, event, p.message, "agent", p.by.name, internal=True, kind=f"call {p.direction}")
+        case ArticleForwarded() as p:
+            return _article(row, event, p.message, "agent", p.by.name, internal=True, kind="forward")
+        case ArticleBounced() as p:
+            # The original goes out as it came in, so that its sender stays and only its recipients are others.
+            sent_on = p.original.model_copy(update={"id": p.bounce, "to": p.to, "cc": (), "bcc": (), "raw": p.raw})
+            return _article(row, event, sent_on, "agent", p.by.name, internal=True, kind="bounce")
         case TimeAccounted() as p:
             row.time_units += p.units
         case NotificationRequested(kind="receipt") as p:
@@ -107,16 +115,100 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
         case NotificationFailed() as p:
             _deliver(row, Delivery(p.notification, f"failed: {p.reason}"))
         case _:
-            pass  # no other event shows on the page; every one is in the history
+            _change(row, event)
     return None
 
 
+def _change(row: TicketRow, event: Recorded) -> None:
+    """What the desk decided about the ticket, in the order of the contracts."""
+    match event.payload:
+        case TicketQueued() as p:
+            _put_into(row, p.queue)
+            _enter(row, p.state)
+            row.priority = p.priority
+        case TicketLocked() as p:
+            row.locked_by, row.locked_since, row.lock_expires_at = p.by, event.time, p.expires_at
+        case TicketUnlocked():
+            row.locked_by = row.locked_since = row.lock_expires_at = None
+        case OwnerChanged() as p:
+            row.owner, row.previous_owner = p.to, p.was
+        case StateChanged() as p:
+            _enter(row, p.to)
+            row.pending_until = p.pending_until
+            row.reminder_due = False
+            row.closed_at = event.time if p.to.type == "closed" else None
+        case ReminderReached():
+            row.reminder_due = True
+        case PriorityChanged() as p:
+            row.priority = p.to
+        case TicketMoved() as p:
+            _put_into(row, p.to)
+        case TicketRenamed() as p:
+            row.title = p.to
+        case FieldsChanged() as p:
+            changed = {**(row.fields or {}), **p.values}
+            row.fields = {name: value for name, value in changed.items() if value is not None} or None
+        case TagsAdded() as p:
+            row.tags = [*row.tags, *(tag for tag in p.tags if tag not in row.tags)]
+        case TagsRemoved() as p:
+            row.tags = [tag for tag in row.tags if tag not in p.tags]
+        case CustomerChanged() as p:
+            _belongs_to(row, p.to)
+        case TicketsLinked() as p:
+            row.links = [*_others(row, p), _link(p)]
+        case TicketsUnlinked() as p:
+            row.links = _others(row, p)
+        case TicketMerged() as p:
+            _enter(row, MERGED)
+            row.merged_into, row.reminder_due = p.into, False
+        case MergeUndone() as p:
+            _enter(row, p.state)
+            row.merged_into = None
+        case TicketRemoved():
+            row.state_slug, row.state_name, row.state_type = "removed", "removed", "removed"
+            row.reminder_due = False
+        case _:
+            pass  # no other event shows on the page; every one is in the history
+
+
+def _put_into(row: TicketRow, queue: QueueRef) -> None:
+    row.queue_id, row.queue_slug, row.queue_name = queue.id, queue.slug, queue.name
+
+
+def _enter(row: TicketRow, state: StateRef) -> None:
+    row.state_slug, row.state_name, row.state_type = state.slug, state.name, state.type
+
+
+def _belongs_to(row: TicketRow, customer: CustomerRef) -> None:
+    row.customer_id, row.customer_email, row.customer_name = customer.id, customer.email, customer.name
+    row.company = customer.company
+
+
+def _link(p: TicketsLinked | TicketsUnlinked) -> dict[str, Any]:
+    """As the row keeps it; what the other ticket is called now is looked up when the page is shown."""
+    return {"kind": p.kind, "outgoing": p.outgoing, "id": str(p.other.id)}
+
+
+def _others(row: TicketRow, p: TicketsLinked | TicketsUnlinked) -> list[dict[str, Any]]:
+    return [link for link in row.links if link != _link(p)]
+
+
 def _article(
-    row: TicketRow, event: Recorded, message: Message, sender: str, author: str | None, *, internal: bool = False
+    row: TicketRow,
+    event: Recorded,
+    message: Message,
+    sender: str,
+    author: str | None,
+    *,
+    internal: bool = False,
+    kind: str = "message",
 ) -> Article:
     row.article_count += 1
+    row.public_article_count += not internal
     people: dict[str, Any] = {"from": _address(message.sender) if message.sender else None}
     people |= {"to": [_address(a) for a in message.to], "cc": [_address(a) for a in message.cc]}
+    if message.bcc:
+        people["bcc"] = [_address(a) for a in message.bcc]
     article = Article(
         id=message.id,
         number=row.article_count,
@@ -133,6 +225,10 @@ def _article(
         attachments=[a.model_dump(mode="json") for a in message.attachments] or None,
         text_blob=message.text_blob.model_dump(mode="json") if message.text_blob else None,
         mail=message.mail,
+        kind=kind,
+        raw=message.raw.model_dump(mode="json") if message.raw else None,
+        message_id=message.message_id,
+        written_at=message.written_at,
     )
     row.articles.append(article)
     return article
@@ -162,7 +258,9 @@ def _without_texts(event: Recorded, article: Article | None) -> dict[str, Any]:
     data = recorded if recorded is not None else payload.model_dump(mode="json", exclude_defaults=True)
     if article is None:
         return data
-    return {name: _textless(value) if name in ("message", "mail") else value for name, value in data.items()}
+    return {
+        name: _textless(value) if name in ("message", "mail", "original") else value for name, value in data.items()
+    }
 
 
 def _textless(part: Any) -> Any:

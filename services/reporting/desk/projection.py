@@ -9,7 +9,7 @@ import asyncpg
 from services.reporting.desk.fold import fold
 from services.reporting.desk.row import Article, HistoryEntry, TicketRow
 from shared.contracts.envelope import Recorded
-from shared.contracts.parts import PersonRef
+from shared.contracts.parts import PersonRef, TicketRef
 from shared.database import Connection
 from shared.messaging.projection import Position
 
@@ -18,11 +18,14 @@ TICKET_COLUMNS = (
     "owner_id", "previous_owner_id", "locked_by_id", "time_units", "article_count", "event_count", "priority", "number", "title",
     "queue_slug", "queue_name", "state_slug", "state_name", "state_type", "channel", "customer_email", "customer_name", "company",
     "owner_name", "previous_owner_name", "locked_by_name", "tags", "fields", "seen",
+    "lock_expires_at", "reminder_due", "links", "merged_into_id", "merged_into_number", "public_article_count",
 )  # fmt: skip
 ARTICLE_COLUMNS = (
     "ticket_id", "id", "created_at", "notification", "number", "internal", "sender", "channel", "subject", "text", "new_text", "html",
     "author", "delivery", "people", "attachments", "text_blob", "mail",
+    "kind", "raw", "message_id", "written_at",
 )  # fmt: skip
+ATTACHMENT_COLUMNS = ("id", "ticket_id", "article", "internal")
 HISTORY_COLUMNS = (
     "ticket_id", "id", "cause", "at", "number", "version", "article", "source", "type", "actor_kind", "actor_id", "data",
 )  # fmt: skip
@@ -58,6 +61,14 @@ class DeskProjection:
         articles = [_article_values(row.id, article) for row in rows.values() for article in row.articles]
         if articles:
             await self._copy(connection, "articles", ARTICLE_COLUMNS, articles)
+        files = [
+            (each["id"], row.id, article.number, article.internal)
+            for row in rows.values()
+            for article in row.articles
+            for each in article.attachments or ()
+        ]
+        if files:
+            await self._copy(connection, "attachments", ATTACHMENT_COLUMNS, files)
         deliveries = [(row.id, d) for row in rows.values() for d in row.deliveries]
         named = [(ticket, d.article, d.notification, d.delivery) for ticket, d in deliveries if d.article is not None]
         moved = [(ticket, d.notification, d.delivery) for ticket, d in deliveries if d.article is None]
@@ -96,6 +107,10 @@ def _row(record: asyncpg.Record) -> TicketRow:
         previous_owner=_person(record["previous_owner_id"], record["previous_owner_name"]),
         locked_by=_person(record["locked_by_id"], record["locked_by_name"]),
         locked_since=record["locked_since"],
+        lock_expires_at=record["lock_expires_at"],
+        reminder_due=record["reminder_due"],
+        links=record["links"] or [],
+        merged_into=_ticket(record["merged_into_id"], record["merged_into_number"]),
         pending_until=record["pending_until"],
         tags=record["tags"],
         fields=record["fields"],
@@ -105,6 +120,7 @@ def _row(record: asyncpg.Record) -> TicketRow:
         first_answer_at=record["first_answer_at"],
         closed_at=record["closed_at"],
         article_count=record["article_count"],
+        public_article_count=record["public_article_count"],
         event_count=record["event_count"],
         seen={producer: (version, UUID(event)) for producer, (version, event) in record["seen"].items()},
         is_new=False,
@@ -119,6 +135,8 @@ def _values(row: TicketRow) -> tuple[Any, ...]:
         row.event_count, row.priority, row.number, row.title, row.queue_slug, row.queue_name, row.state_slug, row.state_name,
         row.state_type, row.channel, row.customer_email, row.customer_name, row.company, _name(row.owner), _name(row.previous_owner),
         _name(row.locked_by), row.tags, row.fields, {p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())},
+        row.lock_expires_at, row.reminder_due, row.links or None, row.merged_into.id if row.merged_into else None,
+        row.merged_into.number if row.merged_into else None, row.public_article_count,
     )  # fmt: skip
 
 
@@ -126,7 +144,7 @@ def _article_values(ticket: UUID, a: Article) -> tuple[Any, ...]:
     """In the order of ARTICLE_COLUMNS."""
     return (
         ticket, a.id, a.created_at, a.notification, a.number, a.internal, a.sender, a.channel, a.subject, a.text, a.new_text, a.html,
-        a.author, a.delivery, a.people, a.attachments, a.text_blob, a.mail,
+        a.author, a.delivery, a.people, a.attachments, a.text_blob, a.mail, a.kind, a.raw, a.message_id, a.written_at,
     )  # fmt: skip
 
 
@@ -139,6 +157,10 @@ def _history_values(ticket: UUID, h: HistoryEntry) -> tuple[Any, ...]:
 
 def _person(person: UUID | None, name: str | None) -> PersonRef | None:
     return PersonRef(id=person, name=name or "") if person is not None else None
+
+
+def _ticket(ticket: UUID | None, number: str | None) -> TicketRef | None:
+    return TicketRef(id=ticket, number=number or "") if ticket is not None else None
 
 
 def _id(person: PersonRef | None) -> UUID | None:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from shared.contracts.parts import PersonRef
+from shared.contracts.parts import PersonRef, TicketRef
 from shared.messaging.projection import Seen
 
 
@@ -29,6 +29,10 @@ class Article:
     attachments: list[Any] | None
     text_blob: dict[str, Any] | None
     mail: UUID | None
+    kind: str = "message"
+    raw: dict[str, Any] | None = None
+    message_id: str | None = None
+    written_at: datetime | None = None
     notification: UUID | None = None
     delivery: str | None = None
 
@@ -82,6 +86,10 @@ class TicketRow:
     previous_owner: PersonRef | None = None
     locked_by: PersonRef | None = None
     locked_since: datetime | None = None
+    lock_expires_at: datetime | None = None
+    reminder_due: bool = False
+    links: list[dict[str, Any]] = field(default_factory=list)
+    merged_into: TicketRef | None = None
     pending_until: datetime | None = None
     tags: list[str] = field(default_factory=list)
     fields: dict[str, Any] | None = None
@@ -91,6 +99,7 @@ class TicketRow:
     first_answer_at: datetime | None = None
     closed_at: datetime | None = None
     article_count: int = 0
+    public_article_count: int = 0
     event_count: int = 0
     seen: Seen = field(default_factory=dict)
     is_new: bool = True

@@ -3,15 +3,28 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import StateType
-from shared.contracts.routing import AgentReplied, StateChanged, TicketLocked, TicketQueued, TicketUnlocked
+from shared.contracts.routing import (
+    AgentReplied,
+    MergeUndone,
+    OwnerChanged,
+    StateChanged,
+    TicketLocked,
+    TicketMerged,
+    TicketMoved,
+    TicketQueued,
+    TicketRemoved,
+    TicketUnlocked,
+    TimeAccounted,
+)
 from shared.database import Connection
 from shared.messaging.projection import Position, Seen
 
@@ -32,17 +45,20 @@ class Counted:
 
     queue: UUID
     state_type: StateType
-    locked_by: UUID | None
+    locked_by: UUID | None = None
+    owner: UUID | None = None
 
 
 @dataclass(slots=True)
 class StatsRow:
-    """One ticket's place, the place it is counted in so far (None: nowhere), and what happened on which day in this batch."""
+    """One ticket's place, the place it is counted in so far (None: nowhere), and what happened on which day in this batch, and the
+    time units of each day and agent."""
 
     now: Counted
     counted: Counted | None = None
     seen: Seen = field(default_factory=dict)
     happened: Counter[tuple[date, UUID, str]] = field(default_factory=Counter)
+    worked: dict[tuple[date, UUID], Decimal] = field(default_factory=dict)
 
 
 class StatsProjection:
@@ -52,22 +68,26 @@ class StatsProjection:
         self.zone = zone
         self._load = f"SELECT * FROM {schema}.tickets WHERE id = ANY($1)"
         self._save = f"""
-            INSERT INTO {schema}.tickets (id, queue_id, locked_by, state_type, seen)
-            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::json[])
-                ON CONFLICT (id) DO UPDATE SET queue_id = excluded.queue_id, locked_by = excluded.locked_by,
+            INSERT INTO {schema}.tickets (id, queue_id, locked_by, owner, state_type, seen)
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::json[])
+                ON CONFLICT (id) DO UPDATE SET queue_id = excluded.queue_id, locked_by = excluded.locked_by, owner = excluded.owner,
                                                state_type = excluded.state_type, seen = excluded.seen"""
         self._queues = f"""
             INSERT INTO {schema}.queues AS q (queue_id, new, open, pending, closed, locked)
             SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[], $5::integer[], $6::integer[])
                 ON CONFLICT (queue_id) DO UPDATE SET new = q.new + excluded.new, open = q.open + excluded.open,
                     pending = q.pending + excluded.pending, closed = q.closed + excluded.closed, locked = q.locked + excluded.locked"""
-        self._locks = f"""
-            INSERT INTO {schema}.locks AS l (person_id, queue_id, locked)
-            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[])
-                ON CONFLICT (person_id, queue_id) DO UPDATE SET locked = l.locked + excluded.locked"""
+        self._people = f"""
+            INSERT INTO {schema}.people AS p (person_id, queue_id, locked, owned)
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[])
+                ON CONFLICT (person_id, queue_id) DO UPDATE SET locked = p.locked + excluded.locked, owned = p.owned + excluded.owned"""
+        self._time = f"""
+            INSERT INTO {schema}.time AS t (day, person_id, ticket_id, units)
+            SELECT * FROM unnest($1::date[], $2::uuid[], $3::uuid[], $4::numeric[])
+                ON CONFLICT (day, person_id, ticket_id) DO UPDATE SET units = t.units + excluded.units"""
         # A count that is back to nothing leaves no row, so that the tables are the same however the events were batched.
         self._no_queues = f"DELETE FROM {schema}.queues WHERE queue_id = ANY($1) AND (new, open, pending, closed, locked) = (0, 0, 0, 0, 0)"
-        self._no_locks = f"DELETE FROM {schema}.locks WHERE person_id = ANY($1) AND locked = 0"
+        self._no_people = f"DELETE FROM {schema}.people WHERE person_id = ANY($1) AND (locked, owned) = (0, 0)"
         self._days = f"""
             INSERT INTO {schema}.days AS d (day, queue_id, created, closed, answered)
             SELECT * FROM unnest($1::date[], $2::uuid[], $3::integer[], $4::integer[], $5::integer[])
@@ -77,49 +97,64 @@ class StatsProjection:
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, StatsRow]:
         found = {}
         for row in await connection.fetch(self._load, list(keys)):
-            place = Counted(row["queue_id"], row["state_type"], row["locked_by"])
+            place = Counted(row["queue_id"], row["state_type"], row["locked_by"], row["owner"])
             seen = {producer: (version, UUID(event)) for producer, (version, event) in row["seen"].items()}
             found[row["id"]] = StatsRow(now=place, counted=place, seen=seen)
         return found
 
     def apply(self, row: StatsRow | None, event: Recorded, position: Position) -> StatsRow:
-        after = copy(row) if row is not None else StatsRow(now=Counted(NOTHING, "new", None))
-        after.happened = Counter(after.happened)
+        after = copy(row) if row is not None else StatsRow(now=Counted(NOTHING, "new"))
+        after.happened, after.worked = Counter(after.happened), dict(after.worked)
         now, day = after.now, event.time.astimezone(self.zone).date()
         match event.payload:
             case TicketOpened() as p:
-                after.now = Counted(p.queue.id, "new", None)
+                after.now = Counted(p.queue.id, "new")
                 after.happened[day, p.queue.id, "created"] += 1
             case TicketQueued() as p:
-                after.now = Counted(p.queue.id, p.state.type, now.locked_by)
+                after.now = replace(now, queue=p.queue.id, state_type=p.state.type)
+            case TicketMoved() as p:
+                after.now = replace(now, queue=p.to.id)
             case StateChanged() as p:
-                after.now = Counted(now.queue, p.to.type, now.locked_by)
+                after.now = replace(now, state_type=p.to.type)
                 if p.to.type == "closed" and p.was.type != "closed":
                     after.happened[day, now.queue, "closed"] += 1
+            case TicketMerged():
+                after.now = replace(now, state_type="merged")
+            case MergeUndone() as p:
+                after.now = replace(now, state_type=p.state.type)
+            case TicketRemoved():
+                after.now = replace(now, state_type="removed")
             case TicketLocked() as p:
-                after.now = Counted(now.queue, now.state_type, p.by.id)
+                after.now = replace(now, locked_by=p.by.id)
             case TicketUnlocked():
-                after.now = Counted(now.queue, now.state_type, None)
+                after.now = replace(now, locked_by=None)
+            case OwnerChanged() as p:
+                after.now = replace(now, owner=p.to.id if p.to else None)
             case AgentReplied():
                 after.happened[day, now.queue, "answered"] += 1
+            case TimeAccounted() as p:
+                # Decimal, so that the sum is the same however the events are batched.
+                so_far = after.worked.get((day, p.by.id), Decimal())
+                after.worked[day, p.by.id] = so_far + Decimal(str(p.units))
             case _:
                 pass
         return after
 
     async def save(self, connection: Connection, rows: Mapping[UUID, StatsRow]) -> None:
         queues: Counter[tuple[UUID, str]] = Counter()
-        locks: Counter[tuple[UUID, UUID]] = Counter()
+        people: Counter[tuple[UUID, UUID, str]] = Counter()
         days: Counter[tuple[date, UUID, str]] = Counter()
         for row in rows.values():
             days.update(row.happened)
             if row.counted != row.now:
-                _count(row.counted, -1, queues, locks)
-                _count(row.now, 1, queues, locks)
+                _count(row.counted, -1, queues, people)
+                _count(row.now, 1, queues, people)
         await connection.execute(
             self._save,
             list(rows),
             [row.now.queue for row in rows.values()],
             [row.now.locked_by for row in rows.values()],
+            [row.now.owner for row in rows.values()],
             [row.now.state_type for row in rows.values()],
             [{p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())} for row in rows.values()],
         )
@@ -129,12 +164,14 @@ class StatsProjection:
             kinds = ("new", "open", "pending", "closed", "locked")
             await connection.execute(self._queues, touched, *([queues[q, kind] for q in touched] for kind in kinds))
             await connection.execute(self._no_queues, touched)
-        held = sorted(key for key, change in locks.items() if change)
+        held = sorted({(person, queue) for (person, queue, _), change in people.items() if change})
         if held:
-            await connection.execute(
-                self._locks, [p for p, _ in held], [q for _, q in held], [locks[key] for key in held]
-            )
-            await connection.execute(self._no_locks, sorted({p for p, _ in held}))
+            counts = ([people[person, queue, what] for person, queue in held] for what in ("locked", "owned"))
+            await connection.execute(self._people, [p for p, _ in held], [q for _, q in held], *counts)
+            await connection.execute(self._no_people, sorted({p for p, _ in held}))
+        worked = sorted((day, p, ticket, n) for ticket, row in rows.items() for (day, p), n in row.worked.items())
+        if worked:
+            await connection.execute(self._time, *map(list, zip(*worked, strict=True)))
         dates = sorted({(day, queue) for day, queue, _ in days})
         if dates:
             numbers = ([days[day, queue, what] for day, queue in dates] for what in ("created", "closed", "answered"))
@@ -142,13 +179,18 @@ class StatsProjection:
 
 
 def _count(
-    place: Counted | None, change: int, queues: Counter[tuple[UUID, str]], locks: Counter[tuple[UUID, UUID]]
+    place: Counted | None, change: int, queues: Counter[tuple[UUID, str]], people: Counter[tuple[UUID, UUID, str]]
 ) -> None:
     if place is None or place.queue == NOTHING:
         return
     kind = KINDS.get(place.state_type)
-    if kind is not None:
-        queues[place.queue, kind] += change
-    if place.locked_by is not None and kind not in (None, "closed"):
+    if kind is None:
+        return
+    queues[place.queue, kind] += change
+    if kind == "closed":
+        return
+    if place.locked_by is not None:
         queues[place.queue, "locked"] += change
-        locks[place.locked_by, place.queue] += change
+        people[place.locked_by, place.queue, "locked"] += change
+    if place.owner is not None:
+        people[place.owner, place.queue, "owned"] += change

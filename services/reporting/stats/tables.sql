@@ -2,6 +2,7 @@ CREATE TABLE {schema}.tickets (
     id         uuid PRIMARY KEY,
     queue_id   uuid NOT NULL,
     locked_by  uuid,
+    owner      uuid,
     state_type text NOT NULL,
     seen       json NOT NULL
 ) WITH (fillfactor = 80);
@@ -17,13 +18,24 @@ CREATE TABLE {schema}.queues (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE {schema}.queues IS 'How many tickets each queue has in each type of state, and how many of those not closed are locked.';
 
-CREATE TABLE {schema}.locks (
+CREATE TABLE {schema}.people (
     person_id uuid    NOT NULL,
     queue_id  uuid    NOT NULL,
     locked    integer NOT NULL DEFAULT 0,
+    owned     integer NOT NULL DEFAULT 0,
     PRIMARY KEY (person_id, queue_id)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE {schema}.locks IS 'How many tickets that are not closed each agent holds locked in each queue.';
+COMMENT ON TABLE {schema}.people IS 'How many tickets that are not closed each agent holds locked, and owns, in each queue.';
+
+CREATE TABLE {schema}.time (
+    day       date    NOT NULL,
+    person_id uuid    NOT NULL,
+    ticket_id uuid    NOT NULL,
+    units     numeric NOT NULL,
+    PRIMARY KEY (day, person_id, ticket_id)
+);
+CREATE INDEX ON {schema}.time (ticket_id);
+COMMENT ON TABLE {schema}.time IS 'Time units that each agent accounted on each ticket on each day of the desk''s time zone.';
 
 CREATE TABLE {schema}.days (
     day      date    NOT NULL,

@@ -17,7 +17,7 @@ def test_a_mail_becomes_a_ticket_in_its_queue(intake: Reception) -> None:
     assert (told["outcome"], told["reason"]) == ("created", "a new question")
     (event,) = intake.events(told["ticket"]["id"])
     data = event["data"]
-    assert (data["number"], data["queue"]["slug"], data["channel"], data["receipt"]) == (
+    assert (data["number"], data["queue"]["slug"], data["channel"], data.get("receipt", True)) == (
         told["ticket"]["number"],
         "it",
         "email",
@@ -56,6 +56,20 @@ def test_the_same_mail_again_gets_the_same_answer(intake: Reception) -> None:
     assert intake.hand_in(raw, sender="other@customer.example", recipient="sales@help.example") == first
     assert intake.hand_in(b"Received: from a\r\n\tby b\r\nDelivered-To: it@help.example\r\n" + raw) == first
     intake.deliver(raw)
+    assert len(intake.events(first["ticket"]["id"])) == 1
+
+
+def test_the_same_mail_by_another_way_is_kept_too_and_opens_nothing(intake: Reception) -> None:
+    raw = mail()
+    first = intake.hand_in(raw)
+    listed = b"Received: from a list\r\n" + raw
+    copy = intake.hand_in(listed, sender="list-bounces@lists.example")
+    assert (copy["outcome"], copy["ticket"]) == (first["outcome"], first["ticket"])
+    assert copy["id"] != first["id"]
+    assert intake.hand_in(listed, sender="list-bounces@lists.example") == copy
+    for told, sent in ((first, raw), (copy, listed)):
+        assert intake.call("GET", f"/mails/{told['id']}/raw", who=ADMIN).raw == sent
+    assert intake.call("POST", f"/mails/{copy['id']}/process", who=ADMIN).body["ticket"] == first["ticket"]
     assert len(intake.events(first["ticket"]["id"])) == 1
 
 
@@ -139,6 +153,40 @@ def test_automatic_mail_never_reopens_and_never_gets_a_receipt(intake: Reception
     assert len(intake.events(ticket["id"])) == 1
     news = intake.hand_in(mail("News", Precedence="list"))
     assert (news["outcome"], intake.events(news["ticket"]["id"])[0]["data"]["receipt"]) == ("created", False)
+
+
+def test_a_report_belongs_to_the_ticket_whose_mail_it_returns(intake: Reception) -> None:
+    ticket = intake.hand_in(mail())["ticket"]
+    ours = make(MAIL_KEY.encode(), uuid.UUID(ticket["id"]), uuid.uuid4(), "help.example")
+    status = "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; per@customer.example\r\n"
+    report = mail(
+        "Undelivered Mail Returned to Sender",
+        From="mailer-daemon@mx.example",
+        Content_Type='multipart/report; report-type="delivery-status"; boundary=x',
+        text=f"--x\r\n\r\nfailed\r\n--x\r\n{status}Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\r\n"
+        f"--x\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {ours}\r\n--x--",
+    )
+    told = intake.hand_in(report, sender="<>")
+    assert (told["outcome"], told["ticket"]) == ("bounce_recorded", ticket)
+    assert intake.call("GET", f"/mails/{told['id']}", who=ADMIN).body["bounces"] == [
+        {
+            "recipient": "per@customer.example",
+            "status": "5.1.1",
+            "hard": True,
+            "diagnostic": "550 5.1.1 User unknown",
+        }
+    ]
+    assert len(intake.events(ticket["id"])) == 1
+
+
+def test_what_is_new_in_a_reply_is_told_beside_the_whole(intake: Reception) -> None:
+    ticket = intake.hand_in(mail(text="It hums."))["ticket"]
+    ours = make(MAIL_KEY.encode(), uuid.UUID(ticket["id"]), uuid.uuid4(), "help.example")
+    words = "Still.\r\n\r\nOn Mon, 23 Nov 2026 at 10:00, IT <it@help.example> wrote:\r\n> Does it?"
+    intake.hand_in(mail(In_Reply_To=ours, text=words))
+    first, answer = (event["data"]["message"] for event in intake.events(ticket["id"]))
+    assert "new_text" not in first
+    assert (answer["new_text"], answer["text"]) == ("Still.", words.replace("\r\n", "\n"))
 
 
 def test_files_are_blobs(intake: Reception) -> None:

@@ -12,6 +12,7 @@ from services.intake import records, ticket
 from services.intake.app import MIGRATIONS
 from services.intake.mailroom import Envelope, Mailroom, QueuesUnknown
 from services.intake.numbers import Numbers
+from services.intake.reading_pool import Readers
 from services.intake.records import Records
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Queue
@@ -41,7 +42,9 @@ async def mailroom(postgres: Any, tmp_path: Path) -> AsyncIterator[Mailroom]:
     copy.queues = queues(POSTMASTER, IT)
     records = Records(pool, Store(pool, "intake"))
     blobs = BlobStore(f"file://{tmp_path}/blobs")
-    yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, MAIL_KEY.encode())
+    readers = Readers(1)
+    yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, readers, MAIL_KEY.encode())
+    await readers.close()
     blobs.close()
     await pool.close()
 

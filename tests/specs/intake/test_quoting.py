@@ -111,6 +111,7 @@ def test_header_fields_over_a_quote_are_known_in_many_languages(fields: tuple[st
         "Items\n-----\nFoo 3\nBar 4\n\nThanks",
         "First\n\n---\n\nSecond.\n\n---\n\nThird",
         "Call me.\nSent from my office you will get a parcel on Monday, please take it in and tell me.",
+        "Here is another mail.\n\nSent from my desk, is much easier then my mobile phone.",
         "On 5 May 2026 I called you and you said:\nwe call back. Nobody did.",
         "Error log:\n2026-11-23 10:15:00 GMT+01:00 failed\nmore",
         "Den 15. juni 2026 skrev jeg til dere:\nIngen svarte.",

@@ -53,6 +53,9 @@ def test_a_plain_letter() -> None:
         ("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
         ("=?x-unknown?Q?a=E9?=", "aé"),
         ("=?utf-8?Q?broken", "=?utf-8?Q?broken"),
+        ("=?utf-8?Q?a b =C3=B8?=", "a b ø"),
+        ("=?utf-8?Q?Really??=", "Really?"),
+        ("=?utf-8?Q?a =?utf-8?Q?b?=", "=?utf-8?Q?a b"),
         ("=?zlib?B?eJwDAAAAAAE=?=", None),
         ("=?punycode?Q?abc?=", "abc"),
         ("plain", "plain"),
@@ -82,6 +85,9 @@ def test_line_breaks_never_get_into_a_subject() -> None:
         ("koi8-r", "Привет".encode("koi8-r"), "Привет"),
         ("gb2312", "你好".encode("gb2312"), "你好"),
         ("no-such-charset", "Æ".encode(), "Æ"),
+        ("koi8-r", "Привет".encode(), "Привет"),
+        ("gb2312", "Привет, Æ ok".encode(), "Привет, Æ ok"),
+        ("iso-2022-jp", "日本".encode(), "日本"),
         ("utf-8", b"a\xffb", "a\ufffdb"),
         ("utf-8", b"a\x00b\x07c", "a\ufffdb\ufffdc"),
         ("hex", b"616263", "616263"),
@@ -141,6 +147,16 @@ def test_parts_become_text_rich_text_and_files() -> None:
 def test_a_rich_letter_alone_is_read_as_text_too() -> None:
     reading = read(b"Content-Type: text/html\n\n<html><body><p>One</p><p>Two &amp; three</p></body></html>")
     assert reading.text.split() == ["One", "Two", "&", "three"]
+
+
+def test_rich_text_may_name_its_charset_itself() -> None:
+    raw = b"Content-Type: text/html\n\n<html><head><meta http-equiv=Content-Type content='text/html; charset=koi8-r'></head><p>"
+    assert read(raw + "Привет".encode("koi8-r")).text == "Привет"
+
+
+def test_an_empty_plain_twin_does_not_hide_the_rich_words() -> None:
+    raw = b"Content-Type: multipart/alternative; boundary=x\n\n--x\nContent-Type: text/plain\n\n \n--x\nContent-Type: text/html\n\n<p>words\n--x--\n"
+    assert read(raw).text == "words"
 
 
 def test_a_forwarded_mail_is_a_file() -> None:
@@ -286,3 +302,99 @@ def test_base64_is_taken_back(content: bytes) -> None:
     import base64
 
     assert mime.from_base64(base64.encodebytes(content)) == content
+
+
+def part(header: str, body: str = "x") -> bytes:
+    return f"{header}\n\n{body}\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Content-Disposition: attachment; filename*=utf-8''m%C3%A5l.pdf", "mål.pdf"),
+        ("Content-Disposition: attachment; filename*0*=utf-8''m%C3; filename*1*=%A5l.pdf", "mål.pdf"),
+        ('Content-Disposition: attachment; filename="=?utf-8?q?m=C3=A5l.pdf?="', "mål.pdf"),
+        ('Content-Type: application/pdf; name="=?iso-8859-1?q?m=E5l.pdf?="', "mål.pdf"),
+        ("Content-Disposition: attachment; filename=mål.pdf", "mål.pdf"),
+        ('Content-Disposition: attachment;\nfilename="mål.pdf"', "mål.pdf"),
+        ('Content-Disposition: attachment; filename="../../etc/passwd"', "passwd"),
+        ('Content-Disposition: attachment; filename="C:\\\\temp\\\\x.doc"', "x.doc"),
+        ('Content-Disposition: attachment; filename="annexe\u202efdp.exe"', "annexe_fdp.exe"),
+        ("Content-Disposition: attachment; filename=..", "part-1"),
+        ("Content-Disposition: attachment", "part-1"),
+        ("Content-Type: text/calendar", "invite.ics"),
+    ],
+)
+def test_names_of_files(header: str, name: str) -> None:
+    (file,) = read(part(header)).files
+    assert file.name == name
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'Content-Type: multipart/mixed; boundary="other"\n\n--mine\nContent-Type: text/plain\n\nwords\n--mine\nContent-Type: image/png\n\nx\n--mine--\n',
+        b"Content-Type: multipart/mixed\n\n--mine\nContent-Type: text/plain\n\nwords\n--mine\nContent-Type: image/png\n\nx\n--mine--\n",
+        b"Content-Type: multipart/mixed;\nboundary=mine\n\n--mine\nContent-Type: text/plain\n\nwords\n--mine\nContent-Type: image/png\n\nx\n--mine--\n",
+        b"Content-Type: multipart/mixed; boundary=mine\n\n--mine\nContent-Type: text/plain\n\nwords\n--mine\nContent-Type: image/png\n\nx",
+    ],
+    ids=["wrong boundary", "no boundary", "no indent", "no end"],
+)
+def test_a_multipart_is_taken_apart_even_if_it_names_its_boundary_wrongly(raw: bytes) -> None:
+    reading = read(raw)
+    assert (reading.text.strip(), [f.type for f in reading.files]) == ("words", ["image/png"])
+
+
+def test_a_boundary_that_begins_another_one_ends_no_part_of_it() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n\none\n--ab\ntwo\n--a\nContent-Type: image/png\n\nx\n--a--\n"
+    assert read(raw).text == "one\n--ab\ntwo"
+
+
+def test_uuencode_is_taken_back() -> None:
+    body = "begin 644 x.txt\n%:&5L;&\\\n`\nend"
+    raw = part("Content-Transfer-Encoding: x-uuencode\nContent-Disposition: attachment; filename=x.txt", body)
+    assert [f.content for f in read(raw).files] == [b"hello"]
+
+
+def test_encoded_words_with_characters_that_should_have_been_encoded() -> None:
+    assert read("Subject: =?iso-8859-1?Q?Frösche?=\n\nx".encode("latin-1")).subject == "Frösche"
+    assert read("Subject: =?utf-8?Q?Frösche?=\n\nx".encode()).subject == "Frösche"
+
+
+def test_a_mail_of_nothing_but_an_invitation_says_what_it_is_about() -> None:
+    calendar = (
+        "BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nUID:1\nSUMMARY:Printers\\, all\n of them\nDTSTART;TZID=Europe/Oslo:20261123T100000\n"
+        "LOCATION:Room 1\nORGANIZER;CN=Kari:mailto:kari@example.com\nBEGIN:VALARM\nDESCRIPTION:x\nEND:VALARM\nEND:VEVENT\nEND:VCALENDAR"
+    )
+    reading = read(part("Content-Type: text/calendar; charset=utf-8", calendar))
+    assert reading.text == "Printers, allof them\n2026-11-23 10:00 Europe/Oslo\nRoom 1\nkari@example.com"
+    assert [f.name for f in reading.files] == ["invite.ics"]
+
+
+def test_words_in_a_named_part_are_words_when_there_are_no_others() -> None:
+    reading = read(part('Content-Type: text/plain; name="text.txt"', "the words"))
+    assert (reading.text, [f.name for f in reading.files]) == ("the words", ["text.txt"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "note"),
+    [
+        (b"X: y\n" * 2_000 + b"\nwords", "more than 1000 header fields"),
+        (b"Subject: " + b"x" * 40_000 + b"\n\nwords", "a header field of more than 32 kB"),
+        (b"X: y\n" * 100_000 + b"\nwords", "a header of more than 256 kB"),
+        (nested(20), "nested deeper than 16 levels"),
+        (b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\ny\n" * 600, "more than 500 parts"),
+    ],
+)
+def test_a_bound_that_was_reached_is_told(raw: bytes, note: str) -> None:
+    assert [w for w in read(raw).wrong if w.startswith(note)]
+
+
+def test_raw_authentication_results_are_kept() -> None:
+    assert read(b"Authentication-Results: mx; dkim=pass\n spf=fail\n\nx").authentication == ("mx; dkim=pass spf=fail",)
+
+
+def test_addresses_of_other_alphabets() -> None:
+    reading = read("From: Пётр <пётр@пример.рф>\nTo: kari@xn--bcher-kva.example\n\nx".encode())
+    assert reading.sender == Address(email="пётр@пример.рф", name="Пётр")
+    assert [a.email for a in reading.to] == ["kari@xn--bcher-kva.example"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.intake.mail.reports import Kind, Report
 from services.intake.reading import Reading
 from services.intake.verdict import Verdict, judge
 from shared.contracts.parts import Address
@@ -41,8 +42,19 @@ def test_our_own_mail_coming_back_is_ignored(names_ticket: bool) -> None:
 
 @pytest.mark.parametrize("names_ticket", [False, True])
 def test_a_report_of_a_failed_delivery_is_recorded_and_opens_nothing(names_ticket: bool) -> None:
-    report = letter(media_type="multipart/report", report_type="delivery-status")
-    assert verdict(report, envelope_from="", names_ticket=names_ticket).outcome == "bounce_recorded"
+    report = letter(report=Report("failure", certain=True))
+    assert verdict(report, names_ticket=names_ticket).outcome == "bounce_recorded"
+
+
+def test_what_only_looks_like_a_report_is_one_when_it_comes_from_nobody() -> None:
+    report = letter(report=Report("failure", certain=False))
+    assert verdict(report, envelope_from="").outcome == "bounce_recorded"
+    assert verdict(report).outcome == "created"
+
+
+@pytest.mark.parametrize("kind", ["delivered", "complaint"])
+def test_other_reports_open_nothing_either(kind: Kind) -> None:
+    assert verdict(letter(report=Report(kind, certain=True))).outcome == "auto_reply_recorded"
 
 
 def test_what_a_mail_server_sends_from_nobody_is_a_bounce() -> None:
@@ -52,7 +64,7 @@ def test_what_a_mail_server_sends_from_nobody_is_a_bounce() -> None:
 
 @pytest.mark.parametrize("names_ticket", [False, True])
 def test_an_answer_of_absence_is_recorded_and_opens_nothing(names_ticket: bool) -> None:
-    away = letter(auto_submitted="auto-replied")
+    away = letter(auto_submitted="auto-replied", auto_reply="auto-submitted says so")
     assert verdict(away, names_ticket=names_ticket).outcome == "auto_reply_recorded"
 
 
@@ -73,6 +85,12 @@ def test_a_machines_mail_is_not_lost_but_gets_no_receipt(machine: Reading) -> No
 @pytest.mark.parametrize("machine", [letter(auto_submitted="auto-generated"), letter(precedence="bulk")])
 def test_a_machines_mail_on_a_ticket_does_not_reopen_it(machine: Reading) -> None:
     assert verdict(machine, names_ticket=True).outcome == "auto_reply_recorded"
+
+
+def test_a_letter_through_a_list_gets_no_receipt() -> None:
+    found = verdict(letter(no_answer="it came through a list (list-id)"))
+    assert (found.outcome, found.automatic) == ("created", True)
+    assert verdict(letter(no_answer="it came through a list (list-id)"), names_ticket=True).outcome == "appended"
 
 
 def test_a_letter_from_the_null_address_is_kept_without_a_receipt() -> None:

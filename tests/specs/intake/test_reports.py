@@ -1,0 +1,244 @@
+"""Reports of mails that were not delivered: who it was, whether the address is dead, and which mail it was about."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.intake.mail.failures import is_dead, status_of
+from services.intake.reading import Reading, read
+from services.intake.verdict import judge
+
+CORPORA = Path(__file__).parents[4] / "shared" / "corpora"
+SISIMAI = CORPORA / "sisimai-set-of-emails"
+FLUFL = CORPORA / "flufl.bounce"
+
+STANDARD = b"""From: Mail Delivery System <MAILER-DAEMON@mx.example>
+Subject: Undelivered Mail Returned to Sender
+Content-Type: multipart/report; report-type=delivery-status; boundary=x
+
+--x
+
+This is the mail system at host mx.example. Your message could not be delivered.
+--x
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example
+
+Final-Recipient: rfc822; gone@customer.example
+Original-Recipient: rfc822;Gone@customer.example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 <gone@customer.example>: Recipient address
+    rejected: User unknown
+
+Final-Recipient: rfc822; full@customer.example
+Action: failed
+Status: 5.2.2
+Diagnostic-Code: smtp; 552 5.2.2 Mailbox full
+--x
+Content-Type: text/rfc822-headers
+
+Message-ID: <our-token@ledgerdesk.invalid>
+Subject: Re: printer
+--x--
+"""
+
+
+def test_a_report_by_the_standard() -> None:
+    report = read(STANDARD).report
+    assert report is not None
+    assert (report.kind, report.certain, report.original_ids) == ("failure", True, ("<our-token@ledgerdesk.invalid>",))
+    assert [(f.recipient, f.status, f.hard) for f in report.failures] == [
+        ("gone@customer.example", "5.1.1", True),
+        ("full@customer.example", "5.2.2", False),
+    ]
+    assert (
+        report.failures[0].diagnostic == "550 5.1.1 <gone@customer.example>: Recipient address rejected: User unknown"
+    )
+
+
+def test_a_mail_that_is_only_late_is_no_failure() -> None:
+    raw = STANDARD.replace(b"Action: failed", b"Action: delayed").replace(b"Status: 5", b"Status: 4")
+    report = read(raw).report
+    assert report is not None
+    assert (report.kind, [f.hard for f in report.failures]) == ("delay", [False, False])
+
+
+def test_a_mail_that_arrived_failed_nowhere() -> None:
+    report = read(STANDARD.replace(b"Action: failed", b"Action: delivered")).report
+    assert report is not None
+    assert (report.kind, report.failures) == ("delivered", ())
+
+
+def test_a_report_that_follows_no_standard() -> None:
+    raw = b"""From: MAILER-DAEMON@mx.example
+To: it@help.example.org
+Subject: failure notice
+
+Hi. I'm afraid I wasn't able to deliver your message to the following addresses.
+
+<gone@customer.example>:
+Sorry, no mailbox here by that name. (#5.1.1)
+
+--- Below this line is a copy of the message.
+
+Return-Path: <it@help.example.org>
+Message-ID: <1@ledgerdesk.invalid>
+To: <other@customer.example>
+"""
+    report = read(raw).report
+    assert report is not None
+    assert [(f.recipient, f.status, f.hard) for f in report.failures] == [("gone@customer.example", "5.1.1", True)]
+    assert report.original_ids == ("<1@ledgerdesk.invalid>",)
+
+
+def test_a_complaint_is_none_of_both() -> None:
+    raw = b"Content-Type: multipart/report; report-type=feedback-report; boundary=x\n\n--x\n\nabuse\n--x\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n--x--\n"
+    report = read(raw).report
+    assert report is not None
+    assert report.kind == "complaint"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"From: per@customer.example\nSubject: Fwd: Undelivered Mail\n\nWhat does this mean? My mail could not be delivered.",
+        b"From: per@customer.example\nSubject: user unknown\n\nI cannot log in.",
+        b"From: per@customer.example\nSubject: parcel\n\nMy parcel was not delivered to the following address: Street 1.",
+    ],
+)
+def test_a_person_who_writes_about_a_report_writes_a_letter(raw: bytes) -> None:
+    reading = read(raw)
+    found = judge(
+        reading, envelope_from="per@customer.example", names_ticket=False, is_ours=False, from_our_address=False
+    )
+    assert found.outcome == "created"
+
+
+@pytest.mark.parametrize(
+    ("words", "dead"),
+    [
+        ("550 5.1.1 User unknown", True),
+        ("550 No such user here", True),
+        ("550 Invalid recipient", True),
+        ("Host or domain name not found. Name service error for name=x.example type=A: Host not found", True),
+        ("554 5.1.6 The recipient has moved, new address is x@y.example", True),
+        ("556 5.1.10 Domain customer.example does not accept mail (nullMX)", True),
+        ("552 5.2.2 Mailbox full", False),
+        ("452 4.2.2 Over quota", False),
+        ("550 5.7.1 Message rejected as spam", False),
+        ("550 5.7.26 DMARC check failed", False),
+        ("554 5.7.1 Relay access denied", False),
+        ("connect to x.example: Connection timed out", False),
+        ("553 5.1.8 Domain of sender address a@b.example does not exist", False),
+        ("Host not found, try again", False),
+        ("", False),
+    ],
+)
+def test_a_dead_address_is_told_from_a_mail_that_did_not_get_through(words: str, dead: bool) -> None:
+    assert is_dead(words, status_of(words)) is dead
+
+
+def test_a_filter_that_speaks_after_the_whole_mail_says_nothing_of_the_address() -> None:
+    assert not is_dead("550 user unknown", "", after_data=True)
+
+
+def test_automatic_answers_are_known() -> None:
+    for header, subject in (
+        ("Auto-Submitted: auto-replied (vacation)", "Re: x"),
+        ("X-Autoreply: yes", "Re: x"),
+        ("X-Auto-Response-Suppress: All", "Automatic reply: x"),
+        ("X-Auto-Response-Suppress: All", "Automatisk svar: x"),
+        ("Precedence: auto_reply", "x"),
+    ):
+        assert read(f"From: a@b.example\n{header}\nSubject: {subject}\n\nI am away.".encode()).auto_reply, header
+    assert not read(b"From: a@b.example\nSubject: Automatic reply is broken\n\nPlease help.").auto_reply
+
+
+def test_whom_no_machine_answers() -> None:
+    for header in ("List-Id: <x.example>", "X-Auto-Response-Suppress: OOF", "From: no-reply@x.example", "X-Loop: x"):
+        assert read(f"{header}\nSubject: x\n\nx".encode()).no_answer, header
+    assert not read(b"From: a@b.example\nSubject: x\n\nx").no_answer
+
+
+PIECES = st.sampled_from(
+    [
+        "Final-Recipient: rfc822; a@b.example\n", "Action: failed\n", "Status: 5.1.1\n", "\n", "<a@b.example>:\n", "550 user unknown\n",
+        "--- Below this line is a copy\n", "To: ", "a@b.example", "expanded from: ", "following address ", " ", "could not be delivered ", "x" * 50,
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(st.lists(PIECES, max_size=60).map("".join))
+def test_any_jumble_of_a_reports_pieces_is_read(text: str) -> None:
+    report = read(f"From: MAILER-DAEMON@x.example\nSubject: failure notice\n\n{text}".encode()).report
+    assert report is not None
+    assert all("@" in failure.recipient for failure in report.failures)
+
+
+@pytest.mark.parametrize(
+    "line", ["<a@b.example>:\n", "a@b ", "@", "could not be delivered ", "a.", "Final-Recipient: rfc822; a@b.example\n\n", "--- ", "to: "]
+)  # fmt: skip
+def test_a_megabyte_of_a_report_is_read_in_bounded_time(line: str) -> None:
+    raw = b"From: MAILER-DAEMON@x.example\nSubject: failure notice\n\n" + line.encode() * (1_000_000 // len(line))
+    started = time.process_time()
+    read(raw)
+    assert time.process_time() - started < 3
+
+
+def outcome(reading: Reading) -> str:
+    """What becomes of a mail from the null address."""
+    return judge(reading, envelope_from="", names_ticket=False, is_ours=False, from_our_address=False).outcome
+
+
+def test_the_reports_of_sisimais_corpus() -> None:
+    if not SISIMAI.is_dir():
+        pytest.skip("../shared/corpora/sisimai-set-of-emails is not here")
+    expected = json.loads((SISIMAI / "expected.json").read_text())
+    readings = {path.name: read(path.read_bytes()) for path in (SISIMAI / "maildir" / "bsd").iterdir()}
+    told = [name for name in readings if outcome(readings[name]) != "created"]
+    assert len(told) >= 0.98 * len(readings), sorted(set(readings) - set(told))
+    graded = [
+        name
+        for name in expected
+        if name in readings and expected[name][0]["reason"] not in ("feedback", "vacation", "delivered", "undefined")
+    ]
+    right = [
+        name
+        for name in graded
+        if (report := readings[name].report)
+        and {f.hard for f in report.failures} == {bool(each["hardbounce"]) for each in expected[name]}
+    ]
+    assert len(right) >= 0.86 * len(graded)
+
+
+def test_the_reports_of_flufls_corpus() -> None:
+    if not FLUFL.is_dir():
+        pytest.skip("../shared/corpora/flufl.bounce is not here")
+    expected = json.loads((FLUFL / "expected.json").read_text())
+    readings = {path.name: read(path.read_bytes()) for path in (FLUFL / "tests" / "data").glob("*.txt")}
+    told = [name for name in readings if outcome(readings[name]) != "created"]
+    assert len(told) >= 0.98 * len(readings), sorted(set(readings) - set(told))
+    graded = [name for name in readings if (expected.get(name) or {}).get("addresses")]
+    named = [
+        name
+        for name in graded
+        if (report := readings[name].report)
+        and {address.lower() for address in expected[name]["addresses"]} <= {f.recipient for f in report.failures}
+    ]
+    assert len(named) >= 0.95 * len(graded), sorted(set(graded) - set(named))
+
+
+def test_letters_of_the_corpora_stay_letters() -> None:
+    letters = [
+        *(SISIMAI / "maildir" / "not").glob("*"),
+        *(CORPORA / "talon/tests/fixtures/standard_replies").glob("*.eml"),
+    ]
+    if not letters:
+        pytest.skip("../shared/corpora is not here")
+    assert not [path.name for path in letters if read(path.read_bytes()).report]

@@ -1,0 +1,183 @@
+"""What each event changes in what the desk shows of a ticket, and in which words its history tells it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+
+from services.reporting.desk.fold import fold
+from services.reporting.desk.row import TicketRow
+from services.reporting.summaries import summary
+from shared.contracts import intake, notify, routing
+from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.event import REGISTRY, Event, data_of
+from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef
+from shared.contracts.states import MERGED, OPEN, PENDING_REMINDER
+from shared.contracts.topics import TICKETS
+from shared.testing.samples import sample
+from tests.specs.requirement import requirement
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+KARI = PersonRef(id=UUID(int=1), name="Kari")
+IT, HR = (QueueRef(id=UUID(int=n), slug=slug, name=slug.upper()) for n, slug in ((10, "it"), (11, "hr")))
+PER, PIA = (
+    CustomerRef(id=UUID(int=n), email=f"{name}@acme.example", name=name) for n, name in ((20, "per"), (21, "pia"))
+)
+OTHER = TicketRef(id=UUID(int=99), number="2026112310000099", title="hums too")
+MAIL = Message(id=UUID(int=50), channel="email", text="It hums.", to=(Address(email="it@help.example"),))
+OPENED = intake.TicketOpened(
+    number="2026112310000018", title="hums", queue=IT, customer=PER, channel="email", message=MAIL
+)
+
+
+def row_after(*payloads: Event) -> TicketRow:
+    row = None
+    for n, payload in enumerate((OPENED, *payloads), start=1):
+        row = fold(row, _recorded(payload, n))
+    assert row is not None
+    return row
+
+
+def _recorded(payload: Event, n: int) -> Recorded:
+    source = f"/services/{payload.OWNER}"
+    return Recorded(
+        UUID(int=n), payload.TYPE, source, UUID(int=42), n, NOW, NOW, UUID(int=7), None, Actor("agent"), None, payload
+    )
+
+
+@requirement("A4.05")
+def test_priority() -> None:
+    assert row_after(routing.PriorityChanged(to=5, was=3)).priority == 5
+
+
+@requirement("A3.06")
+def test_a_move_shows_the_new_queue() -> None:
+    row = row_after(routing.TicketMoved(to=HR, was=IT))
+    assert (row.queue_id, row.queue_slug, row.queue_name) == (HR.id, "hr", "HR")
+
+
+@requirement("A7.33")
+def test_a_new_title() -> None:
+    assert row_after(routing.TicketRenamed(to="smokes", was="hums")).title == "smokes"
+
+
+@requirement("A7.27")
+def test_fields_are_set_and_removed() -> None:
+    assert row_after(routing.FieldsChanged(values={"room": "B 2", "floor": 2})).fields == {"room": "B 2", "floor": 2}
+    emptied = row_after(routing.FieldsChanged(values={"room": "B 2"}), routing.FieldsChanged(values={"room": None}))
+    assert emptied.fields is None
+
+
+@requirement("A7.36")
+def test_tags_come_and_go() -> None:
+    row = row_after(routing.TagsAdded(tags=("fan", "loud")), routing.TagsAdded(tags=("fan",)))
+    assert row.tags == ["fan", "loud"]
+    assert row_after(routing.TagsAdded(tags=("fan", "loud")), routing.TagsRemoved(tags=("fan",))).tags == ["loud"]
+
+
+@requirement("A7.28")
+def test_another_customer() -> None:
+    row = row_after(routing.CustomerChanged(to=PIA, was=PER))
+    assert (row.customer_id, row.customer_email, row.customer_name) == (PIA.id, PIA.email, "pia")
+
+
+@requirement("A7.18")
+def test_links_are_kept_by_kind_and_direction() -> None:
+    related, child = (
+        routing.TicketsLinked(kind="related", other=OTHER),
+        routing.TicketsLinked(kind="parent", other=OTHER, outgoing=False),
+    )
+    row = row_after(related, child, related)
+    assert [(link["kind"], link["outgoing"]) for link in row.links] == [("parent", False), ("related", True)]
+    assert row_after(related, routing.TicketsUnlinked(kind="related", other=OTHER)).links == []
+
+
+@requirement("A7.19")
+def test_a_merge_points_on_and_can_be_taken_back() -> None:
+    merge = routing.TicketMerged(into=OTHER, was=OPEN, by=KARI)
+    merged = row_after(merge)
+    assert (merged.state_type, merged.merged_into) == ("merged", OTHER)
+    back = row_after(merge, routing.MergeUndone(into=OTHER, state=OPEN, by=KARI))
+    assert (back.state_type, back.merged_into) == ("open", None)
+
+
+def test_a_removed_ticket_says_so() -> None:
+    assert row_after(routing.TicketRemoved(because="split undone", was=OPEN)).state_type == "removed"
+
+
+@requirement("A5.05")
+def test_a_reminder_is_due_until_the_state_changes() -> None:
+    pending = routing.StateChanged(to=PENDING_REMINDER, was=OPEN, pending_until=LATER)
+    reached = routing.ReminderReached(due_at=LATER, fired_at=LATER)
+    assert not row_after(pending).reminder_due
+    assert row_after(pending, reached).reminder_due
+    assert not row_after(pending, reached, pending).reminder_due
+    assert not row_after(pending, reached, routing.StateChanged(to=OPEN, was=PENDING_REMINDER)).reminder_due
+
+
+@requirement("A6.06")
+def test_a_lock_tells_when_it_ends() -> None:
+    locked = routing.TicketLocked(by=KARI, expires_at=LATER)
+    assert row_after(locked).lock_expires_at == LATER
+    ended = row_after(locked, routing.TicketUnlocked(was=KARI, because="expired"))
+    assert (ended.locked_by, ended.lock_expires_at) == (None, None)
+
+
+@requirement("A7.13")
+@requirement("A7.14")
+@requirement("A7.15")
+@requirement("A21.08")
+def test_what_the_desk_writes_for_itself_is_internal() -> None:
+    about: dict[str, Any] = {"number": OPENED.number, "title": "hums", "queue": IT}
+    outside = (Address(email="maker@fans.example"),)
+    own = MAIL.model_copy(update={"id": UUID(int=51)})
+    row = row_after(
+        routing.CallRecorded(by=KARI, message=own, direction="in"),
+        routing.ArticleForwarded(by=KARI, message=own, article=MAIL.id, original=MAIL, customer=PER, **about),
+        routing.ArticleBounced(by=KARI, bounce=UUID(int=52), article=MAIL.id, to=outside, original=MAIL, **about),
+        routing.NoteAdded(by=KARI, message=own, kind="solution"),
+    )
+    assert [(a.kind, a.internal) for a in row.articles] == [
+        ("message", False), ("call in", True), ("forward", True), ("bounce", True), ("solution", True)
+    ]  # fmt: skip
+    assert (row.article_count, row.public_article_count) == (5, 1)
+    assert row.articles[3].people["to"] == [{"email": "maker@fans.example", "name": ""}]
+
+
+def test_a_fold_leaves_the_row_before_as_it_was() -> None:
+    before = row_after(routing.TagsAdded(tags=("fan",)), routing.TicketsLinked(kind="related", other=OTHER))
+    for n, payload in enumerate((
+        routing.TagsAdded(tags=("loud",)), routing.FieldsChanged(values={"room": "1"}), routing.TicketsLinked(kind="duplicate", other=OTHER),
+    )):  # fmt: skip
+        fold(before, _recorded(payload, 10 + n))
+    assert (before.tags, before.fields, len(before.links), before.event_count) == (["fan"], None, 1, 3)
+
+
+TICKET_EVENTS = sorted(name for name, cls in REGISTRY.items() if cls.TOPIC == TICKETS)
+
+
+@pytest.mark.parametrize("name", TICKET_EVENTS)
+def test_every_event_of_a_ticket_is_told_in_words(name: str) -> None:
+    short = name.removeprefix("helpdesk.").rpartition(".v")[0]
+    filled = sample(REGISTRY[name])
+    assert summary(name, filled) not in ("", short)
+    smallest = orjson.loads(data_of(REGISTRY[name].model_validate(filled)))
+    assert summary(name, smallest) not in ("", short)
+    assert summary(name, {}) not in ("", short)
+
+
+def test_a_merge_is_told_by_number_and_name() -> None:
+    told = summary(
+        routing.TicketMerged.TYPE, {"into": OTHER.model_dump(mode="json"), "by": {"name": "Kari"}, "was": {}}
+    )
+    assert told == "Merged into ticket 2026112310000099 by Kari"
+
+
+def test_every_event_can_be_folded_from_its_sample() -> None:
+    for cls in (*vars(routing).values(), *vars(notify).values()):
+        if isinstance(cls, type) and issubclass(cls, Event) and cls.__dict__.get("TYPE"):
+            assert row_after(cls.model_validate(sample(cls))).event_count == 2
+    assert row_after(routing.StateChanged(to=MERGED, was=OPEN)).state_type == "merged"

@@ -1,0 +1,41 @@
+"""The system of real processes that the tests here share, and a desk in it to work with."""
+
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.desk import Desk, open_desk
+from tests.system.harness import System, running_system
+
+
+@pytest.fixture(scope="session")
+def whole_system(scratch: Path) -> Iterator[System]:
+    with running_system(scratch / "system") as made:
+        yield made
+
+
+@pytest.fixture
+def system(whole_system: System) -> Iterator[System]:
+    """The system, everything running; a test may break it."""
+    whole_system.heal()
+    yield whole_system
+    whole_system.heal()
+
+
+@pytest.fixture
+async def desk(system: System) -> AsyncIterator[Desk]:
+    """An administrator and a queue with an address of its own."""
+    async with open_desk(system) as made:
+        yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
+    """Shows the ends of the logs with a test that failed."""
+    report = yield
+    shown = getattr(item, "funcargs", {}).get("system")
+    if report.failed and isinstance(shown, System):
+        report.sections += [(f"log of {each.name}", each.tail()) for each in shown.programs.values()]
+    return report
