@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
-from services.notify import templates, wording
+from services.notify import wording
 from services.notify.commands import Command, RequestAnswer, RequestReceipt
+from shared import templates
 from shared.contracts import message_ids
 from shared.contracts.directory import Queue
 from shared.contracts.envelope import Recorded

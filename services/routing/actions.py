@@ -60,7 +60,7 @@ async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
 async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     _, _, state = await desk.history(ref)
     desk.authorize(asked.who, "reply", state)
-    wanted = states.asked(body, desk.directory.states)
+    wanted = states.asked(body, desk.directory.settings.states)
     owner = await desk.owner(body.owner) if body.owner is not None else None
     message = await forms.answer(desk, asked, body, state)
 
@@ -69,21 +69,21 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
         return c.Reply(
             desk.act(asked, state),
             message,
-            wanted or states.after_reply(queue, desk.directory.states),
+            wanted or states.after_reply(queue, desk.directory.settings.states),
             desk.owner_in(owner, queue) if owner is not None else None,
             body.time_units,
-            fields.required(queue, desk.directory.fields),
+            fields.required(queue, desk.directory.settings.fields),
         )
 
     return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(message.id))))
 
 
 async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
-    wanted = states.asked(body, desk.directory.states)
+    wanted = states.asked(body, desk.directory.settings.states)
     message = await forms.article(desk, asked, body, "note")
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.fields)
+        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
         act = desk.act(asked, state)
         return c.AddNote(act, message, body.internal, body.kind, wanted, body.time_units, required)
 
@@ -93,11 +93,11 @@ async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
 
 
 async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
-    wanted = states.asked(body, desk.directory.states)
+    wanted = states.asked(body, desk.directory.settings.states)
     message = await forms.article(desk, asked, body, "phone")
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.fields)
+        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
         return c.RecordCall(desk.act(asked, state), message, body.direction, wanted, body.time_units, required)
 
     return _told(await desk.handle(asked, Part(ref, "call", make), answer=_with(article_id=str(message.id))))
@@ -178,11 +178,11 @@ async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
     _, _, before = await desk.history(ref)
     desk.authorize(asked.who, "move", before)
     target = desk.target_queue(body.queue, asked.who, "move_into")
-    wanted = states.asked(body, desk.directory.states)
+    wanted = states.asked(body, desk.directory.settings.states)
     person = await desk.owner(body.owner) if body.owner is not None else None
     owner = desk.owner_in(person, target) if person is not None else None
     message = await forms.remark(desk, asked, b.Words(text=body.text, subject=body.subject))
-    required = fields.required(target, desk.directory.fields)
+    required = fields.required(target, desk.directory.settings.fields)
     make = lambda state: c.Move(  # noqa: E731
         desk.act(asked, state, target), queue_ref(target), owner, message, wanted, body.time_units, required
     )
@@ -196,11 +196,13 @@ async def set_priority(desk: Desk, ref: str, body: b.PriorityBody, asked: Asked)
 
 
 async def set_state(desk: Desk, ref: str, body: b.StateBody, asked: Asked) -> Done:
-    wanted = states.asked(body, desk.directory.states)
+    wanted = states.asked(body, desk.directory.settings.states)
     assert wanted is not None
 
     def make(state: Ticket) -> c.Command:
-        return c.SetState(desk.act(asked, state), wanted, fields.required(desk.queue_of(state), desk.directory.fields))
+        return c.SetState(
+            desk.act(asked, state), wanted, fields.required(desk.queue_of(state), desk.directory.settings.fields)
+        )
 
     return _told(await desk.handle(asked, Part(ref, "set-state", make)))
 
@@ -211,13 +213,13 @@ async def rename(desk: Desk, ref: str, body: b.RenameBody, asked: Asked) -> Done
 
 
 async def close(desk: Desk, ref: str, body: b.CloseBody, asked: Asked) -> Done:
-    closed = states.named(body.state, desk.directory.states)
+    closed = states.named(body.state, desk.directory.settings.states)
     if closed.type != "closed":
         raise problems.invalid("/state", "must be a closed one")
     message = await forms.remark(desk, asked, body)
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.fields)
+        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
         return c.Close(desk.act(asked, state), closed, message, body.time_units, required)
 
     more = {"article_id": str(message.id)} if message is not None else {}
@@ -225,7 +227,7 @@ async def close(desk: Desk, ref: str, body: b.CloseBody, asked: Asked) -> Done:
 
 
 async def reopen(desk: Desk, ref: str, body: b.ReopenBody, asked: Asked) -> Done:
-    opened = states.named(body.state, desk.directory.states)
+    opened = states.named(body.state, desk.directory.settings.states)
     if opened.type != "open":
         raise problems.invalid("/state", "must be an open one")
     message = await forms.remark(desk, asked, body)
@@ -235,7 +237,7 @@ async def reopen(desk: Desk, ref: str, body: b.ReopenBody, asked: Asked) -> Done
 
 
 async def set_fields(desk: Desk, ref: str, body: b.FieldsBody, asked: Asked) -> Done:
-    values = fields.checked(body.fields, desk.directory.fields)
+    values = fields.checked(body.fields, desk.directory.settings.fields)
     make = lambda state: c.SetFields(desk.act(asked, state), values)  # noqa: E731
     return _told(await desk.handle(asked, Part(ref, "set-fields", make)))
 

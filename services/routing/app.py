@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from shared.blobs.uploads import Uploads
-
 from services.routing import api, numbers, policies, ticket, timers
 from services.routing.desk import Desk
 from services.routing.settings import Settings
 from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore
+from shared.blobs.uploads import Uploads
 from shared.contracts.envelope import Recorded
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Connection, Pool, connect_pool
@@ -56,7 +55,7 @@ def handlers(
             category="ticket",
             decider=ticket,
             producers=policies.LISTENS_TO,
-            react=policies.Policies(documents).react,
+            react=policies.Policies(lambda: documents.queues).react,
             inline=beside,
             done=wake,
             prepare=loaded,

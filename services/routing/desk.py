@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.blobs.uploads import Uploads
-
 from services.routing import numbers, ticket
 from services.routing.commands import Act, Command
 from services.routing.ticket import Ticket
+from shared.blobs.uploads import Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Person, Queue, Right
 from shared.contracts.envelope import Actor, Recorded

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from shared.blobs.uploads import UploadMissing
 from uuid_utils.compat import uuid7
 
 from services.routing.bodies import ReplyBody, Words
 from services.routing.desk import Asked, Desk
 from services.routing.ticket import Ticket
-from shared import richtext, wording
+from shared import richtext, templates
+from shared.blobs.uploads import UploadMissing
 from shared.contracts.parts import Address, Attachment, Channel, Message
 from shared.http import problems
 
@@ -83,7 +83,7 @@ async def answer(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket) -> Me
 
 def _filled(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket) -> ReplyBody:
     """The form with the standard answer in it, if it has no words of its own. The template must be one of the ticket's queue."""
-    template = desk.directory.templates.get(body.template or "")
+    template = desk.directory.settings.templates.get(body.template or "")
     slug = state.queue.slug if state.queue else ""
     if template is None or (template.queues and slug not in template.queues):
         raise problems.invalid("/template", "names no standard answer of this queue")
@@ -93,7 +93,7 @@ def _filled(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket) -> ReplyBo
         "queue": {"name": state.queue.name if state.queue else ""},
         "ticket": {"number": state.number, "title": state.title},
     }
-    subject = body.subject or " ".join(wording.render(template.subject, known).split())[:500]
+    subject = body.subject or " ".join(templates.render(template.subject, known).split())[:500]
     if body.has_words:
         return body.model_copy(update={"subject": subject})
-    return body.model_copy(update={"text": wording.render(template.text, known), "subject": subject})
+    return body.model_copy(update={"text": templates.render(template.text, known), "subject": subject})

@@ -1,22 +1,22 @@
 """Which foreign event leads to which command of the desk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from services.routing.commands import Command, FollowUpRule, QueueTicket, TakeCustomerMessage
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.directory.copy import DirectoryCopy
+from shared.directory.copy import Queues
 
 LISTENS_TO = frozenset(("intake",))
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The queues are those that the service's copy of the documents holds at that time."""
+    """`queues` answers the newest snapshot of the documents."""
 
-    directory: DirectoryCopy
+    queues: Callable[[], Queues]
 
     def react(self, event: Recorded) -> Sequence[Command]:
         match event.payload:
@@ -28,8 +28,9 @@ class Policies:
                 return []
 
     def _follow_ups(self) -> dict[UUID, FollowUpRule]:
-        queues = self.directory.queues.by_id.values()
-        return {queue.id: FollowUpRule(queue.follow_up, queue.follow_up_days) for queue in queues}
+        return {
+            queue.id: FollowUpRule(queue.follow_up, queue.follow_up_days) for queue in self.queues().by_id.values()
+        }
 
 
 def an_opened_ticket_is_queued(opened: TicketOpened) -> QueueTicket:

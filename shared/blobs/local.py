@@ -4,9 +4,9 @@ import os
 import secrets
 from pathlib import Path
 
-SHARDS = tuple(f"{n:02x}" for n in range(256))
-"""Directories below the root, named like the first two digits of a file: few enough to be made once, so that a write costs two
-flushes and no more."""
+SHARDS = (*(f"{n:02x}" for n in range(256)), "uploads")
+"""Directories below the root, named like the first two digits of a file, and the one of uploads: few enough to be made once, so that a
+write costs two flushes and no more."""
 
 
 class DurableFiles:

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -71,10 +72,14 @@ class BlobStore:
         """Stores a content and answers once it is durable. Raises BlobStoreUnavailable."""
         loop = asyncio.get_running_loop()
         key = key_of(content) if len(content) <= CHUNK else await loop.run_in_executor(self._writers, key_of, content)
-        path = path_of(key)
+        await self.keep(path_of(key), content)
+        return Blob(sha256=key, size=len(content), type=media_type)
+
+    async def keep(self, path: str, content: bytes) -> None:
+        """Stores a content at a path of its own, unless there is one, and answers once it is durable. Raises BlobStoreUnavailable."""
         try:
             if self._files is not None:
-                await loop.run_in_executor(self._writers, self._files.write, path, content)
+                await asyncio.get_running_loop().run_in_executor(self._writers, self._files.write, path, content)
             else:
                 await obstore.put_async(self._objects, path, content, mode="create")
         except AlreadyExistsError:
@@ -82,18 +87,33 @@ class BlobStore:
         except (OSError, BaseError) as error:
             REFUSED.inc()
             raise BlobStoreUnavailable(f"a blob of {len(content)} bytes cannot be stored: {_brief(error)}") from error
-        return Blob(sha256=key, size=len(content), type=media_type)
 
     async def get(self, sha256: str) -> bytes:
         """The whole content. Raises BlobMissing and BlobStoreUnavailable."""
-        path = path_of(sha256)
+        return await self.at(path_of(sha256))
+
+    async def at(self, path: str) -> bytes:
+        """What stands at a path. Raises as `get` does."""
         try:
             found = await obstore.get_async(self._objects, path)
             return bytes(await found.bytes_async())
         except FileNotFoundError:
-            raise self._not_there(sha256) from None
+            raise self._not_there(path) from None
         except (OSError, BaseError) as error:
-            raise BlobStoreUnavailable(f"blob {sha256} cannot be read: {_brief(error)}") from error
+            raise BlobStoreUnavailable(f"blob {path} cannot be read: {_brief(error)}") from error
+
+    async def forget(self, folder: str, before: datetime) -> int:
+        """Removes what was stored in a folder before that moment; answers how many there were. Raises BlobStoreUnavailable."""
+        count = 0
+        try:
+            async for batch in obstore.list(self._objects, prefix=folder):
+                old = [each["path"] for each in batch if each["last_modified"] < before]
+                if old:
+                    await obstore.delete_async(self._objects, old)
+                    count += len(old)
+        except (OSError, BaseError) as error:
+            raise BlobStoreUnavailable(f"{folder} cannot be tidied: {_brief(error)}") from error
+        return count
 
     async def stream(self, sha256: str) -> AsyncIterator[bytes]:
         """The content in pieces. What it raises, it raises before it answers: see `get`."""

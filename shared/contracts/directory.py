@@ -1,9 +1,10 @@
 """Configuration documents and their events. The stream of a document is its id; its version is the stream's."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.event import Event, Value, event
+from shared.contracts.parts import StateType
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY
 
@@ -20,7 +21,11 @@ class Member(Value):
 
 
 class Queue(Value):
-    """A queue (api.md, section 5). `address` is lower case; null for a queue that gets no mail."""
+    """A queue (api.md, section 5). `address` is lower case; null for a queue that gets no mail.
+
+    `follow_up_days`: a closed ticket reopens within so many; a later message becomes a ticket of its own. A `salutation` or `signature`
+    that is the slug of such a document stands for its text.
+    """
 
     id: UUID
     slug: str
@@ -33,6 +38,7 @@ class Queue(Value):
     next_state_after_reply: str = "open"
     lock_timeout_minutes: float | None = None
     follow_up: FollowUp = "reopen"
+    follow_up_days: int | None = None
     members: tuple[Member, ...] = ()
 
 
@@ -46,6 +52,8 @@ class Person(Value):
     roles: tuple[Role, ...] = ()
     company: str | None = None
     language: str | None = None
+    follows: tuple[UUID, ...] = ()
+    """The queues that the person follows: "my queues" (A3.14)."""
 
 
 class Company(Value):
@@ -55,6 +63,73 @@ class Company(Value):
     slug: str
     name: str
     domains: tuple[str, ...] = ()
+
+
+class Setting(Value):
+    """What the smaller documents share. `slug` names one for ever, `name` may change."""
+
+    KIND: ClassVar[str]
+
+    id: UUID
+    slug: str
+    name: str
+
+
+class State(Setting):
+    """A state of tickets (A5.01). `close_after_hours`: how long a pending one waits where a form gives no date."""
+
+    KIND: ClassVar[str] = "state"
+
+    type: StateType
+    close_after_hours: float | None = None
+
+
+class Priority(Setting):
+    """A priority (A4.02); `slug` is its number, 1 to 5."""
+
+    KIND: ClassVar[str] = "priority"
+
+    number: int
+    offered_to_customers: bool = True
+
+
+class Template(Setting):
+    """A standard answer (A8.01), of the queues named by slug; of every queue if none is."""
+
+    KIND: ClassVar[str] = "template"
+
+    subject: str = ""
+    text: str
+    queues: tuple[str, ...] = ()
+
+
+class Salutation(Setting):
+    """How a mail begins (A8.03)."""
+
+    KIND: ClassVar[str] = "salutation"
+
+    text: str
+
+
+class Signature(Setting):
+    """How a mail ends (A8.04)."""
+
+    KIND: ClassVar[str] = "signature"
+
+    text: str
+
+
+class TicketField(Setting):
+    """A field of tickets (A7.27, A21.09). `required_in` names queues whose tickets need a value before they are closed (A7.25)."""
+
+    KIND: ClassVar[str] = "field"
+
+    kind: Literal["text", "number", "date", "flag", "choice"] = "text"
+    choices: tuple[str, ...] = ()
+    required_in: tuple[str, ...] = ()
+
+
+SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField)
 
 
 @event("helpdesk.QueueSaved.v1", owner="gateway", topic=DIRECTORY)
@@ -88,3 +163,63 @@ class CompanySaved(Event):
 @event("helpdesk.CompanyRetired.v1", owner="gateway", topic=DIRECTORY)
 class CompanyRetired(Event):
     company: Company
+
+
+@event("helpdesk.StateSaved.v1", owner="gateway", topic=DIRECTORY)
+class StateSaved(Event):
+    document: State
+
+
+@event("helpdesk.StateRetired.v1", owner="gateway", topic=DIRECTORY)
+class StateRetired(Event):
+    document: State
+
+
+@event("helpdesk.PrioritySaved.v1", owner="gateway", topic=DIRECTORY)
+class PrioritySaved(Event):
+    document: Priority
+
+
+@event("helpdesk.PriorityRetired.v1", owner="gateway", topic=DIRECTORY)
+class PriorityRetired(Event):
+    document: Priority
+
+
+@event("helpdesk.TemplateSaved.v1", owner="gateway", topic=DIRECTORY)
+class TemplateSaved(Event):
+    document: Template
+
+
+@event("helpdesk.TemplateRetired.v1", owner="gateway", topic=DIRECTORY)
+class TemplateRetired(Event):
+    document: Template
+
+
+@event("helpdesk.SalutationSaved.v1", owner="gateway", topic=DIRECTORY)
+class SalutationSaved(Event):
+    document: Salutation
+
+
+@event("helpdesk.SalutationRetired.v1", owner="gateway", topic=DIRECTORY)
+class SalutationRetired(Event):
+    document: Salutation
+
+
+@event("helpdesk.SignatureSaved.v1", owner="gateway", topic=DIRECTORY)
+class SignatureSaved(Event):
+    document: Signature
+
+
+@event("helpdesk.SignatureRetired.v1", owner="gateway", topic=DIRECTORY)
+class SignatureRetired(Event):
+    document: Signature
+
+
+@event("helpdesk.TicketFieldSaved.v1", owner="gateway", topic=DIRECTORY)
+class TicketFieldSaved(Event):
+    document: TicketField
+
+
+@event("helpdesk.TicketFieldRetired.v1", owner="gateway", topic=DIRECTORY)
+class TicketFieldRetired(Event):
+    document: TicketField

@@ -3,12 +3,25 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Never
+from typing import Literal, Never, TypeVar
 from uuid import UUID
 
 import asyncpg
+import orjson
 
-from shared.contracts.directory import Company, Person, Queue
+from shared.contracts.directory import (
+    SETTINGS,
+    Company,
+    Person,
+    Priority,
+    Queue,
+    Salutation,
+    Setting,
+    Signature,
+    State,
+    Template,
+    TicketField,
+)
 from shared.database import Connection, Pool, connect
 from shared.messaging.restart import restarting
 from shared.wakeup import woken
@@ -17,10 +30,13 @@ DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
 """How old a snapshot can be when a notification was lost."""
 
-Kind = Literal["queue", "person", "company"]
+Kind = Literal["queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field"]
+HELD: frozenset[str] = frozenset(("queue", *(setting.KIND for setting in SETTINGS)))
+"""The kinds that stand in memory; people and companies are asked for."""
+S = TypeVar("S", bound=Setting)
 
 REVISION = "SELECT revision FROM directory.revision"
-QUEUES = "SELECT document::text AS document, version, retired FROM directory.documents WHERE kind = 'queue'"
+IN_MEMORY = "SELECT kind, document::text AS document, version, retired FROM directory.documents WHERE kind = ANY($1)"
 ONE = "SELECT document::text FROM directory.documents WHERE kind = $1 AND id = $2 AND (NOT retired OR $3)"
 PERSON_BY_LOGIN = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND NOT retired"
 PERSON_BY_EMAIL = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = $1 AND NOT retired ORDER BY id LIMIT 1"
@@ -64,12 +80,26 @@ class Queues:
         return self.by_address.get(address.lower())
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The smaller documents in use at one moment, by slug; empty until the first start's have arrived."""
+
+    states: Mapping[str, State] = field(default_factory=dict)
+    priorities: Mapping[str, Priority] = field(default_factory=dict)
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    salutations: Mapping[str, Salutation] = field(default_factory=dict)
+    signatures: Mapping[str, Signature] = field(default_factory=dict)
+    fields: Mapping[str, TicketField] = field(default_factory=dict)
+    versions: Mapping[UUID, int] = field(default_factory=dict)
+
+
 class DirectoryCopy:
-    """Reads this service's copy. `queues` is a snapshot that `run` keeps fresh; call `load` once before the first use."""
+    """Reads this service's copy. `queues` and `settings` are snapshots that `run` keeps fresh; call `load` once before the first use."""
 
     def __init__(self, pool: Pool, database_url: str) -> None:
         self.pool, self.database_url = pool, database_url
         self.queues = Queues()
+        self.settings = Settings()
         self._revision = -1
         self._changed = asyncio.Condition()
 
@@ -100,10 +130,11 @@ class DirectoryCopy:
         revision = await connection.fetchval(REVISION)
         if revision == self._revision:
             return
-        queues = _snapshot(await connection.fetch(QUEUES))
+        rows = await connection.fetch(IN_MEMORY, sorted(HELD))
+        queues = _snapshot([row for row in rows if row["kind"] == "queue"])
         if revision < self._revision:
             return  # another refresh has overtaken this one
-        self.queues, self._revision = queues, revision
+        self.queues, self.settings, self._revision = queues, _settings(rows), revision
         async with self._changed:
             self._changed.notify_all()
 
@@ -143,6 +174,8 @@ class DirectoryCopy:
     async def _has(self, kind: Kind, document_id: UUID, version: int) -> bool:
         if kind == "queue":
             return self.queues.versions.get(document_id, 0) >= version
+        if kind in HELD:
+            return self.settings.versions.get(document_id, 0) >= version
         return (await self.pool.fetchval(VERSION, kind, document_id) or 0) >= version
 
 
@@ -156,3 +189,22 @@ def _snapshot(rows: Sequence[asyncpg.Record]) -> Queues:
         retired=frozenset(queue.id for queue, _, retired in everything if retired),
         versions={queue.id: version for queue, version, _ in everything},
     )
+
+
+def _settings(rows: Sequence[asyncpg.Record]) -> Settings:
+    return Settings(
+        states=_of(State, rows),
+        priorities=_of(Priority, rows),
+        templates=_of(Template, rows),
+        salutations=_of(Salutation, rows),
+        signatures=_of(Signature, rows),
+        fields=_of(TicketField, rows),
+        versions={UUID(json["id"]): row["version"] for row in rows if (json := orjson.loads(row["document"]))},
+    )
+
+
+def _of(model: type[S], rows: Sequence[asyncpg.Record]) -> dict[str, S]:
+    found = (
+        model.model_validate_json(row["document"]) for row in rows if row["kind"] == model.KIND and not row["retired"]
+    )
+    return {setting.slug: setting for setting in found}

@@ -1,4 +1,4 @@
-"""The directory topic as rows of `directory.documents`: each service's own copy of queues, people and companies."""
+"""The directory topic as rows of `directory.documents`: each service's own copy of the configuration documents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,9 +11,22 @@ from shared.contracts.directory import (
     Person,
     PersonRetired,
     PersonSaved,
+    PriorityRetired,
+    PrioritySaved,
     Queue,
     QueueRetired,
     QueueSaved,
+    SalutationRetired,
+    SalutationSaved,
+    Setting,
+    SignatureRetired,
+    SignatureSaved,
+    StateRetired,
+    StateSaved,
+    TemplateRetired,
+    TemplateSaved,
+    TicketFieldRetired,
+    TicketFieldSaved,
 )
 from shared.contracts.envelope import Recorded
 from shared.database import Connection
@@ -72,6 +85,24 @@ class DirectoryProjection:
                 return _row(company)
             case CompanyRetired(company=company):
                 return replace(_row(company), retired=True)
+            case (
+                StateSaved(document=setting)
+                | PrioritySaved(document=setting)
+                | TemplateSaved(document=setting)
+                | SalutationSaved(document=setting)
+                | SignatureSaved(document=setting)
+                | TicketFieldSaved(document=setting)
+            ):
+                return _setting(setting)
+            case (
+                StateRetired(document=setting)
+                | PriorityRetired(document=setting)
+                | TemplateRetired(document=setting)
+                | SalutationRetired(document=setting)
+                | SignatureRetired(document=setting)
+                | TicketFieldRetired(document=setting)
+            ):
+                return replace(_setting(setting), retired=True)
             case _:  # an event of tomorrow, or another service's: only its version is of interest
                 return replace(row) if row is not None else DocumentRow()
 
@@ -90,6 +121,10 @@ class DirectoryProjection:
             [row.seen[OWNER][0] for row in ours.values()],
             [row.seen[OWNER][1] for row in ours.values()],
         )
+
+
+def _setting(document: Setting) -> DocumentRow:
+    return DocumentRow(document.KIND, document.slug, document=document.model_dump_json())
 
 
 def _row(document: Queue | Person | Company) -> DocumentRow:

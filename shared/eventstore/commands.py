@@ -50,9 +50,7 @@ class Outcome:
 class Record(Protocol):
     """How decided events are recorded: `Store.append`, or a statement of the service's that does more in the same round trip."""
 
-    async def __call__(
-        self, appends: Sequence[Append], *, command: CommandId, answer: dict[str, Any]
-    ) -> Appended: ...
+    async def __call__(self, appends: Sequence[Append], *, command: CommandId, answer: dict[str, Any]) -> Appended: ...
 
 
 class Commands(Generic[Command, State]):

@@ -54,7 +54,7 @@ def test_every_fold_and_policy_takes_a_golden_event(path: Path) -> None:
     event = decode(path.read_bytes())
     for decider in (routing_ticket, notify_ticket):
         decider.evolve(decider.initial(), event.payload)
-    routing_policies.react(event)
+    routing_policies.Policies(Queues).react(event)
     Policies(Queues, b"a key of the tests, long enough", "help.example.org").react(event)
     assert fold(None, event).event_count == 1
     StatsProjection("stats", ZoneInfo("UTC")).apply(None, event, Position(event.payload.TOPIC, 0, 0))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import wording
-from services.notify.templates import LONGEST_RESULT, render
+from shared.templates import LONGEST_RESULT, render
 
 KNOWN = {
     "customer": {"name": "Per Hansen", "email": "per@customer.example"},

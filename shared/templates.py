@@ -109,6 +109,12 @@ def _compiled(source: str) -> Template | str:
         return _marked(source, "it is too deeply nested")
 
 
+def fault(source: str) -> str:
+    """Why a template cannot be used, in words; empty if it can."""
+    compiled = _compiled(source)
+    return compiled.partition("]")[0].removeprefix("[template not usable: ") if isinstance(compiled, str) else ""
+
+
 def _check(tree: nodes.Template) -> None:
     """Raises _Unusable for whatever is not on the list; before anything of the template is evaluated."""
     for node in _all(tree):
