@@ -41,7 +41,7 @@ check: install-dev ## format, lint, types, import rules, dead dependencies, secr
 	@$(VENV)/lint-imports
 	@$(VENV)/deptry services shared deploy
 	@cp .secrets.baseline .venv/.secrets.baseline # status 3 says that a known finding has moved to another line: no reason to fail
-	@git ls-files -z ':!.secrets.baseline' | xargs -0 sh -c '$(VENV)/detect-secrets-hook --baseline .venv/.secrets.baseline "$$@" || test $$? -eq 3' check
+	@git ls-files -z --cached --others --exclude-standard ':!.secrets.baseline' | xargs -0 sh -c '$(VENV)/detect-secrets-hook --baseline .venv/.secrets.baseline "$$@" || test $$? -eq 3' check
 	@$(VENV)/python -m shared.contracts.generate --check
 	@$(VENV)/python -m deploy.openapi --check
 

@@ -13,7 +13,7 @@ from services.gateway.openapi import Document, merged
 from services.gateway.reference import DOCUMENT
 from services.intake import api as intake_api
 from services.intake import mail_api
-from services.reporting import stats_api, tickets_api
+from services.reporting import articles_api, stats_api, tickets_api
 from services.routing import api as routing_api
 
 NOTHING = cast("Any", None)  # a route needs its parts when it is called, not when it is described
@@ -25,7 +25,7 @@ def routers() -> dict[str, list[APIRouter]]:
         "gateway": [session_api.router(NOTHING, NOTHING, NOTHING), documents_api.router(NOTHING, NOTHING, NOTHING)],
         "intake": [intake_api.router(NOTHING), mail_api.router(NOTHING)],
         "routing": [routing_api.router(NOTHING)],
-        "reporting": [tickets_api.router(NOTHING), stats_api.router(NOTHING)],
+        "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],
     }
 
 

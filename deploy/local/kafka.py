@@ -146,6 +146,7 @@ class KafkaServer:
             "group.initial.rebalance.delay.ms": "0",
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
+            "metadata.max.idle.interval.ms": "5000",  # an idle controller writes a record that often, twice a second by default
             "log.retention.ms": "-1",
             "log.segment.bytes": str(256 * 1024 * 1024),
             "log.index.size.max.bytes": str(1024 * 1024),

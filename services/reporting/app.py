@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from services.reporting import stats_api, tickets_api
+from services.reporting import articles_api, stats_api, tickets_api
 from services.reporting.live_consumer import LiveConsumer
+from services.reporting.reading import Reading
 from services.reporting.sets import projection_sets
 from services.reporting.settings import Settings
 from shared import directory, eventstore, messaging
@@ -61,9 +62,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 health.watch(name, partial(getattr, filling, "beat"), silence=SILENCE_SECONDS)
         routers = []
         if role != "worker":
-            reading = tickets_api.Reading(pool, copy, BlobStore(settings.blob_url))
+            reading = Reading(pool, copy, BlobStore(settings.blob_url))
             counting = stats_api.Counting(pool, copy, settings.zone)
-            routers = [tickets_api.router(reading), stats_api.router(counting), directory_router(copy)]
+            routers = [
+                tickets_api.router(reading),
+                articles_api.router(reading),
+                stats_api.router(counting),
+                directory_router(copy),
+            ]
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await pool.close()

@@ -4,21 +4,20 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.contracts.access import Identity, TicketFacts, rights
-from shared.directory.copy import Queues
+from shared.directory.copy import DirectoryCopy, Queues
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """An agent's readable queues, or a customer's address and company; an administrator's queues are all that there are."""
+    """The queues that somebody reads as an agent, and the address and company whose tickets they see as a customer.
+
+    An administrator reads everything, whatever queue it stands in.
+    """
 
     queues: tuple[UUID, ...]
     email: str | None
     company: str | None
     everything: bool = False
-
-    @property
-    def as_customer(self) -> bool:
-        return not self.queues and not self.everything
 
 
 def scope(who: Identity, queues: Queues) -> Scope:
@@ -31,3 +30,10 @@ def facts(queue_id: UUID, customer_email: str, company: str | None, queues: Queu
     """What `may` looks at for a row."""
     queue = queues.by_id.get(queue_id)
     return TicketFacts(members=queue.members if queue else (), customer_email=customer_email, company=company)
+
+
+async def followed_queues(directory: DirectoryCopy, who: Identity) -> set[UUID]:
+    """The queues that somebody chose to follow; who chose none follows those they are a member of."""
+    person = await directory.person(who.person_id)
+    chosen: set[UUID] = set(getattr(person, "follows", ()))
+    return chosen or {q.id for q in directory.queues.live if any(m.person == who.person_id for m in q.members)}

@@ -1,78 +1,92 @@
 """Rows as the API shows them (api.md, section 3)."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from services.reporting.people import facts
 from services.reporting.summaries import summary
-from shared.contracts.access import Access, Identity, may
+from shared.contracts.access import Identity, allowed
 from shared.contracts.states import PRIORITIES
 from shared.directory.copy import Queues
 
-ACTIONS = ("reply", "note", "lock", "unlock", "close", "reopen", "message")
-REFUSED_BY_A_FOREIGN_LOCK = frozenset(("reply", "unlock", "close", "reopen"))
-
 
 def instant(value: datetime | None) -> str | None:
-    """RFC 3339, UTC, milliseconds."""
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """RFC 3339, UTC, milliseconds. PostgreSQL's values come in UTC."""
+    return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-def ticket(row: asyncpg.Record, who: Identity, queues: Queues) -> dict[str, Any]:
-    """One ticket for the person who asks; `allowed` is what they may do now."""
-    return {
-        "id": str(row["id"]),
-        "number": row["number"],
-        "title": row["title"],
-        "queue": {"id": str(row["queue_id"]), "slug": row["queue_slug"], "name": row["queue_name"]},
-        "state": {"slug": row["state_slug"], "name": row["state_name"], "type": row["state_type"]},
-        "priority": {"id": row["priority"], "name": PRIORITIES.get(row["priority"], str(row["priority"]))},
-        "owner": _person(row, "owner"),
-        "previous_owner": _person(row, "previous_owner"),
-        "lock": {
-            "locked": row["locked_by_id"] is not None,
-            "by": _person(row, "locked_by"),
-            "since": instant(row["locked_since"]),
-            "expires_at": instant(row["lock_expires_at"]),
-        },
-        "customer": {
-            "id": str(row["customer_id"]),
-            "name": row["customer_name"],
-            "email": row["customer_email"],
-            "company": row["company"],
-        },
-        "channel": row["channel"],
-        "pending_until": instant(row["pending_until"]),
-        "tags": row["tags"],
-        "fields": row["fields"] or {},
-        "time_units": row["time_units"],
-        "created_at": instant(row["created_at"]),
-        "updated_at": instant(row["updated_at"]),
-        "first_answer_at": instant(row["first_answer_at"]),
-        "closed_at": instant(row["closed_at"]),
-        "reminder_due": row["reminder_due"],
-        "article_count": row["article_count"],
-        "links": [],
-        "merged_into": None,
-        "versions": {producer: version for producer, (version, _) in row["seen"].items()},
-        "allowed": allowed(row, who, queues),
-    }  # fmt: skip
+class Showing:
+    """Shows tickets to one person; what is allowed is worked out once for all rows that are alike."""
+
+    def __init__(self, who: Identity, queues: Queues) -> None:
+        self.who, self.queues = who, queues
+        self._allowed: dict[tuple[Any, ...], list[str]] = {}
+
+    def ticket(self, row: asyncpg.Record) -> dict[str, Any]:
+        """One ticket as lists have it."""
+        merged_into, lock = row["merged_into_id"], _person(row["locked_by_id"], row["locked_by_name"])
+        return {
+            "id": str(row["id"]),
+            "number": row["number"],
+            "title": row["title"],
+            "queue": {"id": str(row["queue_id"]), "slug": row["queue_slug"], "name": row["queue_name"]},
+            "state": {"slug": row["state_slug"], "name": row["state_name"], "type": row["state_type"]},
+            "priority": {"id": row["priority"], "name": PRIORITIES.get(row["priority"], str(row["priority"]))},
+            "owner": _person(row["owner_id"], row["owner_name"]),
+            "previous_owner": _person(row["previous_owner_id"], row["previous_owner_name"]),
+            "lock": {
+                "locked": lock is not None,
+                "by": lock,
+                "since": instant(row["locked_since"]),
+                "expires_at": instant(row["lock_expires_at"]),
+            },
+            "customer": {
+                "id": str(row["customer_id"]),
+                "name": row["customer_name"],
+                "email": row["customer_email"],
+                "company": row["company"],
+            },
+            "channel": row["channel"],
+            "pending_until": instant(row["pending_until"]),
+            "tags": row["tags"],
+            "fields": row["fields"] or {},
+            "time_units": row["time_units"],
+            "created_at": instant(row["created_at"]),
+            "updated_at": instant(row["updated_at"]),
+            "first_answer_at": instant(row["first_answer_at"]),
+            "closed_at": instant(row["closed_at"]),
+            "reminder_due": row["reminder_due"],
+            "article_count": row["article_count"],
+            "links": [],
+            "merged_into": {"id": str(merged_into), "number": row["merged_into_number"]} if merged_into else None,
+            "versions": {producer: version for producer, (version, _) in row["seen"].items()},
+            "allowed": self._allowed_on(row),
+        }
+
+    def _allowed_on(self, row: asyncpg.Record) -> list[str]:
+        email, company = row["customer_email"], row["company"]
+        own = email == self.who.email.lower(), company is not None and company == self.who.company
+        alike = row["queue_id"], own, row["state_type"], row["locked_by_id"]
+        known = self._allowed.get(alike)
+        if known is None:
+            about = facts(row["queue_id"], email, company, self.queues)
+            known = self._allowed[alike] = allowed(self.who, about, row["state_type"], row["locked_by_id"])
+        return known
 
 
-def allowed(row: asyncpg.Record, who: Identity, queues: Queues) -> list[str]:
-    """The commands that this person may give on this ticket now."""
-    about = facts(row["queue_id"], row["customer_email"], row["company"], queues)
-    foreign = row["locked_by_id"] is not None and row["locked_by_id"] != who.person_id
-    return [
-        action
-        for action in ACTIONS
-        if may(who, action, about) is Access.ALLOWED
-        and not (foreign and action in REFUSED_BY_A_FOREIGN_LOCK)
-        and not (action == "reopen" and row["state_type"] != "closed")
-        and not (action == "unlock" and row["locked_by_id"] is None)
-    ]
+def links(row: asyncpg.Record, others: Mapping[UUID, asyncpg.Record]) -> list[dict[str, Any]]:
+    """The links of a ticket to others that the person may see, as these are called now."""
+    found = []
+    for link in row["links"] or ():
+        other = others.get(UUID(link["id"]))
+        if other is not None:
+            ticket = {"id": str(other["id"]), "number": other["number"], "title": other["title"]}
+            found.append({"kind": link["kind"], "outgoing": link["outgoing"], "ticket": ticket})
+    return found
 
 
 def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
@@ -100,6 +114,7 @@ def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
         "created_at": instant(row["created_at"]),
         "author": row["author"],
         "delivery": row["delivery"],
+        "ticket": {"id": str(row["ticket_id"]), "number": row["ticket_number"]},
     }
 
 
@@ -123,6 +138,5 @@ def history_entry(row: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-def _person(row: asyncpg.Record, role: str) -> dict[str, str] | None:
-    identifier = row[f"{role}_id"]
-    return None if identifier is None else {"id": str(identifier), "name": row[f"{role}_name"]}
+def _person(identifier: UUID | None, name: str | None) -> dict[str, Any] | None:
+    return None if identifier is None else {"id": str(identifier), "name": name}

@@ -1,7 +1,8 @@
 """`GET /tickets`: filters, order and pages as one statement that the indexes carry.
 
 An agent's list takes the first rows of each readable queue by the queue's own index and merges them, so that a page costs the same
-whatever else the queues hold. Permission is part of the statement: there is no list without a scope.
+whatever else the queues hold. Permission is part of the statement: there is no list without a scope. What somebody sees as a customer
+comes from a view that lacks what is internal.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from services.reporting.desk.projection import TICKET_COLUMNS
 from services.reporting.people import Scope
 
 Sort = Literal["default", "created_at", "-created_at", "updated_at", "-updated_at", "priority", "-priority"]
@@ -22,6 +24,18 @@ ORDERS: dict[str, list[tuple[str, str, str]]] = {
     "priority": [("priority", "ASC", "smallint"), ("created_at", "ASC", "timestamptz"), ("id", "ASC", "uuid")],
     "-priority": [("priority", "DESC", "smallint"), ("created_at", "ASC", "timestamptz"), ("id", "ASC", "uuid")],
 }
+
+
+COLUMNS = tuple(column for column in TICKET_COLUMNS if column not in ("event_count", "public_article_count"))
+QUEUES = """
+WITH RECURSIVE q(id) AS (
+    (SELECT queue_id FROM desk.tickets ORDER BY queue_id LIMIT 1)
+     UNION ALL
+    SELECT (SELECT t.queue_id FROM desk.tickets t WHERE t.queue_id > q.id ORDER BY t.queue_id LIMIT 1) FROM q WHERE q.id IS NOT NULL
+)
+SELECT id FROM q WHERE id IS NOT NULL
+"""
+"""Every queue that has tickets, one probe of the index each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +71,91 @@ class Statement:
 
 
 def query(scope: Scope, wanted: Filters, sort: str, after: Sequence[Any] | None, limit: int) -> tuple[str, list[Any]]:
-    """The statement for one page and its arguments. `after` is the position of the row before, in the order's columns."""
+    """The statement for one page and its arguments. `after` is the position of the row before, in the order's columns.
+
+    The rows of `desk` parts come from the table, all others from what customers may know of a ticket: a filter finds nothing there
+    that a customer could not see.
+    """
     made = Statement()
     order = ORDERS[sort]
     conditions = _conditions(made, wanted)
     if after is not None:
         conditions.append(_after(made, order, after))
+    keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _, _ in order)]))
     ordered = ", ".join(f"t.{column} {direction}" for column, direction, _ in order)
-    page = made.place(limit, "integer")
-    where = "".join(f" AND {condition}" for condition in conditions)
-    if scope.as_customer:
-        own = [f"t.customer_email = {made.place(scope.email, 'text')}"] if scope.email else []
-        if scope.company is not None:
-            own.append(f"t.company = {made.place(scope.company, 'text')}")
-        if not own:
-            return "SELECT * FROM desk.tickets t WHERE false", []
-        parts = [f"(SELECT * FROM desk.tickets t WHERE {mine}{where} ORDER BY {ordered} LIMIT {page})" for mine in own]
-        text = f"SELECT * FROM ({' UNION '.join(_ids(part) for part in parts)}) AS found JOIN desk.tickets t USING (id)"
-        return f"{text} ORDER BY {ordered} LIMIT {page}", made.arguments
-    if wanted.customers:  # few rows: found by the customer, then checked against the scope
-        if not scope.everything:
-            where += f" AND t.queue_id = ANY({made.place(list(scope.queues), 'uuid[]')})"
-        return f"SELECT * FROM desk.tickets t WHERE true{where} ORDER BY {ordered} LIMIT {page}", made.arguments
-    queues = set(scope.queues) if wanted.queues is None else set(scope.queues) & set(wanted.queues)
-    each = made.place(sorted(queues), "uuid[]")
-    text = (
-        f"SELECT t.* FROM unnest({each}) AS q(id) CROSS JOIN LATERAL"
-        f" (SELECT * FROM desk.tickets t WHERE t.queue_id = q.id{where} ORDER BY {ordered} LIMIT {page}) AS t"
+    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *conditions))
+    # A number, not an argument: the planner has to know that few rows are wanted.
+    first = f"{rest} ORDER BY {ordered} LIMIT {int(limit)}"
+    sources: dict[str, list[str]] = {}
+    desk = _desk_part(made, scope, wanted, keys, first)
+    if desk is not None:
+        sources["desk.tickets"] = [desk]
+    own = _own_parts(made, scope, wanted)
+    if own:
+        sources["desk.customer_tickets"] = [
+            f"SELECT {keys} FROM desk.customer_tickets t WHERE {part}{first}" for part in own
+        ]
+    if not sources:
+        return "SELECT * FROM desk.customer_tickets WHERE false", []
+    found = " UNION ALL ".join(
+        f"SELECT t.*, '{source}' AS source FROM ({part}) AS t" for source, parts in sources.items() for part in parts
     )
-    return f"{text} ORDER BY {ordered} LIMIT {page}", made.arguments
+    rows = " UNION ALL ".join(
+        f"SELECT {', '.join(f't.{column}' for column in COLUMNS)} FROM page JOIN {source} t ON t.id = page.id"
+        f" WHERE page.source = '{source}'"
+        for source in sources
+    )
+    return (
+        f"WITH page AS MATERIALIZED (SELECT * FROM ({found}) AS t ORDER BY {ordered} LIMIT {int(limit)})"
+        f" SELECT * FROM ({rows}) AS t ORDER BY {ordered}",
+        made.arguments,
+    )
 
 
-def _ids(part: str) -> str:
-    return part.replace("(SELECT * FROM", "(SELECT t.id FROM", 1)
+def _desk_part(made: Statement, scope: Scope, wanted: Filters, keys: str, first: str) -> str | None:
+    """The first rows of the queues that are read as an agent, by the index that the filters make the shortest way."""
+    everywhere = scope.everything and wanted.queues is None
+    queues = sorted(scope.queues if wanted.queues is None else set(wanted.queues) & set(scope.queues))
+    if scope.everything and wanted.queues is not None:
+        queues = sorted(wanted.queues)
+    if not queues and not everywhere:
+        return None
+    readable = None if everywhere else made.place(queues, "uuid[]")
+    within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
+    for column, values in (("customer_email", wanted.customers), ("company", wanted.companies)):
+        if values:
+            return (
+                f"SELECT t.* FROM unnest({made.place(sorted(set(values)), 'text[]')}) AS v(value) CROSS JOIN LATERAL"
+                f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{within}{first}) AS t"
+            )
+    if wanted.owner is not None or wanted.locked_by is not None or wanted.tags:
+        return f"SELECT {keys} FROM desk.tickets t WHERE true{within}{first}"
+    each = QUEUES if readable is None else f"SELECT unnest({readable}) AS id"
+    types, of_type = "", ""
+    if wanted.state_types:
+        types = f" CROSS JOIN unnest({made.place(sorted(set(wanted.state_types)), 'text[]')}) AS s(type)"
+        of_type = " AND t.state_type = s.type"
+    return (
+        f"SELECT t.* FROM ({each}) AS q{types} CROSS JOIN LATERAL"
+        f" (SELECT {keys} FROM desk.tickets t WHERE t.queue_id = q.id{of_type}{first}) AS t"
+    )
+
+
+def _own_parts(made: Statement, scope: Scope, wanted: Filters) -> list[str]:
+    """Somebody's own tickets and those of their company, each ticket in one part only, without those that the desk part has."""
+    if scope.everything or not (scope.email or scope.company is not None):
+        return []
+    less = f" AND t.queue_id <> ALL({made.place(list(scope.queues), 'uuid[]')})" if scope.queues else ""
+    if wanted.queues is not None:
+        less += f" AND t.queue_id = ANY({made.place(list(wanted.queues), 'uuid[]')})"
+    parts = []
+    email = made.place(scope.email, "text") if scope.email else None
+    if email:
+        parts.append(f"t.customer_email = {email}{less}")
+    if scope.company is not None:
+        others = f" AND t.customer_email <> {email}" if email else ""
+        parts.append(f"t.company = {made.place(scope.company, 'text')}{others}{less}")
+    return parts
 
 
 def _conditions(made: Statement, wanted: Filters) -> list[str]:
@@ -103,7 +169,7 @@ def _conditions(made: Statement, wanted: Filters) -> list[str]:
     )
     found += [f"t.{column} = ANY({made.place(list(values), kind)})" for column, values, kind in many if values]
     if wanted.tags:
-        found.append(f"t.tags @> {made.place(list(wanted.tags), 'text[]')}")
+        found.append(f"t.tags <> '{{}}' AND t.tags @> {made.place(list(wanted.tags), 'text[]')}")
     one = (
         ("t.owner_id = ", wanted.owner, "uuid"),
         ("t.locked_by_id = ", wanted.locked_by, "uuid"),

@@ -1,41 +1,43 @@
-"""Reading tickets over HTTP: lists, a ticket, its articles and its history."""
+"""Reading tickets over HTTP: lists, a ticket and its history."""
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
-import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
 from services.reporting import showing
-from services.reporting.people import facts, scope
+from services.reporting.people import followed_queues, scope
+from services.reporting.reading import Reading, Ref, answer
 from services.reporting.ticket_list import ORDERS, Filters, Sort, query
-from services.reporting.waiting import shown
-from shared.blobs.store import BlobStore
-from shared.contracts.access import Access, Identity, may
+from shared.contracts.access import Identity
 from shared.contracts.parts import StateType
 from shared.contracts.states import STANDARD
-from shared.database import Pool
-from shared.directory.copy import DirectoryCopy
 from shared.http import problems
-from shared.http.consistency import LAG, Awaited, Written
+from shared.http.consistency import Awaited
 from shared.http.etag import etag
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
 
-Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 Many = Annotated[list[Annotated[str, Query(max_length=320)]], Query(max_length=50)]
-NUMBER = re.compile(r"^\d{16,20}$")
-
-ONE = "SELECT * FROM desk.tickets WHERE id = $1"
-BY_NUMBER = "SELECT * FROM desk.tickets WHERE number = $1"
-ARTICLES = "SELECT * FROM desk.{table} WHERE ticket_id = $1 AND number > $2 ORDER BY number LIMIT $3"
+LINKED = "SELECT id, number, title, queue_id, customer_email, company, state_type FROM desk.tickets WHERE id = ANY($1)"
+ABOUT = """
+WITH RECURSIVE merged(id) AS (
+    SELECT $1::uuid UNION SELECT t.id FROM desk.tickets t JOIN merged m ON t.merged_into_id = m.id
+)
+SELECT (SELECT sum(t.{articles}) FROM desk.tickets t JOIN merged m USING (id)) AS article_count,
+       (SELECT count(*)
+          FROM (SELECT 1
+                  FROM desk.tickets t
+                 WHERE t.customer_email = $2 AND t.state_type IN ('new', 'open', 'pending_reminder', 'pending_auto_close')
+                   AND ($3 OR t.queue_id = ANY($4) OR t.customer_email = $5 OR t.company = $6)
+                 LIMIT 1000) AS some) AS open_tickets
+"""
+"""How many articles a ticket has with those that were merged into it, and how many open tickets of its customer the reader may see."""
 HISTORY = """
 SELECT h.*, a.text AS article_text, a.new_text AS article_new_text, a.html AS article_html
   FROM desk.history h
@@ -45,35 +47,6 @@ SELECT h.*, a.text AS article_text, a.new_text AS article_new_text, a.html AS ar
  LIMIT $3
 """
 LONGEST_PAGE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the read routes need."""
-
-    pool: Pool
-    directory: DirectoryCopy
-    blobs: BlobStore
-
-    async def fresh(self, written: Sequence[Written]) -> dict[str, str]:
-        """Waits for what a consistency token covers; answers the header that says so when it took too long."""
-        return {} if not written or await shown(self.pool, "desk.tickets", written) else {LAG: "true"}
-
-    async def ticket(self, reference: str, who: Identity) -> asyncpg.Record:
-        """The row of a ticket that this person may see; 404 for any other."""
-        if NUMBER.match(reference):
-            row = await self.pool.fetchrow(BY_NUMBER, reference)
-        else:
-            try:
-                row = await self.pool.fetchrow(ONE, UUID(reference))
-            except ValueError:
-                row = None
-        if row is None:
-            raise problems.not_found()
-        about = facts(row["queue_id"], row["customer_email"], row["company"], self.directory.queues)
-        if may(who, "read", about) is not Access.ALLOWED:
-            raise problems.not_found()
-        return row
 
 
 def router(reading: Reading) -> APIRouter:
@@ -106,17 +79,15 @@ def router(reading: Reading) -> APIRouter:
     ) -> Response:
         queues = reading.directory.queues
         may_see = scope(who, queues)
-        for slug in state:
-            if slug not in STANDARD:
-                raise problems.invalid("/query/state", f"{slug!r} is no state")
+        types = _types(reading, state, state_type)
         chosen: set[UUID] | None = {_queue(queues, name) for name in queue} if queue else None
         if mine:
-            followed = {q.id for q in queues.live if any(member.person == who.person_id for member in q.members)}
+            followed = await followed_queues(reading.directory, who)
             chosen = followed if chosen is None else chosen & followed
         wanted = Filters(
             queues=tuple(sorted(chosen)) if chosen is not None else None,
             states=tuple(state),
-            state_types=tuple(state_type),
+            state_types=types,
             owner=await _person(reading, "owner", owner, who),
             locked=locked,
             locked_by=await _person(reading, "locked_by", locked_by, who),
@@ -139,43 +110,32 @@ def router(reading: Reading) -> APIRouter:
         position = _position(after, sort) if after is not None else None
         text, arguments = query(may_see, wanted, sort, position, limit + 1)
         rows = await reading.pool.fetch(text, *arguments)
-        items = [showing.ticket(row, who, queues) for row in rows[:limit]]
+        shown = showing.Showing(who, queues)
+        items = [shown.ticket(row) for row in rows[:limit]]
+        await _show_links(reading, who, list(zip(rows, items, strict=False)))
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]
             following = cursors.encode(who, asked, [_plain(last[column]) for column, _, _ in ORDERS[sort]])
-        return _json(page(items, following), headers)
+        return answer(page(items, following), headers)
 
     @routes.get("/{ref}", operation_id="getTicket", summary="One ticket")
     async def get_ticket(ref: Ref, who: Caller, written: Awaited) -> Response:
         headers = await reading.fresh(written)
-        row = await reading.ticket(ref, who)
+        found = await reading.ticket(ref, who)
+        row, queues = found.row, reading.directory.queues
+        shown = showing.Showing(who, queues).ticket(row)
+        await _show_links(reading, who, [(row, shown)])
+        may_see = scope(who, queues)
+        counted = await reading.pool.fetchrow(
+            ABOUT.format(articles="article_count" if found.at_the_desk else "public_article_count"),
+            row["id"], row["customer_email"], may_see.everything, list(may_see.queues), may_see.email, may_see.company,
+        )  # fmt: skip
+        if counted is not None:
+            shown["article_count"] = counted["article_count"]
+            shown["customer"]["open_tickets"] = counted["open_tickets"]
         version = row["seen"].get("routing", (0, ""))[0]
-        return _json(showing.ticket(row, who, reading.directory.queues), headers | {"ETag": etag(version)})
-
-    @routes.get(
-        "/{ref}/articles", operation_id="listArticles", summary="Every message, note and call of a ticket, in order"
-    )
-    async def list_articles(
-        request: Request, ref: Ref, who: Caller, written: Awaited, limit: Limit = 50, cursor: CursorText = None
-    ) -> Response:
-        headers = await reading.fresh(written)
-        row = await reading.ticket(ref, who)
-        about = facts(row["queue_id"], row["customer_email"], row["company"], reading.directory.queues)
-        table = (
-            "articles"
-            if may(who, "note", about) is Access.ALLOWED or _reads_the_desk(who, row, reading)
-            else "public_articles"
-        )
-        cursors: Cursors = request.app.state.cursors
-        asked = [str(row["id"]), "articles"]
-        after = cursors.decode(who, asked, cursor)
-        rows = await reading.pool.fetch(
-            ARTICLES.format(table=table), row["id"], int(after[0]) if after else 0, limit + 1
-        )
-        items = [showing.article(each, await _whole_text(reading, each)) for each in rows[:limit]]
-        following = cursors.encode(who, asked, [rows[limit - 1]["number"]]) if len(rows) > limit else None
-        return _json(page(items, following), headers)
+        return answer(shown, headers | {"ETag": etag(version)})
 
     @routes.get("/{ref}/history", operation_id="listHistory", summary="Every event of a ticket, in log order")
     async def list_history(
@@ -187,23 +147,40 @@ def router(reading: Reading) -> APIRouter:
         cursor: CursorText = None,
     ) -> Response:
         headers = await reading.fresh(written)
-        row = await reading.ticket(ref, who)
-        if not _reads_the_desk(who, row, reading):
+        found = await reading.ticket(ref, who)
+        if not found.at_the_desk:
             raise problems.forbidden("The history is the desk's own.")
+        row = found.row
         cursors: Cursors = request.app.state.cursors
         asked = [str(row["id"]), "history"]
         after = cursors.decode(who, asked, cursor)
         rows = await reading.pool.fetch(HISTORY, row["id"], int(after[0]) if after else 0, limit + 1)
         following = cursors.encode(who, asked, [rows[limit - 1]["number"]]) if len(rows) > limit else None
-        return _json(page([showing.history_entry(each) for each in rows[:limit]], following), headers)
+        return answer(page([showing.history_entry(each) for each in rows[:limit]], following), headers)
 
     return routes
 
 
-def _reads_the_desk(who: Identity, row: asyncpg.Record, reading: Reading) -> bool:
-    """Whether somebody reads this ticket as an agent of its queue, not as its customer."""
-    about = facts(row["queue_id"], "", None, reading.directory.queues)
-    return may(who, "read", about) is Access.ALLOWED
+async def _show_links(reading: Reading, who: Identity, shown: list[tuple[asyncpg.Record, dict[str, Any]]]) -> None:
+    """Names the linked tickets that the person may see."""
+    wanted = {UUID(link["id"]) for row, _ in shown for link in row["links"] or ()}
+    if not wanted:
+        return
+    rows = await reading.pool.fetch(LINKED, list(wanted))
+    others = {row["id"]: row for row in rows if reading.may_see(who, row)}
+    for row, item in shown:
+        item["links"] = showing.links(row, others)
+
+
+def _types(reading: Reading, state: Sequence[str], state_type: Sequence[str]) -> tuple[str, ...]:
+    """The types that the states of a list have: its index is by type."""
+    known = {**STANDARD, **getattr(reading.directory, "states", {})}
+    for slug in state:
+        if slug not in known:
+            raise problems.invalid("/query/state", f"{slug!r} is no state")
+    types = {known[slug].type for slug in state} if state else set(state_type)
+    # States that are of none of the types asked for: nothing is of both.
+    return tuple(sorted(types & set(state_type) or {"none"} if state_type and state else types))
 
 
 def _queue(queues: Any, name: str) -> UUID:
@@ -227,12 +204,6 @@ def _within(value: datetime | None, name: str) -> datetime | None:
     return value
 
 
-async def _whole_text(reading: Reading, row: asyncpg.Record) -> str | None:
-    if row["text_blob"] is None:
-        return None
-    return (await reading.blobs.get(row["text_blob"]["sha256"])).decode("utf-8", "replace")
-
-
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
 
@@ -240,7 +211,3 @@ def _plain(value: Any) -> Any:
 def _position(after: Sequence[Any], sort: str) -> list[Any]:
     kinds: dict[str, Callable[[Any], Any]] = {"timestamptz": datetime.fromisoformat, "uuid": UUID, "smallint": int}
     return [kinds[kind](value) for value, (_, _, kind) in zip(after, ORDERS[sort], strict=True)]
-
-
-def _json(content: Any, headers: dict[str, str]) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json", headers=headers)

@@ -26,7 +26,7 @@ from deploy.local.home import CHECKOUT, FREE_PORTS, SERVICES, Home, free_ports, 
 from deploy.local.programs import Instance
 from shared.messaging import topics
 
-ADMIN_PASSWORD = "correct horse battery staple"
+ADMIN_PASSWORD = "correct horse battery staple"  # pragma: allowlist secret
 PROBE_SECONDS = 0.05
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.intake import mime
@@ -103,39 +103,58 @@ def read_report(root: Part, text: str, subject: str, sender: str) -> Report | No
     """The report that a mail is, if any; `text` is what a reader of it sees."""
     parts = list(_walk(root))
     report_type = root.parameter("report-type").lower() if root.type == "multipart/report" else ""
-    originals = _original_ids(parts, text)
-    if report_type == "feedback-report" or any(part.type == "message/feedback-report" for part in parts):
-        return Report("complaint", True, (), originals)
-    if _COMPLAINT.search(subject) or _COMPLAINT.search(text[:1_000]):
-        return Report("complaint", False, (), originals)
-    if _DELIVERED.search(text[:1_000]):
-        return Report("delivered", False, (), originals)
-    status = [part for part in parts if part.type in ("message/delivery-status", "message/global-delivery-status")]
-    groups = [group for part in status for group in _groups(_plain(part))]
-    if report_type == "disposition-notification" and "rejected" in root.get("auto-submitted").lower():
-        status = [part for part in parts if part.type == "message/disposition-notification"]
-        groups = [group for part in status for group in _groups(_plain(part))]
-        report_type = "delivery-status"
-    if not groups and (report_type or "final-recipient" in text.lower()):
-        groups = [group for group in _groups(text) if "final-recipient" in group]
-    notice = _notice(text)
-    certain = bool(status or report_type == "delivery-status" or root.get("x-failed-recipients"))
-    known = certain or (
-        bool(_SUBJECT.search(subject) or _NOTICE.search(notice)) if _by_daemon(root, sender) else
-        bool(_NOTICE.search(notice) and (_SUBJECT.search(subject) or root.get("return-path").strip() == "<>" or originals))
-    )  # fmt: skip
-    if not known or report_type == "disposition-notification":
+    other = _other_report(parts, text, subject, report_type)
+    if other is not None:
+        return replace(other, original_ids=_original_ids(parts, text))
+    groups = _status_groups(root, parts, text, report_type)
+    by_daemon = _by_daemon(root, sender)
+    certain = by_daemon or report_type == "delivery-status" or bool(root.get("x-failed-recipients"))
+    if not groups and report_type == "disposition-notification":
         return None
-    certain = certain or _by_daemon(root, sender)
+    if not groups and not _says_so(root, text, subject, by_daemon, certain):
+        return None
+    notice = _notice(text)
+    originals = _original_ids(parts, text)
     failures, actions = _from_groups(groups, notice)
-    if groups and actions and actions <= {"delivered", "relayed", "expanded"}:
+    if actions and actions <= {"delivered", "relayed", "expanded"}:
         return Report("delivered", certain, (), originals)
     if not failures:
         failures = _from_notice(root, notice, sender, _returned(parts, text))
-    delayed = (
-        actions <= {"delayed"} if actions else bool(_DELAY.search(f"{subject}\n{notice}")) and not _gave_up(notice)
-    )
+    gave_up = _gave_up(notice) or not _DELAY.search(f"{subject}\n{notice}")
+    delayed = actions <= {"delayed"} if actions else not gave_up
     return Report("delay" if delayed else "failure", certain, tuple(failures[:MOST_FAILURES]), originals)
+
+
+def _other_report(parts: list[Part], text: str, subject: str, report_type: str) -> Report | None:
+    """Complaints (RFC 5965, and what large providers send instead), and notes that all went well."""
+    if report_type == "feedback-report" or any(part.type == "message/feedback-report" for part in parts):
+        return Report("complaint", certain=True)
+    if _COMPLAINT.search(subject) or _COMPLAINT.search(text[:1_000]):
+        return Report("complaint", certain=False)
+    if _DELIVERED.search(text[:1_000]):
+        return Report("delivered", certain=False)
+    return None
+
+
+def _status_groups(root: Part, parts: list[Part], text: str, report_type: str) -> list[dict[str, str]]:
+    """What a report by the standard says of each recipient, also where its parts have lost their types."""
+    types = ["message/delivery-status", "message/global-delivery-status"]
+    if "rejected" in root.get("auto-submitted").lower():
+        types.append("message/disposition-notification")  # how a mailbox's own rules refuse (RFC 5429)
+    groups = [group for part in parts if part.type in types for group in _groups(_plain(part))]
+    if not groups and (report_type or "final-recipient" in text.lower()):
+        groups = [group for group in _groups(text) if "final-recipient" in group]
+    return groups
+
+
+def _says_so(root: Part, text: str, subject: str, by_daemon: bool, certain: bool) -> bool:
+    """Whether a mail without a status says by its words that another one was not delivered."""
+    if certain and not by_daemon:
+        return True
+    spoken = _SUBJECT.search(subject) is not None
+    if by_daemon:
+        return spoken or _NOTICE.search(_notice(text)) is not None
+    return (spoken or root.get("return-path").strip() == "<>") and _NOTICE.search(_notice(text)) is not None
 
 
 def _walk(part: Part) -> Iterator[Part]:

@@ -119,6 +119,17 @@ def test_a_person_who_writes_about_a_report_writes_a_letter(raw: bytes) -> None:
     assert found.outcome == "created"
 
 
+def test_a_report_that_a_person_sends_on_is_a_letter() -> None:
+    raw = STANDARD.replace(b"MAILER-DAEMON@mx.example", b"per@customer.example").replace(
+        b"Mail Delivery System", b"Per"
+    )
+    raw = raw.replace(b"multipart/report; report-type=delivery-status", b"multipart/mixed")
+    found = judge(
+        read(raw), envelope_from="per@customer.example", names_ticket=False, is_ours=False, from_our_address=False
+    )
+    assert found.outcome == "created"
+
+
 @pytest.mark.parametrize(
     ("words", "dead"),
     [

@@ -1,0 +1,14 @@
+"""A live desk without events, on a database of its own."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.services.reporting.desk_rows import Reporting, reporting_with_a_live_desk
+
+
+@pytest.fixture
+async def live_desk(postgres: Any) -> AsyncIterator[Reporting]:
+    async for made in reporting_with_a_live_desk(postgres):
+        yield made

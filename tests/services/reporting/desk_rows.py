@@ -1,0 +1,51 @@
+"""A reporting database of one's own, and rows put into its live desk without events."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.reporting.app import MIGRATIONS
+from services.reporting.sets import projection_sets
+from shared.database import Connection, Pool, connect, connect_pool
+from shared.eventstore.migrations import migrate
+from shared.projections import sets
+
+ZONE = ZoneInfo("UTC")
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+DEFAULTS: dict[str, Any] = {
+    "customer_id": UUID(int=20), "time_units": 2.5, "article_count": 3, "public_article_count": 1, "event_count": 1, "priority": 3,
+    "reminder_due": False, "title": "hums", "queue_id": UUID(int=10), "queue_slug": "it", "queue_name": "IT", "state_slug": "open",
+    "state_name": "open", "state_type": "open", "channel": "email", "customer_email": "per@acme.example", "customer_name": "Per",
+    "tags": ["secret"], "seen": {"intake": (1, str(UUID(int=1)))},
+}  # fmt: skip
+
+
+@dataclass
+class Reporting:
+    owner: Any
+    pool: Pool
+    owner_url: str
+    app_url: str
+
+
+async def reporting_with_a_live_desk(postgres: Any) -> AsyncIterator[Reporting]:
+    owner_url, app_url = postgres.database("reporting")
+    await migrate(owner_url, app_url, *MIGRATIONS)
+    owner, pool = await connect(owner_url), await connect_pool(app_url)
+    for which in projection_sets(ZONE).values():
+        await sets.promote(owner, which, await sets.begin(owner, which, app_url), app_url)
+    yield Reporting(owner, pool, owner_url, app_url)
+    await pool.close()
+    await owner.close()
+
+
+async def add_tickets(connection: Connection, made: Sequence[dict[str, Any]]) -> None:
+    """Rows with these columns and defaults for the rest; the number is the place in the list, a second apart."""
+    for n, columns in enumerate(made):
+        at = START + timedelta(seconds=n)
+        row = {"id": UUID(int=1000 + n), "number": str(n), "created_at": at, "updated_at": at, **DEFAULTS, **columns}
+        places = ", ".join(f"${n}" for n in range(1, len(row) + 1))
+        await connection.execute(f"INSERT INTO desk_v1.tickets ({', '.join(row)}) VALUES ({places})", *row.values())

@@ -1,0 +1,105 @@
+"""The lists show exactly what `may` allows: the rule in Python and its twin in SQL, compared for made-up desks."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.reporting.people import facts, scope
+from services.reporting.ticket_list import Filters, query
+from shared.contracts.access import Access, Identity, may
+from shared.contracts.directory import Member, Queue, Right
+from shared.database import OwnConnection, connect
+from shared.directory.copy import Queues
+from tests.services.reporting.desk_rows import Reporting, add_tickets
+
+PEOPLE = tuple(UUID(int=n) for n in (1, 2))
+QUEUES = tuple(UUID(int=n) for n in (10, 11, 12))
+EMAILS = ("per@acme.example", "pia@acme.example", "Kari@Help.example", "")
+COMPANIES = (None, "acme", "other")
+RIGHTS: tuple[Right, ...] = ("read", "create", "move_into", "note", "work")
+
+members = st.lists(
+    st.builds(Member, person=st.sampled_from(PEOPLE), rights=st.lists(st.sampled_from(RIGHTS), unique=True).map(tuple)),
+    max_size=3,
+).map(tuple)
+people = st.builds(
+    Identity,
+    person_id=st.sampled_from(PEOPLE),
+    kind=st.just("agent"),
+    login=st.just("x"),
+    name=st.just("X"),
+    email=st.sampled_from(EMAILS),
+    roles=st.sampled_from(((), ("agent",), ("customer",), ("admin",), ("agent", "customer"))),
+    company=st.sampled_from(COMPANIES),
+)
+tickets = st.lists(
+    st.fixed_dictionaries(
+        {
+            "queue_id": st.sampled_from((*QUEUES, UUID(int=99))),  # the last one is in no directory
+            "customer_email": st.sampled_from(("per@acme.example", "pia@acme.example", "kari@help.example", "")),
+            "company": st.sampled_from(COMPANIES),
+            "state_type": st.sampled_from(("new", "open", "merged", "removed")),
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+wishes = st.builds(
+    Filters,
+    queues=st.none() | st.lists(st.sampled_from(QUEUES), min_size=1, unique=True).map(tuple),
+    state_types=st.sampled_from(((), ("new",), ("open", "merged"))),
+    customers=st.sampled_from(((), ("per@acme.example",), ("pia@acme.example", "kari@help.example"))),
+    companies=st.sampled_from(((), ("acme",))),
+)
+
+
+def wanted(ticket: dict[str, Any], wish: Filters) -> bool:
+    return (
+        ticket["state_type"] != "removed"
+        and (wish.queues is None or ticket["queue_id"] in wish.queues)
+        and (not wish.state_types or ticket["state_type"] in wish.state_types)
+        and (not wish.customers or ticket["customer_email"] in wish.customers)
+        and (not wish.companies or ticket["company"] in wish.companies)
+    )
+
+
+async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
+    connection: OwnConnection = await connect(live_desk.owner_url)
+
+    async def listed(made: list[dict[str, Any]], who: Identity, queues: Queues, wish: Filters) -> set[str]:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await add_tickets(connection, made)
+            text, arguments = query(scope(who, queues), wish, "default", None, 100)
+            rows = await connection.fetch(text, *arguments)
+        finally:
+            await transaction.rollback()
+        numbers = [row["number"] for row in rows]
+        assert len(numbers) == len(set(numbers))
+        return set(numbers)
+
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(made=tickets, rights=st.tuples(members, members, members), who=people, wish=wishes)
+    def agree(made: list[dict[str, Any]], rights: tuple[Any, ...], who: Identity, wish: Filters) -> None:
+        documents = [
+            Queue(id=queue, slug=str(n), name=str(n), members=m)
+            for n, (queue, m) in enumerate(zip(QUEUES, rights, strict=True))
+        ]
+        queues = Queues(by_id={q.id: q for q in documents}, by_slug={q.slug: q for q in documents})
+        found = asyncio.run_coroutine_threadsafe(listed(made, who, queues, wish), loop).result(30)
+        allowed = {
+            str(n)
+            for n, t in enumerate(made)
+            if may(who, "read", facts(t["queue_id"], t["customer_email"], t["company"], queues)) is Access.ALLOWED
+            and wanted(t, wish)
+        }
+        assert found == allowed
+
+    await asyncio.to_thread(agree)
+    await connection.close()
