@@ -17,6 +17,7 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.topics import ALL, PARTITIONS
 from shared.database import Connection, Pool, connect_pool
+from shared.directory.copy import Queues
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.messaging import topics
@@ -93,14 +94,14 @@ def append(stream: UUID, expected: int, *payloads: Any) -> Append:
     return Append(stream, "ticket", expected, tuple(NewEvent(p) for p in payloads), Context(Actor("customer")))
 
 
-def routing_policy(store: Store, name: str, react: Any = policies.react) -> PolicyHandler[Any, Any]:
+def routing_policy(store: Store, name: str, react: Any = None) -> PolicyHandler[Any, Any]:
     return PolicyHandler(
         name=name,
         store=store,
         category="ticket",
         decider=ticket,
         producers=policies.LISTENS_TO,
-        react=react,
+        react=react or policies.Policies(Queues).react,
         inline=numbers.remember,
     )
 
