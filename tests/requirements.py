@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 CATALOGUE = Path(__file__).parent.parent / "docs" / "requirements.md"
-LINE = re.compile(r"^\| (A\d+\.\d+) \| (.*?) \|", re.M)
+LINE = re.compile(r"^\| (A\d+\.\d+) \| (.*?) \|", re.MULTILINE)
 WIDTH = 100
 
 
@@ -34,7 +34,9 @@ def catalogue() -> dict[str, str]:
 
 def main() -> int:
     collected = Collected()
-    status = pytest.main(["--collect-only", "-o", "addopts=--strict-markers", "-p", "no:terminal", "tests"], plugins=[collected])
+    status = pytest.main(
+        ["--collect-only", "-o", "addopts=--strict-markers", "-p", "no:terminal", "tests"], plugins=[collected]
+    )
     if status != pytest.ExitCode.OK:
         return int(status)
     known = catalogue()
