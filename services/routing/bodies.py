@@ -61,11 +61,16 @@ class LockBody(Body):
         return self
 
 
-class StateFields(Body):
-    """A state by its slug; a pending one with its date."""
+class Pending(Body):
+    """The date of a pending state."""
+
+    pending_until: AwareDatetime | None = None
+
+
+class StateFields(Pending):
+    """A next state by its slug, if another one is wanted; a pending one with its date."""
 
     state: Slug | None = None
-    pending_until: AwareDatetime | None = None
 
 
 class Words(Body):
@@ -141,7 +146,7 @@ class PriorityBody(Body):
     priority: Annotated[Whole, Field(ge=1, le=5)]
 
 
-class StateBody(StateFields):
+class StateBody(Pending):
     state: Slug
 
 

@@ -28,9 +28,7 @@ class Policies:
                 return []
 
     def _follow_ups(self) -> dict[UUID, FollowUpRule]:
-        return {
-            queue.id: FollowUpRule(queue.follow_up, queue.follow_up_days) for queue in self.queues().by_id.values()
-        }
+        return {queue.id: FollowUpRule(queue.follow_up, queue.follow_up_days) for queue in self.queues().by_id.values()}
 
 
 def an_opened_ticket_is_queued(opened: TicketOpened) -> QueueTicket:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from services.routing.bodies import StateFields
+from services.routing.bodies import StateBody, StateFields
 from services.routing.commands import NextState
 from shared.contracts.directory import Queue, State
 from shared.contracts.parts import StateRef
@@ -24,7 +24,7 @@ def named(slug: str, documents: Mapping[str, State], pointer: str = "/state") ->
     return state
 
 
-def asked(body: StateFields, documents: Mapping[str, State]) -> NextState | None:
+def asked(body: StateFields | StateBody, documents: Mapping[str, State]) -> NextState | None:
     """What a form asks for: a pending state needs its date, which lies in the next ten years (A5.04)."""
     if body.state is None:
         if body.pending_until is not None:

@@ -149,12 +149,12 @@ def pending_is_over(command: PendingIsOver, ticket: Ticket) -> list[Event]:
     """The reminder comes (A5.05), or the ticket closes by itself (A5.07): once, and only for the date that still stands."""
     if ticket.pending_until != command.due_at or ticket.reminded:
         return []
-    times = {"due_at": command.due_at, "fired_at": command.fired_at}
+    due, fired = command.due_at, command.fired_at
     match ticket.state.type:
         case "pending_reminder":
-            return [ReminderReached(**times)]
+            return [ReminderReached(due_at=due, fired_at=fired)]
         case "pending_auto_close":
-            closed = StateChanged(to=command.closed, was=ticket.state, at=command.fired_at, **times)
+            closed = StateChanged(to=command.closed, was=ticket.state, at=fired, due_at=due, fired_at=fired)
             return [closed, *conditions.unlocked(ticket, "closed")]
         case _:
             return []

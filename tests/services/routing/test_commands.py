@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from services.routing.actions import ACTIONS
 from shared.contracts.parts import CustomerRef
 from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
@@ -65,8 +63,9 @@ async def test_a_foreign_lock_refuses_work_and_can_be_taken_over(desk: Workplace
         refused = await desk.give(number, command, body, who=OLA)
         assert (command, refused.status_code) == (command, 409)
         assert "Kari is working on this ticket" in refused.text
-    for command, body in (("note", {"text": "x"}), ("tag", {"tags": ["x"]}), ("untag", {"tags": ["x"]})):
-        await desk.done(number, command, body, who=OLA)
+    await desk.done(number, "note", {"text": "x"}, who=OLA)
+    for command in ("tag", "untag"):
+        await desk.done(number, command, {"tags": ["x"]}, who=OLA)
     without = await desk.give(number, "lock", {"take_over": True}, who=OLA)
     assert without.status_code == 422
     await desk.done(number, "lock", {"take_over": True, "text": "Kari is ill"}, who=OLA)
@@ -217,7 +216,7 @@ BAD: list[tuple[str, dict[str, Any], int, str]] = [
     ("reply", {"text": "x", "time_units": -1}, 422, "/time_units"),
     ("rename", {"title": "  "}, 422, "/title"),
     ("move", {"queue": "nowhere"}, 422, "/queue"),
-    ("link", {"to": "2026112310999999"}, 422, "/to"),
+    ("link", {"to": "2020010110000001"}, 422, "/to"),
     ("merge", {"into": "not a ticket"}, 422, "/into"),
     ("reopen", {}, 409, ""),
     ("assign", {"owner": "previous"}, 409, ""),
@@ -225,16 +224,14 @@ BAD: list[tuple[str, dict[str, Any], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("command", "body", "status", "pointer"), BAD, ids=lambda value: str(value)[:40])
-async def test_bad_input_gets_a_clear_answer_and_changes_nothing(
-    desk: Workplace, command: str, body: dict[str, Any], status: int, pointer: str
-) -> None:
+async def test_bad_input_gets_a_clear_answer_and_changes_nothing(desk: Workplace) -> None:
     number = await desk.ticket()
-    answer = await desk.give(number, command, body)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"].startswith("application/problem+json")
-    if pointer:
-        assert pointer in [error["pointer"] for error in answer.json()["errors"]], answer.text
+    for command, body, status, pointer in BAD:
+        answer = await desk.give(number, command, body)
+        assert answer.status_code == status, (command, body, answer.text)
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        if pointer:
+            assert pointer in [error["pointer"] for error in answer.json()["errors"]], (command, body, answer.text)
     assert await desk.kinds(number) == ["TicketQueued"]
 
 

@@ -103,10 +103,7 @@ class Desks(RuleBasedStateMachine):
         if not goes:
             return
         if state == "closed-successful":
-            if ticket.state != state:
-                ticket.holder = None
-            else:
-                ticket.holder = None
+            ticket.holder = None
         else:
             ticket.takes(who)
         ticket.state = state
