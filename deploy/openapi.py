@@ -8,7 +8,7 @@ from typing import Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway import documents_api, session_api
+from services.gateway import customers_api, documents_api, following_api, led, session_api
 from services.gateway.openapi import Document, merged
 from services.gateway.reference import DOCUMENT
 from services.intake import api as intake_api
@@ -22,7 +22,13 @@ NOTHING = cast("Any", None)  # a route needs its parts when it is called, not wh
 def routers() -> dict[str, list[APIRouter]]:
     """Every service's public routes."""
     return {
-        "gateway": [session_api.router(NOTHING, NOTHING, NOTHING), documents_api.router(NOTHING, NOTHING, NOTHING)],
+        "gateway": [
+            session_api.router(NOTHING, NOTHING, NOTHING),
+            documents_api.router(NOTHING, NOTHING, NOTHING),
+            customers_api.router(NOTHING, NOTHING),
+            following_api.router(NOTHING, NOTHING),
+            led.router(NOTHING),
+        ],
         "intake": [intake_api.router(NOTHING), mail_api.router(NOTHING)],
         "routing": [routing_api.router(NOTHING)],
         "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],

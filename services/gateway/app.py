@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from services.gateway import documents_api, session_api
+from services.gateway import customers_api, documents_api, following_api, led, session_api
 from services.gateway.applied import Appliers
 from services.gateway.authentication import Authentication
 from services.gateway.documents import Documents
@@ -59,12 +59,16 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 authentication = Authentication(sessions, settings.trusts_proxy)
                 sign_in = SignIn(pool, passwords)
                 appliers = Appliers(client, settings.services, settings.identity_key)
+                documents = Documents(store)
                 own = application(
                     health,
                     identity_key=settings.identity_key,
                     routers=[
                         session_api.router(sign_in, sessions, authentication),
-                        documents_api.router(Documents(store), sign_in, appliers),
+                        documents_api.router(documents, sign_in, appliers),
+                        customers_api.router(documents, appliers),
+                        following_api.router(documents, appliers),
+                        led.router(led.Leader(client, settings.services, settings.identity_key)),
                         reference_router(),
                     ],
                 )

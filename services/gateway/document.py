@@ -1,11 +1,13 @@
-"""The rules of a configuration document: a queue, a person or a company. Its stream is its id.
+"""The rules of a configuration document: a queue, a person, a state, a template ... Its stream is its id.
 
 What a rule needs to know of other documents comes with the command.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
+from shared.contracts import directory
 from shared.contracts.directory import (
     Company,
     CompanyRetired,
@@ -13,15 +15,45 @@ from shared.contracts.directory import (
     Person,
     PersonRetired,
     PersonSaved,
+    PriorityRetired,
+    PrioritySaved,
     Queue,
     QueueRetired,
     QueueSaved,
+    SalutationRetired,
+    SalutationSaved,
+    Setting,
+    SignatureRetired,
+    SignatureSaved,
+    StateRetired,
+    StateSaved,
+    TemplateRetired,
+    TemplateSaved,
+    TicketFieldRetired,
+    TicketFieldSaved,
 )
 from shared.contracts.event import Event
 from shared.contracts.rejected import Rejected
+from shared.contracts.states import STANDARD
 
-Document: TypeAlias = Queue | Person | Company
+Document: TypeAlias = Queue | Person | Company | Setting
 DEFAULT_QUEUE = "postmaster"
+SAVED: dict[str, Callable[..., Event]] = {
+    "state": StateSaved,
+    "priority": PrioritySaved,
+    "template": TemplateSaved,
+    "salutation": SalutationSaved,
+    "signature": SignatureSaved,
+    "field": TicketFieldSaved,
+}
+RETIRED: dict[str, Callable[..., Event]] = {
+    "state": StateRetired,
+    "priority": PriorityRetired,
+    "template": TemplateRetired,
+    "salutation": SalutationRetired,
+    "signature": SignatureRetired,
+    "field": TicketFieldRetired,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +75,11 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Take the document out of use. `children` are the slugs of the queues below it."""
+    """Take the document out of use. `queues` are the slugs of queues that need it: those below a queue, those whose answers lead to a
+    state."""
 
     last_admin: bool = False
-    children: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
 
 
 Command: TypeAlias = Save | Retire
@@ -80,6 +113,8 @@ def _saved(command: Save) -> Event:
             return PersonSaved(person=person, password_changed=command.password_changed)
         case Company() as company:
             return CompanySaved(company=company)
+        case Setting() as setting:
+            return SAVED[setting.KIND](document=setting)
         case _:
             assert_never(command.document)
 
@@ -88,8 +123,8 @@ def _retired(command: Retire, document: Document) -> Event:
     match document:
         case Queue(slug="postmaster"):
             raise Rejected("the default queue cannot be retired")
-        case Queue() if command.children:
-            raise Rejected(f"queues stand below it: {', '.join(command.children)}")
+        case Queue() if command.queues:
+            raise Rejected(f"queues stand below it: {', '.join(command.queues)}")
         case Queue():
             return QueueRetired(queue=document)
         case Person() if command.last_admin:
@@ -98,6 +133,14 @@ def _retired(command: Retire, document: Document) -> Event:
             return PersonRetired(person=document)
         case Company():
             return CompanyRetired(company=document)
+        case directory.State(slug=slug) if slug in STANDARD:
+            raise Rejected("the rules of the desk need this state")
+        case directory.State() if command.queues:
+            raise Rejected(f"answers from these queues lead to it: {', '.join(command.queues)}")
+        case directory.Priority():
+            raise Rejected("the five priorities stay; do not offer it to customers instead")
+        case Setting() as setting:
+            return RETIRED[setting.KIND](document=setting)
         case _:
             assert_never(document)
 
@@ -110,7 +153,25 @@ def evolve(state: State, event: Event) -> State:
             return State(document)
         case CompanySaved(company=document):
             return State(document)
+        case (
+            StateSaved(document=document)
+            | PrioritySaved(document=document)
+            | TemplateSaved(document=document)
+            | SalutationSaved(document=document)
+            | SignatureSaved(document=document)
+            | TicketFieldSaved(document=document)
+        ):
+            return State(document)
         case QueueRetired() | PersonRetired() | CompanyRetired():
+            return replace(state, retired=True)
+        case (
+            StateRetired()
+            | PriorityRetired()
+            | TemplateRetired()
+            | SalutationRetired()
+            | SignatureRetired()
+            | TicketFieldRetired()
+        ):
             return replace(state, retired=True)
         case _:
             return state

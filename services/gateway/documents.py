@@ -1,5 +1,6 @@
 """Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from services.gateway import rows
 from services.gateway.drafts import Draft
 from services.gateway.people import PersonDraft
 from services.gateway.sessions import end_of_person
-from shared.contracts.directory import Person
+from shared.contracts.directory import Person, Queue, State
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.database import Connection
@@ -52,10 +53,11 @@ class Documents:
         expected: int | None = None,
         password_hash: str | None = None,
         keep_session: UUID | None = None,
+        follows: tuple[UUID, ...] | None = None,
     ) -> Saved:
         """Puts the draft in the place of the document with this slug or id, or makes a new one with this slug.
 
-        `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`.
+        `follows` replaces the queues that a person follows. `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`.
         Raises Problem 422, VersionConflict (`expected` is not its version), UnknownStream (an id of nothing), Rejected.
         """
         async with self.store.pool.acquire() as connection, connection.transaction():
@@ -71,6 +73,8 @@ class Documents:
             if draft.id is not None and draft.id != document_id:
                 raise invalid("/id", "is the id of something else")
             wanted = await draft.document(connection, document_id, current)
+            if follows is not None:
+                wanted = wanted.model_copy(update={"follows": follows})
             last_admin = kind == "person" and await self._last_admin(connection, current)
             command = rules.Save(wanted, password_changed=password_hash is not None, last_admin=last_admin)
             saved = await self._record(connection, kind, current, document_id, command, context)
@@ -88,9 +92,9 @@ class Documents:
             if current is None:
                 raise UnknownStream(UUID(reference) if _is_id(reference) else UUID(int=0))
             _require_version(current, expected)
-            below = await rows.children(connection, rows.slug_of(current.document)) if kind == "queue" else ()
+            queues = await _needing(connection, current.document)
             last_admin = kind == "person" and not current.retired and await self._last_admin(connection, current)
-            command = rules.Retire(last_admin=last_admin, children=tuple(below))
+            command = rules.Retire(last_admin=last_admin, queues=tuple(queues))
             saved = await self._record(connection, kind, current, current.id, command, context)
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
@@ -134,6 +138,16 @@ class Documents:
         if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
             return False
         return not await rows.other_admin(connection, current.id)
+
+
+async def _needing(connection: Connection, document: rules.Document) -> Sequence[str]:
+    match document:
+        case Queue(slug=slug):
+            return await rows.children(connection, slug)
+        case State(slug=slug):
+            return await rows.ending_in(connection, slug)
+        case _:
+            return ()
 
 
 def _require_version(current: rows.Row | None, expected: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Queues, people and companies over HTTP: the same seven requests for each kind (api.md, section 5)."""
+"""Configuration documents over HTTP: the same requests for each kind (api.md, section 5)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +16,30 @@ from services.gateway.people import PersonDraft, named
 from services.gateway.queues import QueueDraft
 from services.gateway.session_api import moment
 from services.gateway.sessions import Signed
-from services.gateway.shapes import CompanyShown, DocumentHistory, DocumentList, PersonListed, QueueShown
+from services.gateway.setting_drafts import (
+    FieldDraft,
+    PriorityDraft,
+    SalutationDraft,
+    SignatureDraft,
+    StateDraft,
+    TemplateDraft,
+)
+from services.gateway.shapes import (
+    CompanyShown,
+    DocumentHistory,
+    DocumentList,
+    FieldShown,
+    PersonListed,
+    PriorityShown,
+    QueueShown,
+    StateShown,
+    TemplateShown,
+    TextShown,
+)
 from services.gateway.sign_in import SignIn
 from services.gateway.signed_in import Manager, Reader
 from shared.contracts.access import Identity
-from shared.contracts.directory import Company, Person, Queue
+from shared.contracts.directory import Company, Person, Priority, Queue
 from shared.contracts.envelope import Actor
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Context
@@ -47,9 +66,8 @@ class KindOfDocument:
     many: str
     draft: type[Draft]
     shown: type[Body]
-    listed: type[Body]
     visible: Callable[[Identity, rows.Row], bool]
-    view: Callable[[Identity, rows.Row], dict[str, Any]]
+    view: Callable[[Identity, rows.Row], dict[str, Any]] = lambda _, row: whole(row)
 
 
 def whole(row: rows.Row) -> dict[str, Any]:
@@ -87,41 +105,34 @@ def sees_company(who: Identity, row: rows.Row) -> bool:
     return who.is_agent or company.slug == who.company
 
 
+def sees_priority(who: Identity, row: rows.Row) -> bool:
+    """Customers see those that are offered to them (A4.07)."""
+    priority = row.document
+    assert isinstance(priority, Priority)
+    return who.is_agent or priority.offered_to_customers
+
+
+def everybody(_who: Identity, _row: rows.Row) -> bool:
+    return True
+
+
+def agents(who: Identity, _row: rows.Row) -> bool:
+    return who.is_agent
+
+
 KINDS = (
-    KindOfDocument(
-        "queue",
-        "queues",
-        "Queue",
-        "Queues",
-        QueueDraft,
-        QueueShown,
-        DocumentList[QueueShown],
-        sees_queue,
-        lambda _, row: whole(row),
-    ),
-    KindOfDocument(
-        "person",
-        "people",
-        "Person",
-        "People",
-        PersonDraft,
-        PersonListed,
-        DocumentList[PersonListed],
-        sees_person,
-        view_of_person,
-    ),
-    KindOfDocument(
-        "company",
-        "companies",
-        "Company",
-        "Companies",
-        CompanyDraft,
-        CompanyShown,
-        DocumentList[CompanyShown],
-        sees_company,
-        lambda _, row: whole(row),
-    ),
+    KindOfDocument("queue", "queues", "Queue", "Queues", QueueDraft, QueueShown, sees_queue),
+    KindOfDocument("person", "people", "Person", "People", PersonDraft, PersonListed, sees_person, view_of_person),
+    KindOfDocument("company", "companies", "Company", "Companies", CompanyDraft, CompanyShown, sees_company),
+    KindOfDocument("state", "states", "State", "States", StateDraft, StateShown, everybody),
+    KindOfDocument("priority", "priorities", "Priority", "Priorities", PriorityDraft, PriorityShown, sees_priority),
+    KindOfDocument("template", "templates", "Template", "Templates", TemplateDraft, TemplateShown, agents),
+    KindOfDocument("salutation", "salutations", "Salutation", "Salutations", SalutationDraft, TextShown, agents),
+    KindOfDocument("signature", "signatures", "Signature", "Signatures", SignatureDraft, TextShown, agents),
+    KindOfDocument("field", "fields", "Field", "Fields", FieldDraft, FieldShown, everybody),
 )
+OWN = ("queue", "person", "company")
+"""The kinds of which a customer sees one document at most: themselves, or their company."""
 
 
 def router(documents: Documents, sign_in: SignIn, appliers: Appliers) -> APIRouter:
@@ -137,9 +148,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
     async def told(signed: Signed, saved: Saved, status: int) -> Response:
         """Answers once every service works with the new version, or says that one does not yet."""
         row = saved.row
-        headers = {"ETag": etag(row.version), "Location": f"/api/v1/{kind.path}/{rows.slug_of(row.document)}"}
-        if not await appliers.wait(kind.kind, row.id, row.version):
-            headers[LAG] = "true"
+        headers = await told_by_row(appliers, kind.kind, row, kind.path)
         if status == 204:
             return Response(status_code=204, headers=headers)
         return answer(kind.view(signed.identity, row), status=status, headers=headers)
@@ -159,7 +168,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
     @routes.get(
         f"/{kind.path}",
         operation_id=f"list{kind.many}",
-        response_model=kind.listed,
+        response_model=DocumentList[kind.shown],  # type: ignore[name-defined]
         summary=f"{kind.many} by name",
     )
     async def get_list(
@@ -171,7 +180,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         cursors = request.app.state.cursors
         query = [kind.path, retired]
         position = cursors.decode(who, query, cursor)
-        if not who.is_agent:  # a customer sees one document at most: themselves, or their company
+        if not who.is_agent and kind.kind in OWN:
             reference = {"person": str(who.person_id), "company": who.company}.get(kind.kind)
             own = await rows.find(documents.store.pool, kind.kind, reference) if reference else None
             return answer(page([kind.view(who, own)] if own and kind.visible(who, own) else [], None))
@@ -269,6 +278,14 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         return answer(
             page(items, cursors.encode(who, [kind.path, str(row.id)], [events[limit - 1].version]) if more else None)
         )
+
+
+async def told_by_row(appliers: Appliers, kind: rows.Kind, row: rows.Row, path: str) -> dict[str, str]:
+    """The headers of an answer about a saved document, once every service works with it, or with a word that one does not yet."""
+    headers = {"ETag": etag(row.version), "Location": f"/api/v1/{path}/{rows.slug_of(row.document)}"}
+    if not await appliers.wait(kind, row.id, row.version):
+        headers[LAG] = "true"
+    return headers
 
 
 def context_of(signed: Signed) -> Context:

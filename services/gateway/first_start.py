@@ -1,4 +1,7 @@
-"""What a new installation begins with: the person `admin` and the default queue. Part of `migrate`; does nothing the second time."""
+"""What an installation begins with: the person `admin`, the standard states and priorities, the default queue.
+
+Part of `migrate`; makes what was never made, and leaves the rest as it is.
+"""
 
 import secrets
 import sys
@@ -9,7 +12,9 @@ from services.gateway.documents import Documents
 from services.gateway.passwords import Passwords
 from services.gateway.people import PersonDraft
 from services.gateway.queues import QueueDraft
+from services.gateway.setting_drafts import PriorityDraft, StateDraft
 from shared.contracts.envelope import Actor
+from shared.contracts.states import PRIORITIES, STANDARD
 from shared.database import connect_pool
 from shared.eventstore.store import Context, Store
 from shared.settings import env
@@ -33,6 +38,14 @@ async def first_documents(database_url: str) -> None:
             await documents.save("person", ADMIN, draft, context, password_hash=await passwords.hash(password))
             if not given:
                 print(f"The administrator's password, shown only now: {password}", file=sys.stderr)
+        for state in STANDARD.values():
+            if await rows.find(pool, "state", state.slug) is None:
+                made = StateDraft(slug=state.slug, name=state.name, type=state.type)
+                await documents.save("state", state.slug, made, context)
+        for number, name in PRIORITIES.items():
+            if await rows.find(pool, "priority", str(number)) is None:
+                offered = PriorityDraft(slug=str(number), name=name, number=number, offered_to_customers=number > 1)
+                await documents.save("priority", str(number), offered, context)
         if await rows.find(pool, "queue", DEFAULT_QUEUE) is None:
             queue = QueueDraft(
                 slug=DEFAULT_QUEUE, name="Postmaster", address=f"{DEFAULT_QUEUE}@{domain}", display_name="Postmaster"

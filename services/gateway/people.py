@@ -54,6 +54,7 @@ class PersonDraft(Draft):
             roles=tuple(role for role in ROLES if role in self.roles),
             company=company.document.slug if company is not None and isinstance(company.document, Company) else None,
             language=self.language,
+            follows=current.document.follows if current is not None and isinstance(current.document, Person) else (),
         )
 
 

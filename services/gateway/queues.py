@@ -1,7 +1,7 @@
 """A queue as it is sent in: what is valid, and how names in it become ids."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
@@ -9,13 +9,13 @@ from pydantic import Field
 from services.gateway import rows
 from services.gateway.drafts import Draft
 from services.gateway.names import MailAddress, Reference, Slug, Title
-from shared.contracts.directory import FollowUp, Member, Queue, Right
+from services.gateway.setting_drafts import FOR_FORMS
+from shared.contracts.directory import FollowUp, Member, Queue, Right, State
 from shared.database import Connection
-from shared.http.bodies import Body, Line, Text
+from shared.http.bodies import Body, Line, Text, Whole
 from shared.http.problems import FieldError, invalid_fields
 
 RIGHTS: Sequence[Right] = ("read", "create", "move_into", "note", "work")
-NextState = Literal["open", "pending-reminder", "pending-auto-close", "closed-successful", "closed-unsuccessful"]
 DEEPEST = 20
 
 
@@ -36,12 +36,18 @@ class QueueDraft(Draft):
     display_name: Annotated[Line, Field(max_length=200, description="the sender's name on mails from here")] = ""
     salutation: Annotated[Text, Field(max_length=10_000)] = ""
     signature: Annotated[Text, Field(max_length=10_000)] = ""
-    next_state_after_reply: NextState = "open"
+    next_state_after_reply: Annotated[
+        Slug, Field(description="the state that an answer leads to if its form names none")
+    ] = "open"
     lock_timeout_minutes: Annotated[
         float | None,
         Field(strict=True, gt=0, le=525_600, allow_inf_nan=False, description="null: a lock never ends by itself"),
     ] = None
     follow_up: FollowUp = "reopen"
+    follow_up_days: Annotated[
+        Whole | None,
+        Field(ge=0, le=36_525, description="`reopen`: for so many days; later messages become tickets of their own"),
+    ] = None
     members: Annotated[list[MemberDraft], Field(max_length=2000)] = Field(default_factory=list)
 
     async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Queue:
@@ -54,6 +60,16 @@ class QueueDraft(Draft):
             taken = await rows.holder(connection, "address", self.address, document_id)
             if taken:
                 errors.append(FieldError("/address", f"the queue {taken} has this address"))
+        if self.follow_up_days is not None and self.follow_up != "reopen":
+            errors.append(FieldError("/follow_up_days", "belongs to the follow-up reopen"))
+        after = await rows.find(connection, "state", self.next_state_after_reply)
+        if (
+            after is None
+            or after.retired
+            or not isinstance(after.document, State)
+            or after.document.type not in FOR_FORMS
+        ):
+            errors.append(FieldError("/next_state_after_reply", "names no state that an answer can lead to"))
         parent = await self._parent(connection, document_id, errors)
         members = await self._members(connection, was if isinstance(was, Queue) else None, errors)
         if errors:
@@ -70,6 +86,7 @@ class QueueDraft(Draft):
             next_state_after_reply=self.next_state_after_reply,
             lock_timeout_minutes=self.lock_timeout_minutes,
             follow_up=self.follow_up,
+            follow_up_days=self.follow_up_days,
             members=tuple(members),
         )
 

@@ -36,7 +36,7 @@ def _route(path: str, **methods: tuple[str, Scope]) -> Route:
 _PARAMETERS = {
     "ref": "[0-9A-Za-z-]{1,64}",
     "id": "[0-9A-Za-z_.-]{1,128}",
-    "command": "[a-z][a-z-]{0,40}",
+    "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # those the gateway leads itself: led
     "stat": "[a-z]{1,40}",
 }
 
@@ -49,6 +49,7 @@ ROUTES = (
     _route("/tickets/{ref}/history", GET=("reporting", "read")),
     _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
     _route("/tickets/{ref}/{command}", POST=("routing", "write")),
+    _route("/blobs", POST=("intake", "write")),
     _route("/blobs/{id}", GET=("reporting", "read")),
     _route("/mail", POST=("intake", "mail")),
     _route("/mails", GET=("intake", "read")),

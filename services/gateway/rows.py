@@ -9,11 +9,16 @@ from uuid import UUID
 import asyncpg
 
 from services.gateway.document import Document
-from shared.contracts.directory import Company, Person, Queue
+from shared.contracts.directory import SETTINGS, Company, Person, Queue, Setting
 from shared.database import Connection, Pool
 
-Kind = Literal["queue", "person", "company"]
-MODELS: dict[Kind, type[Document]] = {"queue": Queue, "person": Person, "company": Company}
+Kind = Literal["queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field"]
+MODELS: dict[str, type[Document]] = {
+    "queue": Queue,
+    "person": Person,
+    "company": Company,
+    **{model.KIND: model for model in SETTINGS},
+}
 
 _COLUMNS = "id, kind, slug, retired, document::text AS document, version, created_at, updated_at"
 BY_ID = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND id = $2"
@@ -38,6 +43,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
 """
 HOLDER = "SELECT slug FROM gateway.documents WHERE {column} = $1 AND NOT retired AND id <> $2"
 CHILDREN = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'parent' = $1 ORDER BY slug LIMIT 10"
+AFTER_REPLY = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'next_state_after_reply' = $1 ORDER BY slug LIMIT 10"
+CUSTOMERS = f"""
+SELECT {_COLUMNS}
+  FROM gateway.documents
+ WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'customer' AND ($3::text IS NULL OR (slug, id) > ($3, $4))
+   AND ($1 = '' OR email LIKE $1 || '%' OR lower(document->>'name') LIKE '%' || $1 || '%' OR slug LIKE $1 || '%')
+   AND ($2::text IS NULL OR document->>'company' = $2)
+ ORDER BY slug, id
+ LIMIT $5
+"""
 OTHER_ADMIN = "SELECT EXISTS (SELECT FROM gateway.documents WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'admin' AND id <> $1)"
 
 
@@ -59,6 +74,19 @@ class Row:
 def slug_of(document: Document) -> str:
     """The name of a document in URLs: a person's is the login."""
     return document.login if isinstance(document, Person) else document.slug
+
+
+def kind_of(document: Document) -> str:
+    """What kind of document this is, as the rows name it."""
+    match document:
+        case Queue():
+            return "queue"
+        case Person():
+            return "person"
+        case Company():
+            return "company"
+        case Setting():
+            return document.KIND
 
 
 def _row(found: asyncpg.Record) -> Row:
@@ -93,11 +121,18 @@ async def listed(
 
 async def write(connection: Connection, document: Document, version: int, *, retired: bool) -> None:
     """Makes the row show this document."""
-    kind: Kind = "queue" if isinstance(document, Queue) else "person" if isinstance(document, Person) else "company"
     email = document.email.lower() if isinstance(document, Person) else None
     address = document.address.lower() if isinstance(document, Queue) and document.address else None
     await connection.execute(
-        UPSERT, document.id, kind, slug_of(document), email, address, retired, document.model_dump_json(), version
+        UPSERT,
+        document.id,
+        kind_of(document),
+        slug_of(document),
+        email,
+        address,
+        retired,
+        document.model_dump_json(),
+        version,
     )
 
 
@@ -110,6 +145,20 @@ async def holder(connection: Connection, column: Literal["email", "address"], va
 async def children(connection: Connection, slug: str) -> Sequence[str]:
     """Some of the queues in use right below this one."""
     return [found["slug"] for found in await connection.fetch(CHILDREN, slug)]
+
+
+async def ending_in(connection: Connection, state: str) -> Sequence[str]:
+    """Some of the queues in use whose answers lead to this state."""
+    return [found["slug"] for found in await connection.fetch(AFTER_REPLY, state)]
+
+
+async def customers(
+    pool: Pool, words: str, company: str | None, *, after: tuple[str, UUID] | None, limit: int
+) -> list[Row]:
+    """Customers by login whose address or login begins with these words, or whose name has them."""
+    escaped = words.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    slug, last = after or (None, None)
+    return [_row(found) for found in await pool.fetch(CUSTOMERS, escaped, company, slug, last, limit)]
 
 
 async def other_admin(connection: Connection, person: UUID) -> bool:

@@ -28,6 +28,7 @@ class QueueShown(Body):
     next_state_after_reply: str
     lock_timeout_minutes: float | None
     follow_up: str
+    follow_up_days: int | None
     members: list[MemberShown]
     version: int
     retired: bool
@@ -45,6 +46,7 @@ class PersonListed(Body):
     roles: list[str] | None = None
     company: str | None = None
     language: str | None = None
+    follows: list[UUID] | None = None
     version: int | None = None
     retired: bool | None = None
     created_at: datetime | None = None
@@ -62,6 +64,54 @@ class CompanyShown(Body):
     retired: bool
     created_at: datetime
     updated_at: datetime
+
+
+class SettingShown(Body):
+    """What the smaller documents share as they stand."""
+
+    id: UUID
+    slug: str
+    name: str
+    version: int
+    retired: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class StateShown(SettingShown):
+    """A state of tickets."""
+
+    type: str
+    close_after_hours: float | None
+
+
+class PriorityShown(SettingShown):
+    """A priority."""
+
+    number: int
+    offered_to_customers: bool
+
+
+class TemplateShown(SettingShown):
+    """A standard answer."""
+
+    subject: str
+    text: str
+    queues: list[str]
+
+
+class TextShown(SettingShown):
+    """A salutation or signature."""
+
+    text: str
+
+
+class FieldShown(SettingShown):
+    """A field of tickets."""
+
+    kind: str
+    choices: list[str]
+    required_in: list[str]
 
 
 class ActorShown(Body):

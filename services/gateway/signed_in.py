@@ -32,6 +32,12 @@ async def reader(signed: SignedIn) -> Signed:
     return signed
 
 
+async def writer(signed: SignedIn) -> Signed:
+    """Somebody whose sign-in covers commands. Use as `Writer`."""
+    scopes.require(signed.identity, "write")
+    return signed
+
+
 async def manager(signed: SignedIn) -> Signed:
     """An administrator whose sign-in covers settings; else 403. Use as `Manager`."""
     scopes.require(signed.identity, "manage")
@@ -45,5 +51,6 @@ async def token_holder(signed: SignedIn) -> Signed:
 
 
 Reader = Annotated[Signed, Depends(reader)]
+Writer = Annotated[Signed, Depends(writer)]
 Manager = Annotated[Signed, Depends(manager)]
 TokenHolder = Annotated[Signed, Depends(token_holder)]

@@ -64,7 +64,7 @@ def router(desk: Desk) -> APIRouter:
         action = ACTIONS.get(body.command)
         if action is None:
             raise problems.invalid("/command", f"must be one of {', '.join(ACTIONS)}")
-        form = _form(action.body, body.body)
+        form = _form(action.body, body.body, "body")
         turns = asyncio.Semaphore(SIDE_BY_SIDE)
 
         async def one(position: int, ref: str) -> tuple[dict[str, Any], list[Written]]:
@@ -132,13 +132,13 @@ def _endpoint(desk: Desk, action: Action) -> Callable[..., Awaitable[Response]]:
     return give
 
 
-def _form(model: type[BaseModel], content: dict[str, Any]) -> Any:
-    """A body within a body. Raises 422 with the fields below `/body`."""
+def _form(model: type[BaseModel], content: dict[str, Any], *below: str) -> Any:
+    """A body within a body. Raises 422 with the fields as its sender knows them: `below` what they stand under."""
     try:
         return model.model_validate_json(orjson.dumps(content))
     except ValidationError as error:
         raise invalid_fields(
-            FieldError(pointer("body", "body", *each["loc"]), each["msg"]) for each in error.errors()[:20]
+            FieldError(pointer("body", *below, *each["loc"]), each["msg"]) for each in error.errors()[:20]
         ) from None
 
 

@@ -79,7 +79,9 @@ def opened(number: str = "2026112310000018") -> TicketOpened:
 
 def said(text: str = "more") -> CustomerMessageReceived:
     made = CustomerMessageReceived.model_validate(sample(CustomerMessageReceived))
-    return made.model_copy(update={"message": made.message.model_copy(update={"text": text, "id": uuid4()})})
+    return made.model_copy(
+        update={"message": made.message.model_copy(update={"text": text, "id": uuid4()}), "closes": False}
+    )
 
 
 async def open_tickets(intake: Store, count: int) -> list[UUID]:

@@ -69,7 +69,7 @@ def test_the_default_queue_stays() -> None:
 
 def test_a_queue_with_others_below_it_stays() -> None:
     with pytest.raises(Rejected, match="hardware, software"):
-        after(QueueSaved(queue=IT)).when(Retire(children=("hardware", "software")))
+        after(QueueSaved(queue=IT)).when(Retire(queues=("hardware", "software")))
 
 
 def test_the_last_administrator_stays_one() -> None:
