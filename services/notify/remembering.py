@@ -28,6 +28,7 @@ SELECT d.i, d.n, d.t, d.tv, d.q::jsonb, d.qv, d.o::jsonb, d.ov
  WHERE excluded.title_version > t.title_version
     OR excluded.queue_version > t.queue_version
     OR excluded.owner_version > t.owner_version
+    OR excluded.number <> t.number AND excluded.number <> ''
 """
 RECALL = """
 SELECT ticket_id, number, title, queue::text AS queue, owner::text AS owner

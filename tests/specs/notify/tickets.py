@@ -22,6 +22,7 @@ from shared.contracts.routing import (
     ArticleForwarded,
     FollowUpRejected,
     ReminderReached,
+    TicketQueued,
     TicketUnlocked,
 )
 from shared.directory.copy import Queues, Settings
@@ -76,6 +77,19 @@ def opened(**more: object) -> TicketOpened:
         ),
     }
     return TicketOpened.model_validate({**fields, **more})
+
+
+def queued(**more: object) -> TicketQueued:
+    fields: dict[str, object] = {
+        "number": NUMBER,
+        "title": TITLE,
+        "queue": IT,
+        "customer": PER,
+        "state": {"slug": "new", "name": "new", "type": "new"},
+        "priority": 3,
+        "channel": "email",
+    }
+    return TicketQueued.model_validate({**fields, **more})
 
 
 def replied(text: str = "Please send us the serial number.", **more: object) -> AgentReplied:
