@@ -4,7 +4,7 @@ VENV := .venv/bin
 LOCAL := $(VENV)/python -m deploy.local
 COMPILE := $(VENV)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --no-header --strip-extras --allow-unsafe
 
-.PHONY: help up down status logs demo test check format bench chaos fuzz clean distclean lock generate install install-dev
+.PHONY: help up down status logs demo test check requirements format bench chaos fuzz clean distclean lock generate install install-dev
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -44,14 +44,19 @@ check: install-dev ## format, lint, types, import rules, dead dependencies, secr
 	@git ls-files -z --cached --others --exclude-standard ':!.secrets.baseline' | xargs -0 sh -c '$(VENV)/detect-secrets-hook --baseline .venv/.secrets.baseline "$$@" || test $$? -eq 3' check
 	@$(VENV)/python -m shared.contracts.generate --check
 	@$(VENV)/python -m deploy.openapi --check
+	@$(VENV)/python -m services.routing.chart --check
 
 format: install-dev ## put the code into its form
 	@$(VENV)/ruff format .
 	@$(VENV)/ruff check --fix .
 
-generate: install-dev ## write the event schemas and the OpenAPI document again
+generate: install-dev ## write the event schemas, the OpenAPI document and the chart of states again
 	@$(VENV)/python -m shared.contracts.generate
 	@$(VENV)/python -m deploy.openapi
+	@$(VENV)/python -m services.routing.chart
+
+requirements: install-dev ## every requirement with the tests that prove it
+	@$(VENV)/python -m tests.requirements
 
 bench: install-dev ## measure; docs/performance.md tells what
 	@$(VENV)/python -m tests.bench

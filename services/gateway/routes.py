@@ -49,6 +49,7 @@ ROUTES = (
     _route("/tickets/{ref}/history", GET=("reporting", "read")),
     _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
     _route("/tickets/{ref}/{command}", POST=("routing", "write")),
+    _route("/blobs/{id}", GET=("reporting", "read")),
     _route("/mail", POST=("intake", "mail")),
     _route("/mails", GET=("intake", "read")),
     _route("/mails/{id}", GET=("intake", "read")),

@@ -35,7 +35,7 @@ SELECT (SELECT sum(t.{articles}) FROM desk.tickets t JOIN merged m USING (id)) A
                   FROM desk.tickets t
                  WHERE t.customer_email = $2 AND t.state_type IN ('new', 'open', 'pending_reminder', 'pending_auto_close')
                    AND ($3 OR t.queue_id = ANY($4) OR t.customer_email = $5 OR t.company = $6)
-                 LIMIT 1000) AS some) AS open_tickets
+                 LIMIT 1000) AS waiting) AS open_tickets
 """
 """How many articles a ticket has with those that were merged into it, and how many open tickets of its customer the reader may see."""
 HISTORY = """

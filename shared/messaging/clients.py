@@ -43,6 +43,14 @@ async def consumer(client: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
         await _stop(client)
 
 
+def wait_for_what_was_brought(client: AIOKafkaConsumer, seconds: float) -> None:
+    """How long a started consumer asks for nothing more while records that it has brought are not taken. aiokafka has no option for it."""
+    fetcher = client._fetcher  # noqa: SLF001
+    if fetcher is None or not hasattr(fetcher, "_prefetch_backoff"):
+        raise RuntimeError("this aiokafka keeps its prefetch time elsewhere: see PREFETCH_SECONDS")
+    fetcher._prefetch_backoff = seconds  # noqa: SLF001
+
+
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """Stops a client; when every broker is down its own `stop` waits for ever, so its tasks are then ended by cancellation."""
     ending = asyncio.ensure_future(client.stop())

@@ -23,6 +23,7 @@ from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
 from shared.eventstore.errors import VersionConflict
 from shared.messaging.clients import consumer as started
+from shared.messaging.clients import wait_for_what_was_brought
 from shared.messaging.delivery import Delivered, ForkedStream, Parked
 from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import rest
@@ -42,6 +43,9 @@ REBUILD_RECORDS = 5_000
 LEAST_REST_SECONDS = 0.03
 MOST_REST_SECONDS = 0.15
 FETCH_WAIT_MS = 5_000
+PREFETCH_SECONDS = 3_600.0
+"""aiokafka fetches for the other partitions when what it has brought was not taken for 0.1 s, and asks for nothing else until that
+request ends: what comes in meanwhile for the partition that was left out would wait for up to FETCH_WAIT_MS."""
 COMMIT_SECONDS = 10.0
 HALT_POLL_SECONDS = 5.0
 SILENCE_SECONDS = 300.0
@@ -181,6 +185,7 @@ class Consumer:
         )
         client.subscribe(list(self.handlers), listener=_SeekToCheckpoints(self, client))
         async with started(client):
+            wait_for_what_was_brought(client, PREFETCH_SECONDS)
             await self._loop(client)
 
     async def _loop(self, client: AIOKafkaConsumer) -> Never:

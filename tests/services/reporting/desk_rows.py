@@ -1,4 +1,4 @@
-"""A reporting database of one's own, and rows put into its live desk without events."""
+"""A reporting database of one's own, with rows put into its live desk by events or without."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,17 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from uuid_utils.compat import uuid7
+
 from services.reporting.app import MIGRATIONS
 from services.reporting.sets import projection_sets
+from shared.contracts.envelope import Actor, Recorded, encode
+from shared.contracts.event import Event
+from shared.contracts.topics import TICKETS
 from shared.database import Connection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
+from shared.messaging.delivery import Delivered
+from shared.messaging.projection import Position
 from shared.projections import sets
 
 ZONE = ZoneInfo("UTC")
@@ -29,6 +36,13 @@ class Reporting:
     pool: Pool
     owner_url: str
     app_url: str
+
+    async def show(self, events: Sequence[Recorded]) -> None:
+        """Takes events into the live desk."""
+        handler = projection_sets(ZONE)["desk"].handlers(1)[TICKETS]
+        delivered = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
+        async with self.pool.acquire() as connection, connection.transaction():
+            assert await handler.work(connection, delivered, set()) == []
 
 
 async def reporting_with_a_live_desk(postgres: Any) -> AsyncIterator[Reporting]:
@@ -49,3 +63,22 @@ async def add_tickets(connection: Connection, made: Sequence[dict[str, Any]]) ->
         row = {"id": UUID(int=1000 + n), "number": str(n), "created_at": at, "updated_at": at, **DEFAULTS, **columns}
         places = ", ".join(f"${n}" for n in range(1, len(row) + 1))
         await connection.execute(f"INSERT INTO desk_v1.tickets ({', '.join(row)}) VALUES ({places})", *row.values())
+
+
+class Log:
+    """Makes events of tickets with dense versions, a second apart."""
+
+    def __init__(self) -> None:
+        self.events: list[Recorded] = []
+        self.versions: dict[tuple[str, UUID], int] = {}
+
+    def add(self, ticket: UUID, *payloads: Event) -> None:
+        for payload in payloads:
+            version = self.versions[payload.OWNER, ticket] = self.versions.get((payload.OWNER, ticket), 0) + 1
+            at = START + timedelta(seconds=len(self.events))
+            source = f"/services/{payload.OWNER}"
+            self.events.append(
+                Recorded(
+                    uuid7(), payload.TYPE, source, ticket, version, at, at, uuid7(), None, Actor("agent"), None, payload
+                )
+            )

@@ -3,11 +3,9 @@
 import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -16,7 +14,7 @@ from services.reporting.app import MIGRATIONS
 from services.reporting.people import Scope
 from services.reporting.sets import projection_sets
 from services.reporting.ticket_list import ORDERS, Filters, query
-from shared.contracts.envelope import Actor, Recorded, encode
+from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent
@@ -37,11 +35,10 @@ from shared.messaging.delivery import Delivered
 from shared.messaging.projection import Position
 from shared.projections import sets
 from shared.testing.samples import sample
+from tests.services.reporting.desk_rows import ZONE, Log
 
-ZONE = ZoneInfo("UTC")
 IT, HR = (QueueRef(id=UUID(int=n), slug=s, name=s.upper()) for n, s in ((10, "it"), (11, "hr")))
 KARI = PersonRef(id=UUID(int=1), name="Kari")
-START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
 @dataclass
@@ -85,25 +82,6 @@ async def reporting(postgres: Any) -> AsyncIterator[Reporting]:
     yield Reporting(owner, pool, app_url)
     await pool.close()
     await owner.close()
-
-
-class Log:
-    """Makes events of tickets with dense versions, a second apart."""
-
-    def __init__(self) -> None:
-        self.events: list[Recorded] = []
-        self.versions: dict[tuple[str, UUID], int] = {}
-
-    def add(self, ticket: UUID, *payloads: Event) -> None:
-        for payload in payloads:
-            version = self.versions[payload.OWNER, ticket] = self.versions.get((payload.OWNER, ticket), 0) + 1
-            at = START + timedelta(seconds=len(self.events))
-            source = f"/services/{payload.OWNER}"
-            self.events.append(
-                Recorded(
-                    uuid7(), payload.TYPE, source, ticket, version, at, at, uuid7(), None, Actor("agent"), None, payload
-                )
-            )
 
 
 def opened(

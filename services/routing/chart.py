@@ -1,0 +1,138 @@
+"""Draws the states of a ticket from the rules themselves: `python -m services.routing.chart`; with `--check` it only tells whether
+docs/ticket-life.md is out of date.
+
+Every command is tried on a ticket of every type of state. What the rules then decide is the chart; nobody draws it.
+"""
+
+import sys
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from services.routing import commands as c
+from services.routing import ticket
+from services.routing.ticket import Ticket
+from shared.contracts.event import Event
+from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
+from shared.contracts.rejected import Rejected
+from shared.contracts.routing import StateChanged, TicketMerged, TicketQueued, TicketRemoved
+from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
+
+GUIDE = Path(__file__).parent.parent.parent / "docs" / "ticket-life.md"
+BEGIN, END = "<!-- drawn from the rules: begin -->\n", "<!-- drawn from the rules: end -->\n"
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+BY = PersonRef(id=UUID(int=1), name="")
+ACT = c.Act(BY, NOW)
+QUEUE, ELSEWHERE = (QueueRef(id=UUID(int=n), slug="", name="") for n in (2, 3))
+OTHER = TicketRef(id=UUID(int=4))
+WORDS = Message(id=UUID(int=5), channel="email")
+QUEUED = TicketQueued(
+    number="", title="", queue=QUEUE, customer=CustomerRef(id=UUID(int=6), email="c@example.org"), state=NEW,
+    priority=3, channel="email",
+)  # fmt: skip
+
+PASTS: dict[str, list[Event]] = {
+    "new": [],
+    "open": [StateChanged(to=OPEN, was=NEW)],
+    "pending_reminder": [StateChanged(to=PENDING_REMINDER, was=OPEN, pending_until=LATER)],
+    "pending_auto_close": [StateChanged(to=PENDING_AUTO_CLOSE, was=OPEN, pending_until=LATER)],
+    "closed": [StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN, at=NOW)],
+    "merged": [TicketMerged(into=OTHER, was=OPEN, by=BY)],
+    "removed": [TicketRemoved(because="split undone", was=NEW)],
+}
+"""How a ticket gets into each type of state."""
+
+
+def _says(*, closes: bool = False) -> c.TakeCustomerMessage:
+    return c.TakeCustomerMessage(WORDS, NOW, UUID(int=7), UUID(int=8), closes=closes)
+
+
+def _state(state: StateRef) -> c.SetState:
+    return c.SetState(ACT, c.NextState(state, LATER if state.type.startswith("pending") else None))
+
+
+COMMANDS: dict[str, c.Command] = {
+    "the customer writes": _says(),
+    "the customer writes and closes": _says(closes=True),
+    "reply": c.Reply(ACT, WORDS, c.NextState(OPEN)),
+    "note": c.AddNote(ACT, WORDS),
+    "call": c.RecordCall(ACT, WORDS, "in"),
+    "lock": c.Lock(ACT),
+    "move": c.Move(ACT, ELSEWHERE),
+    "set-priority": c.SetPriority(ACT, 4),
+    "set-state open": _state(OPEN),
+    "set-state pending-reminder": _state(PENDING_REMINDER),
+    "set-state pending-auto-close": _state(PENDING_AUTO_CLOSE),
+    "close": c.Close(ACT, CLOSED_SUCCESSFUL),
+    "reopen": c.Reopen(ACT),
+    "its time has come": c.PendingIsOver(LATER, LATER, CLOSED_SUCCESSFUL),
+    "merge": c.MergeInto(ACT, OTHER),
+    "merge another into it": c.Absorb(ACT, OTHER),
+    "undo of its merge": c.Unmerge(ACT, OTHER, UUID(int=9)),
+    "undo of the split that made it": c.Remove(ACT, "split undone"),
+}
+
+
+def _ticket(past: list[Event]) -> Ticket:
+    state = ticket.initial()
+    for event in [QUEUED, *past]:
+        state = ticket.evolve(state, event)
+    return state
+
+
+def outcome(command: c.Command, before: Ticket) -> str | None:
+    """The type of the state that a command leads to; None where the rules say no."""
+    try:
+        events = ticket.decide(command, before)
+    except Rejected:
+        return None
+    after = before
+    for event in events:
+        after = ticket.evolve(after, event)
+    return after.state.type
+
+
+def drawn() -> str:
+    """The chart, and the table of every command on every type of state."""
+    edges: dict[tuple[str, str], list[str]] = defaultdict(list)
+    rows: list[str] = []
+    tickets = {name: _ticket(past) for name, past in PASTS.items()}
+    for label, command in COMMANDS.items():
+        cells: list[str] = []
+        for name, before in tickets.items():
+            after = outcome(command, before)
+            if after is not None and after != name:
+                edges[name, after].append(label)
+            cells.append("refused" if after is None else "-" if after == name else f"**{after}**")
+        rows.append(f"| {label} | {' | '.join(cells)} |")
+    chart = ["```mermaid", "stateDiagram-v2", "    [*] --> new: opened"]
+    chart += [f"    {before} --> {after}: {', '.join(labels)}" for (before, after), labels in edges.items()]
+    chart += ["    removed --> [*]", "```"]
+    table = [f"| | {' | '.join(tickets)} |", f"| --- |{' --- |' * len(tickets)}", *rows]
+    return "\n".join([*chart, "", *table]) + "\n"
+
+
+def text(guide: str) -> str:
+    """The guide with today's chart in it."""
+    before, _, rest = guide.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + drawn() + END + after
+
+
+def main() -> int:
+    guide = GUIDE.read_text("utf-8")
+    wanted = text(guide)
+    if "--check" in sys.argv[1:]:
+        if guide == wanted:
+            return 0
+        print("docs/ticket-life.md is out of date: run `python -m services.routing.chart`", file=sys.stderr)
+        return 1
+    GUIDE.write_text(wanted, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

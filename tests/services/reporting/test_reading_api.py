@@ -1,0 +1,237 @@
+"""Reading tickets over HTTP, as the desk and as the customer, on real PostgreSQL (api.md, section 3)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient, Response
+
+from services.reporting import articles_api, tickets_api
+from services.reporting.reading import Reading
+from shared.blobs.store import BlobStore
+from shared.contracts.access import Identity
+from shared.contracts.directory import Member, Queue
+from shared.contracts.intake import CustomerMessageReceived, TicketOpened
+from shared.contracts.parts import Attachment, CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
+from shared.contracts.routing import (
+    MergeUndone,
+    NoteAdded,
+    TicketAbsorbed,
+    TicketMerged,
+    TicketQueued,
+    TicketReleased,
+    TicketsLinked,
+)
+from shared.contracts.states import NEW
+from shared.database import connect
+from shared.directory.copy import DirectoryCopy
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.identity import HEADER, sign
+from tests.services.reporting.desk_rows import Log, Reporting
+from tests.specs.requirement import requirement
+
+KEY = "a key of the gateway and its services"
+KARI = Identity(
+    person_id=UUID(int=1), kind="agent", login="kari", name="Kari", email="kari@help.example", roles=("agent",)
+)
+EVA = KARI.model_copy(update={"person_id": UUID(int=2), "login": "eva", "email": "eva@help.example"})
+PER = Identity(
+    person_id=UUID(int=20), kind="customer", login="per", name="Per", email="per@acme.example", roles=("customer",)
+)
+LISE = PER.model_copy(update={"person_id": UUID(int=21), "email": "lise@other.example"})
+IT = Queue(
+    id=UUID(int=10), slug="it", name="IT", members=(Member(person=KARI.person_id, rights=("read", "note", "work")),)
+)
+PLACE = QueueRef(id=IT.id, slug=IT.slug, name=IT.name)
+CUSTOMER = CustomerRef(id=PER.person_id, email=PER.email, name=PER.name)
+BY = PersonRef(id=KARI.person_id, name="Kari")
+ONE, TWO = (f"202611231000{n:04d}" for n in (1, 2))
+
+
+@dataclass(slots=True)
+class Api:
+    client: AsyncClient
+    rows: Reporting
+    blobs: BlobStore
+    log: Log
+
+    async def get(self, path: str, who: Identity = KARI) -> Response:
+        return await self.client.get(path, headers={HEADER: sign(who, "reporting", KEY)})
+
+    async def read(self, path: str, who: Identity = KARI) -> Any:
+        answer = await self.get(f"/api/v1{path}", who)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def happen(self, ticket: UUID, *events: Any) -> None:
+        """Shows further events of a ticket."""
+        known = len(self.log.events)
+        self.log.add(ticket, *events)
+        await self.rows.show(self.log.events[known:])
+
+    async def open(self, number: str, text: str, *files: Attachment) -> UUID:
+        """A ticket with one message of the customer's."""
+        ticket = uuid4()
+        words = Message(id=uuid4(), channel="email", text=text, attachments=files)
+        opened = TicketOpened(
+            number=number, title=text, queue=PLACE, customer=CUSTOMER, channel="email", message=words, priority=3
+        )
+        queued = TicketQueued(
+            number=number, title=text, queue=PLACE, customer=CUSTOMER, state=NEW, priority=3, channel="email"
+        )
+        await self.happen(ticket, opened, queued)
+        return ticket
+
+
+@pytest.fixture
+async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
+    connection = await connect(live_desk.app_url)
+    await connection.execute(
+        "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)",
+        [IT.id], ["queue"], [IT.slug], [None], [False], [IT.model_dump_json()], [1], [uuid4()],
+    )  # fmt: skip
+    await connection.close()
+    copy, blobs = DirectoryCopy(live_desk.pool, live_desk.app_url), BlobStore(f"file://{tmp_path}")
+    await copy.load()
+    reading = Reading(live_desk.pool, copy, blobs)
+    routers = [tickets_api.router(reading), articles_api.router(reading)]
+    app = application(Health("reporting", "api"), identity_key=KEY, routers=routers)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:
+        yield Api(client, live_desk, blobs, Log())
+
+
+def note(text: str, *, internal: bool = True, files: tuple[Attachment, ...] = ()) -> NoteAdded:
+    return NoteAdded(
+        by=BY, message=Message(id=uuid4(), channel="note", text=text, attachments=files), internal=internal
+    )
+
+
+@requirement("A7.30", "A7.31", "A19.04")
+async def test_the_desk_and_the_customer_each_see_theirs(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    await api.happen(ticket, note("Per always says that."), note("We are looking.", internal=False))
+    await api.open(TWO, "And smells.")
+    mine, theirs = await api.read(f"/tickets/{ONE}"), await api.read(f"/tickets/{ticket}", PER)
+    assert (mine["article_count"], theirs["article_count"]) == (3, 2)
+    assert (mine["customer"]["open_tickets"], theirs["customer"]["open_tickets"]) == (2, 2)
+    assert ("reply" in mine["allowed"], theirs["allowed"]) == (True, ["message"])
+    for who, texts in ((KARI, ["It hums.", "Per always says that.", "We are looking."]), (PER, ["It hums.", "We are looking."])):  # fmt: skip
+        articles = await api.read(f"/tickets/{ticket}/articles", who)
+        assert [each["text"] for each in articles["items"]] == texts
+    assert len((await api.read(f"/tickets/{ticket}/history"))["items"]) == 4
+    assert (await api.get(f"/api/v1/tickets/{ticket}/history", PER)).status_code == 403
+    assert [t["number"] for t in (await api.read("/tickets", PER))["items"]] == [ONE, TWO]
+
+
+async def test_strangers_find_nothing(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    for who in (EVA, LISE):
+        for path in ("", "/articles", "/history", f"/articles/{uuid4()}/raw"):
+            assert (await api.get(f"/api/v1/tickets/{ticket}{path}", who)).status_code == 404
+        assert (await api.read("/tickets", who))["items"] == []
+        assert (await api.get(f"/internal/tickets/{ticket}/articles/{uuid4()}", who)).status_code == 404
+    assert (await api.client.get(f"/api/v1/tickets/{ticket}")).status_code == 401
+    for reference in ("nonsense", "2026112310009999", str(uuid4()), "%00"):
+        assert (await api.get(f"/api/v1/tickets/{reference}")).status_code == 404
+
+
+async def test_articles_are_paged(api: Api) -> None:
+    ticket = await api.open(ONE, "0")
+    await api.happen(ticket, *(note(str(n)) for n in range(1, 25)))
+    texts: list[str] = []
+    path = f"/tickets/{ticket}/articles?limit=10"
+    cursor = ""
+    while True:
+        found = await api.read(path + cursor)
+        texts += [each["text"] for each in found["items"]]
+        if found["next_cursor"] is None:
+            break
+        cursor = f"&cursor={found['next_cursor']}"
+    assert texts == [str(n) for n in range(25)]
+
+
+@requirement("A7.19")
+async def test_a_merged_tickets_articles_stand_with_the_living_ones_until_the_undo(api: Api) -> None:
+    one, two = await api.open(ONE, "first"), await api.open(TWO, "second")
+    here, there = TicketRef(id=one, number=ONE), TicketRef(id=two, number=TWO)
+    await api.happen(one, TicketMerged(into=there, was=NEW, by=BY))
+    await api.happen(two, TicketAbsorbed(other=here, by=BY), note("third"))
+    living, merged = await api.read(f"/tickets/{TWO}"), await api.read(f"/tickets/{ONE}")
+    assert (living["article_count"], merged["state"]["type"], merged["merged_into"]["number"]) == (3, "merged", TWO)
+    articles = (await api.read(f"/tickets/{TWO}/articles"))["items"]
+    assert [(each["text"], each["ticket"]["number"]) for each in articles] == [
+        ("first", ONE), ("second", TWO), ("third", TWO),
+    ]  # fmt: skip
+    await api.happen(one, MergeUndone(into=there, state=NEW, by=BY))
+    await api.happen(two, TicketReleased(other=here, by=BY))
+    assert [a["text"] for a in (await api.read(f"/tickets/{ONE}/articles"))["items"]] == ["first"]
+    assert [a["text"] for a in (await api.read(f"/tickets/{TWO}/articles"))["items"]] == ["second", "third"]
+
+
+@requirement("A7.18")
+async def test_links_name_only_what_the_reader_may_see(api: Api) -> None:
+    one, two, hidden = await api.open(ONE, "first"), await api.open(TWO, "second"), uuid4()
+    await api.happen(one, TicketsLinked(kind="parent", other=TicketRef(id=two), by=BY))
+    await api.happen(one, TicketsLinked(kind="related", other=TicketRef(id=hidden, number="9", title="secret"), by=BY))
+    links = (await api.read(f"/tickets/{one}"))["links"]
+    assert [(each["kind"], each["outgoing"], each["ticket"]["number"]) for each in links] == [("parent", True, TWO)]
+    assert (await api.read(f"/tickets/{one}", PER))["links"] == links  # both are Per's own
+
+
+@requirement("A7.22")
+async def test_attachments_are_for_those_who_may_read_an_article_that_names_them(api: Api) -> None:
+    blob = (await api.blobs.put(b"<script>alert(1)</script>")).model_copy(update={"type": "text/html"})
+    public = Attachment(id=uuid4(), name='Ærlig "talt".html', blob=blob)
+    secret = Attachment(id=uuid4(), name="wages.txt", blob=blob.model_copy(update={"type": "text/plain"}))
+    ticket = await api.open(ONE, "It hums.", public)
+    await api.happen(ticket, note("Look at this.", files=(secret,)))
+    found = await api.get(f"/api/v1/blobs/{public.id}", PER)
+    assert (found.status_code, found.content) == (200, b"<script>alert(1)</script>")
+    assert found.headers["content-type"] == "application/octet-stream"
+    assert found.headers["x-content-type-options"] == "nosniff"
+    assert found.headers["content-disposition"].startswith("attachment;")
+    assert (await api.get(f"/api/v1/blobs/{secret.id}")).status_code == 200
+    for who in (PER, EVA, LISE):
+        assert (await api.get(f"/api/v1/blobs/{secret.id}", who)).status_code == 404
+    for who in (EVA, LISE):
+        assert (await api.get(f"/api/v1/blobs/{public.id}", who)).status_code == 404
+
+
+async def test_our_own_services_get_an_article_as_it_was_recorded(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    article = (await api.read(f"/tickets/{ticket}/articles"))["items"][0]["id"]
+    found = await api.get(f"/internal/tickets/{ticket}/articles/{article}")
+    assert found.json()["ticket"]["number"] == ONE
+    message = Message.model_validate(found.json()["message"])
+    assert (str(message.id), message.text) == (article, "It hums.")
+    assert (await api.get(f"/internal/tickets/{ticket}/articles/{article}", PER)).status_code == 403
+    assert (await api.get(f"/internal/tickets/{ticket}/articles/{uuid4()}")).status_code == 404
+
+
+@requirement("A3.02")
+async def test_filters_of_a_list(api: Api) -> None:
+    one, two = await api.open(ONE, "first"), await api.open(TWO, "second")
+    await api.happen(
+        one, CustomerMessageReceived(number=ONE, customer=CUSTOMER, message=Message(id=uuid4(), channel="email"))
+    )
+    closed = StateRef(slug="closed-successful", name="closed successful", type="closed")
+    await api.happen(two, TicketMerged(into=TicketRef(id=one, number=ONE), was=closed, by=BY))
+    for query, numbers in (
+        ("", [ONE, TWO]), ("queue=it", [ONE, TWO]), ("queue=nowhere", []), ("state=new", [ONE]), ("state_type=merged", [TWO]),
+        ("state=new&state_type=closed", []), ("owner=me", []), ("locked=false", [ONE, TWO]), ("customer=PER@acme.example", [ONE, TWO]),
+        ("customer=x@y.example", []), ("company=acme", []), ("priority=3&priority=5", [ONE, TWO]), ("priority=1", []), ("tag=x", []),
+        ("available=true", [ONE, TWO]), ("reminder_due=true", []), ("mine=true", [ONE, TWO]), ("created_from=2099-01-01T00:00:00Z", []),
+        ("updated_from=2020-01-01T00:00:00Z&sort=-updated_at", [TWO, ONE]),
+    ):  # fmt: skip
+        found = await api.read(f"/tickets?{query}")
+        assert (query, [each["number"] for each in found["items"]]) == (query, numbers)
+    for query, pointer in (
+        ("state=unknown", "/query/state"),
+        ("created_from=0001-01-01T00:00:00Z", "/query/created_from"),
+    ):
+        wrong = await api.get(f"/api/v1/tickets?{query}")
+        assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, pointer)

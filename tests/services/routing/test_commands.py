@@ -1,0 +1,281 @@
+"""The desk's commands over HTTP, on real PostgreSQL (api.md, section 3)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.routing.actions import ACTIONS
+from shared.contracts.parts import CustomerRef
+from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
+from tests.services.routing.workplace import ADMIN, EVA, KARI, OLA, PER, SECRET, Workplace
+from tests.specs.requirement import requirement
+
+
+@requirement("A7.06", "A7.09", "A16.01")
+async def test_one_form_is_one_decision(desk: Workplace) -> None:
+    number = await desk.ticket()
+    form = {"text": "Try turning it off.", "state": "closed-successful", "time_units": 2.5}
+    done = await desk.done(number, "reply", form)
+    assert await desk.kinds(number) == ["TicketQueued", "AgentReplied", "StateChanged", "TimeAccounted"]
+    state = await desk.state(number)
+    assert (state.state, state.locked_by, done["version"]) == (CLOSED_SUCCESSFUL, None, 4)
+    replied = (await desk.events(number))[1].payload
+    assert (replied.message.id, replied.message.to[0].email) == (UUID(done["article_id"]), PER.email)  # type: ignore[attr-defined]
+
+
+async def test_nothing_is_half_done(desk: Workplace) -> None:
+    """A form whose last part is refused leaves the ticket as it was."""
+    number = await desk.ticket()
+    refused = await desk.give(number, "reply", {"text": "x", "owner": "eva"})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/rejected")
+    assert await desk.kinds(number) == ["TicketQueued"]
+
+
+async def test_the_same_key_is_done_once(desk: Workplace) -> None:
+    number = await desk.ticket()
+    first = await desk.give(number, "note", {"text": "x"}, key="one")
+    again = await desk.give(number, "note", {"text": "x"}, key="one")
+    assert again.json() == first.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = await desk.give(number, "note", {"text": "y"}, key="one")
+    assert other.status_code == 422
+    assert (await desk.kinds(number)).count("NoteAdded") == 1
+
+
+async def test_a_lost_update_is_refused_with_the_ticket_as_it_is(desk: Workplace) -> None:
+    number = await desk.ticket()
+    await desk.done(number, "set-priority", {"priority": 5})
+    late = await desk.give(number, "close", {}, expected=1)
+    assert late.status_code == 412
+    assert late.json()["ticket"]["versions"] == {"routing": 2}
+
+
+@requirement("A6.02", "A6.06")
+async def test_a_foreign_lock_refuses_work_and_can_be_taken_over(desk: Workplace) -> None:
+    number = await desk.ticket()
+    await desk.done(number, "lock")
+    for command, body in (
+        ("reply", {"text": "x"}), ("set-state", {"state": "open"}), ("move", {"queue": "hr"}), ("close", {}),
+        ("set-priority", {"priority": 1}), ("assign", {"owner": "ola"}), ("rename", {"title": "x"}),
+        ("set-fields", {"fields": {"a": 1}}), ("set-customer", {"customer": "per"}), ("call", {"direction": "in", "text": "x"}),
+    ):  # fmt: skip
+        refused = await desk.give(number, command, body, who=OLA)
+        assert (command, refused.status_code) == (command, 409)
+        assert "Kari is working on this ticket" in refused.text
+    for command, body in (("note", {"text": "x"}), ("tag", {"tags": ["x"]}), ("untag", {"tags": ["x"]})):
+        await desk.done(number, command, body, who=OLA)
+    without = await desk.give(number, "lock", {"take_over": True}, who=OLA)
+    assert without.status_code == 422
+    await desk.done(number, "lock", {"take_over": True, "text": "Kari is ill"}, who=OLA)
+    state = await desk.state(number)
+    assert state.locked_by is not None and state.locked_by.name == "Ola"
+    assert state.owner is not None and state.owner.name == "Ola"
+
+
+@requirement("A19.02", "A19.05")
+async def test_what_may_not_be_seen_does_not_exist(desk: Workplace) -> None:
+    hidden = await desk.ticket(SECRET)
+    for who in (KARI, EVA, PER):
+        if who is PER:
+            continue  # it is Per's own ticket: the next line
+        assert (await desk.give(hidden, "note", {"text": "x"}, who=who)).status_code == 404
+    assert (await desk.give(hidden, "note", {"text": "x"}, who=PER)).status_code == 403
+    mine = await desk.ticket()
+    for command, body, pointer in (
+        ("merge", {"into": hidden}, "/into"),
+        ("link", {"to": hidden, "kind": "related"}, "/to"),
+        ("move", {"queue": "secret"}, "/queue"),
+    ):
+        refused = await desk.give(mine, command, body)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer), refused.text
+    assert (await desk.give(mine, "assign", {"owner": "eva"})).status_code == 409
+    assert (await desk.give(mine, "assign", {"owner": "nobody"})).json()["errors"][0]["pointer"] == "/owner"
+
+
+@requirement("A3.06", "A3.08")
+async def test_a_move_takes_note_owner_and_state_along(desk: Workplace) -> None:
+    number = await desk.ticket()
+    await desk.done(number, "lock")
+    await desk.done(number, "move", {"queue": "hr", "owner": "ola", "text": "Yours, I think.", "state": "open"})
+    state = await desk.state(number)
+    assert state.queue is not None and state.queue.slug == "hr"
+    assert (state.locked_by, state.state) == (None, OPEN)
+    assert state.owner is not None and state.owner.name == "Ola"
+    kinds = await desk.kinds(number)
+    assert kinds[3:] == ["NoteAdded", "TicketMoved", "StateChanged", "OwnerChanged", "TicketUnlocked"]
+    # Kari may not work there any more.
+    assert (await desk.give(number, "close", {})).status_code == 403
+
+
+@requirement("A7.19")
+async def test_merges_chains_and_their_undo(desk: Workplace) -> None:
+    one, two, three = [await desk.ticket() for _ in range(3)]
+    await desk.done(one, "merge", {"into": two})
+    await desk.done(two, "merge", {"into": three})
+    into = [(await desk.state(number)).merged_into for number in (one, two)]
+    assert into == [await desk.desk.find(two), await desk.desk.find(three)]
+    four = await desk.ticket()
+    await desk.done(four, "merge", {"into": one})  # one is merged: its living end takes it
+    assert (await desk.state(four)).merged_into == await desk.desk.find(three)
+    assert (await desk.give(three, "merge", {"into": three})).status_code == 409
+    assert (await desk.give(three, "merge", {"into": one})).status_code == 409  # would lead to itself
+    merged = next(event for event in await desk.events(two) if event.type == "helpdesk.TicketMerged.v1")
+    await desk.done(two, "undo", {"event": str(merged.id)})
+    assert (await desk.state(two)).merged_into is None
+    assert (await desk.state(three)).absorbed == {await desk.desk.find(four)}
+    again = await desk.give(two, "undo", {"event": str(merged.id)})
+    assert again.status_code == 409
+
+
+async def test_two_agents_merge_in_opposite_directions(desk: Workplace) -> None:
+    """One of them is first; the other is refused, and neither ticket is lost."""
+    one, two = await desk.ticket(), await desk.ticket()
+    answers = await asyncio.gather(
+        desk.give(one, "merge", {"into": two}), desk.give(two, "merge", {"into": one}, who=OLA)
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409], [answer.text for answer in answers]
+    merged = [(await desk.state(number)).merged_into for number in (one, two)]
+    assert merged.count(None) == 1
+
+
+@requirement("A7.16")
+async def test_a_split_and_its_undo(desk: Workplace) -> None:
+    number = await desk.ticket()
+    article = str(uuid4())
+    original = {"id": article, "channel": "email", "text": "And my chair squeaks.", "subject": "Two things"}
+    led = {"body": {"articles": [article], "subject": "Chair"}, "originals": [original]}
+    done = await desk.done(number, "split", led, root="/internal/tickets")
+    made = UUID(done["ticket"]["id"])
+    split = next(event for event in await desk.events(number) if event.type == "helpdesk.TicketSplit.v1")
+    assert (split.payload.into, split.payload.title, split.payload.message.text) == (  # type: ignore[attr-defined]
+        made, "Chair", "And my chair squeaks.",
+    )  # fmt: skip
+    # The new ticket comes by way of intake; here it is put in its queue at once.
+    queued = (await desk.events(number))[0].payload
+    await desk.record(made, queued.model_copy(update={"number": "2026112310999999"}))
+    await desk.done(number, "undo", {"event": str(split.id)})
+    assert (await desk.state(str(made))).state.type == "removed"
+    refused = await desk.give(str(made), "note", {"text": "x"})
+    assert (refused.status_code, "removed" in refused.text) == (409, True)
+
+
+async def test_moves_states_and_closings_are_taken_back(desk: Workplace) -> None:
+    number = await desk.ticket()
+
+    async def last(kind: str) -> str:
+        return str([event for event in await desk.events(number) if kind in event.type][-1].id)
+
+    await desk.done(number, "move", {"queue": "hr"}, who=ADMIN)
+    await desk.done(number, "undo", {"event": await last("TicketMoved")}, who=ADMIN)
+    state = await desk.state(number)
+    assert state.queue is not None and state.queue.slug == "it"
+    await desk.done(number, "close", {"text": "Done."})
+    closing = await last("StateChanged")
+    await desk.done(number, "undo", {"event": closing})
+    assert (await desk.state(number)).state.type == "new"
+    gone = await desk.give(number, "undo", {"event": closing})
+    assert (gone.status_code, "changed again" in gone.text) == (409, True)
+    nothing = await desk.give(number, "undo", {"event": str(uuid4())})
+    assert nothing.json()["errors"][0]["pointer"] == "/event"
+
+
+@requirement("A7.28", "A21.12")
+async def test_a_ticket_becomes_somebody_elses(desk: Workplace) -> None:
+    number = await desk.ticket(customer=CustomerRef(id=uuid4(), email="x@y.example"))
+    await desk.done(number, "set-customer", {"customer": "per"})
+    state = await desk.state(number)
+    assert state.customer is not None and (state.customer.id, state.customer.name) == (PER.person_id, "Per")
+    await desk.done(number, "set-customer", {"customer": "New@Person.Example"})
+    customer = (await desk.state(number)).customer
+    assert customer is not None and customer.email == "new@person.example"
+    assert (await desk.give(number, "set-customer", {"customer": "nobody"})).status_code == 422
+
+
+LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+BAD: list[tuple[str, dict[str, Any], int, str]] = [
+    ("set-state", {"state": "unknown"}, 422, "/state"),
+    ("set-state", {"state": "new"}, 422, "/state"),
+    ("set-state", {"state": "merged"}, 422, "/state"),
+    ("set-state", {"state": "pending-reminder"}, 422, "/pending_until"),
+    ("set-state", {"state": "pending-reminder", "pending_until": "2020-01-01T00:00:00Z"}, 422, "/pending_until"),
+    ("set-state", {"state": "pending-reminder", "pending_until": "9999-01-01T00:00:00Z"}, 422, "/pending_until"),
+    ("set-state", {"state": "pending-reminder", "pending_until": "12026-01-01T00:00:00Z"}, 422, "/pending_until"),
+    ("set-state", {"state": "open", "pending_until": LATER}, 422, "/pending_until"),
+    ("set-fields", {"fields": {"floor": "third"}}, 422, "/fields/floor"),
+    ("set-fields", {"fields": {"x": {"y": 1}}}, 422, ""),
+    ("set-priority", {"priority": 6}, 422, "/priority"),
+    ("set-priority", {"priority": True}, 422, "/priority"),
+    ("tag", {"tags": [f"tag {n}" for n in range(10_000)]}, 422, "/tags"),
+    ("tag", {"tags": [" "]}, 422, "/tags/0"),
+    ("reply", {"text": " "}, 422, "/text"),
+    ("reply", {"text": "x", "to": ["not an address"]}, 422, "/to/0"),
+    ("reply", {"text": "x", "template": "nothing"}, 422, "/template"),
+    ("reply", {"text": "x", "attachments": [str(uuid4())]}, 422, "/attachments/0"),
+    ("reply", {"text": "x", "time_units": -1}, 422, "/time_units"),
+    ("rename", {"title": "  "}, 422, "/title"),
+    ("move", {"queue": "nowhere"}, 422, "/queue"),
+    ("link", {"to": "2026112310999999"}, 422, "/to"),
+    ("merge", {"into": "not a ticket"}, 422, "/into"),
+    ("reopen", {}, 409, ""),
+    ("assign", {"owner": "previous"}, 409, ""),
+    ("reply", {"text": "x", "surprise": 1}, 422, "/surprise"),
+]
+
+
+@pytest.mark.parametrize(("command", "body", "status", "pointer"), BAD, ids=lambda value: str(value)[:40])
+async def test_bad_input_gets_a_clear_answer_and_changes_nothing(
+    desk: Workplace, command: str, body: dict[str, Any], status: int, pointer: str
+) -> None:
+    number = await desk.ticket()
+    answer = await desk.give(number, command, body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    if pointer:
+        assert pointer in [error["pointer"] for error in answer.json()["errors"]], answer.text
+    assert await desk.kinds(number) == ["TicketQueued"]
+
+
+async def test_bulk_gives_each_ticket_its_own_result(desk: Workplace) -> None:
+    tickets = [await desk.ticket() for _ in range(20)]
+    hidden, locked = await desk.ticket(SECRET), tickets[3]
+    await desk.done(locked, "lock", who=OLA)
+    asked = [*tickets, hidden, "2020010110000001", "nonsense"]
+    answer = await desk.bulk(asked, "set-priority", {"priority": 5}, key="many")
+    assert answer.status_code == 200
+    items = answer.json()["items"]
+    assert [item["ticket"] for item in items] == asked
+    assert {item["status"] for item in items[:20] if item["ticket"] != locked} == {200}
+    assert [items[3]["status"], *(item["status"] for item in items[20:])] == [409, 404, 404, 404]
+    assert "Ola is working" in items[3]["problem"]["detail"]
+    assert (await desk.state(tickets[0])).locked_by is None  # bulk locks nothing
+    again = await desk.bulk(asked, "set-priority", {"priority": 5}, key="many")
+    assert [item["status"] for item in again.json()["items"]] == [item["status"] for item in items]
+    assert (await desk.kinds(tickets[0])).count("PriorityChanged") == 1
+
+
+async def test_bulk_refuses_what_it_cannot_mean(desk: Workplace) -> None:
+    number = await desk.ticket()
+    assert (await desk.bulk([number], "explode", {})).json()["errors"][0]["pointer"] == "/command"
+    assert (await desk.bulk([number] * 201, "close", {})).status_code == 422
+    wrong = await desk.bulk([number], "set-priority", {"priority": 9})
+    assert wrong.json()["errors"][0]["pointer"] == "/body/priority"
+
+
+async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> None:
+    """Whoever has no right on the queue gets 404 from every command that there is."""
+    number = await desk.ticket()
+    for command in ACTIONS:
+        bodies: dict[str, dict[str, Any]] = {
+            "reply": {"text": "x"}, "note": {"text": "x"}, "call": {"direction": "in", "text": "x"},
+            "assign": {"owner": "kari"}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
+            "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
+            "set-customer": {"customer": "per"}, "tag": {"tags": ["x"]}, "untag": {"tags": ["x"]},
+            "link": {"to": number}, "unlink": {"to": number}, "merge": {"into": number}, "undo": {"event": str(uuid4())},
+        }  # fmt: skip
+        answer = await desk.give(number, command, bodies.get(command, {}), who=EVA)
+        assert answer.status_code in (404, 422, 409), (command, answer.text)
+        assert answer.status_code == 404 or command in ("move", "link", "unlink", "merge"), (command, answer.text)
+    assert await desk.kinds(number) == ["TicketQueued"]

@@ -1,0 +1,177 @@
+"""What happens by time, on real PostgreSQL: exactly, once, whatever happens in between."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.routing import timers
+from shared.contracts.parts import StateRef
+from shared.contracts.routing import ReminderReached, StateChanged, TicketLocked, TicketUnlocked
+from shared.contracts.states import NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
+from shared.testing import failpoints
+from shared.testing.failpoints import FailpointRaised
+from shared.testing.progress import until
+from tests.services.routing.workplace import KARI, Workplace, person
+from tests.specs.requirement import requirement
+
+PAST = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+WAITING = "SELECT count(*) FROM routing.timers"
+
+
+@pytest.fixture(autouse=True)
+def disarmed() -> Iterator[None]:
+    yield
+    failpoints.arm("")
+
+
+async def pending(desk: Workplace, state: StateRef, until: datetime = PAST) -> str:
+    """A ticket in a pending state whose date has come."""
+    number = await desk.ticket()
+    stream = await desk.desk.find(number)
+    assert stream is not None
+    await desk.record(stream, StateChanged(to=state, was=NEW, pending_until=until))
+    return number
+
+
+async def fire_all(desk: Workplace) -> None:
+    """As a worker does."""
+    while await desk.clock.fire(timers.AT_ONCE) == timers.AT_ONCE:
+        pass
+
+
+@requirement("A5.05")
+async def test_a_reminder_says_when_it_was_due_and_when_it_fired(desk: Workplace) -> None:
+    number = await pending(desk, PENDING_REMINDER)
+    await fire_all(desk)
+    reached = (await desk.events(number))[-1]
+    assert isinstance(reached.payload, ReminderReached)
+    assert reached.payload.due_at == PAST < reached.payload.fired_at
+    assert reached.actor.kind == "system"
+    assert (await desk.state(number)).state == PENDING_REMINDER
+
+
+@requirement("A5.07")
+async def test_what_awaits_its_closing_is_closed_and_unlocked(desk: Workplace) -> None:
+    number = await pending(desk, PENDING_AUTO_CLOSE)
+    await desk.done(number, "lock")
+    await fire_all(desk)
+    state = await desk.state(number)
+    assert (state.state.type, state.locked_by) == ("closed", None)
+
+
+@requirement("A6.06")
+async def test_a_forgotten_lock_ends(desk: Workplace) -> None:
+    number = await desk.ticket()
+    stream = await desk.desk.find(number)
+    assert stream is not None
+    await desk.record(stream, TicketLocked(by=person(KARI), expires_at=PAST))
+    await fire_all(desk)
+    ended = (await desk.events(number))[-1].payload
+    assert isinstance(ended, TicketUnlocked)
+    assert (ended.because, ended.due_at, ended.was.name) == ("expired", PAST, "Kari")
+
+
+async def test_a_lock_ends_after_the_queues_time_and_not_before(desk: Workplace) -> None:
+    number = await desk.ticket()
+    before = datetime.now(UTC)
+    await desk.done(number, "lock")
+    until = (await desk.state(number)).lock_until
+    assert until is not None
+    assert timedelta(minutes=60) <= until - before < timedelta(minutes=61)
+    await fire_all(desk)
+    assert (await desk.state(number)).locked_by is not None
+    assert await desk.pool.fetchval(WAITING) == 1
+
+
+async def test_many_workers_fire_each_timer_once(desk: Workplace) -> None:
+    tickets = [await pending(desk, PENDING_REMINDER) for _ in range(150)]
+    await asyncio.gather(*(fire_all(desk) for _ in range(5)))
+    await fire_all(desk)
+    for number in tickets:
+        assert (await desk.kinds(number)).count("ReminderReached") == 1
+    assert await desk.pool.fetchval(WAITING) == 0
+
+
+@pytest.mark.parametrize("moment", ["timers.before_commit", "timers.after_commit", "append.before_commit"])
+async def test_a_worker_that_dies_leaves_each_timer_to_fire_once(desk: Workplace, moment: str) -> None:
+    number = await pending(desk, PENDING_AUTO_CLOSE)
+    failpoints.arm(f"{moment}=raise")
+    try:
+        await fire_all(desk)
+    except FailpointRaised:
+        pass
+    else:
+        assert moment == "append.before_commit"  # the timers record inside their own transaction
+    failpoints.arm("")
+    await fire_all(desk)
+    assert (await desk.kinds(number)).count("StateChanged") == 2
+    assert await desk.pool.fetchval(WAITING) == 0
+
+
+async def test_a_date_that_no_longer_stands_leads_to_nothing(desk: Workplace) -> None:
+    moved_on, put_off = await pending(desk, PENDING_REMINDER), await pending(desk, PENDING_REMINDER)
+    await desk.done(moved_on, "set-state", {"state": "open"})
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    await desk.done(put_off, "set-state", {"state": "pending-reminder", "pending_until": later})
+    await fire_all(desk)
+    assert (await desk.state(moved_on)).state == OPEN
+    for number in (moved_on, put_off):
+        assert "ReminderReached" not in await desk.kinds(number)
+    assert [row["due_at"].isoformat() for row in await desk.pool.fetch("SELECT * FROM routing.timers WHERE kind = 'pending'")] == [later]  # fmt: skip
+
+
+async def test_a_timer_set_while_a_worker_sleeps_fires_at_its_time(desk: Workplace) -> None:
+    running = asyncio.create_task(desk.clock.run())
+    try:
+        number = await desk.ticket()
+        due = datetime.now(UTC) + timedelta(seconds=0.3)
+        await desk.done(number, "set-state", {"state": "pending-auto-close", "pending_until": due.isoformat()})
+
+        async def closed() -> bool:
+            return (await desk.state(number)).state.type == "closed"
+
+        await until(closed)
+        change = (await desk.events(number))[-1].payload
+        closing = next(e.payload for e in reversed(await desk.events(number)) if isinstance(e.payload, StateChanged))
+        assert isinstance(change, TicketUnlocked)
+        assert closing.due_at == due
+        assert closing.fired_at is not None
+        assert closing.fired_at >= due
+    finally:
+        running.cancel()
+
+
+async def test_waiting_timers_cost_an_index_entry(desk: Workplace) -> None:
+    """100 000 of them: what is next and what is due are both read from the index."""
+    async with desk.pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO routing.timers SELECT gen_random_uuid(), 'pending', now() + n * interval '1 minute' FROM generate_series(1, 100000) n"
+        )
+        for statement, arguments in ((timers.NEXT, []), (timers.DUE, [datetime.now(UTC), 100])):
+            plan = "\n".join(
+                row[0] for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
+            )
+            assert "timers_due_at_idx" in plan and "Seq Scan" not in plan, plan
+        await connection.execute("DELETE FROM routing.timers")
+
+
+async def test_a_person_who_is_quicker_wins(desk: Workplace) -> None:
+    """A timer that meets a person's command on the same ticket gives way and looks again."""
+    tickets = [await pending(desk, PENDING_AUTO_CLOSE) for _ in range(20)]
+    await asyncio.gather(
+        fire_all(desk), *(desk.give(number, "note", {"text": "x"}) for number in tickets), fire_all(desk)
+    )
+    await fire_all(desk)
+    for number in tickets:
+        assert (await desk.state(number)).state.type == "closed"
+        kinds = await desk.kinds(number)
+        assert (kinds.count("StateChanged"), kinds.count("NoteAdded")) == (2, 1)
+
+
+def test_a_later_event_of_the_same_matter_replaces_its_timer() -> None:
+    ticket = UUID(int=1)
+    events = [StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=PAST + timedelta(days=n)) for n in range(3)]
+    assert timers.started_by((ticket, event) for event in events) == [(ticket, "pending", PAST + timedelta(days=2))]

@@ -1,0 +1,197 @@
+"""The desk's API in this process, on real PostgreSQL: three people, three queues, and tickets that stand in them."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from httpx2 import ASGITransport, AsyncClient, Response
+from uuid_utils.compat import uuid7
+
+from services.routing import api, numbers, ticket, timers
+from services.routing.app import MIGRATIONS
+from services.routing.desk import Desk
+from services.routing.ticket import Ticket
+from shared.blobs.store import BlobStore
+from shared.blobs.uploads import Uploads
+from shared.contracts.access import Identity
+from shared.contracts.directory import Member, Person, Queue, Right, TicketField
+from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.event import Event
+from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.routing import TicketQueued
+from shared.contracts.states import NEW
+from shared.database import Pool, connect, connect_pool
+from shared.directory.copy import DirectoryCopy
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Append, Context, NewEvent, Store
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.identity import HEADER, sign
+
+KEY = "a key of the gateway and its services"
+ALL: tuple[Right, ...] = ("read", "create", "move_into", "note", "work")
+
+
+def _person(number: int, name: str, *roles: str) -> tuple[Person, Identity]:
+    login, email = name.lower(), f"{name.lower()}@help.example"
+    document = Person.model_validate(
+        {"id": UUID(int=number), "login": login, "name": name, "email": email, "roles": roles}
+    )
+    return document, Identity(
+        person_id=document.id,
+        kind="admin" if "admin" in roles else "agent" if "agent" in roles else "customer",
+        login=login,
+        name=name,
+        email=email,
+        roles=roles,
+    )
+
+
+KARI_DOCUMENT, KARI = _person(1, "Kari", "agent")
+OLA_DOCUMENT, OLA = _person(2, "Ola", "agent")
+ADMIN_DOCUMENT, ADMIN = _person(3, "Ada", "admin")
+PER_DOCUMENT, PER = _person(4, "Per", "customer")
+EVA_DOCUMENT, EVA = _person(5, "Eva", "agent")
+"""An agent without a right anywhere."""
+
+IT = Queue(
+    id=UUID(int=11),
+    slug="it",
+    name="IT support",
+    address="it@help.example",
+    lock_timeout_minutes=60,
+    members=(Member(person=KARI.person_id, rights=ALL), Member(person=OLA.person_id, rights=ALL)),
+)
+HR = Queue(
+    id=UUID(int=12),
+    slug="hr",
+    name="HR",
+    address="hr@help.example",
+    members=(
+        Member(person=KARI.person_id, rights=("read", "move_into")),
+        Member(person=OLA.person_id, rights=ALL),
+    ),
+)
+SECRET = Queue(id=UUID(int=13), slug="secret", name="Secret", members=(Member(person=OLA.person_id, rights=ALL),))
+ROOM = TicketField(id=UUID(int=21), slug="floor", name="Floor", kind="number")
+CUSTOMER = CustomerRef(id=PER.person_id, email=PER.email, name=PER.name)
+
+
+@dataclass(slots=True)
+class Workplace:
+    pool: Pool
+    store: Store
+    desk: Desk
+    clock: timers.Timers
+    client: AsyncClient
+    numbers: Any = field(default_factory=lambda: count(1))
+
+    async def ticket(self, queue: Queue = IT, *, customer: CustomerRef = CUSTOMER, **more: Any) -> str:
+        """A ticket that stands in a queue; answers its number."""
+        stream, number = uuid7(), f"{datetime.now(UTC):%Y%m%d}10{next(self.numbers):06d}"
+        place = QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
+        queued = TicketQueued.model_validate(
+            {"number": number, "title": f"Matter {number}", "queue": place, "customer": customer, "state": NEW,
+             "priority": 3, "channel": "email"} | more
+        )  # fmt: skip
+        await self.record(stream, queued)
+        return number
+
+    async def record(self, stream: UUID, *events: Event) -> None:
+        """Records events as if decided."""
+        version = len(await self.store.load(stream))
+        async with self.pool.acquire() as connection, connection.transaction():
+            made = Append(stream, "ticket", version, tuple(map(NewEvent, events)), Context(Actor("system")))
+            await self.store.append([made], connection=connection)
+            recorded = (await self.store.load(stream, connection=connection))[version:]
+            await numbers.remember(connection, recorded)
+            await timers.set_timers(connection, recorded)
+
+    async def give(
+        self,
+        reference: str,
+        command: str,
+        body: dict[str, Any] | None = None,
+        *,
+        who: Identity = KARI,
+        key: str | None = None,
+        expected: int | None = None,
+        root: str = "/api/v1/tickets",
+    ) -> Response:
+        """One command over HTTP."""
+        headers = {HEADER: sign(who, "routing", KEY), "Idempotency-Key": key or str(uuid4())}
+        if expected is not None:
+            headers["If-Match"] = f'"{expected}"'
+        return await self.client.post(f"{root}/{reference}/{command}", json=body or {}, headers=headers)
+
+    async def done(self, reference: str, command: str, body: dict[str, Any] | None = None, **more: Any) -> Any:
+        """A command that must go through; answers its body."""
+        answer = await self.give(reference, command, body, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def bulk(self, tickets: Sequence[str], command: str, body: dict[str, Any], *, who: Identity = KARI, key: str | None = None) -> Response:  # fmt: skip
+        headers = {HEADER: sign(who, "routing", KEY), "Idempotency-Key": key or str(uuid4())}
+        content = {"tickets": list(tickets), "command": command, "body": body}
+        return await self.client.post("/api/v1/tickets/commands", json=content, headers=headers)
+
+    async def events(self, reference: str) -> list[Recorded]:
+        """A ticket's log at the desk."""
+        stream = await self.desk.find(reference)
+        assert stream is not None
+        return await self.store.load(stream)
+
+    async def state(self, reference: str) -> Ticket:
+        """What the rules see of a ticket."""
+        state = ticket.initial()
+        for event in await self.events(reference):
+            state = ticket.evolve(state, event.payload)
+        return state
+
+    async def kinds(self, reference: str) -> list[str]:
+        """The names of a ticket's events."""
+        return [event.type.split(".")[1] for event in await self.events(reference)]
+
+
+def person(who: Identity) -> PersonRef:
+    return PersonRef(id=who.person_id, name=who.name)
+
+
+@contextlib.asynccontextmanager
+async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lambda: None) -> AsyncIterator[Workplace]:
+    owner, url = databases.database("routing")
+    await migrate(owner, url, *MIGRATIONS)
+    documents: list[tuple[str, str, str | None, Any]] = [
+        *(("queue", queue.slug, None, queue) for queue in (IT, HR, SECRET)),
+        *(("person", d.login, d.email, d) for d in (KARI_DOCUMENT, OLA_DOCUMENT, ADMIN_DOCUMENT, PER_DOCUMENT, EVA_DOCUMENT)),
+        ("field", ROOM.slug, None, ROOM),
+    ]  # fmt: skip
+    connection = await connect(url)
+    await connection.execute(
+        "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)",
+        [document.id for *_, document in documents],
+        [kind for kind, *_ in documents],
+        [slug for _, slug, *_ in documents],
+        [email for _, _, email, _ in documents],
+        [False] * len(documents),
+        [document.model_dump_json() for *_, document in documents],
+        [1] * len(documents),
+        [uuid4() for _ in documents],
+    )
+    await connection.close()
+    pool = await connect_pool(url)
+    try:
+        store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)
+        await copy.load()
+        clock = timers.Timers(store)
+        desk = Desk(pool, store, copy, timers.Recording(store, wake), Uploads(BlobStore(f"file://{blobs}")))
+        app = application(Health("routing", "api"), identity_key=KEY, routers=[api.router(desk), api.internal(desk)])
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://desk") as client:
+            yield Workplace(pool, store, desk, clock, client)
+    finally:
+        await pool.close()
