@@ -181,13 +181,15 @@ class Policies:
         return RequestBounce(notification, bounced.bounce, mail, self._own())
 
     def a_refused_message_is_answered(self, rejected: FollowUpRejected, event: Recorded) -> RequestRejection:
+        known = self._variables(rejected, rejected.customer)
+        queue = {**known["queue"], "address": self._sender(rejected.queue).email}
         notification, mail = self._mail(
             "follow_up_rejected",
             event,
             rejected.queue,
             to=(_address(rejected.customer),) if rejected.customer.email else (),
             subject=wording.reply_subject(rejected.number, rejected.title),
-            text=templates.render(wording.REJECTION, self._variables(rejected, rejected.customer)),
+            text=templates.render(wording.REJECTION, {**known, "queue": queue}),
             in_reply_to=rejected.message_id,
             references=(rejected.message_id,) if rejected.message_id else (),
             auto_submitted="auto-replied",
@@ -277,7 +279,7 @@ class Policies:
     ) -> templates.Variables:
         """What templates know (api.md, section 5), each value on one line."""
         known: dict[str, Mapping[str, str]] = {
-            "queue": {"name": letters.line(self._queue(about.queue).name), "address": self._sender(about.queue).email},
+            "queue": {"name": letters.line(self._queue(about.queue).name)},
             "ticket": {"number": about.number, "title": letters.line(about.title)},
         }
         if customer is not None:

@@ -109,7 +109,7 @@ def _decided(notification: UUID, article: UUID, ticket: Ticket) -> bool:
 
 
 def _to_customer(kind: NotificationKind, command: RequestReceipt | RequestRejection) -> Event:
-    """An automatic mail to the customer, which is an article of its own."""
+    """An automatic mail to the customer: no article is sent with it, so that it names itself."""
     reason = _why_not_automatic(command.mail, command.own_addresses)
     if reason is not None:
         return NotificationSuppressed(kind=kind, article=command.notification, reason=reason)
