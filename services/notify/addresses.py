@@ -1,6 +1,7 @@
 """Which addresses a mail can go to, and which of them no machine should write to."""
 
 import re
+from collections.abc import Collection
 
 _LOCAL = re.compile(r"[^\x00-\x20\x7f-\xa0\s@<>()\[\]\\,;:\"]{1,64}")
 _LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
@@ -27,6 +28,19 @@ def ascii_domain(domain: str) -> str | None:
         return domain.encode("idna").decode("ascii")
     except UnicodeError:
         return None
+
+
+def plain(email: str) -> str:
+    """An address as it is compared with others: in lower case, its domain as DNS knows it."""
+    local, at, domain = email.strip().lower().rpartition("@")
+    return f"{local}{at}{ascii_domain(domain) or domain}"
+
+
+def is_among(email: str, own: Collection[str]) -> bool:
+    """Whether a mail to this address comes to one of these (`plain`) ones; what is sent to `it+anything@` comes to `it@` too."""
+    address = plain(email)
+    local, at, domain = address.rpartition("@")
+    return address in own or f"{local.partition('+')[0]}{at}{domain}" in own
 
 
 def is_robot(email: str) -> bool:

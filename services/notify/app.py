@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.notify import deliveries, ticket
+from services.notify.lookups import Informed
 from services.notify.policies import LISTENS_TO, Policies
-from services.notify.queues import WithQueues
 from services.notify.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from shared import directory, eventstore, messaging
@@ -38,7 +38,7 @@ def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
     """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
-    policies = Policies(lambda: copy.queues, mail.key, mail.domain)
+    policies = Policies(lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone)
     reacting = PolicyHandler(
         name=CONSUMER,
         store=store,
@@ -50,7 +50,7 @@ def handlers(
         done=requested,
     )
     # Documents first: a ticket of the same batch finds its queue's.
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: WithQueues(reacting, copy, policies)}
+    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: Informed(reacting, copy, policies.known)}
 
 
 def handlers_for_replay(store: Store) -> dict[str, Handler]:

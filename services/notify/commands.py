@@ -1,6 +1,10 @@
-"""What notify can be asked to do for a ticket. The mail arrives written: the decider looks nothing up."""
+"""What notify can be asked to do for a ticket. The mail arrives written: the decider looks nothing up.
+
+`own_addresses` are those of our queues, as `addresses.plain` writes them: no mail of ours goes there.
+"""
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from shared.contracts.notify import OutgoingMail
@@ -8,7 +12,7 @@ from shared.contracts.notify import OutgoingMail
 
 @dataclass(frozen=True, slots=True)
 class RequestReceipt:
-    """Tells a customer that the ticket is open. `own_addresses` are those of our queues, in lower case."""
+    """Tells a customer that the ticket is open."""
 
     notification: UUID
     mail: OutgoingMail
@@ -22,6 +26,46 @@ class RequestAnswer:
     notification: UUID
     article: UUID
     mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForward:
+    """Sends an article with an agent's words to somebody outside; `article` is the message of those words."""
+
+    notification: UUID
+    article: UUID
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBounce:
+    """Sends a mail on as it came in; `article` is the bounce's own."""
+
+    notification: UUID
+    article: UUID
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestNotice:
+    """Tells agents what time has done to a ticket of theirs."""
+
+    notification: UUID
+    kind: Literal["lock_expired", "reminder"]
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRejection:
+    """Tells a customer that the closed ticket takes no more messages."""
+
+    notification: UUID
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +87,13 @@ class RecordFailed:
     reason: str
 
 
-Command = RequestReceipt | RequestAnswer | RecordSent | RecordFailed
+Command = (
+    RequestReceipt
+    | RequestAnswer
+    | RequestForward
+    | RequestBounce
+    | RequestNotice
+    | RequestRejection
+    | RecordSent
+    | RecordFailed
+)

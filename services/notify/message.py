@@ -7,7 +7,7 @@ never folded or encoded, so that threading survives.
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
@@ -26,12 +26,20 @@ LONGEST_SUBJECT = 2_000
 """Characters; what is longer is cut and ends in an ellipsis."""
 LONGEST_ID = 900
 """A line has at most 998 octets (RFC 5322, section 2.1.1), and an id cannot be folded."""
+MOST_BYTES = 25 * 1024 * 1024
+"""Bytes of all files of a mail before they are encoded; hardly any mail server takes more."""
 _WIDTH = 76
+_BASE64_LINE = 57
+"""Bytes that make a line of `_WIDTH` characters."""
 
 _ID = re.compile(rf"<[!-;=?-~]{{1,{LONGEST_ID}}}>")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_MBOX_LINE = re.compile(rb"\A>?From [^\r\n]*\r?\n")
+"""What some programs put before a mail that they keep; it is no part of the mail, and ends the header of one that has fields before it."""
 _TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
+_DOCUMENT = '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{}\n</body>\n</html>'
+_INLINE_ID = re.compile(r"[!-;=?-~]{1,200}")
 _UNFIT = dict.fromkeys(map(ord, '"\\/<>:|?*'), "_")
 
 
@@ -57,18 +65,55 @@ def letter(
     date: datetime,
     files: Sequence[tuple[Attachment, bytes]] = (),
     remaining: Sequence[str] | None = None,
+    resent: bytes = b"",
 ) -> Letter:
-    """The mail as it goes to a transport. `remaining` limits its recipients to those who do not have it yet. Raises Unsendable."""
+    """The mail as it goes to a transport. `files` in base64 (`encoded`); `resent` is the mail that `mail.resent` names; `remaining`
+    limits the recipients to those who do not have it yet. Raises Unsendable."""
     recipients = tuple(dict.fromkeys(_spec(each.email) for each in (*mail.to, *mail.cc, *mail.bcc)))
     if remaining is not None:
         recipients = tuple(each for each in recipients if each in remaining)
     if not recipients:
         raise Unsendable("the mail has no recipient")
     sender = _spec(mail.sender.email)
-    header = "".join(f"{name}: {value}\r\n" for name, value in _fields(mail, date)).encode()
-    content = header + _body(mail.text, files, notification)
+    if mail.resent is None:
+        content = _lines(_fields(mail, date)) + _body(mail, files, notification)
+    else:
+        content = _lines(_resent_fields(mail, date)) + _MBOX_LINE.sub(b"", resent, count=1)
     international = not all(each.isascii() for each in (sender, *recipients))
     return Letter(notification, "" if mail.auto_submitted else sender, recipients, content, international)
+
+
+def sized(mail: OutgoingMail) -> int:
+    """Bytes that the mail's files, or the mail that is sent on, take before they are encoded."""
+    return sum(each.blob.size for each in mail.attachments) + (mail.resent.size if mail.resent is not None else 0)
+
+
+async def encoded(pieces: AsyncIterator[bytes]) -> bytes:
+    """A file's content as lines of base64, made piece by piece as it comes."""
+    lines: list[bytes] = []
+    rest = b""
+    async for piece in pieces:
+        rest += piece
+        whole = len(rest) - len(rest) % _BASE64_LINE
+        lines.append(_base64(rest[:whole]))
+        rest = rest[whole:]
+    return b"".join((*lines, _base64(rest)))
+
+
+def _base64(content: bytes) -> bytes:
+    return base64.encodebytes(content).replace(b"\n", b"\r\n")
+
+
+def _lines(fields: Iterator[tuple[str, str]]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in fields).encode()
+
+
+def _resent_fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
+    """What stands before a mail that is sent on as it came in (RFC 5322, section 3.6.6)."""
+    yield "Resent-Message-ID", mail.message_id
+    yield "Resent-Date", format_datetime(date.astimezone(UTC))
+    yield "Resent-From", _mailbox(mail.sender)
+    yield "Resent-To", _list(mail.to)
 
 
 def _fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
@@ -78,6 +123,8 @@ def _fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
     yield "To", _list(mail.to) if mail.to else "undisclosed-recipients:;"
     if mail.cc:
         yield "Cc", _list(mail.cc)
+    if mail.reply_to is not None:
+        yield "Reply-To", _mailbox(mail.reply_to)
     yield "Subject", _unstructured(one_line(mail.subject, LONGEST_SUBJECT), "Subject")
     answered = _ids((mail.in_reply_to,) if mail.in_reply_to else ())
     if answered:
@@ -150,24 +197,39 @@ def file_name(name: str) -> str:
     return one_line(name.translate(_UNFIT), LONGEST_NAME) or "file"
 
 
-def _body(text: str, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> bytes:
-    """The fields of MIME and everything below them."""
-    words = _words(text)
-    if not files:
-        return b"MIME-Version: 1.0\r\n" + words
-    boundary = f"=_{notification.hex}".encode()
-    parts = [words, *(_file(attachment, content) for attachment, content in files)]
+def _body(mail: OutgoingMail, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> bytes:
+    """The fields of MIME and everything below them: the text, beside it the same in HTML with the images that it shows, then files."""
+    part = _words(mail.text, "plain")
+    rest = [(file, content) for file, content in files if not _is_shown(file, mail.html)]
+    if mail.html is not None:
+        rich = _words(_DOCUMENT.format(mail.html), "html")
+        shown = [_file(file, content, shown=True) for file, content in files if _is_shown(file, mail.html)]
+        if shown:
+            rich = _multipart('related; type="text/html"', f"r_{notification.hex}", [rich, *shown])
+        part = _multipart("alternative", f"a_{notification.hex}", [part, rich])
+    if rest:
+        part = _multipart("mixed", notification.hex, [part, *(_file(file, content) for file, content in rest)])
+    return b"MIME-Version: 1.0\r\n" + part
+
+
+def _is_shown(file: Attachment, html: str | None) -> bool:
+    """Whether the HTML shows this file in its place."""
+    return bool(html and file.inline_id and _INLINE_ID.fullmatch(file.inline_id) and f"cid:{file.inline_id}" in html)
+
+
+def _multipart(kind: str, boundary: str, parts: Sequence[bytes]) -> bytes:
+    mark = f"=_{boundary}".encode()
     return b"".join(
         (
-            b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="' + boundary + b'"\r\n\r\n',
-            *(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts),
-            b"--" + boundary + b"--\r\n",
+            f'Content-Type: multipart/{kind}; boundary="=_{boundary}"\r\n\r\n'.encode(),
+            *(piece for part in parts for piece in (b"--", mark, b"\r\n", part, b"\r\n")),
+            b"--" + mark + b"--\r\n",
         )
     )
 
 
-def _words(text: str) -> bytes:
-    """The text as a part, in an encoding that every server on the way passes on."""
+def _words(text: str, kind: str) -> bytes:
+    """A text as a part, in an encoding that every server on the way passes on."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").rstrip("\n") + "\n"
     raw = lines.encode("utf-8", "replace")
     if lines.isascii() and all(len(line) <= _WIDTH and line.isprintable() for line in lines.split("\n")):
@@ -176,16 +238,18 @@ def _words(text: str) -> bytes:
         encoding, content = b"quoted-printable", binascii.b2a_qp(raw, istext=True)
     else:
         encoding, content = b"base64", base64.encodebytes(raw)
-    return (
-        b'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: ' + encoding + b"\r\n\r\n"
-    ) + content.replace(b"\n", b"\r\n")
+    field = f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: '.encode()
+    return field + encoding + b"\r\n\r\n" + content.replace(b"\n", b"\r\n")
 
 
-def _file(attachment: Attachment, content: bytes) -> bytes:
+def _file(attachment: Attachment, content: bytes, *, shown: bool = False) -> bytes:
+    """A file as a part; `content` is encoded already. `shown`: in the HTML, which names it."""
     kind = attachment.blob.type.partition(";")[0].strip().lower()
     if not _TYPE.fullmatch(kind) or kind.startswith(("multipart/", "message/")):
         kind = "application/octet-stream"  # a mail within the mail may not be encoded, so it travels as a file
     maintype, subtype = kind.split("/")
     part = MIMEPart(policy=SMTP)
-    part.set_content(content, maintype, subtype, disposition="attachment", filename=file_name(attachment.name))
-    return part.as_bytes()
+    disposition = "inline" if shown else "attachment"
+    part.set_content(b"", maintype, subtype, disposition=disposition, filename=file_name(attachment.name))
+    named = f"Content-ID: <{attachment.inline_id}>\r\n".encode() if shown else b""
+    return named + part.as_bytes() + content

@@ -2,21 +2,45 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 from uuid import UUID, uuid5
 
-from services.notify import wording
-from services.notify.commands import Command, RequestAnswer, RequestReceipt
+from services.notify import letters, wording
+from services.notify.addresses import mailable, plain
+from services.notify.audience import colleague, reminded
+from services.notify.commands import (
+    Command,
+    RequestAnswer,
+    RequestBounce,
+    RequestForward,
+    RequestNotice,
+    RequestReceipt,
+    RequestRejection,
+)
+from services.notify.known import Known, Remembered
+from services.notify.letters import Around
 from shared import templates
 from shared.contracts import message_ids
-from shared.contracts.directory import Queue
+from shared.contracts.directory import Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import NotificationKind, OutgoingMail
 from shared.contracts.parts import Address, Attachment, CustomerRef, Message, PersonRef, QueueRef
-from shared.contracts.routing import AgentReplied
-from shared.directory.copy import Queues
+from shared.contracts.routing import (
+    AgentReplied,
+    ArticleBounced,
+    ArticleForwarded,
+    FollowUpRejected,
+    ReminderReached,
+    TicketUnlocked,
+)
+from shared.directory.copy import Queues, Settings
 
 LISTENS_TO = frozenset(("intake", "routing"))
+
+About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | FollowUpRejected | Remembered
+"""What names a ticket's number, title and queue."""
 
 
 def notification_id(cause: UUID, kind: NotificationKind) -> UUID:
@@ -26,76 +50,208 @@ def notification_id(cause: UUID, kind: NotificationKind) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """`queues` answers the newest snapshot; `late` holds queues that it lacks yet. `key` signs Message-IDs under `domain`."""
+    """`queues` and `settings` answer the newest snapshots; `known` is what was looked up beyond them. `key` signs Message-IDs under
+    `domain`; times are told in `zone`."""
 
     queues: Callable[[], Queues]
     key: bytes
     domain: str
-    late: dict[UUID, Queue] = field(default_factory=dict)
+    settings: Callable[[], Settings] = Settings
+    zone: tzinfo = UTC
+    known: Known = field(default_factory=Known)
 
     def react(self, event: Recorded) -> Sequence[Command]:
         match event.payload:
             case TicketOpened(receipt=True) as opened:
                 return [self.an_opened_ticket_is_acknowledged(opened, event)]
-            case TicketOpened(channel="email", opened_by=PersonRef() as agent) as opened:
+            case TicketOpened(channel="email", opened_by=PersonRef() as agent, split_from=None) as opened:
                 return [self.an_agents_mail_ticket_is_sent(opened, agent, event)]
             case AgentReplied() as replied:
                 return [self.an_answer_is_sent(replied, event)]
+            case ArticleForwarded() as forwarded:
+                return [self.a_forwarded_article_is_sent(forwarded, event)]
+            case ArticleBounced() as bounced:
+                return [self.a_bounced_mail_is_sent_on(bounced, event)]
+            case FollowUpRejected() as rejected:
+                return [self.a_refused_message_is_answered(rejected, event)]
+            case TicketUnlocked(because="expired") as unlocked:
+                return self.an_expired_lock_is_told(unlocked, event)
+            case ReminderReached() as reached:
+                return self.a_reminder_is_sent(reached, event)
             case _:
                 return []
 
     def an_opened_ticket_is_acknowledged(self, opened: TicketOpened, event: Recorded) -> RequestReceipt:
-        notification = notification_id(event.id, "receipt")
         customers = opened.message.message_id
-        mail = OutgoingMail(
-            message_id=message_ids.make(self.key, event.stream, notification, self.domain),
-            sender=self._sender(opened.queue),
+        notification, mail = self._mail(
+            "receipt",
+            event,
+            opened.queue,
             to=(_address(opened.customer),) if opened.customer.email else (),
             subject=wording.reply_subject(opened.number, opened.title),
-            text=templates.render(wording.RECEIPT, self._variables(opened, None)),
+            text=templates.render(wording.RECEIPT, self._variables(opened, opened.customer)),
             in_reply_to=customers,
             references=(customers,) if customers else (),
             auto_submitted="auto-replied",
         )
-        return RequestReceipt(notification, mail, frozenset(self.queues().by_address))
+        return RequestReceipt(notification, mail, self._own())
 
     def an_agents_mail_ticket_is_sent(self, opened: TicketOpened, agent: PersonRef, event: Recorded) -> RequestAnswer:
-        """An agent who opens a ticket by mail writes to the customer first (api.md, section 3)."""
-        notification = notification_id(event.id, "answer")
+        """An agent who opens a ticket by mail writes to the customer first (api.md, section 3). One that was split off has its words from
+        an article that its reader knows already."""
         message = opened.message
-        mail = OutgoingMail(
-            message_id=message_ids.make(self.key, event.stream, notification, self.domain),
-            sender=self._sender(opened.queue),
+        around = self._around(opened, opened.customer, agent)
+        notification, mail = self._mail(
+            "answer",
+            event,
+            opened.queue,
             to=message.to or (_address(opened.customer),),
             cc=message.cc,
             bcc=message.bcc,
             subject=wording.opening_subject(opened.number, message.subject or opened.title),
-            text=self._letter(opened.queue, message, self._variables(opened, agent)),
+            text=letters.text_of(message, around),
+            html=letters.html_of(message, around),
             attachments=_attachments(message),
         )
-        return RequestAnswer(notification, message.id, mail)
+        return RequestAnswer(notification, message.id, mail, self._own())
 
     def an_answer_is_sent(self, replied: AgentReplied, event: Recorded) -> RequestAnswer:
-        notification = notification_id(event.id, "answer")
         message = replied.message
-        mail = OutgoingMail(
-            message_id=message_ids.make(self.key, event.stream, notification, self.domain),
-            sender=self._sender(replied.queue),
+        around = self._around(replied, replied.customer, replied.by)
+        notification, mail = self._mail(
+            "answer",
+            event,
+            replied.queue,
             to=message.to or (_address(replied.customer),),
             cc=message.cc,
             bcc=message.bcc,
             subject=wording.reply_subject(replied.number, message.subject or replied.title),
-            text=self._letter(replied.queue, message, self._variables(replied, replied.by)),
+            text=letters.text_of(message, around),
+            html=letters.html_of(message, around),
             in_reply_to=replied.references[-1] if replied.references else None,
             references=replied.references,
             attachments=_attachments(message),
         )
-        return RequestAnswer(notification, message.id, mail)
+        return RequestAnswer(notification, message.id, mail, self._own())
+
+    def a_forwarded_article_is_sent(self, forwarded: ArticleForwarded, event: Recorded) -> RequestForward:
+        """The agent's words, their signature, and the article with its files (A7.14).
+
+        As in OTRS and Zammad the subject has the ticket's token and the mail our Message-ID, so that the outsider's answer comes back
+        to this ticket, as a message of the outsider's own. It refers to the original as mail programs do when they forward, but is
+        no answer to it: no In-Reply-To, no salutation of the customer's.
+        """
+        message, original = forwarded.message, forwarded.original
+        around = Around(
+            signature=self._around(forwarded, forwarded.customer, forwarded.by).signature,
+            forwarded=original,
+            zone=self.zone,
+        )
+        notification, mail = self._mail(
+            "forward",
+            event,
+            forwarded.queue,
+            to=message.to,
+            cc=message.cc,
+            bcc=message.bcc,
+            subject=wording.forward_subject(forwarded.number, message.subject or forwarded.title),
+            text=letters.text_of(message, around),
+            html=letters.html_of(message, around),
+            references=(original.message_id,) if original.message_id else (),
+            attachments=_attachments(message, original),
+        )
+        return RequestForward(notification, message.id, mail, self._own())
+
+    def a_bounced_mail_is_sent_on(self, bounced: ArticleBounced, event: Recorded) -> RequestBounce:
+        """The mail as it came in, resent by us (A7.15; RFC 5322, section 3.6.6). What was no mail is written anew, in its writer's words
+        alone; an answer goes to its writer, as it would had the mail been theirs."""
+        original = bounced.original
+        fields: dict[str, Any]
+        if bounced.raw is not None:
+            fields = {"subject": original.subject or bounced.title, "text": "", "resent": bounced.raw}
+        else:
+            fields = {
+                "subject": wording.opening_subject(bounced.number, original.subject or bounced.title),
+                "text": letters.text_of(original, Around()),
+                "html": letters.html_of(original, Around()),
+                "attachments": _attachments(original),
+                "reply_to": original.sender if original.sender and mailable(original.sender.email) else None,
+            }
+        notification, mail = self._mail("bounce", event, bounced.queue, to=bounced.to, **fields)
+        return RequestBounce(notification, bounced.bounce, mail, self._own())
+
+    def a_refused_message_is_answered(self, rejected: FollowUpRejected, event: Recorded) -> RequestRejection:
+        known = self._variables(rejected, rejected.customer)
+        queue = {**known["queue"], "address": self._sender(rejected.queue).email}
+        notification, mail = self._mail(
+            "follow_up_rejected",
+            event,
+            rejected.queue,
+            to=(_address(rejected.customer),) if rejected.customer.email else (),
+            subject=wording.reply_subject(rejected.number, rejected.title),
+            text=templates.render(wording.REJECTION, {**known, "queue": queue}),
+            in_reply_to=rejected.message_id,
+            references=(rejected.message_id,) if rejected.message_id else (),
+            auto_submitted="auto-replied",
+        )
+        return RequestRejection(notification, mail, self._own())
+
+    def an_expired_lock_is_told(self, unlocked: TicketUnlocked, event: Recorded) -> list[RequestNotice]:
+        """To the agent who had it (A6.06), unless they have left."""
+        ticket, holder = self.known.tickets.get(event.stream), colleague(unlocked.was.id, self.known.people)
+        if ticket is None or holder is None:
+            return []
+        due = unlocked.due_at or event.time
+        notification, mail = self._notice("lock_expired", event, ticket, [holder], due)
+        return [RequestNotice(notification, "lock_expired", mail, self._own())]
+
+    def a_reminder_is_sent(self, reached: ReminderReached, event: Recorded) -> list[RequestNotice]:
+        ticket = self.known.tickets.get(event.stream)
+        if ticket is None:
+            return []
+        people = reminded(ticket.owner, self._document(ticket.queue), self.known.people)
+        if not people:
+            return []
+        notification, mail = self._notice("reminder", event, ticket, people, reached.due_at)
+        return [RequestNotice(notification, "reminder", mail, self._own())]
+
+    def _notice(
+        self, kind: NotificationKind, event: Recorded, ticket: Remembered, people: Sequence[Person], due: datetime
+    ) -> tuple[UUID, OutgoingMail]:
+        text, about = (
+            (wording.REMINDER, "Reminder") if kind == "reminder" else (wording.LOCK_EXPIRED, "Your lock has expired")
+        )
+        (one, *others) = people
+        known = {
+            **self._variables(ticket),
+            "agent": {"owns": "yes" if ticket.owner is not None and ticket.owner.id == one.id else ""}
+            | ({} if others else {"name": letters.line(one.name)}),
+            "time": {"due": letters.moment(due, self.zone)},
+        }
+        return self._mail(
+            kind,
+            event,
+            ticket.queue,
+            to=tuple(Address(email=person.email, name=person.name) for person in people),
+            subject=wording.opening_subject(ticket.number, f"{about}: {ticket.title}"),
+            text=templates.render(text, known),
+            auto_submitted="auto-generated",
+        )
+
+    def _mail(
+        self, kind: NotificationKind, event: Recorded, queue: QueueRef, **fields: Any
+    ) -> tuple[UUID, OutgoingMail]:
+        """A mail of the queue's, and the notification that its Message-ID follows from."""
+        notification = notification_id(event.id, kind)
+        message_id = message_ids.make(self.key, event.stream, notification, self.domain)
+        return notification, OutgoingMail(message_id=message_id, sender=self._sender(queue), **fields)
+
+    def _document(self, ref: QueueRef) -> Queue | None:
+        return self.queues().by_id.get(ref.id) or self.known.queues.get(ref.id)
 
     def _queue(self, ref: QueueRef) -> Queue:
         """The queue's document; of one that has not arrived, what the event says."""
-        found = self.queues().by_id.get(ref.id) or self.late.get(ref.id)
-        return found or Queue(id=ref.id, slug=ref.slug, name=ref.name)
+        return self._document(ref) or Queue(id=ref.id, slug=ref.slug, name=ref.name)
 
     def _sender(self, ref: QueueRef) -> Address:
         """The queue's address (A8.05); of a queue without one the default queue's, so that an answer comes back."""
@@ -104,38 +260,51 @@ class Policies:
         email = queue.address or (default.address if default else None) or f"postmaster@{self.domain}"
         return Address(email=email, name=queue.display_name or queue.name)
 
-    def _letter(self, ref: QueueRef, message: Message, variables: templates.Variables) -> str:
-        """Salutation, the agent's words, signature (A8.02)."""
-        queue = self._queue(ref)
-        words = (
-            message.text
-            if message.text_blob is None
-            else f"{message.text}\n\n[The whole text is in the attached file.]"
-        )
-        parts = (templates.render(queue.salutation, variables), words, templates.render(queue.signature, variables))
-        return "\n\n".join(part.strip("\r\n") for part in parts if part.strip()) + "\n"
+    def _own(self) -> frozenset[str]:
+        """The addresses of our queues, those of retired ones too: their mail still comes to us."""
+        queues = (*self.queues().by_id.values(), *self.known.queues.values())
+        return frozenset(plain(queue.address) for queue in queues if queue.address)
 
-    def _variables(self, event: TicketOpened | AgentReplied, agent: PersonRef | None) -> templates.Variables:
+    def _around(self, about: About, customer: CustomerRef, agent: PersonRef) -> Around:
+        """Salutation and signature: the document's that the queue names, else the text that stands in the queue (A8.03, A8.04)."""
+        queue, settings = self._queue(about.queue), self.settings()
+        variables = self._variables(about, customer, agent)
+        return Around(
+            templates.render(_written(queue.salutation, settings.salutations), variables),
+            templates.render(_written(queue.signature, settings.signatures), variables),
+        )
+
+    def _variables(
+        self, about: About, customer: CustomerRef | None = None, agent: PersonRef | None = None
+    ) -> templates.Variables:
         """What templates know (api.md, section 5), each value on one line."""
-        queue = self._queue(event.queue)
         known: dict[str, Mapping[str, str]] = {
-            "customer": {"name": _line(event.customer.name) or event.customer.email, "email": event.customer.email},
-            "queue": {"name": _line(queue.name)},
-            "ticket": {"number": event.number, "title": _line(event.title)},
+            "queue": {"name": letters.line(self._queue(about.queue).name)},
+            "ticket": {"number": about.number, "title": letters.line(about.title)},
         }
-        return known if agent is None else {**known, "agent": {"name": _line(agent.name)}}
+        if customer is not None:
+            known["customer"] = {"name": letters.line(customer.name) or customer.email, "email": customer.email}
+        if agent is not None:
+            known["agent"] = {"name": letters.line(agent.name)}
+        return known
 
 
 def _address(customer: CustomerRef) -> Address:
     return Address(email=customer.email, name=customer.name)
 
 
-def _attachments(message: Message) -> tuple[Attachment, ...]:
-    """A text that was too long for the event goes along as a file: nothing that was written is lost."""
-    if message.text_blob is None:
-        return message.attachments
-    return (*message.attachments, Attachment(id=uuid5(message.id, "text"), name="message.txt", blob=message.text_blob))
+def _written(text: str, documents: Mapping[str, Salutation] | Mapping[str, Signature]) -> str:
+    """The text of the document with this slug, if there is one."""
+    found = documents.get(text.strip())
+    return found.text if found is not None else text
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
+def _attachments(*messages: Message) -> tuple[Attachment, ...]:
+    """The files of all messages, each once. A text that was too long for the event goes along as one: nothing that was written is lost."""
+    files: dict[UUID, Attachment] = {}
+    for message in messages:
+        files |= {each.id: each for each in message.attachments}
+        if message.text_blob is not None:
+            whole = uuid5(message.id, "text")
+            files[whole] = Attachment(id=whole, name="message.txt", blob=message.text_blob)
+    return tuple(files.values())

@@ -5,6 +5,7 @@ import logging
 import random
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Never
@@ -15,10 +16,11 @@ from prometheus_client import Counter
 from services.notify import deliveries, ticket
 from services.notify.commands import RecordFailed, RecordSent
 from services.notify.deliveries import LEASE_SECONDS, Claimed, Postponed
-from services.notify.message import Letter, Unsendable, letter
+from services.notify.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
 from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure, Transport
 from shared.blobs.store import BlobMissing, BlobStore, BlobStoreUnavailable
 from shared.contracts.envelope import Actor
+from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Attachment
 from shared.contracts.rejected import Rejected
 from shared.eventstore.errors import VersionConflict
@@ -43,6 +45,9 @@ PAUSES = (1, 5, 30, 120, 600, 3_600, 2 * 3_600, 4 * 3_600, 8 * 3_600, 8 * 3_600,
 MOST_ATTEMPTS = 4 * len(PAUSES)
 """Attempts without any outcome count too: a mail that takes its sender down with it ends here."""
 MOST_HELD = 128
+HEAVY_BYTES = 1024 * 1024
+HEAVY_AT_ONCE = 2
+"""A mail with more bytes of files stands in memory several times while it is made and sent: so many at a time, whatever else goes on."""
 POLL_SECONDS = 2.0
 RECORD_SECONDS = 0.05
 """Outcomes that come in within this time are recorded together."""
@@ -73,6 +78,7 @@ class Sender:
         self._woken = asyncio.Event()
         self._finished = asyncio.Event()
         self._slots = asyncio.Semaphore(transport.parallel)
+        self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
         self._held: dict[UUID, Claimed] = {}
         self._leased_until: dict[UUID, float] = {}
         self._sending: set[asyncio.Task[None]] = set()
@@ -129,7 +135,7 @@ class Sender:
 
     async def _send(self, claimed: Claimed) -> None:
         notification = claimed.request.notification
-        async with self._slots:
+        async with self._room(claimed.request.mail), self._slots:
             if asyncio.get_running_loop().time() > self._leased_until[notification]:
                 self._release(notification)  # this process stood still: somebody else has the mail by now
                 return
@@ -146,6 +152,9 @@ class Sender:
         self._outcomes.append(outcome)
         self._finished.set()
 
+    def _room(self, mail: OutgoingMail) -> AbstractAsyncContextManager[object]:
+        return self._heavy if sized(mail) > HEAVY_BYTES else nullcontext()
+
     async def _attempt(self, claimed: Claimed) -> Outcome:
         if claimed.attempts > MOST_ATTEMPTS:
             return self._failed(claimed, f"given up after {claimed.attempts} attempts")
@@ -159,7 +168,9 @@ class Sender:
         except (TemporaryFailure, BlobStoreUnavailable) as error:
             return self._later(claimed, str(error))
         except BlobMissing:
-            return self._later(claimed, "an attachment is not in the blob store")
+            return self._later(
+                claimed, f"{'the mail' if claimed.request.mail.resent else 'an attachment'} is not in the blob store"
+            )
         except TimeoutError:
             return self._later(claimed, f"no end after {SEND_SECONDS:.0f} s")
         except Exception as error:  # ours to mend; the mail waits for the mended version
@@ -168,15 +179,26 @@ class Sender:
         return self._settled(claimed, taken)
 
     async def _letter(self, claimed: Claimed) -> Letter:
-        mail = claimed.request.mail
+        request, date = claimed.request, claimed.event.time
+        mail, to = request.mail, claimed.remaining
+        if mail.resent is not None:
+            return letter(request.notification, mail, date, (), to, await self._blobs().get(mail.resent.sha256))
+        if not mail.attachments:
+            return letter(request.notification, mail, date, (), to)
+        if sized(mail) > MOST_BYTES:
+            raise Unsendable(
+                f"its files have {sized(mail) / 2**20:.1f} MiB together, and a mail takes {MOST_BYTES / 2**20:.0f}"
+            )
         files = [(attachment, await self._content(attachment)) for attachment in mail.attachments]
-        arguments = (claimed.request.notification, mail, claimed.event.time, files, claimed.remaining)
-        return await asyncio.to_thread(letter, *arguments) if files else letter(*arguments)
+        return await asyncio.to_thread(letter, request.notification, mail, date, files, to)
 
-    async def _content(self, attachment: Attachment) -> bytes:
+    def _blobs(self) -> BlobStore:
         if self.blobs is None:
             raise BlobStoreUnavailable("no blob store is configured (LEDGERDESK_BLOB_URL)")
-        return await self.blobs.get(attachment.blob.sha256)
+        return self.blobs
+
+    async def _content(self, attachment: Attachment) -> bytes:
+        return await encoded(await self._blobs().stream(attachment.blob.sha256))
 
     def _settled(self, claimed: Claimed, taken: Taken) -> Outcome:
         """Sent when everybody's server took it. Whoever was refused for good is told as a failure once all others have it."""

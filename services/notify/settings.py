@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.notify.addresses import mailable
 from services.notify.transports.maildir import Maildir
@@ -12,20 +13,25 @@ from shared.settings import SettingMissing, env
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """What outgoing mail is written with: the key of its Message-IDs and their domain."""
+    """What outgoing mail is written with: the key of its Message-IDs and their domain, and the desk's time zone."""
 
     key: bytes
     domain: str
+    zone: ZoneInfo
 
     @classmethod
     def read(cls) -> "MailSettings":
-        """Raises SettingMissing when there is no key, or when the domain is none."""
+        """Raises SettingMissing when there is no key, or when the domain or the time zone is none."""
         key, domain = env("LEDGERDESK_MAIL_KEY"), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid")
         if not key:
             raise SettingMissing("LEDGERDESK_MAIL_KEY is empty: anybody could make up Message-IDs")
         if not domain.isascii() or not mailable(f"postmaster@{domain}"):
             raise SettingMissing("LEDGERDESK_MAIL_DOMAIN must be a domain such as help.example.org")
-        return cls(key.encode(), domain)
+        try:
+            zone = ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))
+        except (ZoneInfoNotFoundError, ValueError):
+            raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None
+        return cls(key.encode(), domain, zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,25 @@
-"""Who is told what about a ticket: every rule of receipts, answers and their outcomes, as pure functions."""
+"""Who is told what about a ticket: every rule of mails and their outcomes, as pure functions."""
 
 from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from services.notify.addresses import is_robot, mailable
-from services.notify.commands import Command, RecordFailed, RecordSent, RequestAnswer, RequestReceipt
+from services.notify.addresses import is_among, is_robot, mailable
+from services.notify.commands import (
+    Command,
+    RecordFailed,
+    RecordSent,
+    RequestAnswer,
+    RequestBounce,
+    RequestForward,
+    RequestNotice,
+    RequestReceipt,
+    RequestRejection,
+)
 from shared.contracts.event import Event
 from shared.contracts.notify import (
     NotificationFailed,
+    NotificationKind,
     NotificationRequested,
     NotificationSent,
     NotificationSuppressed,
@@ -17,12 +28,19 @@ from shared.contracts.notify import (
 from shared.contracts.parts import Address
 from shared.contracts.rejected import Rejected
 
+MOST_REJECTIONS = 3
+"""Mails that tell one ticket's customer that it takes no more messages. A machine that answers each of them, and hides that it is
+one, ends here (RFC 3834, section 2)."""
+OURS = "the address is one of our own queues"
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the rules look at: whether the receipt was decided, which articles were, and which notifications wait for their outcome."""
+    """What the rules look at: whether the receipt was decided, which articles were, which notifications wait for their outcome, and how
+    often the customer was told that the ticket takes no more messages."""
 
     receipt_decided: bool = False
+    rejections: int = 0
     articles: frozenset[UUID] = frozenset()
     requested: frozenset[UUID] = frozenset()
     waiting: frozenset[UUID] = frozenset()
@@ -37,7 +55,15 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
         case RequestReceipt():
             return _request_receipt(command, ticket)
         case RequestAnswer():
-            return _request_answer(command, ticket)
+            return _request_for_agent("answer", command, ticket)
+        case RequestForward():
+            return _request_for_agent("forward", command, ticket)
+        case RequestBounce():
+            return _request_for_agent("bounce", command, ticket)
+        case RequestNotice():
+            return _request_notice(command, ticket)
+        case RequestRejection():
+            return _request_rejection(command, ticket)
         case RecordSent():
             return _outcome(
                 command.notification,
@@ -65,45 +91,81 @@ def _request_receipt(command: RequestReceipt, ticket: Ticket) -> list[Event]:
     """One receipt a ticket, whatever happens, and never to a machine: two of them would write to each other for ever."""
     if ticket.receipt_decided or command.notification in ticket.requested:
         return []
-    reason = _why_no_receipt(command)
+    return [_to_customer("receipt", command)]
+
+
+def _request_rejection(command: RequestRejection, ticket: Ticket) -> list[Event]:
+    """As a receipt never to a machine, and only so often."""
+    if _decided(command.notification, command.notification, ticket):
+        return []
+    if ticket.rejections >= MOST_REJECTIONS:
+        reason = "the customer was told often enough"
+        return [NotificationSuppressed(kind="follow_up_rejected", article=command.notification, reason=reason)]
+    return [_to_customer("follow_up_rejected", command)]
+
+
+def _decided(notification: UUID, article: UUID, ticket: Ticket) -> bool:
+    return article in ticket.articles or notification in ticket.requested
+
+
+def _to_customer(kind: NotificationKind, command: RequestReceipt | RequestRejection) -> Event:
+    """An automatic mail to the customer: no article is sent with it, so that it names itself."""
+    reason = _why_not_automatic(command.mail, command.own_addresses)
     if reason is not None:
-        return [NotificationSuppressed(kind="receipt", article=command.notification, reason=reason)]
-    return [
-        NotificationRequested(
-            notification=command.notification, kind="receipt", article=command.notification, mail=command.mail
-        )
-    ]
+        return NotificationSuppressed(kind=kind, article=command.notification, reason=reason)
+    return NotificationRequested(
+        notification=command.notification, kind=kind, article=command.notification, mail=command.mail
+    )
 
 
-def _why_no_receipt(command: RequestReceipt) -> str | None:
-    for recipient in command.mail.to:
+def _why_not_automatic(mail: OutgoingMail, own_addresses: frozenset[str]) -> str | None:
+    for recipient in mail.to:
         if not mailable(recipient.email):
             return "the customer has no usable mail address"
-        if recipient.email.lower() in command.own_addresses:
-            return "the address is one of our own queues"
+        if is_among(recipient.email, own_addresses):
+            return OURS
         if is_robot(recipient.email):
             return "the address is a machine's"
-    return None if command.mail.to else "the customer has no usable mail address"
+    return None if mail.to else "the customer has no usable mail address"
 
 
-def _request_answer(command: RequestAnswer, ticket: Ticket) -> list[Event]:
-    """An agent's words leave once, to every address that a mail can go to."""
-    if command.article in ticket.articles or command.notification in ticket.requested:
+def _request_for_agent(
+    kind: NotificationKind, command: RequestAnswer | RequestForward | RequestBounce, ticket: Ticket
+) -> list[Event]:
+    """What an agent sends leaves once, to every address that a mail can go to, except our own: it would come back as somebody's question."""
+    if _decided(command.notification, command.article, ticket):
         return []
-    mail = _to_usable(command.mail)
-    if not (mail.to or mail.cc or mail.bcc):
-        return [
-            NotificationSuppressed(kind="answer", article=command.article, reason="there is no usable mail address")
-        ]
-    return [NotificationRequested(notification=command.notification, kind="answer", article=command.article, mail=mail)]
+    return [_to_usable(kind, command.notification, command.article, command.mail, command.own_addresses)]
 
 
-def _to_usable(mail: OutgoingMail) -> OutgoingMail:
-    return mail.model_copy(update={"to": _usable(mail.to), "cc": _usable(mail.cc), "bcc": _usable(mail.bcc)})
+def _request_notice(command: RequestNotice, ticket: Ticket) -> list[Event]:
+    """Agents are told once."""
+    if _decided(command.notification, command.notification, ticket):
+        return []
+    return [_to_usable(command.kind, command.notification, command.notification, command.mail, command.own_addresses)]
 
 
-def _usable(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
-    return tuple(address for address in addresses if mailable(address.email))
+def _to_usable(
+    kind: NotificationKind, notification: UUID, article: UUID, mail: OutgoingMail, own_addresses: frozenset[str]
+) -> Event:
+    known = (*mail.to, *mail.cc, *mail.bcc)
+    usable = mail.model_copy(
+        update={
+            "to": _usable(mail.to, own_addresses),
+            "cc": _usable(mail.cc, own_addresses),
+            "bcc": _usable(mail.bcc, own_addresses),
+        }
+    )
+    if usable.to or usable.cc or usable.bcc:
+        return NotificationRequested(notification=notification, kind=kind, article=article, mail=usable)
+    ours = any(is_among(address.email, own_addresses) for address in known)
+    return NotificationSuppressed(
+        kind=kind, article=article, reason=OURS if ours else "there is no usable mail address"
+    )
+
+
+def _usable(addresses: tuple[Address, ...], own_addresses: frozenset[str]) -> tuple[Address, ...]:
+    return tuple(each for each in addresses if mailable(each.email) and not is_among(each.email, own_addresses))
 
 
 def _outcome(notification: UUID, outcome: Event, ticket: Ticket) -> list[Event]:
@@ -119,6 +181,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return replace(
                 ticket,
                 receipt_decided=ticket.receipt_decided or event.kind == "receipt",
+                rejections=ticket.rejections + (event.kind == "follow_up_rejected"),
                 articles=ticket.articles | {event.article},
                 requested=ticket.requested | {event.notification},
                 waiting=ticket.waiting | {event.notification},

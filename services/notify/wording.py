@@ -1,4 +1,4 @@
-"""What notify writes by itself: subjects and the receipt's text."""
+"""What notify writes by itself: subjects, the receipt, and notices. The texts are rendered by the same engine as administrators' templates."""
 
 RECEIPT = """\
 Hello {{ customer.name }},
@@ -12,7 +12,46 @@ everything about your request stays together.
 
 {{ queue.name }}
 """
-"""Rendered by the same engine as the templates of administrators."""
+
+REJECTION = """\
+Hello {{ customer.name }},
+
+Your message has arrived, but your request {{ ticket.number }} is closed and takes no more messages:
+
+    {{ ticket.title }}
+
+If you need us again, please write a new mail to {{ queue.address }} with a subject of its own, rather than an answer to this one. It \
+will become a new request and get our attention.
+
+{{ queue.name }}
+"""
+
+LOCK_EXPIRED = """\
+Hello {{ agent.name }},
+
+Your lock on ticket {{ ticket.number }} in {{ queue.name }} ended at {{ time.due }}, because its time was over:
+
+    {{ ticket.title }}
+
+Others can work on the ticket now. To go on with it, please lock it again.
+
+This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+"""
+
+REMINDER = """\
+Hello{% if agent.name %} {{ agent.name }}{% endif %},
+
+Ticket {{ ticket.number }} in {{ queue.name }} was to wait until {{ time.due }}. That time has come:
+
+    {{ ticket.title }}
+
+{% if agent.owns %}You own it.{% else %}Nobody owns it.{% endif %}
+
+This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+"""
+
+FORWARDED, END = "---- Forwarded message ----", "---- End of forwarded message ----"
+WHOLE_TEXT_ATTACHED = "[The whole text is in the attached file.]"
 
 
 def token(number: str) -> str:
@@ -28,3 +67,9 @@ def reply_subject(number: str, subject: str) -> str:
 def opening_subject(number: str, subject: str) -> str:
     """The subject of a mail that begins a conversation."""
     return subject if token(number) in subject else f"{token(number)} {subject}".rstrip()
+
+
+def forward_subject(number: str, subject: str) -> str:
+    """`Fwd: [Ticket#NUMBER] subject`, once."""
+    marked = opening_subject(number, subject)
+    return marked if marked.lower().startswith(("fwd:", "fw:")) else f"Fwd: {marked}"

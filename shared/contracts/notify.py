@@ -4,15 +4,19 @@ from typing import Literal
 from uuid import UUID
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.parts import Address, Attachment
+from shared.contracts.parts import Address, Attachment, Blob
 from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
 
-NotificationKind = Literal["receipt", "answer"]
+NotificationKind = Literal["receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected"]
 
 
 class OutgoingMail(Value):
-    """A mail exactly as it will leave; `message_id` is derived from the notification, so that a repeat is recognisable."""
+    """A mail exactly as it will leave; `message_id` is derived from the notification, so that a repeat is recognisable.
+
+    `html` is safe and stands beside the text, never without it. `resent` is somebody else's mail, which leaves as it came in, below
+    fields that are made of `message_id`, `sender` and `to`; then the mail has no text of its own and `subject` is the original's.
+    """
 
     message_id: str
     sender: Address
@@ -21,15 +25,21 @@ class OutgoingMail(Value):
     bcc: tuple[Address, ...] = ()
     subject: Personal[str]
     text: Personal[str]
+    html: Personal[str] | None = None
+    reply_to: Address | None = None
     in_reply_to: Personal[str] | None = None
     references: Personal[tuple[str, ...]] = ()
     auto_submitted: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    resent: Blob | None = None
 
 
 @event("helpdesk.NotificationRequested.v1", owner="notify", topic=TICKETS)
 class NotificationRequested(Event):
-    """A message is to leave. `article` is the article it carries; for a receipt it is the receipt's own article."""
+    """A message is to leave. `article` is the article it carries; for a receipt it is the receipt's own article.
+
+    A notice that is no article (`lock_expired`, `reminder`, `follow_up_rejected`) names itself there.
+    """
 
     notification: UUID
     kind: NotificationKind

@@ -1,11 +1,12 @@
 """Events of every type and version that was ever published stay readable for ever.
 
 A golden file is written once, when its type appears (`python -m tests.contracts.write_golden` adds what is missing), and never changed.
+`TYPE+KIND.json` is a further one of a type that comes in kinds.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,15 +20,19 @@ from services.routing import ticket as routing_ticket
 from shared.contracts.catalogue import event_types
 from shared.contracts.envelope import decode, encode
 from shared.contracts.event import UPCASTERS, Unknown, parse
+from shared.contracts.notify import NotificationKind, NotificationRequested
 from shared.directory.copy import Queues
 from shared.messaging.projection import Position
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
+KINDS = frozenset(get_args(NotificationKind)) - {"receipt"}
+"""What the golden event of the type itself is not."""
 
 
 def test_every_published_version_has_its_golden_event() -> None:
-    assert {path.stem for path in FILES} == set(event_types()) | set(UPCASTERS)
+    assert {path.stem.partition("+")[0] for path in FILES} == set(event_types()) | set(UPCASTERS)
+    assert {path.stem for path in FILES if "+" in path.stem} == {f"{NotificationRequested.TYPE}+{k}" for k in KINDS}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -85,6 +85,11 @@ class Smtp:
             if not client.supports_extension("smtputf8"):
                 raise PermanentFailure("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
             options = ["SMTPUTF8", "BODY=8BITMIME"]
+        elif not letter.content.isascii():
+            # Somebody else's mail that is sent on: encoding it anew would break its signatures, and servers that do not offer
+            # 8BITMIME nearly all take eight bits.
+            await client.ehlo()
+            options = ["BODY=8BITMIME"] if client.supports_extension("8bitmime") else []
         try:
             answers, _ = await client.sendmail(letter.sender, letter.recipients, letter.content, mail_options=options)
             refused = {who: (answer.code, _words(answer.code, answer.message)) for who, answer in answers.items()}

@@ -15,12 +15,14 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from services.notify import app
+from shared.blobs.store import BlobStore
 from shared.contracts import message_ids
-from shared.contracts.directory import Queue, QueueSaved
+from shared.contracts.directory import Member, PersonRetired, PersonSaved, Queue, QueueSaved
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationRequested, NotificationSent, NotificationSuppressed
-from shared.contracts.parts import CustomerRef, QueueRef
+from shared.contracts.parts import Address, Attachment, CustomerRef, PersonRef, QueueRef
+from shared.contracts.routing import OwnerChanged, TicketRenamed
 from shared.contracts.topics import TICKETS
 from shared.eventstore.store import Store
 from shared.http.health import Health
@@ -30,7 +32,22 @@ from shared.messaging.projection import Position
 from shared.testing.progress import until
 from tests.conformance.messaging.system import from_now
 from tests.services.notify.desk import Notify, notify
-from tests.specs.notify.tickets import FIRST, NUMBER, opened, recorded, replied
+from tests.specs.notify.tickets import (
+    FIRST,
+    NUMBER,
+    QUESTION,
+    bounced,
+    expired,
+    forwarded,
+    opened,
+    person,
+    queued,
+    reached,
+    recorded,
+    rejected,
+    replied,
+)
+from tests.specs.requirement import requirement
 
 KEY = "mail key"
 
@@ -66,6 +83,22 @@ class Running:
         assert events is not None
         return events
 
+    async def until_known(self, *documents: UUID) -> None:
+        """Documents travel on a topic of their own."""
+
+        async def probe() -> bool:
+            found = await self.notify.pool.fetchval(
+                "SELECT count(*) FROM directory.documents WHERE id = ANY($1)", list(documents)
+            )
+            return bool(found == len(documents))
+
+        await until(probe)
+
+    def files(self, address: str) -> list[bytes]:
+        """The mails to this address as they left, the lines of their envelopes before them."""
+        found = [path.read_bytes() for path in (self.sent / "new").iterdir()]
+        return [each for each in found if f"X-Envelope-To: <{address}>".encode() in each]
+
     def mails(self, address: str) -> list[EmailMessage]:
         box = mailbox.Maildir(str(self.sent), factory=None, create=False)
         found = [message_from_bytes(m.as_bytes(), policy=policy.default) for m in box]
@@ -83,7 +116,7 @@ async def process(one: Notify, kafka: str, sent: Path, monkeypatch: pytest.Monke
         "IDENTITY_KEY": "identity key",
         "MAIL_KEY": KEY,
         "MAILDIR": str(sent),
-        "BLOB_URL": "memory:///",
+        "BLOB_URL": (sent.parent / "blobs").as_uri(),
     }.items():
         monkeypatch.setenv(f"LEDGERDESK_{variable}", value)
     monkeypatch.delenv("LEDGERDESK_SMTP_URL", raising=False)
@@ -168,6 +201,137 @@ async def test_a_queue_that_nobody_knows_holds_nothing_up(running: Running) -> N
     (receipt,) = running.mails(per.email)
     assert str(receipt["From"]) == "Unheard of <postmaster@ledgerdesk.invalid>"
     assert await running.notify.pool.fetchval("SELECT count(*) FROM messaging.parked") == 0
+
+
+@requirement("A7.14")
+async def test_a_forward_leaves_with_the_original_and_its_files(running: Running) -> None:
+    it, ticket, outside = queue(), uuid4(), f"fix-{uuid4().hex[:8]}@repair.example"
+    blobs = BlobStore((running.sent.parent / "blobs").as_uri())
+    drawing = Attachment(id=uuid4(), name="tegning.pdf", blob=await blobs.put(b"%PDF " * 50_000, "application/pdf"))
+    await running.happens(it.id, QueueSaved(queue=it))
+    await running.until_known(it.id)
+    payload = forwarded(
+        queue=QueueRef(id=it.id, slug=it.slug, name=it.name),
+        original=QUESTION.model_copy(update={"attachments": (drawing,)}),
+        message=forwarded().message.model_copy(update={"to": (Address(email=outside), Address(email=str(it.address)))}),
+    )
+    event = await running.happens(ticket, payload)
+    requested, sent = await running.until_events(ticket, 2)
+    assert isinstance(requested.payload, NotificationRequested)
+    assert (requested.payload.kind, requested.payload.article) == ("forward", payload.message.id)
+    assert isinstance(sent.payload, NotificationSent)
+    (mail,) = running.mails(outside)
+    assert mail["To"] == outside
+    assert mail["Subject"] == f"Fwd: [Ticket#{NUMBER}] My computer hums"
+    assert (mail["In-Reply-To"], mail["References"], mail["Auto-Submitted"]) == (None, FIRST, None)
+    assert message_ids.tickets_named(KEY.encode(), str(mail["Message-ID"])) == [ticket]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "Can you repair this?" in body.get_content()
+    assert "---- Forwarded message ----" in body.get_content()
+    (file,) = mail.iter_attachments()
+    assert (file.get_filename(), file.get_content()) == ("tegning.pdf", b"%PDF " * 50_000)
+    assert running.files(str(it.address)) == []
+    await running.again(event)
+    other = uuid4()
+    await running.happens(other, opened(customer=customer()))
+    await running.until_events(other, 2)
+    assert len(running.mails(outside)) == 1
+
+
+@requirement("A7.15")
+async def test_a_bounce_is_the_very_mail_below_the_resent_fields(running: Running) -> None:
+    it, ticket, outside = queue(), uuid4(), f"house-{uuid4().hex[:8]}@help.example"
+    raw = b"From: Per <per@customer.example>\nSubject: hums\nMessage-ID: <1@x>\n\n\xe6\xf8\xe5\n.\n"
+    blobs = BlobStore((running.sent.parent / "blobs").as_uri())
+    await running.happens(it.id, QueueSaved(queue=it))
+    await running.until_known(it.id)
+    ref = QueueRef(id=it.id, slug=it.slug, name=it.name)
+    await running.happens(
+        ticket, bounced(queue=ref, to=(Address(email=outside),), raw=await blobs.put(raw, "message/rfc822"))
+    )
+    await running.until_events(ticket, 2)
+    (file,) = running.files(outside)
+    assert file.endswith(raw)
+    assert file.startswith(f"Return-Path: <{it.address}>\r\n".encode())
+    mail = message_from_bytes(file, policy=policy.default)
+    assert mail["Resent-From"] == f"IT desk <{it.address}>"
+    assert mail["Resent-To"] == outside
+    assert mail["Resent-Date"]
+    assert message_ids.tickets_named(KEY.encode(), str(mail["Resent-Message-ID"])) == [ticket]
+    assert mail["Message-ID"] == "<1@x>"
+
+    await running.happens(ticket, bounced(queue=ref, to=(Address(email=str(it.address)),), bounce=uuid4()))
+    suppressed = (await running.until_events(ticket, 3))[-1].payload
+    assert isinstance(suppressed, NotificationSuppressed)
+    assert suppressed.reason == "the address is one of our own queues"
+
+
+@requirement("A5.05", "A6.06")
+async def test_time_is_told_to_the_owner_to_the_followers_and_to_who_held_the_lock(running: Running) -> None:
+    kari, siv, gone = (
+        person(1, f"{name}{uuid4().hex[:8]}", id=uuid4(), follows=follows)
+        for name, follows in (("Kari", ()), ("Siv", ()), ("Gone", ()))
+    )
+    it = queue()
+    siv = siv.model_copy(update={"follows": (it.id,)})
+    it = it.model_copy(
+        update={"members": tuple(Member(person=each.id, rights=("work",)) for each in (kari, siv, gone))}
+    )
+    await running.happens(it.id, QueueSaved(queue=it))
+    for each in (kari, siv, gone):
+        await running.happens(each.id, PersonSaved(person=each))
+    await running.happens(gone.id, PersonRetired(person=gone))
+
+    async def retired() -> bool:
+        return bool(
+            await running.notify.pool.fetchval("SELECT retired FROM directory.documents WHERE id = $1", gone.id)
+        )
+
+    await running.until_known(it.id, kari.id, siv.id, gone.id)
+    await until(retired)
+    ticket, ref = uuid4(), QueueRef(id=it.id, slug=it.slug, name=it.name)
+    owner = PersonRef(id=kari.id, name=kari.name)
+    await running.happens(ticket, queued(queue=ref))
+    await running.happens(ticket, TicketRenamed(to="It hums loudly", was="It hums"))
+    await running.happens(ticket, reached())
+    await running.happens(ticket, expired(PersonRef(id=gone.id, name=gone.name)))
+    await running.until_events(ticket, 2)
+    (reminder,) = running.mails(siv.email)
+    assert reminder["Subject"] == f"[Ticket#{NUMBER}] Reminder: It hums loudly"
+    assert str(it.address) in str(reminder["From"])
+    assert reminder["Auto-Submitted"] == "auto-generated"
+    assert running.files(siv.email)[0].startswith(b"Return-Path: <>\r\n")
+
+    await running.happens(ticket, OwnerChanged(to=owner))
+    await running.happens(ticket, reached())
+    await running.happens(ticket, expired(owner))
+    events = await running.until_events(ticket, 6)
+    assert [e.payload.kind for e in events if isinstance(e.payload, NotificationRequested)] == [
+        "reminder",
+        "reminder",
+        "lock_expired",
+    ]
+    assert {str(mail["Subject"]) for mail in running.mails(kari.email)} == {
+        f"[Ticket#{NUMBER}] Reminder: It hums loudly",
+        f"[Ticket#{NUMBER}] Your lock has expired: It hums loudly",
+    }
+    assert len(running.mails(siv.email)) == 1
+    assert running.files(gone.email) == []
+
+
+async def test_a_refused_message_is_answered(running: Running) -> None:
+    it, per, ticket = queue(), customer(), uuid4()
+    await running.happens(it.id, QueueSaved(queue=it))
+    await running.until_known(it.id)
+    await running.happens(ticket, rejected(queue=QueueRef(id=it.id, slug=it.slug, name=it.name), customer=per))
+    await running.until_events(ticket, 2)
+    (mail,) = running.mails(per.email)
+    assert mail["Auto-Submitted"] == "auto-replied"
+    assert mail["In-Reply-To"] == "<second@customer.example>"
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert f"write a new mail to {it.address}" in body.get_content()
 
 
 async def test_machines_are_not_answered(running: Running) -> None:

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notify import deliveries, sender
+from services.notify.message import MOST_BYTES
 from services.notify.sender import PAUSES
 from services.notify.transports.maildir import Maildir
 from shared.blobs.store import BlobStore
 from shared.contracts.notify import NotificationFailed, NotificationSent
-from shared.contracts.parts import Attachment
+from shared.contracts.parts import Address, Attachment, Blob
 from shared.testing import failpoints
 from shared.testing.progress import until
 from tests.services.notify.desk import PER, MailServer, Notify, sending, smtp
@@ -284,6 +285,87 @@ async def test_an_attachment_goes_along_and_one_that_is_missing_waits(desk: Noti
     assert part.get_filename() == "tegning åæø.pdf"
     assert part.get_content() == content
     assert await desk.outcome(late) is None
+
+
+@requirement("A7.06")
+async def test_blind_copies_get_the_mail_and_nobody_sees_them(desk: Notify, server: MailServer) -> None:
+    ticket, _ = await desk.request(
+        cc=(Address(email="b@x.example"),), bcc=(Address(email="c@x.example"),), html="<p>Please <b>do</b>.</p>"
+    )
+    async with sending(desk, smtp(server)) as one:
+        await desk.settled(one, ticket)
+    (envelope,) = server.received
+    assert envelope.rcpt_tos == [PER, "b@x.example", "c@x.example"]
+    assert b"c@x.example" not in (envelope.original_content or b"")
+    (mail,) = server.mails()
+    assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+
+
+RAW = b"Received: from x\r\nFrom: Per <per@customer.example>\r\nSubject: hums\r\nMessage-ID: <1@x>\r\n\r\n\xe6\xf8\xe5\r\n.\r\n..two\r\n"
+
+
+@requirement("A7.15")
+async def test_a_mail_is_sent_on_byte_for_byte(desk: Notify, server: MailServer) -> None:
+    blobs = BlobStore("memory:///")
+    ticket, notification = await desk.request(resent=await blobs.put(RAW, "message/rfc822"), text="")
+    async with sending(desk, smtp(server), blobs=blobs) as one:
+        assert isinstance(await desk.settled(one, ticket), NotificationSent)
+    (envelope,) = server.received
+    content = envelope.original_content or b""
+    assert content.endswith(RAW)
+    assert content.startswith(b"Resent-Message-ID: <" + notification.hex.encode())
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("it@help.example.org", [PER])
+    assert "BODY=8BITMIME" in envelope.mail_options
+
+
+async def test_a_mail_whose_original_is_missing_waits(desk: Notify, server: MailServer) -> None:
+    lost = Blob(sha256="0" * 64, size=3, type="message/rfc822")
+    ticket, _ = await desk.request(resent=lost, text="")
+    async with sending(desk, smtp(server), blobs=BlobStore("memory:///")):
+
+        async def waits() -> bool:
+            return [row["last_error"] for row in await desk.waiting()] == ["the mail is not in the blob store"]
+
+        await until(waits)
+    assert await desk.outcome(ticket) is None
+
+
+async def test_files_that_are_too_large_together_are_told_on_the_ticket(desk: Notify, server: MailServer) -> None:
+    """Neither is read: their sizes stand in the event."""
+    half = Blob(sha256="0" * 64, size=MOST_BYTES // 2 + 1, type="application/pdf")
+    files = tuple(Attachment(id=uuid4(), name=f"{n}.pdf", blob=half) for n in range(2))
+    ticket, notification = await desk.request(attachments=files)
+    async with sending(desk, smtp(server), blobs=BlobStore("memory:///")) as one:
+        told = await desk.settled(one, ticket)
+    assert told == NotificationFailed(
+        notification=notification,
+        transport="smtp",
+        attempts=1,
+        reason="its files have 25.0 MiB together, and a mail takes 25",
+    )
+    assert server.received == []
+
+
+async def test_large_mails_wait_for_each_other_and_hold_small_ones_up_for_nothing(
+    desk: Notify, server: MailServer
+) -> None:
+    blobs = BlobStore("memory:///")
+    large = Attachment(id=uuid4(), name="a.bin", blob=await blobs.put(bytes(sender.HEAVY_BYTES + 1)))
+    server.held = asyncio.Event()
+    heavy = [(await desk.request(attachments=(large,)))[0] for _ in range(sender.HEAVY_AT_ONCE + 2)]
+    async with sending(desk, smtp(server), blobs=blobs) as one:
+
+        async def on_their_way(wanted: int) -> bool:
+            return server.asked == wanted
+
+        await until(lambda: on_their_way(sender.HEAVY_AT_ONCE))
+        await desk.request()
+        one.wake()
+        await until(lambda: on_their_way(sender.HEAVY_AT_ONCE + 1))
+        server.held.set()
+        for ticket in heavy:
+            await desk.settled(one, ticket)
+    assert len(server.received) == len(heavy) + 1
 
 
 async def test_a_mail_that_takes_every_sender_down_is_given_up_in_the_end(desk: Notify, server: MailServer) -> None:

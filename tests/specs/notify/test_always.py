@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import ticket
-from services.notify.commands import Command, RecordFailed, RecordSent, RequestAnswer, RequestReceipt
+from services.notify.addresses import is_among
+from services.notify.commands import (
+    Command,
+    RecordFailed,
+    RecordSent,
+    RequestAnswer,
+    RequestBounce,
+    RequestForward,
+    RequestNotice,
+    RequestReceipt,
+    RequestRejection,
+)
+from services.notify.ticket import MOST_REJECTIONS
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
 from shared.contracts.rejected import Rejected
@@ -15,9 +27,15 @@ from tests.specs.notify.tickets import mail
 
 ids = st.integers(1, 4).map(lambda n: UUID(int=n))
 mails = st.sampled_from(["per@customer.example", "noreply@x.example", "it@help.example.org", "nobody"]).map(mail)
+OURS = frozenset(("it@help.example.org",))
+ours = st.just(OURS)
 commands: st.SearchStrategy[Command] = st.one_of(
-    st.builds(RequestReceipt, ids, mails, st.just(frozenset(("it@help.example.org",)))),
-    st.builds(RequestAnswer, ids, ids, mails),
+    st.builds(RequestReceipt, ids, mails, ours),
+    st.builds(RequestAnswer, ids, ids, mails, ours),
+    st.builds(RequestForward, ids, ids, mails, ours),
+    st.builds(RequestBounce, ids, ids, mails, ours),
+    st.builds(RequestNotice, ids, st.sampled_from(["lock_expired", "reminder"]), mails, ours),
+    st.builds(RequestRejection, st.integers(1, 9).map(lambda n: UUID(int=n)), mails, ours),
     st.builds(RecordSent, ids, st.just("smtp"), st.integers(1, 9)),
     st.builds(RecordFailed, ids, st.just("smtp"), st.integers(1, 9), st.just("550")),
 )
@@ -49,8 +67,16 @@ def test_one_receipt_one_request_and_one_outcome_each(wanted: list[Command]) -> 
     assert outcomes.keys() <= requested.keys()
 
 
+@given(st.lists(commands, max_size=30))
+def test_no_mail_goes_to_ourselves_and_refusals_are_few(wanted: list[Command]) -> None:
+    requested = [e for e in carried_out(wanted) if isinstance(e, NotificationRequested)]
+    assert not any(is_among(to.email, OURS) for e in requested for to in e.mail.to)
+    assert all(e.mail.to for e in requested)
+    assert sum(e.kind == "follow_up_rejected" for e in requested) <= MOST_REJECTIONS
+
+
 @given(st.lists(commands, max_size=15))
 def test_the_same_commands_again_change_nothing(wanted: list[Command]) -> None:
     once = carried_out(wanted)
-    requests = [c for c in wanted if isinstance(c, RequestReceipt | RequestAnswer)]
+    requests = [c for c in wanted if not isinstance(c, RecordSent | RecordFailed)]
     assert carried_out([*wanted, *requests]) == once

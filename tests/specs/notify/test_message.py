@@ -1,7 +1,10 @@
 """Whatever people and administrators write, the mail parses back to it, and nobody adds a field."""
 
+import asyncio
+import base64
 import email
 import email.policy
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -13,15 +16,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notify.message import Letter, Unsendable, file_name, letter, one_line
+from services.notify.message import Letter, Unsendable, encoded, file_name, letter, one_line
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment, Blob
 from tests.specs.notify.tickets import mail
+from tests.specs.requirement import requirement
 
 MOMENT = datetime(2026, 11, 23, 8, 30, 15, 123456, tzinfo=UTC)
 NOTIFICATION = UUID(int=7)
-FIELDS = {"Message-ID", "Date", "From", "To", "Subject", "Content-Type", "Content-Transfer-Encoding", "MIME-Version"}
-MORE = {"Cc", "In-Reply-To", "References", "Auto-Submitted", "X-Auto-Response-Suppress"}
+FIELDS = {"Message-ID", "Date", "From", "To", "Subject", "Content-Type", "MIME-Version"}
+MORE = {"Content-Transfer-Encoding", "Cc", "In-Reply-To", "References", "Auto-Submitted", "X-Auto-Response-Suppress"}
 
 anything = st.text(max_size=200)
 nasty = st.text(alphabet=st.sampled_from('\r\n:\t "\\<>,;@()=?_æø漢🖨\u2028\x00\x85ab'), max_size=120)
@@ -109,17 +113,34 @@ def test_references_are_never_encoded_or_broken() -> None:
     assert parsed(one)["Message-ID"] == mail().message_id
 
 
+def lines(content: bytes, size: int = 100) -> bytes:
+    """A file's content as the sender encodes it, in pieces of so many bytes."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), size):
+            yield content[start : start + size]
+
+    return asyncio.run(encoded(pieces()))
+
+
 @given(words, st.binary(max_size=200), words)
 @example("../../etc/passwd", b"", "text/plain")
 @example('åse\'s "tegning".pdf' * 8, b"\r\n.\r\n", "application/pdf")
 def test_any_attachment(name: str, content: bytes, kind: str) -> None:
     file = Attachment(id=UUID(int=3), name=name, blob=Blob(sha256="0" * 64, size=len(content), type=kind))
-    one = letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, content)])
+    one = letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == content
     assert part["Content-Disposition"].params["filename"] == file_name(name)
     assert b"Bcc" not in one.content
-    assert one == letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, content)])
+    assert one == letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
+
+
+@given(st.binary(max_size=400), st.integers(1, 120))
+def test_a_file_that_comes_in_pieces_is_encoded_as_one(content: bytes, size: int) -> None:
+    made = lines(content, size)
+    assert base64.b64decode(made) == content
+    assert all(len(line) == 76 for line in made.split(b"\r\n")[:-2])
 
 
 @pytest.mark.parametrize(
@@ -136,11 +157,107 @@ def test_any_attachment(name: str, content: bytes, kind: str) -> None:
 )
 def test_any_kind_of_attachment_is_a_file(kind: str) -> None:
     file = Attachment(id=UUID(int=3), name="a.eml", blob=Blob(sha256="0" * 64, size=3, type=kind))
-    one = letter(NOTIFICATION, mail(), MOMENT, [(file, b"From: x\n\n\xff")])
+    one = letter(NOTIFICATION, mail(), MOMENT, [(file, lines(b"From: x\n\n\xff"))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == b"From: x\n\n\xff"
     assert part.get_content_disposition() == "attachment"
     assert "Bcc" not in part
+
+
+PICTURE = Attachment(
+    id=UUID(int=4),
+    name="hum.png",
+    blob=Blob(sha256="1" * 64, size=3, type="image/png"),
+    inline_id="hum@customer.example",
+)
+PAPER = Attachment(id=UUID(int=5), name="a.pdf", blob=Blob(sha256="2" * 64, size=3, type="application/pdf"))
+
+
+@given(words | long_words)
+@example("</body><p>{}{0}")
+def test_any_rich_text_stands_beside_the_plain_one(html: str) -> None:
+    one = made(html=html)
+    well_formed(one)
+    assert parsed(one).get_content_type() == "multipart/alternative"
+    plain, rich = parsed(one).iter_parts()
+    assert (plain.get_content_type(), rich.get_content_type()) == ("text/plain", "text/html")
+    assert plain.get_content().replace("\r\n", "\n") == mail().text
+    expected = f"<body>\n{html}\n</body>".replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    assert expected in rich.get_content().replace("\r\n", "\n")
+
+
+@requirement("A7.06")
+def test_images_of_the_rich_text_are_shown_in_it_and_other_files_are_attached() -> None:
+    rich = mail(html='<p>This: <img src="cid:hum@customer.example"></p>', attachments=(PICTURE, PAPER))
+    one = letter(NOTIFICATION, rich, MOMENT, [(PICTURE, lines(b"png")), (PAPER, lines(b"pdf"))])
+    well_formed(one)
+    words, paper = parsed(one).iter_parts()
+    assert (paper.get_content_disposition(), paper.get_content()) == ("attachment", b"pdf")
+    plain, related = words.iter_parts()
+    shown, picture = related.iter_parts()
+    assert [p.get_content_type() for p in (words, plain, related, shown)] == [
+        "multipart/alternative",
+        "text/plain",
+        "multipart/related",
+        "text/html",
+    ]
+    assert picture["Content-ID"] == "<hum@customer.example>"
+    assert (picture.get_content_disposition(), picture.get_content()) == ("inline", b"png")
+
+
+def test_an_image_that_the_text_does_not_show_is_a_file() -> None:
+    odd = PICTURE.model_copy(update={"inline_id": "a>\r\nBcc: x@y"})
+    for file, html in ((PICTURE, "<p>none</p>"), (PICTURE, None), (odd, f"cid:{odd.inline_id}")):
+        one = letter(NOTIFICATION, mail(html=html, attachments=(file,)), MOMENT, [(file, lines(b"png"))])
+        (attached,) = parsed(one).iter_attachments()
+        assert attached.get_content_disposition() == "attachment"
+        assert "Bcc" not in attached
+
+
+RAW = b"Return-Path: <per@customer.example>\r\nFrom: Per\r\n <per@customer.example>\nSubject: \xe6\nMessage-ID: <1@x>\n\n\xff.\n.\nFrom here\n"
+
+
+def resent(raw: bytes, **more: Any) -> Letter:
+    blob = Blob(sha256="0" * 64, size=len(raw), type="message/rfc822")
+    return letter(NOTIFICATION, mail(resent=blob, text="", **more), MOMENT, resent=raw)
+
+
+@requirement("A7.15")
+def test_a_mail_that_is_sent_on_is_the_same_bytes_below_the_resent_fields() -> None:
+    one = resent(RAW)
+    assert one.content.endswith(RAW)
+    added = email.message_from_bytes(one.content.removesuffix(RAW), policy=email.policy.default)
+    assert added["Resent-Message-ID"] == mail().message_id
+    assert added["Resent-From"] == "IT desk <it@help.example.org>"
+    assert added["Resent-To"] == "Per Hansen <per@customer.example>"
+    assert parsedate_to_datetime(added["Resent-Date"]) == MOMENT.replace(microsecond=0)
+    assert len(added.keys()) == 4
+    assert (one.sender, one.recipients) == ("it@help.example.org", ("per@customer.example",))
+    assert parsed(one)["Message-ID"] == "<1@x>"
+
+
+@pytest.mark.parametrize("mark", [b"From per@customer.example Mon Nov 23 08:30:15 2026\n", b">From x\r\n"])
+def test_what_a_mail_program_puts_before_a_mail_that_it_keeps_is_no_part_of_it(mark: bytes) -> None:
+    assert resent(mark + RAW).content == resent(RAW).content
+
+
+@given(words, words)
+@example('Hansen, Per (it) "x" \\', "=?utf-8?q?x?=")
+@example("a\r\nBcc: x@example.org", "")
+def test_any_names_before_a_mail_that_is_sent_on(sender: str, recipient: str) -> None:
+    one = resent(
+        RAW,
+        sender=Address(email="it@help.example.org", name=sender),
+        to=(Address(email="per@customer.example", name=recipient),),
+    )
+    assert mailbox(one, "Resent-From") == (one_line(sender, 200), "it@help.example.org")
+    assert mailbox(one, "Resent-To") == (one_line(recipient, 200), "per@customer.example")
+    assert "Bcc" not in parsed(one)
+
+
+def test_an_answer_can_be_led_to_somebody_else() -> None:
+    one = made(reply_to=Address(email="ida@x.example", name="Ida"))
+    assert parsed(one)["Reply-To"] == "Ida <ida@x.example>"
 
 
 def test_the_same_mail_is_the_same_bytes_with_the_events_date() -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from services.notify.commands import RequestAnswer, RequestReceipt
 from shared.contracts import message_ids
-from shared.contracts.directory import Queue
+from shared.contracts.directory import Queue, Salutation, Signature
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message
+from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message, TicketRef
 from shared.contracts.routing import NoteAdded
 from tests.specs.notify.tickets import (
     FIRST,
@@ -17,6 +17,7 @@ from tests.specs.notify.tickets import (
     PER,
     TICKET,
     TITLE,
+    knowing,
     opened,
     policies,
     recorded,
@@ -108,7 +109,7 @@ def test_a_queue_without_address_writes_from_the_default_queues() -> None:
 
 def test_a_queue_that_came_late_is_used() -> None:
     made = policies()
-    made.late[IT_QUEUE.id] = IT_QUEUE
+    made.known.queues[IT_QUEUE.id] = IT_QUEUE
     (command,) = made.react(recorded(replied()))
     assert isinstance(command, RequestAnswer)
     assert command.mail.sender.email == "it@help.example.org"
@@ -131,6 +132,49 @@ def test_a_text_that_is_longer_than_an_event_goes_along_as_a_file() -> None:
     mail = answer(replied(message=words), IT_QUEUE).mail
     assert "The beginning\n\n[The whole text is in the attached file.]" in mail.text
     assert [a.blob for a in mail.attachments] == [blob]
+
+
+def test_a_ticket_that_was_split_off_a_mail_sends_its_words_to_nobody() -> None:
+    """They are the customer's own, though the agent opened it and the channel is the article's."""
+    made = opened(receipt=False, opened_by=KARI, split_from=TicketRef(id=UUID(int=41), number="2026112310000008"))
+    assert policies(IT_QUEUE).react(recorded(made)) == []
+
+
+@requirement("A8.03", "A8.04")
+def test_a_salutation_or_signature_that_names_a_document_stands_for_its_text() -> None:
+    named = IT_QUEUE.model_copy(update={"salutation": "formal", "signature": " it-team\n"})
+    made = knowing(
+        named,
+        salutations=[Salutation(id=UUID(int=1), slug="formal", name="Formal", text="Dear {{ customer.name }},")],
+        signatures=[Signature(id=UUID(int=2), slug="it-team", name="IT", text="{{ agent.name }}, {{ queue.name }}")],
+    )
+    (command,) = made.react(recorded(replied()))
+    assert isinstance(command, RequestAnswer)
+    assert command.mail.text == "Dear Per Hansen,\n\nPlease send us the serial number.\n\nKari, IT support\n"
+    assert answer(replied(), named).mail.text == "formal\n\nPlease send us the serial number.\n\n it-team\n"
+
+
+@requirement("A7.06", "A8.02")
+def test_an_answer_in_rich_text_leaves_in_plain_text_too() -> None:
+    rich = replied().message.model_copy(update={"html": "<p>Please send us the <b>serial</b> number.</p>"})
+    rude = PER.model_copy(update={"name": "<b>Per</b> & co"})
+    mail = answer(replied(message=rich, customer=rude), IT_QUEUE).mail
+    assert mail.text.startswith("Hei <b>Per</b> & co,\n\nPlease send us the serial number.\n\nVennlig hilsen\nKari")
+    assert mail.html == (
+        "<p>Hei &lt;b&gt;Per&lt;/b&gt; &amp; co,</p>\n"
+        "<p>Please send us the <b>serial</b> number.</p>\n"
+        "<p>Vennlig hilsen<br>\nKari<br>\nIT support</p>"
+    )
+    assert answer(replied(), IT_QUEUE).mail.html is None
+
+
+@requirement("A7.06")
+def test_an_answer_goes_to_those_whom_the_agent_named() -> None:
+    to, cc, bcc = ((Address(email=f"{name}@x.example"),) for name in ("to", "cc", "bcc"))
+    mail = answer(replied(message=replied().message.model_copy(update={"to": to, "cc": cc, "bcc": bcc})), IT_QUEUE).mail
+    assert (mail.to, mail.cc, mail.bcc) == (to, cc, bcc)
+    mail = answer(replied(message=replied().message.model_copy(update={"to": ()})), IT_QUEUE).mail
+    assert mail.to == (Address(email=PER.email, name=PER.name),)
 
 
 def test_attachments_go_along() -> None:

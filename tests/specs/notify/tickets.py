@@ -1,20 +1,31 @@
 """The people, queue, events and mails that notify's specs are about."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.notify import ticket
 from services.notify.commands import Command
+from services.notify.known import Remembered
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
-from shared.contracts.directory import Queue
+from shared.contracts.directory import Member, Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef
-from shared.contracts.routing import AgentReplied
-from shared.directory.copy import Queues
+from shared.contracts.routing import (
+    AgentReplied,
+    ArticleBounced,
+    ArticleForwarded,
+    FollowUpRejected,
+    ReminderReached,
+    TicketQueued,
+    TicketUnlocked,
+)
+from shared.directory.copy import Queues, Settings
 from shared.testing.specs import Given
 from shared.testing.specs import given as given_for
 
@@ -68,6 +79,19 @@ def opened(**more: object) -> TicketOpened:
     return TicketOpened.model_validate({**fields, **more})
 
 
+def queued(**more: object) -> TicketQueued:
+    fields: dict[str, object] = {
+        "number": NUMBER,
+        "title": TITLE,
+        "queue": IT,
+        "customer": PER,
+        "state": {"slug": "new", "name": "new", "type": "new"},
+        "priority": 3,
+        "channel": "email",
+    }
+    return TicketQueued.model_validate({**fields, **more})
+
+
 def replied(text: str = "Please send us the serial number.", **more: object) -> AgentReplied:
     fields: dict[str, object] = {
         "by": KARI,
@@ -81,6 +105,105 @@ def replied(text: str = "Please send us the serial number.", **more: object) -> 
         "references": (FIRST, "<second@customer.example>"),
     }
     return AgentReplied.model_validate({**fields, **more})
+
+
+QUESTION = Message(
+    id=UUID(int=100),
+    channel="email",
+    sender=Address(email=PER.email, name=PER.name),
+    to=(Address(email="it@help.example.org"),),
+    subject=TITLE,
+    text="Since this morning.\nLoudly.",
+    message_id=FIRST,
+    written_at=MOMENT,
+)
+"""The article that is sent on."""
+
+
+def forwarded(**more: object) -> ArticleForwarded:
+    fields: dict[str, object] = {
+        "by": KARI,
+        "message": Message(
+            id=UUID(int=102), channel="email", to=(Address(email="fix@repair.example"),), text="Can you repair this?"
+        ),
+        "article": QUESTION.id,
+        "original": QUESTION,
+        "number": NUMBER,
+        "title": TITLE,
+        "queue": IT,
+        "customer": PER,
+    }
+    return ArticleForwarded.model_validate({**fields, **more})
+
+
+def bounced(**more: object) -> ArticleBounced:
+    fields: dict[str, object] = {
+        "by": KARI,
+        "bounce": UUID(int=103),
+        "article": QUESTION.id,
+        "to": (Address(email="house@help.example"),),
+        "original": QUESTION,
+        "number": NUMBER,
+        "title": TITLE,
+        "queue": IT,
+    }
+    return ArticleBounced.model_validate({**fields, **more})
+
+
+def rejected(**more: object) -> FollowUpRejected:
+    fields: dict[str, object] = {
+        "article": UUID(int=104),
+        "number": NUMBER,
+        "title": TITLE,
+        "queue": IT,
+        "customer": PER,
+        "message_id": "<second@customer.example>",
+    }
+    return FollowUpRejected.model_validate({**fields, **more})
+
+
+def expired(was: PersonRef = KARI, because: str = "expired") -> TicketUnlocked:
+    return TicketUnlocked(was=was, because=because, due_at=MOMENT, fired_at=MOMENT)
+
+
+def reached() -> ReminderReached:
+    return ReminderReached(due_at=MOMENT, fired_at=MOMENT)
+
+
+def person(number: int, name: str, **more: object) -> Person:
+    fields: dict[str, object] = {
+        "id": UUID(int=number),
+        "login": name.lower(),
+        "name": name,
+        "email": f"{name.lower()}@help.example",
+        "roles": ("agent",),
+    }
+    return Person.model_validate({**fields, **more})
+
+
+def team(*people: Person, rights: tuple[str, ...] = ("read", "work")) -> Queue:
+    """The queue, with these working in it."""
+    members = tuple(Member.model_validate({"person": each.id, "rights": rights}) for each in people)
+    return IT_QUEUE.model_copy(update={"members": members})
+
+
+def knowing(
+    *documents: Queue,
+    people: Sequence[Person] = (),
+    owner: PersonRef | None = None,
+    salutations: Sequence[Salutation] = (),
+    signatures: Sequence[Signature] = (),
+    zone: str = "UTC",
+) -> Policies:
+    """Policies for which the ticket, and these people, were looked up."""
+    snapshot = queues(*documents)
+    settings = Settings(
+        salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
+    )
+    made = Policies(lambda: snapshot, KEY, DOMAIN, lambda: settings, ZoneInfo(zone))
+    made.known.tickets[TICKET] = Remembered(NUMBER, TITLE, IT, owner)
+    made.known.people.update({each.id: each for each in people})
+    return made
 
 
 def recorded(payload: Event, event_id: int = 500) -> Recorded:

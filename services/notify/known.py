@@ -1,0 +1,31 @@
+"""What the policies know beyond an event and the snapshots; looked up for each batch before they react, because they are pure."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from shared.contracts.directory import Person, Queue
+from shared.contracts.parts import PersonRef, QueueRef
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A ticket as routing last told of it, for what happens by time: those events name neither number nor queue."""
+
+    number: str
+    title: str
+    queue: QueueRef
+    owner: PersonRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`queues` the snapshot lacks yet; `tickets` that time has done something to; `people` in use, who may be told of it."""
+
+    queues: dict[UUID, Queue] = field(default_factory=dict)
+    tickets: dict[UUID, Remembered] = field(default_factory=dict)
+    people: dict[UUID, Person] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Another batch begins."""
+        for each in (self.queues, self.tickets, self.people):
+            each.clear()

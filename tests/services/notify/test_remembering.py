@@ -1,0 +1,64 @@
+"""What notify remembers of tickets is what routing told last, in whatever order and how often its events come."""
+
+import random
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from services.notify import remembering
+from services.notify.known import Remembered
+from shared.contracts.envelope import Recorded
+from shared.contracts.event import Event
+from shared.contracts.parts import PersonRef, QueueRef
+from shared.contracts.routing import OwnerChanged, TicketMoved, TicketRenamed
+from tests.services.notify.desk import Notify
+from tests.specs.notify.tickets import IT, KARI, NUMBER, queued, recorded
+
+HR = QueueRef(id=UUID(int=12), slug="hr", name="People")
+OLA = PersonRef(id=UUID(int=2), name="Ola")
+PAST: list[Event] = [
+    queued(title="It hums"),
+    OwnerChanged(to=KARI),
+    TicketMoved(to=HR, was=IT),
+    OwnerChanged(to=None, was=KARI),
+    TicketRenamed(to="It hums loudly", was="It hums"),
+    TicketMoved(to=IT, was=HR),
+    OwnerChanged(to=OLA),
+]
+
+
+def told(ticket: UUID) -> list[Recorded]:
+    return [replace(recorded(payload), stream=ticket, version=n) for n, payload in enumerate(PAST, 1)]
+
+
+async def recalled(desk: Notify, ticket: UUID) -> Remembered | None:
+    async with desk.pool.acquire() as connection:
+        return (await remembering.recall(connection, [ticket])).get(ticket)
+
+
+async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -> None:
+    chance = random.Random(7)
+    for _ in range(20):
+        ticket = uuid4()
+        events = [*told(ticket), *chance.sample(told(ticket), 3)]
+        chance.shuffle(events)
+        async with desk.pool.acquire() as connection:
+            while events:
+                some = chance.randint(1, 3)
+                batch, events = events[:some], events[some:]
+                await remembering.remember(connection, batch)
+        assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums loudly", IT, OLA)
+
+
+async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) -> None:
+    ticket = uuid4()
+    async with desk.pool.acquire() as connection:
+        for event in told(ticket)[:4]:
+            await remembering.remember(connection, [event])
+    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None)
+
+
+async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -> None:
+    ticket = uuid4()
+    async with desk.pool.acquire() as connection:
+        await remembering.remember(connection, told(ticket)[1:])
+    assert await recalled(desk, ticket) is None

@@ -1,0 +1,206 @@
+"""What people are told that nobody wrote: locks that expired, reminders, messages that a closed ticket refused."""
+
+from uuid import UUID
+
+import pytest
+
+from services.notify.commands import RequestNotice, RequestRejection
+from services.notify.policies import Policies
+from services.notify.ticket import MOST_REJECTIONS
+from shared.contracts import message_ids
+from shared.contracts.directory import Member
+from shared.contracts.event import Event
+from shared.contracts.notify import NotificationRequested, NotificationSuppressed
+from shared.contracts.parts import Address, PersonRef
+from tests.specs.notify.tickets import (
+    IT_QUEUE,
+    KARI,
+    KEY,
+    NUMBER,
+    PER,
+    TICKET,
+    TITLE,
+    expired,
+    given,
+    knowing,
+    mail,
+    person,
+    policies,
+    reached,
+    recorded,
+    rejected,
+    team,
+)
+from tests.specs.requirement import requirement
+
+NOTIFICATION = UUID(int=8)
+OURS = frozenset(("it@help.example.org",))
+KARI_PERSON, OLA, LIV = person(1, "Kari"), person(2, "Ola"), person(3, "Liv")
+FOLLOWER = person(4, "Siv", follows=(IT_QUEUE.id,))
+
+
+def notice(made: Policies, payload: Event) -> RequestNotice:
+    (command,) = made.react(recorded(payload))
+    assert isinstance(command, RequestNotice)
+    return command
+
+
+def told(made: Policies) -> list[str]:
+    """Whom a reminder reaches."""
+    return [
+        to.email
+        for command in made.react(recorded(reached()))
+        if isinstance(command, RequestNotice)
+        for to in command.mail.to
+    ]
+
+
+@requirement("A6.06")
+def test_the_agent_whose_lock_expired_is_told() -> None:
+    command = notice(knowing(IT_QUEUE, people=[KARI_PERSON]), expired())
+    one = command.mail
+    assert command.kind == "lock_expired"
+    assert one.to == (Address(email="kari@help.example", name="Kari"),)
+    assert one.subject == f"[Ticket#{NUMBER}] Your lock has expired: {TITLE}"
+    assert one.sender == Address(email="it@help.example.org", name="IT desk")
+    assert one.auto_submitted == "auto-generated"
+    assert message_ids.tickets_named(KEY, one.message_id) == [TICKET]
+    for words in ("Hello Kari,", NUMBER, TITLE, "IT support", "2026-11-23 08:30 UTC"):
+        assert words in one.text
+    assert "unknown" not in one.text
+
+
+@pytest.mark.parametrize("because", ["released", "closed", "moved", "merged", "a word of tomorrow"])
+def test_a_lock_that_ended_otherwise_needs_no_notice(because: str) -> None:
+    assert knowing(IT_QUEUE, people=[KARI_PERSON]).react(recorded(expired(because=because))) == []
+
+
+def test_an_agent_who_has_left_is_told_nothing() -> None:
+    assert knowing(IT_QUEUE).react(recorded(expired())) == []
+    customer = KARI_PERSON.model_copy(update={"roles": ("customer",)})
+    assert knowing(IT_QUEUE, people=[customer]).react(recorded(expired())) == []
+
+
+def test_a_ticket_of_which_nothing_is_known_is_no_reason_to_fail() -> None:
+    assert policies(IT_QUEUE).react(recorded(expired())) == []
+    assert policies(IT_QUEUE).react(recorded(reached())) == []
+
+
+@requirement("A5.05")
+def test_a_reminder_reaches_the_owner() -> None:
+    made = knowing(team(OLA, FOLLOWER), people=[KARI_PERSON, OLA, FOLLOWER], owner=KARI)
+    command = notice(made, reached())
+    assert command.kind == "reminder"
+    assert command.mail.to == (Address(email="kari@help.example", name="Kari"),)
+    assert command.mail.subject == f"[Ticket#{NUMBER}] Reminder: {TITLE}"
+    assert command.mail.auto_submitted == "auto-generated"
+    for words in ("Hello Kari,", NUMBER, TITLE, "until 2026-11-23 08:30 UTC", "You own it."):
+        assert words in command.mail.text
+
+
+@requirement("A5.05", "A3.14")
+def test_without_an_owner_it_reaches_those_who_work_in_the_queue_and_follow_it() -> None:
+    made = knowing(team(OLA, FOLLOWER), people=[OLA, FOLLOWER])
+    assert told(made) == ["siv@help.example"]
+    assert "Nobody owns it." in notice(made, reached()).mail.text
+
+
+def test_an_owner_who_has_left_is_none() -> None:
+    assert told(knowing(team(OLA), people=[OLA], owner=PersonRef(id=UUID(int=99), name="Gone"))) == ["ola@help.example"]
+
+
+def test_where_nobody_follows_a_small_team_is_told_and_a_large_one_is_not() -> None:
+    small = [person(n, f"P{n}") for n in range(10, 15)]
+    assert told(knowing(team(*small), people=small)) == [f"p{n}@help.example" for n in range(10, 15)]
+    assert notice(knowing(team(*small), people=small), reached()).mail.text.startswith("Hello,\n")
+    large = [*small, OLA]
+    assert told(knowing(team(*large), people=large)) == []
+
+
+def test_a_follower_who_may_not_work_in_the_queue_is_told_nothing() -> None:
+    assert told(knowing(team(FOLLOWER, rights=("read",)), people=[FOLLOWER])) == []
+    assert told(knowing(IT_QUEUE, people=[FOLLOWER])) == []
+
+
+def test_never_more_than_a_handful_are_told() -> None:
+    crowd = [person(n, f"P{n}", follows=(IT_QUEUE.id,)) for n in range(100, 400)]
+    assert len(told(knowing(team(*crowd), people=crowd))) == 20
+
+
+def test_a_queue_that_has_not_arrived_has_nobody_in_it() -> None:
+    assert told(knowing(people=[OLA])) == []
+    stranger = IT_QUEUE.model_copy(update={"members": (Member(person=OLA.id, rights=("work",)),)})
+    assert told(knowing(stranger)) == []
+
+
+@requirement("A6.06", "A5.05")
+def test_agents_are_told_once() -> None:
+    command = RequestNotice(NOTIFICATION, "reminder", mail(), OURS)
+    requested = NotificationRequested(notification=NOTIFICATION, kind="reminder", article=NOTIFICATION, mail=mail())
+    given().when(command).then(requested)
+    given(requested).when(command).then()
+    given(requested).when(RequestNotice(UUID(int=9), "reminder", mail(), OURS)).then(
+        requested.model_copy(update={"notification": UUID(int=9), "article": UUID(int=9)})
+    )
+
+
+def test_an_agent_whose_address_is_a_queues_is_not_written_to() -> None:
+    command = RequestNotice(NOTIFICATION, "lock_expired", mail("it@help.example.org"), OURS)
+    suppressed = NotificationSuppressed(
+        kind="lock_expired", article=NOTIFICATION, reason="the address is one of our own queues"
+    )
+    given().when(command).then(suppressed)
+    given(suppressed).when(command).then()
+
+
+def rejection(payload: Event) -> RequestRejection:
+    (command,) = policies(IT_QUEUE).react(recorded(payload))
+    assert isinstance(command, RequestRejection)
+    return command
+
+
+def test_a_refused_message_is_answered_with_how_to_write_anew() -> None:
+    one = rejection(rejected()).mail
+    assert one.to == (Address(email=PER.email, name=PER.name),)
+    assert one.subject == f"Re: [Ticket#{NUMBER}] {TITLE}"
+    assert one.auto_submitted == "auto-replied"
+    assert (one.in_reply_to, one.references) == ("<second@customer.example>", ("<second@customer.example>",))
+    for words in ("Hello Per Hansen,", NUMBER, TITLE, "closed", "write a new mail to it@help.example.org"):
+        assert words in one.text
+    assert "unknown" not in one.text
+
+
+def test_a_refused_message_that_was_no_mail_is_answered_too() -> None:
+    one = rejection(rejected(message_id=None)).mail
+    assert (one.in_reply_to, one.references) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("noreply@shop.example", "the address is a machine's"),
+        ("MAILER-DAEMON@mx.example", "the address is a machine's"),
+        ("it+x@help.example.org", "the address is one of our own queues"),
+        ("by phone", "the customer has no usable mail address"),
+    ],
+)
+def test_machines_and_our_own_queues_are_not_answered(address: str, reason: str) -> None:
+    given().when(RequestRejection(NOTIFICATION, mail(address), OURS)).then(
+        NotificationSuppressed(kind="follow_up_rejected", article=NOTIFICATION, reason=reason)
+    )
+
+
+def test_a_machine_that_answers_each_refusal_is_answered_a_few_times_only() -> None:
+    past = [
+        NotificationRequested(notification=UUID(int=n), kind="follow_up_rejected", article=UUID(int=n), mail=mail())
+        for n in range(20, 20 + MOST_REJECTIONS)
+    ]
+    command = RequestRejection(NOTIFICATION, mail())
+    suppressed = NotificationSuppressed(
+        kind="follow_up_rejected", article=NOTIFICATION, reason="the customer was told often enough"
+    )
+    (one,) = given(*past[1:]).when(command).events
+    assert isinstance(one, NotificationRequested)
+    given(*past).when(command).then(suppressed)
+    given(*past, suppressed).when(command).then()
+    given(*past).when(RequestRejection(UUID(int=20), mail())).then()

@@ -1,0 +1,217 @@
+"""Articles that go to somebody outside: forwarded with an agent's words, or bounced as they came in."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from services.notify.commands import RequestBounce, RequestForward
+from services.notify.letters import LONGEST_HTML
+from shared.contracts import message_ids
+from shared.contracts.event import Event
+from shared.contracts.notify import NotificationRequested, NotificationSuppressed
+from shared.contracts.parts import Address, Attachment, Blob, Message
+from tests.specs.notify.tickets import (
+    FIRST,
+    IT_QUEUE,
+    KEY,
+    NUMBER,
+    QUESTION,
+    TICKET,
+    TITLE,
+    bounced,
+    forwarded,
+    given,
+    knowing,
+    mail,
+    policies,
+    recorded,
+)
+from tests.specs.requirement import requirement
+
+NOTIFICATION, ARTICLE = UUID(int=8), UUID(int=102)
+OURS = frozenset(("it@help.example.org", "hr@help.example.org"))
+RAW = Blob(sha256="9" * 64, size=1234, type="message/rfc822")
+PAPER = Attachment(id=UUID(int=3), name="a.pdf", blob=Blob(sha256="1" * 64, size=3, type="application/pdf"))
+PICTURE = Attachment(id=UUID(int=4), name="b.png", blob=Blob(sha256="2" * 64, size=3, type="image/png"))
+
+
+def forward(payload: Event) -> RequestForward:
+    (command,) = policies(IT_QUEUE).react(recorded(payload))
+    assert isinstance(command, RequestForward)
+    return command
+
+
+def bounce(payload: Event) -> RequestBounce:
+    (command,) = policies(IT_QUEUE).react(recorded(payload))
+    assert isinstance(command, RequestBounce)
+    return command
+
+
+@requirement("A7.14")
+def test_a_forward_has_the_agents_words_their_signature_and_the_original_in_a_block() -> None:
+    command = forward(forwarded())
+    assert command.article == ARTICLE
+    assert command.mail.text == (
+        "Can you repair this?\n\n"
+        "Vennlig hilsen\nKari\nIT support\n\n"
+        "---- Forwarded message ----\n"
+        "From: Per Hansen <per@customer.example>\n"
+        "To: it@help.example.org\n"
+        "Date: 2026-11-23 08:30 UTC\n"
+        "Subject: My computer hums\n"
+        "\n"
+        "Since this morning.\nLoudly.\n"
+        "\n"
+        "---- End of forwarded message ----\n"
+    )
+    assert command.mail.to == (Address(email="fix@repair.example"),)
+    assert command.mail.html is None
+
+
+@requirement("A7.14", "A2.08", "A8.05")
+def test_an_answer_to_a_forward_comes_back_to_the_ticket() -> None:
+    one = forward(forwarded()).mail
+    assert one.subject == f"Fwd: [Ticket#{NUMBER}] {TITLE}"
+    assert one.sender == Address(email="it@help.example.org", name="IT desk")
+    assert message_ids.tickets_named(KEY, one.message_id) == [TICKET]
+    assert one.auto_submitted is None
+
+
+def test_a_forward_refers_to_the_original_and_answers_nothing() -> None:
+    one = forward(forwarded()).mail
+    assert (one.in_reply_to, one.references) == (None, (FIRST,))
+    assert forward(forwarded(original=QUESTION.model_copy(update={"message_id": None}))).mail.references == ()
+
+
+@pytest.mark.parametrize("subject", [f"Fwd: [Ticket#{NUMBER}] x", f"[Ticket#{NUMBER}] x", "x", "FWD: x"])
+def test_a_forwards_subject_says_so_once(subject: str) -> None:
+    message = forwarded().message.model_copy(update={"subject": subject})
+    made = forward(forwarded(message=message)).mail.subject
+    assert made.lower().count("fwd:") >= 1
+    assert not made.lower().startswith("fwd: fwd:")
+    assert made.count(NUMBER) == 1
+
+
+def test_the_originals_date_is_told_in_the_desks_time_zone() -> None:
+    (command,) = knowing(IT_QUEUE, zone="Europe/Oslo").react(recorded(forwarded()))
+    assert isinstance(command, RequestForward)
+    assert "Date: 2026-11-23 09:30 CET" in command.mail.text
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_date_at_the_end_of_time_keeps_nothing_from_leaving(year: int) -> None:
+    odd = QUESTION.model_copy(
+        update={"written_at": datetime(year, 12 if year > 1 else 1, 31 if year > 1 else 1, tzinfo=UTC)}
+    )
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        (command,) = knowing(IT_QUEUE, zone=zone).react(recorded(forwarded(original=odd)))
+        assert isinstance(command, RequestForward)
+        assert "Date: " in command.mail.text
+
+
+def test_what_is_not_known_of_the_original_is_left_out() -> None:
+    bare = Message(id=UUID(int=100), channel="phone", text="It hums.")
+    assert "---- Forwarded message ----\n\nIt hums.\n\n---- End" in forward(forwarded(original=bare)).mail.text
+
+
+@requirement("A7.14")
+def test_the_files_of_both_go_along_each_once_and_long_texts_as_files() -> None:
+    long = Blob(sha256="3" * 64, size=100_000, type="text/plain; charset=utf-8")
+    message = forwarded().message.model_copy(update={"attachments": (PAPER,)})
+    original = QUESTION.model_copy(update={"attachments": (PAPER, PICTURE), "text_blob": long})
+    made = forward(forwarded(message=message, original=original)).mail
+    assert [each.blob for each in made.attachments] == [PAPER.blob, PICTURE.blob, long]
+    assert "Loudly.\n\n[The whole text is in the attached file.]" in made.text
+
+
+@requirement("A7.14")
+def test_a_forward_shows_rich_text_where_one_of_the_two_wrote_any() -> None:
+    original = QUESTION.model_copy(
+        update={
+            "html": "<p>Since <b>this</b> morning.</p>",
+            "sender": Address(email="per@customer.example", name="<i>Per</i>"),
+        }
+    )
+    html = forward(forwarded(original=original)).mail.html
+    assert html is not None
+    assert html.startswith(
+        "<p>Can you repair this?</p>\n<p>Vennlig hilsen<br>\nKari<br>\nIT support</p>\n<p>---- Forwarded"
+    )
+    assert "From: &lt;i&gt;Per&lt;/i&gt; &lt;per@customer.example&gt;<br>" in html
+    assert '<blockquote type="cite"><p>Since <b>this</b> morning.</p></blockquote>' in html
+    message = forwarded().message.model_copy(update={"html": "<p>Can you?</p>"})
+    html = forward(forwarded(message=message)).mail.html
+    assert html is not None
+    assert '<blockquote type="cite"><p>Since this morning.<br>\nLoudly.</p></blockquote>' in html
+
+
+def test_rich_text_that_is_too_long_for_the_log_leaves_as_plain_text() -> None:
+    original = QUESTION.model_copy(update={"html": "<p>" + "x" * LONGEST_HTML})
+    one = forward(forwarded(original=original)).mail
+    assert one.html is None
+    assert "Loudly." in one.text
+
+
+@requirement("A7.15")
+def test_a_bounce_is_the_mail_itself_sent_by_us() -> None:
+    command = bounce(bounced(raw=RAW))
+    assert command.article == UUID(int=103)
+    assert command.mail.resent == RAW
+    assert command.mail.to == (Address(email="house@help.example"),)
+    assert command.mail.sender == Address(email="it@help.example.org", name="IT desk")
+    assert message_ids.tickets_named(KEY, command.mail.message_id) == [TICKET]
+    assert (command.mail.auto_submitted, command.mail.attachments, command.mail.html) == (None, (), None)
+
+
+@requirement("A7.15")
+def test_an_article_that_was_no_mail_is_written_anew_and_answered_to_its_writer() -> None:
+    original = QUESTION.model_copy(update={"channel": "web", "html": "<p>Since.</p>", "attachments": (PAPER,)})
+    one = bounce(bounced(original=original)).mail
+    assert one.resent is None
+    assert one.subject == f"[Ticket#{NUMBER}] {TITLE}"
+    assert (one.text, one.html) == ("Since this morning.\nLoudly.\n", "<p>Since.</p>")
+    assert one.attachments == (PAPER,)
+    assert one.reply_to == QUESTION.sender
+    nobody = QUESTION.model_copy(update={"sender": Address(email="by phone")})
+    assert bounce(bounced(original=nobody)).mail.reply_to is None
+
+
+def test_a_forward_and_a_bounce_leave_once() -> None:
+    for kind, command in (
+        ("forward", RequestForward(NOTIFICATION, ARTICLE, mail())),
+        ("bounce", RequestBounce(NOTIFICATION, ARTICLE, mail())),
+    ):
+        requested = NotificationRequested.model_validate(
+            {"notification": NOTIFICATION, "kind": kind, "article": ARTICLE, "mail": mail()}
+        )
+        given().when(command).then(requested)
+        given(requested).when(command).then()
+
+
+@pytest.mark.parametrize(
+    "address", ["HR@help.example.org", "hr+print@help.example.org", "hr@HELP.example.ORG", "it@help.example.org"]
+)
+def test_nothing_is_sent_on_to_our_own_queues(address: str) -> None:
+    """It would come in as a mail of the customer's, and could be sent on again for ever."""
+    given().when(RequestBounce(NOTIFICATION, ARTICLE, mail(address), OURS)).then(
+        NotificationSuppressed(kind="bounce", article=ARTICLE, reason="the address is one of our own queues")
+    )
+    both = mail(to=(Address(email=address), Address(email="house@help.example")))
+    (requested,) = given().when(RequestForward(NOTIFICATION, ARTICLE, both, OURS)).events
+    assert isinstance(requested, NotificationRequested)
+    assert requested.mail.to == (Address(email="house@help.example"),)
+
+
+def test_a_queue_that_was_retired_is_still_ours() -> None:
+    made = policies(IT_QUEUE)
+    made.known.queues[UUID(int=12)] = IT_QUEUE.model_copy(update={"id": UUID(int=12), "address": "Old@blåbær.example"})
+    (command,) = made.react(recorded(bounced(raw=RAW)))
+    assert isinstance(command, RequestBounce)
+    assert command.own_addresses == {"it@help.example.org", "old@xn--blbr-roah.example"}
+
+
+def test_what_was_sent_on_to_nobody_is_shown_as_not_sent() -> None:
+    given().when(RequestForward(NOTIFICATION, ARTICLE, mail("nobody"))).then(
+        NotificationSuppressed(kind="forward", article=ARTICLE, reason="there is no usable mail address")
+    )
