@@ -29,6 +29,10 @@ class PersonDraft(Draft):
     language: Annotated[
         str | None, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")
     ] = None
+    follows: Annotated[
+        list[UUID] | None,
+        Field(max_length=500, description="not looked at; see /session/queues", json_schema_extra={"readOnly": True}),
+    ] = None
 
     async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
         """The document to store. Raises Problem 422 for a login or address of somebody else, and an unknown company."""

@@ -74,7 +74,7 @@ async def from_now(pool: Pool, name: str, bootstrap: str) -> None:
 
 
 def opened(number: str = "2026112310000018") -> TicketOpened:
-    return TicketOpened.model_validate(sample(TicketOpened)).model_copy(update={"number": number})
+    return TicketOpened.model_validate(sample(TicketOpened)).model_copy(update={"number": number, "split_from": None})
 
 
 def said(text: str = "more") -> CustomerMessageReceived:

@@ -1,0 +1,167 @@
+"""States, priorities, standard answers, salutations, signatures and fields as documents; customers and followed queues."""
+
+from typing import Any
+
+import pytest
+
+from tests.services.gateway.conftest import Gateway
+from tests.specs.requirement import requirement
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+IT = {"slug": "it", "name": "IT", "members": []}
+DONE = {"slug": "done", "name": "done, awaiting auto-close", "type": "pending_auto_close", "close_after_hours": 24.0}
+
+
+@requirement("A5.01", "A4.02")
+async def test_an_installation_begins_with_the_standard_states_and_priorities(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    states = (await admin.get("/states")).body["items"]
+    assert {state["slug"]: state["type"] for state in states} == {
+        "closed-successful": "closed",
+        "closed-unsuccessful": "closed",
+        "merged": "merged",
+        "new": "new",
+        "open": "open",
+        "pending-auto-close": "pending_auto_close",
+        "pending-reminder": "pending_reminder",
+    }
+    priorities = (await admin.get("/priorities")).body["items"]
+    assert [(p["number"], p["name"], p["offered_to_customers"]) for p in priorities] == [
+        (1, "1 very low", False),
+        (2, "2 low", True),
+        (3, "3 normal", True),
+        (4, "4 high", True),
+        (5, "5 immediate", True),
+    ]
+
+
+async def test_a_state_of_ones_own(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    assert (await admin.put("/states/done", DONE)).status == 201
+    queue = await admin.put("/queues/it", {**IT, "next_state_after_reply": "done"})
+    assert queue.status == 201 and queue.body["next_state_after_reply"] == "done"
+    used = await admin.delete("/states/done")
+    assert used.status == 409 and "it" in used.body["detail"]
+    await admin.put("/queues/it", IT)
+    assert (await admin.delete("/states/done")).status == 204
+    again = await admin.put("/queues/it", {**IT, "next_state_after_reply": "done"})
+    assert again.status == 422 and again.body["errors"][0]["pointer"] == "/next_state_after_reply"
+    history = (await admin.get("/states/done/history")).body["items"]
+    assert [event["type"] for event in history] == ["helpdesk.StateSaved.v1", "helpdesk.StateRetired.v1"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/states/done", {**DONE, "type": "closed"}, "/close_after_hours"),
+        ("/states/mine", {"slug": "mine", "name": "x", "type": "merged"}, "/type"),
+        ("/states/open", {"slug": "open", "name": "x", "type": "closed"}, "/type"),
+        ("/states/open", {"slug": "opened", "name": "x", "type": "open"}, "/slug"),
+        ("/priorities/6", {"slug": "6", "name": "x", "number": 6}, "/number"),
+        ("/priorities/4", {"slug": "4", "name": "x", "number": 5}, "/slug"),
+        ("/templates/a", {"slug": "a", "name": "x", "text": "{% for x in y %}{% endfor %}"}, "/text"),
+        ("/templates/a", {"slug": "a", "name": "x", "text": "{{ ticket.number"}, "/text"),
+        ("/templates/a", {"slug": "a", "name": "x", "text": "ok", "queues": ["it", "nowhere"]}, "/queues/0"),
+        ("/signatures/a", {"slug": "a", "name": "x", "text": "{{ ticket.close() }}"}, "/text"),
+        ("/fields/room", {"slug": "room", "name": "Room", "kind": "choice"}, "/choices"),
+        ("/fields/room", {"slug": "room", "name": "Room", "kind": "text", "choices": ["a"]}, "/choices"),
+        ("/fields/room", {"slug": "room", "name": "Room", "kind": "colour"}, "/kind"),
+        ("/queues/it", {**IT, "follow_up": "reject", "follow_up_days": 3}, "/follow_up_days"),
+        ("/queues/it", {**IT, "next_state_after_reply": "new"}, "/next_state_after_reply"),
+    ],
+)
+async def test_what_is_wrong_names_the_field(gateway: Gateway, path: str, body: dict[str, Any], pointer: str) -> None:
+    answer = await (await gateway.admin()).put(path, body)
+    assert answer.status == 422, answer
+    assert pointer in {error["pointer"] for error in answer.body["errors"]}
+
+
+async def test_what_the_rules_need_stays(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    for path in ("/states/open", "/states/merged", "/priorities/3"):
+        assert (await admin.delete(path)).status == 409
+    renamed = await admin.put("/states/new", {"slug": "new", "name": "ny", "type": "new"})
+    assert renamed.status == 200 and renamed.body["name"] == "ny"
+
+
+@requirement("A8.01", "A8.03", "A8.04")
+async def test_who_may_read_what(gateway: Gateway) -> None:
+    admin, kari, per = (
+        await gateway.admin(),
+        await gateway.person("kari", "agent"),
+        await gateway.person("per", "customer"),
+    )
+    await admin.put("/queues/it", IT)
+    texts = {"slug": "hello", "name": "Hello", "text": "Hello {{ customer.name }}"}
+    for kind in ("templates", "salutations", "signatures"):
+        assert (await admin.put(f"/{kind}/hello", texts)).status == 201
+        assert (await kari.get(f"/{kind}/hello")).body["text"] == texts["text"]
+        assert (await per.get(f"/{kind}/hello")).status == 404
+        assert (await per.get(f"/{kind}")).body["items"] == []
+        assert (await kari.put(f"/{kind}/hello", texts)).status == 403
+        assert (await kari.get(f"/{kind}/hello/history")).status == 403
+    field = {"slug": "room", "name": "Room", "kind": "choice", "choices": ["A", "B"], "required_in": ["it"]}
+    assert (await admin.put("/fields/room", field)).status == 201
+    for who in (kari, per):
+        assert (await who.get("/fields/room")).body["choices"] == ["A", "B"]
+    assert [p["number"] for p in (await per.get("/priorities")).body["items"]] == [2, 3, 4, 5]
+    assert (await per.get("/priorities/1")).status == 404
+    assert [role["slug"] for role in (await kari.get("/roles")).body["items"]] == ["admin", "agent", "customer"]
+    assert (await kari.get("/roles/admin")).status == 200 and (await kari.get("/roles/king")).status == 404
+
+
+@requirement("A21.12", "A21.11")
+async def test_agents_keep_customers(gateway: Gateway) -> None:
+    admin, kari, per = (
+        await gateway.admin(),
+        await gateway.person("kari", "agent"),
+        await gateway.person("per", "customer"),
+    )
+    await admin.put("/companies/acme", {"slug": "acme", "name": "Acme"})
+    lise = {"login": "lise", "name": "Lise 100% Berg", "email": "Lise@Acme.example", "company": "acme"}
+    made = await kari.put("/customers/lise", lise)
+    assert made.status == 201 and made.body["roles"] == ["customer"] and made.body["email"] == "lise@acme.example"
+    for query, logins in (
+        ("", ["lise", "per"]), ("?q=LISE", ["lise"]), ("?q=berg", ["lise"]), ("?q=100%25", ["lise"]), ("?q=%25", ["lise"]),
+        ("?q=_", []), ("?company=acme", ["lise"]), ("?q=nobody", []),
+    ):  # fmt: skip
+        found = await kari.get(f"/customers{query}")
+        assert [each["login"] for each in found.body["items"]] == logins, query
+    changed = await kari.put("/customers/lise", {**lise, "name": "Lise"}, headers={"If-Match": made.headers["ETag"]})
+    assert changed.status == 200 and changed.body["name"] == "Lise"
+    late = await kari.put("/customers/lise", {**lise, "name": "L"}, headers={"If-Match": made.headers["ETag"]})
+    assert late.status == 412
+    # What somebody may do is for administrators alone.
+    assert (await kari.put("/customers/admin", {**lise, "login": "admin"})).status == 403
+    assert (await kari.put("/customers/kari", {**lise, "login": "kari"})).status == 403
+    assert (await kari.put("/customers/lise", {**lise, "roles": ["admin"]})).status == 422
+    assert (
+        await kari.put("/customers/lise", {**lise, "password": "a long enough one"})
+    ).status == 422  # pragma: allowlist secret
+    assert (await kari.get("/customers/admin")).status == 404
+    for path in ("/customers", "/customers/lise"):
+        assert (await per.get(path)).status == 403
+    assert (await per.put("/customers/per", {**lise, "login": "per"})).status == 403
+    await admin.delete("/people/lise")
+    assert (await kari.get("/customers/lise")).status == 404
+    assert (await kari.put("/customers/lise", lise)).status == 403
+
+
+@requirement("A3.14")
+async def test_my_queues(gateway: Gateway) -> None:
+    admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
+    for slug in ("it", "hr"):
+        members = [{"person": "kari", "rights": ["read"]}] if slug == "it" else []
+        await admin.put(f"/queues/{slug}", {**IT, "slug": slug, "members": members})
+    assert (await kari.get("/session/queues")).body == {"queues": []}
+    chosen = await kari.put("/session/queues", {"queues": ["it", "it"]})
+    assert chosen.status == 200 and [queue["slug"] for queue in chosen.body["queues"]] == ["it"]
+    hidden = await kari.put("/session/queues", {"queues": ["it", "hr"]})
+    assert hidden.status == 422 and hidden.body["errors"][0]["pointer"] == "/queues/1"
+    # A later change of the record by an administrator keeps what was chosen.
+    read = (await admin.get("/people/kari")).body
+    await admin.put("/people/kari", {**read, "name": "Kari N."})
+    assert [queue["slug"] for queue in (await kari.get("/session/queues")).body["queues"]] == ["it"]
+    per = await gateway.person("per", "customer")
+    assert (await per.get("/session/queues")).status == 403
