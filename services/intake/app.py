@@ -1,10 +1,14 @@
 """Where intake's parts are put together."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Never
 
-from services.intake import api, mail_api
+from services.intake import api, blobs_api, mail_api
+from services.intake.desk_news import DeskNews
 from services.intake.lmtp import LmtpServer
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.numbers import Numbers
@@ -13,8 +17,9 @@ from services.intake.reading_pool import Readers
 from services.intake.records import Records
 from services.intake.settings import Settings
 from shared import directory, eventstore, messaging
-from shared.blobs.store import BlobStore
-from shared.contracts.topics import DIRECTORY
+from shared.blobs.store import BlobStore, BlobStoreUnavailable
+from shared.blobs.uploads import Uploads
+from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Pool, connect_pool
 from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
@@ -29,6 +34,8 @@ from shared.messaging.consumer import SILENCE_SECONDS, Consumer
 from shared.messaging.handlers import Handler, ProjectionHandler
 from shared.messaging.relay import Relay
 
+log = logging.getLogger(__name__)
+
 SERVICE = "intake"
 CONSUMER = "intake"
 MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
@@ -36,9 +43,13 @@ MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstor
 ]
 
 
-def handlers(store: Store) -> dict[str, Handler]:
-    """What intake's consumer does with each topic: it keeps its copy of the directory, and listens to nothing else."""
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection())}
+SWEEP_SECONDS = 3600.0
+
+
+def handlers(store: Store, numbers: Numbers | None = None) -> dict[str, Handler]:
+    """What intake's consumer does with each topic."""
+    numbers = numbers or Numbers(store.pool, Settings.read().timezone)
+    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: DeskNews(store, numbers)}
 
 
 @asynccontextmanager
@@ -54,12 +65,17 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {"directory": copy.run}
         routers = []
+        numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
         if role != "worker":
             records = Records(pool, store)
-            numbers = Numbers(pool, settings.timezone)
             mailroom = Mailroom(records, blobs, numbers, copy, readers, settings.mail_key)
-            opening = Opening(records, blobs, numbers, copy)
-            routers = [api.router(opening), mail_api.router(mailroom), directory_router(copy)]
+            opening = Opening(records, blobs, numbers, copy, uploads)
+            routers = [
+                api.router(opening),
+                blobs_api.router(uploads),
+                mail_api.router(mailroom),
+                directory_router(copy),
+            ]
 
             async def deliver(raw: bytes, envelope: Envelope) -> str:
                 return str((await mailroom.take(raw, envelope)).id)
@@ -72,17 +88,28 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 database_url=settings.database_url,
                 pool=pool,
                 bootstrap=settings.kafka,
-                handlers=handlers(store),
+                handlers=handlers(store, numbers),
                 replica=settings.replica,
             )
             background |= {"relay": Relay(store, settings.database_url, settings.kafka).run, "consumer": consumer.run}
             background["retention"] = CommandRetention(pool).run
+            background["uploads"] = lambda: _sweep(uploads)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await readers.close()
         blobs.close()
         await pool.close()
+
+
+async def _sweep(uploads: Uploads) -> Never:
+    """Removes uploads that no ticket has named within a day."""
+    while True:
+        try:
+            await uploads.sweep()
+        except BlobStoreUnavailable as error:
+            log.warning("uploads are not swept now: %s", error)
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def _migrated(pool: Pool) -> bool:

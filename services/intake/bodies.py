@@ -2,6 +2,7 @@
 
 import math
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 import orjson
 from pydantic import AfterValidator, Field, model_validator
@@ -49,7 +50,7 @@ Subject = Annotated[Line, Field(min_length=1, max_length=LONGEST_SUBJECT), After
 Tag = Annotated[Line, Field(min_length=1, max_length=100), AfterValidator(_filled)]
 FieldName = Annotated[Line, Field(min_length=1, max_length=100)]
 Fields = Annotated[dict[FieldName, Any], Field(max_length=100), AfterValidator(_fields)]
-BlobIds = Annotated[list[Annotated[Line, Field(max_length=64)]], Field(max_length=100)]
+BlobIds = Annotated[list[UUID], Field(max_length=100)]
 
 
 class CustomerBody(Body):

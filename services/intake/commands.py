@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef
+from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, TicketRef
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
-    """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it."""
+    """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it;
+    `split_from`: the desk took it out of another ticket."""
 
     number: str
     title: str
@@ -21,15 +22,17 @@ class OpenTicket:
     fields: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     automatic: bool = False
+    split_from: TicketRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiveMessage:
-    """Somebody on the customer's side wrote again. `threaded_by` says what named the ticket."""
+    """Somebody on the customer's side wrote again. `threaded_by` says what named the ticket; `closes`: they are satisfied (A5.08)."""
 
     customer: CustomerRef
     message: Message
     threaded_by: str = ""
+    closes: bool = False
 
 
 Command = OpenTicket | ReceiveMessage

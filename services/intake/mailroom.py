@@ -25,7 +25,7 @@ from shared.blobs.store import BlobStore
 from shared.contracts.directory import Queue
 from shared.contracts.envelope import Actor
 from shared.contracts.message_ids import tickets_named
-from shared.contracts.parts import Address, Attachment, CustomerRef, Message
+from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message
 from shared.contracts.rejected import Rejected
 from shared.database import TRANSIENT
 from shared.directory.copy import DirectoryCopy, Queues
@@ -291,6 +291,7 @@ class Mailroom:
             attachments=tuple(files),
             message_id=reading.message_id,
             mail=arrived.mail_id,
+            raw=Blob(sha256=arrived.blob, size=len(arrived.raw), type="message/rfc822"),
             written_at=reading.written_at,
         )
 

@@ -1,5 +1,6 @@
 """Tickets opened and messages given over the API: who may, on which state, in which words; then one decision, recorded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -12,10 +13,11 @@ from services.intake import texts, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
-from services.intake.records import Raced, Records, Rows
+from services.intake.records import Place, Raced, Records, Rows
 from services.intake.ticket import Ticket
 from shared import richtext
 from shared.blobs.store import BlobStore
+from shared.blobs.uploads import UploadMissing, Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Queue
 from shared.contracts.envelope import Actor
@@ -23,6 +25,7 @@ from shared.contracts.event import Event
 from shared.contracts.intake import CustomerRegistered
 from shared.contracts.parts import (
     Address,
+    Attachment,
     Blob,
     CustomerRef,
     Message,
@@ -33,6 +36,7 @@ from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import RETRIES, Outcome
 from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
+from shared.fields import checked
 from shared.http import problems
 from shared.telemetry.tracing import traceparent
 
@@ -63,6 +67,7 @@ class Opening:
     blobs: BlobStore
     numbers: Numbers
     directory: DirectoryCopy
+    uploads: Uploads
 
     async def open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
         """Opens a ticket and answers `{"id", "number", "version"}`.
@@ -71,8 +76,9 @@ class Opening:
         """
         queue = self._queue(body, who)
         email, name = self._customer(body, who)
-        if body.attachments:
-            raise problems.invalid("/attachments/0", "names no blob of yours")
+        self._offered(body, who)
+        checked(body.fields, self.directory.settings.fields)
+        files: tuple[Attachment, ...] | None = None
         ticket_id = uuid7()
         text, text_blob = await texts.stored(self.blobs, body.body)
         context = Context(actor=actor(who), traceparent=traceparent())
@@ -80,6 +86,8 @@ class Opening:
             found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
                 return replayed(found.fingerprint, key, found.answer)
+            if files is None:
+                files = await self._attached(body.attachments, who)
             number = await self.numbers.next()
             opened = ticket.decide(
                 OpenTicket(
@@ -88,7 +96,7 @@ class Opening:
                     queue=queue_ref(queue),
                     customer=found.customer,
                     channel=body.channel,
-                    message=_message(body, found.customer, queue, text, text_blob, context),
+                    message=_message(body, found.customer, queue, text, text_blob, files, context),
                     priority=body.priority,
                     opened_by=PersonRef(id=who.person_id, name=who.name) if who.is_agent else None,
                     fields=body.fields,
@@ -149,25 +157,37 @@ class Opening:
             raise problems.invalid("/channel", "must be web or api")
         return email, who.name
 
-    async def find(self, reference: str) -> UUID:
-        """The ticket with this id or number. Raises UnknownStream for a reference that cannot be one."""
-        if reference.isascii() and reference.isdigit():
-            known = await self.records.ticket_numbered(reference)
-            if known is None:
-                raise problems.not_found()
-            return known
+    def _offered(self, body: TicketBody, who: Identity) -> None:
+        """Customers choose among the priorities that are offered to them (A4.07)."""
+        priority = self.directory.settings.priorities.get(str(body.priority))
+        if not who.is_agent and priority is not None and not priority.offered_to_customers:
+            raise problems.invalid("/priority", "is not offered")
+
+    async def _attached(self, uploads: Sequence[UUID], who: Identity) -> tuple[Attachment, ...]:
+        """The files that a form names, which its sender has uploaded. Raises 422 for one that is nobody's or somebody else's."""
         try:
-            return UUID(reference)
-        except ValueError:
-            raise problems.not_found() from None
+            return tuple(await self.uploads.take(uploads, who.person_id)) if uploads else ()
+        except UploadMissing as missing:
+            raise problems.invalid(f"/attachments/{missing.index}", "names no blob of yours") from missing
+
+    async def find(self, reference: str) -> Place:
+        """Where messages for the ticket with this id or number go. Raises Problem 404."""
+        if reference.isascii() and reference.isdigit():
+            known = await self.records.living(number=reference)
+        else:
+            try:
+                known = await self.records.living(ticket=UUID(reference))
+            except ValueError:
+                known = None
+        if known is None:
+            raise problems.not_found()
+        return known
 
     async def receive(self, reference: str, body: MessageBody, who: Identity, key: CommandId) -> tuple[UUID, Outcome]:
         """Adds the customer's own words to a ticket and answers `{"version", "article_id"}`. Raises the problems 403, 404, 422."""
-        stream = await self.find(reference)
-        if body.attachments:
-            raise problems.invalid("/attachments/0", "names no blob of yours")
-        if body.close:
-            raise problems.invalid("/close", "is not offered")
+        place = await self.find(reference)
+        stream = place.ticket_id
+        files: tuple[Attachment, ...] | None = None
         context = Context(actor=actor(who), traceparent=traceparent())
         for attempt in range(RETRIES + 1):
             history = await self.records.store.load(stream)
@@ -176,12 +196,14 @@ class Opening:
             state = ticket.initial()
             for event in history:
                 state = ticket.evolve(state, event.payload)
-            email, name = self._writer(body, who, state)
+            email, name = self._writer(body, who, place, state)
+            if files is None:
+                files = await self._attached(body.attachments, who)
             found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
                 return stream, replayed(found.fingerprint, key, found.answer)
-            message = await self._words(body, found.customer, context)
-            decided = ticket.decide(ReceiveMessage(found.customer, message, "api"), state)
+            message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
+            decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=body.close), state)
             version = history[-1].version
             answer: Answer = {"version": version + len(decided), "article_id": str(message.id)}
             appends = [Append(stream, "ticket", version, _new(decided), context)]
@@ -199,13 +221,15 @@ class Opening:
             return stream, Outcome(answer.get("version", 0), answer, replayed=appended.status == "duplicate")
         raise AssertionError("unreachable")
 
-    def _writer(self, body: MessageBody, who: Identity, state: Ticket) -> tuple[str, str]:
-        """Address and name of whose words they are; raises 404 or 403 for who may not add them."""
-        queue = self.directory.queues.by_id.get(state.opened_in.id) if state.opened_in else None
+    def _writer(self, body: MessageBody, who: Identity, place: Place, state: Ticket) -> tuple[str, str]:
+        """Address and name of whose words they are; raises 404 or 403 for who may not add them, where the ticket stands now."""
+        opened_in = state.opened_in.id if state.opened_in else None
+        queue = self.directory.queues.by_id.get(place.queue_id or opened_in or UUID(int=0))
+        opened_for = state.customer
         facts = TicketFacts(
             members=queue.members if queue else (),
-            customer_email=state.customer.email if state.customer else "",
-            company=state.customer.company if state.customer else None,
+            customer_email=place.email if place.email is not None else opened_for.email if opened_for else "",
+            company=place.company if place.email is not None else opened_for.company if opened_for else None,
         )
         match may(who, "note" if who.is_agent else "message", facts):
             case Access.HIDDEN:
@@ -251,7 +275,13 @@ def _new(events: list[Event]) -> tuple[NewEvent, ...]:
 
 
 def _message(
-    body: TicketBody, customer: CustomerRef, queue: Queue, text: str, text_blob: Blob | None, context: Context
+    body: TicketBody,
+    customer: CustomerRef,
+    queue: Queue,
+    text: str,
+    text_blob: Blob | None,
+    files: tuple[Attachment, ...],
+    context: Context,
 ) -> Message:
     """The first article. On the channel `email` the agent writes to the customer, otherwise these are the customer's words."""
     person = Address(email=customer.email, name=customer.name)
@@ -265,5 +295,6 @@ def _message(
         subject=body.subject,
         text=text,
         text_blob=text_blob,
+        attachments=files,
         written_at=context.time.astimezone(UTC),
     )

@@ -61,7 +61,12 @@ SELECT * FROM appended
 """
 
 MAIL = f"SELECT {MAIL_COLUMNS} FROM intake.mails WHERE mail_id = $1"
-TICKET_BY_NUMBER = "SELECT ticket_id FROM intake.tickets WHERE number = $1"
+LIVING = """
+SELECT l.ticket_id, l.queue_id, l.email, l.company
+  FROM intake.tickets t
+  JOIN intake.tickets l ON l.ticket_id = intake.living(t.ticket_id)
+ WHERE t.{column} = $1
+"""
 MAILS = f"""
 SELECT {MAIL_COLUMNS}
   FROM intake.mails
@@ -118,6 +123,16 @@ class Known:
     number: str | None = None
     threaded_by: str = ""
     mail_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The ticket that takes a message, and what the desk has made of it since it was opened: null where it has not."""
+
+    ticket_id: UUID
+    queue_id: UUID | None
+    email: str | None
+    company: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +224,11 @@ class Records:
         hit("intake.after_commit")
         return self.store.outcome(row, appends)
 
-    async def ticket_numbered(self, number: str) -> UUID | None:
-        ticket: UUID | None = await self.pool.fetchval(TICKET_BY_NUMBER, number)
-        return ticket
+    async def living(self, *, number: str | None = None, ticket: UUID | None = None) -> Place | None:
+        """Where messages for the ticket with this number or id go: to itself, or to the one that it was merged into."""
+        column = "number" if number is not None else "ticket_id"
+        row = await self.pool.fetchrow(LIVING.format(column=column), number if number is not None else ticket)
+        return Place(row["ticket_id"], row["queue_id"], row["email"], row["company"]) if row is not None else None
 
     async def mail(self, mail_id: UUID) -> Mail | None:
         row = await self.pool.fetchrow(MAIL, mail_id)

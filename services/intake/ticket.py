@@ -49,6 +49,7 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
             fields=command.fields,
             tags=command.tags,
             receipt=_gets_a_receipt(command),
+            split_from=command.split_from,
         )
     ]
 
@@ -56,7 +57,7 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
 def _gets_a_receipt(command: OpenTicket) -> bool:
     """Who wrote by mail, by form or by themselves gets one; who called, or was written to, does not (api.md, section 3). No machine
     is ever answered by a machine (RFC 3834)."""
-    if command.automatic or not command.customer.email:
+    if command.automatic or not command.customer.email or command.split_from is not None:
         return False
     return command.opened_by is None or command.channel == "web"
 
@@ -66,7 +67,11 @@ def _receive(command: ReceiveMessage, ticket: Ticket) -> list[Event]:
         raise Rejected("the ticket is not open")
     return [
         CustomerMessageReceived(
-            number=ticket.number, customer=command.customer, message=command.message, threaded_by=command.threaded_by
+            number=ticket.number,
+            customer=command.customer,
+            message=command.message,
+            threaded_by=command.threaded_by,
+            closes=command.closes,
         )
     ]
 

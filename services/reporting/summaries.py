@@ -89,9 +89,6 @@ def _decided(event: str, data: dict[str, Any]) -> str | None:
 def _told(event: str, data: dict[str, Any]) -> str | None:
     """What people were told, and where their messages go."""
     match event:
-        case "MessagesRedirected":
-            to = data.get("to")
-            return f"New messages go to {_ticket(to)}" if to else "New messages stay here again"
         case "FollowUpRejected":
             return f"The message of {_name(data.get('customer'))} was refused: the ticket takes no more"
         case "NotificationRequested":

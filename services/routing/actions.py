@@ -9,9 +9,10 @@ from uuid_utils.compat import uuid7
 
 from services.routing import bodies as b
 from services.routing import commands as c
-from services.routing import fields, forms, states
+from services.routing import forms, states
 from services.routing.desk import Asked, Desk, Part, queue_ref
 from services.routing.ticket import Ticket
+from shared import fields
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
 from shared.contracts.routing import (

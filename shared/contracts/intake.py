@@ -49,10 +49,3 @@ class CustomerRegistered(Event):
 
     customer: CustomerRef
     first_ticket: UUID
-
-
-@event("helpdesk.MessagesRedirected.v1", owner="intake", topic=TICKETS)
-class MessagesRedirected(Event):
-    """What comes in for this ticket goes to another one from now on, for it was merged; null: to itself again."""
-
-    to: TicketRef | None

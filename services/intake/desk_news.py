@@ -1,0 +1,132 @@
+"""What intake learns from the desk: splits become tickets, and messages find the ticket that lives, its queue and its customer.
+
+Everything that is done here may be done again: a ticket is opened once whoever asks, and a row takes only what is newer. So no versions
+seen are kept beside it, as they are for policies that decide on every event (decision 0005).
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.intake import ticket
+from services.intake.commands import OpenTicket
+from services.intake.numbers import Numbers
+from services.intake.records import hash_of
+from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.intake import TicketOpened
+from shared.contracts.routing import (
+    CustomerChanged,
+    MergeUndone,
+    TicketMerged,
+    TicketMoved,
+    TicketRemoved,
+    TicketSplit,
+)
+from shared.database import Connection
+from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
+from shared.messaging.delivery import Delivered, Parked
+from shared.telemetry.tracing import span, traceparent
+from shared.testing.failpoints import hit
+
+TOLD = """
+UPDATE intake.tickets t
+   SET queue_id     = coalesce($3, t.queue_id),
+       email        = coalesce($4, t.email),
+       company      = CASE WHEN $4::text IS NULL THEN t.company ELSE $5 END,
+       goes_on_in   = CASE $6 WHEN 'merged' THEN $7 WHEN 'alone' THEN NULL WHEN 'removed' THEN t.split_from ELSE t.goes_on_in END,
+       desk_version = $2
+ WHERE t.ticket_id = $1 AND t.desk_version < $2
+"""
+NEW_TICKET = """
+INSERT INTO intake.tickets (ticket_id, number, customer_id, split_from) VALUES ($1, $2, $3, $4)
+"""
+THREAD = """
+INSERT INTO intake.message_ids (hash, ticket_id) VALUES ($1, $2)
+    ON CONFLICT (hash) DO UPDATE SET ticket_id = excluded.ticket_id
+"""
+
+Told = tuple[UUID, int, UUID | None, str | None, str | None, str, UUID | None]
+
+
+class DeskNews:
+    """The handler of the tickets' topic."""
+
+    def __init__(self, store: Store, numbers: Numbers) -> None:
+        self.store, self.numbers = store, numbers
+        self.producers: frozenset[str] | None = frozenset(("routing",))
+
+    async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        aside: list[Parked] = []
+        held = set(parked)
+        told: list[Told] = []
+        for delivery in deliveries:
+            event = delivery.event
+            if event is not None and event.producer != "routing":
+                continue
+            if delivery.key in held:
+                aside.append(Parked(delivery, "an earlier event of it is parked", new=False))
+            elif event is None:
+                held.add(delivery.key)
+                aside.append(Parked(delivery, delivery.unreadable, new=True))
+            elif isinstance(event.payload, TicketSplit):
+                await self._open(connection, event, event.payload)
+            elif (row := _told(event)) is not None:
+                told.append(row)
+        if told:
+            await connection.executemany(TOLD, told)
+        return aside
+
+    async def _open(self, connection: Connection, event: Recorded, split: TicketSplit) -> None:
+        """Opens the ticket of a split; the desk has chosen its id, so that a second time finds it open."""
+        history = await self.store.load(split.into, connection=connection)
+        if history:
+            return
+        hit("intake.split")
+        with span("intake opens a split", kind="consumer", traceparent=event.traceparent, ticket=str(split.into)):
+            opening = OpenTicket(
+                number=await self.numbers.next(),
+                title=split.title,
+                queue=split.queue,
+                customer=split.customer,
+                channel=split.message.channel,
+                message=split.message,
+                priority=split.priority,
+                opened_by=split.by,
+                split_from=split.origin,
+            )
+            (opened,) = ticket.decide(opening, ticket.initial())
+            context = Context(
+                actor=Actor("service", "intake"),
+                correlation_id=event.correlation_id,
+                causation_id=event.id,
+                traceparent=traceparent() or event.traceparent,
+                time=utc_now(),
+            )
+            await self.store.append(
+                [Append(split.into, "ticket", 0, (NewEvent(opened),), context)], connection=connection
+            )
+        assert isinstance(opened, TicketOpened)
+        await connection.execute(NEW_TICKET, split.into, opened.number, split.customer.id, split.origin.id)
+        if split.by is None and split.message.message_id is not None:
+            # The customer's own mail has become this ticket: what refers to it belongs here.
+            await connection.execute(THREAD, hash_of(split.message.message_id), split.into)
+
+    def committed(self) -> None:
+        self.store.appended.set()
+
+
+def _told(event: Recorded) -> Told | None:
+    """What an event changes about where messages of its ticket go and who may write them."""
+    here = event.stream, event.version
+    match event.payload:
+        case TicketMoved(to=queue):
+            return (*here, queue.id, None, None, "", None)
+        case CustomerChanged(to=customer):
+            return (*here, None, customer.email, customer.company, "", None)
+        case TicketMerged(into=into):
+            return (*here, None, None, None, "merged", into.id)
+        case MergeUndone():
+            return (*here, None, None, None, "alone", None)
+        case TicketRemoved():
+            return (*here, None, None, None, "removed", None)
+        case _:
+            return None
