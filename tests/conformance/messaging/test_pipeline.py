@@ -100,7 +100,7 @@ async def test_what_comes_in_while_a_slow_batch_is_worked_on_is_not_left_behind(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request to the broker that leaves out the busy partition would keep its next message waiting until it ends."""
-    monkeypatch.setattr(consumer, "FETCH_WAIT_MS", 60_000)
+    monkeypatch.setattr(consumer, "FETCH_WAIT_MS", 30_000)
     gate, inside = asyncio.Event(), asyncio.Event()
 
     class Slow(Texts):
@@ -124,7 +124,7 @@ async def test_what_comes_in_while_a_slow_batch_is_worked_on_is_not_left_behind(
         gate.set()
         await until(lambda: holds(3))
         await pipeline.intake.store.append([append(ticket, 3, said("at once"))])
-        await until(lambda: holds(4))
+        await until(lambda: holds(4), seconds=15)
 
 
 async def test_two_relays_share_the_shards_and_send_each_row_in_order(pipeline: Pipeline) -> None:
