@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.gateway.conftest import Gateway
+from tests.services.gateway.conftest import PASSWORD, Gateway
 from tests.specs.requirement import requirement
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
