@@ -1,0 +1,193 @@
+"""What the desk tells intake, on real PostgreSQL: splits become tickets, messages follow merges, and all of it may come twice."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from services.intake.app import MIGRATIONS
+from services.intake.desk_news import DeskNews
+from services.intake.numbers import Numbers
+from services.intake.records import Records
+from shared.contracts.envelope import Actor, Recorded, encode
+from shared.contracts.event import Event
+from shared.contracts.intake import TicketOpened
+from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, TicketRef
+from shared.contracts.routing import (
+    CustomerChanged,
+    MergeUndone,
+    TicketMerged,
+    TicketMoved,
+    TicketRemoved,
+    TicketSplit,
+)
+from shared.contracts.states import NEW
+from shared.contracts.topics import TICKETS
+from shared.database import Pool, connect_pool
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Store, utc_now
+from shared.messaging.delivery import Delivered
+from shared.messaging.projection import Position
+from shared.testing import failpoints
+from shared.testing.failpoints import FailpointRaised
+from tests.specs.requirement import requirement
+
+IT, HR = (QueueRef(id=UUID(int=n), slug=s, name=s) for n, s in ((10, "it"), (11, "hr")))
+PER = CustomerRef(id=UUID(int=20), email="per@customer.example", name="Per")
+KARI = PersonRef(id=UUID(int=1), name="Kari")
+
+
+@dataclass
+class News:
+    """Feeds routing's events to intake's handler."""
+
+    pool: Pool
+    store: Store
+    records: Records
+    handler: DeskNews
+    versions: dict[UUID, int] = field(default_factory=dict)
+
+    async def ticket(self, number: str) -> UUID:
+        """A ticket that intake knows."""
+        made = uuid7()
+        await self.pool.execute(
+            "INSERT INTO intake.tickets (ticket_id, number, customer_id) VALUES ($1, $2, $3)", made, number, PER.id
+        )
+        return made
+
+    def events(self, stream: UUID, *payloads: Event) -> list[Recorded]:
+        made = []
+        for payload in payloads:
+            version = self.versions[stream] = self.versions.get(stream, 0) + 1
+            at = utc_now()
+            made.append(
+                Recorded(uuid4(), payload.TYPE, "/services/routing", stream, version, at, at, uuid4(), None, Actor("agent"), None, payload)
+            )  # fmt: skip
+        return made
+
+    async def feed(self, events: Sequence[Recorded]) -> None:
+        deliveries = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
+        async with self.pool.acquire() as connection, connection.transaction():
+            assert await self.handler.work(connection, deliveries, set()) == []
+
+    async def tell(self, stream: UUID, *payloads: Event) -> list[Recorded]:
+        events = self.events(stream, *payloads)
+        await self.feed(events)
+        return events
+
+    async def living(self, ticket: UUID) -> UUID:
+        place = await self.records.living(ticket=ticket)
+        assert place is not None
+        return place.ticket_id
+
+
+@pytest.fixture
+async def news(postgres: Any) -> AsyncIterator[News]:
+    owner, url = postgres.database("intake")
+    await migrate(owner, url, *MIGRATIONS)
+    pool = await connect_pool(url)
+    store = Store(pool, "intake")
+    yield News(pool, store, Records(pool, store), DeskNews(store, Numbers(pool, ZoneInfo("UTC"))))
+    failpoints.arm("")
+    await pool.close()
+
+
+def merged(into: UUID) -> TicketMerged:
+    return TicketMerged(into=TicketRef(id=into), was=NEW, by=KARI)
+
+
+def undone(into: UUID) -> MergeUndone:
+    return MergeUndone(into=TicketRef(id=into), state=NEW, by=KARI)
+
+
+def split(into: UUID, origin: UUID, *, by: PersonRef | None = KARI, message_id: str | None = None) -> TicketSplit:
+    words = Message(id=uuid4(), channel="email", text="And my chair squeaks.", message_id=message_id)
+    return TicketSplit(
+        articles=(words.id,), into=into, title="Chair", queue=HR, customer=PER, message=words, origin=TicketRef(id=origin), by=by
+    )  # fmt: skip
+
+
+@requirement("A7.19")
+async def test_messages_follow_a_chain_of_merges_and_its_undo(news: News) -> None:
+    one, two, three = [await news.ticket(str(n)) for n in range(3)]
+    first = await news.tell(one, merged(two))
+    await news.tell(two, merged(three))
+    assert [await news.living(each) for each in (one, two, three)] == [three] * 3
+    found = await news.records.known(
+        digest=None, email="x@y.example", name="", tickets=[], message_ids=[], numbers=["0"]
+    )
+    assert (found.ticket_id, found.number, found.threaded_by) == (three, "2", "subject")
+    await news.tell(two, undone(three))
+    assert [await news.living(each) for each in (one, two)] == [two, two]
+    await news.tell(one, undone(two))
+    assert await news.living(one) == one
+    await news.feed(first)  # what comes again changes nothing
+    assert await news.living(one) == one
+
+
+async def test_a_circle_ends_where_it_began(news: News) -> None:
+    """The desk's rules exclude one; rows that contradict them must not hang a mail."""
+    one, two = await news.ticket("0"), await news.ticket("1")
+    await news.tell(one, merged(two))
+    await news.tell(two, merged(one))
+    assert await news.living(one) in (one, two)
+
+
+@requirement("A7.16", "A1.27")
+async def test_a_split_becomes_a_ticket_once(news: News) -> None:
+    origin, into = await news.ticket("0"), uuid7()
+    events = news.events(origin, split(into, origin))
+    await news.feed(events)
+    await news.feed(events)
+    (opened,) = await news.store.load(into)
+    assert isinstance(opened.payload, TicketOpened)
+    payload = opened.payload
+    assert (payload.title, payload.queue, payload.receipt, payload.opened_by) == ("Chair", HR, False, KARI)
+    assert (payload.split_from, opened.causation_id) == (TicketRef(id=origin), events[0].id)
+    place = await news.records.living(number=payload.number)
+    assert place is not None
+    assert place.ticket_id == into
+    await news.tell(into, TicketRemoved(because="split undone", was=NEW))
+    assert await news.living(into) == origin  # what still comes for it is not lost
+
+
+async def test_a_customers_mail_that_became_a_ticket_leads_there(news: News) -> None:
+    origin, into = await news.ticket("0"), uuid7()
+    await news.pool.execute(
+        "INSERT INTO intake.message_ids VALUES (sha256(convert_to('<again@customer.example>', 'UTF8')), $1)", origin
+    )
+    await news.tell(origin, split(into, origin, by=None, message_id="<again@customer.example>"))
+    found = await news.records.known(
+        digest=None, email=PER.email, name="", tickets=[], message_ids=["<again@customer.example>"], numbers=[]
+    )
+    assert found.ticket_id == into
+
+
+async def test_a_process_that_dies_in_a_split_leaves_it_to_be_done_once(news: News) -> None:
+    origin, into = await news.ticket("0"), uuid7()
+    events = news.events(origin, split(into, origin))
+    failpoints.arm("intake.split=raise")
+    with pytest.raises(FailpointRaised):
+        await news.feed(events)
+    failpoints.arm("")
+    await news.feed(events)
+    assert len(await news.store.load(into)) == 1
+    assert await news.pool.fetchval("SELECT count(*) FROM intake.tickets") == 2
+
+
+@requirement("A7.28")
+async def test_moves_and_customers_are_known_for_who_may_write(news: News) -> None:
+    ticket = await news.ticket("0")
+    lise = CustomerRef(id=uuid4(), email="lise@acme.example", company="acme")
+    await news.tell(ticket, TicketMoved(to=HR, was=IT), CustomerChanged(to=lise, was=PER))
+    place = await news.records.living(ticket=ticket)
+    assert place is not None
+    assert (place.queue_id, place.email, place.company) == (HR.id, "lise@acme.example", "acme")
+    await news.tell(ticket, CustomerChanged(to=PER, was=lise))
+    place = await news.records.living(ticket=ticket)
+    assert place is not None
+    assert (place.queue_id, place.email, place.company) == (HR.id, PER.email, None)
