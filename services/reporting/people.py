@@ -35,5 +35,5 @@ def facts(queue_id: UUID, customer_email: str, company: str | None, queues: Queu
 async def followed_queues(directory: DirectoryCopy, who: Identity) -> set[UUID]:
     """The queues that somebody chose to follow; who chose none follows those they are a member of."""
     person = await directory.person(who.person_id)
-    chosen: set[UUID] = set(getattr(person, "follows", ()))
+    chosen = set(person.follows) if person is not None else set()
     return chosen or {q.id for q in directory.queues.live if any(m.person == who.person_id for m in q.members)}

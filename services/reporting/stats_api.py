@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from services.reporting.people import scope
+from services.reporting.people import followed_queues, scope
 from services.reporting.waiting import shown
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
@@ -53,6 +53,7 @@ def router(counting: Counting) -> APIRouter:
         headers = await fresh(written)
         readable = scope(who, counting.directory.queues).queues
         rows = {row["queue_id"]: row for row in await counting.pool.fetch(QUEUES, list(readable), who.person_id)}
+        followed = await followed_queues(counting.directory, who) if readable else set()
         items: list[dict[str, Any]] = []
         mine = dict.fromkeys(COUNTS, 0)
         for queue in counting.directory.queues.live:
@@ -60,7 +61,7 @@ def router(counting: Counting) -> APIRouter:
                 continue
             counts = {name: rows[queue.id][name] if queue.id in rows else 0 for name in COUNTS}
             items.append({"queue": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}, **counts})
-            if any(member.person == who.person_id for member in queue.members):
+            if queue.id in followed:
                 mine = {name: mine[name] + counts[name] for name in COUNTS}
         return Response(orjson.dumps({"items": items, "mine": mine}), media_type="application/json", headers=headers)
 

@@ -174,11 +174,12 @@ async def _show_links(reading: Reading, who: Identity, shown: list[tuple[asyncpg
 
 def _types(reading: Reading, state: Sequence[str], state_type: Sequence[str]) -> tuple[str, ...]:
     """The types that the states of a list have: its index is by type."""
-    known = {**STANDARD, **getattr(reading.directory, "states", {})}
+    known: dict[str, StateType] = {slug: each.type for slug, each in STANDARD.items()}
+    known |= {slug: each.type for slug, each in reading.directory.settings.states.items()}
     for slug in state:
         if slug not in known:
             raise problems.invalid("/query/state", f"{slug!r} is no state")
-    types = {known[slug].type for slug in state} if state else set(state_type)
+    types = {known[slug] for slug in state} if state else set(state_type)
     # States that are of none of the types asked for: nothing is of both.
     return tuple(sorted(types & set(state_type) or {"none"} if state_type and state else types))
 

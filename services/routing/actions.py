@@ -296,7 +296,8 @@ async def _both(desk: Desk, ref: str, other: str, pointer: str) -> tuple[TicketR
 
 async def merge(desk: Desk, ref: str, body: b.MergeBody, asked: Asked) -> Done:
     """Into the living ticket that the one named has become, if that was merged itself."""
-    here, _, _ = await desk.history(ref)
+    here, _, mine = await desk.history(ref)
+    desk.authorize(asked.who, "merge", mine)
     into = body.into
     for _ in range(100):
         stream, _, state = await desk.history(into, "/into")

@@ -1,0 +1,237 @@
+"""Who may do what: every endpoint of the API for everybody who could knock, on one ticket and the settings around it.
+
+The endpoints come from the OpenAPI document; one that this matrix does not name fails it (requirements A19.01 to A19.05).
+"""
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.reference import DOCUMENT
+from shared.testing.progress import until
+from tests.specs.requirement import requirement
+from tests.system.desk import Answer, Desk
+from tests.system.harness import ADMIN_PASSWORD
+
+ROLES = ("nobody", "admin", "worker", "reader", "outsider", "own", "colleague", "stranger")
+"""worker: an agent with every right on the queue; reader: with `read`; outsider: with none; own, colleague, stranger: customers."""
+
+# One sign for each of ROLES: 1 = 401, 3 = 403, 4 = 404, 2 = 422 because it is as unknown as what does not exist, + = none of these.
+EVERYBODY = "1+++++++"
+DESK = "1++++333"
+ADMIN = "1+333333"
+SEEN = "1+++4++4"
+WORK = "1++34334"
+QUEUE = "1+++4444"
+MATRIX: dict[str, str] = {
+    # tickets
+    "openTicket": "1++32+++", "listTickets": EVERYBODY, "getTicket": SEEN, "listArticles": SEEN, "getRawArticle": SEEN, "getBlob": SEEN,
+    "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
+    **dict.fromkeys((
+        "assignTicket", "bounceArticle", "recordCall", "closeTicket", "forwardArticle", "linkTickets", "lockTicket", "mergeTicket",
+        "moveTicket", "addNote", "renameTicket", "reopenTicket", "replyToTicket", "setCustomer", "setFields", "setPriority", "setState",
+        "splitTicket", "tagTicket", "undoDecision", "unlinkTickets", "unlockTicket", "untagTicket",
+    ), WORK),
+    # numbers
+    "countDays": EVERYBODY, "countQueues": EVERYBODY,
+    # mails as they came in
+    **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
+    # settings
+    **dict.fromkeys((f"put{one}" for one in ("Company", "Field", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
+    **dict.fromkeys((f"retire{one}" for one in ("Company", "Field", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
+    **dict.fromkeys((
+        "listCompanies", "listFields", "listPeople", "listPriorities", "listQueues", "listRoles", "listSalutations", "listSignatures",
+        "listStates", "listTemplates", "getRole", "getField", "getPriority", "getState",
+    ), EVERYBODY),
+    **dict.fromkeys(("getSalutation", "getSignature", "getTemplate"), "1++++444"),
+    **dict.fromkeys(("getSalutationHistory", "getSignatureHistory", "getTemplateHistory"), "1+333444"),
+    **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory"), ADMIN),
+    "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
+    "getPerson": "1+++++44", "getPersonHistory": "1+333344",
+    "listCustomers": DESK, "getCustomer": DESK, "putCustomer": DESK, "listMyQueues": DESK, "putMyQueues": DESK,
+    # one's own sign-in
+    "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
+    "signIn": "++++++++", "signOut": "1+++++++",
+}  # fmt: skip
+LAST = ("moveTicket", "splitTicket", "mergeTicket")
+SIGNS = {401: "1", 403: "3", 404: "4"}
+
+
+@dataclass
+class Stage:
+    """One ticket that a customer's mail made, the people around it, and what requests need to name."""
+
+    desk: Desk
+    tokens: dict[str, str]
+    names: dict[str, str]
+    bodies: dict[str, Any]
+    settings: dict[str, str]
+
+    async def sign(self, operation: str, method: str, path: str, role: str) -> str:
+        """What an endpoint makes of a request by this role."""
+        kind = path.split("/")[1]
+        leaver = operation == "retirePerson"  # somebody who is not needed any more
+        path = path.replace("{reference}", self.settings["leaver"] if leaver else self.settings.get(kind, "x"))
+        for name, value in self.names.items():
+            path = path.replace("{" + name + "}", value)
+        self.desk.token = self.tokens[role]
+        raw = self.bodies[operation] if isinstance(self.bodies.get(operation), bytes) else None
+        headers = (
+            {"Content_Type": "message/rfc822", "X_Envelope_From": "<>", "X_Envelope_To": self.desk.address}
+            if raw
+            else {}
+        )
+        if operation == "signIn":
+            self.desk.token = ""
+        body = None if raw else self.bodies.get(operation)
+        if operation == "openTicket" and role in ("admin", "worker", "reader", "outsider"):
+            body = {**(body or {}), "customer": {"email": "x@y.example"}}  # customers open for themselves
+        answer = await self.desk.call(method, path, body, raw=raw, **headers)
+        if answer.status >= 500:
+            raise AssertionError((operation, role, answer))
+        if operation == "commandTickets" and answer.status == 200:
+            return SIGNS.get(answer.body["items"][0]["status"], "+")
+        if answer.status == 422 and operation == "openTicket":
+            return "2"
+        return SIGNS.get(answer.status, "+")
+
+
+async def staged(desk: Desk) -> Stage:
+    unique = uuid.uuid4().hex[:8]
+    password = ADMIN_PASSWORD
+    tokens = {"nobody": "", "admin": desk.token}
+    company = f"acme-{unique}"
+    await desk.done("PUT", f"/companies/{company}", {"slug": company, "name": "Acme"})
+    for role in ROLES[2:]:
+        login = f"{role}-{unique}"
+        customer = role in ("own", "colleague", "stranger")
+        person = {"login": login, "name": role.title(), "email": f"{login}@people.example", "password": password,
+                  "roles": ["customer" if customer else "agent"]}  # fmt: skip
+        if role in ("own", "colleague"):
+            person["company"] = company
+        await desk.done("PUT", f"/people/{login}", person)
+    rights = {"worker": ["read", "create", "move_into", "note", "work"], "reader": ["read"]}
+    members = [{"person": f"{role}-{unique}", "rights": held} for role, held in rights.items()]
+    queue = {"slug": desk.queue, "name": "Desk", "address": desk.address, "members": members}
+    await desk.done("PUT", f"/queues/{desk.queue}", queue)
+    for role in ROLES[2:]:
+        session = {"login": f"{role}-{unique}", "password": password}
+        tokens[role] = (await desk.done("POST", "/session", session))["token"]
+    mail = desk.mail()
+    mail.replace_header("From", f"Own <own-{unique}@people.example>")
+    mail.add_attachment(b"hum", maintype="audio", subtype="ogg", filename="hum.ogg")
+    await desk.mail_in(mail.as_bytes())
+    ticket = await until(lambda: desk.ticket_of(mail))
+    assert ticket is not None
+    other = await desk.opened()
+
+    async def shown() -> Any:
+        found = await desk.call("GET", f"/tickets/{ticket}/articles")
+        return found.status == 200 and found.body["items"]
+
+    article = (await until(shown))[0]
+    mails = (await desk.done("GET", "/mails?limit=1"))["items"]
+    event = (await desk.history(ticket))[-1]["id"]
+    settings: dict[str, str] = {
+        "queues": desk.queue,
+        "companies": company,
+        "people": f"own-{unique}",
+        "customers": f"own-{unique}",
+        "priorities": "3",
+    }
+    settings["leaver"] = f"leaver-{unique}"
+    leaver = {"login": settings["leaver"], "name": "L", "email": f"l-{unique}@people.example", "roles": ["customer"]}
+    await desk.done("PUT", f"/people/{settings['leaver']}", leaver)
+    made: dict[str, Any] = {
+        "states": {"name": "x", "type": "open"}, "fields": {"name": "x"}, "templates": {"name": "x", "text": "x"},
+        "salutations": {"name": "x", "text": "x"}, "signatures": {"name": "x", "text": "x"},
+    }  # fmt: skip
+    for kind, document in made.items():
+        settings[kind] = f"x-{unique}"
+        document["slug"] = settings[kind]
+        await desk.done("PUT", f"/{kind}/{settings[kind]}", document)
+    own = {"login": f"own-{unique}", "name": "Own", "email": f"own-{unique}@people.example", "company": company}
+    to = ["x@elsewhere.example"]
+    bodies: dict[str, Any] = {
+        "openTicket": {"subject": "x", "body": "x", "queue": desk.queue, "priority": 3}, "addCustomerMessage": {"text": "x"},
+        "commandTickets": {"tickets": [ticket], "command": "set-priority", "body": {"priority": 4}},
+        "assignTicket": {"owner": f"worker-{unique}"}, "recordCall": {"direction": "in", "text": "x"}, "moveTicket": {"queue": desk.queue},
+        "forwardArticle": {"article": article["id"], "to": to, "text": "x"}, "bounceArticle": {"article": article["id"], "to": to},
+        "splitTicket": {"articles": [article["id"]]}, "linkTickets": {"to": other}, "unlinkTickets": {"to": other},
+        "mergeTicket": {"into": other}, "addNote": {"text": "x"}, "renameTicket": {"title": "x"}, "replyToTicket": {"text": "x"},
+        "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3},
+        "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]}, "undoDecision": {"event": event},
+        **{name: {} for name in ("closeTicket", "lockTicket", "reopenTicket", "unlockTicket")},
+        "handInMail": desk.mail().as_bytes(),
+        "putCompany": {"slug": company, "name": "Acme"}, "putPerson": {**own, "roles": ["customer"]}, "putQueue": queue, "putCustomer": own,
+        "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
+        **{f"put{one}": made[many] for one, many in (("State", "states"), ("Field", "fields"), ("Template", "templates"),
+                                                      ("Salutation", "salutations"), ("Signature", "signatures"))},
+        "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
+    }  # fmt: skip
+    names = {
+        "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"], "role": "agent",
+        "token": str(uuid.uuid4()), "stat": "queues",
+    }  # fmt: skip
+    return Stage(desk, tokens, names, bodies, settings)
+
+
+@requirement("A19.01", "A19.02", "A19.03", "A19.04")
+async def test_every_endpoint_for_everybody(desk: Desk) -> None:
+    described = json.loads(DOCUMENT.read_bytes())["paths"]
+    operations = [
+        (operation["operationId"], method.upper(), path.removeprefix("/api/v1"))
+        for path, methods in described.items()
+        for method, operation in methods.items()
+    ]
+    missing = {operation for operation, _, _ in operations} ^ set(MATRIX)
+    assert not missing, f"say who may use these: {missing}"
+    stage = await staged(desk)
+    turn = {"GET": 0, "POST": 1, "PUT": 2, "DELETE": 3}
+    operations.sort(
+        key=lambda each: (each[0] == "signOut", turn[each[1]], each[0] in LAST, each[0] == "mergeTicket", each[0])
+    )
+    wrong: dict[str, tuple[str, str]] = {}
+    for operation, method, path in operations:
+        signs = "".join([await stage.sign(operation, method, path, role) for role in ROLES])
+        if signs != MATRIX[operation]:
+            wrong[operation] = (MATRIX[operation], signs)
+    assert not wrong, "\n".join(f"{name}: {want} but {got}" for name, (want, got) in wrong.items())
+
+
+async def test_what_a_body_names_is_checked_too(desk: Desk) -> None:
+    """Foreign objects in a body are as unknown as those that do not exist."""
+    stage = await staged(desk)
+    foreign = f"foreign-{uuid.uuid4().hex[:8]}"
+    await desk.done("PUT", f"/queues/{foreign}", {"slug": foreign, "name": "Foreign", "members": []})
+    hidden = await desk.done(
+        "POST", "/tickets", {"subject": "x", "body": "x", "queue": foreign, "customer": {"email": "x@y.example"}}
+    )
+    upload = b'--e\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--e--\r\n'
+    blob = await desk.done("POST", "/blobs", raw=upload, Content_Type="multipart/form-data; boundary=e")
+
+    async def article() -> Any:
+        found = await desk.call("GET", f"/tickets/{hidden['id']}/articles")
+        return found.status == 200 and found.body["items"]
+
+    secret = (await until(article))[0]["id"]
+    desk.token = stage.tokens["worker"]
+    ref = stage.names["ref"]
+
+    async def refused(command: str, body: dict[str, Any]) -> Answer:
+        return await desk.call("POST", f"/tickets/{ref}/{command}", body)
+
+    for command, body, pointer in (
+        ("merge", {"into": hidden["id"]}, "/into"),
+        ("merge", {"into": hidden["number"]}, "/into"),
+        ("link", {"to": hidden["id"]}, "/to"),
+        ("move", {"queue": foreign}, "/queue"),
+        ("split", {"articles": [secret]}, "/articles/0"),
+        ("forward", {"article": secret, "to": ["x@y.example"], "text": "x"}, "/article"),
+        ("note", {"text": "x", "attachments": [blob["items"][0]["id"]]}, "/attachments/0"),
+    ):
+        answer = await refused(command, body)
+        assert answer.status == 422 and answer.is_problem, (command, answer)
+        assert [error["pointer"] for error in answer.body["errors"]] == [pointer], (command, answer)
+    assert (await desk.call("GET", f"/blobs/{blob['items'][0]['id']}")).status == 404
