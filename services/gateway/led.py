@@ -1,6 +1,7 @@
 """Commands about articles: forward, bounce, split. Articles are reporting's to show and commands routing's to decide on, so the gateway
 leads: it fetches what the caller named, as the caller may see it, and hands both over."""
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -73,7 +74,10 @@ class Leader:
 
     async def lead(self, request: Request, command: str, ref: str, who: Identity) -> Response:
         """Carries the command out; the answer is routing's. Raises Problem 404, 403, 422, 503."""
-        body = read_json(await request.body())
+        try:
+            body = read_json(await request.body())
+        except json.JSONDecodeError:
+            raise problems.invalid("", "is not JSON") from None
         if not isinstance(body, dict):
             raise problems.invalid("", "must be an object")
         originals = await self._originals(request, command, ref, body, who)
