@@ -18,6 +18,7 @@ from tests.chaos.load import Acknowledged
 
 STORES = ("intake", "routing", "notify", "gateway")
 EVERY = (*STORES, "reporting")
+SOON = "SELECT count(*) AS n FROM routing.timers WHERE due_at < now() + interval '30 seconds'"
 
 
 class Checks:
@@ -54,6 +55,8 @@ class Checks:
                     return False
             if (await self.query("notify", "SELECT count(*) AS n FROM notify.deliveries"))[0]["n"]:
                 return False
+            if (await self.query("routing", SOON))[0]["n"]:
+                return False
             ends = await self._ends()
             for name in ("intake", "routing", "notify", "reporting"):
                 for row in await self.query(name, "SELECT topic, partition, next_offset FROM messaging.checkpoints"):
@@ -77,6 +80,8 @@ class Checks:
         await self._acknowledged_is_in_the_log_once()
         await self._streams_are_dense()
         await self._topic_has_everything_in_order()
+        await self._merges_are_on_both_sides_once()
+        await self._timers_fired_once()
         await self._one_receipt_for_each_mail()
         await self._nothing_parked()
         await self._projections_equal_the_log()
@@ -109,6 +114,29 @@ class Checks:
         )
         wrong = [(ticket, article) for ticket, article in self.seen.articles if articles[article] != 1]
         self.expect("acknowledged answers and notes, each in the log once", len(self.seen.articles), wrong)
+
+    async def _merges_are_on_both_sides_once(self) -> None:
+        rows = await self.query(
+            "routing",
+            "SELECT stream_id::text AS here, type, coalesce(data->'into'->>'id', data->'other'->>'id') AS there FROM es.events"
+            " WHERE type IN ('helpdesk.TicketMerged.v1', 'helpdesk.TicketAbsorbed.v1')",
+        )
+        sides = Counter((row["type"].split(".")[1], row["here"], row["there"]) for row in rows)
+        wrong = [
+            (one, into)
+            for one, into in self.seen.merges
+            if sides["TicketMerged", one, into] != 1 or sides["TicketAbsorbed", into, one] != 1
+        ]
+        self.expect("acknowledged merges, each on both sides once", len(self.seen.merges), wrong)
+
+    async def _timers_fired_once(self) -> None:
+        rows = await self.query(
+            "routing",
+            "SELECT stream_id::text AS id FROM es.events WHERE type = 'helpdesk.StateChanged.v1' AND data->>'fired_at' IS NOT NULL",
+        )
+        fired = Counter(row["id"] for row in rows)
+        wrong = [(ticket, fired[ticket]) for ticket in self.seen.timers if fired[ticket] != 1]
+        self.expect("tickets that were to close by themselves, each closed once", len(self.seen.timers), wrong)
 
     async def _streams_are_dense(self) -> None:
         for store in STORES:

@@ -11,6 +11,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,10 @@ class Acknowledged:
     tickets: list[str] = field(default_factory=list)
     articles: list[tuple[str, str]] = field(default_factory=list)
     """(ticket, article) of answers and notes."""
+    merges: list[tuple[str, str]] = field(default_factory=list)
+    """(ticket, the one that it went into)."""
+    timers: list[str] = field(default_factory=list)
+    """Tickets that were told to close by themselves."""
     refused: list[str] = field(default_factory=list)
     """Answers that nobody should get, whatever dies."""
     tries: int = 0
@@ -37,14 +42,17 @@ class Api:
     def __init__(self, url: str, token: str, seen: Acknowledged) -> None:
         self.url, self.token, self.seen = url, token, seen
 
-    def post(self, path: str, body: Any) -> dict[str, Any] | None:
-        """The answer of a 2xx; None for a refusal by the rules (409), which is an answer too."""
+    def post(self, path: str, body: Any, *, too_late: bool = False) -> dict[str, Any] | None:
+        """The answer of a 2xx; None for a refusal by the rules (409), which is an answer too, and for a date that has passed while
+        nobody answered (422) where that may be (`too_late`)."""
         key, end = uuid.uuid4().hex, time.monotonic() + PATIENCE_SECONDS
         while True:
             status, answer = self._try(path, body, key)
             if 200 <= status < 300:
                 return answer
             if status == 409 and str(answer.get("type", "")).endswith("/rejected"):
+                return None
+            if status == 422 and too_late:
                 return None
             if status not in (0, 409, 429, 502, 503, 504) or time.monotonic() > end:
                 self.seen.refused.append(f"POST {path}: {status} {answer}")
@@ -70,31 +78,39 @@ class Api:
 
 
 def agent(api: Api, queue: str, stop: threading.Event, pace: float) -> None:
-    """Opens tickets, answers and notes them."""
+    """Opens tickets, answers and notes them, merges another one into each, and lets it close by itself."""
     while not stop.is_set():
-        opened = api.post(
-            "/tickets",
-            {
-                "subject": "Rang",
-                "body": "Wants a call back.",
-                "customer": {"email": f"{uuid.uuid4().hex[:6]}@caller.example"},
-                "queue": queue,
-                "channel": "phone",
-            },
-        )
-        if opened is None:
+        ticket, other = _open(api, queue), _open(api, queue)
+        if ticket is None or other is None:
             continue
-        ticket = opened["id"]
-        api.seen.tickets.append(ticket)
-        for command, body in (
+        commands: tuple[tuple[str, dict[str, Any]], ...] = (
             ("lock", {}),
             ("reply", {"text": "On it.", "time_units": 1}),
             ("note", {"text": "looked"}),
-        ):
+            ("tag", {"tags": ["chaos"]}),
+            ("set-priority", {"priority": 4}),
+        )
+        for command, body in commands:
             answer = api.post(f"/tickets/{ticket}/{command}", body)
             if answer is not None and "article_id" in answer:
                 api.seen.articles.append((ticket, answer["article_id"]))
+        if api.post(f"/tickets/{other}/merge", {"into": ticket}) is not None:
+            api.seen.merges.append((other, ticket))
+        due = datetime.now(UTC) + timedelta(seconds=random.uniform(3, 6))
+        waiting = {"state": "pending-auto-close", "pending_until": due.isoformat()}
+        if api.post(f"/tickets/{ticket}/set-state", waiting, too_late=True) is not None:
+            api.seen.timers.append(ticket)
         stop.wait(pace)
+
+
+def _open(api: Api, queue: str) -> str | None:
+    customer = {"email": f"{uuid.uuid4().hex[:6]}@caller.example"}
+    body = {"subject": "Rang", "body": "Wants a call back.", "customer": customer, "queue": queue, "channel": "phone"}
+    opened = api.post("/tickets", body)
+    if opened is None:
+        return None
+    api.seen.tickets.append(opened["id"])
+    return str(opened["id"])
 
 
 def mail_server(host: str, port: int, recipient: str, seen: Acknowledged, stop: threading.Event, pace: float) -> None:
