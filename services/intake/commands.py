@@ -33,6 +33,7 @@ class ReceiveMessage:
     message: Message
     threaded_by: str = ""
     closes: bool = False
+    no_answer: bool = False
 
 
 Command = OpenTicket | ReceiveMessage

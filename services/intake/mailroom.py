@@ -232,7 +232,10 @@ class Mailroom:
                 assert found.ticket_id is not None
                 assert found.number is not None
                 received = ReceiveMessage(
-                    found.customer, await self._message(arrived, found.customer), found.threaded_by
+                    found.customer,
+                    await self._message(arrived, found.customer),
+                    found.threaded_by,
+                    no_answer=verdict.automatic,
                 )
                 return await self._append(arrived, found, verdict, received, found.ticket_id, found.number)
             case _:

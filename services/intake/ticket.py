@@ -72,6 +72,7 @@ def _receive(command: ReceiveMessage, ticket: Ticket) -> list[Event]:
             message=command.message,
             threaded_by=command.threaded_by,
             closes=command.closes,
+            no_answer=command.no_answer,
         )
     ]
 

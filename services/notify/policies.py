@@ -72,7 +72,7 @@ class Policies:
                 return [self.a_forwarded_article_is_sent(forwarded, event)]
             case ArticleBounced() as bounced:
                 return [self.a_bounced_mail_is_sent_on(bounced, event)]
-            case FollowUpRejected() as rejected:
+            case FollowUpRejected(no_answer=False) as rejected:
                 return [self.a_refused_message_is_answered(rejected, event)]
             case TicketUnlocked(because="expired") as unlocked:
                 return self.an_expired_lock_is_told(unlocked, event)

@@ -40,7 +40,8 @@ class FollowUpRule:
 
 @dataclass(frozen=True, slots=True)
 class TakeCustomerMessage:
-    """The customer wrote again. `closes`: they want it closed with this. `rules`: the follow-up rules of queues, by id.
+    """The customer wrote again. `closes`: they want it closed with this. `rules`: the follow-up rules of queues, by id; `writer` is
+    told if they refuse it, unless `no_answer`.
 
     `ticket` is this ticket, `becomes` the id of the one that the message would open.
     """
@@ -50,6 +51,8 @@ class TakeCustomerMessage:
     ticket: UUID
     becomes: UUID
     closes: bool = False
+    writer: CustomerRef | None = None
+    no_answer: bool = False
     rules: Mapping[UUID, FollowUpRule] = field(default_factory=dict)
 
 

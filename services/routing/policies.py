@@ -56,5 +56,7 @@ def a_customers_message_is_taken(
         ticket=event.stream,
         becomes=uuid5(event.id, "a ticket of its own"),
         closes=received.closes,
+        writer=received.customer,
+        no_answer=received.no_answer,
         rules=rules,
     )

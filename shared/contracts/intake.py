@@ -33,7 +33,7 @@ class TicketOpened(Event):
 class CustomerMessageReceived(Event):
     """The customer, or somebody on the customer's side, wrote again on a ticket that is already open here.
 
-    `closes`: the writer wants the ticket closed with this (A5.08).
+    `closes`: the writer wants the ticket closed with this (A5.08). `no_answer`: the mail forbids that a machine answers it (RFC 3834).
     """
 
     number: str
@@ -41,6 +41,7 @@ class CustomerMessageReceived(Event):
     message: Message
     threaded_by: str = ""
     closes: bool = False
+    no_answer: bool = False
 
 
 @event("helpdesk.CustomerRegistered.v1", owner="intake", topic=DIRECTORY)

@@ -306,7 +306,8 @@ class TicketSplit(Event):
 
 @event("helpdesk.FollowUpRejected.v1", owner="routing", topic=TICKETS)
 class FollowUpRejected(Event):
-    """The queue takes no more messages on a closed ticket: the customer is told so. `article` is the message that came."""
+    """The queue takes no more messages on a closed ticket: who wrote is told so, unless `no_answer`. `article` is the message that came,
+    `customer` its writer."""
 
     article: UUID
     number: str
@@ -314,6 +315,7 @@ class FollowUpRejected(Event):
     queue: QueueRef
     customer: CustomerRef
     message_id: Personal[str] | None = None
+    no_answer: bool = False
 
 
 @event("helpdesk.SplitUndone.v1", owner="routing", topic=TICKETS)

@@ -6,6 +6,7 @@ A system of its own is brought up, measured and taken down. docs/performance.md 
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -89,6 +90,7 @@ class Bench:
     def openings(self, floor: float) -> float:
         """Tickets over HTTP, whole pipeline, and what they cost in CPU."""
         before, disk = cpu_by_process(self.instance), asyncio.run(disk_bytes(self.instance))
+        tables = asyncio.run(table_bytes(self.instance))
         done, took = asyncio.run(self._openings(self.seconds))
         drained = asyncio.run(self._drain())
         spent = {name: cpu - before.get(name, 0.0) for name, cpu in cpu_by_process(self.instance).items()}
@@ -115,6 +117,15 @@ class Bench:
             "<= 8000",
             grown / done <= 8000,
         )
+        asyncio.run(vacuum(self.instance))
+        packed = (asyncio.run(disk_bytes(self.instance)) - disk) / done
+        after = asyncio.run(table_bytes(self.instance))
+        largest = {
+            name: round((size - tables.get(name, 0)) / done)
+            for name, size in sorted(after.items(), key=lambda t: -t[1])
+        }
+        self.row("the same without dead row versions (VACUUM FULL)", packed, "bytes", "-", None, by_table=largest)
+        print(f"    {dict(itertools.islice(largest.items(), 12))}")
         return rate
 
     async def _openings(self, seconds: float) -> tuple[int, float]:
@@ -271,6 +282,25 @@ async def disk_bytes(instance: Instance) -> int:
     return total + sum(
         p.stat().st_size for p in (instance.kafka.data / "log").rglob("*.log") if "helpdesk" in p.parent.name
     )
+
+
+async def table_bytes(instance: Instance) -> dict[str, int]:
+    """Database and table -> its size with indexes."""
+    found: dict[str, int] = {}
+    for service in SERVICES:
+        connection = await asyncpg.connect(instance.postgres.url("postgres", instance.postgres.password, service))
+        sizes = "SELECT schemaname || '.' || relname AS name, pg_total_relation_size(relid) AS size FROM pg_stat_user_tables"
+        found |= {f"{service} {row['name']}": row["size"] for row in await connection.fetch(sizes)}
+        await connection.close()
+    return found
+
+
+async def vacuum(instance: Instance) -> None:
+    """Writes every table anew, without the versions of rows that nobody sees any more."""
+    for service in SERVICES:
+        connection = await asyncpg.connect(instance.postgres.url("postgres", instance.postgres.password, service))
+        await connection.execute("VACUUM FULL")
+        await connection.close()
 
 
 async def _open(connection: HttpConnection, body: Any) -> Any:

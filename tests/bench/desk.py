@@ -120,6 +120,24 @@ class DeskBench(Bench):
         if status != 200:
             raise SystemExit(f"bench: {command} answered {status}: {answer[:300]!r}")
 
+    def bulk(self) -> None:
+        """One command for 200 tickets."""
+        seconds = asyncio.run(self._bulk())
+        self.row("a command for 200 tickets at once", seconds, "s", "<= 2", seconds <= 2)
+
+    async def _bulk(self) -> float:
+        connection, times = self.connection(), []
+        opening = self.ticket(connection)
+        tickets = [(await opening())["id"] for _ in range(200)]
+        await self._drain()
+        for n in range(5):
+            body = {"tickets": tickets, "command": "set-priority", "body": {"priority": 1 + n}}
+            started = time.perf_counter()
+            status, _, answer = await connection.request("POST", "/api/v1/tickets/commands", body)
+            times.append(time.perf_counter() - started)
+            assert status == 200 and all(item["status"] == 200 for item in json.loads(answer)["items"]), answer[:300]
+        return statistics.median(times)
+
     def replies(self, floor: float) -> None:
         """Answers to tickets that were opened before, each with a mail that is queued."""
         done, took = asyncio.run(self._replies())
@@ -164,6 +182,7 @@ def main() -> int:
         floor = bench.floor()
         bench.long_tickets()
         bench.counts()
+        bench.bulk()
         bench.replies(floor)
         bench.lists(arguments.tickets)
     finally:

@@ -90,8 +90,9 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
                     number=ticket.number,
                     title=ticket.title,
                     queue=queue,
-                    customer=customer,
+                    customer=command.writer or customer,
                     message_id=message.message_id,
+                    no_answer=command.no_answer,
                 )
                 return [answered, refused]
     if command.closes and ticket.state.type in ("new", "open", "pending_reminder", "pending_auto_close"):

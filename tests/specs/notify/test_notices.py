@@ -159,6 +159,10 @@ def rejection(payload: Event) -> RequestRejection:
     return command
 
 
+def test_a_refused_message_that_forbids_an_answer_gets_none() -> None:
+    assert policies(IT_QUEUE).react(recorded(rejected(no_answer=True))) == []
+
+
 def test_a_refused_message_is_answered_with_how_to_write_anew() -> None:
     one = rejection(rejected()).mail
     assert one.to == (Address(email=PER.email, name=PER.name),)

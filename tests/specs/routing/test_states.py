@@ -17,7 +17,7 @@ from services.routing.commands import (
     SetState,
 )
 from shared.contracts.directory import FollowUp
-from shared.contracts.parts import TicketRef
+from shared.contracts.parts import CustomerRef, TicketRef
 from shared.contracts.routing import (
     CustomerAnswered,
     FollowUpRejected,
@@ -118,6 +118,14 @@ def test_what_a_message_on_a_closed_ticket_does_is_the_queues_rule(
     decided = given(*CLOSED).when(from_per(ARTICLE, rules={IT.id: FollowUpRule(*rule)}))
     assert any(isinstance(event, StateChanged) for event in decided.events) is reopens
     assert any(isinstance(event, FollowUpRejected) for event in decided.events) is not reopens
+
+
+def test_who_wrote_a_refused_message_is_told_unless_their_mail_forbids_it() -> None:
+    lise = CustomerRef(id=UUID(int=21), email="lise@customer.example")
+    rules = {IT.id: FollowUpRule("reject")}
+    decided = given(*CLOSED).when(from_per(ARTICLE, rules=rules, writer=lise, no_answer=True))
+    (refused,) = [event for event in decided.events if isinstance(event, FollowUpRejected)]
+    assert (refused.customer, refused.no_answer) == (lise, True)
 
 
 @pytest.mark.parametrize("rule", [FollowUpRule("new-linked"), FollowUpRule("reopen", 10)])
