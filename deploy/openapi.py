@@ -29,7 +29,7 @@ def routers() -> dict[str, list[APIRouter]]:
             following_api.router(NOTHING, NOTHING),
             led.router(NOTHING),
         ],
-        "intake": [intake_api.router(NOTHING), blobs_api.router(NOTHING), mail_api.router(NOTHING)],
+        "intake": [intake_api.router(NOTHING), blobs_api.router(NOTHING, NOTHING), mail_api.router(NOTHING)],
         "routing": [routing_api.router(NOTHING)],
         "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],
     }

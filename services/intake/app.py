@@ -72,7 +72,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),
-                blobs_api.router(uploads),
+                blobs_api.router(uploads, store),
                 mail_api.router(mailroom),
                 directory_router(copy),
             ]

@@ -1,26 +1,24 @@
 """Uploading files that a ticket or an answer will name (api.md, section 3)."""
 
-import re
+import asyncio
+import hashlib
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
+from services.intake.upload_form import MOST_FILES, FormWrong, SentFile, sent_files
 from shared.blobs.uploads import Uploads
+from shared.eventstore.store import CommandId, Store
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
+from shared.http.idempotency import HEADER as KEY
+from shared.http.idempotency import answer, command_id
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 
-MOST_FILES = 20
-LONGEST_NAME = 200
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""Control characters, and those that turn a name's direction round: `gpj.exe` must not look like `exe.jpg`."""
-_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}")
+AT_ONCE = 4
+"""Files that one process holds in memory as a whole, on their way into the blob store."""
 
 
 class Uploaded(Body):
@@ -50,12 +48,23 @@ FORM: dict[str, Any] = {
                 }
             }
         },
-    }
+    },
+    "description": (
+        f"At most {MOST_FILES} files and 32 MiB together; send more in further requests. Each answers its id, which a ticket, a message or an "
+        "answer then names in `attachments`. Until then it is its uploader's alone, and it vanishes after a day. The same files with the "
+        "same `Idempotency-Key` get the first answer, whatever the form's boundary."
+    ),
 }  # fmt: skip
 
 
-def router(uploads: Uploads) -> APIRouter:
+def router(uploads: Uploads, store: Store) -> APIRouter:
     routes = strict("/api/v1", tags=["tickets"])
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def kept(person: UUID, file: SentFile) -> dict[str, Any]:
+        async with turns:
+            done = await uploads.put(person, file.name, file.type, await asyncio.to_thread(file.bytes))
+        return {"id": str(done.id), "name": done.name, "type": done.type, "size": done.size}
 
     @routes.post(
         "/blobs",
@@ -65,45 +74,36 @@ def router(uploads: Uploads) -> APIRouter:
         summary="Upload files to attach",
         openapi_extra=FORM,
     )
-    async def upload(request: Request, who: Caller, key: Key) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+    async def upload(request: Request, who: Caller) -> Response:
+        if who.kind == "service":
+            raise problems.forbidden("Only people upload files.")
+        content_type = request.headers.get("content-type", "")
+        if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise problems.Problem(415, "unsupported-media-type", "Send the files as multipart/form-data.")
-        files = await _files(request)
-        items: list[dict[str, Any]] = []
-        for n, file in enumerate(files):
-            content = await file.read()
-            # The same request again gets the same ids: its key and content make them.
-            made = uuid5(key.id, f"{n}/{key.fingerprint.hex()}")
-            done = await uploads.put(
-                who.person_id, safe_name(file.filename or ""), safe_type(file.content_type), content, made
-            )
-            items.append({"id": str(done.id), "name": done.name, "type": done.type, "size": done.size})
-        return answer({"items": items}, status=201)
+        try:
+            async with sent_files(content_type, request.stream()) as files:
+                key = request.headers.get(KEY)
+                command = command_id(who.person_id, "POST", request.url.path, key, _fingerprint(files))
+                known = await store.answer_of(command) if key is not None else None
+                if known is not None:
+                    return answer(known.answer, status=201, replayed=True)
+                items = [await kept(who.person_id, file) for file in files]
+        except FormWrong as wrong:
+            raise problems.invalid("", str(wrong)) from wrong
+        return await _remembered(store, command if key is not None else None, {"items": items})
 
     return routes
 
 
-async def _files(request: Request) -> list[UploadFile]:
-    try:
-        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FILES)
-    except HTTPException as error:
-        raise problems.invalid("", str(error.detail)[:200]) from None
-    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    if not files:
-        raise problems.invalid("/file", "is missing: send at least one file")
-    return files
+async def _remembered(store: Store, command: CommandId | None, told: dict[str, Any]) -> Response:
+    """The answer, kept for a retry. Of two requests with one key at once the first counts; the other's files vanish unnamed."""
+    if command is not None:
+        appended = await store.append([], command=command, answer=told)
+        if appended.status == "duplicate":
+            return answer(appended.answer, status=201, replayed=True)
+    return answer(told, status=201)
 
 
-def safe_name(name: str) -> str:
-    """A file's own name without its path and whatever cannot be seen."""
-    last = _UNSEEN.sub("", name.replace("\\", "/")).rpartition("/")[2].strip(" .")
-    if len(last) > LONGEST_NAME:
-        stem, dot, ending = last.rpartition(".")
-        last = f"{stem[: LONGEST_NAME - len(ending) - 1]}.{ending}" if dot and len(ending) < 20 else last[:LONGEST_NAME]
-    return last or "file"
-
-
-def safe_type(media_type: str | None) -> str:
-    """A media type without parameters, as far as it is one."""
-    plain = (media_type or "").partition(";")[0].strip().lower()
-    return plain if _TYPE.fullmatch(plain) else "application/octet-stream"
+def _fingerprint(files: list[SentFile]) -> bytes:
+    """What makes two forms the same: their files, not the boundary between them, which every sending may choose anew."""
+    return hashlib.sha256(repr([(f.name, f.type, f.digest.hexdigest()) for f in files]).encode()).digest()

@@ -33,6 +33,12 @@ def _scalar(value: Any) -> bool:
     return value is None or isinstance(value, bool | str) or (isinstance(value, int) and -(2**63) <= value < 2**63)
 
 
+def _each_once(ids: list[UUID]) -> list[UUID]:
+    if len(set(ids)) < len(ids):
+        raise ValueError("names a file twice")
+    return ids
+
+
 def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if not (_scalar(value) or (isinstance(value, list) and len(value) <= 100 and all(map(_scalar, value)))):
@@ -50,7 +56,7 @@ Subject = Annotated[Line, Field(min_length=1, max_length=LONGEST_SUBJECT), After
 Tag = Annotated[Line, Field(min_length=1, max_length=100), AfterValidator(_filled)]
 FieldName = Annotated[Line, Field(min_length=1, max_length=100)]
 Fields = Annotated[dict[FieldName, Any], Field(max_length=100), AfterValidator(_fields)]
-BlobIds = Annotated[list[UUID], Field(max_length=100)]
+BlobIds = Annotated[list[UUID], Field(max_length=100), AfterValidator(_each_once)]
 
 
 class CustomerBody(Body):

@@ -36,6 +36,7 @@ UPDATE intake.tickets t
        desk_version = $2
  WHERE t.ticket_id = $1 AND t.desk_version < $2
 """
+KNOWN = "SELECT ticket_id FROM intake.tickets WHERE ticket_id = ANY($1)"
 NEW_TICKET = """
 INSERT INTO intake.tickets (ticket_id, number, customer_id, split_from) VALUES ($1, $2, $3, $4)
 """
@@ -58,6 +59,7 @@ class DeskNews:
         aside: list[Parked] = []
         held = set(parked)
         told: list[Told] = []
+        known = await self._known(connection, deliveries)
         for delivery in deliveries:
             event = delivery.event
             if event is not None and event.producer != "routing":
@@ -67,13 +69,25 @@ class DeskNews:
             elif event is None:
                 held.add(delivery.key)
                 aside.append(Parked(delivery, delivery.unreadable, new=True))
+            elif strangers := _concerned(event) - known:
+                held.add(delivery.key)
+                named = ", ".join(sorted(map(str, strangers)))
+                aside.append(Parked(delivery, f"intake has opened no ticket {named}", new=True))
             elif isinstance(event.payload, TicketSplit):
                 await self._open(connection, event, event.payload)
+                known.add(event.payload.into)
             elif (row := _told(event)) is not None:
                 told.append(row)
         if told:
             await connection.executemany(TOLD, told)
         return aside
+
+    async def _known(self, connection: Connection, deliveries: Sequence[Delivered]) -> set[UUID]:
+        """Those of the tickets that the events are about which intake has opened."""
+        concerned = {each for d in deliveries if d.event is not None for each in _concerned(d.event)}
+        if not concerned:
+            return set()
+        return {row["ticket_id"] for row in await connection.fetch(KNOWN, sorted(concerned))}
 
     async def _open(self, connection: Connection, event: Recorded, split: TicketSplit) -> None:
         """Opens the ticket of a split; the desk has chosen its id, so that a second time finds it open."""
@@ -112,6 +126,17 @@ class DeskNews:
 
     def committed(self) -> None:
         self.store.appended.set()
+
+
+def _concerned(event: Recorded) -> set[UUID]:
+    """The tickets that intake must know for this event; routing's news of one follow its opening here."""
+    match event.payload:
+        case TicketMerged(into=into):
+            return {event.stream, into.id}
+        case TicketMoved() | CustomerChanged() | MergeUndone() | TicketRemoved() | TicketSplit():
+            return {event.stream}
+        case _:
+            return set()
 
 
 def _told(event: Recorded) -> Told | None:

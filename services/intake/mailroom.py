@@ -199,8 +199,8 @@ class Mailroom:
             digest=key,
             email=sender.email,
             name=sender.name,
-            tickets=tickets_named(self.mail_key, " ".join(threads)),
             message_ids=threads,
+            tickets=[next(iter(tickets_named(self.mail_key, each)), None) for each in threads],
             numbers=numbers_named(reading.subject),
         )
 

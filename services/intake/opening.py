@@ -13,14 +13,14 @@ from services.intake import texts, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
-from services.intake.records import Place, Raced, Records, Rows
+from services.intake.records import Place, Raced, Records, Rows, Way
 from services.intake.ticket import Ticket
 from shared import richtext
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
-from shared.contracts.directory import Queue
-from shared.contracts.envelope import Actor
+from shared.contracts.directory import Member, Queue
+from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerRegistered
 from shared.contracts.parts import (
@@ -158,7 +158,9 @@ class Opening:
         return email, who.name
 
     def _offered(self, body: TicketBody, who: Identity) -> None:
-        """Customers choose among the priorities that are offered to them (A4.07)."""
+        """Customers choose among the priorities that are offered to them (A4.07); the default is not their choice."""
+        if "priority" not in body.model_fields_set:
+            return
         priority = self.directory.settings.priorities.get(str(body.priority))
         if not who.is_agent and priority is not None and not priority.offered_to_customers:
             raise problems.invalid("/priority", "is not offered")
@@ -170,13 +172,13 @@ class Opening:
         except UploadMissing as missing:
             raise problems.invalid(f"/attachments/{missing.index}", "names no blob of yours") from missing
 
-    async def find(self, reference: str) -> Place:
-        """Where messages for the ticket with this id or number go. Raises Problem 404."""
+    async def find(self, reference: str) -> Way:
+        """The ticket with this id or number, and the one that its messages go to. Raises Problem 404."""
         if reference.isascii() and reference.isdigit():
-            known = await self.records.living(number=reference)
+            known = await self.records.way(number=reference)
         else:
             try:
-                known = await self.records.living(ticket=UUID(reference))
+                known = await self.records.way(ticket=UUID(reference))
             except ValueError:
                 known = None
         if known is None:
@@ -185,23 +187,23 @@ class Opening:
 
     async def receive(self, reference: str, body: MessageBody, who: Identity, key: CommandId) -> tuple[UUID, Outcome]:
         """Adds the customer's own words to a ticket and answers `{"version", "article_id"}`. Raises the problems 403, 404, 422."""
-        place = await self.find(reference)
-        stream = place.ticket_id
+        way = await self.find(reference)
+        stream = way.living.ticket_id
         files: tuple[Attachment, ...] | None = None
         context = Context(actor=actor(who), traceparent=traceparent())
         for attempt in range(RETRIES + 1):
-            history = await self.records.store.load(stream)
+            histories = await self.records.store.load_many([stream, way.named.ticket_id])
+            history = histories[stream]
             if not history:
                 raise UnknownStream(stream)
-            state = ticket.initial()
-            for event in history:
-                state = ticket.evolve(state, event.payload)
-            email, name = self._writer(body, who, place, state)
-            if files is None:
-                files = await self._attached(body.attachments, who)
+            state = _folded(history)
+            named = _facts(way.named, _folded(histories[way.named.ticket_id]), ())
+            email, name = self._writer(body, who, self._living_facts(way.living, state), named)
             found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
                 return stream, replayed(found.fingerprint, key, found.answer)
+            if files is None:
+                files = await self._attached(body.attachments, who)
             message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
             decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=body.close), state)
             version = history[-1].version
@@ -221,26 +223,28 @@ class Opening:
             return stream, Outcome(answer.get("version", 0), answer, replayed=appended.status == "duplicate")
         raise AssertionError("unreachable")
 
-    def _writer(self, body: MessageBody, who: Identity, place: Place, state: Ticket) -> tuple[str, str]:
-        """Address and name of whose words they are; raises 404 or 403 for who may not add them, where the ticket stands now."""
+    def _living_facts(self, place: Place, state: Ticket) -> TicketFacts:
+        """What decides about a ticket's messages, where it stands now (A3.06, A7.28)."""
         opened_in = state.opened_in.id if state.opened_in else None
         queue = self.directory.queues.by_id.get(place.queue_id or opened_in or UUID(int=0))
-        opened_for = state.customer
-        facts = TicketFacts(
-            members=queue.members if queue else (),
-            customer_email=place.email if place.email is not None else opened_for.email if opened_for else "",
-            company=place.company if place.email is not None else opened_for.company if opened_for else None,
-        )
-        match may(who, "note" if who.is_agent else "message", facts):
-            case Access.HIDDEN:
-                raise problems.not_found()
-            case Access.FORBIDDEN:
+        return _facts(place, state, queue.members if queue else ())
+
+    def _writer(self, body: MessageBody, who: Identity, living: TicketFacts, named: TicketFacts) -> tuple[str, str]:
+        """Address and name of whose words they are; raises 404 or 403 for who may not add them.
+
+        Agents need the right where the words will stand. A customer whose ticket was merged into another's goes on writing to it under
+        its own number, as their mails do.
+        """
+        verdicts = (may(who, "message", living), may(who, "message", named))
+        if Access.ALLOWED not in verdicts:
+            if Access.FORBIDDEN in verdicts:
                 raise problems.forbidden("You may not add a customer's message here.")
-            case Access.ALLOWED:
-                pass
-        if who.is_agent:
+            raise problems.not_found()
+        if "note" in rights(who, living.members):
             if body.on_behalf_of is None:
                 raise problems.invalid("/on_behalf_of", "is missing: whose words are they?")
+            if body.close:
+                raise problems.invalid("/close", "is the customer's to say: agents close the ticket itself")
             return body.on_behalf_of, ""
         if body.on_behalf_of is not None and body.on_behalf_of != who.email.lower():
             raise problems.invalid("/on_behalf_of", "is for agents")
@@ -260,6 +264,25 @@ class Opening:
             html=html,
             written_at=context.time,
         )
+
+
+def _folded(history: Sequence[Recorded]) -> Ticket:
+    state = ticket.initial()
+    for event in history:
+        state = ticket.evolve(state, event.payload)
+    return state
+
+
+def _facts(place: Place, state: Ticket, members: tuple[Member, ...]) -> TicketFacts:
+    """Whose ticket it is: the customer's that the desk has made it, else of who opened it."""
+    if place.email is not None:
+        return TicketFacts(members=members, customer_email=place.email, company=place.company)
+    opened_for = state.customer
+    return TicketFacts(
+        members=members,
+        customer_email=opened_for.email if opened_for else "",
+        company=opened_for.company if opened_for else None,
+    )
 
 
 def replayed(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outcome:

@@ -61,8 +61,9 @@ SELECT * FROM appended
 """
 
 MAIL = f"SELECT {MAIL_COLUMNS} FROM intake.mails WHERE mail_id = $1"
-LIVING = """
-SELECT l.ticket_id, l.queue_id, l.email, l.company
+WAY = """
+SELECT t.ticket_id, t.queue_id, t.email, t.company,
+       l.ticket_id AS living_id, l.queue_id AS living_queue_id, l.email AS living_email, l.company AS living_company
   FROM intake.tickets t
   JOIN intake.tickets l ON l.ticket_id = intake.living(t.ticket_id)
  WHERE t.{column} = $1
@@ -127,12 +128,20 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The ticket that takes a message, and what the desk has made of it since it was opened: null where it has not."""
+    """A ticket, and what the desk has made of it since it was opened: null where it has not."""
 
     ticket_id: UUID
     queue_id: UUID | None
     email: str | None
     company: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The ticket that was named, and the one that takes its messages: itself, or where merges lead."""
+
+    named: Place
+    living: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +173,14 @@ class Records:
         digest: bytes | None,
         email: str,
         name: str,
-        tickets: Sequence[UUID],
         message_ids: Sequence[str],
+        tickets: Sequence[UUID | None],
         numbers: Sequence[str],
     ) -> Known:
-        """What is known of a mail. A sender who is not known gets a new customer's id."""
+        """What is known of a mail. A sender who is not known gets a new customer's id.
+
+        `message_ids` are those that it refers to, the nearest first; `tickets` has the ticket for each of them that is our own.
+        """
         row = await self.pool.fetchrow(
             KNOWN, digest, email, list(tickets), [hash_of(each) for each in message_ids], list(numbers)
         )
@@ -224,11 +236,16 @@ class Records:
         hit("intake.after_commit")
         return self.store.outcome(row, appends)
 
-    async def living(self, *, number: str | None = None, ticket: UUID | None = None) -> Place | None:
-        """Where messages for the ticket with this number or id go: to itself, or to the one that it was merged into."""
+    async def way(self, *, number: str | None = None, ticket: UUID | None = None) -> Way | None:
+        """The ticket with this number or id, and where its messages go."""
         column = "number" if number is not None else "ticket_id"
-        row = await self.pool.fetchrow(LIVING.format(column=column), number if number is not None else ticket)
-        return Place(row["ticket_id"], row["queue_id"], row["email"], row["company"]) if row is not None else None
+        row = await self.pool.fetchrow(WAY.format(column=column), number if number is not None else ticket)
+        if row is None:
+            return None
+        return Way(
+            Place(row["ticket_id"], row["queue_id"], row["email"], row["company"]),
+            Place(row["living_id"], row["living_queue_id"], row["living_email"], row["living_company"]),
+        )
 
     async def mail(self, mail_id: UUID) -> Mail | None:
         row = await self.pool.fetchrow(MAIL, mail_id)

@@ -44,11 +44,9 @@ class Uploads:
     def __init__(self, store: BlobStore) -> None:
         self.store = store
 
-    async def put(
-        self, person: UUID, name: str, media_type: str, content: bytes, upload_id: UUID | None = None
-    ) -> Upload:
-        """Keeps a file and answers once it is durable; with an id of the caller's, twice is once. Raises BlobStoreUnavailable."""
-        upload = Upload(upload_id or uuid7(), person, name, media_type, len(content))
+    async def put(self, person: UUID, name: str, media_type: str, content: bytes) -> Upload:
+        """Keeps a file and answers once it is durable. Raises BlobStoreUnavailable."""
+        upload = Upload(uuid7(), person, name, media_type, len(content))
         await self.store.keep(_path(upload.id), orjson.dumps(asdict(upload)) + b"\n" + content)
         return upload
 

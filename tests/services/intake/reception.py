@@ -24,7 +24,7 @@ from uuid import UUID
 import asyncpg
 
 from shared.contracts.access import Identity
-from shared.contracts.directory import Member, Person, Queue
+from shared.contracts.directory import Member, Person, Priority, Queue, TicketField
 from shared.database import connect
 from shared.http.identity import HEADER, sign
 
@@ -55,6 +55,12 @@ IT = Queue(
     ),
 )
 SALES = Queue(id=UUID(int=12), slug="sales", name="Sales", address="sales@help.example")
+OFFERED = {1: False, 2: True, 3: False, 4: True, 5: True}
+PRIORITIES = [
+    Priority(id=UUID(int=20 + n), slug=str(n), name=str(n), number=n, offered_to_customers=offered)
+    for n, offered in OFFERED.items()
+]
+FLOOR = TicketField(id=UUID(int=30), slug="floor", name="Floor", kind="number", required_in=("it",))
 PERSON = Person(
     id=PER_ID, login="per", name="Per Hansen", email="per@customer.example", roles=("customer",), company="acme"
 )
@@ -108,7 +114,8 @@ class Reception:
     async def _seed(self) -> None:
         documents = [("queue", q.slug, None, q) for q in (POSTMASTER, IT, SALES)]
         people = [("person", PERSON.login, PERSON.email, PERSON)]
-        rows: list[Any] = [*documents, *people]
+        settings = [(document.KIND, document.slug, None, document) for document in (*PRIORITIES, FLOOR)]
+        rows: list[Any] = [*documents, *people, *settings]
         connection = await connect(self.url)
         await connection.execute(
             "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -109,7 +109,7 @@ async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
         for statement, arguments in (
             (records.CUSTOMER, (uuid4(), "per@customer.example")),
             (records.MAIL, (uuid4(),)),
-            (records.LIVING.format(column="number"), ("1",)),
+            (records.WAY.format(column="number"), ("1",)),
             (records.MAILS, (uuid4(), 50)),
             ("SELECT 1 FROM intake.mails WHERE digest = $1", (b"x",)),
             ("SELECT 1 FROM intake.message_ids WHERE hash = $1", (b"x",)),

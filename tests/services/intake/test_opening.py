@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from shared.contracts.access import Identity
+from shared.contracts.message_ids import make
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import Written, decode
-from tests.services.intake.reception import ADMIN, KARI, OLA, PER, Reception
+from tests.services.intake.reception import ADMIN, KARI, MAIL_KEY, OLA, PER, SALES, Reception, mail
 from tests.specs.requirement import requirement
 
 TICKET = {
@@ -259,3 +260,87 @@ def test_people_of_one_company_write_on_each_others_tickets(intake: Reception) -
     ticket = intake.call("POST", "/tickets", {"subject": "Mine", "body": "x", "queue": "it"}, who=PER).body["id"]
     colleague = PER.model_copy(update={"email": "colleague@acme.example", "company": "acme"})
     assert intake.call("POST", f"/tickets/{ticket}/message", {"text": "me too"}, who=colleague).status == 200
+
+
+@requirement("A5.08")
+def test_only_the_customer_closes_with_a_message(intake: Reception) -> None:
+    ticket = intake.call("POST", "/tickets", {"subject": "Mine", "body": "x", "queue": "it"}, who=PER).body["id"]
+    for_them = {"text": "Works.", "close": True, "on_behalf_of": "per@customer.example"}
+    refused = intake.call("POST", f"/tickets/{ticket}/message", for_them)
+    assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, "/close")
+    assert intake.call("POST", f"/tickets/{ticket}/message", {"text": "Works.", "close": True}, who=PER).status == 200
+    _, received = intake.events(ticket)
+    assert received["data"]["closes"] is True
+
+
+def merge(intake: Reception, one: str, into: str | None) -> None:
+    """As the desk's news of a merge, or of its undo, leave intake's table."""
+    intake.rows(
+        "UPDATE intake.tickets SET goes_on_in = $2 WHERE ticket_id = $1", uuid.UUID(one), into and uuid.UUID(into)
+    )
+
+
+@requirement("A7.19")
+def test_what_comes_for_a_merged_ticket_goes_to_the_living_one_and_after_the_undo_to_itself(intake: Reception) -> None:
+    one, two, three = (intake.hand_in(mail(f"Matter {n}"))["ticket"] for n in range(3))
+    merge(intake, one["id"], two["id"])
+    merge(intake, two["id"], three["id"])
+    by_number = intake.call("POST", f"/tickets/{one['number']}/message", {"text": "by number"}, who=PER)
+    assert (by_number.status, by_number.body["version"]) == (200, 2)
+    assert decode(by_number.headers[CONSISTENCY]) == (Written("intake", uuid.UUID(three["id"]), 2),)
+    assert intake.call("POST", f"/tickets/{one['id']}/message", {"text": "by id"}, who=PER).status == 200
+    ours = make(MAIL_KEY.encode(), uuid.UUID(two["id"]), uuid.uuid4(), "help.example")
+    for told in (intake.hand_in(mail(f"Re: [Ticket#{one['number']}] x")), intake.hand_in(mail(In_Reply_To=ours))):
+        assert (told["outcome"], told["ticket"]) == ("appended", three)
+    assert [len(intake.events(each["id"])) for each in (one, two, three)] == [1, 1, 5]
+    assert {event["data"]["number"] for event in intake.events(three["id"])} == {three["number"]}
+    merge(intake, one["id"], None)
+    assert intake.hand_in(mail(f"Re: [Ticket#{one['number']}] x"))["ticket"] == one
+    assert intake.hand_in(mail(f"Re: [Ticket#{two['number']}] x"))["ticket"] == three
+
+
+@requirement("A7.19", "A19.03")
+def test_a_customer_goes_on_writing_to_their_ticket_that_went_into_somebody_elses(intake: Reception) -> None:
+    lise = PER.model_copy(update={"email": "lise@other.example", "company": None})
+    hers = intake.call("POST", "/tickets", {"subject": "Hers", "body": "x", "queue": "it"}, who=lise).body
+    his = intake.call("POST", "/tickets", {"subject": "His", "body": "x", "queue": "it"}, who=PER).body
+    assert intake.call("POST", f"/tickets/{hers['number']}/message", {"text": "x"}, who=PER).status == 404
+    merge(intake, hers["id"], his["id"])
+    assert intake.call("POST", f"/tickets/{hers['number']}/message", {"text": "still mine"}, who=lise).status == 200
+    assert intake.events(his["id"])[1]["data"]["customer"]["email"] == "lise@other.example"
+    assert intake.call("POST", f"/tickets/{his['number']}/message", {"text": "x"}, who=lise).status == 404
+    stranger = PER.model_copy(update={"email": "else@customer.example"})
+    assert intake.call("POST", f"/tickets/{hers['number']}/message", {"text": "x"}, who=stranger).status == 404
+    for_her = {"text": "x", "on_behalf_of": "lise@other.example"}
+    assert intake.call("POST", f"/tickets/{hers['number']}/message", for_her, who=OLA).status == 403
+
+
+@requirement("A3.06", "A7.28")
+def test_who_may_write_follows_moves_and_changes_of_the_customer(intake: Reception) -> None:
+    ticket = intake.call("POST", "/tickets", {"subject": "Mine", "body": "x", "queue": "it"}, who=PER).body["id"]
+    lise = PER.model_copy(update={"email": "lise@other.example", "company": None})
+    for_them = {"text": "x", "on_behalf_of": "per@customer.example"}
+    path = f"/tickets/{ticket}/message"
+    assert [intake.call("POST", path, {"text": "x"}, who=who).status for who in (PER, lise)] == [200, 404]
+    assert intake.call("POST", path, for_them, who=KARI).status == 200
+    intake.rows(
+        "UPDATE intake.tickets SET queue_id = $2, email = 'lise@other.example' WHERE ticket_id = $1",
+        uuid.UUID(ticket), SALES.id,
+    )  # fmt: skip
+    assert [intake.call("POST", path, {"text": "x"}, who=who).status for who in (PER, lise)] == [404, 200]
+    assert intake.call("POST", path, for_them, who=KARI).status == 404
+
+
+@requirement("A4.02", "A4.07", "A21.09")
+def test_customers_choose_what_is_offered_and_fields_have_their_type(intake: Reception) -> None:
+    ticket: dict[str, Any] = {"subject": "Mine", "body": "x", "queue": "it"}
+    refused = intake.call("POST", "/tickets", ticket | {"priority": 1}, who=PER)
+    assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, "/priority")
+    assert intake.call("POST", "/tickets", ticket | {"priority": 2}, who=PER).status == 201
+    assert intake.call("POST", "/tickets", ticket, who=PER).status == 201  # the default is not offered, nor chosen
+    assert intake.call("POST", "/tickets", TICKET | {"priority": 1}).status == 201
+    for value, status in ((3, 201), ("third", 422), (True, 422), (None, 201)):
+        answer = intake.call("POST", "/tickets", TICKET | {"fields": {"floor": value}})
+        assert answer.status == status, answer.raw
+        assert status == 201 or answer.body["errors"][0]["pointer"] == "/fields/floor"
+    assert intake.call("POST", "/tickets", TICKET | {"fields": {}}).status == 201  # needed for closing only
