@@ -11,11 +11,19 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.directory import Queue, QueueSaved
 from shared.contracts.envelope import Actor, Recorded, decode, encode
+from shared.contracts.event import Event
 from shared.contracts.intake import CustomerRegistered, TicketOpened
+from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, TicketRef
+from shared.contracts.routing import TicketMerged, TicketSplit
+from shared.contracts.states import NEW
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.messaging.clients import consumer, producer
-from tests.services.intake.reception import ADMIN, Reception, mail, reception
+from tests.services.intake.reception import ADMIN, IT, Reception, mail, reception
+from tests.specs.requirement import requirement
 
+QUEUE = QueueRef(id=IT.id, slug=IT.slug, name=IT.name)
+LISE = CustomerRef(id=uuid4(), email="lise@customer.example")
+PERSON = PersonRef(id=uuid4(), name="Kari")
 SERVICE = ADMIN.model_copy(update={"kind": "service"})
 
 
@@ -80,3 +88,47 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
     assert opened.payload.number == told["ticket"]["number"]
     assert registered.correlation_id == opened.correlation_id
     await asyncio.to_thread(intake.until, lambda: intake.count("es.outbox") == 0)
+
+
+@requirement("A7.16", "A7.19", "A1.27")
+async def test_a_split_is_one_ticket_and_a_merge_leads_on_whatever_dies_in_between(
+    intake: Reception, kafka: str
+) -> None:
+    """The process dies in the opening, then with everything done but not committed, then just after; all comes twice."""
+
+    def two() -> tuple[UUID, UUID]:
+        made = [intake.hand_in(mail(From=f"Lise <{uuid4()}@customer.example>"))["ticket"]["id"] for _ in range(2)]
+        return UUID(made[0]), UUID(made[1])
+
+    origin, other = await asyncio.to_thread(two)
+    into, words = uuid4(), Message(id=uuid4(), channel="email", text="And my chair squeaks.")
+    split = TicketSplit(
+        articles=(words.id,), into=into, title="Chair", queue=QUEUE, customer=LISE, message=words, origin=TicketRef(id=origin), by=PERSON
+    )  # fmt: skip
+    merged = TicketMerged(into=TicketRef(id=into), was=NEW, by=PERSON)
+    await asyncio.to_thread(intake.restart, "intake.split=exit")
+    events = [told(origin, 1, split), told(other, 1, merged)]
+    async with producer(kafka, "test") as client:
+
+        async def send(event: Recorded) -> None:
+            await client.send_and_wait(TICKETS, encode(event), key=str(event.stream).encode())
+
+        await send(events[0])
+        for point in ("consumer.before_commit=exit", "consumer.after_commit=exit", ""):
+            assert await asyncio.to_thread(intake.died)
+            await asyncio.to_thread(intake.start, point)
+        query = "SELECT number FROM intake.tickets WHERE ticket_id = $1"
+        await asyncio.to_thread(intake.until, lambda: intake.rows(query, into), 60)
+        for event in (*events, *events):
+            await send(event)
+    query = "SELECT goes_on_in FROM intake.tickets WHERE ticket_id = $1 AND goes_on_in = $2"
+    await asyncio.to_thread(intake.until, lambda: intake.rows(query, other, into), 60)
+    assert [event["type"] for event in await asyncio.to_thread(intake.events, into)] == [TicketOpened.TYPE]
+    assert await asyncio.to_thread(intake.count, "messaging.parked") == 0
+
+
+def told(stream: UUID, version: int, payload: Event) -> Recorded:
+    now = datetime.now(UTC)
+    return Recorded(
+        uuid4(), payload.TYPE, "/services/routing", stream, version, now, now, uuid4(), None, Actor("agent"), None, payload
+    )  # fmt: skip

@@ -1,8 +1,11 @@
+from dataclasses import replace
+from uuid import UUID
+
 import pytest
 
 from services.intake.commands import ReceiveMessage
 from shared.contracts.intake import CustomerMessageReceived
-from shared.contracts.parts import Channel, PersonRef
+from shared.contracts.parts import Channel, PersonRef, TicketRef
 from tests.specs.intake.reception import KARI, NOBODY, NUMBER, PER, WORDS, given, opened, opening
 from tests.specs.requirement import requirement
 
@@ -50,3 +53,17 @@ def test_a_further_message_is_received_on_the_ticket() -> None:
 
 def test_a_message_to_a_ticket_that_is_not_open_is_refused() -> None:
     given().when(ReceiveMessage(PER, WORDS)).refused("not open")
+
+
+@requirement("A5.08")
+def test_a_customer_may_close_with_their_message() -> None:
+    received = CustomerMessageReceived(number=NUMBER, customer=PER, message=WORDS, closes=True)
+    given(opened()).when(ReceiveMessage(PER, WORDS, closes=True)).then(received)
+
+
+@requirement("A7.16", "A1.27")
+def test_what_an_agent_has_split_off_is_a_ticket_without_a_receipt() -> None:
+    origin = TicketRef(id=UUID(int=41), number="2026112310000027", title="My chair squeaks too")
+    split = replace(opening(by=KARI), split_from=origin)
+    given().when(split).then(opened(by=KARI, receipt=False).model_copy(update={"split_from": origin}))
+    given(opened()).when(split).refused("open already")
