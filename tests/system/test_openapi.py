@@ -14,7 +14,7 @@ from tests.system.desk import signed_in
 from tests.system.harness import System
 
 DOCUMENT = Path(__file__).parents[2] / "services" / "gateway" / "openapi.json"
-EXAMPLES = 10
+EXAMPLES = 5
 
 
 @schemathesis.serializer("message/rfc822")
