@@ -44,7 +44,7 @@ check: install-dev ## format, lint, types, import rules, dead dependencies, secr
 	@git ls-files -z --cached --others --exclude-standard ':!.secrets.baseline' | xargs -0 sh -c '$(VENV)/detect-secrets-hook --baseline .venv/.secrets.baseline "$$@" || test $$? -eq 3' check
 	@$(VENV)/python -m shared.contracts.generate --check
 	@$(VENV)/python -m deploy.openapi --check
-	@$(VENV)/python -m services.routing.chart --check
+	@$(VENV)/python -m deploy.ticket_chart --check
 
 format: install-dev ## put the code into its form
 	@$(VENV)/ruff format .
@@ -53,7 +53,7 @@ format: install-dev ## put the code into its form
 generate: install-dev ## write the event schemas, the OpenAPI document and the chart of states again
 	@$(VENV)/python -m shared.contracts.generate
 	@$(VENV)/python -m deploy.openapi
-	@$(VENV)/python -m services.routing.chart
+	@$(VENV)/python -m deploy.ticket_chart
 
 requirements: install-dev ## every requirement with the tests that prove it
 	@$(VENV)/python -m tests.requirements

@@ -27,6 +27,7 @@ from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
 from shared.messaging.relay import Relay
+from shared.messaging.restart import SILENCE_SECONDS
 
 SERVICE = "gateway"
 MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging)] + [
@@ -47,7 +48,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {}
         if role != "api":
-            background["relay"] = Relay(store, settings.database_url, settings.kafka).run
+            relay = Relay(store, settings.database_url, settings.kafka)
+            background["relay"] = relay.run
+            health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             background["retention"] = CommandRetention(pool).run
             background["purge of ended sessions"] = lambda: _purge(sessions)
         if role == "worker":

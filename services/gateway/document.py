@@ -23,6 +23,8 @@ from shared.contracts.directory import (
     SalutationRetired,
     SalutationSaved,
     Setting,
+    SettingRetired,
+    SettingSaved,
     SignatureRetired,
     SignatureSaved,
     StateRetired,
@@ -153,25 +155,9 @@ def evolve(state: State, event: Event) -> State:
             return State(document)
         case CompanySaved(company=document):
             return State(document)
-        case (
-            StateSaved(document=document)
-            | PrioritySaved(document=document)
-            | TemplateSaved(document=document)
-            | SalutationSaved(document=document)
-            | SignatureSaved(document=document)
-            | TicketFieldSaved(document=document)
-        ):
+        case SettingSaved(document=document):
             return State(document)
-        case QueueRetired() | PersonRetired() | CompanyRetired():
-            return replace(state, retired=True)
-        case (
-            StateRetired()
-            | PriorityRetired()
-            | TemplateRetired()
-            | SalutationRetired()
-            | SignatureRetired()
-            | TicketFieldRetired()
-        ):
+        case QueueRetired() | PersonRetired() | CompanyRetired() | SettingRetired():
             return replace(state, retired=True)
         case _:
             return state

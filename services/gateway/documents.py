@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 from services.gateway import document as rules
 from services.gateway import rows
 from services.gateway.drafts import Draft
+from services.gateway.names import is_id
 from services.gateway.people import PersonDraft
 from services.gateway.sessions import end_of_person
 from shared.contracts.directory import Person, Queue, State
@@ -53,18 +54,17 @@ class Documents:
         expected: int | None = None,
         password_hash: str | None = None,
         keep_session: UUID | None = None,
-        follows: tuple[UUID, ...] | None = None,
     ) -> Saved:
         """Puts the draft in the place of the document with this slug or id, or makes a new one with this slug.
 
-        `follows` replaces the queues that a person follows. `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`.
+        `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`.
         Raises Problem 422, VersionConflict (`expected` is not its version), UnknownStream (an id of nothing), Rejected.
         """
         async with self.store.pool.acquire() as connection, connection.transaction():
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, kind, reference)
             _require_version(current, expected)
-            if current is None and _is_id(reference):
+            if current is None and is_id(reference):
                 raise UnknownStream(UUID(reference))
             if current is None and _name_in(draft) != reference.lower():
                 field = "login" if kind == "person" else "slug"
@@ -73,8 +73,6 @@ class Documents:
             if draft.id is not None and draft.id != document_id:
                 raise invalid("/id", "is the id of something else")
             wanted = await draft.document(connection, document_id, current)
-            if follows is not None:
-                wanted = wanted.model_copy(update={"follows": follows})
             last_admin = kind == "person" and await self._last_admin(connection, current)
             command = rules.Save(wanted, password_changed=password_hash is not None, last_admin=last_admin)
             saved = await self._record(connection, kind, current, document_id, command, context)
@@ -90,7 +88,7 @@ class Documents:
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, kind, reference)
             if current is None:
-                raise UnknownStream(UUID(reference) if _is_id(reference) else UUID(int=0))
+                raise UnknownStream(UUID(reference) if is_id(reference) else UUID(int=0))
             _require_version(current, expected)
             queues = await _needing(connection, current.document)
             last_admin = kind == "person" and not current.retired and await self._last_admin(connection, current)
@@ -158,11 +156,3 @@ def _require_version(current: rows.Row | None, expected: int | None) -> None:
 def _name_in(draft: Draft) -> str:
     name: str = draft.login if isinstance(draft, PersonDraft) else getattr(draft, "slug")  # noqa: B009
     return name
-
-
-def _is_id(reference: str) -> bool:
-    try:
-        UUID(reference)
-    except ValueError:
-        return False
-    return True

@@ -1,6 +1,7 @@
 """The queues that an agent follows: "my queues" of lists and counts (A3.14)."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import Field
@@ -9,12 +10,14 @@ from services.gateway import rows
 from services.gateway.applied import Appliers
 from services.gateway.documents import Documents
 from services.gateway.documents_api import context_of, sees_queue
+from services.gateway.drafts import Draft
 from services.gateway.names import Reference
-from services.gateway.people import PersonDraft
 from services.gateway.session_api import QueueNamed
 from services.gateway.signed_in import Reader, Writer
 from shared.contracts.access import Identity
 from shared.contracts.directory import Person, Queue
+from shared.database import Connection
+from shared.eventstore.errors import UnknownStream
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import LAG
@@ -27,6 +30,17 @@ class FollowedQueues(Body):
     """The queues by slug or id, whole; none: all those in which the agent has a right."""
 
     queues: Annotated[list[Reference], Field(max_length=500)]
+
+
+class Following(Draft):
+    """The person's document with other queues to follow, and nothing else changed."""
+
+    follows: tuple[UUID, ...]
+
+    async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
+        if current is None:
+            raise UnknownStream(document_id)
+        return _person(current).model_copy(update={"follows": self.follows})
 
 
 class FollowedShown(Body):
@@ -59,11 +73,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         if errors:
             raise invalid_fields(errors)
         follows = tuple(dict.fromkeys(queue.id for queue in chosen))
-        person = _person(row)
-        draft = PersonDraft.model_validate(
-            person.model_dump(include={"login", "name", "email", "company", "language"}) | {"roles": list(person.roles)}
-        )
-        saved = await documents.save("person", str(row.id), draft, context_of(signed), follows=follows)
+        saved = await documents.save("person", str(row.id), Following(follows=follows), context_of(signed))
         headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
         return answer(await _shown(documents, _person(saved.row)), headers=headers)
 

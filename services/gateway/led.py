@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
-from uuid import UUID
 
 import aiohttp
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
+from services.gateway.names import is_id
 from services.gateway.signed_in import Writer
 from shared.contracts.access import Identity
 from shared.http import problems
@@ -97,7 +97,7 @@ class Leader:
         named = body.get(field) if command == "split" else [body.get(field)]
         if not isinstance(named, list) or not 1 <= len(named) <= MOST_ARTICLES:
             return []
-        articles = [each for each in named if isinstance(each, str) and _is_id(each)]
+        articles = [each for each in named if isinstance(each, str) and is_id(each)]
         if len(articles) < len(named):
             return []
         token = request.headers.get(CONSISTENCY)
@@ -154,15 +154,8 @@ def _refused(status: int, content: bytes) -> problems.Problem:
         return problems.not_found()
     if status == 403:
         return problems.forbidden(str(orjson.loads(content).get("detail", "")))
+    log.error("reporting answered %d to a led command", status)
     return problems.unavailable("The articles cannot be read now.")
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def router(leader: Leader) -> APIRouter:

@@ -13,12 +13,19 @@ _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.
 """What HTML's e-mail field takes, too: practical addresses in ASCII, names of private networks included."""
 
 
-def _not_an_id(text: str) -> str:
+def is_id(text: str) -> bool:
+    """Whether a reference is an id, and no name."""
     try:
         UUID(text)
     except ValueError:
-        return text
-    raise ValueError("must not look like an id")
+        return False
+    return True
+
+
+def _not_an_id(text: str) -> str:
+    if is_id(text):
+        raise ValueError("must not look like an id")
+    return text
 
 
 def _mail_address(text: str) -> str:

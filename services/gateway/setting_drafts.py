@@ -1,6 +1,6 @@
 """The smaller documents as they are sent in: states, priorities, standard answers, salutations, signatures, fields."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import Field
@@ -110,30 +110,33 @@ class TemplateDraft(SettingDraft):
         )
 
 
-class SalutationDraft(SettingDraft):
+class WordsDraft(SettingDraft):
+    """What stands at one end of every mail."""
+
+    MODEL: ClassVar[type[Salutation | Signature]]
+
+    text: Annotated[Text, Field(max_length=10_000)]
+
+    async def document(
+        self, connection: Connection, document_id: UUID, current: rows.Row | None
+    ) -> Salutation | Signature:
+        errors = _faults("/text", self.text)
+        self._kept(self.MODEL, current, errors)
+        if errors:
+            raise invalid_fields(errors)
+        return self.MODEL(id=document_id, slug=self.slug, name=self.name, text=self.text)
+
+
+class SalutationDraft(WordsDraft):
     """How a mail begins (A8.03)."""
 
-    text: Annotated[Text, Field(max_length=10_000)]
-
-    async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Salutation:
-        errors = _faults("/text", self.text)
-        self._kept(Salutation, current, errors)
-        if errors:
-            raise invalid_fields(errors)
-        return Salutation(id=document_id, slug=self.slug, name=self.name, text=self.text)
+    MODEL = Salutation
 
 
-class SignatureDraft(SettingDraft):
+class SignatureDraft(WordsDraft):
     """How a mail ends (A8.04)."""
 
-    text: Annotated[Text, Field(max_length=10_000)]
-
-    async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Signature:
-        errors = _faults("/text", self.text)
-        self._kept(Signature, current, errors)
-        if errors:
-            raise invalid_fields(errors)
-        return Signature(id=document_id, slug=self.slug, name=self.name, text=self.text)
+    MODEL = Signature
 
 
 class FieldDraft(SettingDraft):

@@ -30,9 +30,10 @@ from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
-from shared.messaging.consumer import SILENCE_SECONDS, Consumer
+from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, ProjectionHandler
 from shared.messaging.relay import Relay
+from shared.messaging.restart import SILENCE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +92,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 handlers=handlers(store, numbers),
                 replica=settings.replica,
             )
-            background |= {"relay": Relay(store, settings.database_url, settings.kafka).run, "consumer": consumer.run}
+            relay = Relay(store, settings.database_url, settings.kafka)
+            background |= {"relay": relay.run, "consumer": consumer.run}
             background["retention"] = CommandRetention(pool).run
             background["uploads"] = lambda: _sweep(uploads)
+            health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:

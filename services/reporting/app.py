@@ -21,8 +21,9 @@ from shared.eventstore.migrations import pending
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
-from shared.messaging.consumer import SILENCE_SECONDS, Consumer
+from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.restart import SILENCE_SECONDS
 
 SERVICE = "reporting"
 DIRECTORY_CONSUMER = "reporting.directory"
@@ -50,6 +51,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 replica=settings.replica,
             )
             background["documents"] = documents.run
+            health.watch("documents", lambda: documents.beat, silence=SILENCE_SECONDS)
             for name, which in projection_sets(settings.zone).items():
                 filling = LiveConsumer(
                     which,

@@ -59,24 +59,23 @@ async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
 
 
 async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
-    _, _, state = await desk.history(ref)
-    desk.authorize(asked.who, "reply", state)
     wanted = states.asked(body, desk.directory.settings.states)
     owner = await desk.owner(body.owner) if body.owner is not None else None
-    message = await forms.answer(desk, asked, body, state)
+    files = await forms.attached(desk, asked, body.attachments)
+    article = uuid7()
 
     def make(state: Ticket) -> c.Command:
         queue = desk.queue_of(state)
         return c.Reply(
             desk.act(asked, state),
-            message,
+            forms.answer(desk, asked, body, state, article, files),
             wanted or states.after_reply(queue, desk.directory.settings.states),
             desk.owner_in(owner, queue) if owner is not None else None,
             body.time_units,
             fields.required(queue, desk.directory.settings.fields),
         )
 
-    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(message.id))))
+    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(article))))
 
 
 async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
@@ -105,17 +104,11 @@ async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
 
 
 async def forward(desk: Desk, ref: str, body: b.ForwardBody, asked: Asked, original: Message) -> Done:
-    _, _, state = await desk.history(ref)
-    desk.authorize(asked.who, "forward", state)
-    queue = desk.queue_of(state)
-    message = (await forms.article(desk, asked, body, "email")).model_copy(
-        update={
-            "sender": Address(email=queue.address or "", name=queue.display_name or queue.name) if queue else None,
-            "to": tuple(Address(email=each) for each in body.to),
-            "cc": tuple(Address(email=each) for each in body.cc),
-        }
-    )
-    make = lambda state: c.Forward(desk.act(asked, state), message, original)  # noqa: E731
+    message = await forms.article(desk, asked, body, "email")
+
+    def make(state: Ticket) -> c.Command:
+        return c.Forward(desk.act(asked, state), forms.addressed(desk, message, state, body.to, body.cc), original)
+
     return _told(await desk.handle(asked, Part(ref, "forward", make), answer=_with(article_id=str(message.id))))
 
 

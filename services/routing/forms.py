@@ -65,18 +65,26 @@ async def remark(desk: Desk, asked: Asked, body: Words) -> Message | None:
     return None
 
 
-async def answer(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket) -> Message:
-    """The mail of a reply form, from the queue's address (A8.05), in the form's words or those of a standard answer (A8.01)."""
-    queue = desk.queue_of(state)
+def answer(
+    desk: Desk, asked: Asked, body: ReplyBody, state: Ticket, article_id: UUID, files: tuple[Attachment, ...]
+) -> Message:
+    """The mail of a reply form, in the form's words or those of a standard answer (A8.01)."""
     if body.template is not None:
         body = _filled(desk, asked, body, state)
-    message = await article(desk, asked, body, "email")
+    message = words(body, "email", files).model_copy(
+        update={"id": article_id, "bcc": tuple(Address(email=each) for each in body.bcc)}
+    )
+    return addressed(desk, message, state, body.to, body.cc)
+
+
+def addressed(desk: Desk, message: Message, state: Ticket, to: Sequence[str], cc: Sequence[str]) -> Message:
+    """A mail from the address of the queue in which the ticket stands (A8.05)."""
+    queue = desk.queue_of(state)
     return message.model_copy(
         update={
             "sender": Address(email=queue.address or "", name=queue.display_name or queue.name) if queue else None,
-            "to": tuple(Address(email=each) for each in body.to),
-            "cc": tuple(Address(email=each) for each in body.cc),
-            "bcc": tuple(Address(email=each) for each in body.bcc),
+            "to": tuple(Address(email=each) for each in to),
+            "cc": tuple(Address(email=each) for each in cc),
         }
     )
 

@@ -1,6 +1,6 @@
 """Configuration documents and their events. The stream of a document is its id; its version is the stream's."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
 
 from shared.contracts.event import Event, Value, event
@@ -129,6 +129,8 @@ class TicketField(Setting):
     required_in: tuple[str, ...] = ()
 
 
+D = TypeVar("D", bound=Setting)
+
 SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField)
 
 
@@ -165,61 +167,73 @@ class CompanyRetired(Event):
     company: Company
 
 
+class SettingSaved(Event, Generic[D]):
+    """What the events of the smaller documents share."""
+
+    document: D
+
+
+class SettingRetired(Event, Generic[D]):
+    """The document is out of use."""
+
+    document: D
+
+
 @event("helpdesk.StateSaved.v1", owner="gateway", topic=DIRECTORY)
-class StateSaved(Event):
-    document: State
+class StateSaved(SettingSaved[State]):
+    pass
 
 
 @event("helpdesk.StateRetired.v1", owner="gateway", topic=DIRECTORY)
-class StateRetired(Event):
-    document: State
+class StateRetired(SettingRetired[State]):
+    pass
 
 
 @event("helpdesk.PrioritySaved.v1", owner="gateway", topic=DIRECTORY)
-class PrioritySaved(Event):
-    document: Priority
+class PrioritySaved(SettingSaved[Priority]):
+    pass
 
 
 @event("helpdesk.PriorityRetired.v1", owner="gateway", topic=DIRECTORY)
-class PriorityRetired(Event):
-    document: Priority
+class PriorityRetired(SettingRetired[Priority]):
+    pass
 
 
 @event("helpdesk.TemplateSaved.v1", owner="gateway", topic=DIRECTORY)
-class TemplateSaved(Event):
-    document: Template
+class TemplateSaved(SettingSaved[Template]):
+    pass
 
 
 @event("helpdesk.TemplateRetired.v1", owner="gateway", topic=DIRECTORY)
-class TemplateRetired(Event):
-    document: Template
+class TemplateRetired(SettingRetired[Template]):
+    pass
 
 
 @event("helpdesk.SalutationSaved.v1", owner="gateway", topic=DIRECTORY)
-class SalutationSaved(Event):
-    document: Salutation
+class SalutationSaved(SettingSaved[Salutation]):
+    pass
 
 
 @event("helpdesk.SalutationRetired.v1", owner="gateway", topic=DIRECTORY)
-class SalutationRetired(Event):
-    document: Salutation
+class SalutationRetired(SettingRetired[Salutation]):
+    pass
 
 
 @event("helpdesk.SignatureSaved.v1", owner="gateway", topic=DIRECTORY)
-class SignatureSaved(Event):
-    document: Signature
+class SignatureSaved(SettingSaved[Signature]):
+    pass
 
 
 @event("helpdesk.SignatureRetired.v1", owner="gateway", topic=DIRECTORY)
-class SignatureRetired(Event):
-    document: Signature
+class SignatureRetired(SettingRetired[Signature]):
+    pass
 
 
 @event("helpdesk.TicketFieldSaved.v1", owner="gateway", topic=DIRECTORY)
-class TicketFieldSaved(Event):
-    document: TicketField
+class TicketFieldSaved(SettingSaved[TicketField]):
+    pass
 
 
 @event("helpdesk.TicketFieldRetired.v1", owner="gateway", topic=DIRECTORY)
-class TicketFieldRetired(Event):
-    document: TicketField
+class TicketFieldRetired(SettingRetired[TicketField]):
+    pass

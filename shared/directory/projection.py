@@ -11,22 +11,12 @@ from shared.contracts.directory import (
     Person,
     PersonRetired,
     PersonSaved,
-    PriorityRetired,
-    PrioritySaved,
     Queue,
     QueueRetired,
     QueueSaved,
-    SalutationRetired,
-    SalutationSaved,
     Setting,
-    SignatureRetired,
-    SignatureSaved,
-    StateRetired,
-    StateSaved,
-    TemplateRetired,
-    TemplateSaved,
-    TicketFieldRetired,
-    TicketFieldSaved,
+    SettingRetired,
+    SettingSaved,
 )
 from shared.contracts.envelope import Recorded
 from shared.database import Connection
@@ -73,36 +63,14 @@ class DirectoryProjection:
 
     def apply(self, row: DocumentRow | None, event: Recorded, position: Position) -> DocumentRow:
         match event.payload:
-            case QueueSaved(queue=queue):
-                return _row(queue)
-            case QueueRetired(queue=queue):
-                return replace(_row(queue), retired=True)
-            case PersonSaved(person=person):
-                return _row(person)
-            case PersonRetired(person=person):
-                return replace(_row(person), retired=True)
-            case CompanySaved(company=company):
-                return _row(company)
-            case CompanyRetired(company=company):
-                return replace(_row(company), retired=True)
-            case (
-                StateSaved(document=setting)
-                | PrioritySaved(document=setting)
-                | TemplateSaved(document=setting)
-                | SalutationSaved(document=setting)
-                | SignatureSaved(document=setting)
-                | TicketFieldSaved(document=setting)
-            ):
-                return _setting(setting)
-            case (
-                StateRetired(document=setting)
-                | PriorityRetired(document=setting)
-                | TemplateRetired(document=setting)
-                | SalutationRetired(document=setting)
-                | SignatureRetired(document=setting)
-                | TicketFieldRetired(document=setting)
-            ):
-                return replace(_setting(setting), retired=True)
+            case QueueSaved(queue=document) | PersonSaved(person=document):
+                return row_of(document)
+            case CompanySaved(company=document) | SettingSaved(document=document):
+                return row_of(document)
+            case QueueRetired(queue=document) | PersonRetired(person=document):
+                return replace(row_of(document), retired=True)
+            case CompanyRetired(company=document) | SettingRetired(document=document):
+                return replace(row_of(document), retired=True)
             case _:  # an event of tomorrow, or another service's: only its version is of interest
                 return replace(row) if row is not None else DocumentRow()
 
@@ -123,11 +91,8 @@ class DirectoryProjection:
         )
 
 
-def _setting(document: Setting) -> DocumentRow:
-    return DocumentRow(document.KIND, document.slug, document=document.model_dump_json())
-
-
-def _row(document: Queue | Person | Company) -> DocumentRow:
+def row_of(document: Queue | Person | Company | Setting) -> DocumentRow:
+    """The row of a document in use, of no event yet."""
     text = document.model_dump_json()
     match document:
         case Queue():
@@ -136,3 +101,5 @@ def _row(document: Queue | Person | Company) -> DocumentRow:
             return DocumentRow("person", document.login, document.email.lower(), document=text)
         case Company():
             return DocumentRow("company", document.slug, document=text)
+        case Setting():
+            return DocumentRow(document.KIND, document.slug, document=text)

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Coroutine
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+log = logging.getLogger(__name__)
 
 SEND_SECONDS = 20.0
 """A batch that is not acknowledged by then is given up and sent again from the outbox: `send` alone waits for ever."""
@@ -52,21 +55,25 @@ def wait_for_what_was_brought(client: AIOKafkaConsumer, seconds: float) -> None:
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """Stops a client; when every broker is down its own `stop` waits for ever, so its tasks are then ended by cancellation."""
-    ending = asyncio.ensure_future(client.stop())
-    done, _ = await asyncio.wait({ending}, timeout=STOP_SECONDS)
-    if done:
-        with contextlib.suppress(Exception):
-            ending.result()
+    """Stops a client; when every broker is down its own `stop` waits for ever, so its parts are then closed one by one."""
+    if await _in_time(client.stop()):
         return
-    ending.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await ending
     sender = getattr(client, "_sender", None)
-    for closing in (sender.close() if sender is not None else None, _connections(client).close()):
-        if closing is not None:
-            with contextlib.suppress(TimeoutError, Exception):
-                await asyncio.wait_for(closing, STOP_SECONDS)
+    parts = [sender.close()] if sender is not None else []
+    ended = [await _in_time(part) for part in (*parts, _connections(client).close())]
+    if not all(ended):
+        log.error("a Kafka client does not end and is left behind")
+
+
+async def _in_time(ending: Coroutine[object, object, object]) -> bool:
+    """Whether it has ended within STOP_SECONDS. Never waits for its cancellation: aiokafka's closing swallows that and goes on."""
+    task = asyncio.ensure_future(ending)
+    done, _ = await asyncio.wait({task}, timeout=STOP_SECONDS)
+    if not done:
+        task.cancel()
+    elif not task.cancelled() and (error := task.exception()) is not None:
+        log.info("a Kafka client ends with %s: %s", type(error).__name__, error)
+    return bool(done)
 
 
 def _connections(client: AIOKafkaProducer | AIOKafkaConsumer):  # type: ignore[no-untyped-def]

@@ -48,8 +48,6 @@ PREFETCH_SECONDS = 3_600.0
 request ends: what comes in meanwhile for the partition that was left out would wait for up to FETCH_WAIT_MS."""
 COMMIT_SECONDS = 10.0
 HALT_POLL_SECONDS = 5.0
-SILENCE_SECONDS = 300.0
-"""A consumer that has not gone round for this long hangs: the process is not live. A failing one tries again within seconds."""
 PARKED_A_MINUTE = 20
 """More newly parked tickets than this in a minute is a bad deploy, not bad data: the consumer halts."""
 

@@ -5,6 +5,7 @@ What can happen is a re-run of rows in order, which consumers recognise by the s
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Never
@@ -60,12 +61,15 @@ class Relay:
     def __init__(self, store: Store, database_url: str, bootstrap: str) -> None:
         self.store, self.database_url, self.bootstrap = store, database_url, bootstrap
         self.held: list[int] = []
+        self.beat = time.monotonic()
+        """When it last went round, or failed: it does one of both every few seconds."""
 
     async def run(self) -> Never:
         """Never ends: any error ends the run and starts a new one with a fresh producer and connection, after a pause."""
         await restarting(f"relay of {self.store.service}", self._serve)
 
     async def _serve(self) -> None:
+        self.beat = time.monotonic()
         connection = await connect(self.database_url)
         try:
             shards = await connection.fetchval("SELECT es.shards()")
@@ -92,6 +96,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         tried = loop.time()
         while True:
+            self.beat = time.monotonic()
             self.store.appended.clear()
             began = loop.time()
             if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:

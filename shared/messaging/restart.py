@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 FIRST_SECONDS = 0.2
 LONGEST_SECONDS = 5.0
 QUIET_SECONDS = 30.0
+SILENCE_SECONDS = 300.0
+"""A consumer or relay that has not gone round for this long hangs: the process is not live. A failing one tries again within seconds."""
 
 
 async def restarting(name: str, run: Callable[[], Awaitable[None]]) -> Never:

@@ -369,24 +369,39 @@ def floor_application(instance: Instance) -> Iterator[tuple[int, int]]:
         process.wait(30)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of the main load")
-    arguments = parser.parse_args()
+@contextlib.contextmanager
+def home_of_its_own() -> Iterator[Home]:
+    """Where an instance that is only measured lives; whatever runs there is taken down in the end."""
     folder = Path(tempfile.mkdtemp(prefix="ledgerdesk-bench-"))
     folder.chmod(0o711)
     os.environ["LEDGERDESK_PORT"], os.environ["LEDGERDESK_LMTP_PORT"] = map(str, free_ports(2))
     os.environ.setdefault("LEDGERDESK_ADMIN_PASSWORD", secrets.token_urlsafe(12))
-    results = Home.of_environment().path / "bench" / "latest.json"
     home = Home(folder / "home")
     try:
+        yield home
+    finally:
+        lifecycle.down(home, lambda _: None)
+
+
+def write_results(name: str, bench: Bench, **arguments: Any) -> None:
+    """Puts the rows where `LEDGERDESK_HOME` says."""
+    results = Home.of_environment().path / "bench" / name
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(json.dumps({**arguments, "rows": bench.rows}, indent=1), "utf-8")
+    print(f"written to {results}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the main load")
+    arguments = parser.parse_args()
+    with home_of_its_own() as home:
         lifecycle.up(home, lambda _: None)
-        started = time.monotonic()
         lifecycle.down(home, lambda _: None)
         started = time.monotonic()
         instance = lifecycle.up(home, lambda _: None)
-        bench = Bench(instance, arguments.seconds)
         warm = time.monotonic() - started
+        bench = Bench(instance, arguments.seconds)
         bench.row("warm start of everything", warm, "s", "<= 15", warm <= 15)
         bench.idle()
         floor = bench.floor()
@@ -395,11 +410,7 @@ def main() -> int:
         bench.visible(rate)
         bench.rebuild()
         bench.growing_list()
-    finally:
-        lifecycle.down(home, lambda _: None)
-    results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps({"seconds": arguments.seconds, "rows": bench.rows}, indent=1), "utf-8")
-    print(f"written to {results}")
+    write_results("latest.json", bench, seconds=arguments.seconds)
     return 0
 
 

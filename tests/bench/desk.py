@@ -7,18 +7,13 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
-import secrets
 import statistics
-import tempfile
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
 from deploy.local import lifecycle
-from deploy.local.home import Home, free_ports
-from tests.bench.__main__ import CONNECTIONS, Bench
+from tests.bench.__main__ import CONNECTIONS, Bench, home_of_its_own, write_results
 from tests.bench.client import HttpConnection, closed_loop
 from tests.bench.filling import fill_list
 
@@ -171,13 +166,7 @@ def main() -> int:
     parser.add_argument("--tickets", type=int, default=1_000_000, help="how many the lists are measured at in the end")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the load of replies")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="ledgerdesk-bench-"))
-    folder.chmod(0o711)
-    os.environ["LEDGERDESK_PORT"], os.environ["LEDGERDESK_LMTP_PORT"] = map(str, free_ports(2))
-    os.environ.setdefault("LEDGERDESK_ADMIN_PASSWORD", secrets.token_urlsafe(12))
-    results = Home.of_environment().path / "bench" / "desk.json"
-    home = Home(folder / "home")
-    try:
+    with home_of_its_own() as home:
         bench = DeskBench(lifecycle.up(home, lambda _: None), arguments.seconds)
         floor = bench.floor()
         bench.long_tickets()
@@ -185,11 +174,7 @@ def main() -> int:
         bench.bulk()
         bench.replies(floor)
         bench.lists(arguments.tickets)
-    finally:
-        lifecycle.down(home, lambda _: None)
-    results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps({"tickets": arguments.tickets, "rows": bench.rows}, indent=1), "utf-8")
-    print(f"written to {results}")
+    write_results("desk.json", bench, tickets=arguments.tickets)
     return 0
 
 

@@ -20,11 +20,11 @@ BEGIN ATOMIC
           FROM chain c
           JOIN intake.tickets t ON t.ticket_id = c.next
     ) CYCLE id SET again USING way
-    SELECT id FROM chain WHERE NOT again ORDER BY step DESC LIMIT 1;
+    SELECT id FROM chain ORDER BY step DESC LIMIT 1;
 END;
 COMMENT ON FUNCTION intake.living IS
-    'The ticket that a message for this one goes to: along all merges to the living one. A circle, which the desk''s rules exclude, ends '
-    'where it began.';
+    'The ticket that a message for this one goes to: along all merges to the living one. A circle ends at the first ticket that comes '
+    'again. The desk makes none, but merges and undos of two tickets come by two partitions, so that one may be seen for a moment.';
 
 CREATE OR REPLACE FUNCTION intake.known(
     mail_digest bytea, address text, tickets uuid[], hashes bytea[], numbers text[]
@@ -39,22 +39,27 @@ BEGIN
       LEFT JOIN intake.mails m ON m.digest = mail_digest
       LEFT JOIN intake.customers c ON c.email = address
       LEFT JOIN LATERAL (
-            SELECT k.ticket_id, 'reference' AS threaded_by, 1 AS rank, n.place
+            SELECT k.ticket_id, 'reference' AS threaded_by, 1 AS kind, n.place
               FROM unnest(tickets) WITH ORDINALITY AS n(ticket_id, place)
               JOIN intake.tickets k USING (ticket_id)
              UNION ALL
-            SELECT k.ticket_id, 'message-id', 2, n.place
+            SELECT k.ticket_id, 'message-id', 1, n.place
               FROM unnest(hashes) WITH ORDINALITY AS n(hash, place)
               JOIN intake.message_ids i USING (hash)
               JOIN intake.tickets k USING (ticket_id)
              UNION ALL
-            SELECT k.ticket_id, 'subject', 3, n.place
+            SELECT k.ticket_id, 'subject', 2, n.place
               FROM unnest(numbers) WITH ORDINALITY AS n(number, place)
               JOIN intake.tickets k USING (number)
-             ORDER BY rank, place
+             ORDER BY kind, place
              LIMIT 1) AS t ON true
       LEFT JOIN intake.tickets l ON l.ticket_id = intake.living(t.ticket_id);
 END $$;
+COMMENT ON FUNCTION intake.known IS
+    'Everything that the decision on a mail needs, in one round trip and always one row: the mail if it was taken before, the '
+    'customer of its sender, and the ticket it answers, where merges lead. hashes are the Message-IDs that the mail refers to, the nearest '
+    'first, tickets beside them those that are our own name (reference); a customer''s own counts as much (message-id), because a mail '
+    'on a closed ticket may have become a ticket itself. Only then the number in the subject counts.';
 
 GRANT UPDATE (queue_id, email, company, goes_on_in, desk_version) ON intake.tickets TO {{app}};
 GRANT UPDATE (ticket_id) ON intake.message_ids TO {{app}};

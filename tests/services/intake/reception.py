@@ -27,6 +27,7 @@ from shared.contracts.access import Identity
 from shared.contracts.directory import Member, Person, Priority, Queue, TicketField
 from shared.database import connect
 from shared.http.identity import HEADER, sign
+from shared.testing.documents import seed
 
 KEY = "a key of the gateway and its services"
 MAIL_KEY = "a key for message ids"
@@ -109,26 +110,7 @@ class Reception:
 
     def migrate(self) -> None:
         subprocess.run([sys.executable, "-m", "services.intake", "migrate"], env=self.environment(), check=True)
-        asyncio.run(self._seed())
-
-    async def _seed(self) -> None:
-        documents = [("queue", q.slug, None, q) for q in (POSTMASTER, IT, SALES)]
-        people = [("person", PERSON.login, PERSON.email, PERSON)]
-        settings = [(document.KIND, document.slug, None, document) for document in (*PRIORITIES, FLOOR)]
-        rows: list[Any] = [*documents, *people, *settings]
-        connection = await connect(self.url)
-        await connection.execute(
-            "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)",
-            [d.id for *_, d in rows],
-            [kind for kind, *_ in rows],
-            [slug for _, slug, *_ in rows],
-            [email for _, _, email, _ in rows],
-            [False] * len(rows),
-            [d.model_dump_json() for *_, d in rows],
-            [1] * len(rows),
-            [uuid.uuid4() for _ in rows],
-        )
-        await connection.close()
+        asyncio.run(seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR))
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None) -> None:
         """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond."""

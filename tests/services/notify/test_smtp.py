@@ -1,16 +1,14 @@
 """What the mail server is told, and what its answers mean."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
@@ -133,20 +131,13 @@ async def test_a_server_that_wants_no_connection_at_all_is_a_reason_to_wait() ->
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def certificate() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server's context for 127.0.0.1 and the context of a client that trusts it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs openssl to make a certificate")
-    key, made = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(made, key)
-    return server, ssl.create_default_context(cafile=str(made))
+    authority = trustme.CA()
+    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
 
 
 class Secure:

@@ -26,11 +26,11 @@ from shared.contracts.routing import (
     TicketsLinked,
 )
 from shared.contracts.states import NEW
-from shared.database import connect
 from shared.directory.copy import DirectoryCopy
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.identity import HEADER, sign
+from shared.testing.documents import seed
 from tests.services.reporting.desk_rows import Log, Reporting
 from tests.specs.requirement import requirement
 
@@ -89,12 +89,7 @@ class Api:
 
 @pytest.fixture
 async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
-    connection = await connect(live_desk.app_url)
-    await connection.execute(
-        "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)",
-        [IT.id], ["queue"], [IT.slug], [None], [False], [IT.model_dump_json()], [1], [uuid4()],
-    )  # fmt: skip
-    await connection.close()
+    await seed(live_desk.app_url, IT)
     copy, blobs = DirectoryCopy(live_desk.pool, live_desk.app_url), BlobStore(f"file://{tmp_path}")
     await copy.load()
     reading = Reading(live_desk.pool, copy, blobs)

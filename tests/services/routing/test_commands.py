@@ -77,9 +77,7 @@ async def test_a_foreign_lock_refuses_work_and_can_be_taken_over(desk: Workplace
 @requirement("A19.02", "A19.05")
 async def test_what_may_not_be_seen_does_not_exist(desk: Workplace) -> None:
     hidden = await desk.ticket(SECRET)
-    for who in (KARI, EVA, PER):
-        if who is PER:
-            continue  # it is Per's own ticket: the next line
+    for who in (KARI, EVA):
         assert (await desk.give(hidden, "note", {"text": "x"}, who=who)).status_code == 404
     assert (await desk.give(hidden, "note", {"text": "x"}, who=PER)).status_code == 403
     mine = await desk.ticket()
@@ -263,16 +261,15 @@ async def test_bulk_refuses_what_it_cannot_mean(desk: Workplace) -> None:
 
 async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> None:
     """Whoever has no right on the queue gets 404 from every command that there is."""
-    number = await desk.ticket()
+    number, other = await desk.ticket(), await desk.ticket()
     for command in ACTIONS:
         bodies: dict[str, dict[str, Any]] = {
             "reply": {"text": "x"}, "note": {"text": "x"}, "call": {"direction": "in", "text": "x"},
             "assign": {"owner": "kari"}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
             "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
             "set-customer": {"customer": "per"}, "tag": {"tags": ["x"]}, "untag": {"tags": ["x"]},
-            "link": {"to": number}, "unlink": {"to": number}, "merge": {"into": number}, "undo": {"event": str(uuid4())},
+            "link": {"to": other}, "unlink": {"to": other}, "merge": {"into": other}, "undo": {"event": str(uuid4())},
         }  # fmt: skip
         answer = await desk.give(number, command, bodies.get(command, {}), who=EVA)
-        assert answer.status_code in (404, 422, 409), (command, answer.text)
-        assert answer.status_code == 404 or command in ("move", "link", "unlink", "merge"), (command, answer.text)
+        assert answer.status_code == 404, (command, answer.text)
     assert await desk.kinds(number) == ["TicketQueued"]

@@ -25,13 +25,14 @@ from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import TicketQueued
 from shared.contracts.states import NEW
-from shared.database import Pool, connect, connect_pool
+from shared.database import Pool, connect_pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.identity import HEADER, sign
+from shared.testing.documents import seed
 
 KEY = "a key of the gateway and its services"
 ALL: tuple[Right, ...] = ("read", "create", "move_into", "note", "work")
@@ -166,24 +167,7 @@ def person(who: Identity) -> PersonRef:
 async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lambda: None) -> AsyncIterator[Workplace]:
     owner, url = databases.database("routing")
     await migrate(owner, url, *MIGRATIONS)
-    documents: list[tuple[str, str, str | None, Any]] = [
-        *(("queue", queue.slug, None, queue) for queue in (IT, HR, SECRET)),
-        *(("person", d.login, d.email, d) for d in (KARI_DOCUMENT, OLA_DOCUMENT, ADMIN_DOCUMENT, PER_DOCUMENT, EVA_DOCUMENT)),
-        ("field", ROOM.slug, None, ROOM),
-    ]  # fmt: skip
-    connection = await connect(url)
-    await connection.execute(
-        "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)",
-        [document.id for *_, document in documents],
-        [kind for kind, *_ in documents],
-        [slug for _, slug, *_ in documents],
-        [email for _, _, email, _ in documents],
-        [False] * len(documents),
-        [document.model_dump_json() for *_, document in documents],
-        [1] * len(documents),
-        [uuid4() for _ in documents],
-    )
-    await connection.close()
+    await seed(url, IT, HR, SECRET, KARI_DOCUMENT, OLA_DOCUMENT, ADMIN_DOCUMENT, PER_DOCUMENT, EVA_DOCUMENT, ROOM)
     pool = await connect_pool(url)
     try:
         store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)

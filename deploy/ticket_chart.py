@@ -1,4 +1,4 @@
-"""Draws the states of a ticket from the rules themselves: `python -m services.routing.chart`; with `--check` it only tells whether
+"""Draws the states of a ticket from the rules themselves: `python -m deploy.ticket_chart`; with `--check` it only tells whether
 docs/ticket-life.md is out of date.
 
 Every command is tried on a ticket of every type of state. What the rules then decide is the chart; nobody draws it.
@@ -19,7 +19,7 @@ from shared.contracts.rejected import Rejected
 from shared.contracts.routing import StateChanged, TicketMerged, TicketQueued, TicketRemoved
 from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
 
-GUIDE = Path(__file__).parent.parent.parent / "docs" / "ticket-life.md"
+GUIDE = Path(__file__).parent.parent / "docs" / "ticket-life.md"
 BEGIN, END = "<!-- drawn from the rules: begin -->\n", "<!-- drawn from the rules: end -->\n"
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,7 +128,7 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         if guide == wanted:
             return 0
-        print("docs/ticket-life.md is out of date: run `python -m services.routing.chart`", file=sys.stderr)
+        print("docs/ticket-life.md is out of date: run `python -m deploy.ticket_chart`", file=sys.stderr)
         return 1
     GUIDE.write_text(wanted, "utf-8")
     return 0
