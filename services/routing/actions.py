@@ -119,7 +119,7 @@ async def bounce(desk: Desk, ref: str, body: b.BounceBody, asked: Asked, origina
 
 
 async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals: Sequence[Message]) -> Done:
-    stream, _, state = await desk.history(ref)
+    stream, state = await desk.look_at(ref)
     desk.authorize(asked.who, "split", state)
     target = desk.target_queue(body.queue, asked.who, "create") if body.queue is not None else None
     into = uuid7()
@@ -169,7 +169,7 @@ async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done
 
 
 async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
-    _, _, before = await desk.history(ref)
+    _, before = await desk.look_at(ref)
     desk.authorize(asked.who, "move", before)
     target = desk.target_queue(body.queue, asked.who, "move_into")
     wanted = states.asked(body, desk.directory.settings.states)
@@ -279,8 +279,8 @@ async def _relate(
 
 
 async def _both(desk: Desk, ref: str, other: str, pointer: str) -> tuple[TicketRef, TicketRef]:
-    here, _, mine = await desk.history(ref)
-    there, _, theirs = await desk.history(other, pointer)
+    here, mine = await desk.look_at(ref)
+    there, theirs = await desk.look_at(other, pointer)
     return (
         TicketRef(id=here, number=mine.number, title=mine.title),
         TicketRef(id=there, number=theirs.number, title=theirs.title),
@@ -289,11 +289,11 @@ async def _both(desk: Desk, ref: str, other: str, pointer: str) -> tuple[TicketR
 
 async def merge(desk: Desk, ref: str, body: b.MergeBody, asked: Asked) -> Done:
     """Into the living ticket that the one named has become, if that was merged itself."""
-    here, _, mine = await desk.history(ref)
+    here, mine = await desk.look_at(ref)
     desk.authorize(asked.who, "merge", mine)
     into = body.into
     for _ in range(100):
-        stream, _, state = await desk.history(into, "/into")
+        stream, state = await desk.look_at(into, "/into")
         desk.authorize(asked.who, "read", state, "/into")
         if state.merged_into is None or stream == here:
             break
@@ -307,9 +307,9 @@ async def merge(desk: Desk, ref: str, body: b.MergeBody, asked: Asked) -> Done:
 
 
 async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
-    stream, history, state = await desk.history(ref)
+    stream, state = await desk.look_at(ref)
     desk.authorize(asked.who, "undo", state)
-    found = next((event for event in history if event.id == body.event), None)
+    found = next((event for event in await desk.commands.store.load(stream) if event.id == body.event), None)
     if found is None:
         raise problems.invalid("/event", "is no decision of the desk on this ticket")
     here = TicketRef(id=stream, number=state.number, title=state.title)

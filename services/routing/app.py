@@ -16,6 +16,7 @@ from shared.database import Connection, Pool, connect_pool
 from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
+from shared.eventstore.commands import Commands
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
@@ -76,7 +77,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         clock = timers.Timers(store)
         uploads = Uploads(BlobStore(settings.blob_url))
-        desk = Desk(pool, store, copy, timers.Recording(store, clock.wake), uploads)
+        desk = Desk(pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads)
         background: dict[str, Task] = {"directory": copy.run}
         if role != "api":
             consumer = Consumer(

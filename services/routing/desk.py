@@ -9,20 +9,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.routing import numbers, ticket
+from services.routing import numbers
 from services.routing.commands import Act, Command
 from services.routing.ticket import Ticket
 from shared.blobs.uploads import Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Person, Queue, Right
-from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef, QueueRef
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import Commands, Outcome, Record, Request
+from shared.eventstore.commands import Commands, Outcome, Request
 from shared.eventstore.errors import UnknownStream, VersionConflict
-from shared.eventstore.store import CommandId, Context, Store
+from shared.eventstore.store import CommandId, Context
 from shared.http import problems
 from shared.telemetry.tracing import traceparent
 
@@ -58,9 +58,8 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Desk:
     pool: Pool
-    store: Store
+    commands: Commands[Command, Ticket]
     directory: DirectoryCopy
-    record: Record
     uploads: Uploads
 
     async def handle(
@@ -74,7 +73,6 @@ class Desk:
         started = time.monotonic()
         context = Context(actor=Actor("agent", str(asked.who.person_id)), traceparent=traceparent())
         request = Request(asked.key, context, asked.expected)
-        commands: Commands[Command, Ticket] = Commands(self.store, "ticket", ticket, self.record)
         while True:
             streams = [await self.find(part.reference, part.field) for part in parts]
             known = [stream for stream in streams if stream is not None]
@@ -82,7 +80,7 @@ class Desk:
                 raise problems.rejected("a ticket has no such relation to itself")
             if len(known) == len(parts):
                 try:
-                    return await commands.handle(
+                    return await self.commands.handle(
                         [(stream, part.make) for stream, part in zip(known, parts, strict=True)],
                         request=request,
                         authorize=lambda states: self._authorize_all(asked.who, parts, states),
@@ -139,17 +137,14 @@ class Desk:
         until = now + timedelta(minutes=minutes) if minutes is not None else None
         return Act(PersonRef(id=asked.who.person_id, name=asked.who.name), now, until, asked.quietly)
 
-    async def history(self, reference: str, field: str | None = None) -> tuple[UUID, list[Recorded], Ticket]:
-        """A ticket's desk events and the state they make. Raises 404 (422 for one that a body named)."""
+    async def look_at(self, reference: str, field: str | None = None) -> tuple[UUID, Ticket]:
+        """The ticket that is named, as it is now. Raises 404 (422 for one that a body named)."""
         started = time.monotonic()
         while True:
             stream = await self.find(reference, field)
-            history = await self.store.load(stream) if stream is not None else []
-            if stream is not None and history:
-                state = ticket.initial()
-                for event in history:
-                    state = ticket.evolve(state, event.payload)
-                return stream, history, state
+            known = await self.commands.folds.newest([stream]) if stream is not None else {}
+            if stream is not None and stream in known:
+                return stream, known[stream].state
             await self._wait_for(reference, started, field)
 
     async def _wait_for(self, reference: str, started: float, field: str | None) -> None:
@@ -163,7 +158,7 @@ class Desk:
 
     async def _known(self, reference: str) -> bool:
         stream = await self.find(reference)
-        return stream is not None and bool(await self.store.load(stream))
+        return stream is not None and bool(await self.commands.folds.newest([stream]))
 
     async def owner(self, reference: str) -> Person:
         """The person that a form names as owner."""
@@ -198,10 +193,7 @@ class Desk:
 
     async def shown(self, stream: UUID, who: Identity) -> dict[str, Any] | None:
         """The ticket as the desk knows it, for the problem document of a lost update."""
-        history = await self.store.load(stream)
-        state = ticket.initial()
-        for event in history:
-            state = ticket.evolve(state, event.payload)
+        state, version = (await self.commands.folds.newest([stream]))[stream]
         if may(who, "read", self._facts(state)) is not Access.ALLOWED or state.queue is None or state.customer is None:
             return None
         return {
@@ -212,7 +204,7 @@ class Desk:
             "state": {"slug": state.state.slug, "name": state.state.name, "type": state.state.type},
             "owner": _person(state.owner),
             "lock": {"locked": state.locked_by is not None, "by": _person(state.locked_by)},
-            "versions": {"routing": len(history)},
+            "versions": {"routing": version},
         }
 
 

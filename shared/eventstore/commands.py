@@ -1,13 +1,14 @@
 """The command loop: load, fold, authorize, decide, append; again on a conflict."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
-from shared.eventstore.errors import UnknownStream, VersionConflict
+from shared.eventstore.errors import CommandReused, CommandRunning, UnknownStream, VersionConflict
+from shared.eventstore.folds import Folds
 from shared.eventstore.store import Append, Appended, CommandId, Context, NewEvent, Store
 
 State = TypeVar("State")
@@ -54,13 +55,14 @@ class Record(Protocol):
 
 
 class Commands(Generic[Command, State]):
-    """Takes commands for the streams of one category of a service. Stateless: any replica takes any command."""
+    """Takes commands for the streams of one category of a service. Any replica takes any command."""
 
     def __init__(
         self, store: Store, category: str, decider: Decider[Command, State], record: Record | None = None
     ) -> None:
         self.store, self.category, self.decider = store, category, decider
         self.record: Record = record or store.append
+        self.folds: Folds[State] = Folds(store, decider)
 
     async def handle(
         self,
@@ -74,48 +76,65 @@ class Commands(Generic[Command, State]):
 
         A part says how its command is made of the state that will be decided on; `authorize` looks at those states first and raises to
         refuse. `answer` makes the answer from the first stream's new events and version, `{"version": n}` by default; `If-Match` is
-        about the first stream too. Raises UnknownStream, VersionConflict (`If-Match` is old, or a stream moved on three times),
-        Rejected, CommandRunning, CommandReused.
+        about the first stream too. A command that was carried out before gets its first answer, even if it would be refused by now.
+        Raises UnknownStream, VersionConflict (`If-Match` is old, or a stream moved on three times), Rejected, CommandRunning,
+        CommandReused.
         """
-        known = await self.store.answer_of(request.command)
-        if known is not None:
+        try:
+            for _ in range(RETRIES):
+                with contextlib.suppress(_MovedOn):
+                    return await self._try(parts, request, authorize, answer)
+            return await self._try(parts, request, authorize, answer)
+        except (CommandRunning, CommandReused):
+            raise
+        except Exception:
+            known = await self.store.answer_of(request.command)
+            if known is None:
+                raise
             return _replayed(known.answer)
-        streams = [stream for stream, _ in parts]
-        for attempt in range(RETRIES + 1):
-            histories = await self.store.load_many(streams)
-            for stream, history in histories.items():
-                if not history:
-                    raise UnknownStream(stream)
-            states = [self._fold(histories[stream]) for stream in streams]
-            if authorize is not None:
-                authorize(states)
-            versions = [histories[stream][-1].version for stream in streams]
-            if request.expected is not None and request.expected != versions[0]:
-                raise VersionConflict(streams[0], versions[0])
-            decided = [self.decider.decide(make(state), state) for (_, make), state in zip(parts, states, strict=True)]
-            after = [version + len(events) for version, events in zip(versions, decided, strict=True)]
-            told = answer(decided[0], after[0]) if answer is not None else {"version": after[0]}
-            appends = [
-                Append(stream, self.category, version, tuple(NewEvent(e) for e in events), request.context)
-                for stream, version, events in zip(streams, versions, decided, strict=True)
-                if events
-            ]
-            try:
-                appended = await self.record(appends, command=request.command, answer=told)
-            except VersionConflict:
-                if attempt == RETRIES:
-                    raise
-                continue
-            if appended.status == "duplicate":
-                return _replayed(appended.answer)
-            return Outcome(after[0], told, written=tuple(zip(streams, after, strict=True)))
-        raise AssertionError("unreachable")
 
-    def _fold(self, history: Sequence[Recorded]) -> State:
-        state = self.decider.initial()
-        for event in history:
-            state = self.decider.evolve(state, event.payload)
-        return state
+    async def _try(
+        self,
+        parts: Sequence[tuple[UUID, Callable[[State], Command]]],
+        request: Request,
+        authorize: Callable[[Sequence[State]], None] | None,
+        answer: Callable[[Sequence[Event], int], dict[str, Any]] | None,
+    ) -> Outcome:
+        streams = [stream for stream, _ in parts]
+        newest = await self.folds.newest(streams)
+        for stream in streams:
+            if stream not in newest:
+                raise UnknownStream(stream)
+        before = [newest[stream] for stream in streams]
+        if authorize is not None:
+            authorize([folded.state for folded in before])
+        if request.expected is not None and request.expected != before[0].version:
+            raise VersionConflict(streams[0], before[0].version)
+        decided = [
+            self.decider.decide(make(folded.state), folded.state)
+            for (_, make), folded in zip(parts, before, strict=True)
+        ]
+        after = [self.folds.after(folded, events) for folded, events in zip(before, decided, strict=True)]
+        told = answer(decided[0], after[0].version) if answer is not None else {"version": after[0].version}
+        appends = [
+            Append(stream, self.category, folded.version, tuple(NewEvent(e) for e in events), request.context)
+            for stream, folded, events in zip(streams, before, decided, strict=True)
+            if events
+        ]
+        try:
+            appended = await self.record(appends, command=request.command, answer=told)
+        except VersionConflict as conflict:
+            raise _MovedOn(conflict.stream, conflict.current) from conflict
+        if appended.status == "duplicate":
+            return _replayed(appended.answer)
+        for stream, folded in zip(streams, after, strict=True):
+            self.folds.keep(stream, folded)
+        written = tuple((stream, folded.version) for stream, folded in zip(streams, after, strict=True))
+        return Outcome(after[0].version, told, written=written)
+
+
+class _MovedOn(VersionConflict):
+    """Somebody else wrote between reading and recording: it may be decided again."""
 
 
 def _replayed(answer: dict[str, Any] | None) -> Outcome:

@@ -25,6 +25,12 @@ _COLUMNS = (
 )
 LOAD = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = $1 ORDER BY version"
 LOAD_MANY = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = ANY($1) ORDER BY stream_id, version"
+LOAD_SINCE = f"""
+SELECT {_COLUMNS}
+  FROM unnest($1::uuid[], $2::integer[]) AS k(stream, after)
+  JOIN es.events e ON e.stream_id = k.stream AND e.version > k.after
+ ORDER BY e.stream_id, e.version
+"""
 ANSWER_OF = "SELECT fingerprint, answer FROM es.commands WHERE command_id = $1"
 
 _CONFLICT = "LD409"
@@ -217,6 +223,13 @@ class Store:
         """The events of each stream named; an unknown one has none."""
         found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
         for row in await (connection or self.pool).fetch(LOAD_MANY, list(found)):
+            found[row["stream_id"]].append(recorded(row, self.service))
+        return found
+
+    async def load_since(self, streams: Sequence[UUID], after: Sequence[int]) -> dict[UUID, list[Recorded]]:
+        """The events of each stream named beyond the version named beside it."""
+        found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
+        for row in await self.pool.fetch(LOAD_SINCE, list(streams), list(after)):
             found[row["stream_id"]].append(recorded(row, self.service))
         return found
 

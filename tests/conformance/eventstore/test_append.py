@@ -11,7 +11,7 @@ from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.parts import PersonRef
 from shared.contracts.routing import TicketUnlocked
 from shared.eventstore.errors import CommandReused, CommandRunning, NotOurs, VersionConflict
-from shared.eventstore.store import APPEND, Append, CommandId, Context, NewEvent, Store
+from shared.eventstore.store import APPEND, LOAD_SINCE, Append, CommandId, Context, NewEvent, Store
 from shared.testing.samples import sample
 
 CONTEXT = Context(actor=Actor("agent", "kari"))
@@ -154,6 +154,7 @@ async def test_an_append_is_one_statement(store: Store) -> None:
     ("statement", "arguments", "index"),
     [
         ("SELECT * FROM es.events WHERE stream_id = $1 ORDER BY version", 1, "events_pkey"),
+        (LOAD_SINCE.replace("$2::integer[]", "'{40}'::integer[]").replace("$1", "ARRAY[$1]"), 1, "events_pkey"),
         ("SELECT * FROM es.commands WHERE command_id = $1", 1, "commands_pkey"),
         (
             "SELECT * FROM es.outbox o JOIN es.events e USING (stream_id, version) ORDER BY o.position LIMIT 500",

@@ -27,6 +27,7 @@ from shared.contracts.routing import TicketQueued
 from shared.contracts.states import NEW
 from shared.database import Pool, connect_pool
 from shared.directory.copy import DirectoryCopy
+from shared.eventstore.commands import Commands
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.http.application import application
@@ -148,11 +149,14 @@ class Workplace:
         return await self.store.load(stream)
 
     async def state(self, reference: str) -> Ticket:
-        """What the rules see of a ticket."""
-        state = ticket.initial()
+        """What the rules see of a ticket: the fold of its log, which must be what a process has that kept an earlier state."""
+        stream, _ = await self.desk.look_at(reference)
+        kept = (await self.desk.commands.folds.newest([stream]))[stream]
+        states = [ticket.initial()]
         for event in await self.events(reference):
-            state = ticket.evolve(state, event.payload)
-        return state
+            states.append(ticket.evolve(states[-1], event.payload))
+        assert kept.state == states[kept.version]
+        return states[-1]
 
     async def kinds(self, reference: str) -> list[str]:
         """The names of a ticket's events."""
@@ -173,7 +177,8 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)
         await copy.load()
         clock = timers.Timers(store)
-        desk = Desk(pool, store, copy, timers.Recording(store, wake), Uploads(BlobStore(f"file://{blobs}")))
+        commands = Commands(store, "ticket", ticket, timers.Recording(store, wake))
+        desk = Desk(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")))
         app = application(Health("routing", "api"), identity_key=KEY, routers=[api.router(desk), api.internal(desk)])
         async with AsyncClient(transport=ASGITransport(app), base_url="http://desk") as client:
             yield Workplace(pool, store, desk, clock, client)
