@@ -13,6 +13,7 @@ from services.reporting.people import followed_queues, scope
 from services.reporting.waiting import shown
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
+from shared.http import problems
 from shared.http.consistency import LAG, Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
@@ -33,6 +34,18 @@ SELECT d::date AS day, coalesce(sum(s.created), 0)::bigint AS created, coalesce(
  GROUP BY d
  ORDER BY d
 """
+TIME = """
+SELECT w.day, w.person_id, sum(w.units) AS units, count(*) AS tickets,
+       (SELECT d.document ->> 'name' FROM directory.documents d WHERE d.id = w.person_id) AS name
+  FROM stats.time w
+  JOIN stats.tickets t ON t.id = w.ticket_id
+ WHERE w.day BETWEEN $1 AND $2
+   AND (t.queue_id = ANY($3) OR w.person_id = $4)
+   AND ($5::uuid IS NULL OR w.person_id = $5)
+ GROUP BY w.day, w.person_id
+ ORDER BY w.day, w.person_id
+"""
+NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +89,34 @@ def router(counting: Counting) -> APIRouter:
             for row in rows
         ]
         return Response(orjson.dumps({"items": items}), media_type="application/json", headers=headers)
+
+    @routes.get("/time", operation_id="sumTime", summary="Time units that each agent spent on each of the last days")
+    async def time(
+        who: Caller,
+        written: Awaited,
+        days: Annotated[int, Query(ge=1, le=366)] = 7,
+        person: Annotated[str | None, Query(max_length=200, description="Login or id: this agent's only")] = None,
+    ) -> Response:
+        """On tickets of queues that the caller may read, and the caller's own on any (A16.02). Days without work are left out."""
+        headers = await fresh(written)
+        today = datetime.now(counting.zone).date()
+        readable: list[UUID] = list(scope(who, counting.directory.queues).queues)
+        named = await counting.directory.person_named(person) if person is not None else None
+        if person is not None and named is None and readable:  # whoever reads no queue is not told who there is
+            raise problems.invalid("/query/person", "names nobody")
+        wanted = named.id if named is not None else NOBODY if person is not None else None
+        first = today - timedelta(days=days - 1)
+        rows = await counting.pool.fetch(TIME, first, today, readable, who.person_id, wanted)
+        items = [
+            {
+                "day": row["day"].isoformat(),
+                "agent": {"id": str(row["person_id"]), "name": row["name"]},
+                "units": float(row["units"]),
+                "tickets": row["tickets"],
+            }
+            for row in rows
+        ]
+        body = {"items": items, "units": float(sum(row["units"] for row in rows))}
+        return Response(orjson.dumps(body), media_type="application/json", headers=headers)
 
     return routes

@@ -158,7 +158,7 @@ async def open_desk(system: System) -> AsyncIterator[Desk]:
             assert answer.status in (200, 201), answer
             return "X-Projection-Lag" not in answer.headers
 
-        await until(everywhere)
+        await until(everywhere, seconds=90)  # the test before may have left Kafka just started
         yield made
 
 

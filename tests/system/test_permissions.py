@@ -34,7 +34,7 @@ MATRIX: dict[str, str] = {
         "splitTicket", "tagTicket", "undoDecision", "unlinkTickets", "unlockTicket", "untagTicket",
     ), WORK),
     # numbers
-    "countDays": EVERYBODY, "countQueues": EVERYBODY,
+    "countDays": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
     # mails as they came in
     **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
     # settings

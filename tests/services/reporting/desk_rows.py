@@ -38,11 +38,11 @@ class Reporting:
     app_url: str
 
     async def show(self, events: Sequence[Recorded]) -> None:
-        """Takes events into the live desk."""
-        handler = projection_sets(ZONE)["desk"].handlers(1)[TICKETS]
+        """Takes events into the live generation of each set."""
         delivered = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
-        async with self.pool.acquire() as connection, connection.transaction():
-            assert await handler.work(connection, delivered, set()) == []
+        for which in projection_sets(ZONE).values():
+            async with self.pool.acquire() as connection, connection.transaction():
+                assert await which.handlers(1)[TICKETS].work(connection, delivered, set()) == []
 
 
 async def reporting_with_a_live_desk(postgres: Any) -> AsyncIterator[Reporting]:
@@ -72,10 +72,10 @@ class Log:
         self.events: list[Recorded] = []
         self.versions: dict[tuple[str, UUID], int] = {}
 
-    def add(self, ticket: UUID, *payloads: Event) -> None:
+    def add(self, ticket: UUID, *payloads: Event, since: datetime = START) -> None:
         for payload in payloads:
             version = self.versions[payload.OWNER, ticket] = self.versions.get((payload.OWNER, ticket), 0) + 1
-            at = START + timedelta(seconds=len(self.events))
+            at = since + timedelta(seconds=len(self.events))
             source = f"/services/{payload.OWNER}"
             self.events.append(
                 Recorded(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,21 +10,24 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from services.reporting import articles_api, tickets_api
+from services.reporting import articles_api, stats_api, tickets_api
 from services.reporting.reading import Reading
 from shared.blobs.store import BlobStore
 from shared.contracts.access import Identity
-from shared.contracts.directory import Member, Queue
+from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import Attachment, CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
 from shared.contracts.routing import (
     MergeUndone,
     NoteAdded,
+    OwnerChanged,
     TicketAbsorbed,
+    TicketLocked,
     TicketMerged,
     TicketQueued,
     TicketReleased,
     TicketsLinked,
+    TimeAccounted,
 )
 from shared.contracts.states import NEW
 from shared.directory.copy import DirectoryCopy
@@ -31,7 +35,7 @@ from shared.http.application import application
 from shared.http.health import Health
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
-from tests.services.reporting.desk_rows import Log, Reporting
+from tests.services.reporting.desk_rows import START, ZONE, Log, Reporting
 from tests.specs.requirement import requirement
 
 KEY = "a key of the gateway and its services"
@@ -49,6 +53,13 @@ IT = Queue(
 PLACE = QueueRef(id=IT.id, slug=IT.slug, name=IT.name)
 CUSTOMER = CustomerRef(id=PER.person_id, email=PER.email, name=PER.name)
 BY = PersonRef(id=KARI.person_id, name="Kari")
+OLA = PersonRef(id=UUID(int=3), name="Ola")
+PEOPLE = tuple(
+    Person(
+        id=each.id, login=each.name.lower(), name=each.name, email=f"{each.name.lower()}@help.example", roles=("agent",)
+    )
+    for each in (BY, OLA)
+)
 ONE, TWO = (f"202611231000{n:04d}" for n in (1, 2))
 
 
@@ -67,10 +78,10 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def happen(self, ticket: UUID, *events: Any) -> None:
-        """Shows further events of a ticket."""
+    async def happen(self, ticket: UUID, *events: Any, since: datetime = START) -> None:
+        """Shows further events of a ticket, from this moment on."""
         known = len(self.log.events)
-        self.log.add(ticket, *events)
+        self.log.add(ticket, *events, since=since)
         await self.rows.show(self.log.events[known:])
 
     async def open(self, number: str, text: str, *files: Attachment) -> UUID:
@@ -89,11 +100,15 @@ class Api:
 
 @pytest.fixture
 async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
-    await seed(live_desk.app_url, IT)
+    await seed(live_desk.app_url, IT, *PEOPLE)
     copy, blobs = DirectoryCopy(live_desk.pool, live_desk.app_url), BlobStore(f"file://{tmp_path}")
     await copy.load()
     reading = Reading(live_desk.pool, copy, blobs)
-    routers = [tickets_api.router(reading), articles_api.router(reading)]
+    routers = [
+        tickets_api.router(reading),
+        articles_api.router(reading),
+        stats_api.router(stats_api.Counting(live_desk.pool, copy, ZONE)),
+    ]
     app = application(Health("reporting", "api"), identity_key=KEY, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:
         yield Api(client, live_desk, blobs, Log())
@@ -230,3 +245,43 @@ async def test_filters_of_a_list(api: Api) -> None:
     ):
         wrong = await api.get(f"/api/v1/tickets?{query}")
         assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+@requirement("A3.15", "A3.18", "A6.07")
+async def test_counts_of_queues_and_of_what_is_mine(api: Api) -> None:
+    one, two = await api.open(ONE, "first"), await api.open(TWO, "second")
+    await api.open("2026112310009999", "third")
+    await api.happen(one, TicketLocked(by=BY), OwnerChanged(to=BY))
+    await api.happen(two, TicketLocked(by=OLA))
+    found = await api.read("/stats/queues")
+    counts = {"new": 3, "open": 0, "pending": 0, "closed": 0, "available": 2, "locked_by_me": 1, "owned_by_me": 1}
+    assert found == {"items": [{"queue": {"id": str(IT.id), "slug": "it", "name": "IT"}, **counts}], "mine": counts}
+    for who in (PER, EVA):
+        assert (await api.read("/stats/queues", who))["items"] == []
+
+
+@requirement("A16.01", "A16.02")
+async def test_time_is_summed_for_each_day_and_agent(api: Api) -> None:
+    today = datetime.now(ZONE).replace(hour=12)
+    yesterday = today - timedelta(days=1)
+    one, two = await api.open(ONE, "first"), await api.open(TWO, "second")
+    await api.happen(one, TimeAccounted(by=BY, units=0.1), TimeAccounted(by=BY, units=0.2), since=yesterday)
+    await api.happen(two, TimeAccounted(by=BY, units=2), TimeAccounted(by=OLA, units=5), since=yesterday)
+    await api.happen(two, TimeAccounted(by=OLA, units=1), since=today)
+    first, second = (each.date().isoformat() for each in (yesterday, today))
+    kari, ola = ({"id": str(each.id), "name": each.name} for each in (BY, OLA))
+    both = [
+        {"day": first, "agent": kari, "units": 2.3, "tickets": 2},
+        {"day": first, "agent": ola, "units": 5.0, "tickets": 1},
+        {"day": second, "agent": ola, "units": 1.0, "tickets": 1},
+    ]
+    assert await api.read("/stats/time?days=30") == {"items": both, "units": 8.3}
+    assert await api.read("/stats/time?days=30&person=ola") == {"items": both[1:], "units": 6.0}
+    assert (await api.read(f"/tickets/{two}"))["time_units"] == 8
+    # Whoever reads no queue sees what they did themselves, and is not told who there is.
+    ola_himself = KARI.model_copy(update={"person_id": OLA.id, "login": "ola"})
+    assert await api.read("/stats/time?days=30", ola_himself) == {"items": both[1:], "units": 6.0}
+    for who, query in ((PER, ""), (EVA, ""), (PER, "&person=ola"), (PER, "&person=nobody")):
+        assert await api.read(f"/stats/time?days=30{query}", who) == {"items": [], "units": 0.0}
+    wrong = await api.get("/api/v1/stats/time?person=nobody")
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/query/person")
