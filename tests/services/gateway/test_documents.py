@@ -7,6 +7,7 @@ import pytest
 
 from tests.services.gateway.conftest import PASSWORD, Client, Gateway
 from tests.services.gateway.upstream import Asked, applied
+from tests.specs.requirement import requirement
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -175,6 +176,7 @@ async def test_a_retired_member_stays_but_cannot_be_added(gateway: Gateway) -> N
     assert (await admin.put("/queues/hr", {"slug": "hr", "name": "HR", "members": members})).status == 422
 
 
+@requirement("A3.17")
 async def test_queues_nest_without_loops(gateway: Gateway) -> None:
     admin = await gateway.admin()
     for slug, parent in (("a", None), ("b", "a"), ("c", "b")):

@@ -85,7 +85,7 @@ async def test_what_the_rules_need_stays(gateway: Gateway) -> None:
     assert renamed.status == 200 and renamed.body["name"] == "ny"
 
 
-@requirement("A8.01", "A8.03", "A8.04")
+@requirement("A8.01", "A8.03", "A8.04", "A8.09")
 async def test_who_may_read_what(gateway: Gateway) -> None:
     admin, kari, per = (
         await gateway.admin(),
@@ -111,7 +111,7 @@ async def test_who_may_read_what(gateway: Gateway) -> None:
     assert (await kari.get("/roles/admin")).status == 200 and (await kari.get("/roles/king")).status == 404
 
 
-@requirement("A21.12", "A21.11")
+@requirement("A21.11", "A21.12", "A7.07")
 async def test_agents_keep_customers(gateway: Gateway) -> None:
     admin, kari, per = (
         await gateway.admin(),

@@ -27,7 +27,7 @@ TICKET = {
 }
 
 
-@requirement("A1.09", "A1.10", "A1.12")
+@requirement("A1.09", "A1.10", "A1.11", "A1.12")
 def test_an_agent_opens_a_ticket_for_a_customer(intake: Reception) -> None:
     answer = intake.call("POST", "/tickets", TICKET)
     assert answer.status == 201
@@ -331,7 +331,7 @@ def test_who_may_write_follows_moves_and_changes_of_the_customer(intake: Recepti
     assert intake.call("POST", path, for_them, who=KARI).status == 404
 
 
-@requirement("A4.02", "A4.07", "A21.09")
+@requirement("A1.07", "A21.09", "A4.02", "A4.07")
 def test_customers_choose_what_is_offered_and_fields_have_their_type(intake: Reception) -> None:
     ticket: dict[str, Any] = {"subject": "Mine", "body": "x", "queue": "it"}
     refused = intake.call("POST", "/tickets", ticket | {"priority": 1}, who=PER)

@@ -14,6 +14,7 @@ from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
 from shared.directory.copy import Queues
 from tests.services.reporting.desk_rows import Reporting, add_tickets
+from tests.specs.requirement import requirement
 
 PEOPLE = tuple(UUID(int=n) for n in (1, 2))
 QUEUES = tuple(UUID(int=n) for n in (10, 11, 12))
@@ -66,6 +67,7 @@ def wanted(ticket: dict[str, Any], wish: Filters) -> bool:
     )
 
 
+@requirement("A3.04")
 async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
     connection: OwnConnection = await connect(live_desk.owner_url)
 

@@ -36,6 +36,7 @@ from shared.messaging.projection import Position
 from shared.projections import sets
 from shared.testing.samples import sample
 from tests.services.reporting.desk_rows import ZONE, Log
+from tests.specs.requirement import requirement
 
 IT, HR = (QueueRef(id=UUID(int=n), slug=s, name=s.upper()) for n, s in ((10, "it"), (11, "hr")))
 KARI = PersonRef(id=UUID(int=1), name="Kari")
@@ -173,6 +174,7 @@ async def test_pages_give_each_ticket_once(reporting: Reporting, sort: str) -> N
     assert await reporting.listed(EVERYTHING, sort=sort, step=7) == whole
 
 
+@requirement("A3.05", "A4.01")
 async def test_the_default_order_is_priority_then_age(reporting: Reporting) -> None:
     log = Log()
     for number, priority in (("old", 3), ("low", 1), ("young", 3), ("urgent", 5)):

@@ -16,17 +16,21 @@ from shared.blobs.store import BlobStore
 from shared.contracts.access import Identity
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.contracts.parts import Attachment, CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
+from shared.contracts.parts import Address, Attachment, CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
 from shared.contracts.routing import (
+    AgentReplied,
     MergeUndone,
     NoteAdded,
     OwnerChanged,
+    StateChanged,
     TicketAbsorbed,
     TicketLocked,
     TicketMerged,
+    TicketMoved,
     TicketQueued,
     TicketReleased,
     TicketsLinked,
+    TicketUnlocked,
     TimeAccounted,
 )
 from shared.contracts.states import NEW
@@ -285,3 +289,58 @@ async def test_time_is_summed_for_each_day_and_agent(api: Api) -> None:
         assert await api.read(f"/stats/time?days=30{query}", who) == {"items": [], "units": 0.0}
     wrong = await api.get("/api/v1/stats/time?person=nobody")
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/query/person")
+
+
+@requirement("A5.15", "A5.18", "A6.13", "A7.01", "A7.02", "A7.03", "A7.21", "A7.29", "A7.38")
+async def test_the_page_of_a_ticket_holds_everything_and_stays_whole_when_it_is_closed(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    answer = Message(
+        id=uuid4(),
+        channel="email",
+        subject="Humming",
+        text="Switch it off.",
+        sender=Address(email="it@help.example", name="IT"),
+    )
+    replied = AgentReplied(number=ONE, title="It hums.", queue=PLACE, customer=CUSTOMER, by=BY, message=answer)
+    closed = StateRef(slug="closed-successful", name="closed successful", type="closed")
+    (before,) = (await api.read("/tickets"))["items"]
+    assert before["lock"] == {"locked": False, "by": None, "since": None, "expires_at": None}
+    await api.happen(
+        ticket, TicketLocked(by=BY), OwnerChanged(to=BY), replied, TimeAccounted(by=BY, units=2), note("Was the fan."),
+        StateChanged(to=closed, was=NEW), TicketUnlocked(was=BY, because="closed"),
+    )  # fmt: skip
+    page = await api.read(f"/tickets/{ONE}")
+    assert {name: page[name] for name in ("title", "channel", "time_units", "article_count")} == {
+        "title": "It hums.", "channel": "email", "time_units": 2, "article_count": 3,
+    }  # fmt: skip
+    assert (page["state"]["name"], page["queue"]["name"], page["priority"]["id"]) == ("closed successful", "IT", 3)
+    assert (page["customer"]["email"], page["owner"]["name"], page["lock"]["locked"]) == (PER.email, "Kari", False)
+    assert page["created_at"] < page["first_answer_at"] < page["closed_at"] < page["updated_at"]
+    articles = (await api.read(f"/tickets/{ONE}/articles"))["items"]
+    shown = [(a["number"], a["sender"], a["channel"], a["internal"], a["subject"], a["text"]) for a in articles]
+    assert shown == [
+        (1, "customer", "email", False, "", "It hums."),
+        (2, "agent", "email", False, "Humming", "Switch it off."),
+        (3, "agent", "note", True, "", "Was the fan."),
+    ]
+    assert articles[1]["from"] == {"email": "it@help.example", "name": "IT"}
+    assert [a["text"] for a in (await api.read(f"/tickets/{ONE}/articles", PER))["items"]] == [
+        "It hums.",
+        "Switch it off.",
+    ]
+    history = (await api.read(f"/tickets/{ONE}/history"))["items"]
+    assert [entry["type"].split(".")[1] for entry in history] == [
+        "TicketOpened", "TicketQueued", "TicketLocked", "OwnerChanged", "AgentReplied", "TimeAccounted", "NoteAdded", "StateChanged",
+        "TicketUnlocked",
+    ]  # fmt: skip
+    assert all(entry["summary"] and entry["at"] and entry["actor"]["kind"] for entry in history)
+
+
+@requirement("A3.09")
+async def test_a_ticket_that_was_moved_leaves_the_movers_list(api: Api) -> None:
+    ticket = await api.open(ONE, "first")
+    hr = QueueRef(id=uuid4(), slug="hr", name="HR")
+    await api.happen(ticket, TicketMoved(to=hr, was=PLACE, by=BY))
+    assert (await api.read("/tickets"))["items"] == []
+    assert (await api.get(f"/api/v1/tickets/{ONE}")).status_code == 404
+    assert [t["queue"]["name"] for t in (await api.read("/tickets", PER))["items"]] == ["HR"]

@@ -92,7 +92,7 @@ async def test_what_may_not_be_seen_does_not_exist(desk: Workplace) -> None:
     assert (await desk.give(mine, "assign", {"owner": "nobody"})).json()["errors"][0]["pointer"] == "/owner"
 
 
-@requirement("A3.06", "A3.08")
+@requirement("A3.06", "A3.08", "A3.10")
 async def test_a_move_takes_note_owner_and_state_along(desk: Workplace) -> None:
     number = await desk.ticket()
     await desk.done(number, "lock")
@@ -138,7 +138,7 @@ async def test_two_agents_merge_in_opposite_directions(desk: Workplace) -> None:
     assert merged.count(None) == 1
 
 
-@requirement("A7.16")
+@requirement("A7.16", "A7.17")
 async def test_a_split_and_its_undo(desk: Workplace) -> None:
     number = await desk.ticket()
     article = str(uuid4())

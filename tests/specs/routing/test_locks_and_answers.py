@@ -53,7 +53,7 @@ def test_queueing_twice_changes_nothing() -> None:
     given(QUEUED).when(QUEUE).then()
 
 
-@requirement("A6.02")
+@requirement("A6.01", "A6.02")
 def test_locking_makes_you_the_owner() -> None:
     given(QUEUED).when(Lock(BY_KARI)).then(TicketLocked(by=KARI), OwnerChanged(to=KARI, was=None))
 
@@ -139,7 +139,7 @@ def test_nobody_answers_a_ticket_that_somebody_else_holds() -> None:
     )
 
 
-@requirement("A7.10")
+@requirement("A7.10", "A7.11")
 def test_a_note_is_possible_whoever_holds_the_lock() -> None:
     words = message("look at the fuse")
     given(*KARI_HOLDS).when(AddNote(BY_NILS, words)).then(NoteAdded(by=NILS, message=words, internal=True))
@@ -149,7 +149,7 @@ def test_a_note_does_not_change_the_state_of_a_ticket_that_somebody_else_holds()
     given(*KARI_HOLDS).when(AddNote(BY_NILS, message("x"), next=NextState(OPEN))).refused("Kari is working")
 
 
-@requirement("A5.12")
+@requirement("A5.12", "A7.12")
 def test_closing_notes_why_and_gives_the_lock_back() -> None:
     words = message("done")
     given(*KARI_HOLDS).when(Close(BY_KARI, CLOSED_SUCCESSFUL, words, 2)).then(
@@ -162,6 +162,14 @@ def test_closing_notes_why_and_gives_the_lock_back() -> None:
 
 def test_closing_twice_changes_nothing() -> None:
     given(*CLOSED).when(Close(BY_KARI, CLOSED_SUCCESSFUL)).then()
+
+
+@requirement("A6.11")
+def test_a_customers_answer_comes_back_to_who_carried_the_matter_out() -> None:
+    """The owner stays when the answer opens the ticket again: nobody has to hand it to them."""
+    given(*CLOSED[:1], OwnerChanged(to=KARI), *CLOSED[1:]).when(from_per(UUID(int=7))).then(
+        CustomerAnswered(article=UUID(int=7)), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
+    )
 
 
 @requirement("A5.10")

@@ -65,6 +65,7 @@ def test_who_never_had_an_owner_goes_back_to_nobody() -> None:
     given(QUEUED).when(Assign(BY_KARI, None)).refused("nobody owned")
 
 
+@requirement("A6.12")
 def test_an_unlocked_ticket_gets_an_owner_and_no_lock() -> None:
     given(QUEUED).when(Assign(BY_KARI, NILS)).then(OwnerChanged(to=NILS))
 

@@ -96,7 +96,7 @@ def test_a_timer_whose_matter_has_changed_does_nothing(past: tuple[StateChanged,
     given(*past).when(PendingIsOver(LATER, LATER, CLOSED_SUCCESSFUL)).then()
 
 
-@requirement("A5.07", "A5.08")
+@requirement("A5.06", "A5.07", "A5.08")
 def test_the_customer_closes_what_is_done() -> None:
     given(*AUTO_CLOSE).when(from_per(ARTICLE, closes=True)).then(
         CustomerAnswered(article=ARTICLE), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
@@ -171,7 +171,7 @@ def test_closing_otherwise_is_another_state() -> None:
     )
 
 
-@requirement("A4.05")
+@requirement("A4.05", "A4.06")
 def test_priority_is_changed_without_a_lock() -> None:
     given(QUEUED).when(SetPriority(BY_KARI, 5)).then(PriorityChanged(to=5, was=3, by=KARI))
 

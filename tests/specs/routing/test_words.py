@@ -5,8 +5,10 @@ import pytest
 from services.routing.bodies import NoteBody
 from services.routing.forms import words
 from shared.http.problems import Problem
+from tests.specs.requirement import requirement
 
 
+@requirement("A7.08")
 def test_rich_text_is_made_safe_and_read_as_text() -> None:
     made = words(
         NoteBody(html='<p>kept <b>bold</b></p><script>alert(1)</script><img src="//tracker.example/1.gif">'), "note"
