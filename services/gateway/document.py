@@ -78,7 +78,7 @@ class Save:
 @dataclass(frozen=True, slots=True)
 class Retire:
     """Take the document out of use. `queues` are the slugs of queues that need it: those below a queue, those whose answers lead to a
-    state."""
+    state, those whose mails begin or end with a salutation or signature."""
 
     last_admin: bool = False
     queues: tuple[str, ...] = ()
@@ -139,6 +139,8 @@ def _retired(command: Retire, document: Document) -> Event:
             raise Rejected("the rules of the desk need this state")
         case directory.State() if command.queues:
             raise Rejected(f"answers from these queues lead to it: {', '.join(command.queues)}")
+        case directory.Salutation() | directory.Signature() if command.queues:
+            raise Rejected(f"mails of these queues have it: {', '.join(command.queues)}")
         case directory.Priority():
             raise Rejected("the five priorities stay; do not offer it to customers instead")
         case Setting() as setting:

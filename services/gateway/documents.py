@@ -12,7 +12,7 @@ from services.gateway.drafts import Draft
 from services.gateway.names import is_id
 from services.gateway.people import PersonDraft
 from services.gateway.sessions import end_of_person
-from shared.contracts.directory import Person, Queue, State
+from shared.contracts.directory import Person, Queue, Salutation, Signature, State
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.database import Connection
@@ -143,7 +143,11 @@ async def _needing(connection: Connection, document: rules.Document) -> Sequence
         case Queue(slug=slug):
             return await rows.children(connection, slug)
         case State(slug=slug):
-            return await rows.ending_in(connection, slug)
+            return await rows.naming(connection, "next_state_after_reply", slug)
+        case Salutation(slug=slug):
+            return await rows.naming(connection, "salutation", slug)
+        case Signature(slug=slug):
+            return await rows.naming(connection, "signature", slug)
         case _:
             return ()
 

@@ -43,7 +43,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
 """
 HOLDER = "SELECT slug FROM gateway.documents WHERE {column} = $1 AND NOT retired AND id <> $2"
 CHILDREN = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'parent' = $1 ORDER BY slug LIMIT 10"
-AFTER_REPLY = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'next_state_after_reply' = $1 ORDER BY slug LIMIT 10"
+NAMING = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>$1 = $2 ORDER BY slug LIMIT 10"
 CUSTOMERS = f"""
 SELECT {_COLUMNS}
   FROM gateway.documents
@@ -147,9 +147,11 @@ async def children(connection: Connection, slug: str) -> Sequence[str]:
     return [found["slug"] for found in await connection.fetch(CHILDREN, slug)]
 
 
-async def ending_in(connection: Connection, state: str) -> Sequence[str]:
-    """Some of the queues in use whose answers lead to this state."""
-    return [found["slug"] for found in await connection.fetch(AFTER_REPLY, state)]
+async def naming(
+    connection: Connection, member: Literal["next_state_after_reply", "salutation", "signature"], slug: str
+) -> Sequence[str]:
+    """Some of the queues in use that name this document there."""
+    return [found["slug"] for found in await connection.fetch(NAMING, member, slug)]
 
 
 async def customers(

@@ -8,8 +8,8 @@ from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, Que
 
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
-    """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it;
-    `split_from`: the desk took it out of another ticket."""
+    """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it, or
+    wants no machine's answer; `split_from`: it was taken out of that ticket, by an agent or because that was closed."""
 
     number: str
     title: str

@@ -105,6 +105,7 @@ class DeskNews:
                 message=split.message,
                 priority=split.priority,
                 opened_by=split.by,
+                automatic=split.no_answer,
                 split_from=split.origin,
             )
             (opened,) = ticket.decide(opening, ticket.initial())

@@ -55,9 +55,10 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
 
 
 def _gets_a_receipt(command: OpenTicket) -> bool:
-    """Who wrote by mail, by form or by themselves gets one; who called, or was written to, does not (api.md, section 3). No machine
-    is ever answered by a machine (RFC 3834)."""
-    if command.automatic or not command.customer.email or command.split_from is not None:
+    """Who wrote by mail, by form or by themselves gets one; who called, or was written to, does not (api.md, section 3), nor for what an
+    agent took out of another ticket. No machine is ever answered by a machine (RFC 3834)."""
+    taken_out = command.split_from is not None and command.opened_by is not None
+    if command.automatic or not command.customer.email or taken_out:
         return False
     return command.opened_by is None or command.channel == "web"
 

@@ -291,7 +291,8 @@ class TicketReleased(Event):
 @event("helpdesk.TicketSplit.v1", owner="routing", topic=TICKETS)
 class TicketSplit(Event):
     """Articles were taken into a ticket of their own (A7.16), which intake opens: `into` is its id, `message` its first article, made of
-    those that were chosen. The articles stay here too. Without `by`, a customer's message on a closed ticket became one of its own."""
+    those that were chosen. The articles stay here too. Without `by`, a customer's message on a closed ticket became one of its own;
+    `no_answer`: its mail forbids that a machine answers it (RFC 3834)."""
 
     articles: tuple[UUID, ...]
     into: UUID
@@ -302,6 +303,7 @@ class TicketSplit(Event):
     message: Message
     origin: TicketRef
     by: PersonRef | None = None
+    no_answer: bool = False
 
 
 @event("helpdesk.FollowUpRejected.v1", owner="routing", topic=TICKETS)

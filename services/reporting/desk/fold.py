@@ -7,7 +7,7 @@ from services.reporting.desk.row import Article, Delivery, HistoryEntry, TicketR
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent
+from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
 from shared.contracts.parts import Address, CustomerRef, Message, QueueRef, StateRef
 from shared.contracts.routing import (
     AgentReplied,
@@ -114,6 +114,8 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             _deliver(row, Delivery(p.notification, "sent"))
         case NotificationFailed() as p:
             _deliver(row, Delivery(p.notification, f"failed: {p.reason}"))
+        case NotificationSuppressed() as p:
+            _deliver(row, Delivery(None, f"not sent: {p.reason}", p.article))
         case _:
             _change(row, event)
     return None
@@ -240,7 +242,8 @@ def _address(address: Address) -> dict[str, str]:
 
 def _deliver(row: TicketRow, change: Delivery) -> None:
     for n, article in enumerate(row.articles):
-        if change.notification == article.notification or (change.article is not None and change.article == article.id):
+        named = change.article == article.id if change.article else change.notification == article.notification
+        if named:
             changed = copy(article)
             changed.notification, changed.delivery = change.notification, change.delivery
             row.articles[n] = changed

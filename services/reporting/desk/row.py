@@ -39,9 +39,10 @@ class Article:
 
 @dataclass(slots=True)
 class Delivery:
-    """A change of an article's delivery. `article` is set where the notification is new, else the notification names it."""
+    """A change of an article's delivery. `article` is set where the notification is new, or where there is none because the mail was not
+    sent; else the notification names it."""
 
-    notification: UUID
+    notification: UUID | None
     delivery: str
     article: UUID | None = None
 

@@ -82,6 +82,7 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
                     priority=ticket.priority,
                     message=message,
                     origin=here,
+                    no_answer=command.no_answer,
                 )
                 return [answered, split, TicketsLinked(kind="related", other=TicketRef(id=command.becomes))]
             case "reject":

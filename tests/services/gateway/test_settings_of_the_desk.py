@@ -51,6 +51,18 @@ async def test_a_state_of_ones_own(gateway: Gateway) -> None:
     assert [event["type"] for event in history] == ["helpdesk.StateSaved.v1", "helpdesk.StateRetired.v1"]
 
 
+@requirement("A8.03", "A8.04")
+@pytest.mark.parametrize("kind", ["salutation", "signature"])
+async def test_the_words_of_a_queue_cannot_be_taken_from_it(gateway: Gateway, kind: str) -> None:
+    admin = await gateway.admin()
+    await admin.put(f"/{kind}s/polite", {"slug": "polite", "name": "polite", "text": "With kind regards"})
+    assert (await admin.put("/queues/it", {**IT, kind: "polite"})).status == 201
+    used = await admin.delete(f"/{kind}s/polite")
+    assert used.status == 409 and "it" in used.body["detail"]
+    await admin.put("/queues/it", IT)
+    assert (await admin.delete(f"/{kind}s/polite")).status == 204
+
+
 @pytest.mark.parametrize(
     ("path", "body", "pointer"),
     [

@@ -67,3 +67,12 @@ def test_what_an_agent_has_split_off_is_a_ticket_without_a_receipt() -> None:
     split = replace(opening(by=KARI), split_from=origin)
     given().when(split).then(opened(by=KARI, receipt=False).model_copy(update={"split_from": origin}))
     given(opened()).when(split).refused("open already")
+
+
+@requirement("A5.10", "A2.10")
+@pytest.mark.parametrize("forbids_answers", [True, False])
+def test_a_message_that_came_too_late_for_its_ticket_gets_a_receipt_of_its_own(forbids_answers: bool) -> None:
+    origin = TicketRef(id=UUID(int=41), number="2026112310000027", title="My chair squeaks")
+    late = replace(opening("email", automatic=forbids_answers), split_from=origin)
+    expected = opened("email", receipt=not forbids_answers).model_copy(update={"split_from": origin})
+    given().when(late).then(expected)

@@ -147,6 +147,17 @@ def test_what_the_desk_writes_for_itself_is_internal() -> None:
     assert row.articles[3].people["to"] == [{"email": "maker@fans.example", "name": ""}]
 
 
+def test_an_answer_that_was_not_sent_says_why() -> None:
+    answer = MAIL.model_copy(update={"id": UUID(int=51)})
+    replied = routing.AgentReplied(by=KARI, message=answer, number=OPENED.number, title="hums", queue=IT, customer=PER)
+    suppressed = notify.NotificationSuppressed(
+        kind="answer", article=answer.id, reason="there is no usable mail address"
+    )
+    row = row_after(replied, suppressed)
+    assert [a.delivery for a in row.articles] == [None, "not sent: there is no usable mail address"]
+    assert not row.deliveries
+
+
 def test_a_fold_leaves_the_row_before_as_it_was() -> None:
     before = row_after(routing.TagsAdded(tags=("fan",)), routing.TicketsLinked(kind="related", other=OTHER))
     for n, payload in enumerate((

@@ -129,9 +129,10 @@ def test_who_wrote_a_refused_message_is_told_unless_their_mail_forbids_it() -> N
 
 
 @pytest.mark.parametrize("rule", [FollowUpRule("new-linked"), FollowUpRule("reopen", 10)])
-def test_a_message_can_become_a_ticket_of_its_own(rule: FollowUpRule) -> None:
+@pytest.mark.parametrize("no_answer", [True, False])
+def test_a_message_can_become_a_ticket_of_its_own(rule: FollowUpRule, no_answer: bool) -> None:
     late = StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, at=NOON - timedelta(days=11))
-    asked = from_per(ARTICLE, rules={IT.id: rule})
+    asked = from_per(ARTICLE, rules={IT.id: rule}, no_answer=no_answer)
     given(QUEUED, late).when(asked).then(
         CustomerAnswered(article=ARTICLE),
         TicketSplit(
@@ -142,6 +143,7 @@ def test_a_message_can_become_a_ticket_of_its_own(rule: FollowUpRule) -> None:
             customer=PER,
             message=asked.message,
             origin=TicketRef(id=TICKET, number=QUEUED.number, title=QUEUED.title),
+            no_answer=no_answer,
         ),
         TicketsLinked(kind="related", other=TicketRef(id=asked.becomes)),
     )
