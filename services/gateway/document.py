@@ -77,8 +77,8 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Take the document out of use. `queues` are the slugs of queues that need it: those below a queue, those whose answers lead to a
-    state, those whose mails begin or end with a salutation or signature."""
+    """Take the document out of use. `queues` are the slugs of queues that need it: those below a queue or whose junk goes there, those whose answers
+    lead to a state, those whose mails begin or end with a salutation or signature."""
 
     last_admin: bool = False
     queues: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ def _retired(command: Retire, document: Document) -> Event:
         case Queue(slug="postmaster"):
             raise Rejected("the default queue cannot be retired")
         case Queue() if command.queues:
-            raise Rejected(f"queues stand below it: {', '.join(command.queues)}")
+            raise Rejected(f"queues stand below it, or send it their junk: {', '.join(command.queues)}")
         case Queue():
             return QueueRetired(queue=document)
         case Person() if command.last_admin:

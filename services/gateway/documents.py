@@ -141,7 +141,7 @@ class Documents:
 async def _needing(connection: Connection, document: rules.Document) -> Sequence[str]:
     match document:
         case Queue(slug=slug):
-            return await rows.children(connection, slug)
+            return [*await rows.children(connection, slug), *await rows.naming(connection, "junk_queue", slug)]
         case State(slug=slug):
             return await rows.naming(connection, "next_state_after_reply", slug)
         case Salutation(slug=slug):

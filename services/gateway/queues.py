@@ -12,7 +12,7 @@ from services.gateway.names import MailAddress, Reference, Slug, Title
 from services.gateway.setting_drafts import FOR_FORMS
 from shared.contracts.directory import FollowUp, Member, Queue, Right, State
 from shared.database import Connection
-from shared.http.bodies import Body, Line, Text, Whole
+from shared.http.bodies import Body, Flag, Line, Text, Whole
 from shared.http.problems import FieldError, invalid_fields
 
 RIGHTS: Sequence[Right] = ("read", "create", "move_into", "note", "work")
@@ -48,6 +48,16 @@ class QueueDraft(Draft):
         Whole | None,
         Field(ge=0, le=36_525, description="`reopen`: for so many days; later messages become tickets of their own"),
     ] = None
+    unverified_reopens: Annotated[
+        Flag, Field(description="mail from somebody who is not known to take part may reopen a closed ticket")
+    ] = False
+    opens_copies: Annotated[
+        Flag, Field(description="a mail that went to another queue first opens a ticket here too, linked to the other")
+    ] = False
+    opens_reports: Annotated[
+        Flag, Field(description="delivery reports and absences that belong to no ticket open one")
+    ] = False
+    junk_queue: Annotated[Reference | None, Field(description="the queue for what a filter calls spam")] = None
     members: Annotated[list[MemberDraft], Field(max_length=2000)] = Field(default_factory=list)
 
     async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Queue:
@@ -71,6 +81,7 @@ class QueueDraft(Draft):
         ):
             errors.append(FieldError("/next_state_after_reply", "names no state that an answer can lead to"))
         parent = await self._parent(connection, document_id, errors)
+        junk = await self._junk(connection, errors)
         members = await self._members(connection, was if isinstance(was, Queue) else None, errors)
         if errors:
             raise invalid_fields(errors)
@@ -87,8 +98,21 @@ class QueueDraft(Draft):
             lock_timeout_minutes=self.lock_timeout_minutes,
             follow_up=self.follow_up,
             follow_up_days=self.follow_up_days,
+            unverified_reopens=self.unverified_reopens,
+            opens_copies=self.opens_copies,
+            opens_reports=self.opens_reports,
+            junk_queue=junk,
             members=tuple(members),
         )
+
+    async def _junk(self, connection: Connection, errors: list[FieldError]) -> str | None:
+        if self.junk_queue is None:
+            return None
+        found = await rows.find(connection, "queue", self.junk_queue)
+        if found is None or found.retired:
+            errors.append(FieldError("/junk_queue", "there is no such queue"))
+            return None
+        return rows.slug_of(found.document)
 
     async def _parent(self, connection: Connection, document_id: UUID, errors: list[FieldError]) -> str | None:
         if self.parent is None:

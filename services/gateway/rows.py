@@ -148,7 +148,9 @@ async def children(connection: Connection, slug: str) -> Sequence[str]:
 
 
 async def naming(
-    connection: Connection, member: Literal["next_state_after_reply", "salutation", "signature"], slug: str
+    connection: Connection,
+    member: Literal["next_state_after_reply", "salutation", "signature", "junk_queue"],
+    slug: str,
 ) -> Sequence[str]:
     """Some of the queues in use that name this document there."""
     return [found["slug"] for found in await connection.fetch(NAMING, member, slug)]

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Never
 
 from services.intake import api, blobs_api, mail_api
 from services.intake.desk_news import DeskNews
 from services.intake.lmtp import LmtpServer
-from services.intake.mailroom import Envelope, Mailroom
+from services.intake.mailroom import Envelope, Mailroom, MailRules
 from services.intake.numbers import Numbers
 from services.intake.opening import Opening
 from services.intake.reading_pool import Readers
@@ -69,7 +70,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
         if role != "worker":
             records = Records(pool, store)
-            mailroom = Mailroom(records, blobs, numbers, copy, readers, settings.mail_key)
+            rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
+            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules)
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),
@@ -79,7 +81,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             ]
 
             async def deliver(raw: bytes, envelope: Envelope) -> str:
-                return str((await mailroom.take(raw, envelope)).id)
+                arriving = replace(envelope, trusted=settings.lmtp_trusted)
+                return str((await mailroom.take(raw, arriving)).id)
 
             if settings.lmtp_listen:
                 background["lmtp"] = LmtpServer(settings.lmtp_listen, deliver).run

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, TicketRef
+from shared.contracts.intake import AutomaticKind, FailedRecipient
+from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
     """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it, or
-    wants no machine's answer; `split_from`: it was taken out of that ticket, by an agent or because that was closed."""
+    wants no machine's answer; `split_from`: it was taken out of that ticket, by an agent or because that was closed;
+    `also_opened`: what the same mail opened in other queues; `state`: the slug that a trusted channel asked for."""
 
     number: str
     title: str
@@ -23,17 +25,39 @@ class OpenTicket:
     tags: tuple[str, ...] = ()
     automatic: bool = False
     split_from: TicketRef | None = None
+    also_opened: tuple[TicketRef, ...] = ()
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiveMessage:
-    """Somebody on the customer's side wrote again. `threaded_by` says what named the ticket; `closes`: they are satisfied (A5.08)."""
+    """Somebody wrote again. `threaded_by` says what named the ticket; `closes`: they are satisfied (A5.08); `standing`: what they are to
+    the ticket."""
 
     customer: CustomerRef
     message: Message
     threaded_by: str = ""
     closes: bool = False
     no_answer: bool = False
+    standing: Standing = "participant"
 
 
-Command = OpenTicket | ReceiveMessage
+@dataclass(frozen=True, slots=True)
+class ReceiveAgentMail:
+    """An agent answered by mail."""
+
+    by: PersonRef
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveAutomatic:
+    """A machine answered a mail of the ticket; `about` is that mail's Message-ID, `recipients` whom it did not reach."""
+
+    kind: AutomaticKind
+    message: Message
+    about: str | None = None
+    recipients: tuple[FailedRecipient, ...] = ()
+
+
+Command = OpenTicket | ReceiveMessage | ReceiveAgentMail | ReceiveAutomatic

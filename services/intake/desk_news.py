@@ -1,4 +1,5 @@
-"""What intake learns from the desk: splits become tickets, and messages find the ticket that lives, its queue and its customer.
+"""What intake learns from the desk: splits become tickets, and messages find the ticket that lives, its queue, its customer and those
+whom the desk has written to.
 
 Everything that is done here may be done again: a ticket is opened once whoever asks, and a row takes only what is newer. So no versions
 seen are kept beside it, as they are for policies that decide on every event (decision 0005).
@@ -14,6 +15,8 @@ from services.intake.records import hash_of
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.routing import (
+    AgentReplied,
+    ArticleForwarded,
     CustomerChanged,
     MergeUndone,
     TicketMerged,
@@ -45,6 +48,14 @@ INSERT INTO intake.message_ids (hash, ticket_id) VALUES ($1, $2)
     ON CONFLICT (hash) DO UPDATE SET ticket_id = excluded.ticket_id
 """
 
+WRITTEN_TO = """
+INSERT INTO intake.participants AS p (ticket_id, email, outsider)
+SELECT DISTINCT ON (n.ticket_id, n.email) n.ticket_id, n.email, n.outsider
+  FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS n(ticket_id, email, outsider)
+ ORDER BY n.ticket_id, n.email, n.outsider
+    ON CONFLICT (ticket_id, email) DO UPDATE SET outsider = false WHERE p.outsider AND NOT excluded.outsider
+"""
+
 Told = tuple[UUID, int, UUID | None, str | None, str | None, str, UUID | None]
 
 
@@ -59,6 +70,7 @@ class DeskNews:
         aside: list[Parked] = []
         held = set(parked)
         told: list[Told] = []
+        written_to: list[tuple[UUID, str, bool]] = []
         known = await self._known(connection, deliveries)
         for delivery in deliveries:
             event = delivery.event
@@ -78,8 +90,12 @@ class DeskNews:
                 known.add(event.payload.into)
             elif (row := _told(event)) is not None:
                 told.append(row)
+            else:
+                written_to += _written_to(event)
         if told:
             await connection.executemany(TOLD, told)
+        if written_to:
+            await connection.execute(WRITTEN_TO, *map(list, zip(*written_to, strict=True)))
         return aside
 
     async def _known(self, connection: Connection, deliveries: Sequence[Delivered]) -> set[UUID]:
@@ -138,6 +154,18 @@ def _concerned(event: Recorded) -> set[UUID]:
             return {event.stream}
         case _:
             return set()
+
+
+def _written_to(event: Recorded) -> list[tuple[UUID, str, bool]]:
+    """Whom the desk has written to, and whether in confidence: those take part, or are outsiders, when they write back."""
+    match event.payload:
+        case AgentReplied(message=message):
+            outsider = False
+        case ArticleForwarded(message=message):
+            outsider = True
+        case _:
+            return []
+    return [(event.stream, each.email.lower(), outsider) for each in (*message.to, *message.cc, *message.bcc)]
 
 
 def _told(event: Recorded) -> Told | None:

@@ -13,22 +13,28 @@ from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from services.intake import texts, ticket
-from services.intake.commands import Command, OpenTicket, ReceiveMessage
+from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
+from services.intake.mail.authentication import Authentication, authenticated
+from services.intake.mail.control import Wishes, wishes
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
+from services.intake.placing import place_for, queues_addressed, without_tag
 from services.intake.reading import File, Reading, place
 from services.intake.reading_pool import Readers
 from services.intake.records import Known, Mail, Raced, Records, Rows
+from services.intake.standing import is_agents_own, standing
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
 from shared.blobs.store import BlobStore
-from shared.contracts.directory import Queue
+from shared.contracts.access import Identity, rights
+from shared.contracts.directory import Person
 from shared.contracts.envelope import Actor
+from shared.contracts.intake import AutomaticKind, FailedRecipient
 from shared.contracts.message_ids import tickets_named
-from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message
+from shared.contracts.parts import Address, Attachment, Blob, Message, PersonRef, Standing, TicketRef
 from shared.contracts.rejected import Rejected
 from shared.database import TRANSIENT
-from shared.directory.copy import DirectoryCopy, Queues
+from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import RETRIES
 from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
@@ -43,11 +49,13 @@ TAKEN = Counter(
 )
 
 NO_TITLE = "(no subject)"
+NORMAL = 3
+UNPROVEN = Authentication()
+NOT_PARTICIPANTS = {
+    "outsider": "from somebody whom the desk had asked",
+    "unverified": "from somebody who is not known to take part",
+}
 _PROCESSING = UUID("2d0f9c5e-6a41-4d55-8c0c-9a4f7a1f3f10")
-
-
-class QueuesUnknown(OSError):
-    """The queues have not arrived in this service yet: nothing can be sorted, the sender tries again."""
 
 
 class Contended(OSError):
@@ -56,10 +64,22 @@ class Contended(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sent a mail to whom, as the transport said; an empty sender is the null one."""
+    """Who sent a mail to whom, as the transport said; an empty sender is the null one. `trusted`: it came by a channel whose mails may steer
+    what becomes of them (A1.26)."""
 
     sender: str
     recipients: tuple[str, ...]
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MailRules:
+    """What an installation has set. `mail_key` signs our Message-IDs; mails' Authentication-Results count when one of `trusted_servers`
+    wrote them; a sender opens `tickets_a_day`, 0: any number."""
+
+    mail_key: bytes
+    trusted_servers: frozenset[str] = frozenset()
+    tickets_a_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +98,28 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A mail with what was found out about it."""
+
+    arrived: Arrived
+    found: Known
+    verdict: Verdict
+    proof: Authentication
+    standing: Standing
+
+
+Decision = tuple[UUID, str, Command]
+"""What is asked of a ticket, by id and number."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mailroom:
     records: Records
     blobs: BlobStore
     numbers: Numbers
     directory: DirectoryCopy
     readers: Readers
-    mail_key: bytes
+    rules: MailRules
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
         """Stores a mail and decides what becomes of it; the same mail again gets the first answer. `command` is remembered with
@@ -118,7 +153,7 @@ class Mailroom:
             return await self.process(UUID(mail.found["same_as"]))
         raw = await self.blobs.get(mail.blob)
         _, reading = await self.readers.read(raw)
-        envelope = Envelope(mail.envelope_from, mail.envelope_to)
+        envelope = Envelope(mail.envelope_from, mail.envelope_to, trusted=mail.found.get("trusted", False))
         # The command's id keeps two who press the button at once from opening two tickets.
         once = CommandId(uuid5(_PROCESSING, str(mail.id)))
         arrived = Arrived(raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once)
@@ -183,10 +218,17 @@ class Mailroom:
         except Raced as error:
             raise Contended("a mail was taken twice at once") from error
 
-    async def _put_aside(self, arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
+    async def _put_aside(
+        self,
+        arrived: Arrived,
+        verdict: Verdict,
+        ticket_id: UUID | None,
+        number: str | None,
+        proof: Authentication = UNPROVEN,
+    ) -> Mail:
         """Records a mail that leads to no event; handling it again later must stay possible, so that its command is not remembered
         unless it came with the mail."""
-        mail = _row(arrived, verdict, ticket_id, number)
+        mail = _row(arrived, verdict, ticket_id, number, proof)
         command = arrived.command if arrived.is_new else None
         await self.records.record([], Rows(mails=[mail]), command=command, answer={"mail": str(mail.id)})
         return mail if arrived.is_new else await self._known(mail.id)
@@ -200,82 +242,201 @@ class Mailroom:
             email=sender.email,
             name=sender.name,
             message_ids=threads,
-            tickets=[next(iter(tickets_named(self.mail_key, each)), None) for each in threads],
+            tickets=[self._named(each) for each in threads],
             numbers=numbers_named(reading.subject),
+            most=self.rules.tickets_a_day,
         )
+
+    def _named(self, message_id: str) -> UUID | None:
+        """The ticket that a Message-ID of ours names."""
+        return next(iter(tickets_named(self.rules.mail_key, message_id)), None)
 
     async def _record(self, arrived: Arrived, found: Known) -> Mail:
         """Decides on one mail and records everything that follows in one transaction."""
         reading, queues = arrived.reading, self.directory.queues
+        proof = authenticated(reading.authentication, self.rules.trusted_servers, reading.senders)
+        agent = await self._agent(found)
+        how: Standing = "participant"
+        if found.ticket_id is not None:
+            how = standing(found.threaded_by, known_as=found.known_as, sender=proof.sender, is_agent=agent is not None)
+        addressed = queues_addressed(queues, arrived.envelope.recipients, reading)
+        home = addressed[0] if addressed else queues.default
         verdict = judge(
             reading,
             envelope_from=arrived.envelope.sender,
             names_ticket=found.ticket_id is not None,
-            is_ours=bool(reading.message_id and tickets_named(self.mail_key, reading.message_id)),
+            is_ours=bool(reading.message_id and self._named(reading.message_id)),
             from_our_address=queues.for_address(found.customer.email) is not None,
+            opens_reports=home is not None and home.opens_reports,
         )
+        judged = Judged(arrived, found, verdict, proof, how)
         match verdict.outcome:
+            case "created" if self._opens_too_many(found):
+                return await self._go_on_in_the_newest(judged)
             case "created":
-                queue = queue_for(queues, arrived.envelope, reading)
-                number = await self.numbers.next()
-                opening = OpenTicket(
-                    number=number,
-                    title=reading.subject or NO_TITLE,
-                    queue=queue_ref(queue),
-                    customer=found.customer,
-                    channel="email",
-                    message=await self._message(arrived, found.customer),
-                    automatic=verdict.automatic,
-                )
-                return await self._append(arrived, found, verdict, opening, uuid7(), number)
+                return await self._open(judged)
             case "appended":
-                assert found.ticket_id is not None
-                assert found.number is not None
-                received = ReceiveMessage(
-                    found.customer,
-                    await self._message(arrived, found.customer),
-                    found.threaded_by,
-                    no_answer=verdict.automatic,
-                )
-                return await self._append(arrived, found, verdict, received, found.ticket_id, found.number)
+                return await self._receive(judged, agent)
+            case "bounce_recorded" if found.ticket_id is not None and found.threaded_by == "reference":
+                return await self._receive_automatic(judged, found.ticket_id)
+            case "auto_reply_recorded" if found.ticket_id is not None and how != "unverified":
+                return await self._receive_automatic(judged, found.ticket_id)
             case _:
-                return await self._put_aside(arrived, verdict, found.ticket_id, found.number)
+                return await self._put_aside(arrived, verdict, found.ticket_id, found.number, proof)
 
-    async def _append(
-        self,
-        arrived: Arrived,
-        found: Known,
-        verdict: Verdict,
-        wanted: Command,
-        ticket_id: UUID,
-        number: str,
-    ) -> Mail:
-        history = [] if isinstance(wanted, OpenTicket) else await self.records.store.load(ticket_id)
+    async def _agent(self, found: Known) -> Person | None:
+        """The agent whose address answers a ticket that is not their own."""
+        if found.ticket_id is None or found.known_as is not None or not found.customer.email:
+            return None
+        person = await self.directory.person_with(found.customer.email)
+        return person if person is not None and {"agent", "admin"} & set(person.roles) else None
+
+    def _opens_too_many(self, found: Known) -> bool:
+        limit = self.rules.tickets_a_day
+        return bool(limit and found.customer.email and found.newest and found.opened >= limit)
+
+    async def _go_on_in_the_newest(self, judged: Judged) -> Mail:
+        """A sender beyond the limit fills one ticket, where an agent sees it, and no queue."""
+        newest = judged.found.newest
+        assert newest is not None
+        reason = f"its sender opened {judged.found.opened} tickets within a day: it goes on in the newest"
+        found = replace(judged.found, ticket_id=newest.id, number=newest.number)
+        verdict = Verdict("appended", reason, automatic=True)
+        received = ReceiveMessage(found.customer, await self._message(judged), "sender", no_answer=True)
+        return await self._append(replace(judged, found=found, verdict=verdict), [(newest.id, newest.number, received)])
+
+    async def _open(self, judged: Judged) -> Mail:
+        arrived, found, verdict = judged.arrived, judged.found, judged.verdict
+        wanted = wishes(arrived.reading.control) if arrived.envelope.trusted else Wishes()
+        placed = place_for(self.directory.queues, arrived.envelope.recipients, arrived.reading, wanted, spam=False)
+        message = await self._message(judged)
+        openings = [(uuid7(), await self.numbers.next(), queue) for queue in (placed.queue, *placed.copies)]
+        title = arrived.reading.subject or NO_TITLE
+        commands: list[Decision] = []
+        for n, (ticket_id, number, queue) in enumerate(openings):
+            others = tuple(TicketRef(id=t, number=m, title=title) for t, m, _ in openings if t != ticket_id)
+            opening = OpenTicket(
+                number=number,
+                title=title,
+                queue=queue_ref(queue),
+                customer=found.customer,
+                channel="email",
+                message=message if n == 0 else message.model_copy(update={"id": uuid7()}),
+                priority=wanted.priority or NORMAL,
+                automatic=verdict.automatic or n > 0,
+                tags=wanted.tags,
+                state=wanted.state or None,
+                also_opened=others,
+            )
+            commands.append((ticket_id, number, opening))
+        if placed.reason:
+            judged = replace(judged, verdict=replace(verdict, reason=f"{verdict.reason}; {placed.reason}"))
+        return await self._append(judged, commands)
+
+    async def _receive(self, judged: Judged, agent: Person | None) -> Mail:
+        found = judged.found
+        assert found.ticket_id is not None
+        assert found.number is not None
+        proven = is_agents_own(found.threaded_by, judged.proof.sender)
+        if agent is not None and proven and await self._may_note(agent, found, found.ticket_id):
+            note = ReceiveAgentMail(PersonRef(id=agent.id, name=agent.name), await self._message(judged))
+            verdict = replace(judged.verdict, reason=f"{judged.verdict.reason}, an agent's note")
+            return await self._append(replace(judged, verdict=verdict), [(found.ticket_id, found.number, note)])
+        verdict = judged.verdict
+        if judged.standing != "participant":
+            verdict = replace(verdict, reason=f"{verdict.reason}, {NOT_PARTICIPANTS[judged.standing]}")
+        received = ReceiveMessage(
+            found.customer,
+            await self._message(judged),
+            found.threaded_by,
+            no_answer=verdict.automatic or judged.standing == "unverified",
+            standing=judged.standing,
+        )
+        return await self._append(replace(judged, verdict=verdict), [(found.ticket_id, found.number, received)])
+
+    async def _may_note(self, agent: Person, found: Known, ticket_id: UUID) -> bool:
+        """Whether the agent may write notes in the ticket's queue: the same right as at the desk."""
         state = ticket.initial()
-        for event in history:
+        for event in await self.records.store.load(ticket_id):
             state = ticket.evolve(state, event.payload)
-        try:
-            decided = ticket.decide(wanted, state)
-        except Rejected as refusal:
-            return await self._hold(arrived, refusal.reason)
-        context = Context(actor=Actor("customer", str(found.customer.id)), traceparent=traceparent())
-        appends = [Append(ticket_id, "ticket", len(history), tuple(NewEvent(event) for event in decided), context)]
-        if found.new_customer:
+        opened_in = state.opened_in.id if state.opened_in else None
+        queue = self.directory.queues.by_id.get(found.queue_id or opened_in or UUID(int=0))
+        identity = Identity(
+            person_id=agent.id, kind="agent", login=agent.login, name=agent.name, email=agent.email, roles=agent.roles
+        )
+        return queue is not None and "note" in rights(identity, queue.members)
+
+    async def _receive_automatic(self, judged: Judged, ticket_id: UUID) -> Mail:
+        """A machine's mail about a ticket of ours stands in it, and changes nothing."""
+        reading, found = judged.arrived.reading, judged.found
+        report = reading.report
+        kind: AutomaticKind = "auto_reply"
+        if judged.verdict.outcome == "bounce_recorded":
+            kind = report.kind if report is not None else "failure"
+        elif report is not None and report.kind in ("delivered", "complaint"):
+            kind = report.kind
+        about = report.original_ids if report is not None else (*reading.in_reply_to, *reversed(reading.references))
+        received = ReceiveAutomatic(
+            kind,
+            await self._message(judged),
+            next((each for each in about if self._named(each) is not None), None),
+            tuple(FailedRecipient(**asdict(failure)) for failure in report.failures) if report is not None else (),
+        )
+        return await self._append(judged, [(ticket_id, found.number or "", received)])
+
+    async def _append(self, judged: Judged, commands: Sequence[Decision]) -> Mail:
+        """Records the decisions on a mail. The first one's ticket is the mail's."""
+        arrived, found = judged.arrived, judged.found
+        ticket_id, number, first = commands[0]
+        by_machine = isinstance(first, ReceiveAutomatic)
+        actor = Actor("service", "intake") if by_machine else Actor("customer", str(found.customer.id))
+        if isinstance(first, ReceiveAgentMail):
+            actor = Actor("agent", str(first.by.id))
+        context = Context(actor=actor, traceparent=traceparent())
+        appends: list[Append] = []
+        for stream, _, command in commands:
+            history = [] if isinstance(command, OpenTicket) else await self.records.store.load(stream)
+            state = ticket.initial()
+            for event in history:
+                state = ticket.evolve(state, event.payload)
+            try:
+                decided = ticket.decide(command, state)
+            except Rejected as refusal:
+                return await self._hold(arrived, refusal.reason)
+            if not decided:
+                return await self._put_aside(arrived, judged.verdict, ticket_id, number, judged.proof)
+            appends.append(Append(stream, "ticket", len(history), tuple(NewEvent(each) for each in decided), context))
+        registers = found.new_customer and not by_machine and not isinstance(first, ReceiveAgentMail)
+        if registers:
             appends.append(registration(found.customer, ticket_id, context))
-        mail = _row(arrived, verdict, ticket_id, number)
+        mail = _row(arrived, judged.verdict, ticket_id, number, judged.proof)
         message_id = arrived.reading.message_id
         rows = Rows(
-            customers=[found.customer] if found.new_customer else [],
-            tickets=[] if history else [(ticket_id, number, found.customer.id)],
-            message_ids=[(message_id, ticket_id)] if message_id else [],
+            customers=[found.customer] if registers else [],
+            tickets=[(stream, named, found.customer.id) for stream, named, c in commands if isinstance(c, OpenTicket)],
+            message_ids=[(message_id, ticket_id)] if message_id and not by_machine else [],
+            participants=[(stream, email) for stream, _, _ in commands for email in self._taking_part(judged)],
             mails=[mail],
         )
         told = {"mail": str(mail.id)}
         appended = await self.records.record(appends, rows, command=arrived.command, answer=told)
         return mail if appended.status == "appended" else await self._known(UUID((appended.answer or told)["mail"]))
 
-    async def _message(self, arrived: Arrived, customer: CustomerRef) -> Message:
+    def _taking_part(self, judged: Judged) -> list[str]:
+        """Whom a proven sender writes to besides us (A1.20)."""
+        reading, queues = judged.arrived.reading, self.directory.queues
+        if judged.proof.sender != "proven" or judged.standing != "participant" or judged.verdict.automatic:
+            return []
+        others = {each.email for each in (*reading.to, *reading.cc)} - {judged.found.customer.email}
+        return sorted(
+            each
+            for each in others
+            if queues.for_address(each) is None and queues.for_address(without_tag(each)) is None
+        )
+
+    async def _message(self, judged: Judged) -> Message:
         """The article that a mail becomes. Its files and its long text are stored before any event names them."""
+        arrived, customer = judged.arrived, judged.found.customer
         reading = arrived.reading
         text, text_blob = await texts.stored(self.blobs, reading.text)
         files = await asyncio.gather(*(self._attachment(file) for file in reading.files))
@@ -316,31 +477,7 @@ def _sender(reading: Reading, envelope: Envelope) -> Address:
     return Address(email=email if email.count("@") == 1 and len(email) <= 254 else "")
 
 
-def plain_address(address: str) -> str:
-    """An address in lower case, as a queue has it."""
-    return address.strip().strip("<>").lower()
-
-
-def without_tag(address: str) -> str:
-    """`it+anything@example.org` reaches `it@example.org`."""
-    local, at, domain = address.rpartition("@")
-    return f"{local.partition('+')[0]}{at}{domain}"
-
-
-def queue_for(queues: Queues, envelope: Envelope, reading: Reading) -> Queue:
-    """The queue whose address a mail was sent to: the envelope's recipients count first, then To and Cc; else the default queue
-    (A1.02, A1.29). Raises QueuesUnknown before the first queues have arrived."""
-    named: Sequence[str] = [*envelope.recipients, *(a.email for a in reading.to), *(a.email for a in reading.cc)]
-    for address in map(plain_address, named):
-        queue = queues.for_address(address) or queues.for_address(without_tag(address))
-        if queue is not None:
-            return queue
-    if queues.default is None:
-        raise QueuesUnknown("the queues have not arrived yet")
-    return queues.default
-
-
-def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
+def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None, proof: Authentication) -> Mail:
     reading = arrived.reading
     return Mail(
         id=arrived.mail_id,
@@ -359,7 +496,16 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "subject": reading.subject,
             "message_id": reading.message_id,
             "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
-            "authentication": list(reading.authentication),
-            "wrong": list(reading.wrong),
-        },
+            "authentication": list(proof.results),
+            "wrong": [*reading.wrong, *_left_out(arrived)],
+        }
+        | ({"trusted": True} if arrived.envelope.trusted else {}),
     )
+
+
+def _left_out(arrived: Arrived) -> list[str]:
+    """What a mail from outside asked for and did not get."""
+    if arrived.envelope.trusted or not arrived.reading.control:
+        return []
+    names = ", ".join(name for name, _ in arrived.reading.control)
+    return [f"it tried to steer what becomes of it, from a channel that is not trusted: {names}"]

@@ -10,6 +10,7 @@ from email.utils import getaddresses, parsedate_to_datetime
 from services.intake import mime
 from services.intake.mail import calendar, tnef
 from services.intake.mail.automatic import answers_by_itself, wants_no_answer
+from services.intake.mail.control import control_fields
 from services.intake.mail.reports import Report, read_report
 from services.intake.mime import Part
 from services.intake.quoting.cut import new_text
@@ -53,7 +54,8 @@ class Reading:
     """One mail as it was understood. `wrong` says what could not be; addresses are in lower case.
 
     `new_text` is what the writer added to what was quoted; `report` what a machine tells of a mail of ours; `auto_reply` and
-    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer.
+    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer. `senders` are all addresses in From,
+    `authentication` the values of Authentication-Results, `control` the fields that try to steer a ticket system, as they came.
     """
 
     message_id: str | None = None
@@ -77,6 +79,8 @@ class Reading:
     no_answer: str = ""
     report: Report | None = None
     authentication: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+    control: tuple[tuple[str, str], ...] = ()
     wrong: tuple[str, ...] = ()
 
 
@@ -158,7 +162,9 @@ def _read(raw: bytes) -> Reading:
         auto_reply=answers_by_itself(root, subject),
         no_answer=wants_no_answer(root, sender),
         report=read_report(root, text, subject, sender),
-        authentication=tuple(value[:1_000] for value in root.all("authentication-results")[:10]),
+        authentication=tuple(value[:4_000] for value in root.all("authentication-results")[:20]),
+        senders=tuple(each.email for each in addresses(root, "from")),
+        control=control_fields(root),
         wrong=tuple(dict.fromkeys(gathered.wrong))[:20],
     )
 

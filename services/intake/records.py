@@ -1,17 +1,19 @@
 """Intake's tables: one query before a decision, one statement that records everything that was decided."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
 import orjson
 from uuid_utils.compat import uuid7
 
-from shared.contracts.parts import CustomerRef
+from services.intake.standing import ThreadedBy
+from shared.contracts.parts import CustomerRef, TicketRef
 from shared.database import Pool
 from shared.eventstore.store import Append, Appended, CommandId, Store, conflict
 from shared.testing.failpoints import hit
@@ -26,7 +28,7 @@ SELECT e.fingerprint, e.answer, c.customer_id, c.name, intake.company_of($2) AS 
   LEFT JOIN es.commands e ON e.command_id = $1
   LEFT JOIN intake.customers c ON c.email = $2
 """
-KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5)"
+KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5, $6, $7)"
 
 # es.append comes first, because everything else reads its row: nothing is written beside a command that was known already.
 RECORD = """
@@ -42,6 +44,12 @@ WITH appended AS MATERIALIZED (
     INSERT INTO intake.message_ids (hash, ticket_id)
     SELECT n.* FROM appended a, unnest($24::bytea[], $25::uuid[]) AS n WHERE a.status = 'appended'
         ON CONFLICT DO NOTHING
+), participant AS (
+    INSERT INTO intake.participants AS p (ticket_id, email, outsider)
+    SELECT n.ticket_id, n.email, false
+      FROM appended a, unnest($38::uuid[], $39::text[]) AS n(ticket_id, email)
+     WHERE a.status = 'appended'
+        ON CONFLICT (ticket_id, email) DO UPDATE SET outsider = false WHERE p.outsider
 ), mail AS (
     INSERT INTO intake.mails AS m (mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id,
                                    number, found)
@@ -116,14 +124,22 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a mail before it is decided on: its sender's customer, the ticket it answers, itself if it came before."""
+    """What is known of a mail before it is decided on: its sender's customer, the ticket it answers, itself if it came before.
+
+    `known_as` is what the sender is to that ticket, `queue_id` the queue to which the desk has moved it; `opened` how many tickets the
+    sender has opened lately, `newest` the last of them.
+    """
 
     customer: CustomerRef
     new_customer: bool
     ticket_id: UUID | None = None
     number: str | None = None
-    threaded_by: str = ""
+    threaded_by: ThreadedBy = ""
     mail_id: UUID | None = None
+    known_as: Literal["participant", "outsider"] | None = None
+    queue_id: UUID | None = None
+    opened: int = 0
+    newest: TicketRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,7 @@ class Rows:
     customers: Sequence[CustomerRef] = ()
     tickets: Sequence[tuple[UUID, str, UUID]] = ()
     message_ids: Sequence[tuple[str, UUID]] = ()
+    participants: Sequence[tuple[UUID, str]] = ()
     mails: Sequence[Mail] = field(default=())
 
 
@@ -176,17 +193,29 @@ class Records:
         message_ids: Sequence[str],
         tickets: Sequence[UUID | None],
         numbers: Sequence[str],
+        most: int = 0,
     ) -> Known:
         """What is known of a mail. A sender who is not known gets a new customer's id.
 
-        `message_ids` are those that it refers to, the nearest first; `tickets` has the ticket for each of them that is our own.
+        `message_ids` are those that it refers to, the nearest first; `tickets` has the ticket for each of them that is our own. Of the
+        tickets that the sender has opened within a day, at most `most` are counted.
         """
-        row = await self.pool.fetchrow(
-            KNOWN, digest, email, list(tickets), [hash_of(each) for each in message_ids], list(numbers)
-        )
+        hashes = [hash_of(each) for each in message_ids]
+        row = await self.pool.fetchrow(KNOWN, digest, email, list(tickets), hashes, list(numbers), _day_ago(), most)
         assert row is not None
         customer, new = _customer(row, email, name)
-        return Known(customer, new, row["ticket_id"], row["number"], row["threaded_by"] or "", row["mail_id"])
+        return Known(
+            customer,
+            new,
+            row["ticket_id"],
+            row["number"],
+            row["threaded_by"] or "",
+            row["mail_id"],
+            row["standing"],
+            row["queue_id"],
+            row["opened"],
+            TicketRef(id=row["newest_id"], number=row["newest_number"]) if row["newest_id"] else None,
+        )
 
     async def record(
         self,
@@ -225,6 +254,8 @@ class Records:
                 [m.ticket_id for m in rows.mails],
                 [m.number for m in rows.mails],
                 [orjson.dumps(m.found).decode() for m in rows.mails],
+                [ticket for ticket, _ in rows.participants],
+                [email for _, email in rows.participants],
             )
         except asyncpg.UniqueViolationError as error:
             if error.schema_name == "intake":
@@ -254,6 +285,11 @@ class Records:
     async def mails(self, *, before: UUID | None, limit: int) -> list[Mail]:
         """The newest mails first, from the one before `before`."""
         return [_mail(row) for row in await self.pool.fetch(MAILS, before, limit)]
+
+
+def _day_ago() -> UUID:
+    """The smallest id (UUID version 7) that a ticket can have that was opened within the last day."""
+    return UUID(int=(time.time_ns() // 1_000_000 - 86_400_000) << 80)
 
 
 def _customer(row: asyncpg.Record, email: str, name: str) -> tuple[CustomerRef, bool]:

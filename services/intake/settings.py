@@ -5,9 +5,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.settings import SettingMissing, env
 
+MOST_TICKETS_A_DAY = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
+    (A1.26); `reply_delimiter`: as in `it+token@`, empty where addresses have none; `tickets_a_day`: how many one sender may open by mail
+    before the rest goes on one ticket, 0: any number."""
+
     database_url: str
     kafka: str
     identity_key: str
@@ -16,6 +22,10 @@ class Settings:
     lmtp_listen: str
     timezone: ZoneInfo
     replica: str | None
+    trusted_servers: frozenset[str]
+    lmtp_trusted: bool
+    reply_delimiter: str
+    tickets_a_day: int
 
     @classmethod
     def read(cls) -> "Settings":
@@ -28,7 +38,18 @@ class Settings:
             lmtp_listen=env("LEDGERDESK_LMTP_LISTEN", ""),
             timezone=_timezone(env("LEDGERDESK_TIMEZONE", "UTC")),
             replica=env("LEDGERDESK_REPLICA", "") or None,
+            trusted_servers=frozenset(env("LEDGERDESK_TRUSTED_AUTHSERV", "").lower().replace(",", " ").split()),
+            lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
+            reply_delimiter=env("LEDGERDESK_REPLY_DELIMITER", ""),
+            tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
         )
+
+
+def _count(name: str, default: int) -> int:
+    value = env(name, str(default))
+    if not value.isascii() or not value.isdigit():
+        raise SettingMissing(f"{name} is {value!r}, which is no number: write one such as {default}")
+    return int(value)
 
 
 def _timezone(name: str) -> ZoneInfo:

@@ -3,20 +3,24 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from services.intake.commands import Command, OpenTicket, ReceiveMessage
+from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from shared.contracts.event import Event
-from shared.contracts.intake import CustomerMessageReceived, TicketOpened
+from shared.contracts.intake import AgentMailReceived, AutomaticMailReceived, CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import CustomerRef, QueueRef
 from shared.contracts.rejected import Rejected
+
+MOST_AUTOMATIC = 25
+"""Machines' mails that stand in one ticket; the list of mails has all of them. Two machines may write to each other for long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the rules look at. A ticket without a number is not open."""
+    """What the rules look at. A ticket without a number is not open; `automatic` counts machines' mails."""
 
     number: str = ""
     customer: CustomerRef | None = None
     opened_in: QueueRef | None = None
+    automatic: int = 0
 
 
 def initial() -> Ticket:
@@ -29,6 +33,11 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
             return _open(command, ticket)
         case ReceiveMessage():
             return _receive(command, ticket)
+        case ReceiveAgentMail():
+            _require_open(ticket)
+            return [AgentMailReceived(number=ticket.number, by=command.by, message=command.message)]
+        case ReceiveAutomatic():
+            return _receive_automatic(command, ticket)
         case _:
             assert_never(command)
 
@@ -50,6 +59,8 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
             tags=command.tags,
             receipt=_gets_a_receipt(command),
             split_from=command.split_from,
+            also_opened=command.also_opened,
+            state=command.state,
         )
     ]
 
@@ -63,9 +74,28 @@ def _gets_a_receipt(command: OpenTicket) -> bool:
     return command.opened_by is None or command.channel == "web"
 
 
-def _receive(command: ReceiveMessage, ticket: Ticket) -> list[Event]:
+def _require_open(ticket: Ticket) -> None:
     if not ticket.number:
         raise Rejected("the ticket is not open")
+
+
+def _receive_automatic(command: ReceiveAutomatic, ticket: Ticket) -> list[Event]:
+    _require_open(ticket)
+    if ticket.automatic >= MOST_AUTOMATIC:
+        return []
+    return [
+        AutomaticMailReceived(
+            number=ticket.number,
+            kind=command.kind,
+            message=command.message,
+            about=command.about,
+            recipients=command.recipients,
+        )
+    ]
+
+
+def _receive(command: ReceiveMessage, ticket: Ticket) -> list[Event]:
+    _require_open(ticket)
     return [
         CustomerMessageReceived(
             number=ticket.number,
@@ -74,6 +104,7 @@ def _receive(command: ReceiveMessage, ticket: Ticket) -> list[Event]:
             threaded_by=command.threaded_by,
             closes=command.closes,
             no_answer=command.no_answer,
+            standing=command.standing,
         )
     ]
 
@@ -82,5 +113,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
     match event:
         case TicketOpened():
             return replace(ticket, number=event.number, customer=event.customer, opened_in=event.queue)
+        case AutomaticMailReceived():
+            return replace(ticket, automatic=ticket.automatic + 1)
         case _:
             return ticket  # further messages change nothing that the rules look at, nor do events of tomorrow

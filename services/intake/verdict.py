@@ -23,20 +23,29 @@ class Verdict:
 
 
 def judge(
-    reading: Reading, *, envelope_from: str, names_ticket: bool, is_ours: bool, from_our_address: bool
+    reading: Reading,
+    *,
+    envelope_from: str,
+    names_ticket: bool,
+    is_ours: bool,
+    from_our_address: bool,
+    opens_reports: bool = False,
 ) -> Verdict:
     """The verdict on a mail.
 
     `envelope_from` is empty for the null sender; `names_ticket`: it answers a ticket that exists; `is_ours`: its own Message-ID is
-    one that we made, so that it has come back to us; `from_our_address`: its sender is the address of a queue.
+    one that we made, so that it has come back to us; `from_our_address`: its sender is the address of a queue; `opens_reports`: its queue
+    wants machines' answers that belong to no ticket as tickets.
     """
     if is_ours:
         return Verdict("ignored", "our own mail came back", automatic=True)
-    reported = _reported(reading, envelope_from)
-    if reported is not None:
-        return reported
-    if _is_auto_reply(reading):
-        return Verdict("auto_reply_recorded", "an automatic reply", automatic=True)
+    recorded = _reported(reading, envelope_from)
+    if recorded is None and _is_auto_reply(reading):
+        recorded = Verdict("auto_reply_recorded", "an automatic reply", automatic=True)
+    if recorded is not None:
+        if opens_reports and not names_ticket:
+            return Verdict("created", f"{recorded.reason}, which its queue wants", automatic=True)
+        return recorded
     automatic = _is_automatic(reading, envelope_from)
     if names_ticket:
         if automatic:

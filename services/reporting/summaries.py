@@ -4,6 +4,15 @@ from typing import Any
 
 from shared.contracts.states import PRIORITIES
 
+STANDINGS = {"outsider": ", whom the desk had asked", "unverified": ", who is not known to take part"}
+AUTOMATIC = {
+    "failure": "A mail could not be delivered",
+    "delay": "A mail is delayed",
+    "delivered": "A mail was delivered",
+    "complaint": "A mail was complained about",
+    "auto_reply": "An automatic reply came",
+}
+
 
 def summary(type_name: str, data: dict[str, Any]) -> str:
     """What happened, for a person; the type's own name for one that is not known here."""
@@ -12,7 +21,12 @@ def summary(type_name: str, data: dict[str, Any]) -> str:
         case "TicketOpened":
             return f"Opened by {_name(data.get('opened_by') or data.get('customer'))} ({data.get('channel', '')})"
         case "CustomerMessageReceived":
-            return f"{_name(data.get('customer'))} wrote"
+            standing = data.get("standing", "participant")
+            return f"{_name(data.get('customer'))} wrote" + STANDINGS.get(standing, "")
+        case "AgentMailReceived":
+            return f"{_name(data.get('by'))} wrote an internal note by mail"
+        case "AutomaticMailReceived":
+            return AUTOMATIC.get(data.get("kind", ""), "A machine answered")
         case "TicketQueued":
             return f"Put into the queue {_name(data.get('queue'))}"
         case "TicketLocked":

@@ -57,7 +57,7 @@ def handlers(
             category="ticket",
             decider=ticket,
             producers=policies.LISTENS_TO,
-            react=policies.Policies(lambda: documents.queues).react,
+            react=policies.Policies(lambda: documents.queues, lambda: documents.settings).react,
             inline=beside,
             done=wake,
             prepare=loaded,

@@ -8,7 +8,17 @@ from uuid import UUID
 
 from shared.contracts.directory import FollowUp
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, Channel, CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
+from shared.contracts.parts import (
+    Address,
+    Channel,
+    CustomerRef,
+    Message,
+    PersonRef,
+    QueueRef,
+    Standing,
+    StateRef,
+    TicketRef,
+)
 from shared.contracts.routing import LinkKind
 
 # What services' events lead to
@@ -16,7 +26,8 @@ from shared.contracts.routing import LinkKind
 
 @dataclass(frozen=True, slots=True)
 class QueueTicket:
-    """Puts a ticket that intake opened in front of the desk."""
+    """Puts a ticket that intake opened in front of the desk; `state` is the one that a trusted channel asked for, `also_opened` the
+    tickets that the same mail opened in other queues."""
 
     number: str
     title: str
@@ -28,14 +39,19 @@ class QueueTicket:
     tags: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     split_from: TicketRef | None = None
+    also_opened: tuple[TicketRef, ...] = ()
+    state: StateRef | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpRule:
-    """What a message on a closed ticket does; `days`: it reopens within so many, after that it becomes a ticket of its own."""
+    """What a message on a closed ticket does; `days`: it reopens within so many, after that it becomes a ticket of its own. `unverified`:
+    whether that is so, too, for somebody who is not known to take part."""
 
     follow_up: FollowUp
     days: int | None = None
+    unverified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +59,7 @@ class TakeCustomerMessage:
     """The customer wrote again. `closes`: they want it closed with this. `rules`: the follow-up rules of queues, by id; `writer` is
     told if they refuse it, unless `no_answer`.
 
-    `ticket` is this ticket, `becomes` the id of the one that the message would open.
+    `ticket` is this ticket, `becomes` the id of the one that the message would open. `standing` is what the writer is to the ticket.
     """
 
     message: Message
@@ -53,6 +69,7 @@ class TakeCustomerMessage:
     closes: bool = False
     writer: CustomerRef | None = None
     no_answer: bool = False
+    standing: Standing = "participant"
     rules: Mapping[UUID, FollowUpRule] = field(default_factory=dict)
 
 

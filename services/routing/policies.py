@@ -2,36 +2,46 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from services.routing.commands import Command, FollowUpRule, QueueTicket, TakeCustomerMessage
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.directory.copy import Queues
+from shared.contracts.parts import StateRef
+from shared.directory.copy import Queues, Settings
 
 LISTENS_TO = frozenset(("intake",))
+AT_ONCE = frozenset(("open", "closed"))
+"""The types of states that a ticket can be opened in: a pending one would need a date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """`queues` answers the newest snapshot of the documents."""
+    """`queues` and `settings` answer the newest snapshots of the documents."""
 
     queues: Callable[[], Queues]
+    settings: Callable[[], Settings] = Settings
 
     def react(self, event: Recorded) -> Sequence[Command]:
         match event.payload:
             case TicketOpened() as opened:
-                return [an_opened_ticket_is_queued(opened)]
+                return [an_opened_ticket_is_queued(opened, event.time, self.settings())]
             case CustomerMessageReceived() as received:
                 return [a_customers_message_is_taken(event, received, self._follow_ups())]
             case _:
                 return []
 
     def _follow_ups(self) -> dict[UUID, FollowUpRule]:
-        return {queue.id: FollowUpRule(queue.follow_up, queue.follow_up_days) for queue in self.queues().by_id.values()}
+        return {
+            queue.id: FollowUpRule(queue.follow_up, queue.follow_up_days, queue.unverified_reopens)
+            for queue in self.queues().by_id.values()
+        }
 
 
-def an_opened_ticket_is_queued(opened: TicketOpened) -> QueueTicket:
+def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, settings: Settings) -> QueueTicket:
+    """A state that a trusted channel asked for counts if it is one that forms offer and that waits for nothing."""
+    wanted = settings.states.get(opened.state) if opened.state else None
     return QueueTicket(
         number=opened.number,
         title=opened.title,
@@ -43,6 +53,11 @@ def an_opened_ticket_is_queued(opened: TicketOpened) -> QueueTicket:
         tags=opened.tags,
         fields=opened.fields,
         split_from=opened.split_from,
+        also_opened=opened.also_opened,
+        state=StateRef(slug=wanted.slug, name=wanted.name, type=wanted.type)
+        if wanted and wanted.type in AT_ONCE
+        else None,
+        at=at,
     )
 
 
@@ -58,5 +73,6 @@ def a_customers_message_is_taken(
         closes=received.closes,
         writer=received.customer,
         no_answer=received.no_answer,
+        standing=received.standing,
         rules=rules,
     )

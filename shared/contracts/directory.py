@@ -25,6 +25,10 @@ class Queue(Value):
 
     `follow_up_days`: a closed ticket reopens within so many; a later message becomes a ticket of its own. A `salutation` or `signature`
     that is the slug of such a document stands for its text.
+
+    Of mails: `unverified_reopens`: who did not show that they take part may reopen a closed ticket all the same; `opens_copies`: a mail
+    that went to another queue first opens a ticket here too; `opens_reports`: so do machines' answers that belong to no ticket;
+    `junk_queue`: the slug of the queue that takes what a filter calls spam.
     """
 
     id: UUID
@@ -39,6 +43,10 @@ class Queue(Value):
     lock_timeout_minutes: float | None = None
     follow_up: FollowUp = "reopen"
     follow_up_days: int | None = None
+    unverified_reopens: bool = False
+    opens_copies: bool = False
+    opens_reports: bool = False
+    junk_queue: str | None = None
     members: tuple[Member, ...] = ()
 
 

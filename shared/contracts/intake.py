@@ -1,19 +1,23 @@
 """Events that intake records: what came in, from whom, and to which ticket it belongs."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.event import Event, event
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, TicketRef
+from shared.contracts.event import Event, Value, event
+from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY, TICKETS
 
 
 @event("helpdesk.TicketOpened.v1", owner="intake", topic=TICKETS)
 class TicketOpened(Event):
-    """A ticket was opened. `receipt` tells whether the customer is to be sent one (api.md, section 3)."""
+    """A ticket was opened. `receipt` tells whether the customer is to be sent one (api.md, section 3).
+
+    `state` is the slug of the state that a trusted channel asked for; `also_opened` are the tickets that the same mail opened in other
+    queues.
+    """
 
     number: str
     title: Personal[str]
@@ -27,6 +31,8 @@ class TicketOpened(Event):
     tags: tuple[str, ...] = ()
     receipt: bool = True
     split_from: TicketRef | None = None
+    also_opened: tuple[TicketRef, ...] = ()
+    state: str | None = None
 
 
 @event("helpdesk.CustomerMessageReceived.v1", owner="intake", topic=TICKETS)
@@ -34,6 +40,7 @@ class CustomerMessageReceived(Event):
     """The customer, or somebody on the customer's side, wrote again on a ticket that is already open here.
 
     `closes`: the writer wants the ticket closed with this (A5.08). `no_answer`: the mail forbids that a machine answers it (RFC 3834).
+    What an `unverified` writer says changes nothing about the ticket; only participants' words are shown to the customer.
     """
 
     number: str
@@ -42,6 +49,41 @@ class CustomerMessageReceived(Event):
     threaded_by: str = ""
     closes: bool = False
     no_answer: bool = False
+    standing: Standing = "participant"
+
+
+@event("helpdesk.AgentMailReceived.v1", owner="intake", topic=TICKETS)
+class AgentMailReceived(Event):
+    """An agent answered by mail, known by our token and by the signature of their domain. It is a note: what leaves the desk is written
+    at the desk."""
+
+    number: str
+    by: PersonRef
+    message: Message
+
+
+AutomaticKind = Literal["failure", "delay", "delivered", "complaint", "auto_reply"]
+
+
+class FailedRecipient(Value):
+    """One address that a mail of ours did not reach. `hard`: the address itself is dead; `diagnostic`: the server's words."""
+
+    recipient: Personal[str]
+    status: str = ""
+    hard: bool = False
+    diagnostic: Personal[str] = ""
+
+
+@event("helpdesk.AutomaticMailReceived.v1", owner="intake", topic=TICKETS)
+class AutomaticMailReceived(Event):
+    """A machine answered a mail of this ticket: a report about its delivery (RFC 3464), a complaint (RFC 5965), an absence (RFC 3834).
+    It changes nothing about the ticket. `about` is the Message-ID of our mail that it is about."""
+
+    number: str
+    kind: AutomaticKind
+    message: Message
+    about: Personal[str] | None = None
+    recipients: tuple[FailedRecipient, ...] = ()
 
 
 @event("helpdesk.CustomerRegistered.v1", owner="intake", topic=DIRECTORY)

@@ -8,6 +8,9 @@ from shared.contracts.event import Value
 from shared.contracts.personal import Personal
 
 Channel = Literal["email", "phone", "web", "api", "note", "system"]
+Standing = Literal["participant", "outsider", "unverified"]
+"""Who a writer is to a ticket: one of those it is about; somebody whom the desk asked in confidence; or somebody who did not show that
+they have to do with it."""
 StateType = Literal["new", "open", "pending_reminder", "pending_auto_close", "closed", "merged", "removed"]
 
 

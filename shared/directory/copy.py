@@ -153,7 +153,12 @@ class DirectoryCopy:
             return found
         text = await self.pool.fetchval(PERSON_BY_LOGIN, reference.lower())
         if text is None and "@" in reference:
-            text = await self.pool.fetchval(PERSON_BY_EMAIL, reference.lower())
+            return await self.person_with(reference)
+        return Person.model_validate_json(text) if text else None
+
+    async def person_with(self, email: str) -> Person | None:
+        """The person in use with this e-mail address."""
+        text = await self.pool.fetchval(PERSON_BY_EMAIL, email.lower())
         return Person.model_validate_json(text) if text else None
 
     async def company(self, slug: str) -> Company | None:

@@ -6,7 +6,13 @@ from typing import Any
 from services.reporting.desk.row import Article, Delivery, HistoryEntry, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
-from shared.contracts.intake import CustomerMessageReceived, TicketOpened
+from shared.contracts.intake import (
+    AgentMailReceived,
+    AutomaticMailReceived,
+    CustomerMessageReceived,
+    FailedRecipient,
+    TicketOpened,
+)
 from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
 from shared.contracts.parts import Address, CustomerRef, Message, QueueRef, StateRef
 from shared.contracts.routing import (
@@ -78,7 +84,22 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
                 row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author
             )
         case CustomerMessageReceived() as p:
-            return _article(row, event, p.message, "customer", p.customer.name or p.customer.email)
+            # Only participants' words are the customer's to see; the kind tells the desk whose the others are.
+            known = p.standing == "participant"
+            kind = "message" if known else p.standing
+            name = p.customer.name or p.customer.email
+            return _article(row, event, p.message, "customer", name, internal=not known, kind=kind)
+        case AgentMailReceived() as p:
+            return _article(row, event, p.message, "agent", p.by.name, internal=True, kind="note")
+        case AutomaticMailReceived() as p:
+            if p.about is not None and p.kind in ("failure", "delay"):
+                said = "; ".join(_failed(each) for each in p.recipients) or "the mail server did not say of whom"
+                state = "bounced" if p.kind == "failure" else "delayed"
+                _deliver(row, Delivery(None, f"{state}: {said}", message_id=p.about))
+            sender = p.message.sender
+            return _article(
+                row, event, p.message, "system", sender.email if sender else None, internal=True, kind=p.kind
+            )
         case AgentReplied() as p:
             row.first_answer_at = row.first_answer_at or event.time
             return _article(row, event, p.message, "agent", p.by.name)
@@ -104,12 +125,13 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
                 cc=mail.cc,
                 subject=mail.subject,
                 text=mail.text,
+                message_id=mail.message_id,
             )
             article = _article(row, event, receipt, "system", mail.sender.name)
             article.notification, article.delivery = p.notification, "queued"
             return article
         case NotificationRequested() as p:
-            _deliver(row, Delivery(p.notification, "queued", p.article))
+            _deliver(row, Delivery(p.notification, "queued", p.article, p.mail.message_id))
         case NotificationSent() as p:
             _deliver(row, Delivery(p.notification, "sent"))
         case NotificationFailed() as p:
@@ -242,13 +264,27 @@ def _address(address: Address) -> dict[str, str]:
 
 def _deliver(row: TicketRow, change: Delivery) -> None:
     for n, article in enumerate(row.articles):
-        named = change.article == article.id if change.article else change.notification == article.notification
-        if named:
+        if _is_about(change, article):
             changed = copy(article)
-            changed.notification, changed.delivery = change.notification, change.delivery
+            changed.delivery = change.delivery
+            if change.article is not None:
+                changed.notification, changed.message_id = change.notification, change.message_id
             row.articles[n] = changed
             return
     row.deliveries.append(change)
+
+
+def _is_about(change: Delivery, article: Article) -> bool:
+    if change.article is not None:
+        return change.article == article.id
+    if change.notification is not None:
+        return change.notification == article.notification
+    # A mail of ours has a notification: what names a customer's mail is about none.
+    return article.notification is not None and change.message_id == article.message_id
+
+
+def _failed(recipient: FailedRecipient) -> str:
+    return " ".join(part for part in (f"{recipient.recipient}:", recipient.status, recipient.diagnostic) if part)
 
 
 def _without_texts(event: Recorded, article: Article | None) -> dict[str, Any]:

@@ -39,10 +39,12 @@ class DeskProjection:
         self._load = f"SELECT {', '.join(TICKET_COLUMNS)} FROM {schema}.tickets WHERE id = ANY($1)"
         assignments = ", ".join(f"{column} = ${n}" for n, column in enumerate(TICKET_COLUMNS[1:], start=2))
         self._update = f"UPDATE {schema}.tickets SET {assignments} WHERE id = $1"
-        self._name_delivery = (
-            f"UPDATE {schema}.articles SET notification = $3, delivery = $4 WHERE ticket_id = $1 AND id = $2"
-        )
+        self._name_delivery = f"UPDATE {schema}.articles SET notification = $3, message_id = $4, delivery = $5 WHERE ticket_id = $1 AND id = $2"
         self._move_delivery = f"UPDATE {schema}.articles SET delivery = $3 WHERE ticket_id = $1 AND notification = $2"
+        self._come_back = (
+            f"UPDATE {schema}.articles SET delivery = $3"
+            " WHERE ticket_id = $1 AND message_id = $2 AND notification IS NOT NULL"
+        )
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, TicketRow]:
         return {row["id"]: _row(row) for row in await connection.fetch(self._load, list(keys))}
@@ -70,12 +72,12 @@ class DeskProjection:
         if files:
             await self._copy(connection, "attachments", ATTACHMENT_COLUMNS, files)
         deliveries = [(row.id, d) for row in rows.values() for d in row.deliveries]
-        named = [(ticket, d.article, d.notification, d.delivery) for ticket, d in deliveries if d.article is not None]
-        moved = [(ticket, d.notification, d.delivery) for ticket, d in deliveries if d.article is None]
-        if named:
-            await connection.executemany(self._name_delivery, named)
-        if moved:
-            await connection.executemany(self._move_delivery, moved)
+        named = [(row, d.article, d.notification, d.message_id, d.delivery) for row, d in deliveries if d.article]
+        moved = [(row, d.notification, d.delivery) for row, d in deliveries if not d.article and d.notification]
+        back = [(row, d.message_id, d.delivery) for row, d in deliveries if not d.article and not d.notification]
+        for statement, changes in ((self._name_delivery, named), (self._move_delivery, moved), (self._come_back, back)):
+            if changes:
+                await connection.executemany(statement, changes)
         history = [_history_values(row.id, entry) for row in rows.values() for entry in row.history]
         if history:
             await self._copy(connection, "history", HISTORY_COLUMNS, history)

@@ -39,12 +39,13 @@ class Article:
 
 @dataclass(slots=True)
 class Delivery:
-    """A change of an article's delivery. `article` is set where the notification is new, or where there is none because the mail was not
-    sent; else the notification names it."""
+    """A change of an article's delivery. `article` names it where the notification is new, or where there is none because the mail was not
+    sent; then `message_id` is the mail's. Else the notification names it, or for a mail that came back its Message-ID."""
 
     notification: UUID | None
     delivery: str
     article: UUID | None = None
+    message_id: str | None = None
 
 
 @dataclass(slots=True)

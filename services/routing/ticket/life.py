@@ -52,18 +52,27 @@ def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
         fields=dict(command.fields),
         split_from=command.split_from,
     )
-    if command.split_from is None:
-        return [queued]
-    return [queued, TicketsLinked(kind="related", other=command.split_from)]
+    events: list[Event] = [queued]
+    others = (command.split_from,) if command.split_from is not None else command.also_opened
+    events += [TicketsLinked(kind="related", other=other) for other in others]
+    if command.state is not None:
+        events.append(StateChanged(to=command.state, was=NEW, at=command.at))
+    return events
 
 
 def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[Event]:
     """A customer's message leaves the state as the desk set it, or closes the ticket if they say so (A5.08, A5.09).
 
     What was closed opens again (A5.10), unless the queue says otherwise: then the message becomes a ticket of its own, or is refused.
+    Who did not show that they take part changes nothing, unless the queue lets them reopen; whom the desk asked opens it in any queue.
     """
     queue, customer = conditions.known(ticket)
     message = command.message
+    if command.standing != "participant":
+        reopens = command.standing == "outsider" or _lets_anybody_reopen(command, queue.id)
+        again = [StateChanged(to=OPEN, was=ticket.state, at=command.at)] if ticket.state.type == "closed" else []
+        # Without its Message-ID: no answer to the customer goes on from what somebody else wrote.
+        return [CustomerAnswered(article=message.id), *(again if reopens else [])]
     answered = CustomerAnswered(article=message.id, message_id=message.message_id)
     if ticket.state.type == "closed":
         if command.closes:
@@ -100,6 +109,11 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
         closed = StateChanged(to=CLOSED_SUCCESSFUL, was=ticket.state, at=command.at)
         return [answered, closed, *conditions.unlocked(ticket, "closed")]
     return [answered]
+
+
+def _lets_anybody_reopen(command: TakeCustomerMessage, queue: UUID) -> bool:
+    rule = command.rules.get(queue)
+    return rule is not None and rule.unverified
 
 
 def _follow_up(command: TakeCustomerMessage, ticket: Ticket, queue: UUID) -> FollowUp:

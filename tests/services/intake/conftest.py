@@ -1,14 +1,51 @@
-"""One intake process for a module's tests."""
+"""One intake process for a module's tests, and the mailroom by itself on a database of its own."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.services.intake.reception import Reception, reception
+from services.intake.app import MIGRATIONS
+from services.intake.mailroom import Mailroom, MailRules
+from services.intake.numbers import Numbers
+from services.intake.reading_pool import Readers
+from services.intake.records import Records
+from shared.blobs.store import BlobStore
+from shared.contracts.directory import Queue
+from shared.database import connect_pool
+from shared.directory.copy import DirectoryCopy, Queues
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Store
+from tests.services.intake.reception import IT, MAIL_KEY, POSTMASTER, Reception, reception
 
 
 @pytest.fixture(scope="module")
 def intake(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
     with reception(postgres.database("intake"), tmp_path_factory.mktemp("intake")) as desk:
         yield desk
+
+
+def queues(*found: Queue) -> Queues:
+    return Queues(
+        by_id={q.id: q for q in found},
+        by_slug={q.slug: q for q in found},
+        by_address={q.address: q for q in found if q.address},
+    )
+
+
+@pytest.fixture
+async def mailroom(postgres: Any, tmp_path: Path) -> AsyncIterator[Mailroom]:
+    owner_url, url = postgres.database("mailroom")
+    await migrate(owner_url, url, *MIGRATIONS)
+    pool = await connect_pool(url)
+    copy = DirectoryCopy(pool, url)
+    copy.queues = queues(POSTMASTER, IT)
+    records = Records(pool, Store(pool, "intake"))
+    blobs = BlobStore(f"file://{tmp_path}/blobs")
+    readers = Readers(1)
+    yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, readers, MailRules(MAIL_KEY.encode()))
+    await readers.close()
+    blobs.close()
+    await pool.close()

@@ -1,52 +1,16 @@
 """A failure of ours never loses a mail: it is held, and handled again after the fix."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.intake import records, ticket
-from services.intake.app import MIGRATIONS
-from services.intake.mailroom import Envelope, Mailroom, QueuesUnknown
-from services.intake.numbers import Numbers
-from services.intake.reading_pool import Readers
-from services.intake.records import Records
-from shared.blobs.store import BlobStore
-from shared.contracts.directory import Queue
-from shared.database import connect_pool
-from shared.directory.copy import DirectoryCopy, Queues
-from shared.eventstore.migrations import migrate
-from shared.eventstore.store import Store
-from tests.services.intake.reception import IT, MAIL_KEY, POSTMASTER, mail
+from services.intake.mailroom import Envelope, Mailroom
+from services.intake.placing import QueuesUnknown
+from tests.services.intake.conftest import queues
+from tests.services.intake.reception import mail
 
 ENVELOPE = Envelope("per@customer.example", ("it@help.example",))
-
-
-def queues(*found: Queue) -> Queues:
-    return Queues(
-        by_id={q.id: q for q in found},
-        by_slug={q.slug: q for q in found},
-        by_address={q.address: q for q in found if q.address},
-    )
-
-
-@pytest.fixture
-async def mailroom(postgres: Any, tmp_path: Path) -> AsyncIterator[Mailroom]:
-    owner_url, url = postgres.database("mailroom")
-    await migrate(owner_url, url, *MIGRATIONS)
-    pool = await connect_pool(url)
-    copy = DirectoryCopy(pool, url)
-    copy.queues = queues(POSTMASTER, IT)
-    records = Records(pool, Store(pool, "intake"))
-    blobs = BlobStore(f"file://{tmp_path}/blobs")
-    readers = Readers(1)
-    yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, readers, MAIL_KEY.encode())
-    await readers.close()
-    blobs.close()
-    await pool.close()
 
 
 async def test_a_mail_that_we_cannot_handle_is_held_and_handled_again(

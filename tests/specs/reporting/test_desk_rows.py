@@ -158,6 +158,51 @@ def test_an_answer_that_was_not_sent_says_why() -> None:
     assert not row.deliveries
 
 
+@pytest.mark.parametrize(("standing", "internal"), [("participant", False), ("outsider", True), ("unverified", True)])
+def test_only_participants_words_are_the_customers_to_see(standing: Any, internal: bool) -> None:
+    eve = CustomerRef(id=UUID(int=31), email="eve@elsewhere.example")
+    words = MAIL.model_copy(update={"id": UUID(int=51)})
+    received = intake.CustomerMessageReceived(number=OPENED.number, customer=eve, message=words, standing=standing)
+    row = row_after(received)
+    assert (row.articles[-1].internal, row.articles[-1].kind) == (internal, standing if internal else "message")
+    assert row.customer_email == PER.email
+
+
+def test_an_agents_mail_is_a_note() -> None:
+    row = row_after(intake.AgentMailReceived(number=OPENED.number, by=KARI, message=MAIL))
+    note = row.articles[-1]
+    assert (note.sender, note.author, note.internal, note.kind) == ("agent", "Kari", True, "note")
+
+
+def test_a_mail_that_comes_back_is_shown_on_the_article_that_it_carried() -> None:
+    answer = MAIL.model_copy(update={"id": UUID(int=51)})
+    sent = notify.OutgoingMail(
+        message_id="<ld.ours@help.example>", sender=Address(email="it@help.example"), to=(), subject="x", text="y"
+    )
+    requested = notify.NotificationRequested(notification=UUID(int=61), kind="answer", article=answer.id, mail=sent)
+    failed = intake.FailedRecipient(recipient="per@acme.example", status="5.1.1", hard=True, diagnostic="User unknown")
+    report = intake.AutomaticMailReceived(
+        number=OPENED.number,
+        kind="failure",
+        about="<ld.ours@help.example>",
+        recipients=(failed,),
+        message=MAIL.model_copy(update={"id": UUID(int=52), "sender": Address(email="mailer-daemon@mx.example")}),
+    )
+    replied = routing.AgentReplied(by=KARI, message=answer, number=OPENED.number, title="hums", queue=IT, customer=PER)
+    row = row_after(replied, requested, report)
+    assert [(a.kind, a.internal, a.delivery) for a in row.articles] == [
+        ("message", False, None),
+        ("message", False, "bounced: per@acme.example: 5.1.1 User unknown"),
+        ("failure", True, None),
+    ]
+    later = row_after(report)
+    (change,) = later.deliveries
+    assert (change.message_id, change.delivery) == (
+        "<ld.ours@help.example>",
+        "bounced: per@acme.example: 5.1.1 User unknown",
+    )
+
+
 def test_a_fold_leaves_the_row_before_as_it_was() -> None:
     before = row_after(routing.TagsAdded(tags=("fan",)), routing.TicketsLinked(kind="related", other=OTHER))
     for n, payload in enumerate((

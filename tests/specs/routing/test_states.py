@@ -149,6 +149,33 @@ def test_a_message_can_become_a_ticket_of_its_own(rule: FollowUpRule, no_answer:
     )
 
 
+@pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
+def test_who_is_not_known_to_take_part_changes_nothing(rule: FollowUp) -> None:
+    stranger = from_per(
+        ARTICLE, "<1@evil.example>", standing="unverified", closes=True, rules={IT.id: FollowUpRule(rule)}
+    )
+    given(*CLOSED).when(stranger).then(CustomerAnswered(article=ARTICLE))
+    given(*PENDING).when(stranger).then(CustomerAnswered(article=ARTICLE))
+
+
+@pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
+def test_a_queue_may_let_anybody_reopen(rule: FollowUp) -> None:
+    rules = {IT.id: FollowUpRule(rule, unverified=True)}
+    reopened = StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
+    stranger = from_per(ARTICLE, "<1@evil.example>", standing="unverified", rules=rules)
+    given(*CLOSED).when(stranger).then(CustomerAnswered(article=ARTICLE), reopened)
+
+
+@requirement("A7.14")
+@pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
+def test_whom_the_desk_asked_brings_a_closed_ticket_back(rule: FollowUp) -> None:
+    """Their answer never becomes a ticket of the customer's, who does not know of it, nor is it refused."""
+    outsider = from_per(ARTICLE, "<1@maker.example>", standing="outsider", rules={IT.id: FollowUpRule(rule)})
+    reopened = StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
+    given(*CLOSED).when(outsider).then(CustomerAnswered(article=ARTICLE), reopened)
+    given(QUEUED).when(outsider).then(CustomerAnswered(article=ARTICLE))
+
+
 @requirement("A5.03", "A5.12")
 def test_an_answer_that_closes_leaves_no_lock() -> None:
     decided = given(QUEUED, TicketLocked(by=KARI), OwnerChanged(to=KARI)).when(

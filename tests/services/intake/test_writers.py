@@ -1,0 +1,252 @@
+"""Who may speak in a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a number."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.intake.desk_news import WRITTEN_TO
+from services.intake.mailroom import Envelope, Mailroom
+from services.intake.records import Mail
+from shared.contracts.directory import Person
+from shared.contracts.event import Event
+from shared.contracts.intake import (
+    AgentMailReceived,
+    AutomaticMailReceived,
+    CustomerMessageReceived,
+    TicketOpened,
+)
+from shared.contracts.message_ids import make
+from shared.testing.documents import seed
+from tests.services.intake.conftest import queues
+from tests.services.intake.reception import IT, KARI_ID, MAIL_KEY, OLA_ID, PERSON, POSTMASTER, SALES, mail
+from tests.specs.requirement import requirement
+
+TRUSTED = "mx.help.example"
+PASS = f"{TRUSTED}; dmarc=pass header.from=customer.example"
+FAIL = f"{TRUSTED}; dmarc=fail header.from=customer.example"
+STRANGER = "Eve <eve@elsewhere.example>"
+KARI, OLA = (
+    Person(id=person, login=login, name=login.title(), email=f"{login}@help.example", roles=("agent",))
+    for person, login in ((KARI_ID, "kari"), (OLA_ID, "ola"))
+)
+COLLEAGUE = Person(
+    id=UUID(int=77), login="lise", name="Lise", email="lise@customer.example", roles=("customer",), company="acme"
+)
+
+
+class Desk:
+    """The mailroom of an installation that trusts one mail server."""
+
+    def __init__(self, mailroom: Mailroom) -> None:
+        rules = replace(mailroom.rules, trusted_servers=frozenset((TRUSTED,)), tickets_a_day=3)
+        self.mailroom = replace(mailroom, rules=rules)
+
+    async def take(self, raw: bytes, *recipients: str, trusted: bool = False) -> Mail:
+        envelope = Envelope("somebody@customer.example", recipients or ("it@help.example",), trusted=trusted)
+        return await self.mailroom.take(raw, envelope)
+
+    async def opened(self, **fields: str) -> Mail:
+        taken = await self.take(mail(**fields))
+        assert taken.outcome == "created"
+        return taken
+
+    async def events(self, ticket: UUID | None) -> Sequence[Event]:
+        assert ticket is not None
+        return [event.payload for event in await self.mailroom.records.store.load(ticket)]
+
+    async def last(self, ticket: UUID | None) -> Event:
+        return (await self.events(ticket))[-1]
+
+    async def written_to(self, ticket: UUID | None, email: str, *, outsider: bool) -> None:
+        await self.mailroom.records.pool.execute(WRITTEN_TO, [ticket], [email], [outsider])
+
+
+@pytest.fixture
+async def desk(mailroom: Mailroom) -> Desk:
+    await seed(mailroom.directory.database_url, POSTMASTER, IT, SALES, PERSON, COLLEAGUE, KARI, OLA)
+    await mailroom.directory.load()
+    return Desk(mailroom)
+
+
+def about(first: Mail) -> str:
+    return f"Re: [Ticket#{first.number}] My computer hums"
+
+
+def ours(first: Mail) -> str:
+    assert first.ticket_id is not None
+    return make(MAIL_KEY.encode(), first.ticket_id, uuid4(), "help.example")
+
+
+def standing(event: Event) -> str:
+    assert isinstance(event, CustomerMessageReceived)
+    return event.standing
+
+
+@requirement("A2.08")
+async def test_a_number_alone_lets_the_customer_and_their_company_in(desk: Desk) -> None:
+    first = await desk.opened()
+    again = await desk.take(mail(about(first)))
+    assert (again.outcome, again.ticket_id, again.reason) == ("appended", first.ticket_id, "answers a ticket")
+    assert standing(await desk.last(first.ticket_id)) == "participant"
+    await desk.take(mail(about(first), From="Lise <lise@customer.example>"))
+    assert standing(await desk.last(first.ticket_id)) == "participant"
+
+
+async def test_a_number_alone_does_not_make_a_stranger_a_participant(desk: Desk) -> None:
+    first = await desk.opened()
+    for _ in range(2):
+        told = await desk.take(mail(about(first), From=STRANGER))
+        assert (told.outcome, told.ticket_id) == ("appended", first.ticket_id)
+        assert "not known to take part" in told.reason
+        received = await desk.last(first.ticket_id)
+        assert isinstance(received, CustomerMessageReceived)
+        assert (received.standing, received.no_answer) == ("unverified", True)
+
+
+async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
+    """DMARC failed at the server that is trusted: From is not to be believed. Anybody else's word about it is worth nothing."""
+    first = await desk.opened()
+    await desk.take(mail(about(first), Authentication_Results=FAIL))
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+    await desk.take(mail(about(first), From=STRANGER, Authentication_Results=PASS.replace(TRUSTED, "mx.evil.example")))
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+
+
+async def test_a_stolen_message_id_is_no_proof(desk: Desk) -> None:
+    first = await desk.opened(Message_ID="<known@customer.example>")
+    await desk.take(mail("hello", From=STRANGER, In_Reply_To="<known@customer.example>"))
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+
+
+async def test_our_token_is_proof_from_any_address(desk: Desk) -> None:
+    first = await desk.opened()
+    await desk.take(mail("hello", From=STRANGER, In_Reply_To=ours(first)))
+    assert standing(await desk.last(first.ticket_id)) == "participant"
+    forged = ours(first)[:-20] + "a@help.example>"
+    told = await desk.take(mail("hello", From=STRANGER, In_Reply_To=forged))
+    assert told.outcome == "created"
+
+
+@requirement("A7.14")
+async def test_whom_the_desk_asked_in_confidence_stays_an_outsider(desk: Desk) -> None:
+    first = await desk.opened()
+    await desk.written_to(first.ticket_id, "eve@elsewhere.example", outsider=True)
+    told = await desk.take(mail("Fwd: hums", From=STRANGER, In_Reply_To=ours(first)))
+    assert standing(await desk.last(first.ticket_id)) == "outsider"
+    assert "whom the desk had asked" in told.reason
+    await desk.written_to(first.ticket_id, "eve@elsewhere.example", outsider=False)
+    await desk.take(mail(about(first), From=STRANGER))
+    assert standing(await desk.last(first.ticket_id)) == "participant"
+
+
+@requirement("A1.20")
+@pytest.mark.parametrize(("results", "expected"), [(PASS, "participant"), (FAIL, "unverified"), ("", "unverified")])
+async def test_people_in_cc_take_part_if_the_sender_is_proven(desk: Desk, results: str, expected: str) -> None:
+    first = await desk.opened(Cc="Eve <EVE@elsewhere.example>, sales@help.example", Authentication_Results=results)
+    await desk.take(mail(about(first), From=STRANGER))
+    assert standing(await desk.last(first.ticket_id)) == expected
+    rows = await desk.mailroom.records.pool.fetch("SELECT email FROM intake.participants")
+    assert [row["email"] for row in rows] == (["eve@elsewhere.example"] if expected == "participant" else [])
+
+
+async def test_a_stranger_brings_nobody_in(desk: Desk) -> None:
+    first = await desk.opened()
+    proven = PASS.replace("customer.example", "elsewhere.example")
+    await desk.take(mail(about(first), From=STRANGER, Cc="mallory@evil.example", Authentication_Results=proven))
+    assert not await desk.mailroom.records.pool.fetch("SELECT FROM intake.participants")
+
+
+@pytest.mark.parametrize(
+    ("sender", "token", "results", "expected"),
+    [
+        ("Kari <kari@help.example>", True, "pass", AgentMailReceived),
+        ("Kari <kari@help.example>", True, "none", CustomerMessageReceived),
+        ("Kari <kari@help.example>", False, "pass", CustomerMessageReceived),
+        ("Ola <ola@help.example>", True, "pass", CustomerMessageReceived),  # may read, but not write notes
+    ],
+)
+async def test_an_agents_mail_needs_token_proof_and_right(
+    desk: Desk, sender: str, token: bool, results: str, expected: type[Event]
+) -> None:
+    first = await desk.opened()
+    named = {"In_Reply_To": ours(first)} if token else {}
+    shown = f"{TRUSTED}; dmarc={results} header.from=help.example"
+    await desk.take(mail(about(first), From=sender, Authentication_Results=shown, **named))
+    received = await desk.last(first.ticket_id)
+    assert isinstance(received, expected)
+    if isinstance(received, AgentMailReceived):
+        assert (received.by.id, received.by.name) == (KARI_ID, "Kari")
+    else:
+        assert standing(received) == "unverified"
+
+
+@requirement("A1.26")
+async def test_control_fields_count_on_a_trusted_channel_only(desk: Desk) -> None:
+    asked = {
+        "X_OTRS_Queue": "sales",
+        "X_OTRS_Priority": "5 very high",
+        "X_OTRS_State": "closed-successful",
+        "X_RT_Tag": "fan",
+    }
+    outside = await desk.take(mail(**asked))
+    opened = await desk.last(outside.ticket_id)
+    assert isinstance(opened, TicketOpened)
+    assert (opened.queue.slug, opened.priority, opened.state, opened.tags) == ("it", 3, None, ())
+    assert "x-otrs-queue" in outside.found["wrong"][0]
+    inside = await desk.take(mail(**asked), trusted=True)
+    opened = await desk.last(inside.ticket_id)
+    assert isinstance(opened, TicketOpened)
+    assert (opened.queue.slug, opened.priority, opened.state, opened.tags) == (
+        "sales", 5, "closed-successful", ("fan",),
+    )  # fmt: skip
+
+
+async def test_a_mail_to_two_queues_is_one_ticket_unless_the_second_wants_its_own(desk: Desk) -> None:
+    both = ("it@help.example", "sales@help.example")
+    one = await desk.take(mail(), *both)
+    (opened,) = await desk.events(one.ticket_id)
+    assert isinstance(opened, TicketOpened)
+    assert (opened.queue.slug, opened.also_opened) == ("it", ())
+    desk.mailroom.directory.queues = queues(POSTMASTER, IT, SALES.model_copy(update={"opens_copies": True}))
+    two = await desk.take(mail(), *both)
+    (opened,) = await desk.events(two.ticket_id)
+    assert isinstance(opened, TicketOpened)
+    (other,) = opened.also_opened
+    (copy,) = await desk.events(other.id)
+    assert isinstance(copy, TicketOpened)
+    assert (copy.queue.slug, copy.receipt, [each.id for each in copy.also_opened]) == ("sales", False, [two.ticket_id])
+    assert copy.message.text == opened.message.text
+    assert copy.message.id != opened.message.id
+
+
+async def test_who_opens_too_many_goes_on_in_the_newest(desk: Desk) -> None:
+    first = [await desk.opened(From=STRANGER) for _ in range(3)]
+    more = await desk.take(mail("again", From=STRANGER))
+    assert (more.outcome, more.ticket_id) == ("appended", first[-1].ticket_id)
+    assert "3 tickets within a day" in more.reason
+    received = await desk.last(more.ticket_id)
+    assert isinstance(received, CustomerMessageReceived)
+    assert received.no_answer
+    other = await desk.take(mail("another"))
+    assert other.outcome == "created"
+
+
+async def test_machines_fill_no_ticket(desk: Desk) -> None:
+    first = await desk.opened()
+    for n in range(30):
+        told = await desk.take(mail("Away", Auto_Submitted="auto-replied", In_Reply_To=ours(first), X_Turn=str(n)))
+        assert (told.outcome, told.ticket_id) == ("auto_reply_recorded", first.ticket_id)
+    events = await desk.events(first.ticket_id)
+    assert sum(isinstance(event, AutomaticMailReceived) for event in events) == 25
+
+
+async def test_a_queue_may_want_reports_that_belong_to_no_ticket(desk: Desk) -> None:
+    away = {"subject": "Away", "Auto_Submitted": "auto-replied"}
+    assert (await desk.take(mail(**away))).outcome == "auto_reply_recorded"
+    desk.mailroom.directory.queues = queues(POSTMASTER, IT.model_copy(update={"opens_reports": True}))
+    told = await desk.take(mail(**away))
+    opened: Any = await desk.last(told.ticket_id)
+    assert (told.outcome, opened.receipt) == ("created", False)

@@ -1,0 +1,57 @@
+"""How an opened ticket comes before the desk: its queue, its links, and the state that a trusted channel asked for."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from services.routing.policies import an_opened_ticket_is_queued
+from shared.contracts.directory import State
+from shared.contracts.intake import TicketOpened
+from shared.contracts.parts import StateRef, TicketRef
+from shared.contracts.routing import StateChanged, TicketQueued, TicketsLinked
+from shared.contracts.states import NEW, PENDING_REMINDER
+from shared.directory.copy import Settings
+from tests.specs.requirement import requirement
+from tests.specs.routing.desk import IT, NOON, PER, given, message
+
+OTHER = TicketRef(id=UUID(int=99), number="2026112310000099")
+STATES = Settings(
+    states={
+        "done": State(id=UUID(int=1), slug="done", name="Done", type="closed"),
+        PENDING_REMINDER.slug: State(id=UUID(int=2), slug=PENDING_REMINDER.slug, name="x", type="pending_reminder"),
+    }
+)
+OPENED = TicketOpened(
+    number="2026112310000018", title="hums", queue=IT, customer=PER, channel="email", message=message("It hums.")
+)
+QUEUED = TicketQueued(
+    number=OPENED.number, title="hums", queue=IT, customer=PER, state=NEW, priority=3, channel="email"
+)
+
+
+@requirement("A3.01")
+def test_an_opened_ticket_is_queued_once() -> None:
+    command = an_opened_ticket_is_queued(OPENED, NOON, STATES)
+    given().when(command).then(QUEUED)
+    given(QUEUED).when(command).then()
+
+
+def test_what_the_same_mail_opened_elsewhere_is_linked() -> None:
+    opened = OPENED.model_copy(update={"also_opened": (OTHER,)})
+    given().when(an_opened_ticket_is_queued(opened, NOON, STATES)).then(
+        QUEUED, TicketsLinked(kind="related", other=OTHER)
+    )
+
+
+@requirement("A1.26")
+def test_a_trusted_channel_may_ask_for_a_state() -> None:
+    opened = OPENED.model_copy(update={"state": "done"})
+    done = StateRef(slug="done", name="Done", type="closed")
+    given().when(an_opened_ticket_is_queued(opened, NOON, STATES)).then(QUEUED, StateChanged(to=done, was=NEW, at=NOON))
+
+
+@pytest.mark.parametrize("slug", [PENDING_REMINDER.slug, "unknown"])
+def test_a_state_that_needs_a_date_or_is_none_is_left_out(slug: str) -> None:
+    opened = OPENED.model_copy(update={"state": slug})
+    given().when(an_opened_ticket_is_queued(opened, datetime.now(UTC), STATES)).then(QUEUED)
