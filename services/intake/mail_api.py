@@ -1,5 +1,6 @@
 """Mails over HTTP: handing one in, and what became of those that arrived (api.md, section 4)."""
 
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -65,6 +66,14 @@ class Bounce(Body):
     diagnostic: str
 
 
+class SpamVerdict(Body):
+    """What a spam filter in front of us said; `source` is the field it stands in."""
+
+    is_spam: bool
+    score: float | None
+    source: str
+
+
 class MailDetails(MailItem):
     """One mail, with what was found in it; `wrong` says what could not be read."""
 
@@ -72,6 +81,7 @@ class MailDetails(MailItem):
     reasons: list[str]
     bounces: list[Bounce]
     authentication: list[str]
+    spam: SpamVerdict | None
     wrong: list[str]
 
 
@@ -118,7 +128,9 @@ def router(mailroom: Mailroom) -> APIRouter:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "message/rfc822":
             raise problems.Problem(415, "unsupported-media-type", "Send the raw mail as message/rfc822.")
-        envelope = _envelope(request)
+        # Who may change every setting may say what is to become of a mail, too (A1.26).
+        trusted = who.is_admin and (who.scopes is None or "manage" in who.scopes)
+        envelope = replace(_envelope(request), trusted=trusted)
         raw = await request.body()
         if not raw:
             raise problems.invalid("", "is empty: the body is the raw mail")
@@ -151,7 +163,9 @@ def router(mailroom: Mailroom) -> APIRouter:
         found = await _known(mailroom, mail_id)
         details = {key: found.found.get(key, []) for key in ("bounces", "authentication", "wrong")}
         return answer(
-            _shown(found) | {"message_id": found.found.get("message_id"), "reasons": [found.reason]} | details
+            _shown(found)
+            | {"message_id": found.found.get("message_id"), "reasons": [found.reason], "spam": found.found.get("spam")}
+            | details
         )
 
     @routes.get(

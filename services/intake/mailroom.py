@@ -308,7 +308,7 @@ class Mailroom:
     async def _open(self, judged: Judged) -> Mail:
         arrived, found, verdict = judged.arrived, judged.found, judged.verdict
         wanted = wishes(arrived.reading.control) if arrived.envelope.trusted else Wishes()
-        placed = place_for(self.directory.queues, arrived.envelope.recipients, arrived.reading, wanted, spam=False)
+        placed = place_for(self.directory.queues, arrived.envelope.recipients, arrived.reading, wanted)
         message = await self._message(judged)
         openings = [(uuid7(), await self.numbers.next(), queue) for queue in (placed.queue, *placed.copies)]
         title = arrived.reading.subject or NO_TITLE
@@ -499,7 +499,8 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "authentication": list(proof.results),
             "wrong": [*reading.wrong, *_left_out(arrived)],
         }
-        | ({"trusted": True} if arrived.envelope.trusted else {}),
+        | ({"trusted": True} if arrived.envelope.trusted else {})
+        | ({"spam": asdict(reading.spam)} if reading.spam is not None else {}),
     )
 
 

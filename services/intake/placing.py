@@ -25,7 +25,7 @@ class Placed:
     reason: str = ""
 
 
-def place_for(queues: Queues, recipients: Sequence[str], reading: Reading, wanted: Wishes, *, spam: bool) -> Placed:
+def place_for(queues: Queues, recipients: Sequence[str], reading: Reading, wanted: Wishes) -> Placed:
     """The first queue whose address a mail was sent to, else the default queue (A1.02, A1.29); more of them where those queues ask for
     copies. Raises QueuesUnknown before the first queues have arrived."""
     addressed = queues_addressed(queues, recipients, reading)
@@ -33,9 +33,9 @@ def place_for(queues: Queues, recipients: Sequence[str], reading: Reading, wante
     queue = asked or (addressed[0] if addressed else queues.default)
     if queue is None:
         raise QueuesUnknown("the queues have not arrived yet")
-    if spam:
+    if reading.spam is not None and reading.spam.is_spam:
         junk = queues.named(queue.junk_queue) if queue.junk_queue else None
-        return Placed(junk, reason="a filter calls it spam") if junk is not None else Placed(queue)
+        return Placed(junk, reason=f"it went to {junk.name}") if junk is not None else Placed(queue)
     if asked is not None:
         return Placed(queue, reason="a trusted channel named the queue")
     return Placed(queue, tuple(each for each in addressed[1:] if each.opens_copies)[:MOST_COPIES])

@@ -12,6 +12,7 @@ from services.intake.mail import calendar, tnef
 from services.intake.mail.automatic import answers_by_itself, wants_no_answer
 from services.intake.mail.control import control_fields
 from services.intake.mail.reports import Report, read_report
+from services.intake.mail.spam import Spam, spam_verdict
 from services.intake.mime import Part
 from services.intake.quoting.cut import new_text
 from shared import richtext
@@ -55,7 +56,8 @@ class Reading:
 
     `new_text` is what the writer added to what was quoted; `report` what a machine tells of a mail of ours; `auto_reply` and
     `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer. `senders` are all addresses in From,
-    `authentication` the values of Authentication-Results, `control` the fields that try to steer a ticket system, as they came.
+    `authentication` the values of Authentication-Results, `control` the fields that try to steer a ticket system, as they came; `spam` is what
+    a filter in front of us said.
     """
 
     message_id: str | None = None
@@ -81,6 +83,7 @@ class Reading:
     authentication: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()
     control: tuple[tuple[str, str], ...] = ()
+    spam: Spam | None = None
     wrong: tuple[str, ...] = ()
 
 
@@ -165,6 +168,7 @@ def _read(raw: bytes) -> Reading:
         authentication=tuple(value[:4_000] for value in root.all("authentication-results")[:20]),
         senders=tuple(each.email for each in addresses(root, "from")),
         control=control_fields(root),
+        spam=spam_verdict(root),
         wrong=tuple(dict.fromkeys(gathered.wrong))[:20],
     )
 

@@ -54,6 +54,8 @@ def judge(
     if automatic or reading.no_answer:
         reason = automatic or reading.no_answer
         return Verdict("created", f"automatic, so that no receipt is sent: {reason}", automatic=True)
+    if reading.spam is not None and reading.spam.is_spam:
+        return Verdict("created", "a filter calls it spam, so that no receipt is sent", automatic=True)
     if from_our_address:
         return Verdict("created", "from an address of ours, so that no receipt is sent", automatic=True)
     return Verdict("created", "a new question")

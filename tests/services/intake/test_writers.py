@@ -222,6 +222,21 @@ async def test_a_mail_to_two_queues_is_one_ticket_unless_the_second_wants_its_ow
     assert copy.message.id != opened.message.id
 
 
+async def test_what_a_filter_calls_spam_goes_to_the_junk_queue_and_is_not_answered(desk: Desk) -> None:
+    spam = {"X_Spam_Status": "Yes, score=9.1 required=5.0"}
+    here = await desk.take(mail(**spam))
+    opened = await desk.last(here.ticket_id)
+    assert isinstance(opened, TicketOpened)
+    assert (opened.queue.slug, opened.receipt, here.found["spam"]["score"]) == ("it", False, 9.1)
+    desk.mailroom.directory.queues = queues(POSTMASTER, SALES, IT.model_copy(update={"junk_queue": "sales"}))
+    there = await desk.take(mail(**spam))
+    opened = await desk.last(there.ticket_id)
+    assert isinstance(opened, TicketOpened)
+    assert (opened.queue.slug, opened.receipt) == ("sales", False)
+    answer = await desk.take(mail(about(there), **spam))
+    assert (answer.outcome, answer.ticket_id) == ("appended", there.ticket_id)
+
+
 async def test_who_opens_too_many_goes_on_in_the_newest(desk: Desk) -> None:
     first = [await desk.opened(From=STRANGER) for _ in range(3)]
     more = await desk.take(mail("again", From=STRANGER))
