@@ -11,8 +11,7 @@ MOST_TICKETS_A_DAY = 100
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
-    (A1.26); `reply_delimiter`: as in `it+token@`, empty where addresses have none; `tickets_a_day`: how many one sender may open by mail
-    before the rest goes on one ticket, 0: any number."""
+    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, 0: any number."""
 
     database_url: str
     kafka: str
@@ -24,7 +23,6 @@ class Settings:
     replica: str | None
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
-    reply_delimiter: str
     tickets_a_day: int
 
     @classmethod
@@ -40,7 +38,6 @@ class Settings:
             replica=env("LEDGERDESK_REPLICA", "") or None,
             trusted_servers=frozenset(env("LEDGERDESK_TRUSTED_AUTHSERV", "").lower().replace(",", " ").split()),
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
-            reply_delimiter=env("LEDGERDESK_REPLY_DELIMITER", ""),
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
         )
 

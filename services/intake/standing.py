@@ -16,7 +16,7 @@ def standing(
 ) -> Standing:
     """`known_as` is what the ticket knows of the address in From, `sender` whether the mail is proven to be from there.
 
-    A Message-ID or reply address of ours (`reference`) cannot be guessed: who has it was written to by us. Anything else can be read over
+    A Message-ID of ours (`reference`) cannot be guessed: who has it was written to by us. Anything else can be read over
     a shoulder or made up, and so can From. An agent's name is worth more than a customer's: without proof it is worth nothing.
     """
     if is_agent and known_as is None:

@@ -78,6 +78,16 @@ class RecordSent:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordDelayed:
+    """The mail could not leave for a while; `reason` in the transport's words."""
+
+    notification: UUID
+    transport: str
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordFailed:
     """The mail is given up; `reason` in the transport's words."""
 
@@ -95,5 +105,6 @@ Command = (
     | RequestNotice
     | RequestRejection
     | RecordSent
+    | RecordDelayed
     | RecordFailed
 )

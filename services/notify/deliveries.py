@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.contracts.envelope import Recorded
@@ -60,13 +60,14 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """An attempt that came to nothing, for all or some (`remaining`) recipients; the next one in `pause` seconds."""
+    """An attempt that came to nothing at this time, for all or some (`remaining`) recipients; the next one in `pause` seconds."""
 
     claimed: Claimed
     pause: float
     error: str
     remaining: tuple[str, ...] | None
     refused: str
+    at: datetime
 
 
 async def schedule(connection: Connection, events: Sequence[Recorded]) -> None:

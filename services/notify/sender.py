@@ -14,7 +14,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from services.notify import deliveries, ticket
-from services.notify.commands import RecordFailed, RecordSent
+from services.notify.commands import RecordDelayed, RecordFailed, RecordSent
 from services.notify.deliveries import LEASE_SECONDS, Claimed, Postponed
 from services.notify.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
 from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure, Transport
@@ -40,8 +40,12 @@ OUTCOMES = Counter(
     "ledgerdesk_notify_attempts_total", "Attempts to send a mail, by what came of them", ["transport", "outcome"]
 )
 
-PAUSES = (1, 5, 30, 120, 600, 3_600, 2 * 3_600, 4 * 3_600, 8 * 3_600, 8 * 3_600, 12 * 3_600, 12 * 3_600)
-"""Seconds after each attempt that a server put off; after the last one, about two days, the mail is given up (RFC 5321, section 4.5.4.1)."""
+HOUR = 3_600
+PAUSES = (1, 5, 30, 120, 600, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 8 * HOUR, *(12 * HOUR,) * 8)
+"""Seconds after each attempt that a server put off; after the last one, about five days, the mail is given up (RFC 5321, section
+4.5.4.1)."""
+LATE_AFTER = 6
+"""Attempts after which the desk is told that a mail is late: a quarter of an hour has passed, and the next attempt is in an hour."""
 MOST_ATTEMPTS = 4 * len(PAUSES)
 """Attempts without any outcome count too: a mail that takes its sender down with it ends here."""
 MOST_HELD = 128
@@ -59,10 +63,10 @@ CONFLICTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An attempt that ended the matter."""
+    """An attempt that ended the matter, or is to be told of."""
 
     claimed: Claimed
-    command: RecordSent | RecordFailed
+    command: RecordSent | RecordDelayed | RecordFailed
     at: datetime
 
 
@@ -227,6 +231,7 @@ class Sender:
             error,
             claimed.remaining if remaining is None else remaining,
             claimed.refused if refused is None else refused,
+            utc_now(),
         )
 
     def _failed(self, claimed: Claimed, reason: str) -> Outcome:
@@ -266,23 +271,28 @@ class Sender:
 
     async def _transaction(self, batch: Sequence[Outcome]) -> None:
         settled = [each for each in batch if isinstance(each, Settled)]
+        postponed = [each for each in batch if isinstance(each, Postponed)]
+        told = [*settled, *(self._late(each) for each in postponed if each.claimed.attempts >= LATE_AFTER)]
         async with self.store.pool.acquire() as connection, connection.transaction():
-            histories = await self.store.load_many(
-                [each.claimed.event.stream for each in settled], connection=connection
-            )
+            histories = await self.store.load_many([each.claimed.event.stream for each in told], connection=connection)
             states: dict[UUID, tuple[ticket.Ticket, int]] = {}
             for stream, history in histories.items():
                 state = ticket.initial()
                 for past in history:
                     state = ticket.evolve(state, past.payload)
                 states[stream] = (state, len(history))
-            appends = [append for each in settled for append in self._decided(each, states)]
+            appends = [append for each in told for append in self._decided(each, states)]
             if appends:
                 await self.store.append(appends, connection=connection)
             if settled:
                 await deliveries.done(connection, [each.claimed.request.notification for each in settled])
-            await deliveries.postpone(connection, [each for each in batch if isinstance(each, Postponed)])
+            await deliveries.postpone(connection, postponed)
         self.store.appended.set()
+
+    def _late(self, each: Postponed) -> Settled:
+        notification, attempts = each.claimed.request.notification, each.claimed.attempts
+        command = RecordDelayed(notification, self.transport.name, attempts, each.error)
+        return Settled(each.claimed, command, each.at)
 
     def _decided(self, settled: Settled, states: dict[UUID, tuple[ticket.Ticket, int]]) -> list[Append]:
         cause = settled.claimed.event

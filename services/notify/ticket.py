@@ -7,6 +7,7 @@ from uuid import UUID
 from services.notify.addresses import is_among, is_robot, mailable
 from services.notify.commands import (
     Command,
+    RecordDelayed,
     RecordFailed,
     RecordSent,
     RequestAnswer,
@@ -18,6 +19,7 @@ from services.notify.commands import (
 )
 from shared.contracts.event import Event
 from shared.contracts.notify import (
+    NotificationDelayed,
     NotificationFailed,
     NotificationKind,
     NotificationRequested,
@@ -36,14 +38,15 @@ OURS = "the address is one of our own queues"
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the rules look at: whether the receipt was decided, which articles were, which notifications wait for their outcome, and how
-    often the customer was told that the ticket takes no more messages."""
+    """What the rules look at: whether the receipt was decided, which articles were, which notifications wait for their outcome or are known
+    to be late, and how often the customer was told that the ticket takes no more messages."""
 
     receipt_decided: bool = False
     rejections: int = 0
     articles: frozenset[UUID] = frozenset()
     requested: frozenset[UUID] = frozenset()
     waiting: frozenset[UUID] = frozenset()
+    delayed: frozenset[UUID] = frozenset()
 
 
 def initial() -> Ticket:
@@ -69,6 +72,19 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
                 command.notification,
                 NotificationSent(
                     notification=command.notification, transport=command.transport, attempts=command.attempts
+                ),
+                ticket,
+            )
+        case RecordDelayed():
+            if command.notification in ticket.delayed:
+                return []
+            return _outcome(
+                command.notification,
+                NotificationDelayed(
+                    notification=command.notification,
+                    transport=command.transport,
+                    attempts=command.attempts,
+                    reason=command.reason,
                 ),
                 ticket,
             )
@@ -192,7 +208,10 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 receipt_decided=ticket.receipt_decided or event.kind == "receipt",
                 articles=ticket.articles | {event.article},
             )
+        case NotificationDelayed():
+            return replace(ticket, delayed=ticket.delayed | {event.notification})
         case NotificationSent() | NotificationFailed():
-            return replace(ticket, waiting=ticket.waiting - {event.notification})
+            done = {event.notification}
+            return replace(ticket, waiting=ticket.waiting - done, delayed=ticket.delayed - done)
         case _:
             return ticket  # events of tomorrow change nothing here

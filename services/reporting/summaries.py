@@ -109,6 +109,8 @@ def _told(event: str, data: dict[str, Any]) -> str | None:
             return f"{str(data.get('kind', 'mail')).capitalize()} to be sent to {_recipients(data.get('mail'))}"
         case "NotificationSent":
             return f"Sent by {data.get('transport', 'mail')}"
+        case "NotificationDelayed":
+            return f"Still to be sent: {data.get('reason', '')}"
         case "NotificationFailed":
             return f"Could not be sent: {data.get('reason', '')}"
         case "NotificationSuppressed":

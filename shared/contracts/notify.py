@@ -57,6 +57,16 @@ class NotificationSent(Event):
     attempts: int = 1
 
 
+@event("helpdesk.NotificationDelayed.v1", owner="notify", topic=TICKETS)
+class NotificationDelayed(Event):
+    """The message has waited for a while and goes on being tried; told once. `reason` is the transport's own answer."""
+
+    notification: UUID
+    transport: str
+    attempts: int
+    reason: Personal[str]
+
+
 @event("helpdesk.NotificationFailed.v1", owner="notify", topic=TICKETS)
 class NotificationFailed(Event):
     """The message was given up; a person should look. `reason` is the transport's own answer."""

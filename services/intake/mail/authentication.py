@@ -2,7 +2,7 @@
 
 Signatures are not verified here: that needs the client's address and the DNS at the time of arrival, which the mail server in front has
 had. Only fields of authentication services that were named as trusted count; that server removes those that claim to be its own
-(docs/mail/servers.md).
+(docs/mail.md).
 """
 
 import re

@@ -13,7 +13,13 @@ from shared.contracts.intake import (
     FailedRecipient,
     TicketOpened,
 )
-from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
+from shared.contracts.notify import (
+    NotificationDelayed,
+    NotificationFailed,
+    NotificationRequested,
+    NotificationSent,
+    NotificationSuppressed,
+)
 from shared.contracts.parts import Address, CustomerRef, Message, QueueRef, StateRef
 from shared.contracts.routing import (
     AgentReplied,
@@ -134,6 +140,8 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             _deliver(row, Delivery(p.notification, "queued", p.article, p.mail.message_id))
         case NotificationSent() as p:
             _deliver(row, Delivery(p.notification, "sent"))
+        case NotificationDelayed() as p:
+            _deliver(row, Delivery(p.notification, f"delayed: {p.reason}"))
         case NotificationFailed() as p:
             _deliver(row, Delivery(p.notification, f"failed: {p.reason}"))
         case NotificationSuppressed() as p:

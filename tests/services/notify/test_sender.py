@@ -8,10 +8,10 @@ import pytest
 
 from services.notify import deliveries, sender
 from services.notify.message import MOST_BYTES
-from services.notify.sender import PAUSES
+from services.notify.sender import LATE_AFTER, PAUSES
 from services.notify.transports.maildir import Maildir
 from shared.blobs.store import BlobStore
-from shared.contracts.notify import NotificationFailed, NotificationSent
+from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
 from shared.contracts.parts import Address, Attachment, Blob
 from shared.testing import failpoints
 from shared.testing.progress import until
@@ -86,7 +86,9 @@ async def test_a_mail_whose_content_is_refused_is_given_up(desk: Notify, server:
     assert (told.reason, told.attempts) == (answer, 1)
 
 
-async def test_pauses_grow_and_after_two_days_the_mail_is_given_up(desk: Notify, server: MailServer) -> None:
+async def test_pauses_grow_the_desk_is_told_and_after_five_days_the_mail_is_given_up(
+    desk: Notify, server: MailServer
+) -> None:
     server.recipient = lambda _: "450 mailbox busy"
     ticket, _ = await desk.request()
     pauses: list[float] = []
@@ -107,7 +109,11 @@ async def test_pauses_grow_and_after_two_days_the_mail_is_given_up(desk: Notify,
     assert told.payload.attempts == len(PAUSES) + 1
     assert "450 mailbox busy" in told.payload.reason
     assert all(0.7 * planned - 2 <= pause <= 1.21 * planned for pause, planned in zip(pauses, PAUSES, strict=True))
-    assert 1.8 * 86_400 < sum(PAUSES) < 2.2 * 86_400
+    assert 4.8 * 86_400 < sum(PAUSES) < 5.2 * 86_400
+    delayed = [
+        event.payload for event in await desk.store.load(ticket) if isinstance(event.payload, NotificationDelayed)
+    ]
+    assert [(each.attempts, "450 mailbox busy" in each.reason) for each in delayed] == [(LATE_AFTER, True)]
 
 
 async def test_a_server_that_is_away_loses_nothing(desk: Notify, server: MailServer) -> None:

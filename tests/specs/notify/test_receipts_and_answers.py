@@ -2,8 +2,14 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RecordFailed, RecordSent, RequestAnswer, RequestReceipt
-from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
+from services.notify.commands import RecordDelayed, RecordFailed, RecordSent, RequestAnswer, RequestReceipt
+from shared.contracts.notify import (
+    NotificationDelayed,
+    NotificationFailed,
+    NotificationRequested,
+    NotificationSent,
+    NotificationSuppressed,
+)
 from shared.contracts.parts import Address
 from tests.specs.notify.tickets import given, mail
 from tests.specs.requirement import requirement
@@ -110,3 +116,12 @@ def test_a_failure_after_the_success_changes_nothing() -> None:
 
 def test_an_outcome_of_what_was_never_asked_for_is_refused() -> None:
     given(RECEIPT_REQUESTED).when(RecordSent(ANSWER, "smtp", 1)).refused("never requested")
+
+
+def test_that_a_mail_is_late_is_told_once_and_not_after_its_outcome() -> None:
+    late = RecordDelayed(RECEIPT, "smtp", 6, "451 try later")
+    told = NotificationDelayed(notification=RECEIPT, transport="smtp", attempts=6, reason="451 try later")
+    given(RECEIPT_REQUESTED).when(late).then(told)
+    given(RECEIPT_REQUESTED, told).when(late).then()
+    given(RECEIPT_REQUESTED, told).when(RecordSent(RECEIPT, "smtp", 1)).then(SENT)
+    given(RECEIPT_REQUESTED, SENT).when(late).then()
