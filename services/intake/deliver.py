@@ -98,15 +98,14 @@ def _mail(raw: bytes, sender: str | None) -> tuple[str, bytes]:
     mbox = _MBOX.match(raw)
     if mbox is not None:
         raw = raw[mbox.end() :]
-    if sender is None:
-        sender = os.environ.get("SENDER")
-    if sender is None:
+    named = sender if sender is not None else os.environ.get("SENDER")
+    if named is None:
         found = mbox or _RETURN_PATH.match(raw)
-        sender = found.group(1).decode("utf-8", "replace") if found is not None else ""
-    sender = sender.strip().removeprefix("<").removesuffix(">")
-    if sender:
-        _require_address(sender)
-    return sender, _BARE.sub(b"\r\n", raw)
+        named = found.group(1).decode("utf-8", "replace") if found is not None else ""
+    named = named.strip().removeprefix("<").removesuffix(">")
+    if named:
+        _require_address(named)
+    return named, _BARE.sub(b"\r\n", raw)
 
 
 def _deliver(listener: str, sender: str, recipients: list[str], mail: bytes) -> None:
