@@ -6,6 +6,7 @@ not the checkpoint's rolls the batch back and seeks: that fences zombies and reb
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from shared.contracts.envelope import decode
 from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
 from shared.eventstore.errors import VersionConflict
+from shared.garbage import collected_by_hand
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import wait_for_what_was_brought
 from shared.messaging.delivery import Delivered, ForkedStream, Parked
@@ -40,6 +42,8 @@ HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an 
 
 LIVE_RECORDS = 500
 REBUILD_RECORDS = 5_000
+COLLECT_RECORDS = 500_000
+"""Records of a rebuild between two looks for cycles: such a look takes as long as some thousand events."""
 LEAST_REST_SECONDS = 0.03
 MOST_REST_SECONDS = 0.15
 FETCH_WAIT_MS = 5_000
@@ -126,25 +130,30 @@ class Consumer:
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         count = 0
-        async with started(client):
-            partitions = {TopicPartition(topic, number) for topic in self.handlers for number in range(PARTITIONS)}
-            ends = await client.end_offsets(list(partitions))
-            client.assign(list(partitions))
-            await self._seek(client, partitions)
-            working: asyncio.Task[None] | None = None
-            try:
-                while any([await client.position(p) < ends[p] for p in partitions]):
-                    batch = await client.getmany(timeout_ms=200, max_records=REBUILD_RECORDS)
-                    deliveries = self._deliveries(batch)
+        with collected_by_hand():
+            async with started(client):
+                partitions = {TopicPartition(topic, number) for topic in self.handlers for number in range(PARTITIONS)}
+                ends = await client.end_offsets(list(partitions))
+                client.assign(list(partitions))
+                await self._seek(client, partitions)
+                working: asyncio.Task[None] | None = None
+                collected = 0
+                try:
+                    while any([await client.position(p) < ends[p] for p in partitions]):
+                        batch = await client.getmany(timeout_ms=200, max_records=REBUILD_RECORDS)
+                        deliveries = self._deliveries(batch)
+                        if working is not None:
+                            await working
+                        working = asyncio.create_task(self._work(client, deliveries)) if deliveries else None
+                        count += len(deliveries)
+                        if working is not None and not any([await client.position(p) < ends[p] for p in partitions]):
+                            await working  # it may have gone back to a checkpoint
+                        if count - collected > COLLECT_RECORDS:
+                            collected = count
+                            gc.collect()
+                finally:
                     if working is not None:
-                        await working
-                    working = asyncio.create_task(self._work(client, deliveries)) if deliveries else None
-                    count += len(deliveries)
-                    if working is not None and not any([await client.position(p) < ends[p] for p in partitions]):
-                        await working  # it may have gone back to a checkpoint
-            finally:
-                if working is not None:
-                    await asyncio.wait({working})
+                        await asyncio.wait({working})
         return count
 
     async def _until_error(self) -> None:
