@@ -1,7 +1,6 @@
 """A mailbox as it is sent in: what is valid. Its secrets never are: the document names them (decision record 0027)."""
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,6 +14,7 @@ from shared.contracts.directory import Mailbox, OAuth2, Password
 from shared.database import Connection
 from shared.http.bodies import Body, Flag, Line, Whole
 from shared.http.problems import FieldError, invalid_fields
+from shared.loopback import is_loopback
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
 SecretName = Annotated[Slug, Field(description="the name of a file in the secrets folder of the intake service")]
@@ -101,14 +101,6 @@ class MailboxDraft(SettingDraft):
             recipient=self.recipient,
             trusted=self.trusted,
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a server is on this machine, so that nobody listens in between."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _is_endpoint(address: str) -> bool:
