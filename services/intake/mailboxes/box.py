@@ -48,7 +48,7 @@ class Box(Protocol):
         ...
 
     def waiting(self, seen_until: int) -> list[int]:
-        """The mails to fetch, oldest first: those not dealt with, and all that came after `seen_until` (0: no matter)."""
+        """The mails to fetch, oldest first: those not dealt with, and all that came after `seen_until` (-1: no matter)."""
         ...
 
     def sizes(self, mails: Sequence[int]) -> dict[int, int]:

@@ -45,7 +45,10 @@ class Fetchers:
         self.tokens = Tokens(mailroom.records.pool, folder)
         self.room = Room()
         self._context: ssl.SSLContext | None = None
-        self._held: set[UUID] = set()
+        self.held: set[UUID] = set()
+        """The mailboxes that are this process's own."""
+        self.looked = 0
+        """How often it has looked what there is to fetch."""
         self._running: dict[UUID, _Running] = {}
 
     async def run(self) -> Never:
@@ -57,11 +60,12 @@ class Fetchers:
         try:
             while True:
                 await self._arrange(connection)
+                self.looked += 1
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             for mailbox in list(self._running):
                 await self._end(mailbox)
-            self._held.clear()
+            self.held.clear()
             connection.terminate()
 
     async def _arrange(self, connection: OwnConnection) -> None:
@@ -71,13 +75,13 @@ class Fetchers:
             if wanted.get(known) != running.mailbox or running.task.done():
                 await self._end(known)
         await connection.execute("SELECT 1")
-        for gone in self._held - wanted.keys():
+        for gone in self.held - wanted.keys():
             await connection.execute(UNLOCK, LOCK_SPACE, str(gone))
-        self._held &= wanted.keys()
+        self.held &= wanted.keys()
         for mailbox in wanted.values():
-            if mailbox.id not in self._held and await connection.fetchval(LOCK, LOCK_SPACE, str(mailbox.id)):
-                self._held.add(mailbox.id)
-            if mailbox.id in self._held and mailbox.id not in self._running:
+            if mailbox.id not in self.held and await connection.fetchval(LOCK, LOCK_SPACE, str(mailbox.id)):
+                self.held.add(mailbox.id)
+            if mailbox.id in self.held and mailbox.id not in self._running:
                 log.info("mailbox %s is fetched here", mailbox.slug)
                 task = asyncio.create_task(self._fetching(mailbox).run(), name=f"mailbox {mailbox.slug}")
                 self._running[mailbox.id] = _Running(mailbox, task)

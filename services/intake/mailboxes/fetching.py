@@ -152,7 +152,7 @@ class Fetching:
                 self._late.clear()
             # From now on, what somebody else reads first is fetched too; what was read before the desk came is not.
             reached = Reached(
-                folder.uid_validity, folder.next_uid - 1 if folder.uid_validity and folder.next_uid else 0
+                folder.uid_validity, folder.next_uid - 1 if folder.uid_validity and folder.next_uid else -1
             )
             self._done.clear()
             await self.progress.enter(self.mailbox, reached)
@@ -259,7 +259,7 @@ class Fetching:
 def _until(folder: Opened, waiting: Sequence[int], late: set[int]) -> int:
     """How far a folder has been read: below the first mail that could not be taken."""
     if not folder.uid_validity:
-        return 0
+        return -1
     top = folder.next_uid - 1 if folder.next_uid else max(waiting, default=0)
     if len(waiting) >= MOST_WAITING:
         top = min(top, waiting[-1])

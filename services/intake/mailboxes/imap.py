@@ -132,7 +132,7 @@ class ImapBox:
 
     def waiting(self, seen_until: int) -> list[int]:
         found: set[int] = set()
-        if seen_until and self.mailbox.afterwards == "flag":
+        if seen_until >= 0 and self.mailbox.afterwards == "flag":
             newer = self._search("UNDELETED", "UID", f"{seen_until + 1}:*")
             # `n:*` always has the last mail in it, whatever its number (RFC 3501, section 6.4.8).
             found.update(uid for uid in newer if uid > seen_until)

@@ -35,10 +35,10 @@ SELECT last_success, failing_since, last_error, error_at, taken, left_there FROM
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a folder has been read."""
+    """How far a folder has been read; `seen_until` -1: not known."""
 
     uid_validity: int = 0
-    seen_until: int = 0
+    seen_until: int = -1
 
 
 @dataclass(frozen=True, slots=True)
