@@ -6,6 +6,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Never
 
 from prometheus_client import Counter, Gauge
@@ -181,21 +182,24 @@ class Fetching:
             if size > MOST_BYTES:
                 left.append(Left(mail, size, f"larger than {MOST_BYTES >> 20} MiB"))
         del fitting[most:]
+        await self._take_each(thread, box, [(mail, sizes[mail]) for mail in fitting])
+        return len(fitting)
+
+    async def _take_each(self, thread: Thread, box: Box, mails: Sequence[tuple[int, int]]) -> None:
+        """Takes mails one after the other, so that answers come after what they answer. The next one is fetched while one is taken:
+        fetching never holds up intake. One that made trouble before is not: its trouble would keep the one before it from being marked."""
         ahead: asyncio.Task[tuple[bytes | None, int]] | None = None
         try:
-            for number, mail in enumerate(fitting):
-                raw, room = await (ahead or self._read(thread, box, mail, sizes[mail]))
+            for (mail, size), following in zip_longest(mails, mails[1:]):
+                raw, room = await (ahead or self._read(thread, box, mail, size))
                 ahead = None
                 try:
-                    if number + 1 < len(fitting):
-                        following = fitting[number + 1]
-                        # The next one is fetched while this one is taken: fetching never holds up intake.
-                        ahead = asyncio.create_task(self._read(thread, box, following, sizes[following]))
+                    if following is not None and following[0] not in self._late:
+                        ahead = asyncio.create_task(self._read(thread, box, *following))
                     if raw is not None:
                         await self._take(thread, box, mail, raw)
                 finally:
                     self.room.give_back(room)
-            return len(fitting)
         finally:
             if ahead is not None:
                 ahead.cancel()

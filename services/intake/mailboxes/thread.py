@@ -42,9 +42,9 @@ class Thread:
         except asyncio.CancelledError:
             self.wire.cut()
             raise
-        except Trouble:
-            raise
         except Exception as error:
             # A server can make a client's parser fail in any way: all of them mean that this server cannot be used now.
             self.wire.cut()
+            if isinstance(error, Trouble):
+                raise
             raise Trouble(words(error)) from error

@@ -176,7 +176,7 @@ def dovecot(home: Path) -> Iterator[Dovecot]:
     """A running server with one empty mailbox; `home` is a new folder that its user can reach."""
     home.mkdir(mode=0o755)
     user = _user()
-    server = Dovecot(home, *(free_port() for _ in range(4)))
+    server = Dovecot(home, imap=free_port(), imaps=free_port(), pop3=free_port(), pop3s=free_port())
     (home / "users").write_text(f"{USER}:{{PLAIN}}{WORD}\n")
     _certify(home)
     ports = {"imap": server.imap, "imaps": server.imaps, "pop3": server.pop3, "pop3s": server.pop3s}

@@ -206,7 +206,8 @@ def test_a_fetcher_that_dies_before_it_marks_makes_no_second_ticket(
     server.put(mail("Safe"), mail("Not yet"), mail("Later"))
     port = server.imap if protocol == "imap" else server.pop3
     box = mailbox(port, protocol=protocol, afterwards="delete", recipient="it@help.example")
-    desk = Reception(*postgres.database("fetching"), tmp_path, role="all")
+    owner_url, url = postgres.database("fetching")
+    desk = Reception(owner_url, url, tmp_path, role="all")
     desk.migrate()
     asyncio.run(seed(desk.url, box))
     try:
