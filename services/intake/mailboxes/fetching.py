@@ -4,7 +4,8 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Never
@@ -42,11 +43,13 @@ COUNT_EVERY = 100
 SLACK = 1024 * 1024
 """Servers' word on the size of a mail is not exact."""
 MOST_REMEMBERED = 200_000
+TRIES = 3
+"""After so many a mail is only tried now and then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds. After trouble the pause doubles from `first` to `longest`, with jitter; a refusal waits for `refused` at least, before the
+    """Seconds. `late`: a mail that made trouble more than once is tried again after so long. After trouble the pause doubles from `first` to `longest`, with jitter; a refusal waits for `refused` at least, before the
     server locks the account. `poll`: between two looks at a server that does not tell of new mail; `idle`: how long one that does is
     listened to before the connection is tried; `look`: it is looked at all the same after so long."""
 
@@ -58,15 +61,25 @@ class Pace:
     look: float = 300.0
     command: float = 120.0
     mail: float = 600.0
+    late: float = 3600.0
 
 
 class Unavailable(Trouble):
     """The desk itself cannot take mails now."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """How often a mail made trouble, why, and when it is tried again (monotonic)."""
+
+    tries: int
+    why: str
+    again: float
+
+
 @dataclass(slots=True)
 class Fetching:
-    """`login` is asked before every connection; `refused` is told that the server did not like it."""
+    """One mailbox as its document says now. `login` is asked before every connection; `refused` is told that the server did not like it."""
 
     mailbox: Mailbox
     mailroom: Mailroom
@@ -77,8 +90,8 @@ class Fetching:
     context: ssl.SSLContext
     pace: Pace = Pace()
     _reached: Reached | None = None
-    _late: set[int] = field(default_factory=set)
-    """Mails that could not be taken before: they come after all others, so that one bad mail holds up none."""
+    _late: dict[int, _Late] = field(default_factory=dict)
+    """Mails that could not be fetched or taken: they come after all others, then only now and then, so that one bad mail holds up none."""
     _done: set[int] = field(default_factory=set)
     """Mails that are here and marked there."""
     _uncounted: int = 0
@@ -161,16 +174,19 @@ class Fetching:
         waiting = await thread.do(self.pace.mail, box.waiting, reached.seen_until)
         if not folder.uid_validity and self.mailbox.protocol == "imap":
             self._late.clear()
-        self._late.intersection_update(waiting)
-        todo = [mail for mail in waiting if mail not in self._done]
-        todo.sort(key=lambda mail: mail in self._late)
-        left: list[Left] = []
+        self._late = {mail: late for mail in waiting if (late := self._late.get(mail)) is not None}
+        put_off = {
+            mail: late for mail, late in self._late.items() if late.tries > TRIES and late.again > time.monotonic()
+        }
+        todo = [mail for mail in waiting if mail not in self._done and mail not in put_off]
+        todo.sort(key=lambda mail: mail in self._late and self._late[mail].tries > 1)
+        left = [Left(mail, 0, late.why) for mail, late in put_off.items()]
         room_for = box.most_at_once
         for start in range(0, len(todo), BATCH):
             room_for -= await self._batch(thread, box, todo[start : start + BATCH], left, room_for)
             if not room_for:
                 break
-        await self._succeeded(_until(folder, waiting, self._late), left)
+        await self._succeeded(_until(folder, waiting, self._late.keys()), left)
         return not room_for
 
     async def _batch(self, thread: Thread, box: Box, mails: Sequence[int], left: list[Left], most: int) -> int:
@@ -182,10 +198,10 @@ class Fetching:
             if size > MOST_BYTES:
                 left.append(Left(mail, size, f"larger than {MOST_BYTES >> 20} MiB"))
         del fitting[most:]
-        await self._take_each(thread, box, [(mail, sizes[mail]) for mail in fitting])
+        await self._take_each(thread, box, [(mail, sizes[mail]) for mail in fitting], left)
         return len(fitting)
 
-    async def _take_each(self, thread: Thread, box: Box, mails: Sequence[tuple[int, int]]) -> None:
+    async def _take_each(self, thread: Thread, box: Box, mails: Sequence[tuple[int, int]], left: list[Left]) -> None:
         """Takes mails one after the other, so that answers come after what they answer. The next one is fetched while one is taken:
         fetching never holds up intake. One that made trouble before is not: its trouble would keep the one before it from being marked."""
         ahead: asyncio.Task[tuple[bytes | None, int]] | None = None
@@ -196,14 +212,18 @@ class Fetching:
                 try:
                     if following is not None and following[0] not in self._late:
                         ahead = asyncio.create_task(self._read(thread, box, *following))
-                    if raw is not None:
-                        await self._take(thread, box, mail, raw)
+                    if raw is not None and not await self._take(thread, box, mail, raw):
+                        left.append(Left(mail, size, self._late[mail].why))
                 finally:
                     self.room.give_back(room)
-        finally:
+        except asyncio.CancelledError:
             if ahead is not None:
                 ahead.cancel()
-                ended = (await asyncio.gather(ahead, return_exceptions=True))[0]
+            raise
+        finally:
+            if ahead is not None:
+                # It is not cancelled: that would cost the connection, on which POP3 has yet to say that what is safe may go.
+                [ended] = await asyncio.gather(ahead, return_exceptions=True)
                 if isinstance(ended, tuple):
                     self.room.give_back(ended[1])
 
@@ -216,17 +236,22 @@ class Fetching:
         except BaseException as error:
             self.room.give_back(most)
             if isinstance(error, Exception):
-                self._late.add(mail)
+                self._made_trouble(mail, f"it cannot be fetched: {words(error)}")
             raise
 
-    async def _take(self, thread: Thread, box: Box, mail: int, raw: bytes) -> None:
+    def _made_trouble(self, mail: int, why: str) -> None:
+        tries = self._late[mail].tries if mail in self._late else 0
+        self._late[mail] = _Late(tries + 1, why, time.monotonic() + self.pace.late)
+
+    async def _take(self, thread: Thread, box: Box, mail: int, raw: bytes) -> bool:
+        """Whether the mail is here now, and marked there."""
         try:
             taken = await self.mailroom.take(raw, envelope_of(raw, self.mailbox))
         except TRANSIENT as error:
             raise Unavailable(f"the desk cannot take mails now: {words(error)}") from error
         except Exception as error:
             # It stays where it is and comes again; the others do not wait for it.
-            self._late.add(mail)
+            self._made_trouble(mail, f"it cannot be taken: {type(error).__name__}")
             log.error(
                 "mailbox %s: mail %d was not taken: %s in %s",
                 self.mailbox.slug,
@@ -234,10 +259,10 @@ class Fetching:
                 type(error).__name__,
                 place(error),
             )
-            return
+            return False
         hit("intake.mailbox_safe")
         await thread.do(self.pace.mail + self.pace.command, box.done, mail)
-        self._late.discard(mail)
+        self._late.pop(mail, None)
         if self.mailbox.afterwards == "flag" and self._reached is not None and self._reached.uid_validity:
             if len(self._done) >= MOST_REMEMBERED:
                 self._done.clear()
@@ -246,6 +271,7 @@ class Fetching:
         self._uncounted += 1
         if self._uncounted >= COUNT_EVERY:
             await self.progress.count(self.mailbox, self._counted())
+        return True
 
     def _counted(self) -> int:
         count, self._uncounted = self._uncounted, 0
@@ -260,7 +286,7 @@ class Fetching:
         LEFT.labels(self.mailbox.slug).set(len(left))
 
 
-def _until(folder: Opened, waiting: Sequence[int], late: set[int]) -> int:
+def _until(folder: Opened, waiting: Sequence[int], late: Collection[int]) -> int:
     """How far a folder has been read: below the first mail that could not be taken."""
     if not folder.uid_validity:
         return -1

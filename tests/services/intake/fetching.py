@@ -15,7 +15,7 @@ from services.intake.mailroom import Mailroom
 from shared.contracts.directory import Mailbox, Password
 from shared.testing.progress import until
 
-QUICK = Pace(first=0.05, longest=0.2, refused=0.05, poll=0.05, idle=30.0, look=60.0, command=30.0, mail=30.0)
+QUICK = Pace(first=0.05, longest=0.2, refused=0.05, poll=0.05, idle=30.0, look=60.0, command=30.0, mail=30.0, late=0.2)
 SECRET = "support-mailbox"
 
 

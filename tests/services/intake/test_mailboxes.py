@@ -8,12 +8,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
 
 from services.intake.mailboxes.box import MOST_BYTES
 from services.intake.mailroom import Mailroom
+from services.intake.reading_pool import Readers
 from shared.contracts.directory import OAuth2
 from shared.testing.progress import until
 from tests.services.intake.fetching import (
@@ -32,7 +34,7 @@ from tests.services.intake.reception import mail
 from tests.services.intake.scripted_mailbox import WORD, Cut, ScriptedMailbox, Session, Spoil, serving
 from tests.specs.requirement import requirement
 
-IMPATIENT = replace(QUICK, command=1.0, mail=1.0)
+IMPATIENT = replace(QUICK, command=2.0, mail=2.0, late=3.0)
 
 
 @pytest.fixture
@@ -42,6 +44,10 @@ def folder(tmp_path: Path) -> Path:
 
 async def _is(value: Any) -> Any:
     return value
+
+
+async def _left(mailroom: Mailroom, mailbox_id: UUID) -> list[dict[str, Any]]:
+    return (await status(mailroom, mailbox_id)).left_there
 
 
 async def _only(server: ScriptedMailbox, uid: int) -> bool:
@@ -114,7 +120,7 @@ async def test_whatever_a_server_does_once_the_mail_comes_once(
             await until(lambda: _is(server.seen() == [1, 2]))
             await until(lambda: _is(server.sessions >= 2))
             await succeeded(mailroom, box.id)
-    assert await subjects(mailroom) == ["One", "Two"]
+    assert sorted(await subjects(mailroom)) == ["One", "Two"]
 
 
 @pytest.mark.parametrize("spoil", [huge_literal, cut_in_a_mail, nested, endless_answer])
@@ -131,11 +137,31 @@ async def test_one_mail_that_cannot_be_fetched_holds_up_no_other(
         async with fetching(mailroom, folder, box, pace=IMPATIENT):
             assert await taken(mailroom, 2) == ["Two", "Three"]
             await until(lambda: _is(server.seen() == [2, 3]))
-            assert (await status(mailroom, box.id)).last_error
+            told = await until(lambda: _left(mailroom, box.id))
+            assert told[0]["uid"] == 1 and told[0]["reason"].startswith("it cannot be fetched: ")
             server.spoil.clear()
             assert await taken(mailroom, 3) == ["Two", "Three", "Poison"]
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert grown < 3 * MOST_BYTES
+
+
+async def test_a_mail_on_which_we_fail_ourselves_stays_and_is_told(mailroom: Mailroom, folder: Path) -> None:
+    class Broken(Readers):
+        async def read(self, raw: bytes) -> Any:
+            if b"Unlucky" in raw:
+                raise ZeroDivisionError
+            return await super().read(raw)
+
+    readers = Broken(1)
+    async with serving(ScriptedMailbox()) as server:
+        server.put(mail("Unlucky"), mail("Lucky"))
+        box = mailbox(server.port)
+        async with fetching(replace(mailroom, readers=readers), folder, box):
+            await taken(mailroom, 1)
+            told = await until(lambda: _left(mailroom, box.id))
+            assert [each["reason"] for each in told] == ["it cannot be taken: ZeroDivisionError"]
+            assert server.seen() == [2]
+    await readers.close()
 
 
 async def test_a_greeting_that_is_none(mailroom: Mailroom, folder: Path) -> None:
@@ -290,6 +316,24 @@ async def test_pop3_cut_before_its_end_makes_no_second_ticket(mailroom: Mailroom
             await until(lambda: _is(not server.mails))
     assert server.asked("dele") == 4
     assert await subjects(mailroom) == ["One", "Two"]
+
+
+async def test_what_is_safe_is_deleted_though_the_next_cannot_be_taken(mailroom: Mailroom, folder: Path) -> None:
+    class Broken(Readers):
+        async def read(self, raw: bytes) -> Any:
+            if b"Two" in raw:
+                raise OSError("no reader can be started")
+            return await super().read(raw)
+
+    readers = Broken(1)
+    async with serving(ScriptedMailbox(), "pop3") as server:
+        server.put(mail("One"), mail("Two"), mail("Three"))
+        box = mailbox(server.port, protocol="pop3", afterwards="delete")
+        async with fetching(replace(mailroom, readers=readers), folder, box):
+            await failed(mailroom, box.id, "the desk cannot take mails now")
+            await until(lambda: _is(list(server.mails) == [2, 3]))
+    await readers.close()
+    assert await subjects(mailroom) == ["One"]
 
 
 @pytest.mark.parametrize("spoil", [hang, cut, endless_line])
