@@ -1,6 +1,7 @@
 """What intake is told by its environment."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.settings import SettingMissing, env
@@ -11,7 +12,8 @@ MOST_TICKETS_A_DAY = 100
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
-    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, 0: any number."""
+    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, 0: any number; `secrets`: the folder
+    with the files that the documents of mailboxes name."""
 
     database_url: str
     kafka: str
@@ -24,6 +26,7 @@ class Settings:
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
     tickets_a_day: int
+    secrets: Path | None
 
     @classmethod
     def read(cls) -> "Settings":
@@ -39,6 +42,7 @@ class Settings:
             trusted_servers=frozenset(env("LEDGERDESK_TRUSTED_AUTHSERV", "").lower().replace(",", " ").split()),
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
+            secrets=Path(folder) if (folder := env("LEDGERDESK_SECRETS_DIR", "")) else None,
         )
 
 
