@@ -18,7 +18,7 @@ from services.intake.mail.authentication import Authentication, authenticated
 from services.intake.mail.control import Wishes, wishes
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
-from services.intake.placing import place_for, queues_addressed, without_tag
+from services.intake.placing import place_for, plain_address, queues_addressed, without_tag
 from services.intake.reading import File, Reading, place
 from services.intake.reading_pool import Readers
 from services.intake.records import Known, Mail, Raced, Records, Rows
@@ -26,6 +26,7 @@ from services.intake.standing import is_agents_own, standing
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
 from shared.blobs.store import BlobStore
+from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
 from shared.contracts.directory import Person
 from shared.contracts.envelope import Actor
@@ -235,14 +236,13 @@ class Mailroom:
 
     async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
-        about = reading.report.original_ids if reading.report else ()
-        threads = [*about, *reading.in_reply_to, *reversed(reading.references)]
+        threads = _threads(reading)
         return await self.records.known(
             digest=key,
             email=sender.email,
             name=sender.name,
             message_ids=threads,
-            tickets=[self._named(each) for each in threads],
+            tickets=[*map(self._named, threads), *self._addressed(reading, envelope)],
             numbers=numbers_named(reading.subject),
             most=self.rules.tickets_a_day,
         )
@@ -251,6 +251,12 @@ class Mailroom:
         """The ticket that a Message-ID of ours names."""
         return next(iter(tickets_named(self.rules.mail_key, message_id)), None)
 
+    def _addressed(self, reading: Reading, envelope: Envelope) -> list[UUID]:
+        """The tickets whose own addresses a mail was sent to."""
+        addresses = (*envelope.recipients, *(each.email for each in (*reading.to, *reading.cc)))
+        named = (reply_addresses.ticket_named(self.rules.mail_key, plain_address(each)) for each in addresses)
+        return list(dict.fromkeys(each for each in named if each is not None))
+
     async def _record(self, arrived: Arrived, found: Known) -> Mail:
         """Decides on one mail and records everything that follows in one transaction."""
         reading, queues = arrived.reading, self.directory.queues
@@ -258,7 +264,14 @@ class Mailroom:
         agent = await self._agent(found)
         how: Standing = "participant"
         if found.ticket_id is not None:
-            how = standing(found.threaded_by, known_as=found.known_as, sender=proof.sender, is_agent=agent is not None)
+            by_message_id = any(map(self._named, _threads(reading)))
+            how = standing(
+                found.threaded_by,
+                known_as=found.known_as,
+                sender=proof.sender,
+                is_agent=agent is not None,
+                by_address=not by_message_id,
+            )
         addressed = queues_addressed(queues, arrived.envelope.recipients, reading)
         home = addressed[0] if addressed else queues.default
         verdict = judge(
@@ -462,6 +475,12 @@ class Mailroom:
     async def _attachment(self, file: File) -> Attachment:
         blob = await self.blobs.put(file.content, file.type)
         return Attachment(id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id)
+
+
+def _threads(reading: Reading) -> list[str]:
+    """The Message-IDs that a mail refers to, the nearest first."""
+    about = reading.report.original_ids if reading.report else ()
+    return [*about, *reading.in_reply_to, *reversed(reading.references)]
 
 
 def _is_repeat(first: Mail, raw: bytes, envelope: Envelope) -> bool:

@@ -21,7 +21,7 @@ from services.notify.commands import (
 from services.notify.known import Known, Remembered
 from services.notify.letters import Around
 from shared import templates
-from shared.contracts import message_ids
+from shared.contracts import message_ids, reply_addresses
 from shared.contracts.directory import Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
@@ -51,7 +51,7 @@ def notification_id(cause: UUID, kind: NotificationKind) -> UUID:
 @dataclass(frozen=True, slots=True)
 class Policies:
     """`queues` and `settings` answer the newest snapshots; `known` is what was looked up beyond them. `key` signs Message-IDs under
-    `domain`; times are told in `zone`."""
+    `domain`; times are told in `zone`. `reply_tags`: answers come back to an address that names the ticket (decision 0028)."""
 
     queues: Callable[[], Queues]
     key: bytes
@@ -59,6 +59,7 @@ class Policies:
     settings: Callable[[], Settings] = Settings
     zone: tzinfo = UTC
     known: Known = field(default_factory=Known)
+    reply_tags: bool = False
 
     def react(self, event: Recorded) -> Sequence[Command]:
         match event.payload:
@@ -244,7 +245,11 @@ class Policies:
         """A mail of the queue's, and the notification that its Message-ID follows from."""
         notification = notification_id(event.id, kind)
         message_id = message_ids.make(self.key, event.stream, notification, self.domain)
-        return notification, OutgoingMail(message_id=message_id, sender=self._sender(queue), **fields)
+        sender = self._sender(queue)
+        if self.reply_tags and fields.get("reply_to") is None and "resent" not in fields:
+            tagged = reply_addresses.make(self.key, event.stream, sender.email)
+            fields["reply_to"] = sender.model_copy(update={"email": tagged}) if tagged is not None else None
+        return notification, OutgoingMail(message_id=message_id, sender=sender, **fields)
 
     def _document(self, ref: QueueRef) -> Queue | None:
         return self.queues().by_id.get(ref.id) or self.known.queues.get(ref.id)

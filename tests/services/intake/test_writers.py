@@ -10,6 +10,7 @@ import pytest
 from services.intake.desk_news import WRITTEN_TO
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.records import Mail
+from shared.contracts import reply_addresses
 from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.intake import (
@@ -128,6 +129,58 @@ async def test_our_token_is_proof_from_any_address(desk: Desk) -> None:
     forged = ours(first)[:-20] + "a@help.example>"
     told = await desk.take(mail("hello", From=STRANGER, In_Reply_To=forged))
     assert told.outcome == "created"
+
+
+def tagged(first: Mail) -> str:
+    assert first.ticket_id is not None
+    address = reply_addresses.make(MAIL_KEY.encode(), first.ticket_id, "it@help.example")
+    assert address is not None
+    return address
+
+
+@requirement("A2.09")
+@pytest.mark.parametrize("in_header", [False, True])
+async def test_an_answer_to_the_tickets_own_address_finds_it_without_any_header(desk: Desk, in_header: bool) -> None:
+    first = await desk.opened()
+    fields = {"To": f"IT desk <{tagged(first).upper()}>"} if in_header else {}
+    told = await desk.take(mail("hello again", **fields), "it@help.example" if in_header else tagged(first))
+    assert (told.outcome, told.ticket_id) == ("appended", first.ticket_id)
+    received = await desk.last(first.ticket_id)
+    assert isinstance(received, CustomerMessageReceived)
+    assert (received.threaded_by, received.standing) == ("reference", "participant")
+
+
+async def test_the_tickets_own_address_lets_nobody_in_who_is_not_known(desk: Desk) -> None:
+    """Its owner may have given it to a service that sends codes: whoever reads the ticket must not get them (decision 0028)."""
+    first = await desk.opened()
+    codes = {"subject": "Your code is 123456", "From": "Service <code@service.example>"}
+    proven = f"{TRUSTED}; dmarc=pass header.from=service.example"
+    told = await desk.take(mail(**codes, Cc="eve@evil.example", Authentication_Results=proven), tagged(first))
+    assert (told.outcome, told.ticket_id) == ("appended", first.ticket_id)
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+    await desk.take(mail("hello", Authentication_Results=FAIL), tagged(first))
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+    assert not await desk.mailroom.records.pool.fetch("SELECT FROM intake.participants")
+
+
+async def test_an_address_of_another_ticket_or_one_that_was_changed_opens_none(desk: Desk) -> None:
+    first, other = await desk.opened(), await desk.opened()
+    mixed = tagged(first)[:29] + tagged(other)[29:]
+    for n, address in enumerate((mixed, tagged(first).replace("+", "+a"), "it+anything@help.example")):
+        told = await desk.take(mail("hello", From=f"somebody{n}@elsewhere.example"), address)
+        assert told.outcome == "created", address
+        opened = await desk.last(told.ticket_id)
+        assert isinstance(opened, TicketOpened)
+        assert opened.queue.slug == "it"
+
+
+async def test_an_agent_may_answer_to_the_tickets_own_address(desk: Desk) -> None:
+    first = await desk.opened()
+    proven = f"{TRUSTED}; dmarc=pass header.from=help.example"
+    await desk.take(mail("a note", From="Kari <kari@help.example>", Authentication_Results=proven), tagged(first))
+    assert isinstance(await desk.last(first.ticket_id), AgentMailReceived)
+    await desk.take(mail("a note", From="Kari <kari@help.example>"), tagged(first))
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
 
 
 @requirement("A7.14")
