@@ -15,6 +15,7 @@ from services.intake.mailroom import Envelope, Mailroom, MailRules
 from services.intake.numbers import Numbers
 from services.intake.opening import Opening
 from services.intake.reading_pool import Readers
+from services.intake.receipts import Receipts
 from services.intake.records import Records
 from services.intake.settings import Settings
 from shared import directory, eventstore, messaging
@@ -48,10 +49,15 @@ MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstor
 SWEEP_SECONDS = 3600.0
 
 
-def handlers(store: Store, numbers: Numbers | None = None) -> dict[str, Handler]:
+def handlers(store: Store, numbers: Numbers | None = None, receipts: Receipts | None = None) -> dict[str, Handler]:
     """What intake's consumer does with each topic."""
     numbers = numbers or Numbers(store.pool, Settings.read().timezone)
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: DeskNews(store, numbers)}
+    receipts = receipts or _receipts(Settings.read())
+    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: DeskNews(store, numbers, receipts)}
+
+
+def _receipts(settings: Settings) -> Receipts:
+    return Receipts(settings.receipts_a_day, settings.all_receipts_a_day)
 
 
 @asynccontextmanager
@@ -68,10 +74,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         background: dict[str, Task] = {"directory": copy.run}
         routers = []
         numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
+        receipts = _receipts(settings)
         if role != "worker":
             records = Records(pool, store)
             rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
-            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules)
+            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts)
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),
@@ -92,7 +99,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 database_url=settings.database_url,
                 pool=pool,
                 bootstrap=settings.kafka,
-                handlers=handlers(store, numbers),
+                handlers=handlers(store, numbers, receipts),
                 replica=settings.replica,
             )
             relay = Relay(store, settings.database_url, settings.kafka)

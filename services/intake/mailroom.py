@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
@@ -21,6 +21,7 @@ from services.intake.opening import queue_ref, registration
 from services.intake.placing import place_for, plain_address, queues_addressed, without_tag
 from services.intake.reading import File, Reading, place
 from services.intake.reading_pool import Readers
+from services.intake.receipts import Receipts
 from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.standing import is_agents_own, standing
 from services.intake.ticket_number import numbers_named
@@ -30,7 +31,7 @@ from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
 from shared.contracts.directory import Person
 from shared.contracts.envelope import Actor
-from shared.contracts.intake import AutomaticKind, FailedRecipient
+from shared.contracts.intake import AutomaticKind, FailedRecipient, TicketOpened
 from shared.contracts.message_ids import tickets_named
 from shared.contracts.parts import Address, Attachment, Blob, Message, PersonRef, Standing, TicketRef
 from shared.contracts.rejected import Rejected
@@ -49,6 +50,8 @@ TAKEN = Counter(
     "ledgerdesk_mails", "Mails taken, by what became of them; the same mail again is not counted", ["outcome"]
 )
 
+MOST_BROUGHT_IN = 20
+"""People whom one mail makes participants."""
 NO_TITLE = "(no subject)"
 NORMAL = 3
 UNPROVEN = Authentication()
@@ -121,6 +124,7 @@ class Mailroom:
     directory: DirectoryCopy
     readers: Readers
     rules: MailRules
+    receipts: Receipts = field(default_factory=lambda: Receipts(0, 0))
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
         """Stores a mail and decides what becomes of it; the same mail again gets the first answer. `command` is remembered with
@@ -245,6 +249,7 @@ class Mailroom:
             tickets=[*map(self._named, threads), *self._addressed(reading, envelope)],
             numbers=numbers_named(reading.subject),
             most=self.rules.tickets_a_day,
+            most_receipts=self.receipts.a_day,
         )
 
     def _named(self, message_id: str) -> UUID | None:
@@ -281,6 +286,7 @@ class Mailroom:
             is_ours=bool(reading.message_id and self._named(reading.message_id)),
             from_our_address=queues.for_address(found.customer.email) is not None,
             opens_reports=home is not None and home.opens_reports,
+            sender=proof.sender,
         )
         judged = Judged(arrived, found, verdict, proof, how)
         match verdict.outcome:
@@ -323,6 +329,9 @@ class Mailroom:
         wanted = wishes(arrived.reading.control) if arrived.envelope.trusted else Wishes()
         placed = place_for(self.directory.queues, arrived.envelope.recipients, arrived.reading, wanted)
         message = await self._message(judged)
+        if not verdict.automatic and (refusal := await self.receipts.refusal(self.records.pool, found.receipts)):
+            verdict = replace(verdict, reason=f"{verdict.reason}; no receipt is sent: {refusal}", automatic=True)
+            judged = replace(judged, verdict=verdict)
         openings = [(uuid7(), await self.numbers.next(), queue) for queue in (placed.queue, *placed.copies)]
         title = arrived.reading.subject or NO_TITLE
         commands: list[Decision] = []
@@ -407,7 +416,8 @@ class Mailroom:
             actor = Actor("agent", str(first.by.id))
         context = Context(actor=actor, traceparent=traceparent())
         appends: list[Append] = []
-        for stream, _, command in commands:
+        tickets: list[tuple[UUID, str, UUID, bool]] = []
+        for stream, named, command in commands:
             history = [] if isinstance(command, OpenTicket) else await self.records.store.load(stream)
             state = ticket.initial()
             for event in history:
@@ -419,33 +429,41 @@ class Mailroom:
             if not decided:
                 return await self._put_aside(arrived, judged.verdict, ticket_id, number, judged.proof)
             appends.append(Append(stream, "ticket", len(history), tuple(NewEvent(each) for each in decided), context))
+            if isinstance(command, OpenTicket):
+                receipt = any(isinstance(each, TicketOpened) and each.receipt for each in decided)
+                tickets.append((stream, named, found.customer.id, receipt))
         registers = found.new_customer and not by_machine and not isinstance(first, ReceiveAgentMail)
         if registers:
             appends.append(registration(found.customer, ticket_id, context))
         mail = _row(arrived, judged.verdict, ticket_id, number, judged.proof)
         message_id = arrived.reading.message_id
+        brought_in = await self._brought_in(judged)
         rows = Rows(
             customers=[found.customer] if registers else [],
-            tickets=[(stream, named, found.customer.id) for stream, named, c in commands if isinstance(c, OpenTicket)],
+            tickets=tickets,
             message_ids=[(message_id, ticket_id)] if message_id and not by_machine else [],
-            participants=[(stream, email) for stream, _, _ in commands for email in self._taking_part(judged)],
+            participants=[(stream, email) for stream, _, _ in commands for email in brought_in],
             mails=[mail],
         )
         told = {"mail": str(mail.id)}
         appended = await self.records.record(appends, rows, command=arrived.command, answer=told)
         return mail if appended.status == "appended" else await self._known(UUID((appended.answer or told)["mail"]))
 
-    def _taking_part(self, judged: Judged) -> list[str]:
-        """Whom a proven sender writes to besides us (A1.20)."""
+    async def _brought_in(self, judged: Judged) -> list[str]:
+        """Whom a proven sender writes to besides us (A1.20): they take part from now on. Not our queues; nor the desk's own people, who
+        take part as agents or not at all."""
         reading, queues = judged.arrived.reading, self.directory.queues
         if judged.proof.sender != "proven" or judged.standing != "participant" or judged.verdict.automatic:
             return []
-        others = {each.email for each in (*reading.to, *reading.cc)} - {judged.found.customer.email}
-        return sorted(
+        others = dict.fromkeys(each.email for each in (*reading.to, *reading.cc))
+        strangers = [
             each
             for each in others
-            if queues.for_address(each) is None and queues.for_address(without_tag(each)) is None
-        )
+            if each != judged.found.customer.email
+            and queues.for_address(each) is None
+            and queues.for_address(without_tag(each)) is None
+        ][:MOST_BROUGHT_IN]
+        return sorted(set(strangers) - await self.directory.agents_among(strangers)) if strangers else []
 
     async def _message(self, judged: Judged) -> Message:
         """The article that a mail becomes. Its files and its long text are stored before any event names them."""

@@ -6,12 +6,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shared.settings import SettingMissing, env
 
 MOST_TICKETS_A_DAY = 100
+MOST_RECEIPTS_A_DAY = 20
+ALL_RECEIPTS_A_DAY = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
-    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, 0: any number."""
+    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `receipts_a_day` how many receipts
+    one address gets, `all_receipts_a_day` all of them together; 0: any number."""
 
     database_url: str
     kafka: str
@@ -24,6 +27,8 @@ class Settings:
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
     tickets_a_day: int
+    receipts_a_day: int
+    all_receipts_a_day: int
 
     @classmethod
     def read(cls) -> "Settings":
@@ -39,6 +44,8 @@ class Settings:
             trusted_servers=frozenset(env("LEDGERDESK_TRUSTED_AUTHSERV", "").lower().replace(",", " ").split()),
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
+            receipts_a_day=_count("LEDGERDESK_RECEIPTS_A_DAY", MOST_RECEIPTS_A_DAY),
+            all_receipts_a_day=_count("LEDGERDESK_ALL_RECEIPTS_A_DAY", ALL_RECEIPTS_A_DAY),
         )
 
 

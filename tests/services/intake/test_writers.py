@@ -9,6 +9,7 @@ import pytest
 
 from services.intake.desk_news import WRITTEN_TO
 from services.intake.mailroom import Envelope, Mailroom
+from services.intake.receipts import Receipts
 from services.intake.records import Mail
 from shared.contracts import reply_addresses
 from shared.contracts.directory import Person
@@ -212,6 +213,30 @@ async def test_a_stranger_brings_nobody_in(desk: Desk) -> None:
     assert not await desk.mailroom.records.pool.fetch("SELECT FROM intake.participants")
 
 
+@requirement("A1.20")
+async def test_the_desks_own_people_and_whole_crowds_are_not_brought_in(desk: Desk) -> None:
+    crowd = ", ".join(f"guest{n}@elsewhere.example" for n in range(40))
+    await desk.opened(
+        To="IT <it@help.example>, Kari <KARI@help.example>, it+tag@help.example",
+        Cc=f"ola@help.example, {crowd}",
+        Authentication_Results=PASS,
+    )
+    rows = await desk.mailroom.records.pool.fetch("SELECT email FROM intake.participants")
+    brought = {row["email"] for row in rows}
+    assert not brought & {"kari@help.example", "ola@help.example", "it@help.example", "it+tag@help.example"}
+    assert len(brought) == 18  # of the first twenty, two are the desk's own
+    assert all(each.startswith("guest") for each in brought)
+
+
+@requirement("A1.20")
+async def test_a_ticket_takes_no_more_than_its_share_of_people(desk: Desk) -> None:
+    first = await desk.opened(Authentication_Results=PASS)
+    for turn in range(7):
+        crowd = ", ".join(f"guest{turn}-{n}@elsewhere.example" for n in range(20))
+        await desk.take(mail(about(first), Cc=crowd, Authentication_Results=PASS))
+    assert await desk.mailroom.records.pool.fetchval("SELECT count(*) FROM intake.participants") == 100
+
+
 @pytest.mark.parametrize(
     ("sender", "token", "results", "expected"),
     [
@@ -300,6 +325,35 @@ async def test_who_opens_too_many_goes_on_in_the_newest(desk: Desk) -> None:
     assert received.no_answer
     other = await desk.take(mail("another"))
     assert other.outcome == "created"
+
+
+async def receipt(desk: Desk, **fields: str) -> bool:
+    """Whether a mail that opens a ticket gets a receipt."""
+    opened = await desk.last((await desk.opened(**fields)).ticket_id)
+    assert isinstance(opened, TicketOpened)
+    return opened.receipt
+
+
+async def test_one_address_gets_only_so_many_receipts_a_day(desk: Desk) -> None:
+    """Whoever forges a sender makes us write to that address only so often; what they wrote is kept, and an agent sees it."""
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(2, 0))
+    assert [await receipt(desk) for _ in range(3)] == [True, True, False]
+    assert await receipt(desk, From=STRANGER)
+    third = await desk.mailroom.records.mails(before=None, limit=2)
+    assert "2 receipts within a day" in third[1].reason
+
+
+async def test_all_together_get_only_so_many_receipts_a_day(desk: Desk) -> None:
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(0, 3))
+    senders = [f"somebody{n}@elsewhere.example" for n in range(5)]
+    assert [await receipt(desk, From=each) for each in senders] == [True, True, True, False, False]
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(0, 3))  # another process counts what is there
+    assert not await receipt(desk, From="one.more@elsewhere.example")
+
+
+async def test_a_sender_whose_domain_denies_it_gets_no_receipt(desk: Desk) -> None:
+    assert not await receipt(desk, Authentication_Results=FAIL)
+    assert await receipt(desk, Authentication_Results=PASS)
 
 
 async def test_machines_fill_no_ticket(desk: Desk) -> None:
