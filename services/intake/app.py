@@ -18,6 +18,7 @@ from services.intake.reading_pool import Readers
 from services.intake.receipts import Receipts
 from services.intake.records import Records
 from services.intake.settings import Settings
+from services.intake.verification.verifier import Verifier
 from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
@@ -66,6 +67,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     pool = await connect_pool(settings.database_url)
     blobs = BlobStore(settings.blob_url)
     readers = Readers()
+    verifier = None
+    if settings.nameservers is not None:
+        verifier = Verifier(settings.nameservers, settings.trusted_sealers)
     try:
         store = Store(pool, SERVICE)
         copy = DirectoryCopy(pool, settings.database_url)
@@ -78,7 +82,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if role != "worker":
             records = Records(pool, store)
             rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
-            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts)
+            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier)
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),
@@ -111,6 +115,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await readers.close()
+        if verifier is not None:
+            await verifier.close()
         blobs.close()
         await pool.close()
 

@@ -26,6 +26,8 @@ from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.standing import is_agents_own, standing
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
+from services.intake.verification.judging import Question
+from services.intake.verification.verifier import Verifier
 from shared.blobs.store import BlobStore
 from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
@@ -54,7 +56,6 @@ MOST_BROUGHT_IN = 20
 """People whom one mail makes participants."""
 NO_TITLE = "(no subject)"
 NORMAL = 3
-UNPROVEN = Authentication()
 NOT_PARTICIPANTS = {
     "outsider": "from somebody whom the desk had asked",
     "unverified": "from somebody who is not known to take part",
@@ -69,11 +70,13 @@ class Contended(OSError):
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Who sent a mail to whom, as the transport said; an empty sender is the null one. `trusted`: it came by a channel whose mails may steer
-    what becomes of them (A1.26)."""
+    what becomes of them (A1.26). `client` and `helo`: the address and the name of the client that brought it to the mail system, if known."""
 
     sender: str
     recipients: tuple[str, ...]
     trusted: bool = False
+    client: str = ""
+    helo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ class MailRules:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A mail on its way in, with what it says. `is_new`: it has no row yet. `command` is remembered with what is recorded."""
+    """A mail on its way in, with what it says, and what is proven of its sender. `is_new`: it has no row yet. `command` is remembered with
+    what is recorded."""
 
     raw: bytes
     digest: bytes
@@ -99,6 +103,7 @@ class Arrived:
     received_at: datetime
     is_new: bool
     command: CommandId | None
+    proof: Authentication
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,6 @@ class Judged:
     arrived: Arrived
     found: Known
     verdict: Verdict
-    proof: Authentication
     standing: Standing
 
 
@@ -125,6 +129,7 @@ class Mailroom:
     readers: Readers
     rules: MailRules
     receipts: Receipts = field(default_factory=lambda: Receipts(0, 0))
+    verifier: Verifier | None = None
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
         """Stores a mail and decides what becomes of it; the same mail again gets the first answer. `command` is remembered with
@@ -142,7 +147,10 @@ class Mailroom:
                     return await self._again(first.id, command)
                 return await self._other_way(first, raw, envelope, command)
             stored = await self.blobs.put(raw, "message/rfc822")
-            arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command)
+            proof = await self._proof(raw, reading, envelope)
+            arrived = Arrived(
+                raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command, proof
+            )
             mail = await self._decided(arrived, found)
             TAKEN.labels(mail.outcome).inc()
             with about_ticket(mail.ticket_id) if mail.ticket_id else nullcontext():
@@ -158,11 +166,27 @@ class Mailroom:
             return await self.process(UUID(mail.found["same_as"]))
         raw = await self.blobs.get(mail.blob)
         _, reading = await self.readers.read(raw)
-        envelope = Envelope(mail.envelope_from, mail.envelope_to, trusted=mail.found.get("trusted", False))
+        envelope = Envelope(
+            mail.envelope_from,
+            mail.envelope_to,
+            trusted=mail.found.get("trusted", False),
+            client=mail.found.get("client", ""),
+            helo=mail.found.get("helo", ""),
+        )
         # The command's id keeps two who press the button at once from opening two tickets.
         once = CommandId(uuid5(_PROCESSING, str(mail.id)))
-        arrived = Arrived(raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once)
+        proof = await self._proof(raw, reading, envelope)
+        arrived = Arrived(raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once, proof)
         return await self._decided(arrived, await self._find(reading, envelope, None))
+
+    async def _proof(self, raw: bytes, reading: Reading, envelope: Envelope) -> Authentication:
+        """What trusted servers have found of the sender; where none has judged, what is found out here, if that is wanted."""
+        told = authenticated(reading.authentication, self.rules.trusted_servers, reading.senders)
+        if told.results or self.verifier is None:
+            return told
+        return await self.verifier.judge(
+            raw, Question(reading.senders, envelope.sender, envelope.client, envelope.helo)
+        )
 
     async def _known(self, mail_id: UUID) -> Mail:
         mail = await self.records.mail(mail_id)
@@ -229,11 +253,10 @@ class Mailroom:
         verdict: Verdict,
         ticket_id: UUID | None,
         number: str | None,
-        proof: Authentication = UNPROVEN,
     ) -> Mail:
         """Records a mail that leads to no event; handling it again later must stay possible, so that its command is not remembered
         unless it came with the mail."""
-        mail = _row(arrived, verdict, ticket_id, number, proof)
+        mail = _row(arrived, verdict, ticket_id, number)
         command = arrived.command if arrived.is_new else None
         await self.records.record([], Rows(mails=[mail]), command=command, answer={"mail": str(mail.id)})
         return mail if arrived.is_new else await self._known(mail.id)
@@ -265,7 +288,7 @@ class Mailroom:
     async def _record(self, arrived: Arrived, found: Known) -> Mail:
         """Decides on one mail and records everything that follows in one transaction."""
         reading, queues = arrived.reading, self.directory.queues
-        proof = authenticated(reading.authentication, self.rules.trusted_servers, reading.senders)
+        proof = arrived.proof
         agent = await self._agent(found)
         how: Standing = "participant"
         if found.ticket_id is not None:
@@ -288,7 +311,7 @@ class Mailroom:
             opens_reports=home is not None and home.opens_reports,
             sender=proof.sender,
         )
-        judged = Judged(arrived, found, verdict, proof, how)
+        judged = Judged(arrived, found, verdict, how)
         match verdict.outcome:
             case "created" if self._opens_too_many(found):
                 return await self._go_on_in_the_newest(judged)
@@ -301,7 +324,7 @@ class Mailroom:
             case "auto_reply_recorded" if found.ticket_id is not None and how != "unverified":
                 return await self._receive_automatic(judged, found.ticket_id)
             case _:
-                return await self._put_aside(arrived, verdict, found.ticket_id, found.number, proof)
+                return await self._put_aside(arrived, verdict, found.ticket_id, found.number)
 
     async def _agent(self, found: Known) -> Person | None:
         """The agent whose address answers a ticket that is not their own."""
@@ -359,7 +382,7 @@ class Mailroom:
         found = judged.found
         assert found.ticket_id is not None
         assert found.number is not None
-        proven = is_agents_own(found.threaded_by, judged.proof.sender)
+        proven = is_agents_own(found.threaded_by, judged.arrived.proof.sender)
         if agent is not None and proven and await self._may_note(agent, found, found.ticket_id):
             note = ReceiveAgentMail(PersonRef(id=agent.id, name=agent.name), await self._message(judged))
             verdict = replace(judged.verdict, reason=f"{judged.verdict.reason}, an agent's note")
@@ -427,7 +450,7 @@ class Mailroom:
             except Rejected as refusal:
                 return await self._hold(arrived, refusal.reason)
             if not decided:
-                return await self._put_aside(arrived, judged.verdict, ticket_id, number, judged.proof)
+                return await self._put_aside(arrived, judged.verdict, ticket_id, number)
             appends.append(Append(stream, "ticket", len(history), tuple(NewEvent(each) for each in decided), context))
             if isinstance(command, OpenTicket):
                 receipt = any(isinstance(each, TicketOpened) and each.receipt for each in decided)
@@ -435,7 +458,7 @@ class Mailroom:
         registers = found.new_customer and not by_machine and not isinstance(first, ReceiveAgentMail)
         if registers:
             appends.append(registration(found.customer, ticket_id, context))
-        mail = _row(arrived, judged.verdict, ticket_id, number, judged.proof)
+        mail = _row(arrived, judged.verdict, ticket_id, number)
         message_id = arrived.reading.message_id
         brought_in = await self._brought_in(judged)
         rows = Rows(
@@ -453,7 +476,7 @@ class Mailroom:
         """Whom a proven sender writes to besides us (A1.20): they take part from now on. Not our queues; nor the desk's own people, who
         take part as agents or not at all."""
         reading, queues = judged.arrived.reading, self.directory.queues
-        if judged.proof.sender != "proven" or judged.standing != "participant" or judged.verdict.automatic:
+        if judged.arrived.proof.sender != "proven" or judged.standing != "participant" or judged.verdict.automatic:
             return []
         others = dict.fromkeys(each.email for each in (*reading.to, *reading.cc))
         strangers = [
@@ -514,7 +537,7 @@ def _sender(reading: Reading, envelope: Envelope) -> Address:
     return Address(email=email if email.count("@") == 1 and len(email) <= 254 else "")
 
 
-def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None, proof: Authentication) -> Mail:
+def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
     reading = arrived.reading
     return Mail(
         id=arrived.mail_id,
@@ -533,10 +556,11 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "subject": reading.subject,
             "message_id": reading.message_id,
             "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
-            "authentication": list(proof.results),
+            "authentication": list(arrived.proof.results),
             "wrong": [*reading.wrong, *_left_out(arrived)],
         }
         | ({"trusted": True} if arrived.envelope.trusted else {})
+        | ({"client": arrived.envelope.client, "helo": arrived.envelope.helo} if arrived.envelope.client else {})
         | ({"spam": asdict(reading.spam)} if reading.spam is not None else {}),
     )
 
