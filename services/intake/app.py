@@ -19,6 +19,7 @@ from services.intake.receipts import Receipts
 from services.intake.records import Records
 from services.intake.settings import Settings
 from services.intake.verification.verifier import Verifier
+from services.intake.virus_scan import VirusScan
 from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
@@ -82,7 +83,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if role != "worker":
             records = Records(pool, store)
             rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
-            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier)
+            scan = VirusScan(settings.clamd) if settings.clamd else None
+            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),

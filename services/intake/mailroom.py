@@ -28,6 +28,7 @@ from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
 from services.intake.verification.judging import Question
 from services.intake.verification.verifier import Verifier
+from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
 from shared.blobs.store import BlobStore
 from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
@@ -91,7 +92,7 @@ class MailRules:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A mail on its way in, with what it says, and what is proven of its sender. `is_new`: it has no row yet. `command` is remembered with
+    """A mail on its way in, with what it says, what is proven of its sender, and what a scanner said of each of its files. `is_new`: it has no row yet. `command` is remembered with
     what is recorded."""
 
     raw: bytes
@@ -104,6 +105,7 @@ class Arrived:
     is_new: bool
     command: CommandId | None
     proof: Authentication
+    scans: Sequence[Scan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Mailroom:
     rules: MailRules
     receipts: Receipts = field(default_factory=lambda: Receipts(0, 0))
     verifier: Verifier | None = None
+    virus_scan: VirusScan | None = None
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
         """Stores a mail and decides what becomes of it; the same mail again gets the first answer. `command` is remembered with
@@ -147,9 +150,9 @@ class Mailroom:
                     return await self._again(first.id, command)
                 return await self._other_way(first, raw, envelope, command)
             stored = await self.blobs.put(raw, "message/rfc822")
-            proof = await self._proof(raw, reading, envelope)
+            proof, scans = await asyncio.gather(self._proof(raw, reading, envelope), self._scans(reading))
             arrived = Arrived(
-                raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command, proof
+                raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command, proof, scans
             )
             mail = await self._decided(arrived, found)
             TAKEN.labels(mail.outcome).inc()
@@ -175,8 +178,10 @@ class Mailroom:
         )
         # The command's id keeps two who press the button at once from opening two tickets.
         once = CommandId(uuid5(_PROCESSING, str(mail.id)))
-        proof = await self._proof(raw, reading, envelope)
-        arrived = Arrived(raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once, proof)
+        proof, scans = await asyncio.gather(self._proof(raw, reading, envelope), self._scans(reading))
+        arrived = Arrived(
+            raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once, proof, scans
+        )
         return await self._decided(arrived, await self._find(reading, envelope, None))
 
     async def _proof(self, raw: bytes, reading: Reading, envelope: Envelope) -> Authentication:
@@ -187,6 +192,11 @@ class Mailroom:
         return await self.verifier.judge(
             raw, Question(reading.senders, envelope.sender, envelope.client, envelope.helo)
         )
+
+    async def _scans(self, reading: Reading) -> Sequence[Scan]:
+        if self.virus_scan is None or not reading.files:
+            return [NOT_SCANNED] * len(reading.files)
+        return await self.virus_scan.scan([file.content for file in reading.files])
 
     async def _known(self, mail_id: UUID) -> Mail:
         mail = await self.records.mail(mail_id)
@@ -310,6 +320,7 @@ class Mailroom:
             from_our_address=queues.for_address(found.customer.email) is not None,
             opens_reports=home is not None and home.opens_reports,
             sender=proof.sender,
+            infected=any(scan.result == "infected" for scan in arrived.scans),
         )
         judged = Judged(arrived, found, verdict, how)
         match verdict.outcome:
@@ -493,7 +504,8 @@ class Mailroom:
         arrived, customer = judged.arrived, judged.found.customer
         reading = arrived.reading
         text, text_blob = await texts.stored(self.blobs, reading.text)
-        files = await asyncio.gather(*(self._attachment(file) for file in reading.files))
+        scanned = zip(reading.files, arrived.scans, strict=True)
+        files = await asyncio.gather(*(self._attachment(file, scan) for file, scan in scanned))
         html = reading.html if reading.html and len(reading.html.encode()) <= texts.INLINE_BYTES else None
         return Message(
             id=uuid7(),
@@ -513,9 +525,11 @@ class Mailroom:
             written_at=reading.written_at,
         )
 
-    async def _attachment(self, file: File) -> Attachment:
+    async def _attachment(self, file: File, scan: Scan) -> Attachment:
         blob = await self.blobs.put(file.content, file.type)
-        return Attachment(id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id)
+        return Attachment(
+            id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id, scan=scan.result, threat=scan.threat
+        )
 
 
 def _threads(reading: Reading) -> list[str]:
@@ -557,12 +571,18 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "message_id": reading.message_id,
             "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
             "authentication": list(arrived.proof.results),
-            "wrong": [*reading.wrong, *_left_out(arrived)],
+            "wrong": [*reading.wrong, *_left_out(arrived), *_infected(arrived)],
         }
         | ({"trusted": True} if arrived.envelope.trusted else {})
         | ({"client": arrived.envelope.client, "helo": arrived.envelope.helo} if arrived.envelope.client else {})
         | ({"spam": asdict(reading.spam)} if reading.spam is not None else {}),
     )
+
+
+def _infected(arrived: Arrived) -> list[str]:
+    """The files that a scanner calls malware."""
+    scanned = zip(arrived.reading.files, arrived.scans, strict=True)
+    return [f"{file.name} is infected: {scan.threat}" for file, scan in scanned if scan.result == "infected"]
 
 
 def _left_out(arrived: Arrived) -> list[str]:

@@ -17,7 +17,7 @@ class Settings:
     (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `receipts_a_day` how many receipts
     one address gets, `all_receipts_a_day` all of them together; 0: any number.
     `nameservers`: whom to ask when senders are verified here, empty: the machine's own, null: they are not verified; `trusted_sealers`:
-    domains whose ARC seals count then."""
+    domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
 
     database_url: str
     kafka: str
@@ -34,6 +34,7 @@ class Settings:
     all_receipts_a_day: int
     nameservers: tuple[str, ...] | None
     trusted_sealers: frozenset[str]
+    clamd: str
 
     @classmethod
     def read(cls) -> "Settings":
@@ -53,6 +54,7 @@ class Settings:
             all_receipts_a_day=_count("LEDGERDESK_ALL_RECEIPTS_A_DAY", ALL_RECEIPTS_A_DAY),
             nameservers=_nameservers(env("LEDGERDESK_VERIFY_SENDERS", "")),
             trusted_sealers=_words(env("LEDGERDESK_TRUSTED_SEALERS", "")),
+            clamd=_scanner(env("LEDGERDESK_CLAMD", "")),
         )
 
 
@@ -79,6 +81,13 @@ def _nameservers(value: str) -> tuple[str, ...] | None:
                 f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as 127.0.0.1:53"
             )
     return found
+
+
+def _scanner(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value and not value.startswith("/") and not (host and port.isdigit() and 0 < int(port) < 65_536):
+        raise SettingMissing(f"LEDGERDESK_CLAMD is {value!r}: write host:port or the path of its socket")
+    return value
 
 
 def _count(name: str, default: int) -> int:

@@ -164,11 +164,12 @@ class Policies:
         return RequestForward(notification, message.id, mail, self._own())
 
     def a_bounced_mail_is_sent_on(self, bounced: ArticleBounced, event: Recorded) -> RequestBounce:
-        """The mail as it came in, resent by us (A7.15; RFC 5322, section 3.6.6). What was no mail is written anew, in its writer's words
-        alone; an answer goes to its writer, as it would had the mail been theirs."""
+        """The mail as it came in, resent by us (A7.15; RFC 5322, section 3.6.6). What was no mail, or carries malware, is written anew, in its writer's
+        words alone; an answer goes to its writer, as it would had the mail been theirs."""
         original = bounced.original
         fields: dict[str, Any]
-        if bounced.raw is not None:
+        infected = any(each.scan == "infected" for each in original.attachments)
+        if bounced.raw is not None and not infected:
             fields = {"subject": original.subject or bounced.title, "text": "", "resent": bounced.raw}
         else:
             fields = {
@@ -305,10 +306,11 @@ def _written(text: str, documents: Mapping[str, Salutation] | Mapping[str, Signa
 
 
 def _attachments(*messages: Message) -> tuple[Attachment, ...]:
-    """The files of all messages, each once. A text that was too long for the event goes along as one: nothing that was written is lost."""
+    """The files of all messages, each once, but for what a scanner calls malware. A text that was too long for the event goes along as one:
+    nothing that was written is lost."""
     files: dict[UUID, Attachment] = {}
     for message in messages:
-        files |= {each.id: each for each in message.attachments}
+        files |= {each.id: each for each in message.attachments if each.scan != "infected"}
         if message.text_blob is not None:
             whole = uuid5(message.id, "text")
             files[whole] = Attachment(id=whole, name="message.txt", blob=message.text_blob)

@@ -108,7 +108,14 @@ def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
         "new_text": whole if row["new_text"] is None else row["new_text"],
         "html": row["html"],
         "attachments": [
-            {"id": a["id"], "name": a["name"], "type": a["blob"]["type"], "size": a["blob"]["size"]}
+            {
+                "id": a["id"],
+                "name": a["name"],
+                "type": a["blob"]["type"],
+                "size": a["blob"]["size"],
+                "scan": a.get("scan") or "not_scanned",
+                "threat": a.get("threat", ""),
+            }
             for a in row["attachments"] or []
         ],
         "created_at": instant(row["created_at"]),
