@@ -1,10 +1,8 @@
 """What hostile mails try with a helpdesk, from their bytes to what leaves. docs/security/mail.md lists every class with its tests."""
 
 import asyncio
-import bz2
 import contextlib
 import socket
-import zlib
 from dataclasses import replace
 from email import message_from_bytes, policy
 from uuid import uuid4

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any
 
 import dkim
@@ -315,7 +316,7 @@ def test_records_of_spf(names: NameServer, record: str, expected: str) -> None:
     names.txt("no.example", "v=spf1 -all")
     names.put("7.113.0.203.in-addr.list.example", "A", "127.0.0.2")
     names.put("per.acme.example.who.example", "A", "127.0.0.2")
-    client = spf.ipaddress.ip_address(CLIENT)
+    client = ip_address(CLIENT)
     found, domain = spf.check(Lookups(resolver([names.address])), client, f"per@{ACME}", "helo.example")
     assert (found, domain) == (expected, ACME)
 
@@ -323,7 +324,7 @@ def test_records_of_spf(names: NameServer, record: str, expected: str) -> None:
 def test_the_null_sender_is_the_clients_own_name(names: NameServer) -> None:
     names.txt("mx.acme.example", f"v=spf1 ip4:{CLIENT} -all")
     lookups = Lookups(resolver([names.address]))
-    client = spf.ipaddress.ip_address(CLIENT)
+    client = ip_address(CLIENT)
     assert spf.check(lookups, client, "", "mx.acme.example") == ("pass", "mx.acme.example")
     assert spf.check(lookups, client, "", "localhost")[0] == "none"
 
