@@ -1,8 +1,10 @@
 """What hostile mails try with a helpdesk, from their bytes to what leaves. docs/security/mail.md lists every class with its tests."""
 
 import asyncio
+import bz2
 import contextlib
 import socket
+import zlib
 from dataclasses import replace
 from email import message_from_bytes, policy
 from uuid import uuid4
@@ -134,6 +136,15 @@ def test_no_charset_brings_a_script_in(charset: str, content: bytes) -> None:
     assert "<script" not in shown
     assert "onerror" not in shown.replace("&lt;img src=x onerror", "")
     assert "\x00" not in found.text
+
+
+@pytest.mark.parametrize("codec", ["zlib", "bz2", "zip", "hex", "base64", "zlib_codec"])
+def test_no_codec_inflates_anything(codec: str) -> None:
+    """Python has codecs that unpack; a mail may ask for any by name."""
+    packed = bz2.compress(bytes(50_000_000)) if codec == "bz2" else zlib.compress(bytes(50_000_000))
+    for kind in ("plain", "html"):
+        found = read(f'From: a@b.example\r\nContent-Type: text/{kind}; charset="{codec}"\r\n\r\n'.encode() + packed)
+        assert len(found.text) + len(found.html or "") < 4 * len(packed)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def signatures(raw: bytes, lookups: Lookups, about: str) -> list[Signature]:
     """What the signatures of a mail are worth: at most five, those of the domain in From and its relatives first."""
     try:
         mail = dkim.DKIM(raw, minkey=1024)
-    except dkim.DKIMException:
+    except Exception:  # it is no mail that the library reads, so that nothing in it is signed
         return []
     fields = [value for name, value in mail.headers if name.lower() == b"dkim-signature"]
     found = [(index, tags) for index, value in enumerate(fields[:100]) if (tags := _tags(value)) is not None]

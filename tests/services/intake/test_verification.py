@@ -11,6 +11,8 @@ import nacl.signing
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from services.intake.mail.authentication import Authentication
 from services.intake.mailroom import Envelope, Mailroom
@@ -327,6 +329,26 @@ def test_the_null_sender_is_the_clients_own_name(names: NameServer) -> None:
     client = ip_address(CLIENT)
     assert spf.check(lookups, client, "", "mx.acme.example") == ("pass", "mx.acme.example")
     assert spf.check(lookups, client, "", "localhost")[0] == "none"
+
+
+PIECES = (
+    b"DKIM-Signature: ", b"v=1; a=rsa-sha256; d=acme.example; s=k1; h=from; bh=AAAA; b=AAAA", b"ARC-Seal: i=1; cv=none; ",
+    b"ARC-Message-Signature: i=1; ", b"ARC-Authentication-Results: i=1; x", b"From: per@acme.example", b" folded", b"\x00", b"\xff:",
+    b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"c=relaxed/simple; l=99999999999999999999;", b"i=99; i=1; i=x; t=9; x=1;", b"::", b"=;", b"\t",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join) | st.binary(max_size=300), st.text(max_size=40))
+def test_any_bytes_and_any_names_are_judged(raw: bytes, name: str) -> None:
+    asked = Question((f"per@{name}",), f"a@{name}", CLIENT, name)
+    assert judge(raw, asked, Lookups(resolver(["127.0.0.1:1"]), most=0), ()).sender == "unknown"
+
+
+@given(st.text(alphabet="%{}sdiolvr0123456789+-~?:/.=aemx ", max_size=80))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_record_of_spf_has_an_end(names: NameServer, record: str) -> None:
+    names.records[ACME, "TXT"] = [f'"v=spf1 {record}"']
+    spf.check(Lookups(resolver([names.address])), ip_address(CLIENT), f"per@{ACME}", "helo.example")
 
 
 @pytest.fixture
