@@ -116,6 +116,8 @@ def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = Fals
                 "type": a["blob"]["type"],
                 "size": a["blob"]["size"],
                 "inline": _is_inline(a, row["html"]),
+                "scan": a.get("scan") or "not_scanned",
+                "threat": a.get("threat", ""),
             }
             for a in row["attachments"] or []
         ],

@@ -43,6 +43,10 @@ IN_MEMORY = "SELECT kind, document::text AS document, version, retired FROM dire
 ONE = "SELECT document::text FROM directory.documents WHERE kind = $1 AND id = $2 AND (NOT retired OR $3)"
 PERSON_BY_LOGIN = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND NOT retired"
 PERSON_BY_EMAIL = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = $1 AND NOT retired ORDER BY id LIMIT 1"
+AGENTS_AMONG = """
+SELECT email FROM directory.documents
+ WHERE kind = 'person' AND email = ANY($1) AND NOT retired AND document -> 'roles' ?| ARRAY['agent', 'admin']
+"""
 COMPANY_BY_SLUG = "SELECT document::text FROM directory.documents WHERE kind = 'company' AND slug = $1 AND NOT retired"
 VERSION = "SELECT version FROM directory.documents WHERE kind = $1 AND id = $2"
 
@@ -164,6 +168,10 @@ class DirectoryCopy:
         """The person in use with this e-mail address."""
         text = await self.pool.fetchval(PERSON_BY_EMAIL, email.lower())
         return Person.model_validate_json(text) if text else None
+
+    async def agents_among(self, emails: Sequence[str]) -> set[str]:
+        """Those of these addresses, in lower case, that belong to agents and administrators in use."""
+        return {row["email"] for row in await self.pool.fetch(AGENTS_AMONG, list(emails))}
 
     async def company(self, slug: str) -> Company | None:
         """The company in use with this slug."""
