@@ -71,7 +71,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {"directory": copy.run}
         if role != "api":
-            sender = Sender(store, settings.transport(), blobs)
+            sender = Sender(store, settings.transport(), blobs, settings.signer)
             consumer = Consumer(
                 name=CONSUMER,
                 database_url=settings.database_url,

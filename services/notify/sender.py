@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Never
 from uuid import UUID
@@ -17,6 +17,7 @@ from services.notify import deliveries, ticket
 from services.notify.commands import RecordDelayed, RecordFailed, RecordSent
 from services.notify.deliveries import LEASE_SECONDS, Claimed, Postponed
 from services.notify.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
+from services.notify.signing import Signer
 from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure, Transport
 from shared.blobs.store import BlobMissing, BlobStore, BlobStoreUnavailable
 from shared.contracts.envelope import Actor
@@ -77,8 +78,10 @@ class Sender:
     """One of any number of senders side by side. A mail leaves twice only if a sender dies, or is cut off from its database for the
     length of a lease, between the server's yes and the record; the repeat then has the same Message-ID."""
 
-    def __init__(self, store: Store, transport: Transport, blobs: BlobStore | None = None) -> None:
-        self.store, self.transport, self.blobs = store, transport, blobs
+    def __init__(
+        self, store: Store, transport: Transport, blobs: BlobStore | None = None, signer: Signer | None = None
+    ) -> None:
+        self.store, self.transport, self.blobs, self.signer = store, transport, blobs, signer
         self._woken = asyncio.Event()
         self._finished = asyncio.Event()
         self._slots = asyncio.Semaphore(transport.parallel)
@@ -183,18 +186,24 @@ class Sender:
         return self._settled(claimed, taken)
 
     async def _letter(self, claimed: Claimed) -> Letter:
-        request, date = claimed.request, claimed.event.time
-        mail, to = request.mail, claimed.remaining
+        mail = claimed.request.mail
         if mail.resent is not None:
-            return letter(request.notification, mail, date, (), to, await self._blobs().get(mail.resent.sha256))
+            # Somebody else's mail keeps the signature that it came with; ours would vouch for their words.
+            original = await self._blobs().get(mail.resent.sha256)
+            return letter(claimed.request.notification, mail, claimed.event.time, (), claimed.remaining, original)
         if not mail.attachments:
-            return letter(request.notification, mail, date, (), to)
+            return self._written(claimed, ())
         if sized(mail) > MOST_BYTES:
             raise Unsendable(
                 f"its files have {sized(mail) / 2**20:.1f} MiB together, and a mail takes {MOST_BYTES / 2**20:.0f}"
             )
         files = [(attachment, await self._content(attachment)) for attachment in mail.attachments]
-        return await asyncio.to_thread(letter, request.notification, mail, date, files, to)
+        return await asyncio.to_thread(self._written, claimed, files)
+
+    def _written(self, claimed: Claimed, files: Sequence[tuple[Attachment, bytes]]) -> Letter:
+        request, date = claimed.request, claimed.event.time
+        made = letter(request.notification, request.mail, date, files, claimed.remaining)
+        return made if self.signer is None else replace(made, content=self.signer.signed(made.content, date))
 
     def _blobs(self) -> BlobStore:
         if self.blobs is None:
