@@ -244,7 +244,7 @@ class Policies:
         """A mail of the queue's, and the notification that its Message-ID follows from."""
         notification = notification_id(event.id, kind)
         message_id = message_ids.make(self.key, event.stream, notification, self.domain)
-        return notification, OutgoingMail(message_id=message_id, sender=self._sender(queue), **fields)
+        return notification, OutgoingMail(message_id=message_id, sender=self._sender(queue), queue=queue.id, **fields)
 
     def _document(self, ref: QueueRef) -> Queue | None:
         return self.queues().by_id.get(ref.id) or self.known.queues.get(ref.id)

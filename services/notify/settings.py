@@ -5,9 +5,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.notify.addresses import ascii_domain, mailable
+from services.notify.lanes import Limits
 from services.notify.signing import BadKey, Key, Signer
 from services.notify.transports.maildir import Maildir
-from services.notify.transports.smtp import Server, Smtp
+from services.notify.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.transports.transport import Transport
 from shared.settings import SettingMissing, env
 
@@ -45,6 +46,7 @@ class Settings:
     maildir: str | None
     blob_url: str | None
     signer: Signer | None = None
+    limits: Limits = DEFAULT_LIMITS
 
     @classmethod
     def read(cls) -> "Settings":
@@ -57,6 +59,7 @@ class Settings:
             smtp_url=env("LEDGERDESK_SMTP_URL", "") or None,
             maildir=env("LEDGERDESK_MAILDIR", "") or None,
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
+            limits=_limits(env("LEDGERDESK_SMTP_LIMITS", "")),
             signer=_signer(env("LEDGERDESK_DKIM_KEYS", ""), env("LEDGERDESK_DKIM_DOMAIN", "")),
         )
 
@@ -64,12 +67,19 @@ class Settings:
         """The mail server if there is one, else the Maildir. Raises SettingMissing."""
         if self.smtp_url:
             try:
-                return Smtp(Server.at(self.smtp_url))
+                return Smtp(Server.at(self.smtp_url), limits=self.limits)
             except ValueError as error:
                 raise SettingMissing(str(error)) from None
         if self.maildir:
             return Maildir(Path(self.maildir))
         raise SettingMissing("set LEDGERDESK_SMTP_URL to a mail server or LEDGERDESK_MAILDIR to a directory")
+
+
+def _limits(text: str) -> Limits:
+    try:
+        return Limits.parse(text, DEFAULT_LIMITS.default)
+    except ValueError as error:
+        raise SettingMissing(f"LEDGERDESK_SMTP_LIMITS: {error}") from None
 
 
 def _signer(keys: str, domain: str) -> Signer | None:

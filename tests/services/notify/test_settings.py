@@ -35,9 +35,7 @@ def test_message_ids_need_a_key_and_a_domain(key: str, domain: str, monkeypatch:
 
 def test_keys_that_sign_are_named_with_their_selectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = tmp_path / "key.pem"
-    key.write_bytes(
-        Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "IDENTITY_KEY", "MAIL_KEY"):
         monkeypatch.setenv(f"LEDGERDESK_{name}", "x")
     monkeypatch.setenv("LEDGERDESK_MAIL_DOMAIN", "help.example.org")
@@ -48,7 +46,7 @@ def test_keys_that_sign_are_named_with_their_selectors(tmp_path: Path, monkeypat
     assert (signer.domain, [each.selector for each in signer.keys]) == ("help.example.org", ["a", "b"])
     for wrong in ("a", "a:", str(key), f"a:{key} a:{key}", f"a:{tmp_path}/none", f"a:{tmp_path}", f"a=b;:{key}"):
         monkeypatch.setenv("LEDGERDESK_DKIM_KEYS", wrong)
-        with pytest.raises(SettingMissing, match="^LEDGERDESK_DKIM_KEYS") as told:
+        with pytest.raises(SettingMissing, match="LEDGERDESK_DKIM_KEYS") as told:
             Settings.read()
         assert "\n" not in str(told.value)
     monkeypatch.setenv("LEDGERDESK_DKIM_KEYS", f"a:{key}")
