@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.notify import deliveries, ticket
+from services.notify import deliveries, outgoing_api, ticket
 from services.notify.lookups import Informed
+from services.notify.outgoing import Outgoing
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.sender import Sender
 from services.notify.settings import MailSettings, Settings
@@ -85,7 +86,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background["retention"] = CommandRetention(pool).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
-        routers = [directory_router(copy)] if role != "worker" else []
+        outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
+        routers = [directory_router(copy), outgoing_api.router(outgoing, copy)] if role != "worker" else []
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         if blobs is not None:
