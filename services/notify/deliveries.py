@@ -58,7 +58,7 @@ UPDATE notify.deliveries
 """
 PUT_BACK = """
 UPDATE notify.deliveries d
-   SET due_at = now() + m.pause, attempts = attempts - 1, last_error = m.reason, on_its_way = false
+   SET due_at = now() + m.pause, attempts = d.attempts - 1, last_error = m.reason, on_its_way = false
   FROM unnest($1::uuid[], $2::integer[], $3::interval[], $4::text[]) AS m(notification, attempts, pause, reason)
  WHERE d.notification = m.notification AND d.attempts = m.attempts
 """

@@ -112,6 +112,11 @@ class Sender:
         """There may be something to send."""
         self._woken.set()
 
+    @property
+    def away(self) -> bool:
+        """Whether nobody took mails when it was last tried."""
+        return self._away_for > 0
+
     async def run(self) -> Never:
         """Never ends by itself. What is known of mails that left survives a restart of the loop, so that it is not sent again."""
         await restarting("sender", self._serve)
@@ -198,7 +203,7 @@ class Sender:
             WAITING.set(waiting)
             OLDEST.set(oldest)
             PAUSED.set(len(self._pauses))
-            SERVER_AWAY.set(bool(self._away_for))
+            SERVER_AWAY.set(self.away)
             if oldest > LATE_SECONDS:
                 await self._tell_late()
             await asyncio.sleep(LOOK_SECONDS)
