@@ -14,6 +14,7 @@ from services.gateway.reference import DOCUMENT
 from services.intake import api as intake_api
 from services.intake import blobs_api, mail_api
 from services.intake.mailboxes import api as mailboxes_api
+from services.notify import outgoing_api
 from services.reporting import articles_api, stats_api, tickets_api
 from services.routing import api as routing_api
 
@@ -36,6 +37,7 @@ def routers() -> dict[str, list[APIRouter]]:
             mail_api.router(NOTHING),
             mailboxes_api.router(NOTHING, NOTHING),
         ],
+        "notify": [outgoing_api.router(NOTHING, NOTHING)],
         "routing": [routing_api.router(NOTHING)],
         "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],
     }

@@ -250,7 +250,7 @@ class Policies:
         if self.reply_tags and fields.get("reply_to") is None and "resent" not in fields:
             tagged = reply_addresses.make(self.key, event.stream, sender.email)
             fields["reply_to"] = sender.model_copy(update={"email": tagged}) if tagged is not None else None
-        return notification, OutgoingMail(message_id=message_id, sender=sender, **fields)
+        return notification, OutgoingMail(message_id=message_id, sender=sender, queue=queue.id, **fields)
 
     def _document(self, ref: QueueRef) -> Queue | None:
         return self.queues().by_id.get(ref.id) or self.known.queues.get(ref.id)

@@ -16,6 +16,7 @@ class OutgoingMail(Value):
 
     `html` is safe and stands beside the text, never without it. `resent` is somebody else's mail, which leaves as it came in, below
     fields that are made of `message_id`, `sender` and `to`; then the mail has no text of its own and `subject` is the original's.
+    `queue` is the queue in whose name it leaves.
     """
 
     message_id: str
@@ -32,6 +33,7 @@ class OutgoingMail(Value):
     auto_submitted: str | None = None
     attachments: tuple[Attachment, ...] = ()
     resent: Blob | None = None
+    queue: UUID | None = None
 
 
 @event("helpdesk.NotificationRequested.v1", owner="notify", topic=TICKETS)

@@ -37,6 +37,11 @@ MATRIX: dict[str, str] = {
     "countDays": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
     # mails as they came in
     **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
+    # mails that have not left
+    **dict.fromkeys((
+        "getOutgoing", "listOutgoing", "listOutgoingDecisions", "pauseOutgoing", "resumeOutgoing",
+    ), ADMIN),
+    "retryOutgoing": "14333333", "giveUpOutgoing": "14333333",
     # settings
     **dict.fromkeys((f"put{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
     **dict.fromkeys((f"retire{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
@@ -165,7 +170,8 @@ async def staged(desk: Desk) -> Stage:
         "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3},
         "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]}, "undoDecision": {"event": event},
         **{name: {} for name in ("closeTicket", "lockTicket", "reopenTicket", "unlockTicket")},
-        "handInMail": desk.mail().as_bytes(),
+        "handInMail": desk.mail().as_bytes(), "pauseOutgoing": {"domain": "nobody.example", "reason": "x"},
+        "resumeOutgoing": {"domain": "nobody.example"}, "giveUpOutgoing": {"reason": "x"},
         "putCompany": {"slug": company, "name": "Acme"}, "putPerson": {**own, "roles": ["customer"]}, "putQueue": queue, "putCustomer": own,
         "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
         **{f"put{one}": made[many] for one, many in (("State", "states"), ("Field", "fields"), ("Template", "templates"),
@@ -174,7 +180,7 @@ async def staged(desk: Desk) -> Stage:
     }  # fmt: skip
     names = {
         "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"], "role": "agent",
-        "token": str(uuid.uuid4()), "stat": "queues",
+        "token": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues",
     }  # fmt: skip
     return Stage(desk, tokens, names, bodies, settings)
 

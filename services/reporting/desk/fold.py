@@ -49,6 +49,8 @@ from shared.contracts.routing import (
 from shared.contracts.states import MERGED
 
 TEXTS = ("text", "new_text", "html")
+BOUNCED = "bounced: "
+LONGEST_DELIVERY = 2_000
 
 
 def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
@@ -97,10 +99,8 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
         case AgentMailReceived() as p:
             return _article(row, event, p.message, "agent", p.by.name, internal=True, kind="note")
         case AutomaticMailReceived() as p:
-            if p.about is not None and p.kind in ("failure", "delay"):
-                said = "; ".join(_failed(each) for each in p.recipients) or "the mail server did not say of whom"
-                state = "bounced" if p.kind == "failure" else "delayed"
-                _deliver(row, Delivery(None, f"{state}: {said}", message_id=p.about))
+            if p.about is not None and (told := _reported(p)) is not None:
+                _deliver(row, Delivery(None, told, message_id=p.about))
             sender = p.message.sender
             return _article(
                 row, event, p.message, "system", sender.email if sender else None, internal=True, kind=p.kind
@@ -292,7 +292,7 @@ def _address(address: Address) -> dict[str, str]:
 def _deliver(row: TicketRow, change: Delivery) -> None:
     for article in row.articles:
         if _is_about(change, article):
-            article.delivery = change.delivery
+            article.delivery = delivery_after(article.delivery, change.delivery)
             if change.article is not None:
                 article.notification, article.message_id = change.notification, change.message_id
             return
@@ -306,6 +306,28 @@ def _is_about(change: Delivery, article: Article) -> bool:
         return change.notification == article.notification
     # A mail of ours has a notification: what names a customer's mail is about none.
     return article.notification is not None and change.message_id == article.message_id
+
+
+def delivery_after(was: str | None, now: str) -> str:
+    """What came back stays, whatever is recorded of the mail's leaving after it; what else comes back is added. `projection.py` has the same
+    in SQL."""
+    if was is None or not was.startswith(BOUNCED):
+        return now
+    return f"{was}; {now.removeprefix(BOUNCED)}"[:LONGEST_DELIVERY] if now.startswith(BOUNCED) else was
+
+
+def _reported(report: AutomaticMailReceived) -> str | None:
+    """What a report about a mail of ours makes of its delivery."""
+    said = "; ".join(_failed(each) for each in report.recipients) or "the mail server did not say of whom"
+    match report.kind:
+        case "failure":
+            return f"{BOUNCED}{said}"[:LONGEST_DELIVERY]
+        case "delay":
+            return f"delayed: {said}"[:LONGEST_DELIVERY]
+        case "delivered":
+            return "sent"
+        case _:
+            return None
 
 
 def _failed(recipient: FailedRecipient) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.desk.fold import fold
+from services.reporting.desk.fold import BOUNCED, LONGEST_DELIVERY, fold
 from services.reporting.desk.row import Article, HistoryEntry, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.parts import PersonRef, TicketRef
@@ -40,9 +40,15 @@ class DeskProjection:
         assignments = ", ".join(f"{column} = ${n}" for n, column in enumerate(TICKET_COLUMNS[1:], start=2))
         self._update = f"UPDATE {schema}.tickets SET {assignments} WHERE id = $1"
         self._name_delivery = f"UPDATE {schema}.articles SET notification = $3, message_id = $4, delivery = $5 WHERE ticket_id = $1 AND id = $2"
-        self._move_delivery = f"UPDATE {schema}.articles SET delivery = $3 WHERE ticket_id = $1 AND notification = $2"
+        # `fold.delivery_after` in SQL, for articles of batches before.
+        after = f"""CASE WHEN delivery LIKE '{BOUNCED}%' AND $3::text LIKE '{BOUNCED}%'
+                         THEN left(delivery || '; ' || substr($3, {len(BOUNCED) + 1}), {LONGEST_DELIVERY})
+                         WHEN delivery LIKE '{BOUNCED}%' THEN delivery ELSE $3 END"""
+        self._move_delivery = (
+            f"UPDATE {schema}.articles SET delivery = {after} WHERE ticket_id = $1 AND notification = $2"
+        )
         self._come_back = (
-            f"UPDATE {schema}.articles SET delivery = $3"
+            f"UPDATE {schema}.articles SET delivery = {after}"
             " WHERE ticket_id = $1 AND message_id = $2 AND notification IS NOT NULL"
         )
 

@@ -18,7 +18,7 @@ from services.reporting.sets import projection_sets
 from services.reporting.ticket_list import ORDERS, Filters, query
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
-from shared.contracts.intake import TicketOpened
+from shared.contracts.intake import AutomaticMailReceived, FailedRecipient, TicketOpened
 from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent
 from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef
 from shared.contracts.routing import (
@@ -138,10 +138,31 @@ def busy_log(seed: int) -> list[Recorded]:
             (sent,),
             (failed,),
             (TimeAccounted(by=KARI, units=1.5),),
+            _came_back(reply, requested),
             (requested.model_copy(update={"article": uuid7(), "notification": uuid7()}),),
         ]
         log.add(UUID(int=100 + chance.randrange(6)), *chance.choice(steps))
     return log.events
+
+
+def _came_back(reply: AgentReplied, requested: NotificationRequested) -> tuple[Event, ...]:
+    """An answer of which two reports come back, one of them before it is recorded that it left."""
+    article = reply.message.id
+    mail = requested.mail.model_copy(update={"message_id": f"<{article}@help.example>"})
+    report = AutomaticMailReceived(
+        number="0",
+        kind="failure",
+        about=mail.message_id,
+        recipients=(FailedRecipient(recipient="a@x.example"),),
+        message=Message(id=uuid7(), channel="email"),
+    )
+    return (
+        reply,
+        requested.model_copy(update={"kind": "answer", "article": article, "notification": article, "mail": mail}),
+        report,
+        NotificationSent(notification=article, transport="smtp"),
+        report.model_copy(update={"message": Message(id=uuid7(), channel="email")}),
+    )
 
 
 @pytest.mark.parametrize("name", ["desk", "stats"])

@@ -203,6 +203,51 @@ def test_a_mail_that_comes_back_is_shown_on_the_article_that_it_carried() -> Non
     )
 
 
+def about_our_mail(kind: Any, *recipients: str) -> intake.AutomaticMailReceived:
+    failed = tuple(intake.FailedRecipient(recipient=each, status="5.1.1", diagnostic="Unknown") for each in recipients)
+    message = MAIL.model_copy(update={"id": UUID(int=52)})
+    return intake.AutomaticMailReceived(
+        number=OPENED.number, kind=kind, about="<ld.ours@help.example>", recipients=failed, message=message
+    )
+
+
+ANSWER = MAIL.model_copy(update={"id": UUID(int=51)})
+ANSWERED = (
+    routing.AgentReplied(by=KARI, message=ANSWER, number=OPENED.number, title="hums", queue=IT, customer=PER),
+    notify.NotificationRequested(
+        notification=UUID(int=61),
+        kind="answer",
+        article=ANSWER.id,
+        mail=notify.OutgoingMail(
+            message_id="<ld.ours@help.example>", sender=Address(email="it@help.example"), to=(), subject="x", text="y"
+        ),
+    ),
+)
+SENT = notify.NotificationSent(notification=UUID(int=61), transport="smtp")
+BOUNCED_A = "bounced: a@x.example: 5.1.1 Unknown"
+
+
+@pytest.mark.parametrize(
+    ("later", "delivery"),
+    [
+        ([SENT], "sent"),
+        ([about_our_mail("failure", "a@x.example"), SENT], BOUNCED_A),  # the report was quicker than the record
+        ([SENT, about_our_mail("failure", "a@x.example")], BOUNCED_A),
+        ([SENT, about_our_mail("delay", "a@x.example")], "delayed: a@x.example: 5.1.1 Unknown"),
+        ([SENT, about_our_mail("delay", "a@x.example"), about_our_mail("failure", "a@x.example")], BOUNCED_A),
+        ([SENT, about_our_mail("delay", "a@x.example"), about_our_mail("delivered")], "sent"),
+        ([SENT, about_our_mail("failure", "a@x.example"), about_our_mail("delay", "b@x.example")], BOUNCED_A),
+        (
+            [SENT, about_our_mail("failure", "a@x.example"), about_our_mail("failure", "b@x.example")],
+            f"{BOUNCED_A}; b@x.example: 5.1.1 Unknown",
+        ),
+        ([SENT, about_our_mail("auto_reply")], "sent"),
+    ],
+)
+def test_what_came_back_stays_on_the_article_that_it_is_about(later: list[Event], delivery: str) -> None:
+    assert row_after(*ANSWERED, *later).articles[1].delivery == delivery
+
+
 TICKET_EVENTS = sorted(name for name, cls in REGISTRY.items() if cls.TOPIC == TICKETS)
 
 
