@@ -60,7 +60,7 @@ async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
 
 async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.settings.states)
-    owner = await desk.owner(body.owner) if body.owner is not None else None
+    owner = await desk.person(body.owner) if body.owner is not None else None
     files = await forms.attached(desk, asked, body.attachments)
     article = uuid7()
 
@@ -70,9 +70,9 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
             desk.act(asked, state),
             forms.answer(desk, asked, body, state, article, files),
             wanted or states.after_reply(queue, desk.directory.settings.states),
-            desk.owner_in(owner, queue) if owner is not None else None,
+            desk.worker_in(owner, queue) if owner is not None else None,
             body.time_units,
-            fields.required(queue, desk.directory.settings.fields),
+            desk.required(state),
         )
 
     return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(article))))
@@ -83,7 +83,7 @@ async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
     message = await forms.article(desk, asked, body, "note")
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
+        required = desk.required(state)
         act = desk.act(asked, state)
         return c.AddNote(act, message, body.internal, body.kind, wanted, body.time_units, required)
 
@@ -97,7 +97,7 @@ async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
     message = await forms.article(desk, asked, body, "phone")
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
+        required = desk.required(state)
         return c.RecordCall(desk.act(asked, state), message, body.direction, wanted, body.time_units, required)
 
     return _told(await desk.handle(asked, Part(ref, "call", make), answer=_with(article_id=str(message.id))))
@@ -156,16 +156,26 @@ def _joined(originals: Sequence[Message]) -> Message:
 
 
 async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done:
-    owner = await desk.owner(body.owner) if body.owner != "previous" else None
+    owner = await desk.person(body.owner) if body.owner != "previous" else None
     words = b.Words(text=body.text)
     message = await forms.remark(desk, asked, words)
 
     def make(state: Ticket) -> c.Command:
-        to = desk.owner_in(owner, desk.queue_of(state)) if owner is not None else None
+        to = desk.worker_in(owner, desk.queue_of(state)) if owner is not None else None
         return c.Assign(desk.act(asked, state), to, message)
 
     more = {"article_id": str(message.id)} if message is not None else {}
     return _told(await desk.handle(asked, Part(ref, "assign", make), answer=_with(**more)))
+
+
+async def set_responsible(desk: Desk, ref: str, body: b.ResponsibleBody, asked: Asked) -> Done:
+    person = await desk.person(body.responsible, "/responsible") if body.responsible is not None else None
+
+    def make(state: Ticket) -> c.Command:
+        to = desk.worker_in(person, desk.queue_of(state)) if person is not None else None
+        return c.SetResponsible(desk.act(asked, state), to)
+
+    return _told(await desk.handle(asked, Part(ref, "set-responsible", make)))
 
 
 async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
@@ -173,13 +183,15 @@ async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
     desk.authorize(asked.who, "move", before)
     target = desk.target_queue(body.queue, asked.who, "move_into")
     wanted = states.asked(body, desk.directory.settings.states)
-    person = await desk.owner(body.owner) if body.owner is not None else None
-    owner = desk.owner_in(person, target) if person is not None else None
+    person = await desk.person(body.owner) if body.owner is not None else None
+    owner = desk.worker_in(person, target) if person is not None else None
     message = await forms.remark(desk, asked, b.Words(text=body.text, subject=body.subject))
-    required = fields.required(target, desk.directory.settings.fields)
-    make = lambda state: c.Move(  # noqa: E731
-        desk.act(asked, state, target), queue_ref(target), owner, message, wanted, body.time_units, required
-    )
+
+    def make(state: Ticket) -> c.Command:
+        required = desk.required(state, target)
+        act = desk.act(asked, state, target)
+        return c.Move(act, queue_ref(target), owner, message, wanted, body.time_units, required)
+
     more = {"article_id": str(message.id)} if message is not None else {}
     return _told(await desk.handle(asked, Part(ref, "move", make), answer=_with(**more)))
 
@@ -194,9 +206,7 @@ async def set_state(desk: Desk, ref: str, body: b.StateBody, asked: Asked) -> Do
     assert wanted is not None
 
     def make(state: Ticket) -> c.Command:
-        return c.SetState(
-            desk.act(asked, state), wanted, fields.required(desk.queue_of(state), desk.directory.settings.fields)
-        )
+        return c.SetState(desk.act(asked, state), wanted, desk.required(state))
 
     return _told(await desk.handle(asked, Part(ref, "set-state", make)))
 
@@ -213,7 +223,7 @@ async def close(desk: Desk, ref: str, body: b.CloseBody, asked: Asked) -> Done:
     message = await forms.remark(desk, asked, body)
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
+        required = desk.required(state)
         return c.Close(desk.act(asked, state), closed, message, body.time_units, required)
 
     more = {"article_id": str(message.id)} if message is not None else {}
@@ -370,6 +380,9 @@ ACTIONS: dict[str, Action] = {
     "note": Action(note, b.NoteBody, "addNote", "Write a note, internal unless told otherwise"),
     "call": Action(call, b.CallBody, "recordCall", "Record a telephone call"),
     "assign": Action(assign, b.AssignBody, "assignTicket", "Hand a ticket to another owner, or back"),
+    "set-responsible": Action(
+        set_responsible, b.ResponsibleBody, "setResponsible", "Name who sees to it that the ticket is carried out"
+    ),
     "move": Action(move, b.MoveBody, "moveTicket", "Move a ticket to another queue"),
     "set-priority": Action(set_priority, b.PriorityBody, "setPriority", "Change the priority"),
     "set-state": Action(set_state, b.StateBody, "setState", "Change the state"),

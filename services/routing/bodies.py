@@ -134,6 +134,12 @@ class AssignBody(Body):
     text: Text | None = None
 
 
+class ResponsibleBody(Body):
+    """`responsible` is a person, or null for nobody."""
+
+    responsible: Reference | None
+
+
 class MoveBody(StateFields):
     queue: Reference
     owner: Reference | None = None

@@ -33,6 +33,7 @@ from shared.contracts.routing import (
     OwnerChanged,
     PriorityChanged,
     ReminderReached,
+    ResponsibleChanged,
     StateChanged,
     TagsAdded,
     TagsRemoved,
@@ -85,6 +86,7 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             _put_into(row, p.queue)
             _belongs_to(row, p.customer)
             row.tags, row.fields = list(p.tags), p.fields or None
+            row.form = p.form.model_dump(mode="json") if p.form else None
             author = p.opened_by.name if p.opened_by else p.customer.name or p.customer.email
             return _article(
                 row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author
@@ -121,9 +123,9 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             return _article(row, event, sent_on, "agent", p.by.name, internal=True, kind="bounce")
         case TimeAccounted() as p:
             row.time_units += p.units
-        case NotificationRequested(kind="receipt") as p:
+        case NotificationRequested(kind="receipt" | "closed") as p:
             mail = p.mail
-            receipt = Message(
+            told = Message(
                 id=p.article,
                 channel="email",
                 sender=mail.sender,
@@ -133,7 +135,7 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
                 text=mail.text,
                 message_id=mail.message_id,
             )
-            article = _article(row, event, receipt, "system", mail.sender.name)
+            article = _article(row, event, told, "system", mail.sender.name)
             article.notification, article.delivery = p.notification, "queued"
             return article
         case NotificationRequested() as p:
@@ -164,6 +166,8 @@ def _change(row: TicketRow, event: Recorded) -> None:
             row.locked_by = row.locked_since = row.lock_expires_at = None
         case OwnerChanged() as p:
             row.owner, row.previous_owner = p.to, p.was
+        case ResponsibleChanged() as p:
+            row.responsible = p.to
         case StateChanged() as p:
             _enter(row, p.to)
             row.pending_until = p.pending_until
