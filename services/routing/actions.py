@@ -13,9 +13,11 @@ from services.routing import forms, states
 from services.routing.desk import Asked, Desk, Part, queue_ref
 from services.routing.ticket import Ticket
 from shared import fields
+from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
 from shared.contracts.routing import (
+    NoteAdded,
     TicketAbsorbed,
     TicketMerged,
     TicketsLinked,
@@ -27,6 +29,8 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import Written
 
+MOVED = "This ticket was moved to the new queue."
+"""The note of a move whose form has no text (A3.08); an empty text stands for no note."""
 _CUSTOMERS = UUID("7c0f7a34-6d0b-4a0e-9a39-3f3f3f4f9d11")
 """The space of ids of customers whom an agent named by an address that nobody here has written from."""
 
@@ -156,7 +160,7 @@ def _joined(originals: Sequence[Message]) -> Message:
 
 
 async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done:
-    owner = await desk.person(body.owner) if body.owner != "previous" else None
+    owner = await (_previous_owner(desk, ref, asked) if body.owner == "previous" else desk.person(body.owner))
     words = b.Words(text=body.text)
     message = await forms.remark(desk, asked, words)
 
@@ -166,6 +170,18 @@ async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done
 
     more = {"article_id": str(message.id)} if message is not None else {}
     return _told(await desk.handle(asked, Part(ref, "assign", make), answer=_with(**more)))
+
+
+async def _previous_owner(desk: Desk, ref: str, asked: Asked) -> Person | None:
+    """Who owned the ticket before (A6.10), if somebody did. Raises Problem 409 when they have left."""
+    _, state = await desk.look_at(ref)
+    desk.authorize(asked.who, "assign", state)
+    if state.previous_owner is None:
+        return None
+    person = await desk.directory.person(state.previous_owner.id)
+    if person is None:
+        raise problems.rejected(f"{state.previous_owner.name}, who owned this ticket before, has left")
+    return person
 
 
 async def set_responsible(desk: Desk, ref: str, body: b.ResponsibleBody, asked: Asked) -> Done:
@@ -185,15 +201,21 @@ async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.settings.states)
     person = await desk.person(body.owner) if body.owner is not None else None
     owner = desk.worker_in(person, target) if person is not None else None
-    message = await forms.remark(desk, asked, b.Words(text=body.text, subject=body.subject))
+    unwritten = body.text is None and body.html is None
+    message = await forms.remark(desk, asked, body.model_copy(update={"text": MOVED}) if unwritten else body)
 
     def make(state: Ticket) -> c.Command:
         required = desk.required(state, target)
         act = desk.act(asked, state, target)
-        return c.Move(act, queue_ref(target), owner, message, wanted, body.time_units, required)
+        stays = state.queue is not None and state.queue.id == target.id
+        note = None if stays and unwritten and not body.attachments else message
+        return c.Move(act, queue_ref(target), owner, note, wanted, body.time_units, required)
 
-    more = {"article_id": str(message.id)} if message is not None else {}
-    return _told(await desk.handle(asked, Part(ref, "move", make), answer=_with(**more)))
+    def told(events: Sequence[Event], version: int) -> dict[str, Any]:
+        notes = [str(event.message.id) for event in events if isinstance(event, NoteAdded)]
+        return {"version": version} | ({"article_id": notes[0]} if notes else {})
+
+    return _told(await desk.handle(asked, Part(ref, "move", make), answer=told))
 
 
 async def set_priority(desk: Desk, ref: str, body: b.PriorityBody, asked: Asked) -> Done:

@@ -140,11 +140,11 @@ class ResponsibleBody(Body):
     responsible: Reference | None
 
 
-class MoveBody(StateFields):
+class MoveBody(Words, StateFields):
+    """Without `text` and `html` the note says that the ticket was moved; an empty text stands for no note."""
+
     queue: Reference
     owner: Reference | None = None
-    text: Text | None = None
-    subject: Line = ""
     time_units: TimeUnits | None = None
 
 

@@ -1,6 +1,7 @@
 """When the customer is told that their ticket is closed (A5.14, A10.03)."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -33,9 +34,9 @@ DUE = datetime(2026, 11, 24, 8, tzinfo=UTC)
 BY_TIME = StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, due_at=DUE, fired_at=DUE)
 
 
-def closing(changed: StateChanged = BY_KARI, *queues: Queue, **ticket: object) -> list[RequestClosing]:
-    made = knowing(*(queues or (TELLING,)), **{"customer": PER, "message_id": FIRST, **ticket})
-    return told(made, changed)
+def closing(changed: StateChanged = BY_KARI, *queues: Queue, **ticket: Any) -> list[RequestClosing]:
+    known: dict[str, Any] = {"customer": PER, "message_id": FIRST, **ticket}
+    return told(knowing(*(queues or (TELLING,)), **known), changed)
 
 
 def told(made: Policies, changed: StateChanged) -> list[RequestClosing]:
