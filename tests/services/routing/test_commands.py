@@ -317,7 +317,7 @@ async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> Non
     for command in ACTIONS:
         bodies: dict[str, dict[str, Any]] = {
             "reply": {"text": "x"}, "note": {"text": "x"}, "call": {"direction": "in", "text": "x"},
-            "assign": {"owner": "kari"}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
+            "assign": {"owner": "kari"}, "set-responsible": {"responsible": None}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
             "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
             "set-customer": {"customer": "per"}, "tag": {"tags": ["x"]}, "untag": {"tags": ["x"]},
             "link": {"to": other}, "unlink": {"to": other}, "merge": {"into": other}, "undo": {"event": str(uuid4())},
