@@ -57,7 +57,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
     )
     async def put_notices(signed: Writer, body: Notices) -> Response:
         row = await own(documents, signed.identity)
-        wanted = tuple(each for each in NOTICES if getattr(body, each))
+        wanted: tuple[Notice, ...] = tuple(each for each in NOTICES if getattr(body, each))
         saved = await documents.save("person", str(row.id), Wanting(notices=wanted), context_of(signed))
         headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
         return answer(_shown(person_in(saved.row)), headers=headers)

@@ -394,10 +394,11 @@ async def test_who_answers_for_a_ticket_and_who_wants_to_know_are_told_and_the_c
 ) -> None:
     unique = uuid4().hex[:8]
     kari, siv = (
-        person(1, name).model_copy(update={"id": uuid4(), "email": f"{name.lower()}-{unique}@help.example"})
-        for name in ("Kari", "Siv")
+        person(1, name, notices=notices).model_copy(
+            update={"id": uuid4(), "email": f"{name.lower()}-{unique}@help.example"}
+        )
+        for name, notices in (("Kari", ()), ("Siv", ("new_ticket", "moved")))
     )
-    siv = siv.model_copy(update={"notices": ("new_ticket", "moved")})
     members = tuple(Member(person=each.id, rights=("read", "work")) for each in (kari, siv))
     it = queue().model_copy(update={"members": members, "tells_when_closed": True})
     ref, per, ticket = QueueRef(id=it.id, slug=it.slug, name=it.name), customer(), uuid4()
