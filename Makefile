@@ -70,7 +70,9 @@ fuzz: install-dev ## let a fuzzer look for mails that break their reading, a min
 
 lock: install-dev ## lock the newest versions of all requirements
 	@$(COMPILE) --upgrade -o requirements.lock requirements.in
+	@$(COMPILE) --upgrade -o requirements-local.lock requirements-local.in
 	@$(COMPILE) --upgrade -o requirements-dev.lock requirements-dev.in
+	@$(COMPILE) --upgrade -o deploy/docker/bom.lock deploy/docker/bom.in
 
 clean: ## stop, and remove the instance's data for good
 	@test ! -x $(VENV)/python || $(LOCAL) clean
