@@ -11,9 +11,7 @@ async def provide(superuser_url: str, database: str, owner: tuple[str, str], app
     connection = await asyncpg.connect(superuser_url, timeout=10)
     try:
         for name, password in (owner, app):
-            verb = (
-                "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"
-            )
+            verb = "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"
             literal = "'" + password.replace("'", "''") + "'"
             await connection.execute(f'{verb} ROLE "{name}" LOGIN PASSWORD {literal}')
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):

@@ -27,7 +27,9 @@ def main(urls: Path) -> None:
 async def _provide(urls: Path) -> None:
     superuser = read(urls, "postgres-url")
     for service in SERVICES:
-        await provide(superuser, service, _role(read(urls, f"{service}-owner-url")), _role(read(urls, f"{service}-url")))
+        await provide(
+            superuser, service, _role(read(urls, f"{service}-owner-url")), _role(read(urls, f"{service}-url"))
+        )
 
 
 def read(urls: Path, name: str) -> str:

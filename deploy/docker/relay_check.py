@@ -25,7 +25,9 @@ def main() -> None:
     except ValueError as error:
         raise Trouble(str(error)) from None
     except (OSError, aiosmtplib.SMTPException) as error:
-        raise Trouble(f"the mail server {server.host}:{server.port} does not take us: {type(error).__name__}: {error}") from None
+        raise Trouble(
+            f"the mail server {server.host}:{server.port} does not take us: {type(error).__name__}: {error}"
+        ) from None
 
 
 async def _greet(server: Server) -> None:

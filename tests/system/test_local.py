@@ -76,7 +76,16 @@ def test_a_python_that_will_do_is_not_complained_about() -> None:
     assert bootstrap.trouble((3, 11)) == bootstrap.trouble((3, 14, 1)) == ""
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-local.lock", "requirements-dev.lock", "deploy/docker/bom.lock", "deploy/local/kafka.lock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requirements.lock",
+        "requirements-local.lock",
+        "requirements-dev.lock",
+        "deploy/docker/bom.lock",
+        "deploy/local/kafka.lock",
+    ],
+)
 def test_locks_hold_hashes_and_no_addresses(name: str) -> None:
     text = (CHECKOUT / name).read_text("utf-8")
     assert "://" not in text and "--index" not in text and "--find-links" not in text
@@ -118,7 +127,9 @@ def test_all_locks_name_the_same_versions() -> None:
         lines = (CHECKOUT / name).read_text("utf-8").splitlines()
         return dict(line.split()[0].split("==") for line in lines if "==" in line)
 
-    images, local, development = map(versions, ("requirements.lock", "requirements-local.lock", "requirements-dev.lock"))
+    images, local, development = map(
+        versions, ("requirements.lock", "requirements-local.lock", "requirements-dev.lock")
+    )
     assert images and {name: local.get(name) for name in images} == images
     assert {name: development.get(name) for name in local} == local
 
