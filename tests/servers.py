@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,11 +39,11 @@ def postgres(directory: Path) -> Iterator[str]:
     from testcontainers.community.postgres import PostgresContainer
 
     settings = [f"-c{name}={value}" for name, value in SETTINGS.items() if name != "listen_addresses"]
-    container = PostgresContainer(POSTGRES_IMAGE, username="postgres", password="for this run only", driver=None)
+    container = PostgresContainer(POSTGRES_IMAGE, username="postgres", password=secrets.token_urlsafe(12), driver=None)
     container.with_command(["postgres", *settings])
     container.ports["5432"] = (LOOPBACK, None)  # type: ignore[assignment]  # a free one; not on every address
     with container:
-        yield container.get_connection_url().replace("for this run only", "for%20this%20run%20only")
+        yield container.get_connection_url()
 
 
 @contextlib.contextmanager

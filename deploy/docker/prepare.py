@@ -17,7 +17,9 @@ MADE = "made"
 """The file that lists the secrets that were made: written last, so that a first start that was interrupted goes on."""
 VERSION = "18"
 PAGE = "docs/deploy/compose.md"
-PASSWORDS = ("postgres", "admin", *SERVICES, *(f"{service}-owner" for service in SERVICES))
+PASSWORDS = ("postgres", "admin", "grafana", *SERVICES, *(f"{service}-owner" for service in SERVICES))
+OTHER_USERS = ("postgres/", "grafana/")
+"""Containers of images that are not ours run as users of their own; nobody else mounts what these are given."""
 NAMES = (*(f"{each}-password" for each in PASSWORDS), "identity-key", "mail-key")
 
 
@@ -36,7 +38,7 @@ def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str
         )
     values = {name: _kept(kept, name, given_admin_password if name == "admin-password" else "") for name in NAMES}
     for path, value in _copies(values):
-        _write(handed_out / path, value, 0o444 if path.startswith("postgres/") else 0o400)
+        _write(handed_out / path, value, 0o444 if path.startswith(OTHER_USERS) else 0o400)
     _write(kept / MADE, "".join(f"{name}\n" for name in NAMES), 0o400)
 
 
@@ -77,6 +79,7 @@ def _kept(kept: Path, name: str, given: str) -> str:
 def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     """What each container is given, as (directory/file, value)."""
     yield "postgres/postgres-password", values["postgres-password"]
+    yield "grafana/grafana-password", values["grafana-password"]
     yield "jobs/postgres-url", _url("postgres", values["postgres-password"], "postgres")
     yield "jobs/admin-password", values["admin-password"]
     for service in SERVICES:

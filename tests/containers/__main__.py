@@ -152,8 +152,8 @@ def _shared(system: Composed) -> None:
     """Raises Failed unless every replica of what is asked by others or has partitions has done a part of the work."""
     idle = []
     for service, pattern in (
-        ("gateway-api", r"ledgerdesk_http_requests\S* ([0-9.e+]+)"),
-        ("routing-api", r"ledgerdesk_http_requests\S* ([0-9.e+]+)"),
+        ("gateway-api", r"ledgerdesk_http_request_seconds_count\S* ([0-9.e+]+)"),
+        ("routing-api", r"ledgerdesk_http_request_seconds_count\S* ([0-9.e+]+)"),
         ("routing-worker", r"ledgerdesk_consumer_events_total\S* ([0-9.e+]+)"),
         ("reporting-worker", r"ledgerdesk_consumer_events_total\S* ([0-9.e+]+)"),
         ("intake-api", r"ledgerdesk_lmtp_mails_total\S* ([0-9.e+]+)"),
