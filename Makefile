@@ -61,6 +61,7 @@ requirements: install-dev ## every requirement with the tests that prove it
 bench: install-dev ## measure; docs/performance.md tells what
 	@$(VENV)/python -m tests.bench
 	@$(VENV)/python -m tests.bench.desk
+	@$(VENV)/python -m tests.bench.mail
 
 chaos: install-dev ## kill processes under load, then prove that nothing was lost or doubled
 	@$(VENV)/python -m tests.chaos

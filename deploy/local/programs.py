@@ -92,6 +92,7 @@ class Instance:
                 }
             case "intake":
                 made["LEDGERDESK_LMTP_LISTEN"] = self.lmtp
+                made["LEDGERDESK_SECRETS_DIR"] = str(self.home.mailbox_secrets)
             case "notify":
                 made["LEDGERDESK_MAILDIR"] = str(self.home.sent)
                 if smtp := os.environ.get("LEDGERDESK_SMTP_URL"):  # it may hold a password

@@ -11,6 +11,9 @@ from typing import Never
 from services.intake import api, blobs_api, mail_api
 from services.intake.desk_news import DeskNews
 from services.intake.lmtp import LmtpServer
+from services.intake.mailboxes import api as mailboxes_api
+from services.intake.mailboxes.fetchers import Fetchers
+from services.intake.mailboxes.progress import Progress
 from services.intake.mailroom import Envelope, Mailroom, MailRules
 from services.intake.numbers import Numbers
 from services.intake.opening import Opening
@@ -80,16 +83,17 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = []
         numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
         receipts = _receipts(settings)
+        records = Records(pool, store)
+        rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
+        scan = VirusScan(settings.clamd) if settings.clamd else None
+        mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         if role != "worker":
-            records = Records(pool, store)
-            rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
-            scan = VirusScan(settings.clamd) if settings.clamd else None
-            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),
                 blobs_api.router(uploads, store),
                 mail_api.router(mailroom),
+                mailboxes_api.router(copy, Progress(pool)),
                 directory_router(copy),
             ]
 
@@ -112,6 +116,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background |= {"relay": relay.run, "consumer": consumer.run}
             background["retention"] = CommandRetention(pool).run
             background["uploads"] = lambda: _sweep(uploads)
+            background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.settings import SettingMissing, env
@@ -16,6 +17,7 @@ class Settings:
     """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
     (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `receipts_a_day` how many receipts
     one address gets, `all_receipts_a_day` all of them together; 0: any number.
+    `secrets`: the folder with the files that the documents of mailboxes name.
     `nameservers`: whom to ask when senders are verified here, empty: the machine's own, null: they are not verified; `trusted_sealers`:
     domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
 
@@ -30,6 +32,7 @@ class Settings:
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
     tickets_a_day: int
+    secrets: Path | None
     receipts_a_day: int
     all_receipts_a_day: int
     nameservers: tuple[str, ...] | None
@@ -50,6 +53,7 @@ class Settings:
             trusted_servers=_words(env("LEDGERDESK_TRUSTED_AUTHSERV", "")),
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
+            secrets=Path(folder) if (folder := env("LEDGERDESK_SECRETS_DIR", "")) else None,
             receipts_a_day=_count("LEDGERDESK_RECEIPTS_A_DAY", MOST_RECEIPTS_A_DAY),
             all_receipts_a_day=_count("LEDGERDESK_ALL_RECEIPTS_A_DAY", ALL_RECEIPTS_A_DAY),
             nameservers=_nameservers(env("LEDGERDESK_VERIFY_SENDERS", "")),

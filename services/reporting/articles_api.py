@@ -8,7 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.reporting import showing
@@ -23,6 +23,9 @@ from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
 
 ArticleId = Annotated[str, Path(max_length=64, description="the article's id")]
+RemoteContent = Annotated[
+    bool, Query(description="shows images that stand elsewhere, whose servers then know that the message was read")
+]
 MERGED = """
 WITH RECURSIVE merged(id) AS (
     SELECT $1::uuid UNION SELECT t.id FROM desk.tickets t JOIN merged m ON t.merged_into_id = m.id
@@ -75,7 +78,13 @@ def router(reading: Reading) -> APIRouter:
         summary="Every message, note and call of a ticket, in order",
     )
     async def list_articles(
-        request: Request, ref: Ref, who: Caller, written: Awaited, limit: Limit = 50, cursor: CursorText = None
+        request: Request,
+        ref: Ref,
+        who: Caller,
+        written: Awaited,
+        limit: Limit = 50,
+        cursor: CursorText = None,
+        remote_content: RemoteContent = False,
     ) -> Response:
         headers = await reading.fresh(written)
         found = await reading.ticket(ref, who)
@@ -86,7 +95,7 @@ def router(reading: Reading) -> APIRouter:
         statement = ARTICLES.format(articles=found.articles)
         rows = await reading.pool.fetch(statement, found.row["id"], *position, limit + 1)
         texts = await asyncio.gather(*(_whole_text(reading, row) for row in rows[:limit]))
-        items = [showing.article(row, text) for row, text in zip(rows, texts, strict=False)]
+        items = [showing.article(row, text, remote=remote_content) for row, text in zip(rows, texts, strict=False)]
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]

@@ -12,6 +12,7 @@ import orjson
 from shared.contracts.directory import (
     SETTINGS,
     Company,
+    Mailbox,
     Person,
     Priority,
     Queue,
@@ -30,7 +31,9 @@ DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
 """How old a snapshot can be when a notification was lost."""
 
-Kind = Literal["queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field"]
+Kind = Literal[
+    "queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field", "mailbox"
+]
 HELD: frozenset[str] = frozenset(("queue", *(setting.KIND for setting in SETTINGS)))
 """The kinds that stand in memory; people and companies are asked for."""
 S = TypeVar("S", bound=Setting)
@@ -94,6 +97,7 @@ class Settings:
     salutations: Mapping[str, Salutation] = field(default_factory=dict)
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     fields: Mapping[str, TicketField] = field(default_factory=dict)
+    mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)
     versions: Mapping[UUID, int] = field(default_factory=dict)
 
 
@@ -212,6 +216,7 @@ def _settings(rows: Sequence[asyncpg.Record]) -> Settings:
         salutations=_of(Salutation, rows),
         signatures=_of(Signature, rows),
         fields=_of(TicketField, rows),
+        mailboxes=_of(Mailbox, rows),
         versions={UUID(json["id"]): row["version"] for row in rows if (json := orjson.loads(row["document"]))},
     )
 

@@ -207,6 +207,23 @@ async def test_links_name_only_what_the_reader_may_see(api: Api) -> None:
     assert (await api.read(f"/tickets/{one}", PER))["links"] == links  # both are Per's own
 
 
+@requirement("A7.26")
+async def test_images_come_from_the_ticket_and_those_from_elsewhere_only_when_they_are_asked_for(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    blob = await api.blobs.put(b"png", "image/png")
+    picture = Attachment(id=uuid4(), name="hum.png", blob=blob, inline_id="hum@1")
+    paper = Attachment(id=uuid4(), name="paper.png", blob=blob)
+    html = '<p><img src="cid:hum@1"><img data-remote="https://elsewhere.example/1.gif"></p>'
+    words = Message(id=uuid4(), channel="note", text="See.", html=html, attachments=(picture, paper))
+    await api.happen(ticket, NoteAdded(by=BY, message=words, internal=False))
+    own = f'<img src="/api/v1/blobs/{picture.id}">'
+    for path, remote in (("", "data-remote="), ("?remote_content=true", 'referrerpolicy="no-referrer" src=')):
+        article = (await api.read(f"/tickets/{ticket}/articles{path}", PER))["items"][1]
+        assert article["html"] == f'<p>{own}<img {remote}"https://elsewhere.example/1.gif"></p>'
+        assert [each["inline"] for each in article["attachments"]] == [True, False]
+    assert (await api.get(f"/api/v1/blobs/{picture.id}", PER)).content == b"png"
+
+
 @requirement("A7.22")
 async def test_attachments_are_for_those_who_may_read_an_article_that_names_them(api: Api) -> None:
     blob = (await api.blobs.put(b"<script>alert(1)</script>")).model_copy(update={"type": "text/html"})
