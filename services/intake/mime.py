@@ -22,6 +22,8 @@ MOST_TEXT_BYTES = 4 * 1024 * 1024
 MOST_DELIMITERS = 20_000
 LONGEST_BOUNDARY = 200
 LONGEST_LINE = 1_000
+MOST_BELOW = 64 * 1024
+"""Of the end of base64 that is looked at for words below it."""
 
 _END_OF_HEADER = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
 _DELIMITER = re.compile(
@@ -289,7 +291,7 @@ def from_base64(text: bytes) -> bytes:
 
 def _prose(text: bytes) -> int:
     """Where base64 ends and what mailing lists and scanners write below it begins; the text's end when there is none."""
-    found = _PROSE_BELOW.search(text)
+    found = _PROSE_BELOW.search(text, max(0, len(text) - MOST_BELOW))
     return found.start() if found is not None and _PURE.search(text, found.start()) is None else len(text)
 
 
