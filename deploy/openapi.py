@@ -8,11 +8,13 @@ from typing import Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway import customers_api, documents_api, following_api, led, session_api
+from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api
 from services.gateway.openapi import Document, merged
 from services.gateway.reference import DOCUMENT
 from services.intake import api as intake_api
 from services.intake import blobs_api, mail_api
+from services.intake.mailboxes import api as mailboxes_api
+from services.notify import outgoing_api
 from services.reporting import articles_api, stats_api, tickets_api
 from services.routing import api as routing_api
 
@@ -27,9 +29,16 @@ def routers() -> dict[str, list[APIRouter]]:
             documents_api.router(NOTHING, NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
+            notices_api.router(NOTHING, NOTHING),
             led.router(NOTHING),
         ],
-        "intake": [intake_api.router(NOTHING), blobs_api.router(NOTHING, NOTHING), mail_api.router(NOTHING)],
+        "intake": [
+            intake_api.router(NOTHING),
+            blobs_api.router(NOTHING, NOTHING),
+            mail_api.router(NOTHING),
+            mailboxes_api.router(NOTHING, NOTHING),
+        ],
+        "notify": [outgoing_api.router(NOTHING, NOTHING)],
         "routing": [routing_api.router(NOTHING)],
         "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],
     }

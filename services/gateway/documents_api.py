@@ -12,6 +12,7 @@ from services.gateway.applied import Appliers
 from services.gateway.companies import CompanyDraft
 from services.gateway.documents import Documents, Saved
 from services.gateway.drafts import Draft
+from services.gateway.mailboxes import MailboxDraft
 from services.gateway.people import PersonDraft, named
 from services.gateway.queues import QueueDraft
 from services.gateway.session_api import moment
@@ -23,23 +24,26 @@ from services.gateway.setting_drafts import (
     SignatureDraft,
     StateDraft,
     TemplateDraft,
+    TopicDraft,
 )
 from services.gateway.shapes import (
     CompanyShown,
     DocumentHistory,
     DocumentList,
     FieldShown,
+    MailboxShown,
     PersonListed,
     PriorityShown,
     QueueShown,
     StateShown,
     TemplateShown,
     TextShown,
+    TopicShown,
 )
 from services.gateway.sign_in import SignIn
 from services.gateway.signed_in import Manager, Reader
 from shared.contracts.access import Identity
-from shared.contracts.directory import Company, Person, Priority, Queue
+from shared.contracts.directory import Company, Person, Priority, Queue, Topic
 from shared.contracts.envelope import Actor
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Context
@@ -112,12 +116,23 @@ def sees_priority(who: Identity, row: rows.Row) -> bool:
     return who.is_agent or priority.offered_to_customers
 
 
+def sees_topic(who: Identity, row: rows.Row) -> bool:
+    """Customers see those that are offered to them."""
+    topic = row.document
+    assert isinstance(topic, Topic)
+    return who.is_agent or topic.offered_to_customers
+
+
 def everybody(_who: Identity, _row: rows.Row) -> bool:
     return True
 
 
 def agents(who: Identity, _row: rows.Row) -> bool:
     return who.is_agent
+
+
+def administrators(who: Identity, _row: rows.Row) -> bool:
+    return who.is_admin
 
 
 KINDS = (
@@ -130,6 +145,8 @@ KINDS = (
     KindOfDocument("salutation", "salutations", "Salutation", "Salutations", SalutationDraft, TextShown, agents),
     KindOfDocument("signature", "signatures", "Signature", "Signatures", SignatureDraft, TextShown, agents),
     KindOfDocument("field", "fields", "Field", "Fields", FieldDraft, FieldShown, everybody),
+    KindOfDocument("mailbox", "mailboxes", "Mailbox", "Mailboxes", MailboxDraft, MailboxShown, administrators),
+    KindOfDocument("topic", "topics", "Topic", "Topics", TopicDraft, TopicShown, sees_topic),
 )
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees one document at most: themselves, or their company."""
@@ -177,6 +194,8 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         who = signed.identity
         if retired and not who.is_admin:
             raise problems.forbidden("Only administrators see what is retired.")
+        if kind.visible is administrators and not who.is_admin:
+            raise problems.forbidden(f"Only administrators see {kind.many.lower()}.")
         cursors = request.app.state.cursors
         query = [kind.path, retired]
         position = cursors.decode(who, query, cursor)

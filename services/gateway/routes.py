@@ -56,6 +56,14 @@ ROUTES = (
     _route("/mails/{id}", GET=("intake", "read")),
     _route("/mails/{id}/raw", GET=("intake", "read")),
     _route("/mails/{id}/process", POST=("intake", "write")),
+    _route("/mailboxes/{ref}/status", GET=("intake", "read")),
+    _route("/outgoing", GET=("notify", "read")),
+    _route("/outgoing/mails", GET=("notify", "read")),
+    _route("/outgoing/decisions", GET=("notify", "read")),
+    _route("/outgoing/pause", POST=("notify", "manage")),
+    _route("/outgoing/resume", POST=("notify", "manage")),
+    _route("/outgoing/mails/{id}/retry", POST=("notify", "manage")),
+    _route("/outgoing/mails/{id}/give-up", POST=("notify", "manage")),
     _route("/stats/{stat}", GET=("reporting", "read")),
 )
 """The first that matches decides."""

@@ -1,7 +1,7 @@
 """What the answers about configuration documents look like, for the OpenAPI document."""
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from shared.http.bodies import Body
@@ -29,6 +29,11 @@ class QueueShown(Body):
     lock_timeout_minutes: float | None
     follow_up: str
     follow_up_days: int | None
+    unverified_reopens: bool
+    opens_copies: bool
+    opens_reports: bool
+    junk_queue: str | None
+    tells_when_closed: bool
     members: list[MemberShown]
     version: int
     retired: bool
@@ -47,6 +52,7 @@ class PersonListed(Body):
     company: str | None = None
     language: str | None = None
     follows: list[UUID] | None = None
+    notices: list[str] | None = None
     version: int | None = None
     retired: bool | None = None
     created_at: datetime | None = None
@@ -112,6 +118,55 @@ class FieldShown(SettingShown):
     kind: str
     choices: list[str]
     required_in: list[str]
+
+
+class PasswordShown(Body):
+    """The name of the secret, never the secret."""
+
+    kind: Literal["password"]
+    secret: str
+
+
+class OAuth2Shown(Body):
+    """The names of the secrets, never the secrets."""
+
+    kind: Literal["oauth2"]
+    client_id: str
+    token_endpoint: str
+    refresh_token: str
+    client_secret: str | None
+    scope: str
+
+
+class MailboxShown(SettingShown):
+    """A mailbox from which mails are fetched."""
+
+    protocol: str
+    host: str
+    port: int
+    tls: str
+    user: str
+    credential: PasswordShown | OAuth2Shown
+    folder: str
+    afterwards: str
+    move_to: str | None
+    recipient: str | None
+    trusted: bool
+
+
+class AskedFieldShown(Body):
+    field: str
+    required: bool
+
+
+class TopicShown(SettingShown):
+    """What somebody can ask for."""
+
+    queue: str
+    guidance: str
+    fields: list[AskedFieldShown]
+    attachment_required: bool
+    offered_to_customers: bool
 
 
 class ActorShown(Body):

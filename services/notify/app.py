@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.notify import deliveries, ticket
+from services.notify import deliveries, outgoing_api, ticket
 from services.notify.lookups import Informed
+from services.notify.outgoing import Outgoing
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.sender import Sender
 from services.notify.settings import MailSettings, Settings
@@ -39,7 +40,9 @@ def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
     """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
-    policies = Policies(lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone)
+    policies = Policies(
+        lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone, reply_tags=mail.reply_tags
+    )
     reacting = PolicyHandler(
         name=CONSUMER,
         store=store,
@@ -71,7 +74,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {"directory": copy.run}
         if role != "api":
-            sender = Sender(store, settings.transport(), blobs)
+            sender = Sender(store, settings.transport(), blobs, settings.signer)
             consumer = Consumer(
                 name=CONSUMER,
                 database_url=settings.database_url,
@@ -85,7 +88,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background["retention"] = CommandRetention(pool).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
-        routers = [directory_router(copy)] if role != "worker" else []
+        outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
+        routers = [directory_router(copy), outgoing_api.router(outgoing, copy)] if role != "worker" else []
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         if blobs is not None:

@@ -5,30 +5,41 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
+from services.notify.addresses import plain
 from shared.contracts.envelope import Recorded
-from shared.contracts.notify import NotificationRequested
+from shared.contracts.notify import NotificationRequested, OutgoingMail
 from shared.database import Connection, Pool
 from shared.eventstore.store import recorded
 
 LEASE_SECONDS = 60
 
 SCHEDULE = """
-INSERT INTO notify.deliveries (notification, ticket_id, version)
-SELECT n, t, v FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS d(n, t, v) ORDER BY n
+INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id)
+SELECT n, t, v, m, q FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::uuid[]) AS d(n, t, v, m, q) ORDER BY n
     ON CONFLICT DO NOTHING
 """
-CLAIM = """
+_EVENT = """e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id, e.type, e.actor_kind,
+       e.actor_id, e.traceparent, e.data"""
+CLAIM = f"""
 WITH due AS (
-    SELECT notification FROM notify.deliveries WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT notification
+      FROM notify.deliveries d
+     WHERE due_at <= now()
+       AND domain <> ALL($3::text[])
+       AND (despite_pause OR NOT EXISTS (
+               SELECT FROM notify.pauses p
+                WHERE (p.queue_id IS NULL OR p.queue_id = d.queue_id) AND (p.domain IS NULL OR p.domain = d.domain)))
+     ORDER BY due_at LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 ), claimed AS (
     UPDATE notify.deliveries d
-       SET due_at = now() + $2, attempts = attempts + 1, last_error = ''
+       SET due_at = now() + $2, attempts = attempts + 1, last_error = '', on_its_way = true, despite_pause = false
       FROM due
      WHERE d.notification = due.notification
-    RETURNING d.ticket_id, d.version, d.attempts, d.remaining, d.refused
+    RETURNING d.ticket_id, d.version, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id
 )
-SELECT e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id, e.type, e.actor_kind,
-       e.actor_id, e.traceparent, e.data, c.attempts, c.remaining, c.refused
+SELECT {_EVENT}, c.attempts, c.unreached, c.remaining, c.refused, c.domain, c.queue_id
   FROM claimed c
   JOIN es.events e ON e.stream_id = c.ticket_id AND e.version = c.version
 """
@@ -41,26 +52,68 @@ UPDATE notify.deliveries d
 """
 POSTPONE = """
 UPDATE notify.deliveries
-   SET due_at = now() + $3, remaining = $4, refused = $5, last_error = $6
+   SET due_at = now() + $3, remaining = $4, refused = $5, last_error = $6, domain = $7, unreached = unreached + $8, on_its_way = false,
+       told_late = told_late OR $9
  WHERE notification = $1 AND attempts = $2
 """
+PUT_BACK = """
+UPDATE notify.deliveries d
+   SET due_at = now() + m.pause, attempts = d.attempts - 1, last_error = m.reason, on_its_way = false
+  FROM unnest($1::uuid[], $2::integer[], $3::interval[], $4::text[]) AS m(notification, attempts, pause, reason)
+ WHERE d.notification = m.notification AND d.attempts = m.attempts
+"""
 DONE = "DELETE FROM notify.deliveries WHERE notification = ANY($1)"
+PAUSES = "SELECT queue_id, domain, by_name, reason FROM notify.pauses"
+LATE = f"""
+SELECT {_EVENT}, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id, d.last_error
+  FROM notify.deliveries d
+  JOIN es.events e ON e.stream_id = d.ticket_id AND e.version = d.version
+ WHERE NOT d.told_late AND d.requested_at < now() - $1::interval AND NOT (d.on_its_way AND d.due_at > now())
+ ORDER BY d.requested_at
+ LIMIT 100
+   FOR UPDATE OF d SKIP LOCKED
+"""
+TOLD_LATE = "UPDATE notify.deliveries SET told_late = true WHERE notification = ANY($1)"
+COUNT = "SELECT count(*), extract(epoch FROM now() - min(requested_at))::float8 FROM notify.deliveries"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What an administrator keeps from leaving: mails of this queue, to this domain, or all (both None)."""
+
+    queue: UUID | None
+    domain: str | None
+    by: str
+    reason: str
+
+    def holds(self, queue: UUID | None, domain: str) -> bool:
+        return (self.queue is None or self.queue == queue) and (self.domain is None or self.domain == domain)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A mail that this sender may try now; `event` holds a NotificationRequested."""
+    """A mail that this sender may try now; `event` holds a NotificationRequested. `attempts` are all, `unreached` those of them that said
+    nothing about the mail; `domain` is where it goes, `queue` in whose name."""
 
     event: Recorded
     request: NotificationRequested
     attempts: int
     remaining: tuple[str, ...] | None
     refused: str
+    domain: str = ""
+    queue: UUID | None = None
+    unreached: int = 0
+
+    @property
+    def counted(self) -> int:
+        """Attempts that count against the mail, this one included."""
+        return self.attempts - self.unreached
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """An attempt that came to nothing at this time, for all or some (`remaining`) recipients; the next one in `pause` seconds."""
+    """An attempt that came to nothing at this time, for all or some (`remaining`) recipients; the next one in `pause` seconds. `unreached`:
+    it said nothing about the mail and does not count; `late`: its ticket is told that it waits."""
 
     claimed: Claimed
     pause: float
@@ -68,28 +121,83 @@ class Postponed:
     remaining: tuple[str, ...] | None
     refused: str
     at: datetime
+    unreached: bool = False
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """No attempt was made: the mail's turn has not come (`reason`), and it may be claimed again in `pause` seconds."""
+
+    claimed: Claimed
+    pause: float
+    reason: str
 
 
 async def schedule(connection: Connection, events: Sequence[Recorded]) -> None:
     """Queues the mails that were requested, in the transaction of their events."""
-    requested = [
-        (event.payload.notification, event) for event in events if isinstance(event.payload, NotificationRequested)
-    ]
+    requested = [(event.payload, event) for event in events if isinstance(event.payload, NotificationRequested)]
     if requested:
         await connection.execute(
-            SCHEDULE, [n for n, _ in requested], [e.stream for _, e in requested], [e.version for _, e in requested]
+            SCHEDULE,
+            [p.notification for p, _ in requested],
+            [e.stream for _, e in requested],
+            [e.version for _, e in requested],
+            [domain_of(p.mail) for p, _ in requested],
+            [p.mail.queue for p, _ in requested],
         )
 
 
-async def claim(pool: Pool, service: str, most: int) -> list[Claimed]:
-    """Takes up to so many due mails for the length of a lease; two senders never get the same one."""
-    claimed: list[Claimed] = []
-    for row in await pool.fetch(CLAIM, most, timedelta(seconds=LEASE_SECONDS)):
-        event = recorded(row, service)
-        if isinstance(event.payload, NotificationRequested):
-            remaining = None if row["remaining"] is None else tuple(row["remaining"])
-            claimed.append(Claimed(event, event.payload, row["attempts"], remaining, row["refused"]))
-    return claimed
+def domain_of(mail: OutgoingMail, remaining: Sequence[str] | None = None) -> str:
+    """Where a mail goes: the domain of the first recipient that does not have it yet, as DNS knows it."""
+    first = next(iter(remaining or [each.email for each in (*mail.to, *mail.cc, *mail.bcc)]), "")
+    return plain(first).rpartition("@")[2]
+
+
+async def pauses(pool: Pool) -> list[Pause]:
+    """What is paused now."""
+    return [Pause(row["queue_id"], row["domain"], row["by_name"], row["reason"]) for row in await pool.fetch(PAUSES)]
+
+
+async def claim(pool: Pool, service: str, most: int, full: Sequence[str] = ()) -> list[Claimed]:
+    """Takes up to so many due mails for the length of a lease, none of those domains and none that is paused; two senders never get the
+    same one."""
+    rows = await pool.fetch(CLAIM, most, timedelta(seconds=LEASE_SECONDS), list(full))
+    return [claimed for row in rows if (claimed := _claimed(row, service)) is not None]
+
+
+def _claimed(row: asyncpg.Record, service: str) -> Claimed | None:
+    event = recorded(row, service)
+    if not isinstance(event.payload, NotificationRequested):
+        return None
+    remaining = None if row["remaining"] is None else tuple(row["remaining"])
+    return Claimed(
+        event,
+        event.payload,
+        row["attempts"],
+        remaining,
+        row["refused"],
+        row["domain"],
+        row["queue_id"],
+        row["unreached"],
+    )
+
+
+async def late(connection: Connection, service: str, seconds: float) -> list[tuple[Claimed, str]]:
+    """Mails that have waited for so long without their tickets saying so, and why they wait; locked until the transaction ends."""
+    rows = await connection.fetch(LATE, timedelta(seconds=seconds))
+    return [(found, row["last_error"]) for row in rows if (found := _claimed(row, service)) is not None]
+
+
+async def told_late(connection: Connection, notifications: Sequence[UUID]) -> None:
+    """The tickets of these mails say that they wait."""
+    await connection.execute(TOLD_LATE, list(notifications))
+
+
+async def waiting(pool: Pool) -> tuple[int, float]:
+    """How many mails have not left, and the age of the oldest in seconds."""
+    row = await pool.fetchrow(COUNT)
+    return (row[0], max(0.0, row[1] or 0.0)) if row is not None else (0, 0.0)
 
 
 async def renew(pool: Pool, held: Sequence[Claimed]) -> None:
@@ -110,11 +218,26 @@ async def postpone(connection: Connection, those: Sequence[Postponed]) -> None:
             None if each.remaining is None else list(each.remaining),
             each.refused,
             each.error,
+            domain_of(each.claimed.request.mail, each.remaining),
+            int(each.unreached),
+            each.late,
         )
         for each in those
     ]
     if rows:
         await connection.executemany(POSTPONE, rows)
+
+
+async def put_back(connection: Connection, those: Sequence[PutBack]) -> None:
+    """Gives back mails that were not tried, as if they had not been claimed."""
+    if those:
+        await connection.execute(
+            PUT_BACK,
+            [each.claimed.request.notification for each in those],
+            [each.claimed.attempts for each in those],
+            [timedelta(seconds=each.pause) for each in those],
+            [each.reason for each in those],
+        )
 
 
 async def done(connection: Connection, notifications: Sequence[UUID]) -> None:

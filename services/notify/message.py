@@ -26,6 +26,8 @@ LONGEST_SUBJECT = 2_000
 """Characters; what is longer is cut and ends in an ellipsis."""
 LONGEST_ID = 900
 """A line has at most 998 octets (RFC 5322, section 2.1.1), and an id cannot be folded."""
+LONGEST_REFERENCES = 998 - len("References: ")
+"""Characters of all ids together: unfolded, as some servers on the way make it, the field is still one line (RFC 5322, section 2.1.1)."""
 MOST_BYTES = 25 * 1024 * 1024
 """Bytes of all files of a mail before they are encoded; hardly any mail server takes more."""
 _WIDTH = 76
@@ -110,14 +112,14 @@ def _lines(fields: Iterator[tuple[str, str]]) -> bytes:
 
 def _resent_fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
     """What stands before a mail that is sent on as it came in (RFC 5322, section 3.6.6)."""
-    yield "Resent-Message-ID", mail.message_id
+    yield "Resent-Message-ID", _own_id(mail.message_id)
     yield "Resent-Date", format_datetime(date.astimezone(UTC))
     yield "Resent-From", _mailbox(mail.sender)
     yield "Resent-To", _list(mail.to)
 
 
 def _fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
-    yield "Message-ID", mail.message_id
+    yield "Message-ID", _own_id(mail.message_id)
     yield "Date", format_datetime(date.astimezone(UTC))
     yield "From", _mailbox(mail.sender)
     yield "To", _list(mail.to) if mail.to else "undisclosed-recipients:;"
@@ -129,7 +131,7 @@ def _fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
     answered = _ids((mail.in_reply_to,) if mail.in_reply_to else ())
     if answered:
         yield "In-Reply-To", answered[0]
-    references = _ids(mail.references)
+    references = _shortened(_ids(mail.references))
     if references:
         yield "References", "\r\n ".join(references)
     if mail.auto_submitted in ("auto-replied", "auto-generated"):
@@ -146,6 +148,27 @@ def one_line(text: str, most: int) -> str:
 def _ids(values: Sequence[str]) -> list[str]:
     """Well-formed message ids, each once; what somebody else's mail program made up otherwise cannot be referred to."""
     return list(dict.fromkeys(found for value in values for found in _ID.findall(value)))
+
+
+def _own_id(message_id: str) -> str:
+    """Raises Unsendable for what is no message id as a whole."""
+    if not _ID.fullmatch(message_id):
+        raise Unsendable("the mail's own Message-ID is none")
+    return message_id
+
+
+def _shortened(ids: list[str]) -> list[str]:
+    """The first id, which names the conversation, and of the others the last ones that fit: what some mail programs cut off at the end
+    is what a reader's program looks for (RFC 5537, section 3.4.4)."""
+    first, *rest = ids or [""]
+    room = LONGEST_REFERENCES - len(first)
+    kept: list[str] = []
+    for each in reversed(rest):
+        room -= len(each) + 1
+        if room < 0:
+            break
+        kept.append(each)
+    return ids if len(kept) == len(rest) else [first, *reversed(kept)]
 
 
 def _unstructured(line: str, name: str) -> str:

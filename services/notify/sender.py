@@ -4,25 +4,28 @@ import asyncio
 import logging
 import random
 import re
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Never
 from uuid import UUID
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from services.notify import deliveries, ticket
+from services.notify.addresses import plain
 from services.notify.commands import RecordDelayed, RecordFailed, RecordSent
-from services.notify.deliveries import LEASE_SECONDS, Claimed, Postponed
+from services.notify.deliveries import LEASE_SECONDS, Claimed, Pause, Postponed, PutBack
+from services.notify.lanes import Lanes
 from services.notify.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
-from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure, Transport
+from services.notify.signing import Signer
+from services.notify.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure, Transport
 from shared.blobs.store import BlobMissing, BlobStore, BlobStoreUnavailable
 from shared.contracts.envelope import Actor
-from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Attachment
 from shared.contracts.rejected import Rejected
+from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
 from shared.messaging.restart import restarting
@@ -39,6 +42,10 @@ _ADDRESS = re.compile(r"\S+@\S+")
 OUTCOMES = Counter(
     "ledgerdesk_notify_attempts_total", "Attempts to send a mail, by what came of them", ["transport", "outcome"]
 )
+WAITING = Gauge("ledgerdesk_outgoing_waiting", "Mails that have not left yet")
+OLDEST = Gauge("ledgerdesk_outgoing_oldest_seconds", "Age of the oldest mail that has not left yet")
+PAUSED = Gauge("ledgerdesk_outgoing_pauses", "Pauses of outgoing mail that administrators have made")
+SERVER_AWAY = Gauge("ledgerdesk_outgoing_server_away", "1 while nobody takes outgoing mail")
 
 HOUR = 3_600
 PAUSES = (1, 5, 30, 120, 600, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 8 * HOUR, *(12 * HOUR,) * 8)
@@ -48,7 +55,14 @@ LATE_AFTER = 6
 """Attempts after which the desk is told that a mail is late: a quarter of an hour has passed, and the next attempt is in an hour."""
 MOST_ATTEMPTS = 4 * len(PAUSES)
 """Attempts without any outcome count too: a mail that takes its sender down with it ends here."""
-MOST_HELD = 128
+MOST_HELD = 512
+CLAIM_AT_ONCE = 64
+LATE_SECONDS = 900.0
+"""A mail that has waited for so long is told on its ticket, tried or not."""
+LOOK_SECONDS = 15.0
+"""Between looks at the queue as a whole: for what is late, and for the metrics."""
+AWAY = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds between looks whether a mail server that is away has come back; one mail at a time asks."""
 HEAVY_BYTES = 1024 * 1024
 HEAVY_AT_ONCE = 2
 """A mail with more bytes of files stands in memory several times while it is made and sent: so many at a time, whatever else goes on."""
@@ -70,27 +84,38 @@ class Settled:
     at: datetime
 
 
-Outcome = Settled | Postponed
+Outcome = Settled | Postponed | PutBack
 
 
 class Sender:
     """One of any number of senders side by side. A mail leaves twice only if a sender dies, or is cut off from its database for the
     length of a lease, between the server's yes and the record; the repeat then has the same Message-ID."""
 
-    def __init__(self, store: Store, transport: Transport, blobs: BlobStore | None = None) -> None:
-        self.store, self.transport, self.blobs = store, transport, blobs
+    def __init__(
+        self, store: Store, transport: Transport, blobs: BlobStore | None = None, signer: Signer | None = None
+    ) -> None:
+        self.store, self.transport, self.blobs, self.signer = store, transport, blobs, signer
         self._woken = asyncio.Event()
         self._finished = asyncio.Event()
-        self._slots = asyncio.Semaphore(transport.parallel)
-        self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
+        self._lanes: Lanes[Claimed] = Lanes(transport.parallel, transport.limits, time.monotonic)
+        self._heavy = 0
         self._held: dict[UUID, Claimed] = {}
         self._leased_until: dict[UUID, float] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
+        self._pauses: list[Pause] = []
+        self._away_for = 0
+        self._away_until = 0.0
+        self._away_because = ""
 
     def wake(self) -> None:
         """There may be something to send."""
         self._woken.set()
+
+    @property
+    def away(self) -> bool:
+        """Whether nobody took mails when it was last tried."""
+        return self._away_for > 0
 
     async def run(self) -> Never:
         """Never ends by itself. What is known of mails that left survives a restart of the loop, so that it is not sent again."""
@@ -104,45 +129,115 @@ class Sender:
                 group.create_task(self._claiming())
                 group.create_task(self._recording())
                 group.create_task(self._renewing())
+                group.create_task(self._looking())
         except asyncio.CancelledError:
             await self._drain()
             raise
 
     async def _claiming(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             self._woken.clear()
-            free = MOST_HELD - len(self._held)
-            until = loop.time() + LEASE_SECONDS
-            claimed = await deliveries.claim(self.store.pool, self.store.service, free) if free else []
+            self._pauses = await deliveries.pauses(self.store.pool)
+            self._put_back_what_must_wait()
+            most = self._room()
+            until = time.monotonic() + LEASE_SECONDS
+            full = self._lanes.full()
+            claimed = await deliveries.claim(self.store.pool, self.store.service, most, full) if most else []
             for each in claimed:
                 self._held[each.request.notification] = each
                 self._leased_until[each.request.notification] = until
-                task = asyncio.create_task(self._send(each))
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
-            if claimed and len(claimed) == free:
+                self._lanes.put(each.domain, each)
+            self._start()
+            if claimed and len(claimed) == most:
                 continue
-            if not await woken(self._woken, POLL_SECONDS):
+            if not await woken(self._woken, self._patience()):
+                self._lanes.forget_old()
                 await self.transport.rest()
 
+    def _room(self) -> int:
+        """How many more mails may be claimed: none while nobody takes any, and then a single one that asks."""
+        if time.monotonic() < self._away_until:
+            return 0
+        room = MOST_HELD - len(self._held)
+        return min(room, CLAIM_AT_ONCE) if not self._away_for else min(room, int(not self._held))
+
+    def _patience(self) -> float:
+        """Seconds until the next look at the queue if nobody wakes us."""
+        now = time.monotonic()
+        waits = [POLL_SECONDS, self._lanes.until_next(), self._away_until - now if self._away_until > now else None]
+        return max(0.01, min(each for each in waits if each is not None))
+
+    def _start(self) -> None:
+        """Sends whatever may go now."""
+        if time.monotonic() < self._away_until:
+            return
+        while (claimed := self._lanes.start(self._fits)) is not None:
+            heavy = _is_heavy(claimed)
+            self._heavy += heavy
+            task = asyncio.create_task(self._send(claimed))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    def _fits(self, claimed: Claimed) -> bool:
+        return self._heavy < HEAVY_AT_ONCE or not _is_heavy(claimed)
+
+    def _put_back_what_must_wait(self) -> None:
+        """What was claimed and has been paused since, or goes where patience was asked for, is given back; nothing counts against it."""
+        away = self._away_until - time.monotonic()
+        for each in self._lanes.withdrawn(lambda claimed: away > 0 or self._hindered(claimed) is not None):
+            pause, reason = self._hindered(each) or (away, self._away_because)
+            self._outcomes.append(PutBack(each, pause, reason))
+            self._finished.set()
+
+    def _hindered(self, claimed: Claimed) -> tuple[float, str] | None:
+        """For how long a mail that waits for its turn may not have it, and why."""
+        if (pause := _paused(claimed, self._pauses)) is not None:
+            return 0.0, pause
+        cooling = self._lanes.cooling(claimed.domain)
+        return (cooling, f"a server asked for patience with {claimed.domain}") if cooling else None
+
+    async def _looking(self) -> None:
+        """Has the tickets told of mails that wait for long, and says what the queue looks like."""
+        while True:
+            waiting, oldest = await deliveries.waiting(self.store.pool)
+            WAITING.set(waiting)
+            OLDEST.set(oldest)
+            PAUSED.set(len(self._pauses))
+            SERVER_AWAY.set(self.away)
+            if oldest > LATE_SECONDS:
+                await self._tell_late()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _tell_late(self) -> None:
+        async with self.store.pool.acquire() as connection, connection.transaction():
+            found = await deliveries.late(connection, self.store.service, LATE_SECONDS)
+            told = [self._late(claimed, self._why_late(claimed, error), utc_now()) for claimed, error in found]
+            try:
+                async with connection.transaction():
+                    await self._append(connection, told)
+            except VersionConflict:
+                return  # something else happened to one of the tickets: at the next look
+            await deliveries.told_late(connection, [each.claimed.request.notification for each in told])
+        self.store.appended.set()
+
+    def _why_late(self, claimed: Claimed, error: str) -> str:
+        return _paused(claimed, self._pauses) or error or self._away_because or "it waits for its turn"
+
     async def _renewing(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             held = list(self._held.values())
-            until = loop.time() + LEASE_SECONDS
+            until = time.monotonic() + LEASE_SECONDS
             await deliveries.renew(self.store.pool, held)
             self._leased_until |= {
                 each.request.notification: until for each in held if each.request.notification in self._held
             }
 
     async def _send(self, claimed: Claimed) -> None:
-        notification = claimed.request.notification
-        async with self._room(claimed.request.mail), self._slots:
-            if asyncio.get_running_loop().time() > self._leased_until[notification]:
-                self._release(notification)  # this process stood still: somebody else has the mail by now
-                return
+        stale = time.monotonic() > self._leased_until[claimed.request.notification]
+        try:
+            if stale:
+                return  # this process stood still: somebody else has the mail by now
             with (
                 about_ticket(claimed.event.stream),
                 span(
@@ -153,23 +248,36 @@ class Sender:
                 ),
             ):
                 outcome = await self._attempt(claimed)
-        self._outcomes.append(outcome)
-        self._finished.set()
-
-    def _room(self, mail: OutgoingMail) -> AbstractAsyncContextManager[object]:
-        return self._heavy if sized(mail) > HEAVY_BYTES else nullcontext()
+            self._outcomes.append(outcome)
+            self._finished.set()
+        finally:
+            self._heavy -= _is_heavy(claimed)
+            self._lanes.ended(claimed.domain)
+            if stale:
+                self._release(claimed)
+            self._start()
 
     async def _attempt(self, claimed: Claimed) -> Outcome:
-        if claimed.attempts > MOST_ATTEMPTS:
+        if claimed.counted > MOST_ATTEMPTS:
             return self._failed(claimed, f"given up after {claimed.attempts} attempts")
         try:
             made = await self._letter(claimed)
             async with asyncio.timeout(SEND_SECONDS):
                 taken = await self.transport.send(made, again=claimed.attempts > 1)
             hit("notify.after_send")
-        except (Unsendable, PermanentFailure) as error:
+        except Away as error:
+            return self._unreached(claimed, str(error), self._server_is_away(str(error)))
+        except BlobStoreUnavailable as error:
+            return self._unreached(claimed, str(error), PAUSES[min(claimed.unreached, LATE_AFTER - 2)])
+        except Unsendable as error:
             return self._failed(claimed, str(error))
-        except (TemporaryFailure, BlobStoreUnavailable) as error:
+        except PermanentFailure as error:
+            self._somebody_answers()
+            return self._failed(claimed, str(error))
+        except TemporaryFailure as error:
+            self._somebody_answers()
+            if error.patience:
+                self._slow_down(claimed.domain)
             return self._later(claimed, str(error))
         except BlobMissing:
             return self._later(
@@ -180,21 +288,53 @@ class Sender:
         except Exception as error:  # ours to mend; the mail waits for the mended version
             log.exception("a mail could not be tried")
             return self._later(claimed, type(error).__name__)
+        self._somebody_answers()
+        for who in taken.patience:
+            self._slow_down(plain(who).rpartition("@")[2])
+        if not taken.later and not taken.never:
+            self._lanes.went_well(claimed.domain)
         return self._settled(claimed, taken)
 
+    def _server_is_away(self, error: str) -> float:
+        """Nobody takes mails: all wait. Answers how many seconds until the next one asks. Several that were on their way count as one."""
+        now = time.monotonic()
+        if now >= self._away_until:
+            self._away_for += 1
+            self._away_until = now + AWAY[min(self._away_for, len(AWAY)) - 1]
+            self._away_because = error
+            log.warning("nobody takes mails: %s", _ADDRESS.sub("<address>", error))
+            self._woken.set()
+        return self._away_until - now
+
+    def _somebody_answers(self) -> None:
+        if self._away_for:
+            self._away_for, self._away_until, self._away_because = 0, 0.0, ""
+            self._woken.set()
+
+    def _slow_down(self, domain: str) -> None:
+        seconds = self._lanes.slow_down(domain)
+        log.warning("%s is left alone for %.0f s: a server asked for patience", domain, seconds)
+        self._woken.set()
+
     async def _letter(self, claimed: Claimed) -> Letter:
-        request, date = claimed.request, claimed.event.time
-        mail, to = request.mail, claimed.remaining
+        mail = claimed.request.mail
         if mail.resent is not None:
-            return letter(request.notification, mail, date, (), to, await self._blobs().get(mail.resent.sha256))
+            # Somebody else's mail keeps the signature that it came with; ours would vouch for their words.
+            original = await self._blobs().get(mail.resent.sha256)
+            return letter(claimed.request.notification, mail, claimed.event.time, (), claimed.remaining, original)
         if not mail.attachments:
-            return letter(request.notification, mail, date, (), to)
+            return self._written(claimed, ())
         if sized(mail) > MOST_BYTES:
             raise Unsendable(
                 f"its files have {sized(mail) / 2**20:.1f} MiB together, and a mail takes {MOST_BYTES / 2**20:.0f}"
             )
         files = [(attachment, await self._content(attachment)) for attachment in mail.attachments]
-        return await asyncio.to_thread(letter, request.notification, mail, date, files, to)
+        return await asyncio.to_thread(self._written, claimed, files)
+
+    def _written(self, claimed: Claimed, files: Sequence[tuple[Attachment, bytes]]) -> Letter:
+        request, date = claimed.request, claimed.event.time
+        made = letter(request.notification, request.mail, date, files, claimed.remaining)
+        return made if self.signer is None else replace(made, content=self.signer.signed(made.content, date))
 
     def _blobs(self) -> BlobStore:
         if self.blobs is None:
@@ -208,7 +348,7 @@ class Sender:
         """Sent when everybody's server took it. Whoever was refused for good is told as a failure once all others have it."""
         refused = _joined(claimed.refused, taken.never)
         if taken.later:
-            if claimed.attempts <= len(PAUSES):
+            if claimed.counted <= len(PAUSES):
                 return self._later(claimed, _joined("", taken.later), tuple(taken.later), refused)
             refused = _joined(refused, taken.later)
         if refused:
@@ -221,18 +361,24 @@ class Sender:
     def _later(
         self, claimed: Claimed, error: str, remaining: tuple[str, ...] | None = None, refused: str | None = None
     ) -> Outcome:
-        if claimed.attempts > len(PAUSES):
+        if claimed.counted > len(PAUSES):
             return self._failed(claimed, error)
         OUTCOMES.labels(self.transport.name, "postponed").inc()
         log.warning("a mail waits for attempt %d: %s", claimed.attempts + 1, _ADDRESS.sub("<address>", error))
         return Postponed(
             claimed,
-            PAUSES[claimed.attempts - 1] * random.uniform(0.8, 1.2),
+            PAUSES[claimed.counted - 1] * random.uniform(0.8, 1.2),
             error,
             claimed.remaining if remaining is None else remaining,
             claimed.refused if refused is None else refused,
             utc_now(),
+            late=claimed.counted >= LATE_AFTER,
         )
+
+    def _unreached(self, claimed: Claimed, error: str, pause: float) -> Outcome:
+        """What does not lie in the mail does not count against it: it waits for as long as that takes."""
+        OUTCOMES.labels(self.transport.name, "unreached").inc()
+        return Postponed(claimed, pause, error, claimed.remaining, claimed.refused, utc_now(), unreached=True)
 
     def _failed(self, claimed: Claimed, reason: str) -> Outcome:
         OUTCOMES.labels(self.transport.name, "failed").inc()
@@ -253,9 +399,9 @@ class Sender:
             return
         await self._record(batch)
         del self._outcomes[: len(batch)]
-        was_full = len(self._held) >= MOST_HELD
+        was_full = len(self._held) >= MOST_HELD or bool(self._lanes.full())
         for each in batch:
-            self._release(each.claimed.request.notification)
+            self._release(each.claimed)
         if was_full:
             self._woken.set()
 
@@ -272,27 +418,31 @@ class Sender:
     async def _transaction(self, batch: Sequence[Outcome]) -> None:
         settled = [each for each in batch if isinstance(each, Settled)]
         postponed = [each for each in batch if isinstance(each, Postponed)]
-        told = [*settled, *(self._late(each) for each in postponed if each.claimed.attempts >= LATE_AFTER)]
+        told = [*settled, *(self._late(each.claimed, each.error, each.at) for each in postponed if each.late)]
         async with self.store.pool.acquire() as connection, connection.transaction():
-            histories = await self.store.load_many([each.claimed.event.stream for each in told], connection=connection)
-            states: dict[UUID, tuple[ticket.Ticket, int]] = {}
-            for stream, history in histories.items():
-                state = ticket.initial()
-                for past in history:
-                    state = ticket.evolve(state, past.payload)
-                states[stream] = (state, len(history))
-            appends = [append for each in told for append in self._decided(each, states)]
-            if appends:
-                await self.store.append(appends, connection=connection)
+            if told:
+                await self._append(connection, told)
             if settled:
                 await deliveries.done(connection, [each.claimed.request.notification for each in settled])
             await deliveries.postpone(connection, postponed)
+            await deliveries.put_back(connection, [each for each in batch if isinstance(each, PutBack)])
         self.store.appended.set()
 
-    def _late(self, each: Postponed) -> Settled:
-        notification, attempts = each.claimed.request.notification, each.claimed.attempts
-        command = RecordDelayed(notification, self.transport.name, attempts, each.error)
-        return Settled(each.claimed, command, each.at)
+    async def _append(self, connection: Connection, told: Sequence[Settled]) -> None:
+        histories = await self.store.load_many([each.claimed.event.stream for each in told], connection=connection)
+        states: dict[UUID, tuple[ticket.Ticket, int]] = {}
+        for stream, history in histories.items():
+            state = ticket.initial()
+            for past in history:
+                state = ticket.evolve(state, past.payload)
+            states[stream] = (state, len(history))
+        appends = [append for each in told for append in self._decided(each, states)]
+        if appends:
+            await self.store.append(appends, connection=connection)
+
+    def _late(self, claimed: Claimed, error: str, at: datetime) -> Settled:
+        command = RecordDelayed(claimed.request.notification, self.transport.name, claimed.attempts, error)
+        return Settled(claimed, command, at)
 
     def _decided(self, settled: Settled, states: dict[UUID, tuple[ticket.Ticket, int]]) -> list[Append]:
         cause = settled.claimed.event
@@ -316,12 +466,14 @@ class Sender:
         )
         return [Append(cause.stream, "ticket", version, tuple(NewEvent(event) for event in events), context)]
 
-    def _release(self, notification: UUID) -> None:
-        self._held.pop(notification, None)
-        self._leased_until.pop(notification, None)
+    def _release(self, claimed: Claimed) -> None:
+        if self._held.pop(claimed.request.notification, None) is not None:
+            self._leased_until.pop(claimed.request.notification, None)
+            self._lanes.released(claimed.domain)
 
     async def _drain(self) -> None:
-        """The process is ending: mails on their way get a moment to arrive, and what arrived is recorded."""
+        """The process is ending: mails on their way get a moment to arrive, what arrived is recorded, and the others are given back."""
+        self._outcomes += [PutBack(each, 0.0, "") for each in self._lanes.withdrawn(lambda _: True)]
         if self._sending:
             await asyncio.wait(set(self._sending), timeout=DRAIN_SECONDS)
         for task in set(self._sending):
@@ -337,3 +489,15 @@ class Sender:
 def _joined(before: str, refused: Mapping[str, str]) -> str:
     """What servers said of recipients, one after the other."""
     return "; ".join([*([before] if before else []), *(f"{who}: {said}" for who, said in refused.items())])
+
+
+def _is_heavy(claimed: Claimed) -> bool:
+    return sized(claimed.request.mail) > HEAVY_BYTES
+
+
+def _paused(claimed: Claimed, pauses: Sequence[Pause]) -> str | None:
+    """Who keeps this mail from leaving, and why."""
+    for pause in pauses:
+        if pause.holds(claimed.queue, claimed.domain):
+            return f"outgoing mail is paused by {pause.by}: {pause.reason}"
+    return None

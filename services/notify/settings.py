@@ -4,20 +4,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.notify.addresses import mailable
+from services.notify.addresses import ascii_domain, mailable
+from services.notify.lanes import Limits
+from services.notify.signing import BadKey, Key, Signer
 from services.notify.transports.maildir import Maildir
-from services.notify.transports.smtp import Server, Smtp
+from services.notify.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.transports.transport import Transport
 from shared.settings import SettingMissing, env
 
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """What outgoing mail is written with: the key of its Message-IDs and their domain, and the desk's time zone."""
+    """What outgoing mail is written with: the key of its Message-IDs and their domain, the desk's time zone, and whether the mail system
+    brings what is sent to `it+anything@` to `it@`, so that answers may come back to an address with a tag."""
 
     key: bytes
     domain: str
     zone: ZoneInfo
+    reply_tags: bool = False
 
     @classmethod
     def read(cls) -> "MailSettings":
@@ -31,7 +35,7 @@ class MailSettings:
             zone = ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))
         except (ZoneInfoNotFoundError, ValueError):
             raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None
-        return cls(key.encode(), domain, zone)
+        return cls(key.encode(), domain, zone, env("LEDGERDESK_REPLY_TAGS", "") == "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,12 @@ class Settings:
     smtp_url: str | None
     maildir: str | None
     blob_url: str | None
+    signer: Signer | None = None
+    limits: Limits = DEFAULT_LIMITS
 
     @classmethod
     def read(cls) -> "Settings":
+        """Raises SettingMissing, for a key that cannot sign too: mails that leave unsigned would be refused without anybody noticing."""
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
             kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
@@ -54,15 +61,46 @@ class Settings:
             smtp_url=env("LEDGERDESK_SMTP_URL", "") or None,
             maildir=env("LEDGERDESK_MAILDIR", "") or None,
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
+            limits=_limits(env("LEDGERDESK_SMTP_LIMITS", "")),
+            signer=_signer(env("LEDGERDESK_DKIM_KEYS", ""), env("LEDGERDESK_DKIM_DOMAIN", "")),
         )
 
     def transport(self) -> Transport:
         """The mail server if there is one, else the Maildir. Raises SettingMissing."""
         if self.smtp_url:
             try:
-                return Smtp(Server.at(self.smtp_url))
+                return Smtp(Server.at(self.smtp_url), limits=self.limits)
             except ValueError as error:
                 raise SettingMissing(str(error)) from None
         if self.maildir:
             return Maildir(Path(self.maildir))
         raise SettingMissing("set LEDGERDESK_SMTP_URL to a mail server or LEDGERDESK_MAILDIR to a directory")
+
+
+def _limits(text: str) -> Limits:
+    try:
+        return Limits.parse(text, DEFAULT_LIMITS.default)
+    except ValueError as error:
+        raise SettingMissing(f"LEDGERDESK_SMTP_LIMITS: {error}") from None
+
+
+def _signer(keys: str, domain: str) -> Signer | None:
+    """What signs our mails; None when no key is named. `keys` are `selector:path` with spaces between them."""
+    if not keys.strip():
+        return None
+    domain = domain or MailSettings.read().domain
+    known = ascii_domain(domain) if mailable(f"postmaster@{domain}") else None
+    if known is None:
+        raise SettingMissing("LEDGERDESK_DKIM_DOMAIN must be a domain such as help.example.org")
+    found: list[Key] = []
+    for each in keys.split():
+        selector, colon, path = each.partition(":")
+        if not colon or not path:
+            raise SettingMissing("LEDGERDESK_DKIM_KEYS must be selector:path, with spaces between several")
+        try:
+            found.append(Key.read(selector, Path(path)))
+        except BadKey as error:
+            raise SettingMissing(f"LEDGERDESK_DKIM_KEYS: {error}") from None
+    if len({key.selector for key in found}) < len(found):
+        raise SettingMissing("LEDGERDESK_DKIM_KEYS names a selector twice")
+    return Signer(known, tuple(found))

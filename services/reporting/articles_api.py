@@ -1,7 +1,7 @@
 """Reading articles over HTTP: the pages of a ticket, one with everything for our own services, raw mails and attachments."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -114,6 +114,7 @@ def router(reading: Reading) -> APIRouter:
         row = await _article(reading, found, article)
         if row["raw"] is None:
             raise problems.not_found()
+        _harmless(row["attachments"] or (), who)
         name = f"{found.row['number']}-{row['number']}.eml"
         return await _download(reading, row["raw"]["sha256"], name, "message/rfc822", headers)
 
@@ -136,9 +137,19 @@ def router(reading: Reading) -> APIRouter:
         named = await _attachment(reading, identifier, who)
         if named is None:
             raise problems.not_found()
+        _harmless([named], who)
         return await _download(reading, named["blob"]["sha256"], named["name"], named["blob"]["type"], headers)
 
     return routes
+
+
+def _harmless(files: Iterable[Mapping[str, Any]], who: Identity) -> None:
+    """Raises Problem 403 for what a virus scanner called malware: it is kept, for administrators to look at."""
+    threats = [each.get("threat", "") for each in files if each.get("scan") == "infected"]
+    if threats and not who.is_admin:
+        raise problems.Problem(
+            403, "infected", f"A virus scanner found {threats[0]}: it is kept, and handed to administrators only."
+        )
 
 
 async def _article(reading: Reading, found: Found, article: str) -> asyncpg.Record:

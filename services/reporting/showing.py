@@ -39,6 +39,7 @@ class Showing:
             "priority": {"id": row["priority"], "name": PRIORITIES.get(row["priority"], str(row["priority"]))},
             "owner": _person(row["owner_id"], row["owner_name"]),
             "previous_owner": _person(row["previous_owner_id"], row["previous_owner_name"]),
+            "responsible": _person(row["responsible_id"], row["responsible_name"]),
             "lock": {
                 "locked": lock is not None,
                 "by": lock,
@@ -55,6 +56,7 @@ class Showing:
             "pending_until": instant(row["pending_until"]),
             "tags": row["tags"],
             "fields": row["fields"] or {},
+            "form": row["form"],
             "time_units": row["time_units"],
             "created_at": instant(row["created_at"]),
             "updated_at": instant(row["updated_at"]),
@@ -116,6 +118,8 @@ def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = Fals
                 "type": a["blob"]["type"],
                 "size": a["blob"]["size"],
                 "inline": _is_inline(a, row["html"]),
+                "scan": a.get("scan") or "not_scanned",
+                "threat": a.get("threat", ""),
             }
             for a in row["attachments"] or []
         ],

@@ -22,6 +22,14 @@ class QueueRef(Value):
     name: str
 
 
+class TopicRef(Value):
+    """A topic as it was called at that time."""
+
+    id: UUID
+    slug: str
+    name: str
+
+
 class TicketRef(Value):
     """Another ticket as it was called at that time; number and title are empty while intake has not opened it yet."""
 
@@ -69,13 +77,22 @@ class Blob(Value):
     type: str
 
 
+ScanResult = Literal["clean", "infected", "not_scanned"]
+
+
 class Attachment(Value):
-    """A file of a message; `id` names it in the API."""
+    """A file of a message; `id` names it in the API.
+
+    `scan` is what a virus scanner said when the mail came in, `threat` its name for what it found; null for a file that came by another way.
+    One that is `infected` is kept, and handed to administrators only.
+    """
 
     id: UUID
     name: Personal[str]
     blob: Blob
     inline_id: str | None = None
+    scan: ScanResult | None = None
+    threat: str = ""
 
 
 class Message(Value):

@@ -27,6 +27,7 @@ import psutil
 from deploy.local import lifecycle
 from deploy.local.demo import Desk
 from deploy.local.home import CHECKOUT, SERVICES, Home, free_ports
+from deploy.local.postgres import PostgresServer
 from deploy.local.programs import Instance
 from tests.bench.client import HttpConnection, LmtpConnection, closed_loop, paced
 from tests.bench.filling import fill_list
@@ -76,11 +77,11 @@ class Bench:
 
     def floor(self) -> float:
         """Requests a second of the two-insert application, by the same load generator; and what one of them costs in CPU."""
-        with floor_application(self.instance) as (port, process):
-            asyncio.run(_fresh_loop(port, 2))
+        with floor_application(self.instance.postgres) as (port, process):
+            asyncio.run(fresh_loop(port, 2))
             group = [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
             before = cpu_of(group) + cpu_by_process(self.instance)["postgres"]
-            done, took = asyncio.run(_fresh_loop(port, min(self.seconds, 15)))
+            done, took = asyncio.run(fresh_loop(port, min(self.seconds, 15)))
             self.floor_cpu = (cpu_of(group) + cpu_by_process(self.instance)["postgres"] - before) * 1000 / done
         print(
             f"floor: {done / took:.0f} requests/s of two inserts, {self.floor_cpu:.2f} ms CPU each (application and PostgreSQL)"
@@ -318,7 +319,7 @@ async def _post_item(connection: HttpConnection) -> None:
     assert status == 201
 
 
-async def _fresh_loop(port: int, seconds: float) -> tuple[int, float]:
+async def fresh_loop(port: int, seconds: float) -> tuple[int, float]:
     return await closed_loop(
         [partial(_post_item, HttpConnection("127.0.0.1", port)) for _ in range(CONNECTIONS)], seconds
     )
@@ -334,13 +335,13 @@ async def _deliver(connection: LmtpConnection) -> None:
 
 
 @contextlib.contextmanager
-def floor_application(instance: Instance) -> Iterator[tuple[int, int]]:
-    """The floor's application on the instance's PostgreSQL; yields its port and its process id."""
+def floor_application(postgres: PostgresServer) -> Iterator[tuple[int, int]]:
+    """The floor's application on that PostgreSQL; yields its port and its process id."""
 
     async def make() -> str:
         owner, app = ("floor_owner", "floor"), ("floor", "floor")
-        await instance.postgres.provide("floor", owner, app)
-        url = instance.postgres.url("floor_owner", "floor", "floor")
+        await postgres.provide("floor", owner, app)
+        url = postgres.url("floor_owner", "floor", "floor")
         connection = await asyncpg.connect(url)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS items (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject text)"
@@ -383,11 +384,11 @@ def home_of_its_own() -> Iterator[Home]:
         lifecycle.down(home, lambda _: None)
 
 
-def write_results(name: str, bench: Bench, **arguments: Any) -> None:
+def write_results(name: str, rows: list[Result], **arguments: Any) -> None:
     """Puts the rows where `LEDGERDESK_HOME` says."""
     results = Home.of_environment().path / "bench" / name
     results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps({**arguments, "rows": bench.rows}, indent=1), "utf-8")
+    results.write_text(json.dumps({**arguments, "rows": rows}, indent=1), "utf-8")
     print(f"written to {results}")
 
 
@@ -410,7 +411,7 @@ def main() -> int:
         bench.visible(rate)
         bench.rebuild()
         bench.growing_list()
-    write_results("latest.json", bench, seconds=arguments.seconds)
+    write_results("latest.json", bench.rows, seconds=arguments.seconds)
     return 0
 
 

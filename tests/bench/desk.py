@@ -174,7 +174,7 @@ def main() -> int:
         bench.bulk()
         bench.replies(floor)
         bench.lists(arguments.tickets)
-    write_results("desk.json", bench, tickets=arguments.tickets)
+    write_results("desk.json", bench.rows, tickets=arguments.tickets)
     return 0
 
 

@@ -5,8 +5,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from services.notify.lanes import Limit, Limits
 from services.notify.message import Letter
-from services.notify.transports.transport import Taken, TemporaryFailure
+from services.notify.transports.transport import Away, Taken
 
 
 class Maildir:
@@ -14,6 +15,7 @@ class Maildir:
 
     name = "maildir"
     parallel = 128
+    limits = Limits(Limit(parallel))
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -41,7 +43,7 @@ class Maildir:
                 if failure is None:
                     written.set_result(None)
                 else:
-                    written.set_exception(TemporaryFailure(f"the mail cannot be written: {failure}"))
+                    written.set_exception(Away(f"the mail cannot be written: {failure}"))
 
     def _write(self, batch: Sequence[tuple[Letter, bool]]) -> list[str | None]:
         """Why each was not written, or None. A name in `new` stands for a whole and durable file.

@@ -1,6 +1,7 @@
 """SMTP as the way out (RFC 5321), with a few connections kept open."""
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from services.notify.lanes import Limit, Limits
 from services.notify.message import Letter
-from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure
+from services.notify.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure
 
 CONNECT_SECONDS = 20.0
 COMMAND_SECONDS = 60.0
@@ -20,6 +22,12 @@ FRESH_SECONDS = 1.0
 """A connection that was used so shortly before is taken to be alive."""
 MOST_IDLE = 4
 LONGEST_REASON = 500
+DEFAULT_LIMITS = Limits(Limit(5))
+"""Of the connections to the server, so many for one domain at a time."""
+_PATIENCE = re.compile(r"421\b|4[0-9]{2} 4\.7\.")
+"""Replies that ask for patience: the service is not available, or a rule of security or policy puts us off (RFC 3463, section 3.8)."""
+_SIGN_IN = frozenset((530, 534, 535, 538))
+"""Replies that ask for a sign-in, or refuse ours (RFC 4954, section 6): the server takes no mail of ours at all."""
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
 
@@ -56,25 +64,28 @@ class Server:
 
 class Smtp:
     name = "smtp"
-    parallel = 8
+    parallel = 16
 
-    def __init__(self, server: Server, *, tls_context: ssl.SSLContext | None = None) -> None:
-        self.server, self.tls_context = server, tls_context
+    def __init__(
+        self, server: Server, *, limits: Limits = DEFAULT_LIMITS, tls_context: ssl.SSLContext | None = None
+    ) -> None:
+        self.server, self.limits, self.tls_context = server, limits, tls_context
         self._idle: list[tuple[float, aiosmtplib.SMTP]] = []
 
     async def send(self, letter: Letter, *, again: bool) -> Taken:
-        with _explained():
-            client = await self._client()
+        client = await self._connected()
         try:
             with _explained():
                 refused = await self._transaction(client, letter)
         except BaseException:
             client.close()
             raise
-        self._idle.append((time.monotonic(), client))
+        if client.is_connected:
+            self._idle.append((time.monotonic(), client))
         return Taken(
             {who: text for who, (code, text) in refused.items() if code < 500},
             {who: text for who, (code, text) in refused.items() if code >= 500},
+            tuple(who for who, (_, text) in refused.items() if _PATIENCE.match(text)),
         )
 
     async def _transaction(self, client: aiosmtplib.SMTP, letter: Letter) -> dict[str, tuple[int, str]]:
@@ -95,8 +106,18 @@ class Smtp:
             refused = {who: (answer.code, _words(answer.code, answer.message)) for who, answer in answers.items()}
         except aiosmtplib.SMTPRecipientsRefused as error:
             refused = {each.recipient: (each.code, _words(each.code, each.message)) for each in error.recipients}
-            await client.rset()
         return refused
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        """A connection that takes mails. Raises Away, in the server's words where it has any."""
+        try:
+            return await self._client()
+        except aiosmtplib.SMTPResponseException as error:
+            raise Away(_words(error.code, error.message)) from error
+        except aiosmtplib.SMTPNotSupported as error:
+            raise Away(f"the mail server cannot do what is asked of it: {error.message}"[:LONGEST_REASON]) from error
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            raise Away(f"the mail server cannot be reached: {type(error).__name__}") from error
 
     async def _client(self) -> aiosmtplib.SMTP:
         """A connection that is alive: one that was kept, or a new one."""
@@ -151,20 +172,21 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Tells this mail's own refusal (5xx to it) from a server that is away, busy or set up wrongly: that may be put right."""
+    """Tells this mail's own refusal (5xx to it) from what may be put right: a busy server, a lost connection, a missing sign-in."""
     try:
         yield
     except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
-        kind = PermanentFailure if error.code >= 500 else TemporaryFailure
-        raise kind(_words(error.code, error.message)) from error
+        words = _words(error.code, error.message)
+        if error.code in _SIGN_IN:
+            raise Away(words) from error
+        if error.code >= 500:
+            raise PermanentFailure(words) from error
+        raise TemporaryFailure(words, patience=bool(_PATIENCE.match(words))) from error
     except aiosmtplib.SMTPResponseException as error:
-        raise TemporaryFailure(_words(error.code, error.message)) from error
-    except aiosmtplib.SMTPNotSupported as error:
-        raise TemporaryFailure(
-            f"the mail server cannot do what is asked of it: {error.message}"[:LONGEST_REASON]
-        ) from error
+        words = _words(error.code, error.message)
+        raise TemporaryFailure(words, patience=bool(_PATIENCE.match(words))) from error
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-        raise TemporaryFailure(f"the mail server cannot be reached: {type(error).__name__}") from error
+        raise TemporaryFailure(f"the mail server broke off: {type(error).__name__}") from error
 
 
 def _words(code: int, message: str) -> str:

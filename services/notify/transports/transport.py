@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.notify.lanes import Limits
 from services.notify.message import Letter
 
 
 class TemporaryFailure(Exception):
-    """Nobody got the mail, but the same attempt may succeed later; the message is the transport's own answer."""
+    """Nobody got the mail, but the same attempt may succeed later; the message is the transport's own answer. `patience`: it asks for
+    patience with the recipients' domain."""
+
+    def __init__(self, message: str, *, patience: bool = False) -> None:
+        super().__init__(message)
+        self.patience = patience
+
+
+class Away(TemporaryFailure):
+    """There is nobody who would take any mail now: that says nothing about this one."""
 
 
 class PermanentFailure(Exception):
@@ -17,22 +27,25 @@ class PermanentFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The transport answers for the mail, except for these recipients and what was said of them."""
+    """The transport answers for the mail, except for these recipients and what was said of them; for those in `patience` a server asks to
+    slow down."""
 
     later: Mapping[str, str] = field(default_factory=dict)
     never: Mapping[str, str] = field(default_factory=dict)
+    patience: tuple[str, ...] = ()
 
 
 class Transport(Protocol):
-    """`parallel`: how many mails it takes at a time."""
+    """`parallel`: how many mails it takes at a time; `limits`: how many of one domain."""
 
     name: str
     parallel: int
+    limits: Limits
 
     async def send(self, letter: Letter, *, again: bool) -> Taken:
         """Hands the mail over; on return somebody else is responsible for it. `again`: it may have left before.
 
-        Raises TemporaryFailure and PermanentFailure.
+        Raises TemporaryFailure, Away and PermanentFailure.
         """
         ...
 

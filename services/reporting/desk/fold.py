@@ -1,6 +1,5 @@
-"""How each event changes what the desk shows of a ticket. Pure: the row given stays as it was."""
+"""How each event changes what the desk shows of a ticket. Nothing but the row given is changed."""
 
-from copy import copy
 from typing import Any
 
 from services.reporting.desk.row import Article, Delivery, HistoryEntry, TicketRow
@@ -33,6 +32,7 @@ from shared.contracts.routing import (
     OwnerChanged,
     PriorityChanged,
     ReminderReached,
+    ResponsibleChanged,
     StateChanged,
     TagsAdded,
     TagsRemoved,
@@ -50,11 +50,13 @@ from shared.contracts.routing import (
 from shared.contracts.states import MERGED
 
 TEXTS = ("text", "new_text", "html")
+BOUNCED = "bounced: "
+LONGEST_DELIVERY = 2_000
 
 
 def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
-    """The row after an event."""
-    row = TicketRow(id=event.stream) if before is None else before.copied()
+    """The row after an event: the one given, or a new one."""
+    row = TicketRow(id=event.stream) if before is None else before
     row.event_count += 1
     row.created_at = row.created_at or event.time
     # Of events that concern nobody but each other's services, a topic that was republished may have another order.
@@ -85,6 +87,7 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             _put_into(row, p.queue)
             _belongs_to(row, p.customer)
             row.tags, row.fields = list(p.tags), p.fields or None
+            row.form = p.form.model_dump(mode="json") if p.form else None
             author = p.opened_by.name if p.opened_by else p.customer.name or p.customer.email
             return _article(
                 row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author
@@ -98,10 +101,8 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
         case AgentMailReceived() as p:
             return _article(row, event, p.message, "agent", p.by.name, internal=True, kind="note")
         case AutomaticMailReceived() as p:
-            if p.about is not None and p.kind in ("failure", "delay"):
-                said = "; ".join(_failed(each) for each in p.recipients) or "the mail server did not say of whom"
-                state = "bounced" if p.kind == "failure" else "delayed"
-                _deliver(row, Delivery(None, f"{state}: {said}", message_id=p.about))
+            if p.about is not None and (told := _reported(p)) is not None:
+                _deliver(row, Delivery(None, told, message_id=p.about))
             sender = p.message.sender
             return _article(
                 row, event, p.message, "system", sender.email if sender else None, internal=True, kind=p.kind
@@ -121,21 +122,8 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             return _article(row, event, sent_on, "agent", p.by.name, internal=True, kind="bounce")
         case TimeAccounted() as p:
             row.time_units += p.units
-        case NotificationRequested(kind="receipt") as p:
-            mail = p.mail
-            receipt = Message(
-                id=p.article,
-                channel="email",
-                sender=mail.sender,
-                to=mail.to,
-                cc=mail.cc,
-                subject=mail.subject,
-                text=mail.text,
-                message_id=mail.message_id,
-            )
-            article = _article(row, event, receipt, "system", mail.sender.name)
-            article.notification, article.delivery = p.notification, "queued"
-            return article
+        case NotificationRequested(kind="receipt" | "closed") as p:
+            return _receipt(row, event, p)
         case NotificationRequested() as p:
             _deliver(row, Delivery(p.notification, "queued", p.article, p.mail.message_id))
         case NotificationSent() as p:
@@ -164,6 +152,8 @@ def _change(row: TicketRow, event: Recorded) -> None:
             row.locked_by = row.locked_since = row.lock_expires_at = None
         case OwnerChanged() as p:
             row.owner, row.previous_owner = p.to, p.was
+        case ResponsibleChanged() as p:
+            row.responsible = p.to
         case StateChanged() as p:
             _enter(row, p.to)
             row.pending_until = p.pending_until
@@ -266,18 +256,49 @@ def _article(
     return article
 
 
+def _receipt(row: TicketRow, event: Recorded, p: NotificationRequested) -> Article:
+    """The confirmation that a customer gets: nobody wrote it, so that it has no message but the mail that leaves."""
+    row.article_count += 1
+    row.public_article_count += 1
+    mail = p.mail
+    article = Article(
+        id=p.article,
+        number=row.article_count,
+        created_at=event.time,
+        sender="system",
+        channel="email",
+        internal=False,
+        subject=mail.subject,
+        text=mail.text,
+        new_text=None,
+        html=None,
+        author=mail.sender.name,
+        people={
+            "from": _address(mail.sender),
+            "to": [_address(a) for a in mail.to],
+            "cc": [_address(a) for a in mail.cc],
+        },
+        attachments=None,
+        text_blob=None,
+        mail=None,
+        message_id=mail.message_id,
+        notification=p.notification,
+        delivery="queued",
+    )
+    row.articles.append(article)
+    return article
+
+
 def _address(address: Address) -> dict[str, str]:
     return {"email": address.email, "name": address.name}
 
 
 def _deliver(row: TicketRow, change: Delivery) -> None:
-    for n, article in enumerate(row.articles):
+    for article in row.articles:
         if _is_about(change, article):
-            changed = copy(article)
-            changed.delivery = change.delivery
+            article.delivery = delivery_after(article.delivery, change.delivery)
             if change.article is not None:
-                changed.notification, changed.message_id = change.notification, change.message_id
-            row.articles[n] = changed
+                article.notification, article.message_id = change.notification, change.message_id
             return
     row.deliveries.append(change)
 
@@ -289,6 +310,28 @@ def _is_about(change: Delivery, article: Article) -> bool:
         return change.notification == article.notification
     # A mail of ours has a notification: what names a customer's mail is about none.
     return article.notification is not None and change.message_id == article.message_id
+
+
+def delivery_after(was: str | None, now: str) -> str:
+    """What came back stays, whatever is recorded of the mail's leaving after it; what else comes back is added. `projection.py` has the same
+    in SQL."""
+    if was is None or not was.startswith(BOUNCED):
+        return now
+    return f"{was}; {now.removeprefix(BOUNCED)}"[:LONGEST_DELIVERY] if now.startswith(BOUNCED) else was
+
+
+def _reported(report: AutomaticMailReceived) -> str | None:
+    """What a report about a mail of ours makes of its delivery."""
+    said = "; ".join(_failed(each) for each in report.recipients) or "the mail server did not say of whom"
+    match report.kind:
+        case "failure":
+            return f"{BOUNCED}{said}"[:LONGEST_DELIVERY]
+        case "delay":
+            return f"delayed: {said}"[:LONGEST_DELIVERY]
+        case "delivered":
+            return "sent"
+        case _:
+            return None
 
 
 def _failed(recipient: FailedRecipient) -> str:

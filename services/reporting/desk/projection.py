@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.desk.fold import fold
+from services.reporting.desk.fold import BOUNCED, LONGEST_DELIVERY, fold
 from services.reporting.desk.row import Article, HistoryEntry, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.parts import PersonRef, TicketRef
@@ -19,6 +19,7 @@ TICKET_COLUMNS = (
     "queue_slug", "queue_name", "state_slug", "state_name", "state_type", "channel", "customer_email", "customer_name", "company",
     "owner_name", "previous_owner_name", "locked_by_name", "tags", "fields", "seen",
     "lock_expires_at", "reminder_due", "links", "merged_into_id", "merged_into_number", "public_article_count",
+    "responsible_id", "responsible_name", "form",
 )  # fmt: skip
 ARTICLE_COLUMNS = (
     "ticket_id", "id", "created_at", "notification", "number", "internal", "sender", "channel", "subject", "text", "new_text", "html",
@@ -40,9 +41,15 @@ class DeskProjection:
         assignments = ", ".join(f"{column} = ${n}" for n, column in enumerate(TICKET_COLUMNS[1:], start=2))
         self._update = f"UPDATE {schema}.tickets SET {assignments} WHERE id = $1"
         self._name_delivery = f"UPDATE {schema}.articles SET notification = $3, message_id = $4, delivery = $5 WHERE ticket_id = $1 AND id = $2"
-        self._move_delivery = f"UPDATE {schema}.articles SET delivery = $3 WHERE ticket_id = $1 AND notification = $2"
+        # `fold.delivery_after` in SQL, for articles of batches before.
+        after = f"""CASE WHEN delivery LIKE '{BOUNCED}%' AND $3::text LIKE '{BOUNCED}%'
+                         THEN left(delivery || '; ' || substr($3, {len(BOUNCED) + 1}), {LONGEST_DELIVERY})
+                         WHEN delivery LIKE '{BOUNCED}%' THEN delivery ELSE $3 END"""
+        self._move_delivery = (
+            f"UPDATE {schema}.articles SET delivery = {after} WHERE ticket_id = $1 AND notification = $2"
+        )
         self._come_back = (
-            f"UPDATE {schema}.articles SET delivery = $3"
+            f"UPDATE {schema}.articles SET delivery = {after}"
             " WHERE ticket_id = $1 AND message_id = $2 AND notification IS NOT NULL"
         )
 
@@ -107,6 +114,7 @@ def _row(record: asyncpg.Record) -> TicketRow:
         company=record["company"],
         owner=_person(record["owner_id"], record["owner_name"]),
         previous_owner=_person(record["previous_owner_id"], record["previous_owner_name"]),
+        responsible=_person(record["responsible_id"], record["responsible_name"]),
         locked_by=_person(record["locked_by_id"], record["locked_by_name"]),
         locked_since=record["locked_since"],
         lock_expires_at=record["lock_expires_at"],
@@ -116,6 +124,7 @@ def _row(record: asyncpg.Record) -> TicketRow:
         pending_until=record["pending_until"],
         tags=record["tags"],
         fields=record["fields"],
+        form=record["form"],
         time_units=record["time_units"],
         created_at=record["created_at"],
         updated_at=record["updated_at"],
@@ -138,7 +147,7 @@ def _values(row: TicketRow) -> tuple[Any, ...]:
         row.state_type, row.channel, row.customer_email, row.customer_name, row.company, _name(row.owner), _name(row.previous_owner),
         _name(row.locked_by), row.tags, row.fields, {p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())},
         row.lock_expires_at, row.reminder_due, row.links or None, row.merged_into.id if row.merged_into else None,
-        row.merged_into.number if row.merged_into else None, row.public_article_count,
+        row.merged_into.number if row.merged_into else None, row.public_article_count, _id(row.responsible), _name(row.responsible), row.form,
     )  # fmt: skip
 
 

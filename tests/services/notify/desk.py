@@ -32,8 +32,8 @@ PER = "per@customer.example"
 
 @dataclass
 class MailServer:
-    """Takes mail on 127.0.0.1. `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering a mail; `asked`
-    counts the mails it was given."""
+    """Takes mail on 127.0.0.1. `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering a mail whose first
+    recipient's address ends in `held_for`; `asked` counts the mails it was given."""
 
     port: int = 0
     received: list[Envelope] = field(default_factory=list)
@@ -41,6 +41,7 @@ class MailServer:
     recipient: Callable[[str], str | None] = lambda _: None
     data: Callable[[Envelope], str | None] = lambda _: None
     held: asyncio.Event | None = None
+    held_for: str = ""
     international: bool = False
     asked: int = 0
 
@@ -55,7 +56,7 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.asked += 1
-        if self.held is not None:
+        if self.held is not None and envelope.rcpt_tos[0].endswith(self.held_for):
             await self.held.wait()
         refused = self.data(envelope)
         if refused is not None:

@@ -8,12 +8,20 @@ from services.notify import remembering
 from services.notify.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
-from shared.contracts.parts import PersonRef, QueueRef
-from shared.contracts.routing import OwnerChanged, TicketMoved, TicketRenamed
+from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.routing import (
+    CustomerAnswered,
+    CustomerChanged,
+    OwnerChanged,
+    ResponsibleChanged,
+    TicketMoved,
+    TicketRenamed,
+)
 from tests.services.notify.desk import Notify
-from tests.specs.notify.tickets import IT, KARI, NUMBER, queued, recorded
+from tests.specs.notify.tickets import IT, KARI, NUMBER, PER, opened, queued, recorded
 
 HR = QueueRef(id=UUID(int=12), slug="hr", name="People")
+PIA = CustomerRef(id=UUID(int=21), email="pia@customer.example", name="Pia")
 OLA = PersonRef(id=UUID(int=2), name="Ola")
 PAST: list[Event] = [
     queued(title="It hums"),
@@ -23,7 +31,11 @@ PAST: list[Event] = [
     TicketRenamed(to="It hums loudly", was="It hums"),
     TicketMoved(to=IT, was=HR),
     OwnerChanged(to=OLA),
+    ResponsibleChanged(to=KARI, by=OLA),
+    CustomerAnswered(article=UUID(int=9), message_id="<second@customer.example>"),
+    CustomerChanged(to=PIA, was=PER),
 ]
+NOW = Remembered(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>")
 
 
 def told(ticket: UUID) -> list[Recorded]:
@@ -46,7 +58,7 @@ async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -
                 some = chance.randint(1, 3)
                 batch, events = events[:some], events[some:]
                 await remembering.remember(connection, batch)
-        assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums loudly", IT, OLA)
+        assert await recalled(desk, ticket) == NOW
 
 
 async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) -> None:
@@ -54,7 +66,7 @@ async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) 
     async with desk.pool.acquire() as connection:
         for event in told(ticket)[:4]:
             await remembering.remember(connection, [event])
-    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None)
+    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None, customer=PER)
 
 
 async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -> None:
@@ -62,3 +74,14 @@ async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -
     async with desk.pool.acquire() as connection:
         await remembering.remember(connection, told(ticket)[1:])
     assert await recalled(desk, ticket) is None
+
+
+async def test_what_a_machine_opened_is_remembered_as_such(desk: Notify) -> None:
+    agents = opened(receipt=False, opened_by=KARI, channel="phone")
+    for payload, machines in ((opened(receipt=False), True), (opened(), False), (agents, False)):
+        ticket = uuid4()
+        first = replace(recorded(payload), stream=ticket)
+        async with desk.pool.acquire() as connection:
+            await remembering.remember(connection, [*told(ticket), first])
+            await remembering.remember(connection, told(ticket)[:1])
+        assert await recalled(desk, ticket) == replace(NOW, by_machine=machines)

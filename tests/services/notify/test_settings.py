@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services.notify.settings import MailSettings, Settings
 from services.notify.transports.maildir import Maildir
@@ -29,3 +31,25 @@ def test_message_ids_need_a_key_and_a_domain(key: str, domain: str, monkeypatch:
     monkeypatch.setenv("LEDGERDESK_MAIL_DOMAIN", domain)
     with pytest.raises(SettingMissing):
         MailSettings.read()
+
+
+def test_keys_that_sign_are_named_with_their_selectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "IDENTITY_KEY", "MAIL_KEY"):
+        monkeypatch.setenv(f"LEDGERDESK_{name}", "x")
+    monkeypatch.setenv("LEDGERDESK_MAIL_DOMAIN", "help.example.org")
+    assert Settings.read().signer is None
+    monkeypatch.setenv("LEDGERDESK_DKIM_KEYS", f" a:{key}  b:{key}")
+    signer = Settings.read().signer
+    assert signer is not None
+    assert (signer.domain, [each.selector for each in signer.keys]) == ("help.example.org", ["a", "b"])
+    for wrong in ("a", "a:", str(key), f"a:{key} a:{key}", f"a:{tmp_path}/none", f"a:{tmp_path}", f"a=b;:{key}"):
+        monkeypatch.setenv("LEDGERDESK_DKIM_KEYS", wrong)
+        with pytest.raises(SettingMissing, match="LEDGERDESK_DKIM_KEYS") as told:
+            Settings.read()
+        assert "\n" not in str(told.value)
+    monkeypatch.setenv("LEDGERDESK_DKIM_KEYS", f"a:{key}")
+    monkeypatch.setenv("LEDGERDESK_DKIM_DOMAIN", "x\r\ny")
+    with pytest.raises(SettingMissing, match="LEDGERDESK_DKIM_DOMAIN"):
+        Settings.read()

@@ -1,0 +1,306 @@
+"""Mails that wait, as administrators see them and decide about them; and what holds up no other mail."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+
+from services.notify import outgoing_api, sender
+from services.notify.outgoing import Outgoing
+from shared.contracts.access import Identity
+from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
+from shared.directory.copy import DirectoryCopy
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.identity import HEADER, sign
+from shared.testing.documents import seed
+from shared.testing.progress import until
+from tests.services.notify.desk import MailServer, Notify, sending, smtp
+from tests.specs.notify.tickets import IT, IT_QUEUE
+
+KEY = "identity key"
+ADMIN = Identity(
+    person_id=UUID(int=1), kind="admin", login="ada", name="Ada", email="ada@help.example", roles=("admin",)
+)
+AGENT = ADMIN.model_copy(update={"kind": "agent", "roles": ("agent",), "login": "kari"})
+
+
+@dataclass
+class Room:
+    """Where an administrator looks after outgoing mail."""
+
+    desk: Notify
+    client: AsyncClient
+
+    async def call(self, method: str, path: str, body: Any = None, *, who: Identity = ADMIN, key: str = "") -> Any:
+        headers = {HEADER: sign(who, "notify", KEY)} | ({"Idempotency-Key": key} if key else {})
+        return await self.client.request(method, f"/api/v1/outgoing{path}", json=body, headers=headers)
+
+    async def done(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        answer = await self.call(method, path, body, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@contextlib.asynccontextmanager
+async def opened(desk: Notify) -> AsyncIterator[Room]:
+    await seed(desk.url, IT_QUEUE)
+    copy = DirectoryCopy(desk.pool, desk.url)
+    await copy.load()
+    routers = [outgoing_api.router(Outgoing(desk.store, "smtp"), copy)]
+    app = application(Health("notify", "api"), identity_key=KEY, routers=routers)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://notify") as client:
+        yield Room(desk, client)
+
+
+async def test_what_waits_is_seen_whole_by_domain_by_queue_and_one_by_one(desk: Notify, server: MailServer) -> None:
+    server.recipient = lambda _: "450 4.2.1 mailbox busy"
+    ticket, notification = await desk.request("a@slow.example", queue=IT.id)
+    async with opened(desk) as room:
+        async with sending(desk, smtp(server)):
+
+            async def tried() -> bool:
+                return (await room.done("GET", ""))["last_words"] is not None
+
+            await until(tried)
+        await desk.request("b@other.example", "c@x.example")
+        seen = await room.done("GET", "")
+        assert (seen["waiting"], seen["paused"], seen["pauses"]) == (2, 0, [])
+        assert seen["oldest_at"] < seen["next_attempt_at"]
+        assert {(each["domain"], each["waiting"]) for each in seen["domains"]} == {
+            ("slow.example", 1),
+            ("other.example", 1),
+        }
+        assert [(each["queue"]["slug"], each["waiting"]) for each in seen["queues"]] == [("it", 1)]
+        first = await room.done("GET", "/mails?limit=1")
+        rest = await room.done("GET", f"/mails?limit=1&cursor={first['next_cursor']}")
+        (item,) = first["items"]
+        assert (item["id"], item["ticket"]["id"], item["domain"]) == (str(notification), str(ticket), "slow.example")
+        assert item["last_words"] == "a@slow.example: 450 4.2.1 mailbox busy"
+        assert (item["attempts"], item["on_its_way"], item["recipients"]) == (1, False, ["a@slow.example"])
+        assert [each["recipients"] for each in rest["items"]] == [["b@other.example", "c@x.example"]]
+        assert rest["next_cursor"] is None
+        assert len((await room.done("GET", "/mails?queue=it"))["items"]) == 1
+        assert [each["domain"] for each in (await room.done("GET", "/mails?domain=other.example"))["items"]] == [
+            "other.example"
+        ]
+
+
+@pytest.mark.parametrize("part", [{}, {"domain": "Slow.Example"}, {"queue": "it"}])
+async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
+    desk: Notify, server: MailServer, part: dict[str, str]
+) -> None:
+    async with opened(desk) as room, sending(desk, smtp(server)) as one:
+        await room.done("POST", "/pause", {**part, "reason": "they are moving"})
+        held, _ = await desk.request("a@slow.example", queue=IT.id)
+        if part:
+            free, _ = await desk.request("b@other.example")
+            assert isinstance(await desk.settled(one, free), NotificationSent)
+        one.wake()
+        seen = await room.done("GET", "")
+        assert (seen["waiting"], seen["paused"], seen["next_attempt_at"]) == (1, 1, None)
+        assert [(p["reason"], p["by"]["name"]) for p in seen["pauses"]] == [("they are moving", "Ada")]
+        assert [item["paused"] for item in (await room.done("GET", "/mails"))["items"]] == [True]
+        assert await desk.outcome(held) is None
+        await room.done("POST", "/resume", part)
+        one.wake()
+        assert isinstance(await desk.settled(one, held), NotificationSent)
+        told = (await room.done("GET", "/decisions"))["items"]
+        assert [(each["action"], each["by"]["name"], each["reason"]) for each in told] == [
+            ("resume", "Ada", ""), ("pause", "Ada", "they are moving")
+        ]  # fmt: skip
+
+
+async def test_what_a_sender_holds_already_does_not_leave_after_a_pause(desk: Notify, server: MailServer) -> None:
+    server.held = asyncio.Event()
+    tickets = [(await desk.request())[0] for _ in range(20)]
+    async with opened(desk) as room, sending(desk, smtp(server)) as one:
+
+        async def busy() -> bool:
+            return server.asked == 5
+
+        await until(busy)
+        await room.done("POST", "/pause", {"reason": "wrong texts"})
+        one.wake()
+
+        async def given_back() -> bool:
+            return [row["attempts"] for row in await desk.waiting()].count(0) == 15
+
+        await until(given_back)
+        server.held.set()
+
+        async def arrived() -> bool:
+            return len(await desk.outcomes(tickets)) == 5
+
+        await until(arrived)
+        assert len(server.received) == 5
+        await room.done("POST", "/resume", {})
+        one.wake()
+
+        async def all_arrived() -> bool:
+            return len(await desk.outcomes(tickets)) == 20
+
+        await until(all_arrived)
+    assert len(server.received) == 20
+
+
+async def test_one_mail_can_be_tried_through_a_pause(desk: Notify, server: MailServer) -> None:
+    async with opened(desk) as room, sending(desk, smtp(server)) as one:
+        await room.done("POST", "/pause", {"reason": "x"})
+        ticket, notification = await desk.request()
+        other, _ = await desk.request()
+        await room.done("POST", f"/mails/{notification}/retry")
+        one.wake()
+        assert isinstance(await desk.settled(one, ticket), NotificationSent)
+        assert await desk.outcome(other) is None
+
+
+async def test_a_mail_that_is_given_up_never_leaves_and_its_ticket_says_who_and_why(
+    desk: Notify, server: MailServer
+) -> None:
+    async with opened(desk) as room:
+        ticket, notification = await desk.request()
+        first = await room.call("POST", f"/mails/{notification}/give-up", {"reason": "wrong person"}, key="k")
+        again = await room.call("POST", f"/mails/{notification}/give-up", {"reason": "wrong person"}, key="k")
+        assert (first.status_code, again.status_code, again.headers["Idempotent-Replayed"]) == (200, 200, "true")
+        assert first.headers["X-Consistency-Token"]
+        last = (await desk.events(ticket))[-1]
+        assert isinstance(last.payload, NotificationFailed)
+        assert last.payload.reason == "given up by Ada: wrong person"
+        assert last.actor.id == str(ADMIN.person_id)
+        assert await desk.waiting() == []
+        assert (await room.call("POST", f"/mails/{notification}/retry")).status_code == 404
+        (told,) = (await room.done("GET", "/decisions"))["items"]
+        assert (told["action"], told["mail"], told["ticket"]) == ("give_up", str(notification), str(ticket))
+
+
+async def test_a_mail_on_its_way_is_left_alone(desk: Notify, server: MailServer) -> None:
+    server.held = asyncio.Event()
+    _, notification = await desk.request()
+    async with opened(desk) as room, sending(desk, smtp(server)):
+
+        async def busy() -> bool:
+            return server.asked == 1
+
+        await until(busy)
+        for path, body in (("retry", None), ("give-up", {"reason": "x"})):
+            assert (await room.call("POST", f"/mails/{notification}/{path}", body)).status_code == 409
+        server.held.set()
+
+
+async def test_what_cannot_be_meant_is_refused(desk: Notify) -> None:
+    async with opened(desk) as room:
+        for body, pointer in (
+            ({"reason": "x", "queue": "none"}, "/queue"),
+            ({"reason": "x", "domain": "a b"}, "/domain"),
+            ({"reason": "x", "domain": "x.example", "queue": "it"}, "/domain"),
+            ({"reason": " "}, "/reason"),
+            ({}, "/reason"),
+        ):
+            answer = await room.call("POST", "/pause", body)
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+        assert (await room.call("POST", "/resume", {})).status_code == 409
+        assert (await room.call("POST", f"/mails/{uuid4()}/retry")).status_code == 404
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/mails"),
+            ("GET", "/decisions"),
+            ("POST", f"/mails/{uuid4()}/retry"),
+        ):
+            assert (await room.call(method, path, who=AGENT)).status_code == 403
+        assert (await room.call("POST", "/pause", {"reason": "x"}, who=AGENT)).status_code == 403
+        assert (await room.done("GET", ""))["pauses"] == []
+
+
+async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailServer) -> None:
+    server.held, server.held_for = asyncio.Event(), "@slow.example"
+    stuck = [(await desk.request(f"{n}@slow.example"))[0] for n in range(200)]
+    quick = [(await desk.request(f"{n}@quick.example"))[0] for n in range(30)]
+    async with sending(desk, smtp(server)):
+
+        async def quick_ones_arrived() -> bool:
+            return len(await desk.outcomes(quick)) == 30
+
+        await until(quick_ones_arrived)
+        assert await desk.outcomes(stuck) == []
+        server.held.set()
+
+        async def all_arrived() -> bool:
+            return await desk.waiting() == []
+
+        await until(all_arrived)
+
+
+async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alone(
+    desk: Notify, server: MailServer
+) -> None:
+    asked: list[str] = []
+
+    def answer(who: str) -> str | None:
+        asked.append(who)
+        return "421 4.7.0 try again later" if who.endswith("@big.example") else None
+
+    server.recipient = answer
+    for n in range(40):
+        await desk.request(f"{n}@big.example")
+    others = [(await desk.request(f"{n}@small.example"))[0] for n in range(20)]
+    async with sending(desk, smtp(server)):
+
+        async def others_arrived() -> bool:
+            return len(await desk.outcomes(others)) == 20
+
+        await until(others_arrived)
+    assert len([who for who in asked if who.endswith("@big.example")]) <= 10
+    waiting = await desk.waiting()
+    assert len(waiting) == 40
+    assert sum(row["attempts"] for row in waiting) <= 10
+
+
+async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
+    desk: Notify, server: MailServer
+) -> None:
+    tickets = [(await desk.request())[0] for _ in range(50)]
+    async with sending(desk, smtp(MailServer(port=1))) as one:
+
+        async def noticed() -> bool:
+            return one.away
+
+        await until(noticed)
+    waiting = await desk.waiting()
+    assert len(waiting) == 50
+    assert all(row["attempts"] == row["unreached"] for row in waiting)
+    assert sum(row["attempts"] for row in waiting) <= 16
+    await desk.hurry()
+    async with sending(desk, smtp(server)):
+
+        async def all_arrived() -> bool:
+            return len(await desk.outcomes(tickets)) == 50
+
+        await until(all_arrived)
+
+
+async def test_a_mail_that_nobody_could_try_for_long_is_told_on_its_ticket_once(
+    desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
+    async with opened(desk) as room, sending(desk, smtp(server)) as one:
+        await room.done("POST", "/pause", {"reason": "they are moving"})
+        ticket, _ = await desk.request()
+        await desk.pool.execute("UPDATE notify.deliveries SET requested_at = now() - interval '16 minutes'")
+        one.wake()
+
+        async def told() -> list[NotificationDelayed]:
+            return [e.payload for e in await desk.events(ticket) if isinstance(e.payload, NotificationDelayed)]
+
+        (delayed,) = await until(told)
+        assert delayed.reason == "outgoing mail is paused by Ada: they are moving"
+        assert [row["told_late"] for row in await desk.waiting()] == [True]
+        await room.done("POST", "/resume", {})
+        one.wake()
+        assert isinstance(await desk.settled(one, ticket), NotificationSent)
+        assert len(await told()) == 1
