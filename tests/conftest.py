@@ -17,9 +17,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from shared.messaging import topics
 from tests import servers
+
+settings.register_profile("ledgerdesk", deadline=None)  # how long an example takes says more of the machine than of the code
+settings.load_profile("ledgerdesk")
 
 T = TypeVar("T")
 
