@@ -56,6 +56,7 @@ ROUTES = (
     _route("/mails/{id}", GET=("intake", "read")),
     _route("/mails/{id}/raw", GET=("intake", "read")),
     _route("/mails/{id}/process", POST=("intake", "write")),
+    _route("/mailboxes/{ref}/status", GET=("intake", "read")),
     _route("/stats/{stat}", GET=("reporting", "read")),
 )
 """The first that matches decides."""
