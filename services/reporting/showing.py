@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.reporting.desk.repeats import COLUMNS, put_back
 from services.reporting.people import facts
 from services.reporting.summaries import summary
 from shared import richtext
@@ -144,12 +145,10 @@ def _shown_html(html: str | None, attachments: list[dict[str, Any]], *, remote: 
 
 
 def history_entry(row: asyncpg.Record) -> dict[str, Any]:
-    """One event; texts come back from its article (`text`, `new_text`, `html` of the joined row)."""
-    data = dict(row["data"])
-    for part in ("message", "mail"):
-        if row["article_text"] is not None and isinstance(data.get(part), dict):
-            texts = {"text": row["article_text"], "new_text": row["article_new_text"], "html": row["article_html"]}
-            data[part] = data[part] | {name: value for name, value in texts.items() if value is not None}
+    """One event; what its article holds comes back from there (`article_...` of the joined row)."""
+    data = row["data"]
+    if row["article_id"] is not None:
+        data = put_back(data, {column: row[f"article_{column}"] for column in COLUMNS})
     return {
         "id": str(row["id"]),
         "type": row["type"],

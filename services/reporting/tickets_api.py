@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
 from services.reporting import showing
+from services.reporting.desk.repeats import COLUMNS
 from services.reporting.people import followed_queues, scope
 from services.reporting.reading import Reading, Ref, answer
 from services.reporting.ticket_list import ORDERS, Filters, Sort, query
@@ -38,8 +39,8 @@ SELECT (SELECT sum(t.{articles}) FROM desk.tickets t JOIN merged m USING (id)) A
                  LIMIT 1000) AS waiting) AS open_tickets
 """
 """How many articles a ticket has with those that were merged into it, and how many open tickets of its customer the reader may see."""
-HISTORY = """
-SELECT h.*, a.text AS article_text, a.new_text AS article_new_text, a.html AS article_html
+HISTORY = f"""
+SELECT h.*, {", ".join(f"a.{column} AS article_{column}" for column in COLUMNS)}
   FROM desk.history h
   LEFT JOIN desk.articles a ON a.ticket_id = h.ticket_id AND a.number = h.article
  WHERE h.ticket_id = $1 AND h.number > $2

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.reporting.desk.repeats import COLUMNS, without
 from services.reporting.desk.row import Article, Delivery, HistoryEntry, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
@@ -49,7 +50,6 @@ from shared.contracts.routing import (
 )
 from shared.contracts.states import MERGED
 
-TEXTS = ("text", "new_text", "html")
 BOUNCED = "bounced: "
 LONGEST_DELIVERY = 2_000
 
@@ -74,7 +74,7 @@ def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
             type=event.type,
             actor_kind=event.actor.kind,
             actor_id=event.actor.id,
-            data=_without_texts(event, article),
+            data=_to_keep(event, article),
         )
     )
     return row
@@ -338,8 +338,8 @@ def _failed(recipient: FailedRecipient) -> str:
     return " ".join(part for part in (f"{recipient.recipient}:", recipient.status, recipient.diagnostic) if part)
 
 
-def _without_texts(event: Recorded, article: Article | None) -> dict[str, Any]:
-    """The payload for the history, without the texts that stand in its article."""
+def _to_keep(event: Recorded, article: Article | None) -> dict[str, Any]:
+    """The payload for the history, without what stands in its article."""
     payload = event.payload
     if isinstance(payload, Unknown):
         return payload.data
@@ -348,10 +348,4 @@ def _without_texts(event: Recorded, article: Article | None) -> dict[str, Any]:
     data = recorded if recorded is not None else payload.model_dump(mode="json", exclude_defaults=True)
     if article is None:
         return data
-    return {
-        name: _textless(value) if name in ("message", "mail", "original") else value for name, value in data.items()
-    }
-
-
-def _textless(part: Any) -> Any:
-    return {name: value for name, value in part.items() if name not in TEXTS} if isinstance(part, dict) else part
+    return without(data, {column: getattr(article, column) for column in COLUMNS})

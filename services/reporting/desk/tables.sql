@@ -98,7 +98,6 @@ CREATE TABLE {schema}.articles (
     PRIMARY KEY (ticket_id, number)
 );
 CREATE INDEX ON {schema}.articles (ticket_id, created_at, number);
-CREATE INDEX ON {schema}.articles (id);
 COMMENT ON TABLE {schema}.articles IS 'Every message, note and call of a ticket, in log order; `people` holds from, to, cc and bcc.';
 
 CREATE VIEW {schema}.public_articles AS
@@ -136,4 +135,5 @@ CREATE TABLE {schema}.history (
     PRIMARY KEY (ticket_id, number)
 );
 COMMENT ON TABLE {schema}.history IS
-    'Every event of a ticket in log order. The texts of a message are not repeated: `article` names the article that has them.';
+    'Every event of a ticket in log order. A message''s texts, people, subject and times are not repeated: `article` names the article that '
+    'has them.';

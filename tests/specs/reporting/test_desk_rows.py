@@ -1,5 +1,6 @@
 """What each event changes in what the desk shows of a ticket, and in which words its history tells it."""
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,9 @@ import orjson
 import pytest
 
 from services.reporting.desk.fold import fold
+from services.reporting.desk.repeats import COLUMNS
 from services.reporting.desk.row import TicketRow
+from services.reporting.showing import history_entry
 from services.reporting.summaries import summary
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
@@ -259,6 +262,31 @@ def test_every_event_of_a_ticket_is_told_in_words(name: str) -> None:
     smallest = orjson.loads(data_of(REGISTRY[name].model_validate(filled)))
     assert summary(name, smallest) not in ("", short)
     assert summary(name, {}) not in ("", short)
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("name", TICKET_EVENTS)
+def test_the_history_gives_back_what_was_recorded(name: str, full: bool) -> None:
+    """Though it keeps nothing of a message that stands in its article."""
+    payload = REGISTRY[name].model_validate(sample(REGISTRY[name]))
+    if not full:
+        payload = _with_bare_messages(payload)
+    recorded = orjson.loads(data_of(payload))
+    row = fold(row_after() if name != OPENED.TYPE else None, replace(_recorded(payload, 2), data=recorded))
+    entry = row.history[-1]
+    article = next((each for each in row.articles if each.number == entry.article), None)
+    columns: Any = {each.name: getattr(entry, each.name) for each in fields(entry)}
+    columns |= {f"article_{column}": getattr(article, column) if article else None for column in COLUMNS}
+    shown = history_entry(columns)
+    assert shown["data"] == recorded
+    if article is not None and isinstance(entry.data.get("message"), dict):
+        assert set(entry.data["message"]) <= {"bcc", "text_blob", "attachments", "message_id", "mail", "raw"}
+
+
+def _with_bare_messages(payload: Event) -> Event:
+    bare = Message(id=UUID(int=50), channel="web", sender=Address(email="per@acme.example"), text="It hums.")
+    parts = [name for name in ("message", "original") if isinstance(getattr(payload, name, None), Message)]
+    return payload.model_copy(update=dict.fromkeys(parts, bare))
 
 
 def test_a_merge_is_told_by_number_and_name() -> None:
