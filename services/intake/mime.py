@@ -22,12 +22,21 @@ MOST_TEXT_BYTES = 4 * 1024 * 1024
 MOST_DELIMITERS = 20_000
 LONGEST_BOUNDARY = 200
 LONGEST_LINE = 1_000
+MOST_BELOW = 64 * 1024
+"""Of the end of base64 that is looked at for words below it."""
 
 _END_OF_HEADER = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
 _DELIMITER = re.compile(
     rb"^--([^\s][^\r\n]{0,120}?)[ \t]*(?:\r\n|\n|\r)(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
 )
 _PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}=")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_PADDING = re.compile(rb"=[=\s]*")
+_PURE = re.compile(rb"^[A-Za-z0-9+/]{40,}={0,2}\r?$", re.MULTILINE)
+_PROSE_BELOW = re.compile(
+    rb"(?<=[A-Za-z0-9+/=]\n)(?:[ \t]*\r?\n)+(?=(?:[-_=*]{2,}|[^\s]{1,40} [^\s]{1,40})[^\n]{0,200}(?:\r?\n|\Z))"
+)
+"""Below an empty line that follows base64: a ruler, or words."""
 _UUENCODED = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,200}(?:\r?\n|\r)", re.MULTILINE)
 _LINE = re.compile(rb"\r\n|\n|\r")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
@@ -37,6 +46,7 @@ _ENCODED_WORD = re.compile(
 )
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset[ \t]*=[ \t]*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _ONE_BYTE = re.compile(r"(?:iso8859|cp125|cp8[56]|koi8|mac|hp-roman|tis)")
+_TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_TEXT = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"))
@@ -71,6 +81,12 @@ class Part:
         """A parameter of a structured field, RFC 2231 and encoded words undone; or empty."""
         try:
             found = self.parameters.get_param(name, "", header)
+            if not isinstance(found, tuple) and self.parameters[header].count(f"{name}*"):
+                # Both forms, as programs write that are not sure what the other side can read: the second one says it in full.
+                both = self.parameters.get_params([], header)
+                found = next(
+                    (value for known, value in both if known.lower() == name and isinstance(value, tuple)), found
+                )
             return decoded(collapse_rfc2231_value(found, "replace") if isinstance(found, tuple) else str(found))
         except Exception:
             return ""
@@ -84,9 +100,14 @@ class Part:
         return self.get("content-disposition").partition(";")[0].strip().lower()
 
     @property
+    def _transfer_encoding(self) -> str:
+        named = _TOKEN.search(self.get("content-transfer-encoding"))
+        return named.group().lower() if named else ""
+
+    @property
     def content(self) -> bytes:
         """The body without its transfer encoding; as it is when that is unknown or broken."""
-        match self.get("content-transfer-encoding").strip().lower():
+        match self._transfer_encoding:
             case "base64":
                 return from_base64(self.body)
             case "quoted-printable":
@@ -100,6 +121,8 @@ class Part:
     def text(self) -> str:
         """The content as text, as far as a text may go; characters that cannot be read are replaced."""
         content = self.content[:MOST_TEXT_BYTES]
+        if self._transfer_encoding == "base64" and (below := self.body[_prose(self.body) :].strip()):
+            content += b"\n\n" + below[:MOST_TEXT_BYTES]
         charset = self.parameter("charset")
         if not charset and self.type == "text/html":
             named = _META_CHARSET.search(content, 0, 4096)
@@ -115,7 +138,7 @@ def parse(raw: bytes) -> tuple[Part, list[str]]:
     """The whole mail and what was wrong with its structure. Never raises on purpose; linear in the size of the mail times DEEPEST."""
     wrong: list[str] = []
     budget = [MOST_PARTS]
-    root = _part(raw, 0, budget, wrong, "text/plain")
+    root = _part(raw.removeprefix(codecs.BOM_UTF8), 0, budget, wrong, "text/plain")
     if budget[0] <= 0:
         wrong.append(f"more than {MOST_PARTS} parts; the rest was not taken apart")
     return root, wrong
@@ -262,8 +285,18 @@ def is_media_type(value: str) -> bool:
 
 
 def from_base64(text: bytes) -> bytes:
-    """What can be read of base64, whatever stands between."""
-    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", text)
+    """What can be read of base64, whatever stands between or below; several encodings one after the other are all read."""
+    return b"".join(map(_unpadded, _PADDING.split(text[: _prose(text)])))
+
+
+def _prose(text: bytes) -> int:
+    """Where base64 ends and what mailing lists and scanners write below it begins; the text's end when there is none."""
+    found = _PROSE_BELOW.search(text, max(0, len(text) - MOST_BELOW))
+    return found.start() if found is not None and _PURE.search(text, found.start()) is None else len(text)
+
+
+def _unpadded(text: bytes) -> bytes:
+    letters = _NOT_BASE64.sub(b"", text)
     if len(letters) % 4 == 1:
         letters = letters[:-1]
     try:

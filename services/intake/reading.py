@@ -110,7 +110,7 @@ def unreadable(raw: bytes, why: str) -> Reading:
     """What is kept of a mail that is beyond reading: the whole of it as a file, and why. Nothing answers it by itself."""
     return Reading(
         subject="A mail that could not be read",
-        text="This mail could not be read. It is attached as it came.",
+        text=f"This mail could not be read ({why}). It is attached as it came.",
         files=(File("mail.eml", "message/rfc822", raw),),
         no_answer="it could not be read",
         wrong=(f"could not be read: {why}",),
@@ -127,8 +127,8 @@ def _read(raw: bytes) -> Reading:
     root, wrong = mime.parse(raw)
     gathered = _Body(wrong=wrong)
     text, html = _words(root, gathered)
-    if text is None and html is None and gathered.spare:
-        text = gathered.spare[0]
+    if text is None and html is None:
+        text = gathered.spare[0] if gathered.spare else _words_of_enclosed(gathered.files)
     shown: str | None = None
     if html is not None:
         seen, shown = richtext.read(html)
@@ -171,6 +171,18 @@ def _read(raw: bytes) -> Reading:
         spam=spam_verdict(root),
         wrong=tuple(dict.fromkeys(gathered.wrong))[:20],
     )
+
+
+def _words_of_enclosed(files: list[File]) -> str | None:
+    """What the first enclosed mail says, for a mail that only sends it on."""
+    enclosed = next((file for file in files if file.type == "message/rfc822"), None)
+    if enclosed is None:
+        return None
+    root, _ = mime.parse(enclosed.content)
+    text, html = _words(root, _Body())
+    words = text if text is not None else mime.clean(richtext.read(html or "")[0])
+    fields = [(name, mime.decoded(root.get(name))) for name in ("from", "date", "to", "subject")]
+    return "\n".join([f"{name.title()}: {value}" for name, value in fields if value] + ["", words])
 
 
 def _words(part: Part, gathered: _Body) -> tuple[str | None, str | None]:
@@ -229,9 +241,11 @@ def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]
             rich = html if html is not None else rich
         return plain, rich
     if part.type in ("multipart/related", "multipart/signed", "multipart/report", "multipart/encrypted"):
-        found = _words(part.children[0], gathered)
-        for child in part.children[1:]:
-            gathered.files.extend(_file(leaf, len(gathered.files) + 1) for leaf in _leaves(child))
+        root = _root(part)
+        found = _words(root, gathered)
+        for child in part.children:
+            if child is not root:
+                gathered.files.extend(_file(leaf, len(gathered.files) + 1) for leaf in _leaves(child))
         return found
     pairs = [_words(child, gathered) for child in part.children]
     pairs = [pair for pair in pairs if pair != (None, None)]
@@ -239,6 +253,19 @@ def _words_of_many(part: Part, gathered: _Body) -> tuple[str | None, str | None]
         return pairs[0] if pairs else (None, None)
     texts = [text if text is not None else mime.clean(richtext.read(html or "")[0]) for text, html in pairs]
     return "\n\n".join(text.strip("\n") for text in texts), None
+
+
+def _root(part: Part) -> Part:
+    """The part that the others belong to: the one that `start` names (RFC 2387), else the first, unless that is no text and another is."""
+    start = part.parameter("start").strip("<> ") if part.type == "multipart/related" else ""
+    named = next((child for child in part.children if start and _content_id(child) == start), None)
+    if named is not None or part.type != "multipart/related":
+        return named or part.children[0]
+    return next((c for c in part.children if c.children or c.type in _WORDS), part.children[0])
+
+
+def _content_id(part: Part) -> str:
+    return part.get("content-id").partition("(")[0].strip().strip("<> ")[:200]
 
 
 def _leaves(part: Part) -> list[Part]:
@@ -251,8 +278,7 @@ def _file(part: Part, count: int) -> File:
     name = _safe_name(part.file_name)
     if not name:
         name = _NAMES.get(part.type) or f"part-{count}"
-    inline = next(iter(_MESSAGE_ID.findall(part.get("content-id"))), "")
-    return File(name, part.type, part.content, inline[1:-1][:200] or None)
+    return File(name, part.type, part.content, _content_id(part) or None)
 
 
 def _safe_name(name: str) -> str:

@@ -19,6 +19,8 @@ from shared.loopback import is_loopback
 WINDOW = 10_000
 """Mails that one search looks at, so that its answer stays one line of bounded length."""
 MOST_WINDOWS = 500
+LAST_UID = 2**32 - 1
+"""Not `*`: a range up to that always has the folder's last mail in it, whatever its number (RFC 3501, section 6.4.8)."""
 
 # The library tells each line of the protocol, which has mails' words in it, to a logger of its own.
 logging.getLogger("imapclient").setLevel(logging.WARNING)
@@ -131,21 +133,18 @@ class ImapBox:
             raise Refused(f"{wrong}: {words(error)}") from error
 
     def waiting(self, seen_until: int) -> list[int]:
+        wanted = ["UNDELETED"]
+        if self.mailbox.afterwards == "flag":
+            newer = ["OR", "UNSEEN", "UID", f"{seen_until + 1}:{LAST_UID}"]
+            wanted += newer if seen_until >= 0 else ["UNSEEN"]
         found: set[int] = set()
-        if seen_until >= 0 and self.mailbox.afterwards == "flag":
-            newer = self._search("UNDELETED", "UID", f"{seen_until + 1}:*")
-            # `n:*` always has the last mail in it, whatever its number (RFC 3501, section 6.4.8).
-            found.update(uid for uid in newer if uid > seen_until)
         for first in range(1, min(self._exists, WINDOW * MOST_WINDOWS) + 1, WINDOW):
-            unseen = ("UNSEEN",) if self.mailbox.afterwards == "flag" else ()
-            found.update(self._search(f"{first}:{min(first + WINDOW - 1, self._exists)}", "UNDELETED", *unseen))
+            self.wire.allow()
+            window = f"{first}:{min(first + WINDOW - 1, self._exists)}"
+            found.update(int(uid) for uid in self._client.search([window, *wanted]))
             if len(found) >= MOST_WAITING:
                 break
         return sorted(found)[:MOST_WAITING]
-
-    def _search(self, *criteria: str) -> list[int]:
-        self.wire.allow()
-        return [int(uid) for uid in self._client.search(list(criteria))]
 
     def sizes(self, mails: Sequence[int]) -> dict[int, int]:
         self.wire.allow()

@@ -30,8 +30,8 @@ from services.intake.quoting.lines import (
 MOST_LINES = 5_000
 """Lines that are looked at; what is below them is as the last of them."""
 MOST_UNDER_RULER = 6
-MOST_AT_END = 10
-"""Footers' lines and disclaimers that are taken off a letter's end."""
+MOST_DISCLAIMERS = 10
+"""That are taken off a letter's end."""
 MOST_OF_DISCLAIMER = 40
 MOST_SHORT_ABOVE = 10
 SHORT = 50
@@ -256,7 +256,8 @@ def _signature(lines: Sequence[str], start: int, end: int) -> int | None:
 
 def _strip_tail(lines: Sequence[str], kinds: list[Kind], start: int, end: int) -> None:
     """Takes programs' footers and disclaimers off the end of a block, as long as there is one."""
-    for _ in range(MOST_AT_END):
+    disclaimers = 0
+    while disclaimers < MOST_DISCLAIMERS:
         while end > start and not lines[end - 1].strip():
             end -= 1
         if end <= start:
@@ -271,6 +272,7 @@ def _strip_tail(lines: Sequence[str], kinds: list[Kind], start: int, end: int) -
             return
         kinds[top:end] = [Kind.DISCLAIMER] * (end - top)
         end = top
+        disclaimers += 1
 
 
 def _disclaimer_above(lines: Sequence[str], start: int, end: int) -> int:

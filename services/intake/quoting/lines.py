@@ -86,7 +86,9 @@ _NAMED_AND_DATED = re.compile(
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?![\d.])")
 _IN_BRACKETS = re.compile(rf"[<(]\s?(?:mailto:)?{_EMAIL}\s?[>)]", re.IGNORECASE)
-_DATED_BY = re.compile(rf"{_DATE},?\s\d{{1,2}}[:.]\d{{2}}\s[^\W\d_]{{1,5}}\s{_EMAIL}\s?[:：]\Z", re.IGNORECASE)
+_DATED_BY = re.compile(
+    rf"{_DATE},?\s\d{{1,2}}[:.]\d{{2}}\s(?:by|von|par|por|av|af|door|da|przez|od|от)\s{_EMAIL}\s?[:：]\Z", re.IGNORECASE
+)
 _SAYS_WROTE = re.compile(rf"(?:^|[\s>\"”’,)]){_WROTE}(?=[\s:：,(]|\Z)", re.IGNORECASE)
 _OF_ONESELF = re.compile(
     r"\b(?:I|[Ww]e|[Ii]ch|[Ww]ir|[Jj]eg|[Ee]g|[Vv]i|[Jj]ag|[Ii]k|[Ww]ij|[Jj]e|[Nn]ous|[Яя]|[Мм]ы)\b|\bj['’]"

@@ -36,6 +36,8 @@ class MailServer:
     waiting: Callable[[], int]
     speaks_utf8: bool = True
     hands_over_once: bool = True
+    says_later: str = "refused"
+    """What stands in its log, in lower case, when nobody listens."""
 
     def send(self, raw: bytes, *recipients: str, sender: str = "per@customer.example") -> None:
         """A mail by SMTP, as another mail server would; returns when this one answers for it."""
@@ -231,7 +233,13 @@ def opensmtpd(desk: Reception) -> Iterator[MailServer]:
         try:
             _until_open(port, home)
             yield MailServer(
-                "opensmtpd", port, home, lambda: _files(spool / "queue"), speaks_utf8=False, hands_over_once=False
+                "opensmtpd",
+                port,
+                home,
+                lambda: _files(spool / "queue"),
+                speaks_utf8=False,
+                hands_over_once=False,
+                says_later="tempfail",
             )
         finally:
             _end(process)

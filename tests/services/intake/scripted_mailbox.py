@@ -121,10 +121,10 @@ class Session:
         found = sorted(box.mails)
         if (numbers := re.match(r"(\d+):(\d+)", rest)) is not None:
             found = found[int(numbers[1]) - 1 : int(numbers[2])]
-        if (after := re.search(r"UID (\d+):\*", rest)) is not None:
-            found = [uid for uid in found if uid >= int(after[1])] or found[-1:]
+        after = re.search(r"OR UNSEEN UID (\d+):", rest)
         if "UNSEEN" in rest:
-            found = [uid for uid in found if "\\Seen" not in box.flags[uid]]
+            newest = int(after[1]) if after is not None else 2**32
+            found = [uid for uid in found if "\\Seen" not in box.flags[uid] or uid >= newest]
         found = [uid for uid in found if "\\Deleted" not in box.flags[uid]]
         await self.say(f"* SEARCH {' '.join(map(str, found))}".rstrip().encode() + b"\r\n")
         await self.ok()

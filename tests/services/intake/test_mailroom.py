@@ -7,6 +7,7 @@ import pytest
 from services.intake import records, ticket
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.placing import QueuesUnknown
+from services.intake.receipts import LATELY
 from tests.services.intake.conftest import queues
 from tests.services.intake.reception import mail
 
@@ -75,6 +76,7 @@ async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
             (records.MAIL, (uuid4(),)),
             (records.WAY.format(column="number"), ("1",)),
             (records.MAILS, (uuid4(), 50)),
+            (LATELY, (uuid4(), 5)),
             ("SELECT 1 FROM intake.mails WHERE digest = $1", (b"x",)),
             ("SELECT 1 FROM intake.message_ids WHERE hash = $1", (b"x",)),
         ):

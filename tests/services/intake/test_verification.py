@@ -338,6 +338,7 @@ PIECES = (
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join) | st.binary(max_size=300), st.text(max_size=40))
 def test_any_bytes_and_any_names_are_judged(raw: bytes, name: str) -> None:
     asked = Question((f"per@{name}",), f"a@{name}", CLIENT, name)

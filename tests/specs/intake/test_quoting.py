@@ -116,6 +116,7 @@ def test_header_fields_over_a_quote_are_known_in_many_languages(fields: tuple[st
         "Error log:\n2026-11-23 10:15:00 GMT+01:00 failed\nmore",
         "Den 15. juni 2026 skrev jeg til dere:\nIngen svarte.",
         "```\n####\n--\n# code\n```\nThe end.",
+        "2026-11-26 09:04 from app@host.example:\n  cannot open\nWhat is that?",
         "I am not the intended recipient of this.",
         "> A quote that nobody is named for.",
         "> A quote that nobody is named for.\n\nAnd an answer.",

@@ -321,6 +321,8 @@ def part(header: str, body: str = "x") -> bytes:
         ('Content-Disposition: attachment; filename="C:\\\\temp\\\\x.doc"', "x.doc"),
         ('Content-Disposition: attachment; filename="annexe\u202efdp.exe"', "annexe_fdp.exe"),
         ("Content-Disposition: attachment; filename=..", "part-1"),
+        ("Content-Disposition: attachment; filename=\"fallback.pdf\"; filename*=UTF-8''m%C3%A5l.pdf", "mål.pdf"),
+        ("Content-Disposition: attachment; filename*1*=%A5l.pdf; filename*0*=UTF-8''m%C3", "mål.pdf"),
         ("Content-Disposition: attachment", "part-1"),
         ("Content-Type: text/calendar", "invite.ics"),
     ],
@@ -398,3 +400,60 @@ def test_addresses_of_other_alphabets() -> None:
     reading = read("From: Пётр <пётр@пример.рф>\nTo: kari@xn--bcher-kva.example\n\nx".encode())
     assert reading.sender == Address(email="пётр@пример.рф", name="Пётр")
     assert [a.email for a in reading.to] == ["kari@xn--bcher-kva.example"]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["Quoted-Printable;", "quoted-printable (so it is)", '"quoted-printable"', " QUOTED-PRINTABLE "]
+)
+def test_transfer_encodings_as_programs_write_them(encoding: str) -> None:
+    assert (
+        read(part(f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {encoding}", "h=C3=A5")).text
+        == "hå"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("aMOl\n", "hå"),
+        ("aA==\naMOl\n", "hhå"),
+        ("a!MO\n l\n", "hå"),
+        (
+            "aGVsbG8gd29ybGQ=\n\n____________\nList mailing list\nList@lists.example\n",
+            "hello world\n\n____________\nList mailing list\nList@lists.example",
+        ),
+        ("aGVsbG8gd29ybGQh\n\nScanned by a machine\n", "hello world!\n\nScanned by a machine"),
+    ],
+)
+def test_base64_with_what_others_put_into_it(body: str, text: str) -> None:
+    assert read(part("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64", body)).text == text
+
+
+def test_what_stands_below_the_base64_of_a_file_is_no_part_of_it() -> None:
+    raw = part(
+        "Content-Type: image/png; name=a.png\nContent-Transfer-Encoding: base64",
+        "aGVsbG8gd29ybGQ=\n\n______\nSent by a list",
+    )
+    assert [file.content for file in read(raw).files] == [b"hello world"]
+
+
+def test_a_byte_order_mark_hides_no_field() -> None:
+    assert read(b"\xef\xbb\xbfFrom: a@b.example\r\nSubject: x\r\n\r\nhello").sender == Address(email="a@b.example")
+
+
+@pytest.mark.parametrize("start", ['; start="<root>"', ""])
+def test_the_words_of_a_related_multipart_may_come_after_its_images(start: str) -> None:
+    raw = (
+        f"Content-Type: multipart/related; boundary=r{start}\n\n--r\nContent-Type: image/png\nContent-ID: p1@x\n\npng\n"
+        '--r\nContent-Type: text/html\nContent-ID: <root>\n\n<p>hello<img src="cid:p1@x">\n--r--'
+    )
+    reading = read(raw.encode())
+    assert (reading.text, [(f.type, f.inline_id) for f in reading.files]) == ("hello", [("image/png", "p1@x")])
+    assert reading.html is not None
+    assert "cid:p1@x" in reading.html
+
+
+def test_a_mail_that_only_sends_another_on_says_what_that_says() -> None:
+    reading = read(b"Subject: Fwd\nContent-Type: message/rfc822\n\nFrom: a@b.example\nSubject: inner\n\nthe words")
+    assert reading.text == "From: a@b.example\nSubject: inner\n\nthe words"
+    assert [f.name for f in reading.files] == ["message.eml"]
