@@ -123,7 +123,7 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
         case TimeAccounted() as p:
             row.time_units += p.units
         case NotificationRequested(kind="receipt" | "closed") as p:
-            return _receipt(row, event, p)
+            return _told_by_itself(row, event, p)
         case NotificationRequested() as p:
             _deliver(row, Delivery(p.notification, "queued", p.article, p.mail.message_id))
         case NotificationSent() as p:
@@ -256,8 +256,8 @@ def _article(
     return article
 
 
-def _receipt(row: TicketRow, event: Recorded, p: NotificationRequested) -> Article:
-    """The confirmation that a customer gets: nobody wrote it, so that it has no message but the mail that leaves."""
+def _told_by_itself(row: TicketRow, event: Recorded, p: NotificationRequested) -> Article:
+    """The receipt, or the word that the ticket is closed: nobody wrote it, so that it has no message but the mail that leaves."""
     row.article_count += 1
     row.public_article_count += 1
     mail = p.mail
