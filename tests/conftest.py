@@ -22,7 +22,9 @@ from hypothesis import settings
 from shared.messaging import topics
 from tests import servers
 
-settings.register_profile("ledgerdesk", deadline=None)  # how long an example takes says more of the machine than of the code
+settings.register_profile(
+    "ledgerdesk", deadline=None
+)  # how long an example takes says more of the machine than of the code
 settings.load_profile("ledgerdesk")
 
 T = TypeVar("T")
