@@ -1,6 +1,7 @@
 """What the policies know beyond an event and the snapshots; looked up for each batch before they react, because they are pure."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.directory import Person, Queue
@@ -18,14 +19,28 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWords:
+    """What was said last on a ticket by somebody who takes part in it. `readers`: the addresses, as `addresses.plain` writes them, of its
+    writer and of all whom it was sent to."""
+
+    words: str
+    writer: str
+    said_at: datetime
+    readers: frozenset[str]
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """`queues` the snapshot lacks yet; `tickets` that time has done something to; `people` in use, who may be told of it."""
+    """`queues` the snapshot lacks yet; `tickets` that time has done something to; `people` in use, who may be told of it or written to;
+    `words` that an answer may quote."""
 
     queues: dict[UUID, Queue] = field(default_factory=dict)
     tickets: dict[UUID, Remembered] = field(default_factory=dict)
     people: dict[UUID, Person] = field(default_factory=dict)
+    words: dict[UUID, LastWords] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Another batch begins."""
-        for each in (self.queues, self.tickets, self.people):
+        for each in (self.queues, self.tickets, self.people, self.words):
             each.clear()

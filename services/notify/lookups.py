@@ -45,6 +45,11 @@ class Informed:
         by_time = [event for event in events if _by_time(event)]
         if by_time:
             self.known.tickets.update(await remembering.recall(connection, [event.stream for event in by_time]))
+        await remembering.remember_words(connection, events)
+        answered = [event for event in events if isinstance(event.payload, AgentReplied)]
+        if answered:
+            self.known.words.update(await remembering.recall_words(connection, [each.stream for each in answered]))
+            await self._find_readers(connection, answered)
         await self._find_queues(connection, events)
         if by_time:
             await self._find_people(connection, by_time)
@@ -71,6 +76,13 @@ class Informed:
                 wanted.update(workers(queue))
                 if ticket.owner is not None:
                     wanted.add(ticket.owner.id)
+        for row in await connection.fetch(PEOPLE, list(wanted)):
+            person = Person.model_validate_json(row["document"])
+            self.known.people[person.id] = person
+
+    async def _find_readers(self, connection: Connection, answered: Sequence[Recorded]) -> None:
+        """The customers who are answered, for their languages."""
+        wanted = {cast(AgentReplied, event.payload).customer.id for event in answered}
         for row in await connection.fetch(PEOPLE, list(wanted)):
             person = Person.model_validate_json(row["document"])
             self.known.people[person.id] = person
