@@ -31,7 +31,7 @@ demo: ## play the main job on the running system and show each step
 	@$(LOCAL) demo
 
 test: install-dev ## every test, on a PostgreSQL and a Kafka of its own
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: install-dev ## format, lint, types, import rules, dead dependencies, secrets, generated files
 	@$(VENV)/ruff format --check .
@@ -61,6 +61,7 @@ requirements: install-dev ## every requirement with the tests that prove it
 bench: install-dev ## measure; docs/performance.md tells what
 	@$(VENV)/python -m tests.bench
 	@$(VENV)/python -m tests.bench.desk
+	@$(VENV)/python -m tests.bench.mail
 	@$(VENV)/python -m tests.bench.mail_out
 
 chaos: install-dev ## kill processes under load, then prove that nothing was lost or doubled

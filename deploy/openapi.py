@@ -13,6 +13,7 @@ from services.gateway.openapi import Document, merged
 from services.gateway.reference import DOCUMENT
 from services.intake import api as intake_api
 from services.intake import blobs_api, mail_api
+from services.intake.mailboxes import api as mailboxes_api
 from services.notify import outgoing_api
 from services.reporting import articles_api, stats_api, tickets_api
 from services.routing import api as routing_api
@@ -30,7 +31,12 @@ def routers() -> dict[str, list[APIRouter]]:
             following_api.router(NOTHING, NOTHING),
             led.router(NOTHING),
         ],
-        "intake": [intake_api.router(NOTHING), blobs_api.router(NOTHING, NOTHING), mail_api.router(NOTHING)],
+        "intake": [
+            intake_api.router(NOTHING),
+            blobs_api.router(NOTHING, NOTHING),
+            mail_api.router(NOTHING),
+            mailboxes_api.router(NOTHING, NOTHING),
+        ],
         "notify": [outgoing_api.router(NOTHING, NOTHING)],
         "routing": [routing_api.router(NOTHING)],
         "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],

@@ -6,6 +6,8 @@ minutes. So what would cost too much is not parsed at all, only stripped of its 
 
 import html as entities
 import re
+from collections.abc import Mapping
+from urllib.parse import unquote
 
 import nh3
 from inscriptis import get_text
@@ -32,6 +34,10 @@ _BEFORE_ADDRESS = re.compile(
 )
 _ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _OWN_IMAGE = re.compile(r"cid:[^\s\"'<>]{1,200}", re.IGNORECASE)
+_REMOTE_IMAGE = re.compile(r"https?://[^\s\"'<>\\]{1,2000}", re.IGNORECASE)
+_IMAGE = re.compile(r'<img(?: [a-z-]+="[^"]*")+>')
+_OWN_IN_PLACE = re.compile(r'(<img(?: (?!src=)[a-z-]+="[^"]*")*) src="cid:([^"]*)"')
+_SET_ASIDE = "data-remote"
 _NUMBER = re.compile(r"[0-9]{1,4}%?")
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARKS = re.compile(f"[{_OPEN}{_CLOSE}]")
@@ -78,7 +84,7 @@ _BREAKS = frozenset(
 
 def read(html: str) -> tuple[str, str | None]:
     """The text that a reader of it sees, with `>` before what mail programs quote, and the safe HTML; no HTML for what is too large
-    or too deep to be made safe. Of its images only those stay that are files of the same message (`cid:`)."""
+    or too deep to be made safe. Of its images only those load that are files of the same message (`cid:`); `with_remote_images` shows others."""
     if len(html) > MOST or _work(html) > MOST_WORK:
         return stripped(html), None
     safe = _clean(html)
@@ -86,7 +92,7 @@ def read(html: str) -> tuple[str, str | None]:
 
 
 def _clean(html: str) -> str:
-    """HTML without scripts, styles, forms, remote content and odd addresses; what is harmless stays as it was."""
+    """HTML without scripts, styles, forms and odd addresses, which loads nothing; what is harmless stays as it was."""
     safe = nh3.clean(
         html,
         url_schemes={"http", "https", "mailto", "tel", "cid"},
@@ -94,7 +100,25 @@ def _clean(html: str) -> str:
         attribute_filter=_kept,
         strip_comments=True,
     )
-    return safe.replace("<img>", "")  # an image that was remote; inside of an attribute this takes away words only
+    safe = safe.replace("<img>", "")  # one that has no address; inside of an attribute this takes away words only
+    # nh3 writes attributes between double quotes and none within them, so that this is the attribute and nobody's words.
+    return _IMAGE.sub(lambda image: image.group().replace(' src="http', f' {_SET_ASIDE}="http'), safe)
+
+
+def with_remote_images(safe: str) -> str:
+    """Safe HTML with the images that stand elsewhere (A7.26): whoever shows it tells their servers that the message was read."""
+    shown = ' referrerpolicy="no-referrer" src="http'
+    return _IMAGE.sub(lambda image: image.group().replace(f' {_SET_ASIDE}="http', shown), safe)
+
+
+def with_own_images(safe: str, places: Mapping[str, str]) -> str:
+    """Safe HTML whose images that are files of the same message come from where these are; `places`: Content-ID -> address."""
+
+    def placed(image: re.Match[str]) -> str:
+        place = places.get(unquote(entities.unescape(image.group(2))))
+        return f'{image.group(1)} src="{entities.escape(place)}"' if place is not None else image.group()
+
+    return _OWN_IN_PLACE.sub(placed, safe)
 
 
 def _kept(tag: str, attribute: str, value: str) -> str | None:
@@ -108,8 +132,9 @@ def _kept(tag: str, attribute: str, value: str) -> str | None:
             address = _BEFORE_ADDRESS.sub("", value)
             return address if address.startswith("#") or _ADDRESS.match(address) else None
         case "img", "src":
-            # Only a file of the same message: what is loaded from elsewhere tells the sender that it was read.
-            return value if _OWN_IMAGE.fullmatch(value) else None
+            if _REMOTE_IMAGE.fullmatch(value):
+                return f"http{value[4:]}"  # set aside later: what is loaded from elsewhere tells the sender that it was read
+            return f"cid{value[3:]}" if _OWN_IMAGE.fullmatch(value) else None
         case "blockquote", "type":
             return "cite" if value.strip().lower() == "cite" else None
         case "blockquote", "class":

@@ -95,3 +95,11 @@ def kafka(scratch: Path) -> Iterator[str]:
     with kafka_server(scratch) as server:
         blocking(topics.ensure(server.bootstrap))
         yield server.bootstrap
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For runs in several processes: a module's tests stay together, and those of the one system that is broken and healed too."""
+    for item in items:
+        module = item.path.relative_to(Path(__file__).parent)
+        shared_system = module.parts[0] == "system" and "system" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("system" if shared_system else module.as_posix()))

@@ -44,6 +44,11 @@ class Home:
         return self.path / "secrets"
 
     @property
+    def mailbox_secrets(self) -> Path:
+        """What documents of mailboxes may name; the instance's own secrets must not stand there."""
+        return self.path / "mailbox-secrets"
+
+    @property
     def sent(self) -> Path:
         return self.path / "sent"
 
@@ -78,9 +83,11 @@ class Home:
 
     def make(self) -> None:
         """Creates the directories that only the owner may read."""
-        for directory in (self.path, self.logs, self.run, self.secrets, self.path / "blobs", self.sent):
+        private = (self.secrets, self.mailbox_secrets)
+        for directory in (self.path, self.logs, self.run, *private, self.path / "blobs", self.sent):
             directory.mkdir(parents=True, exist_ok=True)
-        self.secrets.chmod(0o700)
+        for directory in private:
+            directory.chmod(0o700)
         for name in ("cur", "new", "tmp"):
             (self.sent / name).mkdir(exist_ok=True)
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import base64
+import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -55,21 +55,30 @@ def install() -> None:
     Raises Trouble when the registry serves something else than was locked, or cannot be reached.
     """
     target = archives()
-    if target.is_dir() and {path.name for path in target.glob("*.jar")} == locked().keys():
+    if _complete(target):
         return
-    with tempfile.TemporaryDirectory(prefix="ledgerdesk-kafka-") as scratch:
-        fetched = resolve(Path(scratch))
-        _check(fetched)
-        staged = target.with_name(f"{target.name}.{os.getpid()}")
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
-        for path in fetched:
-            shutil.copyfile(path, staged / path.name)
-        shutil.rmtree(target, ignore_errors=True)
-        staged.rename(target)
-    subprocess.run(
-        [JAVA, "-Xshare:dump"], capture_output=True, check=False
-    )  # a quicker start; without it nothing is missing
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f"{target.name}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # whoever comes at the same time finds them in place
+        if _complete(target):
+            return
+        with tempfile.TemporaryDirectory(prefix="ledgerdesk-kafka-") as scratch:
+            fetched = resolve(Path(scratch))
+            _check(fetched)
+            staged = target.with_name(f"{target.name}.new")
+            shutil.rmtree(staged, ignore_errors=True)
+            staged.mkdir()
+            for path in fetched:
+                shutil.copyfile(path, staged / path.name)
+            shutil.rmtree(target, ignore_errors=True)
+            staged.rename(target)
+        subprocess.run(
+            [JAVA, "-Xshare:dump"], capture_output=True, check=False
+        )  # a quicker start; without it nothing is missing
+
+
+def _complete(directory: Path) -> bool:
+    return directory.is_dir() and {path.name for path in directory.glob("*.jar")} == locked().keys()
 
 
 def resolve(scratch: Path) -> list[Path]:

@@ -13,6 +13,15 @@ PASSED_ON = (
     "LEDGERDESK_TIMEZONE",
     "LEDGERDESK_LOG_LEVEL",
     "LEDGERDESK_MAIL_DOMAIN",
+    "LEDGERDESK_REPLY_TAGS",
+    "LEDGERDESK_TRUSTED_AUTHSERV",
+    "LEDGERDESK_LMTP_TRUSTED",
+    "LEDGERDESK_TICKETS_A_DAY",
+    "LEDGERDESK_RECEIPTS_A_DAY",
+    "LEDGERDESK_ALL_RECEIPTS_A_DAY",
+    "LEDGERDESK_VERIFY_SENDERS",
+    "LEDGERDESK_TRUSTED_SEALERS",
+    "LEDGERDESK_CLAMD",
     "LEDGERDESK_DKIM_KEYS",
     "LEDGERDESK_DKIM_DOMAIN",
     "LEDGERDESK_SMTP_LIMITS",
@@ -86,6 +95,7 @@ class Instance:
                 }
             case "intake":
                 made["LEDGERDESK_LMTP_LISTEN"] = self.lmtp
+                made["LEDGERDESK_SECRETS_DIR"] = str(self.home.mailbox_secrets)
             case "notify":
                 made["LEDGERDESK_MAILDIR"] = str(self.home.sent)
                 if smtp := os.environ.get("LEDGERDESK_SMTP_URL"):  # it may hold a password

@@ -12,6 +12,8 @@ from shared.contracts.directory import (
     Company,
     CompanyRetired,
     CompanySaved,
+    MailboxRetired,
+    MailboxSaved,
     Person,
     PersonRetired,
     PersonSaved,
@@ -47,6 +49,7 @@ SAVED: dict[str, Callable[..., Event]] = {
     "salutation": SalutationSaved,
     "signature": SignatureSaved,
     "field": TicketFieldSaved,
+    "mailbox": MailboxSaved,
 }
 RETIRED: dict[str, Callable[..., Event]] = {
     "state": StateRetired,
@@ -55,6 +58,7 @@ RETIRED: dict[str, Callable[..., Event]] = {
     "salutation": SalutationRetired,
     "signature": SignatureRetired,
     "field": TicketFieldRetired,
+    "mailbox": MailboxRetired,
 }
 
 

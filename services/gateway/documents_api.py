@@ -12,6 +12,7 @@ from services.gateway.applied import Appliers
 from services.gateway.companies import CompanyDraft
 from services.gateway.documents import Documents, Saved
 from services.gateway.drafts import Draft
+from services.gateway.mailboxes import MailboxDraft
 from services.gateway.people import PersonDraft, named
 from services.gateway.queues import QueueDraft
 from services.gateway.session_api import moment
@@ -29,6 +30,7 @@ from services.gateway.shapes import (
     DocumentHistory,
     DocumentList,
     FieldShown,
+    MailboxShown,
     PersonListed,
     PriorityShown,
     QueueShown,
@@ -120,6 +122,10 @@ def agents(who: Identity, _row: rows.Row) -> bool:
     return who.is_agent
 
 
+def administrators(who: Identity, _row: rows.Row) -> bool:
+    return who.is_admin
+
+
 KINDS = (
     KindOfDocument("queue", "queues", "Queue", "Queues", QueueDraft, QueueShown, sees_queue),
     KindOfDocument("person", "people", "Person", "People", PersonDraft, PersonListed, sees_person, view_of_person),
@@ -130,6 +136,7 @@ KINDS = (
     KindOfDocument("salutation", "salutations", "Salutation", "Salutations", SalutationDraft, TextShown, agents),
     KindOfDocument("signature", "signatures", "Signature", "Signatures", SignatureDraft, TextShown, agents),
     KindOfDocument("field", "fields", "Field", "Fields", FieldDraft, FieldShown, everybody),
+    KindOfDocument("mailbox", "mailboxes", "Mailbox", "Mailboxes", MailboxDraft, MailboxShown, administrators),
 )
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees one document at most: themselves, or their company."""
@@ -177,6 +184,8 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         who = signed.identity
         if retired and not who.is_admin:
             raise problems.forbidden("Only administrators see what is retired.")
+        if kind.visible is administrators and not who.is_admin:
+            raise problems.forbidden(f"Only administrators see {kind.many.lower()}.")
         cursors = request.app.state.cursors
         query = [kind.path, retired]
         position = cursors.decode(who, query, cursor)

@@ -56,6 +56,7 @@ ROUTES = (
     _route("/mails/{id}", GET=("intake", "read")),
     _route("/mails/{id}/raw", GET=("intake", "read")),
     _route("/mails/{id}/process", POST=("intake", "write")),
+    _route("/mailboxes/{ref}/status", GET=("intake", "read")),
     _route("/outgoing", GET=("notify", "read")),
     _route("/outgoing/mails", GET=("notify", "read")),
     _route("/outgoing/decisions", GET=("notify", "read")),

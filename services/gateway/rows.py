@@ -12,7 +12,9 @@ from services.gateway.document import Document
 from shared.contracts.directory import SETTINGS, Company, Person, Queue, Setting
 from shared.database import Connection, Pool
 
-Kind = Literal["queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field"]
+Kind = Literal[
+    "queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field", "mailbox"
+]
 MODELS: dict[str, type[Document]] = {
     "queue": Queue,
     "person": Person,

@@ -1,7 +1,7 @@
 """What the answers about configuration documents look like, for the OpenAPI document."""
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from shared.http.bodies import Body
@@ -112,6 +112,40 @@ class FieldShown(SettingShown):
     kind: str
     choices: list[str]
     required_in: list[str]
+
+
+class PasswordShown(Body):
+    """The name of the secret, never the secret."""
+
+    kind: Literal["password"]
+    secret: str
+
+
+class OAuth2Shown(Body):
+    """The names of the secrets, never the secrets."""
+
+    kind: Literal["oauth2"]
+    client_id: str
+    token_endpoint: str
+    refresh_token: str
+    client_secret: str | None
+    scope: str
+
+
+class MailboxShown(SettingShown):
+    """A mailbox from which mails are fetched."""
+
+    protocol: str
+    host: str
+    port: int
+    tls: str
+    user: str
+    credential: PasswordShown | OAuth2Shown
+    folder: str
+    afterwards: str
+    move_to: str | None
+    recipient: str | None
+    trusted: bool
 
 
 class ActorShown(Body):

@@ -11,12 +11,18 @@ from typing import Never
 from services.intake import api, blobs_api, mail_api
 from services.intake.desk_news import DeskNews
 from services.intake.lmtp import LmtpServer
+from services.intake.mailboxes import api as mailboxes_api
+from services.intake.mailboxes.fetchers import Fetchers
+from services.intake.mailboxes.progress import Progress
 from services.intake.mailroom import Envelope, Mailroom, MailRules
 from services.intake.numbers import Numbers
 from services.intake.opening import Opening
 from services.intake.reading_pool import Readers
+from services.intake.receipts import Receipts
 from services.intake.records import Records
 from services.intake.settings import Settings
+from services.intake.verification.verifier import Verifier
+from services.intake.virus_scan import VirusScan
 from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
@@ -48,10 +54,15 @@ MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstor
 SWEEP_SECONDS = 3600.0
 
 
-def handlers(store: Store, numbers: Numbers | None = None) -> dict[str, Handler]:
+def handlers(store: Store, numbers: Numbers | None = None, receipts: Receipts | None = None) -> dict[str, Handler]:
     """What intake's consumer does with each topic."""
     numbers = numbers or Numbers(store.pool, Settings.read().timezone)
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: DeskNews(store, numbers)}
+    receipts = receipts or _receipts(Settings.read())
+    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: DeskNews(store, numbers, receipts)}
+
+
+def _receipts(settings: Settings) -> Receipts:
+    return Receipts(settings.receipts_a_day, settings.all_receipts_a_day)
 
 
 @asynccontextmanager
@@ -60,6 +71,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     pool = await connect_pool(settings.database_url)
     blobs = BlobStore(settings.blob_url)
     readers = Readers()
+    verifier = None
+    if settings.nameservers is not None:
+        verifier = Verifier(settings.nameservers, settings.trusted_sealers)
     try:
         store = Store(pool, SERVICE)
         copy = DirectoryCopy(pool, settings.database_url)
@@ -68,15 +82,18 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         background: dict[str, Task] = {"directory": copy.run}
         routers = []
         numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
+        receipts = _receipts(settings)
+        records = Records(pool, store)
+        rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
+        scan = VirusScan(settings.clamd) if settings.clamd else None
+        mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         if role != "worker":
-            records = Records(pool, store)
-            rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
-            mailroom = Mailroom(records, blobs, numbers, copy, readers, rules)
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),
                 blobs_api.router(uploads, store),
                 mail_api.router(mailroom),
+                mailboxes_api.router(copy, Progress(pool)),
                 directory_router(copy),
             ]
 
@@ -92,18 +109,21 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 database_url=settings.database_url,
                 pool=pool,
                 bootstrap=settings.kafka,
-                handlers=handlers(store, numbers),
+                handlers=handlers(store, numbers, receipts),
                 replica=settings.replica,
             )
             relay = Relay(store, settings.database_url, settings.kafka)
             background |= {"relay": relay.run, "consumer": consumer.run}
             background["retention"] = CommandRetention(pool).run
             background["uploads"] = lambda: _sweep(uploads)
+            background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await readers.close()
+        if verifier is not None:
+            await verifier.close()
         blobs.close()
         await pool.close()
 

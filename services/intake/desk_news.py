@@ -11,6 +11,7 @@ from uuid import UUID
 from services.intake import ticket
 from services.intake.commands import OpenTicket
 from services.intake.numbers import Numbers
+from services.intake.receipts import Receipts, day_ago
 from services.intake.records import hash_of
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened
@@ -41,8 +42,9 @@ UPDATE intake.tickets t
 """
 KNOWN = "SELECT ticket_id FROM intake.tickets WHERE ticket_id = ANY($1)"
 NEW_TICKET = """
-INSERT INTO intake.tickets (ticket_id, number, customer_id, split_from) VALUES ($1, $2, $3, $4)
+INSERT INTO intake.tickets (ticket_id, number, customer_id, split_from, receipt_at) VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN now() END)
 """
+RECEIPTS = "SELECT intake.receipts_of($1, $2, $3)"
 THREAD = """
 INSERT INTO intake.message_ids (hash, ticket_id) VALUES ($1, $2)
     ON CONFLICT (hash) DO UPDATE SET ticket_id = excluded.ticket_id
@@ -62,8 +64,8 @@ Told = tuple[UUID, int, UUID | None, str | None, str | None, str, UUID | None]
 class DeskNews:
     """The handler of the tickets' topic."""
 
-    def __init__(self, store: Store, numbers: Numbers) -> None:
-        self.store, self.numbers = store, numbers
+    def __init__(self, store: Store, numbers: Numbers, receipts: Receipts) -> None:
+        self.store, self.numbers, self.receipts = store, numbers, receipts
         self.producers: frozenset[str] | None = frozenset(("routing",))
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
@@ -121,7 +123,7 @@ class DeskNews:
                 message=split.message,
                 priority=split.priority,
                 opened_by=split.by,
-                automatic=split.no_answer,
+                automatic=split.no_answer or await self._has_had_enough(connection, split),
                 split_from=split.origin,
             )
             (opened,) = ticket.decide(opening, ticket.initial())
@@ -136,10 +138,19 @@ class DeskNews:
                 [Append(split.into, "ticket", 0, (NewEvent(opened),), context)], connection=connection
             )
         assert isinstance(opened, TicketOpened)
-        await connection.execute(NEW_TICKET, split.into, opened.number, split.customer.id, split.origin.id)
+        await connection.execute(
+            NEW_TICKET, split.into, opened.number, split.customer.id, split.origin.id, opened.receipt
+        )
         if split.by is None and split.message.message_id is not None:
             # The customer's own mail has become this ticket: what refers to it belongs here.
             await connection.execute(THREAD, hash_of(split.message.message_id), split.into)
+
+    async def _has_had_enough(self, connection: Connection, split: TicketSplit) -> bool:
+        """Whether the customer, whose message on a closed ticket becomes this one, has had their receipts of the day."""
+        if split.by is not None:
+            return False
+        given = await connection.fetchval(RECEIPTS, split.customer.id, day_ago(), self.receipts.a_day)
+        return bool(await self.receipts.refusal(connection, given))
 
     def committed(self) -> None:
         self.store.appended.set()

@@ -37,6 +37,7 @@ MAILS = Counter("ledgerdesk_lmtp_mails", "Mails handed in over LMTP by how they 
 OPEN = Gauge("ledgerdesk_lmtp_connections", "Open LMTP connections")
 
 _PATH = re.compile(r"\s*<(?:@[^:<>]*:)?([^<>]*)>(?:\s+(.*))?$", re.DOTALL)
+_XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\s=]+))?$")
 
 Deliver = Callable[[bytes, Envelope], Awaitable[str]]
@@ -89,6 +90,8 @@ class _Input:
 class _Transaction:
     sender: str
     recipients: list[str] = field(default_factory=list)
+    client: str = ""
+    helo: str = ""
 
 
 class LmtpServer:
@@ -191,6 +194,7 @@ class _Session:
         self.server, self.incoming, self.writer, self.task = server, incoming, writer, task
         self.greeted = False
         self.transaction: _Transaction | None = None
+        self.forwarded: dict[str, str] = {}
         self.errors = 0
 
     async def say(self, *lines: str) -> None:
@@ -234,6 +238,8 @@ class _Session:
                 await self._rcpt(rest)
             case "DATA":
                 await self._data(rest)
+            case "XFORWARD":
+                await self._xforward(rest)
             case "RSET":
                 self.transaction = None
                 await self.say("250 2.0.0 forgotten")
@@ -253,9 +259,22 @@ class _Session:
         if not rest.strip():
             await self.refuse("501 5.5.4 say LHLO and your name")
             return
-        self.greeted, self.transaction = True, None
-        extensions = ("PIPELINING", f"SIZE {MOST_BYTES}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
+        self.greeted, self.transaction, self.forwarded = True, None, {}
+        extensions = (
+            "PIPELINING", f"SIZE {MOST_BYTES}", "8BITMIME", "SMTPUTF8", "XFORWARD ADDR HELO", "ENHANCEDSTATUSCODES",
+        )  # fmt: skip
         await self.say(f"250-{self.server.name}", *(f"250-{e}" for e in extensions[:-1]), f"250 {extensions[-1]}")
+
+    async def _xforward(self, rest: str) -> None:
+        """Whose mail the server in front passes on, as Postfix tells it: what SPF is about is that client, not the server."""
+        if self.transaction is not None:
+            await self.refuse("503 5.5.1 before MAIL only")
+            return
+        for word in rest.split():
+            name, _, value = word.partition("=")
+            if name.upper() in ("ADDR", "HELO") and value and not value.startswith("["):
+                self.forwarded[name.upper()] = _XTEXT.sub(lambda found: chr(int(found.group(1), 16)), value)[:255]
+        await self.say("250 2.0.0 noted")
 
     async def _mail(self, rest: str) -> None:
         if not self.greeted:
@@ -279,7 +298,10 @@ class _Session:
             ):
                 await self.refuse("555 5.5.4 parameter not known here")
                 return
-        self.transaction = _Transaction(address)
+        client = self.forwarded.pop("ADDR", "")
+        self.transaction = _Transaction(
+            address, client=client[5:] if client[:5].upper() == "IPV6:" else client, helo=self.forwarded.pop("HELO", "")
+        )
         await self.say("250 2.1.0 sender taken")
 
     async def _rcpt(self, rest: str) -> None:
@@ -365,7 +387,10 @@ class _Session:
 
     async def _taken(self, raw: bytes, transaction: _Transaction) -> str:
         try:
-            mail = await self.server.deliver(raw, Envelope(transaction.sender, tuple(transaction.recipients)))
+            envelope = Envelope(
+                transaction.sender, tuple(transaction.recipients), client=transaction.client, helo=transaction.helo
+            )
+            mail = await self.server.deliver(raw, envelope)
         except Exception as error:
             # Whatever it is, the mail is not safe here: the sender keeps it and tries again.
             # Only the words of what is missing are logged; those of another error may quote the mail.

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -104,6 +105,20 @@ HAND_IN = {
             "required": True,
             "description": "whom it was sent to; the header may be repeated",
             "schema": {"type": "string"},
+        },
+        {
+            "name": "X-Client-Address",
+            "in": "header",
+            "required": False,
+            "description": "the address of the client that brought the mail to the mail system, if it is known: for SPF",
+            "schema": {"type": "string", "maxLength": 64},
+        },
+        {
+            "name": "X-Client-Helo",
+            "in": "header",
+            "required": False,
+            "description": "the name by which that client called itself",
+            "schema": {"type": "string", "maxLength": 255},
         },
     ],
 }
@@ -228,7 +243,13 @@ def _envelope(request: Request) -> Envelope:
     if not 1 <= len(recipients) <= MOST_RECIPIENTS:
         raise problems.invalid("/header/x-envelope-to", f"1 to {MOST_RECIPIENTS} recipients are wanted")
     sender = _addresses(senders[0], "/header/x-envelope-from")
-    return Envelope(sender[0] if sender else "", tuple(recipients))
+    client = request.headers.get("x-client-address", "").strip()
+    try:
+        known = str(ip_address(client)) if client else ""
+    except ValueError:
+        raise problems.invalid("/header/x-client-address", "is no IP address") from None
+    helo = request.headers.get("x-client-helo", "").strip()[:255]
+    return Envelope(sender[0] if sender else "", tuple(recipients), client=known, helo=helo)
 
 
 def _addresses(value: str, pointer: str) -> list[str]:

@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
@@ -18,18 +18,23 @@ from services.intake.mail.authentication import Authentication, authenticated
 from services.intake.mail.control import Wishes, wishes
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
-from services.intake.placing import place_for, queues_addressed, without_tag
+from services.intake.placing import place_for, plain_address, queues_addressed, without_tag
 from services.intake.reading import File, Reading, place
 from services.intake.reading_pool import Readers
+from services.intake.receipts import Receipts
 from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.standing import is_agents_own, standing
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
+from services.intake.verification.judging import Question
+from services.intake.verification.verifier import Verifier
+from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
 from shared.blobs.store import BlobStore
+from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
 from shared.contracts.directory import Person
 from shared.contracts.envelope import Actor
-from shared.contracts.intake import AutomaticKind, FailedRecipient
+from shared.contracts.intake import AutomaticKind, FailedRecipient, TicketOpened
 from shared.contracts.message_ids import tickets_named
 from shared.contracts.parts import Address, Attachment, Blob, Message, PersonRef, Standing, TicketRef
 from shared.contracts.rejected import Rejected
@@ -48,9 +53,10 @@ TAKEN = Counter(
     "ledgerdesk_mails", "Mails taken, by what became of them; the same mail again is not counted", ["outcome"]
 )
 
+MOST_BROUGHT_IN = 20
+"""People whom one mail makes participants."""
 NO_TITLE = "(no subject)"
 NORMAL = 3
-UNPROVEN = Authentication()
 NOT_PARTICIPANTS = {
     "outsider": "from somebody whom the desk had asked",
     "unverified": "from somebody who is not known to take part",
@@ -65,11 +71,13 @@ class Contended(OSError):
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Who sent a mail to whom, as the transport said; an empty sender is the null one. `trusted`: it came by a channel whose mails may steer
-    what becomes of them (A1.26)."""
+    what becomes of them (A1.26). `client` and `helo`: the address and the name of the client that brought it to the mail system, if known."""
 
     sender: str
     recipients: tuple[str, ...]
     trusted: bool = False
+    client: str = ""
+    helo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,8 @@ class MailRules:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A mail on its way in, with what it says. `is_new`: it has no row yet. `command` is remembered with what is recorded."""
+    """A mail on its way in, with what it says, what is proven of its sender, and what a scanner said of each of its files. `is_new`: it has no row yet. `command` is remembered with
+    what is recorded."""
 
     raw: bytes
     digest: bytes
@@ -95,6 +104,8 @@ class Arrived:
     received_at: datetime
     is_new: bool
     command: CommandId | None
+    proof: Authentication
+    scans: Sequence[Scan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,6 @@ class Judged:
     arrived: Arrived
     found: Known
     verdict: Verdict
-    proof: Authentication
     standing: Standing
 
 
@@ -120,6 +130,9 @@ class Mailroom:
     directory: DirectoryCopy
     readers: Readers
     rules: MailRules
+    receipts: Receipts = field(default_factory=lambda: Receipts(0, 0))
+    verifier: Verifier | None = None
+    virus_scan: VirusScan | None = None
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
         """Stores a mail and decides what becomes of it; the same mail again gets the first answer. `command` is remembered with
@@ -137,7 +150,10 @@ class Mailroom:
                     return await self._again(first.id, command)
                 return await self._other_way(first, raw, envelope, command)
             stored = await self.blobs.put(raw, "message/rfc822")
-            arrived = Arrived(raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command)
+            proof, scans = await asyncio.gather(self._proof(raw, reading, envelope), self._scans(reading))
+            arrived = Arrived(
+                raw, key, envelope, reading, stored.sha256, uuid7(), datetime.now(UTC), True, command, proof, scans
+            )
             mail = await self._decided(arrived, found)
             TAKEN.labels(mail.outcome).inc()
             with about_ticket(mail.ticket_id) if mail.ticket_id else nullcontext():
@@ -153,11 +169,34 @@ class Mailroom:
             return await self.process(UUID(mail.found["same_as"]))
         raw = await self.blobs.get(mail.blob)
         _, reading = await self.readers.read(raw)
-        envelope = Envelope(mail.envelope_from, mail.envelope_to, trusted=mail.found.get("trusted", False))
+        envelope = Envelope(
+            mail.envelope_from,
+            mail.envelope_to,
+            trusted=mail.found.get("trusted", False),
+            client=mail.found.get("client", ""),
+            helo=mail.found.get("helo", ""),
+        )
         # The command's id keeps two who press the button at once from opening two tickets.
         once = CommandId(uuid5(_PROCESSING, str(mail.id)))
-        arrived = Arrived(raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once)
+        proof, scans = await asyncio.gather(self._proof(raw, reading, envelope), self._scans(reading))
+        arrived = Arrived(
+            raw, mail.digest, envelope, reading, mail.blob, mail.id, mail.received_at, False, once, proof, scans
+        )
         return await self._decided(arrived, await self._find(reading, envelope, None))
+
+    async def _proof(self, raw: bytes, reading: Reading, envelope: Envelope) -> Authentication:
+        """What trusted servers have found of the sender; where none has judged, what is found out here, if that is wanted."""
+        told = authenticated(reading.authentication, self.rules.trusted_servers, reading.senders)
+        if told.results or self.verifier is None:
+            return told
+        return await self.verifier.judge(
+            raw, Question(reading.senders, envelope.sender, envelope.client, envelope.helo)
+        )
+
+    async def _scans(self, reading: Reading) -> Sequence[Scan]:
+        if self.virus_scan is None or not reading.files:
+            return [NOT_SCANNED] * len(reading.files)
+        return await self.virus_scan.scan([file.content for file in reading.files])
 
     async def _known(self, mail_id: UUID) -> Mail:
         mail = await self.records.mail(mail_id)
@@ -224,41 +263,53 @@ class Mailroom:
         verdict: Verdict,
         ticket_id: UUID | None,
         number: str | None,
-        proof: Authentication = UNPROVEN,
     ) -> Mail:
         """Records a mail that leads to no event; handling it again later must stay possible, so that its command is not remembered
         unless it came with the mail."""
-        mail = _row(arrived, verdict, ticket_id, number, proof)
+        mail = _row(arrived, verdict, ticket_id, number)
         command = arrived.command if arrived.is_new else None
         await self.records.record([], Rows(mails=[mail]), command=command, answer={"mail": str(mail.id)})
         return mail if arrived.is_new else await self._known(mail.id)
 
     async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
-        about = reading.report.original_ids if reading.report else ()
-        threads = [*about, *reading.in_reply_to, *reversed(reading.references)]
+        threads = _threads(reading)
         return await self.records.known(
             digest=key,
             email=sender.email,
             name=sender.name,
             message_ids=threads,
-            tickets=[self._named(each) for each in threads],
+            tickets=[*map(self._named, threads), *self._addressed(reading, envelope)],
             numbers=numbers_named(reading.subject),
             most=self.rules.tickets_a_day,
+            most_receipts=self.receipts.a_day,
         )
 
     def _named(self, message_id: str) -> UUID | None:
         """The ticket that a Message-ID of ours names."""
         return next(iter(tickets_named(self.rules.mail_key, message_id)), None)
 
+    def _addressed(self, reading: Reading, envelope: Envelope) -> list[UUID]:
+        """The tickets whose own addresses a mail was sent to."""
+        addresses = (*envelope.recipients, *(each.email for each in (*reading.to, *reading.cc)))
+        named = (reply_addresses.ticket_named(self.rules.mail_key, plain_address(each)) for each in addresses)
+        return list(dict.fromkeys(each for each in named if each is not None))
+
     async def _record(self, arrived: Arrived, found: Known) -> Mail:
         """Decides on one mail and records everything that follows in one transaction."""
         reading, queues = arrived.reading, self.directory.queues
-        proof = authenticated(reading.authentication, self.rules.trusted_servers, reading.senders)
+        proof = arrived.proof
         agent = await self._agent(found)
         how: Standing = "participant"
         if found.ticket_id is not None:
-            how = standing(found.threaded_by, known_as=found.known_as, sender=proof.sender, is_agent=agent is not None)
+            by_message_id = any(map(self._named, _threads(reading)))
+            how = standing(
+                found.threaded_by,
+                known_as=found.known_as,
+                sender=proof.sender,
+                is_agent=agent is not None,
+                by_address=not by_message_id,
+            )
         addressed = queues_addressed(queues, arrived.envelope.recipients, reading)
         home = addressed[0] if addressed else queues.default
         verdict = judge(
@@ -268,8 +319,10 @@ class Mailroom:
             is_ours=bool(reading.message_id and self._named(reading.message_id)),
             from_our_address=queues.for_address(found.customer.email) is not None,
             opens_reports=home is not None and home.opens_reports,
+            sender=proof.sender,
+            infected=any(scan.result == "infected" for scan in arrived.scans),
         )
-        judged = Judged(arrived, found, verdict, proof, how)
+        judged = Judged(arrived, found, verdict, how)
         match verdict.outcome:
             case "created" if self._opens_too_many(found):
                 return await self._go_on_in_the_newest(judged)
@@ -282,7 +335,7 @@ class Mailroom:
             case "auto_reply_recorded" if found.ticket_id is not None and how != "unverified":
                 return await self._receive_automatic(judged, found.ticket_id)
             case _:
-                return await self._put_aside(arrived, verdict, found.ticket_id, found.number, proof)
+                return await self._put_aside(arrived, verdict, found.ticket_id, found.number)
 
     async def _agent(self, found: Known) -> Person | None:
         """The agent whose address answers a ticket that is not their own."""
@@ -310,6 +363,9 @@ class Mailroom:
         wanted = wishes(arrived.reading.control) if arrived.envelope.trusted else Wishes()
         placed = place_for(self.directory.queues, arrived.envelope.recipients, arrived.reading, wanted)
         message = await self._message(judged)
+        if not verdict.automatic and (refusal := await self.receipts.refusal(self.records.pool, found.receipts)):
+            verdict = replace(verdict, reason=f"{verdict.reason}; no receipt is sent: {refusal}", automatic=True)
+            judged = replace(judged, verdict=verdict)
         openings = [(uuid7(), await self.numbers.next(), queue) for queue in (placed.queue, *placed.copies)]
         title = arrived.reading.subject or NO_TITLE
         commands: list[Decision] = []
@@ -337,7 +393,7 @@ class Mailroom:
         found = judged.found
         assert found.ticket_id is not None
         assert found.number is not None
-        proven = is_agents_own(found.threaded_by, judged.proof.sender)
+        proven = is_agents_own(found.threaded_by, judged.arrived.proof.sender)
         if agent is not None and proven and await self._may_note(agent, found, found.ticket_id):
             note = ReceiveAgentMail(PersonRef(id=agent.id, name=agent.name), await self._message(judged))
             verdict = replace(judged.verdict, reason=f"{judged.verdict.reason}, an agent's note")
@@ -394,7 +450,8 @@ class Mailroom:
             actor = Actor("agent", str(first.by.id))
         context = Context(actor=actor, traceparent=traceparent())
         appends: list[Append] = []
-        for stream, _, command in commands:
+        tickets: list[tuple[UUID, str, UUID, bool]] = []
+        for stream, named, command in commands:
             history = [] if isinstance(command, OpenTicket) else await self.records.store.load(stream)
             state = ticket.initial()
             for event in history:
@@ -404,42 +461,51 @@ class Mailroom:
             except Rejected as refusal:
                 return await self._hold(arrived, refusal.reason)
             if not decided:
-                return await self._put_aside(arrived, judged.verdict, ticket_id, number, judged.proof)
+                return await self._put_aside(arrived, judged.verdict, ticket_id, number)
             appends.append(Append(stream, "ticket", len(history), tuple(NewEvent(each) for each in decided), context))
+            if isinstance(command, OpenTicket):
+                receipt = any(isinstance(each, TicketOpened) and each.receipt for each in decided)
+                tickets.append((stream, named, found.customer.id, receipt))
         registers = found.new_customer and not by_machine and not isinstance(first, ReceiveAgentMail)
         if registers:
             appends.append(registration(found.customer, ticket_id, context))
-        mail = _row(arrived, judged.verdict, ticket_id, number, judged.proof)
+        mail = _row(arrived, judged.verdict, ticket_id, number)
         message_id = arrived.reading.message_id
+        brought_in = await self._brought_in(judged)
         rows = Rows(
             customers=[found.customer] if registers else [],
-            tickets=[(stream, named, found.customer.id) for stream, named, c in commands if isinstance(c, OpenTicket)],
+            tickets=tickets,
             message_ids=[(message_id, ticket_id)] if message_id and not by_machine else [],
-            participants=[(stream, email) for stream, _, _ in commands for email in self._taking_part(judged)],
+            participants=[(stream, email) for stream, _, _ in commands for email in brought_in],
             mails=[mail],
         )
         told = {"mail": str(mail.id)}
         appended = await self.records.record(appends, rows, command=arrived.command, answer=told)
         return mail if appended.status == "appended" else await self._known(UUID((appended.answer or told)["mail"]))
 
-    def _taking_part(self, judged: Judged) -> list[str]:
-        """Whom a proven sender writes to besides us (A1.20)."""
+    async def _brought_in(self, judged: Judged) -> list[str]:
+        """Whom a proven sender writes to besides us (A1.20): they take part from now on. Not our queues; nor the desk's own people, who
+        take part as agents or not at all."""
         reading, queues = judged.arrived.reading, self.directory.queues
-        if judged.proof.sender != "proven" or judged.standing != "participant" or judged.verdict.automatic:
+        if judged.arrived.proof.sender != "proven" or judged.standing != "participant" or judged.verdict.automatic:
             return []
-        others = {each.email for each in (*reading.to, *reading.cc)} - {judged.found.customer.email}
-        return sorted(
+        others = dict.fromkeys(each.email for each in (*reading.to, *reading.cc))
+        strangers = [
             each
             for each in others
-            if queues.for_address(each) is None and queues.for_address(without_tag(each)) is None
-        )
+            if each != judged.found.customer.email
+            and queues.for_address(each) is None
+            and queues.for_address(without_tag(each)) is None
+        ][:MOST_BROUGHT_IN]
+        return sorted(set(strangers) - await self.directory.agents_among(strangers)) if strangers else []
 
     async def _message(self, judged: Judged) -> Message:
         """The article that a mail becomes. Its files and its long text are stored before any event names them."""
         arrived, customer = judged.arrived, judged.found.customer
         reading = arrived.reading
         text, text_blob = await texts.stored(self.blobs, reading.text)
-        files = await asyncio.gather(*(self._attachment(file) for file in reading.files))
+        scanned = zip(reading.files, arrived.scans, strict=True)
+        files = await asyncio.gather(*(self._attachment(file, scan) for file, scan in scanned))
         html = reading.html if reading.html and len(reading.html.encode()) <= texts.INLINE_BYTES else None
         return Message(
             id=uuid7(),
@@ -459,9 +525,17 @@ class Mailroom:
             written_at=reading.written_at,
         )
 
-    async def _attachment(self, file: File) -> Attachment:
+    async def _attachment(self, file: File, scan: Scan) -> Attachment:
         blob = await self.blobs.put(file.content, file.type)
-        return Attachment(id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id)
+        return Attachment(
+            id=uuid7(), name=file.name, blob=blob, inline_id=file.inline_id, scan=scan.result, threat=scan.threat
+        )
+
+
+def _threads(reading: Reading) -> list[str]:
+    """The Message-IDs that a mail refers to, the nearest first."""
+    about = reading.report.original_ids if reading.report else ()
+    return [*about, *reading.in_reply_to, *reversed(reading.references)]
 
 
 def _is_repeat(first: Mail, raw: bytes, envelope: Envelope) -> bool:
@@ -477,7 +551,7 @@ def _sender(reading: Reading, envelope: Envelope) -> Address:
     return Address(email=email if email.count("@") == 1 and len(email) <= 254 else "")
 
 
-def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None, proof: Authentication) -> Mail:
+def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
     reading = arrived.reading
     return Mail(
         id=arrived.mail_id,
@@ -496,12 +570,19 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "subject": reading.subject,
             "message_id": reading.message_id,
             "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
-            "authentication": list(proof.results),
-            "wrong": [*reading.wrong, *_left_out(arrived)],
+            "authentication": list(arrived.proof.results),
+            "wrong": [*reading.wrong, *_left_out(arrived), *_infected(arrived)],
         }
         | ({"trusted": True} if arrived.envelope.trusted else {})
+        | ({"client": arrived.envelope.client, "helo": arrived.envelope.helo} if arrived.envelope.client else {})
         | ({"spam": asdict(reading.spam)} if reading.spam is not None else {}),
     )
+
+
+def _infected(arrived: Arrived) -> list[str]:
+    """The files that a scanner calls malware."""
+    scanned = zip(arrived.reading.files, arrived.scans, strict=True)
+    return [f"{file.name} is infected: {scan.threat}" for file, scan in scanned if scan.result == "infected"]
 
 
 def _left_out(arrived: Arrived) -> list[str]:

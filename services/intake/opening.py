@@ -22,7 +22,7 @@ from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Member, Queue
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
-from shared.contracts.intake import CustomerRegistered
+from shared.contracts.intake import CustomerRegistered, TicketOpened
 from shared.contracts.parts import (
     Address,
     Attachment,
@@ -110,7 +110,7 @@ class Opening:
             answer: Answer = {"id": str(ticket_id), "number": number, "version": len(opened)}
             rows = Rows(
                 customers=[found.customer] if found.new_customer else [],
-                tickets=[(ticket_id, number, found.customer.id)],
+                tickets=[(ticket_id, number, found.customer.id, _gets_a_receipt(opened))],
             )
             try:
                 appended = await self.records.record(appends, rows, command=key, answer=answer)
@@ -291,6 +291,10 @@ def replayed(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outco
         raise CommandReused
     told = answer or {}
     return Outcome(told.get("version", 0), told, replayed=True)
+
+
+def _gets_a_receipt(opened: Sequence[Event]) -> bool:
+    return any(isinstance(event, TicketOpened) and event.receipt for event in opened)
 
 
 def _new(events: list[Event]) -> tuple[NewEvent, ...]:

@@ -1,7 +1,6 @@
 """Intake's tables: one query before a decision, one statement that records everything that was decided."""
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +11,7 @@ import asyncpg
 import orjson
 from uuid_utils.compat import uuid7
 
+from services.intake.receipts import day_ago
 from services.intake.standing import ThreadedBy
 from shared.contracts.parts import CustomerRef, TicketRef
 from shared.database import Pool
@@ -28,18 +28,23 @@ SELECT e.fingerprint, e.answer, c.customer_id, c.name, intake.company_of($2) AS 
   LEFT JOIN es.commands e ON e.command_id = $1
   LEFT JOIN intake.customers c ON c.email = $2
 """
-KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5, $6, $7)"
+KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5, $6, $7, $8)"
+
+MOST_PARTICIPANTS = 100
+"""Of one ticket; whom mails bring in beyond these does not take part."""
 
 # es.append comes first, because everything else reads its row: nothing is written beside a command that was known already.
-RECORD = """
+RECORD = f"""
 WITH appended AS MATERIALIZED (
     SELECT * FROM es.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ), customer AS (
     INSERT INTO intake.customers (customer_id, email, name)
     SELECT n.* FROM appended a, unnest($18::uuid[], $19::text[], $20::text[]) AS n WHERE a.status = 'appended'
 ), ticket AS (
-    INSERT INTO intake.tickets (ticket_id, number, customer_id)
-    SELECT n.* FROM appended a, unnest($21::uuid[], $22::text[], $23::uuid[]) AS n WHERE a.status = 'appended'
+    INSERT INTO intake.tickets (ticket_id, number, customer_id, receipt_at)
+    SELECT n.ticket_id, n.number, n.customer_id, CASE WHEN n.receipt THEN now() END
+      FROM appended a, unnest($21::uuid[], $22::text[], $23::uuid[], $40::boolean[]) AS n(ticket_id, number, customer_id, receipt)
+     WHERE a.status = 'appended'
 ), message_id AS (
     INSERT INTO intake.message_ids (hash, ticket_id)
     SELECT n.* FROM appended a, unnest($24::bytea[], $25::uuid[]) AS n WHERE a.status = 'appended'
@@ -49,6 +54,7 @@ WITH appended AS MATERIALIZED (
     SELECT n.ticket_id, n.email, false
       FROM appended a, unnest($38::uuid[], $39::text[]) AS n(ticket_id, email)
      WHERE a.status = 'appended'
+       AND (SELECT count(*) FROM intake.participants o WHERE o.ticket_id = n.ticket_id) < {MOST_PARTICIPANTS}
         ON CONFLICT (ticket_id, email) DO UPDATE SET outsider = false WHERE p.outsider
 ), mail AS (
     INSERT INTO intake.mails AS m (mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id,
@@ -127,7 +133,7 @@ class Known:
     """What is known of a mail before it is decided on: its sender's customer, the ticket it answers, itself if it came before.
 
     `known_as` is what the sender is to that ticket, `queue_id` the queue to which the desk has moved it; `opened` how many tickets the
-    sender has opened lately, `newest` the last of them.
+    sender has opened lately, `newest` the last of them, `receipts` how many receipts they were to get.
     """
 
     customer: CustomerRef
@@ -140,6 +146,7 @@ class Known:
     queue_id: UUID | None = None
     opened: int = 0
     newest: TicketRef | None = None
+    receipts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +169,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a decision adds to intake's own tables."""
+    """What a decision adds to intake's own tables. Tickets by id, number, customer, and whether the customer gets a receipt."""
 
     customers: Sequence[CustomerRef] = ()
-    tickets: Sequence[tuple[UUID, str, UUID]] = ()
+    tickets: Sequence[tuple[UUID, str, UUID, bool]] = ()
     message_ids: Sequence[tuple[str, UUID]] = ()
     participants: Sequence[tuple[UUID, str]] = ()
     mails: Sequence[Mail] = field(default=())
@@ -194,14 +201,17 @@ class Records:
         tickets: Sequence[UUID | None],
         numbers: Sequence[str],
         most: int = 0,
+        most_receipts: int = 0,
     ) -> Known:
         """What is known of a mail. A sender who is not known gets a new customer's id.
 
         `message_ids` are those that it refers to, the nearest first; `tickets` has the ticket for each of them that is our own. Of the
-        tickets that the sender has opened within a day, at most `most` are counted.
+        tickets that the sender has opened within a day, at most `most` are counted, of their receipts `most_receipts`.
         """
         hashes = [hash_of(each) for each in message_ids]
-        row = await self.pool.fetchrow(KNOWN, digest, email, list(tickets), hashes, list(numbers), _day_ago(), most)
+        row = await self.pool.fetchrow(
+            KNOWN, digest, email, list(tickets), hashes, list(numbers), day_ago(), most, most_receipts
+        )
         assert row is not None
         customer, new = _customer(row, email, name)
         return Known(
@@ -215,6 +225,7 @@ class Records:
             row["queue_id"],
             row["opened"],
             TicketRef(id=row["newest_id"], number=row["newest_number"]) if row["newest_id"] else None,
+            row["receipts"],
         )
 
     async def record(
@@ -237,9 +248,9 @@ class Records:
                 [c.id for c in rows.customers],
                 [c.email for c in rows.customers],
                 [c.name for c in rows.customers],
-                [ticket for ticket, _, _ in rows.tickets],
-                [number for _, number, _ in rows.tickets],
-                [customer for _, _, customer in rows.tickets],
+                [ticket for ticket, _, _, _ in rows.tickets],
+                [number for _, number, _, _ in rows.tickets],
+                [customer for _, _, customer, _ in rows.tickets],
                 [hash_of(message_id) for message_id, _ in rows.message_ids],
                 [ticket for _, ticket in rows.message_ids],
                 [m.id for m in rows.mails],
@@ -256,6 +267,7 @@ class Records:
                 [orjson.dumps(m.found).decode() for m in rows.mails],
                 [ticket for ticket, _ in rows.participants],
                 [email for _, email in rows.participants],
+                [receipt for _, _, _, receipt in rows.tickets],
             )
         except asyncpg.UniqueViolationError as error:
             if error.schema_name == "intake":
@@ -285,11 +297,6 @@ class Records:
     async def mails(self, *, before: UUID | None, limit: int) -> list[Mail]:
         """The newest mails first, from the one before `before`."""
         return [_mail(row) for row in await self.pool.fetch(MAILS, before, limit)]
-
-
-def _day_ago() -> UUID:
-    """The smallest id (UUID version 7) that a ticket can have that was opened within the last day."""
-    return UUID(int=(time.time_ns() // 1_000_000 - 86_400_000) << 80)
 
 
 def _customer(row: asyncpg.Record, email: str, name: str) -> tuple[CustomerRef, bool]:

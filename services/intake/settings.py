@@ -1,17 +1,25 @@
 """What intake is told by its environment."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.settings import SettingMissing, env
 
 MOST_TICKETS_A_DAY = 100
+MOST_RECEIPTS_A_DAY = 20
+ALL_RECEIPTS_A_DAY = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
-    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, 0: any number."""
+    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `receipts_a_day` how many receipts
+    one address gets, `all_receipts_a_day` all of them together; 0: any number.
+    `secrets`: the folder with the files that the documents of mailboxes name.
+    `nameservers`: whom to ask when senders are verified here, empty: the machine's own, null: they are not verified; `trusted_sealers`:
+    domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
 
     database_url: str
     kafka: str
@@ -24,6 +32,12 @@ class Settings:
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
     tickets_a_day: int
+    secrets: Path | None
+    receipts_a_day: int
+    all_receipts_a_day: int
+    nameservers: tuple[str, ...] | None
+    trusted_sealers: frozenset[str]
+    clamd: str
 
     @classmethod
     def read(cls) -> "Settings":
@@ -36,10 +50,48 @@ class Settings:
             lmtp_listen=env("LEDGERDESK_LMTP_LISTEN", ""),
             timezone=_timezone(env("LEDGERDESK_TIMEZONE", "UTC")),
             replica=env("LEDGERDESK_REPLICA", "") or None,
-            trusted_servers=frozenset(env("LEDGERDESK_TRUSTED_AUTHSERV", "").lower().replace(",", " ").split()),
+            trusted_servers=_words(env("LEDGERDESK_TRUSTED_AUTHSERV", "")),
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
+            secrets=Path(folder) if (folder := env("LEDGERDESK_SECRETS_DIR", "")) else None,
+            receipts_a_day=_count("LEDGERDESK_RECEIPTS_A_DAY", MOST_RECEIPTS_A_DAY),
+            all_receipts_a_day=_count("LEDGERDESK_ALL_RECEIPTS_A_DAY", ALL_RECEIPTS_A_DAY),
+            nameservers=_nameservers(env("LEDGERDESK_VERIFY_SENDERS", "")),
+            trusted_sealers=_words(env("LEDGERDESK_TRUSTED_SEALERS", "")),
+            clamd=_scanner(env("LEDGERDESK_CLAMD", "")),
         )
+
+
+def _words(value: str) -> frozenset[str]:
+    return frozenset(value.lower().replace(",", " ").split())
+
+
+def _nameservers(value: str) -> tuple[str, ...] | None:
+    """`off`, `system`, or the addresses of DNS servers with an optional port."""
+    if value in ("", "off"):
+        return None
+    if value == "system":
+        return ()
+    found = tuple(value.replace(",", " ").split())
+    for each in found:
+        host, _, port = each.rpartition(":") if "]:" in each or each.count(":") == 1 else (each, "", "53")
+        try:
+            ip_address(host.strip("[]"))
+            usable = 0 < int(port) < 65_536
+        except ValueError:
+            usable = False
+        if not usable:
+            raise SettingMissing(
+                f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as 127.0.0.1:53"
+            )
+    return found
+
+
+def _scanner(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value and not value.startswith("/") and not (host and port.isdigit() and 0 < int(port) < 65_536):
+        raise SettingMissing(f"LEDGERDESK_CLAMD is {value!r}: write host:port or the path of its socket")
+    return value
 
 
 def _count(name: str, default: int) -> int:

@@ -13,15 +13,18 @@ def standing(
     known_as: Literal["participant", "outsider"] | None,
     sender: Literal["proven", "disproven", "unknown"],
     is_agent: bool,
+    by_address: bool = False,
 ) -> Standing:
     """`known_as` is what the ticket knows of the address in From, `sender` whether the mail is proven to be from there.
 
     A Message-ID of ours (`reference`) cannot be guessed: who has it was written to by us. Anything else can be read over
     a shoulder or made up, and so can From. An agent's name is worth more than a customer's: without proof it is worth nothing.
+    `by_address`: only the address that the mail was sent to names the ticket. It cannot be guessed either, but its owner may have given it to
+    somebody else, such as a service that sends codes to it for whoever reads the ticket: so it finds the ticket, and lets nobody in.
     """
     if is_agent and known_as is None:
         return "unverified"
-    if threaded_by == "reference":
+    if threaded_by == "reference" and not by_address:
         return known_as or "participant"
     if sender == "disproven":
         return "unverified"

@@ -30,12 +30,15 @@ def judge(
     is_ours: bool,
     from_our_address: bool,
     opens_reports: bool = False,
+    sender: Literal["proven", "disproven", "unknown"] = "unknown",
+    infected: bool = False,
 ) -> Verdict:
     """The verdict on a mail.
 
     `envelope_from` is empty for the null sender; `names_ticket`: it answers a ticket that exists; `is_ours`: its own Message-ID is
     one that we made, so that it has come back to us; `from_our_address`: its sender is the address of a queue; `opens_reports`: its queue
-    wants machines' answers that belong to no ticket as tickets.
+    wants machines' answers that belong to no ticket as tickets; `sender`: what is proven of its From;
+    `infected`: a scanner found malware in it.
     """
     if is_ours:
         return Verdict("ignored", "our own mail came back", automatic=True)
@@ -56,6 +59,10 @@ def judge(
         return Verdict("created", f"automatic, so that no receipt is sent: {reason}", automatic=True)
     if reading.spam is not None and reading.spam.is_spam:
         return Verdict("created", "a filter calls it spam, so that no receipt is sent", automatic=True)
+    if infected:
+        return Verdict("created", "a scanner calls what it carries malware, so that no receipt is sent", automatic=True)
+    if sender == "disproven":
+        return Verdict("created", "its sender is not who it says, so that no receipt is sent", automatic=True)
     if from_our_address:
         return Verdict("created", "from an address of ours, so that no receipt is sent", automatic=True)
     return Verdict("created", "a new question")

@@ -40,7 +40,9 @@ def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
     """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
-    policies = Policies(lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone)
+    policies = Policies(
+        lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone, reply_tags=mail.reply_tags
+    )
     reacting = PolicyHandler(
         name=CONSUMER,
         store=store,

@@ -21,7 +21,7 @@ from services.notify.commands import (
 from services.notify.known import Known, Remembered
 from services.notify.letters import Around
 from shared import templates
-from shared.contracts import message_ids
+from shared.contracts import message_ids, reply_addresses
 from shared.contracts.directory import Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
@@ -51,7 +51,7 @@ def notification_id(cause: UUID, kind: NotificationKind) -> UUID:
 @dataclass(frozen=True, slots=True)
 class Policies:
     """`queues` and `settings` answer the newest snapshots; `known` is what was looked up beyond them. `key` signs Message-IDs under
-    `domain`; times are told in `zone`."""
+    `domain`; times are told in `zone`. `reply_tags`: answers come back to an address that names the ticket (decision 0028)."""
 
     queues: Callable[[], Queues]
     key: bytes
@@ -59,6 +59,7 @@ class Policies:
     settings: Callable[[], Settings] = Settings
     zone: tzinfo = UTC
     known: Known = field(default_factory=Known)
+    reply_tags: bool = False
 
     def react(self, event: Recorded) -> Sequence[Command]:
         match event.payload:
@@ -163,11 +164,12 @@ class Policies:
         return RequestForward(notification, message.id, mail, self._own())
 
     def a_bounced_mail_is_sent_on(self, bounced: ArticleBounced, event: Recorded) -> RequestBounce:
-        """The mail as it came in, resent by us (A7.15; RFC 5322, section 3.6.6). What was no mail is written anew, in its writer's words
-        alone; an answer goes to its writer, as it would had the mail been theirs."""
+        """The mail as it came in, resent by us (A7.15; RFC 5322, section 3.6.6). What was no mail, or carries malware, is written anew, in its writer's
+        words alone; an answer goes to its writer, as it would had the mail been theirs."""
         original = bounced.original
         fields: dict[str, Any]
-        if bounced.raw is not None:
+        infected = any(each.scan == "infected" for each in original.attachments)
+        if bounced.raw is not None and not infected:
             fields = {"subject": original.subject or bounced.title, "text": "", "resent": bounced.raw}
         else:
             fields = {
@@ -244,7 +246,11 @@ class Policies:
         """A mail of the queue's, and the notification that its Message-ID follows from."""
         notification = notification_id(event.id, kind)
         message_id = message_ids.make(self.key, event.stream, notification, self.domain)
-        return notification, OutgoingMail(message_id=message_id, sender=self._sender(queue), queue=queue.id, **fields)
+        sender = self._sender(queue)
+        if self.reply_tags and fields.get("reply_to") is None and "resent" not in fields:
+            tagged = reply_addresses.make(self.key, event.stream, sender.email)
+            fields["reply_to"] = sender.model_copy(update={"email": tagged}) if tagged is not None else None
+        return notification, OutgoingMail(message_id=message_id, sender=sender, queue=queue.id, **fields)
 
     def _document(self, ref: QueueRef) -> Queue | None:
         return self.queues().by_id.get(ref.id) or self.known.queues.get(ref.id)
@@ -315,10 +321,11 @@ def _written(text: str, documents: Mapping[str, Salutation] | Mapping[str, Signa
 
 
 def _attachments(*messages: Message) -> tuple[Attachment, ...]:
-    """The files of all messages, each once. A text that was too long for the event goes along as one: nothing that was written is lost."""
+    """The files of all messages, each once, but for what a scanner calls malware. A text that was too long for the event goes along as one:
+    nothing that was written is lost."""
     files: dict[UUID, Attachment] = {}
     for message in messages:
-        files |= {each.id: each for each in message.attachments}
+        files |= {each.id: each for each in message.attachments if each.scan != "infected"}
         if message.text_blob is not None:
             whole = uuid5(message.id, "text")
             files[whole] = Attachment(id=whole, name="message.txt", blob=message.text_blob)

@@ -15,11 +15,13 @@ from shared.settings import SettingMissing, env
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """What outgoing mail is written with: the key of its Message-IDs and their domain, and the desk's time zone."""
+    """What outgoing mail is written with: the key of its Message-IDs and their domain, the desk's time zone, and whether the mail system
+    brings what is sent to `it+anything@` to `it@`, so that answers may come back to an address with a tag."""
 
     key: bytes
     domain: str
     zone: ZoneInfo
+    reply_tags: bool = False
 
     @classmethod
     def read(cls) -> "MailSettings":
@@ -33,7 +35,7 @@ class MailSettings:
             zone = ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))
         except (ZoneInfoNotFoundError, ValueError):
             raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None
-        return cls(key.encode(), domain, zone)
+        return cls(key.encode(), domain, zone, env("LEDGERDESK_REPLY_TAGS", "") == "1")
 
 
 @dataclass(frozen=True, slots=True)

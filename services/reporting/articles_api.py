@@ -1,14 +1,14 @@
 """Reading articles over HTTP: the pages of a ticket, one with everything for our own services, raw mails and attachments."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.reporting import showing
@@ -23,6 +23,9 @@ from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
 
 ArticleId = Annotated[str, Path(max_length=64, description="the article's id")]
+RemoteContent = Annotated[
+    bool, Query(description="shows images that stand elsewhere, whose servers then know that the message was read")
+]
 MERGED = """
 WITH RECURSIVE merged(id) AS (
     SELECT $1::uuid UNION SELECT t.id FROM desk.tickets t JOIN merged m ON t.merged_into_id = m.id
@@ -75,7 +78,13 @@ def router(reading: Reading) -> APIRouter:
         summary="Every message, note and call of a ticket, in order",
     )
     async def list_articles(
-        request: Request, ref: Ref, who: Caller, written: Awaited, limit: Limit = 50, cursor: CursorText = None
+        request: Request,
+        ref: Ref,
+        who: Caller,
+        written: Awaited,
+        limit: Limit = 50,
+        cursor: CursorText = None,
+        remote_content: RemoteContent = False,
     ) -> Response:
         headers = await reading.fresh(written)
         found = await reading.ticket(ref, who)
@@ -86,7 +95,7 @@ def router(reading: Reading) -> APIRouter:
         statement = ARTICLES.format(articles=found.articles)
         rows = await reading.pool.fetch(statement, found.row["id"], *position, limit + 1)
         texts = await asyncio.gather(*(_whole_text(reading, row) for row in rows[:limit]))
-        items = [showing.article(row, text) for row, text in zip(rows, texts, strict=False)]
+        items = [showing.article(row, text, remote=remote_content) for row, text in zip(rows, texts, strict=False)]
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]
@@ -105,6 +114,7 @@ def router(reading: Reading) -> APIRouter:
         row = await _article(reading, found, article)
         if row["raw"] is None:
             raise problems.not_found()
+        _harmless(row["attachments"] or (), who)
         name = f"{found.row['number']}-{row['number']}.eml"
         return await _download(reading, row["raw"]["sha256"], name, "message/rfc822", headers)
 
@@ -127,9 +137,19 @@ def router(reading: Reading) -> APIRouter:
         named = await _attachment(reading, identifier, who)
         if named is None:
             raise problems.not_found()
+        _harmless([named], who)
         return await _download(reading, named["blob"]["sha256"], named["name"], named["blob"]["type"], headers)
 
     return routes
+
+
+def _harmless(files: Iterable[Mapping[str, Any]], who: Identity) -> None:
+    """Raises Problem 403 for what a virus scanner called malware: it is kept, for administrators to look at."""
+    threats = [each.get("threat", "") for each in files if each.get("scan") == "infected"]
+    if threats and not who.is_admin:
+        raise problems.Problem(
+            403, "infected", f"A virus scanner found {threats[0]}: it is kept, and handed to administrators only."
+        )
 
 
 async def _article(reading: Reading, found: Found, article: str) -> asyncpg.Record:

@@ -9,6 +9,7 @@ import asyncpg
 
 from services.reporting.people import facts
 from services.reporting.summaries import summary
+from shared import richtext
 from shared.contracts.access import Identity, allowed
 from shared.contracts.states import PRIORITIES
 from shared.directory.copy import Queues
@@ -89,8 +90,9 @@ def links(row: asyncpg.Record, others: Mapping[UUID, asyncpg.Record]) -> list[di
     return found
 
 
-def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
-    """One article; `text` replaces the beginning that the row holds where the whole stands in a blob."""
+def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = False) -> dict[str, Any]:
+    """One article; `text` replaces the beginning that the row holds where the whole stands in a blob. `remote`: its HTML loads images
+    that stand elsewhere; those that came with the message come from the ticket in any case."""
     whole = row["text"] if text is None else text
     people = row["people"]
     return {
@@ -106,9 +108,17 @@ def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
         "subject": row["subject"],
         "text": whole,
         "new_text": whole if row["new_text"] is None else row["new_text"],
-        "html": row["html"],
+        "html": _shown_html(row["html"], row["attachments"] or [], remote=remote),
         "attachments": [
-            {"id": a["id"], "name": a["name"], "type": a["blob"]["type"], "size": a["blob"]["size"]}
+            {
+                "id": a["id"],
+                "name": a["name"],
+                "type": a["blob"]["type"],
+                "size": a["blob"]["size"],
+                "inline": _is_inline(a, row["html"]),
+                "scan": a.get("scan") or "not_scanned",
+                "threat": a.get("threat", ""),
+            }
             for a in row["attachments"] or []
         ],
         "created_at": instant(row["created_at"]),
@@ -116,6 +126,19 @@ def article(row: asyncpg.Record, text: str | None = None) -> dict[str, Any]:
         "delivery": row["delivery"],
         "ticket": {"id": str(row["ticket_id"]), "number": row["ticket_number"]},
     }
+
+
+def _is_inline(attachment: dict[str, Any], html: str | None) -> bool:
+    """Whether the HTML shows it in its place."""
+    return bool(html and attachment.get("inline_id")) and f"cid:{attachment['inline_id']}" in (html or "")
+
+
+def _shown_html(html: str | None, attachments: list[dict[str, Any]], *, remote: bool) -> str | None:
+    if not html:
+        return html
+    places = {a["inline_id"]: f"/api/v1/blobs/{a['id']}" for a in attachments if a.get("inline_id")}
+    shown = richtext.with_own_images(html, places) if places else html
+    return richtext.with_remote_images(shown) if remote else shown
 
 
 def history_entry(row: asyncpg.Record) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Configuration documents and their events. The stream of a document is its id; its version is the stream's."""
 
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
+
+from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
 from shared.contracts.parts import StateType
@@ -137,9 +139,51 @@ class TicketField(Setting):
     required_in: tuple[str, ...] = ()
 
 
+class Password(Value):
+    """How a mailbox is opened: by the password that stands in the secret of this name, which no document or event holds."""
+
+    kind: Literal["password"]
+    secret: str
+
+
+class OAuth2(Value):
+    """How a mailbox is opened: by access tokens (XOAUTH2) that `token_endpoint` gives for a refresh token. `refresh_token` and
+    `client_secret` name secrets, which no document or event holds."""
+
+    kind: Literal["oauth2"]
+    client_id: str
+    token_endpoint: str
+    refresh_token: str
+    client_secret: str | None = None
+    scope: str = ""
+
+
+class Mailbox(Setting):
+    """A mailbox on another server, from which mails are fetched (A1.01).
+
+    `afterwards`: what happens there to a mail once it is safe here: it is marked as seen, moved to the folder `move_to`, or deleted.
+    `recipient` is the address that its mails are for, so that it decides on the queue; null: what the mails themselves say. Mails from a
+    `trusted` one may steer what becomes of them, and its server's word on their recipients counts.
+    """
+
+    KIND: ClassVar[str] = "mailbox"
+
+    protocol: Literal["imap", "pop3"]
+    host: str
+    port: int
+    tls: Literal["implicit", "starttls", "none"] = "implicit"
+    user: str
+    credential: Annotated[Password | OAuth2, Field(discriminator="kind")]
+    folder: str = "INBOX"
+    afterwards: Literal["flag", "move", "delete"] = "flag"
+    move_to: str | None = None
+    recipient: str | None = None
+    trusted: bool = False
+
+
 D = TypeVar("D", bound=Setting)
 
-SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField)
+SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField, Mailbox)
 
 
 @event("helpdesk.QueueSaved.v1", owner="gateway", topic=DIRECTORY)
@@ -244,4 +288,14 @@ class TicketFieldSaved(SettingSaved[TicketField]):
 
 @event("helpdesk.TicketFieldRetired.v1", owner="gateway", topic=DIRECTORY)
 class TicketFieldRetired(SettingRetired[TicketField]):
+    pass
+
+
+@event("helpdesk.MailboxSaved.v1", owner="gateway", topic=DIRECTORY)
+class MailboxSaved(SettingSaved[Mailbox]):
+    pass
+
+
+@event("helpdesk.MailboxRetired.v1", owner="gateway", topic=DIRECTORY)
+class MailboxRetired(SettingRetired[Mailbox]):
     pass

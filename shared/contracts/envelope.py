@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, NotRequired
 from uuid import UUID
 
@@ -108,7 +109,9 @@ class _Wire(TypedDict):
     data: dict[str, Any]
 
 
-_WIRE = TypeAdapter(_Wire)
+_WIRE = TypeAdapter(_Wire).validator
+_actor = lru_cache(maxsize=1_024)(Actor)
+"""The same few people and services cause one event after the other."""
 
 
 def decode(value: bytes, producers: frozenset[str] | None = None) -> Recorded:
@@ -116,20 +119,21 @@ def decode(value: bytes, producers: frozenset[str] | None = None) -> Recorded:
 
     Raises ValueError when it is not one of ours.
     """
-    raw = _WIRE.validate_json(value)
+    raw: _Wire = _WIRE.validate_json(value)
+    data, type_name = raw["data"], raw["type"]
     read = producers is None or raw["source"].rpartition("/")[2] in producers
     return Recorded(
-        id=raw["id"],
-        type=raw["type"],
-        source=raw["source"],
-        stream=raw["subject"],
-        version=raw["streamversion"],
-        time=raw["time"],
-        recorded_at=raw["recordedat"],
-        correlation_id=raw["correlationid"],
-        causation_id=raw.get("causationid"),
-        actor=Actor(raw["actorkind"], raw.get("actorid")),
-        traceparent=raw.get("traceparent"),
-        payload=parse(raw["type"], raw["data"]) if read else Unknown(data=raw["data"]),
-        data=raw["data"],
+        raw["id"],
+        type_name,
+        raw["source"],
+        raw["subject"],
+        raw["streamversion"],
+        raw["time"],
+        raw["recordedat"],
+        raw["correlationid"],
+        raw.get("causationid"),
+        _actor(raw["actorkind"], raw.get("actorid")),
+        raw.get("traceparent"),
+        parse(type_name, data) if read else Unknown(data=data),
+        data,
     )

@@ -5,7 +5,7 @@ upcaster (`upcasts`), see architecture, section 2.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -73,7 +73,8 @@ def parse(type_name: str, data: Data) -> Event:
         type_name, upcast = UPCASTERS[type_name]
         data = upcast(data)
     cls = REGISTRY.get(type_name)
-    return Unknown(data=data) if cls is None else cls.model_validate(data)
+    # The validator itself: `model_validate` around it takes a tenth of a decoded event.
+    return Unknown(data=data) if cls is None else cast("Event", cls.__pydantic_validator__.validate_python(data))
 
 
 def data_of(payload: Event) -> bytes:

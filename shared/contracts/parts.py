@@ -69,13 +69,22 @@ class Blob(Value):
     type: str
 
 
+ScanResult = Literal["clean", "infected", "not_scanned"]
+
+
 class Attachment(Value):
-    """A file of a message; `id` names it in the API."""
+    """A file of a message; `id` names it in the API.
+
+    `scan` is what a virus scanner said when the mail came in, `threat` its name for what it found; null for a file that came by another way.
+    One that is `infected` is kept, and handed to administrators only.
+    """
 
     id: UUID
     name: Personal[str]
     blob: Blob
     inline_id: str | None = None
+    scan: ScanResult | None = None
+    threat: str = ""
 
 
 class Message(Value):

@@ -12,6 +12,7 @@ import orjson
 from shared.contracts.directory import (
     SETTINGS,
     Company,
+    Mailbox,
     Person,
     Priority,
     Queue,
@@ -30,7 +31,9 @@ DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
 """How old a snapshot can be when a notification was lost."""
 
-Kind = Literal["queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field"]
+Kind = Literal[
+    "queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field", "mailbox"
+]
 HELD: frozenset[str] = frozenset(("queue", *(setting.KIND for setting in SETTINGS)))
 """The kinds that stand in memory; people and companies are asked for."""
 S = TypeVar("S", bound=Setting)
@@ -40,6 +43,10 @@ IN_MEMORY = "SELECT kind, document::text AS document, version, retired FROM dire
 ONE = "SELECT document::text FROM directory.documents WHERE kind = $1 AND id = $2 AND (NOT retired OR $3)"
 PERSON_BY_LOGIN = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND NOT retired"
 PERSON_BY_EMAIL = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = $1 AND NOT retired ORDER BY id LIMIT 1"
+AGENTS_AMONG = """
+SELECT email FROM directory.documents
+ WHERE kind = 'person' AND email = ANY($1) AND NOT retired AND document -> 'roles' ?| ARRAY['agent', 'admin']
+"""
 COMPANY_BY_SLUG = "SELECT document::text FROM directory.documents WHERE kind = 'company' AND slug = $1 AND NOT retired"
 VERSION = "SELECT version FROM directory.documents WHERE kind = $1 AND id = $2"
 
@@ -90,6 +97,7 @@ class Settings:
     salutations: Mapping[str, Salutation] = field(default_factory=dict)
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     fields: Mapping[str, TicketField] = field(default_factory=dict)
+    mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)
     versions: Mapping[UUID, int] = field(default_factory=dict)
 
 
@@ -161,6 +169,10 @@ class DirectoryCopy:
         text = await self.pool.fetchval(PERSON_BY_EMAIL, email.lower())
         return Person.model_validate_json(text) if text else None
 
+    async def agents_among(self, emails: Sequence[str]) -> set[str]:
+        """Those of these addresses, in lower case, that belong to agents and administrators in use."""
+        return {row["email"] for row in await self.pool.fetch(AGENTS_AMONG, list(emails))}
+
     async def company(self, slug: str) -> Company | None:
         """The company in use with this slug."""
         text = await self.pool.fetchval(COMPANY_BY_SLUG, slug)
@@ -204,6 +216,7 @@ def _settings(rows: Sequence[asyncpg.Record]) -> Settings:
         salutations=_of(Salutation, rows),
         signatures=_of(Signature, rows),
         fields=_of(TicketField, rows),
+        mailboxes=_of(Mailbox, rows),
         versions={UUID(json["id"]): row["version"] for row in rows if (json := orjson.loads(row["document"]))},
     )
 

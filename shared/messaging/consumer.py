@@ -6,6 +6,7 @@ not the checkpoint's rolls the batch back and seeks: that fences zombies and reb
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections import deque
@@ -16,12 +17,14 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from asyncpg.pgproto.pgproto import UUID as QuickUUID
 from prometheus_client import Counter, Gauge
 
 from shared.contracts.envelope import decode
 from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
 from shared.eventstore.errors import VersionConflict
+from shared.garbage import collected_by_hand
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import wait_for_what_was_brought
 from shared.messaging.delivery import Delivered, ForkedStream, Parked
@@ -39,7 +42,9 @@ LAG = Gauge("ledgerdesk_consumer_lag", "Records of the assigned partitions that 
 HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an operator", ["consumer"])
 
 LIVE_RECORDS = 500
-REBUILD_RECORDS = 5_000
+REBUILD_RECORDS = 10_000
+COLLECT_RECORDS = 500_000
+"""Records of a rebuild between two looks for cycles: such a look takes as long as some thousand events."""
 LEAST_REST_SECONDS = 0.03
 MOST_REST_SECONDS = 0.15
 FETCH_WAIT_MS = 5_000
@@ -79,6 +84,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT DO NOTHING
 """
 HALT = "INSERT INTO messaging.halted (consumer, reason) VALUES ($1, $2) ON CONFLICT (consumer) DO NOTHING"
+
+
+Offsets = dict[tuple[str, int], int]
+"""Topic and partition -> offset."""
 
 
 class OffsetsMoved(Exception):
@@ -126,25 +135,30 @@ class Consumer:
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         count = 0
-        async with started(client):
-            partitions = {TopicPartition(topic, number) for topic in self.handlers for number in range(PARTITIONS)}
-            ends = await client.end_offsets(list(partitions))
-            client.assign(list(partitions))
-            await self._seek(client, partitions)
-            working: asyncio.Task[None] | None = None
-            try:
-                while any([await client.position(p) < ends[p] for p in partitions]):
-                    batch = await client.getmany(timeout_ms=200, max_records=REBUILD_RECORDS)
-                    deliveries = self._deliveries(batch)
+        with collected_by_hand():
+            async with started(client):
+                partitions = {TopicPartition(topic, number) for topic in self.handlers for number in range(PARTITIONS)}
+                ends = await client.end_offsets(list(partitions))
+                client.assign(list(partitions))
+                await self._seek(client, partitions)
+                working: asyncio.Task[None] | None = None
+                collected = 0
+                try:
+                    while any([await client.position(p) < ends[p] for p in partitions]):
+                        batch = await client.getmany(timeout_ms=200, max_records=REBUILD_RECORDS)
+                        deliveries = self._deliveries(batch)
+                        if working is not None:
+                            await working
+                        working = asyncio.create_task(self._work(client, deliveries)) if deliveries else None
+                        count += len(deliveries)
+                        if working is not None and not any([await client.position(p) < ends[p] for p in partitions]):
+                            await working  # it may have gone back to a checkpoint
+                        if count - collected > COLLECT_RECORDS:
+                            collected = count
+                            gc.collect()
+                finally:
                     if working is not None:
-                        await working
-                    working = asyncio.create_task(self._work(client, deliveries)) if deliveries else None
-                    count += len(deliveries)
-                    if working is not None and not any([await client.position(p) < ends[p] for p in partitions]):
-                        await working  # it may have gone back to a checkpoint
-            finally:
-                if working is not None:
-                    await asyncio.wait({working})
+                        await asyncio.wait({working})
         return count
 
     async def _until_error(self) -> None:
@@ -274,21 +288,25 @@ class Consumer:
         await self._transaction([delivery])
 
     async def _park_alone(self, delivery: Delivered, reason: str) -> None:
+        first, following = _spans([delivery])
         async with self.pool.acquire() as connection, connection.transaction():
-            await self._lock_checkpoints(connection, [delivery])
+            await self._lock_checkpoints(connection, first)
             await self._put_aside(connection, [Parked(delivery, reason, new=True)])
-            await self._move_checkpoints(connection, [delivery])
+            await self._move_checkpoints(connection, following)
         self._count_parked(1)
 
     async def _transaction(self, deliveries: Sequence[Delivered]) -> None:
         aside: list[Parked] = []
+        first, following = _spans(deliveries)
         async with self.pool.acquire() as connection:
             async with connection.transaction():
-                await self._lock_checkpoints(connection, deliveries)
+                await self._lock_checkpoints(connection, first)
                 keys = list({d.key for d in deliveries})
                 parked: set[UUID] = {row["stream"] for row in await connection.fetch(PARKED_STREAMS, self.name, keys)}
                 for topic, handler in self.handlers.items():
-                    part = [d for d in deliveries if d.position.topic == topic]
+                    part = (
+                        [d for d in deliveries if d.position.topic == topic] if len(self.handlers) > 1 else deliveries
+                    )
                     if part:
                         aside += await handler.work(connection, part, parked)
                 fresh = sum(each.new for each in aside)
@@ -298,7 +316,7 @@ class Consumer:
                         f"{next(each.reason for each in reversed(aside) if each.new)}"
                     )
                 await self._put_aside(connection, aside)
-                await self._move_checkpoints(connection, deliveries)
+                await self._move_checkpoints(connection, following)
                 hit("consumer.before_commit")
             hit("consumer.after_commit")
         for handler in self.handlers.values():
@@ -307,21 +325,19 @@ class Consumer:
             self.on_committed()
         self._count_parked(fresh)
 
-    async def _lock_checkpoints(self, connection: Connection, deliveries: Sequence[Delivered]) -> None:
-        first: dict[tuple[str, int], int] = {}
-        for d in deliveries:
-            first.setdefault((d.position.topic, d.position.partition), d.position.offset)
+    async def _lock_checkpoints(self, connection: Connection, first: Offsets) -> None:
         rows = await connection.fetch(CHECKPOINTS, self.name, [t for t, _ in first], [p for _, p in first])
         at = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         if at != first:
             raise OffsetsMoved(f"checkpoints {at}, batch {first}")
 
-    async def _move_checkpoints(self, connection: Connection, deliveries: Sequence[Delivered]) -> None:
-        last: dict[tuple[str, int], int] = {
-            (d.position.topic, d.position.partition): d.position.offset + 1 for d in deliveries
-        }
+    async def _move_checkpoints(self, connection: Connection, following: Offsets) -> None:
         await connection.execute(
-            MOVE_CHECKPOINTS, self.name, [t for t, _ in last], [p for _, p in last], list(last.values())
+            MOVE_CHECKPOINTS,
+            self.name,
+            [t for t, _ in following],
+            [p for _, p in following],
+            list(following.values()),
         )
 
     async def _put_aside(self, connection: Connection, aside: Sequence[Parked]) -> None:
@@ -404,11 +420,24 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
             await connection.close()
 
 
+def _spans(deliveries: Sequence[Delivered]) -> tuple[Offsets, Offsets]:
+    """The first offset of each partition, and the one after the last."""
+    first: Offsets = {}
+    following: Offsets = {}
+    for delivery in deliveries:
+        topic, partition, offset = delivery.position
+        place = topic, partition
+        if place not in first:
+            first[place] = offset
+        following[place] = offset + 1
+    return first, following
+
+
 def _delivery(record: ConsumerRecord, producers: frozenset[str] | None) -> Delivered:
     position = Position(record.topic, record.partition, record.offset)
     value = record.value or b""
     try:
-        key = UUID((record.key or b"").decode())
+        key: UUID = QuickUUID((record.key or b"").decode())
     except ValueError:
         key = UUID(int=0)
     try:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.contracts.envelope import Recorded
 from shared.messaging.projection import Position, Seen
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """A record of the topic. `event` is None and `unreadable` says why when it could not be decoded."""
 
     position: Position

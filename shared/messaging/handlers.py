@@ -55,7 +55,8 @@ class ProjectionHandler(Generic[R]):
         held = set(parked)
         rows = await self.projection.load(connection, sorted({d.key for d in deliveries if d.key not in held}))
         changed: dict[UUID, R] = {}
-        for delivery in deliveries:
+        failed: dict[UUID, int] = {}
+        for n, delivery in enumerate(deliveries):
             event = delivery.event
             if delivery.key in held:
                 aside.append(Parked(delivery, "an earlier event of it is parked", new=False))
@@ -81,12 +82,31 @@ class ProjectionHandler(Generic[R]):
             except Exception as error:
                 held.add(delivery.key)
                 aside.append(Parked(delivery, _reason(error), new=True))
+                failed[delivery.key] = n
                 continue
-            row.seen = {**seen, event.producer: (event.version, event.id)}
+            seen[event.producer] = (event.version, event.id)
+            row.seen = seen
             rows[delivery.key] = changed[delivery.key] = row
+        for key in failed.keys() & changed.keys():
+            changed[key] = await self._made_anew(connection, key, deliveries[: failed[key]])
         if changed:
             await self.projection.save(connection, dict(sorted(changed.items())))
         return aside
+
+    async def _made_anew(self, connection: Connection, key: UUID, deliveries: Sequence[Delivered]) -> R:
+        """The row that a stream's events made before one of them failed and left it half changed. They were taken once: none fails here."""
+        row = (await self.projection.load(connection, [key])).get(key)
+        for delivery in deliveries:
+            event = delivery.event
+            if delivery.key != key or event is None:
+                continue
+            seen: Seen = row.seen if row is not None else {}
+            if order(event, seen) is Next.TAKE:
+                row = self.projection.apply(row, event, delivery.position)
+                seen[event.producer] = (event.version, event.id)
+                row.seen = seen
+        assert row is not None, "a stream whose row has changed has taken an event"
+        return row
 
     def committed(self) -> None:
         return

@@ -30,7 +30,8 @@ R = TypeVar("R", bound=Row)
 
 
 class Projection(Protocol[R]):
-    """Rows from events. `apply` is pure: it returns the row to keep and leaves the one it was given as it was."""
+    """Rows from events. `apply` is pure but for the row it is given: that one is its own to change, and it returns the row to keep. When
+    it raises, the row is thrown away, for it may be half changed."""
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, R]: ...
 

@@ -43,8 +43,8 @@ MATRIX: dict[str, str] = {
     ), ADMIN),
     "retryOutgoing": "14333333", "giveUpOutgoing": "14333333",
     # settings
-    **dict.fromkeys((f"put{one}" for one in ("Company", "Field", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
-    **dict.fromkeys((f"retire{one}" for one in ("Company", "Field", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
+    **dict.fromkeys((f"put{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
+    **dict.fromkeys((f"retire{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
     **dict.fromkeys((
         "listCompanies", "listFields", "listPeople", "listPriorities", "listQueues", "listRoles", "listSalutations", "listSignatures",
         "listStates", "listTemplates", "getRole", "getField", "getPriority", "getState",
@@ -52,6 +52,7 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("getSalutation", "getSignature", "getTemplate"), "1++++444"),
     **dict.fromkeys(("getSalutationHistory", "getSignatureHistory", "getTemplateHistory"), "1+333444"),
     **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory"), ADMIN),
+    "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": "1+444444", "getMailboxStatus": ADMIN,
     "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
     "getPerson": "1+++++44", "getPersonHistory": "1+333344",
     "listCustomers": DESK, "getCustomer": DESK, "putCustomer": DESK, "listMyQueues": DESK, "putMyQueues": DESK,
@@ -151,6 +152,7 @@ async def staged(desk: Desk) -> Stage:
     made: dict[str, Any] = {
         "states": {"name": "x", "type": "open"}, "fields": {"name": "x"}, "templates": {"name": "x", "text": "x"},
         "salutations": {"name": "x", "text": "x"}, "signatures": {"name": "x", "text": "x"},
+        "mailboxes": {"name": "x", "protocol": "imap", "host": "127.0.0.1", "port": 1, "user": "x", "credential": {"kind": "password", "secret": "x"}},
     }  # fmt: skip
     for kind, document in made.items():
         settings[kind] = f"x-{unique}"
@@ -173,7 +175,7 @@ async def staged(desk: Desk) -> Stage:
         "putCompany": {"slug": company, "name": "Acme"}, "putPerson": {**own, "roles": ["customer"]}, "putQueue": queue, "putCustomer": own,
         "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
         **{f"put{one}": made[many] for one, many in (("State", "states"), ("Field", "fields"), ("Template", "templates"),
-                                                      ("Salutation", "salutations"), ("Signature", "signatures"))},
+                                                      ("Salutation", "salutations"), ("Signature", "signatures"), ("Mailbox", "mailboxes"))},
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
     }  # fmt: skip
     names = {

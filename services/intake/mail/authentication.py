@@ -1,8 +1,7 @@
 """Whether a mail is from where its From says, in the words of a mail server that is trusted (RFC 8601, RFC 7489).
 
-Signatures are not verified here: that needs the client's address and the DNS at the time of arrival, which the mail server in front has
-had. Only fields of authentication services that were named as trusted count; that server removes those that claim to be its own
-(docs/mail.md).
+A mail server in front has had the client's address and the DNS at the time of arrival; where none has judged, `verification` may. Only fields of authentication services that were named as trusted count; that server removes those that claim to be its own
+(docs/senders.md).
 """
 
 import re
@@ -59,6 +58,12 @@ def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequ
     elif passed and domain:
         sender = "proven"
     return Authentication(sender, tuple(found[:MOST_RESULTS]))
+
+
+def server_of(value: str) -> str | None:
+    """The name of the server that wrote a field; None for what does not follow the grammar."""
+    found = _read(value)
+    return found[0] if found is not None else None
 
 
 def _shown(result: _Result, server: str) -> str:

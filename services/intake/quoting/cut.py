@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from services.intake.quoting.lines import (
+    WRAPPED_AT,
     attribution_lines,
     header_lines,
+    is_banner,
     is_barred,
     is_disclaimer,
+    is_disclaiming,
     is_fence,
     is_footer,
+    is_forward,
     is_quoted,
     is_ruler,
     is_separator,
@@ -26,8 +30,12 @@ from services.intake.quoting.lines import (
 MOST_LINES = 5_000
 """Lines that are looked at; what is below them is as the last of them."""
 MOST_UNDER_RULER = 6
-WRAPPED_AT = 60
-"""Lines longer than this may have been wrapped by a program that quoted them."""
+MOST_AT_END = 10
+"""Footers' lines and disclaimers that are taken off a letter's end."""
+MOST_OF_DISCLAIMER = 40
+MOST_SHORT_ABOVE = 10
+SHORT = 50
+"""Characters of a line that no program broke."""
 
 
 class Kind(Enum):
@@ -134,8 +142,20 @@ def _header_follows(lines: Sequence[str], index: int) -> bool:
 def _judge(lines: Sequence[str], found: Sequence[_Found]) -> list[Kind]:
     kinds, attributed = _quoted(lines, found)
     _sign(lines, kinds)
+    forward = kinds.index(Kind.ATTRIBUTION) if Kind.ATTRIBUTION in kinds else 0
+    if forward and is_forward(lines[forward]) and not _has_words(lines, kinds, forward):
+        # Nothing but a signature stands above: the point of the mail is what it forwards.
+        return kinds[:forward] + _judge(lines[forward:], found[forward:])
     _settle(lines, kinds, attributed)
     return kinds
+
+
+def _has_words(lines: Sequence[str], kinds: Sequence[Kind], end: int) -> bool:
+    """Whether anything above a line is the writer's, or is quoted."""
+    return any(
+        line.strip() and kind in (Kind.WRITTEN, Kind.QUOTED)
+        for line, kind in zip(lines[:end], kinds[:end], strict=True)
+    )
 
 
 def _quoted(lines: Sequence[str], found: Sequence[_Found]) -> tuple[list[Kind], set[int]]:
@@ -207,7 +227,8 @@ def _blocks(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
 
 
 def _sign(lines: Sequence[str], kinds: list[Kind]) -> None:
-    """Marks signatures and disclaimers at the ends of what was written."""
+    """Marks signatures and disclaimers at the ends of what was written, and a mail server's warning over it."""
+    _mark_banner(lines, kinds)
     for start, end in _blocks(kinds):
         mark = _signature(lines, start, end)
         if mark is not None:
@@ -235,21 +256,48 @@ def _signature(lines: Sequence[str], start: int, end: int) -> int | None:
 
 def _strip_tail(lines: Sequence[str], kinds: list[Kind], start: int, end: int) -> None:
     """Takes programs' footers and disclaimers off the end of a block, as long as there is one."""
-    while end > start:
-        line = lines[end - 1]
-        if not line.strip():
+    for _ in range(MOST_AT_END):
+        while end > start and not lines[end - 1].strip():
             end -= 1
-        elif is_footer(line):
+        if end <= start:
+            return
+        if is_footer(lines[end - 1]):
             end -= 1
             kinds[end] = Kind.SIGNATURE
-        else:
-            top = end - 1
-            while top > start and end - top < 40 and lines[top - 1].strip():
-                top -= 1
-            if not is_disclaimer(" ".join(lines[top:end])):
-                return
-            kinds[top:end] = [Kind.DISCLAIMER] * (end - top)
-            end = top
+            continue
+        top = _disclaimer_above(lines, start, end)
+        # A mail of nothing else is about it: whoever asks what a disclaimer means has written one.
+        if top == end or not any(line.strip() for line in lines[:top]):
+            return
+        kinds[top:end] = [Kind.DISCLAIMER] * (end - top)
+        end = top
+
+
+def _disclaimer_above(lines: Sequence[str], start: int, end: int) -> int:
+    """Where the disclaimer begins that ends here; `end` when there is none. Short lines of others directly above are none of it."""
+    top = end - 1
+    while top > start and end - top < MOST_OF_DISCLAIMER and lines[top - 1].strip():
+        top -= 1
+    if is_banner(" ".join(lines[top:end])):
+        return top
+    if not is_disclaimer(" ".join(lines[top:end])):
+        return end
+    shortest = top
+    for _ in range(MOST_SHORT_ABOVE):
+        if len(lines[shortest]) >= SHORT or is_disclaiming(lines[shortest]) or shortest == end - 1:
+            break
+        shortest += 1
+    return shortest if is_disclaimer(" ".join(lines[shortest:end])) else top
+
+
+def _mark_banner(lines: Sequence[str], kinds: list[Kind]) -> None:
+    start = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
+    end = start
+    while end < len(lines) and end - start < MOST_OF_DISCLAIMER and lines[end].strip():
+        end += 1
+    rest = any(kind is Kind.WRITTEN and line.strip() for line, kind in zip(lines[end:], kinds[end:], strict=True))
+    if rest and set(kinds[start:end]) == {Kind.WRITTEN} and is_banner(" ".join(lines[start:end])):
+        kinds[start:end] = [Kind.DISCLAIMER] * (end - start)
 
 
 def _settle(lines: Sequence[str], kinds: list[Kind], attributed: set[int]) -> None:

@@ -3,7 +3,7 @@
 Words are compared in lower case. Where a word's end varies with the writer's sex or number, the row names each form.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,9 @@ class Language:
     verbs after which the writer's name or the time may come; `quoting`: begins a line that only names whom is quoted; `sender`
     .. `reply_to`: the labels of header fields as programs show them over a quote, of the dates the one that means "sent" first; `original` and `forwarded`: what stands between the
     dashes over a quote; `sent_from`: begins the line that a telephone or program adds; `above`: tells to write above a line;
-    `disclaimer`: words that only a disclaimer has.
+    `disclaimer`: words that only a disclaimer has; `secret`, `recipient`, `mistaken`, `destroy`: beginnings of the words with which
+    disclaimers say that a mail is confidential, whom it is for, that it may have gone astray, and what is to be done or left then;
+    `printing`: asks not to print a mail; `banner`: a mail server's warning that a mail came from outside.
     """
 
     code: str
@@ -32,7 +34,13 @@ class Language:
     forwarded: tuple[str, ...] = ()
     sent_from: tuple[str, ...] = ()
     above: tuple[str, ...] = ()
-    disclaimer: tuple[str, ...] = field(default=())
+    disclaimer: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    recipient: tuple[str, ...] = ()
+    mistaken: tuple[str, ...] = ()
+    destroy: tuple[str, ...] = ()
+    printing: tuple[str, ...] = ()
+    banner: tuple[str, ...] = ()
 
 
 # fmt: off
@@ -67,11 +75,17 @@ LANGUAGES = (
             "consider the environment",
             "before printing this",
         ),
+        secret=("confidential", "privileged"),
+        recipient=("addressee", "recipient", "to whom it is addressed", "intended only for", "intended solely"),
+        mistaken=("in error", "by mistake"),
+        destroy=("delete", "destroy", "prohibited", "notify the sender", "disclos"),
+        printing=("consider the environment", "before printing", "think before you print"),
+        banner=("originated from outside", "came from outside", "external email", "external e-mail", "external sender", "sent from outside"),
     ),
     Language(
         "nb",
         on=("den", "på"),
-        wrote=("skrev", "skreiv"),
+        wrote=("skrev", "skreiv", "skriver", "har skrevet"),
         wrote_then=("skrev", "skreiv"),
         quoting=("siterer",),
         sender=("fra", "frå", "avsender"),
@@ -92,11 +106,17 @@ LANGUAGES = (
             "tenk på miljøet",
             "underlagt taushetsplikt",
         ),
+        secret=("konfidensiel", "fortrolig", "taushetsbelagt", "teieplikt"),
+        recipient=("mottaker", "mottakar", "adressat"),
+        mistaken=("ved en feil", "ved ein feil", "ved feil"),
+        destroy=("slett", "varsle avsender", "makuler"),
+        printing=("tenk på miljøet", "før du skriver ut"),
+        banner=("ekstern avsender", "ekstern e-post", "kommer fra en ekstern", "utenfor organisasjonen"),
     ),
     Language(
         "sv",
         on=("den", "på"),
-        wrote=("skrev",),
+        wrote=("skrev", "skriver", "har skrivit"),
         wrote_then=("skrev",),
         quoting=("citerar", "citat från"),
         sender=("från", "avsändare"),
@@ -110,11 +130,17 @@ LANGUAGES = (
         sent_from=("skickat från", "skickades från", "skickat med", "skickat via"),
         above=("svara ovanför den här linjen", "skriv ditt svar ovanför"),
         disclaimer=("avsedda mottagaren", "konfidentiell information", "tänk på miljön"),
+        secret=("konfidentiel", "förtrolig", "sekretess"),
+        recipient=("mottagare", "adressat"),
+        mistaken=("av misstag", "felaktigt"),
+        destroy=("radera", "förstör", "ta bort", "meddela avsändar"),
+        printing=("tänk på miljön", "innan du skriver ut"),
+        banner=("extern avsändare", "externt mejl", "utanför organisationen"),
     ),
     Language(
         "da",
         on=("den", "d."),
-        wrote=("skrev", "har skrevet"),
+        wrote=("skrev", "skriver", "har skrevet"),
         wrote_then=("skrev",),
         quoting=("citerer", "citat"),
         sender=("fra", "afsender"),
@@ -128,6 +154,12 @@ LANGUAGES = (
         sent_from=("sendt fra", "sendt med", "sendt via"),
         above=("svar over denne linje", "skriv dit svar over"),
         disclaimer=("rette modtager", "fortrolige oplysninger", "tænk på miljøet"),
+        secret=("fortrolig",),
+        recipient=("modtager", "adressat"),
+        mistaken=("ved en fejl", "ved fejl"),
+        destroy=("slet", "underret"),
+        printing=("tænk på miljøet", "før du printer", "inden du udskriver"),
+        banner=("ekstern afsender", "uden for organisationen"),
     ),
     Language(
         "fi",
@@ -144,6 +176,12 @@ LANGUAGES = (
         forwarded=("välitetty viesti", "edelleenlähetetty viesti"),
         sent_from=("lähetetty", "lähetetty laitteesta"),
         disclaimer=("luottamuksellista tietoa", "ajattele ympäristöä"),
+        secret=("luottamuksel",),
+        recipient=("vastaanottaja",),
+        mistaken=("erehdyksessä", "vahingossa"),
+        destroy=("hävit", "poista", "tuho"),
+        printing=("ajattele ympäristöä", "ennen kuin tulostat"),
+        banner=("organisaation ulkopuolelta",),
     ),
     Language(
         "is",
@@ -162,7 +200,7 @@ LANGUAGES = (
     Language(
         "nl",
         on=("op",),
-        wrote=("schreef", "geschreven", "heeft geschreven", "schreef het volgende", "het volgende geschreven"),
+        wrote=("schreef", "schrijft", "geschreven", "heeft geschreven", "schreef het volgende", "het volgende geschreven"),
         wrote_then=("schreef",),
         quoting=("citeren", "citaat van"),
         sender=("van", "afzender"),
@@ -188,6 +226,12 @@ LANGUAGES = (
             "denk aan het milieu",
             "niet de geadresseerde",
         ),
+        secret=("vertrouwelijk",),
+        recipient=("geadresseerde", "ontvanger"),
+        mistaken=("ten onrechte", "per abuis", "per vergissing", "abusievelijk"),
+        destroy=("vernietig", "verwijder", "te wissen"),
+        printing=("denk aan het milieu", "voordat u deze", "alvorens"),
+        banner=("externe afzender", "van buiten de organisatie"),
     ),
     Language(
         "de",
@@ -236,6 +280,12 @@ LANGUAGES = (
             "denken sie an die umwelt",
             "auf viren geprüft",
         ),
+        secret=("vertraulich", "rechtlich geschützt"),
+        recipient=("adressat", "empfänger"),
+        mistaken=("irrtümlich", "versehentlich", "nicht für sie bestimmt"),
+        destroy=("vernicht", "lösch", "unzulässig", "nicht gestattet", "untersagt"),
+        printing=("an die umwelt", "bevor sie diese", "umwelt zuliebe"),
+        banner=("externe e-mail", "externer absender", "von außerhalb", "stammt von extern"),
     ),
     Language(
         "fr",
@@ -248,7 +298,7 @@ LANGUAGES = (
         copy=("copie", "copie à"),
         subject=("objet", "sujet"),
         reply_to=("répondre à", "importance", "pièces jointes"),
-        original=("message d'origine", "message original", "message initial", "courriel original"),
+        original=("mail original", "message d'origine", "message original", "message initial", "courriel original"),
         forwarded=("message transféré", "début du message transféré", "début du message réexpédié", "mail transféré"),
         sent_from=("envoyé de", "envoyé depuis", "envoyé à partir de", "envoyé avec", "envoyé via", "provenance"),
         above=("répondez au-dessus de cette ligne", "répondre au-dessus de cette ligne"),
@@ -260,11 +310,17 @@ LANGUAGES = (
             "pensez à l'environnement",
             "à l'intention exclusive",
         ),
+        secret=("confidentiel",),
+        recipient=("destinataire", "à l'intention"),
+        mistaken=("par erreur",),
+        destroy=("détruire", "détruisez", "supprim", "interdit"),
+        printing=("pensez à l'environnement", "avant d'imprimer"),
+        banner=("expéditeur externe", "provient de l'extérieur", "courriel externe"),
     ),
     Language(
         "es",
         on=("el",),
-        wrote=("escribió", "escribio", "ha escrito", "escribía"),
+        wrote=("escribió", "escribe", "escribio", "ha escrito", "escribía"),
         quoting=("citando a", "mensaje citado por"),
         sender=("de", "remitente"),
         date=("enviado", "fecha", "enviado el", "enviada el"),
@@ -283,6 +339,12 @@ LANGUAGES = (
             "medio ambiente",
             "exclusivamente a su destinatario",
         ),
+        secret=("confidencial",),
+        recipient=("destinatario", "dirigid"),
+        mistaken=("por error",),
+        destroy=("elimin", "destruy", "borr", "prohibid"),
+        printing=("antes de imprimir",),
+        banner=("correo externo", "remitente externo", "fuera de la organización"),
     ),
     Language(
         "ca",
@@ -299,7 +361,7 @@ LANGUAGES = (
     Language(
         "pt",
         on=("em", "no dia", "a"),
-        wrote=("escreveu", "escreveu o seguinte"),
+        wrote=("escreveu", "escreve", "escreveu o seguinte"),
         quoting=("citando", "citação de"),
         sender=("de", "remetente"),
         date=("enviado", "enviada", "data", "enviada em", "enviado em"),
@@ -325,6 +387,12 @@ LANGUAGES = (
             "informação confidencial",
             "antes de imprimir",
         ),
+        secret=("confidencia", "sigilos"),
+        recipient=("destinatário", "destina-se", "destinam-se"),
+        mistaken=("por engano", "por erro", "indevidamente"),
+        destroy=("elimin", "apag", "destru", "proibid"),
+        printing=("antes de imprimir", "pense no ambiente"),
+        banner=("remetente externo", "fora da organização"),
     ),
     Language(
         "it",
@@ -348,6 +416,12 @@ LANGUAGES = (
             "informazioni confidenziali",
             "rispetta l'ambiente",
         ),
+        secret=("riservat", "confidenzial"),
+        recipient=("destinatari", "destinat"),
+        mistaken=("per errore",),
+        destroy=("cancell", "elimin", "distrugg", "vietat"),
+        printing=("rispetta l'ambiente", "prima di stampare"),
+        banner=("mittente esterno", "esterna all'organizzazione"),
     ),
     Language(
         "ro",
@@ -360,6 +434,10 @@ LANGUAGES = (
         original=("mesaj original", "mesajul original"),
         forwarded=("mesaj redirecționat", "forwarded message"),
         sent_from=("trimis de pe", "trimis din"),
+        secret=("confidențial",),
+        recipient=("destinatar",),
+        mistaken=("din eroare", "din greșeală"),
+        destroy=("ștergeți", "distruge", "interzis"),
     ),
     Language(
         "pl",
@@ -378,11 +456,17 @@ LANGUAGES = (
         sent_from=("wysłane z", "wysłano z", "wysłane przez", "wysłany z"),
         above=("odpowiedz powyżej tej linii",),
         disclaimer=("nie są państwo adresatem", "informacje poufne", "poufne informacje", "nie jest adresatem"),
+        secret=("poufn",),
+        recipient=("adresat", "odbiorc"),
+        mistaken=("omyłkowo", "przez pomyłkę", "pomyłkowo"),
+        destroy=("usuni", "zniszcz", "zabronion"),
+        printing=("zanim wydrukujesz", "przed wydrukowaniem"),
+        banner=("nadawca zewnętrzny", "spoza organizacji"),
     ),
     Language(
         "cs",
         on=("dne", "v"),
-        wrote=("napsal(a)", "napsal", "napsala", "napísal(a)", "napísal", "napísala"),
+        wrote=("napsal(a)", "napsal", "napsala", "píše", "napísal(a)", "napísal", "napísala"),
         wrote_then=("napsal(a)", "odesílatel", "používateľ"),
         sender=("od", "odesílatel", "odosielateľ"),
         date=("odesláno", "datum", "odoslané", "dátum"),
@@ -393,6 +477,11 @@ LANGUAGES = (
         forwarded=("přeposlaná zpráva", "předaná zpráva", "preposlaná správa"),
         sent_from=("odesláno z", "odoslané z", "odesláno ze"),
         disclaimer=("důvěrné informace",),
+        secret=("důvěrn", "dôvern"),
+        recipient=("adresát", "příjemce", "príjemc"),
+        mistaken=("omylem", "neoprávněně"),
+        destroy=("smaž", "vymaž", "zničte", "zakázán"),
+        printing=("než vytisknete", "před vytištěním"),
     ),
     Language(
         "hu",
@@ -406,6 +495,11 @@ LANGUAGES = (
         original=("eredeti üzenet",),
         forwarded=("továbbított üzenet",),
         sent_from=("elküldve a", "küldve a"),
+        secret=("bizalmas",),
+        recipient=("címzett",),
+        mistaken=("tévedésből", "tévesen"),
+        destroy=("töröl", "megsemmisít", "tilos"),
+        printing=("mielőtt kinyomtat",),
     ),
     Language(
         "sl",
@@ -444,6 +538,10 @@ LANGUAGES = (
         original=("orijinal mesaj", "özgün ileti", "asıl ileti"),
         forwarded=("yönlendirilmiş ileti", "iletilmiş mesaj", "yönlendirilen ileti"),
         sent_from=("iphone'umdan gönderildi", "gönderildi"),
+        secret=("gizli",),
+        recipient=("alıcı",),
+        mistaken=("yanlışlıkla", "hata ile"),
+        destroy=("silin", "imha", "yasak"),
     ),
     Language(
         "el",
@@ -461,7 +559,7 @@ LANGUAGES = (
     ),
     Language(
         "ru",
-        wrote=("написал", "написала", "пишет", "писал", "писала", "написал(а)", "пользователь написал"),
+        wrote=("написал", "написала", "пишет", "писал", "писала", "писал(а)", "написал(а)", "пользователь написал"),
         wrote_then=("написал", "пишет"),
         quoting=("цитирование", "цитирую"),
         sender=("от", "от кого", "отправитель"),
@@ -480,10 +578,29 @@ LANGUAGES = (
         sent_from=("отправлено с", "отправлено из", "отправлено от", "отправлено через", "послано с"),
         above=("ответьте выше этой строки",),
         disclaimer=("конфиденциальную информацию", "не являетесь адресатом", "является конфиденциальн"),
+        secret=("конфиденциальн",),
+        recipient=("адресат", "получател"),
+        mistaken=("по ошибке", "ошибочно"),
+        destroy=("удалит", "уничтож", "запрещ"),
+        printing=("прежде чем распечатать", "подумайте об окружающей среде"),
+        banner=("внешний отправитель", "от внешнего отправителя"),
+    ),
+    Language(
+        "bg",
+        on=("на",),
+        wrote=("написа", "написах", "пише"),
+        sender=("от",),
+        date=("изпратено", "дата"),
+        to=("до", "за"),
+        copy=("копие",),
+        subject=("относно", "тема"),
+        original=("оригинално съобщение", "първоначално съобщение"),
+        forwarded=("препратено съобщение", "препратено писмо"),
+        sent_from=("изпратено от моя", "изпратено от"),
     ),
     Language(
         "uk",
-        wrote=("пише", "написав", "написала", "написав(ла)", "написа", "написаў"),
+        wrote=("пише", "написав", "написала", "написав(ла)", "написав(-ла)", "написаў"),
         wrote_then=("пише", "написав"),
         sender=("від", "від кого", "відправник"),
         date=("надіслано", "дата", "відправлено"),
@@ -493,6 +610,10 @@ LANGUAGES = (
         original=("оригінальне повідомлення", "вихідне повідомлення", "початкове повідомлення"),
         forwarded=("переслане повідомлення", "пересилане повідомлення"),
         sent_from=("надіслано з", "відправлено з", "надіслано через"),
+        secret=("конфіденційн",),
+        recipient=("адресат", "одержувач"),
+        mistaken=("помилково",),
+        destroy=("видал", "знищ", "заборон"),
     ),
     Language(
         "zh",
@@ -541,7 +662,7 @@ LANGUAGES = (
         subject=("الموضوع",),
         original=("الرسالة الأصلية",),
         forwarded=("رسالة معاد توجيهها", "الرسالة المعاد توجيهها"),
-        sent_from=("أرسلت من", "تم الإرسال من"),
+        sent_from=("أرسلت من", "تم الإرسال من", "مرسل من"),
     ),
     Language(
         "he",

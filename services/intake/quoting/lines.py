@@ -10,11 +10,18 @@ from services.intake.quoting.languages import LANGUAGES
 
 LONGEST_ATTRIBUTION = 400
 MOST_ATTRIBUTION_LINES = 6
+MOST_LINES_OF_ANY = 2
 LONGEST_SEPARATOR = 120
 LONGEST_LABEL = 40
 LONGEST_FOOTER = 160
-MOST_FOOTER_WORDS = 9
+WRAPPED_AT = 60
+"""Lines longer than this may have been wrapped by a program that quoted them."""
+MOST_FOOTER_WORDS = 10
 MOST_APOLOGY_WORDS = 25
+SHORTEST_DISCLAIMER = 120
+LONGEST_NOTICE = 240
+SHORTEST_BANNER = 60
+LONGEST_BANNER = 600
 
 
 def _any(words: Iterable[str]) -> str:
@@ -35,6 +42,18 @@ _QUOTING = _any(word for row in LANGUAGES for word in row.quoting)
 _SENT_FROM = _any(word for row in LANGUAGES for word in row.sent_from)
 _ABOVE = _any(word for row in LANGUAGES for word in row.above)
 _DISCLAIMER = _any(word for row in LANGUAGES for word in row.disclaimer)
+_PRINTING = _any(word for row in LANGUAGES for word in row.printing)
+_BANNER = re.compile(_any(word for row in LANGUAGES for word in row.banner), re.IGNORECASE)
+_EVIDENCE = tuple(
+    re.compile(_any(words), re.IGNORECASE)
+    for words in (
+        [word for row in LANGUAGES for word in row.secret],
+        [word for row in LANGUAGES for word in row.recipient],
+        [word for row in LANGUAGES for word in row.mistaken],
+        [word for row in LANGUAGES for word in row.destroy],
+    )
+)
+_FORWARDED = _any(word for row in LANGUAGES for word in row.forwarded)
 _COVER = _any(word for row in LANGUAGES for word in (*row.original, *row.forwarded))
 
 _EMAIL = r"[^\s<>\"',;:()\[\]]{1,64}@[^\s<>\"',;:()\[\]]{1,190}"
@@ -64,12 +83,23 @@ _DATED_AND_NAMED = re.compile(
 _NAMED_AND_DATED = re.compile(
     rf"{_BEGINS_WITH_NAME.pattern}\s?[>)\]]\s?[(\[]?(?:[^\W\d_]{{2,12}}\.?,?\s)?{_DATE}.{{0,40}}[:：]\Z", re.IGNORECASE
 )
+_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+_CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?![\d.])")
+_IN_BRACKETS = re.compile(rf"[<(]\s?(?:mailto:)?{_EMAIL}\s?[>)]", re.IGNORECASE)
+_DATED_BY = re.compile(rf"{_DATE},?\s\d{{1,2}}[:.]\d{{2}}\s[^\W\d_]{{1,5}}\s{_EMAIL}\s?[:：]\Z", re.IGNORECASE)
+_SAYS_WROTE = re.compile(rf"(?:^|[\s>\"”’,)]){_WROTE}(?=[\s:：,(]|\Z)", re.IGNORECASE)
+_OF_ONESELF = re.compile(
+    r"\b(?:I|[Ww]e|[Ii]ch|[Ww]ir|[Jj]eg|[Ee]g|[Vv]i|[Jj]ag|[Ii]k|[Ww]ij|[Jj]e|[Nn]ous|[Яя]|[Мм]ы)\b|\bj['’]"
+)
+MOST_WORDS_OF_ANY = 16
 _DATED_WITH_ZONE = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d\d?:?\d\d \S.{0,100}\Z")
 
 _QUOTED = re.compile(r"[ \t\xa0]{0,8}(?:[A-Z]{1,3})?>")
+_BETWEEN_ARROWS = re.compile(r">>> (?=.{0,100}\d{1,2}[:.]\d\d).{1,110} >>>\Z")
 _BARRED = re.compile(r"[ \t\xa0]{0,8}\|(?:[ \t\xa0]|\Z)")
 _PREFIXES = re.compile(r"\A(?:[ \t\xa0]*(?:[A-Z]{1,3})?>)+[ \t\xa0]?")
 
+_FORWARDS = re.compile(rf"{_FORWARDED}\b[^-=]{{0,60}}\Z", re.IGNORECASE)
 _COVERS = re.compile(rf"{_COVER}\b[^-=]{{0,60}}\Z", re.IGNORECASE)
 _DASHES = "-_=~*–—"
 _WRITE_ABOVE = re.compile(rf".{{0,60}}{_ABOVE}", re.IGNORECASE)
@@ -91,7 +121,7 @@ _DEVICE = r"(?:mobile|phone|iphone|ipad|ipod|android|blackberry|cell|smartphone|
 _FOOTER = re.compile(
     rf"[\s<(\[*_]*(?:{_SENT_FROM}\b.*|{_SENT_FROM}.{{0,60}}"
     rf"|(?:[^\s.!?]+\s){{1,3}}(?:from|via)\s(?:my\s)?{_DEVICE}"
-    rf"|.{{0,40}}\boutlook\b.{{0,30}}\b(?:ios|android|mobile)\b.*"
+    rf"|.{{0,40}}\boutlook\b.{{0,30}}\b(?:ios|android|mobile)\b.*|.{{0,20}}\b(?:ios|android)\b.{{0,20}}\boutlook\b.{{0,30}}"
     rf"|.{{0,60}}{_DEVICE}.{{0,40}}(?:gesendet|verschickt|sendt|skickat|versendet|geschrieben|verzonden|verstuurd|傳送|发送|發送))[\s>)\].*_!]*\Z",
     re.IGNORECASE,
 )
@@ -100,6 +130,16 @@ _APOLOGY = re.compile(
     r"|scus[ai]|опечатк|краткост",
     re.IGNORECASE,
 )
+_DISCLAIMS = re.compile(_DISCLAIMER, re.IGNORECASE)
+_WARNS = re.compile(
+    r"[\s*\[(!⚠️_]*(?:caution|warning|attention|notice|external|extern|important|achtung|vorsicht|warnung|hinweis|advarsel|obs\b|merk\b|forsiktig|varning"
+    r"|pas på|let op|waarschuwing|avertissement|atenci[óo]n|precauci[óo]n|aviso|atenção|cuidado|attenzione|avviso|uwaga|ostrzeżenie|внимание|осторожно"
+    r"|varoitus|huom|this (?:e-?mail|message) (?:originated|came|was sent) from)",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"disclaimer|notice|haftungsausschluss|aviso|avis\b", re.IGNORECASE)
+_CHECKED = re.compile(r"(?:[vw][ií]rus|вирус|ウイルス|病毒|바이러스).{0,120}(?:www\.|https?:)", re.IGNORECASE)
+_PRINT_LESS = re.compile(rf".{{0,40}}{_PRINTING}", re.IGNORECASE)
 _URL = re.compile(r"<?https?://[^\s>)]{1,2000}>?\)?")
 
 
@@ -110,7 +150,7 @@ def plain(line: str) -> str:
 
 def is_quoted(line: str) -> bool:
     """`>` before it, or the initials of the quoted writer and `>` ("JD> ...")."""
-    return _QUOTED.match(line) is not None
+    return _QUOTED.match(line) is not None and _BETWEEN_ARROWS.match(line[:LONGEST_SEPARATOR]) is None
 
 
 def is_barred(line: str) -> bool:
@@ -135,15 +175,23 @@ def is_signature_mark(line: str) -> bool:
 
 
 def is_separator(line: str) -> bool:
-    """ "-----Original Message-----" and the like, or the line that tells to write above it."""
+    """ "-----Original Message-----" and the like, ">>> a name and a time >>>", or the line that tells to write above it."""
     if len(line) > LONGEST_SEPARATOR:
         return False
-    said = unquoted(line).strip("#* \t\xa0")
-    if (said[:2].strip(_DASHES) == "" or said[-1:] in (":", "：")) and _COVERS.match(
-        said.strip(_DASHES + " \t\xa0:：")
-    ):
+    if _BETWEEN_ARROWS.match(line):
         return True
-    return _WRITE_ABOVE.match(line) is not None
+    return _is_cover(line, _COVERS) or _WRITE_ABOVE.match(line) is not None
+
+
+def is_forward(line: str) -> bool:
+    """A separator that says that a forwarded mail follows."""
+    return len(line) <= LONGEST_SEPARATOR and _is_cover(line, _FORWARDS)
+
+
+def _is_cover(line: str, words: re.Pattern[str]) -> bool:
+    said = unquoted(line).strip("#* \t\xa0")
+    between = said[:2].strip(_DASHES) == "" or said[-1:] in (":", "：")
+    return between and words.match(said.strip(_DASHES + " \t\xa0:：")) is not None
 
 
 def is_footer(line: str) -> bool:
@@ -155,10 +203,30 @@ def is_footer(line: str) -> bool:
 
 
 def is_disclaimer(paragraph: str) -> bool:
-    """A paragraph with words that only a disclaimer has, and not a person's short sentence about one."""
+    """A paragraph with words that only a disclaimer has, or with three of what disclaimers say; and not a person's short sentence about one."""
+    said = paragraph[:4_000]
+    if len(said) <= LONGEST_NOTICE and (_CHECKED.search(said) or _PRINT_LESS.match(said)):
+        return True
+    if len(said) < SHORTEST_DISCLAIMER:
+        return False
+    return _DISCLAIMS.search(said) is not None or sum(each.search(said) is not None for each in _EVIDENCE) >= 3
+
+
+def is_disclaiming(line: str) -> bool:
+    """A line with a word that disclaimers have, such as the one over it."""
+    return _HEADING.search(line) is not None or any(each.search(line) is not None for each in _EVIDENCE)
+
+
+def is_banner(paragraph: str) -> bool:
+    """What a mail server writes above or below a mail that came from outside."""
+    beginning = paragraph[:LONGEST_SEPARATOR]
+    if len(paragraph) < SHORTEST_BANNER and not (paragraph.isupper() or paragraph.startswith(("[", "*"))):
+        return False
     return (
-        len(paragraph) >= 120 or paragraph.lower().startswith(("virus-free", "p please", "please consider"))
-    ) and re.search(_DISCLAIMER, paragraph[:4_000], re.IGNORECASE) is not None
+        len(paragraph) <= LONGEST_BANNER
+        and _WARNS.match(beginning) is not None
+        and _BANNER.search(beginning) is not None
+    )
 
 
 def label(line: str) -> tuple[set[str], str] | None:
@@ -216,8 +284,13 @@ def header_lines(lines: Sequence[str], start: int) -> int:
 def attribution_lines(lines: Sequence[str], start: int) -> int:
     """How many lines an attribution takes that begins here ("On 3 May 2026 at 10:00, Per <per@x.example> wrote:"); 0 for none."""
     first = lines[start]
-    if not 4 <= len(first) <= LONGEST_ATTRIBUTION or not _may_begin(first):
+    if not 4 <= len(first) <= LONGEST_ATTRIBUTION:
         return 0
+    if not _may_begin(first):
+        # In a language that has no row here its end, its date and its time are told on one line, or on a broken one under an empty one.
+        alone = start == 0 or not unquoted(lines[start - 1]).strip()
+        most = MOST_LINES_OF_ANY if alone and len(first) >= WRAPPED_AT else 1
+        return next((taken for taken in range(1, most + 1) if _is_any_attribution(lines, start, taken)), 0)
     joined = ""
     for taken in range(1, MOST_ATTRIBUTION_LINES + 1):
         if start + taken > len(lines):
@@ -228,9 +301,40 @@ def attribution_lines(lines: Sequence[str], start: int) -> int:
             break
         if _may_end(joined) and is_attribution(joined):
             return taken
+        if taken <= MOST_LINES_OF_ANY and _is_any_attribution(lines, start, taken):
+            return taken
+        if line.endswith((":", "：")) and not line.endswith("mailto:"):
+            break
         if taken > 1 and not line.strip() and "<" not in joined and not _next_is_bracket(lines, start + taken):
             break
     return 0
+
+
+def _following(lines: Sequence[str], index: int) -> str:
+    """The next line with words, as far as one empty line away."""
+    return next((line for line in lines[index : index + 2] if line.strip()), "")
+
+
+def _is_any_attribution(lines: Sequence[str], start: int, taken: int) -> bool:
+    """Whether a line or two tell who wrote what follows, in any language: they end in a colon and have a year and a time; and an address in
+    brackets or a word for "wrote", unless what follows is marked as quoted."""
+    if not lines[start + taken - 1 : start + taken] or lines[start + taken - 1].rstrip(" *_-\t\xa0")[-1:] not in (
+        ":",
+        "：",
+    ):
+        return False
+    said = unquoted(" ".join(line.strip() for line in lines[start : start + taken])).strip(" *_-\t\xa0")
+    if len(said.split()) > MOST_WORDS_OF_ANY:
+        return False
+    year = _YEAR.search(said)
+    dated = _HAS_DATE.search(said) if year is None else year
+    if dated is None or _CLOCK.search(said) is None:
+        return False
+    if is_quoted(_following(lines, start + taken)) or _DATED_BY.match(said):
+        return True
+    if year is None or _OF_ONESELF.search(said):
+        return False
+    return _IN_BRACKETS.search(said) is not None or _SAYS_WROTE.search(said) is not None
 
 
 def _next_is_bracket(lines: Sequence[str], index: int) -> bool:

@@ -1,6 +1,5 @@
-"""How each event changes what the desk shows of a ticket. Pure: the row given stays as it was."""
+"""How each event changes what the desk shows of a ticket. Nothing but the row given is changed."""
 
-from copy import copy
 from typing import Any
 
 from services.reporting.desk.row import Article, Delivery, HistoryEntry, TicketRow
@@ -55,8 +54,8 @@ LONGEST_DELIVERY = 2_000
 
 
 def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
-    """The row after an event."""
-    row = TicketRow(id=event.stream) if before is None else before.copied()
+    """The row after an event: the one given, or a new one."""
+    row = TicketRow(id=event.stream) if before is None else before
     row.event_count += 1
     row.created_at = row.created_at or event.time
     # Of events that concern nobody but each other's services, a topic that was republished may have another order.
@@ -122,20 +121,7 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
         case TimeAccounted() as p:
             row.time_units += p.units
         case NotificationRequested(kind="receipt") as p:
-            mail = p.mail
-            receipt = Message(
-                id=p.article,
-                channel="email",
-                sender=mail.sender,
-                to=mail.to,
-                cc=mail.cc,
-                subject=mail.subject,
-                text=mail.text,
-                message_id=mail.message_id,
-            )
-            article = _article(row, event, receipt, "system", mail.sender.name)
-            article.notification, article.delivery = p.notification, "queued"
-            return article
+            return _receipt(row, event, p)
         case NotificationRequested() as p:
             _deliver(row, Delivery(p.notification, "queued", p.article, p.mail.message_id))
         case NotificationSent() as p:
@@ -266,18 +252,49 @@ def _article(
     return article
 
 
+def _receipt(row: TicketRow, event: Recorded, p: NotificationRequested) -> Article:
+    """The confirmation that a customer gets: nobody wrote it, so that it has no message but the mail that leaves."""
+    row.article_count += 1
+    row.public_article_count += 1
+    mail = p.mail
+    article = Article(
+        id=p.article,
+        number=row.article_count,
+        created_at=event.time,
+        sender="system",
+        channel="email",
+        internal=False,
+        subject=mail.subject,
+        text=mail.text,
+        new_text=None,
+        html=None,
+        author=mail.sender.name,
+        people={
+            "from": _address(mail.sender),
+            "to": [_address(a) for a in mail.to],
+            "cc": [_address(a) for a in mail.cc],
+        },
+        attachments=None,
+        text_blob=None,
+        mail=None,
+        message_id=mail.message_id,
+        notification=p.notification,
+        delivery="queued",
+    )
+    row.articles.append(article)
+    return article
+
+
 def _address(address: Address) -> dict[str, str]:
     return {"email": address.email, "name": address.name}
 
 
 def _deliver(row: TicketRow, change: Delivery) -> None:
-    for n, article in enumerate(row.articles):
+    for article in row.articles:
         if _is_about(change, article):
-            changed = copy(article)
-            changed.delivery = delivery_after(article.delivery, change.delivery)
+            article.delivery = delivery_after(article.delivery, change.delivery)
             if change.article is not None:
-                changed.notification, changed.message_id = change.notification, change.message_id
-            row.articles[n] = changed
+                article.notification, article.message_id = change.notification, change.message_id
             return
     row.deliveries.append(change)
 

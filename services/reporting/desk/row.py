@@ -1,8 +1,7 @@
 """A ticket as the desk's lists and pages show it, with what one batch of events adds to its articles and history."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -108,12 +107,3 @@ class TicketRow:
     articles: list[Article] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
-
-    def copied(self) -> "TicketRow":
-        """A row of its own. Three times as fast as `copy.copy`, which goes through pickling; it is made for every event."""
-        twin = TicketRow(*_every_field(self))
-        twin.articles, twin.deliveries, twin.history = list(self.articles), list(self.deliveries), list(self.history)
-        return twin
-
-
-_every_field = attrgetter(*(each.name for each in fields(TicketRow)))

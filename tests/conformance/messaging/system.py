@@ -74,13 +74,18 @@ async def from_now(pool: Pool, name: str, bootstrap: str) -> None:
 
 
 def opened(number: str = "2026112310000018") -> TicketOpened:
-    return TicketOpened.model_validate(sample(TicketOpened)).model_copy(update={"number": number, "split_from": None})
+    made = TicketOpened.model_validate(sample(TicketOpened))
+    return made.model_copy(update={"number": number, "split_from": None, "also_opened": (), "state": None})
 
 
 def said(text: str = "more") -> CustomerMessageReceived:
     made = CustomerMessageReceived.model_validate(sample(CustomerMessageReceived))
     return made.model_copy(
-        update={"message": made.message.model_copy(update={"text": text, "id": uuid4()}), "closes": False}
+        update={
+            "message": made.message.model_copy(update={"text": text, "id": uuid4()}),
+            "closes": False,
+            "standing": "participant",
+        }
     )
 
 

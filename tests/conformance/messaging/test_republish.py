@@ -53,7 +53,8 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
     async def caught_up() -> bool:
         rows = await routing.pool.fetch("SELECT cardinality(texts) AS n FROM texts")
         outboxes = [await each.pool.fetchval("SELECT count(*) FROM es.outbox") for each in services]
-        return [row["n"] for row in rows] == [2] * len(tickets) and outboxes == [0, 0]
+        all_written = [row["n"] for row in rows] == [2] * len(tickets) and outboxes == [0, 0]
+        return all_written and await _at_the_end(routing, own_kafka)
 
     consumers = [reading(routing, "policy", own_kafka, policy), reading(routing, "texts", own_kafka, texts)]
     async with running(relay(intake, own_kafka), relay(routing, own_kafka), *consumers):

@@ -175,3 +175,81 @@ async def test_my_queues(gateway: Gateway) -> None:
     assert [queue["slug"] for queue in (await kari.get("/session/queues")).body["queues"]] == ["it"]
     per = await gateway.person("per", "customer")
     assert (await per.get("/session/queues")).status == 403
+
+
+MAILBOX = {
+    "slug": "support",
+    "name": "Support",
+    "protocol": "imap",
+    "host": "mail.example.org",
+    "port": 993,
+    "user": "support@example.org",
+    "credential": {"kind": "password", "secret": "support-mailbox"},
+}
+TOKENS = {
+    "kind": "oauth2",
+    "client_id": "desk",
+    "token_endpoint": "https://login.example.org/token",
+    "refresh_token": "support-refresh",
+}
+
+
+@requirement("A1.01")
+async def test_a_mailbox_is_a_setting_that_only_administrators_see(gateway: Gateway) -> None:
+    admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
+    saved = await admin.put("/mailboxes/support", MAILBOX)
+    assert saved.status == 201, saved
+    shown = (await admin.get("/mailboxes/support")).body
+    assert (shown["tls"], shown["folder"], shown["afterwards"], shown["trusted"]) == (
+        "implicit",
+        "INBOX",
+        "flag",
+        False,
+    )
+    assert shown["credential"] == MAILBOX["credential"]
+    assert (await admin.put("/mailboxes/support", {**MAILBOX, "credential": TOKENS})).status == 200
+    assert [each["slug"] for each in (await admin.get("/mailboxes")).body["items"]] == ["support"]
+    assert (await kari.get("/mailboxes")).status == 403
+    for path in ("/mailboxes/support", "/mailboxes/support/history"):
+        assert (await kari.get(path)).status == 404
+    assert (await kari.put("/mailboxes/support", MAILBOX)).status == 403
+    assert (await admin.delete("/mailboxes/support")).status == 204
+    history = (await admin.get("/mailboxes/support/history")).body["items"]
+    assert [event["type"] for event in history] == [
+        "helpdesk.MailboxSaved.v1",
+        "helpdesk.MailboxSaved.v1",
+        "helpdesk.MailboxRetired.v1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"host": "mail example"}, "/host"),
+        ({"host": "a/b"}, "/host"),
+        ({"port": 0}, "/port"),
+        ({"tls": "none"}, "/tls"),
+        ({"protocol": "pop3"}, "/afterwards"),
+        ({"protocol": "pop3", "afterwards": "delete", "folder": "Desk"}, "/folder"),
+        ({"afterwards": "move"}, "/move_to"),
+        ({"move_to": "Done"}, "/move_to"),
+        ({"afterwards": "move", "move_to": "inbox"}, "/move_to"),
+        ({"credential": {"kind": "password", "secret": "../etc/passwd"}}, "/credential/password/secret"),
+        ({"credential": {"kind": "password", "secret": "x", "password": "open"}}, "/credential/password/password"),
+        ({"credential": {**TOKENS, "token_endpoint": "http://login.example.org/"}}, "/credential/token_endpoint"),
+        ({"credential": {**TOKENS, "token_endpoint": "https://a:b@login.example.org/"}}, "/credential/token_endpoint"),
+        ({"recipient": "support"}, "/recipient"),
+        ({"user": "a\r\nb"}, "/user"),
+    ],
+)
+async def test_what_is_wrong_with_a_mailbox(gateway: Gateway, wrong: dict[str, Any], pointer: str) -> None:
+    answer = await (await gateway.admin()).put("/mailboxes/wrong", {**MAILBOX, "slug": "wrong", **wrong})
+    assert answer.status == 422, answer
+    assert pointer in {error["pointer"] for error in answer.body["errors"]}
+
+
+async def test_a_mailbox_on_this_machine_needs_no_encryption(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    local = {**MAILBOX, "slug": "local", "tls": "none"}
+    for host in ("127.0.0.1", "::1", "localhost"):
+        assert (await admin.put("/mailboxes/local", {**local, "host": host})).status in (200, 201)

@@ -1,6 +1,7 @@
 """One intake process for a module's tests, and the mailroom by itself on a database of its own."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,17 +36,24 @@ def queues(*found: Queue) -> Queues:
     )
 
 
-@pytest.fixture
-async def mailroom(postgres: Any, tmp_path: Path) -> AsyncIterator[Mailroom]:
+@asynccontextmanager
+async def open_mailroom(postgres: Any, directory: Path, *found: Queue, key: str = MAIL_KEY) -> AsyncIterator[Mailroom]:
+    """The mailroom of an installation with these queues, on a database and blobs of its own."""
     owner_url, url = postgres.database("mailroom")
     await migrate(owner_url, url, *MIGRATIONS)
     pool = await connect_pool(url)
     copy = DirectoryCopy(pool, url)
-    copy.queues = queues(POSTMASTER, IT)
+    copy.queues = queues(*found)
     records = Records(pool, Store(pool, "intake"))
-    blobs = BlobStore(f"file://{tmp_path}/blobs")
+    blobs = BlobStore(f"file://{directory}/blobs")
     readers = Readers(1)
-    yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, readers, MailRules(MAIL_KEY.encode()))
+    yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, readers, MailRules(key.encode()))
     await readers.close()
     blobs.close()
     await pool.close()
+
+
+@pytest.fixture
+async def mailroom(postgres: Any, tmp_path: Path) -> AsyncIterator[Mailroom]:
+    async with open_mailroom(postgres, tmp_path, POSTMASTER, IT) as made:
+        yield made

@@ -112,10 +112,10 @@ class Reception:
         subprocess.run([sys.executable, "-m", "services.intake", "migrate"], env=self.environment(), check=True)
         asyncio.run(seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR))
 
-    def start(self, failpoints: str = "", *, largest_file: int | None = None) -> None:
-        """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond."""
+    def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
+        """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""
         self.http = f"http://127.0.0.1:{free_port()}"
-        self.lmtp = ("127.0.0.1", free_port())
+        self.lmtp = ("127.0.0.1", lmtp_port or free_port())
         log = (self.directory / "intake.log").open("ab")
         environment = self.environment() | {"LEDGERDESK_FAILPOINTS": failpoints}
         self.process = subprocess.Popen(

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from services.intake.app import MIGRATIONS
 from services.intake.desk_news import DeskNews
 from services.intake.numbers import Numbers
+from services.intake.receipts import Receipts
 from services.intake.records import Place, Records
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
@@ -99,7 +100,7 @@ async def news(postgres: Any) -> AsyncIterator[News]:
     await migrate(owner, url, *MIGRATIONS)
     pool = await connect_pool(url)
     store = Store(pool, "intake")
-    yield News(pool, store, Records(pool, store), DeskNews(store, Numbers(pool, ZoneInfo("UTC"))))
+    yield News(pool, store, Records(pool, store), DeskNews(store, Numbers(pool, ZoneInfo("UTC")), Receipts(2, 0)))
     failpoints.arm("")
     await pool.close()
 
@@ -117,6 +118,16 @@ def split(into: UUID, origin: UUID, *, by: PersonRef | None = KARI, message_id: 
     return TicketSplit(
         articles=(words.id,), into=into, title="Chair", queue=HR, customer=PER, message=words, origin=TicketRef(id=origin), by=by
     )  # fmt: skip
+
+
+async def test_messages_on_closed_tickets_get_only_so_many_receipts_a_day(news: News) -> None:
+    """Each becomes a ticket of its own: a machine that answers every receipt, and hides that it is one, ends here."""
+    origin = await news.ticket("1")
+    made = [uuid4() for _ in range(4)]
+    for into in made:
+        await news.tell(origin, split(into, origin, by=None))
+    opened = [(await news.store.load(into))[0].payload for into in made]
+    assert [each.receipt for each in opened if isinstance(each, TicketOpened)] == [True, True, False, False]
 
 
 @requirement("A7.19")

@@ -75,6 +75,30 @@ def test_a_mail_server_hands_in_a_mail(intake: Reception) -> None:
         )
 
 
+def test_a_server_tells_whose_mail_it_passes_on(intake: Reception) -> None:
+    """As Postfix does, so that SPF is about the client and not about that server; for one mail only."""
+    told: list[str] = []
+    with talking(intake) as talk:
+        talk.say(b"LHLO mx.help.example")
+        assert talk.say(b"XFORWARD NAME=x ADDR=IPV6:2001:db8::7 PROTO=ESMTP").startswith("250")
+        assert talk.say(b"XFORWARD HELO=mx+2Eacme.example ADDR=[UNAVAILABLE]").startswith("250")
+        for _ in range(2):
+            assert talk.say(b"MAIL FROM:<per@customer.example>").startswith("250")
+            assert talk.say(b"XFORWARD ADDR=192.0.2.1").startswith("503")
+            assert talk.say(b"RCPT TO:<it@help.example>").startswith("250")
+            assert talk.say(b"DATA").startswith("354")
+            talk.send(mail().rstrip(b"\r\n"), b".")
+            told.append(taken(talk.answer()))
+    with smtplib.LMTP(*intake.lmtp) as server:
+        server.ehlo_or_helo_if_needed()
+        assert server.esmtp_features["xforward"] == "ADDR HELO"
+    query = (
+        "SELECT found ->> 'client' AS client, found ->> 'helo' AS helo FROM intake.mails WHERE mail_id = $1::text::uuid"
+    )
+    found = [dict(intake.rows(query, each)[0]) for each in told]
+    assert found == [{"client": "2001:db8::7", "helo": "mx.acme.example"}, {"client": None, "helo": None}]
+
+
 def test_each_recipient_gets_an_answer_and_the_mail_is_one(intake: Reception) -> None:
     with talking(intake) as talk:
         talk.begin(b"it@help.example", b"sales@help.example", b"nobody@help.example")

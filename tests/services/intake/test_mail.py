@@ -339,3 +339,20 @@ def test_one_key_is_one_mail(intake: Reception) -> None:
     ignored = mail(Auto_Submitted="auto-replied")
     third = str(uuid.uuid4())
     assert hand_in(ignored, third).body == hand_in(ignored, third).body
+
+
+def test_a_client_that_is_known_is_told_in_the_header(intake: Reception) -> None:
+    def handed_in(client: str) -> Answer:
+        return intake.call(
+            "POST", "/mail", who=PIPE, raw=mail(), Content_Type="message/rfc822", X_Envelope_From="per@customer.example",
+            X_Envelope_To="it@help.example", X_Client_Address=client, X_Client_Helo="mx.acme.example",
+        )  # fmt: skip
+
+    taken = handed_in("203.0.113.7")
+    assert taken.status == 202
+    (row,) = intake.rows(
+        "SELECT found ->> 'client' AS client FROM intake.mails WHERE mail_id = $1::text::uuid", taken.body["id"]
+    )
+    assert row["client"] == "203.0.113.7"
+    refused = handed_in("mx.acme.example")
+    assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, "/header/x-client-address")

@@ -9,7 +9,9 @@ import pytest
 
 from services.intake.desk_news import WRITTEN_TO
 from services.intake.mailroom import Envelope, Mailroom
+from services.intake.receipts import Receipts
 from services.intake.records import Mail
+from shared.contracts import reply_addresses
 from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.intake import (
@@ -130,6 +132,58 @@ async def test_our_token_is_proof_from_any_address(desk: Desk) -> None:
     assert told.outcome == "created"
 
 
+def tagged(first: Mail) -> str:
+    assert first.ticket_id is not None
+    address = reply_addresses.make(MAIL_KEY.encode(), first.ticket_id, "it@help.example")
+    assert address is not None
+    return address
+
+
+@requirement("A2.09")
+@pytest.mark.parametrize("in_header", [False, True])
+async def test_an_answer_to_the_tickets_own_address_finds_it_without_any_header(desk: Desk, in_header: bool) -> None:
+    first = await desk.opened()
+    fields = {"To": f"IT desk <{tagged(first).upper()}>"} if in_header else {}
+    told = await desk.take(mail("hello again", **fields), "it@help.example" if in_header else tagged(first))
+    assert (told.outcome, told.ticket_id) == ("appended", first.ticket_id)
+    received = await desk.last(first.ticket_id)
+    assert isinstance(received, CustomerMessageReceived)
+    assert (received.threaded_by, received.standing) == ("reference", "participant")
+
+
+async def test_the_tickets_own_address_lets_nobody_in_who_is_not_known(desk: Desk) -> None:
+    """Its owner may have given it to a service that sends codes: whoever reads the ticket must not get them (decision 0028)."""
+    first = await desk.opened()
+    codes = {"subject": "Your code is 123456", "From": "Service <code@service.example>"}
+    proven = f"{TRUSTED}; dmarc=pass header.from=service.example"
+    told = await desk.take(mail(**codes, Cc="eve@evil.example", Authentication_Results=proven), tagged(first))
+    assert (told.outcome, told.ticket_id) == ("appended", first.ticket_id)
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+    await desk.take(mail("hello", Authentication_Results=FAIL), tagged(first))
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+    assert not await desk.mailroom.records.pool.fetch("SELECT FROM intake.participants")
+
+
+async def test_an_address_of_another_ticket_or_one_that_was_changed_opens_none(desk: Desk) -> None:
+    first, other = await desk.opened(), await desk.opened()
+    mixed = tagged(first)[:29] + tagged(other)[29:]
+    for n, address in enumerate((mixed, tagged(first).replace("+", "+a"), "it+anything@help.example")):
+        told = await desk.take(mail("hello", From=f"somebody{n}@elsewhere.example"), address)
+        assert told.outcome == "created", address
+        opened = await desk.last(told.ticket_id)
+        assert isinstance(opened, TicketOpened)
+        assert opened.queue.slug == "it"
+
+
+async def test_an_agent_may_answer_to_the_tickets_own_address(desk: Desk) -> None:
+    first = await desk.opened()
+    proven = f"{TRUSTED}; dmarc=pass header.from=help.example"
+    await desk.take(mail("a note", From="Kari <kari@help.example>", Authentication_Results=proven), tagged(first))
+    assert isinstance(await desk.last(first.ticket_id), AgentMailReceived)
+    await desk.take(mail("a note", From="Kari <kari@help.example>"), tagged(first))
+    assert standing(await desk.last(first.ticket_id)) == "unverified"
+
+
 @requirement("A7.14")
 async def test_whom_the_desk_asked_in_confidence_stays_an_outsider(desk: Desk) -> None:
     first = await desk.opened()
@@ -157,6 +211,30 @@ async def test_a_stranger_brings_nobody_in(desk: Desk) -> None:
     proven = PASS.replace("customer.example", "elsewhere.example")
     await desk.take(mail(about(first), From=STRANGER, Cc="mallory@evil.example", Authentication_Results=proven))
     assert not await desk.mailroom.records.pool.fetch("SELECT FROM intake.participants")
+
+
+@requirement("A1.20")
+async def test_the_desks_own_people_and_whole_crowds_are_not_brought_in(desk: Desk) -> None:
+    crowd = ", ".join(f"guest{n}@elsewhere.example" for n in range(40))
+    await desk.opened(
+        To="IT <it@help.example>, Kari <KARI@help.example>, it+tag@help.example",
+        Cc=f"ola@help.example, {crowd}",
+        Authentication_Results=PASS,
+    )
+    rows = await desk.mailroom.records.pool.fetch("SELECT email FROM intake.participants")
+    brought = {row["email"] for row in rows}
+    assert not brought & {"kari@help.example", "ola@help.example", "it@help.example", "it+tag@help.example"}
+    assert len(brought) == 18  # of the first twenty, two are the desk's own
+    assert all(each.startswith("guest") for each in brought)
+
+
+@requirement("A1.20")
+async def test_a_ticket_takes_no_more_than_its_share_of_people(desk: Desk) -> None:
+    first = await desk.opened(Authentication_Results=PASS)
+    for turn in range(7):
+        crowd = ", ".join(f"guest{turn}-{n}@elsewhere.example" for n in range(20))
+        await desk.take(mail(about(first), Cc=crowd, Authentication_Results=PASS))
+    assert await desk.mailroom.records.pool.fetchval("SELECT count(*) FROM intake.participants") == 100
 
 
 @pytest.mark.parametrize(
@@ -247,6 +325,35 @@ async def test_who_opens_too_many_goes_on_in_the_newest(desk: Desk) -> None:
     assert received.no_answer
     other = await desk.take(mail("another"))
     assert other.outcome == "created"
+
+
+async def receipt(desk: Desk, **fields: str) -> bool:
+    """Whether a mail that opens a ticket gets a receipt."""
+    opened = await desk.last((await desk.opened(**fields)).ticket_id)
+    assert isinstance(opened, TicketOpened)
+    return opened.receipt
+
+
+async def test_one_address_gets_only_so_many_receipts_a_day(desk: Desk) -> None:
+    """Whoever forges a sender makes us write to that address only so often; what they wrote is kept, and an agent sees it."""
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(2, 0))
+    assert [await receipt(desk) for _ in range(3)] == [True, True, False]
+    assert await receipt(desk, From=STRANGER)
+    third = await desk.mailroom.records.mails(before=None, limit=2)
+    assert "2 receipts within a day" in third[1].reason
+
+
+async def test_all_together_get_only_so_many_receipts_a_day(desk: Desk) -> None:
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(0, 3))
+    senders = [f"somebody{n}@elsewhere.example" for n in range(5)]
+    assert [await receipt(desk, From=each) for each in senders] == [True, True, True, False, False]
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(0, 3))  # another process counts what is there
+    assert not await receipt(desk, From="one.more@elsewhere.example")
+
+
+async def test_a_sender_whose_domain_denies_it_gets_no_receipt(desk: Desk) -> None:
+    assert not await receipt(desk, Authentication_Results=FAIL)
+    assert await receipt(desk, Authentication_Results=PASS)
 
 
 async def test_machines_fill_no_ticket(desk: Desk) -> None:

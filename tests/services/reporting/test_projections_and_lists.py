@@ -11,6 +11,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from services.reporting.app import MIGRATIONS
+from services.reporting.desk.projection import DeskProjection
+from services.reporting.desk.row import TicketRow
 from services.reporting.people import Scope
 from services.reporting.sets import projection_sets
 from services.reporting.ticket_list import ORDERS, Filters, query
@@ -32,6 +34,7 @@ from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.messaging.delivery import Delivered
+from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
 from shared.projections import sets
 from shared.testing.samples import sample
@@ -173,6 +176,47 @@ async def test_rows_are_the_same_however_the_events_were_batched(reporting: Repo
     assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
     await reporting.work(name, other, [events])  # a repeat of everything changes nothing
     assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
+
+
+class FailingHalfway(DeskProjection):
+    """Fails on one event, after it has changed the row."""
+
+    def __init__(self, schema: str, poison: UUID) -> None:
+        super().__init__(schema)
+        self.poison = poison
+
+    def apply(self, row: TicketRow | None, event: Recorded, position: Position) -> TicketRow:
+        changed = super().apply(row, event, position)
+        if event.id == self.poison:
+            raise ValueError("poison")
+        return changed
+
+
+@pytest.mark.parametrize("stored", [0, 2])
+async def test_an_event_that_fails_halfway_leaves_the_row_as_it_was_before_it(
+    reporting: Reporting, stored: int
+) -> None:
+    """However many of the ticket's earlier events stand in the table already."""
+    log, ticket = Log(), uuid7()
+    log.add(
+        ticket,
+        opened("1"),
+        queued("1"),
+        TicketLocked(by=KARI),
+        StateChanged(to=OPEN, was=NEW),
+        TicketUnlocked(was=KARI),
+    )
+    log.add(uuid7(), opened("2"))
+    poison, rest = log.events[3], [*log.events[:3], log.events[5]]
+    one, other = [await reporting.generation("desk") for _ in range(2)]
+    await reporting.work("desk", one, [rest])
+    await reporting.work("desk", other, [log.events[:stored]] if stored else [])
+    handler = ProjectionHandler(FailingHalfway(f"desk_v{other}", poison.id))
+    deliveries = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(log.events)]
+    async with reporting.pool.acquire() as connection, connection.transaction():
+        aside = await handler.work(connection, deliveries[stored:], set())
+    assert [(each.delivery.position.offset, each.new) for each in aside] == [(3, True), (4, False)]
+    assert set((await sets.differences(reporting.owner, projection_sets(ZONE)["desk"], one, other)).values()) == {0}
 
 
 async def _live(reporting: Reporting, events: Sequence[Recorded]) -> None:

@@ -16,7 +16,17 @@ from shared.blobs.store import BlobStore
 from shared.contracts.access import Identity
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.contracts.parts import Address, Attachment, CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
+from shared.contracts.parts import (
+    Address,
+    Attachment,
+    Blob,
+    CustomerRef,
+    Message,
+    PersonRef,
+    QueueRef,
+    StateRef,
+    TicketRef,
+)
 from shared.contracts.routing import (
     AgentReplied,
     MergeUndone,
@@ -50,6 +60,7 @@ EVA = KARI.model_copy(update={"person_id": UUID(int=2), "login": "eva", "email":
 PER = Identity(
     person_id=UUID(int=20), kind="customer", login="per", name="Per", email="per@acme.example", roles=("customer",)
 )
+ADMIN = KARI.model_copy(update={"person_id": UUID(int=9), "kind": "admin", "login": "admin", "roles": ("admin",)})
 LISE = PER.model_copy(update={"person_id": UUID(int=21), "email": "lise@other.example"})
 IT = Queue(
     id=UUID(int=10), slug="it", name="IT", members=(Member(person=KARI.person_id, rights=("read", "note", "work")),)
@@ -88,10 +99,10 @@ class Api:
         self.log.add(ticket, *events, since=since)
         await self.rows.show(self.log.events[known:])
 
-    async def open(self, number: str, text: str, *files: Attachment) -> UUID:
+    async def open(self, number: str, text: str, *files: Attachment, raw: Blob | None = None) -> UUID:
         """A ticket with one message of the customer's."""
         ticket = uuid4()
-        words = Message(id=uuid4(), channel="email", text=text, attachments=files)
+        words = Message(id=uuid4(), channel="email", text=text, attachments=files, raw=raw)
         opened = TicketOpened(
             number=number, title=text, queue=PLACE, customer=CUSTOMER, channel="email", message=words, priority=3
         )
@@ -196,6 +207,23 @@ async def test_links_name_only_what_the_reader_may_see(api: Api) -> None:
     assert (await api.read(f"/tickets/{one}", PER))["links"] == links  # both are Per's own
 
 
+@requirement("A7.26")
+async def test_images_come_from_the_ticket_and_those_from_elsewhere_only_when_they_are_asked_for(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    blob = await api.blobs.put(b"png", "image/png")
+    picture = Attachment(id=uuid4(), name="hum.png", blob=blob, inline_id="hum@1")
+    paper = Attachment(id=uuid4(), name="paper.png", blob=blob)
+    html = '<p><img src="cid:hum@1"><img data-remote="https://elsewhere.example/1.gif"></p>'
+    words = Message(id=uuid4(), channel="note", text="See.", html=html, attachments=(picture, paper))
+    await api.happen(ticket, NoteAdded(by=BY, message=words, internal=False))
+    own = f'<img src="/api/v1/blobs/{picture.id}">'
+    for path, remote in (("", "data-remote="), ("?remote_content=true", 'referrerpolicy="no-referrer" src=')):
+        article = (await api.read(f"/tickets/{ticket}/articles{path}", PER))["items"][1]
+        assert article["html"] == f'<p>{own}<img {remote}"https://elsewhere.example/1.gif"></p>'
+        assert [each["inline"] for each in article["attachments"]] == [True, False]
+    assert (await api.get(f"/api/v1/blobs/{picture.id}", PER)).content == b"png"
+
+
 @requirement("A7.22")
 async def test_attachments_are_for_those_who_may_read_an_article_that_names_them(api: Api) -> None:
     blob = (await api.blobs.put(b"<script>alert(1)</script>")).model_copy(update={"type": "text/html"})
@@ -213,6 +241,48 @@ async def test_attachments_are_for_those_who_may_read_an_article_that_names_them
         assert (await api.get(f"/api/v1/blobs/{secret.id}", who)).status_code == 404
     for who in (EVA, LISE):
         assert (await api.get(f"/api/v1/blobs/{public.id}", who)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "kind", ["image/svg+xml", "text/html", "application/xhtml+xml", "text/xml", "application/javascript"]
+)
+async def test_no_file_runs_as_a_page_of_ours(api: Api, kind: str) -> None:
+    blob = (await api.blobs.put(b"<svg onload='alert(1)'/>")).model_copy(update={"type": kind})
+    file = Attachment(id=uuid4(), name="picture.svg", blob=blob, inline_id="logo")
+    await api.open(ONE, "It hums.", file)
+    found = await api.get(f"/api/v1/blobs/{file.id}", PER)
+    assert found.headers["content-type"] == "application/octet-stream"
+    assert found.headers["content-disposition"].startswith("attachment;")
+    assert found.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_what_a_scanner_calls_malware_is_for_administrators(api: Api) -> None:
+    blob = await api.blobs.put(b"a program")
+    bad = Attachment(id=uuid4(), name="bill.exe", blob=blob, scan="infected", threat="Eicar-Signature")
+    good = Attachment(id=uuid4(), name="bill.txt", blob=blob, scan="clean")
+    unknown = Attachment(id=uuid4(), name="old.txt", blob=blob)
+    ticket = await api.open(ONE, "The bill.", bad, good, unknown)
+    (article,) = (await api.read(f"/tickets/{ticket}/articles", PER))["items"]
+    assert [(each["scan"], each["threat"]) for each in article["attachments"]] == [
+        ("infected", "Eicar-Signature"), ("clean", ""), ("not_scanned", ""),
+    ]  # fmt: skip
+    for who in (PER, KARI):
+        refused = await api.get(f"/api/v1/blobs/{bad.id}", who)
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/infected")
+        assert "Eicar-Signature" in refused.json()["detail"]
+        for harmless in (good, unknown):
+            assert (await api.get(f"/api/v1/blobs/{harmless.id}", who)).status_code == 200
+    assert (await api.get(f"/api/v1/blobs/{bad.id}", EVA)).status_code == 404  # not hers to know of
+    assert (await api.get(f"/api/v1/blobs/{bad.id}", ADMIN)).content == b"a program"
+
+
+async def test_the_raw_mail_of_malware_is_for_administrators(api: Api) -> None:
+    raw = (await api.blobs.put(b"From: x")).model_copy(update={"type": "message/rfc822"})
+    file = Attachment(id=uuid4(), name="bill.exe", blob=raw, scan="infected", threat="Eicar-Signature")
+    ticket = await api.open(ONE, "The bill.", file, raw=raw)
+    article = (await api.read(f"/tickets/{ticket}/articles"))["items"][0]["id"]
+    path = f"/api/v1/tickets/{ticket}/articles/{article}/raw"
+    assert [(await api.get(path, who)).status_code for who in (KARI, PER, ADMIN)] == [403, 403, 200]
 
 
 async def test_our_own_services_get_an_article_as_it_was_recorded(api: Api) -> None:

@@ -209,6 +209,8 @@ def test_any_jumble_of_lines_is_cut(lines: list[str]) -> None:
         "From: a@b.c\nSent: x\n\n", ">", "> > ", ">\n", "-", "---\n", "---- ", "```\n", "a <\n", '"a" <a@b.c>\n', "a.b <a@", " ", "\n",
         "*", "Sent from my ", "the intended recipient ", "1 jan. 2016 ", "1 jan. 2016 10:10 x\n", ":", "a: ", "JD> x\n",
         "_" * 100 + "\n", "> On 1 jan 2016 a <\n", "Den 1 skrev " * 20 + "\n", "--- original message ", "outlook " * 15 + "\n",
+        "26.11.2026 09:04 a:\n", ">>> a 1:11 >>>\n", "confidential recipient in error\n", "confidential recipient in error\n" * 3 + "\n",
+        "CAUTION: external email " + "x" * 60 + "\n\n", "a <b@c.d> 2026 09:04\n", "virus " * 20 + "\n", "Begin forwarded message:\n\n",
     ],
 )  # fmt: skip
 def test_a_megabyte_of_anything_is_cut_within_a_second(line: str) -> None:

@@ -76,9 +76,36 @@ def test_a_known_address_stays(address: str) -> None:
     assert f'href="{address}"' in shown(f'<a href="\u2028 {address}">x</a>')
 
 
-def test_images_of_the_mail_stay_and_remote_ones_go() -> None:
+def test_images_of_the_mail_stay_and_remote_ones_are_set_aside() -> None:
     html = '<p>x<img src="cid:logo@1" width="10"><img src="https://tracker.example/1.gif"><img srcset="//tracker.example/2 2x" alt="logo"></p>'
-    assert shown(html) == '<p>x<img src="cid:logo@1" width="10"><img alt="logo"></p>'
+    safe = shown(html)
+    assert (
+        safe
+        == '<p>x<img src="cid:logo@1" width="10"><img data-remote="https://tracker.example/1.gif"><img alt="logo"></p>'
+    )
+    assert [value for _, name, value in Seen(richtext.with_remote_images(safe)).attributes if name == "src"] == [
+        "cid:logo@1",
+        "https://tracker.example/1.gif",
+    ]
+    assert 'referrerpolicy="no-referrer" src="https://tracker.example' in richtext.with_remote_images(safe)
+    assert shown(safe) == safe.replace(' data-remote="https://tracker.example/1.gif"', "").replace("<img>", "")
+
+
+def test_words_about_images_are_no_images() -> None:
+    words = (
+        '<p title=\'<img data-remote="http://tracker.example">\'>&lt;img data-remote="http://tracker.example"&gt;</p>'
+    )
+    link = '<a href="https://ok.example/" title=\'<img data-remote="http://tracker.example">\'>x</a>'
+    for html in (words, link):
+        safe = shown(html)
+        assert richtext.with_remote_images(safe) == safe
+        assert richtext.with_own_images(safe, {"a": "/b"}) == safe
+
+
+def test_images_that_came_with_a_message_come_from_where_they_are() -> None:
+    safe = shown('<img alt="a" src="cid:a%40b&amp;c" width="10"><img src="cid:other"><img src="CID:a@b&amp;c">')
+    placed = Seen(richtext.with_own_images(safe, {"a@b&c": '/blobs/"1'}))
+    assert [value for _, name, value in placed.attributes if name == "src"] == ['/blobs/"1', "cid:other", '/blobs/"1']
 
 
 def test_hostile_fragments_of_the_corpus_are_harmless() -> None:
@@ -91,11 +118,14 @@ def test_hostile_fragments_of_the_corpus_are_harmless() -> None:
         assert 'href="https://ok.example/"' in safe
 
 
-@given(st.lists(st.sampled_from(["<", ">", "/", "a", "img", " ", '"', "'", "=", "href", "src", "cid:x", "javascript:", "&", "#", ";", "\u2028", "<img>",
+@given(st.lists(st.sampled_from(["<", ">", "/", "a", "img", " ", '"', "'", "=", "href", "src", "cid:x", "http://x", "data-remote", "javascript:", "&", "#", ";", "\u2028", "<img>",
                                  "blockquote", "type", "cite", "\ue000", "\ue001", "x", "<!--", "-->", "script", "style", "svg", "math", "title"]), max_size=60))  # fmt: skip
 def test_any_jumble_is_harmless(pieces: list[str]) -> None:
     text, safe = richtext.read("".join(pieces))
     harmless(safe or "")
+    remote = Seen(richtext.with_remote_images(safe or ""))
+    assert remote.tags == Seen(safe or "").tags
+    assert all(value.startswith(("cid:", "http")) for _, name, value in remote.attributes if name == "src")
     assert "\ue000" not in text
 
 

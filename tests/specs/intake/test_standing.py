@@ -34,6 +34,21 @@ def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: Sender,
     assert standing(threaded_by, known_as=known_as, sender=sender, is_agent=False) == expected
 
 
+@pytest.mark.parametrize(
+    ("known_as", "sender", "expected"),
+    [
+        ("participant", "unknown", "participant"),
+        ("participant", "disproven", "unverified"),
+        ("outsider", "proven", "outsider"),
+        (None, "proven", "unverified"),
+    ],
+)
+def test_the_tickets_own_address_says_nothing_of_who_writes(
+    known_as: Known, sender: Literal["proven", "disproven", "unknown"], expected: str
+) -> None:
+    assert standing("reference", known_as=known_as, sender=sender, is_agent=False, by_address=True) == expected
+
+
 @pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
 @pytest.mark.parametrize("sender", ["proven", "disproven", "unknown"])
 def test_an_agents_name_is_worth_nothing_without_proof(threaded_by: ThreadedBy, sender: Sender) -> None:

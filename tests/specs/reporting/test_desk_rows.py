@@ -248,15 +248,6 @@ def test_what_came_back_stays_on_the_article_that_it_is_about(later: list[Event]
     assert row_after(*ANSWERED, *later).articles[1].delivery == delivery
 
 
-def test_a_fold_leaves_the_row_before_as_it_was() -> None:
-    before = row_after(routing.TagsAdded(tags=("fan",)), routing.TicketsLinked(kind="related", other=OTHER))
-    for n, payload in enumerate((
-        routing.TagsAdded(tags=("loud",)), routing.FieldsChanged(values={"room": "1"}), routing.TicketsLinked(kind="duplicate", other=OTHER),
-    )):  # fmt: skip
-        fold(before, _recorded(payload, 10 + n))
-    assert (before.tags, before.fields, len(before.links), before.event_count) == (["fan"], None, 1, 3)
-
-
 TICKET_EVENTS = sorted(name for name, cls in REGISTRY.items() if cls.TOPIC == TICKETS)
 
 

@@ -1,0 +1,105 @@
+"""Which mailboxes this process fetches: every one that is configured and that no other process fetches at this moment."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Never
+from uuid import UUID
+
+from services.intake.mailboxes.box import Login
+from services.intake.mailboxes.fetching import Fetching, Pace
+from services.intake.mailboxes.oauth2 import Tokens
+from services.intake.mailboxes.progress import Progress
+from services.intake.mailboxes.room import Room
+from services.intake.mailboxes.secrets import secret
+from services.intake.mailroom import Mailroom
+from shared.contracts.directory import Mailbox, Password
+from shared.database import OwnConnection, connect
+from shared.messaging.restart import restarting
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+LOCK_SPACE = 0x3A11
+"""The first key of the advisory locks; the second one is made of the mailbox's id."""
+LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"
+UNLOCK = "SELECT pg_advisory_unlock($1, hashtext($2))"
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    mailbox: Mailbox
+    task: asyncio.Task[Never]
+
+
+class Fetchers:
+    """A mailbox's lock lives on one connection: when that ends, so does all fetching. For a moment two processes may fetch then, which
+    does no harm, because the same mail twice is one."""
+
+    def __init__(self, mailroom: Mailroom, database_url: str, folder: Path | None, *, pace: Pace | None = None) -> None:
+        self.mailroom, self.database_url, self.folder, self.pace = mailroom, database_url, folder, pace or Pace()
+        self.progress = Progress(mailroom.records.pool)
+        self.tokens = Tokens(mailroom.records.pool, folder)
+        self.room = Room()
+        self._context: ssl.SSLContext | None = None
+        self.held: set[UUID] = set()
+        """The mailboxes that are this process's own."""
+        self.looked = 0
+        """How often it has looked what there is to fetch."""
+        self._running: dict[UUID, _Running] = {}
+
+    async def run(self) -> Never:
+        await restarting("mailboxes", self._serve)
+
+    async def _serve(self) -> None:
+        self._context = ssl.create_default_context()
+        connection = await connect(self.database_url)
+        try:
+            while True:
+                await self._arrange(connection)
+                self.looked += 1
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            for mailbox in list(self._running):
+                await self._end(mailbox)
+            self.held.clear()
+            connection.terminate()
+
+    async def _arrange(self, connection: OwnConnection) -> None:
+        """Begins and ends fetching as the documents say now. Raises when the connection, and so the locks, are gone."""
+        wanted = {mailbox.id: mailbox for mailbox in self.mailroom.directory.settings.mailboxes.values()}
+        for known, running in list(self._running.items()):
+            if wanted.get(known) != running.mailbox or running.task.done():
+                await self._end(known)
+        await connection.execute("SELECT 1")
+        for gone in self.held - wanted.keys():
+            await connection.execute(UNLOCK, LOCK_SPACE, str(gone))
+        self.held &= wanted.keys()
+        for mailbox in wanted.values():
+            if mailbox.id not in self.held and await connection.fetchval(LOCK, LOCK_SPACE, str(mailbox.id)):
+                self.held.add(mailbox.id)
+            if mailbox.id in self.held and mailbox.id not in self._running:
+                log.info("mailbox %s is fetched here", mailbox.slug)
+                task = asyncio.create_task(self._fetching(mailbox).run(), name=f"mailbox {mailbox.slug}")
+                self._running[mailbox.id] = _Running(mailbox, task)
+
+    def _fetching(self, mailbox: Mailbox) -> Fetching:
+        assert self._context is not None
+        return Fetching(
+            mailbox, self.mailroom, self.progress, self.room, self._login, self.tokens.forget, self._context, self.pace
+        )
+
+    async def _login(self, mailbox: Mailbox) -> Login:
+        credential = mailbox.credential
+        if isinstance(credential, Password):
+            return Login(mailbox.user, secret(self.folder, credential.secret))
+        return Login(mailbox.user, await self.tokens.access(mailbox, credential), is_token=True)
+
+    async def _end(self, mailbox: UUID) -> None:
+        task = self._running.pop(mailbox).task
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task

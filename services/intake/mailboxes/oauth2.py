@@ -1,0 +1,137 @@
+"""Access tokens of OAuth 2 for mailboxes (RFC 6749, section 6): asked for when the last one ends, and never kept on disk."""
+
+import base64
+import hashlib
+import hmac
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import aiohttp
+import orjson
+from cryptography.fernet import Fernet, InvalidToken
+
+from services.intake.mailboxes.secrets import secret
+from services.intake.mailboxes.trouble import Refused, Trouble, words
+from shared.contracts.directory import Mailbox, OAuth2
+from shared.database import Pool
+
+log = logging.getLogger(__name__)
+
+SECONDS = 20.0
+EARLY_SECONDS = 120.0
+"""A token is given up so long before its end, so that none ends on its way."""
+DEFAULT_LIFETIME = 600.0
+LONGEST_LIFETIME = 86_400.0
+MOST_BYTES = 64 * 1024
+
+LOAD = "SELECT refresh_token FROM intake.mailboxes WHERE mailbox_id = $1"
+SAVE = """
+INSERT INTO intake.mailboxes (mailbox_id, refresh_token) VALUES ($1, $2)
+    ON CONFLICT (mailbox_id) DO UPDATE SET refresh_token = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    token: str
+    until: float
+    credential: OAuth2
+
+
+class Tokens:
+    """`folder` holds the secrets. A token endpoint that gives a new refresh token with each answer ends the old one sooner or later, so that
+    the new one is kept, encrypted with a key made of the configured one: who replaces that secret begins anew with it."""
+
+    def __init__(self, pool: Pool, folder: Path | None) -> None:
+        self.pool, self.folder = pool, folder
+        self._known: dict[UUID, _Access] = {}
+
+    async def access(self, mailbox: Mailbox, credential: OAuth2) -> str:
+        """An access token with some time left. Raises Trouble, Refused when only a person can help, what says that there is no database."""
+        known = self._known.get(mailbox.id)
+        if known is not None and known.credential == credential and time.monotonic() < known.until:
+            return known.token
+        configured = secret(self.folder, credential.refresh_token)
+        box = Fernet(_key(configured))
+        newest = await self._newest(mailbox, box)
+        try:
+            told = await self._ask(credential, newest or configured)
+        except Refused:
+            if newest is None:
+                raise
+            told = await self._ask(credential, configured)
+        token, lifetime, refresh = told
+        if refresh is not None and refresh != (newest or configured):
+            await self.pool.execute(SAVE, mailbox.id, box.encrypt(refresh.encode()))
+        self._known[mailbox.id] = _Access(token, time.monotonic() + lifetime, credential)
+        return token
+
+    def forget(self, mailbox: Mailbox) -> None:
+        """The server did not like the token: the next one is a new one."""
+        self._known.pop(mailbox.id, None)
+
+    async def _newest(self, mailbox: Mailbox, box: Fernet) -> str | None:
+        kept = await self.pool.fetchval(LOAD, mailbox.id)
+        if kept is None:
+            return None
+        try:
+            return box.decrypt(kept).decode()
+        except InvalidToken:  # the configured one was replaced
+            return None
+
+    async def _ask(self, credential: OAuth2, refresh: str) -> tuple[str, float, str | None]:
+        """Token, seconds that it may be used, new refresh token."""
+        form = {"grant_type": "refresh_token", "client_id": credential.client_id, "refresh_token": refresh}
+        if credential.client_secret is not None:
+            form["client_secret"] = secret(self.folder, credential.client_secret)
+        if credential.scope:
+            form["scope"] = credential.scope
+        timeout = aiohttp.ClientTimeout(total=SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as client,
+                client.post(
+                    credential.token_endpoint, data=form, allow_redirects=False, headers={"Accept": "application/json"}
+                ) as answer,
+            ):
+                status, body = answer.status, await _read(answer)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Trouble(f"the token endpoint does not answer: {words(error)}") from error
+        try:
+            told = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            told = None
+        if not isinstance(told, dict):
+            raise Trouble(f"the token endpoint answers {status} with what is no JSON object")
+        if status in (400, 401, 403):
+            why = f"{told.get('error')}: {told.get('error_description', '')}"
+            raise Refused(words(Trouble(f"the token endpoint refuses: {why}")))
+        token, refreshed = told.get("access_token"), told.get("refresh_token")
+        if status != 200 or not isinstance(token, str) or not _is_token(token):
+            raise Trouble(f"the token endpoint answers {status} without an access token")
+        lifetime = told.get("expires_in", DEFAULT_LIFETIME)
+        lifetime = float(lifetime) if isinstance(lifetime, int | float) else DEFAULT_LIFETIME
+        usable = max(min(lifetime, LONGEST_LIFETIME) - EARLY_SECONDS, 0.0)
+        return token, usable, refreshed if isinstance(refreshed, str) and refreshed else None
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Trouble("the token endpoint answers with too much")
+    return bytes(body)
+
+
+def _is_token(text: str) -> bool:
+    """As it may stand in a command (RFC 6750, section 2.1)."""
+    return 0 < len(text) <= 20_000 and all("!" <= c <= "~" for c in text)
+
+
+def _key(configured: str) -> bytes:
+    """The key that only who has the configured refresh token knows. It is long and random, so that one hash is enough."""
+    return base64.urlsafe_b64encode(hmac.digest(b"ledgerdesk refresh token", configured.encode(), hashlib.sha256))

@@ -1,0 +1,117 @@
+"""`python -m tests.bench.mail [--seconds 30]`: mails through LMTP against the floor, and what reading one costs; a table and `bench/mail.json`.
+
+A system of its own is brought up and taken down. The mails are those of the shared corpora (tests/bench/mails.py).
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import psutil
+
+from deploy.local import lifecycle
+from deploy.local.home import CHECKOUT
+from services.intake.reading import read
+from tests.bench.__main__ import Bench, cpu_by_process, home_of_its_own, write_results
+from tests.bench.client import LmtpConnection, closed_loop
+from tests.bench.mails import as_new, mix, stuffed
+
+CONNECTIONS = 12
+ROUNDS = 6
+"""Times that all mails are read for the look at memory."""
+
+
+class MailBench(Bench):
+    """The rows of mail."""
+
+    def mix(self, floor: float) -> None:
+        """Mails a second until each is a visible ticket, or whatever else it becomes, and every consumer stands at the end."""
+        kind, mails = mix()
+        print(f"{kind}, {sum(map(len, mails)) / len(mails) / 1024:.1f} kB on average")
+        asyncio.run(self._load(itertools.cycle(mails), 3))
+        asyncio.run(self._drain())
+        before = cpu_by_process(self.instance)
+        done, took = asyncio.run(self._load(itertools.cycle(mails), self.seconds))
+        drained = asyncio.run(self._drain())
+        spent = {name: cpu - before.get(name, 0.0) for name, cpu in cpu_by_process(self.instance).items()}
+        rate = done / (took + drained)
+        self.row(f"LMTP to a visible ticket, {kind}", rate, "mails/s", ">= 0.06", rate / floor >= 0.06, floor,
+                 accepted_per_s=done / took, drain_seconds=drained, outcomes=self._outcomes())  # fmt: skip
+        each = {name: round(1000 * cpu / done, 2) for name, cpu in sorted(spent.items())}
+        self.row("CPU a mail, whole pipeline", sum(spent.values()) * 1000 / done, "ms", "-", None, by_process=each)
+        print(f"    accepted {done / took:.1f}/s, worked through {drained:.1f} s later; {each}")
+
+    async def _load(self, mails: Iterator[bytes], seconds: float) -> tuple[int, float]:
+        connections = [LmtpConnection("127.0.0.1", self.instance.ports["lmtp"]) for _ in range(CONNECTIONS)]
+        return await closed_loop([partial(_deliver, each, mails) for each in connections], seconds)
+
+    def _outcomes(self) -> dict[str, int]:
+        """Of the newest mails."""
+        found: dict[str, int] = {}
+        for item in self.desk.call("GET", "/mails?limit=200")["items"]:
+            found[item["outcome"]] = found.get(item["outcome"], 0) + 1
+        return found
+
+    def reading(self) -> None:
+        """Parsed, made safe and cut, in a process of its own as readers are."""
+        done = subprocess.run([sys.executable, "-m", "tests.bench.mail", "--read"], cwd=CHECKOUT, capture_output=True, text=True, check=True)  # fmt: skip
+        found = json.loads(done.stdout)
+        self.row("reading a mail, CPU, median", found["median"], "ms", "<= 4", found["median"] <= 4)
+        self.row("reading a mail, CPU, p99", found["p99"], "ms", "<= 50", found["p99"] <= 50, worst=found["worst"])
+        grown = found["grown"]
+        self.row(f"memory of a reader after {ROUNDS} times all mails against once", grown, "times", "<= 1.1", grown <= 1.1,
+                 megabytes=found["megabytes"])  # fmt: skip
+
+
+async def _deliver(connection: LmtpConnection, mails: Iterator[bytes]) -> None:
+    await connection.deliver("bench@customer.example", "bench@help.example.org", stuffed(as_new(next(mails))))
+
+
+def read_all() -> dict[str, float]:
+    _, mails = mix()
+    process = psutil.Process()
+    times: list[float] = []
+    memory: list[float] = []
+    for _ in range(ROUNDS):
+        for raw in mails:
+            started = time.process_time()
+            read(raw)
+            times.append(1000 * (time.process_time() - started))
+        memory.append(process.memory_info().rss / 2**20)
+    times.sort()
+    return {
+        "median": statistics.median(times),
+        "p99": times[int(len(times) * 0.99)],
+        "worst": times[-1],
+        "grown": memory[-1] / memory[0],
+        "megabytes": memory[-1],
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.mail", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the load")
+    parser.add_argument(
+        "--read", action="store_true", help="only read all mails in this process and print what it cost"
+    )
+    arguments = parser.parse_args()
+    if arguments.read:
+        print(json.dumps(read_all()))
+        return 0
+    with home_of_its_own() as home:
+        bench = MailBench(lifecycle.up(home, lambda _: None), arguments.seconds)
+        bench.reading()
+        bench.mix(bench.floor())
+    write_results("mail.json", bench, seconds=arguments.seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

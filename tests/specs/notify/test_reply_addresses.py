@@ -1,0 +1,65 @@
+"""Where answers to our mails go: to the queue, and on installations whose mail system brings tagged addresses, by the ticket's own."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.contracts import reply_addresses
+from shared.contracts.event import Event
+from shared.contracts.notify import OutgoingMail
+from shared.contracts.parts import Address, Blob
+from tests.specs.notify.tickets import (
+    IT_QUEUE,
+    KEY,
+    TICKET,
+    bounced,
+    forwarded,
+    opened,
+    policies,
+    recorded,
+    rejected,
+    replied,
+)
+from tests.specs.requirement import requirement
+
+
+def mail(payload: Event, *, reply_tags: bool = True, address: str = "it@help.example.org") -> OutgoingMail:
+    queue = IT_QUEUE.model_copy(update={"address": address})
+    (command,) = replace(policies(queue), reply_tags=reply_tags).react(recorded(payload))
+    found = command.mail  # type: ignore[union-attr]
+    assert isinstance(found, OutgoingMail)
+    return found
+
+
+@requirement("A2.09")
+@pytest.mark.parametrize(
+    "payload", [opened(), replied(), forwarded(), rejected()], ids=lambda each: type(each).__name__
+)
+def test_answers_come_back_to_the_tickets_own_address(payload: Event) -> None:
+    made = mail(payload)
+    assert made.reply_to is not None
+    assert made.reply_to.name == made.sender.name
+    assert made.reply_to.email.startswith("it+")
+    assert reply_addresses.ticket_named(KEY, made.reply_to.email) == TICKET
+    assert made.sender.email == "it@help.example.org"
+
+
+def test_without_the_setting_answers_go_to_the_queue() -> None:
+    assert mail(replied(), reply_tags=False).reply_to is None
+
+
+def test_an_address_without_room_for_a_tag_stays_as_it_is() -> None:
+    assert mail(replied(), address=f"{'a' * 40}@help.example.org").reply_to is None
+    assert mail(replied(), address="it+desk@help.example.org").reply_to is None
+
+
+def test_a_mail_that_is_sent_on_is_its_writers_to_answer() -> None:
+    assert mail(bounced()).reply_to == Address(email="per@customer.example", name="Per Hansen")
+    raw = Blob(sha256="0" * 64, size=1, type="message/rfc822")
+    assert mail(bounced(raw=raw)).reply_to is None
+
+
+def test_another_key_makes_another_address() -> None:
+    made = mail(replied()).reply_to
+    assert made is not None
+    assert reply_addresses.ticket_named(b"another key", made.email) is None
