@@ -109,7 +109,7 @@ def main() -> int:
         bench = MailBench(lifecycle.up(home, lambda _: None), arguments.seconds)
         bench.reading()
         bench.mix(bench.floor())
-    write_results("mail.json", bench, seconds=arguments.seconds)
+    write_results("mail.json", bench.rows, seconds=arguments.seconds)
     return 0
 
 
