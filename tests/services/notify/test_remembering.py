@@ -2,16 +2,18 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 from services.notify import remembering
 from services.notify.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
-from shared.contracts.parts import PersonRef, QueueRef
+from shared.contracts.intake import CustomerMessageReceived
+from shared.contracts.parts import Address, Message, PersonRef, QueueRef
 from shared.contracts.routing import OwnerChanged, TicketMoved, TicketRenamed
 from tests.services.notify.desk import Notify
-from tests.specs.notify.tickets import IT, KARI, NUMBER, queued, recorded
+from tests.specs.notify.tickets import IT, KARI, NUMBER, PER, opened, queued, recorded
 
 HR = QueueRef(id=UUID(int=12), slug="hr", name="People")
 OLA = PersonRef(id=UUID(int=2), name="Ola")
@@ -24,6 +26,18 @@ PAST: list[Event] = [
     TicketMoved(to=IT, was=HR),
     OwnerChanged(to=OLA),
 ]
+
+
+def received(text: str, message_id: str, **more: Any) -> CustomerMessageReceived:
+    message = Message(
+        id=uuid4(),
+        channel="email",
+        to=(Address(email="IT@help.example.org"),),
+        text=text,
+        new_text=more.pop("new_text", None),
+        message_id=message_id,
+    )
+    return CustomerMessageReceived(number=NUMBER, customer=PER, message=message, **more)
 
 
 def told(ticket: UUID) -> list[Recorded]:
@@ -62,3 +76,24 @@ async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -
     async with desk.pool.acquire() as connection:
         await remembering.remember(connection, told(ticket)[1:])
     assert await recalled(desk, ticket) is None
+
+
+async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(desk: Notify) -> None:
+    chance, ticket = random.Random(7), uuid4()
+    said = [
+        opened(),
+        received("It still hums.", "<second@customer.example>", new_text="It still hums."),
+        received("Louder!\n> It still hums.", "<third@customer.example>", new_text="Louder!"),
+        received("Close it.", "<4@evil.example>", standing="unverified"),
+        received("I am the maker.", "<5@maker.example>", standing="outsider"),
+    ]
+    events = [replace(recorded(payload), stream=ticket, version=n) for n, payload in enumerate(said, 1)]
+    for _ in range(10):
+        chance.shuffle(events)
+        async with desk.pool.acquire() as connection:
+            for event in events:
+                await remembering.remember_words(connection, [event])
+            await remembering.remember_words(connection, events)
+            found = (await remembering.recall_words(connection, [ticket]))[ticket]
+    assert (found.words, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
+    assert found.readers == {"per@customer.example", "it@help.example.org"}
