@@ -4,10 +4,10 @@ VENV := .venv/bin
 LOCAL := $(VENV)/python -m deploy.local
 COMPILE := $(VENV)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --no-header --strip-extras --allow-unsafe
 
-.PHONY: help up down status logs demo test check requirements format bench chaos fuzz clean distclean lock generate install install-dev
+.PHONY: help up down status logs demo test check requirements format bench chaos containers-test fuzz clean distclean lock generate install install-dev
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 install:
 	@$(PYTHON) deploy/bootstrap.py
@@ -67,12 +67,17 @@ bench: install-dev ## measure; docs/performance.md tells what
 chaos: install-dev ## kill processes under load, then prove that nothing was lost or doubled
 	@$(VENV)/python -m tests.chaos
 
+containers-test: install-dev ## build the images, prove the composed system: main job, scaling, kills, backup and restore
+	@tests/containers/run $(ARGUMENTS)
+
 fuzz: install-dev ## let a fuzzer look for mails that break their reading, a minute each kind; what it finds is in var/fuzz
 	@$(VENV)/python -m tests.fuzz
 
 lock: install-dev ## lock the newest versions of all requirements
 	@$(COMPILE) --upgrade -o requirements.lock requirements.in
+	@$(COMPILE) --upgrade -o requirements-local.lock requirements-local.in
 	@$(COMPILE) --upgrade -o requirements-dev.lock requirements-dev.in
+	@$(COMPILE) --upgrade -o deploy/docker/bom.lock deploy/docker/bom.in
 
 clean: ## stop, and remove the instance's data for good
 	@test ! -x $(VENV)/python || $(LOCAL) clean

@@ -38,7 +38,7 @@ def main(arguments: "list[str]") -> int:
     if reason:
         sys.stderr.write(reason + "\n")
         return 1
-    lock = "requirements-dev.lock" if "--dev" in arguments else "requirements.lock"
+    lock = "requirements-dev.lock" if "--dev" in arguments else "requirements-local.lock"
     with open(os.path.join(CHECKOUT, lock), "rb") as file:
         wanted = (
             hashlib.sha256(file.read()).hexdigest() + " " + VENV

@@ -8,7 +8,7 @@ from typing import Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway import customers_api, documents_api, following_api, led, session_api
+from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api
 from services.gateway.openapi import Document, merged
 from services.gateway.reference import DOCUMENT
 from services.intake import api as intake_api
@@ -29,6 +29,7 @@ def routers() -> dict[str, list[APIRouter]]:
             documents_api.router(NOTHING, NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
+            notices_api.router(NOTHING, NOTHING),
             led.router(NOTHING),
         ],
         "intake": [

@@ -17,7 +17,7 @@ from shared.http.health import Health
 from shared.http.server import Process, Role, run_process
 from shared.messaging import parking
 from shared.messaging.handlers import Handler
-from shared.settings import env
+from shared.settings import SettingMissing, env
 
 Make = Callable[[Role, Health], AbstractAsyncContextManager[Process]]
 MakeHandlers = Callable[[Store], Mapping[str, Handler]]
@@ -41,6 +41,20 @@ def main(service: str, make: Make, migrations: Sequence[Path], consumers: Mappin
     resume = commands.add_parser("resume", help="let a halted consumer go on")
     resume.add_argument("consumer", choices=sorted(consumers))
     arguments = parser.parse_args()
+    try:
+        return _carry_out(service, arguments, make, migrations, consumers)
+    except SettingMissing as error:
+        print(f"{service} {arguments.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _carry_out(
+    service: str,
+    arguments: argparse.Namespace,
+    make: Make,
+    migrations: Sequence[Path],
+    consumers: Mapping[str, MakeHandlers],
+) -> int:
     match arguments.command:
         case "api" | "worker" | "all" as role:
             run_process(service, role, make)
@@ -59,7 +73,7 @@ async def _migrate(migrations: Sequence[Path]) -> int:
     try:
         done = await migrate(env("LEDGERDESK_DATABASE_OWNER_URL"), env("LEDGERDESK_DATABASE_URL"), *migrations)
     except (MigrationError, asyncpg.PostgresError, OSError) as error:
-        print(f"cannot migrate: {error}", file=sys.stderr)
+        print(f"cannot migrate: {error or type(error).__name__}", file=sys.stderr)
         return 1
     for name in done:
         print(f"applied {name}")

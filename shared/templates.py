@@ -121,6 +121,8 @@ def _check(tree: nodes.Template) -> None:
         if not isinstance(node, _ALLOWED):
             what = next((name for kind, name in _NAMES.items() if isinstance(node, kind)), type(node).__name__.lower())
             raise _Unusable(f"{what} are not allowed" if what in _NAMES.values() else f"{what} is not allowed")
+        if isinstance(node, nodes.Name) and node.name == "self":
+            raise _Unusable("self is no variable")  # to Jinja2 it is the template
         if isinstance(node, nodes.Filter) and node.name not in ALLOWED_FILTERS:
             raise _Unusable(f"there is no filter {node.name}")
 

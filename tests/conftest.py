@@ -1,6 +1,7 @@
 """The servers that tests run on: real PostgreSQL and Kafka, started once for a run, or those that the environment names.
 
-`LEDGERDESK_TEST_POSTGRES` is a superuser's URL, `LEDGERDESK_TEST_KAFKA` a bootstrap address.
+`LEDGERDESK_TEST_POSTGRES` is a superuser's URL, `LEDGERDESK_TEST_KAFKA` a bootstrap address; `LEDGERDESK_TEST_BACKEND=containers` takes
+official images on the Docker engine that answers.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from deploy.local.servers import kafka_server, postgres_server
 from shared.messaging import topics
+from tests import servers
 
 T = TypeVar("T")
 
@@ -81,8 +82,8 @@ def postgres(scratch: Path) -> Iterator[Databases]:
     if named:
         yield Databases(named)
         return
-    with postgres_server(scratch) as server:
-        yield Databases(server.superuser_url)
+    with servers.postgres(scratch) as url:
+        yield Databases(url)
 
 
 @pytest.fixture(scope="session")
@@ -92,9 +93,9 @@ def kafka(scratch: Path) -> Iterator[str]:
         blocking(topics.ensure(named))
         yield named
         return
-    with kafka_server(scratch) as server:
-        blocking(topics.ensure(server.bootstrap))
-        yield server.bootstrap
+    with servers.kafka(scratch) as bootstrap:
+        blocking(topics.ensure(bootstrap))
+        yield bootstrap
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

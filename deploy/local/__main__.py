@@ -1,11 +1,13 @@
-"""`python -m deploy.local up | down | status [--json] | logs | run SERVICE ... | demo | clean`"""
+"""`python -m deploy.local up | down | status [--json] | logs | run SERVICE ... | demo | backup DIRECTORY | clean`"""
 
 import argparse
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from deploy.local import lifecycle
+from deploy.local.backup import backup
 from deploy.local.demo import play
 from deploy.local.home import SERVICES, Home, Trouble
 
@@ -24,6 +26,8 @@ def main() -> int:
     run.add_argument("service", choices=SERVICES)
     run.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("demo", help="play the main job with sample mails")
+    saved = commands.add_parser("backup", help="save everything into a new directory, for deploy/docker/restore")
+    saved.add_argument("directory", type=Path)
     commands.add_parser("clean", help="stop, and remove all data for good")
     arguments = parser.parse_args()
     home = Home.of_environment()
@@ -39,6 +43,8 @@ def main() -> int:
                 return _logs(home)
             case "run":
                 return lifecycle.run_service_command(home, arguments.service, arguments.arguments)
+            case "backup":
+                backup(home, arguments.directory, _say)
             case "demo":
                 return play(home, _say)
             case _:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from deploy.databases import provide
 from deploy.local import kafka
 from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble, is_free, write_private
 from deploy.local.programs import Instance, configuration
@@ -136,7 +137,7 @@ async def _servers(instance: Instance, say: Say) -> None:
         _answering("PostgreSQL", instance.postgres.answers), _answering("Kafka", instance.kafka.answers)
     )
     await asyncio.gather(
-        *(instance.postgres.provide(service, *instance.roles(service)) for service in SERVICES),
+        *(provide(instance.postgres.superuser_url, service, *instance.roles(service)) for service in SERVICES),
         topics.ensure(instance.kafka.bootstrap),
     )
     say("Bringing the databases up to date ...")

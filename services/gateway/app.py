@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from services.gateway import customers_api, documents_api, following_api, led, session_api
+from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api
 from services.gateway.applied import Appliers
 from services.gateway.authentication import Authentication
 from services.gateway.documents import Documents
@@ -71,6 +71,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                         documents_api.router(documents, sign_in, appliers),
                         customers_api.router(documents, appliers),
                         following_api.router(documents, appliers),
+                        notices_api.router(documents, appliers),
                         led.router(led.Leader(client, settings.services, settings.identity_key)),
                         reference_router(),
                     ],

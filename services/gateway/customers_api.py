@@ -146,4 +146,4 @@ def _person(row: rows.Row) -> Person:
 
 
 def _shown(row: rows.Row) -> dict[str, Any]:
-    return {name: value for name, value in whole(row).items() if name != "follows"}
+    return {name: value for name, value in whole(row).items() if name not in ("follows", "notices")}

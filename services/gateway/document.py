@@ -35,6 +35,8 @@ from shared.contracts.directory import (
     TemplateSaved,
     TicketFieldRetired,
     TicketFieldSaved,
+    TopicRetired,
+    TopicSaved,
 )
 from shared.contracts.event import Event
 from shared.contracts.rejected import Rejected
@@ -50,6 +52,7 @@ SAVED: dict[str, Callable[..., Event]] = {
     "signature": SignatureSaved,
     "field": TicketFieldSaved,
     "mailbox": MailboxSaved,
+    "topic": TopicSaved,
 }
 RETIRED: dict[str, Callable[..., Event]] = {
     "state": StateRetired,
@@ -59,6 +62,7 @@ RETIRED: dict[str, Callable[..., Event]] = {
     "signature": SignatureRetired,
     "field": TicketFieldRetired,
     "mailbox": MailboxRetired,
+    "topic": TopicRetired,
 }
 
 
@@ -82,10 +86,11 @@ class Save:
 @dataclass(frozen=True, slots=True)
 class Retire:
     """Take the document out of use. `queues` are the slugs of queues that need it: those below a queue or whose junk goes there, those whose answers
-    lead to a state, those whose mails begin or end with a salutation or signature."""
+    lead to a state, those whose mails begin or end with a salutation or signature. `topics` are those of topics that lead to a queue or ask for a field."""
 
     last_admin: bool = False
     queues: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
 
 Command: TypeAlias = Save | Retire
@@ -131,6 +136,8 @@ def _retired(command: Retire, document: Document) -> Event:
             raise Rejected("the default queue cannot be retired")
         case Queue() if command.queues:
             raise Rejected(f"queues stand below it, or send it their junk: {', '.join(command.queues)}")
+        case Queue() if command.topics:
+            raise Rejected(f"topics lead to it: {', '.join(command.topics)}")
         case Queue():
             return QueueRetired(queue=document)
         case Person() if command.last_admin:
@@ -145,6 +152,8 @@ def _retired(command: Retire, document: Document) -> Event:
             raise Rejected(f"answers from these queues lead to it: {', '.join(command.queues)}")
         case directory.Salutation() | directory.Signature() if command.queues:
             raise Rejected(f"mails of these queues have it: {', '.join(command.queues)}")
+        case directory.TicketField() if command.topics:
+            raise Rejected(f"topics ask for it: {', '.join(command.topics)}")
         case directory.Priority():
             raise Rejected("the five priorities stay; do not offer it to customers instead")
         case Setting() as setting:

@@ -12,7 +12,7 @@ from services.gateway.drafts import Draft
 from services.gateway.names import is_id
 from services.gateway.people import PersonDraft
 from services.gateway.sessions import end_of_person
-from shared.contracts.directory import Person, Queue, Salutation, Signature, State
+from shared.contracts.directory import Person, Queue, Salutation, Signature, State, TicketField
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.database import Connection
@@ -91,8 +91,9 @@ class Documents:
                 raise UnknownStream(UUID(reference) if is_id(reference) else UUID(int=0))
             _require_version(current, expected)
             queues = await _needing(connection, current.document)
+            topics = await _asking(connection, current.document)
             last_admin = kind == "person" and not current.retired and await self._last_admin(connection, current)
-            command = rules.Retire(last_admin=last_admin, queues=tuple(queues))
+            command = rules.Retire(last_admin=last_admin, queues=tuple(queues), topics=tuple(topics))
             saved = await self._record(connection, kind, current, current.id, command, context)
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
@@ -148,6 +149,17 @@ async def _needing(connection: Connection, document: rules.Document) -> Sequence
             return await rows.naming(connection, "salutation", slug)
         case Signature(slug=slug):
             return await rows.naming(connection, "signature", slug)
+        case _:
+            return ()
+
+
+async def _asking(connection: Connection, document: rules.Document) -> Sequence[str]:
+    """The topics that lead to a queue or ask for a field."""
+    match document:
+        case Queue(slug=slug):
+            return await rows.topics(connection, {"queue": slug})
+        case TicketField(slug=slug):
+            return await rows.topics(connection, {"fields": [{"field": slug}]})
         case _:
             return ()
 

@@ -24,6 +24,7 @@ from services.gateway.setting_drafts import (
     SignatureDraft,
     StateDraft,
     TemplateDraft,
+    TopicDraft,
 )
 from services.gateway.shapes import (
     CompanyShown,
@@ -37,11 +38,12 @@ from services.gateway.shapes import (
     StateShown,
     TemplateShown,
     TextShown,
+    TopicShown,
 )
 from services.gateway.sign_in import SignIn
 from services.gateway.signed_in import Manager, Reader
 from shared.contracts.access import Identity
-from shared.contracts.directory import Company, Person, Priority, Queue
+from shared.contracts.directory import Company, Person, Priority, Queue, Topic
 from shared.contracts.envelope import Actor
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Context
@@ -114,6 +116,13 @@ def sees_priority(who: Identity, row: rows.Row) -> bool:
     return who.is_agent or priority.offered_to_customers
 
 
+def sees_topic(who: Identity, row: rows.Row) -> bool:
+    """Customers see those that are offered to them."""
+    topic = row.document
+    assert isinstance(topic, Topic)
+    return who.is_agent or topic.offered_to_customers
+
+
 def everybody(_who: Identity, _row: rows.Row) -> bool:
     return True
 
@@ -137,6 +146,7 @@ KINDS = (
     KindOfDocument("signature", "signatures", "Signature", "Signatures", SignatureDraft, TextShown, agents),
     KindOfDocument("field", "fields", "Field", "Fields", FieldDraft, FieldShown, everybody),
     KindOfDocument("mailbox", "mailboxes", "Mailbox", "Mailboxes", MailboxDraft, MailboxShown, administrators),
+    KindOfDocument("topic", "topics", "Topic", "Topics", TopicDraft, TopicShown, sees_topic),
 )
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees one document at most: themselves, or their company."""

@@ -40,7 +40,7 @@ class Following(Draft):
     async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
         if current is None:
             raise UnknownStream(document_id)
-        return _person(current).model_copy(update={"follows": self.follows})
+        return person_in(current).model_copy(update={"follows": self.follows})
 
 
 class FollowedShown(Body):
@@ -54,14 +54,14 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         "/queues", operation_id="listMyQueues", response_model=FollowedShown, summary="The queues that I follow"
     )
     async def get_followed(signed: Reader) -> Response:
-        row = await _own(documents, signed.identity)
-        return answer(await _shown(documents, _person(row)))
+        row = await own(documents, signed.identity)
+        return answer(await _shown(documents, person_in(row)))
 
     @routes.put(
         "/queues", operation_id="putMyQueues", response_model=FollowedShown, summary="Choose the queues to follow"
     )
     async def put_followed(signed: Writer, body: FollowedQueues) -> Response:
-        row = await _own(documents, signed.identity)
+        row = await own(documents, signed.identity)
         chosen: list[Queue] = []
         errors: list[FieldError] = []
         for n, reference in enumerate(body.queues):
@@ -75,12 +75,13 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         follows = tuple(dict.fromkeys(queue.id for queue in chosen))
         saved = await documents.save("person", str(row.id), Following(follows=follows), context_of(signed))
         headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
-        return answer(await _shown(documents, _person(saved.row)), headers=headers)
+        return answer(await _shown(documents, person_in(saved.row)), headers=headers)
 
     return routes
 
 
-async def _own(documents: Documents, who: Identity) -> rows.Row:
+async def own(documents: Documents, who: Identity) -> rows.Row:
+    """The row of an agent who changes what they follow or are told of. Raises Problem 403 for customers."""
     if not who.is_agent:
         raise problems.forbidden("Queues are the desk's.")
     row = await rows.find(documents.store.pool, "person", str(who.person_id))
@@ -88,7 +89,8 @@ async def _own(documents: Documents, who: Identity) -> rows.Row:
     return row
 
 
-def _person(row: rows.Row) -> Person:
+def person_in(row: rows.Row) -> Person:
+    """The person whose row this is."""
     assert isinstance(row.document, Person)
     return row.document
 

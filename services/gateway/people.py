@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from services.gateway import rows
 from services.gateway.drafts import Draft
 from services.gateway.names import Login, MailAddress, Reference, Title
-from shared.contracts.directory import Company, Person, Role
+from shared.contracts.directory import Company, Notice, Person, Role
 from shared.database import Connection
 from shared.http.bodies import any_text
 from shared.http.problems import FieldError, invalid_fields
@@ -34,9 +34,15 @@ class PersonDraft(Draft):
         Field(max_length=500, description="not looked at; see /session/queues", json_schema_extra={"readOnly": True}),
     ] = None
 
+    notices: Annotated[
+        list[Notice] | None,
+        Field(max_length=10, description="not looked at; see /session/notices", json_schema_extra={"readOnly": True}),
+    ] = None
+
     async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
         """The document to store. Raises Problem 422 for a login or address of somebody else, and an unknown company."""
         errors: list[FieldError] = []
+        was = current.document if current is not None and isinstance(current.document, Person) else None
         other = await rows.find(connection, "person", self.login)
         if other is not None and other.id != document_id and not other.retired:
             errors.append(FieldError("/login", "somebody else has this login"))
@@ -58,7 +64,8 @@ class PersonDraft(Draft):
             roles=tuple(role for role in ROLES if role in self.roles),
             company=company.document.slug if company is not None and isinstance(company.document, Company) else None,
             language=self.language,
-            follows=current.document.follows if current is not None and isinstance(current.document, Person) else (),
+            follows=was.follows if was is not None else (),
+            notices=was.notices if was is not None else (),
         )
 
 

@@ -58,6 +58,9 @@ class QueueDraft(Draft):
         Flag, Field(description="delivery reports and absences that belong to no ticket open one")
     ] = False
     junk_queue: Annotated[Reference | None, Field(description="the queue for what a filter calls spam")] = None
+    tells_when_closed: Annotated[
+        Flag, Field(description="the customer gets a mail when a ticket is closed without an answer")
+    ] = True
     members: Annotated[list[MemberDraft], Field(max_length=2000)] = Field(default_factory=list)
 
     async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Queue:
@@ -102,6 +105,7 @@ class QueueDraft(Draft):
             opens_copies=self.opens_copies,
             opens_reports=self.opens_reports,
             junk_queue=junk,
+            tells_when_closed=self.tells_when_closed,
             members=tuple(members),
         )
 

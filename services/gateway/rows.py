@@ -1,19 +1,30 @@
 """The documents as they stand: rows of `gateway.documents`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from services.gateway.document import Document
 from shared.contracts.directory import SETTINGS, Company, Person, Queue, Setting
 from shared.database import Connection, Pool
 
 Kind = Literal[
-    "queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field", "mailbox"
+    "queue",
+    "person",
+    "company",
+    "state",
+    "priority",
+    "template",
+    "salutation",
+    "signature",
+    "field",
+    "mailbox",
+    "topic",
 ]
 MODELS: dict[str, type[Document]] = {
     "queue": Queue,
@@ -46,6 +57,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
 HOLDER = "SELECT slug FROM gateway.documents WHERE {column} = $1 AND NOT retired AND id <> $2"
 CHILDREN = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'parent' = $1 ORDER BY slug LIMIT 10"
 NAMING = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>$1 = $2 ORDER BY slug LIMIT 10"
+TOPICS = "SELECT slug FROM gateway.documents WHERE kind = 'topic' AND NOT retired AND document @> $1::text::jsonb ORDER BY slug LIMIT 10"
 CUSTOMERS = f"""
 SELECT {_COLUMNS}
   FROM gateway.documents
@@ -156,6 +168,11 @@ async def naming(
 ) -> Sequence[str]:
     """Some of the queues in use that name this document there."""
     return [found["slug"] for found in await connection.fetch(NAMING, member, slug)]
+
+
+async def topics(connection: Connection, having: Mapping[str, Any]) -> Sequence[str]:
+    """Some of the topics in use whose documents contain this."""
+    return [found["slug"] for found in await connection.fetch(TOPICS, orjson.dumps(having).decode())]
 
 
 async def customers(

@@ -1,4 +1,4 @@
-"""The smaller documents as they are sent in: states, priorities, standard answers, salutations, signatures, fields."""
+"""The smaller documents as they are sent in: states, priorities, standard answers, salutations, signatures, fields, topics."""
 
 from typing import Annotated, ClassVar, Literal, TypeVar
 from uuid import UUID
@@ -9,11 +9,22 @@ from services.gateway import rows
 from services.gateway.drafts import Draft
 from services.gateway.names import Reference, Slug, Title
 from shared import templates
-from shared.contracts.directory import Priority, Queue, Salutation, Setting, Signature, State, Template, TicketField
+from shared.contracts.directory import (
+    AskedField,
+    Priority,
+    Queue,
+    Salutation,
+    Setting,
+    Signature,
+    State,
+    Template,
+    TicketField,
+    Topic,
+)
 from shared.contracts.parts import StateType
 from shared.contracts.states import STANDARD
 from shared.database import Connection
-from shared.http.bodies import Flag, Line, Text, Whole
+from shared.http.bodies import Body, Flag, Line, Text, Whole
 from shared.http.problems import FieldError, invalid_fields
 
 FOR_FORMS: frozenset[StateType] = frozenset(("open", "pending_reminder", "pending_auto_close", "closed"))
@@ -166,6 +177,51 @@ class FieldDraft(SettingDraft):
             kind=self.kind,
             choices=tuple(dict.fromkeys(self.choices)),
             required_in=queues,
+        )
+
+
+class AskedFieldDraft(Body):
+    """A field that the topic asks, by its slug."""
+
+    field: Reference
+    required: Flag = False
+
+
+class TopicDraft(SettingDraft):
+    """What somebody can ask for (A3.12): the queue it leads to, when it is the right one (`guidance`), and what it asks."""
+
+    queue: Reference
+    guidance: Annotated[Text, Field(max_length=10_000)] = ""
+    fields: Annotated[list[AskedFieldDraft], Field(max_length=100)] = Field(default_factory=list)
+    attachment_required: Flag = False
+    offered_to_customers: Flag = True
+
+    async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Topic:
+        errors: list[FieldError] = []
+        self._kept(Topic, current, errors)
+        queue = await rows.find(connection, "queue", self.queue)
+        if queue is None or queue.retired:
+            errors.append(FieldError("/queue", "there is no such queue"))
+        asked: dict[str, AskedField] = {}
+        for n, each in enumerate(self.fields):
+            field = await rows.find(connection, "field", each.field)
+            if field is None or field.retired:
+                errors.append(FieldError(f"/fields/{n}/field", "there is no such field"))
+            elif (slug := rows.slug_of(field.document)) in asked:
+                errors.append(FieldError(f"/fields/{n}/field", "is asked twice"))
+            else:
+                asked[slug] = AskedField(field=slug, required=each.required)
+        if errors or queue is None:
+            raise invalid_fields(errors)
+        return Topic(
+            id=document_id,
+            slug=self.slug,
+            name=self.name,
+            queue=rows.slug_of(queue.document),
+            guidance=self.guidance,
+            fields=tuple(asked.values()),
+            attachment_required=self.attachment_required,
+            offered_to_customers=self.offered_to_customers,
         )
 
 

@@ -29,6 +29,11 @@ class QueueShown(Body):
     lock_timeout_minutes: float | None
     follow_up: str
     follow_up_days: int | None
+    unverified_reopens: bool
+    opens_copies: bool
+    opens_reports: bool
+    junk_queue: str | None
+    tells_when_closed: bool
     members: list[MemberShown]
     version: int
     retired: bool
@@ -47,6 +52,7 @@ class PersonListed(Body):
     company: str | None = None
     language: str | None = None
     follows: list[UUID] | None = None
+    notices: list[str] | None = None
     version: int | None = None
     retired: bool | None = None
     created_at: datetime | None = None
@@ -146,6 +152,21 @@ class MailboxShown(SettingShown):
     move_to: str | None
     recipient: str | None
     trusted: bool
+
+
+class AskedFieldShown(Body):
+    field: str
+    required: bool
+
+
+class TopicShown(SettingShown):
+    """What somebody can ask for."""
+
+    queue: str
+    guidance: str
+    fields: list[AskedFieldShown]
+    attachment_required: bool
+    offered_to_customers: bool
 
 
 class ActorShown(Body):

@@ -119,6 +119,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
+            if role == "worker":  # an API stays ready while Kafka is down
+                health.check("consumer", consumer.has_its_partitions)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await readers.close()

@@ -67,17 +67,25 @@ class CustomerBody(Body):
 
 
 class TicketBody(Body):
-    """A new ticket. `queue` by id or slug; a customer's own call takes the customer from the session."""
+    """A new ticket. `queue` by id or slug; a customer's own call takes the customer from the session. `topic` by id or slug: it decides the queue,
+    and `fields` and `attachments` are what it asks."""
 
     subject: Subject
     body: Text
     customer: CustomerBody | None = None
     queue: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+    topic: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
     priority: Annotated[Whole, Field(ge=1, le=5)] = 3
     channel: Literal["phone", "email", "web", "api"] = "api"
     fields: Fields = Field(default_factory=dict)
     tags: Annotated[list[Tag], Field(max_length=50)] = Field(default_factory=list)
     attachments: BlobIds = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_way_to_a_queue(self) -> Self:
+        if self.topic is not None and self.queue is not None:
+            raise ValueError("the topic decides the queue: name one of them")
+        return self
 
 
 class MessageBody(Body):

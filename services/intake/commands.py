@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.contracts.intake import AutomaticKind, FailedRecipient
+from shared.contracts.intake import AutomaticKind, FailedRecipient, FilledForm
 from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef
 
 
@@ -27,6 +27,7 @@ class OpenTicket:
     split_from: TicketRef | None = None
     also_opened: tuple[TicketRef, ...] = ()
     state: str | None = None
+    form: FilledForm | None = None
 
 
 @dataclass(frozen=True, slots=True)

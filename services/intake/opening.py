@@ -9,7 +9,7 @@ from uuid import UUID
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import texts, ticket
+from services.intake import asking, texts, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
@@ -19,7 +19,7 @@ from shared import richtext
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
-from shared.contracts.directory import Member, Queue
+from shared.contracts.directory import Member, Queue, Topic
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerRegistered, TicketOpened
@@ -74,10 +74,13 @@ class Opening:
 
         Raises the problems 403 and 422, 503 while the queues have not arrived, and CommandReused, CommandRunning.
         """
-        queue = self._queue(body, who)
+        settings = self.directory.settings
+        topic = asking.asked_for(body.topic, settings, who) if body.topic is not None else None
+        queue = self._queue(body, topic, who)
         email, name = self._customer(body, who)
         self._offered(body, who)
-        checked(body.fields, self.directory.settings.fields)
+        checked(body.fields, settings.fields)
+        form = asking.filled(topic, body, settings) if topic is not None else None
         files: tuple[Attachment, ...] | None = None
         ticket_id = uuid7()
         text, text_blob = await texts.stored(self.blobs, body.body)
@@ -101,6 +104,7 @@ class Opening:
                     opened_by=PersonRef(id=who.person_id, name=who.name) if who.is_agent else None,
                     fields=body.fields,
                     tags=tuple(dict.fromkeys(body.tags)),
+                    form=form,
                 ),
                 ticket.initial(),
             )
@@ -122,11 +126,15 @@ class Opening:
             return Outcome(1, answer)
         raise problems.version_conflict()
 
-    def _queue(self, body: TicketBody, who: Identity) -> Queue:
-        """The queue that a form names, if the person may open tickets in it. A queue they may not see is as unknown as one that
-        does not exist."""
+    def _queue(self, body: TicketBody, topic: Topic | None, who: Identity) -> Queue:
+        """The queue that a form names, or its topic leads to, if the person may open tickets in it. A queue they may not see is as unknown
+        as one that does not exist."""
         queues = self.directory.queues
-        if body.queue is None:
+        if topic is not None:
+            queue = queues.named(topic.queue)
+            if queue is None:
+                raise problems.invalid("/topic", "leads to a queue that is not in use")
+        elif body.queue is None:
             queue = queues.default
             if queue is None:
                 raise problems.unavailable("The queues have not arrived here yet; try again.")

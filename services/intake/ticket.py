@@ -61,6 +61,7 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
             split_from=command.split_from,
             also_opened=command.also_opened,
             state=command.state,
+            form=command.form,
         )
     ]
 

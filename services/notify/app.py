@@ -88,6 +88,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background["retention"] = CommandRetention(pool).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
+            if role == "worker":  # an API stays ready while Kafka is down
+                health.check("consumer", consumer.has_its_partitions)
         outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
         routers = [directory_router(copy), outgoing_api.router(outgoing, copy)] if role != "worker" else []
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)

@@ -1,9 +1,14 @@
-"""Which agents are told what time has done to a ticket. Never more than a handful: a notice to everybody is read by nobody."""
+"""Which agents are told what has happened to a ticket: whom it concerns, and who wants to know (decision 0057).
+
+Of those who did not ask never more than a handful: a notice to everybody is read by nobody.
+"""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from shared.contracts.directory import Person, Queue
+from services.notify.known import Remembered
+from shared.contracts.access import rights_of
+from shared.contracts.directory import Notice, Person, Queue
 from shared.contracts.parts import PersonRef
 
 MOST_FOLLOWERS = 20
@@ -29,6 +34,30 @@ def reminded(owner: PersonRef | None, queue: Queue | None, people: Mapping[UUID,
     if following:
         return following[:MOST_FOLLOWERS]
     return team if len(team) <= FEW else []
+
+
+def answering(ticket: Remembered, queue: Queue | None, people: Mapping[UUID, Person]) -> list[Person]:
+    """Whom a customer's message reaches (A6.11): who is responsible for the ticket; else, or if they may not read it any more, its owner."""
+    for ref in (ticket.responsible, ticket.owner):
+        found = colleague(ref.id, people) if ref is not None else None
+        if found is not None and "read" in rights_of(found, queue.members if queue else ()):
+            return [found]
+    return []
+
+
+def wanting(notice: Notice, queue: Queue | None, people: Sequence[Person]) -> list[Person]:
+    """Those who want such notices and whose queue it is (A10.05, A10.06): the queues that somebody follows, or those in which they are a member if
+    they follow none. Only who may read the queue's tickets is told of one."""
+    if queue is None:
+        return []
+    members = {member.person for member in queue.members}
+    return [
+        person
+        for person in people
+        if notice in person.notices
+        and (queue.id in person.follows if person.follows else person.id in members)
+        and "read" in rights_of(person, queue.members)
+    ]
 
 
 def colleague(person: UUID, people: Mapping[UUID, Person]) -> Person | None:

@@ -51,10 +51,10 @@ class RequestBounce:
 
 @dataclass(frozen=True, slots=True)
 class RequestNotice:
-    """Tells agents what time has done to a ticket of theirs."""
+    """Tells agents what has happened to a ticket of theirs or of their queues."""
 
     notification: UUID
-    kind: Literal["lock_expired", "reminder"]
+    kind: Literal["lock_expired", "reminder", "new_ticket", "follow_up", "moved"]
     mail: OutgoingMail
     own_addresses: frozenset[str] = frozenset()
 
@@ -62,6 +62,15 @@ class RequestNotice:
 @dataclass(frozen=True, slots=True)
 class RequestRejection:
     """Tells a customer that the closed ticket takes no more messages."""
+
+    notification: UUID
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestClosing:
+    """Tells a customer that the ticket is closed."""
 
     notification: UUID
     mail: OutgoingMail
@@ -104,6 +113,7 @@ Command = (
     | RequestBounce
     | RequestNotice
     | RequestRejection
+    | RequestClosing
     | RecordSent
     | RecordDelayed
     | RecordFailed

@@ -5,17 +5,22 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.directory import Person, Queue
-from shared.contracts.parts import PersonRef, QueueRef
+from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A ticket as routing last told of it, for what happens by time: those events name neither number nor queue."""
+    """A ticket as routing last told of it, for events that name neither number nor queue. `customer` and `message_id`, their newest mail's, are
+    null where they are not known; `by_machine`: no person opened it."""
 
     number: str
     title: str
     queue: QueueRef
     owner: PersonRef | None = None
+    responsible: PersonRef | None = None
+    customer: CustomerRef | None = None
+    message_id: str | None = None
+    by_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +37,16 @@ class LastWords:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`queues` the snapshot lacks yet; `tickets` that time has done something to; `people` in use, who may be told of it or written to;
-    `words` that an answer may quote."""
+    """`queues` the snapshot lacks yet; `tickets` that somebody is told of; `people` in use, who may be told or are written to; `words` that an
+    answer may quote; `wanting`, by id, are those who want notices of what happens in their queues."""
 
     queues: dict[UUID, Queue] = field(default_factory=dict)
     tickets: dict[UUID, Remembered] = field(default_factory=dict)
     people: dict[UUID, Person] = field(default_factory=dict)
     words: dict[UUID, LastWords] = field(default_factory=dict)
+    wanting: list[Person] = field(default_factory=list)
 
     def forget(self) -> None:
-        """Another batch begins."""
+        """Another batch begins. Who wants notices changes with the documents only."""
         for each in (self.queues, self.tickets, self.people, self.words):
             each.clear()

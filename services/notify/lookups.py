@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from services.notify import remembering
+from services.notify import last_words, remembering
 from services.notify.audience import workers
 from services.notify.known import Known
 from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Recorded
-from shared.contracts.intake import TicketOpened
+from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.routing import (
     AgentReplied,
     ArticleBounced,
     ArticleForwarded,
     FollowUpRejected,
     ReminderReached,
+    StateChanged,
+    TicketMoved,
     TicketUnlocked,
 )
 from shared.database import Connection
@@ -24,8 +26,18 @@ from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.handlers import Handler
 
 QUEUES = "SELECT document::text FROM directory.documents WHERE kind = 'queue' AND id = ANY($1)"
+REVISION = "SELECT revision FROM directory.revision"
+WANTING = """
+SELECT document::text
+  FROM directory.documents
+ WHERE kind = 'person' AND NOT retired AND document -> 'notices' <> '[]'::jsonb
+ ORDER BY id
+"""
+"""Who wants any notice at all; an index of its own has them."""
 PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND id = ANY($1) AND NOT retired"
 
+OF_MY_QUEUES = (TicketOpened, CustomerMessageReceived, TicketMoved, TicketUnlocked)
+"""What those who follow a queue may want to be told of."""
 OF_A_QUEUE = (TicketOpened, AgentReplied, ArticleForwarded, ArticleBounced, FollowUpRejected)
 
 
@@ -34,6 +46,7 @@ class Informed:
 
     def __init__(self, inner: Handler, copy: DirectoryCopy, known: Known) -> None:
         self.inner, self.copy, self.known = inner, copy, known
+        self._revision = -1
         self.producers = inner.producers
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
@@ -42,17 +55,19 @@ class Informed:
         events = [delivery.event for delivery in deliveries if delivery.event is not None]
         self.known.forget()
         await remembering.remember(connection, events)
-        by_time = [event for event in events if _by_time(event)]
-        if by_time:
-            self.known.tickets.update(await remembering.recall(connection, [event.stream for event in by_time]))
-        await remembering.remember_words(connection, events)
+        await last_words.remember(connection, events)
         answered = [event for event in events if isinstance(event.payload, AgentReplied)]
         if answered:
-            self.known.words.update(await remembering.recall_words(connection, [each.stream for each in answered]))
+            self.known.words.update(await last_words.recall(connection, [each.stream for each in answered]))
             await self._find_readers(connection, answered)
+        told = [event for event in events if _is_told(event)]
+        if told:
+            self.known.tickets.update(await remembering.recall(connection, [event.stream for event in told]))
         await self._find_queues(connection, events)
-        if by_time:
-            await self._find_people(connection, by_time)
+        if told:
+            await self._find_people(connection, told)
+        if any(isinstance(event.payload, OF_MY_QUEUES) for event in events):
+            await self._find_wanting(connection)
         return await self.inner.work(connection, deliveries, parked)
 
     async def _find_queues(self, connection: Connection, events: Sequence[Recorded]) -> None:
@@ -69,13 +84,20 @@ class Informed:
         wanted: set[UUID] = set()
         for event in events:
             ticket = self.known.tickets.get(event.stream)
-            if isinstance(event.payload, TicketUnlocked):
-                wanted.add(event.payload.was.id)
-            elif ticket is not None:
-                queue = self.copy.queues.by_id.get(ticket.queue.id) or self.known.queues.get(ticket.queue.id)
-                wanted.update(workers(queue))
-                if ticket.owner is not None:
-                    wanted.add(ticket.owner.id)
+            match event.payload:
+                case TicketUnlocked(was=holder):
+                    wanted.add(holder.id)
+                case CustomerMessageReceived() if ticket is not None:
+                    wanted.update(person.id for person in (ticket.responsible, ticket.owner) if person is not None)
+                case ReminderReached() if ticket is not None:
+                    queue = self.copy.queues.by_id.get(ticket.queue.id) or self.known.queues.get(ticket.queue.id)
+                    wanted.update(workers(queue))
+                    if ticket.owner is not None:
+                        wanted.add(ticket.owner.id)
+                case _:
+                    pass
+        if not wanted:
+            return
         for row in await connection.fetch(PEOPLE, list(wanted)):
             person = Person.model_validate_json(row["document"])
             self.known.people[person.id] = person
@@ -87,14 +109,24 @@ class Informed:
             person = Person.model_validate_json(row["document"])
             self.known.people[person.id] = person
 
+    async def _find_wanting(self, connection: Connection) -> None:
+        """Looked for again only when a document has changed."""
+        revision: int = await connection.fetchval(REVISION)
+        if revision != self._revision:
+            rows = await connection.fetch(WANTING)
+            self.known.wanting[:] = [Person.model_validate_json(row["document"]) for row in rows]
+            self._revision = revision
+
     def committed(self) -> None:
         self.inner.committed()
 
 
-def _by_time(event: Recorded) -> bool:
-    """Whether time did something that people are told of."""
+def _is_told(event: Recorded) -> bool:
+    """Whether people may be told of an event that does not name all that its mail needs."""
     match event.payload:
-        case ReminderReached() | TicketUnlocked(because="expired"):
+        case ReminderReached() | TicketUnlocked(because="expired") | CustomerMessageReceived() | TicketMoved():
             return True
+        case StateChanged(to=to):
+            return to.type == "closed"
         case _:
             return False

@@ -8,11 +8,12 @@ from uuid import UUID, uuid5
 
 from services.notify import letters, wording
 from services.notify.addresses import mailable, plain
-from services.notify.audience import colleague, reminded
+from services.notify.audience import answering, colleague, reminded, wanting
 from services.notify.commands import (
     Command,
     RequestAnswer,
     RequestBounce,
+    RequestClosing,
     RequestForward,
     RequestNotice,
     RequestReceipt,
@@ -22,9 +23,9 @@ from services.notify.known import Known, Remembered
 from services.notify.letters import Around
 from shared import templates
 from shared.contracts import message_ids, reply_addresses
-from shared.contracts.directory import Person, Queue, Salutation, Signature
+from shared.contracts.directory import Notice, Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Recorded
-from shared.contracts.intake import TicketOpened
+from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.notify import NotificationKind, OutgoingMail
 from shared.contracts.parts import Address, Attachment, CustomerRef, Message, PersonRef, QueueRef
 from shared.contracts.routing import (
@@ -33,6 +34,8 @@ from shared.contracts.routing import (
     ArticleForwarded,
     FollowUpRejected,
     ReminderReached,
+    StateChanged,
+    TicketMoved,
     TicketUnlocked,
 )
 from shared.directory.copy import Queues, Settings
@@ -43,9 +46,9 @@ About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | Follow
 """What names a ticket's number, title and queue."""
 
 
-def notification_id(cause: UUID, kind: NotificationKind) -> UUID:
-    """The same event leads to the same notification, however often it is worked through."""
-    return uuid5(cause, kind)
+def notification_id(cause: UUID, kind: NotificationKind, distinct: str = "") -> UUID:
+    """The same event leads to the same notification, however often it is worked through; `distinct` where it leads to two of a kind."""
+    return uuid5(cause, kind + distinct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class Policies:
     reply_tags: bool = False
 
     def react(self, event: Recorded) -> Sequence[Command]:
+        return [*self._to_others(event), *self._to_agents(event)]
+
+    def _to_others(self, event: Recorded) -> Sequence[Command]:
+        """Mails that leave the desk."""
         match event.payload:
             case TicketOpened(receipt=True) as opened:
                 return [self.an_opened_ticket_is_acknowledged(opened, event)]
@@ -75,8 +82,22 @@ class Policies:
                 return [self.a_bounced_mail_is_sent_on(bounced, event)]
             case FollowUpRejected(no_answer=False) as rejected:
                 return [self.a_refused_message_is_answered(rejected, event)]
+            case StateChanged() as changed:
+                return self.a_closing_is_told(changed, event)
+            case _:
+                return []
+
+    def _to_agents(self, event: Recorded) -> Sequence[Command]:
+        """Notices within the desk."""
+        match event.payload:
+            case TicketOpened() as opened:
+                return self.a_new_ticket_is_told(opened, event)
+            case CustomerMessageReceived() as received:
+                return self.a_customers_message_is_told(received, event)
+            case TicketMoved() as moved:
+                return self.a_move_is_told(moved, event)
             case TicketUnlocked(because="expired") as unlocked:
-                return self.an_expired_lock_is_told(unlocked, event)
+                return [*self.an_expired_lock_is_told(unlocked, event), *self.anothers_lock_is_told(unlocked, event)]
             case ReminderReached() as reached:
                 return self.a_reminder_is_sent(reached, event)
             case _:
@@ -198,6 +219,117 @@ class Policies:
         )
         return RequestRejection(notification, mail, self._own())
 
+    def a_closing_is_told(self, changed: StateChanged, event: Recorded) -> list[RequestClosing]:
+        """To the customer, where the queue wants it (A5.14, A10.03): when the desk or time closed the ticket without an answer that they get
+        anyhow. Not of a ticket that a machine opened or that went to a junk queue (decision 0059)."""
+        ticket = self.known.tickets.get(event.stream)
+        if ticket is None or ticket.customer is None or ticket.by_machine or not _closes_unheard(changed):
+            return []
+        queue = self._document(ticket.queue)
+        junk = {each.junk_queue for each in self.queues().live}
+        if queue is None or not queue.tells_when_closed or queue.slug in junk:
+            return []
+        known = self._variables(ticket, ticket.customer)
+        takes_more = "yes" if queue.follow_up != "reject" else ""
+        notification, mail = self._mail(
+            "closed",
+            event,
+            ticket.queue,
+            to=(_address(ticket.customer),) if ticket.customer.email else (),
+            subject=wording.reply_subject(ticket.number, ticket.title),
+            text=templates.render(
+                wording.CLOSED,
+                {
+                    **known,
+                    "queue": {
+                        **known["queue"],
+                        "address": self._sender(ticket.queue).email,
+                        "takes_more": takes_more,
+                    },
+                },
+            ),
+            in_reply_to=ticket.message_id,
+            references=(ticket.message_id,) if ticket.message_id else (),
+            auto_submitted="auto-generated",
+        )
+        return [RequestClosing(notification, mail, self._own())]
+
+    def a_new_ticket_is_told(self, opened: TicketOpened, event: Recorded) -> list[RequestNotice]:
+        ticket = Remembered(opened.number, opened.title, opened.queue)
+        more = {"customer": self._variables(opened, opened.customer)["customer"], "message": _quoted(opened.message)}
+        people = self._wanting("new_ticket", ticket.queue, event)
+        return self._noticed("new_ticket", event, ticket, people, (wording.NEW_TICKET, "New ticket"), more)
+
+    def a_customers_message_is_told(self, received: CustomerMessageReceived, event: Recorded) -> list[RequestNotice]:
+        """To whoever is responsible for the ticket or owns it (A6.11), and to those who want to know."""
+        ticket = self.known.tickets.get(event.stream)
+        if ticket is None:
+            return []
+        concerned = _others(answering(ticket, self._document(ticket.queue), self.known.people), event)
+        people = [
+            *concerned,
+            *(each for each in self._wanting("follow_up", ticket.queue, event) if each not in concerned),
+        ]
+        more = {
+            "customer": self._variables(ticket, received.customer)["customer"],
+            "message": _quoted(received.message),
+        }
+        return self._noticed("follow_up", event, ticket, people, (wording.FOLLOW_UP, "New message"), more)
+
+    def a_move_is_told(self, moved: TicketMoved, event: Recorded) -> list[RequestNotice]:
+        """To those whose queue it came into."""
+        known = self.known.tickets.get(event.stream)
+        if known is None:
+            return []
+        ticket = Remembered(known.number, known.title, moved.to)
+        people = self._wanting("moved", moved.to, event)
+        queue = {"name": letters.line(self._queue(moved.to).name), "before": letters.line(moved.was.name)}
+        return self._noticed("moved", event, ticket, people, (wording.MOVED, "Moved here"), {"queue": queue})
+
+    def anothers_lock_is_told(self, unlocked: TicketUnlocked, event: Recorded) -> list[RequestNotice]:
+        ticket = self.known.tickets.get(event.stream)
+        if ticket is None:
+            return []
+        wanting = self._wanting("lock_expired", ticket.queue, event)
+        people = [each for each in wanting if each.id != unlocked.was.id]
+        due = {"due": letters.moment(unlocked.due_at or event.time, self.zone)}
+        more = {"holder": {"name": letters.line(unlocked.was.name)}, "time": due}
+        words = (wording.ANOTHERS_LOCK_EXPIRED, "A lock has expired")
+        return self._noticed("lock_expired", event, ticket, people, words, more, to="those who want to know")
+
+    def _wanting(self, notice: Notice, queue: QueueRef, event: Recorded) -> list[Person]:
+        """Those who want such notices of this queue, without whoever did it."""
+        return _others(wanting(notice, self._document(queue), self.known.wanting), event)
+
+    def _noticed(
+        self,
+        kind: Notice,
+        event: Recorded,
+        ticket: Remembered,
+        people: Sequence[Person],
+        words: tuple[str, str],
+        more: templates.Variables,
+        *,
+        to: str = "",
+    ) -> list[RequestNotice]:
+        """One notice to all these people; none if there are none. `words` are the text and what the subject begins with; `to` tells apart two
+        notices of one kind and event."""
+        if not people:
+            return []
+        (one, *others) = people
+        known = {**self._variables(ticket), **more, "agent": {} if others else {"name": letters.line(one.name)}}
+        notification, mail = self._mail(
+            kind,
+            event,
+            ticket.queue,
+            distinct=to,
+            to=tuple(Address(email=person.email, name=person.name) for person in people),
+            subject=wording.opening_subject(ticket.number, f"{words[1]}: {ticket.title}"),
+            text=templates.render(words[0], known),
+            auto_submitted="auto-generated",
+        )
+        return [RequestNotice(notification, kind, mail, self._own())]
+
     def an_expired_lock_is_told(self, unlocked: TicketUnlocked, event: Recorded) -> list[RequestNotice]:
         """To the agent who had it (A6.06), unless they have left."""
         ticket, holder = self.known.tickets.get(event.stream), colleague(unlocked.was.id, self.known.people)
@@ -241,10 +373,10 @@ class Policies:
         )
 
     def _mail(
-        self, kind: NotificationKind, event: Recorded, queue: QueueRef, **fields: Any
+        self, kind: NotificationKind, event: Recorded, queue: QueueRef, *, distinct: str = "", **fields: Any
     ) -> tuple[UUID, OutgoingMail]:
         """A mail of the queue's, and the notification that its Message-ID follows from."""
-        notification = notification_id(event.id, kind)
+        notification = notification_id(event.id, kind, distinct)
         message_id = message_ids.make(self.key, event.stream, notification, self.domain)
         sender = self._sender(queue)
         if self.reply_tags and fields.get("reply_to") is None and "resent" not in fields:
@@ -312,6 +444,25 @@ class Policies:
 
 def _address(customer: CustomerRef) -> Address:
     return Address(email=customer.email, name=customer.name)
+
+
+def _closes_unheard(changed: StateChanged) -> bool:
+    """Whether the ticket was closed, and the customer has neither done it nor gets an answer that came with it. What is only put back into the
+    state in which it was before says nothing new."""
+    closed = changed.to.type == "closed" and changed.was.type != "closed"
+    by_the_desk = changed.by is not None or changed.fired_at is not None
+    return closed and by_the_desk and changed.answer is None and changed.undoes is None
+
+
+def _others(people: Sequence[Person], event: Recorded) -> list[Person]:
+    """These people, without whoever did it themselves."""
+    return [person for person in people if str(person.id) != event.actor.id]
+
+
+def _quoted(message: Message) -> dict[str, str]:
+    """What a customer wrote, for a notice."""
+    text = (message.new_text if message.new_text is not None else message.text).strip()
+    return {"text": text if len(text) <= wording.LONGEST_QUOTE else f"{text[: wording.LONGEST_QUOTE]} [...]"}
 
 
 def _written(text: str, documents: Mapping[str, Salutation] | Mapping[str, Signature]) -> str:

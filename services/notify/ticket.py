@@ -12,6 +12,7 @@ from services.notify.commands import (
     RecordSent,
     RequestAnswer,
     RequestBounce,
+    RequestClosing,
     RequestForward,
     RequestNotice,
     RequestReceipt,
@@ -67,6 +68,8 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
             return _request_notice(command, ticket)
         case RequestRejection():
             return _request_rejection(command, ticket)
+        case RequestClosing():
+            return _request_closing(command, ticket)
         case RecordSent():
             return _outcome(
                 command.notification,
@@ -120,11 +123,18 @@ def _request_rejection(command: RequestRejection, ticket: Ticket) -> list[Event]
     return [_to_customer("follow_up_rejected", command)]
 
 
+def _request_closing(command: RequestClosing, ticket: Ticket) -> list[Event]:
+    """Once for each closing (A5.14)."""
+    if _decided(command.notification, command.notification, ticket):
+        return []
+    return [_to_customer("closed", command)]
+
+
 def _decided(notification: UUID, article: UUID, ticket: Ticket) -> bool:
     return article in ticket.articles or notification in ticket.requested
 
 
-def _to_customer(kind: NotificationKind, command: RequestReceipt | RequestRejection) -> Event:
+def _to_customer(kind: NotificationKind, command: RequestReceipt | RequestRejection | RequestClosing) -> Event:
     """An automatic mail to the customer: no article is sent with it, so that it names itself."""
     reason = _why_not_automatic(command.mail, command.own_addresses)
     if reason is not None:

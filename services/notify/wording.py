@@ -77,6 +77,66 @@ _REPLY = re.compile(
 )
 """What mail programs put before the subject of an answer."""
 
+ANOTHERS_LOCK_EXPIRED = """\
+Hello{% if agent.name %} {{ agent.name }}{% endif %},
+
+The lock of {{ holder.name }} on ticket {{ ticket.number }} in {{ queue.name }} ended at {{ time.due }}, because its time was over:
+
+    {{ ticket.title }}
+
+This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+"""
+
+NEW_TICKET = """\
+Hello{% if agent.name %} {{ agent.name }}{% endif %},
+
+{{ customer.name }} has a new ticket {{ ticket.number }} in {{ queue.name }}:
+
+    {{ ticket.title }}
+
+{{ message.text }}
+
+This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+"""
+
+FOLLOW_UP = """\
+Hello{% if agent.name %} {{ agent.name }}{% endif %},
+
+{{ customer.name }} wrote on ticket {{ ticket.number }} in {{ queue.name }}:
+
+    {{ ticket.title }}
+
+{{ message.text }}
+
+This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+"""
+
+MOVED = """\
+Hello{% if agent.name %} {{ agent.name }}{% endif %},
+
+Ticket {{ ticket.number }} was moved from {{ queue.before }} to {{ queue.name }}:
+
+    {{ ticket.title }}
+
+This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+"""
+
+CLOSED = """\
+Hello {{ customer.name }},
+
+Your request {{ ticket.number }} is closed:
+
+    {{ ticket.title }}
+
+{% if queue.takes_more %}If something is still missing, simply reply to this mail and leave the number in the subject.{% else %}If you need \
+us again, please write a new mail to {{ queue.address }} with a subject of its own.{% endif %}
+
+{{ queue.name }}
+"""
+
+LONGEST_QUOTE = 4_000
+"""Characters of a customer's message in a notice; the ticket has all of it."""
+
 FORWARDED, END = "---- Forwarded message ----", "---- End of forwarded message ----"
 WHOLE_TEXT_ATTACHED = "[The whole text is in the attached file.]"
 

@@ -52,6 +52,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             )
             background["documents"] = documents.run
             health.watch("documents", lambda: documents.beat, silence=SILENCE_SECONDS)
+            if role == "worker":  # an API stays ready while Kafka is down
+                health.check("documents", documents.has_its_partitions)
             for name, which in projection_sets(settings.zone).items():
                 filling = LiveConsumer(
                     which,
@@ -62,6 +64,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 )
                 background[name] = filling.run
                 health.watch(name, partial(getattr, filling, "beat"), silence=SILENCE_SECONDS)
+                if role == "worker":
+                    health.check(name, filling.has_its_partitions)
         routers = []
         if role != "worker":
             reading = Reading(pool, copy, BlobStore(settings.blob_url))

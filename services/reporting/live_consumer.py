@@ -32,6 +32,10 @@ class LiveConsumer:
         """When the consumer last went round."""
         return self.running.beat if self.running is not None else time.monotonic()
 
+    async def has_its_partitions(self) -> bool:
+        """As `Consumer.has_its_partitions`, of the live generation."""
+        return self.running is not None and await self.running.has_its_partitions()
+
     async def run(self) -> Never:
         """Never ends by itself; a promotion is followed within seconds."""
         while True:

@@ -39,6 +39,7 @@ class Showing:
             "priority": {"id": row["priority"], "name": PRIORITIES.get(row["priority"], str(row["priority"]))},
             "owner": _person(row["owner_id"], row["owner_name"]),
             "previous_owner": _person(row["previous_owner_id"], row["previous_owner_name"]),
+            "responsible": _person(row["responsible_id"], row["responsible_name"]),
             "lock": {
                 "locked": lock is not None,
                 "by": lock,
@@ -55,6 +56,7 @@ class Showing:
             "pending_until": instant(row["pending_until"]),
             "tags": row["tags"],
             "fields": row["fields"] or {},
+            "form": row["form"],
             "time_units": row["time_units"],
             "created_at": instant(row["created_at"]),
             "updated_at": instant(row["updated_at"]),

@@ -19,7 +19,8 @@ def summary(type_name: str, data: dict[str, Any]) -> str:
     # Fields that equal their default are not recorded, so that each is asked for with `get`.
     match type_name.removeprefix("helpdesk.").rpartition(".v")[0]:
         case "TicketOpened":
-            return f"Opened by {_name(data.get('opened_by') or data.get('customer'))} ({data.get('channel', '')})"
+            form = f", with the form {_name(data['form'].get('topic'))}" if data.get("form") else ""
+            return f"Opened by {_name(data.get('opened_by') or data.get('customer'))} ({data.get('channel', '')}){form}"
         case "CustomerMessageReceived":
             standing = data.get("standing", "participant")
             return f"{_name(data.get('customer'))} wrote" + STANDINGS.get(standing, "")
@@ -36,6 +37,8 @@ def summary(type_name: str, data: dict[str, Any]) -> str:
             return f"Lock of {_name(data.get('was'))} ended ({data.get('because', 'released')})"
         case "OwnerChanged":
             return f"Owner is now {_name(data.get('to'))}" + (f", was {_name(data['was'])}" if data.get("was") else "")
+        case "ResponsibleChanged":
+            return f"Responsible is now {_name(data.get('to'))}{_by(data)}"
         case "StateChanged":
             until = f" until {data['pending_until']}" if data.get("pending_until") else ""
             why = ", its time had come" if data.get("fired_at") else _back(data)
@@ -106,7 +109,7 @@ def _told(event: str, data: dict[str, Any]) -> str | None:
         case "FollowUpRejected":
             return f"The message of {_name(data.get('customer'))} was refused: the ticket takes no more"
         case "NotificationRequested":
-            return f"{str(data.get('kind', 'mail')).capitalize()} to be sent to {_recipients(data.get('mail'))}"
+            return f"{str(data.get('kind', 'mail')).capitalize().replace('_', ' ')} to be sent to {_recipients(data.get('mail'))}"
         case "NotificationSent":
             return f"Sent by {data.get('transport', 'mail')}"
         case "NotificationDelayed":

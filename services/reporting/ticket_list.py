@@ -46,6 +46,7 @@ class Filters:
     states: tuple[str, ...] = ()
     state_types: tuple[str, ...] = ()
     owner: UUID | None = None
+    responsible: UUID | None = None
     locked: bool | None = None
     locked_by: UUID | None = None
     not_locked_by_others: UUID | None = None
@@ -128,7 +129,8 @@ def _desk_part(made: Statement, scope: Scope, wanted: Filters, keys: str, first:
                 f"SELECT t.* FROM unnest({made.place(sorted(set(values)), 'text[]')}) AS v(value) CROSS JOIN LATERAL"
                 f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{within}{first}) AS t"
             )
-    if wanted.owner is not None or wanted.locked_by is not None or wanted.tags:
+    people = (wanted.owner, wanted.responsible, wanted.locked_by)
+    if wanted.tags or any(person is not None for person in people):
         return f"SELECT {keys} FROM desk.tickets t WHERE true{within}{first}"
     each = QUEUES if readable is None else f"SELECT unnest({readable}) AS id"
     types, of_type = "", ""
@@ -172,6 +174,7 @@ def _conditions(made: Statement, wanted: Filters) -> list[str]:
         found.append(f"t.tags <> '{{}}' AND t.tags @> {made.place(list(wanted.tags), 'text[]')}")
     one = (
         ("t.owner_id = ", wanted.owner, "uuid"),
+        ("t.responsible_id = ", wanted.responsible, "uuid"),
         ("t.locked_by_id = ", wanted.locked_by, "uuid"),
         ("t.created_at >= ", wanted.created_from, "timestamptz"),
         ("t.created_at < ", wanted.created_to, "timestamptz"),

@@ -64,6 +64,7 @@ def router(reading: Reading) -> APIRouter:
         state: Many = [],  # noqa: B006
         state_type: Annotated[list[StateType], Query(max_length=10)] = [],  # noqa: B006
         owner: Annotated[str | None, Query(max_length=320)] = None,
+        responsible: Annotated[str | None, Query(max_length=320)] = None,
         locked: bool | None = None,
         locked_by: Annotated[str | None, Query(max_length=320)] = None,
         customer: Many = [],  # noqa: B006
@@ -89,6 +90,7 @@ def router(reading: Reading) -> APIRouter:
             states=tuple(state),
             state_types=types,
             owner=await _person(reading, "owner", owner, who),
+            responsible=await _person(reading, "responsible", responsible, who),
             locked=locked,
             locked_by=await _person(reading, "locked_by", locked_by, who),
             not_locked_by_others=who.person_id if available else None,

@@ -13,9 +13,11 @@ from services.routing import forms, states
 from services.routing.desk import Asked, Desk, Part, queue_ref
 from services.routing.ticket import Ticket
 from shared import fields
+from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
 from shared.contracts.routing import (
+    NoteAdded,
     TicketAbsorbed,
     TicketMerged,
     TicketsLinked,
@@ -27,6 +29,8 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import Written
 
+MOVED = "This ticket was moved to the new queue."
+"""The note of a move whose form has no text (A3.08); an empty text stands for no note."""
 _CUSTOMERS = UUID("7c0f7a34-6d0b-4a0e-9a39-3f3f3f4f9d11")
 """The space of ids of customers whom an agent named by an address that nobody here has written from."""
 
@@ -60,7 +64,7 @@ async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
 
 async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.settings.states)
-    owner = await desk.owner(body.owner) if body.owner is not None else None
+    owner = await desk.person(body.owner) if body.owner is not None else None
     files = await forms.attached(desk, asked, body.attachments)
     article = uuid7()
 
@@ -70,9 +74,9 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
             desk.act(asked, state),
             forms.answer(desk, asked, body, state, article, files),
             wanted or states.after_reply(queue, desk.directory.settings.states),
-            desk.owner_in(owner, queue) if owner is not None else None,
+            desk.worker_in(owner, queue) if owner is not None else None,
             body.time_units,
-            fields.required(queue, desk.directory.settings.fields),
+            desk.required(state),
         )
 
     return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(article))))
@@ -83,7 +87,7 @@ async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
     message = await forms.article(desk, asked, body, "note")
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
+        required = desk.required(state)
         act = desk.act(asked, state)
         return c.AddNote(act, message, body.internal, body.kind, wanted, body.time_units, required)
 
@@ -97,7 +101,7 @@ async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
     message = await forms.article(desk, asked, body, "phone")
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
+        required = desk.required(state)
         return c.RecordCall(desk.act(asked, state), message, body.direction, wanted, body.time_units, required)
 
     return _told(await desk.handle(asked, Part(ref, "call", make), answer=_with(article_id=str(message.id))))
@@ -156,16 +160,38 @@ def _joined(originals: Sequence[Message]) -> Message:
 
 
 async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done:
-    owner = await desk.owner(body.owner) if body.owner != "previous" else None
+    owner = await (_previous_owner(desk, ref, asked) if body.owner == "previous" else desk.person(body.owner))
     words = b.Words(text=body.text)
     message = await forms.remark(desk, asked, words)
 
     def make(state: Ticket) -> c.Command:
-        to = desk.owner_in(owner, desk.queue_of(state)) if owner is not None else None
+        to = desk.worker_in(owner, desk.queue_of(state)) if owner is not None else None
         return c.Assign(desk.act(asked, state), to, message)
 
     more = {"article_id": str(message.id)} if message is not None else {}
     return _told(await desk.handle(asked, Part(ref, "assign", make), answer=_with(**more)))
+
+
+async def _previous_owner(desk: Desk, ref: str, asked: Asked) -> Person | None:
+    """Who owned the ticket before (A6.10), if somebody did. Raises Problem 409 when they have left."""
+    _, state = await desk.look_at(ref)
+    desk.authorize(asked.who, "assign", state)
+    if state.previous_owner is None:
+        return None
+    person = await desk.directory.person(state.previous_owner.id)
+    if person is None:
+        raise problems.rejected(f"{state.previous_owner.name}, who owned this ticket before, has left")
+    return person
+
+
+async def set_responsible(desk: Desk, ref: str, body: b.ResponsibleBody, asked: Asked) -> Done:
+    person = await desk.person(body.responsible, "/responsible") if body.responsible is not None else None
+
+    def make(state: Ticket) -> c.Command:
+        to = desk.worker_in(person, desk.queue_of(state)) if person is not None else None
+        return c.SetResponsible(desk.act(asked, state), to)
+
+    return _told(await desk.handle(asked, Part(ref, "set-responsible", make)))
 
 
 async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
@@ -173,15 +199,23 @@ async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
     desk.authorize(asked.who, "move", before)
     target = desk.target_queue(body.queue, asked.who, "move_into")
     wanted = states.asked(body, desk.directory.settings.states)
-    person = await desk.owner(body.owner) if body.owner is not None else None
-    owner = desk.owner_in(person, target) if person is not None else None
-    message = await forms.remark(desk, asked, b.Words(text=body.text, subject=body.subject))
-    required = fields.required(target, desk.directory.settings.fields)
-    make = lambda state: c.Move(  # noqa: E731
-        desk.act(asked, state, target), queue_ref(target), owner, message, wanted, body.time_units, required
-    )
-    more = {"article_id": str(message.id)} if message is not None else {}
-    return _told(await desk.handle(asked, Part(ref, "move", make), answer=_with(**more)))
+    person = await desk.person(body.owner) if body.owner is not None else None
+    owner = desk.worker_in(person, target) if person is not None else None
+    unwritten = body.text is None and body.html is None
+    message = await forms.remark(desk, asked, body.model_copy(update={"text": MOVED}) if unwritten else body)
+
+    def make(state: Ticket) -> c.Command:
+        required = desk.required(state, target)
+        act = desk.act(asked, state, target)
+        stays = state.queue is not None and state.queue.id == target.id
+        note = None if stays and unwritten and not body.attachments else message
+        return c.Move(act, queue_ref(target), owner, note, wanted, body.time_units, required)
+
+    def told(events: Sequence[Event], version: int) -> dict[str, Any]:
+        notes = [str(event.message.id) for event in events if isinstance(event, NoteAdded)]
+        return {"version": version} | ({"article_id": notes[0]} if notes else {})
+
+    return _told(await desk.handle(asked, Part(ref, "move", make), answer=told))
 
 
 async def set_priority(desk: Desk, ref: str, body: b.PriorityBody, asked: Asked) -> Done:
@@ -194,9 +228,7 @@ async def set_state(desk: Desk, ref: str, body: b.StateBody, asked: Asked) -> Do
     assert wanted is not None
 
     def make(state: Ticket) -> c.Command:
-        return c.SetState(
-            desk.act(asked, state), wanted, fields.required(desk.queue_of(state), desk.directory.settings.fields)
-        )
+        return c.SetState(desk.act(asked, state), wanted, desk.required(state))
 
     return _told(await desk.handle(asked, Part(ref, "set-state", make)))
 
@@ -213,7 +245,7 @@ async def close(desk: Desk, ref: str, body: b.CloseBody, asked: Asked) -> Done:
     message = await forms.remark(desk, asked, body)
 
     def make(state: Ticket) -> c.Command:
-        required = fields.required(desk.queue_of(state), desk.directory.settings.fields)
+        required = desk.required(state)
         return c.Close(desk.act(asked, state), closed, message, body.time_units, required)
 
     more = {"article_id": str(message.id)} if message is not None else {}
@@ -370,6 +402,9 @@ ACTIONS: dict[str, Action] = {
     "note": Action(note, b.NoteBody, "addNote", "Write a note, internal unless told otherwise"),
     "call": Action(call, b.CallBody, "recordCall", "Record a telephone call"),
     "assign": Action(assign, b.AssignBody, "assignTicket", "Hand a ticket to another owner, or back"),
+    "set-responsible": Action(
+        set_responsible, b.ResponsibleBody, "setResponsible", "Name who sees to it that the ticket is carried out"
+    ),
     "move": Action(move, b.MoveBody, "moveTicket", "Move a ticket to another queue"),
     "set-priority": Action(set_priority, b.PriorityBody, "setPriority", "Change the priority"),
     "set-state": Action(set_state, b.StateBody, "setState", "Change the state"),

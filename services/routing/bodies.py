@@ -134,11 +134,17 @@ class AssignBody(Body):
     text: Text | None = None
 
 
-class MoveBody(StateFields):
+class ResponsibleBody(Body):
+    """`responsible` is a person, or null for nobody."""
+
+    responsible: Reference | None
+
+
+class MoveBody(Words, StateFields):
+    """Without `text` and `html` the note says that the ticket was moved; an empty text stands for no note."""
+
     queue: Reference
     owner: Reference | None = None
-    text: Text | None = None
-    subject: Line = ""
     time_units: TimeUnits | None = None
 
 

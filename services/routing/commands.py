@@ -18,6 +18,7 @@ from shared.contracts.parts import (
     Standing,
     StateRef,
     TicketRef,
+    TopicRef,
 )
 from shared.contracts.routing import LinkKind
 
@@ -42,6 +43,7 @@ class QueueTicket:
     also_opened: tuple[TicketRef, ...] = ()
     state: StateRef | None = None
     at: datetime | None = None
+    topic: TopicRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,14 @@ class Assign:
     act: Act
     to: PersonRef | None
     message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetResponsible:
+    """None: nobody but the owner."""
+
+    act: Act
+    to: PersonRef | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +352,7 @@ class LockIsOver:
 
 Command = (
     QueueTicket | TakeCustomerMessage
-    | Lock | Unlock | Reply | AddNote | RecordCall | Forward | Bounce | Assign | Move | SetPriority | SetState | Rename | SetFields
+    | Lock | Unlock | Reply | AddNote | RecordCall | Forward | Bounce | Assign | SetResponsible | Move | SetPriority | SetState | Rename | SetFields
     | SetCustomer | Tag | Untag | Close | Reopen
     | Link | Unlink | MergeInto | Absorb | Unmerge | Release | Split | UndoSplit | Remove | Undo
     | PendingIsOver | LockIsOver

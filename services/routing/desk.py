@@ -12,8 +12,9 @@ from uuid import UUID
 from services.routing import numbers
 from services.routing.commands import Act, Command
 from services.routing.ticket import Ticket
+from shared import fields
 from shared.blobs.uploads import Uploads
-from shared.contracts.access import Access, Identity, TicketFacts, may, rights
+from shared.contracts.access import Access, Identity, TicketFacts, may, rights, rights_of
 from shared.contracts.directory import Person, Queue, Right
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
@@ -137,6 +138,10 @@ class Desk:
         until = now + timedelta(minutes=minutes) if minutes is not None else None
         return Act(PersonRef(id=asked.who.person_id, name=asked.who.name), now, until, asked.quietly)
 
+    def required(self, state: Ticket, queue: Queue | None = None) -> tuple[str, ...]:
+        """The fields that need a value before the ticket is closed, in the queue in which it stands or is to stand (A7.25)."""
+        return fields.required(queue or self.queue_of(state), state.topic, self.directory.settings)
+
     async def look_at(self, reference: str, field: str | None = None) -> tuple[UUID, Ticket]:
         """The ticket that is named, as it is now. Raises 404 (422 for one that a body named)."""
         started = time.monotonic()
@@ -160,24 +165,16 @@ class Desk:
         stream = await self.find(reference)
         return stream is not None and bool(await self.commands.folds.newest([stream]))
 
-    async def owner(self, reference: str) -> Person:
-        """The person that a form names as owner."""
+    async def person(self, reference: str, field: str = "/owner") -> Person:
+        """The person that a form names as owner, or in another field."""
         person = await self.directory.person_named(reference)
         if person is None:
-            raise problems.invalid("/owner", "names nobody")
+            raise problems.invalid(field, "names nobody")
         return person
 
-    def owner_in(self, person: Person, queue: Queue | None) -> PersonRef:
-        """The person as owner of a ticket of this queue: they must be able to work there (A19.05)."""
-        as_owner = Identity(
-            person_id=person.id,
-            kind="agent",
-            login=person.login,
-            name=person.name,
-            email=person.email,
-            roles=tuple(person.roles),
-        )
-        if "work" not in rights(as_owner, queue.members if queue else ()):
+    def worker_in(self, person: Person, queue: Queue | None) -> PersonRef:
+        """The person as owner or responsible of a ticket of this queue: they must be able to work there (A19.05)."""
+        if "work" not in rights_of(person, queue.members if queue else ()):
             raise problems.rejected(f"{person.name} may not work on tickets of this queue")
         return PersonRef(id=person.id, name=person.name)
 

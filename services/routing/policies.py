@@ -53,6 +53,7 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, settings: Set
         tags=opened.tags,
         fields=opened.fields,
         split_from=opened.split_from,
+        topic=opened.form.topic if opened.form else None,
         also_opened=opened.also_opened,
         state=StateRef(slug=wanted.slug, name=wanted.name, type=wanted.type)
         if wanted and wanted.type in AT_ONCE

@@ -25,19 +25,23 @@ def named(slug: str, documents: Mapping[str, State], pointer: str = "/state") ->
 
 
 def asked(body: StateFields | StateBody, documents: Mapping[str, State]) -> NextState | None:
-    """What a form asks for: a pending state needs its date, which lies in the next ten years (A5.04)."""
+    """What a form asks for: a pending state needs its date, which lies in the next ten years (A5.04), unless its document says how long it waits
+    (A5.07)."""
     if body.state is None:
         if body.pending_until is not None:
             raise problems.invalid("/pending_until", "belongs to a pending state")
         return None
     state = named(body.state, documents)
+    document = documents.get(body.state)
+    now = datetime.now(UTC)
     if not state.type.startswith("pending"):
         if body.pending_until is not None:
             raise problems.invalid("/pending_until", "belongs to a pending state")
         return NextState(state)
     if body.pending_until is None:
-        raise problems.invalid("/pending_until", "is missing: a pending state waits for a date")
-    now = datetime.now(UTC)
+        if document is None or document.close_after_hours is None:
+            raise problems.invalid("/pending_until", "is missing: a pending state waits for a date")
+        return NextState(state, now + timedelta(hours=document.close_after_hours))
     until = body.pending_until.astimezone(UTC)
     if not now < until <= now + LONGEST:
         raise problems.invalid("/pending_until", "must lie in the next ten years")

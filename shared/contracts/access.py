@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Literal
 from uuid import UUID
 
-from shared.contracts.directory import Member, Right
+from shared.contracts.directory import Member, Person, Right
 from shared.contracts.event import Value
 from shared.contracts.parts import StateType
 
@@ -47,7 +47,7 @@ class Access(Enum):
 ALL_RIGHTS: frozenset[Right] = frozenset(("read", "create", "move_into", "note", "work"))
 
 WORK = (
-    "reply", "call", "forward", "bounce", "lock", "unlock", "assign", "move", "set-priority", "set-state", "rename", "close", "reopen",
+    "reply", "call", "forward", "bounce", "lock", "unlock", "assign", "set-responsible", "move", "set-priority", "set-state", "rename", "close", "reopen",
     "set-fields", "set-customer", "merge", "split", "undo",
 )  # fmt: skip
 NOTE = ("note", "message", "tag", "untag", "link", "unlink")
@@ -61,8 +61,8 @@ NEEDS: dict[str, Right] = {
 """The right that each action of an agent needs on the ticket's queue; `work` includes reply, lock, owner, state, priority."""
 
 CUSTOMER_ACTIONS = frozenset(("read", "message"))
-LOCK_REFUSES = frozenset(WORK) - {"lock", "unlock", "undo"}
-"""What somebody else's lock refuses (api.md, section 3)."""
+LOCK_REFUSES = frozenset(WORK) - {"lock", "unlock", "undo", "set-responsible"}
+"""What somebody else's lock refuses (api.md, section 3). Who is responsible is named over the head of whoever is working (decision 0057)."""
 
 
 class TicketFacts(Value):
@@ -80,6 +80,19 @@ def rights(identity: Identity, members: Iterable[Member]) -> frozenset[Right]:
     if not identity.is_agent:
         return frozenset()
     return frozenset(right for member in members if member.person == identity.person_id for right in member.rights)
+
+
+def rights_of(person: Person, members: Iterable[Member]) -> frozenset[Right]:
+    """What somebody who is not the one that asks may do on a queue with these members: an owner to be, a reader of a notice."""
+    identity = Identity(
+        person_id=person.id,
+        kind="agent",
+        login=person.login,
+        name=person.name,
+        email=person.email,
+        roles=tuple(person.roles),
+    )
+    return rights(identity, members)
 
 
 def may(identity: Identity, action: str, ticket: TicketFacts) -> Access:

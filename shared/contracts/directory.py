@@ -13,6 +13,8 @@ from shared.contracts.topics import DIRECTORY
 Right = Literal["read", "create", "move_into", "note", "work"]
 Role = Literal["admin", "agent", "customer"]
 FollowUp = Literal["reopen", "new-linked", "reject"]
+Notice = Literal["new_ticket", "follow_up", "lock_expired", "moved"]
+"""What happens in queues that an agent follows, and what they may want a mail about (A10.05)."""
 
 
 class Member(Value):
@@ -26,7 +28,7 @@ class Queue(Value):
     """A queue (api.md, section 5). `address` is lower case; null for a queue that gets no mail.
 
     `follow_up_days`: a closed ticket reopens within so many; a later message becomes a ticket of its own. A `salutation` or `signature`
-    that is the slug of such a document stands for its text.
+    that is the slug of such a document stands for its text. `tells_when_closed`: the customer gets a mail when a ticket is closed (A5.14).
 
     Of mails: `unverified_reopens`: who did not show that they take part may reopen a closed ticket all the same; `opens_copies`: a mail
     that went to another queue first opens a ticket here too; `opens_reports`: so do machines' answers that belong to no ticket;
@@ -49,6 +51,7 @@ class Queue(Value):
     opens_copies: bool = False
     opens_reports: bool = False
     junk_queue: str | None = None
+    tells_when_closed: bool = False
     members: tuple[Member, ...] = ()
 
 
@@ -64,6 +67,8 @@ class Person(Value):
     language: str | None = None
     follows: tuple[UUID, ...] = ()
     """The queues that the person follows: "my queues" (A3.14)."""
+    notices: tuple[Notice, ...] = ()
+    """What the person wants a mail about, of tickets in their queues (A10.05, A10.06)."""
 
 
 class Company(Value):
@@ -181,9 +186,30 @@ class Mailbox(Setting):
     trusted: bool = False
 
 
+class AskedField(Value):
+    """A field that a topic asks, by its slug; `required`: there is no ticket without a value (A7.25)."""
+
+    field: str
+    required: bool = False
+
+
+class Topic(Setting):
+    """What somebody can ask for (A3.12, A1.06): it leads to a queue, by its slug, tells in `guidance` when it is the right one, and is the form
+    that asks what the desk needs to know. `attachment_required`: a file has to come along (A7.24).
+    """
+
+    KIND: ClassVar[str] = "topic"
+
+    queue: str
+    guidance: str = ""
+    fields: tuple[AskedField, ...] = ()
+    attachment_required: bool = False
+    offered_to_customers: bool = True
+
+
 D = TypeVar("D", bound=Setting)
 
-SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField, Mailbox)
+SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField, Mailbox, Topic)
 
 
 @event("helpdesk.QueueSaved.v1", owner="gateway", topic=DIRECTORY)
@@ -298,4 +324,14 @@ class MailboxSaved(SettingSaved[Mailbox]):
 
 @event("helpdesk.MailboxRetired.v1", owner="gateway", topic=DIRECTORY)
 class MailboxRetired(SettingRetired[Mailbox]):
+    pass
+
+
+@event("helpdesk.TopicSaved.v1", owner="gateway", topic=DIRECTORY)
+class TopicSaved(SettingSaved[Topic]):
+    pass
+
+
+@event("helpdesk.TopicRetired.v1", owner="gateway", topic=DIRECTORY)
+class TopicRetired(SettingRetired[Topic]):
     pass

@@ -6,9 +6,25 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef
+from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, TopicRef
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY, TICKETS
+
+
+class FilledField(Value):
+    """One answer of a form: the field as it was called at that time, and what was filled in; null where it was left empty."""
+
+    field: str
+    name: str
+    value: Personal[str | bool | int | float | None] = None
+
+
+class FilledForm(Value):
+    """A copy of the form that opened a ticket (A1.07), in the order in which its topic asked. It stays as it was sent, whatever becomes of
+    the ticket's fields."""
+
+    topic: TopicRef
+    fields: tuple[FilledField, ...] = ()
 
 
 @event("helpdesk.TicketOpened.v1", owner="intake", topic=TICKETS)
@@ -33,6 +49,7 @@ class TicketOpened(Event):
     split_from: TicketRef | None = None
     also_opened: tuple[TicketRef, ...] = ()
     state: str | None = None
+    form: FilledForm | None = None
 
 
 @event("helpdesk.CustomerMessageReceived.v1", owner="intake", topic=TICKETS)

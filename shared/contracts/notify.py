@@ -8,7 +8,9 @@ from shared.contracts.parts import Address, Attachment, Blob
 from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
 
-NotificationKind = Literal["receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected"]
+NotificationKind = Literal[
+    "receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected", "closed", "new_ticket", "follow_up", "moved"
+]  # fmt: skip
 
 
 class OutgoingMail(Value):
@@ -38,9 +40,10 @@ class OutgoingMail(Value):
 
 @event("helpdesk.NotificationRequested.v1", owner="notify", topic=TICKETS)
 class NotificationRequested(Event):
-    """A message is to leave. `article` is the article it carries; for a receipt it is the receipt's own article.
+    """A message is to leave. `article` is the article it carries; what the customer is told by itself (`receipt`, `closed`) is an article of
+    its own.
 
-    A notice that is no article (`lock_expired`, `reminder`, `follow_up_rejected`) names itself there.
+    A notice that is no article (`lock_expired`, `reminder`, `follow_up_rejected`, `new_ticket`, `follow_up`, `moved`) names itself there.
     """
 
     notification: UUID

@@ -22,6 +22,14 @@ class QueueRef(Value):
     name: str
 
 
+class TopicRef(Value):
+    """A topic as it was called at that time."""
+
+    id: UUID
+    slug: str
+    name: str
+
+
 class TicketRef(Value):
     """Another ticket as it was called at that time; number and title are empty while intake has not opened it yet."""
 

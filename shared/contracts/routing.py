@@ -20,6 +20,7 @@ from shared.contracts.parts import (
     QueueRef,
     StateRef,
     TicketRef,
+    TopicRef,
 )
 from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
@@ -42,6 +43,7 @@ class TicketQueued(Event):
     tags: tuple[str, ...] = ()
     fields: Personal[dict[str, Any]] = Field(default_factory=dict)
     split_from: TicketRef | None = None
+    topic: TopicRef | None = None
 
 
 @event("helpdesk.TicketLocked.v1", owner="routing", topic=TICKETS)
@@ -75,11 +77,21 @@ class OwnerChanged(Event):
     was: PersonRef | None = None
 
 
+@event("helpdesk.ResponsibleChanged.v1", owner="routing", topic=TICKETS)
+class ResponsibleChanged(Event):
+    """Somebody else sees to it that the ticket is carried out, and is told what the customer writes (A6.11); null: nobody but its owner."""
+
+    to: PersonRef | None
+    was: PersonRef | None = None
+    by: PersonRef | None = None
+
+
 @event("helpdesk.StateChanged.v1", owner="routing", topic=TICKETS)
 class StateChanged(Event):
     """The ticket moved to another state. `pending_until` is set for pending states only; a closing by time tells when it was due.
 
-    `at` is when, for rules that count days from a closing.
+    `at` is when, for rules that count days from a closing. `answer`: of a closing, the one to the customer
+    that it came with.
     """
 
     to: StateRef
@@ -90,6 +102,7 @@ class StateChanged(Event):
     fired_at: datetime | None = None
     undoes: UUID | None = None
     at: datetime | None = None
+    answer: UUID | None = None
 
 
 @event("helpdesk.AgentReplied.v1", owner="routing", topic=TICKETS)

@@ -22,6 +22,7 @@ from shared.contracts.directory import (
     State,
     Template,
     TicketField,
+    Topic,
 )
 from shared.database import Connection, Pool, connect
 from shared.messaging.restart import restarting
@@ -32,7 +33,17 @@ POLL_SECONDS = 2.0
 """How old a snapshot can be when a notification was lost."""
 
 Kind = Literal[
-    "queue", "person", "company", "state", "priority", "template", "salutation", "signature", "field", "mailbox"
+    "queue",
+    "person",
+    "company",
+    "state",
+    "priority",
+    "template",
+    "salutation",
+    "signature",
+    "field",
+    "mailbox",
+    "topic",
 ]
 HELD: frozenset[str] = frozenset(("queue", *(setting.KIND for setting in SETTINGS)))
 """The kinds that stand in memory; people and companies are asked for."""
@@ -98,6 +109,7 @@ class Settings:
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     fields: Mapping[str, TicketField] = field(default_factory=dict)
     mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)
+    topics: Mapping[str, Topic] = field(default_factory=dict)
     versions: Mapping[UUID, int] = field(default_factory=dict)
 
 
@@ -217,6 +229,7 @@ def _settings(rows: Sequence[asyncpg.Record]) -> Settings:
         signatures=_of(Signature, rows),
         fields=_of(TicketField, rows),
         mailboxes=_of(Mailbox, rows),
+        topics=_of(Topic, rows),
         versions={UUID(json["id"]): row["version"] for row in rows if (json := orjson.loads(row["document"]))},
     )
 

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import asyncpg
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
@@ -202,6 +203,14 @@ async def _made(
     while not stop.is_set():
         try:
             return await stack.enter_async_context(make(role, health))
+        except asyncpg.InvalidAuthorizationSpecificationError as error:
+            raise CannotStart(
+                "PostgreSQL refuses the role or the password of LEDGERDESK_DATABASE_URL: put the right one there"
+            ) from error
+        except asyncpg.InvalidCatalogNameError as error:
+            raise CannotStart(f"PostgreSQL does not have the database of LEDGERDESK_DATABASE_URL: {error}") from error
+        except asyncpg.UndefinedTableError as error:
+            raise CannotStart(f"the database lacks a table; run `{service} migrate` first: {error}") from error
         except TRANSIENT as error:
             if loop.time() > end:
                 raise CannotStart(f"{type(error).__name__}: {error}") from error

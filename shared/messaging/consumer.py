@@ -117,10 +117,16 @@ class Consumer:
         self.beat = time.monotonic()
         self._parks: deque[float] = deque()
         self.lost: Halt | None = None
+        self.joined = False
+        """Whether its group has told it which partitions are its own (none, where there are more replicas than partitions)."""
 
     async def run(self) -> Never:
         """Never ends by itself: an error ends the run and starts a new one; a halt waits for an operator."""
         await restarting(f"consumer {self.name}", self._until_error)
+
+    async def has_its_partitions(self) -> bool:
+        """A readiness check of a worker: not while it waits for Kafka, for its group or for an operator."""
+        return self.joined
 
     async def catch_up(self) -> int:
         """Works through everything that stands in the topics now, then ends; answers how many records that were.
@@ -196,9 +202,12 @@ class Consumer:
             max_poll_interval_ms=300_000,
         )
         client.subscribe(list(self.handlers), listener=_SeekToCheckpoints(self, client))
-        async with started(client):
-            wait_for_what_was_brought(client, PREFETCH_SECONDS)
-            await self._loop(client)
+        try:
+            async with started(client):
+                wait_for_what_was_brought(client, PREFETCH_SECONDS)
+                await self._loop(client)
+        finally:
+            self.joined = False
 
     async def _loop(self, client: AIOKafkaConsumer) -> Never:
         told = time.monotonic()
@@ -402,6 +411,7 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Nothing to hand over: the checkpoints are in the database."""
+        self.consumer.joined = False
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         log.info("consumer %s has %d partitions", self.consumer.name, len(assigned))
@@ -409,9 +419,11 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
             connection = await connect(self.consumer.database_url)
         except (OSError, asyncpg.PostgresError, TimeoutError) as error:
             log.warning("consumer %s cannot read its checkpoints yet: %s", self.consumer.name, error)
+            self.consumer.joined = True
             return  # the offset check of the first batch seeks
         try:
             await seek_to_checkpoints(connection, self.consumer.name, self.client, assigned)
+            self.consumer.joined = True
         except Halt as halt:
             self.consumer.lost = (
                 halt  # raised where the loop can halt: an empty topic has no batch whose offsets would differ

@@ -4,10 +4,10 @@ import asyncio
 import sys
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.topics import ALL, PARTITIONS
-from shared.settings import env
+from shared.settings import SettingMissing, env
 
 CONFIG = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "max.message.bytes": "1048588"}
 
@@ -49,8 +49,11 @@ def main() -> int:
         asyncio.run(
             ensure(env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1")))
         )
-    except WrongTopic as error:
+    except (WrongTopic, SettingMissing) as error:
         print(error, file=sys.stderr)
+        return 1
+    except (KafkaError, OSError, TimeoutError) as error:
+        print(f"cannot make the topics: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -23,7 +23,7 @@ from deploy.local.demo import Desk
 from deploy.local.home import Home, Trouble, free_ports
 from deploy.local.programs import Instance
 from deploy.local.supervision import RUNNING, Supervisor, wait
-from tests.chaos.checks import Checks
+from tests.chaos.checks import Checks, Scene
 from tests.chaos.load import Acknowledged, Api, agent, mail_server
 
 AGENTS = 3
@@ -81,8 +81,7 @@ def run(home: Home, kills: int, seed: int) -> bool:
         f"killed or stopped: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; waiting until all is quiet ..."
     )
     lifecycle.up(home, lambda _: None)
-    checks = Checks(instance, seen)
-    return not asyncio.run(_verdict(checks))
+    return not asyncio.run(Checks(_scene(instance), seen).verdict())
 
 
 def _set_up(instance: Instance) -> tuple[str, str]:
@@ -140,18 +139,15 @@ def _send(pid: int, sign: signal.Signals) -> None:
         return
 
 
-async def _verdict(checks: Checks) -> bool:
-    if not await checks.quiet():
-        checks.wrong.append(
-            "the system does not become quiet: outboxes, deliveries or consumers still lag after two minutes"
-        )
-    await checks.run()
-    for what, count in checks.counts.items():
-        print(f"  {count:>7}  {what}")
-    for each in checks.wrong:
-        print(f"  WRONG  {each}", file=sys.stderr)
-    print("everything holds" if not checks.wrong else f"{len(checks.wrong)} violations")
-    return not checks.wrong
+def _scene(instance: Instance) -> Scene:
+    postgres, home = instance.postgres, instance.home
+
+    def verify(name: str) -> bool:
+        return lifecycle.run_service_command(home, "reporting", ["projections", "verify", name]) == 0
+
+    return Scene(
+        lambda name: postgres.url("postgres", postgres.password, name), instance.kafka.bootstrap, home.sent, verify
+    )
 
 
 if __name__ == "__main__":

@@ -3,16 +3,17 @@
 import asyncio
 import json
 import mailbox
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.local.lifecycle import run_service_command
-from deploy.local.programs import Instance
 from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from tests.chaos.load import Acknowledged
 
@@ -21,17 +22,27 @@ EVERY = (*STORES, "reporting")
 SOON = "SELECT count(*) AS n FROM routing.timers WHERE due_at < now() + interval '30 seconds'"
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where the system is that is looked at. `database` answers the superuser's URL of a database, `verify` whether a projection set
+    equals a fold of the log."""
+
+    database: Callable[[str], str]
+    bootstrap: str
+    sent: Path
+    verify: Callable[[str], bool]
+
+
 class Checks:
     """Counts what was looked at and collects what is wrong."""
 
-    def __init__(self, instance: Instance, seen: Acknowledged) -> None:
-        self.instance, self.seen = instance, seen
+    def __init__(self, scene: Scene, seen: Acknowledged) -> None:
+        self.scene, self.seen = scene, seen
         self.counts: dict[str, int] = {}
         self.wrong: list[str] = []
 
     async def database(self, name: str) -> asyncpg.Connection:
-        postgres = self.instance.postgres
-        return await asyncpg.connect(postgres.url("postgres", postgres.password, name))
+        return await asyncpg.connect(self.scene.database(name))
 
     async def query(self, name: str, sql: str, *arguments: Any) -> list[Any]:
         connection = await self.database(name)
@@ -67,12 +78,26 @@ class Checks:
         return True
 
     async def _ends(self) -> dict[TopicPartition, int]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.instance.kafka.bootstrap)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.scene.bootstrap)
         await consumer.start()
         try:
             return dict(await consumer.end_offsets([TopicPartition(t, p) for t in ALL for p in range(PARTITIONS)]))
         finally:
             await consumer.stop()
+
+    async def verdict(self) -> bool:
+        """Waits until all is quiet, carries out every check, prints what was counted and what is wrong."""
+        if not await self.quiet():
+            self.wrong.append(
+                "the system does not become quiet: outboxes, deliveries or consumers still lag after two minutes"
+            )
+        await self.run()
+        for what, count in self.counts.items():
+            print(f"  {count:>7}  {what}")
+        for each in self.wrong:
+            print(f"  WRONG  {each}", file=sys.stderr)
+        print("everything holds" if not self.wrong else f"{len(self.wrong)} violations")
+        return not self.wrong
 
     async def run(self) -> None:
         """Every check, one after the other."""
@@ -161,7 +186,7 @@ class Checks:
         seen: set[str] = set()
         versions: dict[tuple[str, str], int] = defaultdict(int)
         duplicates, wrong = 0, []
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.instance.kafka.bootstrap, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.scene.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         try:
             partitions = [TopicPartition(TICKETS, p) for p in range(PARTITIONS)]
@@ -192,7 +217,7 @@ class Checks:
 
     async def _one_receipt_for_each_mail(self) -> None:
         def read() -> list[Any]:
-            return [m for m in mailbox.Maildir(self.instance.home.sent, create=False) if m["Auto-Submitted"]]
+            return [m for m in mailbox.Maildir(self.scene.sent, create=False) if m["Auto-Submitted"]]
 
         left = await asyncio.to_thread(read)
         receipts = Counter(" ".join(str(mail["In-Reply-To"]).split()) for mail in left)
@@ -207,11 +232,9 @@ class Checks:
 
     async def _projections_equal_the_log(self) -> None:
         for name in ("desk", "stats"):
-            status = await asyncio.to_thread(
-                run_service_command, self.instance.home, "reporting", ["projections", "verify", name]
-            )
+            equal = await asyncio.to_thread(self.scene.verify, name)
             self.expect(
-                f"projection set {name} equals a fold of the log", 1, [] if status == 0 else ["it differs, see above"]
+                f"projection set {name} equals a fold of the log", 1, [] if equal else ["it differs, see above"]
             )
 
 

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.databases import provide
 from deploy.local import kafka
 from deploy.local.home import CHECKOUT, FREE_PORTS, SERVICES, Home, free_ports, write_private
 from deploy.local.programs import Instance
@@ -156,7 +157,7 @@ class System:
         postgres = self.instance.postgres
         await asyncio.gather(
             topics.ensure(self.instance.kafka.bootstrap),
-            *(postgres.provide(service, *self.instance.roles(service)) for service in SERVICES),
+            *(provide(postgres.superuser_url, service, *self.instance.roles(service)) for service in SERVICES),
         )
         migrations = [
             await asyncio.create_subprocess_exec(

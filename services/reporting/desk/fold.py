@@ -32,6 +32,7 @@ from shared.contracts.routing import (
     OwnerChanged,
     PriorityChanged,
     ReminderReached,
+    ResponsibleChanged,
     StateChanged,
     TagsAdded,
     TagsRemoved,
@@ -86,6 +87,7 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             _put_into(row, p.queue)
             _belongs_to(row, p.customer)
             row.tags, row.fields = list(p.tags), p.fields or None
+            row.form = p.form.model_dump(mode="json") if p.form else None
             author = p.opened_by.name if p.opened_by else p.customer.name or p.customer.email
             return _article(
                 row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author
@@ -120,7 +122,7 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             return _article(row, event, sent_on, "agent", p.by.name, internal=True, kind="bounce")
         case TimeAccounted() as p:
             row.time_units += p.units
-        case NotificationRequested(kind="receipt") as p:
+        case NotificationRequested(kind="receipt" | "closed") as p:
             return _receipt(row, event, p)
         case NotificationRequested() as p:
             _deliver(row, Delivery(p.notification, "queued", p.article, p.mail.message_id))
@@ -150,6 +152,8 @@ def _change(row: TicketRow, event: Recorded) -> None:
             row.locked_by = row.locked_since = row.lock_expires_at = None
         case OwnerChanged() as p:
             row.owner, row.previous_owner = p.to, p.was
+        case ResponsibleChanged() as p:
+            row.responsible = p.to
         case StateChanged() as p:
             _enter(row, p.to)
             row.pending_until = p.pending_until

@@ -19,6 +19,7 @@ TICKET_COLUMNS = (
     "queue_slug", "queue_name", "state_slug", "state_name", "state_type", "channel", "customer_email", "customer_name", "company",
     "owner_name", "previous_owner_name", "locked_by_name", "tags", "fields", "seen",
     "lock_expires_at", "reminder_due", "links", "merged_into_id", "merged_into_number", "public_article_count",
+    "responsible_id", "responsible_name", "form",
 )  # fmt: skip
 ARTICLE_COLUMNS = (
     "ticket_id", "id", "created_at", "notification", "number", "internal", "sender", "channel", "subject", "text", "new_text", "html",
@@ -113,6 +114,7 @@ def _row(record: asyncpg.Record) -> TicketRow:
         company=record["company"],
         owner=_person(record["owner_id"], record["owner_name"]),
         previous_owner=_person(record["previous_owner_id"], record["previous_owner_name"]),
+        responsible=_person(record["responsible_id"], record["responsible_name"]),
         locked_by=_person(record["locked_by_id"], record["locked_by_name"]),
         locked_since=record["locked_since"],
         lock_expires_at=record["lock_expires_at"],
@@ -122,6 +124,7 @@ def _row(record: asyncpg.Record) -> TicketRow:
         pending_until=record["pending_until"],
         tags=record["tags"],
         fields=record["fields"],
+        form=record["form"],
         time_units=record["time_units"],
         created_at=record["created_at"],
         updated_at=record["updated_at"],
@@ -144,7 +147,7 @@ def _values(row: TicketRow) -> tuple[Any, ...]:
         row.state_type, row.channel, row.customer_email, row.customer_name, row.company, _name(row.owner), _name(row.previous_owner),
         _name(row.locked_by), row.tags, row.fields, {p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())},
         row.lock_expires_at, row.reminder_due, row.links or None, row.merged_into.id if row.merged_into else None,
-        row.merged_into.number if row.merged_into else None, row.public_article_count,
+        row.merged_into.number if row.merged_into else None, row.public_article_count, _id(row.responsible), _name(row.responsible), row.form,
     )  # fmt: skip
 
 

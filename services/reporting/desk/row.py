@@ -85,6 +85,7 @@ class TicketRow:
     company: str | None = None
     owner: PersonRef | None = None
     previous_owner: PersonRef | None = None
+    responsible: PersonRef | None = None
     locked_by: PersonRef | None = None
     locked_since: datetime | None = None
     lock_expires_at: datetime | None = None
@@ -94,6 +95,7 @@ class TicketRow:
     pending_until: datetime | None = None
     tags: list[str] = field(default_factory=list)
     fields: dict[str, Any] | None = None
+    form: dict[str, Any] | None = None
     time_units: float = 0.0
     created_at: datetime | None = None
     updated_at: datetime | None = None

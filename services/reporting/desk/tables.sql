@@ -11,6 +11,7 @@ CREATE TABLE {schema}.tickets (
     customer_id          uuid NOT NULL,
     owner_id             uuid,
     previous_owner_id    uuid,
+    responsible_id       uuid,
     locked_by_id         uuid,
     merged_into_id       uuid,
     time_units           double precision NOT NULL,
@@ -32,10 +33,12 @@ CREATE TABLE {schema}.tickets (
     company              text,
     owner_name           text,
     previous_owner_name  text,
+    responsible_name     text,
     locked_by_name       text,
     merged_into_number   text,
     tags                 text[] NOT NULL,
     fields               json,
+    form                 json,
     links                json,
     seen                 json NOT NULL
 ) WITH (fillfactor = 80);
@@ -49,6 +52,7 @@ CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id) WHERE
 CREATE INDEX ON {schema}.tickets (customer_email, priority DESC, created_at, id);
 CREATE INDEX ON {schema}.tickets (company, priority DESC, created_at, id) WHERE company IS NOT NULL;
 CREATE INDEX ON {schema}.tickets (owner_id, priority DESC, created_at, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX ON {schema}.tickets (responsible_id, priority DESC, created_at, id) WHERE responsible_id IS NOT NULL;
 CREATE INDEX ON {schema}.tickets (locked_by_id, priority DESC, created_at, id) WHERE locked_by_id IS NOT NULL;
 CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id) WHERE locked_by_id IS NOT NULL;
 CREATE INDEX ON {schema}.tickets USING gin (tags) WHERE tags <> '{}';
@@ -59,14 +63,14 @@ COMMENT ON TABLE {schema}.tickets IS
 CREATE VIEW {schema}.customer_tickets AS
 SELECT id, queue_id, created_at, updated_at, first_answer_at, closed_at, NULL::timestamptz AS locked_since,
        NULL::timestamptz AS lock_expires_at, pending_until, customer_id, owner_id, NULL::uuid AS previous_owner_id,
-       NULL::uuid AS locked_by_id, merged_into_id, 0::double precision AS time_units, public_article_count AS article_count,
+       NULL::uuid AS responsible_id, NULL::uuid AS locked_by_id, merged_into_id, 0::double precision AS time_units, public_article_count AS article_count,
        public_article_count, event_count, priority, false AS reminder_due, number, title, queue_slug, queue_name, state_slug,
        state_name, state_type, channel, customer_email, customer_name, company, owner_name, NULL::text AS previous_owner_name,
-       NULL::text AS locked_by_name, merged_into_number, '{}'::text[] AS tags, fields, links, seen
+       NULL::text AS responsible_name, NULL::text AS locked_by_name, merged_into_number, '{}'::text[] AS tags, fields, form, links, seen
   FROM {schema}.tickets
  WHERE state_type <> 'removed';
 COMMENT ON VIEW {schema}.customer_tickets IS
-    'What customers may know of a ticket: locks, tags, reminders, time and the number of internal articles cannot come out of it.';
+    'What customers may know of a ticket: locks, who is responsible, tags, reminders, time and the number of internal articles cannot come out of it.';
 
 CREATE TABLE {schema}.articles (
     ticket_id    uuid NOT NULL,

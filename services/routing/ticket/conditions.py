@@ -1,5 +1,7 @@
 """What several decisions ask first, and what follows from several: locks, owners, states, time."""
 
+from uuid import UUID
+
 from services.routing.commands import Act, NextState
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
@@ -56,8 +58,11 @@ def unlocked(ticket: Ticket, because: str) -> list[Event]:
     return [TicketUnlocked(was=ticket.locked_by, because=because)] if ticket.locked_by is not None else []
 
 
-def next_state(ticket: Ticket, wanted: NextState | None, act: Act, required: tuple[str, ...] = ()) -> list[Event]:
-    """The change to a state that a form asks for. What must have a value when the ticket is closed stands in `required` (A7.25)."""
+def next_state(
+    ticket: Ticket, wanted: NextState | None, act: Act, required: tuple[str, ...] = (), answer: UUID | None = None
+) -> list[Event]:
+    """The change to a state that a form asks for; `answer` is the one to the customer that a closing comes with. What must have a value when the ticket is closed stands in
+    `required` (A7.25)."""
     if wanted is None or (wanted.state.slug == ticket.state.slug and wanted.pending_until == ticket.pending_until):
         return []
     if wanted.state.type == "closed":
@@ -65,7 +70,14 @@ def next_state(ticket: Ticket, wanted: NextState | None, act: Act, required: tup
         if missing:
             raise Rejected(f"before it can be closed, the ticket needs: {', '.join(missing)}")
     return [
-        StateChanged(to=wanted.state, was=ticket.state, pending_until=wanted.pending_until, by=act.actor, at=act.at)
+        StateChanged(
+            to=wanted.state,
+            was=ticket.state,
+            pending_until=wanted.pending_until,
+            by=act.actor,
+            at=act.at,
+            answer=answer,
+        )
     ]
 
 

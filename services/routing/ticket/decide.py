@@ -21,6 +21,8 @@ def decide(command: c.Command, ticket: Ticket) -> list[Event]:
             return locks.unlock(command, ticket)
         case c.Assign():
             return locks.assign(command, ticket)
+        case c.SetResponsible():
+            return locks.set_responsible(command, ticket)
         case c.LockIsOver():
             return locks.lock_is_over(command, ticket)
         case c.Reply():

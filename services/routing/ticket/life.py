@@ -51,6 +51,7 @@ def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
         tags=command.tags,
         fields=dict(command.fields),
         split_from=command.split_from,
+        topic=command.topic,
     )
     events: list[Event] = [queued]
     others = (command.split_from,) if command.split_from is not None else command.also_opened

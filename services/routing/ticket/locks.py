@@ -1,11 +1,14 @@
-"""Who works on a ticket: locks, their end, and owners (requirements A6)."""
+"""Who works on a ticket and who sees to it: locks, their end, owners, the responsible (requirements A6)."""
 
-from services.routing.commands import Assign, Lock, LockIsOver, Unlock
+from uuid import UUID
+
+from services.routing.commands import Assign, Lock, LockIsOver, SetResponsible, Unlock
 from services.routing.ticket import conditions
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
+from shared.contracts.parts import PersonRef
 from shared.contracts.rejected import Rejected
-from shared.contracts.routing import OwnerChanged, TicketUnlocked
+from shared.contracts.routing import OwnerChanged, ResponsibleChanged, TicketUnlocked
 
 
 def lock(command: Lock, ticket: Ticket) -> list[Event]:
@@ -44,6 +47,18 @@ def assign(command: Assign, ticket: Ticket) -> list[Event]:
     if ticket.locked_by is not None and ticket.locked_by.id != to.id:
         events.append(conditions.locked(act, to, ticket.locked_by))
     return events
+
+
+def set_responsible(command: SetResponsible, ticket: Ticket) -> list[Event]:
+    """Who sees to it that the ticket is carried out (A6.11, A6.12), whoever is working on it."""
+    conditions.living(ticket)
+    if _id(command.to) == _id(ticket.responsible):
+        return []
+    return [ResponsibleChanged(to=command.to, was=ticket.responsible, by=command.act.actor)]
+
+
+def _id(person: PersonRef | None) -> UUID | None:
+    return person.id if person is not None else None
 
 
 def lock_is_over(command: LockIsOver, ticket: Ticket) -> list[Event]:

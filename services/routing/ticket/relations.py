@@ -37,6 +37,8 @@ MOST_LINKS = 500
 
 def link(command: Link, ticket: Ticket) -> list[Event]:
     conditions.known(ticket)
+    if ticket.state.type == "removed":
+        raise Rejected("the ticket was removed")
     if (command.kind, command.other.id, command.outgoing) in ticket.links:
         return []
     if len(ticket.links) >= MOST_LINKS:

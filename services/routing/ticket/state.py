@@ -17,6 +17,7 @@ from shared.contracts.routing import (
     OwnerChanged,
     PriorityChanged,
     ReminderReached,
+    ResponsibleChanged,
     SplitUndone,
     StateChanged,
     TagsAdded,
@@ -56,10 +57,13 @@ class Ticket:
     closed_at: datetime | None = None
     owner: PersonRef | None = None
     previous_owner: PersonRef | None = None
+    responsible: PersonRef | None = None
     locked_by: PersonRef | None = None
     lock_until: datetime | None = None
     thread: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    topic: str = ""
+    """The slug of the one that it was asked under."""
     tags: tuple[str, ...] = ()
     links: frozenset[tuple[LinkKind, UUID, bool]] = frozenset()
     merged_into: UUID | None = None
@@ -97,6 +101,7 @@ def _queued(ticket: Ticket, event: TicketQueued) -> Ticket:
         thread=_longer((), event.message_id),
         tags=event.tags,
         fields=event.fields,
+        topic=event.topic.slug if event.topic else "",
     )
 
 
@@ -108,6 +113,8 @@ def _changed(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, locked_by=None, lock_until=None)
         case OwnerChanged():
             return replace(ticket, owner=event.to, previous_owner=event.was)
+        case ResponsibleChanged():
+            return replace(ticket, responsible=event.to)
         case StateChanged():
             closed_at = event.at if event.to.type == "closed" else None
             return replace(

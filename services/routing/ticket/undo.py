@@ -13,6 +13,7 @@ from shared.contracts.routing import (
     FieldsChanged,
     OwnerChanged,
     PriorityChanged,
+    ResponsibleChanged,
     StateChanged,
     TagsAdded,
     TagsRemoved,
@@ -55,6 +56,9 @@ def undo(command: Undo, ticket: Ticket) -> list[Event]:
             _stands(ticket.owner == to)
             events: list[Event] = [OwnerChanged(to=was, was=to)]
             return events + conditions.unlocked(ticket, "released")
+        case ResponsibleChanged(to=to, was=was):
+            _stands(ticket.responsible == to)
+            return [ResponsibleChanged(to=was, was=to, by=act.actor)]
         case TagsAdded(tags=tags):
             there = tuple(each for each in tags if each in ticket.tags)
             return [TagsRemoved(tags=there, by=act.actor)] if there else []

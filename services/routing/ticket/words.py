@@ -35,7 +35,9 @@ def reply(command: Reply, ticket: Ticket) -> list[Event]:
         customer=customer,
         references=ticket.thread,
     )
-    changed = conditions.next_state(ticket, command.next, act, command.required)
+    told = any(each.email.lower() == customer.email for each in (*message.to, *message.cc, *message.bcc))
+    closing_answer = message.id if told and conditions.closes(command.next) else None
+    changed = conditions.next_state(ticket, command.next, act, command.required, closing_answer)
     time = conditions.time(command.time_units, act, message)
     if conditions.closes(command.next):
         return [replied, *changed, *conditions.unlocked(ticket, "closed"), *time]

@@ -10,13 +10,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.local.servers import kafka_server
 from shared.contracts.envelope import decode
 from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from shared.messaging import topics
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.republish import CannotRepublish, republish
 from shared.testing.progress import until
+from tests import servers
 from tests.conformance.messaging.system import (
     Service,
     Texts,
@@ -32,8 +32,8 @@ from tests.conformance.messaging.system import (
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[str]:
     """A broker of the test's own, for its topics are deleted."""
-    with kafka_server(tmp_path) as server:
-        yield server.bootstrap
+    with servers.kafka(tmp_path) as bootstrap:
+        yield bootstrap
 
 
 @pytest.fixture

@@ -253,3 +253,74 @@ async def test_a_mailbox_on_this_machine_needs_no_encryption(gateway: Gateway) -
     local = {**MAILBOX, "slug": "local", "tls": "none"}
     for host in ("127.0.0.1", "::1", "localhost"):
         assert (await admin.put("/mailboxes/local", {**local, "host": host})).status in (200, 201)
+
+
+@requirement("A10.05", "A10.06", "A10.09")
+async def test_my_notices(gateway: Gateway) -> None:
+    admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
+    none = dict.fromkeys(("new_ticket", "follow_up", "lock_expired", "moved"), False)
+    assert (await kari.get("/session/notices")).body == none
+    chosen = await kari.put("/session/notices", {"moved": True, "new_ticket": True})
+    assert (chosen.status, chosen.body) == (200, none | {"moved": True, "new_ticket": True})
+    read = (await admin.get("/people/kari")).body
+    assert read["notices"] == ["new_ticket", "moved"]
+    await admin.put("/people/kari", {**read, "name": "Kari N."})
+    await kari.put("/session/queues", {"queues": []})
+    assert (await kari.get("/session/notices")).body == chosen.body
+    assert (await kari.put("/session/notices", {})).body == none
+    for body, pointer in (({"moved": "yes"}, "/moved"), ({"sung_to": True}, "/sung_to")):
+        refused = await kari.put("/session/notices", body)
+        assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, pointer)
+    per = await gateway.person("per", "customer")
+    for answer in (await per.get("/session/notices"), await per.put("/session/notices", {})):
+        assert answer.status == 403
+
+
+RECOUNT = {
+    "slug": "recount",
+    "name": "Recalculation",
+    "queue": "it",
+    "guidance": "When the charges look wrong.",
+    "fields": [{"field": "period", "required": True}, {"field": "cause"}],
+    "attachment_required": True,
+}
+
+
+@requirement("A1.06", "A3.12", "A3.13", "A7.24", "A7.25", "A14.18")
+async def test_a_topic_leads_to_a_queue_and_asks(gateway: Gateway) -> None:
+    admin, per = await gateway.admin(), await gateway.person("per", "customer")
+    await admin.put("/queues/it", IT)
+    for slug in ("period", "cause"):
+        await admin.put(f"/fields/{slug}", {"slug": slug, "name": slug})
+    made = await admin.put("/topics/recount", RECOUNT)
+    assert made.status == 201, made
+    within = {**RECOUNT, "slug": "within", "offered_to_customers": False}
+    await admin.put("/topics/within", within)
+    assert [topic["slug"] for topic in (await per.get("/topics")).body["items"]] == ["recount"]
+    shown = (await per.get("/topics/recount")).body
+    assert shown["guidance"] == RECOUNT["guidance"]
+    assert shown["fields"] == [{"field": "period", "required": True}, {"field": "cause", "required": False}]
+    assert (await per.get("/topics/within")).status == 404
+    assert (await per.put("/topics/recount", RECOUNT)).status == 403
+    for wrong, pointer in (
+        ({"queue": "nowhere"}, "/queue"),
+        ({"fields": [{"field": "nothing"}]}, "/fields/0/field"),
+        ({"fields": [{"field": "cause"}, {"field": "cause"}]}, "/fields/1/field"),
+        ({"slug": "other"}, "/slug"),
+    ):
+        refused = await admin.put("/topics/recount", {**RECOUNT, **wrong})
+        assert refused.status == 422
+        assert pointer in {error["pointer"] for error in refused.body["errors"]}
+    for needed in ("/queues/it", "/fields/period", "/fields/cause"):
+        kept = await admin.delete(needed)
+        assert kept.status == 409 and "recount" in kept.body["detail"], needed
+    for path in ("/topics/recount", "/topics/within"):
+        assert (await admin.delete(path)).status == 204
+    assert (await admin.delete("/fields/cause")).status == 204
+
+
+@requirement("A5.14")
+async def test_a_new_queue_tells_customers_of_closings_unless_it_says_otherwise(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    assert (await admin.put("/queues/it", IT)).body["tells_when_closed"] is True
+    assert (await admin.put("/queues/it", {**IT, "tells_when_closed": False})).body["tells_when_closed"] is False

@@ -24,7 +24,7 @@ from uuid import UUID
 import asyncpg
 
 from shared.contracts.access import Identity
-from shared.contracts.directory import Member, Person, Priority, Queue, TicketField
+from shared.contracts.directory import AskedField, Member, Person, Priority, Queue, TicketField, Topic
 from shared.database import connect
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
@@ -62,6 +62,15 @@ PRIORITIES = [
     for n, offered in OFFERED.items()
 ]
 FLOOR = TicketField(id=UUID(int=30), slug="floor", name="Floor", kind="number", required_in=("it",))
+RECOUNT = Topic(
+    id=UUID(int=31),
+    slug="recount",
+    name="Recalculation",
+    queue="sales",
+    fields=(AskedField(field="floor", required=True),),
+    attachment_required=True,
+)
+LEADS_NOWHERE = Topic(id=UUID(int=32), slug="nowhere", name="Nowhere", queue="gone")
 PERSON = Person(
     id=PER_ID, login="per", name="Per Hansen", email="per@customer.example", roles=("customer",), company="acme"
 )
@@ -110,7 +119,7 @@ class Reception:
 
     def migrate(self) -> None:
         subprocess.run([sys.executable, "-m", "services.intake", "migrate"], env=self.environment(), check=True)
-        asyncio.run(seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR))
+        asyncio.run(seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR, RECOUNT, LEADS_NOWHERE))
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
         """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""

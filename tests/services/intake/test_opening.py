@@ -12,7 +12,8 @@ from shared.contracts.access import Identity
 from shared.contracts.message_ids import make
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import Written, decode
-from tests.services.intake.reception import ADMIN, KARI, MAIL_KEY, OLA, PER, SALES, Reception, mail
+from tests.services.intake.reception import ADMIN, KARI, MAIL_KEY, OLA, PER, RECOUNT, SALES, Reception, mail
+from tests.services.intake.test_uploads import sent, uploaded
 from tests.specs.requirement import requirement
 
 TICKET = {
@@ -344,3 +345,34 @@ def test_customers_choose_what_is_offered_and_fields_have_their_type(intake: Rec
         assert answer.status == status, answer.raw
         assert status == 201 or answer.body["errors"][0]["pointer"] == "/fields/floor"
     assert intake.call("POST", "/tickets", TICKET | {"fields": {}}).status == 201  # needed for closing only
+
+
+@requirement("A1.06", "A1.07", "A1.08", "A7.24", "A7.25", "A14.19")
+def test_a_topic_asks_for_fields_and_a_file_and_the_ticket_keeps_the_form(intake: Reception) -> None:
+    asked: dict[str, Any] = {"subject": "Too much", "body": "See the form.", "topic": "recount"}
+    for more, pointers in (
+        ({}, ["/fields/floor", "/attachments"]),
+        ({"fields": {"floor": "third"}}, ["/fields/floor"]),
+        ({"queue": "it"}, [""]),
+        ({"topic": "unknown"}, ["/topic"]),
+        ({"topic": "nowhere"}, ["/topic"]),
+    ):
+        refused = intake.call("POST", "/tickets", asked | more, who=PER)
+        assert refused.status == 422, refused.raw
+        assert [error["pointer"] for error in refused.body["errors"]] == pointers
+    (file,) = uploaded(intake, sent("sheet.csv", b"1;2"), who=PER)
+    filled = asked | {"fields": {"floor": 3, "note": "x"}, "attachments": [file["id"]]}
+    opened = intake.call("POST", "/tickets", filled, who=PER)
+    assert opened.status == 201, opened.raw
+    (event,) = intake.events(opened.body["id"])
+    assert event["data"]["queue"]["slug"] == "sales"
+    assert event["data"]["form"] == {
+        "topic": {"id": str(RECOUNT.id), "slug": "recount", "name": "Recalculation"},
+        "fields": [{"field": "floor", "name": "Floor", "value": 3}],
+    }
+    assert event["data"]["fields"] == {"floor": 3, "note": "x"}
+    # Kari has no right to open tickets where the topic leads.
+    assert (
+        intake.call("POST", "/tickets", TICKET | {"queue": None, "topic": "recount", "fields": {"floor": 1}}).status
+        == 403
+    )

@@ -20,9 +20,11 @@ from shared.contracts import message_ids
 from shared.contracts.directory import Member, PersonRetired, PersonSaved, Queue, QueueSaved
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
+from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.notify import NotificationRequested, NotificationSent, NotificationSuppressed
 from shared.contracts.parts import Address, Attachment, CustomerRef, PersonRef, QueueRef
-from shared.contracts.routing import OwnerChanged, TicketRenamed
+from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketRenamed
+from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
 from shared.contracts.topics import TICKETS
 from shared.eventstore.store import Store
 from shared.http.health import Health
@@ -384,3 +386,53 @@ async def test_a_ticket_replayed_from_the_command_line_is_written_with_its_queue
     requested = (await running.notify.events(ticket))[0].payload
     assert isinstance(requested, NotificationRequested)
     assert requested.mail.sender.email == it.address
+
+
+@requirement("A6.11", "A10.05", "A10.07", "A5.14", "A10.03")
+async def test_who_answers_for_a_ticket_and_who_wants_to_know_are_told_and_the_customer_of_its_end(
+    running: Running,
+) -> None:
+    unique = uuid4().hex[:8]
+    kari, siv = (
+        person(1, name, notices=notices).model_copy(
+            update={"id": uuid4(), "email": f"{name.lower()}-{unique}@help.example"}
+        )
+        for name, notices in (("Kari", ()), ("Siv", ("new_ticket", "moved")))
+    )
+    members = tuple(Member(person=each.id, rights=("read", "work")) for each in (kari, siv))
+    it = queue().model_copy(update={"members": members, "tells_when_closed": True})
+    ref, per, ticket = QueueRef(id=it.id, slug=it.slug, name=it.name), customer(), uuid4()
+    for document in (QueueSaved(queue=it), PersonSaved(person=kari), PersonSaved(person=siv)):
+        await running.happens(document.queue.id if isinstance(document, QueueSaved) else document.person.id, document)
+    await running.until_known(it.id, kari.id, siv.id)
+    await running.happens(ticket, opened(queue=ref, customer=per))
+    await running.happens(ticket, queued(queue=ref, customer=per, message_id=FIRST))
+    await running.happens(ticket, ResponsibleChanged(to=PersonRef(id=kari.id, name="Kari"), by=None))
+    await running.until_events(ticket, 4)  # the receipt, and Siv's notice
+    message = QUESTION.model_copy(update={"text": "Any news?"})
+    await running.happens(ticket, CustomerMessageReceived(number=NUMBER, customer=per, message=message))
+    await running.happens(ticket, StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN, by=PersonRef(id=kari.id, name="Kari")))
+    events = await running.until_events(ticket, 8)
+    kinds = [each.payload.kind for each in events if isinstance(each.payload, NotificationRequested)]
+    assert kinds == ["receipt", "new_ticket", "follow_up", "closed"]
+    (new,) = running.mails(siv.email)
+    assert "New ticket" in str(new["Subject"])
+    (follow_up,) = running.mails(kari.email)
+    body = follow_up.get_body(("plain",))
+    assert body is not None and "Any news?" in body.get_content()
+    closed = [mail for mail in running.mails(per.email) if mail["Auto-Submitted"] == "auto-generated"]
+    assert [mail["In-Reply-To"] for mail in closed] == [FIRST]
+    # Who does not want them any more gets none: the list of those who do is looked up again.
+    await running.happens(siv.id, PersonSaved(person=siv.model_copy(update={"notices": ()})))
+    other = uuid4()
+
+    async def forgotten() -> bool:
+        found = await running.notify.pool.fetchval(
+            "SELECT document ->> 'notices' FROM directory.documents WHERE id = $1", siv.id
+        )
+        return bool(found == "[]")
+
+    await until(forgotten)
+    await running.happens(other, opened(queue=ref, customer=per))
+    await running.until_events(other, 2)
+    assert len(running.mails(siv.email)) == 1

@@ -2,20 +2,26 @@
 
 import random
 from dataclasses import replace
-from typing import Any
 from uuid import UUID, uuid4
 
 from services.notify import remembering
 from services.notify.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
-from shared.contracts.intake import CustomerMessageReceived
-from shared.contracts.parts import Address, Message, PersonRef, QueueRef
-from shared.contracts.routing import OwnerChanged, TicketMoved, TicketRenamed
+from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.routing import (
+    CustomerAnswered,
+    CustomerChanged,
+    OwnerChanged,
+    ResponsibleChanged,
+    TicketMoved,
+    TicketRenamed,
+)
 from tests.services.notify.desk import Notify
 from tests.specs.notify.tickets import IT, KARI, NUMBER, PER, opened, queued, recorded
 
 HR = QueueRef(id=UUID(int=12), slug="hr", name="People")
+PIA = CustomerRef(id=UUID(int=21), email="pia@customer.example", name="Pia")
 OLA = PersonRef(id=UUID(int=2), name="Ola")
 PAST: list[Event] = [
     queued(title="It hums"),
@@ -25,19 +31,11 @@ PAST: list[Event] = [
     TicketRenamed(to="It hums loudly", was="It hums"),
     TicketMoved(to=IT, was=HR),
     OwnerChanged(to=OLA),
+    ResponsibleChanged(to=KARI, by=OLA),
+    CustomerAnswered(article=UUID(int=9), message_id="<second@customer.example>"),
+    CustomerChanged(to=PIA, was=PER),
 ]
-
-
-def received(text: str, message_id: str, **more: Any) -> CustomerMessageReceived:
-    message = Message(
-        id=uuid4(),
-        channel="email",
-        to=(Address(email="IT@help.example.org"),),
-        text=text,
-        new_text=more.pop("new_text", None),
-        message_id=message_id,
-    )
-    return CustomerMessageReceived(number=NUMBER, customer=PER, message=message, **more)
+NOW = Remembered(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>")
 
 
 def told(ticket: UUID) -> list[Recorded]:
@@ -60,7 +58,7 @@ async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -
                 some = chance.randint(1, 3)
                 batch, events = events[:some], events[some:]
                 await remembering.remember(connection, batch)
-        assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums loudly", IT, OLA)
+        assert await recalled(desk, ticket) == NOW
 
 
 async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) -> None:
@@ -68,7 +66,7 @@ async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) 
     async with desk.pool.acquire() as connection:
         for event in told(ticket)[:4]:
             await remembering.remember(connection, [event])
-    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None)
+    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None, customer=PER)
 
 
 async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -> None:
@@ -78,22 +76,12 @@ async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -
     assert await recalled(desk, ticket) is None
 
 
-async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(desk: Notify) -> None:
-    chance, ticket = random.Random(7), uuid4()
-    said = [
-        opened(),
-        received("It still hums.", "<second@customer.example>", new_text="It still hums."),
-        received("Louder!\n> It still hums.", "<third@customer.example>", new_text="Louder!"),
-        received("Close it.", "<4@evil.example>", standing="unverified"),
-        received("I am the maker.", "<5@maker.example>", standing="outsider"),
-    ]
-    events = [replace(recorded(payload), stream=ticket, version=n) for n, payload in enumerate(said, 1)]
-    for _ in range(10):
-        chance.shuffle(events)
+async def test_what_a_machine_opened_is_remembered_as_such(desk: Notify) -> None:
+    agents = opened(receipt=False, opened_by=KARI, channel="phone")
+    for payload, machines in ((opened(receipt=False), True), (opened(), False), (agents, False)):
+        ticket = uuid4()
+        first = replace(recorded(payload), stream=ticket)
         async with desk.pool.acquire() as connection:
-            for event in events:
-                await remembering.remember_words(connection, [event])
-            await remembering.remember_words(connection, events)
-            found = (await remembering.recall_words(connection, [ticket]))[ticket]
-    assert (found.words, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
-    assert found.readers == {"per@customer.example", "it@help.example.org"}
+            await remembering.remember(connection, [*told(ticket), first])
+            await remembering.remember(connection, told(ticket)[:1])
+        assert await recalled(desk, ticket) == replace(NOW, by_machine=machines)

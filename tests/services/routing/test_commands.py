@@ -6,10 +6,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.routing.actions import ACTIONS
-from shared.contracts.parts import CustomerRef
+from shared.contracts.parts import CustomerRef, PersonRef
+from shared.contracts.routing import NoteAdded, OwnerChanged
 from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
 from tests.services.routing.workplace import ADMIN, EVA, KARI, OLA, PER, SECRET, Workplace
 from tests.specs.requirement import requirement
+
+OLA_REF = PersonRef(id=OLA.person_id, name="Ola")
 
 
 @requirement("A7.06", "A7.09", "A16.01")
@@ -105,6 +108,55 @@ async def test_a_move_takes_note_owner_and_state_along(desk: Workplace) -> None:
     assert kinds[3:] == ["NoteAdded", "TicketMoved", "StateChanged", "OwnerChanged", "TicketUnlocked"]
     # Kari may not work there any more.
     assert (await desk.give(number, "close", {})).status_code == 403
+
+
+@requirement("A3.08", "A7.23")
+async def test_a_move_without_words_says_that_the_ticket_was_moved(desk: Workplace) -> None:
+    async def notes(body: dict[str, Any]) -> list[str]:
+        number = await desk.ticket()
+        told = await desk.done(number, "move", body)
+        written = [event.payload.message for event in await desk.events(number) if isinstance(event.payload, NoteAdded)]
+        assert told.get("article_id") == (str(written[0].id) if written else None)
+        return [message.text for message in written]
+
+    assert await notes({"queue": "hr"}) == ["This ticket was moved to the new queue."]
+    assert await notes({"queue": "hr", "text": "Yours?"}) == ["Yours?"]
+    assert await notes({"queue": "hr", "text": ""}) == []
+    assert await notes({"queue": "it"}) == []
+
+
+@requirement("A6.10", "A19.05")
+async def test_a_previous_owner_who_has_left_gets_no_ticket(desk: Workplace) -> None:
+    number = await desk.ticket()
+    await desk.done(number, "lock")
+    await desk.done(number, "assign", {"owner": "ola"})
+    stream = await desk.desk.find(number)
+    assert stream is not None
+    gone = PersonRef(id=UUID(int=99), name="Gone")
+    await desk.record(stream, OwnerChanged(to=OLA_REF, was=gone))
+    refused = await desk.give(number, "assign", {"owner": "previous"}, who=OLA)
+    assert (refused.status_code, "Gone" in refused.json()["detail"]) == (409, True)
+    await desk.record(stream, OwnerChanged(to=OLA_REF, was=PersonRef(id=EVA.person_id, name="Eva")))
+    assert (await desk.give(number, "assign", {"owner": "previous"}, who=OLA)).status_code == 409
+    await desk.record(stream, OwnerChanged(to=OLA_REF, was=PersonRef(id=KARI.person_id, name="Kari")))
+    await desk.done(number, "assign", {"owner": "previous"}, who=OLA)
+    state = await desk.state(number)
+    assert state.owner is not None and state.owner.name == "Kari"
+
+
+@requirement("A6.11", "A6.12")
+async def test_somebody_who_may_work_there_is_made_responsible(desk: Workplace) -> None:
+    number = await desk.ticket()
+    await desk.done(number, "lock", who=OLA)
+    await desk.done(number, "set-responsible", {"responsible": "kari"})
+    state = await desk.state(number)
+    assert state.responsible is not None and state.responsible.name == "Kari"
+    assert (await desk.give(number, "set-responsible", {"responsible": "eva"})).status_code == 409
+    for body in ({"responsible": "nobody"}, {}, {"responsible": 3}):
+        refused = await desk.give(number, "set-responsible", body)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/responsible")
+    await desk.done(number, "set-responsible", {"responsible": None})
+    assert (await desk.state(number)).responsible is None
 
 
 @requirement("A7.19")
@@ -265,7 +317,7 @@ async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> Non
     for command in ACTIONS:
         bodies: dict[str, dict[str, Any]] = {
             "reply": {"text": "x"}, "note": {"text": "x"}, "call": {"direction": "in", "text": "x"},
-            "assign": {"owner": "kari"}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
+            "assign": {"owner": "kari"}, "set-responsible": {"responsible": None}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
             "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
             "set-customer": {"customer": "per"}, "tag": {"tags": ["x"]}, "untag": {"tags": ["x"]},
             "link": {"to": other}, "unlink": {"to": other}, "merge": {"into": other}, "undo": {"event": str(uuid4())},

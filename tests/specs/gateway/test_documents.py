@@ -15,6 +15,9 @@ from shared.contracts.directory import (
     Queue,
     QueueRetired,
     QueueSaved,
+    TicketField,
+    TicketFieldRetired,
+    TicketFieldSaved,
 )
 from shared.contracts.event import Event, Unknown
 from shared.contracts.rejected import Rejected
@@ -84,3 +87,12 @@ def test_the_last_administrator_stays_one() -> None:
 
 def test_an_event_of_tomorrow_changes_nothing() -> None:
     assert state(QueueSaved(queue=IT), Unknown(data={})) == State(IT)
+
+
+def test_what_topics_need_stays() -> None:
+    room = TicketField(id=UUID(int=5), slug="room", name="Room")
+    with pytest.raises(Rejected, match="topics lead to it: recount"):
+        after(QueueSaved(queue=IT)).when(Retire(topics=("recount",)))
+    with pytest.raises(Rejected, match="topics ask for it: recount"):
+        after(TicketFieldSaved(document=room)).when(Retire(topics=("recount",)))
+    assert after(TicketFieldSaved(document=room)).when(Retire()) == [TicketFieldRetired(document=room)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -194,19 +195,22 @@ def knowing(
     salutations: Sequence[Salutation] = (),
     signatures: Sequence[Signature] = (),
     zone: str = "UTC",
+    wanting: Sequence[Person] = (),
+    **ticket: Any,
 ) -> Policies:
-    """Policies for which the ticket, and these people, were looked up."""
+    """Policies for which the ticket, and these people, were looked up; `wanting` are those who want notices."""
     snapshot = queues(*documents)
     settings = Settings(
         salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
     )
     made = Policies(lambda: snapshot, KEY, DOMAIN, lambda: settings, ZoneInfo(zone))
-    made.known.tickets[TICKET] = Remembered(NUMBER, TITLE, IT, owner)
+    made.known.tickets[TICKET] = Remembered(NUMBER, TITLE, IT, owner, **ticket)
+    made.known.wanting.extend(wanting)
     made.known.people.update({each.id: each for each in people})
     return made
 
 
-def recorded(payload: Event, event_id: int = 500) -> Recorded:
+def recorded(payload: Event, event_id: int = 500, actor: str | None = None) -> Recorded:
     return Recorded(
         id=UUID(int=event_id),
         type=payload.TYPE,
@@ -217,7 +221,7 @@ def recorded(payload: Event, event_id: int = 500) -> Recorded:
         recorded_at=MOMENT,
         correlation_id=UUID(int=1),
         causation_id=None,
-        actor=Actor("agent"),
+        actor=Actor("agent", actor),
         traceparent=None,
         payload=payload,
     )

@@ -13,7 +13,7 @@ from services.reporting.summaries import summary
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import REGISTRY, Event, data_of
-from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef
+from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef, TopicRef
 from shared.contracts.states import MERGED, OPEN, PENDING_REMINDER
 from shared.contracts.topics import TICKETS
 from shared.testing.samples import sample
@@ -273,3 +273,54 @@ def test_every_event_can_be_folded_from_its_sample() -> None:
         if isinstance(cls, type) and issubclass(cls, Event) and cls.__dict__.get("TYPE"):
             assert row_after(cls.model_validate(sample(cls))).event_count == 2
     assert row_after(routing.StateChanged(to=MERGED, was=OPEN)).state_type == "merged"
+
+
+@requirement("A6.11", "A6.12")
+def test_who_is_responsible() -> None:
+    assert row_after(routing.ResponsibleChanged(to=KARI)).responsible == KARI
+    assert row_after(routing.ResponsibleChanged(to=KARI), routing.ResponsibleChanged(to=None)).responsible is None
+
+
+@requirement("A1.07")
+def test_the_filled_in_form_stays_as_it_was_sent() -> None:
+    topic = TopicRef(id=UUID(int=30), slug="recount", name="Recalculation")
+    answers = (intake.FilledField(field="period", name="Which period?", value="2026-10"),)
+    opened = OPENED.model_copy(
+        update={"form": intake.FilledForm(topic=topic, fields=answers), "fields": {"period": "2026-10"}}
+    )
+    row = fold(fold(None, _recorded(opened, 1)), _recorded(routing.FieldsChanged(values={"period": "2026-11"}), 2))
+    assert row.fields == {"period": "2026-11"}
+    assert row.form is not None
+    assert row.form["topic"]["slug"] == "recount"
+    assert row.form["fields"] == [{"field": "period", "name": "Which period?", "value": "2026-10"}]
+
+
+@requirement("A2.11", "A10.03")
+def test_what_the_customer_is_told_of_a_closing_stands_in_the_ticket() -> None:
+    mail = notify.OutgoingMail(
+        message_id="<1@help.example>",
+        sender=Address(email="it@help.example", name="IT"),
+        to=(Address(email=PER.email),),
+        subject="Re: hums",
+        text="Your request is closed.",
+    )
+    row = row_after(
+        notify.NotificationRequested(notification=UUID(int=60), kind="closed", article=UUID(int=60), mail=mail),
+        notify.NotificationSent(notification=UUID(int=60), transport="smtp"),
+    )
+    told = row.articles[-1]
+    assert (told.sender, told.internal, told.text, told.delivery) == (
+        "system", False, "Your request is closed.", "sent",
+    )  # fmt: skip
+
+
+@requirement("A10.05")
+def test_a_notice_to_agents_is_no_article() -> None:
+    mail = notify.OutgoingMail(
+        message_id="<1@help.example>", sender=Address(email="it@help.example"), to=(), subject="x", text="x"
+    )
+    for kind in ("new_ticket", "follow_up", "moved", "lock_expired"):
+        requested = notify.NotificationRequested.model_validate(
+            {"notification": UUID(int=60), "kind": kind, "article": UUID(int=60), "mail": mail}
+        )
+        assert len(row_after(requested).articles) == 1

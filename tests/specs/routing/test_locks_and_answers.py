@@ -12,6 +12,7 @@ from services.routing.commands import (
     Reply,
     Unlock,
 )
+from shared.contracts.parts import Address
 from shared.contracts.routing import (
     AgentReplied,
     CustomerAnswered,
@@ -192,3 +193,15 @@ def test_a_closed_ticket_is_reopened_by_hand() -> None:
 
 def test_an_open_ticket_is_not_reopened() -> None:
     given(QUEUED).when(Reopen(BY_KARI)).refused("not closed")
+
+
+@requirement("A10.03")
+@pytest.mark.parametrize(("to", "known"), [((), True), ((TO_PER,), True), ((Address(email="x@else.example"),), False)])
+def test_a_closing_says_which_answer_told_the_customer_of_it(to: tuple[Address, ...], known: bool) -> None:
+    words = message("Solved.", to=to)
+    closed = [
+        event
+        for event in given(QUEUED).when(Reply(BY_KARI, words, NextState(CLOSED_SUCCESSFUL))).events
+        if isinstance(event, StateChanged)
+    ]
+    assert [event.answer for event in closed] == [words.id if known else None]

@@ -1,13 +1,29 @@
 """Who answers for a ticket, how long a lock holds, and where the ticket stands (requirements A3, A6)."""
 
 from datetime import timedelta
+from uuid import UUID
 
-from services.routing.commands import Act, Assign, Lock, LockIsOver, Move, NextState, SetCustomer, SetFields, Tag
+from services.routing.commands import (
+    Act,
+    Assign,
+    Lock,
+    LockIsOver,
+    Move,
+    NextState,
+    SetCustomer,
+    SetFields,
+    SetResponsible,
+    Tag,
+)
+from services.routing.ticket import evolve, initial
+from shared.contracts.parts import TicketRef
 from shared.contracts.routing import (
     NoteAdded,
     OwnerChanged,
+    ResponsibleChanged,
     StateChanged,
     TicketLocked,
+    TicketMerged,
     TicketMoved,
     TicketUnlocked,
     TimeAccounted,
@@ -109,3 +125,33 @@ def test_ten_thousand_tags_are_too_many() -> None:
 
 def test_the_same_customer_is_no_change() -> None:
     given(QUEUED).when(SetCustomer(BY_KARI, PER)).then()
+
+
+@requirement("A6.11", "A6.12")
+def test_somebody_sees_to_it_that_the_ticket_is_carried_out() -> None:
+    given(QUEUED).when(SetResponsible(BY_KARI, NILS)).then(ResponsibleChanged(to=NILS, by=KARI))
+    given(QUEUED, ResponsibleChanged(to=NILS, by=KARI)).when(SetResponsible(BY_KARI, NILS)).then()
+    given(QUEUED, ResponsibleChanged(to=NILS, by=KARI)).when(SetResponsible(BY_KARI, None)).then(
+        ResponsibleChanged(to=None, was=NILS, by=KARI)
+    )
+    given(QUEUED).when(SetResponsible(BY_KARI, None)).then()
+
+
+@requirement("A6.11")
+def test_who_is_responsible_is_named_over_the_head_of_whoever_works() -> None:
+    given(*KARI_HOLDS).when(SetResponsible(BY_NILS, NILS)).then(ResponsibleChanged(to=NILS, by=NILS))
+
+
+def test_owner_and_lock_do_not_change_who_is_responsible() -> None:
+    past = (QUEUED, ResponsibleChanged(to=NILS, by=NILS), TicketLocked(by=KARI), OwnerChanged(to=KARI))
+    state = initial()
+    for event in past:
+        state = evolve(state, event)
+    assert state.responsible == NILS
+
+
+def test_nobody_is_responsible_for_what_went_on_in_another_ticket() -> None:
+    merged = TicketMerged(into=TicketRef(id=UUID(int=99)), was=OPEN, by=KARI)
+    given(QUEUED, merged).when(SetResponsible(BY_KARI, NILS)).refused(
+        "the ticket was merged: work on the one that it went into"
+    )

@@ -7,8 +7,8 @@ import pytest
 
 from services.routing.policies import an_opened_ticket_is_queued
 from shared.contracts.directory import State
-from shared.contracts.intake import TicketOpened
-from shared.contracts.parts import StateRef, TicketRef
+from shared.contracts.intake import FilledForm, TicketOpened
+from shared.contracts.parts import StateRef, TicketRef, TopicRef
 from shared.contracts.routing import StateChanged, TicketQueued, TicketsLinked
 from shared.contracts.states import NEW, PENDING_REMINDER
 from shared.directory.copy import Settings
@@ -55,3 +55,10 @@ def test_a_trusted_channel_may_ask_for_a_state() -> None:
 def test_a_state_that_needs_a_date_or_is_none_is_left_out(slug: str) -> None:
     opened = OPENED.model_copy(update={"state": slug})
     given().when(an_opened_ticket_is_queued(opened, datetime.now(UTC), STATES)).then(QUEUED)
+
+
+@requirement("A1.06", "A7.25")
+def test_the_topic_stays_known_to_the_desk() -> None:
+    topic = TopicRef(id=UUID(int=30), slug="recount", name="Recalculation")
+    opened = OPENED.model_copy(update={"form": FilledForm(topic=topic)})
+    given().when(an_opened_ticket_is_queued(opened, NOON, STATES)).then(QUEUED.model_copy(update={"topic": topic}))

@@ -142,6 +142,13 @@ def test_a_link_is_made_once_and_ended_once_whoever_holds_the_lock() -> None:
     given(QUEUED).when(Unlink(BY_KARI, B, "parent")).then()
 
 
+def test_a_removed_ticket_takes_no_new_link_and_its_old_ones_can_end() -> None:
+    linked = TicketsLinked(kind="related", other=B)
+    removed = TicketRemoved(because="split undone", was=NEW)
+    given(QUEUED, removed).when(Link(BY_KARI, B, "related")).refused("the ticket was removed")
+    assert given(QUEUED, linked, removed).when(Unlink(BY_KARI, B, "related")).refusal is None
+
+
 def together(parts: Sequence[tuple[Ticket, Command]]) -> list[Ticket]:
     """Both decisions or none, as the command loop records them."""
     decided = [(state, ticket.decide(command, state)) for state, command in parts]

@@ -1,10 +1,11 @@
 """States, from new to closed and back (requirements A5), by hand and by time."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
+from services.routing.bodies import StateBody
 from services.routing.commands import (
     Close,
     FollowUpRule,
@@ -16,7 +17,8 @@ from services.routing.commands import (
     SetPriority,
     SetState,
 )
-from shared.contracts.directory import FollowUp
+from services.routing.states import asked
+from shared.contracts.directory import FollowUp, State
 from shared.contracts.parts import CustomerRef, TicketRef
 from shared.contracts.routing import (
     CustomerAnswered,
@@ -38,6 +40,7 @@ from shared.contracts.states import (
     PENDING_AUTO_CLOSE,
     PENDING_REMINDER,
 )
+from shared.http.problems import Problem
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import BY_KARI, BY_NILS, IT, KARI, NOON, PER, QUEUED, TICKET, from_per, given, message
 
@@ -211,3 +214,16 @@ def test_somebody_elses_lock_holds_against_a_priority() -> None:
 
 def test_a_ticket_that_the_desk_does_not_know_yet_takes_nothing() -> None:
     given().when(Lock(BY_KARI)).refused("not in a queue yet")
+
+
+@requirement("A5.07", "A5.04")
+def test_a_pending_state_without_a_date_waits_as_long_as_its_document_says() -> None:
+    done = State(id=UUID(int=1), slug="done", name="Done", type="pending_auto_close", close_after_hours=24)
+    before = datetime.now(UTC)
+    wanted = asked(StateBody(state="done"), {"done": done})
+    assert wanted is not None
+    assert wanted.pending_until is not None
+    day = timedelta(hours=24)
+    assert before + day <= wanted.pending_until <= datetime.now(UTC) + day
+    with pytest.raises(Problem):
+        asked(StateBody(state="done"), {"done": done.model_copy(update={"close_after_hours": None})})

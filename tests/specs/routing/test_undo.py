@@ -13,6 +13,7 @@ from services.routing.commands import (
     Rename,
     SetFields,
     SetPriority,
+    SetResponsible,
     SetState,
     Tag,
     Undo,
@@ -21,7 +22,7 @@ from services.routing.commands import (
 from shared.contracts.event import Event
 from shared.contracts.routing import NoteAdded, PriorityChanged, StateChanged, TicketMoved
 from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
-from tests.specs.routing.desk import BY_KARI, HR, IT, KARI, QUEUED, given, message
+from tests.specs.routing.desk import BY_KARI, HR, IT, KARI, NILS, QUEUED, given, message
 
 EVENT = UUID(int=9)
 
@@ -31,6 +32,7 @@ EVENT = UUID(int=9)
     [
         Move(BY_KARI, HR),
         SetPriority(BY_KARI, 5),
+        SetResponsible(BY_KARI, NILS),
         SetState(BY_KARI, NextState(OPEN)),
         Close(BY_KARI, CLOSED_SUCCESSFUL),
         Rename(BY_KARI, "It smokes"),

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Starts Kafka as its image does, through the image's own configuration wrapper; a volume that is formatted already is no failure.
+set -euo pipefail
+told=$(
+    /opt/kafka/bin/kafka-run-class.sh kafka.docker.KafkaDockerWrapper setup --default-configs-dir /etc/kafka/docker \
+        --mounted-configs-dir /mnt/shared/config --final-configs-dir /opt/kafka/config 2>&1
+) || grep --quiet --ignore-case 'already formatted' <<< "$told" || {
+    echo "$told" >&2
+    exit 1
+}
+exec /opt/kafka/bin/kafka-server-start.sh /opt/kafka/config/server.properties

@@ -1,0 +1,109 @@
+"""The first job of every start: looks whether the volumes fit, makes the secrets of a new system, hands each container its own.
+
+Secrets are made once and never again: a new mail key would not know the answers to mails that have left. So a secret that was made and
+is gone is not replaced but reported, as are data without any secrets.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from deploy.docker.trouble import Trouble
+from deploy.docker.volumes import SERVICES
+
+MADE = "made"
+"""The file that lists the secrets that were made: written last, so that a first start that was interrupted goes on."""
+VERSION = "18"
+PAGE = "docs/deploy/compose.md"
+PASSWORDS = ("postgres", "admin", "grafana", *SERVICES, *(f"{service}-owner" for service in SERVICES))
+OTHER_USERS = ("postgres/", "grafana/")
+"""Containers of images that are not ours run as users of their own; nobody else mounts what these are given."""
+NAMES = (*(f"{each}-password" for each in PASSWORDS), "identity-key", "mail-key")
+
+
+def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str) -> None:
+    """Raises Trouble. Running it again changes nothing but copies that differ."""
+    known = _known(kept)
+    if _has_data(postgres) and not known:
+        raise Trouble(
+            "the volume `postgres` holds data, but the volume `secrets` is empty: restore it from the backup; for a new system remove"
+            f" both (see {PAGE})"
+        )
+    lost = sorted(name for name in known if not (kept / name).exists())
+    if lost:
+        raise Trouble(
+            f"the secret {lost[0]} is missing in the volume `secrets`: restore it from the backup, nothing is started (see {PAGE})"
+        )
+    values = {name: _kept(kept, name, given_admin_password if name == "admin-password" else "") for name in NAMES}
+    for path, value in _copies(values):
+        _write(handed_out / path, value, 0o444 if path.startswith(OTHER_USERS) else 0o400)
+    _write(kept / MADE, "".join(f"{name}\n" for name in NAMES), 0o400)
+
+
+def _known(kept: Path) -> set[str]:
+    try:
+        return set((kept / MADE).read_text("utf-8").split())
+    except FileNotFoundError:
+        return set()
+
+
+def _has_data(volume: Path) -> bool:
+    """Whether PostgreSQL has been here. Raises Trouble when it was another version, or another image's layout."""
+    try:
+        names = {path.name for path in volume.iterdir()}
+    except PermissionError:
+        names = {"PG_VERSION"}  # only a data directory is closed to everybody
+    older = sorted(name for name in names if name.isdigit() and name != VERSION)
+    if "PG_VERSION" in names or (older and VERSION not in names):
+        which = f"PostgreSQL {older[-1]}" if older else "an older PostgreSQL image"
+        raise Trouble(
+            f"the volume `postgres` was made by {which}, and this is {VERSION}: dump it with the old one and restore the dump into an empty"
+            f" volume (see {PAGE})"
+        )
+    return VERSION in names
+
+
+def _kept(kept: Path, name: str, given: str) -> str:
+    """The secret, made now if there is none. What somebody has put there before the first start is taken."""
+    path = kept / name
+    if not path.exists():
+        _write(path, given or secrets.token_urlsafe(24), 0o400)
+    value = path.read_text("utf-8").rstrip("\r\n")
+    if not value:
+        raise Trouble(f"the secret {name} in the volume `secrets` is empty: restore it from the backup (see {PAGE})")
+    return value
+
+
+def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """What each container is given, as (directory/file, value)."""
+    yield "postgres/postgres-password", values["postgres-password"]
+    yield "grafana/grafana-password", values["grafana-password"]
+    yield "jobs/postgres-url", _url("postgres", values["postgres-password"], "postgres")
+    yield "jobs/admin-password", values["admin-password"]
+    for service in SERVICES:
+        app = _url(service, values[f"{service}-password"], service)
+        yield f"jobs/{service}-url", app
+        yield f"jobs/{service}-owner-url", _url(f"{service}_owner", values[f"{service}-owner-password"], service)
+        yield f"{service}/database-url", app
+        yield f"{service}/identity-key", values["identity-key"]
+    for service in ("intake", "notify"):
+        yield f"{service}/mail-key", values["mail-key"]
+
+
+def _url(role: str, password: str, database: str) -> str:
+    return f"postgresql://{role}:{quote(password, safe='')}@postgres:5432/{database}"
+
+
+def _write(path: Path, value: str, mode: int) -> None:
+    """Puts a file in place as a whole, with this mode from the first byte on."""
+    if path.exists() and path.read_text("utf-8") == value:
+        return
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask is
+        file.write(value)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)

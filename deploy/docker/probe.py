@@ -1,0 +1,32 @@
+"""The image's health check: asks the process of this container whether it is ready. `python -m deploy.docker.probe [PORT]`
+
+Runs every few seconds in every container: it imports no more than it needs.
+"""
+
+import os
+import socket
+import sys
+
+SECONDS = 4.0
+MOST = 2_000
+
+
+def main(port: int) -> int:
+    """0 when the answer is 200. Prints what was answered: `docker inspect` shows which check fails, and why."""
+    answer = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as link:
+            link.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            while len(answer) < MOST and (more := link.recv(MOST)):
+                answer += more
+    except OSError as error:
+        print(f"no answer: {error}")
+        return 1
+    head, _, body = answer.partition(b"\r\n\r\n")
+    print(body.decode("utf-8", "replace"))
+    return 0 if head.split()[1:2] == [b"200"] else 1
+
+
+if __name__ == "__main__":
+    named = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("LEDGERDESK_LISTEN", "").rpartition(":")[2]
+    sys.exit(main(int(named)))

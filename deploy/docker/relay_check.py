@@ -1,0 +1,39 @@
+"""The job of the profile `mail`: signs in to the mail server that mails are to leave by, so that a wrong address or password shows at the start."""
+
+import asyncio
+
+import aiosmtplib
+
+from deploy.docker.trouble import Trouble
+from services.notify.transports.smtp import Server
+from shared.settings import env
+
+SECONDS = 20.0
+
+
+def main() -> None:
+    """Raises Trouble, without the URL in its message: a password may stand in it."""
+    url = env("LEDGERDESK_SMTP_URL", "")
+    if not url:
+        raise Trouble(
+            "the profile `mail` needs a mail server: set LEDGERDESK_SMTP_URL_FILE to a file that holds its URL, such as"
+            " smtp+starttls://user:password@mail.example.org"
+        )
+    try:
+        server = Server.at(url)
+        asyncio.run(_greet(server))
+    except ValueError as error:
+        raise Trouble(str(error)) from None
+    except (OSError, aiosmtplib.SMTPException) as error:
+        raise Trouble(
+            f"the mail server {server.host}:{server.port} does not take us: {type(error).__name__}: {error}"
+        ) from None
+
+
+async def _greet(server: Server) -> None:
+    client = aiosmtplib.SMTP(
+        hostname=server.host, port=server.port, use_tls=server.tls, start_tls=server.starttls, username=server.user,
+        password=server.password, timeout=SECONDS,
+    )  # fmt: skip
+    async with client:
+        await client.noop()

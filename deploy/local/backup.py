@@ -1,0 +1,51 @@
+"""Saves a running instance in the form that `deploy/docker/restore` reads: the way from this machine's set-up to containers."""
+
+import contextlib
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from deploy.local.home import Home, Trouble
+from deploy.local.postgres import binaries
+from deploy.local.programs import Instance
+from deploy.local.supervision import Supervisor
+
+DATABASES = ("notify", "routing", "intake", "gateway")
+"""Effects before their causes, so that no dump holds an effect whose cause another one lacks; read models are built anew."""
+
+
+def backup(home: Home, target: Path, say: Callable[[str], None]) -> None:
+    """Raises Trouble. The target is a new or empty directory."""
+    if not Supervisor(home).alive():
+        raise Trouble("Ledgerdesk does not run: `make up` first; the databases are read through their server")
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if any(target.iterdir()):
+        raise Trouble(f"{target} is not empty: name a new directory")
+    postgres = Instance(home, home.ports(running=True)).postgres
+    for database in DATABASES:
+        command = [str(binaries() / "pg_dump"), "--host=127.0.0.1", f"--port={postgres.port}", "--username=postgres"]
+        command += ["--format=custom", f"--file={target / database}.dump", database]
+        environment = os.environ | {"PGPASSWORD": postgres.password}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Trouble(f"{database} cannot be saved: {done.stderr.strip()[-300:]}")
+    with _archive(target / "files.tar") as archive:
+        archive.add(home.path / "blobs", "blobs")
+        archive.add(home.sent, "sent")
+    with _archive(target / "secrets.tar") as archive:
+        for path in (home.secrets / "identity-key", home.secrets / "mail-key", home.admin_password):
+            content = path.read_bytes()
+            entry = tarfile.TarInfo(f"secrets/{path.name}")
+            entry.size, entry.mode = len(content), 0o400
+            archive.addfile(entry, io.BytesIO(content))
+    say(f"Saved in {target}. secrets.tar opens everything: keep it as you keep passwords.")
+
+
+@contextlib.contextmanager
+def _archive(path: Path) -> Iterator[tarfile.TarFile]:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            yield archive

@@ -1,0 +1,49 @@
+"""What dashboards and alerts ask for is there: every metric they name is one that a process shows."""
+
+import importlib
+import json
+import re
+
+import pytest
+from prometheus_client import REGISTRY
+
+from deploy.docker.volumes import SERVICES
+from deploy.local.home import CHECKOUT
+
+HERE = CHECKOUT / "deploy" / "observability"
+NOT_OURS = {"up"}
+FILES = sorted([*HERE.glob("grafana/dashboards/*.json"), HERE / "alerts.yml"])
+
+
+def shown() -> set[str]:
+    for service in SERVICES:
+        importlib.import_module(f"services.{service}.app")
+    names: set[str] = set()
+    for family in REGISTRY.collect():
+        if family.type == "histogram":
+            names |= {f"{family.name}_{end}" for end in ("bucket", "count", "sum")}
+        else:
+            names.add(f"{family.name}_total" if family.type == "counter" else family.name)
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_metric_that_is_asked_for_exists(path):
+    text = path.read_text("utf-8")
+    asked = set(re.findall(r"\b(?:ledgerdesk|process)_[a-z_]+", text)) - {"ledgerdesk_flow"}
+    assert asked and asked <= shown()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_runbook_that_is_named_exists(path):
+    for page in re.findall(r"docs/[a-z/-]+\.md", path.read_text("utf-8")):
+        assert (CHECKOUT / page).is_file(), page
+
+
+def test_dashboards_use_the_data_source_that_is_provisioned():
+    provisioned = re.search(
+        r"uid: (\w+)", (HERE / "grafana/provisioning/datasources/prometheus.yml").read_text("utf-8")
+    )
+    for path in HERE.glob("grafana/dashboards/*.json"):
+        board = json.loads(path.read_text("utf-8"))
+        assert provisioned and {panel["datasource"]["uid"] for panel in board["panels"]} == {provisioned[1]}

@@ -1,0 +1,127 @@
+"""When the customer is told that their ticket is closed (A5.14, A10.03)."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.notify.commands import RequestClosing
+from services.notify.policies import Policies
+from shared.contracts.directory import Queue
+from shared.contracts.notify import NotificationRequested, NotificationSuppressed
+from shared.contracts.parts import Address, CustomerRef
+from shared.contracts.routing import StateChanged
+from shared.contracts.states import CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, OPEN, PENDING_AUTO_CLOSE
+from tests.specs.notify.tickets import (
+    FIRST,
+    IT_QUEUE,
+    KARI,
+    NUMBER,
+    PER,
+    TITLE,
+    given,
+    knowing,
+    mail,
+    policies,
+    recorded,
+)
+from tests.specs.requirement import requirement
+
+TELLING = IT_QUEUE.model_copy(update={"tells_when_closed": True})
+BY_KARI = StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN, by=KARI)
+DUE = datetime(2026, 11, 24, 8, tzinfo=UTC)
+BY_TIME = StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, due_at=DUE, fired_at=DUE)
+
+
+def closing(changed: StateChanged = BY_KARI, *queues: Queue, **ticket: Any) -> list[RequestClosing]:
+    known: dict[str, Any] = {"customer": PER, "message_id": FIRST, **ticket}
+    return told(knowing(*(queues or (TELLING,)), **known), changed)
+
+
+def told(made: Policies, changed: StateChanged) -> list[RequestClosing]:
+    return [each for each in made.react(recorded(changed)) if isinstance(each, RequestClosing)]
+
+
+@requirement("A5.14", "A10.03")
+@pytest.mark.parametrize("changed", [BY_KARI, BY_TIME, BY_KARI.model_copy(update={"to": CLOSED_UNSUCCESSFUL})])
+def test_the_customer_is_told_that_the_ticket_is_closed(changed: StateChanged) -> None:
+    (one,) = closing(changed)
+    assert one.mail.to == (Address(email=PER.email, name=PER.name),)
+    assert one.mail.subject == f"Re: [Ticket#{NUMBER}] {TITLE}"
+    assert (one.mail.in_reply_to, one.mail.references) == (FIRST, (FIRST,))
+    assert one.mail.auto_submitted == "auto-generated"
+    for words in ("Hello Per Hansen,", NUMBER, TITLE, "is closed", "reply to this mail", "IT support"):
+        assert words in one.mail.text
+    assert "unknown" not in one.mail.text
+
+
+@requirement("A5.14")
+def test_a_queue_that_does_not_want_it_tells_nobody() -> None:
+    assert closing(BY_KARI, IT_QUEUE) == []
+
+
+@requirement("A10.03")
+def test_an_answer_that_closes_is_enough() -> None:
+    assert closing(BY_KARI.model_copy(update={"answer": UUID(int=101)})) == []
+
+
+def test_a_customer_who_closes_the_ticket_knows_it() -> None:
+    assert closing(StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN)) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        BY_KARI.model_copy(update={"was": CLOSED_UNSUCCESSFUL}),
+        BY_KARI.model_copy(update={"undoes": UUID(int=7)}),
+        StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, by=KARI),
+        StateChanged(to=PENDING_AUTO_CLOSE, was=OPEN, by=KARI),
+    ],
+)
+def test_only_a_closing_is_told(changed: StateChanged) -> None:
+    assert closing(changed) == []
+
+
+def test_a_machines_ticket_is_closed_in_silence() -> None:
+    assert closing(by_machine=True) == []
+
+
+def test_so_is_what_went_to_a_junk_queue() -> None:
+    other = Queue(id=UUID(int=12), slug="hr", name="HR", junk_queue="it")
+    assert closing(BY_KARI, TELLING, other) == []
+    assert len(closing(BY_KARI, TELLING, other.model_copy(update={"junk_queue": "junk"}))) == 1
+
+
+def test_of_a_ticket_whose_customer_is_not_known_nobody_is_told() -> None:
+    assert closing(customer=None) == []
+    assert told(policies(TELLING), BY_KARI) == []
+
+
+def test_where_answers_are_refused_the_mail_says_how_to_write_anew() -> None:
+    (one,) = closing(BY_KARI, TELLING.model_copy(update={"follow_up": "reject"}))
+    assert "write a new mail to it@help.example.org" in one.mail.text
+    assert "reply" not in one.mail.text
+
+
+def test_a_customer_without_an_address_cannot_be_told() -> None:
+    (one,) = closing(customer=CustomerRef(id=PER.id, email="", name="Per"))
+    given().when(one).then(
+        NotificationSuppressed(
+            kind="closed", article=one.notification, reason="the customer has no usable mail address"
+        )
+    )
+
+
+def test_each_closing_is_told_once() -> None:
+    command = RequestClosing(UUID(int=8), mail())
+    requested = NotificationRequested(notification=UUID(int=8), kind="closed", article=UUID(int=8), mail=mail())
+    given().when(command).then(requested)
+    given(requested).when(command).then()
+    assert given(requested).when(RequestClosing(UUID(int=9), mail())).events != ()
+
+
+def test_no_machine_is_told() -> None:
+    given().when(RequestClosing(UUID(int=8), mail("noreply@shop.example"))).then(
+        NotificationSuppressed(kind="closed", article=UUID(int=8), reason="the address is a machine's")
+    )

@@ -1,0 +1,177 @@
+"""What agents are told of tickets: of those that they answer for always, of others in their queues if they want it (A6.11, A10.05)."""
+
+from uuid import UUID
+
+import pytest
+
+from services.notify.commands import RequestNotice
+from services.notify.policies import Policies
+from shared.contracts.directory import Person, Queue
+from shared.contracts.event import Event
+from shared.contracts.intake import CustomerMessageReceived
+from shared.contracts.parts import Address, Message, PersonRef, QueueRef
+from shared.contracts.routing import TicketMoved
+from tests.specs.notify.tickets import (
+    IT,
+    IT_QUEUE,
+    KARI,
+    NUMBER,
+    PER,
+    TITLE,
+    expired,
+    knowing,
+    opened,
+    policies,
+    recorded,
+    team,
+)
+from tests.specs.notify.tickets import person as somebody
+from tests.specs.requirement import requirement
+
+KARI_PERSON, OLA = somebody(1, "Kari"), somebody(2, "Ola")
+OLA_REF = PersonRef(id=OLA.id, name="Ola")
+HR = QueueRef(id=UUID(int=11), slug="hr", name="HR")
+ALL = ("new_ticket", "follow_up", "lock_expired", "moved")
+SIV = somebody(4, "Siv", follows=(IT_QUEUE.id,), notices=ALL)
+
+
+def wrote(text: str = "It hums again.", **more: object) -> CustomerMessageReceived:
+    words = Message(id=UUID(int=105), channel="email", text=text)
+    return CustomerMessageReceived.model_validate({"number": NUMBER, "customer": PER, "message": words, **more})
+
+
+def notices(made: Policies, payload: Event, actor: str | None = None) -> list[RequestNotice]:
+    return [each for each in made.react(recorded(payload, actor=actor)) if isinstance(each, RequestNotice)]
+
+
+def told(made: Policies, payload: Event, actor: str | None = None) -> list[str]:
+    return [to.name for each in notices(made, payload, actor) for to in each.mail.to]
+
+
+@requirement("A6.11")
+def test_a_customers_message_goes_to_who_is_responsible() -> None:
+    made = knowing(team(KARI_PERSON, OLA), people=[KARI_PERSON, OLA], owner=KARI, responsible=OLA_REF)
+    (one,) = notices(made, wrote())
+    assert one.kind == "follow_up"
+    assert one.mail.to == (Address(email="ola@help.example", name="Ola"),)
+    assert one.mail.subject == f"[Ticket#{NUMBER}] New message: {TITLE}"
+    assert one.mail.auto_submitted == "auto-generated"
+    for words in ("Hello Ola,", "Per Hansen wrote", NUMBER, TITLE, "IT support", "It hums again."):
+        assert words in one.mail.text
+    assert "unknown" not in one.mail.text
+
+
+@requirement("A6.11")
+def test_where_nobody_is_responsible_it_goes_to_the_owner() -> None:
+    assert told(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI), wrote()) == ["Kari"]
+    assert told(knowing(team(KARI_PERSON), people=[KARI_PERSON]), wrote()) == []
+
+
+def test_who_has_left_or_may_not_read_the_ticket_any_more_is_not_told() -> None:
+    assert told(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI, responsible=OLA_REF), wrote()) == ["Kari"]
+    others_queue = team(OLA)
+    assert told(knowing(others_queue, people=[KARI_PERSON, OLA], owner=KARI), wrote()) == []
+    admin = KARI_PERSON.model_copy(update={"roles": ("admin",)})
+    assert told(knowing(others_queue, people=[admin], owner=KARI), wrote()) == ["Kari"]
+
+
+def test_nobody_is_told_what_they_did_themselves() -> None:
+    made = knowing(team(KARI_PERSON, SIV), people=[KARI_PERSON], owner=KARI, wanting=[SIV])
+    assert told(made, wrote(), actor=str(KARI.id)) == ["Siv"]
+    assert told(made, wrote(), actor=str(SIV.id)) == ["Kari"]
+
+
+def test_who_is_concerned_and_wants_it_too_is_told_once() -> None:
+    owner = PersonRef(id=SIV.id, name="Siv")
+    assert told(knowing(team(SIV, OLA), people=[SIV], owner=owner, wanting=[SIV]), wrote()) == ["Siv"]
+
+
+def test_a_long_message_is_cut_in_its_notice() -> None:
+    (one,) = notices(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI), wrote("hum " * 5_000))
+    assert "[...]" in one.mail.text
+    assert len(one.mail.text) < 5_000
+
+
+def test_what_a_customer_writes_is_no_template() -> None:
+    (one,) = notices(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI), wrote("{{ agent.name }} {% if"))
+    assert "{{ agent.name }} {% if" in one.mail.text
+
+
+MOVED = TicketMoved(to=IT, was=HR, by=KARI)
+
+
+@requirement("A10.01", "A10.05", "A10.07")
+@pytest.mark.parametrize(
+    ("payload", "kind", "subject", "words"),
+    [
+        (opened(), "new_ticket", "New ticket", "Since this morning."),
+        (wrote(), "follow_up", "New message", "It hums again."),
+        (MOVED, "moved", "Moved here", "from HR to IT support"),
+        (expired(), "lock_expired", "A lock has expired", "The lock of Kari"),
+    ],
+)
+def test_who_wants_a_notice_gets_it(payload: Event, kind: str, subject: str, words: str) -> None:
+    wanting = [SIV.model_copy(update={"notices": (kind,)})]
+    (one,) = notices(knowing(team(SIV), wanting=wanting), payload)
+    assert (one.kind, one.mail.to) == (kind, (Address(email="siv@help.example", name="Siv"),))
+    assert one.mail.subject == f"[Ticket#{NUMBER}] {subject}: {TITLE}"
+    for each in (words, NUMBER, TITLE, "IT support", "Hello Siv,"):
+        assert each in one.mail.text
+    assert "unknown" not in one.mail.text
+
+
+@requirement("A10.05")
+@pytest.mark.parametrize("payload", [opened(), wrote(), MOVED, expired()])
+def test_who_does_not_want_it_gets_none(payload: Event) -> None:
+    assert told(knowing(team(SIV), wanting=[SIV.model_copy(update={"notices": ()})]), payload) == []
+
+
+@requirement("A10.06")
+def test_my_queues_decide_what_the_notices_are_about() -> None:
+    elsewhere = SIV.model_copy(update={"follows": (HR.id,)})
+    assert told(knowing(team(elsewhere), wanting=[elsewhere]), opened()) == []
+    follows_none = SIV.model_copy(update={"follows": ()})
+    assert told(knowing(team(follows_none), wanting=[follows_none]), opened()) == ["Siv"]
+    assert told(knowing(IT_QUEUE, wanting=[follows_none]), opened()) == []
+
+
+@requirement("A19.02")
+def test_who_may_not_read_the_queue_is_told_nothing_of_it() -> None:
+    def asked(person: Person, queue: Queue) -> list[str]:
+        return told(knowing(queue, wanting=[person]), opened())
+
+    assert asked(SIV, IT_QUEUE) == []
+    assert asked(SIV, team(SIV, rights=("create", "note"))) == []
+    assert asked(SIV, team(SIV, rights=("read",))) == ["Siv"]
+    assert asked(SIV.model_copy(update={"roles": ("admin",)}), IT_QUEUE) == ["Siv"]
+    assert asked(SIV.model_copy(update={"roles": ("customer",)}), team(SIV)) == []
+
+
+def test_everybody_who_wants_it_is_in_one_mail() -> None:
+    crowd = [somebody(n, f"P{n}", notices=ALL) for n in range(100, 150)]
+    (one,) = notices(knowing(team(*crowd), wanting=crowd), opened())
+    assert len(one.mail.to) == 50
+    assert one.mail.text.startswith("Hello,\n")
+
+
+@requirement("A6.06")
+def test_the_holder_of_a_lock_and_those_who_want_to_know_get_their_own_words() -> None:
+    made = knowing(
+        team(KARI_PERSON, SIV), people=[KARI_PERSON], wanting=[KARI_PERSON.model_copy(update={"notices": ALL}), SIV]
+    )
+    holder, other = notices(made, expired())
+    assert [to.name for to in holder.mail.to] == ["Kari"]
+    assert [to.name for to in other.mail.to] == ["Siv"]
+    assert holder.notification != other.notification
+    assert "Your lock" in holder.mail.text
+    assert "The lock of Kari" in other.mail.text
+
+
+def test_of_a_ticket_that_is_not_known_nobody_is_told() -> None:
+    made = policies(IT_QUEUE)
+    made.known.wanting.append(SIV)
+    assert [*notices(made, wrote()), *notices(made, MOVED), *notices(made, expired())] == []
+
+
+def test_a_queue_that_has_not_arrived_has_no_followers() -> None:
+    assert told(knowing(wanting=[SIV]), opened()) == []
