@@ -1,6 +1,7 @@
 """What the policies know beyond an event and the snapshots; looked up for each batch before they react, because they are pure."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.directory import Person, Queue
@@ -23,16 +24,29 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWords:
+    """What was said last on a ticket by somebody who takes part in it. `readers`: the addresses, as `addresses.plain` writes them, of its
+    writer and of all whom it was sent to."""
+
+    words: str
+    writer: str
+    said_at: datetime
+    readers: frozenset[str]
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """`queues` the snapshot lacks yet; `tickets` that somebody is told of; `people` in use, who may be told; `wanting`, by id, are those who
-    want notices of what happens in their queues."""
+    """`queues` the snapshot lacks yet; `tickets` that somebody is told of; `people` in use, who may be told or are written to; `words` that an
+    answer may quote; `wanting`, by id, are those who want notices of what happens in their queues."""
 
     queues: dict[UUID, Queue] = field(default_factory=dict)
     tickets: dict[UUID, Remembered] = field(default_factory=dict)
     people: dict[UUID, Person] = field(default_factory=dict)
+    words: dict[UUID, LastWords] = field(default_factory=dict)
     wanting: list[Person] = field(default_factory=list)
 
     def forget(self) -> None:
         """Another batch begins. Who wants notices changes with the documents only."""
-        for each in (self.queues, self.tickets, self.people):
+        for each in (self.queues, self.tickets, self.people, self.words):
             each.clear()

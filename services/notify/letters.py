@@ -1,6 +1,7 @@
 """The words of a mail, plain and rich: what an agent wrote, between salutation and signature, with a forwarded message below."""
 
 import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -12,19 +13,36 @@ LONGEST_HTML = 320_000
 """Bytes. What is longer leaves as text alone: the event that asks for the mail must stay below what the log takes."""
 
 
+LONGEST_QUOTE = 8_000
+"""Characters of a quote; what is longer is cut off, and the quote says so."""
+_QUOTES = re.compile(r"^>", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The words that a mail answers, below a line (`attribution`) that tells whose they are."""
+
+    attribution: str
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What stands around an agent's words: rendered salutation and signature (A8.02), and the message that is sent on with them."""
+    """What stands around an agent's words: rendered salutation and signature (A8.02), the words that are answered, and the message that is
+    sent on with them."""
 
     salutation: str = ""
     signature: str = ""
     forwarded: Message | None = None
     zone: tzinfo | None = None
+    quote: Quote | None = None
 
 
 def text_of(message: Message, around: Around) -> str:
     """The mail as plain text."""
     parts = [around.salutation, _whole(message), around.signature]
+    if (quote := around.quote) is not None:
+        parts.append("\n".join((quote.attribution, *(f"> {each}".rstrip() for each in _lines(quote.words)))))
     if (original := around.forwarded) is not None:
         parts.append(
             "\n".join((wording.FORWARDED, *_head(original, around.zone), "", _whole(original), "", wording.END))
@@ -41,11 +59,25 @@ def html_of(message: Message, around: Around) -> str | None:
     if message.html is None and (original is None or original.html is None):
         return None
     parts = [_paragraph(around.salutation), _rich(message), _paragraph(around.signature)]
+    if (quote := around.quote) is not None:
+        words = _paragraph("\n".join(_lines(quote.words)))
+        parts.append(f'{_paragraph(quote.attribution)}\n<blockquote type="cite">{words}</blockquote>')
     if original is not None:
         head = _paragraph("\n".join((wording.FORWARDED, *_head(original, around.zone))))
         parts += [head, f'<blockquote type="cite">{_rich(original)}</blockquote>', _paragraph(wording.END)]
     made = "\n".join(part for part in parts if part)
     return made if len(made.encode("utf-8", "replace")) <= LONGEST_HTML else None
+
+
+def quotes_already(message: Message) -> bool:
+    """Whether its writer has put somebody's words into it themselves."""
+    return _QUOTES.search(message.text) is not None or "<blockquote" in (message.html or "")
+
+
+def _lines(words: str) -> list[str]:
+    """What is quoted of these words."""
+    cut = words[:LONGEST_QUOTE].strip("\r\n").splitlines()
+    return cut if len(words) <= LONGEST_QUOTE else [*cut, wording.LEFT_OUT]
 
 
 def moment(when: datetime, zone: tzinfo | None) -> str:

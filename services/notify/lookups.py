@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from services.notify import remembering
+from services.notify import last_words, remembering
 from services.notify.audience import workers
 from services.notify.known import Known
 from shared.contracts.directory import Person, Queue
@@ -55,6 +55,11 @@ class Informed:
         events = [delivery.event for delivery in deliveries if delivery.event is not None]
         self.known.forget()
         await remembering.remember(connection, events)
+        await last_words.remember(connection, events)
+        answered = [event for event in events if isinstance(event.payload, AgentReplied)]
+        if answered:
+            self.known.words.update(await last_words.recall(connection, [each.stream for each in answered]))
+            await self._find_readers(connection, answered)
         told = [event for event in events if _is_told(event)]
         if told:
             self.known.tickets.update(await remembering.recall(connection, [event.stream for event in told]))
@@ -93,6 +98,13 @@ class Informed:
                     pass
         if not wanted:
             return
+        for row in await connection.fetch(PEOPLE, list(wanted)):
+            person = Person.model_validate_json(row["document"])
+            self.known.people[person.id] = person
+
+    async def _find_readers(self, connection: Connection, answered: Sequence[Recorded]) -> None:
+        """The customers who are answered, for their languages."""
+        wanted = {cast(AgentReplied, event.payload).customer.id for event in answered}
         for row in await connection.fetch(PEOPLE, list(wanted)):
             person = Person.model_validate_json(row["document"])
             self.known.people[person.id] = person

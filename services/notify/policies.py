@@ -1,7 +1,7 @@
 """Which foreign event leads to which mail. The mail is written here, from the event and the queue's document at that moment."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID, uuid5
@@ -139,7 +139,7 @@ class Policies:
 
     def an_answer_is_sent(self, replied: AgentReplied, event: Recorded) -> RequestAnswer:
         message = replied.message
-        around = self._around(replied, replied.customer, replied.by)
+        around = replace(self._around(replied, replied.customer, replied.by), quote=self._quote(replied, event.stream))
         notification, mail = self._mail(
             "answer",
             event,
@@ -411,6 +411,21 @@ class Policies:
             templates.render(_written(queue.salutation, settings.salutations), variables),
             templates.render(_written(queue.signature, settings.signatures), variables),
         )
+
+    def _quote(self, replied: AgentReplied, ticket: UUID) -> letters.Quote | None:
+        """The words that are answered, unless the agent has quoted some: nobody gets words here that were not written to them."""
+        words, message = self.known.words.get(ticket), replied.message
+        if words is None or not words.words.strip() or letters.quotes_already(message):
+            return None
+        if words.message_id is not None and words.message_id not in replied.references:
+            return None  # it came after what the agent answers
+        recipients = [*(message.to or (_address(replied.customer),)), *message.cc, *message.bcc]
+        if not {plain(each.email) for each in recipients} <= words.readers:
+            return None
+        reader = self.known.people.get(replied.customer.id)
+        language = reader.language if reader is not None else None
+        said_at = letters.moment(words.said_at, self.zone)
+        return letters.Quote(wording.attribution(language, said_at, letters.line(words.writer)), words.words)
 
     def _variables(
         self, about: About, customer: CustomerRef | None = None, agent: PersonRef | None = None

@@ -200,6 +200,7 @@ class Sender:
         """Has the tickets told of mails that wait for long, and says what the queue looks like."""
         while True:
             waiting, oldest = await deliveries.waiting(self.store.pool)
+            self._pauses = await deliveries.pauses(self.store.pool)
             WAITING.set(waiting)
             OLDEST.set(oldest)
             PAUSED.set(len(self._pauses))

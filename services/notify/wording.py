@@ -1,5 +1,7 @@
 """What notify writes by itself: subjects, the receipt, and notices. The texts are rendered by the same engine as administrators' templates."""
 
+import re
+
 RECEIPT = """\
 Hello {{ customer.name }},
 
@@ -49,6 +51,31 @@ Ticket {{ ticket.number }} in {{ queue.name }} was to wait until {{ time.due }}.
 
 This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
 """
+
+ATTRIBUTIONS = {
+    "en": "On {date}, {name} wrote:",
+    "nb": "Den {date} skrev {name}:",
+    "nn": "Den {date} skreiv {name}:",
+    "no": "Den {date} skrev {name}:",
+    "sv": "Den {date} skrev {name}:",
+    "da": "Den {date} skrev {name}:",
+    "nl": "Op {date} schreef {name}:",
+    "de": "Am {date} schrieb {name}:",
+    "fr": "Le {date}, {name} a écrit :",
+    "ru": "{date}, {name} пишет:",
+    "es": "El {date}, {name} escribió:",
+    "it": "Il {date}, {name} ha scritto:",
+    "pl": "Dnia {date}, {name} napisał(a):",
+}
+"""What stands above quoted words, by language."""
+LEFT_OUT = "[...]"
+
+_REPLY = re.compile(
+    r"(?:re|aw|sv|vs|antw|antwort|odp|odg|res|resp|rif|ref|ynt|vá|απ|ответ|отв|回复|回覆|答复|返信)"
+    r"\s?(?:\[\d{1,3}\]|\(\d{1,3}\)|\^\d{1,3})?\s?[:：]\s*",
+    re.IGNORECASE,
+)
+"""What mail programs put before the subject of an answer."""
 
 ANOTHERS_LOCK_EXPIRED = """\
 Hello{% if agent.name %} {{ agent.name }}{% endif %},
@@ -120,8 +147,32 @@ def token(number: str) -> str:
 
 
 def reply_subject(number: str, subject: str) -> str:
-    """`Re: [Ticket#NUMBER] subject` (A2.07); a subject that has the token already stays as its writer wanted it."""
-    return subject if token(number) in subject else f"Re: {token(number)} {subject}".rstrip()
+    """`Re: [Ticket#NUMBER] subject` (A2.07), whatever prefixes and tokens have piled up before the subject. One that has the token, and at
+    most one prefix, stays as its writer wanted it."""
+    prefixes, tokens, rest = _begun(number, subject)
+    if prefixes <= 1 and (tokens == 1 or (tokens == 0 and token(number) in rest)):
+        return subject
+    return f"Re: {rest}" if token(number) in rest else f"Re: {token(number)} {rest}".rstrip()
+
+
+def _begun(number: str, subject: str) -> tuple[int, int, str]:
+    """How many reply prefixes and tokens a subject begins with, and the rest."""
+    prefixes = tokens = place = 0
+    while True:
+        if (found := _REPLY.match(subject, place)) is not None:
+            prefixes, place = prefixes + 1, found.end()
+        elif subject.startswith(token(number), place):
+            tokens, place = tokens + 1, place + len(token(number))
+        elif place < len(subject) and subject[place].isspace():
+            place += 1
+        else:
+            return prefixes, tokens, subject[place:]
+
+
+def attribution(language: str | None, date: str, name: str) -> str:
+    """The line above words that are quoted, in the reader's language where it is known."""
+    known = ATTRIBUTIONS.get((language or "").lower().partition("-")[0].partition("_")[0], ATTRIBUTIONS["en"])
+    return known.format(date=date, name=name)
 
 
 def opening_subject(number: str, subject: str) -> str:

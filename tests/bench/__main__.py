@@ -24,6 +24,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+from deploy.databases import provide
 from deploy.local import lifecycle
 from deploy.local.demo import Desk
 from deploy.local.home import CHECKOUT, SERVICES, Home, free_ports
@@ -134,11 +135,12 @@ class Bench:
 
     async def _drain(self) -> float:
         """Seconds until every outbox is empty, every mail left, and every consumer stands at the end."""
+        from tests.chaos.__main__ import scene
         from tests.chaos.checks import Checks
         from tests.chaos.load import Acknowledged
 
         started = time.monotonic()
-        if not await Checks(self.instance, Acknowledged()).quiet(300):
+        if not await Checks(scene(self.instance), Acknowledged()).quiet(300):
             raise SystemExit("bench: the system does not become quiet")
         return time.monotonic() - started
 
@@ -340,7 +342,7 @@ def floor_application(postgres: PostgresServer) -> Iterator[tuple[int, int]]:
 
     async def make() -> str:
         owner, app = ("floor_owner", "floor"), ("floor", "floor")
-        await postgres.provide("floor", owner, app)
+        await provide(postgres.superuser_url, "floor", owner, app)
         url = postgres.url("floor_owner", "floor", "floor")
         connection = await asyncpg.connect(url)
         await connection.execute(

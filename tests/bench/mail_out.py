@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from uuid_utils.compat import uuid7
 
+from deploy.databases import provide
 from deploy.local.home import CHECKOUT, free_ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.servers import postgres_server
@@ -115,7 +116,7 @@ async def fill(pool: Pool, count: int, domains: int) -> None:
 
 async def database(postgres: PostgresServer) -> str:
     owner, app = ("mailout_owner", "mailout"), ("mailout_app", "mailout")
-    await postgres.provide("mailout", owner, app)
+    await provide(postgres.superuser_url, "mailout", owner, app)
     url = postgres.url(*app, "mailout")
     await migrate(postgres.url(*owner, "mailout"), url, *MIGRATIONS)
     return url

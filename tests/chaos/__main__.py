@@ -81,7 +81,7 @@ def run(home: Home, kills: int, seed: int) -> bool:
         f"killed or stopped: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; waiting until all is quiet ..."
     )
     lifecycle.up(home, lambda _: None)
-    return not asyncio.run(Checks(_scene(instance), seen).verdict())
+    return not asyncio.run(Checks(scene(instance), seen).verdict())
 
 
 def _set_up(instance: Instance) -> tuple[str, str]:
@@ -139,7 +139,7 @@ def _send(pid: int, sign: signal.Signals) -> None:
         return
 
 
-def _scene(instance: Instance) -> Scene:
+def scene(instance: Instance) -> Scene:
     postgres, home = instance.postgres, instance.home
 
     def verify(name: str) -> bool:

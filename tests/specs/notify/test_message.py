@@ -113,6 +113,60 @@ def test_references_are_never_encoded_or_broken() -> None:
     assert parsed(one)["Message-ID"] == mail().message_id
 
 
+def test_references_that_are_too_many_keep_the_first_and_the_last() -> None:
+    many = [f"<{'x' * 90}{n}@customer.example>" for n in range(50)]
+    kept = str(parsed(made(references=tuple(many)))["References"]).split()
+    assert kept[0] == many[0]
+    assert kept[1:] == many[-len(kept) + 1 :]
+    assert len(kept) >= 3
+    assert len(f"References: {' '.join(kept)}") <= 998
+
+
+addresses = st.builds(lambda local, domain: f"{local}@{domain}", words, words) | words
+
+
+@given(words, words, words, addresses, addresses, words, words, st.lists(words, max_size=3))
+def test_no_combination_of_values_adds_a_field(
+    subject: str, name: str, other: str, sender: str, to: str, message_id: str, automatic: str, ids: list[str]
+) -> None:
+    """Either each field of ours stands there once and no other one, or the mail cannot be sent."""
+    fields: dict[str, Any] = {
+        "subject": subject,
+        "sender": Address(email=sender, name=name),
+        "to": (Address(email=to, name=other), Address(email="per@customer.example", name=name)),
+        "cc": (Address(email=to, name=name),),
+        "reply_to": Address(email=sender, name=other),
+        "message_id": message_id,
+        "in_reply_to": other,
+        "references": tuple(ids),
+        "auto_submitted": automatic,
+    }
+    for good in ({}, {"message_id": "<a@b>"}, {"message_id": "<a@b>", "sender": Address(email="it@help.example.org", name=name),
+                 "to": (Address(email="per@customer.example", name=other),), "cc": (),
+                 "reply_to": Address(email="x@help.example.org", name=name)}):  # fmt: skip
+        try:
+            one = made(**{**fields, **good})
+        except Unsendable:
+            assert "cc" not in good, "checked values can always be sent"
+            continue
+        header = one.content.partition(b"\r\n\r\n")[0]
+        names = [line.partition(b":")[0].decode() for line in header.split(b"\r\n") if line[:1] not in b" \t"]
+        assert len(names) == len(set(names))
+        assert set(names) <= FIELDS | MORE | {"Reply-To"}
+        resent = letter(
+            NOTIFICATION, mail(**{**fields, **good, "text": "", "resent": ORIGINAL}), MOMENT, (), None, b"A: b\r\n\r\n"
+        )
+        names = [
+            line.partition(b":")[0].decode()
+            for line in resent.content.split(b"\r\n")
+            if line and line[:1] not in b" \t"
+        ]
+        assert names == ["Resent-Message-ID", "Resent-Date", "Resent-From", "Resent-To", "A"]
+
+
+ORIGINAL = Blob(sha256="0" * 64, size=8, type="message/rfc822")
+
+
 def lines(content: bytes, size: int = 100) -> bytes:
     """A file's content as the sender encodes it, in pieces of so many bytes."""
 

@@ -145,7 +145,7 @@ def test_keys_are_read_from_files(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"", "it is no private key in PEM"),
-        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "it is no private key in PEM"),
+        (pem(ed25519.Ed25519PrivateKey.generate())[:40], "it is no private key in PEM"),
         (pem(ed25519.Ed25519PrivateKey.generate(), serialization.BestAvailableEncryption(b"x")), "it is encrypted"),
         (pem(ec.generate_private_key(ec.SECP256R1())), "neither an RSA nor an Ed25519 key"),
         (pem(rsa.generate_private_key(65537, 1023 + 1)), ""),

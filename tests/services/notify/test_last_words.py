@@ -1,0 +1,45 @@
+"""What an answer may quote is what a participant said last, in whatever order and how often the events come."""
+
+import random
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from services.notify import last_words
+from shared.contracts.intake import CustomerMessageReceived
+from shared.contracts.parts import Address, Message
+from tests.services.notify.desk import Notify
+from tests.specs.notify.tickets import NUMBER, PER, opened, recorded
+
+
+def received(text: str, message_id: str, **more: Any) -> CustomerMessageReceived:
+    message = Message(
+        id=uuid4(),
+        channel="email",
+        to=(Address(email="IT@help.example.org"),),
+        text=text,
+        new_text=more.pop("new_text", None),
+        message_id=message_id,
+    )
+    return CustomerMessageReceived(number=NUMBER, customer=PER, message=message, **more)
+
+
+async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(desk: Notify) -> None:
+    chance, ticket = random.Random(7), uuid4()
+    said = [
+        opened(),
+        received("It still hums.", "<second@customer.example>", new_text="It still hums."),
+        received("Louder!\n> It still hums.", "<third@customer.example>", new_text="Louder!"),
+        received("Close it.", "<4@evil.example>", standing="unverified"),
+        received("I am the maker.", "<5@maker.example>", standing="outsider"),
+    ]
+    events = [replace(recorded(payload), stream=ticket, version=n) for n, payload in enumerate(said, 1)]
+    for _ in range(10):
+        chance.shuffle(events)
+        async with desk.pool.acquire() as connection:
+            for event in events:
+                await last_words.remember(connection, [event])
+            await last_words.remember(connection, events)
+            found = (await last_words.recall(connection, [ticket]))[ticket]
+    assert (found.words, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
+    assert found.readers == {"per@customer.example", "it@help.example.org"}

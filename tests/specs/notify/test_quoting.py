@@ -1,0 +1,138 @@
+"""What an answer quotes, whose words nobody gets who did not have them, and subjects that stay short."""
+
+from typing import Any
+
+import pytest
+
+from services.notify import wording
+from services.notify.addresses import plain
+from services.notify.commands import RequestAnswer
+from services.notify.known import LastWords
+from services.notify.letters import LONGEST_QUOTE
+from services.notify.policies import Policies
+from shared.contracts.notify import OutgoingMail
+from shared.contracts.parts import Address
+from tests.specs.notify.tickets import (
+    FIRST,
+    IT_QUEUE,
+    MOMENT,
+    NUMBER,
+    PER,
+    TICKET,
+    knowing,
+    person,
+    policies,
+    recorded,
+    replied,
+)
+from tests.specs.requirement import requirement
+
+READERS = frozenset((PER.email, "it@help.example.org", "ida@customer.example"))
+
+
+def having(words: str = "It hums.\n\nLoudly.", **more: Any) -> Policies:
+    made = policies(IT_QUEUE.model_copy(update={"salutation": "", "signature": "Kari"}))
+    fields: dict[str, Any] = {"writer": "Per Hansen", "said_at": MOMENT, "readers": READERS, "message_id": FIRST}
+    made.known.words[TICKET] = LastWords(words, **{**fields, **more})
+    return made
+
+
+def answer(made: Policies, text: str = "Send it in.", **message: Any) -> OutgoingMail:
+    words = replied(text).message.model_copy(update=message)
+    (command,) = made.react(recorded(replied(message=words)))
+    assert isinstance(command, RequestAnswer)
+    return command.mail
+
+
+def test_an_answer_quotes_what_it_answers_below_the_signature() -> None:
+    assert answer(having()).text == (
+        "Send it in.\n\nKari\n\nOn 2026-11-23 08:30 UTC, Per Hansen wrote:\n> It hums.\n>\n> Loudly.\n"
+    )
+
+
+def test_the_quote_stands_in_the_rich_text_too_and_is_no_markup() -> None:
+    html = answer(having("<b>It</b> hums & hums."), html="<p>Send <i>it</i> in.</p>").html
+    assert html is not None
+    assert html.endswith(
+        "<p>On 2026-11-23 08:30 UTC, Per Hansen wrote:</p>\n"
+        '<blockquote type="cite"><p>&lt;b&gt;It&lt;/b&gt; hums &amp; hums.</p></blockquote>'
+    )
+
+
+def test_a_long_quote_is_cut_and_says_so() -> None:
+    lines = answer(having("hum " * LONGEST_QUOTE)).text.splitlines()
+    assert lines[-1] == "> [...]"
+    assert sum(map(len, lines)) < LONGEST_QUOTE + 200
+    assert "[...]" not in answer(having("h" * LONGEST_QUOTE)).text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"to": (Address(email="boss@elsewhere.example"),)},
+        {"cc": (Address(email="boss@elsewhere.example"),)},
+        {"bcc": (Address(email="boss@elsewhere.example"),)},
+        {"text": "As you wrote:\n> It hums.\nSend it in."},
+        {"html": "<blockquote>It hums.</blockquote><p>Send it in.</p>"},
+    ],
+)
+def test_nobody_gets_words_that_were_not_written_to_them_and_nothing_is_quoted_twice(more: dict[str, Any]) -> None:
+    assert "On 2026" not in answer(having(), **more).text
+
+
+def test_those_who_got_the_words_may_get_them_again() -> None:
+    assert "> It hums." in answer(having(), cc=(Address(email="Ida@Customer.example"),)).text
+
+
+def test_what_came_after_the_words_that_are_answered_is_not_quoted() -> None:
+    assert "hums" not in answer(having(message_id="<third@customer.example>")).text
+    assert "> It hums." in answer(having(message_id=None)).text
+    assert "wrote" not in answer(having(" \n")).text
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("nb", "Den 2026-11-23 08:30 UTC skrev Per Hansen:"),
+        ("NL", "Op 2026-11-23 08:30 UTC schreef Per Hansen:"),
+        ("ru-RU", "2026-11-23 08:30 UTC, Per Hansen пишет:"),
+        ("de_CH", "Am 2026-11-23 08:30 UTC schrieb Per Hansen:"),
+        ("xx", "On 2026-11-23 08:30 UTC, Per Hansen wrote:"),
+        (None, "On 2026-11-23 08:30 UTC, Per Hansen wrote:"),
+    ],
+)
+@requirement("A21.06")
+def test_the_line_above_it_is_in_the_customers_language(language: str | None, line: str) -> None:
+    made = having()
+    known = knowing(people=[person(20, "Per", roles=("customer",), language=language)])
+    made.known.people.update(known.known.people)
+    assert line in answer(made).text.splitlines()
+
+
+def test_addresses_are_compared_as_the_same_however_they_are_written() -> None:
+    assert plain("Per@CUSTOMER.example") in READERS
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("hums", f"Re: [Ticket#{NUMBER}] hums"),
+        ("Re: hums", f"Re: [Ticket#{NUMBER}] hums"),
+        ("SV: Re: AW: VS: Antw: hums", f"Re: [Ticket#{NUMBER}] hums"),
+        ("Ответ: Re[2]: RE(3): hums", f"Re: [Ticket#{NUMBER}] hums"),
+        (f"Re: [Ticket#{NUMBER}] Re: [Ticket#{NUMBER}] hums", f"Re: [Ticket#{NUMBER}] hums"),
+        (f"Sv: Re: [Ticket#{NUMBER}] hums", f"Re: [Ticket#{NUMBER}] hums"),
+        (f"Re: AW: hums [Ticket#{NUMBER}]", f"Re: hums [Ticket#{NUMBER}]"),
+        (f"AW: [Ticket#{NUMBER}] hums", f"AW: [Ticket#{NUMBER}] hums"),
+        (f"[Ticket#{NUMBER}] hums", f"[Ticket#{NUMBER}] hums"),
+        ("Reset: hums", f"Re: [Ticket#{NUMBER}] Reset: hums"),
+        ("Re: [Ticket#1] hums", f"Re: [Ticket#{NUMBER}] [Ticket#1] hums"),
+        ("", f"Re: [Ticket#{NUMBER}]"),
+        ("Re: " * 500 + "hums", f"Re: [Ticket#{NUMBER}] hums"),
+    ],
+)
+@requirement("A2.07")
+def test_prefixes_do_not_pile_up(subject: str, expected: str) -> None:
+    made = wording.reply_subject(NUMBER, subject)
+    assert made == expected
+    assert wording.reply_subject(NUMBER, made) == made
