@@ -33,7 +33,7 @@ def runs() -> Iterator[str]:
 
 def test_no_frontend_is_pulled_and_every_base_is_an_argument_with_a_tag() -> None:
     assert "syntax=" not in DOCKERFILE.read_text("utf-8")
-    named = {stage for stage in stages()}
+    named = set(stages())
     bases = [rest.partition(" AS ")[0] for name, rest in instructions() if name == "FROM"]
     assert all(base in named or base == "${PYTHON_IMAGE}${PYTHON_DIGEST}" for base in bases)
     assert any(
