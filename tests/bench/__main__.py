@@ -24,6 +24,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+from deploy.databases import provide
 from deploy.local import lifecycle
 from deploy.local.demo import Desk
 from deploy.local.home import CHECKOUT, SERVICES, Home, free_ports
@@ -135,9 +136,10 @@ class Bench:
         """Seconds until every outbox is empty, every mail left, and every consumer stands at the end."""
         from tests.chaos.checks import Checks
         from tests.chaos.load import Acknowledged
+        from tests.chaos.scenes import of_instance
 
         started = time.monotonic()
-        if not await Checks(self.instance, Acknowledged()).quiet(300):
+        if not await Checks(of_instance(self.instance), Acknowledged()).quiet(300):
             raise SystemExit("bench: the system does not become quiet")
         return time.monotonic() - started
 
@@ -339,7 +341,7 @@ def floor_application(instance: Instance) -> Iterator[tuple[int, int]]:
 
     async def make() -> str:
         owner, app = ("floor_owner", "floor"), ("floor", "floor")
-        await instance.postgres.provide("floor", owner, app)
+        await provide(instance.postgres.superuser_url, "floor", owner, app)
         url = instance.postgres.url("floor_owner", "floor", "floor")
         connection = await asyncpg.connect(url)
         await connection.execute(

@@ -23,8 +23,9 @@ from deploy.local.demo import Desk
 from deploy.local.home import Home, Trouble, free_ports
 from deploy.local.programs import Instance
 from deploy.local.supervision import RUNNING, Supervisor, wait
-from tests.chaos.checks import Checks, Scene
+from tests.chaos.checks import Checks
 from tests.chaos.load import Acknowledged, Api, agent, mail_server
+from tests.chaos.scenes import of_instance
 
 AGENTS = 3
 MAIL_SERVERS = 3
@@ -81,7 +82,7 @@ def run(home: Home, kills: int, seed: int) -> bool:
         f"killed or stopped: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; waiting until all is quiet ..."
     )
     lifecycle.up(home, lambda _: None)
-    return not asyncio.run(Checks(_scene(instance), seen).verdict())
+    return not asyncio.run(Checks(of_instance(instance), seen).verdict())
 
 
 def _set_up(instance: Instance) -> tuple[str, str]:
@@ -137,17 +138,6 @@ def _send(pid: int, sign: signal.Signals) -> None:
         os.kill(pid, sign)
     except ProcessLookupError:
         return
-
-
-def _scene(instance: Instance) -> Scene:
-    postgres, home = instance.postgres, instance.home
-
-    def verify(name: str) -> bool:
-        return lifecycle.run_service_command(home, "reporting", ["projections", "verify", name]) == 0
-
-    return Scene(
-        lambda name: postgres.url("postgres", postgres.password, name), instance.kafka.bootstrap, home.sent, verify
-    )
 
 
 if __name__ == "__main__":
