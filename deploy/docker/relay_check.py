@@ -21,10 +21,11 @@ def main() -> None:
         )
     try:
         server = Server.at(url)
-        asyncio.run(_greet(server))
     except ValueError as error:
         raise Trouble(str(error)) from None
-    except (OSError, aiosmtplib.SMTPException) as error:
+    try:
+        asyncio.run(_greet(server))
+    except (OSError, ValueError, aiosmtplib.SMTPException) as error:
         raise Trouble(
             f"the mail server {server.host}:{server.port} does not take us: {type(error).__name__}: {error}"
         ) from None
