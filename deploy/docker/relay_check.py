@@ -17,7 +17,7 @@ def main() -> None:
     if not url:
         raise Trouble(
             "the profile `mail` needs a mail server: set LEDGERDESK_SMTP_URL_FILE to a file that holds its URL, such as"
-            " smtp+starttls://user:password@mail.example.org"
+            " smtp+starttls://mail.example.org, with name and password before the host where it wants them"
         )
     try:
         server = Server.at(url)
