@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 
-SECONDS = 4.0
+SECONDS = 20.0
 MOST = 2_000
 
 

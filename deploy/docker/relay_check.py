@@ -17,14 +17,15 @@ def main() -> None:
     if not url:
         raise Trouble(
             "the profile `mail` needs a mail server: set LEDGERDESK_SMTP_URL_FILE to a file that holds its URL, such as"
-            " smtp+starttls://user:password@mail.example.org"
+            " smtp+starttls://mail.example.org, with name and password before the host where it wants them"
         )
     try:
         server = Server.at(url)
-        asyncio.run(_greet(server))
     except ValueError as error:
         raise Trouble(str(error)) from None
-    except (OSError, aiosmtplib.SMTPException) as error:
+    try:
+        asyncio.run(_greet(server))
+    except (OSError, ValueError, aiosmtplib.SMTPException) as error:
         raise Trouble(
             f"the mail server {server.host}:{server.port} does not take us: {type(error).__name__}: {error}"
         ) from None

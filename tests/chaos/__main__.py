@@ -23,8 +23,9 @@ from deploy.local.demo import Desk
 from deploy.local.home import Home, Trouble, free_ports
 from deploy.local.programs import Instance
 from deploy.local.supervision import RUNNING, Supervisor, wait
-from tests.chaos.checks import Checks, Scene
+from tests.chaos.checks import Checks
 from tests.chaos.load import Acknowledged, Api, agent, mail_server
+from tests.chaos.scenes import of_instance
 
 AGENTS = 3
 MAIL_SERVERS = 3
@@ -81,7 +82,11 @@ def run(home: Home, kills: int, seed: int) -> bool:
         f"killed or stopped: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; waiting until all is quiet ..."
     )
     lifecycle.up(home, lambda _: None)
+<<<<<<< HEAD
     return not asyncio.run(Checks(scene(instance), seen).verdict())
+=======
+    return not asyncio.run(Checks(of_instance(instance), seen).verdict())
+>>>>>>> h-containers
 
 
 def _set_up(instance: Instance) -> tuple[str, str]:
@@ -139,6 +144,7 @@ def _send(pid: int, sign: signal.Signals) -> None:
         return
 
 
+<<<<<<< HEAD
 def scene(instance: Instance) -> Scene:
     postgres, home = instance.postgres, instance.home
 
@@ -150,5 +156,7 @@ def scene(instance: Instance) -> Scene:
     )
 
 
+=======
+>>>>>>> h-containers
 if __name__ == "__main__":
     sys.exit(main())

@@ -327,3 +327,18 @@ async def test_a_topic_with_another_partition_count_is_refused(kafka: str, monke
     monkeypatch.setattr(topics, "PARTITIONS", 13)
     with pytest.raises(topics.WrongTopic, match="12 partitions instead of 13"):
         await topics.ensure(kafka)
+
+
+async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pipeline: Pipeline) -> None:
+    """One that waits for its group, or has ended, is not."""
+    texts = {TICKETS: ProjectionHandler(Texts())}
+    one, other = (reading(pipeline.routing, pipeline.name, pipeline.kafka, texts) for _ in range(2))
+    assert not await one.has_its_partitions()
+    async with running(one):
+        await until(one.has_its_partitions)
+        assert not await other.has_its_partitions()
+        async with running(other):
+            await until(other.has_its_partitions)
+            await until(one.has_its_partitions)
+        assert not await other.has_its_partitions()
+    assert not await one.has_its_partitions()

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -28,19 +29,19 @@ def shown() -> set[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_metric_that_is_asked_for_exists(path):
+def test_every_metric_that_is_asked_for_exists(path: Path) -> None:
     text = path.read_text("utf-8")
     asked = set(re.findall(r"\b(?:ledgerdesk|process)_[a-z_]+", text)) - {"ledgerdesk_flow"}
     assert asked and asked <= shown()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_runbook_that_is_named_exists(path):
+def test_every_runbook_that_is_named_exists(path: Path) -> None:
     for page in re.findall(r"docs/[a-z/-]+\.md", path.read_text("utf-8")):
         assert (CHECKOUT / page).is_file(), page
 
 
-def test_dashboards_use_the_data_source_that_is_provisioned():
+def test_dashboards_use_the_data_source_that_is_provisioned() -> None:
     provisioned = re.search(
         r"uid: (\w+)", (HERE / "grafana/provisioning/datasources/prometheus.yml").read_text("utf-8")
     )
