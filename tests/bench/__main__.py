@@ -135,17 +135,12 @@ class Bench:
 
     async def _drain(self) -> float:
         """Seconds until every outbox is empty, every mail left, and every consumer stands at the end."""
-        from tests.chaos.__main__ import scene
         from tests.chaos.checks import Checks
         from tests.chaos.load import Acknowledged
         from tests.chaos.scenes import of_instance
 
         started = time.monotonic()
-<<<<<<< HEAD
-        if not await Checks(scene(self.instance), Acknowledged()).quiet(300):
-=======
         if not await Checks(of_instance(self.instance), Acknowledged()).quiet(300):
->>>>>>> h-containers
             raise SystemExit("bench: the system does not become quiet")
         return time.monotonic() - started
 
@@ -347,13 +342,8 @@ def floor_application(postgres: PostgresServer) -> Iterator[tuple[int, int]]:
 
     async def make() -> str:
         owner, app = ("floor_owner", "floor"), ("floor", "floor")
-<<<<<<< HEAD
         await provide(postgres.superuser_url, "floor", owner, app)
         url = postgres.url("floor_owner", "floor", "floor")
-=======
-        await provide(instance.postgres.superuser_url, "floor", owner, app)
-        url = instance.postgres.url("floor_owner", "floor", "floor")
->>>>>>> h-containers
         connection = await asyncpg.connect(url)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS items (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject text)"

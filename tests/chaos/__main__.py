@@ -82,11 +82,7 @@ def run(home: Home, kills: int, seed: int) -> bool:
         f"killed or stopped: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; waiting until all is quiet ..."
     )
     lifecycle.up(home, lambda _: None)
-<<<<<<< HEAD
-    return not asyncio.run(Checks(scene(instance), seen).verdict())
-=======
     return not asyncio.run(Checks(of_instance(instance), seen).verdict())
->>>>>>> h-containers
 
 
 def _set_up(instance: Instance) -> tuple[str, str]:
@@ -144,19 +140,5 @@ def _send(pid: int, sign: signal.Signals) -> None:
         return
 
 
-<<<<<<< HEAD
-def scene(instance: Instance) -> Scene:
-    postgres, home = instance.postgres, instance.home
-
-    def verify(name: str) -> bool:
-        return lifecycle.run_service_command(home, "reporting", ["projections", "verify", name]) == 0
-
-    return Scene(
-        lambda name: postgres.url("postgres", postgres.password, name), instance.kafka.bootstrap, home.sent, verify
-    )
-
-
-=======
->>>>>>> h-containers
 if __name__ == "__main__":
     sys.exit(main())
