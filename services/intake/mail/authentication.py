@@ -1,7 +1,7 @@
 """Whether a mail is from where its From says, in the words of a mail server that is trusted (RFC 8601, RFC 7489).
 
 A mail server in front has had the client's address and the DNS at the time of arrival; where none has judged, `verification` may. Only fields of authentication services that were named as trusted count; that server removes those that claim to be its own
-(docs/senders.md).
+(docs/mail/senders.md).
 """
 
 import re
