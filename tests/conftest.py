@@ -104,9 +104,10 @@ def kafka(scratch: Path) -> Iterator[str]:
         yield bootstrap
 
 
+@pytest.hookimpl(tryfirst=True)  # before the hook that reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For runs in several processes: a module's tests stay together, and those of the one system that is broken and healed too."""
+    """For runs in several processes: a module's tests stay together, and those that start a whole system follow one another."""
     for item in items:
         module = item.path.relative_to(Path(__file__).parent)
-        shared_system = module.parts[0] == "system" and "system" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("system" if shared_system else module.as_posix()))
+        whole = module.parts[0] in ("system", "chaos")
+        item.add_marker(pytest.mark.xdist_group("system" if whole else module.as_posix()))

@@ -184,7 +184,7 @@ MAILBOX = {
     "host": "mail.example.org",
     "port": 993,
     "user": "support@example.org",
-    "credential": {"kind": "password", "secret": "support-mailbox"},
+    "credential": {"kind": "password", "secret": "support-mailbox"},  # pragma: allowlist secret
 }
 TOKENS = {
     "kind": "oauth2",

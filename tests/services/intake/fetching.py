@@ -16,7 +16,7 @@ from shared.contracts.directory import Mailbox, Password
 from shared.testing.progress import until
 
 QUICK = Pace(first=0.05, longest=0.2, refused=0.05, poll=0.05, idle=30.0, look=60.0, command=30.0, mail=30.0, late=0.2)
-SECRET = "support-mailbox"
+SECRET = "support-mailbox"  # pragma: allowlist secret
 
 
 def mailbox(port: int, **fields: Any) -> Mailbox:

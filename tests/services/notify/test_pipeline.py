@@ -184,7 +184,8 @@ async def test_the_receipt_and_the_answer_of_a_ticket_leave_once(running: Runnin
     body = answer.get_body(("plain",))
     assert body is not None
     words = " ".join(body.get_content().split())
-    assert words == "Hei Per Hansen, Please send us the serial number. Vennlig hilsen Kari"
+    wrote = "On 2026-11-23 08:30 UTC, Per Hansen wrote: > Since this morning."
+    assert words == f"Hei Per Hansen, Please send us the serial number. Vennlig hilsen Kari {wrote}"
 
     for event in (first, said):
         await running.again(event)
