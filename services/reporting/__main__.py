@@ -1,6 +1,5 @@
 """`python -m services.reporting api | worker | all | migrate | parked ... | projections ...`"""
 
-import asyncio
 import sys
 from zoneinfo import ZoneInfo
 
@@ -30,7 +29,7 @@ def run() -> int:
         return rebuilding.main(sys.argv[2:])
     status = main(SERVICE, process, MIGRATIONS, consumers())
     if status == 0 and sys.argv[1:] == ["migrate"]:
-        asyncio.run(rebuilding.first_generations())
+        return rebuilding.migrate()
     return status
 
 

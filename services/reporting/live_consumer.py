@@ -2,18 +2,22 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import Never
 
 from shared.database import Pool
 from shared.messaging.consumer import Consumer
-from shared.projections.sets import ProjectionSet, live
+from shared.projections.sets import ProjectionSet, live_shape
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 
 
 class LiveConsumer:
-    """Runs the consumer of whichever generation is live."""
+    """Runs the consumer of whichever generation is live, if its tables are those that this code fills: while a newer version is
+    started, the older one must not write into what was built for the newer."""
 
     def __init__(
         self, which: ProjectionSet, *, database_url: str, pool: Pool, bootstrap: str, replica: str | None
@@ -26,6 +30,7 @@ class LiveConsumer:
             replica,
         )
         self.running: Consumer | None = None
+        self._refused: int | None = None
 
     @property
     def beat(self) -> float:
@@ -49,6 +54,7 @@ class LiveConsumer:
                 while not running.done() and await self._generation() == generation:
                     await asyncio.sleep(LOOK_SECONDS)
             finally:
+                self.running = None
                 running.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await running
@@ -64,5 +70,18 @@ class LiveConsumer:
         )
 
     async def _generation(self) -> int | None:
+        """The live generation, None while there is none for this code."""
         async with self.pool.acquire() as connection:
-            return await live(connection, self.which.name)
+            found = await live_shape(connection, self.which.name)
+        if found is None:
+            return None
+        generation, shape = found
+        if shape == self.which.shape:
+            return generation
+        if generation != self._refused:
+            self._refused = generation
+            log.error(
+                "%s has tables of another version: not filled here; `migrate` of the newer version builds what it needs",
+                self.which.schema(generation),
+            )
+        return None

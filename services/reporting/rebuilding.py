@@ -1,12 +1,15 @@
 """`python -m services.reporting projections ...`: build beside the live generation, verify, promote, go back, drop."""
 
 import argparse
+import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import uvloop
+from aiokafka.errors import KafkaError
 
 from services.reporting.live_consumer import LiveConsumer
 from services.reporting.sets import projection_sets
@@ -14,21 +17,38 @@ from shared.database import OwnConnection, connect, connect_pool
 from shared.garbage import collect_rarely
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
-from shared.settings import env
+from shared.settings import SettingMissing, env
 
 LIST = "SELECT generation, state, made_at FROM projections.generations WHERE name = $1 ORDER BY generation"
 
 
-async def first_generations() -> None:
-    """Makes and promotes the first generation of each set that has none."""
+async def up_to_date(which: Sequence[ProjectionSet]) -> None:
+    """Makes and promotes the first generation of each set that has none. Where the live one has tables of another version, a new one is
+    worked through the whole log first, so that nobody ever sees half of it."""
+    app_url = env("LEDGERDESK_DATABASE_URL")
     owner = await connect(env("LEDGERDESK_DATABASE_OWNER_URL"))
     try:
-        for which in _sets().values():
-            if await sets.live(owner, which.name) is None:
-                generation = await sets.begin(owner, which, env("LEDGERDESK_DATABASE_URL"))
-                await sets.promote(owner, which, generation, env("LEDGERDESK_DATABASE_URL"))
+        for each in which:
+            live = await sets.live_shape(owner, each.name)
+            if live is not None and live[1] == each.shape:
+                continue
+            made = await sets.begin(owner, each, app_url)
+            if live is not None:
+                seconds, events = await fill(each, made)
+                print(f"{each.schema(made)} built from {events} events in {seconds:.1f} s: the tables have changed")
+            await sets.promote(owner, each, made, app_url)
     finally:
         await owner.close()
+
+
+def migrate() -> int:
+    """Brings the read models up to date; answers the exit status."""
+    try:
+        asyncio.run(up_to_date(list(_sets().values())))
+    except (SettingMissing, asyncpg.PostgresError, OSError, KafkaError, TimeoutError) as error:
+        print(f"cannot build the read models: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def main(arguments: list[str]) -> int:

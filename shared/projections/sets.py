@@ -1,5 +1,6 @@
 """Projection sets: read models that are rebuilt beside the live one and promoted by swapping views (architecture, section 7)."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,11 @@ class ProjectionSet:
     tables: Sequence[str]
     handler: Callable[[str], Handler]
 
+    @property
+    def shape(self) -> str:
+        """A fingerprint of the tables: code may fill only a generation that has its own."""
+        return hashlib.sha256(self.ddl.encode()).hexdigest()[:16]
+
     def schema(self, generation: int) -> str:
         return f"{self.name}_v{generation}"
 
@@ -35,19 +41,26 @@ class CannotChange(Exception):
 
 async def live(connection: Connection, name: str) -> int | None:
     """The generation that the views show; None before the first."""
-    generation: int | None = await connection.fetchval(
-        "SELECT generation FROM projections.generations WHERE name = $1 AND state = 'live'", name
+    found = await live_shape(connection, name)
+    return found[0] if found is not None else None
+
+
+async def live_shape(connection: Connection, name: str) -> tuple[int, str] | None:
+    """The generation that the views show, and the shape of its tables."""
+    row = await connection.fetchrow(
+        "SELECT generation, shape FROM projections.generations WHERE name = $1 AND state = 'live'", name
     )
-    return generation
+    return (row["generation"], row["shape"]) if row is not None else None
 
 
 async def begin(connection: OwnConnection, which: ProjectionSet, app_url: str) -> int:
     """Makes the empty tables of a new generation; answers its number. Needs the owner's connection."""
     async with connection.transaction():
         generation: int = await connection.fetchval(
-            "INSERT INTO projections.generations (name, generation, state)"
-            " SELECT $1, coalesce(max(generation), 0) + 1, 'building' FROM projections.generations WHERE name = $1 RETURNING generation",
+            "INSERT INTO projections.generations (name, generation, state, shape)"
+            " SELECT $1, coalesce(max(generation), 0) + 1, 'building', $2 FROM projections.generations WHERE name = $1 RETURNING generation",
             which.name,
+            which.shape,
         )
         schema = which.schema(generation)
         app = '"' + role_of(app_url).replace('"', '""') + '"'
