@@ -106,8 +106,16 @@ def kafka(scratch: Path) -> Iterator[str]:
 
 @pytest.hookimpl(tryfirst=True)  # before the hook that reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For runs in several processes: a module's tests stay together, and those that start a whole system follow one another."""
+    """For runs in several processes: a module's tests stay together. Those that start a whole system follow one another in one process, and
+    come first, because they take the longest."""
+    whole: list[pytest.Item] = []
+    rest: list[pytest.Item] = []
     for item in items:
         module = item.path.relative_to(Path(__file__).parent)
-        whole = module.parts[0] in ("system", "chaos")
-        item.add_marker(pytest.mark.xdist_group("system" if whole else module.as_posix()))
+        if module.parts[0] in ("system", "chaos"):
+            item.add_marker(pytest.mark.xdist_group("system"))
+            whole.append(item)
+        else:
+            item.add_marker(pytest.mark.xdist_group(module.as_posix()))
+            rest.append(item)
+    items[:] = [*whole, *rest]
