@@ -33,8 +33,8 @@ def backup(home: Home, target: Path, say: Callable[[str], None]) -> None:
         if done.returncode:
             raise Trouble(f"{database} cannot be saved: {done.stderr.strip()[-300:]}")
     with _archive(target / "files.tar") as archive:
-        archive.add(home.path / "blobs", "blobs")
-        archive.add(home.sent, "sent")
+        for folder, name in ((home.path / "blobs", "blobs"), (home.sent, "sent")):
+            _add(archive, folder, name)
     with _archive(target / "secrets.tar") as archive:
         for path in (home.secrets / "identity-key", home.secrets / "mail-key", home.admin_password):
             content = path.read_bytes()
@@ -42,6 +42,18 @@ def backup(home: Home, target: Path, say: Callable[[str], None]) -> None:
             entry.size, entry.mode = len(content), 0o400
             archive.addfile(entry, io.BytesIO(content))
     say(f"Saved in {target}. secrets.tar opens everything: keep it as you keep passwords.")
+    say("Not in it: the secrets of mailboxes and the keys that sign mail.")
+
+
+def _add(archive: tarfile.TarFile, folder: Path, name: str) -> None:
+    """Everything in place below a folder; what is still being written, or has gone since, no dump names."""
+    archive.add(folder, name, recursive=False)
+    for path in sorted(folder.rglob("*")):
+        below = path.relative_to(folder)
+        if path.suffix == ".part" or (name == "sent" and below.parts[0] == "tmp" and len(below.parts) > 1):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            archive.add(path, f"{name}/{below}", recursive=False)
 
 
 @contextlib.contextmanager

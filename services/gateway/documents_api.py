@@ -123,6 +123,11 @@ def sees_topic(who: Identity, row: rows.Row) -> bool:
     return who.is_agent or topic.offered_to_customers
 
 
+def view_of_topic(who: Identity, row: rows.Row) -> dict[str, Any]:
+    """Where a topic leads is for administrators: it would tell others which queues exist."""
+    return whole(row) if who.is_admin else whole(row) | {"queue": None}
+
+
 def everybody(_who: Identity, _row: rows.Row) -> bool:
     return True
 
@@ -146,7 +151,7 @@ KINDS = (
     KindOfDocument("signature", "signatures", "Signature", "Signatures", SignatureDraft, TextShown, agents),
     KindOfDocument("field", "fields", "Field", "Fields", FieldDraft, FieldShown, everybody),
     KindOfDocument("mailbox", "mailboxes", "Mailbox", "Mailboxes", MailboxDraft, MailboxShown, administrators),
-    KindOfDocument("topic", "topics", "Topic", "Topics", TopicDraft, TopicShown, sees_topic),
+    KindOfDocument("topic", "topics", "Topic", "Topics", TopicDraft, TopicShown, sees_topic, view_of_topic),
 )
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees one document at most: themselves, or their company."""

@@ -160,9 +160,9 @@ class AskedFieldShown(Body):
 
 
 class TopicShown(SettingShown):
-    """What somebody can ask for."""
+    """What somebody can ask for; only administrators see the queue that it leads to."""
 
-    queue: str
+    queue: str | None
     guidance: str
     fields: list[AskedFieldShown]
     attachment_required: bool

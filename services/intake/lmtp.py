@@ -273,7 +273,8 @@ class _Session:
         for word in rest.split():
             name, _, value = word.partition("=")
             if name.upper() in ("ADDR", "HELO") and value and not value.startswith("["):
-                self.forwarded[name.upper()] = _XTEXT.sub(lambda found: chr(int(found.group(1), 16)), value)[:255]
+                told = _XTEXT.sub(lambda found: chr(int(found.group(1), 16)), value)[:255]
+                self.forwarded[name.upper()] = "".join(each for each in told if each.isprintable())
         await self.say("250 2.0.0 noted")
 
     async def _mail(self, rest: str) -> None:

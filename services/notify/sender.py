@@ -144,6 +144,8 @@ class Sender:
             full = self._lanes.full()
             claimed = await deliveries.claim(self.store.pool, self.store.service, most, full) if most else []
             for each in claimed:
+                if each.request.notification in self._held:
+                    continue  # its lease ran out while the database was away; what is known of it here ends first
                 self._held[each.request.notification] = each
                 self._leased_until[each.request.notification] = until
                 self._lanes.put(each.domain, each)
@@ -235,7 +237,7 @@ class Sender:
             }
 
     async def _send(self, claimed: Claimed) -> None:
-        stale = time.monotonic() > self._leased_until[claimed.request.notification]
+        stale = time.monotonic() > self._leased_until.get(claimed.request.notification, 0.0)
         try:
             if stale:
                 return  # this process stood still: somebody else has the mail by now

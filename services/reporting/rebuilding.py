@@ -15,6 +15,8 @@ from services.reporting.live_consumer import LiveConsumer
 from services.reporting.sets import projection_sets
 from shared.database import OwnConnection, connect, connect_pool
 from shared.garbage import collect_rarely
+from shared.messaging.consumer import Halt
+from shared.messaging.delivery import ForkedStream
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
 from shared.settings import SettingMissing, env
@@ -33,10 +35,14 @@ async def up_to_date(which: Sequence[ProjectionSet]) -> None:
             if live is not None and live[1] == each.shape:
                 continue
             made = await sets.begin(owner, each, app_url)
-            if live is not None:
-                seconds, events = await fill(each, made)
-                print(f"{each.schema(made)} built from {events} events in {seconds:.1f} s: the tables have changed")
-            await sets.promote(owner, each, made, app_url)
+            try:
+                if live is not None:
+                    seconds, events = await fill(each, made)
+                    print(f"{each.schema(made)} built from {events} events in {seconds:.1f} s: the tables have changed")
+                await sets.promote(owner, each, made, app_url)
+            except BaseException:
+                await sets.drop(owner, each, made)  # or every try would leave one behind
+                raise
     finally:
         await owner.close()
 
@@ -45,7 +51,7 @@ def migrate() -> int:
     """Brings the read models up to date; answers the exit status."""
     try:
         asyncio.run(up_to_date(list(_sets().values())))
-    except (SettingMissing, asyncpg.PostgresError, OSError, KafkaError, TimeoutError) as error:
+    except (SettingMissing, asyncpg.PostgresError, OSError, KafkaError, TimeoutError, Halt, ForkedStream) as error:
         print(f"cannot build the read models: {error or type(error).__name__}", file=sys.stderr)
         return 1
     return 0

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Never
 from uuid import UUID
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from asyncpg.pgproto.pgproto import UUID as QuickUUID
@@ -116,7 +115,7 @@ class Consumer:
         self.handlers, self.replica, self.on_committed = handlers, replica, on_committed
         self.beat = time.monotonic()
         self._parks: deque[float] = deque()
-        self.lost: Halt | None = None
+        self.lost: Exception | None = None
         self.joined = False
         """Whether its group has told it which partitions are its own (none, where there are more replicas than partitions)."""
 
@@ -417,19 +416,16 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
         log.info("consumer %s has %d partitions", self.consumer.name, len(assigned))
         try:
             connection = await connect(self.consumer.database_url)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-            log.warning("consumer %s cannot read its checkpoints yet: %s", self.consumer.name, error)
+            try:
+                await seek_to_checkpoints(connection, self.consumer.name, self.client, assigned)
+            finally:
+                await connection.close()
+        except Exception as error:
+            # Raised in the loop, which halts or begins anew: the client would only log it, and an empty topic has no batch whose offsets
+            # would differ.
+            self.consumer.lost = error
+        else:
             self.consumer.joined = True
-            return  # the offset check of the first batch seeks
-        try:
-            await seek_to_checkpoints(connection, self.consumer.name, self.client, assigned)
-            self.consumer.joined = True
-        except Halt as halt:
-            self.consumer.lost = (
-                halt  # raised where the loop can halt: an empty topic has no batch whose offsets would differ
-            )
-        finally:
-            await connection.close()
 
 
 def _spans(deliveries: Sequence[Delivered]) -> tuple[Offsets, Offsets]:

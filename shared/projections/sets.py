@@ -74,13 +74,17 @@ async def begin(connection: OwnConnection, which: ProjectionSet, app_url: str) -
 async def promote(connection: OwnConnection, which: ProjectionSet, generation: int, app_url: str) -> None:
     """Shows a generation in the views, in one transaction; the one shown before stays, to go back to. Raises CannotChange."""
     async with connection.transaction():
-        known = await connection.fetchval(
-            "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
+        shape = await connection.fetchval(
+            "SELECT shape FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
             which.name,
             generation,
         )
-        if known is None:
+        if shape is None:
             raise CannotChange(f"{which.name} has no generation {generation}")
+        if shape != which.shape:
+            raise CannotChange(
+                f"{which.schema(generation)} has the tables of another version: only that version can show and fill it"
+            )
         await connection.execute(
             "UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'", which.name
         )

@@ -1,7 +1,6 @@
 """Which mailboxes this process fetches: every one that is configured and that no other process fetches at this moment."""
 
 import asyncio
-import contextlib
 import logging
 import ssl
 from dataclasses import dataclass
@@ -101,5 +100,6 @@ class Fetchers:
     async def _end(self, mailbox: UUID) -> None:
         task = self._running.pop(mailbox).task
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("fetching from mailbox %s ended: %s", mailbox, type(error).__name__)

@@ -261,7 +261,12 @@ class Fetching:
             )
             return False
         hit("intake.mailbox_safe")
-        await thread.do(self.pace.mail + self.pace.command, box.done, mail)
+        try:
+            await thread.do(self.pace.mail + self.pace.command, box.done, mail)
+        except Exception as error:
+            # A server that will not mark this one, because its archive is full, say, is asked for the others first.
+            self._made_trouble(mail, f"it is here, but not marked there: {words(error)}")
+            raise
         self._late.pop(mail, None)
         if self.mailbox.afterwards == "flag" and self._reached is not None and self._reached.uid_validity:
             if len(self._done) >= MOST_REMEMBERED:

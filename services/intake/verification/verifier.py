@@ -12,6 +12,7 @@ from pathlib import Path
 from prometheus_client import Counter
 
 from services.intake.mail.authentication import Authentication
+from services.intake.reading import place
 from services.intake.verification.judging import Question
 from services.intake.verification.worker import ANSWER, ASKED, QUESTION, RESULT, SETTINGS
 
@@ -83,6 +84,11 @@ class Verifier:
                 "the sender of a mail of %d bytes was not verified: its worker took too long, or died", len(raw)
             )
             return _unknown("failed", "it took too long")
+        except (
+            Exception
+        ) as error:  # a worker that died while it rested, or answers nonsense, is no reason to refuse a mail
+            log.error("the sender of a mail was not verified: %s in %s", type(error).__name__, place(error))
+            return _unknown("failed", "its worker failed")
         finally:
             if done:
                 self._idle.append(worker)

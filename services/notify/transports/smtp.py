@@ -190,5 +190,6 @@ def _explained() -> Iterator[None]:
 
 
 def _words(code: int, message: str) -> str:
-    """A server's reply on one line."""
-    return " ".join(f"{code} {message}".split())[:LONGEST_REASON]
+    """A server's reply on one line of what can be stored: servers also write other charsets, and NUL."""
+    shown = "".join(each if each.isprintable() else " " for each in f"{code} {message}")
+    return " ".join(shown.split())[:LONGEST_REASON]

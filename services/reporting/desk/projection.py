@@ -78,16 +78,28 @@ class DeskProjection:
         ]
         if files:
             await self._copy(connection, "attachments", ATTACHMENT_COLUMNS, files)
-        deliveries = [(row.id, d) for row in rows.values() for d in row.deliveries]
-        named = [(row, d.article, d.notification, d.message_id, d.delivery) for row, d in deliveries if d.article]
-        moved = [(row, d.notification, d.delivery) for row, d in deliveries if not d.article and d.notification]
-        back = [(row, d.message_id, d.delivery) for row, d in deliveries if not d.article and not d.notification]
-        for statement, changes in ((self._name_delivery, named), (self._move_delivery, moved), (self._come_back, back)):
-            if changes:
-                await connection.executemany(statement, changes)
+        await self._save_deliveries(connection, rows)
         history = [_history_values(row.id, entry) for row in rows.values() for entry in row.history]
         if history:
             await self._copy(connection, "history", HISTORY_COLUMNS, history)
+
+    async def _save_deliveries(self, connection: Connection, rows: Mapping[UUID, TicketRow]) -> None:
+        """Each ticket's changes in their order, which decides what stands in the end; the first ones of all tickets together, then the second
+        ones, and so on."""
+        rounds: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
+        for row in rows.values():
+            for n, change in enumerate(row.deliveries):
+                values: tuple[Any, ...]
+                if change.article:
+                    statement = self._name_delivery
+                    values = (row.id, change.article, change.notification, change.message_id, change.delivery)
+                elif change.notification:
+                    statement, values = self._move_delivery, (row.id, change.notification, change.delivery)
+                else:
+                    statement, values = self._come_back, (row.id, change.message_id, change.delivery)
+                rounds.setdefault((n, statement), []).append(values)
+        for place, statement in sorted(rounds):
+            await connection.executemany(statement, rounds[place, statement])
 
     async def _copy(
         self, connection: Connection, table: str, columns: Sequence[str], records: list[tuple[Any, ...]]

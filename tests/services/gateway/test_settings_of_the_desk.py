@@ -299,6 +299,7 @@ async def test_a_topic_leads_to_a_queue_and_asks(gateway: Gateway) -> None:
     assert [topic["slug"] for topic in (await per.get("/topics")).body["items"]] == ["recount"]
     shown = (await per.get("/topics/recount")).body
     assert shown["guidance"] == RECOUNT["guidance"]
+    assert (shown["queue"], (await admin.get("/topics/recount")).body["queue"]) == (None, "it")
     assert shown["fields"] == [{"field": "period", "required": True}, {"field": "cause", "required": False}]
     assert (await per.get("/topics/within")).status == 404
     assert (await per.put("/topics/recount", RECOUNT)).status == 403

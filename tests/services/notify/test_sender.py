@@ -205,6 +205,25 @@ async def test_leases_are_prolonged_while_a_slow_server_thinks(
     assert len(server.received) == 1
 
 
+async def test_a_mail_that_is_on_its_way_here_is_not_taken_up_a_second_time(desk: Notify, server: MailServer) -> None:
+    server.held = asyncio.Event()
+    ticket, _ = await desk.request()
+    async with sending(desk, smtp(server)) as one:
+        await until(lambda: _taken(desk, 1))
+        await desk.hurry()  # its lease runs out, as while the database is away
+        one.wake()
+        await until(lambda: _taken(desk, 2))
+        server.held.set()
+        await desk.settled(one, ticket)
+        assert not one._held
+    assert len(server.received) == 1
+
+
+async def _taken(desk: Notify, times: int) -> bool:
+    (row,) = await desk.waiting()
+    return bool(row["attempts"] >= times)
+
+
 async def test_senders_side_by_side_send_each_mail_once(desk: Notify, server: MailServer) -> None:
     tickets = [(await desk.request())[0] for _ in range(150)]
     async with sending(desk, smtp(server)), sending(desk, smtp(server)), sending(desk, smtp(server)):

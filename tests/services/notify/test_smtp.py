@@ -117,6 +117,24 @@ async def test_a_server_that_is_away_or_silent_is_a_reason_to_wait(monkeypatch: 
     silent.close()
 
 
+async def test_a_refusal_in_another_charset_is_told_in_words_that_can_be_stored() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        while line := await reader.readline():
+            refused = line.upper().startswith(b"RCPT")
+            writer.write(b"550 Postfach nicht verf\xfcgbar\x00\r\n" if refused else b"250 ok\r\n")
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    transport = Smtp(Server.at(f"smtp://127.0.0.1:{port}"))
+    taken = await transport.send(LETTER, again=False)
+    assert taken == Taken(never={"per@customer.example": "550 Postfach nicht verf gbar"})
+    await transport.close()
+    server.close()
+
+
 async def test_a_server_that_wants_no_connection_at_all_is_a_reason_to_wait() -> None:
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"554 5.7.1 not you\r\n")
