@@ -40,7 +40,6 @@ from shared.contracts.parts import Address, Attachment, Blob, Message, PersonRef
 from shared.contracts.rejected import Rejected
 from shared.database import TRANSIENT
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import RETRIES
 from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.telemetry.trace import about_ticket
@@ -53,6 +52,9 @@ TAKEN = Counter(
     "ledgerdesk_mails", "Mails taken, by what became of them; the same mail again is not counted", ["outcome"]
 )
 
+RACES = 20
+"""Times that a mail is decided on again because something else came first; those of one process that lost take turns, so that a
+flood of mails on one ticket is taken."""
 MOST_BROUGHT_IN = 20
 """People whom one mail makes participants."""
 NO_TITLE = "(no subject)"
@@ -133,6 +135,7 @@ class Mailroom:
     receipts: Receipts = field(default_factory=lambda: Receipts(0, 0))
     verifier: Verifier | None = None
     virus_scan: VirusScan | None = None
+    _lost_a_race: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
         """Stores a mail and decides what becomes of it; the same mail again gets the first answer. `command` is remembered with
@@ -236,20 +239,27 @@ class Mailroom:
 
     async def _decided(self, arrived: Arrived, found: Known) -> Mail:
         try:
-            for _ in range(RETRIES + 1):
-                try:
-                    return await self._record(arrived, found)
-                except (Raced, VersionConflict):
-                    key = arrived.digest if arrived.is_new else None
-                    found = await self._find(arrived.reading, arrived.envelope, key)
-                    if found.mail_id is not None:
-                        return await self._again(found.mail_id, arrived.command)
-            raise Contended("a mail lost every race for its ticket")
+            try:
+                return await self._record(arrived, found)
+            except (Raced, VersionConflict):
+                async with self._lost_a_race:
+                    return await self._decided_again(arrived)
         except (*TRANSIENT, CommandRunning, CommandReused, FailpointRaised):
             raise
         except Exception as error:
             log.error("mail %s is held: %s in %s", arrived.mail_id, type(error).__name__, place(error))
             return await self._hold(arrived, f"{type(error).__name__}: {error}"[:500])
+
+    async def _decided_again(self, arrived: Arrived) -> Mail:
+        for _ in range(RACES):
+            found = await self._find(arrived.reading, arrived.envelope, arrived.digest if arrived.is_new else None)
+            if found.mail_id is not None:
+                return await self._again(found.mail_id, arrived.command)
+            try:
+                return await self._record(arrived, found)
+            except (Raced, VersionConflict):
+                continue
+        raise Contended("a mail lost every race for its ticket")
 
     async def _hold(self, arrived: Arrived, reason: str) -> Mail:
         try:

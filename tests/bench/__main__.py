@@ -330,10 +330,10 @@ async def fresh_loop(port: int, seconds: float) -> tuple[int, float]:
 async def _deliver(connection: LmtpConnection) -> None:
     name = uuid.uuid4().hex
     mail = (
-        f"From: Per <bench@customer.example>\r\nTo: bench@help.example.org\r\nSubject: hums\r\nMessage-ID: <{name}@customer.example>\r\n"
+        f"From: Per <{name}@customer.example>\r\nTo: bench@help.example.org\r\nSubject: hums\r\nMessage-ID: <{name}@customer.example>\r\n"
         f"Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\n{'Since this morning it hums. ' * 6}\r\n"
     )
-    await connection.deliver("bench@customer.example", "bench@help.example.org", mail.encode())
+    await connection.deliver(f"{name}@customer.example", "bench@help.example.org", mail.encode())
 
 
 @contextlib.contextmanager

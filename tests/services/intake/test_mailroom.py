@@ -1,5 +1,6 @@
 """A failure of ours never loses a mail: it is held, and handled again after the fix."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -66,6 +67,15 @@ async def test_the_longest_mail_fits_into_an_event(mailroom: Mailroom) -> None:
     )
     taken = await mailroom.take(raw, ENVELOPE)
     assert (taken.outcome, taken.reason) == ("created", "a new question")
+
+
+async def test_a_flood_of_mails_on_one_ticket_is_taken(mailroom: Mailroom) -> None:
+    first = await mailroom.take(mail(), ENVELOPE)
+    assert first.number is not None
+    flood = [mail(f"[Ticket#{first.number}] again", f"no. {n}") for n in range(30)]
+    taken = await asyncio.gather(*(mailroom.take(each, ENVELOPE) for each in flood))
+    assert {(each.outcome, each.ticket_id) for each in taken} == {("appended", first.ticket_id)}
+    assert len(await mailroom.records.store.load(first.ticket_id)) == 31
 
 
 async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
