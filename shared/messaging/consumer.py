@@ -50,6 +50,10 @@ FETCH_WAIT_MS = 5_000
 PREFETCH_SECONDS = 3_600.0
 """aiokafka fetches for the other partitions when what it has brought was not taken for 0.1 s, and asks for nothing else until that
 request ends: what comes in meanwhile for the partition that was left out would wait for up to FETCH_WAIT_MS."""
+AT_ONCE_SECONDS = 0.005
+GATHER_MS = 10
+"""What `getmany` answers at once was fetched while the round before was worked on, and stops the client from asking again until it is
+taken. What has come in since is one more request away: waited for so long, it shares the round instead of missing one."""
 COMMIT_SECONDS = 10.0
 HALT_POLL_SECONDS = 5.0
 PARKED_A_MINUTE = 20
@@ -212,11 +216,10 @@ class Consumer:
         told = time.monotonic()
         while True:
             self.beat = time.monotonic()
-            batch = await client.getmany(timeout_ms=FETCH_WAIT_MS, max_records=LIVE_RECORDS)
+            deliveries = await self._waiting(client)
             if self.lost is not None:
                 raise self.lost
             began = time.monotonic()
-            deliveries = self._deliveries(batch)
             if deliveries:
                 await self._work(client, deliveries)
                 CONSUMED.labels(self.name).inc(len(deliveries))
@@ -225,6 +228,16 @@ class Consumer:
                 await self._tell_lag(client)
             if 0 < len(deliveries) < LIVE_RECORDS:
                 await asyncio.sleep(rest(time.monotonic() - began, least=LEAST_REST_SECONDS, most=MOST_REST_SECONDS))
+
+    async def _waiting(self, client: AIOKafkaConsumer) -> list[Delivered]:
+        """The next records; none when nothing came for some seconds."""
+        asked = time.monotonic()
+        batch = await client.getmany(timeout_ms=FETCH_WAIT_MS, max_records=LIVE_RECORDS)
+        found = self._deliveries(batch)
+        if 0 < len(found) < LIVE_RECORDS and time.monotonic() - asked < AT_ONCE_SECONDS:
+            later = await client.getmany(timeout_ms=GATHER_MS, max_records=LIVE_RECORDS - len(found))
+            found += self._deliveries(later)
+        return found
 
     def _deliveries(self, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[Delivered]:
         return [
