@@ -61,11 +61,14 @@ class RequestNotice:
 
 @dataclass(frozen=True, slots=True)
 class RequestRejection:
-    """Tells a customer that the closed ticket takes no more messages."""
+    """Tells a customer that the closed ticket takes no more messages. `before_lately` and `before_today`: how often that was told
+    before the last ten minutes, and before the last 24 hours; the rest is what counts."""
 
     notification: UUID
     mail: OutgoingMail
     own_addresses: frozenset[str] = frozenset()
+    before_lately: int = 0
+    before_today: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.contracts.directory import Person, Queue
@@ -35,18 +36,26 @@ class LastWords:
     message_id: str | None = None
 
 
+class Refusals(NamedTuple):
+    """How often a ticket's customer was told that it takes no more messages: before the last ten minutes, before the last 24 hours."""
+
+    before_lately: int
+    before_today: int
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """`queues` the snapshot lacks yet; `tickets` that somebody is told of; `people` in use, who may be told or are written to; `words` that an
-    answer may quote; `wanting`, by id, are those who want notices of what happens in their queues."""
+    answer may quote; `refusals` told before; `wanting`, by id, are those who want notices of what happens in their queues."""
 
     queues: dict[UUID, Queue] = field(default_factory=dict)
     tickets: dict[UUID, Remembered] = field(default_factory=dict)
     people: dict[UUID, Person] = field(default_factory=dict)
     words: dict[UUID, LastWords] = field(default_factory=dict)
+    refusals: dict[UUID, Refusals] = field(default_factory=dict)
     wanting: list[Person] = field(default_factory=list)
 
     def forget(self) -> None:
         """Another batch begins. Who wants notices changes with the documents only."""
-        for each in (self.queues, self.tickets, self.people, self.words):
+        for each in (self.queues, self.tickets, self.people, self.words, self.refusals):
             each.clear()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.notify import last_words, remembering
 from services.notify.audience import workers
-from services.notify.known import Known
+from services.notify.known import Known, Refusals
 from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
@@ -35,6 +35,13 @@ SELECT document::text
 """
 """Who wants any notice at all; an index of its own has them."""
 PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND id = ANY($1) AND NOT retired"
+REFUSALS = """
+SELECT stream_id, count(*) FILTER (WHERE recorded_at < now() - interval '10 minutes') AS before_lately,
+       count(*) FILTER (WHERE recorded_at < now() - interval '1 day') AS before_today
+  FROM es.events
+ WHERE stream_id = ANY($1) AND type = 'helpdesk.NotificationRequested.v1' AND data ->> 'kind' = 'follow_up_rejected'
+ GROUP BY stream_id
+"""
 
 OF_MY_QUEUES = (TicketOpened, CustomerMessageReceived, TicketMoved, TicketUnlocked)
 """What those who follow a queue may want to be told of."""
@@ -66,6 +73,9 @@ class Informed:
         await self._find_queues(connection, events)
         if told:
             await self._find_people(connection, told)
+        refused = [event.stream for event in events if isinstance(event.payload, FollowUpRejected)]
+        if refused:
+            await self._find_refusals(connection, refused)
         if any(isinstance(event.payload, OF_MY_QUEUES) for event in events):
             await self._find_wanting(connection)
         return await self.inner.work(connection, deliveries, parked)
@@ -108,6 +118,10 @@ class Informed:
         for row in await connection.fetch(PEOPLE, list(wanted)):
             person = Person.model_validate_json(row["document"])
             self.known.people[person.id] = person
+
+    async def _find_refusals(self, connection: Connection, tickets: Sequence[UUID]) -> None:
+        for row in await connection.fetch(REFUSALS, tickets):
+            self.known.refusals[row["stream_id"]] = Refusals(row["before_lately"], row["before_today"])
 
     async def _find_wanting(self, connection: Connection) -> None:
         """Looked for again only when a document has changed."""

@@ -19,7 +19,7 @@ from services.notify.commands import (
     RequestReceipt,
     RequestRejection,
 )
-from services.notify.known import Known, Remembered
+from services.notify.known import Known, Refusals, Remembered
 from services.notify.letters import Around
 from shared import templates
 from shared.contracts import message_ids, reply_addresses
@@ -217,7 +217,8 @@ class Policies:
             references=(rejected.message_id,) if rejected.message_id else (),
             auto_submitted="auto-replied",
         )
-        return RequestRejection(notification, mail, self._own())
+        before = self.known.refusals.get(event.stream, Refusals(0, 0))
+        return RequestRejection(notification, mail, self._own(), before.before_lately, before.before_today)
 
     def a_closing_is_told(self, changed: StateChanged, event: Recorded) -> list[RequestClosing]:
         """To the customer, where the queue wants it (A5.14, A10.03): when the desk or time closed the ticket without an answer that they get

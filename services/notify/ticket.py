@@ -31,9 +31,9 @@ from shared.contracts.notify import (
 from shared.contracts.parts import Address
 from shared.contracts.rejected import Rejected
 
-MOST_REJECTIONS = 3
-"""Mails that tell one ticket's customer that it takes no more messages. A machine that answers each of them, and hides that it is
-one, ends here (RFC 3834, section 2)."""
+MOST_REJECTIONS_A_DAY = 3
+"""Mails that tell one ticket's customer that it takes no more messages, and one in ten minutes. A machine that answers each of them, and
+hides that it is one, ends here (RFC 3834, section 2)."""
 OURS = "the address is one of our own queues"
 
 
@@ -117,8 +117,12 @@ def _request_rejection(command: RequestRejection, ticket: Ticket) -> list[Event]
     """As a receipt never to a machine, and only so often."""
     if _decided(command.notification, command.notification, ticket):
         return []
-    if ticket.rejections >= MOST_REJECTIONS:
-        reason = "the customer was told often enough"
+    reason = None
+    if ticket.rejections > command.before_lately:
+        reason = "the customer was told within the last ten minutes"
+    elif ticket.rejections - command.before_today >= MOST_REJECTIONS_A_DAY:
+        reason = "the customer was told often enough today"
+    if reason is not None:
         return [NotificationSuppressed(kind="follow_up_rejected", article=command.notification, reason=reason)]
     return [_to_customer("follow_up_rejected", command)]
 

@@ -335,6 +335,14 @@ async def test_a_refused_message_is_answered(running: Running) -> None:
     body = mail.get_body(("plain",))
     assert body is not None
     assert f"write a new mail to {it.address}" in body.get_content()
+    again = rejected(queue=QueueRef(id=it.id, slug=it.slug, name=it.name), customer=per)
+    await running.happens(ticket, again)
+    *_, quiet = await running.until_events(ticket, 3)
+    assert isinstance(quiet.payload, NotificationSuppressed)
+    await running.notify.ages(ticket, minutes=11)
+    await running.happens(ticket, again)
+    await running.until_events(ticket, 5)
+    assert len(running.mails(per.email)) == 2
 
 
 async def test_machines_are_not_answered(running: Running) -> None:

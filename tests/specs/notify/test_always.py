@@ -19,7 +19,6 @@ from services.notify.commands import (
     RequestReceipt,
     RequestRejection,
 )
-from services.notify.ticket import MOST_REJECTIONS
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
 from shared.contracts.rejected import Rejected
@@ -72,7 +71,7 @@ def test_no_mail_goes_to_ourselves_and_refusals_are_few(wanted: list[Command]) -
     requested = [e for e in carried_out(wanted) if isinstance(e, NotificationRequested)]
     assert not any(is_among(to.email, OURS) for e in requested for to in e.mail.to)
     assert all(e.mail.to for e in requested)
-    assert sum(e.kind == "follow_up_rejected" for e in requested) <= MOST_REJECTIONS
+    assert sum(e.kind == "follow_up_rejected" for e in requested) <= 1
 
 
 @given(st.lists(commands, max_size=15))

@@ -6,7 +6,7 @@ import pytest
 
 from services.notify.commands import RequestNotice, RequestRejection
 from services.notify.policies import Policies
-from services.notify.ticket import MOST_REJECTIONS
+from services.notify.ticket import MOST_REJECTIONS_A_DAY
 from shared.contracts import message_ids
 from shared.contracts.directory import Member
 from shared.contracts.event import Event
@@ -194,17 +194,30 @@ def test_machines_and_our_own_queues_are_not_answered(address: str, reason: str)
     )
 
 
-def test_a_machine_that_answers_each_refusal_is_answered_a_few_times_only() -> None:
-    past = [
+def told_before(times: int) -> list[NotificationRequested]:
+    return [
         NotificationRequested(notification=UUID(int=n), kind="follow_up_rejected", article=UUID(int=n), mail=mail())
-        for n in range(20, 20 + MOST_REJECTIONS)
+        for n in range(20, 20 + times)
     ]
-    command = RequestRejection(NOTIFICATION, mail())
-    suppressed = NotificationSuppressed(
-        kind="follow_up_rejected", article=NOTIFICATION, reason="the customer was told often enough"
-    )
-    (one,) = given(*past[1:]).when(command).events
+
+
+def not_told(reason: str) -> NotificationSuppressed:
+    return NotificationSuppressed(kind="follow_up_rejected", article=NOTIFICATION, reason=reason)
+
+
+def test_a_refusal_is_told_once_in_ten_minutes() -> None:
+    reason = "the customer was told within the last ten minutes"
+    command = RequestRejection(NOTIFICATION, mail(), before_lately=1, before_today=0)
+    (one,) = given(*told_before(1)).when(command).events
     assert isinstance(one, NotificationRequested)
-    given(*past).when(command).then(suppressed)
-    given(*past, suppressed).when(command).then()
-    given(*past).when(RequestRejection(UUID(int=20), mail())).then()
+    given(*told_before(2)).when(command).then(not_told(reason))
+    given(*told_before(2), not_told(reason)).when(command).then()
+    given(*told_before(1)).when(RequestRejection(UUID(int=20), mail())).then()
+
+
+def test_a_machine_that_answers_each_refusal_is_answered_a_few_times_a_day_only() -> None:
+    command = RequestRejection(NOTIFICATION, mail(), before_lately=MOST_REJECTIONS_A_DAY, before_today=0)
+    given(*told_before(MOST_REJECTIONS_A_DAY)).when(command).then(not_told("the customer was told often enough today"))
+    tomorrow = RequestRejection(NOTIFICATION, mail(), before_lately=3, before_today=1)
+    (one,) = given(*told_before(MOST_REJECTIONS_A_DAY)).when(tomorrow).events
+    assert isinstance(one, NotificationRequested)
