@@ -34,7 +34,7 @@ def routers() -> dict[str, list[APIRouter]]:
         ],
         "intake": [
             intake_api.router(NOTHING),
-            blobs_api.router(NOTHING, NOTHING),
+            blobs_api.router(NOTHING, NOTHING, None),
             mail_api.router(NOTHING),
             mailboxes_api.router(NOTHING, NOTHING),
         ],

@@ -91,7 +91,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             opening = Opening(records, blobs, numbers, copy, uploads)
             routers = [
                 api.router(opening),
-                blobs_api.router(uploads, store),
+                blobs_api.router(uploads, store, scan),
                 mail_api.router(mailroom),
                 mailboxes_api.router(copy, Progress(pool)),
                 directory_router(copy),

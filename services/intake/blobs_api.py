@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from services.intake.upload_form import MOST_FILES, FormWrong, SentFile, sent_files
+from services.intake.virus_scan import VirusScan
 from shared.blobs.uploads import Uploads
 from shared.eventstore.store import CommandId, Store
 from shared.http import problems
@@ -52,18 +53,24 @@ FORM: dict[str, Any] = {
     "description": (
         f"At most {MOST_FILES} files and 32 MiB together; send more in further requests. Each answers its id, which a ticket, a message or an "
         "answer then names in `attachments`. Until then it is its uploader's alone, and it vanishes after a day. The same files with the "
-        "same `Idempotency-Key` get the first answer, whatever the form's boundary."
+        "same `Idempotency-Key` get the first answer, whatever the form's boundary. What a virus scanner calls malware is refused (422)."
     ),
 }  # fmt: skip
 
 
-def router(uploads: Uploads, store: Store) -> APIRouter:
+def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None) -> APIRouter:
     routes = strict("/api/v1", tags=["tickets"])
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def kept(person: UUID, file: SentFile) -> dict[str, Any]:
         async with turns:
-            done = await uploads.put(person, file.name, file.type, await asyncio.to_thread(file.bytes))
+            content, scan = await asyncio.to_thread(file.bytes), None
+            if virus_scan is not None:
+                (found,) = await virus_scan.scan([content])
+                if found.result == "infected":
+                    raise problems.invalid("/file", f"a scanner calls {file.name} malware: {found.threat}")
+                scan = found.result
+            done = await uploads.put(person, file.name, file.type, content, scan)
         return {"id": str(done.id), "name": done.name, "type": done.type, "size": done.size}
 
     @routes.post(

@@ -1,4 +1,5 @@
-"""Attachments go to clamd, where there is one (INSTREAM, clamd(8)). Mail is taken whatever comes of it: then they were not scanned."""
+"""Files of mails and of people go to clamd, where there is one (INSTREAM, clamd(8)). Mail is taken whatever comes of it; what a scanner that
+is down or too slow says nothing of was not scanned."""
 
 import asyncio
 import logging
@@ -13,7 +14,7 @@ from shared.contracts.parts import ScanResult
 
 log = logging.getLogger(__name__)
 
-SCANNED = Counter("ledgerdesk_attachments_scanned", "Attachments of mails, by what a virus scanner said", ["result"])
+SCANNED = Counter("ledgerdesk_attachments_scanned", "Files that came in, by what a virus scanner said", ["result"])
 
 CHUNK = 64 * 1024
 AT_ONCE = 4

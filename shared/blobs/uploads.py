@@ -13,7 +13,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from shared.blobs.store import BlobMissing, BlobStore
-from shared.contracts.parts import Attachment
+from shared.contracts.parts import Attachment, ScanResult
 
 FOLDER = "uploads"
 KEPT = timedelta(days=1)
@@ -21,13 +21,14 @@ KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is known of an uploaded file; `size` in bytes."""
+    """What is known of an uploaded file; `size` in bytes, `scan` what a virus scanner said (null: none was asked)."""
 
     id: UUID
     person: UUID
     name: str
     type: str
     size: int
+    scan: ScanResult | None = None
 
 
 class UploadMissing(LookupError):
@@ -44,9 +45,11 @@ class Uploads:
     def __init__(self, store: BlobStore) -> None:
         self.store = store
 
-    async def put(self, person: UUID, name: str, media_type: str, content: bytes) -> Upload:
+    async def put(
+        self, person: UUID, name: str, media_type: str, content: bytes, scan: ScanResult | None = None
+    ) -> Upload:
         """Keeps a file and answers once it is durable. Raises BlobStoreUnavailable."""
-        upload = Upload(uuid7(), person, name, media_type, len(content))
+        upload = Upload(uuid7(), person, name, media_type, len(content), scan)
         await self.store.keep(_path(upload.id), orjson.dumps(asdict(upload)) + b"\n" + content)
         return upload
 
@@ -59,7 +62,7 @@ class Uploads:
         known = orjson.loads(head)
         if known["person"] != str(person):
             return None
-        return Upload(upload, person, known["name"], known["type"], known["size"]), content
+        return Upload(upload, person, known["name"], known["type"], known["size"], known.get("scan")), content
 
     async def take(self, uploads: Sequence[UUID], person: UUID) -> list[Attachment]:
         """The uploads as attachments of an article, their content stored for good. The same again is the same, so that a retry works.
@@ -73,7 +76,7 @@ class Uploads:
                 raise UploadMissing(index)
             upload, content = found
             blob = await self.store.put(content, upload.type)
-            taken.append(Attachment(id=upload.id, name=upload.name, blob=blob))
+            taken.append(Attachment(id=upload.id, name=upload.name, blob=blob, scan=upload.scan))
         return taken
 
     async def sweep(self, older_than: timedelta = KEPT) -> int:

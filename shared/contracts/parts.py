@@ -83,7 +83,7 @@ ScanResult = Literal["clean", "infected", "not_scanned"]
 class Attachment(Value):
     """A file of a message; `id` names it in the API.
 
-    `scan` is what a virus scanner said when the mail came in, `threat` its name for what it found; null for a file that came by another way.
+    `scan` is what a virus scanner said when the file came in, `threat` its name for what it found; null for a file that none was asked about.
     One that is `infected` is kept, and handed to administrators only.
     """
 

@@ -99,6 +99,7 @@ class Reception:
     lmtp: tuple[str, int] = ("127.0.0.1", 0)
     role: str = "api"
     kafka: str = "127.0.0.1:1"
+    clamd: str = ""
 
     @property
     def blobs(self) -> Path:
@@ -111,6 +112,7 @@ class Reception:
             "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
             "LEDGERDESK_IDENTITY_KEY": KEY,
             "LEDGERDESK_MAIL_KEY": MAIL_KEY,
+            "LEDGERDESK_CLAMD": self.clamd,
             "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
             "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
             "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",

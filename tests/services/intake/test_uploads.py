@@ -8,6 +8,7 @@ import pytest
 
 from shared.contracts.access import Identity
 from tests.services.intake.reception import ADMIN, KARI, OLA, PER, Answer, Reception
+from tests.services.intake.scanner import EICAR, scanner
 from tests.specs.requirement import requirement
 
 SERVICE = ADMIN.model_copy(update={"kind": "service"})
@@ -159,3 +160,16 @@ def test_a_retry_gets_the_first_answer_when_its_files_are_swept(intake: Receptio
     (intake.blobs / "uploads" / file).unlink()
     again = intake.call("POST", f"/tickets/{ticket}/message", body, who=PER, Idempotency_Key=key)
     assert (again.status, again.body) == (200, first.body)
+
+
+def test_a_scanner_looks_at_what_people_upload(intake: Reception) -> None:
+    with scanner() as clamd:
+        intake.clamd = clamd.address
+        intake.restart()
+        refused = upload(intake, sent("ok.txt"), sent("bad.exe", EICAR), who=PER)
+        assert refused.status == 422, refused.raw
+        assert "bad.exe" in refused.body["errors"][0]["detail"]
+        (fine,) = uploaded(intake, sent("fine.txt"), who=PER)
+        opened = intake.call("POST", "/tickets", TICKET | {"attachments": [fine["id"]]}, who=PER)
+        (event,) = intake.events(opened.body["id"])
+        assert event["data"]["message"]["attachments"][0]["scan"] == "clean"
