@@ -34,12 +34,12 @@ WITH due AS (
      ORDER BY due_at LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 ), claimed AS (
     UPDATE notify.deliveries d
-       SET due_at = now() + $2, attempts = attempts + 1, last_error = '', on_its_way = true, despite_pause = false
+       SET due_at = now() + $2, attempts = attempts + 1, last_error = '', on_its_way = true
       FROM due
      WHERE d.notification = due.notification
-    RETURNING d.ticket_id, d.version, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id
+    RETURNING d.ticket_id, d.version, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id, d.despite_pause
 )
-SELECT {_EVENT}, c.attempts, c.unreached, c.remaining, c.refused, c.domain, c.queue_id
+SELECT {_EVENT}, c.attempts, c.unreached, c.remaining, c.refused, c.domain, c.queue_id, c.despite_pause
   FROM claimed c
   JOIN es.events e ON e.stream_id = c.ticket_id AND e.version = c.version
 """
@@ -53,7 +53,7 @@ UPDATE notify.deliveries d
 POSTPONE = """
 UPDATE notify.deliveries
    SET due_at = now() + $3, remaining = $4, refused = $5, last_error = $6, domain = $7, unreached = unreached + $8, on_its_way = false,
-       told_late = told_late OR $9
+       despite_pause = false, told_late = told_late OR $9
  WHERE notification = $1 AND attempts = $2
 """
 PUT_BACK = """
@@ -65,7 +65,7 @@ UPDATE notify.deliveries d
 DONE = "DELETE FROM notify.deliveries WHERE notification = ANY($1)"
 PAUSES = "SELECT queue_id, domain, by_name, reason FROM notify.pauses"
 LATE = f"""
-SELECT {_EVENT}, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id, d.last_error
+SELECT {_EVENT}, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id, d.despite_pause, d.last_error
   FROM notify.deliveries d
   JOIN es.events e ON e.stream_id = d.ticket_id AND e.version = d.version
  WHERE NOT d.told_late AND d.requested_at < now() - $1::interval AND NOT (d.on_its_way AND d.due_at > now())
@@ -93,7 +93,8 @@ class Pause:
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A mail that this sender may try now; `event` holds a NotificationRequested. `attempts` are all, `unreached` those of them that said
-    nothing about the mail; `domain` is where it goes, `queue` in whose name."""
+    nothing about the mail; `domain` is where it goes, `queue` in whose name; `despite_pause`: an
+    administrator wants this one attempt though it is paused."""
 
     event: Recorded
     request: NotificationRequested
@@ -103,6 +104,7 @@ class Claimed:
     domain: str = ""
     queue: UUID | None = None
     unreached: int = 0
+    despite_pause: bool = False
 
     @property
     def counted(self) -> int:
@@ -180,6 +182,7 @@ def _claimed(row: asyncpg.Record, service: str) -> Claimed | None:
         row["domain"],
         row["queue_id"],
         row["unreached"],
+        row["despite_pause"],
     )
 
 

@@ -193,7 +193,7 @@ class Sender:
 
     def _hindered(self, claimed: Claimed) -> tuple[float, str] | None:
         """For how long a mail that waits for its turn may not have it, and why."""
-        if (pause := _paused(claimed, self._pauses)) is not None:
+        if not claimed.despite_pause and (pause := _paused(claimed, self._pauses)) is not None:
             return 0.0, pause
         cooling = self._lanes.cooling(claimed.domain)
         return (cooling, f"a server asked for patience with {claimed.domain}") if cooling else None

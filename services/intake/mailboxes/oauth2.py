@@ -48,6 +48,8 @@ class Tokens:
     def __init__(self, pool: Pool, folder: Path | None) -> None:
         self.pool, self.folder = pool, folder
         self._known: dict[UUID, _Access] = {}
+        self._unsaved: dict[UUID, tuple[str, str]] = {}
+        """Mailbox -> the configured refresh token and the newest one, while the database does not have it: the old one may be void."""
 
     async def access(self, mailbox: Mailbox, credential: OAuth2) -> str:
         """An access token with some time left. Raises Trouble, Refused when only a person can help, what says that there is no database."""
@@ -56,16 +58,22 @@ class Tokens:
             return known.token
         configured = secret(self.folder, credential.refresh_token)
         box = Fernet(_key(configured))
-        newest = await self._newest(mailbox, box)
+        made_of, unsaved = self._unsaved.get(mailbox.id, ("", None))
+        newest = unsaved if made_of == configured else await self._newest(mailbox, box)
         try:
             told = await self._ask(credential, newest or configured)
         except Refused:
             if newest is None:
                 raise
+            self._unsaved.pop(mailbox.id, None)
             told = await self._ask(credential, configured)
         token, lifetime, refresh = told
         if refresh is not None and refresh != (newest or configured):
-            await self.pool.execute(SAVE, mailbox.id, box.encrypt(refresh.encode()))
+            self._unsaved[mailbox.id] = (configured, refresh)
+        made_of, unsaved = self._unsaved.get(mailbox.id, ("", None))
+        if unsaved is not None and made_of == configured:
+            await self.pool.execute(SAVE, mailbox.id, box.encrypt(unsaved.encode()))
+            del self._unsaved[mailbox.id]
         self._known[mailbox.id] = _Access(token, time.monotonic() + lifetime, credential)
         return token
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from aiohttp import web
 
 from services.intake.mailboxes.box import MOST_BYTES
+from services.intake.mailboxes.oauth2 import Tokens
 from services.intake.mailroom import Mailroom
 from services.intake.reading_pool import Readers
 from shared.contracts.directory import OAuth2
@@ -435,6 +437,29 @@ async def test_a_kept_refresh_token_that_has_ended_gives_way_to_the_configured_o
         async with fetching(mailroom, folder, mailbox(server.port, credential=oauth(url))):
             await until(lambda: _is(len(asked) == 3))
         assert [each["refresh_token"] for each in asked] == [WORD, "newer", WORD]
+
+
+async def test_a_new_refresh_token_outlives_a_database_that_does_not_take_it(
+    mailroom: Mailroom, folder: Path, postgres: Any
+) -> None:
+    answers = [
+        (200, {"access_token": "first", "expires_in": 3600, "refresh_token": "newer"}),
+        (200, {"access_token": "second", "expires_in": 3600}),
+    ]
+    pool = mailroom.records.pool
+    database = await pool.fetchval("SELECT current_database()")
+    superuser = await asyncpg.connect(postgres.superuser_url, database=database)
+    async with token_endpoint(answers) as (url, asked):
+        credential = oauth(url)
+        box, tokens = mailbox(1, credential=credential), Tokens(pool, folder)
+        await superuser.execute(f'REVOKE INSERT, UPDATE ON intake.mailboxes FROM "{database}"')
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tokens.access(box, credential)
+        await superuser.execute(f'GRANT INSERT, UPDATE ON intake.mailboxes TO "{database}"')
+        assert await tokens.access(box, credential) == "second"
+        await Tokens(pool, folder).access(box, credential)
+    await superuser.close()
+    assert [each["refresh_token"] for each in asked] == [WORD, "newer", "newer"]
 
 
 @pytest.mark.parametrize(

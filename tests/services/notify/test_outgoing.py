@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify import outgoing_api, sender
+from services.notify import deliveries, outgoing_api, sender
+from services.notify.deliveries import Postponed, PutBack
 from services.notify.outgoing import Outgoing
 from shared.contracts.access import Identity
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
@@ -158,6 +160,23 @@ async def test_one_mail_can_be_tried_through_a_pause(desk: Notify, server: MailS
         one.wake()
         assert isinstance(await desk.settled(one, ticket), NotificationSent)
         assert await desk.outcome(other) is None
+
+
+async def test_a_mail_that_may_pass_a_pause_still_may_when_its_turn_had_not_come(desk: Notify) -> None:
+    async with opened(desk) as room:
+        await room.done("POST", "/pause", {"reason": "x"})
+        _, notification = await desk.request()
+        await room.done("POST", f"/mails/{notification}/retry")
+    for _ in range(2):
+        (claimed,) = await deliveries.claim(desk.pool, "notify", 5)
+        assert claimed.despite_pause
+        async with desk.pool.acquire() as connection:
+            await deliveries.put_back(connection, [PutBack(claimed, 0.0, "its lane is full")])
+    (claimed,) = await deliveries.claim(desk.pool, "notify", 5)
+    tried = Postponed(claimed, 0.0, "450 busy", None, "", datetime.now(UTC))
+    async with desk.pool.acquire() as connection:
+        await deliveries.postpone(connection, [tried])
+    assert await deliveries.claim(desk.pool, "notify", 5) == []
 
 
 async def test_a_mail_that_is_given_up_never_leaves_and_its_ticket_says_who_and_why(
