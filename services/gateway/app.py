@@ -26,6 +26,7 @@ from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
+from shared.messaging.announcing import announcing
 from shared.messaging.relay import Relay
 from shared.messaging.restart import SILENCE_SECONDS
 
@@ -53,6 +54,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             background["retention"] = CommandRetention(pool).run
             background["purge of ended sessions"] = lambda: _purge(sessions)
+        else:
+            background["announcer"] = lambda: announcing(store)
         if role == "worker":
             yield Process(application(health, identity_key=settings.identity_key), background)
             return

@@ -37,6 +37,7 @@ from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
+from shared.messaging.announcing import announcing
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, ProjectionHandler
 from shared.messaging.relay import Relay
@@ -121,6 +122,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)
+        else:
+            background["announcer"] = lambda: announcing(store)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await readers.close()

@@ -108,12 +108,35 @@ def envelope_of(row: asyncpg.Record, service: str, payload: Event) -> Recorded:
     )
 
 
+class AppendSignal(asyncio.Event):
+    """There may be rows in the outbox. `ours`: some were put there by this process, which nobody else knows of yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ours = False
+
+    def set(self) -> None:
+        """This process has appended."""
+        self.ours = True
+        super().set()
+
+    def heard(self) -> None:
+        """Another process says that it has appended."""
+        super().set()
+
+    def taken(self) -> bool:
+        """Clears it; whether something was ours."""
+        ours, self.ours = self.ours, False
+        self.clear()
+        return ours
+
+
 class Store:
-    """Loads and appends streams. Stateless but for `appended`, which wakes the relay of the same process."""
+    """Loads and appends streams. Stateless but for `appended`, which wakes the relay."""
 
     def __init__(self, pool: Pool, service: str) -> None:
         self.pool, self.service = pool, service
-        self.appended = asyncio.Event()
+        self.appended = AppendSignal()
 
     def arguments(
         self, appends: Sequence[Append], command: CommandId | None = None, answer: dict[str, Any] | None = None

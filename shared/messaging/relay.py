@@ -19,6 +19,7 @@ from shared.contracts.event import Unknown
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store, envelope_of
+from shared.messaging.announcing import CHANNEL, tell
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.pace import rest
 from shared.messaging.restart import restarting
@@ -78,6 +79,7 @@ class Relay:
                     f"the outbox has {shards} shards, this relay serves {SHARDS}: update the one that is older"
                 )
             self.held = []
+            await connection.add_listener(CHANNEL, lambda *_: self.store.appended.heard())
             await self._take_shards(connection)
             async with producer(self.bootstrap, f"{self.store.service}-relay") as client:
                 await self._empty(connection, client)
@@ -97,11 +99,13 @@ class Relay:
         tried = loop.time()
         while True:
             self.beat = time.monotonic()
-            self.store.appended.clear()
+            ours = self.store.appended.taken()
             began = loop.time()
             if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:
                 await self._take_shards(connection)
                 tried = loop.time()
+            if ours and len(self.held) < SHARDS:
+                await tell(connection)  # some of the rows may be another relay's
             rows = await connection.fetch(READ, self.held, BATCH) if self.held else []
             WAITING.labels(self.store.service).set(len(rows))
             if rows:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,9 +12,12 @@ import pytest
 from shared.contracts.envelope import Recorded, decode, encode
 from shared.contracts.routing import CustomerAnswered, TicketQueued
 from shared.contracts.topics import TICKETS
+from shared.eventstore.store import Store
 from shared.messaging import consumer, parking, topics
+from shared.messaging.announcing import announcing
 from shared.messaging.clients import producer
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.relay import SHARDS
 from shared.testing import failpoints
 from shared.testing.progress import until
 from tests.conformance.messaging.system import (
@@ -135,6 +139,33 @@ async def test_two_relays_share_the_shards_and_send_each_row_in_order(pipeline: 
         await until(lambda: pipeline.queued(tickets))
         held = [shard for each in relays for shard in each.held]
         assert sorted(held) == [0, 1, 2, 3]
+
+
+async def test_a_relay_hears_of_what_another_process_appends(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.FALLBACK_SECONDS", 600.0)
+    monkeypatch.setattr("shared.messaging.relay.TRY_SHARDS_SECONDS", 600.0)
+    api, replica = (replace(pipeline.intake, store=Store(pipeline.intake.pool, "intake")) for _ in range(2))
+    holder, other = relay(pipeline.intake, pipeline.kafka), relay(replica, pipeline.kafka)
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+
+    async def all_held() -> bool:
+        return len(holder.held) == SHARDS
+
+    async def nothing_waits() -> bool:
+        return await pipeline.outbox() == 0
+
+    async with running(holder, one):
+        await until(all_held)
+        async with running(other):
+            for store in (api.store, replica.store):
+                announcer = asyncio.create_task(announcing(api.store))
+                tickets = await open_tickets(store, 3)
+                await until(partial(pipeline.queued, tickets))
+                await until(nothing_waits)
+                announcer.cancel()
+                await asyncio.gather(announcer, return_exceptions=True)
 
 
 @pytest.mark.parametrize("point", ["consumer.before_commit", "consumer.after_commit"])
