@@ -59,6 +59,14 @@ class DeskBench(Bench):
         times = asyncio.run(self._times(f"/tickets?limit=50&{filters}"))
         p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
         self.row(f"list of 50 among {5 * QUEUE:,} tickets, {name}, p50", p50, "ms", "<= 5", p50 <= 5)
+        of_floor = p50 / self.floor_cpu
+        self.row(
+            "its p50 in requests of the floor (5 ms were 7.7 where the bar was set)",
+            of_floor,
+            "requests",
+            "<= 7.7",
+            of_floor <= 7.7,
+        )
         self.row(f"list of 50 among {5 * QUEUE:,} tickets, {name}, p99", p99, "ms", "<= 25", p99 <= 25)
         return p50 / 1000
 

@@ -52,7 +52,12 @@ class Composed:
     def up(self, *arguments: str) -> float:
         """Brings it up, waits until it is healthy, answers the seconds that it took."""
         began = time.monotonic()
-        self.compose("up", "-d", "--wait", "--pull", "never", "--no-build", *arguments)
+        try:
+            self.compose("up", "-d", "--wait", "--pull", "never", "--no-build", *arguments)
+        except Failed as error:
+            ill = sorted({each["Service"] for each in self.containers() if each["Health"] != "healthy"})
+            told = self.compose("logs", "--no-color", "--tail", "12", *ill, check=False).stdout
+            raise Failed(f"{error}\n{told[-6000:]}") from error
         return time.monotonic() - began
 
     def down(self) -> float:
