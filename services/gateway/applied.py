@@ -7,8 +7,8 @@ from uuid import UUID
 
 import aiohttp
 
-from services.gateway.rows import Kind
 from shared.contracts.access import Identity
+from shared.contracts.directory import DocumentKind
 from shared.http.identity import HEADER, sign
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
@@ -24,12 +24,12 @@ class Appliers:
     def __init__(self, client: aiohttp.ClientSession, urls: Mapping[str, str], identity_key: bytes) -> None:
         self.client, self.urls, self.identity_key = client, urls, identity_key
 
-    async def wait(self, kind: Kind, document: UUID, version: int) -> bool:
+    async def wait(self, kind: DocumentKind, document: UUID, version: int) -> bool:
         """Whether all of them have applied that version within two seconds."""
         answers = await asyncio.gather(*(self._one(service, kind, document, version) for service in self.urls))
         return all(answers)
 
-    async def _one(self, service: str, kind: Kind, document: UUID, version: int) -> bool:
+    async def _one(self, service: str, kind: DocumentKind, document: UUID, version: int) -> bool:
         url = f"{self.urls[service]}/internal/directory/{kind}/{document}?version={version}"
         headers = {HEADER: sign(GATEWAY, service, self.identity_key)}
         if (trace := traceparent()) is not None:

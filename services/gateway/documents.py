@@ -12,7 +12,7 @@ from services.gateway.drafts import Draft
 from services.gateway.names import is_id
 from services.gateway.people import PersonDraft
 from services.gateway.sessions import end_of_person
-from shared.contracts.directory import Person, Queue, Salutation, Signature, State, TicketField
+from shared.contracts.directory import DocumentKind, Person, Queue, Salutation, Signature, State, TicketField
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.database import Connection
@@ -46,7 +46,7 @@ class Documents:
 
     async def save(
         self,
-        kind: rows.Kind,
+        kind: DocumentKind,
         reference: str,
         draft: Draft,
         context: Context,
@@ -82,7 +82,9 @@ class Documents:
         self.store.appended.set()
         return saved
 
-    async def retire(self, kind: rows.Kind, reference: str, context: Context, *, expected: int | None = None) -> Saved:
+    async def retire(
+        self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
+    ) -> Saved:
         """Takes the document out of use; a person's sign-ins end with it. Raises as `save` does."""
         async with self.store.pool.acquire() as connection, connection.transaction():
             await connection.execute(ONE_AT_A_TIME, _LOCK)
@@ -101,7 +103,7 @@ class Documents:
         self.store.appended.set()
         return saved
 
-    async def history(self, kind: rows.Kind, reference: str) -> list[Recorded]:
+    async def history(self, kind: DocumentKind, reference: str) -> list[Recorded]:
         """Every event of a document. Raises UnknownStream."""
         row = await rows.find(self.store.pool, kind, reference)
         if row is None:
@@ -111,7 +113,7 @@ class Documents:
     async def _record(
         self,
         connection: Connection,
-        kind: rows.Kind,
+        kind: DocumentKind,
         current: rows.Row | None,
         document_id: UUID,
         command: rules.Command,

@@ -43,7 +43,7 @@ from services.gateway.shapes import (
 from services.gateway.sign_in import SignIn
 from services.gateway.signed_in import Manager, Reader
 from shared.contracts.access import Identity
-from shared.contracts.directory import Company, Person, Priority, Queue, Topic
+from shared.contracts.directory import Company, DocumentKind, Person, Priority, Queue, Topic
 from shared.contracts.envelope import Actor
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Context
@@ -64,7 +64,7 @@ WithRetired = Annotated[bool, Query(description="show what is retired too (admin
 class KindOfDocument:
     """How one kind appears in the API. `visible` says whether somebody may see a document, `view` what of it."""
 
-    kind: rows.Kind
+    kind: DocumentKind
     path: str
     one: str
     many: str
@@ -304,7 +304,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         )
 
 
-async def told_by_row(appliers: Appliers, kind: rows.Kind, row: rows.Row, path: str) -> dict[str, str]:
+async def told_by_row(appliers: Appliers, kind: DocumentKind, row: rows.Row, path: str) -> dict[str, str]:
     """The headers of an answer about a saved document, once every service works with it, or with a word that one does not yet."""
     headers = {"ETag": etag(row.version), "Location": f"/api/v1/{path}/{rows.slug_of(row.document)}"}
     if not await appliers.wait(kind, row.id, row.version):

@@ -10,22 +10,9 @@ import asyncpg
 import orjson
 
 from services.gateway.document import Document
-from shared.contracts.directory import SETTINGS, Company, Person, Queue, Setting
+from shared.contracts.directory import SETTINGS, Company, DocumentKind, Person, Queue, Setting
 from shared.database import Connection, Pool
 
-Kind = Literal[
-    "queue",
-    "person",
-    "company",
-    "state",
-    "priority",
-    "template",
-    "salutation",
-    "signature",
-    "field",
-    "mailbox",
-    "topic",
-]
 MODELS: dict[str, type[Document]] = {
     "queue": Queue,
     "person": Person,
@@ -113,7 +100,7 @@ def _row(found: asyncpg.Record) -> Row:
     )
 
 
-async def find(connection: Connection | Pool, kind: Kind, reference: str) -> Row | None:
+async def find(connection: Connection | Pool, kind: DocumentKind, reference: str) -> Row | None:
     """The document with this slug or id, a person also by e-mail address; one in use before a retired one."""
     found = await connection.fetchrow(BY_SLUG, kind, reference.lower())
     if found is None or found["retired"]:
@@ -126,7 +113,7 @@ async def find(connection: Connection | Pool, kind: Kind, reference: str) -> Row
 
 
 async def listed(
-    pool: Pool, kind: Kind, *, retired: bool, after: tuple[str, UUID] | None, member: UUID | None, limit: int
+    pool: Pool, kind: DocumentKind, *, retired: bool, after: tuple[str, UUID] | None, member: UUID | None, limit: int
 ) -> list[Row]:
     """Documents by slug; with `member` only queues on which that person has rights."""
     slug, last = after or (None, None)

@@ -10,6 +10,19 @@ from shared.contracts.parts import StateType
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY
 
+DocumentKind = Literal[
+    "queue",
+    "person",
+    "company",
+    "state",
+    "priority",
+    "template",
+    "salutation",
+    "signature",
+    "field",
+    "mailbox",
+    "topic",
+]
 Right = Literal["read", "create", "move_into", "note", "work"]
 Role = Literal["admin", "agent", "customer"]
 FollowUp = Literal["reopen", "new-linked", "reject"]

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from shared.directory.copy import DirectoryCopy, Kind
+from shared.contracts.directory import DocumentKind
+from shared.directory.copy import DirectoryCopy
 from shared.http.identity import service_only
 from shared.http.routes import router as strict
 
@@ -18,7 +19,7 @@ def router(copy: DirectoryCopy) -> APIRouter:
 
     @routes.get("/{kind}/{document_id}")
     async def wait_for_document(
-        kind: Kind, document_id: UUID, version: Annotated[int, Query(ge=1, le=2**31 - 1)]
+        kind: DocumentKind, document_id: UUID, version: Annotated[int, Query(ge=1, le=2**31 - 1)]
     ) -> Response:
         return Response(status_code=204 if await copy.applied(kind, document_id, version, seconds=SECONDS) else 504)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Never, TypeVar
+from typing import Never, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +12,7 @@ import orjson
 from shared.contracts.directory import (
     SETTINGS,
     Company,
+    DocumentKind,
     Mailbox,
     Person,
     Priority,
@@ -32,19 +33,6 @@ DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
 """How old a snapshot can be when a notification was lost."""
 
-Kind = Literal[
-    "queue",
-    "person",
-    "company",
-    "state",
-    "priority",
-    "template",
-    "salutation",
-    "signature",
-    "field",
-    "mailbox",
-    "topic",
-]
 HELD: frozenset[str] = frozenset(("queue", *(setting.KIND for setting in SETTINGS)))
 """The kinds that stand in memory; people and companies are asked for."""
 S = TypeVar("S", bound=Setting)
@@ -190,7 +178,7 @@ class DirectoryCopy:
         text = await self.pool.fetchval(COMPANY_BY_SLUG, slug)
         return Company.model_validate_json(text) if text else None
 
-    async def applied(self, kind: Kind, document_id: UUID, version: int, *, seconds: float = 2.0) -> bool:
+    async def applied(self, kind: DocumentKind, document_id: UUID, version: int, *, seconds: float = 2.0) -> bool:
         """Waits until this process works with that version of a document; false when it does not in time."""
         try:
             async with asyncio.timeout(seconds), self._changed:
@@ -200,7 +188,7 @@ class DirectoryCopy:
             return False
         return True
 
-    async def _has(self, kind: Kind, document_id: UUID, version: int) -> bool:
+    async def _has(self, kind: DocumentKind, document_id: UUID, version: int) -> bool:
         if kind == "queue":
             return self.queues.versions.get(document_id, 0) >= version
         if kind in HELD:
