@@ -533,6 +533,7 @@ class Mailroom:
             mail=arrived.mail_id,
             raw=Blob(sha256=arrived.blob, size=len(arrived.raw), type="message/rfc822"),
             written_at=reading.written_at,
+            reading_notes=_wrong(arrived),
         )
 
     async def _attachment(self, file: File, scan: Scan) -> Attachment:
@@ -581,12 +582,17 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "message_id": reading.message_id,
             "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
             "authentication": list(arrived.proof.results),
-            "wrong": [*reading.wrong, *_left_out(arrived), *_infected(arrived)],
+            "wrong": list(_wrong(arrived)),
         }
         | ({"trusted": True} if arrived.envelope.trusted else {})
         | ({"client": arrived.envelope.client, "helo": arrived.envelope.helo} if arrived.envelope.client else {})
         | ({"spam": asdict(reading.spam)} if reading.spam is not None else {}),
     )
+
+
+def _wrong(arrived: Arrived) -> tuple[str, ...]:
+    """What a person should know who reads the mail as it was understood."""
+    return (*arrived.reading.wrong, *_left_out(arrived), *_infected(arrived))
 
 
 def _infected(arrived: Arrived) -> list[str]:

@@ -124,6 +124,7 @@ def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = Fals
             }
             for a in row["attachments"] or []
         ],
+        "reading_notes": row["reading_notes"] or [],
         "created_at": instant(row["created_at"]),
         "author": row["author"],
         "delivery": row["delivery"],

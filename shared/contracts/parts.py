@@ -100,6 +100,7 @@ class Message(Value):
 
     A text of more than 64 kB stands in `text_blob` as a whole and its beginning in `text`.
     `message_id` is the mail's own Message-ID header with angle brackets; `mail` names the raw mail in intake, `raw` is its content.
+    `reading_notes` tell the desk what of the mail could not be read, or is not as it came.
     """
 
     id: UUID
@@ -118,3 +119,4 @@ class Message(Value):
     mail: UUID | None = None
     raw: Blob | None = None
     written_at: datetime | None = None
+    reading_notes: Personal[tuple[str, ...]] = ()

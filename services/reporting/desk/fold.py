@@ -251,6 +251,7 @@ def _article(
         raw=message.raw.model_dump(mode="json") if message.raw else None,
         message_id=message.message_id,
         written_at=message.written_at,
+        reading_notes=list(message.reading_notes) or None,
     )
     row.articles.append(article)
     return article

@@ -24,7 +24,7 @@ TICKET_COLUMNS = (
 ARTICLE_COLUMNS = (
     "ticket_id", "id", "created_at", "notification", "number", "internal", "sender", "channel", "subject", "text", "new_text", "html",
     "author", "delivery", "people", "attachments", "text_blob", "mail",
-    "kind", "raw", "message_id", "written_at",
+    "kind", "raw", "message_id", "written_at", "reading_notes",
 )  # fmt: skip
 ATTACHMENT_COLUMNS = ("id", "ticket_id", "article", "internal")
 HISTORY_COLUMNS = (
@@ -168,6 +168,7 @@ def _article_values(ticket: UUID, a: Article) -> tuple[Any, ...]:
     return (
         ticket, a.id, a.created_at, a.notification, a.number, a.internal, a.sender, a.channel, a.subject, a.text, a.new_text, a.html,
         a.author, a.delivery, a.people, a.attachments, a.text_blob, a.mail, a.kind, a.raw, a.message_id, a.written_at,
+        a.reading_notes,
     )  # fmt: skip
 
 

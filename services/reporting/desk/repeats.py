@@ -8,11 +8,11 @@ from typing import Any
 
 from shared.contracts.envelope import instant
 
-COLUMNS = ("id", "channel", "people", "subject", "text", "new_text", "html", "written_at")
+COLUMNS = ("id", "channel", "people", "subject", "text", "new_text", "html", "written_at", "reading_notes")
 """The columns of `articles` that this is about."""
 TEXTS = ("text", "new_text", "html")
 REPEATED = {
-    "message": ("id", "channel", "sender", "to", "cc", "subject", "written_at", *TEXTS),
+    "message": ("id", "channel", "sender", "to", "cc", "subject", "written_at", "reading_notes", *TEXTS),
     "mail": ("sender", "to", "cc", "subject", *TEXTS),
     "original": TEXTS,
 }
@@ -53,6 +53,7 @@ def _recorded(article: Mapping[str, Any]) -> dict[str, Any]:
         "new_text": article["new_text"],
         "html": article["html"],
         "written_at": instant(written_at) if written_at else None,
+        "reading_notes": list(article["reading_notes"] or ()),
     }
     return {field: value for field, value in told.items() if value}
 

@@ -34,6 +34,7 @@ class Article:
     written_at: datetime | None = None
     notification: UUID | None = None
     delivery: str | None = None
+    reading_notes: list[str] | None = None
 
 
 @dataclass(slots=True)

@@ -95,6 +95,7 @@ CREATE TABLE {schema}.articles (
     mail         uuid,
     raw          json,
     message_id   text,
+    reading_notes text[],
     PRIMARY KEY (ticket_id, number)
 );
 CREATE INDEX ON {schema}.articles (ticket_id, created_at, number);
@@ -102,7 +103,7 @@ COMMENT ON TABLE {schema}.articles IS 'Every message, note and call of a ticket,
 
 CREATE VIEW {schema}.public_articles AS
 SELECT ticket_id, id, created_at, written_at, notification, number, internal, kind, sender, channel, subject, text, new_text, html, author,
-       delivery, (people::jsonb - 'bcc')::json AS people, attachments, text_blob, mail, raw, message_id
+       delivery, (people::jsonb - 'bcc')::json AS people, attachments, text_blob, mail, raw, message_id, NULL::text[] AS reading_notes
   FROM {schema}.articles
  WHERE NOT internal;
 COMMENT ON VIEW {schema}.public_articles IS 'What customers may read: the customer''s reads name this view only.';

@@ -110,6 +110,7 @@ async def test_an_article_says_what_was_found_in_its_files(mailroom: Mailroom, c
     assert [(each.scan, each.threat) for each in files] == [("clean", ""), ("infected", "Eicar-Signature")]
     assert await desk.blobs.get(files[1].blob.sha256) == EICAR  # nothing is lost
     assert taken.found["wrong"] == ["f1.bin is infected: Eicar-Signature"]
+    assert list(ticket.message.reading_notes) == taken.found["wrong"]
     assert not ticket.receipt  # whoever sends malware writes in somebody else's name
 
 

@@ -99,10 +99,12 @@ class Api:
         self.log.add(ticket, *events, since=since)
         await self.rows.show(self.log.events[known:])
 
-    async def open(self, number: str, text: str, *files: Attachment, raw: Blob | None = None) -> UUID:
+    async def open(
+        self, number: str, text: str, *files: Attachment, raw: Blob | None = None, notes: tuple[str, ...] = ()
+    ) -> UUID:
         """A ticket with one message of the customer's."""
         ticket = uuid4()
-        words = Message(id=uuid4(), channel="email", text=text, attachments=files, raw=raw)
+        words = Message(id=uuid4(), channel="email", text=text, attachments=files, raw=raw, reading_notes=notes)
         opened = TicketOpened(
             number=number, title=text, queue=PLACE, customer=CUSTOMER, channel="email", message=words, priority=3
         )
@@ -274,6 +276,14 @@ async def test_what_a_scanner_calls_malware_is_for_administrators(api: Api) -> N
             assert (await api.get(f"/api/v1/blobs/{harmless.id}", who)).status_code == 200
     assert (await api.get(f"/api/v1/blobs/{bad.id}", EVA)).status_code == 404  # not hers to know of
     assert (await api.get(f"/api/v1/blobs/{bad.id}", ADMIN)).content == b"a program"
+
+
+async def test_what_could_not_be_read_of_a_mail_is_told_to_the_desk(api: Api) -> None:
+    ticket = await api.open(ONE, "The bill.", notes=("winmail.dat could not be read to its end",))
+    told = [(await api.read(f"/tickets/{ticket}/articles", who))["items"][0]["reading_notes"] for who in (KARI, PER)]
+    assert told == [["winmail.dat could not be read to its end"], []]
+    (event, _) = (await api.read(f"/tickets/{ticket}/history"))["items"]
+    assert event["data"]["message"]["reading_notes"] == ["winmail.dat could not be read to its end"]
 
 
 async def test_the_raw_mail_of_malware_is_for_administrators(api: Api) -> None:
