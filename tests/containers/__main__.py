@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.demo import Desk
@@ -27,6 +28,8 @@ AGENTS = 2
 MAIL_SERVERS = 3
 SCALED = ["gateway-api", "intake-api", *(f"{service}-worker" for service in SERVICES)]
 """Every worker, and the two APIs that the front passes connections to; the others are reached by the gateway in the same way."""
+ALWAYS = ("postgres", "kafka")
+"""What all others lean on is hit in every run; the rest is chance."""
 RIGHTS = ["read", "create", "move_into", "note", "work"]
 
 
@@ -98,7 +101,7 @@ def _under_load(system: Composed, password: str, kills: int, chance: random.Rand
         system.wait_until_healthy()
         _shared(system)
         print(f"workers, gateway and intake scaled down to one under load: {_scale(system, 1):.1f} s")
-        done += _kill_about(system, kills - kills // 2, chance)
+        done += _kill_about(system, kills - kills // 2, chance, ALWAYS)
         system.wait_until_healthy()
         _moves_on(seen, before)
     finally:
@@ -136,11 +139,12 @@ def _scale(system: Composed, replicas: int) -> float:
     return system.up("--no-deps", "--no-recreate", *counts, *SCALED)
 
 
-def _kill_about(system: Composed, kills: int, chance: random.Random) -> Counter[str]:
+def _kill_about(system: Composed, kills: int, chance: random.Random, first: Sequence[str] = ()) -> Counter[str]:
     done: Counter[str] = Counter()
-    for _ in range(kills):
+    for n in range(kills):
         time.sleep(chance.uniform(0.3, 2.0))
-        victim = chance.choice([each for each in system.running() if each["State"] == "running"])
+        running = [each for each in system.running() if each["State"] == "running"]
+        victim = chance.choice([each for each in running if each["Service"] in first[n : n + 1]] or running)
         if chance.random() < 0.25:
             freeze(victim, chance.uniform(0.5, 6.0))
             done[f"{victim['Service']} (frozen)"] += 1
