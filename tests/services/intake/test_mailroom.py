@@ -71,7 +71,7 @@ async def test_the_longest_mail_fits_into_an_event(mailroom: Mailroom) -> None:
 
 async def test_a_flood_of_mails_on_one_ticket_is_taken(mailroom: Mailroom) -> None:
     first = await mailroom.take(mail(), ENVELOPE)
-    assert first.number is not None
+    assert first.number is not None and first.ticket_id is not None
     flood = [mail(f"[Ticket#{first.number}] again", f"no. {n}") for n in range(30)]
     taken = await asyncio.gather(*(mailroom.take(each, ENVELOPE) for each in flood))
     assert {(each.outcome, each.ticket_id) for each in taken} == {("appended", first.ticket_id)}
