@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,10 @@ from shared.http.routes import router as strict
 
 AT_ONCE = 4
 """Files that one process holds in memory as a whole, on their way into the blob store."""
+
+
+SCAN_SECONDS = 15.0
+"""For all files of a form; the gateway waits for 30. What is left is marked as not scanned."""
 
 
 class Uploaded(Body):
@@ -62,11 +67,11 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None) -> APIR
     routes = strict("/api/v1", tags=["tickets"])
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def kept(person: UUID, file: SentFile) -> dict[str, Any]:
+    async def kept(person: UUID, file: SentFile, until: float) -> dict[str, Any]:
         async with turns:
             content, scan = await asyncio.to_thread(file.bytes), None
             if virus_scan is not None:
-                (found,) = await virus_scan.scan([content])
+                (found,) = await virus_scan.scan([content], until - time.monotonic())
                 if found.result == "infected":
                     raise problems.invalid("/file", f"a scanner calls {file.name} malware: {found.threat}")
                 scan = found.result
@@ -94,7 +99,8 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None) -> APIR
                 known = await store.answer_of(command) if key is not None else None
                 if known is not None:
                     return answer(known.answer, status=201, replayed=True)
-                items = [await kept(who.person_id, file) for file in files]
+                until = time.monotonic() + SCAN_SECONDS
+                items = [await kept(who.person_id, file, until) for file in files]
         except FormWrong as wrong:
             raise problems.invalid("", str(wrong)) from wrong
         return await _remembered(store, command if key is not None else None, {"items": items})

@@ -195,6 +195,7 @@ def _message(row: asyncpg.Record) -> Message:
             "mail": row["mail"],
             "raw": row["raw"],
             "written_at": row["written_at"],
+            "reading_notes": row["reading_notes"] or (),
         }
     )
 

@@ -154,6 +154,7 @@ def _joined(originals: Sequence[Message]) -> Message:
             "new_text": None if more else first.new_text,
             "html": None if more else first.html,
             "attachments": tuple(file for each in originals for file in each.attachments),
+            "reading_notes": tuple(dict.fromkeys(note for each in originals for note in each.reading_notes)),
             "bcc": (),
         }
     )

@@ -234,9 +234,12 @@ class Consumer:
         asked = time.monotonic()
         batch = await client.getmany(timeout_ms=FETCH_WAIT_MS, max_records=LIVE_RECORDS)
         found = self._deliveries(batch)
-        if 0 < len(found) < LIVE_RECORDS and time.monotonic() - asked < AT_ONCE_SECONDS:
-            later = await client.getmany(timeout_ms=GATHER_MS, max_records=LIVE_RECORDS - len(found))
-            found += self._deliveries(later)
+        at_once = time.monotonic() - asked < AT_ONCE_SECONDS
+        # Not in a rebalance, for whose end the client would wait; an error there comes again at the next call.
+        if 0 < len(found) < LIVE_RECORDS and at_once and self.joined:
+            with contextlib.suppress(KafkaError):
+                later = await client.getmany(timeout_ms=GATHER_MS, max_records=LIVE_RECORDS - len(found))
+                found += self._deliveries(later)
         return found
 
     def _deliveries(self, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[Delivered]:

@@ -104,15 +104,16 @@ class Relay:
             if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:
                 await self._take_shards(connection)
                 tried = loop.time()
-            if ours and len(self.held) < SHARDS:
-                await tell(connection)  # some of the rows may be another relay's
+            told = ours and len(self.held) < SHARDS  # some of the rows may be another relay's
+            if told:
+                await tell(connection)
             rows = await connection.fetch(READ, self.held, BATCH) if self.held else []
             WAITING.labels(self.store.service).set(len(rows))
             if rows:
                 await self._publish(connection, client, rows)
             if len(rows) == BATCH:
                 continue
-            if rows:
+            if rows or told:
                 await asyncio.sleep(rest(loop.time() - began, least=LEAST_REST_SECONDS, most=MOST_REST_SECONDS))
             await woken(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
 

@@ -145,7 +145,7 @@ def _kill_about(system: Composed, kills: int, chance: random.Random, first: Sequ
         time.sleep(chance.uniform(0.3, 2.0))
         running = [each for each in system.running() if each["State"] == "running"]
         victim = chance.choice([each for each in running if each["Service"] in first[n : n + 1]] or running)
-        if chance.random() < 0.25:
+        if victim["Service"] not in first[n : n + 1] and chance.random() < 0.25:
             freeze(victim, chance.uniform(0.5, 6.0))
             done[f"{victim['Service']} (frozen)"] += 1
         else:

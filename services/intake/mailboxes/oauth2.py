@@ -48,8 +48,8 @@ class Tokens:
     def __init__(self, pool: Pool, folder: Path | None) -> None:
         self.pool, self.folder = pool, folder
         self._known: dict[UUID, _Access] = {}
-        self._unsaved: dict[UUID, tuple[str, str]] = {}
-        """Mailbox -> the configured refresh token and the newest one, while the database does not have it: the old one may be void."""
+        self._unsaved: dict[UUID, tuple[bytes | None, bytes]] = {}
+        """Mailbox -> what the database has, and the newest refresh token that it does not have yet, encrypted: the old one may be void."""
 
     async def access(self, mailbox: Mailbox, credential: OAuth2) -> str:
         """An access token with some time left. Raises Trouble, Refused when only a person can help, what says that there is no database."""
@@ -58,21 +58,20 @@ class Tokens:
             return known.token
         configured = secret(self.folder, credential.refresh_token)
         box = Fernet(_key(configured))
-        made_of, unsaved = self._unsaved.get(mailbox.id, ("", None))
-        newest = unsaved if made_of == configured else await self._newest(mailbox, box)
+        kept: bytes | None = await self.pool.fetchval(LOAD, mailbox.id)
+        newest = self._unsaved_of(mailbox, kept, box) or _opened(kept, box)
         try:
-            told = await self._ask(credential, newest or configured)
+            token, lifetime, refresh = await self._ask(credential, newest or configured)
         except Refused:
+            self._unsaved.pop(mailbox.id, None)
             if newest is None:
                 raise
-            self._unsaved.pop(mailbox.id, None)
-            told = await self._ask(credential, configured)
-        token, lifetime, refresh = told
+            newest = None
+            token, lifetime, refresh = await self._ask(credential, configured)
         if refresh is not None and refresh != (newest or configured):
-            self._unsaved[mailbox.id] = (configured, refresh)
-        made_of, unsaved = self._unsaved.get(mailbox.id, ("", None))
-        if unsaved is not None and made_of == configured:
-            await self.pool.execute(SAVE, mailbox.id, box.encrypt(unsaved.encode()))
+            self._unsaved[mailbox.id] = (kept, box.encrypt(refresh.encode()))
+        if mailbox.id in self._unsaved:
+            await self.pool.execute(SAVE, mailbox.id, self._unsaved[mailbox.id][1])
             del self._unsaved[mailbox.id]
         self._known[mailbox.id] = _Access(token, time.monotonic() + lifetime, credential)
         return token
@@ -81,14 +80,13 @@ class Tokens:
         """The server did not like the token: the next one is a new one."""
         self._known.pop(mailbox.id, None)
 
-    async def _newest(self, mailbox: Mailbox, box: Fernet) -> str | None:
-        kept = await self.pool.fetchval(LOAD, mailbox.id)
-        if kept is None:
-            return None
-        try:
-            return box.decrypt(kept).decode()
-        except InvalidToken:  # the configured one was replaced
-            return None
+    def _unsaved_of(self, mailbox: Mailbox, kept: bytes | None, box: Fernet) -> str | None:
+        """The refresh token that came last, if the database still has what it had then and the configured one is the same."""
+        before, unsaved = self._unsaved.get(mailbox.id, (None, None))
+        token = _opened(unsaved, box) if before == kept else None
+        if token is None:
+            self._unsaved.pop(mailbox.id, None)
+        return token
 
     async def _ask(self, credential: OAuth2, refresh: str) -> tuple[str, float, str | None]:
         """Token, seconds that it may be used, new refresh token."""
@@ -138,6 +136,15 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 def _is_token(text: str) -> bool:
     """As it may stand in a command (RFC 6750, section 2.1)."""
     return 0 < len(text) <= 20_000 and all("!" <= c <= "~" for c in text)
+
+
+def _opened(kept: bytes | None, box: Fernet) -> str | None:
+    if kept is None:
+        return None
+    try:
+        return box.decrypt(kept).decode()
+    except InvalidToken:  # the configured one was replaced
+        return None
 
 
 def _key(configured: str) -> bytes:

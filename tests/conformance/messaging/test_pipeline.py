@@ -158,6 +158,9 @@ async def test_a_relay_hears_of_what_another_process_appends(
 
     async with running(holder, one):
         await until(all_held)
+        first = await open_tickets(pipeline.intake.store, 1)
+        await until(partial(pipeline.queued, first))  # it is at work, and sleeps from now on
+        await until(nothing_waits)
         async with running(other):
             for store in (api.store, replica.store):
                 announcer = asyncio.create_task(announcing(api.store))

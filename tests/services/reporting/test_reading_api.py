@@ -296,12 +296,12 @@ async def test_the_raw_mail_of_malware_is_for_administrators(api: Api) -> None:
 
 
 async def test_our_own_services_get_an_article_as_it_was_recorded(api: Api) -> None:
-    ticket = await api.open(ONE, "It hums.")
+    ticket = await api.open(ONE, "It hums.", notes=("a part was broken",))
     article = (await api.read(f"/tickets/{ticket}/articles"))["items"][0]["id"]
     found = await api.get(f"/internal/tickets/{ticket}/articles/{article}")
     assert found.json()["ticket"]["number"] == ONE
     message = Message.model_validate(found.json()["message"])
-    assert (str(message.id), message.text) == (article, "It hums.")
+    assert (str(message.id), message.text, message.reading_notes) == (article, "It hums.", ("a part was broken",))
     assert (await api.get(f"/internal/tickets/{ticket}/articles/{article}", PER)).status_code == 403
     assert (await api.get(f"/internal/tickets/{ticket}/articles/{uuid4()}")).status_code == 404
 
