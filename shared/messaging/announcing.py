@@ -23,7 +23,7 @@ async def announcing(store: Store) -> Never:
     async def run() -> None:
         while True:
             await store.appended.wait()
-            store.appended.clear()
+            store.appended.taken()
             await tell(store.pool)
             await asyncio.sleep(REST_SECONDS)
 
