@@ -19,14 +19,14 @@ from collections import Counter
 from pathlib import Path
 
 from deploy.local import lifecycle
-from deploy.local.demo import Desk
 from deploy.local.home import Home, Trouble, free_ports
-from deploy.local.programs import Instance
 from deploy.local.supervision import RUNNING, Supervisor, wait
 from tests.chaos.checks import Checks
 from tests.chaos.load import Acknowledged, Api, agent, mail_server
+from tests.chaos.preparation import prepare
 from tests.chaos.scenes import of_instance
 
+QUEUE = "chaos"
 AGENTS = 3
 MAIL_SERVERS = 3
 
@@ -59,15 +59,16 @@ def run(home: Home, kills: int, seed: int) -> bool:
     """One run; True when anything was wrong."""
     print(f"chaos: {kills} kills, seed {seed}")
     instance = lifecycle.up(home, print)
-    queue, token = _set_up(instance)
+    password = instance.home.admin_password.read_text("utf-8").strip()
+    token = prepare(instance.gateway_url, password, QUEUE)
     seen, stop = Acknowledged(), threading.Event()
     host, _, port = instance.lmtp.rpartition(":")
     workers = [
-        threading.Thread(target=agent, args=(Api(instance.gateway_url, token, seen), queue, stop, 0.1))
+        threading.Thread(target=agent, args=(Api(instance.gateway_url, token, seen), QUEUE, stop, 0.1))
         for _ in range(AGENTS)
     ]
     workers += [
-        threading.Thread(target=mail_server, args=(host, int(port), f"{queue}@help.example.org", seen, stop, 0.1))
+        threading.Thread(target=mail_server, args=(host, int(port), f"{QUEUE}@help.example.org", seen, stop, 0.1))
         for _ in range(MAIL_SERVERS)
     ]
     for worker in workers:
@@ -83,28 +84,6 @@ def run(home: Home, kills: int, seed: int) -> bool:
     )
     lifecycle.up(home, lambda _: None)
     return not asyncio.run(Checks(of_instance(instance), seen).verdict())
-
-
-def _set_up(instance: Instance) -> tuple[str, str]:
-    admin = Desk(instance.gateway_url, "admin", instance.home.admin_password.read_text("utf-8").strip())
-    password = secrets.token_urlsafe(12)
-    person = {
-        "login": "kari",
-        "name": "Kari",
-        "email": "kari@help.example.org",
-        "password": password,
-        "roles": ["agent"],
-    }
-    admin.call("PUT", "/people/kari", person)
-    rights = ["read", "create", "move_into", "note", "work"]
-    document = {
-        "slug": "chaos",
-        "name": "Chaos",
-        "address": "chaos@help.example.org",
-        "members": [{"person": "kari", "rights": rights}],
-    }
-    admin.call("PUT", "/queues/chaos", document)
-    return "chaos", Desk(instance.gateway_url, "kari", password).token
 
 
 def kill_about(home: Home, kills: int, chance: random.Random) -> Counter[str]:

@@ -19,18 +19,18 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local.demo import Desk
 from deploy.local.home import CHECKOUT, SERVICES, Trouble, free_ports
 from tests.chaos.load import Acknowledged, Api, agent, mail_server
+from tests.chaos.preparation import prepare
 from tests.containers.composed import Composed, Failed, acceptance, crash, engine_answers, freeze
 
+QUEUE = "load"
 AGENTS = 2
 MAIL_SERVERS = 3
 SCALED = ["gateway-api", "intake-api", *(f"{service}-worker" for service in SERVICES)]
 """Every worker, and the two APIs that the front passes connections to; the others are reached by the gateway in the same way."""
 ALWAYS = ("postgres", "kafka")
 """What all others lean on is hit in every run; the rest is chance."""
-RIGHTS = ["read", "create", "move_into", "note", "work"]
 
 
 def main() -> int:
@@ -81,14 +81,14 @@ def _main_job(system: Composed) -> None:
 
 
 def _under_load(system: Composed, password: str, kills: int, chance: random.Random) -> Acknowledged:
-    token = _set_up(Desk(system.url, "admin", password), system.url)
+    token = prepare(system.url, password, QUEUE)
     seen, stop = Acknowledged(), threading.Event()
     workers = [
-        threading.Thread(target=agent, args=(Api(system.url, token, seen), "load", stop, 0.2)) for _ in range(AGENTS)
+        threading.Thread(target=agent, args=(Api(system.url, token, seen), QUEUE, stop, 0.2)) for _ in range(AGENTS)
     ]
     workers += [
         threading.Thread(
-            target=mail_server, args=("127.0.0.1", system.lmtp_port, "load@help.example.org", seen, stop, 0.2)
+            target=mail_server, args=("127.0.0.1", system.lmtp_port, f"{QUEUE}@help.example.org", seen, stop, 0.2)
         )
         for _ in range(MAIL_SERVERS)
     ]
@@ -112,26 +112,6 @@ def _under_load(system: Composed, password: str, kills: int, chance: random.Rand
         f"killed or frozen: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; all healed by themselves"
     )
     return seen
-
-
-def _set_up(admin: Desk, url: str) -> str:
-    password = secrets.token_urlsafe(12)
-    person = {
-        "login": "kari",
-        "name": "Kari",
-        "email": "kari@help.example.org",
-        "password": password,
-        "roles": ["agent"],
-    }
-    admin.call("PUT", "/people/kari", person)
-    queue = {
-        "slug": "load",
-        "name": "Load",
-        "address": "load@help.example.org",
-        "members": [{"person": "kari", "rights": RIGHTS}],
-    }
-    admin.call("PUT", "/queues/load", queue)
-    return Desk(url, "kari", password).token
 
 
 def _scale(system: Composed, replicas: int) -> float:
