@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.notify import deliveries, outgoing_api, ticket
+from services.notify.letterhead import Letterhead
 from services.notify.lookups import Informed
 from services.notify.outgoing import Outgoing
 from services.notify.policies import LISTENS_TO, Policies
@@ -41,9 +42,10 @@ def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
     """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
-    policies = Policies(
+    letterhead = Letterhead(
         lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone, reply_tags=mail.reply_tags
     )
+    policies = Policies(letterhead)
     reacting = PolicyHandler(
         name=CONSUMER,
         store=store,

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.notify import ticket as notify_ticket
+from services.notify.letterhead import Letterhead
 from services.notify.policies import Policies
 from services.reporting.desk.fold import fold
 from services.reporting.stats.projection import StatsProjection
@@ -60,7 +61,7 @@ def test_every_fold_and_policy_takes_a_golden_event(path: Path) -> None:
     for decider in (routing_ticket, notify_ticket):
         decider.evolve(decider.initial(), event.payload)
     routing_policies.Policies(Queues).react(event)
-    Policies(Queues, b"a key of the tests, long enough", "help.example.org").react(event)
+    Policies(Letterhead(Queues, b"a key of the tests, long enough", "help.example.org")).react(event)
     assert fold(None, event).event_count == 1
     StatsProjection("stats", ZoneInfo("UTC")).apply(None, event, Position(event.payload.TOPIC, 0, 0))
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.records import Mail
 from services.notify import ticket as notify_ticket
+from services.notify.letterhead import Letterhead
 from services.notify.message import Letter, letter
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
@@ -67,4 +68,4 @@ async def installation(postgres: Any, directory: Path, domain: str) -> AsyncIter
     key = f"the key of {domain}"
     async with open_mailroom(postgres, directory, postmaster, it, key=key) as mailroom:
         queues = mailroom.directory.queues
-        yield Installation(domain, mailroom, Policies(lambda: queues, key.encode(), domain))
+        yield Installation(domain, mailroom, Policies(Letterhead(lambda: queues, key.encode(), domain)))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.notify.policies import Policies
 from shared.contracts import reply_addresses
 from shared.contracts.event import Event
 from shared.contracts.notify import OutgoingMail
@@ -25,7 +26,8 @@ from tests.specs.requirement import requirement
 
 def mail(payload: Event, *, reply_tags: bool = True, address: str = "it@help.example.org") -> OutgoingMail:
     queue = IT_QUEUE.model_copy(update={"address": address})
-    (command,) = replace(policies(queue), reply_tags=reply_tags).react(recorded(payload))
+    letterhead = replace(policies(queue).letterhead, reply_tags=reply_tags)
+    (command,) = Policies(letterhead).react(recorded(payload))
     found = command.mail  # type: ignore[union-attr]
     assert isinstance(found, OutgoingMail)
     return found

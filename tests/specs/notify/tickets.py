@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from services.notify import ticket
 from services.notify.commands import Command
 from services.notify.known import Remembered
+from services.notify.letterhead import Letterhead
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
 from shared.contracts.directory import Member, Person, Queue, Salutation, Signature
@@ -203,7 +204,7 @@ def knowing(
     settings = Settings(
         salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
     )
-    made = Policies(lambda: snapshot, KEY, DOMAIN, lambda: settings, ZoneInfo(zone))
+    made = Policies(Letterhead(lambda: snapshot, KEY, DOMAIN, lambda: settings, ZoneInfo(zone)))
     made.known.tickets[TICKET] = Remembered(NUMBER, TITLE, IT, owner, **ticket)
     made.known.wanting.extend(wanting)
     made.known.people.update({each.id: each for each in people})
@@ -237,4 +238,4 @@ def queues(*documents: Queue) -> Queues:
 
 def policies(*documents: Queue) -> Policies:
     snapshot = queues(*documents)
-    return Policies(lambda: snapshot, KEY, DOMAIN)
+    return Policies(Letterhead(lambda: snapshot, KEY, DOMAIN))
