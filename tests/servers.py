@@ -15,6 +15,8 @@ KAFKA_IMAGE = "apache/kafka:4.3.1"
 KAFKA_STARTED = "Kafka Server started"
 """What the image's broker logs last."""
 LOOPBACK = "127.0.0.1"
+THROWN_AWAY = {"fsync": "off", "full_page_writes": "off"}
+"""What these servers keep need not survive a machine that loses its power; processes that die lose nothing by it."""
 
 
 class UnknownBackend(Exception):
@@ -33,12 +35,13 @@ def in_containers() -> bool:
 def postgres(directory: Path) -> Iterator[str]:
     """A fresh server's superuser URL. What a child process keeps is below `directory`."""
     if not in_containers():
-        with servers.postgres_server(directory) as server:
+        with servers.postgres_server(directory, **THROWN_AWAY) as server:
             yield server.superuser_url
         return
     from testcontainers.community.postgres import PostgresContainer
 
-    settings = [f"-c{name}={value}" for name, value in SETTINGS.items() if name != "listen_addresses"]
+    wanted = {name: value for name, value in SETTINGS.items() if name != "listen_addresses"} | THROWN_AWAY
+    settings = [f"-c{name}={value}" for name, value in wanted.items()]
     container = PostgresContainer(POSTGRES_IMAGE, username="postgres", password=secrets.token_urlsafe(12), driver=None)
     container.with_command(["postgres", *settings])
     container.ports["5432"] = (LOOPBACK, None)  # type: ignore[assignment]  # a free one; not on every address

@@ -18,11 +18,13 @@ from deploy.local.supervision import wait
 
 
 @contextlib.contextmanager
-def postgres_server(directory: Path) -> Iterator[PostgresServer]:
-    """A fresh server with its data below `directory`."""
+def postgres_server(directory: Path, **settings: str) -> Iterator[PostgresServer]:
+    """A fresh server with its data below `directory`; `settings` come on top of those of an installation."""
     server = PostgresServer(directory / "postgres", free_ports(1)[0], "for this run only")
     server.create()
-    with _child(server.command(), directory / "postgres.log", signal.SIGINT, server.answers, server.user):
+    command = [*server.command(), *(f"-c{name}={value}" for name, value in settings.items())]
+    # Told to drop everything: what it keeps is thrown away, and after some hundred databases a last checkpoint takes half a minute.
+    with _child(command, directory / "postgres.log", signal.SIGQUIT, server.answers, server.user):
         yield server
 
 

@@ -1,9 +1,11 @@
 """Intake's tables: one query before a decision, one statement that records everything that was decided."""
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from services.intake.receipts import day_ago
 from services.intake.standing import ThreadedBy
 from shared.contracts.parts import CustomerRef, TicketRef
 from shared.database import Pool
-from shared.eventstore.store import Append, Appended, CommandId, Store, conflict
+from shared.eventstore.store import APPEND, APPEND_ARGUMENTS, Append, Appended, CommandId, Store, conflict
 from shared.testing.failpoints import hit
 
 MAIL_COLUMNS = (
@@ -33,46 +35,86 @@ KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5, $6, $7, $8)"
 MOST_PARTICIPANTS = 100
 """Of one ticket; whom mails bring in beyond these does not take part."""
 
-# es.append comes first, because everything else reads its row: nothing is written beside a command that was known already.
-RECORD = f"""
-WITH appended AS MATERIALIZED (
-    SELECT * FROM es.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-), customer AS (
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Rows that go into one of intake's tables together with events: the types of their columns, and the statement that adds them, in which
+    `{rows}` stands for one array a column."""
+
+    columns: tuple[str, ...]
+    statement: str
+
+
+ADDITIONS = {
+    "customers": Addition(
+        ("uuid", "text", "text"),
+        """
     INSERT INTO intake.customers (customer_id, email, name)
-    SELECT n.* FROM appended a, unnest($18::uuid[], $19::text[], $20::text[]) AS n WHERE a.status = 'appended'
-), ticket AS (
+    SELECT n.* FROM appended a, unnest({rows}) AS n WHERE a.status = 'appended'
+""",
+    ),
+    "tickets": Addition(
+        ("uuid", "text", "uuid", "boolean"),
+        """
     INSERT INTO intake.tickets (ticket_id, number, customer_id, receipt_at)
     SELECT n.ticket_id, n.number, n.customer_id, CASE WHEN n.receipt THEN now() END
-      FROM appended a, unnest($21::uuid[], $22::text[], $23::uuid[], $40::boolean[]) AS n(ticket_id, number, customer_id, receipt)
+      FROM appended a, unnest({rows}) AS n(ticket_id, number, customer_id, receipt)
      WHERE a.status = 'appended'
-), message_id AS (
+""",
+    ),
+    "message_ids": Addition(
+        ("bytea", "uuid"),
+        """
     INSERT INTO intake.message_ids (hash, ticket_id)
-    SELECT n.* FROM appended a, unnest($24::bytea[], $25::uuid[]) AS n WHERE a.status = 'appended'
+    SELECT n.* FROM appended a, unnest({rows}) AS n WHERE a.status = 'appended'
         ON CONFLICT DO NOTHING
-), participant AS (
+""",
+    ),
+    "participants": Addition(
+        ("uuid", "text"),
+        f"""
     INSERT INTO intake.participants AS p (ticket_id, email, outsider)
     SELECT n.ticket_id, n.email, false
-      FROM appended a, unnest($38::uuid[], $39::text[]) AS n(ticket_id, email)
+      FROM appended a, unnest({{rows}}) AS n(ticket_id, email)
      WHERE a.status = 'appended'
        AND (SELECT count(*) FROM intake.participants o WHERE o.ticket_id = n.ticket_id) < {MOST_PARTICIPANTS}
         ON CONFLICT (ticket_id, email) DO UPDATE SET outsider = false WHERE p.outsider
-), mail AS (
+""",
+    ),
+    "mails": Addition(
+        ("uuid", "bytea", "timestamptz", "text", "text", "text", "bigint", "text", "text", "uuid", "text", "text"),
+        """
     INSERT INTO intake.mails AS m (mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id,
                                    number, found)
     SELECT n.mail_id, n.digest, n.received_at, n.envelope_from, string_to_array(n.envelope_to, E'\\n'), n.blob, n.size, n.outcome,
            n.reason, n.ticket_id, n.number, n.found::jsonb
       FROM appended a,
-           unnest($26::uuid[], $27::bytea[], $28::timestamptz[], $29::text[], $30::text[], $31::text[], $32::bigint[], $33::text[],
-                  $34::text[], $35::uuid[], $36::text[], $37::text[])
+           unnest({rows})
              AS n(mail_id, digest, received_at, envelope_from, envelope_to, blob, size, outcome, reason, ticket_id, number, found)
      WHERE a.status = 'appended'
         ON CONFLICT (mail_id) DO UPDATE
        SET outcome = excluded.outcome, reason = excluded.reason, ticket_id = excluded.ticket_id, number = excluded.number,
            found = excluded.found
      WHERE m.ticket_id IS NULL
-)
-SELECT * FROM appended
-"""
+""",
+    ),
+}
+
+
+@cache
+def recording(names: tuple[str, ...]) -> str:
+    """The statement that appends events (its arguments are `Store.arguments`) and adds rows to the tables named, in one round trip.
+
+    PostgreSQL sets up every part of a statement each time, with rows or without: so only those that are needed stand in it. `es.append`
+    comes first, because everything else reads its row: nothing is written beside a command that was known already.
+    """
+    place = itertools.count(APPEND_ARGUMENTS + 1)
+    parts = [f"WITH appended AS MATERIALIZED ({APPEND})"]
+    for name in names:
+        rows = ", ".join(f"${next(place)}::{kind}[]" for kind in ADDITIONS[name].columns)
+        parts.append(f"{name} AS ({ADDITIONS[name].statement.format(rows=rows)})")
+    return f"{', '.join(parts)} SELECT * FROM appended"
+
 
 MAIL = f"SELECT {MAIL_COLUMNS} FROM intake.mails WHERE mail_id = $1"
 WAY = """
@@ -177,6 +219,17 @@ class Rows:
     participants: Sequence[tuple[UUID, str]] = ()
     mails: Sequence[Mail] = field(default=())
 
+    def additions(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Name of one of ADDITIONS -> its rows, for those that have any."""
+        found: dict[str, list[tuple[Any, ...]]] = {
+            "customers": [(c.id, c.email, c.name) for c in self.customers],
+            "tickets": [(ticket, number, customer, receipt) for ticket, number, customer, receipt in self.tickets],
+            "message_ids": [(hash_of(message_id), ticket) for message_id, ticket in self.message_ids],
+            "participants": list(self.participants),
+            "mails": [_columns(mail) for mail in self.mails],
+        }
+        return {name: rows for name, rows in found.items() if rows}
+
 
 class Records:
     """Intake's tables over the event store of the same database."""
@@ -241,33 +294,12 @@ class Records:
         Raises Raced, and what `Store.append` raises. A command that was known writes nothing and is answered as `duplicate`.
         """
         hit("intake.before_commit")
+        additions = rows.additions()
         try:
             row = await self.pool.fetchrow(
-                RECORD,
+                recording(tuple(additions)),
                 *self.store.arguments(appends, command, answer),
-                [c.id for c in rows.customers],
-                [c.email for c in rows.customers],
-                [c.name for c in rows.customers],
-                [ticket for ticket, _, _, _ in rows.tickets],
-                [number for _, number, _, _ in rows.tickets],
-                [customer for _, _, customer, _ in rows.tickets],
-                [hash_of(message_id) for message_id, _ in rows.message_ids],
-                [ticket for _, ticket in rows.message_ids],
-                [m.id for m in rows.mails],
-                [m.digest for m in rows.mails],
-                [m.received_at for m in rows.mails],
-                [m.envelope_from for m in rows.mails],
-                ["\n".join(m.envelope_to) for m in rows.mails],
-                [m.blob for m in rows.mails],
-                [m.size for m in rows.mails],
-                [m.outcome for m in rows.mails],
-                [m.reason for m in rows.mails],
-                [m.ticket_id for m in rows.mails],
-                [m.number for m in rows.mails],
-                [orjson.dumps(m.found).decode() for m in rows.mails],
-                [ticket for ticket, _ in rows.participants],
-                [email for _, email in rows.participants],
-                [receipt for _, _, _, receipt in rows.tickets],
+                *(list(column) for rows in additions.values() for column in zip(*rows, strict=True)),
             )
         except asyncpg.UniqueViolationError as error:
             if error.schema_name == "intake":
@@ -305,6 +337,14 @@ def _customer(row: asyncpg.Record, email: str, name: str) -> tuple[CustomerRef, 
         id=row["customer_id"] or uuid7(), email=email, name=name or row["name"] or "", company=row["company"]
     )
     return customer, new
+
+
+def _columns(mail: Mail) -> tuple[Any, ...]:
+    """A row of the addition `mails`."""
+    return (
+        mail.id, mail.digest, mail.received_at, mail.envelope_from, "\n".join(mail.envelope_to), mail.blob, mail.size, mail.outcome,
+        mail.reason, mail.ticket_id, mail.number, orjson.dumps(mail.found).decode(),
+    )  # fmt: skip
 
 
 def _mail(row: asyncpg.Record) -> Mail:

@@ -16,7 +16,8 @@ from shared.database import Connection, Pool
 from shared.eventstore.errors import CommandReused, CommandRunning, NotOurs, VersionConflict
 from shared.testing.failpoints import hit
 
-APPEND = "SELECT * FROM es.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+APPEND_ARGUMENTS = 17
+APPEND = f"SELECT * FROM es.append({', '.join(f'${n}' for n in range(1, APPEND_ARGUMENTS + 1))})"
 """One round trip; its arguments are `Store.arguments`."""
 
 _COLUMNS = (

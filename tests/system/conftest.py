@@ -10,8 +10,9 @@ from tests.system.desk import Desk, open_desk
 from tests.system.harness import System, running_system
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole_system(scratch: Path) -> Iterator[System]:
+    """Not for the rest of the run: its processes are never quite idle."""
     with running_system(scratch / "system") as made:
         yield made
 
