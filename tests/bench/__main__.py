@@ -202,6 +202,14 @@ class Bench:
         self.row(
             "queue list of 50 at 100 000 tickets, p50 at the gateway", found[100_000], "ms", "<= 5", found[100_000] <= 5
         )
+        times = found[100_000] / self.floor_cpu
+        self.row(
+            "the same in requests of the floor (5 ms were 7.7 where the bar was set)",
+            times,
+            "requests",
+            "<= 7.7",
+            times <= 7.7,
+        )
         ratio = found[100_000] / found[10_000]
         self.row("the same against 10 000 tickets", ratio, "times", "<= 1.2", ratio <= 1.2, at_10_000=found[10_000])
 
@@ -214,16 +222,23 @@ class Bench:
             assert status == 200 and len(json.loads(body)["items"]) == 50
         return statistics.median(times) * 1000
 
-    def rebuild(self) -> None:
+    def rebuild(self, floor: float) -> None:
         command = [sys.executable, "-m", "deploy.local", "run", "reporting", "projections"]
         environment = os.environ | {"LEDGERDESK_HOME": str(self.instance.home.path)}
         done = subprocess.run(
             [*command, "build", "desk"], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True
         )
         rate = float(done.stdout.split(",")[-1].split()[0])
-        floor = asyncio.run(copy_floor(self.instance))
-        self.row("rebuild of desk from offset 0, one process", rate, "events/s", ">= 20000", rate >= 20_000, floor,
+        copied = asyncio.run(copy_floor(self.instance))
+        self.row("rebuild of desk from offset 0, one process", rate, "events/s", ">= 20000", rate >= 20_000, copied,
                  said=done.stdout.strip())  # fmt: skip
+        self.row(
+            "the same for a request of the floor (20 000 were 6.3 where the bar was set)",
+            rate / floor,
+            "events",
+            ">= 6.3",
+            rate / floor >= 6.3,
+        )
 
     def idle(self) -> None:
         """Once start-up is over: Java compiles for half a minute after it."""
@@ -414,7 +429,7 @@ def main() -> int:
         rate = bench.openings(bench.floor())
         bench.mails(bench.floor())  # anew: a shared machine changes within minutes
         bench.visible(rate)
-        bench.rebuild()
+        bench.rebuild(bench.floor())
         bench.growing_list()
     write_results("latest.json", bench.rows, seconds=arguments.seconds)
     return 0

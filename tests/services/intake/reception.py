@@ -23,9 +23,11 @@ from uuid import UUID
 
 import asyncpg
 
+from services.intake.app import MIGRATIONS
 from shared.contracts.access import Identity
 from shared.contracts.directory import AskedField, Member, Person, Priority, Queue, TicketField, Topic
 from shared.database import connect
+from shared.eventstore.migrations import migrate
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
 
@@ -120,8 +122,11 @@ class Reception:
         }
 
     def migrate(self) -> None:
-        subprocess.run([sys.executable, "-m", "services.intake", "migrate"], env=self.environment(), check=True)
-        asyncio.run(seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR, RECOUNT, LEADS_NOWHERE))
+        asyncio.run(self._migrated())
+
+    async def _migrated(self) -> None:
+        await migrate(self.owner_url, self.url, *MIGRATIONS)
+        await seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR, RECOUNT, LEADS_NOWHERE)
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
         """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""
