@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify import deliveries, outgoing_api, sender
+from services.notify import deliveries, lanes, outgoing_api, sender
 from services.notify.deliveries import Postponed, PutBack
 from services.notify.outgoing import Outgoing
 from shared.contracts.access import Identity
@@ -278,6 +278,39 @@ async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alon
     waiting = await desk.waiting()
     assert len(waiting) == 40
     assert sum(row["attempts"] for row in waiting) <= 10
+
+
+@pytest.mark.parametrize(
+    ("words", "remaining"),
+    [("421 4.3.2 closing", None), ("451 4.7.1 slow down", ["b@big.example"])],
+)
+async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_with_that_ones_domain(
+    desk: Notify, server: MailServer, words: str, remaining: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the others have the mail then, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
+    monkeypatch.setattr(lanes, "COOLING", (3600.0,))
+    asked: list[str] = []
+
+    def answer(who: str) -> str | None:
+        asked.append(who)
+        return words if who.endswith("@big.example") else None
+
+    server.recipient = answer
+    await desk.request("a@small.example", "b@big.example", "c@small.example")
+    async with sending(desk, smtp(server)) as one:
+
+        async def told() -> bool:
+            return bool((await desk.waiting())[0]["last_error"])
+
+        await until(told)
+        (row,) = await desk.waiting()
+        assert (row["last_error"], row["remaining"]) == (f"b@big.example: {words}", remaining)
+        assert one._lanes.cooling("big.example") and not one._lanes.cooling("small.example")
+        await desk.request("d@big.example")
+        other, _ = await desk.request("e@small.example")
+        one.wake()
+        assert isinstance(await desk.settled(one, other), NotificationSent)
+    assert "d@big.example" not in asked
 
 
 async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
