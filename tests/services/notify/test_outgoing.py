@@ -237,6 +237,7 @@ async def test_what_cannot_be_meant_is_refused(desk: Notify) -> None:
 
 
 async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailServer) -> None:
+    """What does not fit in its lane is left for later, and leaves once."""
     server.held, server.held_for = asyncio.Event(), "@slow.example"
     stuck = [(await desk.request(f"{n}@slow.example"))[0] for n in range(200)]
     quick = [(await desk.request(f"{n}@quick.example"))[0] for n in range(30)]
@@ -247,12 +248,65 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
 
         await until(quick_ones_arrived)
         assert await desk.outcomes(stuck) == []
+        assert sum(row["on_its_way"] for row in await desk.waiting()) == lanes.MOST_IN_A_LANE
+        assert server.asked <= 30 + smtp(server).limits.default.at_once
         server.held.set()
 
         async def all_arrived() -> bool:
             return await desk.waiting() == []
 
         await until(all_arrived)
+    assert len(server.received) == len({mail["Message-ID"] for mail in server.mails()}) == 230
+    assert {told.attempts for told in await desk.outcomes(stuck) if isinstance(told, NotificationSent)} == {1}
+
+
+async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_server_has_slowed_down(
+    desk: Notify, server: MailServer
+) -> None:
+    """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each mail leaves once."""
+    server.held = asyncio.Event()
+    tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]
+    last, wanted = await desk.request("wanted@slow.example")
+
+    async def row() -> dict[str, Any]:
+        return next(each for each in await desk.waiting() if each["notification"] == wanted)
+
+    async def on_their_way(count: int) -> bool:
+        return [each["on_its_way"] for each in await desk.waiting()].count(True) == count
+
+    async def waits_for_its_turn() -> bool:
+        return bool((await row())["on_its_way"])
+
+    async def given_back() -> bool:
+        found = await row()
+        waits = (found["last_error"], found["on_its_way"])
+        return waits == ("a server asked for patience with slow.example", False)
+
+    async with opened(desk) as room, sending(desk, smtp(server)) as one:
+        await until(lambda: on_their_way(lanes.MOST_IN_A_LANE))
+        assert not await waits_for_its_turn()
+        await room.done("POST", "/pause", {"domain": "slow.example", "reason": "x"})
+        one.wake()
+        await until(lambda: on_their_way(5))
+        await room.done("POST", f"/mails/{wanted}/retry")
+        one.wake()
+        await until(waits_for_its_turn)
+        server.data = lambda _: "421 4.7.0 slow down"
+        server.held.set()
+        await until(given_back)
+        assert ((await row())["attempts"], (await row())["despite_pause"]) == (0, True)
+        server.data = lambda _: None
+        assert isinstance(await desk.settled(one, last), NotificationSent)
+        assert [envelope.rcpt_tos for envelope in server.received] == [["wanted@slow.example"]]
+        await room.done("POST", "/resume", {"domain": "slow.example"})
+        await desk.hurry()
+        one.wake()
+
+        async def all_arrived() -> bool:
+            return len(await desk.outcomes(tickets)) == 140
+
+        await until(all_arrived)
+    assert len(server.received) == len({mail["Message-ID"] for mail in server.mails()}) == 141
 
 
 async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alone(
