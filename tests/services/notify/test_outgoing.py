@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import random
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +14,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 
 from services.notify import deliveries, lanes, outgoing_api, sender
-from services.notify.deliveries import Postponed, PutBack
+from services.notify.deliveries import Pause, Postponed, PutBack
 from services.notify.outgoing import Outgoing
 from shared.contracts.access import Identity
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
@@ -234,6 +236,75 @@ async def test_what_cannot_be_meant_is_refused(desk: Notify) -> None:
             assert (await room.call(method, path, who=AGENT)).status_code == 403
         assert (await room.call("POST", "/pause", {"reason": "x"}, who=AGENT)).status_code == 403
         assert (await room.done("GET", ""))["pauses"] == []
+
+
+PAUSE = (
+    "INSERT INTO notify.pauses (pause, queue_id, domain, by_id, by_name, reason) VALUES ($1, $2, $3, $1, 'Ada', 'x')"
+)
+
+
+@pytest.mark.parametrize(
+    ("queue", "domain", "full"),
+    [(None, "big.example", []), (IT.id, None, []), (None, None, ["big.example"])],
+    ids=["a paused domain", "a paused queue", "a full lane"],
+)
+async def test_a_backlog_that_may_not_leave_costs_a_claim_nothing(
+    desk: Notify, queue: UUID | None, domain: str | None, full: list[str]
+) -> None:
+    """100 000 mails: neither is it read, nor does it stand before the mails that came later."""
+    await desk.pool.execute(
+        """INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id, due_at)
+           SELECT gen_random_uuid(), gen_random_uuid(), 1, 'big.example', $1, now() - interval '1 hour' + n * interval '1 ms'
+             FROM generate_series(1, 100000) n""",
+        IT.id,
+    )
+    if not full:
+        await desk.pool.execute(PAUSE, uuid4(), queue, domain)
+    wanted = {(await desk.request(f"{n}@small{n % 3}.example"))[1] for n in range(10)}
+    for statement in (deliveries.CLAIM, deliveries.CLAIM_BESIDE):
+        async with desk.pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            arguments = (64, timedelta(seconds=60), full, deliveries.LOOK)
+            lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
+            await transaction.rollback()
+        plan = "\n".join(row[0] for row in lines)
+        assert "Seq Scan on deliveries" not in plan, plan
+        read = re.findall(r"on deliveries\b.*actual time=\S+ rows=([\d.]+)|Rows Removed by \D+: (\d+)", plan)
+        assert all(float(rows or removed) <= deliveries.LOOK + 1 for rows, removed in read), plan
+    claimed = await deliveries.claim(desk.pool, "notify", 64, full)
+    assert {each.request.notification for each in claimed} == wanted
+
+
+async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_are_looked_at(
+    desk: Notify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = random.Random(7)
+    domains, queues = ["a.example", "b.example", "c.example"], [None, IT.id, UUID(int=12)]
+    for n in range(40):
+        await desk.request(f"{n}@{dice.choice(domains)}", queue=dice.choice(queues))
+    parts = [(None, None), *((None, domain) for domain in domains), *((queue, None) for queue in queues[1:])]
+    for _ in range(60):
+        await desk.pool.execute("DELETE FROM notify.pauses")
+        pauses = [] if dice.random() < 0.2 else dice.sample(parts[dice.choice([0, 1, 1]) :], dice.randrange(1, 4))
+        await desk.pool.executemany(PAUSE, [(uuid4(), queue, domain) for queue, domain in pauses])
+        await desk.pool.execute(
+            """UPDATE notify.deliveries
+                  SET due_at = now() + (random() - 0.8) * interval '1 hour', despite_pause = random() < 0.1, on_its_way = false"""
+        )
+        full = dice.sample(domains, dice.choice([0, 0, 1, 2]))
+        paused = [Pause(queue, domain, "Ada", "x") for queue, domain in pauses]
+        rows = await desk.pool.fetch("SELECT * FROM notify.deliveries WHERE due_at <= now() ORDER BY due_at")
+        free = [
+            row["notification"]
+            for row in rows
+            if row["domain"] not in full
+            and (row["despite_pause"] or not any(each.holds(row["queue_id"], row["domain"]) for each in paused))
+        ]
+        most = dice.choice([1, 3, 64])
+        monkeypatch.setattr(deliveries, "LOOK", dice.choice([0, 2, 10, 1_000]))
+        claimed = await deliveries.claim(desk.pool, "notify", most, full)
+        assert {each.request.notification for each in claimed} == set(free[:most])
 
 
 async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailServer) -> None:
