@@ -241,7 +241,7 @@ class _Session:
             case "XFORWARD":
                 await self._xforward(rest)
             case "RSET":
-                self.transaction = None
+                self.transaction, self.forwarded = None, {}
                 await self.say("250 2.0.0 forgotten")
             case "NOOP":
                 await self.say("250 2.0.0 nothing done")
@@ -272,9 +272,13 @@ class _Session:
             return
         for word in rest.split():
             name, _, value = word.partition("=")
-            if name.upper() in ("ADDR", "HELO") and value and not value.startswith("["):
-                told = _XTEXT.sub(lambda found: chr(int(found.group(1), 16)), value)[:255]
-                self.forwarded[name.upper()] = "".join(each for each in told if each.isprintable())
+            if name.upper() not in ("ADDR", "HELO") or not value:
+                continue
+            if value.startswith("["):  # [UNAVAILABLE]: what was said before is of another mail
+                self.forwarded.pop(name.upper(), None)
+                continue
+            told = _XTEXT.sub(lambda found: chr(int(found.group(1), 16)), value)[:255]
+            self.forwarded[name.upper()] = "".join(each for each in told if each.isprintable())
         await self.say("250 2.0.0 noted")
 
     async def _mail(self, rest: str) -> None:
@@ -289,6 +293,8 @@ class _Session:
             await self.refuse("501 5.1.7 write MAIL FROM:<address>")
             return
         address, parameters = parsed
+        # Of this mail, whether it is taken or not.
+        forwarded, self.forwarded = self.forwarded, {}
         for name, value in parameters.items():
             if name == "SIZE" and value.isdigit():
                 if int(value[:20]) > MOST_BYTES:
@@ -299,9 +305,9 @@ class _Session:
             ):
                 await self.refuse("555 5.5.4 parameter not known here")
                 return
-        client = self.forwarded.pop("ADDR", "")
+        client = forwarded.get("ADDR", "")
         self.transaction = _Transaction(
-            address, client=client[5:] if client[:5].upper() == "IPV6:" else client, helo=self.forwarded.pop("HELO", "")
+            address, client=client[5:] if client[:5].upper() == "IPV6:" else client, helo=forwarded.get("HELO", "")
         )
         await self.say("250 2.1.0 sender taken")
 

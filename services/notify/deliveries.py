@@ -22,17 +22,14 @@ SELECT n, t, v, m, q FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text
 """
 _EVENT = """e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id, e.type, e.actor_kind,
        e.actor_id, e.traceparent, e.data"""
-CLAIM = f"""
-WITH due AS (
-    SELECT notification
-      FROM notify.deliveries d
-     WHERE due_at <= now()
-       AND domain <> ALL($3::text[])
-       AND (despite_pause OR NOT EXISTS (
+LOOK = 1_000
+"""Of the mails that are due, so many are looked at one by one for those that may leave."""
+_FREE = """d.domain <> ALL($3::text[])
+       AND (d.despite_pause OR NOT EXISTS (
                SELECT FROM notify.pauses p
-                WHERE (p.queue_id IS NULL OR p.queue_id = d.queue_id) AND (p.domain IS NULL OR p.domain = d.domain)))
-     ORDER BY due_at LIMIT $1 FOR UPDATE OF d SKIP LOCKED
-), claimed AS (
+                WHERE (p.queue_id IS NULL OR p.queue_id = d.queue_id) AND (p.domain IS NULL OR p.domain = d.domain)))"""
+_BEYOND = "SELECT due_at FROM notify.deliveries WHERE due_at <= now() ORDER BY due_at OFFSET $4 LIMIT 1"
+_CLAIMED = f"""claimed AS (
     UPDATE notify.deliveries d
        SET due_at = now() + $2, attempts = attempts + 1, last_error = '', on_its_way = true
       FROM due
@@ -41,7 +38,60 @@ WITH due AS (
 )
 SELECT {_EVENT}, c.attempts, c.unreached, c.remaining, c.refused, c.domain, c.queue_id, c.despite_pause
   FROM claimed c
-  JOIN es.events e ON e.stream_id = c.ticket_id AND e.version = c.version
+  JOIN es.events e ON e.stream_id = c.ticket_id AND e.version = c.version"""
+CLAIM = f"""
+WITH due AS (
+    SELECT d.notification
+      FROM notify.deliveries d
+     WHERE d.due_at <= coalesce(({_BEYOND}), now())
+       AND {_FREE}
+     ORDER BY d.due_at LIMIT $1 FOR UPDATE OF d SKIP LOCKED
+), {_CLAIMED}
+"""
+# What is due may begin with a backlog that is paused or left alone. Where more is due than CLAIM looks at, the oldest mails behind it are
+# found without reading it: from lane to lane (a domain's mails of one queue) by the index, the open lanes with the oldest mails, and theirs;
+# and beside them the mails that may pass a pause. While everything is paused no lane is open.
+_QUEUE = "coalesce(d.queue_id, '00000000-0000-0000-0000-000000000000'::uuid)"
+CLAIM_BESIDE = f"""
+WITH RECURSIVE lanes AS (
+    (SELECT d.domain, {_QUEUE} AS queue_id, d.due_at
+       FROM notify.deliveries d
+      WHERE EXISTS ({_BEYOND})
+        AND NOT EXISTS (SELECT FROM notify.pauses WHERE queue_id IS NULL AND domain IS NULL)
+      ORDER BY d.domain, {_QUEUE}, d.due_at LIMIT 1)
+    UNION ALL
+    SELECT n.domain, n.queue_id, n.due_at
+      FROM lanes l,
+           LATERAL (SELECT d.domain, {_QUEUE} AS queue_id, d.due_at
+                      FROM notify.deliveries d
+                     WHERE (d.domain, {_QUEUE}) > (l.domain, l.queue_id)
+                     ORDER BY d.domain, {_QUEUE}, d.due_at LIMIT 1) n
+), open AS (
+    SELECT d.domain, d.queue_id
+      FROM (SELECT *, false AS despite_pause FROM lanes) d
+     WHERE d.due_at <= now()
+       AND {_FREE}
+     ORDER BY d.due_at LIMIT $1
+), oldest AS (
+    SELECT n.notification, n.due_at
+      FROM open o,
+           LATERAL (SELECT d.notification, d.due_at
+                      FROM notify.deliveries d
+                     WHERE d.domain = o.domain AND {_QUEUE} = o.queue_id AND d.due_at <= now()
+                     ORDER BY d.due_at LIMIT $1) n
+    UNION
+    SELECT d.notification, d.due_at
+      FROM notify.deliveries d
+     WHERE d.despite_pause AND d.due_at <= now() AND d.domain <> ALL($3::text[])
+     ORDER BY due_at LIMIT $1
+), due AS (
+    SELECT d.notification
+      FROM oldest
+      JOIN notify.deliveries d USING (notification)
+     WHERE d.due_at <= now()
+       AND {_FREE}
+       FOR UPDATE OF d SKIP LOCKED
+), {_CLAIMED}
 """
 # An attempt is the sender's own only while nobody has claimed the row after it: `attempts` tells.
 RENEW = """
@@ -164,7 +214,10 @@ async def pauses(pool: Pool) -> list[Pause]:
 async def claim(pool: Pool, service: str, most: int, full: Sequence[str] = ()) -> list[Claimed]:
     """Takes up to so many due mails for the length of a lease, none of those domains and none that is paused; two senders never get the
     same one."""
-    rows = await pool.fetch(CLAIM, most, timedelta(seconds=LEASE_SECONDS), list(full))
+    lease = timedelta(seconds=LEASE_SECONDS)
+    rows = await pool.fetch(CLAIM, most, lease, list(full), LOOK)
+    if len(rows) < most:
+        rows += await pool.fetch(CLAIM_BESIDE, most - len(rows), lease, list(full), LOOK)
     return [claimed for row in rows if (claimed := _claimed(row, service)) is not None]
 
 

@@ -280,7 +280,7 @@ class Sender:
         except TemporaryFailure as error:
             self._somebody_answers()
             if error.patience:
-                self._slow_down(claimed.domain)
+                self._slow_down(_domain(error.recipient) if error.recipient else claimed.domain)
             return self._later(claimed, str(error))
         except BlobMissing:
             return self._later(
@@ -293,7 +293,7 @@ class Sender:
             return self._later(claimed, type(error).__name__)
         self._somebody_answers()
         for who in taken.patience:
-            self._slow_down(plain(who).rpartition("@")[2])
+            self._slow_down(_domain(who))
         if not taken.later and not taken.never:
             self._lanes.went_well(claimed.domain)
         return self._settled(claimed, taken)
@@ -487,6 +487,10 @@ class Sender:
         except Exception as error:
             log.warning("%d outcomes of mails are not recorded: %s", len(self._outcomes), type(error).__name__)
         await self.transport.close()
+
+
+def _domain(address: str) -> str:
+    return plain(address).rpartition("@")[2]
 
 
 def _joined(before: str, refused: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -26,6 +27,8 @@ DEFAULT_LIMITS = Limits(Limit(5))
 """Of the connections to the server, so many for one domain at a time."""
 _PATIENCE = re.compile(r"421\b|4[0-9]{2} 4\.7\.")
 """Replies that ask for patience: the service is not available, or a rule of security or policy puts us off (RFC 3463, section 3.8)."""
+_CLOSING = 421
+"""The reply of a server that closes the channel, whatever it was asked (RFC 5321, section 3.8)."""
 _SIGN_IN = frozenset((530, 534, 535, 538))
 """Replies that ask for a sign-in, or refuse ours (RFC 4954, section 6): the server takes no mail of ours at all."""
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
@@ -62,6 +65,21 @@ class Server:
         )
 
 
+class _Client(aiosmtplib.SMTP):
+    """The library closes the channel itself after such a reply, and `sendmail` then tells of a lost connection alone: `closing` keeps of whom
+    the server said it."""
+
+    closing: aiosmtplib.SMTPRecipientRefused | None = None
+
+    async def rcpt(self, recipient: str, /, **more: Any) -> aiosmtplib.SMTPResponse:
+        try:
+            return await super().rcpt(recipient, **more)
+        except aiosmtplib.SMTPRecipientRefused as refusal:
+            if refusal.code == _CLOSING:
+                self.closing = refusal
+            raise
+
+
 class Smtp:
     name = "smtp"
     parallel = 16
@@ -70,7 +88,7 @@ class Smtp:
         self, server: Server, *, limits: Limits = DEFAULT_LIMITS, tls_context: ssl.SSLContext | None = None
     ) -> None:
         self.server, self.limits, self.tls_context = server, limits, tls_context
-        self._idle: list[tuple[float, aiosmtplib.SMTP]] = []
+        self._idle: list[tuple[float, _Client]] = []
 
     async def send(self, letter: Letter, *, again: bool) -> Taken:
         client = await self._connected()
@@ -88,8 +106,8 @@ class Smtp:
             tuple(who for who, (_, text) in refused.items() if _PATIENCE.match(text)),
         )
 
-    async def _transaction(self, client: aiosmtplib.SMTP, letter: Letter) -> dict[str, tuple[int, str]]:
-        """Who was refused, with code and words; raises when everybody was."""
+    async def _transaction(self, client: _Client, letter: Letter) -> dict[str, tuple[int, str]]:
+        """Who was refused, with code and words."""
         options: list[str] = []
         if letter.international:
             await client.ehlo()
@@ -106,9 +124,15 @@ class Smtp:
             refused = {who: (answer.code, _words(answer.code, answer.message)) for who, answer in answers.items()}
         except aiosmtplib.SMTPRecipientsRefused as error:
             refused = {each.recipient: (each.code, _words(each.code, each.message)) for each in error.recipients}
+        except OSError as error:
+            if (told := client.closing) is None:
+                raise
+            # The channel is closed over one of several: nobody has the mail, as if all had been put off.
+            words = f"{told.recipient}: {_words(told.code, told.message)}"
+            raise TemporaryFailure(words, patience=True, recipient=told.recipient) from error
         return refused
 
-    async def _connected(self) -> aiosmtplib.SMTP:
+    async def _connected(self) -> _Client:
         """A connection that takes mails. Raises Away, in the server's words where it has any."""
         try:
             return await self._client()
@@ -119,7 +143,7 @@ class Smtp:
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise Away(f"the mail server cannot be reached: {type(error).__name__}") from error
 
-    async def _client(self) -> aiosmtplib.SMTP:
+    async def _client(self) -> _Client:
         """A connection that is alive: one that was kept, or a new one."""
         while self._idle:
             since, client = self._idle.pop()
@@ -133,7 +157,7 @@ class Smtp:
                 except (aiosmtplib.SMTPException, OSError):
                     pass
             client.close()
-        made = aiosmtplib.SMTP(
+        made = _Client(
             hostname=self.server.host,
             port=self.server.port,
             use_tls=self.server.tls,

@@ -10,11 +10,11 @@ from services.notify.message import Letter
 
 class TemporaryFailure(Exception):
     """Nobody got the mail, but the same attempt may succeed later; the message is the transport's own answer. `patience`: it asks for
-    patience with the recipients' domain."""
+    patience with the recipients' domain; `recipient`: of whom it was said, where that was one of them."""
 
-    def __init__(self, message: str, *, patience: bool = False) -> None:
+    def __init__(self, message: str, *, patience: bool = False, recipient: str = "") -> None:
         super().__init__(message)
-        self.patience = patience
+        self.patience, self.recipient = patience, recipient
 
 
 class Away(TemporaryFailure):

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from shared.contracts.envelope import Recorded, decode, encode
@@ -376,3 +377,70 @@ async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pi
             await until(one.has_its_partitions)
         assert not await other.has_its_partitions()
     assert not await one.has_its_partitions()
+
+
+async def test_a_consumer_that_cannot_take_up_its_partitions_is_not_ready_and_begins_anew(
+    pipeline: Pipeline, postgres: Any
+) -> None:
+    """Its group has given it some, but the database gives no connection to read the checkpoints with; then it does."""
+    name = await pipeline.routing.pool.fetchval("SELECT current_user")
+    superuser = await asyncpg.connect(postgres.superuser_url)
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
+    lost: list[Exception] = []
+
+    async def fails() -> bool:
+        assert not await one.has_its_partitions()
+        if one.lost is not None and one.lost not in lost:
+            lost.append(one.lost)
+        return len(lost) == 2
+
+    try:
+        await superuser.execute(f'ALTER ROLE "{name}" NOLOGIN')
+        async with running(one):
+            await until(fails)
+            await superuser.execute(f'ALTER ROLE "{name}" LOGIN')
+            await until(one.has_its_partitions)
+            assert one.lost is None
+    finally:
+        await superuser.close()
+    assert {type(each) for each in lost} == {asyncpg.InvalidAuthorizationSpecificationError}
+
+
+async def test_a_consumer_that_loses_its_partitions_in_a_rebalance_is_not_ready(
+    pipeline: Pipeline, postgres: Any
+) -> None:
+    """Another one joins, and what the first is given then cannot be taken up."""
+    name = await pipeline.routing.pool.fetchval("SELECT current_user")
+    superuser = await asyncpg.connect(postgres.superuser_url)
+    texts = {TICKETS: ProjectionHandler(Texts())}
+    one, other = (reading(pipeline.routing, pipeline.name, pipeline.kafka, texts) for _ in range(2))
+
+    async def lost() -> bool:
+        return one.lost is not None
+
+    try:
+        async with running(one):
+            await until(one.has_its_partitions)
+            await superuser.execute(f'ALTER ROLE "{name}" NOLOGIN')
+            async with running(other):
+                await until(lost)
+                assert not await one.has_its_partitions()
+                await superuser.execute(f'ALTER ROLE "{name}" LOGIN')
+                await until(one.has_its_partitions, seconds=60)
+                await until(other.has_its_partitions, seconds=60)
+    finally:
+        await superuser.close()
+
+
+async def test_a_consumer_whose_topic_is_shorter_than_it_had_read_halts_and_is_not_ready(pipeline: Pipeline) -> None:
+    beyond = "UPDATE messaging.checkpoints SET next_offset = next_offset + 1000000 WHERE consumer = $1"
+    await pipeline.routing.pool.execute(beyond, pipeline.name)
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
+
+    async def halted() -> str:
+        assert not await one.has_its_partitions()
+        return await _halted(pipeline)
+
+    async with running(one):
+        assert "the topic was lost" in await until(halted)
+        assert not await one.has_its_partitions()

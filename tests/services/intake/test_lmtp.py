@@ -81,7 +81,7 @@ def test_a_server_tells_whose_mail_it_passes_on(intake: Reception) -> None:
     with talking(intake) as talk:
         talk.say(b"LHLO mx.help.example")
         assert talk.say(b"XFORWARD NAME=x ADDR=IPV6:2001:db8::7 PROTO=ESMTP").startswith("250")
-        assert talk.say(b"XFORWARD HELO=mx+2Eacme.example ADDR=[UNAVAILABLE]").startswith("250")
+        assert talk.say(b"XFORWARD HELO=mx+2Eacme.example NAME=[UNAVAILABLE]").startswith("250")
         for _ in range(2):
             assert talk.say(b"MAIL FROM:<per@customer.example>").startswith("250")
             assert talk.say(b"XFORWARD ADDR=192.0.2.1").startswith("503")
@@ -92,11 +92,57 @@ def test_a_server_tells_whose_mail_it_passes_on(intake: Reception) -> None:
     with smtplib.LMTP(*intake.lmtp) as server:
         server.ehlo_or_helo_if_needed()
         assert server.esmtp_features["xforward"] == "ADDR HELO"
+    found = [found_of(intake, each) for each in told]
+    assert found == [{"client": "2001:db8::7", "helo": "mx.acme.example"}, {"client": None, "helo": None}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "client", "helo"),
+    [
+        ([b"XFORWARD"], None, None),
+        ([b"XFORWARD ADDR HELO=", b"XFORWARD =192.0.2.1"], None, None),
+        ([b"XFORWARD NAME=mx.acme.example PORT=25 PROTO=ESMTP IDENT=4 SOURCE=REMOTE"], None, None),
+        ([b"xforward addr=192.0.2.1 helo=mx.acme.example"], "192.0.2.1", "mx.acme.example"),
+        ([b"XFORWARD ADDR=ipv6:2001:db8::7"], "2001:db8::7", ""),
+        ([b"XFORWARD ADDR=192.0.2.1 HELO=mx+00+0D+0A+7F.acme+zz.example"], "192.0.2.1", "mx.acme+zz.example"),
+        ([b"XFORWARD ADDR=192.0.2.1 HELO=" + b"x" * 300], "192.0.2.1", "x" * 255),
+        ([b"XFORWARD ADDR=192.0.2.1", b"XFORWARD ADDR=192.0.2.2"], "192.0.2.2", ""),
+        # What is told of one mail is not said of the next.
+        ([b"XFORWARD ADDR=192.0.2.1 HELO=x", b"XFORWARD ADDR=[UNAVAILABLE] HELO=[TEMPUNAVAIL]"], None, None),
+        ([b"XFORWARD ADDR=192.0.2.1 HELO=x", b"RSET"], None, None),
+        ([b"XFORWARD ADDR=192.0.2.1 HELO=x", b"LHLO mx.help.example"], None, None),
+    ],
+)
+def test_what_is_told_of_a_client_is_what_can_be_one(
+    intake: Reception, lines: list[bytes], client: str | None, helo: str | None
+) -> None:
+    with talking(intake) as talk:
+        for line in (b"LHLO mx.help.example", *lines, b"MAIL FROM:<>", b"RCPT TO:<it@help.example>"):
+            assert talk.say(line).startswith("250")
+        assert talk.say(b"DATA").startswith("354")
+        talk.send(mail().rstrip(b"\r\n"), b".")
+        assert found_of(intake, taken(talk.answer())) == {"client": client, "helo": helo}
+
+
+def test_what_was_told_of_a_mail_that_was_refused_is_forgotten(intake: Reception) -> None:
+    with talking(intake) as talk:
+        assert talk.say(b"LHLO mx.help.example").startswith("250")
+        assert talk.say(b"XFORWARD ADDR=192.0.2.1 HELO=mx.acme.example").startswith("250")
+        assert talk.say(b"MAIL FROM:<a@b.example> SIZE=99999999999").startswith("552")
+        assert talk.say(b"MAIL FROM:<per@customer.example>").startswith("250")
+        assert talk.say(b"RCPT TO:<it@help.example>").startswith("250")
+        assert talk.say(b"DATA").startswith("354")
+        talk.send(mail().rstrip(b"\r\n"), b".")
+        assert found_of(intake, taken(talk.answer())) == {"client": None, "helo": None}
+
+
+def found_of(intake: Reception, mail_id: str) -> dict[str, str | None]:
+    """What was kept of the client that a mail came from."""
     query = (
         "SELECT found ->> 'client' AS client, found ->> 'helo' AS helo FROM intake.mails WHERE mail_id = $1::text::uuid"
     )
-    found = [dict(intake.rows(query, each)[0]) for each in told]
-    assert found == [{"client": "2001:db8::7", "helo": "mx.acme.example"}, {"client": None, "helo": None}]
+    (row,) = intake.rows(query, mail_id)
+    return row
 
 
 def test_each_recipient_gets_an_answer_and_the_mail_is_one(intake: Reception) -> None:

@@ -237,6 +237,48 @@ async def test_a_server_that_says_it_marked_and_did_not_is_not_read_for_ever(mai
         assert sum("BODY" in command for command in server.commands) == 1
 
 
+@requirement("A1.01")
+@pytest.mark.parametrize(
+    ("fields", "command"),
+    [
+        ({}, "uid store"),
+        ({"afterwards": "move", "move_to": "Done"}, "uid move"),
+        ({"afterwards": "delete"}, "uid store"),
+        ({"protocol": "pop3", "afterwards": "delete"}, "dele"),
+    ],
+)
+async def test_a_mail_that_the_server_does_not_let_us_mark_holds_up_no_other(
+    mailroom: Mailroom, folder: Path, fields: dict[str, Any], command: str
+) -> None:
+    async def refused(session: Session, rest: str) -> bool:
+        if rest.split()[0] != "1" or min(session.box.mails) != 1:
+            return False
+        await session.say(f"{session.tag} NO not this one\r\n".encode() if session.tag else b"-ERR not this one\r\n")
+        return True
+
+    async def marked() -> bool:
+        return [uid for uid in server.mails if not server.flags[uid]] == [1]
+
+    async with serving(ScriptedMailbox(spoil={command: refused}), fields.get("protocol", "imap")) as server:
+        server.put(mail("Stuck"), mail("Two"), mail("Three"))
+        box = mailbox(server.port, **fields)
+        async with fetching(mailroom, folder, box, pace=IMPATIENT):
+            await until(marked)
+            (told,) = await until(lambda: _left(mailroom, box.id))
+            assert told["reason"].startswith("it is here, but not marked there: ")
+            server.put(mail("Four"))
+            await taken(mailroom, 4)
+            await until(marked)
+            server.spoil.clear()
+            await until(lambda: _is(all(server.flags[uid] for uid in server.mails)))
+            await until(lambda: _nothing_left(mailroom, box.id))
+    assert await subjects(mailroom) == ["Stuck", "Two", "Three", "Four"]
+
+
+async def _nothing_left(mailroom: Mailroom, mailbox_id: UUID) -> bool:
+    return await _left(mailroom, mailbox_id) == []
+
+
 async def test_a_mail_that_is_too_large_stays_and_is_told(mailroom: Mailroom, folder: Path) -> None:
     for protocol in ("imap", "pop3"):
         async with serving(ScriptedMailbox(sizes={1: MOST_BYTES + 1}), protocol) as server:

@@ -1,6 +1,8 @@
 """Senders are verified here: real signatures, a real DNS server on loopback, and everything that a hostile mail or DNS may try."""
 
+import asyncio
 import base64
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -16,11 +18,13 @@ from hypothesis import strategies as st
 
 from services.intake.mail.authentication import Authentication
 from services.intake.mailroom import Envelope, Mailroom
+from services.intake.records import Mail
 from services.intake.verification import spf
 from services.intake.verification.judging import Question, judge
 from services.intake.verification.lookups import Lookups, resolver
 from services.intake.verification.verifier import SILENCES, Verifier
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
+from shared.testing.progress import until
 from tests.services.intake.name_server import NameServer, name_server
 from tests.services.intake.reception import mail
 from tests.specs.requirement import requirement
@@ -405,6 +409,78 @@ async def test_a_mail_that_makes_the_library_slow_ends_its_worker_alone(names: N
         assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
     finally:
         await verifier.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_mail_is_taken_though_its_worker_had_died_or_hangs_and_the_next_is_verified(
+    mailroom: Mailroom, names: NameServer, acme: Signer, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker rests when it happens; one that hangs takes no processor time, so that the clock has to end it."""
+    verifier = Verifier([names.address], seconds=60.0)
+    desk = replace(mailroom, verifier=verifier)
+    envelope = Envelope(PER[0], ("it@help.example",), client=CLIENT)
+    try:
+        assert _first(await desk.take(acme.sign(letter()), envelope)) == PROVEN
+        (worker,) = verifier._all
+        worker.send_signal(how)
+        with monkeypatch.context() as impatient:
+            impatient.setattr(verifier, "_seconds", 0.5)
+            unlucky = await desk.take(acme.sign(letter()), envelope)
+        assert (unlucky.outcome, _first(unlucky)) == ("created", "not verified: it took too long")
+        assert await worker.wait() == -signal.SIGKILL
+        assert _first(await desk.take(acme.sign(letter()), envelope)) == PROVEN
+        assert worker not in verifier._all
+    finally:
+        await verifier.close()
+
+
+async def test_a_mail_is_taken_though_its_worker_dies_over_it(
+    mailroom: Mailroom, names: NameServer, acme: Signer
+) -> None:
+    verifier = Verifier([names.address], seconds=60.0)
+    desk = replace(mailroom, verifier=verifier)
+    envelope = Envelope(PER[0], ("it@help.example",), client=CLIENT)
+    names.all_silent = True
+    try:
+        taking = asyncio.create_task(desk.take(acme.sign(letter()), envelope))
+
+        async def at_work() -> bool:
+            return bool(names.asked)
+
+        await until(at_work)
+        (worker,) = verifier._all
+        worker.kill()
+        unlucky = await taking
+        assert (unlucky.outcome, _first(unlucky)) == ("created", "not verified: it took too long")
+        names.all_silent = False
+        assert _first(await desk.take(acme.sign(letter()), envelope)) == PROVEN
+    finally:
+        await verifier.close()
+
+
+async def test_a_mail_is_taken_though_no_worker_can_be_started(
+    mailroom: Mailroom, names: NameServer, acme: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier = Verifier([names.address])
+    desk = replace(mailroom, verifier=verifier)
+    envelope = Envelope(PER[0], ("it@help.example",), client=CLIENT)
+    await mailroom.take(letter(), envelope)  # what reads mails is a process too
+    try:
+        with monkeypatch.context() as without:
+            without.setattr("sys.executable", "/nowhere/python")
+            unlucky = await desk.take(acme.sign(letter()), envelope)
+        assert (unlucky.outcome, _first(unlucky)) == ("created", "not verified: no worker could be started")
+        assert _first(await desk.take(acme.sign(letter()), envelope)) == PROVEN
+    finally:
+        await verifier.close()
+
+
+PROVEN = "dkim=pass header.d=acme.example header.s=k1 (verified here)"
+
+
+def _first(mail: Mail) -> str:
+    """The first thing that was found out about a mail's sender."""
+    return str(mail.found["authentication"][0])
 
 
 @requirement("A1.20")

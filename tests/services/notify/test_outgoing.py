@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import random
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify import deliveries, outgoing_api, sender
-from services.notify.deliveries import Postponed, PutBack
+from services.notify import deliveries, lanes, outgoing_api, sender
+from services.notify.deliveries import Pause, Postponed, PutBack
 from services.notify.outgoing import Outgoing
 from shared.contracts.access import Identity
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
@@ -236,7 +238,77 @@ async def test_what_cannot_be_meant_is_refused(desk: Notify) -> None:
         assert (await room.done("GET", ""))["pauses"] == []
 
 
+PAUSE = (
+    "INSERT INTO notify.pauses (pause, queue_id, domain, by_id, by_name, reason) VALUES ($1, $2, $3, $1, 'Ada', 'x')"
+)
+
+
+@pytest.mark.parametrize(
+    ("queue", "domain", "full"),
+    [(None, "big.example", []), (IT.id, None, []), (None, None, ["big.example"])],
+    ids=["a paused domain", "a paused queue", "a full lane"],
+)
+async def test_a_backlog_that_may_not_leave_costs_a_claim_nothing(
+    desk: Notify, queue: UUID | None, domain: str | None, full: list[str]
+) -> None:
+    """100 000 mails: neither is it read, nor does it stand before the mails that came later."""
+    await desk.pool.execute(
+        """INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id, due_at)
+           SELECT gen_random_uuid(), gen_random_uuid(), 1, 'big.example', $1, now() - interval '1 hour' + n * interval '1 ms'
+             FROM generate_series(1, 100000) n""",
+        IT.id,
+    )
+    if not full:
+        await desk.pool.execute(PAUSE, uuid4(), queue, domain)
+    wanted = {(await desk.request(f"{n}@small{n % 3}.example"))[1] for n in range(10)}
+    for statement in (deliveries.CLAIM, deliveries.CLAIM_BESIDE):
+        async with desk.pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            arguments = (64, timedelta(seconds=60), full, deliveries.LOOK)
+            lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
+            await transaction.rollback()
+        plan = "\n".join(row[0] for row in lines)
+        assert "Seq Scan on deliveries" not in plan, plan
+        read = re.findall(r"on deliveries\b.*actual time=\S+ rows=([\d.]+)|Rows Removed by \D+: (\d+)", plan)
+        assert all(float(rows or removed) <= deliveries.LOOK + 1 for rows, removed in read), plan
+    claimed = await deliveries.claim(desk.pool, "notify", 64, full)
+    assert {each.request.notification for each in claimed} == wanted
+
+
+async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_are_looked_at(
+    desk: Notify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = random.Random(7)
+    domains, queues = ["a.example", "b.example", "c.example"], [None, IT.id, UUID(int=12)]
+    for n in range(40):
+        await desk.request(f"{n}@{dice.choice(domains)}", queue=dice.choice(queues))
+    parts = [(None, None), *((None, domain) for domain in domains), *((queue, None) for queue in queues[1:])]
+    for _ in range(60):
+        await desk.pool.execute("DELETE FROM notify.pauses")
+        pauses = [] if dice.random() < 0.2 else dice.sample(parts[dice.choice([0, 1, 1]) :], dice.randrange(1, 4))
+        await desk.pool.executemany(PAUSE, [(uuid4(), queue, domain) for queue, domain in pauses])
+        await desk.pool.execute(
+            """UPDATE notify.deliveries
+                  SET due_at = now() + (random() - 0.8) * interval '1 hour', despite_pause = random() < 0.1, on_its_way = false"""
+        )
+        full = dice.sample(domains, dice.choice([0, 0, 1, 2]))
+        paused = [Pause(queue, domain, "Ada", "x") for queue, domain in pauses]
+        rows = await desk.pool.fetch("SELECT * FROM notify.deliveries WHERE due_at <= now() ORDER BY due_at")
+        free = [
+            row["notification"]
+            for row in rows
+            if row["domain"] not in full
+            and (row["despite_pause"] or not any(each.holds(row["queue_id"], row["domain"]) for each in paused))
+        ]
+        most = dice.choice([1, 3, 64])
+        monkeypatch.setattr(deliveries, "LOOK", dice.choice([0, 2, 10, 1_000]))
+        claimed = await deliveries.claim(desk.pool, "notify", most, full)
+        assert {each.request.notification for each in claimed} == set(free[:most])
+
+
 async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailServer) -> None:
+    """What does not fit in its lane is left for later, and leaves once."""
     server.held, server.held_for = asyncio.Event(), "@slow.example"
     stuck = [(await desk.request(f"{n}@slow.example"))[0] for n in range(200)]
     quick = [(await desk.request(f"{n}@quick.example"))[0] for n in range(30)]
@@ -247,12 +319,65 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
 
         await until(quick_ones_arrived)
         assert await desk.outcomes(stuck) == []
+        assert sum(row["on_its_way"] for row in await desk.waiting()) == lanes.MOST_IN_A_LANE
+        assert server.asked <= 30 + smtp(server).limits.default.at_once
         server.held.set()
 
         async def all_arrived() -> bool:
             return await desk.waiting() == []
 
         await until(all_arrived)
+    assert len(server.received) == len({mail["Message-ID"] for mail in server.mails()}) == 230
+    assert {told.attempts for told in await desk.outcomes(stuck) if isinstance(told, NotificationSent)} == {1}
+
+
+async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_server_has_slowed_down(
+    desk: Notify, server: MailServer
+) -> None:
+    """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each mail leaves once."""
+    server.held = asyncio.Event()
+    tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]
+    last, wanted = await desk.request("wanted@slow.example")
+
+    async def row() -> dict[str, Any]:
+        return next(each for each in await desk.waiting() if each["notification"] == wanted)
+
+    async def on_their_way(count: int) -> bool:
+        return [each["on_its_way"] for each in await desk.waiting()].count(True) == count
+
+    async def waits_for_its_turn() -> bool:
+        return bool((await row())["on_its_way"])
+
+    async def given_back() -> bool:
+        found = await row()
+        waits = (found["last_error"], found["on_its_way"])
+        return waits == ("a server asked for patience with slow.example", False)
+
+    async with opened(desk) as room, sending(desk, smtp(server)) as one:
+        await until(lambda: on_their_way(lanes.MOST_IN_A_LANE))
+        assert not await waits_for_its_turn()
+        await room.done("POST", "/pause", {"domain": "slow.example", "reason": "x"})
+        one.wake()
+        await until(lambda: on_their_way(5))
+        await room.done("POST", f"/mails/{wanted}/retry")
+        one.wake()
+        await until(waits_for_its_turn)
+        server.data = lambda _: "421 4.7.0 slow down"
+        server.held.set()
+        await until(given_back)
+        assert ((await row())["attempts"], (await row())["despite_pause"]) == (0, True)
+        server.data = lambda _: None
+        assert isinstance(await desk.settled(one, last), NotificationSent)
+        assert [envelope.rcpt_tos for envelope in server.received] == [["wanted@slow.example"]]
+        await room.done("POST", "/resume", {"domain": "slow.example"})
+        await desk.hurry()
+        one.wake()
+
+        async def all_arrived() -> bool:
+            return len(await desk.outcomes(tickets)) == 140
+
+        await until(all_arrived)
+    assert len(server.received) == len({mail["Message-ID"] for mail in server.mails()}) == 141
 
 
 async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alone(
@@ -278,6 +403,39 @@ async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alon
     waiting = await desk.waiting()
     assert len(waiting) == 40
     assert sum(row["attempts"] for row in waiting) <= 10
+
+
+@pytest.mark.parametrize(
+    ("words", "remaining"),
+    [("421 4.3.2 closing", None), ("451 4.7.1 slow down", ["b@big.example"])],
+)
+async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_with_that_ones_domain(
+    desk: Notify, server: MailServer, words: str, remaining: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the others have the mail then, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
+    monkeypatch.setattr(lanes, "COOLING", (3600.0,))
+    asked: list[str] = []
+
+    def answer(who: str) -> str | None:
+        asked.append(who)
+        return words if who.endswith("@big.example") else None
+
+    server.recipient = answer
+    await desk.request("a@small.example", "b@big.example", "c@small.example")
+    async with sending(desk, smtp(server)) as one:
+
+        async def told() -> bool:
+            return bool((await desk.waiting())[0]["last_error"])
+
+        await until(told)
+        (row,) = await desk.waiting()
+        assert (row["last_error"], row["remaining"]) == (f"b@big.example: {words}", remaining)
+        assert one._lanes.cooling("big.example") and not one._lanes.cooling("small.example")
+        await desk.request("d@big.example")
+        other, _ = await desk.request("e@small.example")
+        one.wake()
+        assert isinstance(await desk.settled(one, other), NotificationSent)
+    assert "d@big.example" not in asked
 
 
 async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(

@@ -79,6 +79,22 @@ async def test_a_refused_recipient_does_not_keep_it_from_the_others(server: Mail
     assert server.received[0].rcpt_tos == ["a@x.example"]
 
 
+@pytest.mark.parametrize("whom", ["a@x.example", "b@x.example", "c@y.example"])
+async def test_a_server_that_closes_the_channel_over_one_of_several_has_taken_the_mail_for_nobody(
+    server: MailServer, whom: str
+) -> None:
+    """As if all had been put off (RFC 5321, section 3.8), in its own words and with the recipient of whom it said them."""
+    server.recipient = lambda who: "421 4.3.2 closing" if who == whom else None
+    letter = replace(LETTER, recipients=("a@x.example", "b@x.example", "c@y.example"))
+    transport = Smtp(server.server)
+    with pytest.raises(TemporaryFailure, match=rf"^{whom}: 421 4\.3\.2 closing$") as refused:
+        await transport.send(letter, again=False)
+    assert (refused.value.patience, refused.value.recipient) == (True, whom)
+    server.recipient = lambda _: None
+    assert await transport.send(letter, again=False) == Taken()
+    assert len(server.received) == 1
+
+
 async def test_after_everybody_was_refused_the_connection_goes_on(server: MailServer) -> None:
     transport = Smtp(server.server)
     server.recipient = lambda _: "550 unknown"
