@@ -171,7 +171,7 @@ class KafkaServer:
             "-Xmx384m",
             "-Xms64m",
             "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
+            "-XX:TieredStopAtLevel=1",  # in the first minute the second compiler takes as much as the broker; later it gains nothing
             "-XX:-UsePerfData",  # it samples itself twenty times a second for tools that nobody runs here
             "-XX:+AutoCreateSharedArchive",
             f"-XX:SharedArchiveFile={self.data / 'classes.jsa'}",

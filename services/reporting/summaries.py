@@ -13,6 +13,18 @@ AUTOMATIC = {
     "auto_reply": "An automatic reply came",
 }
 
+MAILS = {
+    "forward": "Forwarded article",
+    "bounce": "Resent mail",
+    "follow_up_rejected": "Refusal of the message",
+    "closed": "Word of the closing",
+    "new_ticket": "Notice of the new ticket",
+    "follow_up": "Notice of the new message",
+    "moved": "Notice of the move",
+    "lock_expired": "Notice of the expired lock",
+}
+"""What a notification of a kind is called where the kind's own name says it badly."""
+
 
 def summary(type_name: str, data: dict[str, Any]) -> str:
     """What happened, for a person; the type's own name for one that is not known here."""
@@ -109,7 +121,8 @@ def _told(event: str, data: dict[str, Any]) -> str | None:
         case "FollowUpRejected":
             return f"The message of {_name(data.get('customer'))} was refused: the ticket takes no more"
         case "NotificationRequested":
-            return f"{str(data.get('kind', 'mail')).capitalize().replace('_', ' ')} to be sent to {_recipients(data.get('mail'))}"
+            kind = data.get("kind", "mail")
+            return f"{MAILS.get(kind, kind.capitalize())} to be sent to {_recipients(data.get('mail'))}"
         case "NotificationSent":
             return f"Sent by {data.get('transport', 'mail')}"
         case "NotificationDelayed":

@@ -2,7 +2,7 @@
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import orjson
@@ -12,7 +12,7 @@ from services.reporting.desk.fold import fold
 from services.reporting.desk.repeats import COLUMNS
 from services.reporting.desk.row import TicketRow
 from services.reporting.showing import history_entry
-from services.reporting.summaries import summary
+from services.reporting.summaries import MAILS, summary
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import REGISTRY, Event, data_of
@@ -294,6 +294,20 @@ def test_a_merge_is_told_by_number_and_name() -> None:
         routing.TicketMerged.TYPE, {"into": OTHER.model_dump(mode="json"), "by": {"name": "Kari"}, "was": {}}
     )
     assert told == "Merged into ticket 2026112310000099 by Kari"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("receipt", "Receipt"), ("closed", "Word of the closing"), ("follow_up", "Notice of the new message")],
+)
+def test_a_mail_is_told_by_what_it_is(kind: str, words: str) -> None:
+    told = summary(notify.NotificationRequested.TYPE, {"kind": kind, "mail": {"to": [{"email": "per@acme.example"}]}})
+    assert told == f"{words} to be sent to per@acme.example"
+
+
+def test_every_kind_of_mail_has_words() -> None:
+    assert {kind for kind in get_args(notify.NotificationKind) if "_" in kind} <= set(MAILS)
+    assert set(MAILS) <= set(get_args(notify.NotificationKind))
 
 
 def test_every_event_can_be_folded_from_its_sample() -> None:
