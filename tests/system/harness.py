@@ -103,8 +103,9 @@ class Program:
 
     @property
     def was_killed(self) -> bool:
-        """Whether it died as by SIGKILL, which is how a failpoint's `exit` dies."""
-        return self.process is not None and self.process.poll() == -signal.SIGKILL
+        """Whether it died as by SIGKILL, which is how a failpoint's `exit` dies. Waits for its end: its connections end a moment before."""
+        assert self.process is not None
+        return self.process.wait(30) == -signal.SIGKILL
 
     def tail(self, lines: int = 40) -> str:
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:]) if self.log.exists() else ""
