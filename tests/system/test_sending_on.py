@@ -75,4 +75,5 @@ async def test_a_solution_is_written_down_apart_from_closing(desk: Desk) -> None
 
     await until(closed)
     articles = (await desk.done("GET", f"/tickets/{ticket}/articles"))["items"]
-    assert [(each["kind"], each["text"]) for each in articles][-1] == ("solution", "The fan was dirty.")
+    # The letter that tells the customer of the closing may already stand behind it.
+    assert [each["text"] for each in articles if each["kind"] == "solution"] == ["The fan was dirty."]
