@@ -3,15 +3,22 @@
 import asyncio
 import sys
 
-from services.gateway.app import MIGRATIONS, SERVICE, process
-from services.gateway.first_start import first_documents
-from shared.service import main
+from services.gateway.schema import MIGRATIONS
+from shared.service import Service, main
 from shared.settings import env
 
 
+def load() -> Service:
+    from services.gateway.app import SERVICE, process
+
+    return Service(SERVICE, process, {})
+
+
 def run() -> int:
-    status = main(SERVICE, process, MIGRATIONS, {})
+    status = main("gateway", MIGRATIONS, load)
     if status == 0 and sys.argv[1:] == ["migrate"]:
+        from services.gateway.first_start import first_documents
+
         asyncio.run(first_documents(env("LEDGERDESK_DATABASE_URL")))
     return status
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 
@@ -15,10 +14,10 @@ from services.gateway.door import Door
 from services.gateway.passwords import Passwords
 from services.gateway.proxy import Proxy
 from services.gateway.reference import router as reference_router
+from services.gateway.schema import MIGRATIONS
 from services.gateway.sessions import Sessions
 from services.gateway.settings import Settings
 from services.gateway.sign_in import SignIn
-from shared import eventstore, messaging
 from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
@@ -31,9 +30,6 @@ from shared.messaging.relay import Relay
 from shared.messaging.restart import SILENCE_SECONDS
 
 SERVICE = "gateway"
-MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging)] + [
-    Path(__file__).parent / "migrations"
-]
 PURGE_SECONDS = 3600.0
 KEEP_ALIVE_SECONDS = 15.0
 """Shorter than the services keep a connection, so that they do not close one that the proxy is just about to use."""

@@ -1,15 +1,30 @@
 """`python -m services.intake api | worker | all | migrate | parked ...`; `deliver` hands in a mail."""
 
 import sys
+from typing import TYPE_CHECKING
 
-if __name__ == "__main__":
+if TYPE_CHECKING:
+    from shared.service import Service
+
+
+def load() -> "Service":
+    from services.intake.app import CONSUMER, SERVICE, handlers, process
+    from shared.service import Service
+
+    return Service(SERVICE, process, {CONSUMER: handlers})
+
+
+def run() -> int:
     if sys.argv[1:2] == ["deliver"]:
         # Started for every mail: it needs neither the service nor what that imports.
         from services.intake.deliver import main as deliver
 
-        sys.exit(deliver(sys.argv[2:]))
-
-    from services.intake.app import CONSUMER, MIGRATIONS, SERVICE, handlers, process
+        return deliver(sys.argv[2:])
+    from services.intake.schema import MIGRATIONS
     from shared.service import main
 
-    sys.exit(main(SERVICE, process, MIGRATIONS, {CONSUMER: handlers}))
+    return main("intake", MIGRATIONS, load)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

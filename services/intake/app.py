@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Never
 
 from services.intake import api, blobs_api, mail_api
@@ -20,10 +19,10 @@ from services.intake.opening import Opening
 from services.intake.reading_pool import Readers
 from services.intake.receipts import Receipts
 from services.intake.records import Records
+from services.intake.schema import MIGRATIONS
 from services.intake.settings import Settings
 from services.intake.verification.verifier import Verifier
 from services.intake.virus_scan import VirusScan
-from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
 from shared.contracts.topics import DIRECTORY, TICKETS
@@ -47,9 +46,6 @@ log = logging.getLogger(__name__)
 
 SERVICE = "intake"
 CONSUMER = "intake"
-MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
-    Path(__file__).parent / "migrations"
-]
 
 
 SWEEP_SECONDS = 3600.0

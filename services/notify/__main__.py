@@ -2,8 +2,15 @@
 
 import sys
 
-from services.notify.app import CONSUMER, MIGRATIONS, SERVICE, handlers_for_replay, process
-from shared.service import main
+from services.notify.schema import MIGRATIONS
+from shared.service import Service, main
+
+
+def load() -> Service:
+    from services.notify.app import CONSUMER, SERVICE, handlers_for_replay, process
+
+    return Service(SERVICE, process, {CONSUMER: handlers_for_replay})
+
 
 if __name__ == "__main__":
-    sys.exit(main(SERVICE, process, MIGRATIONS, {CONSUMER: handlers_for_replay}))
+    sys.exit(main("notify", MIGRATIONS, load))

@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from services.notify import deliveries, outgoing_api, ticket
 from services.notify.letterhead import Letterhead
 from services.notify.lookups import Informed
 from services.notify.outgoing import Outgoing
 from services.notify.policies import LISTENS_TO, Policies
+from services.notify.schema import MIGRATIONS
 from services.notify.sender import Sender
 from services.notify.settings import MailSettings, Settings
-from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Pool, connect_pool
@@ -33,9 +32,6 @@ from shared.settings import env
 
 SERVICE = "notify"
 CONSUMER = "notify"
-MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
-    Path(__file__).parent / "migrations"
-]
 
 
 def handlers(

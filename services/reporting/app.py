@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from services.reporting import articles_api, stats_api, tickets_api
 from services.reporting.live_consumer import LiveConsumer
 from services.reporting.reading import Reading
+from services.reporting.schema import MIGRATIONS
 from services.reporting.sets import projection_sets
 from services.reporting.settings import Settings
-from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY
 from shared.database import Pool, connect_pool
@@ -23,13 +23,12 @@ from shared.http.health import Health
 from shared.http.server import Process, Role, Task
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.parking_commands import MakeHandlers
 from shared.messaging.restart import SILENCE_SECONDS
+from shared.settings import env
 
 SERVICE = "reporting"
 DIRECTORY_CONSUMER = "reporting.directory"
-MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
-    Path(__file__).parent / "migrations"
-]
 
 
 @asynccontextmanager
@@ -79,6 +78,17 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await pool.close()
+
+
+def handlers_for_replay() -> dict[str, MakeHandlers]:
+    """The consumers whose parked tickets can be replayed: those of the sets' first generations, and the documents'."""
+    made: dict[str, MakeHandlers] = {
+        DIRECTORY_CONSUMER: lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
+    }
+    for which in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
+        for generation in range(1, 10):
+            made[which.consumer(generation)] = lambda _, which=which, generation=generation: which.handlers(generation)  # type: ignore[misc]
+    return made
 
 
 async def _migrated(pool: Pool) -> bool:

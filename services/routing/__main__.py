@@ -2,8 +2,15 @@
 
 import sys
 
-from services.routing.app import CONSUMER, MIGRATIONS, SERVICE, handlers, process
-from shared.service import main
+from services.routing.schema import MIGRATIONS
+from shared.service import Service, main
+
+
+def load() -> Service:
+    from services.routing.app import CONSUMER, SERVICE, handlers, process
+
+    return Service(SERVICE, process, {CONSUMER: handlers})
+
 
 if __name__ == "__main__":
-    sys.exit(main(SERVICE, process, MIGRATIONS, {CONSUMER: handlers}))
+    sys.exit(main("routing", MIGRATIONS, load))

@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from services.routing import api, numbers, policies, ticket, timers
 from services.routing.desk import Desk
+from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
-from shared import directory, eventstore, messaging
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
 from shared.contracts.envelope import Recorded
@@ -31,9 +30,6 @@ from shared.messaging.restart import SILENCE_SECONDS
 
 SERVICE = "routing"
 CONSUMER = "routing"
-MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (eventstore, messaging, directory)] + [
-    Path(__file__).parent / "migrations"
-]
 
 
 def handlers(

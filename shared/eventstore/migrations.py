@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -24,6 +25,11 @@ def role_of(url: str) -> str:
     if not name:
         raise MigrationError("the database URL names no role: write postgresql://role:password@host:port/database")
     return unquote(name)
+
+
+def folders(*packages: ModuleType) -> list[Path]:
+    """Where the migrations of each of these packages are, in this order."""
+    return [Path(package.__path__[0]) / "migrations" for package in packages]
 
 
 def files(directories: Sequence[Path]) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ from deploy.local.home import CHECKOUT, free_ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.servers import postgres_server
 from services.notify import deliveries
-from services.notify.app import MIGRATIONS
+from services.notify.schema import MIGRATIONS
 from services.notify.sender import Sender
 from services.notify.signing import Key, Signer
 from services.notify.transports.smtp import Server, Smtp

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from deploy.local.servers import postgres_server
-from services.intake.app import MIGRATIONS
 from services.intake.mailroom import Envelope, Mailroom, MailRules
 from services.intake.numbers import Numbers
 from services.intake.reading_pool import Readers
 from services.intake.records import Records
+from services.intake.schema import MIGRATIONS
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Queue
 from shared.database import connect_pool

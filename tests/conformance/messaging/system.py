@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from uuid_utils.compat import uuid7
 
-from services.routing import app as routing_app
 from services.routing import numbers, policies, ticket
+from services.routing.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.topics import ALL, PARTITIONS
@@ -41,7 +41,7 @@ class Service:
 @contextlib.asynccontextmanager
 async def service(postgres: Any, name: str) -> AsyncIterator[Service]:
     owner_url, app_url = postgres.database()
-    await migrate(owner_url, app_url, *routing_app.MIGRATIONS, Path(__file__).parent / "migrations")
+    await migrate(owner_url, app_url, *MIGRATIONS, Path(__file__).parent / "migrations")
     pool = await connect_pool(app_url)
     try:
         yield Service(pool, Store(pool, name), app_url)

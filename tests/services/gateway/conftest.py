@@ -17,6 +17,7 @@ from services.gateway import app as gateway_app
 from services.gateway import passwords
 from services.gateway.door import Door
 from services.gateway.first_start import first_documents
+from services.gateway.schema import MIGRATIONS
 from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.http.health import Health
@@ -139,7 +140,7 @@ CREATE TABLE saved.credentials AS SELECT * FROM gateway.credentials;
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConnection]]:
     owner_url, app_url = postgres.database()
-    await migrate(owner_url, app_url, *gateway_app.MIGRATIONS)
+    await migrate(owner_url, app_url, *MIGRATIONS)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGERDESK_DATABASE_URL", app_url)
         environment.setenv("LEDGERDESK_KAFKA_BOOTSTRAP", "127.0.0.1:1")

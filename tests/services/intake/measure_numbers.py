@@ -14,8 +14,8 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from services.intake import numbers
-from services.intake.app import MIGRATIONS
 from services.intake.numbers import TAKE, Numbers
+from services.intake.schema import MIGRATIONS
 from shared.contracts.envelope import Actor
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import CustomerRef, Message, QueueRef

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.intake.app import MIGRATIONS
 from services.intake.desk_news import DeskNews
 from services.intake.numbers import Numbers
 from services.intake.receipts import Receipts
 from services.intake.records import Place, Records
+from services.intake.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.intake.app import MIGRATIONS
 from services.intake.numbers import LARGEST, Numbers
+from services.intake.schema import MIGRATIONS
 from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import migrate
 from tests.specs.requirement import requirement

@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify import deliveries
-from services.notify.app import MIGRATIONS
+from services.notify.schema import MIGRATIONS
 from services.notify.sender import Sender
 from services.notify.transports.smtp import Server, Smtp
 from services.notify.transports.transport import Transport

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.reporting.app import MIGRATIONS
 from services.reporting.desk.projection import DeskProjection
 from services.reporting.desk.row import TicketRow
 from services.reporting.people import Scope
+from services.reporting.schema import MIGRATIONS
 from services.reporting.sets import projection_sets
 from services.reporting.ticket_list import ORDERS, Filters, query
 from shared.contracts.envelope import Recorded, encode

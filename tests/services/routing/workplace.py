@@ -13,8 +13,8 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
 from services.routing import api, numbers, ticket, timers
-from services.routing.app import MIGRATIONS
 from services.routing.desk import Desk
+from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
