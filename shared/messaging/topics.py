@@ -4,11 +4,12 @@ import asyncio
 import sys
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.topics import ALL, PARTITIONS
 from shared.settings import SettingMissing, env
 
+COORDINATOR_SECONDS = 30
 CONFIG = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "max.message.bytes": "1048588"}
 
 
@@ -17,7 +18,8 @@ class WrongTopic(Exception):
 
 
 async def ensure(bootstrap: str, *, replication: int = 1) -> None:
-    """Creates what is missing; raises WrongTopic when a topic has another number of partitions than ours."""
+    """Creates what is missing, and waits until consumers can form groups; raises WrongTopic when a topic has another number of partitions
+    than ours."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="ledgerdesk-topics")
     await asyncio.wait_for(admin.start(), 30)
     try:
@@ -40,8 +42,20 @@ async def ensure(bootstrap: str, *, replication: int = 1) -> None:
                     f"topic {description['topic']} has {count} partitions instead of {PARTITIONS}: use another cluster, or "
                     "delete the topic and republish it (docs/runbooks/republish.md)"
                 )
+        await asyncio.wait_for(_coordinated(admin), COORDINATOR_SECONDS)
     finally:
         await asyncio.wait_for(admin.close(), 10)
+
+
+async def _coordinated(admin: AIOKafkaAdminClient) -> None:
+    """A cluster makes the topic that holds its groups when the first one asks: consumers that start before it is there log errors."""
+    while True:
+        try:
+            await admin.find_coordinator("ledgerdesk")
+        except GroupCoordinatorNotAvailableError:
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 def main() -> int:
