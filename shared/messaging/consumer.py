@@ -10,7 +10,7 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Never
 from uuid import UUID
 
@@ -42,6 +42,7 @@ HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an 
 
 LIVE_RECORDS = 500
 REBUILD_RECORDS = 10_000
+PIECE_RECORDS = 100
 COLLECT_RECORDS = 500_000
 """Records of a rebuild between two looks for cycles: such a look takes as long as some thousand events."""
 LEAST_REST_SECONDS = 0.03
@@ -135,7 +136,7 @@ class Consumer:
         """Works through everything that stands in the topics now, then ends; answers how many records that were.
 
         Outside of the group: it takes every partition, and the checkpoints fence whoever else would. While PostgreSQL takes one batch in,
-        the next one is read.
+        the next one is read, in pieces, so that PostgreSQL gets its next statement in between.
         """
         client = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
@@ -155,7 +156,10 @@ class Consumer:
                 try:
                     while any([await client.position(p) < ends[p] for p in partitions]):
                         batch = await client.getmany(timeout_ms=200, max_records=REBUILD_RECORDS)
-                        deliveries = self._deliveries(batch)
+                        deliveries: list[Delivered] = []
+                        for piece in _pieces(batch):
+                            deliveries += self._deliveries(piece)
+                            await asyncio.sleep(0)
                         if working is not None:
                             await working
                         working = asyncio.create_task(self._work(client, deliveries)) if deliveries else None
@@ -442,6 +446,15 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
             self.consumer.lost = error
         else:
             self.consumer.joined = True
+
+
+def _pieces(
+    batch: Mapping[TopicPartition, Sequence[ConsumerRecord]],
+) -> Iterator[dict[TopicPartition, Sequence[ConsumerRecord]]]:
+    """The records of a batch, a few at a time, in their order."""
+    for partition in sorted(batch):
+        for first in range(0, len(batch[partition]), PIECE_RECORDS):
+            yield {partition: batch[partition][first : first + PIECE_RECORDS]}
 
 
 def _spans(deliveries: Sequence[Delivered]) -> tuple[Offsets, Offsets]:
