@@ -48,6 +48,7 @@ COLLECT_RECORDS = 500_000
 LEAST_REST_SECONDS = 0.03
 MOST_REST_SECONDS = 0.15
 FETCH_WAIT_MS = 5_000
+JOINING_MS = 250
 PREFETCH_SECONDS = 3_600.0
 """aiokafka fetches for the other partitions when what it has brought was not taken for 0.1 s, and asks for nothing else until that
 request ends: what comes in meanwhile for the partition that was left out would wait for up to FETCH_WAIT_MS."""
@@ -150,7 +151,7 @@ class Consumer:
                 partitions = {TopicPartition(topic, number) for topic in self.handlers for number in range(PARTITIONS)}
                 ends = await client.end_offsets(list(partitions))
                 client.assign(list(partitions))
-                await self._seek(client, partitions)
+                await self.to_checkpoints(client, partitions)
                 working: asyncio.Task[None] | None = None
                 collected = 0
                 try:
@@ -234,9 +235,10 @@ class Consumer:
                 await asyncio.sleep(rest(time.monotonic() - began, least=LEAST_REST_SECONDS, most=MOST_REST_SECONDS))
 
     async def _waiting(self, client: AIOKafkaConsumer) -> list[Delivered]:
-        """The next records; none when nothing came for some seconds."""
+        """The next records; none when nothing came for some seconds, or while the consumer has no partitions yet."""
         asked = time.monotonic()
-        batch = await client.getmany(timeout_ms=FETCH_WAIT_MS, max_records=LIVE_RECORDS)
+        wait = FETCH_WAIT_MS if self.joined else JOINING_MS  # what a rebalance has met is then soon looked at
+        batch = await client.getmany(timeout_ms=wait, max_records=LIVE_RECORDS)
         found = self._deliveries(batch)
         at_once = time.monotonic() - asked < AT_ONCE_SECONDS
         # Not in a rebalance, for whose end the client would wait; an error there comes again at the next call.
@@ -273,7 +275,7 @@ class Consumer:
         try:
             await self._transaction(deliveries)
         except OffsetsMoved:
-            await self._seek(client, partitions)
+            await self.to_checkpoints(client, partitions & client.assignment())
         except (ForkedStream, Halt):
             raise
         except Exception as error:
@@ -289,7 +291,7 @@ class Consumer:
             try:
                 await self._one_by_one(deliveries)
             except OffsetsMoved:
-                await self._seek(client, partitions)
+                await self.to_checkpoints(client, partitions & client.assignment())
 
     async def _one_by_one(self, deliveries: Sequence[Delivered]) -> None:
         for delivery in deliveries:
@@ -392,12 +394,19 @@ class Consumer:
             if len(self._parks) > PARKED_A_MINUTE and self._too_many(0):
                 raise Halt(f"more than {PARKED_A_MINUTE} tickets were parked within a minute")
 
-    async def _seek(self, client: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
+    async def to_checkpoints(self, client: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
+        """`seek_to_checkpoints`, on a connection of its own, for a rebalance runs beside the loop.
+
+        Nothing is fetched meanwhile: a broker answers one request of a connection after the other, so that the question for the ends would
+        wait behind a fetch that finds nothing, for FETCH_WAIT_MS.
+        """
+        client.pause(*partitions)
         connection = await connect(self.database_url)
         try:
-            await seek_to_checkpoints(connection, self.name, client, partitions & client.assignment())
+            await seek_to_checkpoints(connection, self.name, client, partitions)
         finally:
             await connection.close()
+        client.resume(*partitions)
 
 
 async def seek_to_checkpoints(
@@ -423,7 +432,7 @@ async def seek_to_checkpoints(
 
 
 class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Positions newly assigned partitions; on a connection of its own, for a rebalance runs beside the loop."""
+    """Positions newly assigned partitions."""
 
     def __init__(self, consumer: Consumer, client: AIOKafkaConsumer) -> None:
         self.consumer, self.client = consumer, client
@@ -435,11 +444,7 @@ class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         log.info("consumer %s has %d partitions", self.consumer.name, len(assigned))
         try:
-            connection = await connect(self.consumer.database_url)
-            try:
-                await seek_to_checkpoints(connection, self.consumer.name, self.client, assigned)
-            finally:
-                await connection.close()
+            await self.consumer.to_checkpoints(self.client, assigned)
         except Exception as error:
             # Raised in the loop, which halts or begins anew: the client would only log it, and an empty topic has no batch whose offsets
             # would differ.

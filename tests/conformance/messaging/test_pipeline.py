@@ -9,13 +9,16 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from aiokafka import TopicPartition
 
 from shared.contracts.envelope import Recorded, decode, encode
 from shared.contracts.routing import CustomerAnswered, TicketQueued
-from shared.contracts.topics import TICKETS
+from shared.contracts.topics import PARTITIONS, TICKETS
+from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
 from shared.messaging import consumer, parking, topics
 from shared.messaging.announcing import announcing
+from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.relay import SHARDS
@@ -377,6 +380,30 @@ async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pi
             await until(one.has_its_partitions)
         assert not await other.has_its_partitions()
     assert not await one.has_its_partitions()
+
+
+async def test_a_consumer_fetches_nothing_before_it_stands_at_its_checkpoints(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its question for the ends would wait behind a fetch that finds nothing, and the consumer, ready or stopping, for seconds with it."""
+    clients: list[Any] = []
+    paused: list[set[TopicPartition]] = []
+
+    def starting(client: Any) -> Any:
+        clients.append(client)
+        return started(client)
+
+    async def connecting(url: str) -> OwnConnection:
+        paused.append(clients[-1].paused())
+        return await connect(url)
+
+    monkeypatch.setattr(consumer, "started", starting)
+    monkeypatch.setattr(consumer, "connect", connecting)
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
+    async with running(one):
+        await until(one.has_its_partitions)
+        assert paused == [{TopicPartition(TICKETS, number) for number in range(PARTITIONS)}]
+        assert clients[-1].paused() == set()
 
 
 async def test_a_consumer_that_cannot_take_up_its_partitions_is_not_ready_and_begins_anew(
