@@ -23,7 +23,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.intake.app import MIGRATIONS
+from services.intake.schema import MIGRATIONS
 from shared.contracts.access import Identity
 from shared.contracts.directory import AskedField, Member, Person, Priority, Queue, TicketField, Topic
 from shared.database import connect
@@ -108,18 +108,22 @@ class Reception:
         return self.directory / "blobs"
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "LEDGERDESK_DATABASE_URL": self.url,
-            "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
-            "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
-            "LEDGERDESK_IDENTITY_KEY": KEY,
-            "LEDGERDESK_MAIL_KEY": MAIL_KEY,
-            "LEDGERDESK_CLAMD": self.clamd,
-            "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
-            "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
-            "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",
-            "PYTHONPATH": str(ROOT),
-        }
+        return (
+            os.environ
+            | {
+                "LEDGERDESK_DATABASE_URL": self.url,
+                "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
+                "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
+                "LEDGERDESK_IDENTITY_KEY": KEY,
+                "LEDGERDESK_MAIL_KEY": MAIL_KEY,
+                "LEDGERDESK_CLAMD": self.clamd,
+                "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
+                "LEDGERDESK_REPLICA": "local",  # as `make up` does: what is started again does not wait until Kafka has missed it
+                "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
+                "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",
+                "PYTHONPATH": str(ROOT),
+            }
+        )
 
     def migrate(self) -> None:
         asyncio.run(self._migrated())
