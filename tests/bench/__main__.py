@@ -307,15 +307,22 @@ def all_processes(instance: Instance) -> dict[str, list[psutil.Process]]:
 
 
 def cpu_of(group: list[psutil.Process]) -> float:
-    return float(sum(p.cpu_times().user + p.cpu_times().system for p in group))
+    """CPU seconds of those that still run."""
+    spent = 0.0
+    for process in group:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            spent += times.user + times.system
+    return spent
 
 
 def cpu_by_process(instance: Instance) -> dict[str, float]:
     """CPU seconds so far, ended children included."""
     spent = {}
     for name, group in all_processes(instance).items():
-        times = group[0].cpu_times()
-        spent[name] = times.children_user + times.children_system + cpu_of(group)
+        running = cpu_of(group)
+        times = group[0].cpu_times()  # read last: a child that has ended since is counted here
+        spent[name] = times.children_user + times.children_system + running
     return spent
 
 
