@@ -174,6 +174,21 @@ def test_signature_and_disclaimer_are_found() -> None:
     assert cut(f"It hums.\n\n{disclaimer}\n").new_text == "It hums."
 
 
+@pytest.mark.parametrize(
+    "disclaimer",
+    [
+        "CE MESSAGE EST À L’INTENTION EXCLUSIVE DE CEUX À QUI NOUS L’AVONS ÉCRIT, ET CE QU’IL CONTIENT NE REGARDE QU’EUX, ET PERSONNE D’AUTRE.",
+        "Ce message est à\u00a0l’intention\texclusive de ceux à qui nous l'avons écrit, et ce qu'il contient ne regarde qu'eux, et personne d'autre.",
+        "Ce message, avec ce qui y est attaché, est à l'intention\nexclusive de ceux à qui nous l'avons écrit, et ce qu'il contient ne regarde"
+        " qu'eux, et personne d'autre.",
+    ],
+    ids=["capitals", "blanks", "wrapped"],
+)
+def test_a_disclaimer_is_known_however_it_is_written(disclaimer: str) -> None:
+    found = cut(f"It hums.\n\n{disclaimer}\n")
+    assert (found.new_text, found.disclaimer) == ("It hums.", disclaimer)
+
+
 def test_the_rest_of_a_line_that_a_program_wrapped_is_no_answer() -> None:
     quoted = (
         "> This line was so long that some program on the way cut its end off\nand put it below\n> as if it were new."
