@@ -155,16 +155,14 @@ class Bench:
         disk, tables = asyncio.run(disk_bytes(self.instance)), asyncio.run(table_bytes(self.instance))
         rounds = self.rounds(self._openings, self.seconds)
         done = sum(each.done for each in rounds)
-        middle = _middle(rounds, key=lambda each: each.ratio)
-        self.row("tickets opened over HTTP, until everything was worked through", middle.rate, "per s", ">= 0.12",
-                 middle.ratio >= 0.12, middle.floor, ratios=[each.ratio for each in rounds], drained=[each.drained for each in rounds])  # fmt: skip
-        middle = _middle(rounds, key=lambda each: each.requests)
-        self.row(
-            "CPU a ticket, whole pipeline", middle.cpu, "ms", "<= 5", middle.cpu <= 5, by_process=middle.by_process
-        )
-        self.floor_cpu = middle.floor_cpu
-        self.in_requests(middle.cpu, each_round=[each.requests for each in rounds])
-        print(f"    {middle.by_process}")
+        at = middle(rounds, key=lambda each: each.ratio)
+        self.row("tickets opened over HTTP, until everything was worked through", at.rate, "per s", ">= 0.12",
+                 at.ratio >= 0.12, at.floor, ratios=[each.ratio for each in rounds], drained=[each.drained for each in rounds])  # fmt: skip
+        at = middle(rounds, key=lambda each: each.requests)
+        self.row("CPU a ticket, whole pipeline", at.cpu, "ms", "<= 5", at.cpu <= 5, by_process=at.by_process)
+        self.floor_cpu = at.floor_cpu
+        self.in_requests(at.cpu, each_round=[each.requests for each in rounds])
+        print(f"    {at.by_process}")
         grown = (asyncio.run(disk_bytes(self.instance)) - disk) / done
         self.row("bytes on disk a ticket (5 events), stores and topic", grown, "bytes", "<= 8000", grown <= 8000)
         asyncio.run(vacuum(self.instance))
@@ -193,13 +191,13 @@ class Bench:
         return time.monotonic() - started
 
     def mails(self) -> None:
-        rounds = self.rounds(self._mails, min(self.seconds, 20))
-        middle = _middle(rounds, key=lambda each: each.ratio)
-        self.row("mails through LMTP, until everything was worked through", middle.rate, "per s", ">= 0.08",
-                 middle.ratio >= 0.08, middle.floor, ratios=[each.ratio for each in rounds])  # fmt: skip
+        rounds = self.rounds(self._mails, self.seconds)
+        at = middle(rounds, key=lambda each: each.ratio)
+        self.row("mails through LMTP, until everything was worked through", at.rate, "per s", ">= 0.08",
+                 at.ratio >= 0.08, at.floor, ratios=[each.ratio for each in rounds])  # fmt: skip
 
     async def _mails(self, seconds: float) -> tuple[int, float]:
-        connections = [LmtpConnection("127.0.0.1", self.instance.ports["lmtp"]) for _ in range(12)]
+        connections = [LmtpConnection("127.0.0.1", self.instance.ports["lmtp"]) for _ in range(CONNECTIONS)]
         return await closed_loop([partial(_deliver, each) for each in connections], seconds)
 
     def visible(self, rate: float) -> None:
@@ -261,7 +259,7 @@ class Bench:
             said = self._projections("build", "desk").split(",")[-1]
             found.append((float(said.split()[0]), floor))
             self._projections("drop", "desk")
-        rate, floor = _middle(found, key=lambda each: each[0] / each[1])
+        rate, floor = middle(found, key=lambda each: each[0] / each[1])
         copied = asyncio.run(copy_floor(self.instance))
         self.row("rebuild of desk from offset 0, one process", rate, "events/s", ">= 20000", rate >= 20_000, copied)
         what = "the same for a request of the floor (20 000 were 6.3 where the bar was set)"
@@ -293,7 +291,7 @@ class Bench:
 Measured = TypeVar("Measured")
 
 
-def _middle(found: Sequence[Measured], *, key: Callable[[Measured], float]) -> Measured:
+def middle(found: Sequence[Measured], *, key: Callable[[Measured], float]) -> Measured:
     return sorted(found, key=key)[len(found) // 2]
 
 

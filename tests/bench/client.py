@@ -56,24 +56,26 @@ class LmtpConnection:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def _command(self, line: bytes) -> bytes:
-        assert self._reader is not None and self._writer is not None
-        self._writer.write(line)
+    async def _answer(self) -> bytes:
+        assert self._reader is not None
         answer = await self._reader.readline()
         while answer[3:4] == b"-":
             answer = await self._reader.readline()
         return answer
 
     async def deliver(self, sender: str, recipient: str, mail: bytes) -> None:
-        """Hands over one mail; raises RuntimeError when it is not accepted."""
-        if self._reader is None:
+        """Hands over one mail, its commands together as mail servers send them (RFC 2920); raises RuntimeError when it is not accepted."""
+        if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
-            await self._reader.readline()
-            await self._command(b"LHLO bench.example\r\n")
-        await self._command(f"MAIL FROM:<{sender}>\r\n".encode())
-        await self._command(f"RCPT TO:<{recipient}>\r\n".encode())
-        await self._command(b"DATA\r\n")
-        answer = await self._command(mail + b"\r\n.\r\n")
+            await self._answer()
+            self._writer.write(b"LHLO bench.example\r\n")
+            await self._answer()
+        self._writer.write(f"MAIL FROM:<{sender}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode())
+        answers = [await self._answer() for _ in range(3)]
+        if [answer[:3] for answer in answers] != [b"250", b"250", b"354"]:
+            raise RuntimeError(b"".join(answers).decode())
+        self._writer.write(mail + b"\r\n.\r\n")
+        answer = await self._answer()
         if not answer.startswith(b"250"):
             raise RuntimeError(answer.decode())
 

@@ -19,34 +19,31 @@ import psutil
 from deploy.local import lifecycle
 from deploy.local.home import CHECKOUT
 from services.intake.reading import read
-from tests.bench.__main__ import Bench, cpu_by_process, home_of_its_own, write_results
+from tests.bench.__main__ import CONNECTIONS, Bench, home_of_its_own, middle, write_results
 from tests.bench.client import LmtpConnection, closed_loop
 from tests.bench.mails import as_new, mix, stuffed
 
-CONNECTIONS = 12
-ROUNDS = 6
+READINGS = 6
 """Times that all mails are read for the look at memory."""
 
 
 class MailBench(Bench):
     """The rows of mail."""
 
-    def mix(self, floor: float) -> None:
+    def mix(self) -> None:
         """Mails a second until each is a visible ticket, or whatever else it becomes, and every consumer stands at the end."""
-        kind, mails = mix()
-        print(f"{kind}, {sum(map(len, mails)) / len(mails) / 1024:.1f} kB on average")
-        asyncio.run(self._load(itertools.cycle(mails), 3))
+        kind, found = mix()
+        print(f"{kind}, {sum(map(len, found)) / len(found) / 1024:.1f} kB on average")
+        mails = itertools.cycle(found)
+        asyncio.run(self._load(mails, 3))
         asyncio.run(self._drain())
-        before = cpu_by_process(self.instance)
-        done, took = asyncio.run(self._load(itertools.cycle(mails), self.seconds))
-        drained = asyncio.run(self._drain())
-        spent = {name: cpu - before.get(name, 0.0) for name, cpu in cpu_by_process(self.instance).items()}
-        rate = done / (took + drained)
-        self.row(f"LMTP to a visible ticket, {kind}", rate, "mails/s", ">= 0.06", rate / floor >= 0.06, floor,
-                 accepted_per_s=done / took, drain_seconds=drained, outcomes=self._outcomes())  # fmt: skip
-        each = {name: round(1000 * cpu / done, 2) for name, cpu in sorted(spent.items())}
-        self.row("CPU a mail, whole pipeline", sum(spent.values()) * 1000 / done, "ms", "-", None, by_process=each)
-        print(f"    accepted {done / took:.1f}/s, worked through {drained:.1f} s later; {each}")
+        rounds = self.rounds(partial(self._load, mails), self.seconds)
+        at = middle(rounds, key=lambda each: each.ratio)
+        self.row(f"LMTP to a visible ticket, {kind}", at.rate, "mails/s", ">= 0.06", at.ratio >= 0.06, at.floor,
+                 ratios=[each.ratio for each in rounds], drained=[each.drained for each in rounds], outcomes=self._outcomes())  # fmt: skip
+        at = middle(rounds, key=lambda each: each.cpu)
+        self.row("CPU a mail, whole pipeline", at.cpu, "ms", "-", None, by_process=at.by_process)
+        print(f"    {at.by_process}")
 
     async def _load(self, mails: Iterator[bytes], seconds: float) -> tuple[int, float]:
         connections = [LmtpConnection("127.0.0.1", self.instance.ports["lmtp"]) for _ in range(CONNECTIONS)]
@@ -66,7 +63,7 @@ class MailBench(Bench):
         self.row("reading a mail, CPU, median", found["median"], "ms", "<= 4", found["median"] <= 4)
         self.row("reading a mail, CPU, p99", found["p99"], "ms", "<= 50", found["p99"] <= 50, worst=found["worst"])
         grown = found["grown"]
-        self.row(f"memory of a reader after {ROUNDS} times all mails against once", grown, "times", "<= 1.1", grown <= 1.1,
+        self.row(f"memory of a reader after {READINGS} times all mails against once", grown, "times", "<= 1.1", grown <= 1.1,
                  megabytes=found["megabytes"])  # fmt: skip
 
 
@@ -79,7 +76,7 @@ def read_all() -> dict[str, float]:
     process = psutil.Process()
     times: list[float] = []
     memory: list[float] = []
-    for _ in range(ROUNDS):
+    for _ in range(READINGS):
         for raw in mails:
             started = time.process_time()
             read(raw)
@@ -108,7 +105,7 @@ def main() -> int:
     with home_of_its_own() as home:
         bench = MailBench(lifecycle.up(home, lambda _: None), arguments.seconds)
         bench.reading()
-        bench.mix(bench.floor())
+        bench.mix()
     write_results("mail.json", bench.rows, seconds=arguments.seconds)
     return 0
 
