@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from services.intake.mailboxes import fetchers
 from services.intake.mailboxes.box import MOST_BYTES
 from services.intake.mailboxes.oauth2 import Tokens
 from services.intake.mailroom import Mailroom
@@ -36,7 +37,12 @@ from tests.services.intake.reception import mail
 from tests.services.intake.scripted_mailbox import WORD, Cut, ScriptedMailbox, Session, Spoil, serving
 from tests.specs.requirement import requirement
 
-IMPATIENT = replace(QUICK, command=2.0, mail=2.0, late=3.0)
+IMPATIENT = replace(QUICK, command=2.0, mail=2.0, late=1.0)
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetchers, "LOOK_SECONDS", 0.1)
 
 
 @pytest.fixture
