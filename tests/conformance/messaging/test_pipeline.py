@@ -16,7 +16,7 @@ from shared.contracts.routing import CustomerAnswered, TicketQueued
 from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
-from shared.messaging import consumer, parking, topics
+from shared.messaging import consumer, parking, parking_commands, topics
 from shared.messaging.announcing import announcing
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
@@ -302,6 +302,40 @@ async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: P
             await parking.replay(pipeline.routing.pool, pipeline.name, ProjectionHandler(texts), each.stream)
         assert await parking.resume(pipeline.routing.pool, pipeline.name)
         await until(lambda: _complete(pipeline, tickets))
+
+
+async def test_an_operator_sees_what_is_parked_replays_it_and_lets_the_consumer_go_on(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = Texts()
+    texts.broken = {"message 1"}
+    handler, name = ProjectionHandler(texts), pipeline.name
+    tickets = await open_tickets(pipeline.intake.store, 2)
+    async with running(
+        relay(pipeline.intake, pipeline.kafka), reading(pipeline.routing, name, pipeline.kafka, {TICKETS: handler})
+    ):
+        await until(lambda: _complete(pipeline, tickets[:1]))
+        await until(lambda: _parked_events(pipeline, 1))
+    await pipeline.routing.pool.execute(
+        "INSERT INTO messaging.halted (consumer, reason) VALUES ($1, 'a bad deploy')", name
+    )
+    monkeypatch.setenv("LEDGERDESK_DATABASE_URL", pipeline.routing.url)
+    assert await parking_commands.parked() == 0
+    told = capsys.readouterr().out
+    assert f"{name}  {tickets[1]}  1 events since " in told and "cannot take 'message 1'" in told
+    assert f"{name}  HALTED since " in told and "a bad deploy" in told
+
+    async def replayed(ticket: str) -> tuple[int, str, str]:
+        status = await parking_commands.replay("routing", name, lambda _: {TICKETS: handler}, ticket)
+        return status, *capsys.readouterr()
+
+    status, out, error = await replayed(str(tickets[1]))
+    assert (status, out) == (1, "") and error.startswith(f"{tickets[1]}: stays parked: ")
+    texts.broken = set()
+    assert await replayed(str(tickets[0])) == (0, "", "")
+    assert await replayed("all") == (0, f"{tickets[1]}: 1 events replayed\n", "")
+    assert [await parking_commands.resume(name) for _ in range(2)] == [0, 0]
+    assert capsys.readouterr().out == f"{name} resumed\n{name} was not halted\n"
 
 
 async def _halted(pipeline: Pipeline) -> str:
