@@ -206,6 +206,7 @@ class Bench:
             times = sorted(asyncio.run(self._visible(load)))
             p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
             self.row(f"accepted to visible, p99, {name}", p99, "ms", f"<= {bar}", p99 <= bar, p50=p50)
+            self.in_requests(p99, bar)
         asyncio.run(self._drain())
 
     async def _visible(self, load: float) -> list[float]:
