@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError, for_code
@@ -42,17 +43,20 @@ async def ensure(bootstrap: str, *, replication: int = 1) -> None:
                     f"topic {description['topic']} has {count} partitions instead of {PARTITIONS}: use another cluster, or "
                     "delete the topic and republish it (docs/runbooks/republish.md)"
                 )
-        await asyncio.wait_for(_coordinated(admin), COORDINATOR_SECONDS)
+        await _coordinated(admin)
     finally:
         await asyncio.wait_for(admin.close(), 10)
 
 
 async def _coordinated(admin: AIOKafkaAdminClient) -> None:
     """A cluster makes the topic that holds its groups when the first one asks: consumers that start before it is there log errors."""
+    end = time.monotonic() + COORDINATOR_SECONDS
     while True:
         try:
             await admin.find_coordinator("ledgerdesk")
         except GroupCoordinatorNotAvailableError:
+            if time.monotonic() > end:
+                raise
             await asyncio.sleep(0.1)
         else:
             return
