@@ -1,6 +1,6 @@
 """The command line that every service has: run in a role, migrate, look after parked tickets.
 
-`migrate` runs at every start of every service: nothing that it does not need is imported for it.
+`migrate` runs at every start of every service: nothing else is imported for the migrations.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from deploy.databases import provide
 from deploy.local import kafka
 from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble, is_free, write_private
@@ -138,10 +140,17 @@ async def _servers(instance: Instance, say: Say) -> None:
     )
     await asyncio.gather(
         *(provide(instance.postgres.superuser_url, service, *instance.roles(service)) for service in SERVICES),
-        topics.ensure(instance.kafka.bootstrap),
+        _topics(instance),
     )
     say("Bringing the databases up to date ...")
     await asyncio.gather(*(_migrate(instance, service) for service in SERVICES))
+
+
+async def _topics(instance: Instance) -> None:
+    try:
+        await topics.ensure(instance.kafka.bootstrap)
+    except (KafkaError, topics.WrongTopic) as error:
+        raise Trouble(f"the topics cannot be made: {error}; see kafka.log in the logs") from error
 
 
 async def _answering(name: str, probe: Callable[[], Any], seconds: float = 60) -> None:

@@ -121,6 +121,7 @@ class Consumer:
         self.handlers, self.replica, self.on_committed = handlers, replica, on_committed
         self.beat = time.monotonic()
         self._parks: deque[float] = deque()
+        self._positioning = asyncio.Lock()
         self.lost: Exception | None = None
         self.joined = False
         """Whether its group has told it which partitions are its own (none, where there are more replicas than partitions)."""
@@ -275,7 +276,7 @@ class Consumer:
         try:
             await self._transaction(deliveries)
         except OffsetsMoved:
-            await self.to_checkpoints(client, partitions & client.assignment())
+            await self.to_checkpoints(client, partitions)
         except (ForkedStream, Halt):
             raise
         except Exception as error:
@@ -291,7 +292,7 @@ class Consumer:
             try:
                 await self._one_by_one(deliveries)
             except OffsetsMoved:
-                await self.to_checkpoints(client, partitions & client.assignment())
+                await self.to_checkpoints(client, partitions)
 
     async def _one_by_one(self, deliveries: Sequence[Delivered]) -> None:
         for delivery in deliveries:
@@ -397,16 +398,17 @@ class Consumer:
     async def to_checkpoints(self, client: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
         """`seek_to_checkpoints`, on a connection of its own, for a rebalance runs beside the loop.
 
-        Nothing is fetched meanwhile: a broker answers one request of a connection after the other, so that the question for the ends would
+        Of them nothing more is fetched meanwhile: a broker answers one request of a connection after the other, so that the question for the ends would
         wait behind a fetch that finds nothing, for FETCH_WAIT_MS.
         """
-        client.pause(*partitions)
-        connection = await connect(self.database_url)
-        try:
-            await seek_to_checkpoints(connection, self.name, client, partitions)
-        finally:
-            await connection.close()
-        client.resume(*partitions)
+        async with self._positioning:
+            client.pause(*(partitions & client.assignment()))
+            connection = await connect(self.database_url)
+            try:
+                await seek_to_checkpoints(connection, self.name, client, partitions & client.assignment())
+            finally:
+                await connection.close()
+            client.resume(*(partitions & client.assignment()))
 
 
 async def seek_to_checkpoints(
@@ -428,7 +430,8 @@ async def seek_to_checkpoints(
                 f"{partition.topic}/{partition.partition} ends at {ends[partition]}, but {row['next_offset']} was reached before: the topic "
                 "was lost; republish it (docs/runbooks/republish.md)"
             )
-        client.seek(partition, row["next_offset"])
+        if partition in client.assignment():  # a rebalance may have taken it meanwhile
+            client.seek(partition, row["next_offset"])
 
 
 class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
@@ -158,8 +159,8 @@ def main(arguments: list[str]) -> int:
                 stores, env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1"))
             )
         )
-    except (CannotRepublish, topics.WrongTopic, asyncpg.PostgresError, OSError) as error:
-        print(error, file=sys.stderr)
+    except (CannotRepublish, topics.WrongTopic, asyncpg.PostgresError, KafkaError, OSError) as error:
+        print(error or type(error).__name__, file=sys.stderr)
         return 1
     print(f"{total} events republished")
     return 0

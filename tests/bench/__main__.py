@@ -44,6 +44,8 @@ middle ratio counts."""
 FLOOR_SECONDS = 8
 FLOOR_MS = 0.65
 """CPU of one of the floor's requests where the bars were set: 2 900 to 3 400 a second."""
+MOST_VISIBLE_SECONDS = 300
+"""Of load while tickets are looked for."""
 POLL_SECONDS = 0.01
 """Between two looks whether a ticket is visible; looking all the time would take the core that makes it visible."""
 Result = dict[str, Any]
@@ -203,6 +205,7 @@ class Bench:
     def visible(self, rate: float) -> None:
         """Accepted until a plain GET (without a consistency token) shows the ticket."""
         for name, load, bar in (("idle", 0.0, 150), ("at half the rate", rate / 2, 400)):
+            self.floor()
             times = sorted(asyncio.run(self._visible(load)))
             p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
             self.row(f"accepted to visible, p99, {name}", p99, "ms", f"<= {bar}", p99 <= bar, p50=p50)
@@ -213,10 +216,12 @@ class Bench:
         background = None
         if load:
             connections = [self.ticket(self.connection()) for _ in range(8)]
-            background = asyncio.create_task(paced(connections, load, 12))
+            background = asyncio.create_task(paced(connections, load, MOST_VISIBLE_SECONDS))
             await asyncio.sleep(2)
         connection, times = self.connection(), []
         for _ in range(300 if load else 100):
+            if background is not None and background.done():
+                raise SystemExit("bench: the load has ended before the last look")
             opened = await self.ticket(connection)()
             started = time.monotonic()
             while (await connection.request("GET", f"/api/v1/tickets/{opened['id']}"))[0] != 200:
@@ -224,7 +229,8 @@ class Bench:
             times.append(time.monotonic() - started)
             await asyncio.sleep(0.03 if load else AT_REST_SECONDS)
         if background is not None:
-            await background
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
         return times
 
     def growing_list(self) -> None:

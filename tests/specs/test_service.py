@@ -24,7 +24,7 @@ def test_a_consumer_that_is_not_there_is_told_with_those_that_are(
 
 
 @pytest.mark.parametrize("service", ["intake", "routing", "notify", "reporting", "gateway"])
-def test_migrate_imports_nothing_of_the_service(service: str) -> None:
+def test_migrations_are_reached_without_importing_the_service(service: str) -> None:
     """It runs at every start of every service."""
     told = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", f"services.{service}", "migrate"],

@@ -306,6 +306,7 @@ async def at_least(count: Callable[[], int], wanted: int) -> bool:
     return count() >= wanted
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "restarted"])
 async def test_postgres_restarts_under_load_and_nothing_acknowledged_is_lost(
     system: System, desk: Desk, how: signal.Signals

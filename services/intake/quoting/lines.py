@@ -30,6 +30,12 @@ def _any(words: Iterable[str]) -> str:
     return "(?:" + "|".join(re.escape(word).replace(r"\ ", r"\s+").replace("'", "['’]") for word in found) + ")"
 
 
+def _heard(text: str) -> str:
+    """A text as the words of disclaimers are looked for in it: in small letters, with single blanks and plain apostrophes, and without the
+    difference that Turkish makes between its two letters i."""
+    return " ".join(text.lower().replace("i\u0307", "i").replace("ı", "i").replace("’", "'").split())
+
+
 _INVISIBLE = dict.fromkeys(
     map(ord, "\u1427\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u00ad")
 )
@@ -43,9 +49,9 @@ _SENT_FROM = _any(word for row in LANGUAGES for word in row.sent_from)
 _ABOVE = _any(word for row in LANGUAGES for word in row.above)
 _PRINTING = _any(word for row in LANGUAGES for word in row.printing)
 _BANNER = re.compile(_any(word for row in LANGUAGES for word in row.banner), re.IGNORECASE)
-_DISCLAIMER = tuple(word.lower() for row in LANGUAGES for word in row.disclaimer)
+_DISCLAIMER = tuple(_heard(word) for row in LANGUAGES for word in row.disclaimer)
 _EVIDENCE = tuple(
-    tuple(word.lower() for word in words)
+    tuple(_heard(word) for word in words)
     for words in (
         [word for row in LANGUAGES for word in row.secret],
         [word for row in LANGUAGES for word in row.recipient],
@@ -201,11 +207,6 @@ def is_footer(line: str) -> bool:
     words = len(short.split())
     few = words <= MOST_FOOTER_WORDS or (words <= MOST_APOLOGY_WORDS and _APOLOGY.search(short) is not None)
     return few and len(short) <= LONGEST_FOOTER and _FOOTER.match(short) is not None
-
-
-def _heard(text: str) -> str:
-    """A text as the words of disclaimers are looked for in it: in small letters, with single blanks and plain apostrophes."""
-    return " ".join(text.lower().replace("’", "'").split())
 
 
 def _has(heard: str, words: Iterable[str]) -> bool:

@@ -146,11 +146,13 @@ class Reception:
             preexec_fn=lambda: _limit_files(largest_file),
         )
         log.close()
-        self.until(self._ready)
+        self.until(lambda: self._ready(may_die=bool(failpoints)))
 
-    def _ready(self) -> bool:
+    def _ready(self, *, may_die: bool) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, self.log()
+        if self.process.poll() is not None:
+            assert may_die, self.log()
+            return True
         try:
             with (
                 socket.create_connection(self.lmtp, timeout=5),

@@ -181,8 +181,9 @@ def test_signature_and_disclaimer_are_found() -> None:
         "Ce message est à\u00a0l’intention\texclusive de ceux à qui nous l'avons écrit, et ce qu'il contient ne regarde qu'eux, et personne d'autre.",
         "Ce message, avec ce qui y est attaché, est à l'intention\nexclusive de ceux à qui nous l'avons écrit, et ce qu'il contient ne regarde"
         " qu'eux, et personne d'autre.",
+        "BU E-POSTA GİZLİ BİLGİ İÇERİR VE SADECE ALICI İÇİNDİR. YANLIŞLIKLA ALDIYSANIZ LÜTFEN GÖNDERENE HABER VERİNİZ VE MESAJI SİLİNİZ, EKLERİYLE BİRLİKTE.",
     ],
-    ids=["capitals", "blanks", "wrapped"],
+    ids=["capitals", "blanks", "wrapped", "turkish"],
 )
 def test_a_disclaimer_is_known_however_it_is_written(disclaimer: str) -> None:
     found = cut(f"It hums.\n\n{disclaimer}\n")
