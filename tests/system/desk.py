@@ -82,7 +82,26 @@ class Desk:
         """The id of a new ticket that takes commands."""
         answer = await self.open()
         assert answer.status == 201, answer
-        return str(answer.body["id"])
+        ticket = str(answer.body["id"])
+        await until(lambda: self.take_commands(ticket))
+        return ticket
+
+    async def take_commands(self, *tickets: str) -> bool:
+        """Whether routing knows these tickets: a list shows one before that."""
+        found = await self.rows(
+            "routing", "SELECT DISTINCT stream_id FROM es.events WHERE stream_id = ANY($1::uuid[])", list(tickets)
+        )
+        return len(found) == len(set(tickets))
+
+    async def saved(self, path: str, document: Any) -> None:
+        """Saves a document, and again until every service goes by it."""
+
+        async def everywhere() -> bool:
+            answer = await self.call("PUT", path, document)
+            assert answer.status in (200, 201), (path, answer)
+            return "X-Projection-Lag" not in answer.headers
+
+        await until(everywhere, seconds=90)  # the test before may have left Kafka just started
 
     async def mail_in(self, raw: bytes) -> None:
         """Hands a mail over by LMTP; raises what smtplib raises."""
@@ -152,13 +171,7 @@ async def open_desk(system: System) -> AsyncIterator[Desk]:
         made = Desk(system, http)
         made.token = (await made.done("POST", "/session", {"login": "admin", "password": ADMIN_PASSWORD}))["token"]
         queue = {"slug": made.queue, "name": "Desk", "address": made.address, "members": []}
-
-        async def everywhere() -> bool:
-            answer = await made.call("PUT", f"/queues/{made.queue}", queue)
-            assert answer.status in (200, 201), answer
-            return "X-Projection-Lag" not in answer.headers
-
-        await until(everywhere, seconds=90)  # the test before may have left Kafka just started
+        await made.saved(f"/queues/{made.queue}", queue)
         yield made
 
 

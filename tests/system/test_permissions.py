@@ -109,7 +109,7 @@ async def staged(desk: Desk) -> Stage:
     password = ADMIN_PASSWORD
     tokens = {"nobody": "", "admin": desk.token}
     company = f"acme-{unique}"
-    await desk.done("PUT", f"/companies/{company}", {"slug": company, "name": "Acme"})
+    await desk.saved(f"/companies/{company}", {"slug": company, "name": "Acme"})
     for role in ROLES[2:]:
         login = f"{role}-{unique}"
         customer = role in ("own", "colleague", "stranger")
@@ -117,11 +117,11 @@ async def staged(desk: Desk) -> Stage:
                   "roles": ["customer" if customer else "agent"]}  # fmt: skip
         if role in ("own", "colleague"):
             person["company"] = company
-        await desk.done("PUT", f"/people/{login}", person)
+        await desk.saved(f"/people/{login}", person)
     rights = {"worker": ["read", "create", "move_into", "note", "work"], "reader": ["read"]}
     members = [{"person": f"{role}-{unique}", "rights": held} for role, held in rights.items()]
     queue = {"slug": desk.queue, "name": "Desk", "address": desk.address, "members": members}
-    await desk.done("PUT", f"/queues/{desk.queue}", queue)
+    await desk.saved(f"/queues/{desk.queue}", queue)
     for role in ROLES[2:]:
         session = {"login": f"{role}-{unique}", "password": password}
         tokens[role] = (await desk.done("POST", "/session", session))["token"]
@@ -131,6 +131,7 @@ async def staged(desk: Desk) -> Stage:
     await desk.mail_in(mail.as_bytes())
     ticket = await until(lambda: desk.ticket_of(mail))
     assert ticket is not None
+    await until(lambda: desk.take_commands(ticket))
     other = await desk.opened()
 
     async def shown() -> Any:
@@ -149,7 +150,7 @@ async def staged(desk: Desk) -> Stage:
     }
     settings["leaver"] = f"leaver-{unique}"
     leaver = {"login": settings["leaver"], "name": "L", "email": f"l-{unique}@people.example", "roles": ["customer"]}
-    await desk.done("PUT", f"/people/{settings['leaver']}", leaver)
+    await desk.saved(f"/people/{settings['leaver']}", leaver)
     made: dict[str, Any] = {
         "states": {"name": "x", "type": "open"}, "fields": {"name": "x"}, "templates": {"name": "x", "text": "x"},
         "salutations": {"name": "x", "text": "x"}, "signatures": {"name": "x", "text": "x"}, "topics": {"name": "x", "queue": desk.queue},
@@ -158,7 +159,7 @@ async def staged(desk: Desk) -> Stage:
     for kind, document in made.items():
         settings[kind] = f"x-{unique}"
         document["slug"] = settings[kind]
-        await desk.done("PUT", f"/{kind}/{settings[kind]}", document)
+        await desk.saved(f"/{kind}/{settings[kind]}", document)
     own = {"login": f"own-{unique}", "name": "Own", "email": f"own-{unique}@people.example", "company": company}
     to = ["x@elsewhere.example"]
     bodies: dict[str, Any] = {
@@ -214,7 +215,7 @@ async def test_what_a_body_names_is_checked_too(desk: Desk) -> None:
     """Foreign objects in a body are as unknown as those that do not exist."""
     stage = await staged(desk)
     foreign = f"foreign-{uuid.uuid4().hex[:8]}"
-    await desk.done("PUT", f"/queues/{foreign}", {"slug": foreign, "name": "Foreign", "members": []})
+    await desk.saved(f"/queues/{foreign}", {"slug": foreign, "name": "Foreign", "members": []})
     hidden = await desk.done(
         "POST", "/tickets", {"subject": "x", "body": "x", "queue": foreign, "customer": {"email": "x@y.example"}}
     )
@@ -226,6 +227,7 @@ async def test_what_a_body_names_is_checked_too(desk: Desk) -> None:
         return found.status == 200 and found.body["items"]
 
     secret = (await until(article))[0]["id"]
+    await until(lambda: desk.take_commands(hidden["id"]))
     desk.token = stage.tokens["worker"]
     ref = stage.names["ref"]
 

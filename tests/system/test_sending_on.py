@@ -12,6 +12,7 @@ async def arrived(desk: Desk, mail: EmailMessage) -> tuple[str, str]:
     """The ticket that a mail became, once it stands in its queue, and the id of its article."""
     await desk.mail_in(mail.as_bytes())
     ticket = str(await until(lambda: desk.ticket_of(mail)))
+    await until(lambda: desk.take_commands(ticket))
 
     async def shown() -> list[dict[str, Any]]:
         return [one["id"] for one in (await desk.tickets()).values() if one["id"] == ticket] and (
@@ -71,7 +72,8 @@ async def test_a_solution_is_written_down_apart_from_closing(desk: Desk) -> None
     await desk.done("POST", f"/tickets/{ticket}/close", {})
 
     async def closed() -> bool:
-        return bool((await desk.done("GET", f"/tickets/{ticket}"))["state"]["type"] == "closed")
+        answer = await desk.call("GET", f"/tickets/{ticket}")
+        return answer.status == 200 and bool(answer.body["state"]["type"] == "closed")
 
     await until(closed)
     articles = (await desk.done("GET", f"/tickets/{ticket}/articles"))["items"]

@@ -105,6 +105,8 @@ async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
         if part:
             free, _ = await desk.request("b@other.example")
             assert isinstance(await desk.settled(one, free), NotificationSent)
+        else:
+            assert await deliveries.claim(desk.pool, "notify", 5) == []
         one.wake()
         seen = await room.done("GET", "")
         assert (seen["waiting"], seen["paused"], seen["next_attempt_at"]) == (1, 1, None)
@@ -332,9 +334,10 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
 
 
 async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_server_has_slowed_down(
-    desk: Notify, server: MailServer
+    desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each mail leaves once."""
+    monkeypatch.setattr(lanes, "COOLING", (5.0,))  # longer than it takes to look
     server.held = asyncio.Event()
     tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]
     last, wanted = await desk.request("wanted@slow.example")

@@ -443,5 +443,7 @@ async def test_who_answers_for_a_ticket_and_who_wants_to_know_are_told_and_the_c
 
     await until(forgotten)
     await running.happens(other, opened(queue=ref, customer=per))
-    await running.until_events(other, 2)
+    requested, left = (each.payload for each in await running.until_events(other, 2))
+    assert isinstance(requested, NotificationRequested) and requested.kind == "receipt"
+    assert isinstance(left, NotificationSent)
     assert len(running.mails(siv.email)) == 1
