@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 class Service:
     """What a service's process runs, and the consumers whose parked tickets can be replayed."""
 
-    name: str
     make: Callable[[Role, Health], AbstractAsyncContextManager[Process]]
     consumers: Mapping[str, MakeHandlers]
 
@@ -59,26 +58,26 @@ def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> 
         if arguments.command in ("replay", "resume") and arguments.consumer not in service.consumers:
             known = ", ".join(sorted(service.consumers))
             parser.error(f"{name} has no consumer {arguments.consumer!r} (choose from {known or 'none'})")
-        return _carry_out(service, arguments)
+        return _carry_out(name, service, arguments)
     except SettingMissing as error:
         print(f"{name} {arguments.command}: {error}", file=sys.stderr)
         return 1
 
 
-def _carry_out(service: Service, arguments: argparse.Namespace) -> int:
+def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> int:
     from shared.http.server import run_process
     from shared.messaging import parking_commands
 
     match arguments.command:
         case "api" | "worker" | "all" as role:
-            run_process(service.name, role, service.make)
+            run_process(name, role, service.make)
             return 0
         case "parked":
             return asyncio.run(parking_commands.parked())
         case "replay":
             consumer = arguments.consumer
             handlers = service.consumers[consumer]
-            return asyncio.run(parking_commands.replay(service.name, consumer, handlers, arguments.ticket))
+            return asyncio.run(parking_commands.replay(name, consumer, handlers, arguments.ticket))
         case _:
             return asyncio.run(parking_commands.resume(arguments.consumer))
 
@@ -87,7 +86,7 @@ async def _migrate(migrations: Sequence[Path]) -> int:
     try:
         done = await migrate(env("LEDGERDESK_DATABASE_OWNER_URL"), env("LEDGERDESK_DATABASE_URL"), *migrations)
     except (MigrationError, asyncpg.PostgresError, OSError) as error:
-        print(f"cannot migrate: {error or type(error).__name__}", file=sys.stderr)
+        print(f"cannot migrate: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     for name in done:
         print(f"applied {name}")

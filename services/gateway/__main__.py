@@ -9,9 +9,9 @@ from shared.settings import env
 
 
 def load() -> Service:
-    from services.gateway.app import SERVICE, process
+    from services.gateway.app import process
 
-    return Service(SERVICE, process, {})
+    return Service(process, {})
 
 
 def run() -> int:

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 
 
 def load() -> "Service":
-    from services.intake.app import CONSUMER, SERVICE, handlers, process
+    from services.intake.app import CONSUMER, handlers, process
     from shared.service import Service
 
-    return Service(SERVICE, process, {CONSUMER: handlers})
+    return Service(process, {CONSUMER: handlers})
 
 
 def run() -> int:

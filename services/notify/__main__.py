@@ -7,9 +7,9 @@ from shared.service import Service, main
 
 
 def load() -> Service:
-    from services.notify.app import CONSUMER, SERVICE, handlers_for_replay, process
+    from services.notify.app import CONSUMER, handlers_for_replay, process
 
-    return Service(SERVICE, process, {CONSUMER: handlers_for_replay})
+    return Service(process, {CONSUMER: handlers_for_replay})
 
 
 if __name__ == "__main__":

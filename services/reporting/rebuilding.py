@@ -52,7 +52,7 @@ def migrate() -> int:
     try:
         asyncio.run(up_to_date(list(_sets().values())))
     except (SettingMissing, asyncpg.PostgresError, OSError, KafkaError, TimeoutError, Halt, ForkedStream) as error:
-        print(f"cannot build the read models: {error or type(error).__name__}", file=sys.stderr)
+        print(f"cannot build the read models: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
 

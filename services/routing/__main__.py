@@ -7,9 +7,9 @@ from shared.service import Service, main
 
 
 def load() -> Service:
-    from services.routing.app import CONSUMER, SERVICE, handlers, process
+    from services.routing.app import CONSUMER, handlers, process
 
-    return Service(SERVICE, process, {CONSUMER: handlers})
+    return Service(process, {CONSUMER: handlers})
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def main(arguments: list[str]) -> int:
             )
         )
     except (CannotRepublish, topics.WrongTopic, asyncpg.PostgresError, KafkaError, OSError) as error:
-        print(error or type(error).__name__, file=sys.stderr)
+        print(str(error) or type(error).__name__, file=sys.stderr)
         return 1
     print(f"{total} events republished")
     return 0

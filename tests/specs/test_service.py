@@ -9,7 +9,7 @@ from shared.service import Service, main
 
 
 def load() -> Service:
-    return Service("routing", lambda *_: pytest.fail("nothing runs"), {"routing": lambda _: {}})
+    return Service(lambda *_: pytest.fail("nothing runs"), {"routing": lambda _: {}})
 
 
 @pytest.mark.parametrize("command", [["replay", "rooting", "all"], ["resume", "rooting"]])
