@@ -26,6 +26,7 @@ from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, Task
 from shared.messaging.announcing import announcing
+from shared.messaging.pace import PROMPT
 from shared.messaging.relay import Relay
 from shared.messaging.restart import SILENCE_SECONDS
 
@@ -45,7 +46,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {}
         if role != "api":
-            relay = Relay(store, settings.database_url, settings.kafka)
+            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background["relay"] = relay.run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             background["retention"] = CommandRetention(pool).run

@@ -39,6 +39,7 @@ from shared.http.server import Process, Role, Task
 from shared.messaging.announcing import announcing
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, ProjectionHandler
+from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.relay import Relay
 from shared.messaging.restart import SILENCE_SECONDS
 
@@ -107,9 +108,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 pool=pool,
                 bootstrap=settings.kafka,
                 handlers=handlers(store, numbers, receipts),
+                pace=UNHURRIED,
                 replica=settings.replica,
             )
-            relay = Relay(store, settings.database_url, settings.kafka)
+            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background |= {"relay": relay.run, "consumer": consumer.run}
             background["retention"] = CommandRetention(pool).run
             background["uploads"] = lambda: _sweep(uploads)

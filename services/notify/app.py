@@ -26,6 +26,7 @@ from shared.http.server import Process, Role, Task
 from shared.messaging.announcing import announcing
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
+from shared.messaging.pace import UNHURRIED
 from shared.messaging.relay import Relay
 from shared.messaging.restart import SILENCE_SECONDS
 from shared.settings import env
@@ -80,9 +81,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 pool=pool,
                 bootstrap=settings.kafka,
                 handlers=handlers(store, copy, MailSettings.read(), sender.wake),
+                pace=UNHURRIED,
                 replica=settings.replica,
             )
-            relay = Relay(store, settings.database_url, settings.kafka)
+            relay = Relay(store, settings.database_url, settings.kafka, UNHURRIED)
             background |= {"relay": relay.run, "consumer": consumer.run, "sender": sender.run}
             background["retention"] = CommandRetention(pool).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)

@@ -23,6 +23,7 @@ from shared.http.health import Health
 from shared.http.server import Process, Role, Task
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.pace import UNHURRIED
 from shared.messaging.parking_commands import MakeHandlers
 from shared.messaging.restart import SILENCE_SECONDS
 from shared.settings import env
@@ -47,6 +48,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 pool=pool,
                 bootstrap=settings.kafka,
                 handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
+                pace=UNHURRIED,
                 replica=settings.replica,
             )
             background["documents"] = documents.run

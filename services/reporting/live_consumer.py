@@ -66,6 +66,7 @@ class LiveConsumer:
             pool=self.pool,
             bootstrap=self.bootstrap,
             handlers=self.which.handlers(generation),
+            pace=self.which.pace,
             replica=self.replica,
         )
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from services.reporting.desk.projection import DeskProjection
 from services.reporting.stats.projection import StatsProjection
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.projections.sets import ProjectionSet
 
 HERE = Path(__file__).parent
@@ -27,11 +28,13 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
                 "history",
             ),
             handler=lambda schema: ProjectionHandler(DeskProjection(schema)),
+            pace=PROMPT,
         ),
         "stats": ProjectionSet(
             name="stats",
             ddl=(HERE / "stats" / "tables.sql").read_text("utf-8"),
             tables=("tickets", "queues", "people", "days", "time"),
             handler=lambda schema: ProjectionHandler(StatsProjection(schema, zone)),
+            pace=UNHURRIED,
         ),
     }

@@ -28,7 +28,7 @@ from shared.messaging.clients import consumer as started
 from shared.messaging.clients import wait_for_what_was_brought
 from shared.messaging.delivery import Delivered, ForkedStream, Parked
 from shared.messaging.handlers import Handler, transient
-from shared.messaging.pace import rest
+from shared.messaging.pace import Pace
 from shared.messaging.projection import Position
 from shared.messaging.restart import restarting
 from shared.testing.failpoints import hit
@@ -45,8 +45,6 @@ REBUILD_RECORDS = 10_000
 PIECE_RECORDS = 100
 COLLECT_RECORDS = 500_000
 """Records of a rebuild between two looks for cycles: such a look takes as long as some thousand events."""
-LEAST_REST_SECONDS = 0.03
-MOST_REST_SECONDS = 0.15
 FETCH_WAIT_MS = 5_000
 JOINING_MS = 250
 PREFETCH_SECONDS = 3_600.0
@@ -114,11 +112,12 @@ class Consumer:
         pool: Pool,
         bootstrap: str,
         handlers: Mapping[str, Handler],
+        pace: Pace,
         replica: str | None = None,
         on_committed: Callable[[], None] | None = None,
     ) -> None:
         self.name, self.database_url, self.pool, self.bootstrap = name, database_url, pool, bootstrap
-        self.handlers, self.replica, self.on_committed = handlers, replica, on_committed
+        self.handlers, self.pace, self.replica, self.on_committed = handlers, pace, replica, on_committed
         self.beat = time.monotonic()
         self._parks: deque[float] = deque()
         self._positioning = asyncio.Lock()
@@ -233,7 +232,7 @@ class Consumer:
                 told = time.monotonic()
                 await self._tell_lag(client)
             if 0 < len(deliveries) < LIVE_RECORDS:
-                await asyncio.sleep(rest(time.monotonic() - began, least=LEAST_REST_SECONDS, most=MOST_REST_SECONDS))
+                await asyncio.sleep(self.pace.rest(time.monotonic() - began))
 
     async def _waiting(self, client: AIOKafkaConsumer) -> list[Delivered]:
         """The next records; none when nothing came for some seconds, or while the consumer has no partitions yet."""

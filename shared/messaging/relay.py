@@ -21,7 +21,7 @@ from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store, envelope_of
 from shared.messaging.announcing import CHANNEL, tell
 from shared.messaging.clients import SEND_SECONDS, producer
-from shared.messaging.pace import rest
+from shared.messaging.pace import Pace
 from shared.messaging.restart import restarting
 from shared.testing.failpoints import hit
 from shared.wakeup import woken
@@ -33,8 +33,6 @@ WAITING = Gauge("ledgerdesk_relay_waiting", "Rows in the last batch read from th
 
 SHARDS = 4
 BATCH = 500
-LEAST_REST_SECONDS = 0.02
-MOST_REST_SECONDS = 0.1
 FALLBACK_SECONDS = 2.0
 TRY_SHARDS_SECONDS = 5.0
 
@@ -59,8 +57,8 @@ class ShardsDiffer(Exception):
 class Relay:
     """Serves every shard that no other replica holds. The advisory lock of a shard lives on the connection that reads and deletes its rows."""
 
-    def __init__(self, store: Store, database_url: str, bootstrap: str) -> None:
-        self.store, self.database_url, self.bootstrap = store, database_url, bootstrap
+    def __init__(self, store: Store, database_url: str, bootstrap: str, pace: Pace) -> None:
+        self.store, self.database_url, self.bootstrap, self.pace = store, database_url, bootstrap, pace
         self.held: list[int] = []
         self.beat = time.monotonic()
         """When it last went round, or failed: it does one of both every few seconds."""
@@ -114,7 +112,7 @@ class Relay:
             if len(rows) == BATCH:
                 continue
             if rows or told:
-                await asyncio.sleep(rest(loop.time() - began, least=LEAST_REST_SECONDS, most=MOST_REST_SECONDS))
+                await asyncio.sleep(self.pace.rest(loop.time() - began))
             await woken(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
 
     async def _publish(

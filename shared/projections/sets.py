@@ -8,6 +8,7 @@ from shared.contracts.topics import TICKETS
 from shared.database import Connection, OwnConnection
 from shared.eventstore.migrations import role_of
 from shared.messaging.handlers import Handler
+from shared.messaging.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class ProjectionSet:
     ddl: str
     tables: Sequence[str]
     handler: Callable[[str], Handler]
+    pace: Pace
 
     @property
     def shape(self) -> str:

@@ -24,6 +24,7 @@ from shared.messaging import topics
 from shared.messaging.clients import consumer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, PolicyHandler
+from shared.messaging.pace import PROMPT
 from shared.messaging.projection import Position, Seen
 from shared.messaging.relay import Relay
 from shared.testing.samples import sample
@@ -152,9 +153,15 @@ def reading(
     one: Service, name: str, bootstrap: str, handlers: Mapping[str, Handler], replica: str | None = None
 ) -> Consumer:
     return Consumer(
-        name=name, database_url=one.url, pool=one.pool, bootstrap=bootstrap, handlers=handlers, replica=replica
+        name=name,
+        database_url=one.url,
+        pool=one.pool,
+        bootstrap=bootstrap,
+        handlers=handlers,
+        pace=PROMPT,
+        replica=replica,
     )
 
 
 def relay(one: Service, bootstrap: str) -> Relay:
-    return Relay(one.store, one.url, bootstrap)
+    return Relay(one.store, one.url, bootstrap, PROMPT)
