@@ -18,6 +18,6 @@ class Pace:
 
 
 PROMPT = Pace(least=0.02, most=0.06, share=2)
-"""Of what somebody looks at a screen for: events on their way to the lists."""
+"""Of what somebody waits for at a screen: events on their way to the lists, settings that were saved."""
 UNHURRIED = Pace(least=0.03, most=0.25, share=8)
 """Of what nobody waits for at once: answers by mail, numbers, names."""
