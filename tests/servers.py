@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.local import servers
-from deploy.local.home import free_ports
+from deploy.local.ports import free_ports
 from deploy.local.postgres import SETTINGS
 
 POSTGRES_IMAGE = "postgres:18"

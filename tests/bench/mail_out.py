@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from uuid_utils.compat import uuid7
 
 from deploy.databases import provide
-from deploy.local.home import CHECKOUT, free_ports
+from deploy.local.home import CHECKOUT
+from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.servers import postgres_server
 from services.notify import deliveries

@@ -19,7 +19,8 @@ from collections import Counter
 from pathlib import Path
 
 from deploy.local import lifecycle
-from deploy.local.home import Home, Trouble, free_ports
+from deploy.local.home import Home, Trouble
+from deploy.local.ports import free_ports
 from deploy.local.supervision import RUNNING, Supervisor, wait
 from tests.chaos.checks import Checks
 from tests.chaos.load import Acknowledged, Api, agent, mail_server

@@ -19,7 +19,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local.home import CHECKOUT, SERVICES, Trouble, free_ports
+from deploy.local.home import CHECKOUT, SERVICES, Trouble
+from deploy.local.ports import free_ports
 from tests.chaos.load import Acknowledged, Api, agent, mail_server
 from tests.chaos.preparation import prepare
 from tests.containers.composed import Composed, Failed, acceptance, crash, engine_answers, freeze

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from deploy.local.ports import free_ports
 from services.intake.lmtp import LmtpServer
 from services.intake.mailroom import Envelope
 from services.intake.reading import read
@@ -158,9 +159,7 @@ async def test_what_only_looks_like_the_end_of_a_mail_ends_none(end: bytes) -> N
         taken.append((raw, envelope))
         return "1"
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     listener = asyncio.create_task(LmtpServer(f"127.0.0.1:{port}", deliver).run())
     smuggled = (
         b"MAIL FROM:<boss@help.example>\r\nRCPT TO:<it@help.example>\r\nDATA\r\nFrom: boss@help.example\r\n\r\nPay.\r\n"

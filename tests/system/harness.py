@@ -23,7 +23,8 @@ from pathlib import Path
 
 from deploy.databases import provide
 from deploy.local import kafka
-from deploy.local.home import CHECKOUT, FREE_PORTS, SERVICES, Home, free_ports, write_private
+from deploy.local.home import CHECKOUT, FREE_PORTS, SERVICES, Home, write_private
+from deploy.local.ports import free_ports
 from deploy.local.programs import Instance
 from shared.messaging import topics
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from deploy.local.ports import free_ports
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -43,13 +45,6 @@ class Running:
             return answer
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def start(port: int, **environment: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "tests.conformance.http.process_under_test"],
@@ -63,7 +58,7 @@ def start(port: int, **environment: str) -> "subprocess.Popen[str]":
 
 @contextlib.contextmanager
 def running(**environment: str) -> Iterator[Running]:
-    port = free_port()
+    (port,) = free_ports(1)
     process = start(port, **environment)
     assert process.stderr is not None
     try:

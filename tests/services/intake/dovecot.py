@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from imapclient import IMAPClient
 
-from tests.services.intake.reception import free_port
+from deploy.local.ports import free_ports
 
 USER, WORD = "support", "open sesame"
 MISSING = "Dovecot is not on this machine (Debian: dovecot-imapd, dovecot-pop3d)"
@@ -176,7 +176,8 @@ def dovecot(home: Path) -> Iterator[Dovecot]:
     """A running server with one empty mailbox; `home` is a new folder that its user can reach."""
     home.mkdir(mode=0o755)
     user = _user()
-    server = Dovecot(home, imap=free_port(), imaps=free_port(), pop3=free_port(), pop3s=free_port())
+    imap, imaps, pop3, pop3s = free_ports(4)
+    server = Dovecot(home, imap, imaps, pop3, pop3s)
     (home / "users").write_text(f"{USER}:{{PLAIN}}{WORD}\n")
     _certify(home)
     ports = {"imap": server.imap, "imaps": server.imaps, "pop3": server.pop3, "pop3s": server.pop3s}

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from pwd import getpwnam
 
-from tests.services.intake.reception import ROOT, Reception, free_port
+from deploy.local.ports import free_ports
+from tests.services.intake.reception import ROOT, Reception
 
 GUIDE = ROOT / "docs" / "mail" / "servers.md"
 LISTENER = re.compile(r"127\.0\.0\.1:2424|(?<=port = )2424")
@@ -78,7 +79,7 @@ def postfix(desk: Reception, *, pipe: bool = False) -> Iterator[MailServer]:
     if not (DEBIAN / "master").exists() or shutil.which("postfix") is None:
         raise NotHere("Postfix is not installed (Debian: apt-get install postfix)")
     _require_root("Postfix")
-    lmtp, port = desk.lmtp[1], free_port()
+    lmtp, (port,) = desk.lmtp[1], free_ports(1)
     with folder() as home:
         etc, queue, data = home / "etc", home / "queue", home / "data"
         for each in (etc, queue, data):
@@ -162,7 +163,7 @@ def exim(desk: Reception) -> Iterator[MailServer]:
     program = _program("EXIM", "exim4")
     _require_root("Exim")
     user = _user("Debian-exim")
-    lmtp, port = desk.lmtp[1], free_port()
+    lmtp, (port,) = desk.lmtp[1], free_ports(1)
     with folder() as home:
         (home / "spool").mkdir()
         for each in (home / "spool", home / "log"):
@@ -222,7 +223,7 @@ def opensmtpd(desk: Reception) -> Iterator[MailServer]:
     spool = Path("/var/spool/smtpd")
     if spool.exists() and _files(spool):
         raise NotHere(f"{spool} holds mails of another OpenSMTPD")
-    lmtp, port = desk.lmtp[1], free_port()
+    lmtp, (port,) = desk.lmtp[1], free_ports(1)
     with folder() as home:
         configuration = home / "smtpd.conf"
         text = OPENSMTPD_OWN.format(port=port) + documented("opensmtpd", lmtp)

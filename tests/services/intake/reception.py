@@ -23,6 +23,7 @@ from uuid import UUID
 
 import asyncpg
 
+from deploy.local.ports import free_ports
 from services.intake.schema import MIGRATIONS
 from shared.contracts.access import Identity
 from shared.contracts.directory import AskedField, Member, Person, Priority, Queue, TicketField, Topic
@@ -134,8 +135,9 @@ class Reception:
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
         """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""
-        self.http = f"http://127.0.0.1:{free_port()}"
-        self.lmtp = ("127.0.0.1", lmtp_port or free_port())
+        http, lmtp = free_ports(2)
+        self.http = f"http://127.0.0.1:{http}"
+        self.lmtp = ("127.0.0.1", lmtp_port or lmtp)
         log = (self.directory / "intake.log").open("ab")
         environment = self.environment() | {"LEDGERDESK_FAILPOINTS": failpoints}
         self.process = subprocess.Popen(
@@ -254,12 +256,6 @@ class Reception:
 def _limit_files(largest: int | None) -> None:
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

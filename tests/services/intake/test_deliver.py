@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.services.intake.reception import ADMIN, ROOT, Reception, free_port, mail
+from deploy.local.ports import free_ports
+from tests.services.intake.reception import ADMIN, ROOT, Reception, mail
 from tests.specs.requirement import requirement
 
 EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_NOUSER, EX_TEMPFAIL, EX_CONFIG = 0, 64, 65, 66, 67, 75, 78
@@ -95,7 +96,8 @@ def test_nothing_is_no_mail() -> None:
 
 
 def test_nobody_listens() -> None:
-    status, said = deliver(mail(), "it@help.example", listener=f"127.0.0.1:{free_port()}")
+    (closed,) = free_ports(1)
+    status, said = deliver(mail(), "it@help.example", listener=f"127.0.0.1:{closed}")
     assert (status, "not now" in said) == (EX_TEMPFAIL, True)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from deploy.local.ports import free_ports
 from services.intake.lmtp import MOST_BYTES, LmtpServer
 from services.intake.mailroom import Envelope
 from tests.services.intake.reception import Reception, mail
@@ -302,9 +303,7 @@ async def test_what_goes_wrong_is_never_acknowledged_and_never_final() -> None:
     async def fails(raw: bytes, envelope: Envelope) -> str:
         raise RuntimeError("a bug of ours")
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     server = asyncio.create_task(LmtpServer(f"127.0.0.1:{port}", fails).run())
 
     def hand_in() -> None:
@@ -333,9 +332,7 @@ async def test_every_way_to_cut_the_stream_gives_the_same_mail(size: int, monkey
         got.append(raw)
         return "01a208e3-a7cd-7053-aaf7-008519e0878d"
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     server = asyncio.create_task(LmtpServer(f"127.0.0.1:{port}", keeps).run())
     while True:
         try:
@@ -366,9 +363,7 @@ async def test_a_mail_that_is_being_taken_at_the_end_is_still_answered() -> None
         await go_on.wait()
         return "01a208e3-a7cd-7053-aaf7-008519e0878d"
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     lmtp = LmtpServer(f"127.0.0.1:{port}", slow)
     server = asyncio.create_task(lmtp.run())
     while True:

@@ -1,7 +1,6 @@
 """Attachments go through a virus scanner where there is one; mail is taken whatever that does."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.ports import free_ports
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.records import Mail
 from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
@@ -87,18 +87,13 @@ async def test_a_scanner_that_hangs_holds_no_mail(clamd: Scanner) -> None:
 
 async def test_a_scanner_that_is_down_is_asked_again_after_a_pause(clamd: Scanner) -> None:
     now = 0.0
-    scan = VirusScan(f"127.0.0.1:{_closed_port()}", clock=lambda: now)
+    (closed,) = free_ports(1)
+    scan = VirusScan(f"127.0.0.1:{closed}", clock=lambda: now)
     assert await scan.scan([b"a file"]) == [NOT_SCANNED]
     scan.address = clamd.address
     assert await scan.scan([b"a file"]) == [NOT_SCANNED]
     now = 11.0
     assert await scan.scan([b"a file"]) == [Scan("clean")]
-
-
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_an_article_says_what_was_found_in_its_files(mailroom: Mailroom, clamd: Scanner) -> None:
@@ -118,7 +113,8 @@ async def test_without_a_scanner_or_with_a_broken_one_an_article_says_that_nothi
     mailroom: Mailroom,
 ) -> None:
     assert await scans(mailroom, with_files(EICAR)) == [("not_scanned", "")]
-    down = replace(mailroom, virus_scan=VirusScan(f"127.0.0.1:{_closed_port()}"))
+    (closed,) = free_ports(1)
+    down = replace(mailroom, virus_scan=VirusScan(f"127.0.0.1:{closed}"))
     assert await scans(down, with_files(EICAR)) == [("not_scanned", "")]
 
 
