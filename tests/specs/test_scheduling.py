@@ -1,4 +1,6 @@
-"""A module's tests stay in one process of a run that has several: what they start is started once."""
+"""A module's tests stay in one process of a run that has several: what they start is started once. And each test runs."""
+
+from collections import Counter
 
 import pytest
 
@@ -9,3 +11,9 @@ RAN: list[int] = []
 def test_all_tests_of_a_module_run_in_one_process_in_their_order(n: int) -> None:
     assert list(range(n)) == RAN
     RAN.append(n)
+
+
+def test_every_test_has_a_name_of_its_own(request: pytest.FixtureRequest) -> None:
+    """Of two with one name only the first would run, and nobody would see it."""
+    names = Counter(item.nodeid for item in request.session.items)
+    assert {name: times for name, times in names.items() if times > 1} == {}
