@@ -31,7 +31,7 @@ demo: ## play the main job on the running system and show each step
 	@$(LOCAL) demo
 
 test: install-dev ## every test, on a PostgreSQL and a Kafka of its own
-	@$(VENV)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	@env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder # one more than cores: many tests wait
 
 check: install-dev ## format, lint, types, import rules, dead dependencies, secrets, generated files
 	@$(VENV)/ruff format --check .

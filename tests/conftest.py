@@ -31,7 +31,7 @@ settings.load_profile("ledgerdesk")
 
 T = TypeVar("T")
 ROOM = 10 * 2**30
-"""Bytes; two processes of a whole run fill some four GB."""
+"""Bytes; the processes of a whole run fill some four GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,16 @@ def kafka(scratch: Path) -> Iterator[str]:
     with servers.kafka(scratch) as bootstrap:
         blocking(topics.ensure(bootstrap))
         yield bootstrap
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """`tmp_path` stands in memory too, and goes with the run: on a disk, removing what earlier runs left takes half a minute."""
+    memory = _roomy_memory()
+    if memory is not None and config.option.basetemp is None:  # the processes of a run are told theirs
+        folder = tempfile.TemporaryDirectory(prefix="ledgerdesk-tests-", dir=memory, ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        config.option.basetemp = Path(folder.name) / "tmp"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
+from services.intake.reading_pool import Readers
 from tests.security.installation import Installation, installation
+from tests.services.intake.conftest import readers as readers
 
 
 @pytest.fixture
-async def desk(postgres: Any, tmp_path: Path) -> AsyncIterator[Installation]:
-    async with installation(postgres, tmp_path / "one", "help.example") as made:
+async def desk(postgres: Any, tmp_path: Path, readers: Readers) -> AsyncIterator[Installation]:
+    async with installation(postgres, tmp_path / "one", readers, "help.example") as made:
         yield made
 
 
 @pytest.fixture
-async def other(postgres: Any, tmp_path: Path) -> AsyncIterator[Installation]:
-    async with installation(postgres, tmp_path / "two", "desk.example") as made:
+async def other(postgres: Any, tmp_path: Path, readers: Readers) -> AsyncIterator[Installation]:
+    async with installation(postgres, tmp_path / "two", readers, "desk.example") as made:
         yield made

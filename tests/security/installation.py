@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.mailroom import Envelope, Mailroom
+from services.intake.reading_pool import Readers
 from services.intake.records import Mail
 from services.notify import ticket as notify_ticket
 from services.notify.letterhead import Letterhead
@@ -61,11 +62,11 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(postgres: Any, directory: Path, domain: str) -> AsyncIterator[Installation]:
+async def installation(postgres: Any, directory: Path, readers: Readers, domain: str) -> AsyncIterator[Installation]:
     """One with a queue for unknown addresses and one with an address, and a key of its own."""
     postmaster = Queue(id=UUID(int=10), slug="postmaster", name="Postmaster")
     it = Queue(id=UUID(int=11), slug="it", name="IT support", address=f"it@{domain}")
     key = f"the key of {domain}"
-    async with open_mailroom(postgres, directory, postmaster, it, key=key) as mailroom:
+    async with open_mailroom(postgres, directory, readers, postmaster, it, key=key) as mailroom:
         queues = mailroom.directory.queues
         yield Installation(domain, mailroom, Policies(Letterhead(lambda: queues, key.encode(), domain)))

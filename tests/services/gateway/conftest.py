@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from argon2 import PasswordHasher
 
 from services.gateway import app as gateway_app
@@ -137,7 +136,7 @@ CREATE TABLE saved.credentials AS SELECT * FROM gateway.credentials;
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest.fixture(scope="module")
 async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConnection]]:
     owner_url, app_url = postgres.database()
     await migrate(owner_url, app_url, *MIGRATIONS)
@@ -172,7 +171,7 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
         await owner.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest.fixture
 async def gateway(running_gateway: tuple[Gateway, OwnConnection]) -> Gateway:
     """The gateway as after its first start: the documents `admin` and `postmaster`, nobody signed in."""
     found, owner = running_gateway

@@ -4,8 +4,6 @@ import pytest
 
 from tests.services.gateway.conftest import PASSWORD, Gateway
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 COOKIE = "ledgerdesk_session"
 COMPANY = {"slug": "acme", "name": "Acme"}
 

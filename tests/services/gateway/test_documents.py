@@ -9,8 +9,6 @@ from tests.services.gateway.conftest import PASSWORD, Client, Gateway
 from tests.services.gateway.upstream import Asked, applied
 from tests.specs.requirement import requirement
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 IT: dict[str, Any] = {"slug": "it", "name": "IT", "address": "it@help.example.org", "members": []}
 ACME = {"slug": "acme", "name": "Acme"}
 EVENT = "SELECT type, data, actor_kind, actor_id FROM es.events WHERE stream_id = $1 ORDER BY version DESC LIMIT 1"

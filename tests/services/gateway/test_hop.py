@@ -13,8 +13,6 @@ from shared.http.identity import HEADER, sign, verify
 from tests.services.gateway.conftest import KEY, Gateway
 from tests.services.gateway.upstream import Asked, echo
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 ID = "01a208db-eeca-7020-aaac-d52bf975aba2"
 
 

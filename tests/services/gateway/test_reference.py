@@ -11,8 +11,6 @@ from services.gateway.reference import ASSETS, DOCUMENT, SERVED
 from services.gateway.routes import WrongMethod, target
 from tests.services.gateway.conftest import Gateway
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 async def test_the_committed_document_is_the_generated_one() -> None:
     assert DOCUMENT.read_text("utf-8") == text(), "run `python -m deploy.openapi`"

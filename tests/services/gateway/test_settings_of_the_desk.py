@@ -7,8 +7,6 @@ import pytest
 from tests.services.gateway.conftest import PASSWORD, Gateway
 from tests.specs.requirement import requirement
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 IT = {"slug": "it", "name": "IT", "members": []}
 DONE = {"slug": "done", "name": "done, awaiting auto-close", "type": "pending_auto_close", "close_after_hours": 24.0}
 

@@ -8,8 +8,6 @@ import pytest
 
 from tests.services.gateway.conftest import PASSWORD, Gateway
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 async def test_a_session_says_who_i_am_and_what_i_may_do(gateway: Gateway) -> None:
     kari = await gateway.person("kari", "agent")

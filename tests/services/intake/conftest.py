@@ -36,8 +36,18 @@ def queues(*found: Queue) -> Queues:
     )
 
 
+@pytest.fixture(scope="module")
+async def readers() -> AsyncIterator[Readers]:
+    """A process that reads mails: half a second to start, and no mail leaves anything in it."""
+    made = Readers(1)
+    yield made
+    await made.close()
+
+
 @asynccontextmanager
-async def open_mailroom(postgres: Any, directory: Path, *found: Queue, key: str = MAIL_KEY) -> AsyncIterator[Mailroom]:
+async def open_mailroom(
+    postgres: Any, directory: Path, readers: Readers, *found: Queue, key: str = MAIL_KEY
+) -> AsyncIterator[Mailroom]:
     """The mailroom of an installation with these queues, on a database and blobs of its own."""
     owner_url, url = postgres.database("mailroom")
     await migrate(owner_url, url, *MIGRATIONS)
@@ -46,14 +56,12 @@ async def open_mailroom(postgres: Any, directory: Path, *found: Queue, key: str 
     copy.queues = queues(*found)
     records = Records(pool, Store(pool, "intake"))
     blobs = BlobStore(f"file://{directory}/blobs")
-    readers = Readers(1)
     yield Mailroom(records, blobs, Numbers(pool, ZoneInfo("UTC")), copy, readers, MailRules(key.encode()))
-    await readers.close()
     blobs.close()
     await pool.close()
 
 
 @pytest.fixture
-async def mailroom(postgres: Any, tmp_path: Path) -> AsyncIterator[Mailroom]:
-    async with open_mailroom(postgres, tmp_path, POSTMASTER, IT) as made:
+async def mailroom(postgres: Any, tmp_path: Path, readers: Readers) -> AsyncIterator[Mailroom]:
+    async with open_mailroom(postgres, tmp_path, readers, POSTMASTER, IT) as made:
         yield made
