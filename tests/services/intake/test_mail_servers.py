@@ -70,7 +70,7 @@ def test_mails_wait_while_nobody_listens(server: MailServer, intake: Reception) 
         for name in names:
             server.send(mail(Message_ID=name), "it@help.example")
         intake.until(lambda: server.says_later in server.log().lower())
-        assert server.waiting() >= len(names)
+        intake.until(lambda: server.waiting() >= len(names))  # one that is just moved from queue to queue is in neither
     finally:
         intake.start(lmtp_port=port)
     for name in names:
