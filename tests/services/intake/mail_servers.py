@@ -131,10 +131,12 @@ alias_database =
 local_recipient_maps =
 default_transport = error:nothing leaves this test
 smtpd_relay_restrictions = permit_auth_destination, reject
-minimal_backoff_time = 1s
-maximal_backoff_time = 2s
+minimal_backoff_time = 3s
+maximal_backoff_time = 3s
 queue_run_delay = 1s
 """
+"""Postfix allows the clock a second: a mail put off for one may be due before its delivery agent has let go of the file, and then waits a minute
+and for the next mail."""
 POSTFIX_SERVICES = """
 127.0.0.1:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
