@@ -12,7 +12,8 @@ WIDTH = 12_000
 
 
 def _range() -> range:
-    """Below what the system gives to outgoing connections: one of those may hold a server's port just when the server starts again."""
+    """Below what the system gives to outgoing connections: one of those may hold a server's port just when the server starts again.
+    Where nearly all are given to connections, any will do."""
     end = int(GIVEN_TO_CONNECTIONS.read_text().split()[0]) if GIVEN_TO_CONNECTIONS.exists() else DYNAMIC
     below = range(max(end - WIDTH, 10_000), end)
     return below if len(below) >= WIDTH // 4 else range(DYNAMIC - WIDTH, DYNAMIC)

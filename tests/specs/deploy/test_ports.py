@@ -1,6 +1,9 @@
 """Ports for servers are given once, and are none that an outgoing connection may hold."""
 
 import socket
+from pathlib import Path
+
+import pytest
 
 from deploy.local import ports
 
@@ -17,6 +20,19 @@ def test_a_port_that_somebody_listens_on_is_passed_over() -> None:
         assert following not in ports.free_ports(3)
 
 
-def test_no_port_is_one_that_connections_are_given() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as drawn:
-        assert drawn.getsockname()[1] not in ports.PORTS
+@pytest.mark.parametrize("first", [14_000, 32_768, 49_152])
+def test_no_port_is_one_that_connections_are_given(first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _chosen(f"{first}\t60999\n", tmp_path, monkeypatch).stop == first
+
+
+def test_where_connections_are_given_nearly_all_there_still_are_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(_chosen("1024\t65535\n", tmp_path, monkeypatch)) == ports.WIDTH
+
+
+def _chosen(given_to_connections: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> range:
+    file = folder / "ip_local_port_range"
+    file.write_text(given_to_connections)
+    monkeypatch.setattr(ports, "GIVEN_TO_CONNECTIONS", file)
+    return ports._range()
