@@ -11,7 +11,8 @@ from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, Que
 class OpenTicket:
     """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it, or
     wants no machine's answer; `split_from`: it was taken out of that ticket, by an agent or because that was closed;
-    `also_opened`: what the same mail opened in other queues; `state`: the slug that a trusted channel asked for."""
+    `also_opened`: what the same mail opened in other queues; `state`: the slug that a trusted channel asked for; `proven`: it is shown that the
+    customer wrote it."""
 
     number: str
     title: str
@@ -28,6 +29,7 @@ class OpenTicket:
     also_opened: tuple[TicketRef, ...] = ()
     state: str | None = None
     form: FilledForm | None = None
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,9 @@ from uuid import UUID
 from services.intake import ticket
 from services.intake.commands import OpenTicket
 from services.intake.numbers import Numbers
-from services.intake.receipts import Receipts, day_ago
+from services.intake.receipts import Receipts, receipt_address, receipt_mailbox
 from services.intake.records import hash_of
 from shared.contracts.envelope import Actor, Recorded
-from shared.contracts.intake import TicketOpened
 from shared.contracts.routing import (
     AgentReplied,
     ArticleForwarded,
@@ -42,9 +41,9 @@ UPDATE intake.tickets t
 """
 KNOWN = "SELECT ticket_id FROM intake.tickets WHERE ticket_id = ANY($1)"
 NEW_TICKET = """
-INSERT INTO intake.tickets (ticket_id, number, customer_id, split_from, receipt_at) VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN now() END)
+INSERT INTO intake.tickets (ticket_id, number, customer_id, split_from, receipt_mailbox, receipt_at)
+VALUES ($1, $2, $3, $4, $5, CASE WHEN $5::text IS NOT NULL THEN now() END)
 """
-RECEIPTS = "SELECT intake.receipts_of($1, $2, $3)"
 THREAD = """
 INSERT INTO intake.message_ids (hash, ticket_id) VALUES ($1, $2)
     ON CONFLICT (hash) DO UPDATE SET ticket_id = excluded.ticket_id
@@ -109,8 +108,7 @@ class DeskNews:
 
     async def _open(self, connection: Connection, event: Recorded, split: TicketSplit) -> None:
         """Opens the ticket of a split; the desk has chosen its id, so that a second time finds it open."""
-        history = await self.store.load(split.into, connection=connection)
-        if history:
+        if await connection.fetchval(KNOWN, [split.into]) is not None:
             return
         hit("intake.split")
         with span("intake opens a split", kind="consumer", traceparent=event.traceparent, ticket=str(split.into)):
@@ -137,10 +135,8 @@ class DeskNews:
             await self.store.append(
                 [Append(split.into, "ticket", 0, (NewEvent(opened),), context)], connection=connection
             )
-        assert isinstance(opened, TicketOpened)
-        await connection.execute(
-            NEW_TICKET, split.into, opened.number, split.customer.id, split.origin.id, opened.receipt
-        )
+        mailbox = receipt_mailbox([opened])
+        await connection.execute(NEW_TICKET, split.into, opening.number, split.customer.id, split.origin.id, mailbox)
         if split.by is None and split.message.message_id is not None:
             # The customer's own mail has become this ticket: what refers to it belongs here.
             await connection.execute(THREAD, hash_of(split.message.message_id), split.into)
@@ -149,8 +145,7 @@ class DeskNews:
         """Whether the customer, whose message on a closed ticket becomes this one, has had their receipts of the day."""
         if split.by is not None:
             return False
-        given = await connection.fetchval(RECEIPTS, split.customer.id, day_ago(), self.receipts.a_day)
-        return bool(await self.receipts.refusal(connection, given))
+        return bool(await self.receipts.refusal(connection, receipt_address(split.message, split.customer)))
 
     def committed(self) -> None:
         self.store.appended.set()

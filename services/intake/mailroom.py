@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -12,17 +12,17 @@ from uuid import UUID, uuid5
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import texts, ticket
+from services.intake import reply_to, texts, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.mail.authentication import Authentication, authenticated
 from services.intake.mail.control import Wishes, wishes
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
-from services.intake.placing import place_for, plain_address, queues_addressed, without_tag
+from services.intake.placing import MOST_COPIES, place_for, plain_address, queues_addressed, without_tag
 from services.intake.reading import File, Reading, place
 from services.intake.reading_pool import Readers
-from services.intake.receipts import Receipts
-from services.intake.records import Known, Mail, Raced, Records, Rows
+from services.intake.receipts import Receipts, receipt_address, receipt_mailbox
+from services.intake.records import Copies, Known, Mail, OpenedTicket, Raced, Records, Rows
 from services.intake.standing import is_agents_own, standing
 from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
@@ -32,15 +32,16 @@ from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
 from shared.blobs.store import BlobStore
 from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
-from shared.contracts.directory import Person
+from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Actor
-from shared.contracts.intake import AutomaticKind, FailedRecipient, TicketOpened
+from shared.contracts.intake import AutomaticKind, FailedRecipient
 from shared.contracts.message_ids import tickets_named
 from shared.contracts.parts import Address, Attachment, Blob, Message, PersonRef, Standing, TicketRef
 from shared.contracts.rejected import Rejected
 from shared.database import TRANSIENT
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
+from shared.eventstore.folds import Folded
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span, traceparent
@@ -149,6 +150,7 @@ class Mailroom:
             found = await self._find(reading, envelope, key)
             if found.mail_id is not None:
                 first = await self._known(found.mail_id)
+                await self._open_hidden_copies(first, raw, envelope, reading)
                 if _is_repeat(first, raw, envelope):
                     return await self._again(first.id, command)
                 return await self._other_way(first, raw, envelope, command)
@@ -237,6 +239,56 @@ class Mailroom:
             raise Contended("a mail was taken twice at once") from error
         return copy
 
+    async def _open_hidden_copies(self, first: Mail, raw: bytes, envelope: Envelope, reading: Reading) -> None:
+        """Opens what a mail opens in queues that only now are known to get it: where a mail server hands it over once for each recipient, nothing
+        but the envelope tells of those in Bcc and of aliases."""
+        is_spam = reading.spam is not None and reading.spam.is_spam
+        if first.outcome != "created" or first.ticket_id is None or is_spam:
+            return
+        wanted = wishes(reading.control) if envelope.trusted else Wishes()
+        placed = place_for(self.directory.queues, envelope.recipients, reading, wanted)
+        asking = [queue for queue in (placed.queue, *placed.copies) if queue.opens_copies]
+        if not asking or placed.reason:
+            return
+        proof, scans = await asyncio.gather(self._proof(raw, reading, envelope), self._scans(reading))
+        arrived = Arrived(
+            raw, first.digest, envelope, reading, first.blob, first.id, first.received_at, False, None, proof, scans
+        )
+        for queue in asking:
+            for _ in range(RACES):
+                copies = await self.records.copies(first)
+                if queue.id in copies or len(copies) > MOST_COPIES:
+                    break
+                with suppress(Raced, VersionConflict):
+                    await self._open_hidden_copy(first, arrived, queue, copies)
+
+    async def _open_hidden_copy(self, first: Mail, arrived: Arrived, queue: Queue, copies: Copies) -> None:
+        found = await self._find(arrived.reading, arrived.envelope, None)
+        judged = Judged(arrived, found, Verdict("created", first.reason, automatic=True), "participant")
+        numbers = await self.records.numbers(list(copies.values()))
+        title = arrived.reading.subject or NO_TITLE
+        ticket_id, number, message = uuid7(), await self.numbers.next(), await self._message(judged)
+        opening = OpenTicket(
+            number=number,
+            title=title,
+            queue=queue_ref(queue),
+            customer=found.customer,
+            channel="email",
+            message=message,
+            automatic=True,
+            also_opened=tuple(TicketRef(id=each, number=named, title=title) for each, named in numbers.items()),
+            proven=arrived.proof.sender == "proven",
+        )
+        context = Context(actor=Actor("customer", str(found.customer.id)), traceparent=traceparent())
+        decided = tuple(NewEvent(each) for each in ticket.decide(opening, ticket.initial()))
+        answers_to = tuple(each.email for each in message.answers_to)
+        rows = Rows(
+            tickets=[OpenedTicket(ticket_id, number, found.customer.id, None, answers_to)],
+            participants=[(ticket_id, email) for email in await self._brought_in(judged)],
+            hidden_copies=[(first.id, queue.id, ticket_id)],
+        )
+        await self.records.record([Append(ticket_id, "ticket", 0, decided, context)], rows)
+
     async def _decided(self, arrived: Arrived, found: Known) -> Mail:
         try:
             try:
@@ -292,7 +344,6 @@ class Mailroom:
             tickets=[*map(self._named, threads), *self._addressed(reading, envelope)],
             numbers=numbers_named(reading.subject),
             most=self.rules.tickets_a_day,
-            most_receipts=self.receipts.a_day,
         )
 
     def _named(self, message_id: str) -> UUID | None:
@@ -327,7 +378,7 @@ class Mailroom:
             envelope_from=arrived.envelope.sender,
             names_ticket=found.ticket_id is not None,
             is_ours=bool(reading.message_id and self._named(reading.message_id)),
-            from_our_address=queues.for_address(found.customer.email) is not None,
+            from_our_address=self._is_ours(found.customer.email),
             opens_reports=home is not None and home.opens_reports,
             sender=proof.sender,
             infected=any(scan.result == "infected" for scan in arrived.scans),
@@ -373,7 +424,8 @@ class Mailroom:
         wanted = wishes(arrived.reading.control) if arrived.envelope.trusted else Wishes()
         placed = place_for(self.directory.queues, arrived.envelope.recipients, arrived.reading, wanted)
         message = await self._message(judged)
-        if not verdict.automatic and (refusal := await self.receipts.refusal(self.records.pool, found.receipts)):
+        receipt_to = receipt_address(message, found.customer)
+        if not verdict.automatic and (refusal := await self.receipts.refusal(self.records.pool, receipt_to)):
             verdict = replace(verdict, reason=f"{verdict.reason}; no receipt is sent: {refusal}", automatic=True)
             judged = replace(judged, verdict=verdict)
         openings = [(uuid7(), await self.numbers.next(), queue) for queue in (placed.queue, *placed.copies)]
@@ -393,6 +445,7 @@ class Mailroom:
                 tags=wanted.tags,
                 state=wanted.state or None,
                 also_opened=others,
+                proven=arrived.proof.sender == "proven",
             )
             commands.append((ticket_id, number, opening))
         if placed.reason:
@@ -422,9 +475,7 @@ class Mailroom:
 
     async def _may_note(self, agent: Person, found: Known, ticket_id: UUID) -> bool:
         """Whether the agent may write notes in the ticket's queue: the same right as at the desk."""
-        state = ticket.initial()
-        for event in await self.records.store.load(ticket_id):
-            state = ticket.evolve(state, event.payload)
+        state, _ = (await self.records.newest([ticket_id]))[ticket_id]
         opened_in = state.opened_in.id if state.opened_in else None
         queue = self.directory.queues.by_id.get(found.queue_id or opened_in or UUID(int=0))
         identity = Identity(
@@ -460,22 +511,23 @@ class Mailroom:
             actor = Actor("agent", str(first.by.id))
         context = Context(actor=actor, traceparent=traceparent())
         appends: list[Append] = []
-        tickets: list[tuple[UUID, str, UUID, bool]] = []
+        tickets: list[OpenedTicket] = []
+        answers_to: list[tuple[UUID, tuple[str, ...]]] = []
+        open_ones = await self.records.newest([s for s, _, command in commands if not isinstance(command, OpenTicket)])
         for stream, named, command in commands:
-            history = [] if isinstance(command, OpenTicket) else await self.records.store.load(stream)
-            state = ticket.initial()
-            for event in history:
-                state = ticket.evolve(state, event.payload)
+            state, version = open_ones.get(stream) or Folded(ticket.initial(), 0)
             try:
                 decided = ticket.decide(command, state)
             except Rejected as refusal:
                 return await self._hold(arrived, refusal.reason)
             if not decided:
                 return await self._put_aside(arrived, judged.verdict, ticket_id, number)
-            appends.append(Append(stream, "ticket", len(history), tuple(NewEvent(each) for each in decided), context))
+            appends.append(Append(stream, "ticket", version, tuple(NewEvent(each) for each in decided), context))
             if isinstance(command, OpenTicket):
-                receipt = any(isinstance(each, TicketOpened) and each.receipt for each in decided)
-                tickets.append((stream, named, found.customer.id, receipt))
+                wanted = tuple(each.email for each in command.message.answers_to)
+                tickets.append(OpenedTicket(stream, named, found.customer.id, receipt_mailbox(decided), wanted))
+            elif isinstance(command, ReceiveMessage) and command.message.answers_to:
+                answers_to.append((stream, tuple(each.email for each in command.message.answers_to)))
         registers = found.new_customer and not by_machine and not isinstance(first, ReceiveAgentMail)
         if registers:
             appends.append(registration(found.customer, ticket_id, context))
@@ -487,6 +539,8 @@ class Mailroom:
             tickets=tickets,
             message_ids=[(message_id, ticket_id)] if message_id and not by_machine else [],
             participants=[(stream, email) for stream, _, _ in commands for email in brought_in],
+            answers_to=answers_to,
+            automatic=[ticket_id] if by_machine else [],
             mails=[mail],
         )
         told = {"mail": str(mail.id)}
@@ -496,17 +550,13 @@ class Mailroom:
     async def _brought_in(self, judged: Judged) -> list[str]:
         """Whom a proven sender writes to besides us (A1.20): they take part from now on. Not our queues; nor the desk's own people, who
         take part as agents or not at all."""
-        reading, queues = judged.arrived.reading, self.directory.queues
+        reading = judged.arrived.reading
         if judged.arrived.proof.sender != "proven" or judged.standing != "participant" or judged.verdict.automatic:
             return []
         others = dict.fromkeys(each.email for each in (*reading.to, *reading.cc))
-        strangers = [
-            each
-            for each in others
-            if each != judged.found.customer.email
-            and queues.for_address(each) is None
-            and queues.for_address(without_tag(each)) is None
-        ][:MOST_BROUGHT_IN]
+        strangers = [each for each in others if each != judged.found.customer.email and not self._is_ours(each)][
+            :MOST_BROUGHT_IN
+        ]
         return sorted(set(strangers) - await self.directory.agents_among(strangers)) if strangers else []
 
     async def _message(self, judged: Judged) -> Message:
@@ -514,6 +564,7 @@ class Mailroom:
         arrived, customer = judged.arrived, judged.found.customer
         reading = arrived.reading
         text, text_blob = await texts.stored(self.blobs, reading.text)
+        asked, doubt = await self._reply_to(judged)
         scanned = zip(reading.files, arrived.scans, strict=True)
         files = await asyncio.gather(*(self._attachment(file, scan) for file, scan in scanned))
         html = reading.html if reading.html and len(reading.html.encode()) <= texts.INLINE_BYTES else None
@@ -533,8 +584,36 @@ class Mailroom:
             mail=arrived.mail_id,
             raw=Blob(sha256=arrived.blob, size=len(arrived.raw), type="message/rfc822"),
             written_at=reading.written_at,
-            reading_notes=_wrong(arrived),
+            reading_notes=(*_wrong(arrived), *reply_to.note(asked, doubt)),
+            reply_to=asked,
+            reply_to_doubt=doubt,
         )
+
+    async def _reply_to(self, judged: Judged) -> tuple[tuple[Address, ...], reply_to.Doubt]:
+        """Where the mail wants answers, if not at its sender's, and why they do not go there by themselves."""
+        reading, sender = judged.arrived.reading, judged.found.customer.email
+        asked = reply_to.asked_for(reading.reply_to, sender)
+        if not asked:
+            return (), ""
+        if judged.standing != "participant":
+            return asked, "stranger"
+        emails = [each.email for each in asked]
+        third_persons = {each.email for each in (*reading.to, *reading.cc)} & set(emails)
+        if judged.found.ticket_id is not None:
+            third_persons |= await self.records.taking_part(judged.found.ticket_id, emails)
+        doubt = reply_to.doubt(
+            asked,
+            sender=sender,
+            proven=judged.arrived.proof.sender == "proven",
+            ours={each for each in emails if self._is_ours(each)} | await self.directory.agents_among(emails),
+            third_persons=third_persons - {sender},
+        )
+        return asked, doubt
+
+    def _is_ours(self, email: str) -> bool:
+        """Whether a mail to this address comes to one of our queues."""
+        queues = self.directory.queues
+        return queues.for_address(email) is not None or queues.for_address(without_tag(email)) is not None
 
     async def _attachment(self, file: File, scan: Scan) -> Attachment:
         blob = await self.blobs.put(file.content, file.type)

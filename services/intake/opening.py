@@ -13,16 +13,17 @@ from services.intake import asking, texts, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
-from services.intake.records import Place, Raced, Records, Rows, Way
+from services.intake.receipts import receipt_mailbox
+from services.intake.records import OpenedTicket, Place, Raced, Records, Rows, Way
 from services.intake.ticket import Ticket
 from shared import richtext
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Member, Queue, Topic
-from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
-from shared.contracts.intake import CustomerRegistered, TicketOpened
+from shared.contracts.intake import CustomerRegistered
 from shared.contracts.parts import (
     Address,
     Attachment,
@@ -105,6 +106,7 @@ class Opening:
                     fields=body.fields,
                     tags=tuple(dict.fromkeys(body.tags)),
                     form=form,
+                    proven=True,
                 ),
                 ticket.initial(),
             )
@@ -114,7 +116,7 @@ class Opening:
             answer: Answer = {"id": str(ticket_id), "number": number, "version": len(opened)}
             rows = Rows(
                 customers=[found.customer] if found.new_customer else [],
-                tickets=[(ticket_id, number, found.customer.id, _gets_a_receipt(opened))],
+                tickets=[OpenedTicket(ticket_id, number, found.customer.id, receipt_mailbox(opened))],
             )
             try:
                 appended = await self.records.record(appends, rows, command=key, answer=answer)
@@ -186,7 +188,7 @@ class Opening:
             known = await self.records.way(number=reference)
         else:
             try:
-                known = await self.records.way(ticket=UUID(reference))
+                known = await self.records.way(ticket_id=UUID(reference))
             except ValueError:
                 known = None
         if known is None:
@@ -200,12 +202,12 @@ class Opening:
         files: tuple[Attachment, ...] | None = None
         context = Context(actor=actor(who), traceparent=traceparent())
         for attempt in range(RETRIES + 1):
-            histories = await self.records.store.load_many([stream, way.named.ticket_id])
-            history = histories[stream]
-            if not history:
+            newest = await self.records.newest([stream, way.named.ticket_id])
+            if stream not in newest:
                 raise UnknownStream(stream)
-            state = _folded(history)
-            named = _facts(way.named, _folded(histories[way.named.ticket_id]), ())
+            state, version = newest[stream]
+            before = newest.get(way.named.ticket_id)
+            named = _facts(way.named, before.state if before is not None else ticket.initial(), ())
             email, name = self._writer(body, who, self._living_facts(way.living, state), named)
             found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
@@ -214,7 +216,6 @@ class Opening:
                 files = await self._attached(body.attachments, who)
             message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
             decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=body.close), state)
-            version = history[-1].version
             answer: Answer = {"version": version + len(decided), "article_id": str(message.id)}
             appends = [Append(stream, "ticket", version, _new(decided), context)]
             if found.new_customer:
@@ -274,13 +275,6 @@ class Opening:
         )
 
 
-def _folded(history: Sequence[Recorded]) -> Ticket:
-    state = ticket.initial()
-    for event in history:
-        state = ticket.evolve(state, event.payload)
-    return state
-
-
 def _facts(place: Place, state: Ticket, members: tuple[Member, ...]) -> TicketFacts:
     """Whose ticket it is: the customer's that the desk has made it, else of who opened it."""
     if place.email is not None:
@@ -299,10 +293,6 @@ def replayed(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outco
         raise CommandReused
     told = answer or {}
     return Outcome(told.get("version", 0), told, replayed=True)
-
-
-def _gets_a_receipt(opened: Sequence[Event]) -> bool:
-    return any(isinstance(event, TicketOpened) and event.receipt for event in opened)
 
 
 def _new(events: list[Event]) -> tuple[NewEvent, ...]:

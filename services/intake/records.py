@@ -3,20 +3,24 @@
 import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import orjson
 from uuid_utils.compat import uuid7
 
+from services.intake import ticket
 from services.intake.receipts import day_ago
 from services.intake.standing import ThreadedBy
+from services.intake.ticket import Ticket
+from shared.contracts.event import parse
 from shared.contracts.parts import CustomerRef, TicketRef
 from shared.database import Pool
+from shared.eventstore.folds import Folded
 from shared.eventstore.store import APPEND, APPEND_ARGUMENTS, Append, Appended, CommandId, Store, conflict
 from shared.testing.failpoints import hit
 
@@ -30,7 +34,7 @@ SELECT e.fingerprint, e.answer, c.customer_id, c.name, intake.company_of($2) AS 
   LEFT JOIN es.commands e ON e.command_id = $1
   LEFT JOIN intake.customers c ON c.email = $2
 """
-KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5, $6, $7, $8)"
+KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5, $6, $7)"
 
 MOST_PARTICIPANTS = 100
 """Of one ticket; whom mails bring in beyond these does not take part."""
@@ -54,11 +58,12 @@ ADDITIONS = {
 """,
     ),
     "tickets": Addition(
-        ("uuid", "text", "uuid", "boolean"),
+        ("uuid", "text", "uuid", "text", "text"),
         """
-    INSERT INTO intake.tickets (ticket_id, number, customer_id, receipt_at)
-    SELECT n.ticket_id, n.number, n.customer_id, CASE WHEN n.receipt THEN now() END
-      FROM appended a, unnest({rows}) AS n(ticket_id, number, customer_id, receipt)
+    INSERT INTO intake.tickets (ticket_id, number, customer_id, receipt_mailbox, receipt_at, answers_to)
+    SELECT n.ticket_id, n.number, n.customer_id, n.mailbox, CASE WHEN n.mailbox IS NOT NULL THEN now() END,
+           string_to_array(n.answers_to, E'\\n')
+      FROM appended a, unnest({rows}) AS n(ticket_id, number, customer_id, mailbox, answers_to)
      WHERE a.status = 'appended'
 """,
     ),
@@ -79,6 +84,31 @@ ADDITIONS = {
      WHERE a.status = 'appended'
        AND (SELECT count(*) FROM intake.participants o WHERE o.ticket_id = n.ticket_id) < {MOST_PARTICIPANTS}
         ON CONFLICT (ticket_id, email) DO UPDATE SET outsider = false WHERE p.outsider
+""",
+    ),
+    "answers_to": Addition(
+        ("uuid", "text"),
+        """
+    UPDATE intake.tickets t
+       SET answers_to = string_to_array(n.emails, E'\\n')
+      FROM appended a, unnest({rows}) AS n(ticket_id, emails)
+     WHERE a.status = 'appended' AND t.ticket_id = n.ticket_id
+""",
+    ),
+    "hidden_copies": Addition(
+        ("uuid", "uuid", "uuid"),
+        """
+    INSERT INTO intake.hidden_copies (mail_id, queue_id, ticket_id)
+    SELECT n.* FROM appended a, unnest({rows}) AS n WHERE a.status = 'appended'
+""",
+    ),
+    "automatic": Addition(
+        ("uuid",),
+        """
+    UPDATE intake.tickets t
+       SET automatic = t.automatic + 1
+      FROM appended a, unnest({rows}) AS n(ticket_id)
+     WHERE a.status = 'appended' AND t.ticket_id = n.ticket_id
 """,
     ),
     "mails": Addition(
@@ -124,6 +154,21 @@ SELECT t.ticket_id, t.queue_id, t.email, t.company,
   JOIN intake.tickets l ON l.ticket_id = intake.living(t.ticket_id)
  WHERE t.{column} = $1
 """
+NEWEST = """
+SELECT s.version AS stream_version, t.automatic, e.type, e.data, e.stream_id
+  FROM unnest($1::uuid[]) AS k(stream)
+  JOIN es.streams s ON s.stream_id = k.stream
+  JOIN es.events e ON e.stream_id = k.stream AND e.version = 1
+  JOIN intake.tickets t ON t.ticket_id = k.stream
+"""
+TAKING_PART = """
+SELECT e.email
+  FROM unnest($2::text[]) AS e(email)
+  JOIN intake.tickets t ON t.ticket_id = $1
+ WHERE e.email <> ALL (t.answers_to) AND intake.takes_part(t.ticket_id, e.email) IS NOT NULL
+"""
+NUMBERS = "SELECT ticket_id, number FROM intake.tickets WHERE ticket_id = ANY($1) ORDER BY ticket_id"
+HIDDEN_COPIES = "SELECT queue_id, ticket_id FROM intake.hidden_copies WHERE mail_id = $1"
 MAILS = f"""
 SELECT {MAIL_COLUMNS}
   FROM intake.mails
@@ -131,6 +176,10 @@ SELECT {MAIL_COLUMNS}
  ORDER BY mail_id DESC
  LIMIT $2
 """
+
+
+Copies = dict[UUID, UUID]
+"""Queue -> the ticket that a mail has opened there."""
 
 
 class Raced(Exception):
@@ -175,7 +224,7 @@ class Known:
     """What is known of a mail before it is decided on: its sender's customer, the ticket it answers, itself if it came before.
 
     `known_as` is what the sender is to that ticket, `queue_id` the queue to which the desk has moved it; `opened` how many tickets the
-    sender has opened lately, `newest` the last of them, `receipts` how many receipts they were to get.
+    sender has opened lately, `newest` the last of them.
     """
 
     customer: CustomerRef
@@ -188,7 +237,6 @@ class Known:
     queue_id: UUID | None = None
     opened: int = 0
     newest: TicketRef | None = None
-    receipts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +257,44 @@ class Way:
     living: Place
 
 
+class OpenedTicket(NamedTuple):
+    """A ticket that is opened. `receipt_mailbox`: where its receipt goes, if one does; `answers_to`: the addresses that its customer wants answers
+    at, if not at their own."""
+
+    id: UUID
+    number: str
+    customer: UUID
+    receipt_mailbox: str | None
+    answers_to: Sequence[str] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a decision adds to intake's own tables. Tickets by id, number, customer, and whether the customer gets a receipt."""
+    """What a decision adds to intake's own tables. `answers_to`: where answers on these tickets go from now on; `hidden_copies` by mail, queue
+    and ticket; `automatic` are the tickets that got a machine's mail."""
 
     customers: Sequence[CustomerRef] = ()
-    tickets: Sequence[tuple[UUID, str, UUID, bool]] = ()
+    tickets: Sequence[OpenedTicket] = ()
     message_ids: Sequence[tuple[str, UUID]] = ()
     participants: Sequence[tuple[UUID, str]] = ()
+    answers_to: Sequence[tuple[UUID, Sequence[str]]] = ()
+    hidden_copies: Sequence[tuple[UUID, UUID, UUID]] = ()
+    automatic: Sequence[UUID] = ()
     mails: Sequence[Mail] = field(default=())
 
     def additions(self) -> dict[str, list[tuple[Any, ...]]]:
         """Name of one of ADDITIONS -> its rows, for those that have any."""
         found: dict[str, list[tuple[Any, ...]]] = {
             "customers": [(c.id, c.email, c.name) for c in self.customers],
-            "tickets": [(ticket, number, customer, receipt) for ticket, number, customer, receipt in self.tickets],
-            "message_ids": [(hash_of(message_id), ticket) for message_id, ticket in self.message_ids],
+            "tickets": [
+                (each.id, each.number, each.customer, each.receipt_mailbox, "\n".join(each.answers_to))
+                for each in self.tickets
+            ],
+            "message_ids": [(hash_of(message_id), stream) for message_id, stream in self.message_ids],
             "participants": list(self.participants),
+            "answers_to": [(stream, "\n".join(emails)) for stream, emails in self.answers_to],
+            "hidden_copies": list(self.hidden_copies),
+            "automatic": [(stream,) for stream in self.automatic],
             "mails": [_columns(mail) for mail in self.mails],
         }
         return {name: rows for name, rows in found.items() if rows}
@@ -254,17 +323,14 @@ class Records:
         tickets: Sequence[UUID | None],
         numbers: Sequence[str],
         most: int = 0,
-        most_receipts: int = 0,
     ) -> Known:
         """What is known of a mail. A sender who is not known gets a new customer's id.
 
         `message_ids` are those that it refers to, the nearest first; `tickets` has the ticket for each of them that is our own. Of the
-        tickets that the sender has opened within a day, at most `most` are counted, of their receipts `most_receipts`.
+        tickets that the sender has opened within a day, at most `most` are counted.
         """
         hashes = [hash_of(each) for each in message_ids]
-        row = await self.pool.fetchrow(
-            KNOWN, digest, email, list(tickets), hashes, list(numbers), day_ago(), most, most_receipts
-        )
+        row = await self.pool.fetchrow(KNOWN, digest, email, list(tickets), hashes, list(numbers), day_ago(), most)
         assert row is not None
         customer, new = _customer(row, email, name)
         return Known(
@@ -278,7 +344,6 @@ class Records:
             row["queue_id"],
             row["opened"],
             TicketRef(id=row["newest_id"], number=row["newest_number"]) if row["newest_id"] else None,
-            row["receipts"],
         )
 
     async def record(
@@ -311,10 +376,41 @@ class Records:
         hit("intake.after_commit")
         return self.store.outcome(row, appends)
 
-    async def way(self, *, number: str | None = None, ticket: UUID | None = None) -> Way | None:
+    async def newest(self, tickets: Sequence[UUID]) -> dict[UUID, Folded[Ticket]]:
+        """What the rules look at of each ticket, at its stream's version; one that is not open here is left out.
+
+        It costs the same for a ticket of two messages and of a hundred thousand: the first event, and what is counted beside it.
+        """
+        found: dict[UUID, Folded[Ticket]] = {}
+        for row in await self.pool.fetch(NEWEST, list(tickets)):
+            opened = ticket.evolve(ticket.initial(), parse(row["type"], row["data"]))
+            found[row["stream_id"]] = Folded(replace(opened, automatic=row["automatic"]), row["stream_version"])
+        return found
+
+    async def taking_part(self, ticket_id: UUID, emails: Sequence[str]) -> set[str]:
+        """Those of the addresses whose owners have to do with a ticket, but for those that its customer wanted answers at."""
+        return {row["email"] for row in await self.pool.fetch(TAKING_PART, ticket_id, emails)}
+
+    async def numbers(self, tickets: Sequence[UUID]) -> dict[UUID, str]:
+        """The number of each ticket."""
+        return {row["ticket_id"]: row["number"] for row in await self.pool.fetch(NUMBERS, tickets)}
+
+    async def copies(self, mail: Mail) -> Copies:
+        """The tickets that a mail has opened so far."""
+        assert mail.ticket_id is not None
+        found = await self.pool.fetch(HIDDEN_COPIES, mail.id)
+        copies = {row["queue_id"]: row["ticket_id"] for row in found}
+        first = (await self.newest([mail.ticket_id]))[mail.ticket_id].state
+        others = await self.newest([*first.also_opened])
+        for stream, (state, _) in ((mail.ticket_id, Folded(first, 1)), *others.items()):
+            if state.opened_in is not None:
+                copies[state.opened_in.id] = stream
+        return copies
+
+    async def way(self, *, number: str | None = None, ticket_id: UUID | None = None) -> Way | None:
         """The ticket with this number or id, and where its messages go."""
         column = "number" if number is not None else "ticket_id"
-        row = await self.pool.fetchrow(WAY.format(column=column), number if number is not None else ticket)
+        row = await self.pool.fetchrow(WAY.format(column=column), number if number is not None else ticket_id)
         if row is None:
             return None
         return Way(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from typing import assert_never
+from uuid import UUID
 
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from shared.contracts.event import Event
@@ -15,11 +16,13 @@ MOST_AUTOMATIC = 25
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the rules look at. A ticket without a number is not open; `automatic` counts machines' mails."""
+    """What the rules look at. A ticket without a number is not open; `automatic` counts machines' mails, `also_opened` are the tickets that its
+    mail opened in other queues."""
 
     number: str = ""
     customer: CustomerRef | None = None
     opened_in: QueueRef | None = None
+    also_opened: tuple[UUID, ...] = ()
     automatic: int = 0
 
 
@@ -62,6 +65,7 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
             also_opened=command.also_opened,
             state=command.state,
             form=command.form,
+            proven=command.proven or command.opened_by is not None,
         )
     ]
 
@@ -113,7 +117,10 @@ def _receive(command: ReceiveMessage, ticket: Ticket) -> list[Event]:
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     match event:
         case TicketOpened():
-            return replace(ticket, number=event.number, customer=event.customer, opened_in=event.queue)
+            others = tuple(each.id for each in event.also_opened)
+            return replace(
+                ticket, number=event.number, customer=event.customer, opened_in=event.queue, also_opened=others
+            )
         case AutomaticMailReceived():
             return replace(ticket, automatic=ticket.automatic + 1)
         case _:

@@ -10,12 +10,13 @@ from services.intake.reading import Reading
 
 Outcome = Literal["created", "appended", "bounce_recorded", "auto_reply_recorded", "ignored", "held"]
 
+NULL_SENDER = "sent from the null address"
 _MASS = frozenset(("bulk", "junk", "list"))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`automatic`: a machine wrote it, so that no machine of ours answers. `reason` is told to who looks at the list of mails."""
+    """`automatic`: no machine of ours answers it. `reason` is told to who looks at the list of mails."""
 
     outcome: Outcome
     reason: str
@@ -49,14 +50,14 @@ def judge(
         if opens_reports and not names_ticket:
             return Verdict("created", f"{recorded.reason}, which its queue wants", automatic=True)
         return recorded
-    automatic = _is_automatic(reading, envelope_from)
+    if names_ticket and not envelope_from:
+        return Verdict("auto_reply_recorded", f"automatic: {NULL_SENDER}", automatic=True)
+    unanswered = _takes_no_automatic_answer(reading, envelope_from)
     if names_ticket:
-        if automatic:
-            return Verdict("auto_reply_recorded", f"automatic: {automatic}", automatic=True)
-        return Verdict("appended", "answers a ticket", automatic=bool(reading.no_answer))
-    if automatic or reading.no_answer:
-        reason = automatic or reading.no_answer
-        return Verdict("created", f"automatic, so that no receipt is sent: {reason}", automatic=True)
+        reason = f"answers a ticket; nothing answers it by itself: {unanswered}" if unanswered else "answers a ticket"
+        return Verdict("appended", reason, automatic=bool(unanswered))
+    if unanswered:
+        return Verdict("created", f"automatic, so that no receipt is sent: {unanswered}", automatic=True)
     if reading.spam is not None and reading.spam.is_spam:
         return Verdict("created", "a filter calls it spam, so that no receipt is sent", automatic=True)
     if infected:
@@ -97,12 +98,16 @@ def _is_auto_reply(reading: Reading) -> bool:
     return bool(reading.auto_reply) or reading.report_type == "disposition-notification"
 
 
-def _is_automatic(reading: Reading, envelope_from: str) -> str:
-    """The mark by which a machine's mail is known; empty for a person's."""
+def _takes_no_automatic_answer(reading: Reading, envelope_from: str) -> str:
+    """Why no machine of ours answers a mail, or empty.
+
+    A list, a relay or a rule that forwards marks people's mails as it marks machines' (Precedence, List-*, Auto-Submitted: auto-generated).
+    So the marks say what may be sent back (RFC 3834, section 2), and not who wrote the mail.
+    """
     if not envelope_from:
-        return "sent from the null address"
+        return NULL_SENDER
     if reading.auto_submitted and reading.auto_submitted != "no":
         return f"Auto-Submitted is {reading.auto_submitted}"
     if reading.precedence in _MASS:
         return f"Precedence is {reading.precedence}"
-    return ""
+    return reading.no_answer

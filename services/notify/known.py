@@ -6,13 +6,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.contracts.directory import Person, Queue
-from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """A ticket as routing last told of it, for events that name neither number nor queue. `customer` and `message_id`, their newest mail's, are
-    null where they are not known; `by_machine`: no person opened it."""
+    null where they are not known; `by_machine`: no person opened it; `proven`: its title is not just anybody's words; `answers_to` is where its
+    customer wants mails, if not at their own address."""
 
     number: str
     title: str
@@ -22,6 +23,8 @@ class Remembered:
     customer: CustomerRef | None = None
     message_id: str | None = None
     by_machine: bool = False
+    proven: bool = False
+    answers_to: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def _cut(message: Message) -> str:
 
 def _readers(customer: CustomerRef, message: Message) -> list[str]:
     everybody = [customer.email, *([message.sender.email] if message.sender else [])]
-    everybody += [each.email for each in (*message.to, *message.cc)]
+    everybody += [each.email for each in (*message.to, *message.cc, *message.answers_to)]
     return [plain(each) for each in everybody if mailable(each)][:MOST_READERS]
 
 

@@ -140,6 +140,8 @@ def _is_told(event: Recorded) -> bool:
     match event.payload:
         case ReminderReached() | TicketUnlocked(because="expired") | CustomerMessageReceived() | TicketMoved():
             return True
+        case FollowUpRejected():
+            return True
         case StateChanged(to=to):
             return to.type == "closed"
         case _:

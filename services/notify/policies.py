@@ -3,7 +3,7 @@ notices to agents stand in `notices`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from services.notify import letters, wording
@@ -17,7 +17,7 @@ from services.notify.commands import (
     RequestReceipt,
     RequestRejection,
 )
-from services.notify.known import Refusals
+from services.notify.known import Refusals, Remembered
 from services.notify.letterhead import Letterhead
 from services.notify.letters import Around
 from services.notify.notices import Notices
@@ -28,6 +28,14 @@ from shared.contracts.parts import Address, Attachment, CustomerRef, Message, Pe
 from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected, StateChanged
 
 LISTENS_TO = frozenset(("intake", "routing"))
+
+
+class _Automatic(NamedTuple):
+    """Recipients, subject (empty where the reader's own words must not stand in it) and what its template knows."""
+
+    to: tuple[Address, ...]
+    subject: str
+    known: templates.Variables
 
 
 class Policies:
@@ -62,13 +70,14 @@ class Policies:
 
     def an_opened_ticket_is_acknowledged(self, opened: TicketOpened, event: Recorded) -> RequestReceipt:
         customers = opened.message.message_id
+        told = self._automatic(opened, opened.customer, opened.message.answers_to, proven=opened.proven)
         notification, mail = self.letterhead.mail(
             "receipt",
             event,
             opened.queue,
-            to=(_address(opened.customer),) if opened.customer.email else (),
-            subject=wording.reply_subject(opened.number, opened.title),
-            text=templates.render(wording.RECEIPT, self.letterhead.variables(opened, opened.customer)),
+            to=told.to,
+            subject=told.subject or wording.opening_subject(opened.number, wording.RECEIVED),
+            text=templates.render(wording.RECEIPT, told.known),
             in_reply_to=customers,
             references=(customers,) if customers else (),
             auto_submitted="auto-replied",
@@ -163,15 +172,24 @@ class Policies:
         return RequestBounce(notification, bounced.bounce, mail, self.letterhead.own_addresses())
 
     def a_refused_message_is_answered(self, rejected: FollowUpRejected, event: Recorded) -> RequestRejection:
-        known = self.letterhead.variables(rejected, rejected.customer)
-        queue = {**known["queue"], "address": self.letterhead.sender(rejected.queue).email}
+        ticket = self.known.tickets.get(event.stream)
+        own = ticket is not None and ticket.customer is not None and ticket.customer.email == rejected.customer.email
+        answers_to = ticket.answers_to if ticket is not None and own else ()
+        told = self._automatic(
+            rejected,
+            ticket.customer if ticket is not None and ticket.customer is not None and own else rejected.customer,
+            answers_to,
+            proven=ticket is not None and ticket.proven and own,
+        )
         notification, mail = self.letterhead.mail(
             "follow_up_rejected",
             event,
             rejected.queue,
-            to=(_address(rejected.customer),) if rejected.customer.email else (),
-            subject=wording.reply_subject(rejected.number, rejected.title),
-            text=templates.render(wording.REJECTION, {**known, "queue": queue}),
+            to=told.to,
+            subject=told.subject or wording.opening_subject(rejected.number, wording.ENDED),
+            text=templates.render(
+                wording.REJECTION, _with_queue(told.known, address=self.letterhead.sender(rejected.queue).email)
+            ),
             in_reply_to=rejected.message_id,
             references=(rejected.message_id,) if rejected.message_id else (),
             auto_submitted="auto-replied",
@@ -191,30 +209,46 @@ class Policies:
         junk = {each.junk_queue for each in self.letterhead.queues().live}
         if queue is None or not queue.tells_when_closed or queue.slug in junk:
             return []
-        known = self.letterhead.variables(ticket, ticket.customer)
+        told = self._automatic(ticket, ticket.customer, ticket.answers_to, proven=ticket.proven)
+        address = self.letterhead.sender(ticket.queue).email
         takes_more = "yes" if queue.follow_up != "reject" else ""
         notification, mail = self.letterhead.mail(
             "closed",
             event,
             ticket.queue,
-            to=(_address(ticket.customer),) if ticket.customer.email else (),
-            subject=wording.reply_subject(ticket.number, ticket.title),
-            text=templates.render(
-                wording.CLOSED,
-                {
-                    **known,
-                    "queue": {
-                        **known["queue"],
-                        "address": self.letterhead.sender(ticket.queue).email,
-                        "takes_more": takes_more,
-                    },
-                },
-            ),
+            to=told.to,
+            subject=told.subject or wording.opening_subject(ticket.number, wording.ENDED),
+            text=templates.render(wording.CLOSED, _with_queue(told.known, address=address, takes_more=takes_more)),
             in_reply_to=ticket.message_id,
             references=(ticket.message_id,) if ticket.message_id else (),
             auto_submitted="auto-generated",
         )
         return [RequestClosing(notification, mail, self.letterhead.own_addresses())]
+
+    def _automatic(
+        self,
+        about: TicketOpened | FollowUpRejected | Remembered,
+        customer: CustomerRef,
+        answers_to: tuple[Address, ...],
+        *,
+        proven: bool,
+    ) -> _Automatic:
+        """What a mail that no person sends says to a customer, and to whom: one address. Whoever forges a sender could have us carry a name and a
+        title of theirs to somebody else: so neither stands in it until it is proven whose they are."""
+        to = answers_to[:1] or ((_address(customer),) if customer.email else ())
+        known = self.letterhead.variables(about, customer)
+        if proven:
+            return _Automatic(to, wording.reply_subject(about.number, about.title), known)
+        nameless = tuple(Address(email=each.email) for each in to)
+        return _Automatic(
+            nameless,
+            "",
+            {
+                **known,
+                "customer": {"name": "", "email": customer.email},
+                "ticket": {"number": about.number, "title": ""},
+            },
+        )
 
     def _quote(self, replied: AgentReplied, ticket: UUID) -> letters.Quote | None:
         """The words that are answered, unless the agent has quoted some: nobody gets words here that were not written to them."""
@@ -234,6 +268,10 @@ class Policies:
 
 def _address(customer: CustomerRef) -> Address:
     return Address(email=customer.email, name=customer.name)
+
+
+def _with_queue(known: templates.Variables, **more: str) -> templates.Variables:
+    return {**known, "queue": {**known["queue"], **more}}
 
 
 def _closes_unheard(changed: StateChanged) -> bool:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from services.notify.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Value
 from shared.contracts.intake import TicketOpened
-from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import (
+    AgentReplied,
     CustomerAnswered,
     CustomerChanged,
     OwnerChanged,
@@ -28,16 +31,17 @@ FACTS = {
     "responsible": "jsonb",
     "customer": "jsonb",
     "message_id": "text",
+    "answers_to": "jsonb",
 }
 """Column and type. Each fact has the version of the event that told it, so that events of a ticket may come again, or late, in any order."""
 
 
 def _save() -> str:
-    """The statement that takes what is newer than what stands there. Its arguments: ids, numbers, `by_machine`, then values and versions of
-    each fact."""
+    """The statement that takes what is newer than what stands there. Its arguments: ids, numbers, `by_machine`, `proven`, then values and
+    versions of each fact."""
     columns = [part for fact in FACTS for part in (fact, f"{fact}_version")]
     values = [part for fact, kind in FACTS.items() for part in (f"d.{fact}::{kind}", f"d.{fact}_version")]
-    arrays = [f"${n}::{'integer' if n % 2 else 'text'}[]" for n in range(4, 4 + len(columns))]
+    arrays = [f"${n}::{'text' if n % 2 else 'integer'}[]" for n in range(5, 5 + len(columns))]
     changes = [
         change
         for fact in FACTS
@@ -48,22 +52,26 @@ def _save() -> str:
     ]
     newer = [f"excluded.{fact}_version > t.{fact}_version" for fact in FACTS]
     return f"""
-INSERT INTO notify.tickets AS t (ticket_id, number, by_machine, {", ".join(columns)})
-SELECT d.id, d.number, d.by_machine, {", ".join(values)}
-  FROM unnest($1::uuid[], $2::text[], $3::boolean[], {", ".join(arrays)}) AS d(id, number, by_machine, {", ".join(columns)})
+INSERT INTO notify.tickets AS t (ticket_id, number, by_machine, proven, {", ".join(columns)})
+SELECT d.id, d.number, d.by_machine, d.proven, {", ".join(values)}
+  FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], {", ".join(arrays)})
+       AS d(id, number, by_machine, proven, {", ".join(columns)})
  ORDER BY d.id
     ON CONFLICT (ticket_id) DO UPDATE
    SET number = CASE WHEN excluded.number <> '' THEN excluded.number ELSE t.number END,
        by_machine = t.by_machine OR excluded.by_machine,
+       proven = t.proven OR excluded.proven,
        {", ".join(changes)}
- WHERE excluded.number <> '' AND excluded.number <> t.number OR excluded.by_machine AND NOT t.by_machine OR {" OR ".join(newer)}
+ WHERE excluded.number <> '' AND excluded.number <> t.number OR excluded.by_machine AND NOT t.by_machine
+    OR excluded.proven AND NOT t.proven OR {" OR ".join(newer)}
 """
 
 
+_ADDRESSES = TypeAdapter(tuple[Address, ...])
 SAVE = _save()
 RECALL = """
-SELECT ticket_id, number, by_machine, title, queue::text AS queue, owner::text AS owner, responsible::text AS responsible,
-       customer::text AS customer, message_id
+SELECT ticket_id, number, by_machine, proven, title, queue::text AS queue, owner::text AS owner, responsible::text AS responsible,
+       customer::text AS customer, message_id, answers_to::text AS answers_to
   FROM notify.tickets
  WHERE ticket_id = ANY($1) AND number <> '' AND queue IS NOT NULL
 """
@@ -75,6 +83,7 @@ class _Row:
 
     number: str = ""
     by_machine: bool = False
+    proven: bool = False
     facts: dict[str, tuple[str | None, int]] = field(default_factory=dict)
 
 
@@ -85,12 +94,15 @@ async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
         told: dict[str, str | None] = {}
         row = rows.get(event.stream) or _Row()
         match event.payload:
-            case TicketOpened(receipt=False, opened_by=None):
-                row.by_machine = True
+            case TicketOpened() as opened if opened.proven or (not opened.receipt and opened.opened_by is None):
+                row.by_machine = not opened.receipt and opened.opened_by is None
+                row.proven = opened.proven
+            case AgentReplied():
+                row.proven = True  # an agent has written to the customer under this title
             case TicketQueued() as queued:
                 row.number = queued.number
                 told = {"title": queued.title, "queue": _json(queued.queue), "customer": _json(queued.customer)}
-                told["message_id"] = queued.message_id
+                told |= {"message_id": queued.message_id, "answers_to": _addresses(queued.answers_to)}
             case TicketRenamed(to=title):
                 told = {"title": title}
             case TicketMoved(to=queue):
@@ -100,9 +112,12 @@ async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
             case ResponsibleChanged(to=responsible):
                 told = {"responsible": _json(responsible)}
             case CustomerChanged(to=customer):
-                told = {"customer": _json(customer)}
-            case CustomerAnswered(message_id=str() as message_id):
-                told = {"message_id": message_id}
+                told = {"customer": _json(customer), "answers_to": _addresses(())}
+            case CustomerAnswered() as answered:
+                if answered.message_id is not None:
+                    told["message_id"] = answered.message_id
+                if answered.answers_to is not None:
+                    told["answers_to"] = _addresses(answered.answers_to)
             case _:
                 continue
         row.facts |= {fact: (value, event.version) for fact, value in told.items()}
@@ -118,8 +133,13 @@ async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
             list(rows),
             [row.number for row in rows.values()],
             [row.by_machine for row in rows.values()],
+            [row.proven for row in rows.values()],
             *columns,
         )
+
+
+def _addresses(addresses: tuple[Address, ...]) -> str:
+    return _ADDRESSES.dump_json(addresses).decode()
 
 
 def _json(part: Value | None) -> str | None:
@@ -138,6 +158,8 @@ async def recall(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, 
             customer=CustomerRef.model_validate_json(row["customer"]) if row["customer"] is not None else None,
             message_id=row["message_id"],
             by_machine=row["by_machine"],
+            proven=row["proven"],
+            answers_to=_ADDRESSES.validate_json(row["answers_to"] or "[]"),
         )
         for row in await connection.fetch(RECALL, tickets)
     }

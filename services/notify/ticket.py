@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from services.notify.addresses import is_among, is_robot, mailable
+from services.notify.addresses import is_among, is_robot, mailable, plain
 from services.notify.commands import (
     Command,
     RecordDelayed,
@@ -20,6 +20,7 @@ from services.notify.commands import (
 )
 from shared.contracts.event import Event
 from shared.contracts.notify import (
+    LeftOut,
     NotificationDelayed,
     NotificationFailed,
     NotificationKind,
@@ -178,24 +179,32 @@ def _request_notice(command: RequestNotice, ticket: Ticket) -> list[Event]:
 def _to_usable(
     kind: NotificationKind, notification: UUID, article: UUID, mail: OutgoingMail, own_addresses: frozenset[str]
 ) -> Event:
-    known = (*mail.to, *mail.cc, *mail.bcc)
-    usable = mail.model_copy(
-        update={
-            "to": _usable(mail.to, own_addresses),
-            "cc": _usable(mail.cc, own_addresses),
-            "bcc": _usable(mail.bcc, own_addresses),
-        }
-    )
-    if usable.to or usable.cc or usable.bcc:
-        return NotificationRequested(notification=notification, kind=kind, article=article, mail=usable)
-    ours = any(is_among(address.email, own_addresses) for address in known)
-    return NotificationSuppressed(
-        kind=kind, article=article, reason=OURS if ours else "there is no usable mail address"
+    """To everybody whom a mail can reach, each reader once, however their address is spelled; who is left out is named."""
+    kept: dict[str, list[Address]] = {"to": [], "cc": [], "bcc": []}
+    readers: set[str] = set()
+    left_out: list[LeftOut] = []
+    for name, addresses in (("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc)):
+        for address in addresses:
+            reason = _why_unusable(address.email, own_addresses)
+            if reason is not None:
+                left_out.append(LeftOut(recipient=address.email, reason=reason))
+            elif plain(address.email) not in readers:
+                readers.add(plain(address.email))
+                kept[name].append(address)
+    if not readers:
+        ours = any(each.reason == OURS for each in left_out)
+        reason = OURS if ours else "there is no usable mail address"
+        return NotificationSuppressed(kind=kind, article=article, reason=reason)
+    usable = mail.model_copy(update={name: tuple(addresses) for name, addresses in kept.items()})
+    return NotificationRequested(
+        notification=notification, kind=kind, article=article, mail=usable, left_out=tuple(left_out)
     )
 
 
-def _usable(addresses: tuple[Address, ...], own_addresses: frozenset[str]) -> tuple[Address, ...]:
-    return tuple(each for each in addresses if mailable(each.email) and not is_among(each.email, own_addresses))
+def _why_unusable(email: str, own_addresses: frozenset[str]) -> str | None:
+    if not mailable(email):
+        return "this is not a valid e-mail address"
+    return OURS if is_among(email, own_addresses) else None
 
 
 def _outcome(notification: UUID, outcome: Event, ticket: Ticket) -> list[Event]:

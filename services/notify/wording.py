@@ -3,12 +3,13 @@
 import re
 
 RECEIPT = """\
-Hello {{ customer.name }},
+Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
-Thank you for contacting {{ queue.name }}. Your request has arrived and got the number {{ ticket.number }}:
+Thank you for contacting {{ queue.name }}. Your request has arrived and got the number {{ ticket.number }}{% if ticket.title %}:
 
     {{ ticket.title }}
-
+{% else %}.
+{% endif %}
 We will look at it and answer you by mail. To add something, simply reply to this mail and leave the number in the subject, so that \
 everything about your request stays together.
 
@@ -16,12 +17,13 @@ everything about your request stays together.
 """
 
 REJECTION = """\
-Hello {{ customer.name }},
+Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
-Your message has arrived, but your request {{ ticket.number }} is closed and takes no more messages:
+Your message has arrived, but your request {{ ticket.number }} is closed and takes no more messages{% if ticket.title %}:
 
     {{ ticket.title }}
-
+{% else %}.
+{% endif %}
 If you need us again, please write a new mail to {{ queue.address }} with a subject of its own, rather than an answer to this one. It \
 will become a new request and get our attention.
 
@@ -51,6 +53,10 @@ Ticket {{ ticket.number }} in {{ queue.name }} was to wait until {{ time.due }}.
 
 This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
 """
+
+RECEIVED = "Your request has arrived"
+ENDED = "Your request is closed"
+"""Subjects of automatic mails that say nothing in their reader's own words."""
 
 ATTRIBUTIONS = {
     "en": "On {date}, {name} wrote:",
@@ -122,12 +128,13 @@ This is an automatic notice. Please do not answer it: your answer would become a
 """
 
 CLOSED = """\
-Hello {{ customer.name }},
+Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
-Your request {{ ticket.number }} is closed:
+Your request {{ ticket.number }} is closed{% if ticket.title %}:
 
     {{ ticket.title }}
-
+{% else %}.
+{% endif %}
 {% if queue.takes_more %}If something is still missing, simply reply to this mail and leave the number in the subject.{% else %}If you need \
 us again, please write a new mail to {{ queue.address }} with a subject of its own.{% endif %}
 

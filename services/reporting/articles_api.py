@@ -196,6 +196,8 @@ def _message(row: asyncpg.Record) -> Message:
             "raw": row["raw"],
             "written_at": row["written_at"],
             "reading_notes": row["reading_notes"] or (),
+            "reply_to": people.get("reply_to", ()),
+            "reply_to_doubt": people.get("reply_to_doubt", ""),
         }
     )
 

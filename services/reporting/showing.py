@@ -108,6 +108,8 @@ def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = Fals
         "from": people["from"],
         "to": people["to"],
         "cc": people["cc"],
+        "reply_to": people.get("reply_to", []),
+        "reply_to_doubt": people.get("reply_to_doubt", ""),
         "subject": row["subject"],
         "text": whole,
         "new_text": whole if row["new_text"] is None else row["new_text"],

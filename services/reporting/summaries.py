@@ -122,7 +122,8 @@ def _told(event: str, data: dict[str, Any]) -> str | None:
             return f"The message of {_name(data.get('customer'))} was refused: the ticket takes no more"
         case "NotificationRequested":
             kind = data.get("kind", "mail")
-            return f"{MAILS.get(kind, kind.capitalize())} to be sent to {_recipients(data.get('mail'))}"
+            left_out = "".join(f"; not to {each['recipient']}: {each['reason']}" for each in data.get("left_out", ()))
+            return f"{MAILS.get(kind, kind.capitalize())} to be sent to {_recipients(data.get('mail'))}{left_out}"
         case "NotificationSent":
             return f"Sent by {data.get('transport', 'mail')}"
         case "NotificationDelayed":

@@ -28,7 +28,7 @@ from shared.contracts.routing import LinkKind
 @dataclass(frozen=True, slots=True)
 class QueueTicket:
     """Puts a ticket that intake opened in front of the desk; `state` is the one that a trusted channel asked for, `also_opened` the
-    tickets that the same mail opened in other queues."""
+    tickets that the same mail opened in other queues, `answers_to` where the customer wants answers."""
 
     number: str
     title: str
@@ -44,6 +44,7 @@ class QueueTicket:
     state: StateRef | None = None
     at: datetime | None = None
     topic: TopicRef | None = None
+    answers_to: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

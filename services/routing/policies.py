@@ -50,6 +50,7 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, settings: Set
         priority=opened.priority,
         channel=opened.channel,
         message_id=opened.message.message_id,
+        answers_to=opened.message.answers_to if _is_the_customers(opened) else (),
         tags=opened.tags,
         fields=opened.fields,
         split_from=opened.split_from,
@@ -60,6 +61,11 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, settings: Set
         else None,
         at=at,
     )
+
+
+def _is_the_customers(opened: TicketOpened) -> bool:
+    """A ticket that was split off may begin with the words of somebody else who took part."""
+    return opened.message.sender is not None and opened.message.sender.email == opened.customer.email
 
 
 def a_customers_message_is_taken(

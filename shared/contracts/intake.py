@@ -32,7 +32,7 @@ class TicketOpened(Event):
     """A ticket was opened. `receipt` tells whether the customer is to be sent one (api.md, section 3).
 
     `state` is the slug of the state that a trusted channel asked for; `also_opened` are the tickets that the same mail opened in other
-    queues.
+    queues. `proven`: an agent wrote it, or it is shown that the customer did; otherwise its words are anybody's, and go into no automatic mail.
     """
 
     number: str
@@ -50,6 +50,7 @@ class TicketOpened(Event):
     also_opened: tuple[TicketRef, ...] = ()
     state: str | None = None
     form: FilledForm | None = None
+    proven: bool = False
 
 
 @event("helpdesk.CustomerMessageReceived.v1", owner="intake", topic=TICKETS)

@@ -38,12 +38,20 @@ class OutgoingMail(Value):
     queue: UUID | None = None
 
 
+class LeftOut(Value):
+    """A recipient whom a mail of ours does not go to, and why, in words."""
+
+    recipient: Personal[str]
+    reason: str
+
+
 @event("helpdesk.NotificationRequested.v1", owner="notify", topic=TICKETS)
 class NotificationRequested(Event):
     """A message is to leave. `article` is the article it carries; what the customer is told by itself (`receipt`, `closed`) is an article of
     its own.
 
     A notice that is no article (`lock_expired`, `reminder`, `follow_up_rejected`, `new_ticket`, `follow_up`, `moved`) names itself there.
+    `left_out` are recipients that were asked for.
     """
 
     notification: UUID
@@ -51,6 +59,7 @@ class NotificationRequested(Event):
     channel: Literal["email"] = "email"
     article: UUID
     mail: OutgoingMail
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @event("helpdesk.NotificationSent.v1", owner="notify", topic=TICKETS)

@@ -101,6 +101,8 @@ class Message(Value):
     A text of more than 64 kB stands in `text_blob` as a whole and its beginning in `text`.
     `message_id` is the mail's own Message-ID header with angle brackets; `mail` names the raw mail in intake, `raw` is its content.
     `reading_notes` tell the desk what of the mail could not be read, or is not as it came.
+    `reply_to` is where its sender wants answers, if not at their own address; `reply_to_doubt` is a code for why answers do not go there
+    unless somebody confirms it, and empty where they do.
     """
 
     id: UUID
@@ -120,3 +122,10 @@ class Message(Value):
     raw: Blob | None = None
     written_at: datetime | None = None
     reading_notes: Personal[tuple[str, ...]] = ()
+    reply_to: tuple[Address, ...] = ()
+    reply_to_doubt: str = ""
+
+    @property
+    def answers_to(self) -> tuple[Address, ...]:
+        """Where answers go instead of to the sender; empty: to the sender."""
+        return () if self.reply_to_doubt else self.reply_to

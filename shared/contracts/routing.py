@@ -30,7 +30,8 @@ LinkKind = Literal["related", "parent", "duplicate"]
 
 @event("helpdesk.TicketQueued.v1", owner="routing", topic=TICKETS)
 class TicketQueued(Event):
-    """The ticket stands in its queue and takes commands. `message_id` is the opening mail's, for threading answers."""
+    """The ticket stands in its queue and takes commands. `message_id` is the opening mail's, for threading answers; `answers_to` is where its
+    sender wants them, if not at the customer's address."""
 
     number: str
     title: Personal[str]
@@ -44,6 +45,7 @@ class TicketQueued(Event):
     fields: Personal[dict[str, Any]] = Field(default_factory=dict)
     split_from: TicketRef | None = None
     topic: TopicRef | None = None
+    answers_to: tuple[Address, ...] = ()
 
 
 @event("helpdesk.TicketLocked.v1", owner="routing", topic=TICKETS)
@@ -131,10 +133,12 @@ class NoteAdded(Event):
 
 @event("helpdesk.CustomerAnswered.v1", owner="routing", topic=TICKETS)
 class CustomerAnswered(Event):
-    """The desk took note of a customer's further message; `article` is that message's id."""
+    """The desk took note of a customer's further message; `article` is that message's id. `answers_to`: where answers go from now on, empty for
+    the customer's address; null: as before."""
 
     article: UUID
     message_id: Personal[str] | None = None
+    answers_to: tuple[Address, ...] | None = None
 
 
 @event("helpdesk.TimeAccounted.v1", owner="routing", topic=TICKETS)

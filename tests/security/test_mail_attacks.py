@@ -53,13 +53,24 @@ async def test_no_name_or_subject_becomes_a_field_of_ours(desk: Installation, na
     assert made.defects == []
 
 
-async def test_a_receipt_carries_nothing_of_a_text_and_goes_to_from_alone(desk: Installation) -> None:
+@pytest.mark.parametrize(
+    ("reply_to", "reached"),
+    [
+        ("", "victim@elsewhere.example"),
+        ("second@elsewhere.example, seventh@elsewhere.example", "second@elsewhere.example"),
+        (", ".join(f"n{n}@elsewhere.example" for n in range(9)), "victim@elsewhere.example"),
+    ],
+)
+async def test_a_receipt_carries_nothing_of_a_mail_and_goes_to_one_address(
+    desk: Installation, reply_to: str, reached: str
+) -> None:
     """Whoever forges a sender gets neither their words nor more than one stranger per mail reached."""
     await desk.take(
         mail(
-            text="BUY AT http://evil.example",
-            From="Victim <victim@elsewhere.example>",
-            Reply_To="second@elsewhere.example",
+            "WIN AT http://evil.example",
+            "BUY AT http://evil.example",
+            From='"WIN AT http://evil.example" <victim@elsewhere.example>',
+            Reply_To=reply_to,
             Cc="third@elsewhere.example",
             Disposition_Notification_To="fourth@elsewhere.example",
             Return_Receipt_To="fifth@elsewhere.example",
@@ -67,9 +78,8 @@ async def test_a_receipt_carries_nothing_of_a_text_and_goes_to_from_alone(desk: 
         "sixth@elsewhere.example",
     )
     (receipt,) = desk.mails
-    assert receipt.recipients == ("victim@elsewhere.example",)
-    assert b"evil.example" not in receipt.content
-    assert b"BUY" not in receipt.content
+    assert receipt.recipients == (reached,)
+    assert not any(words in receipt.content for words in (b"evil.example", b"BUY", b"WIN"))
     assert receipt.sender == ""  # what it leads to comes back to nobody
 
 

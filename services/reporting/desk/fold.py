@@ -231,6 +231,8 @@ def _article(
     people |= {"to": [_address(a) for a in message.to], "cc": [_address(a) for a in message.cc]}
     if message.bcc:
         people["bcc"] = [_address(a) for a in message.bcc]
+    if message.reply_to:
+        people |= {"reply_to": [_address(a) for a in message.reply_to], "reply_to_doubt": message.reply_to_doubt}
     article = Article(
         id=message.id,
         number=row.article_count,

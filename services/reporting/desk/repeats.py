@@ -11,8 +11,9 @@ from shared.contracts.envelope import instant
 COLUMNS = ("id", "channel", "people", "subject", "text", "new_text", "html", "written_at", "reading_notes")
 """The columns of `articles` that this is about."""
 TEXTS = ("text", "new_text", "html")
+WISH = ("reply_to", "reply_to_doubt")
 REPEATED = {
-    "message": ("id", "channel", "sender", "to", "cc", "subject", "written_at", "reading_notes", *TEXTS),
+    "message": ("id", "channel", "sender", "to", "cc", "subject", "written_at", "reading_notes", *WISH, *TEXTS),
     "mail": ("sender", "to", "cc", "subject", *TEXTS),
     "original": TEXTS,
 }
@@ -54,6 +55,8 @@ def _recorded(article: Mapping[str, Any]) -> dict[str, Any]:
         "html": article["html"],
         "written_at": instant(written_at) if written_at else None,
         "reading_notes": list(article["reading_notes"] or ()),
+        "reply_to": [_address(each) for each in people.get("reply_to", ())],
+        "reply_to_doubt": people.get("reply_to_doubt", ""),
     }
     return {field: value for field, value in told.items() if value}
 

@@ -99,11 +99,11 @@ CREATE TABLE {schema}.articles (
     PRIMARY KEY (ticket_id, number)
 );
 CREATE INDEX ON {schema}.articles (ticket_id, created_at, number);
-COMMENT ON TABLE {schema}.articles IS 'Every message, note and call of a ticket, in log order; `people` holds from, to, cc and bcc.';
+COMMENT ON TABLE {schema}.articles IS 'Every message, note and call of a ticket, in log order; `people` holds from, to, cc and bcc, and what Reply-To asked for.';
 
 CREATE VIEW {schema}.public_articles AS
 SELECT ticket_id, id, created_at, written_at, notification, number, internal, kind, sender, channel, subject, text, new_text, html, author,
-       delivery, (people::jsonb - 'bcc')::json AS people, attachments, text_blob, mail, raw, message_id, NULL::text[] AS reading_notes
+       delivery, (people::jsonb - '{bcc,reply_to,reply_to_doubt}'::text[])::json AS people, attachments, text_blob, mail, raw, message_id, NULL::text[] AS reading_notes
   FROM {schema}.articles
  WHERE NOT internal;
 COMMENT ON VIEW {schema}.public_articles IS 'What customers may read: the customer''s reads name this view only.';

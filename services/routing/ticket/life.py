@@ -52,6 +52,7 @@ def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
         fields=dict(command.fields),
         split_from=command.split_from,
         topic=command.topic,
+        answers_to=command.answers_to,
     )
     events: list[Event] = [queued]
     others = (command.split_from,) if command.split_from is not None else command.also_opened
@@ -74,7 +75,10 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
         again = [StateChanged(to=OPEN, was=ticket.state, at=command.at)] if ticket.state.type == "closed" else []
         # Without its Message-ID: no answer to the customer goes on from what somebody else wrote.
         return [CustomerAnswered(article=message.id), *(again if reopens else [])]
-    answered = CustomerAnswered(article=message.id, message_id=message.message_id)
+    # Another participant's wish moves only what is answered to them, not what the customer is answered.
+    own = command.writer is None or customer.email == command.writer.email or customer.id == command.writer.id
+    answers_to = message.answers_to if own and message.answers_to != ticket.answers_to else None
+    answered = CustomerAnswered(article=message.id, message_id=message.message_id, answers_to=answers_to)
     if ticket.state.type == "closed":
         if command.closes:
             return [answered]

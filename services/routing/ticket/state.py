@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts.event import Event, Unknown
-from shared.contracts.parts import Channel, CustomerRef, PersonRef, QueueRef, StateRef
+from shared.contracts.parts import Address, Channel, CustomerRef, PersonRef, QueueRef, StateRef
 from shared.contracts.routing import (
     CustomerAnswered,
     CustomerChanged,
@@ -61,6 +61,8 @@ class Ticket:
     locked_by: PersonRef | None = None
     lock_until: datetime | None = None
     thread: tuple[str, ...] = ()
+    answers_to: tuple[Address, ...] = ()
+    """Where answers go; empty: to the customer."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     topic: str = ""
     """The slug of the one that it was asked under."""
@@ -99,6 +101,7 @@ def _queued(ticket: Ticket, event: TicketQueued) -> Ticket:
         priority=event.priority,
         state=event.state,
         thread=_longer((), event.message_id),
+        answers_to=event.answers_to,
         tags=event.tags,
         fields=event.fields,
         topic=event.topic.slug if event.topic else "",
@@ -136,9 +139,10 @@ def _changed(ticket: Ticket, event: Event) -> Ticket:
         case TagsRemoved():
             return replace(ticket, tags=tuple(tag for tag in ticket.tags if tag not in event.tags))
         case CustomerChanged():
-            return replace(ticket, customer=event.to)
+            return replace(ticket, customer=event.to, answers_to=())
         case CustomerAnswered():
-            return replace(ticket, thread=_longer(ticket.thread, event.message_id))
+            answers_to = ticket.answers_to if event.answers_to is None else event.answers_to
+            return replace(ticket, thread=_longer(ticket.thread, event.message_id), answers_to=answers_to)
         case TicketsLinked():
             return replace(ticket, links=ticket.links | {(event.kind, event.other.id, event.outgoing)})
         case TicketsUnlinked():

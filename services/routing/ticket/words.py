@@ -17,14 +17,16 @@ from shared.contracts.routing import (
 
 
 def reply(command: Reply, ticket: Ticket) -> list[Event]:
-    """One form is one decision: lock, answer, next state, owner and time (A7.06, A7.09)."""
+    """One form is one decision: lock, answer, next state, owner and time (A7.06, A7.09). It goes where the customer wants answers, unless the
+    form names recipients."""
     act = command.act
     queue, customer = conditions.workable(ticket, act)
     message = command.message
+    wanted = ticket.answers_to or ((Address(email=customer.email, name=customer.name),) if customer.email else ())
     if not message.to:
-        if not customer.email:
+        if not wanted:
             raise Rejected("this ticket's customer has no mail address: name the recipients")
-        message = message.model_copy(update={"to": (Address(email=customer.email, name=customer.name),)})
+        message = message.model_copy(update={"to": wanted})
     message = _titled(message, ticket)
     replied = AgentReplied(
         by=act.actor,
@@ -35,7 +37,8 @@ def reply(command: Reply, ticket: Ticket) -> list[Event]:
         customer=customer,
         references=ticket.thread,
     )
-    told = any(each.email.lower() == customer.email for each in (*message.to, *message.cc, *message.bcc))
+    customers = {customer.email, *(each.email for each in wanted)}
+    told = any(each.email.lower() in customers for each in (*message.to, *message.cc, *message.bcc))
     closing_answer = message.id if told and conditions.closes(command.next) else None
     changed = conditions.next_state(ticket, command.next, act, command.required, closing_answer)
     time = conditions.time(command.time_units, act, message)

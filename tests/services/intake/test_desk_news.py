@@ -89,7 +89,7 @@ class News:
 
     async def place(self, ticket: UUID) -> Place:
         """Where messages for a ticket go."""
-        way = await self.records.way(ticket=ticket)
+        way = await self.records.way(ticket_id=ticket)
         assert way is not None
         return way.living
 

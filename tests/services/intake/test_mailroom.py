@@ -1,6 +1,7 @@
 """A failure of ours never loses a mail: it is held, and handled again after the fix."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from services.intake import records, ticket
 from services.intake.mailroom import Envelope, Mailroom
 from services.intake.placing import QueuesUnknown
-from services.intake.receipts import LATELY
+from services.intake.receipts import LATELY, TO_MAILBOX
 from tests.services.intake.conftest import queues
 from tests.services.intake.reception import mail
 
@@ -78,6 +79,28 @@ async def test_a_flood_of_mails_on_one_ticket_is_taken(mailroom: Mailroom) -> No
     assert len(await mailroom.records.store.load(first.ticket_id)) == 31
 
 
+async def test_a_mail_on_a_long_ticket_reads_one_event_of_it(mailroom: Mailroom) -> None:
+    """Whatever the ticket's length: a flood must not become dearer with each mail."""
+    first = await mailroom.take(mail(), ENVELOPE)
+    assert first.number is not None and first.ticket_id is not None
+    for n in range(20):
+        await mailroom.take(mail(f"[Ticket#{first.number}] again", f"no. {n}"), ENVELOPE)
+    explained = await mailroom.records.pool.fetchval(
+        f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {records.NEWEST}", [first.ticket_id]
+    )
+    (plan,) = explained
+    read = [node["Actual Rows"] * node["Actual Loops"] for node in _nodes(plan["Plan"], "events")]
+    assert read == [1]
+    state, version = (await mailroom.records.newest([first.ticket_id]))[first.ticket_id]
+    assert (state.number, version) == (first.number, 21)
+
+
+def _nodes(plan: dict[str, Any], relation: str) -> list[dict[str, Any]]:
+    """The parts of a plan that read this table."""
+    below = [node for part in plan.get("Plans", ()) for node in _nodes(part, relation)]
+    return [plan, *below] if plan.get("Relation Name") == relation else below
+
+
 async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
     async with mailroom.records.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
@@ -87,6 +110,9 @@ async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
             (records.WAY.format(column="number"), ("1",)),
             (records.MAILS, (uuid4(), 50)),
             (LATELY, (uuid4(), 5)),
+            (TO_MAILBOX, ("per@customer.example", 5)),
+            (records.NEWEST, ([uuid4()],)),
+            (records.TAKING_PART, (uuid4(), ["per@home.example"])),
             ("SELECT 1 FROM intake.mails WHERE digest = $1", (b"x",)),
             ("SELECT 1 FROM intake.message_ids WHERE hash = $1", (b"x",)),
         ):

@@ -1,5 +1,6 @@
 """Who may speak in a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a number."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -300,6 +301,52 @@ async def test_a_mail_to_two_queues_is_one_ticket_unless_the_second_wants_its_ow
     assert copy.message.id != opened.message.id
 
 
+async def copies_in(desk: Desk, slug: str) -> list[TicketOpened]:
+    """The tickets that stand in a queue."""
+    rows = await desk.mailroom.records.pool.fetch("SELECT ticket_id FROM intake.tickets ORDER BY ticket_id")
+    opened = [(await desk.events(row["ticket_id"]))[0] for row in rows]
+    return [each for each in opened if isinstance(each, TicketOpened) and each.queue.slug == slug]
+
+
+async def test_a_mail_that_is_handed_over_again_for_a_queue_that_wants_its_own_opens_one_there(desk: Desk) -> None:
+    """A mail server hands over once for each recipient; of those in Bcc, and of aliases, only the envelope tells."""
+    wanting = SALES.model_copy(update={"opens_copies": True})
+    desk.mailroom.directory.queues = queues(POSTMASTER, IT, wanting)
+    raw = mail(To="undisclosed-recipients:;", Authentication_Results=PASS, Cc="friend@customer.example")
+    one = await desk.take(raw, "it@help.example")
+    assert await copies_in(desk, "sales") == []
+    taken = await asyncio.gather(*(desk.take(raw, "sales+hidden@help.example") for _ in range(3)))
+    assert {(each.id, each.ticket_id) for each in taken} == {(one.id, one.ticket_id)}
+    (copy,) = await copies_in(desk, "sales")
+    assert (copy.receipt, [each.id for each in copy.also_opened]) == (False, [one.ticket_id])
+    other_way = Envelope("relay@elsewhere.example", ("sales@help.example",))
+    assert (
+        await desk.mailroom.take(raw.replace(b"Subject:", b"Received: x\r\nSubject:"), other_way)
+    ).ticket_id == one.ticket_id
+    assert len(await copies_in(desk, "sales")) == 1
+
+
+async def test_a_queue_whose_copy_stands_in_to_gets_no_second_one(desk: Desk) -> None:
+    desk.mailroom.directory.queues = queues(POSTMASTER, IT, SALES.model_copy(update={"opens_copies": True}))
+    raw = mail(To="it@help.example, sales@help.example")
+    for recipient in ("it@help.example", "sales@help.example", "sales@help.example"):
+        await desk.take(raw, recipient)
+    assert [len(await copies_in(desk, slug)) for slug in ("it", "sales")] == [1, 1]
+
+
+async def test_a_repeat_opens_no_copy_of_spam_nor_of_an_answer_nor_in_a_queue_that_wants_none(desk: Desk) -> None:
+    desk.mailroom.directory.queues = queues(POSTMASTER, IT, SALES.model_copy(update={"opens_copies": True}))
+    first = await desk.opened()
+    for raw in (mail(X_Spam_Status="Yes, score=9.1 required=5.0"), mail(about(first))):
+        for recipient in ("it@help.example", "sales@help.example"):
+            await desk.take(raw, recipient)
+    desk.mailroom.directory.queues = queues(POSTMASTER, IT, SALES)
+    raw = mail()
+    for recipient in ("it@help.example", "sales@help.example"):
+        await desk.take(raw, recipient)
+    assert await copies_in(desk, "sales") == []
+
+
 async def test_what_a_filter_calls_spam_goes_to_the_junk_queue_and_is_not_answered(desk: Desk) -> None:
     spam = {"X_Spam_Status": "Yes, score=9.1 required=5.0"}
     here = await desk.take(mail(**spam))
@@ -341,6 +388,75 @@ async def test_one_address_gets_only_so_many_receipts_a_day(desk: Desk) -> None:
     assert await receipt(desk, From=STRANGER)
     third = await desk.mailroom.records.mails(before=None, limit=2)
     assert "2 receipts within a day" in third[1].reason
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["kim@shop.example", "kim+a@shop.example", "KIM+b.c@shop.example"],
+        ["kim.berg@gmail.com", "kimberg+x@googlemail.com", "k.i.m.b.e.r.g@gmail.com"],
+    ],
+)
+async def test_a_mailbox_gets_only_so_many_receipts_however_it_is_spelled(desk: Desk, spellings: list[str]) -> None:
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(2, 0))
+    assert [await receipt(desk, From=each) for each in spellings] == [True, True, False]
+    assert await receipt(desk, From="kim@elsewhere.example")
+
+
+async def test_receipts_that_go_elsewhere_count_where_they_go(desk: Desk) -> None:
+    desk.mailroom = replace(desk.mailroom, receipts=Receipts(2, 0))
+    forms = [f"form{n}@shop.example" for n in range(3)]
+    assert [await receipt(desk, From=each, Reply_To="kim@berg.example") for each in forms] == [True, True, False]
+
+
+async def test_what_is_proven_of_the_first_mail_stands_in_the_event(desk: Desk) -> None:
+    for fields, proven in (({}, False), ({"Authentication_Results": PASS}, True)):
+        opened = await desk.last((await desk.opened(**fields)).ticket_id)
+        assert isinstance(opened, TicketOpened)
+        assert opened.proven is proven
+
+
+async def wish(desk: Desk, first: Mail | None = None, **fields: str) -> tuple[list[str], str]:
+    """What a mail with a Reply-To asks for, and why that is not followed by itself."""
+    taken = await desk.take(mail(**fields)) if first is None else await desk.take(mail(about(first), **fields))
+    event = await desk.last(taken.ticket_id)
+    assert isinstance(event, TicketOpened | CustomerMessageReceived)
+    assert bool(event.message.reply_to_doubt) == any("Reply" in each for each in event.message.reading_notes)
+    return [each.email for each in event.message.reply_to], event.message.reply_to_doubt
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({}, ([], "")),
+        ({"Reply_To": "Per Hansen <per@customer.example>"}, ([], "")),
+        ({"Reply_To": "Per at home <PER@home.example>"}, (["per@home.example"], "")),
+        ({"Reply_To": "it@help.example"}, (["it@help.example"], "ours")),
+        ({"Reply_To": "it+anything@help.example, per@home.example"}, (["it+anything@help.example", "per@home.example"], "ours")),
+        ({"Reply_To": "kari@help.example"}, (["kari@help.example"], "ours")),
+        ({"Reply_To": "boss@acme.example", "Cc": "boss@acme.example"}, (["boss@acme.example"], "third_person")),
+        ({"Reply_To": "per@home.example", "Authentication_Results": PASS}, (["per@home.example"], "other_domain")),
+        ({"Reply_To": "per@it.customer.example", "Authentication_Results": PASS}, (["per@it.customer.example"], "")),
+        ({"Reply_To": "a@x.example, b@x.example, c@x.example, d@x.example"}, ([f"{n}@x.example" for n in "abcd"], "too_many")),
+    ],
+)  # fmt: skip
+async def test_where_a_mail_wants_answers_is_kept_and_followed_unless_it_is_in_doubt(
+    desk: Desk, fields: dict[str, str], found: tuple[list[str], str]
+) -> None:
+    assert await wish(desk, **fields) == found
+
+
+async def test_a_stranger_or_a_third_person_does_not_turn_answers_to_themselves(desk: Desk) -> None:
+    first = await desk.opened()
+    assert await wish(desk, first, From=STRANGER, Reply_To="eve@home.example") == (["eve@home.example"], "stranger")
+    await desk.written_to(first.ticket_id, "expert@repair.example", outsider=True)
+    assert await wish(desk, first, Reply_To="expert@repair.example") == (["expert@repair.example"], "third_person")
+
+
+async def test_who_was_answered_where_they_wanted_may_go_on_wanting_it(desk: Desk) -> None:
+    first = await desk.opened(Reply_To="per@home.example")
+    await desk.written_to(first.ticket_id, "per@home.example", outsider=False)  # the answer that went there
+    assert await wish(desk, first, Reply_To="per@home.example") == (["per@home.example"], "")
 
 
 async def test_all_together_get_only_so_many_receipts_a_day(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from services.notify import remembering
 from services.notify.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
-from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import (
     CustomerAnswered,
     CustomerChanged,
@@ -18,7 +18,7 @@ from shared.contracts.routing import (
     TicketRenamed,
 )
 from tests.services.notify.desk import Notify
-from tests.specs.notify.tickets import IT, KARI, NUMBER, PER, opened, queued, recorded
+from tests.specs.notify.tickets import IT, KARI, NUMBER, PER, TITLE, opened, queued, recorded, replied
 
 HR = QueueRef(id=UUID(int=12), slug="hr", name="People")
 PIA = CustomerRef(id=UUID(int=21), email="pia@customer.example", name="Pia")
@@ -85,3 +85,21 @@ async def test_what_a_machine_opened_is_remembered_as_such(desk: Notify) -> None
             await remembering.remember(connection, [*told(ticket), first])
             await remembering.remember(connection, told(ticket)[:1])
         assert await recalled(desk, ticket) == replace(NOW, by_machine=machines)
+
+
+async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(desk: Notify) -> None:
+    home = Address(email="per@home.example", name="Per")
+    wish = queued(answers_to=(home,))
+    for first, proven in ((opened(), False), (opened(proven=True), True), (replied(), True)):
+        ticket = uuid4()
+        events = [replace(recorded(each), stream=ticket, version=n) for n, each in enumerate((wish, first), 1)]
+        async with desk.pool.acquire() as connection:
+            for event in events:
+                await remembering.remember(connection, [event])
+        expected = Remembered(NUMBER, TITLE, IT, customer=PER, proven=proven, answers_to=(home,))
+        assert await recalled(desk, ticket) == expected
+        later = replace(recorded(CustomerAnswered(article=UUID(int=9), answers_to=())), stream=ticket, version=3)
+        async with desk.pool.acquire() as connection:
+            await remembering.remember(connection, [later])
+            await remembering.remember(connection, events)
+        assert await recalled(desk, ticket) == replace(expected, answers_to=())

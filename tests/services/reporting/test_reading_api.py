@@ -286,6 +286,18 @@ async def test_what_could_not_be_read_of_a_mail_is_told_to_the_desk(api: Api) ->
     assert event["data"]["message"]["reading_notes"] == ["winmail.dat could not be read to its end"]
 
 
+async def test_where_answers_are_wanted_is_told_to_the_desk(api: Api) -> None:
+    ticket = await api.open(ONE, "The bill.")
+    home = Address(email="per@home.example", name="Per")
+    wish = Message(id=uuid4(), channel="email", text="And?", reply_to=(home,), reply_to_doubt="other_domain")
+    await api.happen(ticket, CustomerMessageReceived(number=ONE, customer=CUSTOMER, message=wish))
+    for who, told in ((KARI, [{"email": home.email, "name": "Per"}]), (PER, [])):
+        article = (await api.read(f"/tickets/{ticket}/articles", who))["items"][-1]
+        assert (article["reply_to"], article["reply_to_doubt"]) == (told, "other_domain" if told else "")
+    found = await api.get(f"/internal/tickets/{ticket}/articles/{wish.id}")
+    assert Message.model_validate(found.json()["message"]).reply_to_doubt == "other_domain"
+
+
 async def test_the_raw_mail_of_malware_is_for_administrators(api: Api) -> None:
     raw = (await api.blobs.put(b"From: x")).model_copy(update={"type": "message/rfc822"})
     file = Attachment(id=uuid4(), name="bill.exe", blob=raw, scan="infected", threat="Eicar-Signature")

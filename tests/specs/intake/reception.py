@@ -46,6 +46,7 @@ def opened(
         message=WORDS,
         opened_by=by,
         receipt=receipt,
+        proven=by is not None,
     )
 
 

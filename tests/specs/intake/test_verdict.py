@@ -82,9 +82,35 @@ def test_a_machines_mail_is_not_lost_but_gets_no_receipt(machine: Reading) -> No
     assert (found.outcome, found.automatic) == ("created", True)
 
 
-@pytest.mark.parametrize("machine", [letter(auto_submitted="auto-generated"), letter(precedence="bulk")])
-def test_a_machines_mail_on_a_ticket_does_not_reopen_it(machine: Reading) -> None:
-    assert verdict(machine, names_ticket=True).outcome == "auto_reply_recorded"
+@pytest.mark.parametrize(
+    "passed_on",
+    [
+        letter(auto_submitted="auto-generated"),
+        letter(auto_submitted="auto-forwarded"),
+        letter(precedence="bulk"),
+        letter(precedence="junk", no_answer="it came through a list (list-post)"),
+        letter(precedence="list", auto_submitted="no"),
+    ],
+)
+def test_an_answer_that_a_list_or_a_rule_passed_on_is_a_persons_and_nothing_answers_it(passed_on: Reading) -> None:
+    found = verdict(passed_on, names_ticket=True)
+    assert (found.outcome, found.automatic) == ("appended", True)
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        letter(precedence="list", report=Report("failure", certain=True)),
+        letter(precedence="bulk", auto_reply="its subject says so"),
+        letter(auto_submitted="auto-generated", report_type="disposition-notification"),
+    ],
+)
+def test_a_report_or_an_absence_with_the_marks_of_a_list_stays_one(machine: Reading) -> None:
+    assert verdict(machine, names_ticket=True).outcome in ("bounce_recorded", "auto_reply_recorded")
+
+
+def test_what_the_null_address_sends_about_a_ticket_is_a_machines() -> None:
+    assert verdict(letter(), envelope_from="", names_ticket=True).outcome == "auto_reply_recorded"
 
 
 def test_a_letter_through_a_list_gets_no_receipt() -> None:

@@ -35,7 +35,7 @@ BY_TIME = StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, due_at=DUE,
 
 
 def closing(changed: StateChanged = BY_KARI, *queues: Queue, **ticket: Any) -> list[RequestClosing]:
-    known: dict[str, Any] = {"customer": PER, "message_id": FIRST, **ticket}
+    known: dict[str, Any] = {"customer": PER, "message_id": FIRST, "proven": True, **ticket}
     return told(knowing(*(queues or (TELLING,)), **known), changed)
 
 
@@ -54,6 +54,21 @@ def test_the_customer_is_told_that_the_ticket_is_closed(changed: StateChanged) -
     for words in ("Hello Per Hansen,", NUMBER, TITLE, "is closed", "reply to this mail", "IT support"):
         assert words in one.mail.text
     assert "unknown" not in one.mail.text
+
+
+def test_a_ticket_of_whom_nobody_knows_is_closed_in_our_words_alone() -> None:
+    (one,) = closing(proven=False)
+    assert one.mail.to == (Address(email=PER.email),)
+    assert one.mail.subject == f"[Ticket#{NUMBER}] Your request is closed"
+    assert PER.name not in one.mail.text
+    assert TITLE not in one.mail.text
+    assert one.mail.text.startswith(f"Hello,\n\nYour request {NUMBER} is closed.\n\nIf something")
+
+
+def test_a_closing_is_told_where_the_customer_wants_answers() -> None:
+    elsewhere = Address(email="per@home.example", name="Per at home")
+    (one,) = closing(answers_to=(elsewhere,))
+    assert one.mail.to == (elsewhere,)
 
 
 @requirement("A5.14")

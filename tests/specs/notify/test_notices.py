@@ -164,7 +164,9 @@ def test_a_refused_message_that_forbids_an_answer_gets_none() -> None:
 
 
 def test_a_refused_message_is_answered_with_how_to_write_anew() -> None:
-    one = rejection(rejected()).mail
+    (told,) = knowing(IT_QUEUE, customer=PER, proven=True).react(recorded(rejected()))
+    assert isinstance(told, RequestRejection)
+    one = told.mail
     assert one.to == (Address(email=PER.email, name=PER.name),)
     assert one.subject == f"Re: [Ticket#{NUMBER}] {TITLE}"
     assert one.auto_submitted == "auto-replied"
@@ -172,6 +174,22 @@ def test_a_refused_message_is_answered_with_how_to_write_anew() -> None:
     for words in ("Hello Per Hansen,", NUMBER, TITLE, "closed", "write a new mail to it@help.example.org"):
         assert words in one.text
     assert "unknown" not in one.text
+
+
+def test_a_refused_message_of_whom_nobody_knows_is_answered_in_our_words_alone() -> None:
+    stranger = PER.model_copy(update={"email": "eve@forged.example", "name": "Win at https://shop.example"})
+    for known in (
+        policies(IT_QUEUE),
+        knowing(IT_QUEUE, customer=PER),
+        knowing(IT_QUEUE, customer=PER.model_copy(update={"email": "per@other.example"}), proven=True),
+    ):
+        (told,) = known.react(recorded(rejected(customer=stranger)))
+        assert isinstance(told, RequestRejection)
+        assert told.mail.to == (Address(email=stranger.email),)
+        assert told.mail.subject == f"[Ticket#{NUMBER}] Your request is closed"
+        assert TITLE not in told.mail.text
+        assert "shop.example" not in told.mail.model_dump_json()
+        assert f"your request {NUMBER} is closed and takes no more messages.\n\nIf you need" in told.mail.text
 
 
 def test_a_refused_message_that_was_no_mail_is_answered_too() -> None:

@@ -40,7 +40,7 @@ def answer(payload: Event, *documents: Queue) -> RequestAnswer:
 
 @requirement("A2.08", "A2.10", "A8.05")
 def test_a_receipt_names_the_number_comes_from_the_queue_and_answers_the_mail() -> None:
-    mail = receipt(opened(), IT_QUEUE).mail
+    mail = receipt(opened(proven=True), IT_QUEUE).mail
     assert mail.subject == f"Re: [Ticket#{NUMBER}] {TITLE}"
     assert mail.sender == Address(email="it@help.example.org", name="IT desk")
     assert mail.to == (Address(email=PER.email, name=PER.name),)
@@ -50,6 +50,31 @@ def test_a_receipt_names_the_number_comes_from_the_queue_and_answers_the_mail() 
     for words in ("Hello Per Hansen,", "IT support", NUMBER, TITLE):
         assert words in mail.text
     assert "unknown" not in mail.text
+
+
+@requirement("A2.08", "A2.10")
+def test_a_receipt_to_whom_nobody_knows_says_nothing_that_a_stranger_wrote() -> None:
+    forged = opened(
+        title="Cheap at https://shop.example",
+        customer=PER.model_copy(update={"name": "Win at https://shop.example"}),
+        message=Message(id=UUID(int=100), channel="email", text="Buy at https://shop.example", message_id=FIRST),
+    )
+    mail = receipt(forged, IT_QUEUE).mail
+    assert mail.subject == f"[Ticket#{NUMBER}] Your request has arrived"
+    assert mail.to == (Address(email=PER.email),)
+    assert "shop.example" not in mail.model_dump_json()
+    assert (mail.in_reply_to, mail.references) == (FIRST, (FIRST,))
+    assert mail.text.startswith(
+        f"Hello,\n\nThank you for contacting IT support. Your request has arrived and got the number {NUMBER}.\n\nWe will look"
+    )
+
+
+def test_a_receipt_goes_where_the_sender_wants_answers_unless_that_is_in_doubt() -> None:
+    elsewhere = Address(email="per@home.example", name="Per at home")
+    wish = Message(id=UUID(int=100), channel="email", reply_to=(elsewhere,), message_id=FIRST)
+    assert receipt(opened(message=wish, proven=True), IT_QUEUE).mail.to == (elsewhere,)
+    doubted = wish.model_copy(update={"reply_to_doubt": "other_domain"})
+    assert receipt(opened(message=doubted, proven=True), IT_QUEUE).mail.to == (Address(email=PER.email, name=PER.name),)
 
 
 def test_a_ticket_that_wants_no_receipt_gets_none() -> None:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RequestBounce, RequestForward
+from services.notify.commands import RequestAnswer, RequestBounce, RequestForward
 from services.notify.letters import LONGEST_HTML
 from shared.contracts import message_ids
 from shared.contracts.event import Event
-from shared.contracts.notify import NotificationRequested, NotificationSuppressed
+from shared.contracts.notify import LeftOut, NotificationRequested, NotificationSuppressed
 from shared.contracts.parts import Address, Attachment, Blob, Message
 from tests.specs.notify.tickets import (
     FIRST,
@@ -201,6 +201,22 @@ def test_nothing_is_sent_on_to_our_own_queues(address: str) -> None:
     (requested,) = given().when(RequestForward(NOTIFICATION, ARTICLE, both, OURS)).events
     assert isinstance(requested, NotificationRequested)
     assert requested.mail.to == (Address(email="house@help.example"),)
+    assert requested.left_out == (LeftOut(recipient=address, reason="the address is one of our own queues"),)
+
+
+def test_a_reader_gets_a_mail_once_and_who_gets_none_is_named() -> None:
+    everybody = mail(
+        to=(Address(email="kim@shop.example", name="Kim"), Address(email="no address")),
+        cc=(Address(email="KIM@shop.example"), Address(email="ola@blåbær.example")),
+        bcc=(Address(email="ola@xn--blbr-roah.example"), Address(email="siv@shop.example")),
+    )
+    (requested,) = given().when(RequestAnswer(NOTIFICATION, ARTICLE, everybody, OURS)).events
+    assert isinstance(requested, NotificationRequested)
+    one = requested.mail
+    assert [each.email for each in (*one.to, *one.cc, *one.bcc)] == [
+        "kim@shop.example", "ola@blåbær.example", "siv@shop.example",
+    ]  # fmt: skip
+    assert requested.left_out == (LeftOut(recipient="no address", reason="this is not a valid e-mail address"),)
 
 
 def test_a_queue_that_was_retired_is_still_ours() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -12,10 +13,12 @@ from services.routing.commands import (
     Reply,
     Unlock,
 )
-from shared.contracts.parts import Address
+from shared.contracts.event import Event
+from shared.contracts.parts import Address, CustomerRef
 from shared.contracts.routing import (
     AgentReplied,
     CustomerAnswered,
+    CustomerChanged,
     NoteAdded,
     OwnerChanged,
     StateChanged,
@@ -132,6 +135,65 @@ def test_an_answer_refers_to_the_first_and_the_newest_of_the_customers_mails() -
     assert replied.references[0] == "<first@customer.example>"
     assert replied.references[-1] == "<29@customer.example>"
     assert len(replied.references) == 10
+
+
+HOME = Address(email="per@home.example", name="Per at home")
+WANTS_IT_AT_HOME = QUEUED.model_copy(update={"answers_to": (HOME,)})
+
+
+def sent_to(*past: Event, **more: object) -> list[Address]:
+    reply = Reply(BY_KARI, message("Please send the serial number.", **more), NextState(OPEN))
+    (replied,) = [e for e in given(*past).when(reply).events if isinstance(e, AgentReplied)]
+    return list(replied.message.to)
+
+
+def test_an_answer_goes_where_the_customer_wants_it_unless_its_writer_names_somebody() -> None:
+    assert sent_to(QUEUED) == [TO_PER]
+    assert sent_to(WANTS_IT_AT_HOME) == [HOME]
+    assert sent_to(WANTS_IT_AT_HOME, to=(TO_PER,)) == [TO_PER]
+
+
+def test_the_customers_newest_wish_counts() -> None:
+    wish = CustomerAnswered(article=UUID(int=5), answers_to=(HOME,))
+    nothing_new, none_any_more = (
+        wish.model_copy(update={"answers_to": None}),
+        wish.model_copy(update={"answers_to": ()}),
+    )
+    assert sent_to(QUEUED, wish) == sent_to(QUEUED, wish, nothing_new) == [HOME]
+    assert sent_to(QUEUED, wish, none_any_more) == [TO_PER]
+    nils = CustomerRef(id=UUID(int=21), email="nils@customer.example")
+    assert sent_to(QUEUED, wish, CustomerChanged(to=nils, was=PER)) == [Address(email=nils.email)]
+
+
+def test_a_message_tells_of_a_wish_that_is_new_and_of_its_writer() -> None:
+    def taken(*past: Event, **more: object) -> CustomerAnswered:
+        command = replace(from_per(UUID(int=7)), message=message("It hums.", 7, **more), writer=PER)
+        (answered,) = given(*past).when(command).events
+        assert isinstance(answered, CustomerAnswered)
+        return answered
+
+    assert taken(QUEUED, reply_to=(HOME,)).answers_to == (HOME,)
+    assert taken(QUEUED, reply_to=(HOME,), reply_to_doubt="other_domain").answers_to is None
+    assert taken(WANTS_IT_AT_HOME, reply_to=(HOME,)).answers_to is None
+    assert taken(WANTS_IT_AT_HOME).answers_to == ()
+    others = replace(
+        from_per(UUID(int=7)),
+        message=message("It hums.", 7, reply_to=(HOME,)),
+        writer=CustomerRef(id=UUID(int=21), email="nils@customer.example"),
+    )
+    (answered,) = given(QUEUED).when(others).events
+    assert answered == CustomerAnswered(article=UUID(int=7))
+
+
+def test_a_stranger_turns_no_answers() -> None:
+    command = replace(from_per(UUID(int=7), standing="unverified"), message=message("x", 7, reply_to=(HOME,)))
+    given(QUEUED).when(command).then(CustomerAnswered(article=UUID(int=7)))
+
+
+def test_the_answer_with_which_a_ticket_closes_is_one_where_the_customer_wants_it_too() -> None:
+    reply = Reply(BY_KARI, message("Done."), NextState(CLOSED_SUCCESSFUL))
+    changed = [e for e in given(WANTS_IT_AT_HOME).when(reply).events if isinstance(e, StateChanged)]
+    assert [each.answer for each in changed] == [UUID(int=100)]
 
 
 def test_nobody_answers_a_ticket_that_somebody_else_holds() -> None:

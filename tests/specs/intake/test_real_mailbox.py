@@ -1,0 +1,28 @@
+"""Addresses that lead to one mailbox."""
+
+import pytest
+
+from services.intake.real_mailbox import real_mailbox
+
+
+@pytest.mark.parametrize(
+    ("spellings", "mailbox"),
+    [
+        (["kim@shop.example", "kim+news@shop.example", "kim+a+b@shop.example"], "kim@shop.example"),
+        (["kim.berg@gmail.com", "kimberg@gmail.com", "k.imber.g+x@googlemail.com"], "kimberg@gmail.com"),
+        (["kim.berg@pm.me", "kim_berg@proton.me", "kim-berg+x@protonmail.com"], "kimberg@proton.me"),
+        (["kim-shop@yahoo.com", "kim-news@yahoo.com"], "kim@yahoo.com"),
+        (["kim@icloud.com", "kim+x@me.com", "kim@mac.com"], "kim@icloud.com"),
+        (["kim@fastmail.com", "anything@kim.fastmail.com", "kim+x@fastmail.com"], "kim@fastmail.com"),
+        (["kim.berg@yandex.ru", "kim-berg+x@yandex.com", "kim-berg@ya.ru"], "kim-berg@yandex.ru"),
+    ],
+)
+def test_the_spellings_of_one_mailbox_are_one(spellings: list[str], mailbox: str) -> None:
+    assert {real_mailbox(each) for each in spellings} == {mailbox}
+
+
+@pytest.mark.parametrize(
+    "address", ["kim.berg@shop.example", "kim-berg@shop.example", "+@shop.example", "...@gmail.com", ""]
+)
+def test_what_is_not_known_to_be_another_spelling_stays(address: str) -> None:
+    assert real_mailbox(address) == address
