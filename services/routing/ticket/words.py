@@ -43,7 +43,10 @@ def reply(command: Reply, ticket: Ticket) -> list[Event]:
     changed = conditions.next_state(ticket, command.next, act, command.required, closing_answer)
     time = conditions.time(command.time_units, act, message)
     if conditions.closes(command.next):
-        return [replied, *changed, *conditions.unlocked(ticket, "closed"), *time]
+        # Who answers is the owner (A6.01), though nobody holds a closed ticket: a message that reopens it comes back to them.
+        owner = command.owner or (act.actor if ticket.locked_by is None and not act.quietly else ticket.owner)
+        owned = conditions.owner(ticket, owner) if owner is not None else []
+        return [replied, *owned, *changed, *conditions.unlocked(ticket, "closed"), *time]
     events = [*conditions.lock_on_action(ticket, act), replied, *changed]
     if command.owner is not None:
         holder = ticket.owner if ticket.locked_by is not None or act.quietly else act.actor

@@ -443,7 +443,7 @@ async def wish(desk: Desk, first: Mail | None = None, **fields: str) -> tuple[li
 async def test_where_a_mail_wants_answers_is_kept_and_followed_unless_it_is_in_doubt(
     desk: Desk, fields: dict[str, str], found: tuple[list[str], str]
 ) -> None:
-    assert await wish(desk, **fields) == found
+    assert await wish(desk, None, **fields) == found
 
 
 async def test_a_stranger_or_a_third_person_does_not_turn_answers_to_themselves(desk: Desk) -> None:

@@ -20,9 +20,11 @@ async def test_one_form_is_one_decision(desk: Workplace) -> None:
     number = await desk.ticket()
     form = {"text": "Try turning it off.", "state": "closed-successful", "time_units": 2.5}
     done = await desk.done(number, "reply", form)
-    assert await desk.kinds(number) == ["TicketQueued", "AgentReplied", "StateChanged", "TimeAccounted"]
+    assert await desk.kinds(number) == [
+        "TicketQueued", "AgentReplied", "OwnerChanged", "StateChanged", "TimeAccounted",
+    ]  # fmt: skip
     state = await desk.state(number)
-    assert (state.state, state.locked_by, done["version"]) == (CLOSED_SUCCESSFUL, None, 4)
+    assert (state.state, state.locked_by, done["version"]) == (CLOSED_SUCCESSFUL, None, 5)
     replied = (await desk.events(number))[1].payload
     assert (replied.message.id, replied.message.to[0].email) == (UUID(done["article_id"]), PER.email)  # type: ignore[attr-defined]
 

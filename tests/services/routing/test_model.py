@@ -102,10 +102,9 @@ class Desks(RuleBasedStateMachine):
         self.give(n, "reply", {"text": "x", "state": state}, who, goes=goes)
         if not goes:
             return
+        ticket.takes(who)
         if state == "closed-successful":
             ticket.holder = None
-        else:
-            ticket.takes(who)
         ticket.state = state
 
     @rule(n=tickets, who=people)

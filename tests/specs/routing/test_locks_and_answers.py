@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from services.routing.commands import (
     Unlock,
 )
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, CustomerRef
+from shared.contracts.parts import Address, CustomerRef, PersonRef
 from shared.contracts.routing import (
     AgentReplied,
     CustomerAnswered,
@@ -137,11 +138,23 @@ def test_an_answer_refers_to_the_first_and_the_newest_of_the_customers_mails() -
     assert len(replied.references) == 10
 
 
+@requirement("A6.01")
+def test_who_answers_owns_the_ticket_that_the_answer_closes() -> None:
+    def owners(*past: Event, **more: Any) -> list[PersonRef | None]:
+        reply = Reply(more.pop("act", BY_KARI), message("Done."), NextState(CLOSED_SUCCESSFUL), **more)
+        return [e.to for e in given(*past).when(reply).events if isinstance(e, OwnerChanged)]
+
+    assert owners(QUEUED) == [KARI]
+    assert owners(*KARI_HOLDS) == []
+    assert owners(QUEUED, owner=NILS) == [NILS]
+    assert owners(QUEUED, act=replace(BY_KARI, quietly=True)) == []
+
+
 HOME = Address(email="per@home.example", name="Per at home")
 WANTS_IT_AT_HOME = QUEUED.model_copy(update={"answers_to": (HOME,)})
 
 
-def sent_to(*past: Event, **more: object) -> list[Address]:
+def sent_to(*past: Event, **more: Any) -> list[Address]:
     reply = Reply(BY_KARI, message("Please send the serial number.", **more), NextState(OPEN))
     (replied,) = [e for e in given(*past).when(reply).events if isinstance(e, AgentReplied)]
     return list(replied.message.to)
@@ -166,7 +179,7 @@ def test_the_customers_newest_wish_counts() -> None:
 
 
 def test_a_message_tells_of_a_wish_that_is_new_and_of_its_writer() -> None:
-    def taken(*past: Event, **more: object) -> CustomerAnswered:
+    def taken(*past: Event, **more: Any) -> CustomerAnswered:
         command = replace(from_per(UUID(int=7)), message=message("It hums.", 7, **more), writer=PER)
         (answered,) = given(*past).when(command).events
         assert isinstance(answered, CustomerAnswered)
