@@ -6,6 +6,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from shared.contracts.event import Event
+from shared.database import Connection
 from shared.eventstore.store import Store
 
 State = TypeVar("State")
@@ -35,17 +36,21 @@ class Folds(Generic[State]):
         self.store, self.fold = store, fold
         self._kept: OrderedDict[UUID, Folded[State]] = OrderedDict()
 
-    async def newest(self, streams: Sequence[UUID]) -> dict[UUID, Folded[State]]:
-        """The state of each stream as it is recorded now; a stream that is unknown is left out."""
+    async def newest(
+        self, streams: Sequence[UUID], *, connection: Connection | None = None
+    ) -> dict[UUID, Folded[State]]:
+        """The state of each stream as it is recorded now; a stream that is unknown is left out. What a transaction on a connection of the
+        caller's sees is not kept: it may have written it itself."""
         known = {stream: self._kept.get(stream) for stream in streams}
         after = [kept.version if kept is not None else 0 for kept in known.values()]
         found: dict[UUID, Folded[State]] = {}
-        for stream, events in (await self.store.load_since(list(known), after)).items():
+        for stream, events in (await self.store.load_since(list(known), after, connection=connection)).items():
             before = known[stream] or Folded(self.fold.initial(), 0)
             now = self.after(before, (event.payload for event in events))
             if now.version:
                 found[stream] = now
-                self.keep(stream, now)
+                if connection is None:
+                    self.keep(stream, now)
         return found
 
     def after(self, before: Folded[State], events: Iterable[Event]) -> Folded[State]:

@@ -250,10 +250,12 @@ class Store:
             found[row["stream_id"]].append(recorded(row, self.service))
         return found
 
-    async def load_since(self, streams: Sequence[UUID], after: Sequence[int]) -> dict[UUID, list[Recorded]]:
+    async def load_since(
+        self, streams: Sequence[UUID], after: Sequence[int], *, connection: Connection | None = None
+    ) -> dict[UUID, list[Recorded]]:
         """The events of each stream named beyond the version named beside it."""
         found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
-        for row in await self.pool.fetch(LOAD_SINCE, list(streams), list(after)):
+        for row in await (connection or self.pool).fetch(LOAD_SINCE, list(streams), list(after)):
             found[row["stream_id"]].append(recorded(row, self.service))
         return found
 

@@ -327,6 +327,7 @@ class Consumer:
 
     async def _transaction(self, deliveries: Sequence[Delivered]) -> None:
         aside: list[Parked] = []
+        worked: list[Handler] = []
         first, following = _spans(deliveries)
         async with self.pool.acquire() as connection:
             async with connection.transaction():
@@ -339,6 +340,7 @@ class Consumer:
                     )
                     if part:
                         aside += await handler.work(connection, part, parked)
+                        worked.append(handler)
                 fresh = sum(each.new for each in aside)
                 if fresh and self._too_many(fresh):
                     raise Halt(
@@ -349,7 +351,7 @@ class Consumer:
                 await self._move_checkpoints(connection, following)
                 hit("consumer.before_commit")
             hit("consumer.after_commit")
-        for handler in self.handlers.values():
+        for handler in worked:
             handler.committed()
         if self.on_committed is not None:
             self.on_committed()

@@ -9,6 +9,7 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.rejected import Rejected
 from shared.database import TRANSIENT, Connection
 from shared.eventstore.commands import Decider
+from shared.eventstore.folds import Folded, Folds
 from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
 from shared.messaging.delivery import Delivered, ForkedStream, Next, Parked, hole, order
 from shared.messaging.projection import Projection, R, Seen
@@ -147,8 +148,12 @@ class PolicyHandler(Generic[Command, State]):
         self.name, self.store, self.category, self.decider = name, store, category, decider
         self.producers: frozenset[str] | None = producers
         self.react, self.inline, self.done, self.prepare = react, inline, done, prepare
+        self._folds: Folds[State] = Folds(store, decider)
+        self._decided: dict[UUID, Folded[State]] = {}
+        """The states that the events of this transaction lead to, kept once it is committed."""
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        self._decided = {}
         if self.prepare is not None:
             await self.prepare()
         aside: list[Parked] = []
@@ -201,13 +206,9 @@ class PolicyHandler(Generic[Command, State]):
     async def _carry_out(
         self, connection: Connection, taken: Sequence[tuple[Delivered, Recorded, Sequence[Command]]]
     ) -> None:
-        histories = await self.store.load_many(list({event.stream for _, event, _ in taken}), connection=connection)
-        states: dict[UUID, tuple[State, int]] = {}
-        for stream, history in histories.items():
-            state = self.decider.initial()
-            for past in history:
-                state = self.decider.evolve(state, past.payload)
-            states[stream] = (state, len(history))
+        streams = {event.stream for _, event, _ in taken}
+        states: dict[UUID, Folded[State]] = {stream: Folded(self.decider.initial(), 0) for stream in streams}
+        states |= await self._folds.newest(list(streams), connection=connection)
         appends: list[Append] = []
         for _, event, commands in taken:
             with span(
@@ -222,8 +223,6 @@ class PolicyHandler(Generic[Command, State]):
                         continue
                     if not decided:
                         continue
-                    for payload in decided:
-                        state = self.decider.evolve(state, payload)
                     appends.append(
                         Append(
                             event.stream,
@@ -239,7 +238,8 @@ class PolicyHandler(Generic[Command, State]):
                             ),
                         )
                     )
-                    states[event.stream] = (state, version + len(decided))
+                    states[event.stream] = self._folds.after(states[event.stream], decided)
+        self._decided = states
         if not appends:
             return
         appended = await self.store.append(appends, connection=connection)
@@ -247,6 +247,10 @@ class PolicyHandler(Generic[Command, State]):
             await self.inline(connection, appended.events)
 
     def committed(self) -> None:
+        for stream, folded in self._decided.items():
+            if folded.version:
+                self._folds.keep(stream, folded)
+        self._decided = {}
         self.store.appended.set()
         if self.done is not None:
             self.done()

@@ -1,6 +1,7 @@
 """Outbox to Kafka to effects on real PostgreSQL and Kafka: nothing lost, nothing twice, each ticket's order kept, bad data parked."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,8 +11,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from aiokafka import TopicPartition
+from uuid_utils.compat import uuid7
 
 from shared.contracts.envelope import Recorded, decode, encode
+from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.routing import CustomerAnswered, TicketQueued
 from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
@@ -20,10 +23,13 @@ from shared.messaging import consumer, parking, parking_commands, topics
 from shared.messaging.announcing import announcing
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
+from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.projection import Position
 from shared.messaging.relay import SHARDS
 from shared.testing import failpoints
 from shared.testing.progress import until
+from shared.testing.samples import sample_event
 from tests.conformance.messaging.system import (
     Service,
     Texts,
@@ -264,6 +270,29 @@ async def _parked_events(pipeline: Pipeline, count: int) -> bool:
 
 async def _texts_of(pipeline: Pipeline, ticket: UUID, count: int) -> bool:
     return len((await pipeline.texts()).get(ticket, [])) == count
+
+
+async def test_a_policy_decides_on_what_is_committed_whatever_was_rolled_back(pipeline: Pipeline) -> None:
+    """It keeps the states of tickets: one of a transaction that was rolled back would be wrong for ever."""
+    policy = routing_policy(pipeline.routing.store, f"test-{uuid4().hex[:8]}")
+    stream = uuid7()
+    events = [replace(sample_event(TicketOpened), stream=stream, version=1, payload=opened())]
+    events += [replace(sample_event(CustomerMessageReceived), stream=stream, version=n, payload=said()) for n in (2, 3)]
+    for n, event in enumerate(events):
+        delivery = Delivered(Position("t", 0, n), stream, b"", event)
+        with contextlib.suppress(asyncio.CancelledError):
+            async with pipeline.routing.pool.acquire() as connection, connection.transaction():
+                assert await policy.work(connection, [delivery], set()) == []
+                raise asyncio.CancelledError
+        async with pipeline.routing.pool.acquire() as connection, connection.transaction():
+            assert await policy.work(connection, [delivery], set()) == []
+        policy.committed()
+    recorded = await pipeline.routing.store.load(stream)
+    assert [type(each.payload).__name__ for each in recorded] == [
+        "TicketQueued",
+        "CustomerAnswered",
+        "CustomerAnswered",
+    ]
 
 
 async def test_a_policy_that_fails_on_one_event_parks_its_ticket(pipeline: Pipeline) -> None:
