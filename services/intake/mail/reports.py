@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.intake import mime
+from services.intake.charsets.decoding import decode
 from services.intake.mail.failures import is_dead, status_of
 from services.intake.mime import Part
 
@@ -174,7 +175,7 @@ def _by_daemon(root: Part, sender: str) -> bool:
 
 
 def _plain(part: Part) -> str:
-    return mime.clean(mime.in_charset(part.content, part.parameter("charset")))
+    return mime.clean(decode(part.content, part.parameter("charset")))
 
 
 def _groups(text: str) -> list[dict[str, str]]:
