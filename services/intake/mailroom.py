@@ -188,9 +188,9 @@ class Mailroom:
         return await self._decided(arrived, await self._find(reading, envelope, None))
 
     async def _proof(self, raw: bytes, reading: Reading, envelope: Envelope) -> Authentication:
-        """What trusted servers have found of the sender; where none has judged, what is found out here, if that is wanted."""
+        """What trusted servers have found of the sender; where none has judged, what is found out here, if that is wanted and there is one."""
         told = authenticated(reading.authentication, self.rules.trusted_servers, reading.senders)
-        if told.results or self.verifier is None:
+        if told.results or told.sender == "ambiguous" or self.verifier is None:
             return told
         return await self.verifier.judge(
             raw, Question(reading.senders, envelope.sender, envelope.client, envelope.helo)
@@ -365,7 +365,8 @@ class Mailroom:
         reason = f"its sender opened {judged.found.opened} tickets within a day: it goes on in the newest"
         found = replace(judged.found, ticket_id=newest.id, number=newest.number)
         verdict = Verdict("appended", reason, automatic=True)
-        received = ReceiveMessage(found.customer, await self._message(judged), "sender", no_answer=True)
+        how = standing("", known_as="participant", sender=judged.arrived.proof.sender, is_agent=False)
+        received = ReceiveMessage(found.customer, await self._message(judged), "sender", no_answer=True, standing=how)
         return await self._append(replace(judged, found=found, verdict=verdict), [(newest.id, newest.number, received)])
 
     async def _open(self, judged: Judged) -> Mail:

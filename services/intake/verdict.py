@@ -6,6 +6,7 @@ Nothing that a person may have written is ever put aside: in doubt a mail is a l
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from services.intake.mail.authentication import Proof
 from services.intake.reading import Reading
 
 Outcome = Literal["created", "appended", "bounce_recorded", "auto_reply_recorded", "ignored", "held"]
@@ -30,7 +31,7 @@ def judge(
     is_ours: bool,
     from_our_address: bool,
     opens_reports: bool = False,
-    sender: Literal["proven", "disproven", "unknown"] = "unknown",
+    sender: Proof = "unknown",
     infected: bool = False,
 ) -> Verdict:
     """The verdict on a mail.
@@ -63,6 +64,8 @@ def judge(
         return Verdict("created", "a scanner calls what it carries malware, so that no receipt is sent", automatic=True)
     if sender == "disproven":
         return Verdict("created", "its sender is not who it says, so that no receipt is sent", automatic=True)
+    if sender == "ambiguous":
+        return Verdict("created", "it names several senders, so that no receipt is sent", automatic=True)
     if from_our_address:
         return Verdict("created", "from an address of ours, so that no receipt is sent", automatic=True)
     return Verdict("created", "a new question")
