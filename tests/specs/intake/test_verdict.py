@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.intake.mail.reports import Kind, Report
 from services.intake.mail.authentication import Proof
+from services.intake.mail.reports import Kind, Report
 from services.intake.reading import Reading
 from services.intake.verdict import Verdict, judge
 from shared.contracts.parts import Address
