@@ -16,6 +16,7 @@ from services.intake import texts, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.mail.authentication import Authentication, authenticated
 from services.intake.mail.control import Wishes, wishes
+from services.intake.mail.reports import Report
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
 from services.intake.placing import place_for, plain_address, queues_addressed, without_tag
@@ -283,7 +284,7 @@ class Mailroom:
 
     async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
-        threads = _threads(reading)
+        threads = _threads(reading, envelope)
         return await self.records.known(
             digest=key,
             email=sender.email,
@@ -312,7 +313,7 @@ class Mailroom:
         agent = await self._agent(found)
         how: Standing = "participant"
         if found.ticket_id is not None:
-            by_message_id = any(map(self._named, _threads(reading)))
+            by_message_id = any(map(self._named, _threads(reading, arrived.envelope)))
             how = standing(
                 found.threaded_by,
                 known_as=found.known_as,
@@ -436,7 +437,7 @@ class Mailroom:
     async def _receive_automatic(self, judged: Judged, ticket_id: UUID) -> Mail:
         """A machine's mail about a ticket of ours stands in it, and changes nothing."""
         reading, found = judged.arrived.reading, judged.found
-        report = reading.report
+        report = _report(reading, judged.arrived.envelope)
         kind: AutomaticKind = "auto_reply"
         if judged.verdict.outcome == "bounce_recorded":
             kind = report.kind if report is not None else "failure"
@@ -544,9 +545,15 @@ class Mailroom:
         )
 
 
-def _threads(reading: Reading) -> list[str]:
+def _report(reading: Reading, envelope: Envelope) -> Report | None:
+    """The report that a mail is; a letter that only sounds like one is none."""
+    return reading.report if reading.report is not None and reading.report.counts(envelope.sender) else None
+
+
+def _threads(reading: Reading, envelope: Envelope) -> list[str]:
     """The Message-IDs that a mail refers to, the nearest first."""
-    about = reading.report.original_ids if reading.report else ()
+    report = _report(reading, envelope)
+    about = report.original_ids if report is not None else ()
     return [*about, *reading.in_reply_to, *reversed(reading.references)]
 
 
@@ -564,7 +571,7 @@ def _sender(reading: Reading, envelope: Envelope) -> Address:
 
 
 def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
-    reading = arrived.reading
+    reading, report = arrived.reading, _report(arrived.reading, arrived.envelope)
     return Mail(
         id=arrived.mail_id,
         digest=arrived.digest,
@@ -581,7 +588,7 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "from": reading.sender.email if reading.sender else None,
             "subject": reading.subject,
             "message_id": reading.message_id,
-            "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
+            "bounces": [asdict(failure) for failure in report.failures] if report is not None else [],
             "authentication": list(arrived.proof.results),
             "wrong": list(_wrong(arrived)),
         }

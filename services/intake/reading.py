@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from services.intake import mime
 from services.intake.mail import calendar, tnef
+from services.intake.mail.absences import tells_absence
 from services.intake.mail.address_fields import NamedAddress, named_addresses
 from services.intake.mail.automatic import answers_by_itself, wants_no_answer
 from services.intake.mail.control import control_fields
@@ -59,7 +60,8 @@ class Reading:
     """One mail as it was understood. `wrong` says what could not be; addresses are in lower case.
 
     `new_text` is what the writer added to what was quoted; `report` what a machine tells of a mail of ours; `auto_reply` and
-    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer. `senders` are all addresses that may be read in From,
+    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer; `tells_absence`: its subject is one of an
+    absence, which says something of a mail from the null sender only. `senders` are all addresses that may be read in From,
     `authentication` the values of Authentication-Results, `control` the fields that try to steer a ticket system, as they came; `spam` is what
     a filter in front of us said.
     """
@@ -82,6 +84,7 @@ class Reading:
     auto_submitted: str = ""
     precedence: str = ""
     auto_reply: str = ""
+    tells_absence: bool = False
     no_answer: str = ""
     report: Report | None = None
     authentication: tuple[str, ...] = ()
@@ -167,6 +170,7 @@ def _read(raw: bytes) -> Reading:
         auto_submitted=_word(root, "auto-submitted"),
         precedence=_word(root, "precedence"),
         auto_reply=answers_by_itself(root, subject),
+        tells_absence=tells_absence(subject),
         no_answer=wants_no_answer(root, sender),
         report=read_report(root, text, subject, sender),
         authentication=tuple(value[:4_000] for value in root.all("authentication-results")[:20]),

@@ -44,7 +44,7 @@ def judge(
     if is_ours:
         return Verdict("ignored", "our own mail came back", automatic=True)
     recorded = _reported(reading, envelope_from)
-    if recorded is None and _is_auto_reply(reading):
+    if recorded is None and _is_auto_reply(reading, envelope_from):
         recorded = Verdict("auto_reply_recorded", "an automatic reply", automatic=True)
     if recorded is not None:
         if opens_reports and not names_ticket:
@@ -74,10 +74,14 @@ def judge(
 def _reported(reading: Reading, envelope_from: str) -> Verdict | None:
     """The verdict on a report of a machine (RFC 3464, RFC 5965, and the many that follow no standard).
 
-    What only looks like a report may be a person's mail about one, unless it was sent from the null address.
+    What only looks like a report may be a person's mail about one, unless it was sent from the null address; or an answer of absence.
     """
     report = reading.report
-    if report is not None and (report.certain or not envelope_from):
+    if (
+        report is not None
+        and report.counts(envelope_from)
+        and (report.certain or not _is_auto_reply(reading, envelope_from))
+    ):
         match report.kind:
             case "failure":
                 return Verdict("bounce_recorded", "a report that a mail could not be delivered", automatic=True)
@@ -95,9 +99,10 @@ def _reported(reading: Reading, envelope_from: str) -> Verdict | None:
     return None
 
 
-def _is_auto_reply(reading: Reading) -> bool:
+def _is_auto_reply(reading: Reading, envelope_from: str) -> bool:
     """Answers of absence and the like, and read receipts (RFC 3834, RFC 8098)."""
-    return bool(reading.auto_reply) or reading.report_type == "disposition-notification"
+    absent = reading.tells_absence and not envelope_from
+    return bool(reading.auto_reply) or absent or reading.report_type == "disposition-notification"
 
 
 def _is_automatic(reading: Reading, envelope_from: str) -> str:

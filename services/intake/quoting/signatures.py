@@ -126,7 +126,8 @@ def _is_of_signature(paragraph: Sequence[str]) -> bool:
         return False
     if "?" in _without_links(joined) or _EAST_ASIAN_SENTENCE.search(joined):
         return False
-    small = sum(word[:1].islower() and len(word) > 1 for word in _WORD.findall(_without_links(joined)))
+    words: list[str] = _WORD.findall(_without_links(joined))
+    small = sum(word[:1].islower() and len(word) > 1 for word in words)
     return small < (2 if joined.rstrip()[-1:] in (".", "!", ":", "…") else 8)
 
 
