@@ -16,6 +16,7 @@ from services.intake import reply_to, texts, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.mail.authentication import Authentication, authenticated
 from services.intake.mail.control import Wishes, wishes
+from services.intake.mail.reports import Report
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
 from services.intake.placing import MOST_COPIES, place_for, plain_address, queues_addressed, without_tag
@@ -190,9 +191,9 @@ class Mailroom:
         return await self._decided(arrived, await self._find(reading, envelope, None))
 
     async def _proof(self, raw: bytes, reading: Reading, envelope: Envelope) -> Authentication:
-        """What trusted servers have found of the sender; where none has judged, what is found out here, if that is wanted."""
+        """What trusted servers have found of the sender; where none has judged, what is found out here, if that is wanted and there is one."""
         told = authenticated(reading.authentication, self.rules.trusted_servers, reading.senders)
-        if told.results or self.verifier is None:
+        if told.results or told.sender == "ambiguous" or self.verifier is None:
             return told
         return await self.verifier.judge(
             raw, Question(reading.senders, envelope.sender, envelope.client, envelope.helo)
@@ -335,7 +336,7 @@ class Mailroom:
 
     async def _find(self, reading: Reading, envelope: Envelope, key: bytes | None) -> Known:
         sender = _sender(reading, envelope)
-        threads = _threads(reading)
+        threads = _threads(reading, envelope)
         return await self.records.known(
             digest=key,
             email=sender.email,
@@ -363,7 +364,7 @@ class Mailroom:
         agent = await self._agent(found)
         how: Standing = "participant"
         if found.ticket_id is not None:
-            by_message_id = any(map(self._named, _threads(reading)))
+            by_message_id = any(map(self._named, _threads(reading, arrived.envelope)))
             how = standing(
                 found.threaded_by,
                 known_as=found.known_as,
@@ -416,7 +417,8 @@ class Mailroom:
         reason = f"its sender opened {judged.found.opened} tickets within a day: it goes on in the newest"
         found = replace(judged.found, ticket_id=newest.id, number=newest.number)
         verdict = Verdict("appended", reason, automatic=True)
-        received = ReceiveMessage(found.customer, await self._message(judged), "sender", no_answer=True)
+        how = standing("", known_as="participant", sender=judged.arrived.proof.sender, is_agent=False)
+        received = ReceiveMessage(found.customer, await self._message(judged), "sender", no_answer=True, standing=how)
         return await self._append(replace(judged, found=found, verdict=verdict), [(newest.id, newest.number, received)])
 
     async def _open(self, judged: Judged) -> Mail:
@@ -486,7 +488,7 @@ class Mailroom:
     async def _receive_automatic(self, judged: Judged, ticket_id: UUID) -> Mail:
         """A machine's mail about a ticket of ours stands in it, and changes nothing."""
         reading, found = judged.arrived.reading, judged.found
-        report = reading.report
+        report = _report(reading, judged.arrived.envelope)
         kind: AutomaticKind = "auto_reply"
         if judged.verdict.outcome == "bounce_recorded":
             kind = report.kind if report is not None else "failure"
@@ -622,9 +624,15 @@ class Mailroom:
         )
 
 
-def _threads(reading: Reading) -> list[str]:
+def _report(reading: Reading, envelope: Envelope) -> Report | None:
+    """The report that a mail is; a letter that only sounds like one is none."""
+    return reading.report if reading.report is not None and reading.report.counts(envelope.sender) else None
+
+
+def _threads(reading: Reading, envelope: Envelope) -> list[str]:
     """The Message-IDs that a mail refers to, the nearest first."""
-    about = reading.report.original_ids if reading.report else ()
+    report = _report(reading, envelope)
+    about = report.original_ids if report is not None else ()
     return [*about, *reading.in_reply_to, *reversed(reading.references)]
 
 
@@ -642,7 +650,7 @@ def _sender(reading: Reading, envelope: Envelope) -> Address:
 
 
 def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:
-    reading = arrived.reading
+    reading, report = arrived.reading, _report(arrived.reading, arrived.envelope)
     return Mail(
         id=arrived.mail_id,
         digest=arrived.digest,
@@ -659,7 +667,7 @@ def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str
             "from": reading.sender.email if reading.sender else None,
             "subject": reading.subject,
             "message_id": reading.message_id,
-            "bounces": [asdict(failure) for failure in reading.report.failures] if reading.report else [],
+            "bounces": [asdict(failure) for failure in report.failures] if report is not None else [],
             "authentication": list(arrived.proof.results),
             "wrong": list(_wrong(arrived)),
         }

@@ -11,7 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message as Fields
-from email.utils import collapse_rfc2231_value
+from email.utils import unquote
+
+from services.intake.charsets.decoding import decode
+from services.intake.charsets.encoded_words import extended_value, words_decoded
+from services.intake.charsets.undeclared import charset_of_mail, field_decoded
 
 DEEPEST = 16
 MOST_PARTS = 500
@@ -40,24 +44,10 @@ _PROSE_BELOW = re.compile(
 _UUENCODED = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,200}(?:\r?\n|\r)", re.MULTILINE)
 _LINE = re.compile(rb"\r\n|\n|\r")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
-# Blanks and question marks do not belong into an encoded word, but programs write them.
-_ENCODED_WORD = re.compile(
-    r"=\?([A-Za-z0-9_.:+\-]{1,60})(?:\*[A-Za-z\-]*)?\?([BbQq])\?((?:(?!=\?[A-Za-z0-9]).){0,1000}?)\?="
-)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset[ \t]*=[ \t]*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
-_ONE_BYTE = re.compile(r"(?:iso8859|cp125|cp8[56]|koi8|mac|hp-roman|tis)")
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_NOT_TEXT = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"))
-_ALIASES = {
-    "unicode-1-1-utf-7": "utf-7",
-    "ansi": "cp1252",
-    "ascii": "cp1252",
-    "us-ascii": "cp1252",
-    "iso-8859-1": "cp1252",
-}
-"""What mail programs say and what they mean; Latin-1 that uses 0x80 to 0x9f is always Windows' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,9 @@ class Part:
                 found = next(
                     (value for known, value in both if known.lower() == name and isinstance(value, tuple)), found
                 )
-            return decoded(collapse_rfc2231_value(found, "replace") if isinstance(found, tuple) else str(found))
+            if isinstance(found, tuple):
+                return decoded(extended_value(unquote(found[2]), found[0] or ""))
+            return decoded(extended_value(str(found)))
         except Exception:
             return ""
 
@@ -127,7 +119,7 @@ class Part:
         if not charset and self.type == "text/html":
             named = _META_CHARSET.search(content, 0, 4096)
             charset = named.group(1).decode() if named else ""
-        return clean(in_charset(content, charset))
+        return clean(decode(content, charset))
 
     @property
     def is_long(self) -> bool:
@@ -138,15 +130,15 @@ def parse(raw: bytes) -> tuple[Part, list[str]]:
     """The whole mail and what was wrong with its structure. Never raises on purpose; linear in the size of the mail times DEEPEST."""
     wrong: list[str] = []
     budget = [MOST_PARTS]
-    root = _part(raw.removeprefix(codecs.BOM_UTF8), 0, budget, wrong, "text/plain")
+    root = _part(raw.removeprefix(codecs.BOM_UTF8), 0, budget, wrong, "text/plain", charset_of_mail(raw))
     if budget[0] <= 0:
         wrong.append(f"more than {MOST_PARTS} parts; the rest was not taken apart")
     return root, wrong
 
 
-def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: str) -> Part:
+def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: str, charset: str) -> Part:
     header, body = _split(raw)
-    fields = tuple(_fields(header))
+    fields = tuple(_fields(header, charset))
     parameters = Fields()
     for name, value in fields:
         if name in ("content-type", "content-disposition") and name not in parameters:
@@ -162,11 +154,11 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
         return Part(fields, "application/octet-stream", parameters, raw)
     boundary = part.parameter("boundary").encode(errors="replace")[:LONGEST_BOUNDARY]
     default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-    children = _children(body, boundary, depth, budget, wrong, default) if boundary else ()
+    children = _children(body, boundary, depth, budget, wrong, default, charset) if boundary else ()
     if not children:
         wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
         guessed = _guessed_boundary(body)
-        children = _children(body, guessed, depth, budget, wrong, default) if guessed else ()
+        children = _children(body, guessed, depth, budget, wrong, default, charset) if guessed else ()
     if not children:
         return Part(fields, "text/plain", parameters, body)
     return Part(fields, kind, parameters, b"", children)
@@ -184,14 +176,14 @@ def _bounds_reached(header: bytes, fields: tuple[tuple[str, str], ...]) -> list[
 
 
 def _children(
-    body: bytes, boundary: bytes, depth: int, budget: list[int], wrong: list[str], default: str
+    body: bytes, boundary: bytes, depth: int, budget: list[int], wrong: list[str], default: str, charset: str
 ) -> tuple[Part, ...]:
     children: list[Part] = []
     for piece in _pieces(body, boundary):
         if budget[0] <= 0:
             break
         budget[0] -= 1
-        children.append(_part(piece, depth + 1, budget, wrong, default))
+        children.append(_part(piece, depth + 1, budget, wrong, default, charset))
     return tuple(children)
 
 
@@ -211,7 +203,7 @@ def _split(raw: bytes) -> tuple[bytes, bytes]:
     return raw[:cut], raw[cut:]
 
 
-def _fields(header: bytes) -> Iterator[tuple[str, str]]:
+def _fields(header: bytes, charset: str) -> Iterator[tuple[str, str]]:
     """The header's fields in order, unfolded, names in lower case. A line that is none is passed over."""
     name: bytes | None = None
     value = bytearray()
@@ -225,7 +217,7 @@ def _fields(header: bytes) -> Iterator[tuple[str, str]]:
             value += b" " + line.strip()  # a parameter whose line lost its indent
             continue
         if name is not None:
-            yield name.decode().lower(), _characters(bytes(value[:MOST_FIELD_BYTES]))
+            yield name.decode().lower(), field_decoded(bytes(value[:MOST_FIELD_BYTES]), charset)
             count += 1
             if count >= MOST_FIELDS:
                 return
@@ -233,7 +225,7 @@ def _fields(header: bytes) -> Iterator[tuple[str, str]]:
         name = match.group(1) if match else None
         value = bytearray(line[match.end() :].strip()) if match else bytearray()
     if name is not None:
-        yield name.decode().lower(), _characters(bytes(value[:MOST_FIELD_BYTES]))
+        yield name.decode().lower(), field_decoded(bytes(value[:MOST_FIELD_BYTES]), charset)
 
 
 def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
@@ -321,104 +313,9 @@ def from_uuencode(text: bytes) -> bytes:
     return bytes(out)
 
 
-def in_charset(content: bytes, charset: str) -> str:
-    """Bytes as text: as declared, else UTF-8, else Windows-1252; wrong bytes become U+FFFD."""
-    name = charset.strip().strip("\"'").lower()
-    if b"\x1b$" in content[:4096] and name in ("", "us-ascii", "ascii"):
-        name = "iso-2022-jp"
-    try:
-        codec = codecs.lookup(_ALIASES.get(name, name)).name if name and name.isascii() and len(name) <= 60 else ""
-    except (LookupError, ValueError):
-        codec = ""
-    if codec and codec not in _NOT_TEXT and _is_text(codec):
-        if codec in ("cp1252", "utf-8"):
-            codec = ""  # the two that are tried anyway; programs take one for the other
-        elif _ONE_BYTE.match(codec) and _is_utf8(content):
-            return content.decode(
-                "utf-8"
-            )  # any bytes are text in a charset of one byte; these are UTF-8 only if they are meant to be
-        else:
-            try:
-                return content.decode(codec)
-            except UnicodeDecodeError as error:
-                if _is_utf8(content):
-                    return content.decode("utf-8")
-                if error.end - error.start < len(content) and codec != "utf-7":
-                    return _replaced(content, codec)
-            except Exception:
-                codec = ""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return _replaced(content, "utf-8" if name in ("utf-8", "utf8") else "cp1252")
-
-
-def _is_utf8(content: bytes) -> bool:
-    """Whether bytes are UTF-8 with characters beyond ASCII."""
-    if content.isascii():
-        return False
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_text(codec: str) -> bool:
-    """Not one of the byte-to-byte codecs (zlib, base64 ...), which would inflate or raise."""
-    return bool(getattr(codecs.lookup(codec), "_is_text_encoding", True))
-
-
-def _replaced(content: bytes, codec: str) -> str:
-    try:
-        return content.decode(codec, "replace")
-    except Exception:
-        return content.decode("latin-1")
-
-
 def decoded(value: str) -> str:
     """A header field's text with its encoded words (RFC 2047) undone, on one line."""
-    if "=?" not in value:
-        return _printable(value)
-    out: list[str] = []
-    pending, charset = b"", ""
-    end = 0
-    for word in _ENCODED_WORD.finditer(value):
-        between = value[end : word.start()]
-        if between.strip() or (not pending and end == 0 and between):
-            if pending:
-                out.append(in_charset(pending, charset))
-                pending = b""
-            out.append(between)
-        same = word.group(1).lower() == charset
-        content = _word(word.group(2), word.group(3), word.group(1))
-        if pending and not same:
-            out.append(in_charset(pending, charset))
-            pending = b""
-        charset = word.group(1).lower()
-        pending += content  # characters may be cut between adjacent words of one charset
-        end = word.end()
-    if pending:
-        out.append(in_charset(pending, charset))
-    out.append(value[end:])
-    return _printable("".join(out))
-
-
-def _word(encoding: str, text: str, charset: str) -> bytes:
-    if encoding in "Bb":
-        return from_base64(text.encode("ascii", "replace"))
-    try:
-        # Characters that should have been encoded stand as they are: as bytes of the word's own charset they are read with the others.
-        raw = text.encode("ascii" if text.isascii() else charset)
-    except (LookupError, ValueError):
-        raw = text.encode("utf-8", "replace")
-    return binascii.a2b_qp(raw, header=True)
-
-
-def _characters(value: bytes) -> str:
-    if value.isascii() and b"\x1b" not in value:
-        return value.decode("ascii")
-    return in_charset(value, "iso-2022-jp" if b"\x1b$" in value else "")
+    return _printable(words_decoded(value) if "=?" in value else value)
 
 
 def clean(text: str) -> str:

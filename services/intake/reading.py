@@ -3,12 +3,15 @@
 import logging
 import re
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 
 from services.intake import mime
 from services.intake.mail import calendar, tnef
+from services.intake.mail.absences import tells_absence
+from services.intake.mail.address_fields import NamedAddress, named_addresses
 from services.intake.mail.automatic import answers_by_itself, wants_no_answer
 from services.intake.mail.control import control_fields
 from services.intake.mail.reports import Report, read_report
@@ -27,7 +30,9 @@ MOST_ADDRESSES = 50
 MOST_IDS = 100
 MOST_FILES = 100
 
-_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,190}")
+_ADDRESS = re.compile(
+    r"(?:[^\s@<>()\[\],;:\"\\]{1,64}|\"(?:[^\"\\\x00-\x1f]|\\[ -~]){1,62}\")@[^\s@<>()\[\],;:\"\\]{1,190}"
+)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 _WORDS = ("text/plain", "text/html", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown")
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f/\\\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -55,7 +60,8 @@ class Reading:
     """One mail as it was understood. `wrong` says what could not be; addresses are in lower case.
 
     `new_text` is what the writer added to what was quoted; `report` what a machine tells of a mail of ours; `auto_reply` and
-    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer. `senders` are all addresses in From,
+    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer; `tells_absence`: its subject is one of an
+    absence, which says something of a mail from the null sender only. `senders` are all addresses that may be read in From,
     `authentication` the values of Authentication-Results, `control` the fields that try to steer a ticket system, as they came; `spam` is what
     a filter in front of us said.
     """
@@ -78,6 +84,7 @@ class Reading:
     auto_submitted: str = ""
     precedence: str = ""
     auto_reply: str = ""
+    tells_absence: bool = False
     no_answer: str = ""
     report: Report | None = None
     authentication: tuple[str, ...] = ()
@@ -163,10 +170,11 @@ def _read(raw: bytes) -> Reading:
         auto_submitted=_word(root, "auto-submitted"),
         precedence=_word(root, "precedence"),
         auto_reply=answers_by_itself(root, subject),
+        tells_absence=tells_absence(subject),
         no_answer=wants_no_answer(root, sender),
         report=read_report(root, text, subject, sender),
         authentication=tuple(value[:4_000] for value in root.all("authentication-results")[:20]),
-        senders=tuple(each.email for each in addresses(root, "from")),
+        senders=_senders(root),
         control=control_fields(root),
         spam=spam_verdict(root),
         wrong=tuple(dict.fromkeys(gathered.wrong))[:20],
@@ -288,24 +296,26 @@ def _safe_name(name: str) -> str:
 
 
 def addresses(part: Part, name: str) -> tuple[Address, ...]:
-    """The addresses of a field, each once; groups are opened, what is no address is left out."""
+    """The addresses of a field, each once; what is no address is left out."""
     found: dict[str, Address] = {}
-    for value in part.all(name)[:10]:
-        try:
-            pairs = getaddresses([value])
-        except Exception:
-            pairs = [("", address) for address in _ADDRESS.findall(value)]
-        if not any(_ADDRESS.fullmatch(address) for _, address in pairs):
-            pairs = [("", address) for address in _ADDRESS.findall(value)]
-        for display, address in pairs:
-            email = address.strip().lower()
-            if _ADDRESS.fullmatch(email) and email not in found:
-                found[email] = Address(
-                    email=mime.clean(email), name=_shortened(mime.decoded(display).strip("'\" "), LONGEST_NAME)
-                )
-            if len(found) >= MOST_ADDRESSES:
-                return tuple(found.values())
+    for each in _named(part, name):
+        email = each.address.lower()
+        if email not in found:
+            found[email] = Address(email=mime.clean(email), name=_shortened(mime.decoded(each.name), LONGEST_NAME))
+        if len(found) >= MOST_ADDRESSES:
+            break
     return tuple(found.values())
+
+
+def _named(part: Part, name: str) -> Iterator[NamedAddress]:
+    for value in part.all(name)[:10]:
+        yield from (each for each in named_addresses(value) if _ADDRESS.fullmatch(each.address))
+
+
+def _senders(root: Part) -> tuple[str, ...]:
+    """Every address that some program may take for the sender: all in From, also where it follows no grammar."""
+    written = (address for each in _named(root, "from") for address in (each.address, *each.rivals))
+    return tuple(dict.fromkeys(mime.clean(each.lower()) for each in written))[:MOST_ADDRESSES]
 
 
 def _ids(part: Part, name: str) -> tuple[str, ...]:

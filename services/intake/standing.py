@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from services.intake.mail.authentication import Proof
 from shared.contracts.parts import Standing
 
 ThreadedBy = Literal["", "reference", "message-id", "subject"]
@@ -11,7 +12,7 @@ def standing(
     threaded_by: ThreadedBy,
     *,
     known_as: Literal["participant", "outsider"] | None,
-    sender: Literal["proven", "disproven", "unknown"],
+    sender: Proof,
     is_agent: bool,
     by_address: bool = False,
 ) -> Standing:
@@ -21,8 +22,9 @@ def standing(
     a shoulder or made up, and so can From. An agent's name is worth more than a customer's: without proof it is worth nothing.
     `by_address`: only the address that the mail was sent to names the ticket. It cannot be guessed either, but its owner may have given it to
     somebody else, such as a service that sends codes to it for whoever reads the ticket: so it finds the ticket, and lets nobody in.
+    Of several senders none is known to have written, whatever names the ticket (RFC 7489, 6.6.1).
     """
-    if is_agent and known_as is None:
+    if sender == "ambiguous" or (is_agent and known_as is None):
         return "unverified"
     if threaded_by == "reference" and not by_address:
         return known_as or "participant"
@@ -31,6 +33,6 @@ def standing(
     return known_as or "unverified"
 
 
-def is_agents_own(threaded_by: ThreadedBy, sender: Literal["proven", "disproven", "unknown"]) -> bool:
+def is_agents_own(threaded_by: ThreadedBy, sender: Proof) -> bool:
     """Whether a mail from an agent's address is the agent's: with a token of ours, and proof that it is from there."""
     return threaded_by == "reference" and sender == "proven"

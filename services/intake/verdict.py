@@ -6,6 +6,7 @@ Nothing that a person may have written is ever put aside: in doubt a mail is a l
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from services.intake.mail.authentication import Proof
 from services.intake.reading import Reading
 
 Outcome = Literal["created", "appended", "bounce_recorded", "auto_reply_recorded", "ignored", "held"]
@@ -31,7 +32,7 @@ def judge(
     is_ours: bool,
     from_our_address: bool,
     opens_reports: bool = False,
-    sender: Literal["proven", "disproven", "unknown"] = "unknown",
+    sender: Proof = "unknown",
     infected: bool = False,
 ) -> Verdict:
     """The verdict on a mail.
@@ -44,7 +45,7 @@ def judge(
     if is_ours:
         return Verdict("ignored", "our own mail came back", automatic=True)
     recorded = _reported(reading, envelope_from)
-    if recorded is None and _is_auto_reply(reading):
+    if recorded is None and _is_auto_reply(reading, envelope_from):
         recorded = Verdict("auto_reply_recorded", "an automatic reply", automatic=True)
     if recorded is not None:
         if opens_reports and not names_ticket:
@@ -64,6 +65,8 @@ def judge(
         return Verdict("created", "a scanner calls what it carries malware, so that no receipt is sent", automatic=True)
     if sender == "disproven":
         return Verdict("created", "its sender is not who it says, so that no receipt is sent", automatic=True)
+    if sender == "ambiguous":
+        return Verdict("created", "it names several senders, so that no receipt is sent", automatic=True)
     if from_our_address:
         return Verdict("created", "from an address of ours, so that no receipt is sent", automatic=True)
     return Verdict("created", "a new question")
@@ -72,10 +75,14 @@ def judge(
 def _reported(reading: Reading, envelope_from: str) -> Verdict | None:
     """The verdict on a report of a machine (RFC 3464, RFC 5965, and the many that follow no standard).
 
-    What only looks like a report may be a person's mail about one, unless it was sent from the null address.
+    What only looks like a report may be a person's mail about one, unless it was sent from the null address; or an answer of absence.
     """
     report = reading.report
-    if report is not None and (report.certain or not envelope_from):
+    if (
+        report is not None
+        and report.counts(envelope_from)
+        and (report.certain or not _is_auto_reply(reading, envelope_from))
+    ):
         match report.kind:
             case "failure":
                 return Verdict("bounce_recorded", "a report that a mail could not be delivered", automatic=True)
@@ -93,9 +100,10 @@ def _reported(reading: Reading, envelope_from: str) -> Verdict | None:
     return None
 
 
-def _is_auto_reply(reading: Reading) -> bool:
+def _is_auto_reply(reading: Reading, envelope_from: str) -> bool:
     """Answers of absence and the like, and read receipts (RFC 3834, RFC 8098)."""
-    return bool(reading.auto_reply) or reading.report_type == "disposition-notification"
+    absent = reading.tells_absence and not envelope_from
+    return bool(reading.auto_reply) or absent or reading.report_type == "disposition-notification"
 
 
 def _takes_no_automatic_answer(reading: Reading, envelope_from: str) -> str:

@@ -16,12 +16,16 @@ _TOKEN = re.compile(r"[^\s;=()\"]+")
 _METHODS = frozenset(("dkim", "spf", "dmarc", "arc"))
 
 
+Proof = Literal["proven", "disproven", "ambiguous", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Authentication:
     """What trusted servers found. `sender`: `proven` where DMARC passed for the domain in From, or a signature of that very domain did;
-    `disproven` where DMARC failed; `results` is what is shown, such as `dmarc=pass header.from=acme.example (mx.example.org)`."""
+    `disproven` where DMARC failed; `ambiguous` where From names several addresses, so that nobody can say about which of them a server
+    judged (RFC 7489, 6.6.1); `results` is what is shown, such as `dmarc=pass header.from=acme.example (mx.example.org)`."""
 
-    sender: Literal["proven", "disproven", "unknown"] = "unknown"
+    sender: Proof = "unknown"
     results: tuple[str, ...] = ()
 
 
@@ -33,10 +37,7 @@ class _Result:
 
 
 def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequence[str]) -> Authentication:
-    """`fields` are the values of all Authentication-Results, `senders` the addresses in From.
-
-    A From with several addresses is nobody's proven word. Of contradicting results the worse one counts.
-    """
+    """`fields` are the values of all Authentication-Results, `senders` the addresses in From. Of contradicting results the worse one counts."""
     found: list[str] = []
     passed = failed = False
     domain = senders[0].rpartition("@")[2].lower() if len(senders) == 1 else ""
@@ -52,8 +53,10 @@ def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequ
             if each.method == "dkim" and each.value == "pass":
                 signer = each.properties.get("header.d") or each.properties.get("header.i", "").rpartition("@")[2]
                 passed = passed or (bool(domain) and signer.lower() == domain)
-    sender: Literal["proven", "disproven", "unknown"] = "unknown"
-    if failed:
+    sender: Proof = "unknown"
+    if len(senders) > 1:
+        sender = "ambiguous"
+    elif failed:
         sender = "disproven"
     elif passed and domain:
         sender = "proven"

@@ -2,6 +2,7 @@
 
 import re
 
+from services.intake.mail.absences import begins_as_absence, tells_absence
 from services.intake.mime import Part
 
 MOST_HOPS = 40
@@ -20,13 +21,6 @@ _ANSWER_WORDS = {
     "delivered-to": ("autoresponder",),
     "x-post-messageclass": ("9; autoresponder",),
 }
-_ANSWER_SUBJECT = re.compile(
-    r"(?:auto(?:matic|mated|mat)?[ -]?(?:repl(?:y|ied)|response|antwort|svar|svars?)|automatis(?:che|k|kt) (?:antwort|svar|antwoord)|out of (?:the )?office"
-    r"|autosvar|automatisch antwoord|réponse automatique|respuesta automática|risposta automatica|resposta automática|automatyczna odpowiedź|odpowiedź automatyczna"
-    r"|автоответ|автоматический ответ|abwesen(?:d|heit)|absen(?:t|ce)|vacation|away (?:from|until)|fravær|frånvaro|fraværende|ikke til stede|automaattinen vastaus"
-    r"|自动回复|自動回覆|自動返信|자동 ?회신|fuori sede|fuera de la oficina|niet aanwezig|afwezig)",
-    re.IGNORECASE,
-)
 _SUPPRESSES = re.compile(r"\b(?:all|autoreply|oof|rn|nrn|dr)\b", re.IGNORECASE)
 _LIST_FIELDS = (
     "list-id",
@@ -49,14 +43,15 @@ def answers_by_itself(root: Part, subject: str) -> str:
     for name, words in _ANSWER_WORDS.items():
         if any(value.strip().lower().startswith(words) for value in root.all(name)):
             return f"{name} says so"
-    hinted = (
+    by_machine = (
         root.get("x-auto-response-suppress")
         or root.get("x-ms-exchange-inbox-rules-loop")
         or root.get("return-path").strip() == "<>"
         or root.get("auto-submitted").strip().lower().startswith("auto")
-        or root.get("precedence").strip().lower() in ("bulk", "junk")
     )
-    if hinted and _ANSWER_SUBJECT.match(subject):
+    # What lists mark too, whose letters may be about absences.
+    in_bulk = root.get("precedence").strip().lower() in ("bulk", "junk")
+    if (by_machine and tells_absence(subject)) or (in_bulk and begins_as_absence(subject)):
         return "its subject says so"
     return ""
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.intake import mime
+from services.intake.charsets.decoding import decode
 from services.intake.mail.failures import is_dead, status_of
+from services.intake.mail.json_reports import read_json_report
 from services.intake.mime import Part
 
 MOST_FAILURES = 50
@@ -37,6 +39,11 @@ class Report:
     certain: bool
     failures: tuple[Failure, ...] = ()
     original_ids: tuple[str, ...] = ()
+
+    def counts(self, envelope_from: str) -> bool:
+        """Whether a mail from this envelope sender is the report that its words are; empty is the null sender, which is for reports alone
+        (RFC 5321, 4.5.5)."""
+        return self.certain or not envelope_from
 
 
 _ADDRESS = re.compile(
@@ -78,8 +85,7 @@ _EXPANDED = re.compile(
     rf"(?:expanded from|original address|originally to)[ \t]*:?\s*<?({_ADDRESS.pattern})", re.IGNORECASE
 )
 _AFTER_DATA = re.compile(r"end of data|>>> data\s+<<< 5|after data|in reply to data", re.IGNORECASE)
-_COMPLAINT = re.compile(r"^\s*complaint about message from|\"notificationType\"\s*:\s*\"complaint", re.IGNORECASE)
-_DELIVERED = re.compile(r"^\s*\{\s*\"notificationType\"\s*:\s*\"delivery\"", re.IGNORECASE)
+_COMPLAINT = re.compile(r"^\s*complaint about message from", re.IGNORECASE)
 _DELAY = re.compile(
     r"\bdelay(?:ed)?\b|postponed|will (?:be|keep) (?:retr|try|attempt)|still (?:being )?(?:retr|try)|not yet been delivered|warning.{0,40}(?:not been|hours)|do(?: not|n't) need to resend",
     re.IGNORECASE,
@@ -94,7 +100,7 @@ _COPY_FOLLOWS = re.compile(
 )
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,40})[ \t]*:[ \t]*(.*(?:\n[ \t]+.*)*)", re.MULTILINE)
 _MARKED = re.compile(
-    rf"^[ \t>*-]*(?:(?:failed |original-?|final-?|intended |bad )?(?:rcpt to|recipients?|to|addresse?e?s?|user|e-?mail|whom)[ \t]*[:=][ \t]*)?[<(\[\"']?((?>{_ADDRESS.pattern}))[>)\]\"']?[ \t]*(?:[:;.,(\[-]|\Z|$|\.\.\.)",
+    rf"^[ \t>*-]*(?:<<< )?(?:[45]\d\d[ -](?:[45]\.\d{{1,3}}\.\d{{1,3}} )?)?(?:(?:failed |original-?|final-?|intended |bad )?(?:rcpt to|recipients?|to|addresse?e?s?|user|e-?mail|whom)[ \t]*[:=][ \t]*)?[<(\[\"']?((?>{_ADDRESS.pattern}))[>)\]\"']?[ \t]*(?:[:;.,(\[-]|\Z|$|\.\.\.)",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -105,13 +111,13 @@ def read_report(root: Part, text: str, subject: str, sender: str) -> Report | No
     report_type = root.parameter("report-type").lower() if root.type == "multipart/report" else ""
     other = _other_report(parts, text, subject, report_type)
     if other is not None:
-        return replace(other, original_ids=_original_ids(parts, text))
+        return replace(other, original_ids=other.original_ids or _original_ids(parts, text))
     groups = _status_groups(root, parts, text, report_type)
     by_daemon = _by_daemon(root, sender)
     certain = by_daemon or report_type == "delivery-status" or bool(root.get("x-failed-recipients"))
     if not groups and report_type == "disposition-notification":
         return None
-    if not groups and not _says_so(root, text, subject, by_daemon, certain):
+    if not groups and not _says_so(text, subject, by_daemon, certain):
         return None
     notice = _notice(text)
     originals = _original_ids(parts, text)
@@ -126,14 +132,23 @@ def read_report(root: Part, text: str, subject: str, sender: str) -> Report | No
 
 
 def _other_report(parts: list[Part], text: str, subject: str, report_type: str) -> Report | None:
-    """Complaints (RFC 5965, and what large providers send instead), and notes that all went well."""
+    """Complaints (RFC 5965, and what large providers send instead), and what sending services tell in JSON."""
     if report_type == "feedback-report" or any(part.type == "message/feedback-report" for part in parts):
         return Report("complaint", certain=True)
     if _COMPLAINT.search(subject) or _COMPLAINT.search(text[:1_000]):
         return Report("complaint", certain=False)
-    if _DELIVERED.search(text[:1_000]):
-        return Report("delivered", certain=False)
-    return None
+    told = read_json_report(text)
+    if told is None:
+        return None
+    failures: list[Failure] = []
+    for each in told.recipients:
+        address = next(iter(_addresses(each.address)), "").lower()
+        said = each.words.partition(";")[2] or each.words
+        status = each.status or status_of(said)
+        dead = is_dead(said, status) if each.dead is None else each.dead
+        if address:
+            failures.append(Failure(address, status, dead, " ".join(said.split())[:LONGEST_DIAGNOSTIC]))
+    return Report(told.kind, certain=False, failures=tuple(failures), original_ids=told.original_ids)
 
 
 def _status_groups(root: Part, parts: list[Part], text: str, report_type: str) -> list[dict[str, str]]:
@@ -147,14 +162,12 @@ def _status_groups(root: Part, parts: list[Part], text: str, report_type: str) -
     return groups
 
 
-def _says_so(root: Part, text: str, subject: str, by_daemon: bool, certain: bool) -> bool:
+def _says_so(text: str, subject: str, by_daemon: bool, certain: bool) -> bool:
     """Whether a mail without a status says by its words that another one was not delivered."""
     if certain and not by_daemon:
         return True
-    spoken = _SUBJECT.search(subject) is not None
-    if by_daemon:
-        return spoken or _NOTICE.search(_notice(text)) is not None
-    return (spoken or root.get("return-path").strip() == "<>") and _NOTICE.search(_notice(text)) is not None
+    # Words alone are a report if the null sender says so too, which `Report.counts` asks.
+    return (by_daemon and _SUBJECT.search(subject) is not None) or _NOTICE.search(_notice(text)) is not None
 
 
 def _walk(part: Part) -> Iterator[Part]:
@@ -174,7 +187,7 @@ def _by_daemon(root: Part, sender: str) -> bool:
 
 
 def _plain(part: Part) -> str:
-    return mime.clean(mime.in_charset(part.content, part.parameter("charset")))
+    return mime.clean(decode(part.content, part.parameter("charset")))
 
 
 def _groups(text: str) -> list[dict[str, str]]:

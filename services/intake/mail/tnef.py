@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.intake import mime
+from services.intake.charsets.decoding import decode
 
 SIGNATURE = 0x223E9F78
 MOST_FILES = 100
@@ -92,7 +93,7 @@ def _words(found: Envelope, data: bytes, charset: str) -> None:
         if name == _TEXT and kind in (_STRING8, _UNICODE):
             found.text = _value(kind, value, charset)
         elif name == _HTML and kind in (_STRING8, _UNICODE, _BINARY):
-            found.html = mime.in_charset(value.rstrip(b"\0"), "") if kind == _BINARY else _value(kind, value, charset)
+            found.html = decode(value.rstrip(b"\0"), "") if kind == _BINARY else _value(kind, value, charset)
         elif name == _RTF and kind == _BINARY:
             found.rtf = decompressed(value)
 
@@ -154,7 +155,7 @@ def _value(kind: int, value: bytes, charset: str) -> str:
 
 
 def _string(data: bytes, charset: str) -> str:
-    return mime.clean(mime.in_charset(data.rstrip(b"\0").partition(b"\0")[0], charset))
+    return mime.clean(decode(data.rstrip(b"\0").partition(b"\0")[0], charset))
 
 
 def _charset(codepage: int) -> str:

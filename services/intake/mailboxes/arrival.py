@@ -1,8 +1,8 @@
 """From whom and to whom a fetched mail was sent: what the transport said is only known from the header now. Pure rules over its bytes."""
 
 import re
-from email.utils import getaddresses
 
+from services.intake.mail.address_fields import named_addresses
 from services.intake.mailroom import Envelope
 from shared.contracts.directory import Mailbox
 
@@ -67,7 +67,7 @@ def _sender(fields: list[tuple[bytes, str]]) -> str:
 
 
 def _addresses(values: list[str]) -> list[str]:
-    found = (address.strip() for _, address in getaddresses([value[:10_000] for value in values]))
+    found = (each.address for value in values for each in named_addresses(value[:10_000]))
     return [each for each in found if _is_address(each)]
 
 

@@ -3,37 +3,41 @@
 Nothing is removed from a mail's text: this only says which of its lines are which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from services.intake.quoting.lines import (
-    WRAPPED_AT,
     attribution_lines,
     header_lines,
     is_banner,
     is_barred,
+    is_by_program,
     is_disclaimer,
     is_disclaiming,
     is_fence,
     is_footer,
     is_forward,
+    is_prompt,
     is_quoted,
+    is_raw_field,
     is_ruler,
     is_separator,
-    is_signature_mark,
     label,
     plain,
+    points_below,
     unquoted,
 )
+from services.intake.quoting.signatures import signature
 
 MOST_LINES = 5_000
 """Lines that are looked at; what is below them is as the last of them."""
-MOST_UNDER_RULER = 6
 MOST_DISCLAIMERS = 10
 """That are taken off a letter's end."""
 MOST_OF_DISCLAIMER = 40
 MOST_SHORT_ABOVE = 10
+NARROWEST = 70
+"""Characters that lines have at most which programs break; most have a few more."""
 SHORT = 50
 """Characters of a line that no program broke."""
 
@@ -89,15 +93,16 @@ class Cut:
 
 
 def new_text(text: str) -> str:
-    """What the writer of a reply added."""
-    return cut(text).new_text
+    """What the writer of a reply added; the whole text where nothing of it would be left."""
+    return cut(text).new_text or text.strip("\n").rstrip()
 
 
 def cut(text: str) -> Cut:
     """Every line of a mail's text with what it is."""
     whole = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", MOST_LINES)
     lines = [plain(line) for line in whole[:MOST_LINES]]
-    kinds = _judge(lines, _look(lines))
+    marked = {index for index, line in enumerate(whole[:MOST_LINES]) if line in ("-- ", "--\xa0")}
+    kinds = _judge(lines, _look(lines), marked)
     shown = [line and kept for line, kept in zip(lines, whole, strict=False)]
     if len(whole) > MOST_LINES:
         shown.append(whole[MOST_LINES])
@@ -118,12 +123,41 @@ def _look(lines: Sequence[str]) -> list[_Found]:
         elif is_separator(line) or (is_ruler(line) and _header_follows(lines, index)):
             found.append(_Found.COVER)
         elif taken := header_lines(lines, index):
-            found += [_Found.COVER] * taken
-        elif taken := attribution_lines(lines, index):
+            found += [_Found.COVER if _stands_apart(lines, found, taken) else _Found.TEXT] * taken
+        elif (taken := attribution_lines(lines, index)) and _attributes(lines, found, taken):
             found += [_Found.ATTRIBUTION] * taken
         else:
             found.append(_Found.QUOTE if is_quoted(line) else _Found.TEXT)
     return found
+
+
+def _stands_apart(lines: Sequence[str], found: Sequence[_Found], taken: int) -> bool:
+    """Whether header fields stand over a quote as programs put them there. Somebody who shows a mail's header to somebody says so above it
+    ("The header says:"), or has more fields in it than programs show."""
+    index = len(found)
+    if is_quoted(lines[index]):
+        return True
+    if any(map(is_raw_field, lines[max(0, index - 1) : index + taken + 1])):
+        return False
+    return not _introduced(lines, found, index)
+
+
+def _attributes(lines: Sequence[str], found: Sequence[_Found], taken: int) -> bool:
+    """Whether an attribution is a program's. Over words that are not marked as quoted it may be its writer's own sentence ("On 3 May Per
+    wrote:"): a program's tells the time or an address, and belongs to no sentence above."""
+    index = len(found)
+    below = next((line for line in lines[index + taken : index + taken + 12] if line.strip()), "")
+    if is_quoted(lines[index]):
+        return True
+    said = " ".join(lines[index : index + taken])
+    marked = is_quoted(below) or is_barred(below)
+    return is_by_program(said, over_marked=marked) and (marked or not _introduced(lines, found, index))
+
+
+def _introduced(lines: Sequence[str], found: Sequence[_Found], index: int) -> bool:
+    """Whether the writer's words above a line end in a colon, so that what follows belongs to them."""
+    above = next((each for each in range(index - 1, -1, -1) if found[each] is not _Found.BLANK), None)
+    return above is not None and found[above] is _Found.TEXT and lines[above].endswith((":", "："))
 
 
 def _fenced(lines: Sequence[str]) -> set[int]:
@@ -139,13 +173,21 @@ def _header_follows(lines: Sequence[str], index: int) -> bool:
     return False
 
 
-def _judge(lines: Sequence[str], found: Sequence[_Found]) -> list[Kind]:
+def _judge(lines: Sequence[str], found: Sequence[_Found], marked: Collection[int]) -> list[Kind]:
     kinds, attributed = _quoted(lines, found)
-    _sign(lines, kinds)
+    _sign(lines, kinds, marked)
     forward = kinds.index(Kind.ATTRIBUTION) if Kind.ATTRIBUTION in kinds else 0
     if forward and is_forward(lines[forward]) and not _has_words(lines, kinds, forward):
         # Nothing but a signature stands above: the point of the mail is what it forwards.
-        return kinds[:forward] + _judge(lines[forward:], found[forward:])
+        moved = {index - forward for index in marked if index >= forward}
+        return kinds[:forward] + _judge(lines[forward:], found[forward:], moved)
+    above, below = (
+        " ".join(line for line, kind in zip(lines[part], kinds[part], strict=True) if kind is Kind.WRITTEN)
+        for part in (slice(forward), slice(forward, None))
+    )
+    if points_below(above) and not below.strip():
+        # Answers inside a quote that nothing marks cannot be told from it.
+        return [kind if kind in (Kind.SIGNATURE, Kind.DISCLAIMER) else Kind.WRITTEN for kind in kinds]
     _settle(lines, kinds, attributed)
     return kinds
 
@@ -174,14 +216,14 @@ def _quoted(lines: Sequence[str], found: Sequence[_Found]) -> tuple[list[Kind], 
                 named = True
             case _Found.COVER | _Found.ATTRIBUTION:
                 kinds.append(Kind.ATTRIBUTION)
-                if written and (look is _Found.COVER or not _quote_follows(lines, found, index)):
+                if written and not _quote_follows(lines, found, index):
                     return kinds + [Kind.QUOTED] * (len(found) - index - 1), attributed
                 named = barred = True
             case _Found.QUOTE:
                 kinds.append(Kind.QUOTED)
             case _Found.TEXT if barred and is_barred(lines[index]):
                 kinds.append(Kind.QUOTED)
-            case _Found.TEXT if _wrapped(lines, found, index):
+            case _Found.TEXT if written and _wrapped(lines, found, index):
                 kinds.append(Kind.QUOTED)
             case _Found.TEXT:
                 kinds.append(Kind.WRITTEN)
@@ -201,57 +243,39 @@ def _quote_follows(lines: Sequence[str], found: Sequence[_Found], index: int) ->
 
 
 def _wrapped(lines: Sequence[str], found: Sequence[_Found], index: int) -> bool:
-    """Whether a line is the rest of a long quoted one that some program broke."""
-    if not 0 < index < len(lines) - 1 or found[index - 1] is not _Found.QUOTE or found[index + 1] is not _Found.QUOTE:
+    """Whether a line is the rest of a long quoted one that some program broke: it goes on with a sentence for which there was no room above."""
+    if not index or found[index - 1] is not _Found.QUOTE or not unquoted(lines[index - 1]).strip():
         return False
-    above, below = unquoted(lines[index - 1]), unquoted(lines[index + 1])
-    return (
-        len(lines[index - 1]) >= WRAPPED_AT
-        and above[-1:] not in (".", "!", "?", ":")
-        and len(lines[index]) < 40
-        and lines[index][:1].islower()
-        and bool(below.strip())
-    )
+    if index + 1 < len(lines) and found[index + 1] not in (_Found.QUOTE, _Found.BLANK):
+        return False
+    above, line = lines[index - 1], lines[index].strip()
+    no_room = len(above) + 1 + len(line.split(" ", 1)[0]) > NARROWEST
+    return no_room and above[-1] not in ".!?:…。？！" and line[:1].islower()
 
 
-def _blocks(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
-    """Where the runs of written lines begin and end."""
-    blocks: list[tuple[int, int]] = []
+def _runs(kinds: Sequence[Kind], wanted: Kind) -> list[tuple[int, int]]:
+    """Where the runs of lines of one kind begin and end."""
+    runs: list[tuple[int, int]] = []
     for index, kind in enumerate(kinds):
-        if kind is Kind.WRITTEN:
-            if index and kinds[index - 1] is Kind.WRITTEN:
-                blocks[-1] = (blocks[-1][0], index + 1)
+        if kind is wanted:
+            if index and kinds[index - 1] is wanted:
+                runs[-1] = (runs[-1][0], index + 1)
             else:
-                blocks.append((index, index + 1))
-    return blocks
+                runs.append((index, index + 1))
+    return runs
 
 
-def _sign(lines: Sequence[str], kinds: list[Kind]) -> None:
+def _sign(lines: Sequence[str], kinds: list[Kind], marked: Collection[int]) -> None:
     """Marks signatures and disclaimers at the ends of what was written, and a mail server's warning over it."""
     _mark_banner(lines, kinds)
-    for start, end in _blocks(kinds):
-        mark = _signature(lines, start, end)
-        if mark is not None:
-            kinds[mark:end] = [Kind.SIGNATURE] * (end - mark)
-            end = mark
+    fenced = _fenced(lines)
+    for start, end in _runs(kinds, Kind.WRITTEN):
+        found = signature(lines, start, end, fenced, marked)
+        if found is not None:
+            kinds[found[0] : found[1]] = [Kind.SIGNATURE] * (found[1] - found[0])
+            if found[1] == end:
+                end = found[0]
         _strip_tail(lines, kinds, start, end)
-
-
-def _signature(lines: Sequence[str], start: int, end: int) -> int | None:
-    """The first line of a signature in a written block: `--`, or the only ruler with a few short lines below it."""
-    fenced = {start + line for line in _fenced(lines[start:end])}
-    rulers: list[int] = []
-    for index in range(start, end):
-        if index in fenced:
-            continue
-        if is_signature_mark(lines[index]):
-            return index
-        if is_ruler(lines[index]) and (index == start or not lines[index - 1].strip()):
-            rulers.append(index)
-    if len(rulers) != 1:
-        return None
-    below = [line for line in lines[rulers[0] + 1 : end] if line.strip()]
-    return rulers[0] if len(below) <= MOST_UNDER_RULER and all(len(line) <= 100 for line in below) else None
 
 
 def _strip_tail(lines: Sequence[str], kinds: list[Kind], start: int, end: int) -> None:
@@ -267,8 +291,9 @@ def _strip_tail(lines: Sequence[str], kinds: list[Kind], start: int, end: int) -
             kinds[end] = Kind.SIGNATURE
             continue
         top = _disclaimer_above(lines, start, end)
-        # A mail of nothing else is about it: whoever asks what a disclaimer means has written one.
-        if top == end or not any(line.strip() for line in lines[:top]):
+        # A mail of nothing else is about it, and so is one that has it after a colon.
+        above = next((line for line in reversed(lines[:top]) if line.strip()), "")
+        if top == end or not above or above.endswith((":", "：")):
             return
         kinds[top:end] = [Kind.DISCLAIMER] * (end - top)
         end = top
@@ -307,14 +332,30 @@ def _settle(lines: Sequence[str], kinds: list[Kind], attributed: set[int]) -> No
 
     A quote that nobody is named for, over the answer or alone, is the writer's own choice of words too.
     """
-    blocks = [(start, end) for start, end in _blocks(kinds) if any(line.strip() for line in lines[start:end])]
+    blocks = [
+        (start, end) for start, end in _runs(kinds, Kind.WRITTEN) if any(line.strip() for line in lines[start:end])
+    ]
     if not blocks:
         if not attributed and not any(kind is Kind.ATTRIBUTION for kind in kinds):
             kinds[:] = [Kind.WRITTEN if kind is Kind.QUOTED else kind for kind in kinds]
         return
     first, last = blocks[0][0], blocks[-1][0]
-    for index, kind in enumerate(kinds[:last]):
-        if kind is not Kind.QUOTED:
-            continue
-        if index > first or index not in attributed or len(blocks) > 1:
-            kinds[index] = Kind.WRITTEN
+    for start, end in _runs(kinds, Kind.QUOTED):
+        own = start not in attributed and is_quoted(lines[start]) and _is_own(lines, kinds, start, end)
+        for index in range(start, end):
+            between = index > first or index not in attributed or len(blocks) > 1
+            if own or (index < last and between):
+                kinds[index] = Kind.WRITTEN
+
+
+def _is_own(lines: Sequence[str], kinds: Sequence[Kind], start: int, end: int) -> bool:
+    """Whether lines that are marked as quoted, and nobody is named for, are what the writer shows: below their own words without an empty
+    line between, or after a colon; or a program's prompts."""
+    above = next((index for index in range(start - 1, -1, -1) if lines[index].strip()), None)
+    if (
+        above is not None
+        and kinds[above] is Kind.WRITTEN
+        and (above == start - 1 or lines[above].endswith((":", "：")))
+    ):
+        return True
+    return all(is_prompt(line) for line in lines[start:end] if line.strip())

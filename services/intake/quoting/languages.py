@@ -13,7 +13,7 @@ class Language:
     `on`: what a line that attributes a quote may begin with ("On 3 May ..."); `wrote`: verbs that end such a line; `wrote_then`:
     verbs after which the writer's name or the time may come; `quoting`: begins a line that only names whom is quoted; `sender`
     .. `reply_to`: the labels of header fields as programs show them over a quote, of the dates the one that means "sent" first; `original` and `forwarded`: what stands between the
-    dashes over a quote; `sent_from`: begins the line that a telephone or program adds; `above`: tells to write above a line;
+    dashes over a quote; `below`: says that the answers, or the point, stand in the quote; `sent_from`: begins the line that a telephone or program adds; `above`: tells to write above a line;
     `disclaimer`: words that only a disclaimer has; `secret`, `recipient`, `mistaken`, `destroy`: beginnings of the words with which
     disclaimers say that a mail is confidential, whom it is for, that it may have gone astray, and what is to be done or left then;
     `printing`: asks not to print a mail; `banner`: a mail server's warning that a mail came from outside.
@@ -32,6 +32,7 @@ class Language:
     reply_to: tuple[str, ...] = ()
     original: tuple[str, ...] = ()
     forwarded: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
     sent_from: tuple[str, ...] = ()
     above: tuple[str, ...] = ()
     disclaimer: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ LANGUAGES = (
         reply_to=("reply-to", "reply to", "organization", "importance", "attachments"),
         original=("original message", "original email", "original mail", "original appointment", "reply message"),
         forwarded=("forwarded message", "begin forwarded message", "forwarded by", "start of forwarded message"),
+        below=("see below", "see my answers", "answers below", "answer below", "answered below", "my answers", "comments below", "my comments", "replies below", "responses below", "inline", "in-line", "in red", "in blue", "in green", "in bold", "between the lines", "fyi", "for your information"),
         sent_from=("sent from", "sent via", "sent with", "sent by", "sent using", "sent on", "from my", "via mobile"),
         above=("reply above this line", "type your reply above", "write your reply above", "reply above the line"),
         disclaimer=(
@@ -79,7 +81,7 @@ LANGUAGES = (
         recipient=("addressee", "recipient", "to whom it is addressed", "intended only for", "intended solely"),
         mistaken=("in error", "by mistake"),
         destroy=("delete", "destroy", "prohibited", "notify the sender", "disclos"),
-        printing=("consider the environment", "before printing", "think before you print"),
+        printing=("consider the environment", "think before you print", "before printing this e", "before printing this m"),
         banner=("originated from outside", "came from outside", "external email", "external e-mail", "external sender", "sent from outside"),
     ),
     Language(
@@ -96,6 +98,7 @@ LANGUAGES = (
         reply_to=("svar til",),
         original=("opprinnelig melding", "opprinnelig e-post", "original melding", "opphavleg melding"),
         forwarded=("videresendt melding", "videresendt e-post", "start på videresendt melding", "vidaresend melding"),
+        below=("se under", "se nedenfor", "se svar", "svar under", "svar nedenfor", "svarene under", "svarer under", "mine svar", "i rødt", "med rødt", "i teksten under", "til info", "til orientering"),
         sent_from=("sendt fra", "sendt frå", "sendt med", "sendt via"),
         above=("svar over denne linjen", "skriv svaret ditt over"),
         disclaimer=(
@@ -110,7 +113,7 @@ LANGUAGES = (
         recipient=("mottaker", "mottakar", "adressat"),
         mistaken=("ved en feil", "ved ein feil", "ved feil"),
         destroy=("slett", "varsle avsender", "makuler"),
-        printing=("tenk på miljøet", "før du skriver ut"),
+        printing=("tenk på miljøet", "før du skriver ut denne"),
         banner=("ekstern avsender", "ekstern e-post", "kommer fra en ekstern", "utenfor organisasjonen"),
     ),
     Language(
@@ -127,6 +130,7 @@ LANGUAGES = (
         reply_to=("svara till",),
         original=("ursprungligt meddelande", "originalmeddelande", "ursprungligt mail"),
         forwarded=("vidarebefordrat meddelande", "vidarebefordrat brev", "vidarebefordrat mail"),
+        below=("se nedan", "svar nedan", "svaren nedan", "mina svar", "i rött", "med rött", "för kännedom"),
         sent_from=("skickat från", "skickades från", "skickat med", "skickat via"),
         above=("svara ovanför den här linjen", "skriv ditt svar ovanför"),
         disclaimer=("avsedda mottagaren", "konfidentiell information", "tänk på miljön"),
@@ -134,7 +138,7 @@ LANGUAGES = (
         recipient=("mottagare", "adressat"),
         mistaken=("av misstag", "felaktigt"),
         destroy=("radera", "förstör", "ta bort", "meddela avsändar"),
-        printing=("tänk på miljön", "innan du skriver ut"),
+        printing=("tänk på miljön", "innan du skriver ut de"),
         banner=("extern avsändare", "externt mejl", "utanför organisationen"),
     ),
     Language(
@@ -151,6 +155,7 @@ LANGUAGES = (
         reply_to=("svar til", "besvar til"),
         original=("oprindelig meddelelse", "oprindelig besked", "original meddelelse", "oprindelig mail"),
         forwarded=("videresendt meddelelse", "videresendt besked", "start på videresendt besked"),
+        below=("se nedenfor", "svar nedenfor", "mine svar", "med rødt", "til orientering"),
         sent_from=("sendt fra", "sendt med", "sendt via"),
         above=("svar over denne linje", "skriv dit svar over"),
         disclaimer=("rette modtager", "fortrolige oplysninger", "tænk på miljøet"),
@@ -158,7 +163,7 @@ LANGUAGES = (
         recipient=("modtager", "adressat"),
         mistaken=("ved en fejl", "ved fejl"),
         destroy=("slet", "underret"),
-        printing=("tænk på miljøet", "før du printer", "inden du udskriver"),
+        printing=("tænk på miljøet", "før du printer denne", "inden du udskriver denne"),
         banner=("ekstern afsender", "uden for organisationen"),
     ),
     Language(
@@ -174,13 +179,14 @@ LANGUAGES = (
         reply_to=("vastaus",),
         original=("alkuperäinen viesti",),
         forwarded=("välitetty viesti", "edelleenlähetetty viesti"),
+        below=("ks. alla", "katso alla", "vastaukset alla", "vastaukseni", "punaisella", "tiedoksi"),
         sent_from=("lähetetty", "lähetetty laitteesta"),
         disclaimer=("luottamuksellista tietoa", "ajattele ympäristöä"),
         secret=("luottamuksel",),
         recipient=("vastaanottaja",),
         mistaken=("erehdyksessä", "vahingossa"),
         destroy=("hävit", "poista", "tuho"),
-        printing=("ajattele ympäristöä", "ennen kuin tulostat"),
+        printing=("ajattele ympäristöä", "ennen kuin tulostat tämän"),
         banner=("organisaation ulkopuolelta",),
     ),
     Language(
@@ -211,6 +217,7 @@ LANGUAGES = (
         reply_to=("beantwoorden", "antwoord aan"),
         original=("oorspronkelijk bericht", "origineel bericht", "oorspronkelijke bericht"),
         forwarded=("doorgestuurd bericht", "begin doorgestuurd bericht"),
+        below=("zie onder", "zie hieronder", "antwoorden hieronder", "mijn antwoorden", "in het rood", "ter info"),
         sent_from=(
             "verzonden met",
             "verzonden vanaf",
@@ -230,7 +237,7 @@ LANGUAGES = (
         recipient=("geadresseerde", "ontvanger"),
         mistaken=("ten onrechte", "per abuis", "per vergissing", "abusievelijk"),
         destroy=("vernietig", "verwijder", "te wissen"),
-        printing=("denk aan het milieu", "voordat u deze", "alvorens"),
+        printing=("denk aan het milieu", "voordat u deze e", "alvorens deze e", "alvorens u deze e"),
         banner=("externe afzender", "van buiten de organisatie"),
     ),
     Language(
@@ -258,6 +265,7 @@ LANGUAGES = (
             "anfang der weitergeleiteten e-mail",
             "weitergeleitete mail",
         ),
+        below=("siehe unten", "s. u.", "s.u.", "s. unten", "siehe nachfolgend", "antworten unten", "meine antworten", "antworten im text", "in rot", "zur info", "zur kenntnis", "z.k."),
         sent_from=(
             "gesendet von",
             "gesendet mit",
@@ -284,7 +292,7 @@ LANGUAGES = (
         recipient=("adressat", "empfänger"),
         mistaken=("irrtümlich", "versehentlich", "nicht für sie bestimmt"),
         destroy=("vernicht", "lösch", "unzulässig", "nicht gestattet", "untersagt"),
-        printing=("an die umwelt", "bevor sie diese", "umwelt zuliebe"),
+        printing=("an die umwelt", "bevor sie diese e", "bevor sie diese mail", "bevor sie diese nachricht", "umwelt zuliebe"),
         banner=("externe e-mail", "externer absender", "von außerhalb", "stammt von extern"),
     ),
     Language(
@@ -300,6 +308,7 @@ LANGUAGES = (
         reply_to=("répondre à", "importance", "pièces jointes"),
         original=("mail original", "message d'origine", "message original", "message initial", "courriel original"),
         forwarded=("message transféré", "début du message transféré", "début du message réexpédié", "mail transféré"),
+        below=("voir ci-dessous", "réponses ci-dessous", "mes réponses", "en rouge", "pour info", "pour information"),
         sent_from=("envoyé de", "envoyé depuis", "envoyé à partir de", "envoyé avec", "envoyé via", "provenance"),
         above=("répondez au-dessus de cette ligne", "répondre au-dessus de cette ligne"),
         disclaimer=(
@@ -314,7 +323,7 @@ LANGUAGES = (
         recipient=("destinataire", "à l'intention"),
         mistaken=("par erreur",),
         destroy=("détruire", "détruisez", "supprim", "interdit"),
-        printing=("pensez à l'environnement", "avant d'imprimer"),
+        printing=("pensez à l'environnement", "avant d'imprimer ce m", "avant d'imprimer cet"),
         banner=("expéditeur externe", "provient de l'extérieur", "courriel externe"),
     ),
     Language(
@@ -330,6 +339,7 @@ LANGUAGES = (
         reply_to=("responder a",),
         original=("mensaje original", "correo original"),
         forwarded=("mensaje reenviado", "inicio del mensaje reenviado", "correo reenviado"),
+        below=("ver abajo", "vea abajo", "ver más abajo", "respuestas abajo", "mis respuestas", "en rojo", "para su información", "para tu información"),
         sent_from=("enviado desde", "enviado de", "enviado con", "enviado por", "enviado mediante"),
         above=("responda por encima de esta línea", "escriba su respuesta por encima"),
         disclaimer=(
@@ -343,7 +353,7 @@ LANGUAGES = (
         recipient=("destinatario", "dirigid"),
         mistaken=("por error",),
         destroy=("elimin", "destruy", "borr", "prohibid"),
-        printing=("antes de imprimir",),
+        printing=("antes de imprimir este", "antes de imprimir el correo"),
         banner=("correo externo", "remitente externo", "fuera de la organización"),
     ),
     Language(
@@ -371,6 +381,7 @@ LANGUAGES = (
         reply_to=("responder para", "responder a"),
         original=("mensagem original", "e-mail original"),
         forwarded=("mensagem encaminhada", "início da mensagem reencaminhada", "mensagem reencaminhada"),
+        below=("ver abaixo", "veja abaixo", "respostas abaixo", "minhas respostas", "a vermelho", "em vermelho", "para conhecimento"),
         sent_from=(
             "enviado do",
             "enviado de",
@@ -391,7 +402,7 @@ LANGUAGES = (
         recipient=("destinatário", "destina-se", "destinam-se"),
         mistaken=("por engano", "por erro", "indevidamente"),
         destroy=("elimin", "apag", "destru", "proibid"),
-        printing=("antes de imprimir", "pense no ambiente"),
+        printing=("antes de imprimir este e", "antes de imprimir esta mensagem", "pense no ambiente"),
         banner=("remetente externo", "fora da organização"),
     ),
     Language(
@@ -407,6 +418,7 @@ LANGUAGES = (
         reply_to=("rispondi a", "risposta", "rispondere a"),
         original=("messaggio originale", "messaggio originario"),
         forwarded=("messaggio inoltrato", "inizio messaggio inoltrato"),
+        below=("vedi sotto", "vedi di seguito", "risposte sotto", "le mie risposte", "in rosso", "per conoscenza"),
         sent_from=("inviato da", "inviato dal", "inviata da", "inviato con"),
         above=("rispondi sopra questa riga",),
         disclaimer=(
@@ -420,7 +432,7 @@ LANGUAGES = (
         recipient=("destinatari", "destinat"),
         mistaken=("per errore",),
         destroy=("cancell", "elimin", "distrugg", "vietat"),
-        printing=("rispetta l'ambiente", "prima di stampare"),
+        printing=("rispetta l'ambiente", "prima di stampare questa", "prima di stampare la mail"),
         banner=("mittente esterno", "esterna all'organizzazione"),
     ),
     Language(
@@ -453,6 +465,7 @@ LANGUAGES = (
         reply_to=("odpowiedz do", "odpowiedź do"),
         original=("oryginalna wiadomość", "wiadomość oryginalna", "wiadomość pierwotna", "original message"),
         forwarded=("przekazana wiadomość", "początek przekazywanej wiadomości", "wiadomość przekazana"),
+        below=("patrz poniżej", "odpowiedzi poniżej", "moje odpowiedzi", "na czerwono", "do wiadomości"),
         sent_from=("wysłane z", "wysłano z", "wysłane przez", "wysłany z"),
         above=("odpowiedz powyżej tej linii",),
         disclaimer=("nie są państwo adresatem", "informacje poufne", "poufne informacje", "nie jest adresatem"),
@@ -460,7 +473,7 @@ LANGUAGES = (
         recipient=("adresat", "odbiorc"),
         mistaken=("omyłkowo", "przez pomyłkę", "pomyłkowo"),
         destroy=("usuni", "zniszcz", "zabronion"),
-        printing=("zanim wydrukujesz", "przed wydrukowaniem"),
+        printing=("zanim wydrukujesz t", "przed wydrukowaniem tej"),
         banner=("nadawca zewnętrzny", "spoza organizacji"),
     ),
     Language(
@@ -475,13 +488,14 @@ LANGUAGES = (
         subject=("předmět", "predmet"),
         original=("původní zpráva", "původní e-mail", "pôvodná správa"),
         forwarded=("přeposlaná zpráva", "předaná zpráva", "preposlaná správa"),
+        below=("viz níže", "odpovědi níže", "červeně"),
         sent_from=("odesláno z", "odoslané z", "odesláno ze"),
         disclaimer=("důvěrné informace",),
         secret=("důvěrn", "dôvern"),
         recipient=("adresát", "příjemce", "príjemc"),
         mistaken=("omylem", "neoprávněně"),
         destroy=("smaž", "vymaž", "zničte", "zakázán"),
-        printing=("než vytisknete", "před vytištěním"),
+        printing=("než vytisknete tent", "před vytištěním toho"),
     ),
     Language(
         "hu",
@@ -499,7 +513,7 @@ LANGUAGES = (
         recipient=("címzett",),
         mistaken=("tévedésből", "tévesen"),
         destroy=("töröl", "megsemmisít", "tilos"),
-        printing=("mielőtt kinyomtat",),
+        printing=("mielőtt kinyomtatja ezt", "mielőtt kinyomtatná ezt"),
     ),
     Language(
         "sl",
@@ -575,6 +589,7 @@ LANGUAGES = (
             "начало переадресованного сообщения",
             "пересылаемое письмо",
         ),
+        below=("см. ниже", "смотрите ниже", "ответы ниже", "мои ответы", "красным", "для информации"),
         sent_from=("отправлено с", "отправлено из", "отправлено от", "отправлено через", "послано с"),
         above=("ответьте выше этой строки",),
         disclaimer=("конфиденциальную информацию", "не являетесь адресатом", "является конфиденциальн"),
@@ -582,7 +597,7 @@ LANGUAGES = (
         recipient=("адресат", "получател"),
         mistaken=("по ошибке", "ошибочно"),
         destroy=("удалит", "уничтож", "запрещ"),
-        printing=("прежде чем распечатать", "подумайте об окружающей среде"),
+        printing=("прежде чем распечатать это", "подумайте об окружающей среде"),
         banner=("внешний отправитель", "от внешнего отправителя"),
     ),
     Language(
@@ -609,6 +624,7 @@ LANGUAGES = (
         subject=("тема",),
         original=("оригінальне повідомлення", "вихідне повідомлення", "початкове повідомлення"),
         forwarded=("переслане повідомлення", "пересилане повідомлення"),
+        below=("див. нижче", "відповіді нижче", "червоним"),
         sent_from=("надіслано з", "відправлено з", "надіслано через"),
         secret=("конфіденційн",),
         recipient=("адресат", "одержувач"),
@@ -626,6 +642,7 @@ LANGUAGES = (
         subject=("主题", "主旨", "主題"),
         original=("原始邮件", "原始郵件", "邮件原件", "原邮件"),
         forwarded=("转发的邮件", "转发邮件信息", "已轉寄郵件", "转发邮件", "轉寄郵件"),
+        below=("见下", "見下", "红色字", "紅色字"),
         sent_from=("发自我的", "從我的", "寄自我的", "从我的", "发自", "傳送自"),
     ),
     Language(
@@ -637,6 +654,7 @@ LANGUAGES = (
         subject=("件名",),
         original=("元のメッセージ", "オリジナルメッセージ", "original message"),
         forwarded=("転送されたメッセージ", "転送メッセージ", "転送された"),
+        below=("赤字",),
         sent_from=("iphoneから送信", "ipadから送信", "私のiphoneから送信", "androidから送信"),
     ),
     Language(

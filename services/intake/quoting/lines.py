@@ -59,6 +59,7 @@ _EVIDENCE = tuple(
         [word for row in LANGUAGES for word in row.destroy],
     )
 )
+_POINTS_BELOW = re.compile(rf"(?:^|\W){_any(word for row in LANGUAGES for word in row.below)}(?!\w)", re.IGNORECASE)
 _FORWARDED = _any(word for row in LANGUAGES for word in row.forwarded)
 _COVER = _any(word for row in LANGUAGES for word in (*row.original, *row.forwarded))
 
@@ -89,6 +90,7 @@ _DATED_AND_NAMED = re.compile(
 _NAMED_AND_DATED = re.compile(
     rf"{_BEGINS_WITH_NAME.pattern}\s?[>)\]]\s?[(\[]?(?:[^\W\d_]{{2,12}}\.?,?\s)?{_DATE}.{{0,40}}[:：]\Z", re.IGNORECASE
 )
+_WEEKDAY_AND_DATE = re.compile(rf"[^\W\d_]{{2,12}}\.?,\s{_DATE}")
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?![\d.])")
 _IN_BRACKETS = re.compile(rf"[<(]\s?(?:mailto:)?{_EMAIL}\s?[>)]", re.IGNORECASE)
@@ -96,14 +98,25 @@ _DATED_BY = re.compile(
     rf"{_DATE},?\s\d{{1,2}}[:.]\d{{2}}\s(?:by|von|par|por|av|af|door|da|przez|od|от)\s{_EMAIL}\s?[:：]\Z", re.IGNORECASE
 )
 _SAYS_WROTE = re.compile(rf"(?:^|[\s>\"”’,)]){_WROTE}(?=[\s:：,(]|\Z)", re.IGNORECASE)
-_OF_ONESELF = re.compile(
-    r"\b(?:I|[Ww]e|[Ii]ch|[Ww]ir|[Jj]eg|[Ee]g|[Vv]i|[Jj]ag|[Ii]k|[Ww]ij|[Jj]e|[Nn]ous|[Яя]|[Мм]ы)\b|\bj['’]"
+_I_OR_WE = r"\b(?:I|[Ww]e|[Ii]ch|[Ww]ir|[Jj]eg|[Ee]g|[Vv]i|[Jj]ag|[Ii]k|[Ww]ij|[Nn]ous|[Яя]|[Мм]ы)\b|\bj['’]"
+_BY_ONESELF = re.compile(_I_OR_WE)
+_OF_ONESELF = re.compile(rf"{_I_OR_WE}|\b[Jj]e\b")
+"""In French too, where the word is another one's verb in other languages."""
+_FIRST_PERSON = re.compile(
+    r"\b(?:I|I['’](?:m|ve|d|ll)|my|[Jj]eg|[Jj]ag|[Mm]itt|(?:[Ii]ch|[Mm]ir|[Mm]ein(?:e[nrms]?)?)|[Ii]k|[Mm]ijn|[Ii]o|[Mm]i[oae]"
+    r"|[Yy]o|[Ee]u|[Mm]eu|[Mm]inha|[Mm]inun|[Mm]inä|[Mm]nie|[Мм]не|[Яя]|[Мм](?:ой|оя|оё|оего))\b|\b[Jj](?:e (?:vous|suis|ne|peux)|['’]ai)\b"
 )
 MOST_WORDS_OF_ANY = 16
 _DATED_WITH_ZONE = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d\d?:?\d\d \S.{0,100}\Z")
 
 _QUOTED = re.compile(r"[ \t\xa0]{0,8}(?:[A-Z]{1,3})?>")
 _BETWEEN_ARROWS = re.compile(r">>> (?=.{0,100}\d{1,2}[:.]\d\d).{1,110} >>>\Z")
+_RAW_FIELD = re.compile(
+    r"received[ \t]*:[ \t]*(?:from|by)\b|(?:return-path|delivered-to|message-id|in-reply-to|references|mime-version|content-[a-z-]+|dkim-signature"
+    r"|authentication-results|arc-[a-z-]+|user-agent|x-[a-z0-9-]+|list-[a-z]+|errors-to|precedence|auto-submitted)[ \t]*:",
+    re.IGNORECASE,
+)
+_PROMPT = re.compile(r"[ \t\xa0]{0,8}(?:[A-Z]{1,3}>|>>>(?!>))")
 _BARRED = re.compile(r"[ \t\xa0]{0,8}\|(?:[ \t\xa0]|\Z)")
 _PREFIXES = re.compile(r"\A(?:[ \t\xa0]*(?:[A-Z]{1,3})?>)+[ \t\xa0]?")
 
@@ -133,6 +146,12 @@ _FOOTER = re.compile(
     rf"|.{{0,60}}{_DEVICE}.{{0,40}}(?:gesendet|verschickt|sendt|skickat|versendet|geschrieben|verzonden|verstuurd|傳送|发送|發送))[\s>)\].*_!]*\Z",
     re.IGNORECASE,
 )
+_PROGRAM = re.compile(
+    rf"{_DEVICE}|outlook|windows|mail|e-?post|courri|correo|posta|poczt|почт|gmx|yahoo|proton|spark|superhuman|samsung|huawei|\bnine\b|\bk-9\b|\bapp|telefon|телефон"
+    r"|sparrow|zoho|\baol\b|\bhtc\b|device|gerät|enhet|dispositi|приложен|posteo|tutanota|thunderbird|typ|excuse|brevity",
+    re.IGNORECASE,
+)
+"""What a footer that is a sentence names; other sentences are somebody's."""
 _APOLOGY = re.compile(
     r"excuse|typo|brevity|autocorrect|\bK-9\b|tippfehler|kürze|entschuldig|unnskyld|skrivefeil|ursäkta|stavfel|undskyld|excus|brièveté|disculp|breved|tikfouten"
     r"|scus[ai]|опечатк|краткост",
@@ -158,6 +177,11 @@ def plain(line: str) -> str:
 def is_quoted(line: str) -> bool:
     """`>` before it, or the initials of the quoted writer and `>` ("JD> ...")."""
     return _QUOTED.match(line) is not None and _BETWEEN_ARROWS.match(line[:LONGEST_SEPARATOR]) is None
+
+
+def is_prompt(line: str) -> bool:
+    """What a command was typed behind ("SQL> ", ">>> "), and no usual quote."""
+    return _PROMPT.match(line) is not None
 
 
 def is_barred(line: str) -> bool:
@@ -195,6 +219,11 @@ def is_forward(line: str) -> bool:
     return len(line) <= LONGEST_SEPARATOR and _is_cover(line, _FORWARDS)
 
 
+def points_below(text: str) -> bool:
+    """Whether somebody says that their answers, or what they write about, stand in the quote below."""
+    return _POINTS_BELOW.search(text[:4_000]) is not None
+
+
 def _is_cover(line: str, words: re.Pattern[str]) -> bool:
     said = unquoted(line).strip("#* \t\xa0")
     between = said[:2].strip(_DASHES) == "" or said[-1:] in (":", "：")
@@ -205,6 +234,8 @@ def is_footer(line: str) -> bool:
     """What a telephone or a mail program adds at the end ("Sent from my iPhone")."""
     short = _URL.sub("", line[:1_000])
     words = len(short.split())
+    if short.rstrip()[-1:] in (".", "!", "?", ",") and _PROGRAM.search(line) is None:
+        return False
     few = words <= MOST_FOOTER_WORDS or (words <= MOST_APOLOGY_WORDS and _APOLOGY.search(short) is not None)
     return few and len(short) <= LONGEST_FOOTER and _FOOTER.match(short) is not None
 
@@ -214,9 +245,16 @@ def _has(heard: str, words: Iterable[str]) -> bool:
     return any(word in heard for word in words)
 
 
+def is_somebodys(paragraph: str) -> bool:
+    """Whether a paragraph asks something, or is about whoever writes it: no firm's disclaimer and no mail server's warning does."""
+    return "?" in _URL.sub("", paragraph) or "？" in paragraph or _FIRST_PERSON.search(paragraph) is not None
+
+
 def is_disclaimer(paragraph: str) -> bool:
     """A paragraph with words that only a disclaimer has, or with three of what disclaimers say; and not a person's short sentence about one."""
     said = paragraph[:4_000]
+    if is_somebodys(said):
+        return False
     if len(said) <= LONGEST_NOTICE and (_CHECKED.search(said) or _PRINT_LESS.match(said)):
         return True
     if len(said) < SHORTEST_DISCLAIMER:
@@ -238,6 +276,7 @@ def is_banner(paragraph: str) -> bool:
         return False
     return (
         len(paragraph) <= LONGEST_BANNER
+        and not is_somebodys(paragraph)
         and _WARNS.match(beginning) is not None
         and _BANNER.search(beginning) is not None
     )
@@ -253,6 +292,11 @@ def label(line: str) -> tuple[set[str], str] | None:
 
 def _is_sent(line: str) -> bool:
     return line.replace("：", ":").partition(":")[0].strip(" *_>|\t\xa0").lower() in _SENT
+
+
+def is_raw_field(line: str) -> bool:
+    """A header field that a mail has and that no program shows over a quote: somebody pasted the header."""
+    return _RAW_FIELD.match(line) is not None
 
 
 def header_lines(lines: Sequence[str], start: int) -> int:
@@ -353,6 +397,13 @@ def _is_any_attribution(lines: Sequence[str], start: int, taken: int) -> bool:
 
 def _next_is_bracket(lines: Sequence[str], index: int) -> bool:
     return index < len(lines) and lines[index].strip() in ("<", "<mailto:")
+
+
+def is_by_program(attribution: str, *, over_marked: bool) -> bool:
+    """Whether an attribution is a program's: not about its writer; and over words that are not marked as quoted, with a time of day, a weekday
+    or an address, as those of programs have."""
+    told = over_marked or "@" in attribution or _CLOCK.search(attribution) or _WEEKDAY_AND_DATE.search(attribution)
+    return bool(told) and _BY_ONESELF.search(attribution) is None
 
 
 def _may_begin(line: str) -> bool:

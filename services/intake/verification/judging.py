@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from services.intake.mail.authentication import Authentication, authenticated, server_of
+from services.intake.mail.authentication import Authentication, Proof, authenticated, server_of
 from services.intake.verification import dmarc, spf
 from services.intake.verification.lookups import Lookups, Unanswered
 from services.intake.verification.signatures import Chain, Signature, chain, signatures
@@ -45,10 +45,10 @@ def judge(raw: bytes, asked: Question, lookups: Lookups, sealers: Collection[str
         whom = "" if sealed.result != "pass" or trusted else ", by a sealer who is not trusted"
         told.append(f"arc={sealed.result}{who} ({HERE}{whom})")
     if not about:
-        return Authentication("unknown", tuple(told))
+        return Authentication("ambiguous" if len(asked.senders) > 1 else "unknown", tuple(told))
     result = _dmarc(lookups, about, found, envelope, envelope_domain)
     told.append(f"dmarc={result} header.from={about} ({HERE})")
-    sender: Literal["proven", "disproven", "unknown"] = "unknown"
+    sender: Proof = "unknown"
     signed = any(each.result == "pass" and each.domain == about for each in found)
     if result == "pass" or signed or (trusted and _passed_on(sealed, asked.senders)):
         sender = "proven"

@@ -187,7 +187,7 @@ def test_of_a_public_suffix_one_customer_is_no_relative_of_another(names: NameSe
 
 def test_two_senders_are_nobodys_word(names: NameServer, acme: Signer) -> None:
     raw = acme.sign(mail(From=f"per@{ACME}, boss@bank.example"))
-    assert verdict(names, raw, Question((f"per@{ACME}", "boss@bank.example"))).sender == "unknown"
+    assert verdict(names, raw, Question((f"per@{ACME}", "boss@bank.example"))).sender == "ambiguous"
 
 
 def test_a_second_from_beside_the_signed_one_breaks_it(names: NameServer, acme: Signer) -> None:

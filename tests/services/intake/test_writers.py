@@ -118,6 +118,27 @@ async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
     assert standing(await desk.last(first.ticket_id)) == "unverified"
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"From: eve@elsewhere.example\r\n%b",
+        b"%b",
+    ],
+    ids=["two fields", "one field"],
+)
+@pytest.mark.parametrize("results", [PASS, FAIL, ""])
+async def test_several_senders_are_nobody_who_takes_part(desk: Desk, forged: bytes, results: str) -> None:
+    """RFC 7489, 6.6.1: no server's verdict says about which of them it is, not even our own token does."""
+    first = await desk.opened()
+    both = "Per <per@customer.example>" + ("" if forged != b"%b" else ", eve@elsewhere.example")
+    for more in ({}, {"In_Reply_To": ours(first)}):
+        told = await desk.take(forged % mail(about(first), From=both, Authentication_Results=results, **more))
+        assert told.outcome == "appended"
+        received = await desk.last(first.ticket_id)
+        assert isinstance(received, CustomerMessageReceived)
+        assert (received.standing, received.no_answer) == ("unverified", True)
+
+
 async def test_a_stolen_message_id_is_no_proof(desk: Desk) -> None:
     first = await desk.opened(Message_ID="<known@customer.example>")
     await desk.take(mail("hello", From=STRANGER, In_Reply_To="<known@customer.example>"))

@@ -933,7 +933,18 @@ LETTERS = {
         "> My printer hums.\n"
         "> \n"
         "> Ann"
-    ), ""),
+    ), (
+        "> Begin forwarded message:\n"
+        "> \n"
+        "> From: Ann <ann@x.example>\n"
+        "> Subject: Printer\n"
+        "> Date: 26 November 2026 at 09:04:12 CET\n"
+        "> To: Jane <jane@y.example>\n"
+        "> \n"
+        "> My printer hums.\n"
+        "> \n"
+        "> Ann"
+    )),
     "forward alone outlook": ((
         "From: Ann <ann@x.example>\n"
         "Sent: Thursday, November 26, 2026 9:04 AM\n"
@@ -1362,7 +1373,17 @@ LETTERS = {
         "\n"
         "Is it on?\n"
         "[Jane] Yes."
-    ), "See my answers below."),
+    ), (
+        "See my answers below.\n"
+        "\n"
+        "From: Helpdesk\n"
+        "Sent: Thursday, November 26, 2026 10:04 AM\n"
+        "To: Jane\n"
+        "Subject: RE: Printer\n"
+        "\n"
+        "Is it on?\n"
+        "[Jane] Yes."
+    )),
 }
 """A letter, and what its writer added."""
 

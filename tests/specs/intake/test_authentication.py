@@ -61,7 +61,9 @@ def test_the_worse_result_counts() -> None:
 
 def test_several_senders_are_nobodys_proven_word() -> None:
     both = ("per@acme.example", "boss@bank.example")
-    assert found("mx.help.example; dmarc=pass header.from=acme.example", senders=both).sender == "unknown"
+    for result in ("dmarc=pass header.from=acme.example", "dmarc=fail header.from=acme.example", "none"):
+        assert found(f"mx.help.example; {result}", senders=both).sender == "ambiguous"
+    assert found(senders=both).sender == "ambiguous"
 
 
 def test_what_is_shown_names_the_server() -> None:

@@ -142,8 +142,10 @@ def test_a_forward_without_a_word_is_what_was_forwarded() -> None:
     assert new_text(text) == "It hums."
 
 
-def test_a_reply_of_nothing_but_the_quote_adds_nothing() -> None:
-    assert new_text("On 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?\n") == ""
+def test_a_reply_of_nothing_but_the_quote_is_shown_whole() -> None:
+    """The answer may stand in it."""
+    text = "On 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?"
+    assert new_text(text + "\n") == text
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ def test_any_jumble_of_lines_is_cut(lines: list[str]) -> None:
         "*", "Sent from my ", "the intended recipient ", "1 jan. 2016 ", "1 jan. 2016 10:10 x\n", ":", "a: ", "JD> x\n",
         "_" * 100 + "\n", "> On 1 jan 2016 a <\n", "Den 1 skrev " * 20 + "\n", "--- original message ", "outlook " * 15 + "\n",
         "26.11.2026 09:04 a:\n", ">>> a 1:11 >>>\n", "confidential recipient in error\n", "confidential recipient in error\n" * 3 + "\n",
-        "CAUTION: external email " + "x" * 60 + "\n\n", "a <b@c.d> 2026 09:04\n", "virus " * 20 + "\n", "Begin forwarded message:\n\n",
+        "CAUTION: external email " + "x" * 60 + "\n\n", "a <b@c.d> 2026 09:04\n", "virus " * 20 + "\n", "-- \nIda\n\n", "—\nIda\nTel. 555 0100\n\n", "> x\nyes\n", "see:\n> x\n", "Begin forwarded message:\n\n",
     ],
 )  # fmt: skip
 def test_a_megabyte_of_anything_is_cut_within_a_second(line: str) -> None:

@@ -253,3 +253,178 @@ def test_letters_of_the_corpora_stay_letters() -> None:
     if not letters:
         pytest.skip("../shared/corpora is not here")
     assert not [path.name for path in letters if read(path.read_bytes()).report]
+
+
+def becomes(raw: bytes, envelope_from: str) -> str:
+    return judge(
+        read(raw), envelope_from=envelope_from, names_ticket=False, is_ours=False, from_our_address=False
+    ).outcome
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "We could not deliver your mail to ida@fjell.example: her mailbox is full.",
+        "Levering til <ida@fjell.example> mislyktes. Your message was not delivered.",
+        "ida@fjell.example: user unknown",
+    ],
+)
+def test_the_null_sender_makes_a_report_of_words_that_a_person_may_write(words: str) -> None:
+    raw = f"From: no-reply@post.fjell.example\nSubject: Hinweis\n\n{words}".encode()
+    assert becomes(raw, "") == "bounce_recorded"
+    assert becomes(raw, "no-reply@post.fjell.example") == "created"
+    report = read(raw).report
+    assert report is not None
+    assert [each.recipient for each in report.failures] == ["ida@fjell.example"]
+
+
+def test_words_of_nobody_that_report_nothing_are_a_letter() -> None:
+    assert becomes(b"From: no-reply@post.fjell.example\nSubject: News\n\nThe new doors are there.", "") == "created"
+
+
+BOUNCE = {
+    "notificationType": "Bounce",
+    "bounce": {
+        "bounceType": "Permanent",
+        "bounceSubType": "General",
+        "bouncedRecipients": [
+            {"emailAddress": "Ida@fjell.example", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 no such user"},
+            {"emailAddress": "Per <per@fjell.example>", "status": "5.7.1", "diagnosticCode": "smtp; 550 5.7.1 looks like spam"},
+        ],
+    },
+    "mail": {"messageId": "0100-1", "headers": [{"name": "Message-ID", "value": "<a@ledgerdesk.invalid>"}]},
+}  # fmt: skip
+
+
+def in_json(told: object, below: str = "") -> bytes:
+    return b"From: no-reply@sns.example\nSubject: Notification\n\n" + json.dumps(told).encode() + below.encode()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        in_json(BOUNCE),
+        in_json({"eventType" if key == "notificationType" else key: value for key, value in BOUNCE.items()}),
+        in_json({"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x", "Message": json.dumps(BOUNCE)}),
+        in_json(BOUNCE, "\n\n--\nIf you wish to stop receiving notifications from this topic, click below"),
+        in_json(BOUNCE).replace(b'"status"', b'"sta\r\n tus"'),
+    ],
+    ids=["plain", "event", "wrapped", "with a footer", "broken by a relay"],
+)
+def test_a_failure_in_json(raw: bytes) -> None:
+    report = read(raw).report
+    assert report is not None
+    assert [(f.recipient, f.status, f.hard) for f in report.failures] == [
+        ("ida@fjell.example", "5.1.1", True),
+        ("per@fjell.example", "5.7.1", False),
+    ]
+    assert (report.kind, report.original_ids) == ("failure", ("<a@ledgerdesk.invalid>",))
+    assert (becomes(raw, ""), becomes(raw, "ida@fjell.example")) == ("bounce_recorded", "created")
+
+
+@pytest.mark.parametrize(
+    ("bounce", "dead"),
+    [
+        ({"bounceType": "Permanent", "bounceSubType": "NoEmail"}, True),
+        ({"bounceType": "Permanent", "bounceSubType": "OnAccountSuppressionList"}, True),
+        ({"bounceType": "Permanent", "bounceSubType": "General"}, True),
+        ({"bounceType": "Permanent", "bounceSubType": "MailboxFull"}, False),
+        ({"bounceType": "Transient", "bounceSubType": "General"}, False),
+        ({"bounceType": "Undetermined"}, False),
+    ],
+)
+def test_what_the_service_says_of_an_address_counts(bounce: dict[str, object], dead: bool) -> None:
+    told = {
+        "notificationType": "Bounce",
+        "bounce": bounce | {"bouncedRecipients": [{"emailAddress": "a@b.example"}]},
+        "mail": {},
+    }
+    report = read(in_json(told)).report
+    assert report is not None
+    assert [f.hard for f in report.failures] == [dead]
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"notificationType": "Complaint", "complaint": {"complainedRecipients": []}, "mail": {}}, "complaint"),
+        ({"eventType": "Delivery", "delivery": {"recipients": []}, "mail": {}}, "delivered"),
+        ({"eventType": "DeliveryDelay", "deliveryDelay": {"delayedRecipients": [{"emailAddress": "a@b.example"}]}, "mail": {}}, "delay"),
+    ],
+)  # fmt: skip
+def test_other_reports_in_json(told: object, kind: str) -> None:
+    report = read(in_json(told)).report
+    assert report is not None
+    assert report.kind == kind
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"notificationType": "Bounce"},
+        {"notificationType": "Ticket", "mail": {}},
+        {"event": "door", "open": True},
+        {"Type": "Notification", "Message": "The door is open"},
+        ["Bounce"],
+        {"a": [[[[[]]]]]},
+    ],
+)
+def test_other_json_is_a_letter(told: object) -> None:
+    assert becomes(in_json(told), "monitor@fjell.example") == "created"
+    assert read(in_json(told)).report is None
+
+
+def test_json_nested_without_end_is_a_letter() -> None:
+    assert read(b"From: a@b.example\n\n" + b'{"a":' * 40_000).report is None
+
+
+def test_every_recipient_of_a_transcript_is_named() -> None:
+    raw = b"""From: MAILER-DAEMON@mx.example
+Subject: Returned mail: see transcript for details
+
+   ----- The following addresses had permanent fatal errors -----
+(transcript)
+
+   ----- Transcript of session follows -----
+... while talking to mx1.fjell.example.:
+>>> RCPT To:<ida@fjell.example>
+<<< 550 5.1.1 <ida@fjell.example>... User unknown
+550 5.1.1 <ida@fjell.example>... User unknown
+554 5.1.2 <per@nowhere.example>... Host unknown (Name server: nowhere.example: host not found)
+452 <ola@fjord.example>... Mailbox full
+"""
+    report = read(raw).report
+    assert report is not None
+    assert {f.recipient: f.hard for f in report.failures} == {
+        "ida@fjell.example": True,
+        "per@nowhere.example": True,
+        "ola@fjord.example": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 sorry, that mail box does not exist here", "553 badrcptto: ida", "550 BAD-RECIPIENT", "550 Invalid virtual userid", "550 deactivated account",
+        "550 Requested action not taken: mail-box unavailable", "550 there is nobody by that name", "550 no mailbox available here for ida",
+        "550 5.1.0 unlisted recipient", "550 She is no longer employed here", "550 ida is not a registered user", "550 archived recipient",
+        "550 Benutzer existiert nicht", "550 Unbekannter Empfänger", "550 destinataire introuvable", "550 Usuario desconocido", "550 Destinatário inexistente",
+        "550 casella non valida", "550 ontvanger onbekend", "550 Brukeren finnes ikke", "550 Modtageren er ukendt", "550 Mottagaren finns inte",
+        "550 Tuntematon vastaanottaja", "550 Adres nie istnieje", "550 Neznámý uživatel", "550 A postafiók nem létezik", "550 адрес не зарегистрирован",
+        "550 користувача не знайдено", "550 alıcı bilinmiyor", "550 ユーザーが見つかりません", "550 用户不存在", "550 존재하지 않는 사용자: 사용자를 찾을 수 없음",
+    ],
+)  # fmt: skip
+def test_more_words_for_a_dead_address(words: str) -> None:
+    assert is_dead(words, "5.0.0")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "450 mailbox unavailable", "550 mailbox temporarily unavailable", "452 4.2.2 user over quota", "550 Postfach voll", "550 la casella è piena", "550 buzón lleno",
+        "550 postkassen er fuld", "550 brevlådan är full", "550 skrzynka jest przepełniona", "550 ящик переполнен", "550 メールボックスの容量超過", "550 邮箱已满",
+        "550 the group may not exist", "550 content rejected", "550 account suspended, try again",
+    ],
+)  # fmt: skip
+def test_more_words_for_an_address_that_lives(words: str) -> None:
+    assert not is_dead(words, status_of(words))

@@ -4,10 +4,10 @@ from typing import Literal
 
 import pytest
 
+from services.intake.mail.authentication import Proof
 from services.intake.standing import ThreadedBy, is_agents_own, standing
 
 Known = Literal["participant", "outsider"] | None
-Sender = Literal["proven", "disproven", "unknown"]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ Sender = Literal["proven", "disproven", "unknown"]
         ("message-id", None, "proven", "unverified"),
     ],
 )
-def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: Sender, expected: str) -> None:
+def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: Proof, expected: str) -> None:
     assert standing(threaded_by, known_as=known_as, sender=sender, is_agent=False) == expected
 
 
@@ -51,10 +51,17 @@ def test_the_tickets_own_address_says_nothing_of_who_writes(
 
 @pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
 @pytest.mark.parametrize("sender", ["proven", "disproven", "unknown"])
-def test_an_agents_name_is_worth_nothing_without_proof(threaded_by: ThreadedBy, sender: Sender) -> None:
+def test_an_agents_name_is_worth_nothing_without_proof(threaded_by: ThreadedBy, sender: Proof) -> None:
     assert standing(threaded_by, known_as=None, sender=sender, is_agent=True) == "unverified"
     assert is_agents_own(threaded_by, sender) is (threaded_by == "reference" and sender == "proven")
 
 
 def test_an_agent_may_be_a_customer() -> None:
     assert standing("subject", known_as="participant", sender="unknown", is_agent=True) == "participant"
+
+
+@pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
+@pytest.mark.parametrize("known_as", ["participant", "outsider", None])
+def test_of_several_senders_none_has_written(threaded_by: ThreadedBy, known_as: Known) -> None:
+    assert standing(threaded_by, known_as=known_as, sender="ambiguous", is_agent=False) == "unverified"
+    assert not is_agents_own(threaded_by, "ambiguous")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.intake.mail.authentication import Proof
 from services.intake.mail.reports import Kind, Report
 from services.intake.reading import Reading
 from services.intake.verdict import Verdict, judge
@@ -16,6 +17,7 @@ def verdict(
     names_ticket: bool = False,
     is_ours: bool = False,
     from_our_address: bool = False,
+    sender: Proof = "unknown",
 ) -> Verdict:
     return judge(
         reading,
@@ -23,6 +25,7 @@ def verdict(
         names_ticket=names_ticket,
         is_ours=is_ours,
         from_our_address=from_our_address,
+        sender=sender,
     )
 
 
@@ -131,3 +134,8 @@ def test_a_letter_from_a_queues_own_address_gets_no_receipt() -> None:
 
 def test_a_person_who_says_so_is_no_machine() -> None:
     assert not verdict(letter(auto_submitted="no")).automatic
+
+
+def test_a_letter_of_several_senders_gets_no_receipt() -> None:
+    found = verdict(letter(), sender="ambiguous")
+    assert (found.outcome, found.automatic) == ("created", True)
