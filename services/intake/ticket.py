@@ -62,6 +62,9 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
             also_opened=command.also_opened,
             state=command.state,
             form=command.form,
+            writer=command.writer,
+            internal=command.internal,
+            note=command.note,
         )
     ]
 

@@ -126,7 +126,10 @@ def router(reading: Reading) -> APIRouter:
             raise problems.forbidden("Articles are sent on by the desk only.")
         row = await _article(reading, found, article)
         ticket = {"id": str(found.row["id"]), "number": found.row["number"]}
-        return answer({"ticket": ticket, "message": _message(row).model_dump(mode="json")}, headers)
+        about = {"written_by": row["sender"], "author": row["author"]} | {
+            each: row[each] for each in ("kind", "internal")
+        }
+        return answer({"ticket": ticket, "message": _message(row).model_dump(mode="json") | about}, headers)
 
     @routes.get("/api/v1/blobs/{blob}", operation_id="getBlob", summary="An attachment, as a download")
     async def blob(

@@ -6,7 +6,17 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, TopicRef
+from shared.contracts.parts import (
+    Channel,
+    CustomerRef,
+    Message,
+    PersonRef,
+    QueueRef,
+    Standing,
+    TicketRef,
+    TopicRef,
+    Writer,
+)
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY, TICKETS
 
@@ -32,7 +42,8 @@ class TicketOpened(Event):
     """A ticket was opened. `receipt` tells whether the customer is to be sent one (api.md, section 3).
 
     `state` is the slug of the state that a trusted channel asked for; `also_opened` are the tickets that the same mail opened in other
-    queues.
+    queues. What an agent has split off tells whose words `message` has (`writer`), whether it is for the desk alone (`internal`), and
+    beside one that is not, what of it is (`note`).
     """
 
     number: str
@@ -50,6 +61,9 @@ class TicketOpened(Event):
     also_opened: tuple[TicketRef, ...] = ()
     state: str | None = None
     form: FilledForm | None = None
+    writer: Writer | None = None
+    internal: bool = False
+    note: Message | None = None
 
 
 @event("helpdesk.CustomerMessageReceived.v1", owner="intake", topic=TICKETS)

@@ -77,6 +77,13 @@ class Blob(Value):
     type: str
 
 
+class Writer(Value):
+    """Whose words an article has: a kind of person, and the name that they had."""
+
+    kind: Literal["customer", "agent", "system"]
+    name: Personal[str] = ""
+
+
 ScanResult = Literal["clean", "infected", "not_scanned"]
 
 

@@ -1,7 +1,7 @@
 """The two ways of working through events: as a projection into rows, as a policy into commands of the service's own."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -127,7 +127,8 @@ SELECT $1, s.stream, s.producer, s.version, s.event_id
 class PolicyHandler(Generic[Command, State]):
     """Turns foreign events into commands for the service's own stream of the same id, and records what they lead to.
 
-    `react` is pure; `inline` writes the service's own rows (deliveries, timers, look-ups) in the transaction of the events.
+    `react` is pure; `goes_on` names the stream that a command concerns as well, and the command for it, when it meets a state that has
+    gone on in another stream. `inline` writes the service's own rows (deliveries, timers, look-ups) in the transaction of the events.
     Events of producers not named are none of its business. `prepare` brings up to date what `react` looks at.
     """
 
@@ -141,12 +142,14 @@ class PolicyHandler(Generic[Command, State]):
         producers: frozenset[str],
         react: Callable[[Recorded], Sequence[Command]],
         inline: Inline | None = None,
+        goes_on: Callable[[Command, State], tuple[UUID, Command] | None] | None = None,
         done: Callable[[], None] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name, self.store, self.category, self.decider = name, store, category, decider
         self.producers: frozenset[str] | None = producers
         self.react, self.inline, self.done, self.prepare = react, inline, done, prepare
+        self.goes_on = goes_on
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
         if self.prepare is not None:
@@ -201,50 +204,69 @@ class PolicyHandler(Generic[Command, State]):
     async def _carry_out(
         self, connection: Connection, taken: Sequence[tuple[Delivered, Recorded, Sequence[Command]]]
     ) -> None:
-        histories = await self.store.load_many(list({event.stream for _, event, _ in taken}), connection=connection)
         states: dict[UUID, tuple[State, int]] = {}
-        for stream, history in histories.items():
-            state = self.decider.initial()
-            for past in history:
-                state = self.decider.evolve(state, past.payload)
-            states[stream] = (state, len(history))
+        await self._fold(connection, {event.stream for _, event, _ in taken}, states)
         appends: list[Append] = []
         for _, event, commands in taken:
             with span(
                 f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)
             ):
+                context = Context(
+                    actor=Actor("service", self.name),
+                    correlation_id=event.correlation_id,
+                    causation_id=event.id,
+                    traceparent=traceparent() or event.traceparent,
+                    time=utc_now(),
+                )
                 for command in commands:
-                    state, version = states[event.stream]
-                    try:
-                        decided = self.decider.decide(command, state)
-                    except Rejected as refusal:
-                        log.info("%s: %s after %s: %s", self.name, type(command).__name__, event.type, refusal.reason)
-                        continue
-                    if not decided:
-                        continue
-                    for payload in decided:
-                        state = self.decider.evolve(state, payload)
-                    appends.append(
-                        Append(
-                            event.stream,
-                            self.category,
-                            version,
-                            tuple(NewEvent(payload) for payload in decided),
-                            Context(
-                                actor=Actor("service", self.name),
-                                correlation_id=event.correlation_id,
-                                causation_id=event.id,
-                                traceparent=traceparent() or event.traceparent,
-                                time=utc_now(),
-                            ),
-                        )
-                    )
-                    states[event.stream] = (state, version + len(decided))
+                    stream, further = event.stream, self._further(command, states[event.stream][0])
+                    appends += self._decided(stream, command, states, event, context)
+                    while further is not None:
+                        stream, command = further
+                        if stream not in states:
+                            await self._fold(connection, {stream}, states)
+                        further = self._further(command, states[stream][0])
+                        appends += self._decided(stream, command, states, event, context)
         if not appends:
             return
         appended = await self.store.append(appends, connection=connection)
         if self.inline is not None:
             await self.inline(connection, appended.events)
+
+    async def _fold(
+        self, connection: Connection, streams: Iterable[UUID], states: dict[UUID, tuple[State, int]]
+    ) -> None:
+        """Adds the states of these streams."""
+        for stream, history in (await self.store.load_many(list(streams), connection=connection)).items():
+            state = self.decider.initial()
+            for past in history:
+                state = self.decider.evolve(state, past.payload)
+            states[stream] = (state, len(history))
+
+    def _further(self, command: Command, state: State) -> tuple[UUID, Command] | None:
+        return self.goes_on(command, state) if self.goes_on is not None else None
+
+    def _decided(
+        self,
+        stream: UUID,
+        command: Command,
+        states: dict[UUID, tuple[State, int]],
+        event: Recorded,
+        context: Context,
+    ) -> list[Append]:
+        """What a command leads to on a stream, whose state moves on; nothing where a rule refuses it."""
+        state, version = states[stream]
+        try:
+            decided = self.decider.decide(command, state)
+        except Rejected as refusal:
+            log.info("%s: %s after %s: %s", self.name, type(command).__name__, event.type, refusal.reason)
+            return []
+        if not decided:
+            return []
+        for payload in decided:
+            state = self.decider.evolve(state, payload)
+        states[stream] = (state, version + len(decided))
+        return [Append(stream, self.category, version, tuple(NewEvent(each) for each in decided), context)]
 
     def committed(self) -> None:
         self.store.appended.set()
