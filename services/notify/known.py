@@ -12,7 +12,8 @@ from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """A ticket as routing last told of it, for events that name neither number nor queue. `customer` and `message_id`, their newest mail's, are
-    null where they are not known; `by_machine`: no person opened it."""
+    null where they are not known, nor the type of its `state`; `by_machine`: no person opened it. One that was merged is the ticket in which
+    it goes on."""
 
     number: str
     title: str
@@ -22,6 +23,7 @@ class Remembered:
     customer: CustomerRef | None = None
     message_id: str | None = None
     by_machine: bool = False
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ This is an automatic notice. Please do not answer it: your answer would become a
 MOVED = """\
 Hello{% if agent.name %} {{ agent.name }}{% endif %},
 
-Ticket {{ ticket.number }} was moved from {{ queue.before }} to {{ queue.name }}:
+Ticket {{ ticket.number }} was moved to {{ queue.name }}:
 
     {{ ticket.title }}
 

@@ -1,0 +1,10 @@
+ALTER TABLE notify.tickets
+    ADD COLUMN state               text,
+    ADD COLUMN state_version       integer NOT NULL DEFAULT 0,
+    ADD COLUMN merged_into         uuid,
+    ADD COLUMN merged_into_version integer NOT NULL DEFAULT 0;
+COMMENT ON TABLE notify.tickets IS
+    'What notices need of a ticket, as routing''s events told it last: number, title, queue, owner, responsible agent, customer (references '
+    'as in the events; a null owner is the system), the Message-ID of the customer''s newest mail, the type of its state, and the ticket in '
+    'which it goes on. Each *_version is the version of routing''s stream that told the fact, 0 if none has: an older event that comes again '
+    'changes nothing. by_machine: intake says that no person opened it. Of tickets that were queued before a column came, it is not known.';
