@@ -11,7 +11,7 @@ import pytest
 from services.reporting.desk.fold import fold
 from services.reporting.desk.repeats import COLUMNS
 from services.reporting.desk.row import TicketRow
-from services.reporting.showing import history_entry
+from services.reporting.showing import event_data, history_entry
 from services.reporting.summaries import MAILS, summary
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
@@ -310,7 +310,7 @@ def test_the_history_gives_back_what_was_recorded(name: str, full: bool) -> None
     article = next((each for each in row.articles if each.number == entry.article), None)
     columns: Any = {each.name: getattr(entry, each.name) for each in fields(entry)}
     columns |= {f"article_{column}": getattr(article, column) if article else None for column in COLUMNS}
-    shown = history_entry(columns)
+    shown = history_entry(columns, event_data(columns))
     assert shown["data"] == recorded
     if article is not None and isinstance(entry.data.get("message"), dict):
         assert set(entry.data["message"]) <= {"bcc", "text_blob", "attachments", "message_id", "mail", "raw"}
