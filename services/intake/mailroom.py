@@ -24,7 +24,6 @@ from services.intake.reading_pool import Readers
 from services.intake.receipts import Receipts
 from services.intake.records import Known, Mail, Raced, Records, Rows
 from services.intake.standing import is_agents_own, standing
-from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
 from services.intake.verification.judging import Question
 from services.intake.verification.verifier import Verifier
@@ -291,7 +290,7 @@ class Mailroom:
             name=sender.name,
             message_ids=threads,
             tickets=[*map(self._named, threads), *self._addressed(reading, envelope)],
-            numbers=numbers_named(reading.subject),
+            numbers=reading.numbers,
             most=self.rules.tickets_a_day,
             most_receipts=self.receipts.a_day,
         )

@@ -33,6 +33,7 @@ from shared.contracts.parts import (
     PersonRef,
     QueueRef,
 )
+from shared.contracts.subjects import number_in
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import RETRIES, Outcome
 from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
@@ -183,8 +184,8 @@ class Opening:
 
     async def find(self, reference: str) -> Way:
         """The ticket with this id or number, and the one that its messages go to. Raises Problem 404."""
-        if reference.isascii() and reference.isdigit():
-            known = await self.records.way(number=reference)
+        if (number := number_in(reference)) is not None:
+            known = await self.records.way(number=number)
         else:
             try:
                 known = await self.records.way(ticket=UUID(reference))

@@ -1,6 +1,5 @@
 """What every read of one ticket begins with: finding it, and what its reader may see of it."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,13 +13,13 @@ from services.reporting.people import facts
 from services.reporting.waiting import shown
 from shared.blobs.store import BlobStore
 from shared.contracts.access import Access, Identity, may, rights
+from shared.contracts.subjects import number_in
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.consistency import LAG, Written
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
-NUMBER = re.compile(r"^\d{16,20}$")
 DESK = "SELECT * FROM desk.tickets WHERE {} = $1"
 OTHERS = "SELECT id, number, title, queue_id, customer_email, company, state_type FROM desk.tickets WHERE id = ANY($1)"
 AS_CUSTOMER = "SELECT * FROM desk.customer_tickets WHERE id = $1"
@@ -53,8 +52,8 @@ class Reading:
 
     async def ticket(self, reference: str, who: Identity) -> Found:
         """A ticket that this person may see; 404 for any other."""
-        if NUMBER.match(reference):
-            row = await self.pool.fetchrow(DESK.format("number"), reference)
+        if (number := number_in(reference)) is not None:
+            row = await self.pool.fetchrow(DESK.format("number"), number)
         else:
             try:
                 row = await self.pool.fetchrow(DESK.format("id"), UUID(reference))

@@ -1,7 +1,6 @@
 """The desk behind the API: finds the ticket that is meant, checks who asks on the state that is decided on, gives the command."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from shared.contracts.directory import Queue, Right
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef, QueueRef
+from shared.contracts.subjects import number_in
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import Commands, Outcome, Request
@@ -31,7 +31,6 @@ from shared.telemetry.tracing import traceparent
 WAIT_SECONDS = 2.0
 YOUNG_SECONDS = 600.0
 """How long after its opening a ticket may be unknown here only because the log is slow; then 503, not 404, is the truth."""
-NUMBER = re.compile(r"^\d{16,20}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,9 @@ class Desk:
 
     async def find(self, reference: str, field: str | None = None) -> UUID | None:
         """The stream that a number or id names; None for a number that is not known."""
-        if NUMBER.match(reference):
+        if (number := number_in(reference)) is not None:
             async with self.pool.acquire() as connection:
-                return await numbers.find(connection, reference)
+                return await numbers.find(connection, number)
         try:
             return UUID(reference)
         except ValueError:
@@ -247,8 +246,8 @@ def _young(reference: str) -> bool:
     """Whether the ticket may have been opened so lately that its queueing is still on its way: by the time in a UUIDv7, or by the
     day in a number."""
     now = datetime.now(UTC)
-    if NUMBER.match(reference):
-        return reference[:8] in {(now + timedelta(days=d)).strftime("%Y%m%d") for d in (-1, 0, 1)}
+    if (number := number_in(reference)) is not None:
+        return number[:8] in {(now + timedelta(days=d)).strftime("%Y%m%d") for d in (-1, 0, 1)}
     identifier = UUID(reference)
     if identifier.version != 7:
         return False

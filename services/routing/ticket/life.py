@@ -34,6 +34,7 @@ from shared.contracts.routing import (
     TicketSplit,
 )
 from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.contracts.subjects import title_of
 
 
 def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
@@ -96,7 +97,7 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
                 split = TicketSplit(
                     articles=(message.id,),
                     into=command.becomes,
-                    title=message.subject or ticket.title,
+                    title=title_of(message.subject, ticket.number) or ticket.title,
                     queue=queue,
                     customer=customer,
                     priority=ticket.priority,

@@ -1,5 +1,6 @@
 """States, from new to closed and back (requirements A5), by hand and by time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -270,3 +271,20 @@ def test_an_answer_that_was_under_way_when_the_ticket_closed_opens_it_in_any_que
     given(QUEUED, closed).when(from_per(ARTICLE, rules={IT.id: FollowUpRule(rule)})).then(
         CustomerAnswered(article=ARTICLE), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
     )
+
+
+@requirement("A2.07")
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        (f"Re: AW: [Ticket#{QUEUED.number}] The lift", "The lift"),
+        (f"Re: [Ticket#{QUEUED.number}]", QUEUED.title),
+        ("", QUEUED.title),
+        ("Something else", "Something else"),
+    ],
+)
+def test_a_message_that_becomes_a_ticket_of_its_own_leaves_the_old_number_behind(subject: str, title: str) -> None:
+    asked = from_per(ARTICLE, rules={IT.id: FollowUpRule("new-linked")})
+    command = replace(asked, message=asked.message.model_copy(update={"subject": subject}))
+    (split,) = [event for event in given(*CLOSED).when(command).events if isinstance(event, TicketSplit)]
+    assert split.title == title
