@@ -155,7 +155,7 @@ class Policies:
             fields = {
                 "subject": wording.opening_subject(bounced.number, original.subject or bounced.title),
                 "text": letters.text_of(original, Around()),
-                "html": letters.html_of(original, Around()),
+                "html": letters.html_of(original, Around(), by_agent=False),
                 "attachments": _attachments(original),
                 "reply_to": original.sender if original.sender and mailable(original.sender.email) else None,
             }

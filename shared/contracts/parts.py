@@ -1,5 +1,6 @@
 """Parts that events of several services share: references to people and queues, messages, blobs."""
 
+import unicodedata
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -52,6 +53,13 @@ class CustomerRef(Value):
     email: Personal[str]
     name: Personal[str] = ""
     company: str | None = None
+
+    @property
+    def called(self) -> str:
+        """What they are called on one line, wherever somebody is to read it: their name, else their address; never nothing."""
+        words = " ".join(self.name.split())
+        seen = any(unicodedata.category(each)[0] not in "CZ" for each in words)
+        return words if seen else self.email or "customer"
 
 
 class StateRef(Value):

@@ -93,15 +93,14 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
                 return _article(
                     row, event, p.message, p.writer.kind, p.writer.name or None, internal=p.internal, kind=kind
                 )
-            author = p.opened_by.name if p.opened_by else p.customer.name or p.customer.email
+            author = p.opened_by.name if p.opened_by else p.customer.called
             whose = "agent" if p.channel == "email" and p.opened_by else "customer"
             return _article(row, event, p.message, whose, author, internal=p.internal, kind=kind)
         case CustomerMessageReceived() as p:
             # Only participants' words are the customer's to see; the kind tells the desk whose the others are.
             known = p.standing == "participant"
             kind = "message" if known else p.standing
-            name = p.customer.name or p.customer.email
-            return _article(row, event, p.message, "customer", name, internal=not known, kind=kind)
+            return _article(row, event, p.message, "customer", p.customer.called, internal=not known, kind=kind)
         case AgentMailReceived() as p:
             return _article(row, event, p.message, "agent", p.by.name, internal=True, kind="note")
         case AutomaticMailReceived() as p:
