@@ -14,14 +14,10 @@ from shared.database import Connection, Pool
 from shared.eventstore.store import recorded
 
 LEASE_SECONDS = 60
-HELD_BACK = {"closed": timedelta(seconds=5)}
-"""How long mails of a kind wait before they leave. An answer that was on its way when the ticket closed opens it meanwhile (decision 0091)."""
 
 SCHEDULE = """
-INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id, due_at)
-SELECT n, t, v, m, q, now() + w
-  FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::uuid[], $6::interval[]) AS d(n, t, v, m, q, w)
- ORDER BY n
+INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id)
+SELECT n, t, v, m, q FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::uuid[]) AS d(n, t, v, m, q) ORDER BY n
     ON CONFLICT DO NOTHING
 """
 _EVENT = """e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id, e.type, e.actor_kind,
@@ -201,7 +197,6 @@ async def schedule(connection: Connection, events: Sequence[Recorded]) -> None:
             [e.version for _, e in requested],
             [domain_of(p.mail) for p, _ in requested],
             [p.mail.queue for p, _ in requested],
-            [HELD_BACK.get(p.kind, timedelta()) for p, _ in requested],
         )
 
 

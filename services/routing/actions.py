@@ -18,6 +18,7 @@ from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, TicketRef
 from shared.contracts.routing import (
     NoteAdded,
+    StateChanged,
     TicketAbsorbed,
     TicketMerged,
     TicketsLinked,
@@ -343,6 +344,8 @@ async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
                 Part(str(other.id), "read", lambda s: c.Link(act(asked, s), here, kind, back), "/event"),
             )
         case decided:
+            if isinstance(decided, StateChanged) and decided.was.type in ("open", "closed"):
+                states.named(decided.was.slug, desk.directory.settings.states, "/event")
             make = lambda s: c.Undo(act(asked, s), event, decided, desk.required(s))  # noqa: E731
             return _told(await desk.handle(asked, Part(ref, "undo", make, leads="/event")))
     return _told(await desk.handle(asked, *parts))

@@ -160,7 +160,7 @@ class PolicyHandler(Generic[Command, State]):
         seen: dict[UUID, Seen] = {key: {} for key in keys}
         for row in await connection.fetch(LOAD_SEEN, self.name, keys):
             seen[row["stream"]][row["producer"]] = (row["version"], row["event_id"])
-        taken: list[tuple[Delivered, Recorded, Sequence[Command]]] = []
+        taken: list[tuple[Recorded, Sequence[Command]]] = []
         moved: dict[tuple[UUID, str], tuple[int, UUID]] = {}
         for delivery in deliveries:
             event = delivery.event
@@ -187,9 +187,9 @@ class PolicyHandler(Generic[Command, State]):
             moved[delivery.key, event.producer] = (event.version, event.id)
             commands = self.react(event)
             if commands:
-                taken.append((delivery, event, commands))
+                taken.append((event, commands))
         if taken:
-            await self._carry_out(connection, taken)
+            await self.carry_out(connection, taken)
         if moved:
             await connection.execute(
                 SAVE_SEEN,
@@ -201,13 +201,12 @@ class PolicyHandler(Generic[Command, State]):
             )
         return aside
 
-    async def _carry_out(
-        self, connection: Connection, taken: Sequence[tuple[Delivered, Recorded, Sequence[Command]]]
-    ) -> None:
+    async def carry_out(self, connection: Connection, taken: Sequence[tuple[Recorded, Sequence[Command]]]) -> None:
+        """Decides on the commands that events lead to, and records what comes of them, in the connection's transaction. Raises VersionConflict."""
         states: dict[UUID, tuple[State, int]] = {}
-        await self._fold(connection, {event.stream for _, event, _ in taken}, states)
+        await self._fold(connection, {event.stream for event, _ in taken}, states)
         appends: list[Append] = []
-        for _, event, commands in taken:
+        for event, commands in taken:
             with span(
                 f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)
             ):
