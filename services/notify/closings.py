@@ -1,5 +1,5 @@
-"""Word of a closing, which is decided a moment after it: an answer that was on its way when the ticket closed opens it again, and then the
-customer is told nothing (A5.07, A5.14; decision 0091)."""
+"""Word of a closing, which is decided a moment after it: an answer that was on its way when the ticket closed opens it again, and to one that
+comes meanwhile there is another answer. Then the customer is not told of the closing (A5.07, A5.14; decision 0091)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from services.notify.commands import Command
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
 from shared.contracts.envelope import Recorded, decode, encode
+from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.routing import StateChanged
 from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
@@ -25,15 +26,21 @@ POLL_SECONDS = 1.0
 AT_ONCE = 100
 
 KEEP = """
-INSERT INTO notify.closings AS c (ticket_id, version, event, tell_at)
-SELECT t, v, e, now() + $4 FROM unnest($1::uuid[], $2::integer[], $3::bytea[]) AS n(t, v, e) ORDER BY t
-    ON CONFLICT (ticket_id) DO UPDATE SET version = excluded.version, event = excluded.event, tell_at = excluded.tell_at
+INSERT INTO notify.closings AS c (ticket_id, version, closed_at, event, tell_at)
+SELECT t, v, a, e, now() + $5 FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::bytea[]) AS n(t, v, a, e) ORDER BY t
+    ON CONFLICT (ticket_id) DO UPDATE
+   SET version = excluded.version, closed_at = excluded.closed_at, event = excluded.event, tell_at = excluded.tell_at
  WHERE excluded.version > c.version
 """
 FORGET = """
 DELETE FROM notify.closings c
  USING unnest($1::uuid[], $2::integer[]) AS n(ticket_id, version)
  WHERE c.ticket_id = n.ticket_id AND c.version < n.version
+"""
+ANSWERED = """
+DELETE FROM notify.closings c
+ USING unnest($1::uuid[], $2::timestamptz[]) AS n(ticket_id, at)
+ WHERE c.ticket_id = n.ticket_id AND c.closed_at <= n.at
 """
 DUE = """
 SELECT ticket_id, event FROM notify.closings WHERE tell_at <= now() ORDER BY tell_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -57,8 +64,16 @@ async def keep(connection: Connection, events: Sequence[Recorded]) -> None:
         if isinstance(event.payload, StateChanged) and event.payload.to.type == "closed"
     ]
     if closed:
-        columns = [e.stream for e in closed], [e.version for e in closed], [encode(e) for e in closed]
-        await connection.execute(KEEP, *columns, WAIT)
+        columns = [[e.stream for e in closed], [e.version for e in closed], [e.time for e in closed]]
+        await connection.execute(KEEP, *columns, [encode(e) for e in closed], WAIT)
+    answers = [event for event in events if _is_an_answer(event)]
+    if answers:
+        await connection.execute(ANSWERED, [event.stream for event in answers], [event.time for event in answers])
+
+
+def _is_an_answer(event: Recorded) -> bool:
+    received = event.payload
+    return isinstance(received, CustomerMessageReceived) and received.standing == "participant" and not received.closes
 
 
 class Closings:

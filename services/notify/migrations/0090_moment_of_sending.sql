@@ -12,12 +12,13 @@ COMMENT ON TABLE notify.tickets IS
 CREATE TABLE notify.closings (
     ticket_id uuid        PRIMARY KEY,
     version   integer     NOT NULL,
+    closed_at timestamptz NOT NULL,
     event     bytea       NOT NULL,
     tell_at   timestamptz NOT NULL
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX closings_due ON notify.closings (tell_at);
 COMMENT ON TABLE notify.closings IS
     'Closings that a customer may have to be told of at tell_at, if the ticket is still closed then: routing''s event as it was on the log, '
-    'and its version. A later state of the ticket takes its place.';
+    'its time and version. A later state of the ticket takes its place, and an answer that came after it removes it.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON notify.closings TO {{app}};

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 from zoneinfo import ZoneInfo
 
@@ -12,13 +14,15 @@ from services.notify.app import policies_of, reactions
 from services.notify.closings import WAIT, Closings
 from services.notify.settings import MailSettings
 from shared.contracts.event import Event
+from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.notify import NotificationRequested
+from shared.contracts.parts import Message
 from shared.contracts.routing import StateChanged
 from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN, PENDING_AUTO_CLOSE
 from shared.directory.copy import DirectoryCopy
 from shared.testing.documents import seed
 from tests.services.notify.desk import Notify
-from tests.specs.notify.tickets import IT_QUEUE, KARI, MOMENT, PER, queued, recorded
+from tests.specs.notify.tickets import IT_QUEUE, KARI, MOMENT, NUMBER, PER, queued, recorded
 from tests.specs.requirement import requirement
 
 BY_TIME = StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, due_at=MOMENT, fired_at=MOMENT)
@@ -82,6 +86,25 @@ async def test_an_answer_that_was_under_way_leaves_nothing_to_tell(
         await happens(desk, ticket, [REOPENED], first=3)
         await happens(desk, ticket, [closed], first=2)  # an old event comes again
     assert await told(desk, telling, ticket) == []
+
+
+@requirement("A5.14")
+@pytest.mark.parametrize(
+    ("seconds", "more", "is_told"),
+    [(1, {}, False), (-1, {}, True), (1, {"closes": True}, True), (1, {"standing": "unverified"}, True)],
+)
+async def test_who_has_written_since_the_closing_gets_another_answer(
+    desk: Notify, seconds: int, more: dict[str, Any], is_told: bool
+) -> None:
+    """Where the queue refuses the message, or makes a ticket of it, the closing is no news any more."""
+    telling, ticket = await made(desk), uuid4()
+    words = Message(id=uuid4(), channel="email", text="Still?")
+    received = recorded(CustomerMessageReceived(number=NUMBER, customer=PER, message=words, **more))
+    written = replace(received, stream=ticket, time=MOMENT + timedelta(seconds=seconds))
+    await happens(desk, ticket, [queued(), BY_TIME])
+    async with desk.pool.acquire() as connection:
+        await closings.keep(connection, [written])
+    assert bool(await told(desk, telling, ticket)) is is_told
 
 
 async def test_a_second_closing_is_told_by_itself(desk: Notify) -> None:
