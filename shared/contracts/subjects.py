@@ -23,6 +23,9 @@ REPLY = re.compile(
 )
 """What mail programs put before the subject of an answer."""
 _MARKED = re.compile(r"ticket\W{0,5}#\W{0,5}([0-9](?:[ .\-]?[0-9]){7,31})", re.IGNORECASE)
+_CALLED = re.compile(
+    rf"ticket\W{{0,5}}(?:(?:no|nr|num|number|nummer|id)\W{{0,3}})?([0-9]{{{SHORTEST},{LONGEST}}})(?![0-9])", re.IGNORECASE
+)
 _BARE = re.compile(rf"(?<![0-9A-Za-z])[0-9]{{{SHORTEST},{LONGEST}}}(?![0-9A-Za-z])")
 _WHOLE = re.compile(rf"(?:[\[(]?\s*(?:ticket)?\s*#\s*:?)?\s*([0-9]{{{SHORTEST},{LONGEST}}})\s*[\])]?", re.IGNORECASE)
 
@@ -39,13 +42,15 @@ def token(number: str) -> str:
 
 
 def numbers_named(subject: str) -> list[str]:
-    """The numbers in a subject: first those behind `Ticket#`, whatever stands around it and between their digits, then those that stand alone.
+    """The numbers in a subject: first those behind `Ticket#`, whatever stands around it and between their digits, or behind `ticket`; then
+    those that stand alone.
 
     The first are looked up as they are: a check digit is not checked (A2.05). The others must have a number's date, system id and check
     digit, because subjects have many long numbers.
     """
     plain = _plain(subject[:LOOKED_AT])
     found = [number for match in _MARKED.finditer(plain) for number in _grouped(match.group(1))]
+    found += _CALLED.findall(plain)
     found += [bare for bare in _BARE.findall(plain) if _is_ours(bare)]
     return list(dict.fromkeys(found))[:MOST]
 

@@ -71,6 +71,7 @@ def test_the_token_in_a_subject_names_the_ticket(subject: str) -> None:
 @requirement("A2.05")
 def test_a_wrong_check_digit_is_looked_up_all_the_same() -> None:
     assert numbers_named("[Ticket#2013062910000610]") == ["2013062910000610"]
+    assert numbers_named("ticket nr. 2013062910000610") == ["2013062910000610"]
 
 
 @requirement("A1.28", "A2.06")
