@@ -24,7 +24,8 @@ REPLY = re.compile(
 """What mail programs put before the subject of an answer."""
 _MARKED = re.compile(r"ticket\W{0,5}#\W{0,5}([0-9](?:[ .\-]?[0-9]){7,31})", re.IGNORECASE)
 _CALLED = re.compile(
-    rf"ticket\W{{0,5}}(?:(?:no|nr|num|number|nummer|id)\W{{0,3}})?([0-9]{{{SHORTEST},{LONGEST}}})(?![0-9])", re.IGNORECASE
+    rf"ticket\W{{0,5}}(?:(?:no|nr|num|number|nummer|id)\W{{0,3}})?([0-9]{{{SHORTEST},{LONGEST}}})(?![0-9])",
+    re.IGNORECASE,
 )
 _BARE = re.compile(rf"(?<![0-9A-Za-z])[0-9]{{{SHORTEST},{LONGEST}}}(?![0-9A-Za-z])")
 _WHOLE = re.compile(rf"(?:[\[(]?\s*(?:ticket)?\s*#\s*:?)?\s*([0-9]{{{SHORTEST},{LONGEST}}})\s*[\])]?", re.IGNORECASE)
