@@ -62,10 +62,13 @@ def number_in(reference: str) -> str | None:
     return whole.group(1) if whole is not None else None
 
 
-def title_of(subject: str, number: str) -> str:
-    """What a subject says without the number of the ticket that it answers, and without the prefixes of answers."""
-    own = re.compile(rf"[\[(]?\s*ticket\W{{0,5}}#\W{{0,5}}{re.escape(number)}\s*[\])]?", re.IGNORECASE)
-    rest = " ".join(own.sub(" ", subject).split())
+def title_of(subject: str, *numbers: str) -> str:
+    """What a subject says without the numbers of the ticket that it answers, and without the prefixes of answers. Other numbers stay:
+    the reader's own system may look for them."""
+    rest = " ".join(subject.split())
+    for number in numbers:
+        own = re.compile(rf"[\[(]? ?ticket\W{{0,5}}#\W{{0,5}}{re.escape(number)} ?[\])]?", re.IGNORECASE)
+        rest = " ".join(own.sub(" ", rest).split())
     while (prefix := REPLY.match(rest)) is not None:
         rest = rest[prefix.end() :]
     return rest.strip()

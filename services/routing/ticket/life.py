@@ -97,7 +97,8 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
                 split = TicketSplit(
                     articles=(message.id,),
                     into=command.becomes,
-                    title=title_of(message.subject, ticket.number) or ticket.title,
+                    title=title_of(message.subject, ticket.number, *filter(None, ticket.absorbed.values()))
+                    or ticket.title,
                     queue=queue,
                     customer=customer,
                     priority=ticket.priority,

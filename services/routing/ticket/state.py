@@ -76,7 +76,8 @@ class Ticket:
     """The state that it had before, and comes back to when the merge is taken back."""
     merged_until: datetime | None = None
     """The date that it waited for in that state."""
-    absorbed: frozenset[UUID] = frozenset()
+    absorbed: Mapping[UUID, str] = field(default_factory=dict)
+    """The tickets that go on in it, with their numbers."""
     split_into: frozenset[UUID] = frozenset()
     touched: bool = False
     """Whether anything has happened to it since it was queued, links aside."""
@@ -158,9 +159,10 @@ def _changed(ticket: Ticket, event: Event) -> Ticket:
             alone = replace(ticket, merged_into=None, merged_from=None, merged_until=None)
             return replace(alone, state=event.state, pending_until=event.pending_until, reminded=False)
         case TicketAbsorbed():
-            return replace(ticket, absorbed=ticket.absorbed | {event.other.id})
+            return replace(ticket, absorbed={**ticket.absorbed, event.other.id: event.other.number})
         case TicketReleased():
-            return replace(ticket, absorbed=ticket.absorbed - {event.other.id})
+            left = {other: number for other, number in ticket.absorbed.items() if other != event.other.id}
+            return replace(ticket, absorbed=left)
         case TicketSplit():
             return replace(ticket, split_into=ticket.split_into | {event.into})
         case SplitUndone():

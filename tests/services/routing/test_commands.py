@@ -176,7 +176,7 @@ async def test_merges_chains_and_their_undo(desk: Workplace) -> None:
     merged = next(event for event in await desk.events(two) if event.type == "helpdesk.TicketMerged.v1")
     await desk.done(two, "undo", {"event": str(merged.id)})
     assert (await desk.state(two)).merged_into is None
-    assert (await desk.state(three)).absorbed == {await desk.desk.find(four)}
+    assert set((await desk.state(three)).absorbed) == {await desk.desk.find(four)}
     again = await desk.give(two, "undo", {"event": str(merged.id)})
     assert again.status_code == 409
 

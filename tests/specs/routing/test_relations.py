@@ -227,4 +227,4 @@ def test_a_chain_of_merges_can_be_taken_back_in_any_order() -> None:
     a, b = together([(a, Unmerge(BY_KARI, B, UUID(int=9))), (b, Release(BY_KARI, first))])
     assert (a.merged_into, b.merged_into) == (None, third.id)
     b, c = together([(b, Unmerge(BY_KARI, third, UUID(int=10))), (c, Release(BY_KARI, B))])
-    assert (b.merged_into, c.absorbed) == (None, frozenset())
+    assert (b.merged_into, c.absorbed) == (None, {})

@@ -28,6 +28,7 @@ from shared.contracts.routing import (
     PriorityChanged,
     ReminderReached,
     StateChanged,
+    TicketAbsorbed,
     TicketLocked,
     TicketsLinked,
     TicketSplit,
@@ -279,6 +280,8 @@ def test_an_answer_that_was_under_way_when_the_ticket_closed_opens_it_in_any_que
     [
         (f"Re: AW: [Ticket#{QUEUED.number}] The lift", "The lift"),
         (f"Re: [Ticket#{QUEUED.number}]", QUEUED.title),
+        ("Re: [Ticket#2026112210000023] The lift", "The lift"),
+        ("Re: [Ticket#2026112210000099] The lift", "[Ticket#2026112210000099] The lift"),
         ("", QUEUED.title),
         ("Something else", "Something else"),
     ],
@@ -286,5 +289,6 @@ def test_an_answer_that_was_under_way_when_the_ticket_closed_opens_it_in_any_que
 def test_a_message_that_becomes_a_ticket_of_its_own_leaves_the_old_number_behind(subject: str, title: str) -> None:
     asked = from_per(ARTICLE, rules={IT.id: FollowUpRule("new-linked")})
     command = replace(asked, message=asked.message.model_copy(update={"subject": subject}))
-    (split,) = [event for event in given(*CLOSED).when(command).events if isinstance(event, TicketSplit)]
+    merged = TicketAbsorbed(other=TicketRef(id=UUID(int=51), number="2026112210000023"), by=KARI)
+    (split,) = [event for event in given(*CLOSED, merged).when(command).events if isinstance(event, TicketSplit)]
     assert split.title == title
