@@ -42,6 +42,7 @@ _NUMBER = re.compile(r"[0-9]{1,4}%?")
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARKS = re.compile(f"[{_OPEN}{_CLOSE}]")
 _CITED = re.compile(r"<blockquote [^<>]*>")
+_ANY_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [a-z-]+="[^"]*")*>')
 _QUOTE_TAG = re.compile(r"</?blockquote>")
 DEEPEST_PREFIX = 20
 _RULER = "_" * 32
@@ -109,6 +110,21 @@ def with_remote_images(safe: str) -> str:
     """Safe HTML with the images that stand elsewhere (A7.26): whoever shows it tells their servers that the message was read."""
     shown = ' referrerpolicy="no-referrer" src="http'
     return _IMAGE.sub(lambda image: image.group().replace(f' {_SET_ASIDE}="http', shown), safe)
+
+
+def as_sent(safe: str) -> str:
+    """Safe HTML as its writer sends it: their own images that stand elsewhere are shown, those within a quote, which others have put there,
+    stay set aside."""
+    depth = 0
+
+    def sent(tag: re.Match[str]) -> str:
+        nonlocal depth
+        if tag.group(2) == "blockquote":
+            depth += -1 if tag.group(1) else 1
+        own = tag.group(2) == "img" and depth == 0
+        return tag.group().replace(f' {_SET_ASIDE}="http', ' src="http') if own else tag.group()
+
+    return _ANY_TAG.sub(sent, safe)
 
 
 def with_own_images(safe: str, places: Mapping[str, str]) -> str:

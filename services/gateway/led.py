@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
+from uuid import UUID
 
 import aiohttp
 import orjson
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Path, Request, Response
 from services.gateway.names import is_id
 from services.gateway.signed_in import Writer
 from shared.contracts.access import Identity
+from shared.contracts.subjects import number_in
 from shared.http import problems
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import LAG
@@ -24,7 +26,7 @@ from shared.telemetry.tracing import TRACEPARENT, traceparent
 
 log = logging.getLogger(__name__)
 
-Ref = Annotated[str, Path(max_length=64, pattern="^[0-9A-Za-z-]{1,64}$", description="the ticket's id or number")]
+Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 MOST_ARTICLES = 100
 PASSED_ON = ("idempotency-key", "if-match")
 PASSED_BACK = ("content-type", "etag", "x-consistency-token", "idempotent-replayed", "retry-after")
@@ -74,6 +76,10 @@ class Leader:
 
     async def lead(self, request: Request, command: str, ref: str, who: Identity) -> Response:
         """Carries the command out; the answer is routing's. Raises Problem 404, 403, 422, 503."""
+        number = number_in(ref)
+        if number is None and not is_id(ref):
+            raise problems.not_found()
+        ref = number or str(UUID(ref))
         try:
             body = read_json(await request.body())
         except json.JSONDecodeError:

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from random import getrandbits
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote, quote_from_bytes
 from uuid import UUID
 
 import aiohttp
@@ -85,7 +85,7 @@ class Proxy:
         content = await body.begin()
         if content is None and length is not None:
             headers["Content-Length"] = str(length)
-        url = URL(base + scope["path"] + _query(scope["query_string"]), encoded=True)
+        url = URL(base + quote(scope["path"]) + _query(scope["query_string"]), encoded=True)
         watch = Watch(body)
         try:
             return await self._exchange(scope["method"], url, headers, content, body, send, target.service)

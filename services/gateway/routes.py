@@ -34,7 +34,7 @@ def _route(path: str, **methods: tuple[str, Scope]) -> Route:
 
 
 _PARAMETERS = {
-    "ref": "[0-9A-Za-z-]{1,64}",
+    "ref": r"(?:[0-9A-Za-z-]{1,64}|\[?(?i:ticket) ?# ?[0-9]{16,20}\]?)",  # an id, or a number, as it is or as it is shown
     "id": "[0-9A-Za-z_.-]{1,128}",
     "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # those the gateway leads itself: led
     "stat": "[a-z]{1,40}",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.intake import AutomaticKind, FailedRecipient, FilledForm
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef
+from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class OpenTicket:
     """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it, or
     wants no machine's answer; `split_from`: it was taken out of that ticket, by an agent or because that was closed;
     `also_opened`: what the same mail opened in other queues; `state`: the slug that a trusted channel asked for; `proven`: it is shown that the
-    customer wrote it."""
+    customer wrote it. `writer`, `internal` and `note` as in TicketOpened."""
 
     number: str
     title: str
@@ -30,6 +30,9 @@ class OpenTicket:
     state: str | None = None
     form: FilledForm | None = None
     proven: bool = False
+    writer: Writer | None = None
+    internal: bool = False
+    note: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

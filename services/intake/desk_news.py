@@ -14,11 +14,13 @@ from services.intake.numbers import Numbers
 from services.intake.receipts import Receipts, receipt_address, receipt_mailbox
 from services.intake.records import hash_of
 from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.parts import StateRef
 from shared.contracts.routing import (
     AgentReplied,
     ArticleForwarded,
     CustomerChanged,
     MergeUndone,
+    StateChanged,
     TicketMerged,
     TicketMoved,
     TicketRemoved,
@@ -123,6 +125,9 @@ class DeskNews:
                 opened_by=split.by,
                 automatic=split.no_answer or await self._has_had_enough(connection, split),
                 split_from=split.origin,
+                writer=split.writer,
+                internal=split.internal,
+                note=split.note,
             )
             (opened,) = ticket.decide(opening, ticket.initial())
             context = Context(
@@ -158,6 +163,8 @@ def _concerned(event: Recorded) -> set[UUID]:
             return {event.stream, into.id}
         case TicketMoved() | CustomerChanged() | MergeUndone() | TicketRemoved() | TicketSplit():
             return {event.stream}
+        case StateChanged(was=StateRef(type="removed")):
+            return {event.stream}
         case _:
             return set()
 
@@ -184,7 +191,7 @@ def _told(event: Recorded) -> Told | None:
             return (*here, None, customer.email, customer.company, "", None)
         case TicketMerged(into=into):
             return (*here, None, None, None, "merged", into.id)
-        case MergeUndone():
+        case MergeUndone() | StateChanged(was=StateRef(type="removed")):
             return (*here, None, None, None, "alone", None)
         case TicketRemoved():
             return (*here, None, None, None, "removed", None)

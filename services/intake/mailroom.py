@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import reply_to, texts, ticket
+from services.intake import reply_to, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.mail.authentication import Authentication, authenticated
 from services.intake.mail.control import Wishes, wishes
@@ -25,11 +25,11 @@ from services.intake.reading_pool import Readers
 from services.intake.receipts import Receipts, receipt_address, receipt_mailbox
 from services.intake.records import Copies, Known, Mail, OpenedTicket, Raced, Records, Rows
 from services.intake.standing import is_agents_own, standing
-from services.intake.ticket_number import numbers_named
 from services.intake.verdict import Verdict, judge
 from services.intake.verification.judging import Question
 from services.intake.verification.verifier import Verifier
 from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
+from shared.blobs import texts
 from shared.blobs.store import BlobStore
 from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
@@ -343,7 +343,7 @@ class Mailroom:
             name=sender.name,
             message_ids=threads,
             tickets=[*map(self._named, threads), *self._addressed(reading, envelope)],
-            numbers=numbers_named(reading.subject),
+            numbers=reading.numbers,
             most=self.rules.tickets_a_day,
         )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import asking, texts, ticket
+from services.intake import asking, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
@@ -17,6 +17,7 @@ from services.intake.receipts import receipt_mailbox
 from services.intake.records import OpenedTicket, Place, Raced, Records, Rows, Way
 from services.intake.ticket import Ticket
 from shared import richtext
+from shared.blobs import texts
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
@@ -33,6 +34,7 @@ from shared.contracts.parts import (
     PersonRef,
     QueueRef,
 )
+from shared.contracts.subjects import number_in
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import RETRIES, Outcome
 from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
@@ -184,8 +186,8 @@ class Opening:
 
     async def find(self, reference: str) -> Way:
         """The ticket with this id or number, and the one that its messages go to. Raises Problem 404."""
-        if reference.isascii() and reference.isdigit():
-            known = await self.records.way(number=reference)
+        if (number := number_in(reference)) is not None:
+            known = await self.records.way(number=number)
         else:
             try:
                 known = await self.records.way(ticket_id=UUID(reference))

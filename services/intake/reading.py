@@ -20,6 +20,7 @@ from services.intake.mime import Part
 from services.intake.quoting.cut import new_text
 from shared import richtext
 from shared.contracts.parts import Address
+from shared.contracts.subjects import numbers_named
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Reading:
     cc: tuple[Address, ...] = ()
     reply_to: tuple[Address, ...] = ()
     subject: str = ""
+    numbers: tuple[str, ...] = ()
     written_at: datetime | None = None
     text: str = ""
     new_text: str | None = None
@@ -149,7 +151,8 @@ def _read(raw: bytes) -> Reading:
         gathered.wrong.append(f"{len(gathered.files) - MOST_FILES} of its files are in the original mail only")
     senders = addresses(root, "from") or addresses(root, "sender") or addresses(root, "reply-to")
     sender = senders[0].email if senders else ""
-    subject = _shortened(mime.decoded(root.get("subject")), LONGEST_SUBJECT)
+    whole_subject = mime.decoded(root.get("subject"))
+    subject = _shortened(whole_subject, LONGEST_SUBJECT)
     text = text.strip("\n")
     return Reading(
         message_id=next(iter(_ids(root, "message-id")), None),
@@ -160,6 +163,7 @@ def _read(raw: bytes) -> Reading:
         cc=addresses(root, "cc"),
         reply_to=addresses(root, "reply-to"),
         subject=subject,
+        numbers=tuple(numbers_named(whole_subject)),
         written_at=_date(root.get("date")),
         text=text,
         new_text=new_text(text),

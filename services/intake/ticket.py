@@ -66,6 +66,9 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
             state=command.state,
             form=command.form,
             proven=command.proven or command.opened_by is not None,
+            writer=command.writer,
+            internal=command.internal,
+            note=command.note,
         )
     ]
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from services.notify import deliveries, outgoing_api, ticket
+from services.notify.closings import Closings
+from services.notify.commands import Command
 from services.notify.letterhead import Letterhead
 from services.notify.lookups import Informed
 from services.notify.outgoing import Outgoing
@@ -35,15 +37,20 @@ SERVICE = "notify"
 CONSUMER = "notify"
 
 
-def handlers(
-    store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
-) -> dict[str, Handler]:
-    """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
-    letterhead = Letterhead(
-        lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone, reply_tags=mail.reply_tags
+def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
+    """The policies on the newest snapshots; each of those who ask them needs its own, for what was looked up."""
+    return Policies(
+        Letterhead(
+            lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone, reply_tags=mail.reply_tags
+        )
     )
-    policies = Policies(letterhead)
-    reacting = PolicyHandler(
+
+
+def reactions(
+    store: Store, policies: Policies, requested: Callable[[], None] | None = None
+) -> PolicyHandler[Command, ticket.Ticket]:
+    """How what the policies ask for is recorded, with the mails that have to leave."""
+    return PolicyHandler(
         name=CONSUMER,
         store=store,
         category="ticket",
@@ -53,6 +60,14 @@ def handlers(
         inline=deliveries.schedule,
         done=requested,
     )
+
+
+def handlers(
+    store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
+) -> dict[str, Handler]:
+    """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
+    policies = policies_of(copy, mail)
+    reacting = reactions(store, policies, requested)
     # Documents first: a ticket of the same batch finds its queue's.
     return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: Informed(reacting, copy, policies.known)}
 
@@ -85,7 +100,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 replica=settings.replica,
             )
             relay = Relay(store, settings.database_url, settings.kafka, UNHURRIED)
-            background |= {"relay": relay.run, "consumer": consumer.run, "sender": sender.run}
+            closing_words = policies_of(copy, MailSettings.read())
+            told = Closings(store, reactions(store, closing_words, sender.wake), closing_words)
+            background |= {"relay": relay.run, "consumer": consumer.run, "sender": sender.run, "closings": told.run}
             background["retention"] = CommandRetention(pool).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)

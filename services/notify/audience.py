@@ -25,11 +25,11 @@ def workers(queue: Queue | None) -> Sequence[UUID]:
 
 
 def reminded(owner: PersonRef | None, queue: Queue | None, people: Mapping[UUID, Person]) -> list[Person]:
-    """Whom a reminder reaches (A5.05, A3.14): the owner; of a ticket without one, or whose owner has left, those who work in the queue
-    and follow it; where nobody does, all who work in it, if they are few; else nobody, and it stands in the list of reminders alone."""
-    if owner is not None and (found := colleague(owner.id, people)) is not None:
+    """Whom a reminder reaches (A5.05, A3.14): the owner; of a ticket without one, or whose owner may not read it any more, those who work in
+    the queue and follow it; where nobody does, all who work in it, if they are few; else nobody, and it stands in the list of reminders alone."""
+    if owner is not None and (found := reader(owner.id, queue, people)) is not None:
         return [found]
-    team = [found for worker in workers(queue) if (found := colleague(worker, people)) is not None]
+    team = [found for worker in workers(queue) if (found := reader(worker, queue, people)) is not None]
     following = [person for person in team if queue is not None and queue.id in person.follows]
     if following:
         return following[:MOST_FOLLOWERS]
@@ -39,8 +39,7 @@ def reminded(owner: PersonRef | None, queue: Queue | None, people: Mapping[UUID,
 def answering(ticket: Remembered, queue: Queue | None, people: Mapping[UUID, Person]) -> list[Person]:
     """Whom a customer's message reaches (A6.11): who is responsible for the ticket; else, or if they may not read it any more, its owner."""
     for ref in (ticket.responsible, ticket.owner):
-        found = colleague(ref.id, people) if ref is not None else None
-        if found is not None and "read" in rights_of(found, queue.members if queue else ()):
+        if ref is not None and (found := reader(ref.id, queue, people)) is not None:
             return [found]
     return []
 
@@ -56,11 +55,16 @@ def wanting(notice: Notice, queue: Queue | None, people: Sequence[Person]) -> li
         for person in people
         if notice in person.notices
         and (queue.id in person.follows if person.follows else person.id in members)
-        and "read" in rights_of(person, queue.members)
+        and may_read(person, queue)
     ]
 
 
-def colleague(person: UUID, people: Mapping[UUID, Person]) -> Person | None:
-    """The person, if they are (still) one of the desk."""
+def may_read(person: Person, queue: Queue | None) -> bool:
+    """Whether somebody may read the queue's tickets; nobody who is not one of the desk may."""
+    return "read" in rights_of(person, queue.members if queue is not None else ())
+
+
+def reader(person: UUID, queue: Queue | None, people: Mapping[UUID, Person]) -> Person | None:
+    """The person, if they may (still) read the queue's tickets."""
     found = people.get(person)
-    return found if found is not None and ("agent" in found.roles or "admin" in found.roles) else None
+    return found if found is not None and may_read(found, queue) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from shared.contracts.notify import OutgoingMail
+from shared.contracts.notify import NotificationKind, OutgoingMail
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,16 @@ class RecordSent:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordWithheld:
+    """The mail did not leave, or (`partly`) not to everybody, for a reason that came up while it waited."""
+
+    notification: UUID
+    kind: NotificationKind
+    reason: str
+    partly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RecordDelayed:
     """The mail could not leave for a while; `reason` in the transport's words."""
 
@@ -118,6 +128,7 @@ Command = (
     | RequestRejection
     | RequestClosing
     | RecordSent
+    | RecordWithheld
     | RecordDelayed
     | RecordFailed
 )

@@ -12,8 +12,8 @@ from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """A ticket as routing last told of it, for events that name neither number nor queue. `customer` and `message_id`, their newest mail's, are
-    null where they are not known; `by_machine`: no person opened it; `proven`: its title is not just anybody's words; `answers_to` is where its
-    customer wants mails, if not at their own address."""
+    null where they are not known, nor the type of its `state`; `by_machine`: no person opened it; `proven`: its title is not just anybody's words;
+    `answers_to` is where its customer wants mails, if not at their own address. One that was merged is the ticket in which it goes on."""
 
     number: str
     title: str
@@ -25,6 +25,7 @@ class Remembered:
     by_machine: bool = False
     proven: bool = False
     answers_to: tuple[Address, ...] = ()
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
             list(newest),
             [event.version for event, _, _ in said],
             [_cut(message) for _, _, message in said],
-            [(customer.name or customer.email) for _, customer, _ in said],
+            [customer.called for _, customer, _ in said],
             [message.written_at or event.time for event, _, message in said],
             [" ".join(_readers(customer, message)) for _, customer, message in said],
             [message.message_id for _, _, message in said],

@@ -92,7 +92,7 @@ class Letterhead:
             "ticket": {"number": about.number, "title": letters.line(about.title)},
         }
         if customer is not None:
-            known["customer"] = {"name": letters.line(customer.name) or customer.email, "email": customer.email}
+            known["customer"] = {"name": customer.called, "email": customer.email}
         if agent is not None:
             known["agent"] = {"name": letters.line(agent.name)}
         return known

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from services.notify import wording
+from shared import richtext
 from shared.contracts.parts import Address, Message
 
 LONGEST_HTML = 320_000
@@ -50,15 +51,17 @@ def text_of(message: Message, around: Around) -> str:
     return "\n\n".join(part.strip("\r\n") for part in parts if part.strip()) + "\n"
 
 
-def html_of(message: Message, around: Around) -> str | None:
+def html_of(message: Message, around: Around, *, by_agent: bool = True) -> str | None:
     """The same with the rich text of those who wrote any; None where nobody did, or where it is too long.
 
-    Rich text was made safe when its article was built; everything else is escaped.
+    Rich text was made safe when its article was built; everything else is escaped. Images that an agent has put in from elsewhere are
+    shown, those of others stay set aside.
     """
     original = around.forwarded
     if message.html is None and (original is None or original.html is None):
         return None
-    parts = [_paragraph(around.salutation), _rich(message), _paragraph(around.signature)]
+    written = richtext.as_sent(message.html) if by_agent and message.html is not None else _rich(message)
+    parts = [_paragraph(around.salutation), written, _paragraph(around.signature)]
     if (quote := around.quote) is not None:
         words = _paragraph("\n".join(_lines(quote.words)))
         parts.append(f'{_paragraph(quote.attribution)}\n<blockquote type="cite">{words}</blockquote>')

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from services.notify import last_words, remembering
+from services.notify import closings, last_words, remembering
 from services.notify.audience import workers
 from services.notify.known import Known, Refusals
 from shared.contracts.directory import Person, Queue
@@ -16,7 +16,6 @@ from shared.contracts.routing import (
     ArticleForwarded,
     FollowUpRejected,
     ReminderReached,
-    StateChanged,
     TicketMoved,
     TicketUnlocked,
 )
@@ -63,6 +62,7 @@ class Informed:
         self.known.forget()
         await remembering.remember(connection, events)
         await last_words.remember(connection, events)
+        await closings.keep(connection, events)
         answered = [event for event in events if isinstance(event.payload, AgentReplied)]
         if answered:
             self.known.words.update(await last_words.recall(connection, [each.stream for each in answered]))
@@ -142,7 +142,5 @@ def _is_told(event: Recorded) -> bool:
             return True
         case FollowUpRejected():
             return True
-        case StateChanged(to=to):
-            return to.type == "closed"
         case _:
             return False

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from services.notify import letters, wording
-from services.notify.audience import answering, colleague, reminded, wanting
+from services.notify.audience import answering, reader, reminded, wanting
 from services.notify.commands import RequestNotice
 from services.notify.known import Remembered
 from services.notify.letterhead import Letterhead
@@ -63,19 +63,21 @@ class Notices:
         return self._notice("follow_up", event, ticket, people, (wording.FOLLOW_UP, "New message"), more)
 
     def a_move_is_told(self, moved: TicketMoved, event: Recorded) -> list[RequestNotice]:
-        """To those whose queue it came into."""
+        """To those whose queue it came into. They may not know the one that it came from."""
         known = self.known.tickets.get(event.stream)
         if known is None:
             return []
         ticket = Remembered(known.number, known.title, moved.to)
         people = self._wanting("moved", moved.to, event)
-        queue = {"name": letters.line(self.letterhead.queue(moved.to).name), "before": letters.line(moved.was.name)}
-        return self._notice("moved", event, ticket, people, (wording.MOVED, "Moved here"), {"queue": queue})
+        return self._notice("moved", event, ticket, people, (wording.MOVED, "Moved here"), {})
 
     def an_expired_lock_is_told(self, unlocked: TicketUnlocked, event: Recorded) -> list[RequestNotice]:
-        """To the agent who had it (A6.06), unless they have left."""
-        ticket, holder = self.known.tickets.get(event.stream), colleague(unlocked.was.id, self.known.people)
-        if ticket is None or holder is None:
+        """To the agent who had it (A6.06), unless they may not read the ticket any more."""
+        ticket = self.known.tickets.get(event.stream)
+        if ticket is None:
+            return []
+        holder = reader(unlocked.was.id, self.letterhead.document(ticket.queue), self.known.people)
+        if holder is None:
             return []
         due = {"due": letters.moment(unlocked.due_at or event.time, self.letterhead.zone)}
         words = (wording.LOCK_EXPIRED, "Your lock has expired")

@@ -63,8 +63,6 @@ class Policies:
                 return [self.a_bounced_mail_is_sent_on(bounced, event)]
             case FollowUpRejected(no_answer=False) as rejected:
                 return [self.a_refused_message_is_answered(rejected, event)]
-            case StateChanged() as changed:
-                return self.a_closing_is_told(changed, event)
             case _:
                 return []
 
@@ -164,7 +162,7 @@ class Policies:
             fields = {
                 "subject": wording.opening_subject(bounced.number, original.subject or bounced.title),
                 "text": letters.text_of(original, Around()),
-                "html": letters.html_of(original, Around()),
+                "html": letters.html_of(original, Around(), by_agent=False),
                 "attachments": _attachments(original),
                 "reply_to": original.sender if original.sender and mailable(original.sender.email) else None,
             }
@@ -200,7 +198,7 @@ class Policies:
         )
 
     def a_closing_is_told(self, changed: StateChanged, event: Recorded) -> list[RequestClosing]:
-        """To the customer, where the queue wants it (A5.14, A10.03): when the desk or time closed the ticket without an answer that they get
+        """Asked for by `closings` a moment later. To the customer, where the queue wants it (A5.14, A10.03): when the desk or time closed the ticket without an answer that they get
         anyhow. Not of a ticket that a machine opened or that went to a junk queue (decision 0059)."""
         ticket = self.known.tickets.get(event.stream)
         if ticket is None or ticket.customer is None or ticket.by_machine or not _closes_unheard(changed):

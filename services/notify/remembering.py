@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from pydantic import TypeAdapter
 
 from services.notify.known import Remembered
@@ -16,10 +17,14 @@ from shared.contracts.routing import (
     AgentReplied,
     CustomerAnswered,
     CustomerChanged,
+    MergeUndone,
     OwnerChanged,
     ResponsibleChanged,
+    StateChanged,
+    TicketMerged,
     TicketMoved,
     TicketQueued,
+    TicketRemoved,
     TicketRenamed,
 )
 from shared.database import Connection
@@ -32,6 +37,8 @@ FACTS = {
     "customer": "jsonb",
     "message_id": "text",
     "answers_to": "jsonb",
+    "state": "text",
+    "merged_into": "uuid",
 }
 """Column and type. Each fact has the version of the event that told it, so that events of a ticket may come again, or late, in any order."""
 
@@ -71,7 +78,7 @@ _ADDRESSES = TypeAdapter(tuple[Address, ...])
 SAVE = _save()
 RECALL = """
 SELECT ticket_id, number, by_machine, proven, title, queue::text AS queue, owner::text AS owner, responsible::text AS responsible,
-       customer::text AS customer, message_id, answers_to::text AS answers_to
+       customer::text AS customer, message_id, answers_to::text AS answers_to, state, merged_into
   FROM notify.tickets
  WHERE ticket_id = ANY($1) AND number <> '' AND queue IS NOT NULL
 """
@@ -102,7 +109,19 @@ async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
             case TicketQueued() as queued:
                 row.number = queued.number
                 told = {"title": queued.title, "queue": _json(queued.queue), "customer": _json(queued.customer)}
-                told |= {"message_id": queued.message_id, "answers_to": _addresses(queued.answers_to)}
+                told |= {
+                    "message_id": queued.message_id,
+                    "answers_to": _addresses(queued.answers_to),
+                    "state": queued.state.type,
+                }
+            case StateChanged(to=state):
+                told = {"state": state.type}
+            case TicketMerged(into=living):
+                told = {"state": "merged", "merged_into": str(living.id)}
+            case MergeUndone(state=state):
+                told = {"state": state.type, "merged_into": None}
+            case TicketRemoved():
+                told = {"state": "removed"}
             case TicketRenamed(to=title):
                 told = {"title": title}
             case TicketMoved(to=queue):
@@ -147,22 +166,35 @@ def _json(part: Value | None) -> str | None:
 
 
 async def recall(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, Remembered]:
-    """What is known of these tickets; those that routing has not queued are missing."""
-    return {
-        row["ticket_id"]: Remembered(
-            number=row["number"],
-            title=row["title"],
-            queue=QueueRef.model_validate_json(row["queue"]),
-            owner=_person(row["owner"]),
-            responsible=_person(row["responsible"]),
-            customer=CustomerRef.model_validate_json(row["customer"]) if row["customer"] is not None else None,
-            message_id=row["message_id"],
-            by_machine=row["by_machine"],
-            proven=row["proven"],
-            answers_to=_ADDRESSES.validate_json(row["answers_to"] or "[]"),
-        )
-        for row in await connection.fetch(RECALL, tickets)
-    }
+    """What is known of these tickets, or of those in which they go on; those that routing has not queued are missing."""
+    found: dict[UUID, Remembered] = {}
+    goes_on_in = {ticket: ticket for ticket in tickets}
+    seen: set[UUID] = set()
+    while wanted := set(goes_on_in.values()) - seen:
+        seen |= wanted
+        for row in await connection.fetch(RECALL, list(wanted)):
+            named = [ticket for ticket, living in goes_on_in.items() if living == row["ticket_id"]]
+            remembered = _remembered(row)
+            for ticket in named:
+                found[ticket] = remembered
+                goes_on_in[ticket] = row["merged_into"] or row["ticket_id"]
+    return found
+
+
+def _remembered(row: asyncpg.Record) -> Remembered:
+    return Remembered(
+        number=row["number"],
+        title=row["title"],
+        queue=QueueRef.model_validate_json(row["queue"]),
+        owner=_person(row["owner"]),
+        responsible=_person(row["responsible"]),
+        customer=CustomerRef.model_validate_json(row["customer"]) if row["customer"] is not None else None,
+        message_id=row["message_id"],
+        by_machine=row["by_machine"],
+        proven=row["proven"],
+        answers_to=_ADDRESSES.validate_json(row["answers_to"] or "[]"),
+        state=row["state"],
+    )
 
 
 def _person(json: str | None) -> PersonRef | None:

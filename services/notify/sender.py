@@ -15,7 +15,8 @@ from prometheus_client import Counter, Gauge
 
 from services.notify import deliveries, ticket
 from services.notify.addresses import plain
-from services.notify.commands import RecordDelayed, RecordFailed, RecordSent
+from services.notify.at_sending import allowed
+from services.notify.commands import RecordDelayed, RecordFailed, RecordSent, RecordWithheld
 from services.notify.deliveries import LEASE_SECONDS, Claimed, Pause, Postponed, PutBack
 from services.notify.lanes import Lanes
 from services.notify.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
@@ -77,11 +78,12 @@ CONFLICTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An attempt that ended the matter, or is to be told of."""
+    """An attempt that ended the matter, or is to be told of; `withheld` from some, where others were sent it."""
 
     claimed: Claimed
-    command: RecordSent | RecordDelayed | RecordFailed
+    command: RecordSent | RecordWithheld | RecordDelayed | RecordFailed
     at: datetime
+    withheld: RecordWithheld | None = None
 
 
 Outcome = Settled | Postponed | PutBack
@@ -264,6 +266,10 @@ class Sender:
         if claimed.counted > MOST_ATTEMPTS:
             return self._failed(claimed, f"given up after {claimed.attempts} attempts")
         try:
+            claimed, withheld = await allowed(self.store.pool, claimed)
+            if withheld is not None and not withheld.partly:
+                OUTCOMES.labels(self.transport.name, "withheld").inc()
+                return Settled(claimed, withheld, utc_now())
             made = await self._letter(claimed)
             async with asyncio.timeout(SEND_SECONDS):
                 taken = await self.transport.send(made, again=claimed.attempts > 1)
@@ -296,7 +302,8 @@ class Sender:
             self._slow_down(_domain(who))
         if not taken.later and not taken.never:
             self._lanes.went_well(claimed.domain)
-        return self._settled(claimed, taken)
+        settled = self._settled(claimed, taken)
+        return replace(settled, withheld=withheld) if isinstance(settled, Settled) else settled
 
     def _server_is_away(self, error: str) -> float:
         """Nobody takes mails: all wait. Answers how many seconds until the next one asks. Several that were on their way count as one."""
@@ -452,6 +459,8 @@ class Sender:
         state, version = states[cause.stream]
         try:
             events = ticket.decide(settled.command, state)
+            if settled.withheld is not None:
+                events += ticket.decide(settled.withheld, state)
         except Rejected as refusal:
             log.error("the outcome of a mail is not recorded: %s", refusal.reason, extra={"ticket": str(cause.stream)})
             return []

@@ -10,6 +10,7 @@ from services.notify.commands import (
     RecordDelayed,
     RecordFailed,
     RecordSent,
+    RecordWithheld,
     RequestAnswer,
     RequestBounce,
     RequestClosing,
@@ -79,6 +80,10 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
                 ),
                 ticket,
             )
+        case RecordWithheld():
+            # Such a mail is no article of an agent's: it names itself.
+            withheld = NotificationSuppressed(kind=command.kind, article=command.notification, reason=command.reason)
+            return [withheld] if command.partly else _outcome(command.notification, withheld, ticket)
         case RecordDelayed():
             if command.notification in ticket.delayed:
                 return []
@@ -230,6 +235,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 ticket,
                 receipt_decided=ticket.receipt_decided or event.kind == "receipt",
                 articles=ticket.articles | {event.article},
+                waiting=ticket.waiting - {event.article},
             )
         case NotificationDelayed():
             return replace(ticket, delayed=ticket.delayed | {event.notification})

@@ -1,6 +1,6 @@
 """What notify writes by itself: subjects, the receipt, and notices. The texts are rendered by the same engine as administrators' templates."""
 
-import re
+from shared.contracts.subjects import REPLY, token
 
 RECEIPT = """\
 Hello{% if customer.name %} {{ customer.name }}{% endif %},
@@ -76,13 +76,6 @@ ATTRIBUTIONS = {
 """What stands above quoted words, by language."""
 LEFT_OUT = "[...]"
 
-_REPLY = re.compile(
-    r"(?:re|aw|sv|vs|antw|antwort|odp|odg|res|resp|rif|ref|ynt|vá|απ|ответ|отв|回复|回覆|答复|返信)"
-    r"\s?(?:\[\d{1,3}\]|\(\d{1,3}\)|\^\d{1,3})?\s?[:：]\s*",
-    re.IGNORECASE,
-)
-"""What mail programs put before the subject of an answer."""
-
 ANOTHERS_LOCK_EXPIRED = """\
 Hello{% if agent.name %} {{ agent.name }}{% endif %},
 
@@ -120,7 +113,7 @@ This is an automatic notice. Please do not answer it: your answer would become a
 MOVED = """\
 Hello{% if agent.name %} {{ agent.name }}{% endif %},
 
-Ticket {{ ticket.number }} was moved from {{ queue.before }} to {{ queue.name }}:
+Ticket {{ ticket.number }} was moved to {{ queue.name }}:
 
     {{ ticket.title }}
 
@@ -148,11 +141,6 @@ FORWARDED, END = "---- Forwarded message ----", "---- End of forwarded message -
 WHOLE_TEXT_ATTACHED = "[The whole text is in the attached file.]"
 
 
-def token(number: str) -> str:
-    """What a subject carries so that a reply finds its ticket (A2.06 to A2.08)."""
-    return f"[Ticket#{number}]"
-
-
 def reply_subject(number: str, subject: str) -> str:
     """`Re: [Ticket#NUMBER] subject` (A2.07), whatever prefixes and tokens have piled up before the subject. One that has the token, and at
     most one prefix, stays as its writer wanted it."""
@@ -166,7 +154,7 @@ def _begun(number: str, subject: str) -> tuple[int, int, str]:
     """How many reply prefixes and tokens a subject begins with, and the rest."""
     prefixes = tokens = place = 0
     while True:
-        if (found := _REPLY.match(subject, place)) is not None:
+        if (found := REPLY.match(subject, place)) is not None:
             prefixes, place = prefixes + 1, found.end()
         elif subject.startswith(token(number), place):
             tokens, place = tokens + 1, place + len(token(number))

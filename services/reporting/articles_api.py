@@ -1,7 +1,6 @@
 """Reading articles over HTTP: the pages of a ticket, one with everything for our own services, raw mails and attachments."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -48,6 +47,8 @@ SELECT a.*, t.number AS ticket_number
  LIMIT $5
 """
 )
+PAGE_BYTES = 4 * 1024 * 1024
+"""Of long texts on one page of articles; the rest is on the next one."""
 BEGINNING = (datetime.fromisoformat("1900-01-01T00:00:00+00:00"), UUID(int=0), 0)
 ONE = MERGED + "SELECT a.* FROM {articles} a JOIN merged m ON m.id = a.ticket_id WHERE a.id = $2"
 NAMING = """
@@ -94,11 +95,15 @@ def router(reading: Reading) -> APIRouter:
         position = (datetime.fromisoformat(after[0]), UUID(after[1]), after[2]) if after else BEGINNING
         statement = ARTICLES.format(articles=found.articles)
         rows = await reading.pool.fetch(statement, found.row["id"], *position, limit + 1)
-        texts = await asyncio.gather(*(_whole_text(reading, row) for row in rows[:limit]))
+        texts = await _whole_texts(reading, rows[:limit])
         items = [showing.article(row, text, remote=remote_content) for row, text in zip(rows, texts, strict=False)]
+        others = await reading.visible(who, {row["ticket_id"] for row in rows} - {found.row["id"]})
+        for row, item in zip(rows, items, strict=False):
+            if row["ticket_id"] not in {found.row["id"], *others}:
+                item["ticket"] = None
         following = None
-        if len(rows) > limit:
-            last = rows[limit - 1]
+        if len(rows) > len(items):
+            last = rows[len(items) - 1]
             place = [last["created_at"].isoformat(), str(last["ticket_id"]), last["number"]]
             following = cursors.encode(who, asked, place)
         return answer(page(items, following), headers)
@@ -126,7 +131,10 @@ def router(reading: Reading) -> APIRouter:
             raise problems.forbidden("Articles are sent on by the desk only.")
         row = await _article(reading, found, article)
         ticket = {"id": str(found.row["id"]), "number": found.row["number"]}
-        return answer({"ticket": ticket, "message": _message(row).model_dump(mode="json")}, headers)
+        about = {"written_by": row["sender"], "author": row["author"]} | {
+            each: row[each] for each in ("kind", "internal")
+        }
+        return answer({"ticket": ticket, "message": _message(row).model_dump(mode="json") | about}, headers)
 
     @routes.get("/api/v1/blobs/{blob}", operation_id="getBlob", summary="An attachment, as a download")
     async def blob(
@@ -214,10 +222,19 @@ async def _download(reading: Reading, sha256: str, name: str, media_type: str, h
     return StreamingResponse(content, media_type=shown_type, headers=headers | DOWNLOAD | named)
 
 
-async def _whole_text(reading: Reading, row: asyncpg.Record) -> str | None:
-    if row["text_blob"] is None:
-        return None
-    return (await reading.blobs.get(row["text_blob"]["sha256"])).decode("utf-8", "replace")
+async def _whole_texts(reading: Reading, rows: Sequence[asyncpg.Record]) -> list[str | None]:
+    """The texts that stand in blobs, of as many articles as fit on a page: the first one whatever its length, and others until there are
+    `PAGE_BYTES` of them. One after the other, so that no more stands in memory."""
+    texts: list[str | None] = []
+    room = PAGE_BYTES
+    for row in rows:
+        size = row["text_blob"]["size"] if row["text_blob"] is not None else 0
+        if texts and size > room:
+            break
+        room -= size
+        blob = await reading.blobs.get(row["text_blob"]["sha256"]) if size else None
+        texts.append(blob.decode("utf-8", "replace") if blob is not None else None)
+    return texts
 
 
 def _id(text: str) -> UUID:

@@ -1,7 +1,6 @@
 """What every read of one ticket begins with: finding it, and what its reader may see of it."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,15 +12,16 @@ from fastapi import Path, Response
 from services.reporting.people import facts
 from services.reporting.waiting import shown
 from shared.blobs.store import BlobStore
-from shared.contracts.access import Access, Identity, may
+from shared.contracts.access import Access, Identity, may, rights
+from shared.contracts.subjects import number_in
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.consistency import LAG, Written
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
-NUMBER = re.compile(r"^\d{16,20}$")
 DESK = "SELECT * FROM desk.tickets WHERE {} = $1"
+OTHERS = "SELECT id, number, title, queue_id, customer_email, company, state_type FROM desk.tickets WHERE id = ANY($1)"
 AS_CUSTOMER = "SELECT * FROM desk.customer_tickets WHERE id = $1"
 
 
@@ -52,8 +52,8 @@ class Reading:
 
     async def ticket(self, reference: str, who: Identity) -> Found:
         """A ticket that this person may see; 404 for any other."""
-        if NUMBER.match(reference):
-            row = await self.pool.fetchrow(DESK.format("number"), reference)
+        if (number := number_in(reference)) is not None:
+            row = await self.pool.fetchrow(DESK.format("number"), number)
         else:
             try:
                 row = await self.pool.fetchrow(DESK.format("id"), UUID(reference))
@@ -72,6 +72,15 @@ class Reading:
         """Whether this person may read a ticket; one that was removed is the administrators' alone."""
         about = facts(row["queue_id"], row["customer_email"], row["company"], self.directory.queues)
         return may(who, "read", about) is Access.ALLOWED and (row["state_type"] != "removed" or who.is_admin)
+
+    async def visible(self, who: Identity, wanted: Collection[UUID]) -> dict[UUID, asyncpg.Record]:
+        """Those of these tickets that the person may see: id, number, title and what decides about it."""
+        rows = await self.pool.fetch(OTHERS, list(wanted)) if wanted else ()
+        return {row["id"]: row for row in rows if self.may_see(who, row)}
+
+    def known_queues(self, who: Identity) -> set[UUID]:
+        """The queues that an agent may know of: those in which they have any right."""
+        return {queue.id for queue in self.directory.queues.by_id.values() if rights(who, queue.members)}
 
     def at_the_desk(self, who: Identity, row: asyncpg.Record) -> bool:
         """Whether somebody reads this ticket as an agent of its queue, not as its customer."""

@@ -147,11 +147,16 @@ def _shown_html(html: str | None, attachments: list[dict[str, Any]], *, remote: 
     return richtext.with_remote_images(shown) if remote else shown
 
 
-def history_entry(row: asyncpg.Record) -> dict[str, Any]:
-    """One event; what its article holds comes back from there (`article_...` of the joined row)."""
-    data = row["data"]
-    if row["article_id"] is not None:
-        data = put_back(data, {column: row[f"article_{column}"] for column in COLUMNS})
+def event_data(row: asyncpg.Record) -> dict[str, Any]:
+    """An event's data; what its article holds comes back from there (`article_...` of the joined row)."""
+    if row["article_id"] is None:
+        data: dict[str, Any] = row["data"]
+        return data
+    return put_back(row["data"], {column: row[f"article_{column}"] for column in COLUMNS})
+
+
+def history_entry(row: asyncpg.Record, data: dict[str, Any]) -> dict[str, Any]:
+    """One event, with what its reader may see of its data."""
     return {
         "id": str(row["id"]),
         "type": row["type"],

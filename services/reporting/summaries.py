@@ -41,7 +41,7 @@ def summary(type_name: str, data: dict[str, Any]) -> str:
         case "AutomaticMailReceived":
             return AUTOMATIC.get(data.get("kind", ""), "A machine answered")
         case "TicketQueued":
-            return f"Put into the queue {_name(data.get('queue'))}"
+            return f"Put into {_queue(data.get('queue'))}"
         case "TicketLocked":
             taken = data.get("taken_over_from")
             return f"Locked by {_name(data.get('by'))}" + (f", taken over from {_name(taken)}" if taken else "")
@@ -79,7 +79,7 @@ def _decided(event: str, data: dict[str, Any]) -> str | None:
         case "PriorityChanged":
             return f"Priority changed from {_priority(data.get('was'))} to {_priority(data.get('to'))}{_by(data)}"
         case "TicketMoved":
-            return f"Moved from {_name(data.get('was'))} to {_name(data.get('to'))}{_by(data)}{_back(data)}"
+            return f"Moved from {_queue(data.get('was'))} to {_queue(data.get('to'))}{_by(data)}{_back(data)}"
         case "TicketRenamed":
             return f"Title changed from {data.get('was', '')!r} to {data.get('to', '')!r}{_by(data)}"
         case "FieldsChanged":
@@ -156,6 +156,10 @@ def _back(data: dict[str, Any]) -> str:
 
 def _ticket(part: dict[str, Any] | None) -> str:
     return f"ticket {part['number']}" if part and part.get("number") else "another ticket"
+
+
+def _queue(part: dict[str, Any] | None) -> str:
+    return f"the queue {_name(part)}" if part else "another queue"
 
 
 def _link(data: dict[str, Any]) -> str:

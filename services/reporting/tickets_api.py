@@ -13,6 +13,7 @@ from services.reporting import showing
 from services.reporting.desk.repeats import COLUMNS
 from services.reporting.people import followed_queues, scope
 from services.reporting.reading import Reading, Ref, answer
+from services.reporting.references import tickets_named, without_hidden
 from services.reporting.ticket_list import ORDERS, Filters, Sort, query
 from shared.contracts.access import Identity
 from shared.contracts.parts import StateType
@@ -25,7 +26,6 @@ from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
 
 Many = Annotated[list[Annotated[str, Query(max_length=320)]], Query(max_length=50)]
-LINKED = "SELECT id, number, title, queue_id, customer_email, company, state_type FROM desk.tickets WHERE id = ANY($1)"
 ABOUT = """
 WITH RECURSIVE merged(id) AS (
     SELECT $1::uuid UNION SELECT t.id FROM desk.tickets t JOIN merged m ON t.merged_into_id = m.id
@@ -115,7 +115,7 @@ def router(reading: Reading) -> APIRouter:
         rows = await reading.pool.fetch(text, *arguments)
         shown = showing.Showing(who, queues)
         items = [shown.ticket(row) for row in rows[:limit]]
-        await _show_links(reading, who, list(zip(rows, items, strict=False)))
+        await _show_others(reading, who, list(zip(rows, items, strict=False)))
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]
@@ -128,7 +128,7 @@ def router(reading: Reading) -> APIRouter:
         found = await reading.ticket(ref, who)
         row, queues = found.row, reading.directory.queues
         shown = showing.Showing(who, queues).ticket(row)
-        await _show_links(reading, who, [(row, shown)])
+        await _show_others(reading, who, [(row, shown)])
         may_see = scope(who, queues)
         counted = await reading.pool.fetchrow(
             ABOUT.format(articles="article_count" if found.at_the_desk else "public_article_count"),
@@ -159,20 +159,27 @@ def router(reading: Reading) -> APIRouter:
         after = cursors.decode(who, asked, cursor)
         rows = await reading.pool.fetch(HISTORY, row["id"], int(after[0]) if after else 0, limit + 1)
         following = cursors.encode(who, asked, [rows[limit - 1]["number"]]) if len(rows) > limit else None
-        return answer(page([showing.history_entry(each) for each in rows[:limit]], following), headers)
+        told = [showing.event_data(each) for each in rows[:limit]]
+        named = {ticket for data in told for ticket in tickets_named(data)}
+        tickets, queues = {row["id"], *await reading.visible(who, named)}, reading.known_queues(who)
+        items = [
+            showing.history_entry(each, without_hidden(data, tickets, queues))
+            for each, data in zip(rows, told, strict=False)
+        ]
+        return answer(page(items, following), headers)
 
     return routes
 
 
-async def _show_links(reading: Reading, who: Identity, shown: list[tuple[asyncpg.Record, dict[str, Any]]]) -> None:
-    """Names the linked tickets that the person may see."""
+async def _show_others(reading: Reading, who: Identity, shown: list[tuple[asyncpg.Record, dict[str, Any]]]) -> None:
+    """Names the linked tickets that the person may see, and leaves out one that a ticket went into and that they may not."""
     wanted = {UUID(link["id"]) for row, _ in shown for link in row["links"] or ()}
-    if not wanted:
-        return
-    rows = await reading.pool.fetch(LINKED, list(wanted))
-    others = {row["id"]: row for row in rows if reading.may_see(who, row)}
+    wanted |= {row["merged_into_id"] for row, _ in shown if row["merged_into_id"] is not None}
+    others = await reading.visible(who, wanted)
     for row, item in shown:
         item["links"] = showing.links(row, others)
+        if row["merged_into_id"] not in others:
+            item["merged_into"] = None
 
 
 def _types(reading: Reading, state: Sequence[str], state_type: Sequence[str]) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ from services.routing import bodies as b
 from services.routing import commands as c
 from services.routing import forms, states
 from services.routing.desk import Asked, Desk, Part, queue_ref
+from services.routing.originals import Original, taken_out
 from services.routing.ticket import Ticket
 from shared import fields
-from shared.contracts.directory import Person
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
+from shared.contracts.parts import Address, CustomerRef, TicketRef
 from shared.contracts.routing import (
     NoteAdded,
+    StateChanged,
     TicketAbsorbed,
     TicketMerged,
     TicketsLinked,
@@ -74,7 +75,7 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
             desk.act(asked, state),
             forms.answer(desk, asked, body, state, article, files),
             wanted or states.after_reply(queue, desk.directory.settings.states),
-            desk.worker_in(owner, queue) if owner is not None else None,
+            owner,
             body.time_units,
             desk.required(state),
         )
@@ -91,9 +92,7 @@ async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
         act = desk.act(asked, state)
         return c.AddNote(act, message, body.internal, body.kind, wanted, body.time_units, required)
 
-    # A note's next state works on the ticket: it needs that right too.
-    action = "note" if wanted is None else "set-state"
-    return _told(await desk.handle(asked, Part(ref, action, make), answer=_with(article_id=str(message.id))))
+    return _told(await desk.handle(asked, Part(ref, "note", make), answer=_with(article_id=str(message.id))))
 
 
 async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
@@ -107,35 +106,42 @@ async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
     return _told(await desk.handle(asked, Part(ref, "call", make), answer=_with(article_id=str(message.id))))
 
 
-async def forward(desk: Desk, ref: str, body: b.ForwardBody, asked: Asked, original: Message) -> Done:
+async def forward(desk: Desk, ref: str, body: b.ForwardBody, asked: Asked, original: Original) -> Done:
     message = await forms.article(desk, asked, body, "email")
 
     def make(state: Ticket) -> c.Command:
-        return c.Forward(desk.act(asked, state), forms.addressed(desk, message, state, body.to, body.cc), original)
+        addressed = forms.addressed(desk, message, state, body.to, body.cc)
+        return c.Forward(desk.act(asked, state), addressed, original.message, original.never_leaves)
 
     return _told(await desk.handle(asked, Part(ref, "forward", make), answer=_with(article_id=str(message.id))))
 
 
-async def bounce(desk: Desk, ref: str, body: b.BounceBody, asked: Asked, original: Message) -> Done:
+async def bounce(desk: Desk, ref: str, body: b.BounceBody, asked: Asked, original: Original) -> Done:
     bounced, to = uuid7(), tuple(Address(email=each) for each in body.to)
-    make = lambda state: c.Bounce(desk.act(asked, state), bounced, to, original)  # noqa: E731
+
+    def make(state: Ticket) -> c.Command:
+        return c.Bounce(desk.act(asked, state), bounced, to, original.message, original.never_leaves)
+
     return _told(await desk.handle(asked, Part(ref, "bounce", make), answer=_with(article_id=str(bounced))))
 
 
-async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals: Sequence[Message]) -> Done:
+async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals: Sequence[Original]) -> Done:
     stream, state = await desk.look_at(ref)
     desk.authorize(asked.who, "split", state)
-    target = desk.target_queue(body.queue, asked.who, "create") if body.queue is not None else None
+    target = desk.enterable(body.queue, asked.who, "create") if body.queue is not None else None
     into = uuid7()
-    message = _joined(originals)
+    taken = await taken_out(desk.uploads.store, originals)
     make = lambda state: c.Split(  # noqa: E731
         desk.act(asked, state),
         body.articles,
         into,
         stream,
-        message,
+        taken.message,
         queue_ref(target) if target is not None else None,
         body.subject or "",
+        taken.writer,
+        taken.internal,
+        taken.note,
     )
     outcome = await desk.handle(asked, Part(ref, "split", make), answer=_with(ticket={"id": str(into)}))
     done = _told(outcome, stream)
@@ -143,65 +149,26 @@ async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals
     return Done(outcome, [*done.written, Written("intake", UUID(outcome.answer["ticket"]["id"]), 1)])
 
 
-def _joined(originals: Sequence[Message]) -> Message:
-    """The first article of a new ticket: the first one that was chosen, with the texts and files of the others below it."""
-    first = originals[0]
-    more = [each.text for each in originals[1:] if each.text]
-    return first.model_copy(
-        update={
-            "id": uuid7(),
-            "text": "\n\n".join([first.text, *more]),
-            "new_text": None if more else first.new_text,
-            "html": None if more else first.html,
-            "attachments": tuple(file for each in originals for file in each.attachments),
-            "reading_notes": tuple(dict.fromkeys(note for each in originals for note in each.reading_notes)),
-            "bcc": (),
-        }
-    )
-
-
 async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done:
-    owner = await (_previous_owner(desk, ref, asked) if body.owner == "previous" else desk.person(body.owner))
-    words = b.Words(text=body.text)
-    message = await forms.remark(desk, asked, words)
-
-    def make(state: Ticket) -> c.Command:
-        to = desk.worker_in(owner, desk.queue_of(state)) if owner is not None else None
-        return c.Assign(desk.act(asked, state), to, message)
-
+    owner = None if body.owner == "previous" else await desk.person(body.owner)
+    message = await forms.remark(desk, asked, b.Words(text=body.text))
+    make = lambda state: c.Assign(desk.act(asked, state), owner, message)  # noqa: E731
     more = {"article_id": str(message.id)} if message is not None else {}
     return _told(await desk.handle(asked, Part(ref, "assign", make), answer=_with(**more)))
 
 
-async def _previous_owner(desk: Desk, ref: str, asked: Asked) -> Person | None:
-    """Who owned the ticket before (A6.10), if somebody did. Raises Problem 409 when they have left."""
-    _, state = await desk.look_at(ref)
-    desk.authorize(asked.who, "assign", state)
-    if state.previous_owner is None:
-        return None
-    person = await desk.directory.person(state.previous_owner.id)
-    if person is None:
-        raise problems.rejected(f"{state.previous_owner.name}, who owned this ticket before, has left")
-    return person
-
-
 async def set_responsible(desk: Desk, ref: str, body: b.ResponsibleBody, asked: Asked) -> Done:
     person = await desk.person(body.responsible, "/responsible") if body.responsible is not None else None
-
-    def make(state: Ticket) -> c.Command:
-        to = desk.worker_in(person, desk.queue_of(state)) if person is not None else None
-        return c.SetResponsible(desk.act(asked, state), to)
-
+    make = lambda state: c.SetResponsible(desk.act(asked, state), person)  # noqa: E731
     return _told(await desk.handle(asked, Part(ref, "set-responsible", make)))
 
 
 async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
     _, before = await desk.look_at(ref)
     desk.authorize(asked.who, "move", before)
-    target = desk.target_queue(body.queue, asked.who, "move_into")
+    target = desk.enterable(body.queue, asked.who, "move_into")
     wanted = states.asked(body, desk.directory.settings.states)
-    person = await desk.person(body.owner) if body.owner is not None else None
-    owner = desk.worker_in(person, target) if person is not None else None
+    owner = await desk.person(body.owner) if body.owner is not None else None
     unwritten = body.text is None and body.html is None
     message = await forms.remark(desk, asked, body.model_copy(update={"text": MOVED}) if unwritten else body)
 
@@ -377,7 +344,10 @@ async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
                 Part(str(other.id), "read", lambda s: c.Link(act(asked, s), here, kind, back), "/event"),
             )
         case decided:
-            return _told(await desk.handle(asked, Part(ref, "undo", lambda s: c.Undo(act(asked, s), event, decided))))
+            if isinstance(decided, StateChanged) and decided.was.type in ("open", "closed"):
+                states.named(decided.was.slug, desk.directory.settings.states, "/event")
+            make = lambda s: c.Undo(act(asked, s), event, decided, desk.required(s))  # noqa: E731
+            return _told(await desk.handle(asked, Part(ref, "undo", make, leads="/event")))
     return _told(await desk.handle(asked, *parts))
 
 

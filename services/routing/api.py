@@ -13,7 +13,7 @@ from services.routing import actions
 from services.routing.actions import ACTIONS, Action, Done
 from services.routing.bodies import BounceBody, BulkBody, ForwardBody, LedBody, SplitBody
 from services.routing.desk import Asked, Desk
-from shared.contracts.parts import Message
+from services.routing.originals import Original
 from shared.contracts.rejected import Rejected
 from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
 from shared.eventstore.store import CommandId
@@ -112,8 +112,8 @@ def internal(desk: Desk) -> APIRouter:
     return routes
 
 
-def _originals(body: LedBody) -> list[Message]:
-    originals = [Message.model_validate(each) for each in body.originals]
+def _originals(body: LedBody) -> list[Original]:
+    originals = [Original.model_validate(each) for each in body.originals]
     if not originals:
         raise problems.invalid("/article", "names no article of this ticket")
     return originals

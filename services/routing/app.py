@@ -57,6 +57,7 @@ def handlers(
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.settings).react,
             inline=beside,
+            goes_on=policies.goes_on_in,
             done=wake,
             prepare=loaded,
         ),

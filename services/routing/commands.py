@@ -19,6 +19,7 @@ from shared.contracts.parts import (
     StateRef,
     TicketRef,
     TopicRef,
+    Writer,
 )
 from shared.contracts.routing import LinkKind
 
@@ -28,7 +29,8 @@ from shared.contracts.routing import LinkKind
 @dataclass(frozen=True, slots=True)
 class QueueTicket:
     """Puts a ticket that intake opened in front of the desk; `state` is the one that a trusted channel asked for, `also_opened` the
-    tickets that the same mail opened in other queues, `answers_to` where the customer wants answers."""
+    tickets that the same mail opened in other queues, `answers_to` where the customer wants answers; `note` what came out of another ticket
+    for the desk alone, `opened_by` whoever took it out."""
 
     number: str
     title: str
@@ -45,6 +47,8 @@ class QueueTicket:
     at: datetime | None = None
     topic: TopicRef | None = None
     answers_to: tuple[Address, ...] = ()
+    opened_by: PersonRef | None = None
+    note: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +151,23 @@ class RecordCall:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
+    """`never_leaves`: the original is a note or a call, for the desk alone."""
+
     act: Act
     message: Message
     original: Message
+    never_leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
+    """`never_leaves` as in Forward."""
+
     act: Act
     bounce: UUID
     to: tuple[Address, ...]
     original: Message
+    never_leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +317,9 @@ class Split:
     message: Message
     queue: QueueRef | None = None
     title: str = ""
+    writer: Writer | None = None
+    internal: bool = False
+    note: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,11 +339,13 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Takes back an earlier decision of this ticket alone: `decided` is its event, `event` the event's id."""
+    """Takes back an earlier decision of this ticket alone: `decided` is its event, `event` the event's id. `required` as in Close, where
+    that closes it again."""
 
     act: Act
     event: UUID
     decided: Event
+    required: tuple[str, ...] = ()
 
 
 # What time does

@@ -1,7 +1,6 @@
 """The desk behind the API: finds the ticket that is meant, checks who asks on the state that is decided on, gives the command."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,14 +10,16 @@ from uuid import UUID
 
 from services.routing import numbers
 from services.routing.commands import Act, Command
+from services.routing.results import Result, result
 from services.routing.ticket import Ticket
 from shared import fields
 from shared.blobs.uploads import Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights, rights_of
-from shared.contracts.directory import Person, Queue, Right
+from shared.contracts.directory import Queue, Right
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef, QueueRef
+from shared.contracts.subjects import number_in
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import Commands, Outcome, Request
@@ -30,7 +31,6 @@ from shared.telemetry.tracing import traceparent
 WAIT_SECONDS = 2.0
 YOUNG_SECONDS = 600.0
 """How long after its opening a ticket may be unknown here only because the log is slow; then 503, not 404, is the truth."""
-NUMBER = re.compile(r"^\d{16,20}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,14 @@ class Asked:
 class Part:
     """One ticket of a command: how it was named, the action that the caller needs the right for, and how the command is made.
 
-    `field` is where a body named it; None for the ticket of the path.
+    `field` is where a body named it; None for the ticket of the path. `leads`: the field of the body that says what the command leads to.
     """
 
     reference: str
     action: str
     make: Callable[[Ticket], Command]
     field: str | None = None
+    leads: str = "/queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Desk:
                         [(stream, part.make) for stream, part in zip(known, parts, strict=True)],
                         request=request,
                         authorize=lambda states: self._authorize_all(asked.who, parts, states),
+                        permit=lambda *led: self._permit_all(asked.who, parts, *led),
                         answer=answer,
                     )
                 except UnknownStream:
@@ -98,9 +100,9 @@ class Desk:
 
     async def find(self, reference: str, field: str | None = None) -> UUID | None:
         """The stream that a number or id names; None for a number that is not known."""
-        if NUMBER.match(reference):
+        if (number := number_in(reference)) is not None:
             async with self.pool.acquire() as connection:
-                return await numbers.find(connection, reference)
+                return await numbers.find(connection, number)
         try:
             return UUID(reference)
         except ValueError:
@@ -117,6 +119,34 @@ class Desk:
             raise _unknown(field)
         if verdict is Access.FORBIDDEN:
             raise problems.forbidden(f"You may not {action} here.")
+
+    async def _permit_all(
+        self,
+        who: Identity,
+        parts: Sequence[Part],
+        before: Sequence[Ticket],
+        decided: Sequence[Sequence[Event]],
+        after: Sequence[Ticket],
+    ) -> None:
+        for part, state, events, led_to in zip(parts, before, decided, after, strict=True):
+            await self._permit(who, part, state, result(events), led_to)
+
+    async def _permit(self, who: Identity, part: Part, before: Ticket, led_to: Result, after: Ticket) -> None:
+        """Raises what the plain commands would: 403, 422 for a queue in which the caller has no right, 409 for somebody who may not work
+        where the ticket stands afterwards (A19.05)."""
+        for action in led_to.actions:
+            self.authorize(who, action, before, part.field)
+        for queue, right in led_to.entered:
+            self.enterable(queue.id, who, right, part.leads)
+        place = self.queue_of(after)
+        for person in led_to.workers:
+            if person.id == who.person_id and "work" in rights(who, place.members if place else ()):
+                continue
+            known = await self.directory.person(person.id)
+            if known is None:
+                raise problems.rejected(f"{person.name} has left")
+            if "work" not in rights_of(known, place.members if place else ()):
+                raise problems.rejected(f"{known.name} may not work on tickets of this queue")
 
     def _facts(self, state: Ticket) -> TicketFacts:
         queue = self.queue_of(state)
@@ -165,25 +195,20 @@ class Desk:
         stream = await self.find(reference)
         return stream is not None and bool(await self.commands.folds.newest([stream]))
 
-    async def person(self, reference: str, field: str = "/owner") -> Person:
+    async def person(self, reference: str, field: str = "/owner") -> PersonRef:
         """The person that a form names as owner, or in another field."""
         person = await self.directory.person_named(reference)
         if person is None:
             raise problems.invalid(field, "names nobody")
-        return person
-
-    def worker_in(self, person: Person, queue: Queue | None) -> PersonRef:
-        """The person as owner or responsible of a ticket of this queue: they must be able to work there (A19.05)."""
-        if "work" not in rights_of(person, queue.members if queue else ()):
-            raise problems.rejected(f"{person.name} may not work on tickets of this queue")
         return PersonRef(id=person.id, name=person.name)
 
-    def target_queue(self, reference: str, who: Identity, right: Right) -> Queue:
-        """A queue that a body names and that the caller may put a ticket into. One they have no right in is as unknown as none."""
-        queue = self.directory.queues.named(reference)
+    def enterable(self, reference: str | UUID, who: Identity, right: Right, field: str = "/queue") -> Queue:
+        """A queue that a body names, or leads to, and that the caller may put a ticket into. One they have no right in is as unknown as
+        one that is not in use."""
+        queue = self.directory.queues.named(str(reference))
         held = rights(who, queue.members) if queue is not None else frozenset()
         if queue is None or not held:
-            raise problems.invalid("/queue", "names no queue")
+            raise problems.invalid(field, "names no queue")
         if right not in held:
             raise problems.forbidden(f"You may not put tickets into {queue.name}.")
         return queue
@@ -221,8 +246,8 @@ def _young(reference: str) -> bool:
     """Whether the ticket may have been opened so lately that its queueing is still on its way: by the time in a UUIDv7, or by the
     day in a number."""
     now = datetime.now(UTC)
-    if NUMBER.match(reference):
-        return reference[:8] in {(now + timedelta(days=d)).strftime("%Y%m%d") for d in (-1, 0, 1)}
+    if (number := number_in(reference)) is not None:
+        return number[:8] in {(now + timedelta(days=d)).strftime("%Y%m%d") for d in (-1, 0, 1)}
     identifier = UUID(reference)
     if identifier.version != 7:
         return False

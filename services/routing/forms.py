@@ -1,5 +1,6 @@
 """From a form's body to an article: texts made safe, attachments taken, standard answers filled in."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,6 +16,11 @@ from shared.contracts.parts import Address, Attachment, Channel, Message
 from shared.http import problems
 
 INLINE_TEXT = 64 * 1024
+_UPLOADED = re.compile(
+    r"""(\bsrc\s?=\s?["']?)(?:cid:|[^"'\s<>]{0,200}/api/v1/blobs/)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w@-])""",
+    re.IGNORECASE,
+)
+"""An image that is a file of this desk's."""
 
 
 async def attached(desk: Desk, asked: Asked, uploads: Sequence[UUID]) -> tuple[Attachment, ...]:
@@ -28,10 +34,15 @@ async def attached(desk: Desk, asked: Asked, uploads: Sequence[UUID]) -> tuple[A
 
 
 def words(body: Words, channel: Channel, files: tuple[Attachment, ...] = ()) -> Message:
-    """The article of a form. Rich text is made safe here, once, and read as plain text where the form has none."""
+    """The article of a form. Rich text is made safe here, once, and read as plain text where the form has none. Of its files those that it
+    shows as pictures get the Content-ID by which it names them."""
     if not body.has_words:
         raise problems.invalid("/text", "a text is missing")
-    shown, html = richtext.read(body.html) if body.html else ("", None)
+    shown, html = richtext.read(_naming_pictures(body.html, files)) if body.html else ("", None)
+    files = tuple(
+        each.model_copy(update={"inline_id": _content_id(each)}) if html and _content_id(each) in html else each
+        for each in files
+    )
     text = body.text if body.text is not None else shown
     if len(text.encode()) > INLINE_TEXT:
         raise problems.invalid("/text", f"is longer than {INLINE_TEXT} bytes; send the rest as an attachment")
@@ -48,11 +59,24 @@ def words(body: Words, channel: Channel, files: tuple[Attachment, ...] = ()) -> 
     )
 
 
+def _content_id(file: Attachment) -> str:
+    return f"{file.id}@ledgerdesk"
+
+
+def _naming_pictures(html: str, files: tuple[Attachment, ...]) -> str:
+    """The HTML with the form's own files, which it shows from where they were uploaded, named as parts of the same mail."""
+    known = {str(each.id): _content_id(each) for each in files}
+
+    def named(image: re.Match[str]) -> str:
+        content_id = known.get(image.group(2).lower())
+        return image.group() if content_id is None else f"{image.group(1)}cid:{content_id}"
+
+    return _UPLOADED.sub(named, html) if known else html
+
+
 async def article(desk: Desk, asked: Asked, body: Words, channel: Channel) -> Message:
     """The article of a form with its files."""
-    made = words(body, channel)
-    files = await attached(desk, asked, body.attachments)
-    return made.model_copy(update={"attachments": files}) if files else made
+    return words(body, channel, await attached(desk, asked, body.attachments))
 
 
 async def remark(desk: Desk, asked: Asked, body: Words) -> Message | None:
@@ -96,7 +120,7 @@ def _filled(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket) -> ReplyBo
     if template is None or (template.queues and slug not in template.queues):
         raise problems.invalid("/template", "names no standard answer of this queue")
     known = {
-        "customer": {"name": state.customer.name, "email": state.customer.email} if state.customer else {},
+        "customer": {"name": state.customer.called, "email": state.customer.email} if state.customer else {},
         "agent": {"name": asked.who.name},
         "queue": {"name": state.queue.name if state.queue else ""},
         "ticket": {"number": state.number, "title": state.title},

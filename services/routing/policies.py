@@ -1,11 +1,12 @@
 """Which foreign event leads to which command of the desk."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
 from services.routing.commands import Command, FollowUpRule, QueueTicket, TakeCustomerMessage
+from services.routing.ticket import Ticket
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import StateRef
@@ -49,7 +50,8 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, settings: Set
         customer=opened.customer,
         priority=opened.priority,
         channel=opened.channel,
-        message_id=opened.message.message_id,
+        # No answer to the customer goes on from a mail that they may not know of.
+        message_id=None if opened.internal else opened.message.message_id,
         answers_to=opened.message.answers_to if _is_the_customers(opened) else (),
         tags=opened.tags,
         fields=opened.fields,
@@ -60,12 +62,25 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, settings: Set
         if wanted and wanted.type in AT_ONCE
         else None,
         at=at,
+        opened_by=opened.opened_by,
+        note=opened.note,
     )
 
 
 def _is_the_customers(opened: TicketOpened) -> bool:
     """A ticket that was split off may begin with the words of somebody else who took part."""
-    return opened.message.sender is not None and opened.message.sender.email == opened.customer.email
+    return (
+        not opened.internal
+        and opened.message.sender is not None
+        and opened.message.sender.email == opened.customer.email
+    )
+
+
+def goes_on_in(command: Command, ticket: Ticket) -> tuple[UUID, Command] | None:
+    """Where a customer's message goes that met a merge on its way: intake had not heard of the merge when it came."""
+    if isinstance(command, TakeCustomerMessage) and ticket.merged_into is not None:
+        return ticket.merged_into, replace(command, ticket=ticket.merged_into)
+    return None
 
 
 def a_customers_message_is_taken(

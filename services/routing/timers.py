@@ -18,7 +18,7 @@ from services.routing import ticket
 from services.routing.commands import Command, LockIsOver, PendingIsOver
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
-from shared.contracts.routing import StateChanged, TicketLocked
+from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked
 from shared.contracts.states import CLOSED_SUCCESSFUL
 from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
@@ -79,7 +79,7 @@ def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
     timers: dict[tuple[UUID, str], datetime] = {}
     for stream, event in events:
         match event:
-            case StateChanged(pending_until=datetime() as due):
+            case StateChanged(pending_until=datetime() as due) | MergeUndone(pending_until=datetime() as due):
                 timers[stream, "pending"] = due
             case TicketLocked(expires_at=datetime() as due):
                 timers[stream, "lock"] = due

@@ -6,7 +6,17 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, TopicRef
+from shared.contracts.parts import (
+    Channel,
+    CustomerRef,
+    Message,
+    PersonRef,
+    QueueRef,
+    Standing,
+    TicketRef,
+    TopicRef,
+    Writer,
+)
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY, TICKETS
 
@@ -33,6 +43,8 @@ class TicketOpened(Event):
 
     `state` is the slug of the state that a trusted channel asked for; `also_opened` are the tickets that the same mail opened in other
     queues. `proven`: an agent wrote it, or it is shown that the customer did; otherwise its words are anybody's, and go into no automatic mail.
+    What an agent has split off tells whose words `message` has (`writer`), whether it is for the desk alone (`internal`), and
+    beside one that is not, what of it is (`note`).
     """
 
     number: str
@@ -51,6 +63,9 @@ class TicketOpened(Event):
     state: str | None = None
     form: FilledForm | None = None
     proven: bool = False
+    writer: Writer | None = None
+    internal: bool = False
+    note: Message | None = None
 
 
 @event("helpdesk.CustomerMessageReceived.v1", owner="intake", topic=TICKETS)

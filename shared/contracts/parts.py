@@ -1,5 +1,6 @@
 """Parts that events of several services share: references to people and queues, messages, blobs."""
 
+import unicodedata
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -53,6 +54,13 @@ class CustomerRef(Value):
     name: Personal[str] = ""
     company: str | None = None
 
+    @property
+    def called(self) -> str:
+        """What they are called on one line, wherever somebody is to read it: their name, else their address; never nothing."""
+        words = " ".join(self.name.split())
+        seen = any(unicodedata.category(each)[0] not in "CZ" for each in words)
+        return words if seen else self.email or "customer"
+
 
 class StateRef(Value):
     """A state as it was called at that time."""
@@ -75,6 +83,13 @@ class Blob(Value):
     sha256: str
     size: int
     type: str
+
+
+class Writer(Value):
+    """Whose words an article has: a kind of person, and the name that they had."""
+
+    kind: Literal["customer", "agent", "system"]
+    name: Personal[str] = ""
 
 
 ScanResult = Literal["clean", "infected", "not_scanned"]

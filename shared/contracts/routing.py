@@ -21,6 +21,7 @@ from shared.contracts.parts import (
     StateRef,
     TicketRef,
     TopicRef,
+    Writer,
 )
 from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
@@ -289,12 +290,14 @@ class TicketAbsorbed(Event):
 
 @event("helpdesk.MergeUndone.v1", owner="routing", topic=TICKETS)
 class MergeUndone(Event):
-    """The ticket lives by itself again, in `state`; recorded together with the other one's TicketReleased."""
+    """The ticket lives by itself again, in `state`; recorded together with the other one's TicketReleased. `pending_until`: the date that
+    it goes on waiting for."""
 
     into: TicketRef
     state: StateRef
     by: PersonRef
     undoes: UUID | None = None
+    pending_until: datetime | None = None
 
 
 @event("helpdesk.TicketReleased.v1", owner="routing", topic=TICKETS)
@@ -309,7 +312,10 @@ class TicketReleased(Event):
 class TicketSplit(Event):
     """Articles were taken into a ticket of their own (A7.16), which intake opens: `into` is its id, `message` its first article, made of
     those that were chosen. The articles stay here too. Without `by`, a customer's message on a closed ticket became one of its own;
-    `no_answer`: its mail forbids that a machine answers it (RFC 3834)."""
+    `no_answer`: its mail forbids that a machine answers it (RFC 3834).
+
+    `writer` is whose words `message` has; null: the customer's. `internal`: it is for the desk alone. Where articles of both kinds were
+    chosen, `message` has those that the customer reads and `note` the others."""
 
     articles: tuple[UUID, ...]
     into: UUID
@@ -321,6 +327,9 @@ class TicketSplit(Event):
     origin: TicketRef
     by: PersonRef | None = None
     no_answer: bool = False
+    writer: Writer | None = None
+    internal: bool = False
+    note: Message | None = None
 
 
 @event("helpdesk.FollowUpRejected.v1", owner="routing", topic=TICKETS)

@@ -1,7 +1,7 @@
 """The command loop: load, fold, authorize, decide, append; again on a conflict."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -15,6 +15,8 @@ State = TypeVar("State")
 Command = TypeVar("Command")
 Wanted = TypeVar("Wanted", contravariant=True)
 RETRIES = 3
+Permit = Callable[[Sequence[State], Sequence[Sequence[Event]], Sequence[State]], Awaitable[None]]
+"""Looks at each stream's state, what was decided on it and the state that this leads to, before anything is recorded; raises to refuse."""
 
 
 class Decider(Protocol[Wanted, State]):
@@ -70,12 +72,13 @@ class Commands(Generic[Command, State]):
         *,
         request: Request,
         authorize: Callable[[Sequence[State]], None] | None = None,
+        permit: Permit[State] | None = None,
         answer: Callable[[Sequence[Event], int], dict[str, Any]] | None = None,
     ) -> Outcome:
         """Carries out one command on each of the streams named, which must exist: all of them or none.
 
         A part says how its command is made of the state that will be decided on; `authorize` looks at those states first and raises to
-        refuse. `answer` makes the answer from the first stream's new events and version, `{"version": n}` by default; `If-Match` is
+        refuse, `permit` at what the commands lead to. `answer` makes the answer from the first stream's new events and version, `{"version": n}` by default; `If-Match` is
         about the first stream too. A command that was carried out before gets its first answer, even if it would be refused by now.
         Raises UnknownStream, VersionConflict (`If-Match` is old, or a stream moved on three times), Rejected, CommandRunning,
         CommandReused.
@@ -83,8 +86,8 @@ class Commands(Generic[Command, State]):
         try:
             for _ in range(RETRIES):
                 with contextlib.suppress(_MovedOn):
-                    return await self._try(parts, request, authorize, answer)
-            return await self._try(parts, request, authorize, answer)
+                    return await self._try(parts, request, authorize, permit, answer)
+            return await self._try(parts, request, authorize, permit, answer)
         except (CommandRunning, CommandReused):
             raise
         except Exception:
@@ -98,6 +101,7 @@ class Commands(Generic[Command, State]):
         parts: Sequence[tuple[UUID, Callable[[State], Command]]],
         request: Request,
         authorize: Callable[[Sequence[State]], None] | None,
+        permit: Permit[State] | None,
         answer: Callable[[Sequence[Event], int], dict[str, Any]] | None,
     ) -> Outcome:
         streams = [stream for stream, _ in parts]
@@ -115,6 +119,8 @@ class Commands(Generic[Command, State]):
             for (_, make), folded in zip(parts, before, strict=True)
         ]
         after = [self.folds.after(folded, events) for folded, events in zip(before, decided, strict=True)]
+        if permit is not None:
+            await permit([folded.state for folded in before], decided, [folded.state for folded in after])
         told = answer(decided[0], after[0].version) if answer is not None else {"version": after[0].version}
         appends = [
             Append(stream, self.category, folded.version, tuple(NewEvent(e) for e in events), request.context)

@@ -1,7 +1,7 @@
 """The two ways of working through events: as a projection into rows, as a policy into commands of the service's own."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -128,7 +128,8 @@ SELECT $1, s.stream, s.producer, s.version, s.event_id
 class PolicyHandler(Generic[Command, State]):
     """Turns foreign events into commands for the service's own stream of the same id, and records what they lead to.
 
-    `react` is pure; `inline` writes the service's own rows (deliveries, timers, look-ups) in the transaction of the events.
+    `react` is pure; `goes_on` names the stream that a command concerns as well, and the command for it, when it meets a state that has
+    gone on in another stream. `inline` writes the service's own rows (deliveries, timers, look-ups) in the transaction of the events.
     Events of producers not named are none of its business. `prepare` brings up to date what `react` looks at.
     """
 
@@ -142,6 +143,7 @@ class PolicyHandler(Generic[Command, State]):
         producers: frozenset[str],
         react: Callable[[Recorded], Sequence[Command]],
         inline: Inline | None = None,
+        goes_on: Callable[[Command, State], tuple[UUID, Command] | None] | None = None,
         done: Callable[[], None] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -149,11 +151,12 @@ class PolicyHandler(Generic[Command, State]):
         self.producers: frozenset[str] | None = producers
         self.react, self.inline, self.done, self.prepare = react, inline, done, prepare
         self._folds: Folds[State] = Folds(store, decider)
-        self._decided: dict[UUID, Folded[State]] = {}
+        self._pending: dict[UUID, Folded[State]] = {}
         """The states that the events of this transaction lead to, kept once it is committed."""
+        self.goes_on = goes_on
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
-        self._decided = {}
+        self._pending = {}
         if self.prepare is not None:
             await self.prepare()
         aside: list[Parked] = []
@@ -162,7 +165,7 @@ class PolicyHandler(Generic[Command, State]):
         seen: dict[UUID, Seen] = {key: {} for key in keys}
         for row in await connection.fetch(LOAD_SEEN, self.name, keys):
             seen[row["stream"]][row["producer"]] = (row["version"], row["event_id"])
-        taken: list[tuple[Delivered, Recorded, Sequence[Command]]] = []
+        taken: list[tuple[Recorded, Sequence[Command]]] = []
         moved: dict[tuple[UUID, str], tuple[int, UUID]] = {}
         for delivery in deliveries:
             event = delivery.event
@@ -189,9 +192,9 @@ class PolicyHandler(Generic[Command, State]):
             moved[delivery.key, event.producer] = (event.version, event.id)
             commands = self.react(event)
             if commands:
-                taken.append((delivery, event, commands))
+                taken.append((event, commands))
         if taken:
-            await self._carry_out(connection, taken)
+            await self.carry_out(connection, taken)
         if moved:
             await connection.execute(
                 SAVE_SEEN,
@@ -203,54 +206,72 @@ class PolicyHandler(Generic[Command, State]):
             )
         return aside
 
-    async def _carry_out(
-        self, connection: Connection, taken: Sequence[tuple[Delivered, Recorded, Sequence[Command]]]
-    ) -> None:
-        streams = {event.stream for _, event, _ in taken}
-        states: dict[UUID, Folded[State]] = {stream: Folded(self.decider.initial(), 0) for stream in streams}
-        states |= await self._folds.newest(list(streams), connection=connection)
+    async def carry_out(self, connection: Connection, taken: Sequence[tuple[Recorded, Sequence[Command]]]) -> None:
+        """Decides on the commands that events lead to, and records what comes of them, in the connection's transaction. Raises VersionConflict."""
+        states: dict[UUID, Folded[State]] = {}
+        await self._fold(connection, {event.stream for event, _ in taken}, states)
         appends: list[Append] = []
-        for _, event, commands in taken:
+        for event, commands in taken:
             with span(
                 f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)
             ):
+                context = Context(
+                    actor=Actor("service", self.name),
+                    correlation_id=event.correlation_id,
+                    causation_id=event.id,
+                    traceparent=traceparent() or event.traceparent,
+                    time=utc_now(),
+                )
                 for command in commands:
-                    state, version = states[event.stream]
-                    try:
-                        decided = self.decider.decide(command, state)
-                    except Rejected as refusal:
-                        log.info("%s: %s after %s: %s", self.name, type(command).__name__, event.type, refusal.reason)
-                        continue
-                    if not decided:
-                        continue
-                    appends.append(
-                        Append(
-                            event.stream,
-                            self.category,
-                            version,
-                            tuple(NewEvent(payload) for payload in decided),
-                            Context(
-                                actor=Actor("service", self.name),
-                                correlation_id=event.correlation_id,
-                                causation_id=event.id,
-                                traceparent=traceparent() or event.traceparent,
-                                time=utc_now(),
-                            ),
-                        )
-                    )
-                    states[event.stream] = self._folds.after(states[event.stream], decided)
-        self._decided = states
+                    stream, further = event.stream, self._further(command, states[event.stream][0])
+                    appends += self._decided(stream, command, states, event, context)
+                    while further is not None:
+                        stream, command = further
+                        if stream not in states:
+                            await self._fold(connection, {stream}, states)
+                        further = self._further(command, states[stream][0])
+                        appends += self._decided(stream, command, states, event, context)
+        self._pending = states
         if not appends:
             return
         appended = await self.store.append(appends, connection=connection)
         if self.inline is not None:
             await self.inline(connection, appended.events)
 
+    async def _fold(self, connection: Connection, streams: Iterable[UUID], states: dict[UUID, Folded[State]]) -> None:
+        """Adds the states of these streams."""
+        nothing = Folded(self.decider.initial(), 0)
+        newest = await self._folds.newest(list(streams), connection=connection)
+        states |= {stream: newest.get(stream, nothing) for stream in streams}
+
+    def _further(self, command: Command, state: State) -> tuple[UUID, Command] | None:
+        return self.goes_on(command, state) if self.goes_on is not None else None
+
+    def _decided(
+        self,
+        stream: UUID,
+        command: Command,
+        states: dict[UUID, Folded[State]],
+        event: Recorded,
+        context: Context,
+    ) -> list[Append]:
+        """What a command leads to on a stream, whose state moves on; nothing where a rule refuses it."""
+        state, version = states[stream]
+        try:
+            decided = self.decider.decide(command, state)
+        except Rejected as refusal:
+            log.info("%s: %s after %s: %s", self.name, type(command).__name__, event.type, refusal.reason)
+            return []
+        if not decided:
+            return []
+        states[stream] = self._folds.after(states[stream], decided)
+        return [Append(stream, self.category, version, tuple(NewEvent(each) for each in decided), context)]
+
     def committed(self) -> None:
-        for stream, folded in self._decided.items():
+        for stream, folded in self._pending.items():
             if folded.version:
                 self._folds.keep(stream, folded)
-        self._decided = {}
+        self._pending = {}
         self.store.appended.set()
         if self.done is not None:
             self.done()

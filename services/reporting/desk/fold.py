@@ -88,16 +88,19 @@ def _show(row: TicketRow, event: Recorded) -> Article | None:
             _belongs_to(row, p.customer)
             row.tags, row.fields = list(p.tags), p.fields or None
             row.form = p.form.model_dump(mode="json") if p.form else None
-            author = p.opened_by.name if p.opened_by else p.customer.name or p.customer.email
-            return _article(
-                row, event, p.message, "agent" if p.channel == "email" and p.opened_by else "customer", author
-            )
+            kind = "note" if p.internal else "message"
+            if p.writer is not None:
+                return _article(
+                    row, event, p.message, p.writer.kind, p.writer.name or None, internal=p.internal, kind=kind
+                )
+            author = p.opened_by.name if p.opened_by else p.customer.called
+            whose = "agent" if p.channel == "email" and p.opened_by else "customer"
+            return _article(row, event, p.message, whose, author, internal=p.internal, kind=kind)
         case CustomerMessageReceived() as p:
             # Only participants' words are the customer's to see; the kind tells the desk whose the others are.
             known = p.standing == "participant"
             kind = "message" if known else p.standing
-            name = p.customer.name or p.customer.email
-            return _article(row, event, p.message, "customer", name, internal=not known, kind=kind)
+            return _article(row, event, p.message, "customer", p.customer.called, internal=not known, kind=kind)
         case AgentMailReceived() as p:
             return _article(row, event, p.message, "agent", p.by.name, internal=True, kind="note")
         case AutomaticMailReceived() as p:
@@ -182,13 +185,13 @@ def _change(row: TicketRow, event: Recorded) -> None:
             row.links = _others(row, p)
         case TicketMerged() as p:
             _enter(row, MERGED)
-            row.merged_into, row.reminder_due = p.into, False
+            row.merged_into, row.reminder_due, row.pending_until = p.into, False, None
         case MergeUndone() as p:
             _enter(row, p.state)
-            row.merged_into = None
+            row.merged_into, row.pending_until = None, p.pending_until
         case TicketRemoved():
             row.state_slug, row.state_name, row.state_type = "removed", "removed", "removed"
-            row.reminder_due = False
+            row.reminder_due, row.pending_until = False, None
         case _:
             pass  # no other event shows on the page; every one is in the history
 

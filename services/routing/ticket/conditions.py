@@ -5,7 +5,7 @@ from uuid import UUID
 from services.routing.commands import Act, NextState
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
-from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef
+from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, StateRef
 from shared.contracts.rejected import Rejected
 from shared.contracts.routing import NoteAdded, OwnerChanged, StateChanged, TicketLocked, TicketUnlocked, TimeAccounted
 
@@ -65,10 +65,7 @@ def next_state(
     `required` (A7.25)."""
     if wanted is None or (wanted.state.slug == ticket.state.slug and wanted.pending_until == ticket.pending_until):
         return []
-    if wanted.state.type == "closed":
-        missing = [name for name in required if ticket.fields.get(name) in (None, "")]
-        if missing:
-            raise Rejected(f"before it can be closed, the ticket needs: {', '.join(missing)}")
+    complete(ticket, wanted.state, required)
     return [
         StateChanged(
             to=wanted.state,
@@ -79,6 +76,13 @@ def next_state(
             answer=answer,
         )
     ]
+
+
+def complete(ticket: Ticket, state: StateRef, required: tuple[str, ...]) -> None:
+    """What must have a value before the ticket is closed (A7.25)."""
+    missing = [name for name in required if ticket.fields.get(name) in (None, "")]
+    if state.type == "closed" and missing:
+        raise Rejected(f"before it can be closed, the ticket needs: {', '.join(missing)}")
 
 
 def closes(wanted: NextState | None) -> bool:

@@ -15,7 +15,7 @@ from services.routing.commands import (
     TakeCustomerMessage,
 )
 from services.routing.ticket import conditions
-from services.routing.ticket.state import Ticket
+from services.routing.ticket.state import SPLIT_NOTE, Ticket
 from shared.contracts.directory import FollowUp
 from shared.contracts.event import Event
 from shared.contracts.parts import TicketRef
@@ -23,6 +23,7 @@ from shared.contracts.rejected import Rejected
 from shared.contracts.routing import (
     CustomerAnswered,
     FollowUpRejected,
+    NoteAdded,
     OwnerChanged,
     PriorityChanged,
     ReminderReached,
@@ -33,6 +34,7 @@ from shared.contracts.routing import (
     TicketSplit,
 )
 from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.contracts.subjects import title_of
 
 
 def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
@@ -55,6 +57,8 @@ def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
         answers_to=command.answers_to,
     )
     events: list[Event] = [queued]
+    if command.note is not None and command.opened_by is not None:
+        events.append(NoteAdded(by=command.opened_by, message=command.note, kind=SPLIT_NOTE))
     others = (command.split_from,) if command.split_from is not None else command.also_opened
     events += [TicketsLinked(kind="related", other=other) for other in others]
     if command.state is not None:
@@ -65,14 +69,21 @@ def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
 def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[Event]:
     """A customer's message leaves the state as the desk set it, or closes the ticket if they say so (A5.08, A5.09).
 
-    What was closed opens again (A5.10), unless the queue says otherwise: then the message becomes a ticket of its own, or is refused.
-    Who did not show that they take part changes nothing, unless the queue lets them reopen; whom the desk asked opens it in any queue.
+    What was closed opens again (A5.10), unless the queue says otherwise: then the message becomes a ticket of its own, or is refused. One
+    that came before the closing, and was under way meanwhile, opens it in any queue. What was to close by itself unless somebody answered
+    (A5.07) is open again (decision 0091). Who did not show that they take part changes nothing, unless the queue lets them reopen; whom
+    the desk asked opens it in any queue.
     """
     queue, customer = conditions.known(ticket)
     message = command.message
+    again: list[Event] = []
+    if ticket.state.type in ("closed", "pending_auto_close", "removed"):
+        again = [StateChanged(to=OPEN, was=ticket.state, at=command.at)]
+    if ticket.state.type == "removed":
+        # The split was taken back while this message was under way: hidden with the ticket, nobody would read it.
+        return [CustomerAnswered(article=message.id, message_id=message.message_id), *again]
     if command.standing != "participant":
         reopens = command.standing == "outsider" or _lets_anybody_reopen(command, queue.id)
-        again = [StateChanged(to=OPEN, was=ticket.state, at=command.at)] if ticket.state.type == "closed" else []
         # Without its Message-ID: no answer to the customer goes on from what somebody else wrote.
         return [CustomerAnswered(article=message.id), *(again if reopens else [])]
     # Another participant's wish moves only what is answered to them, not what the customer is answered.
@@ -84,13 +95,14 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
             return [answered]
         match _follow_up(command, ticket, queue.id):
             case "reopen":
-                return [answered, StateChanged(to=OPEN, was=ticket.state, at=command.at)]
+                return [answered, *again]
             case "new-linked":
                 here = TicketRef(id=command.ticket, number=ticket.number, title=ticket.title)
                 split = TicketSplit(
                     articles=(message.id,),
                     into=command.becomes,
-                    title=message.subject or ticket.title,
+                    title=title_of(message.subject, ticket.number, *filter(None, ticket.absorbed.values()))
+                    or ticket.title,
                     queue=queue,
                     customer=customer,
                     priority=ticket.priority,
@@ -113,7 +125,7 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
     if command.closes and ticket.state.type in ("new", "open", "pending_reminder", "pending_auto_close"):
         closed = StateChanged(to=CLOSED_SUCCESSFUL, was=ticket.state, at=command.at)
         return [answered, closed, *conditions.unlocked(ticket, "closed")]
-    return [answered]
+    return [answered, *again]
 
 
 def _lets_anybody_reopen(command: TakeCustomerMessage, queue: UUID) -> bool:
@@ -123,7 +135,8 @@ def _lets_anybody_reopen(command: TakeCustomerMessage, queue: UUID) -> bool:
 
 def _follow_up(command: TakeCustomerMessage, ticket: Ticket, queue: UUID) -> FollowUp:
     rule = command.rules.get(queue)
-    if rule is None:
+    was_under_way = ticket.closed_at is not None and command.at < ticket.closed_at
+    if rule is None or was_under_way:
         return "reopen"
     if rule.follow_up == "reopen" and rule.days is not None and ticket.closed_at is not None:
         return "reopen" if command.at <= ticket.closed_at + timedelta(days=rule.days) else "new-linked"

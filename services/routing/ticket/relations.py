@@ -67,12 +67,15 @@ def absorb(command: Absorb, ticket: Ticket) -> list[Event]:
 
 
 def unmerge(command: Unmerge, ticket: Ticket) -> list[Event]:
-    """The ticket lives by itself again, as it was; a date that it waited for may have passed, so it is open then."""
+    """The ticket lives by itself again, as it was; if a date that it waited for has passed meanwhile, it is open."""
     conditions.known(ticket)
     if ticket.merged_into != command.into.id:
         raise Rejected("this merge was taken back already")
+    state, until = ticket.merged_from or OPEN, ticket.merged_until
+    if state.type.startswith("pending") and (until is None or command.act.at is None or until <= command.act.at):
+        state, until = OPEN, None
     return [
-        MergeUndone(into=command.into, state=ticket.merged_from or OPEN, by=command.act.actor, undoes=command.undoes)
+        MergeUndone(into=command.into, state=state, by=command.act.actor, undoes=command.undoes, pending_until=until)
     ]
 
 
@@ -98,6 +101,9 @@ def split(command: Split, ticket: Ticket) -> list[Event]:
         message=command.message,
         origin=TicketRef(id=command.origin, number=ticket.number, title=ticket.title),
         by=act.actor,
+        writer=command.writer,
+        internal=command.internal,
+        note=command.note,
     )
     linked = TicketsLinked(kind="related", other=TicketRef(id=command.into, title=taken.title), by=act.actor)
     return [taken, linked]

@@ -14,6 +14,7 @@ from shared.contracts.routing import (
     FieldsChanged,
     LinkKind,
     MergeUndone,
+    NoteAdded,
     OwnerChanged,
     PriorityChanged,
     ReminderReached,
@@ -39,6 +40,10 @@ from shared.contracts.states import MERGED, NEW, REMOVED
 
 THREAD_LENGTH = 10
 """How many of the customer's newest Message-IDs an answer refers to; the first one of all is always among them."""
+
+
+SPLIT_NOTE = "split"
+"""The kind of the note that a ticket begins with when internal articles were split off with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,11 @@ class Ticket:
     links: frozenset[tuple[LinkKind, UUID, bool]] = frozenset()
     merged_into: UUID | None = None
     merged_from: StateRef | None = None
-    """The state that it comes back to when the merge is taken back."""
-    absorbed: frozenset[UUID] = frozenset()
+    """The state that it had before, and comes back to when the merge is taken back."""
+    merged_until: datetime | None = None
+    """The date that it waited for in that state."""
+    absorbed: Mapping[UUID, str] = field(default_factory=dict)
+    """The tickets that go on in it, with their numbers."""
     split_into: frozenset[UUID] = frozenset()
     touched: bool = False
     """Whether anything has happened to it since it was queued, links aside."""
@@ -85,7 +93,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
     if isinstance(event, TicketQueued):
         return _queued(ticket, event)
     after = _changed(ticket, event)
-    if after.touched or isinstance(event, TicketsLinked | TicketsUnlinked | Unknown):
+    came_with_it = isinstance(event, NoteAdded) and event.kind == SPLIT_NOTE
+    if after.touched or came_with_it or isinstance(event, TicketsLinked | TicketsUnlinked | Unknown):
         return after
     return replace(after, touched=True)
 
@@ -148,14 +157,16 @@ def _changed(ticket: Ticket, event: Event) -> Ticket:
         case TicketsUnlinked():
             return replace(ticket, links=ticket.links - {(event.kind, event.other.id, event.outgoing)})
         case TicketMerged():
-            back = None if event.was.type.startswith("pending") else event.was
-            return replace(ticket, merged_into=event.into.id, merged_from=back, state=MERGED, pending_until=None)
+            before = replace(ticket, merged_from=event.was, merged_until=ticket.pending_until)
+            return replace(before, merged_into=event.into.id, state=MERGED, pending_until=None)
         case MergeUndone():
-            return replace(ticket, merged_into=None, merged_from=None, state=event.state)
+            alone = replace(ticket, merged_into=None, merged_from=None, merged_until=None)
+            return replace(alone, state=event.state, pending_until=event.pending_until, reminded=False)
         case TicketAbsorbed():
-            return replace(ticket, absorbed=ticket.absorbed | {event.other.id})
+            return replace(ticket, absorbed={**ticket.absorbed, event.other.id: event.other.number})
         case TicketReleased():
-            return replace(ticket, absorbed=ticket.absorbed - {event.other.id})
+            left = {other: number for other, number in ticket.absorbed.items() if other != event.other.id}
+            return replace(ticket, absorbed=left)
         case TicketSplit():
             return replace(ticket, split_into=ticket.split_into | {event.into})
         case SplitUndone():

@@ -39,7 +39,9 @@ def undo(command: Undo, ticket: Ticket) -> list[Event]:
             _stands(ticket.state.slug == changed.to.slug)
             # The date that a pending state waited for is not known to be right any more.
             back = OPEN if changed.was.type.startswith("pending") else changed.was
-            return [StateChanged(to=back, was=ticket.state, by=act.actor, undoes=command.event, at=act.at)]
+            conditions.complete(ticket, back, command.required)
+            again = StateChanged(to=back, was=ticket.state, by=act.actor, undoes=command.event, at=act.at)
+            return [again, *(conditions.unlocked(ticket, "closed") if back.type == "closed" else [])]
         case PriorityChanged() as changed:
             _stands(ticket.priority == changed.to)
             return [PriorityChanged(to=changed.was, was=changed.to, by=act.actor)]

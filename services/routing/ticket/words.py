@@ -86,6 +86,7 @@ def forward(command: Forward, ticket: Ticket) -> list[Event]:
     """An article goes to somebody outside (A7.14)."""
     act = command.act
     queue, customer = conditions.workable(ticket, act)
+    _may_leave(command)
     forwarded = ArticleForwarded(
         by=act.actor,
         message=_titled(command.message, ticket),
@@ -103,6 +104,7 @@ def bounce(command: Bounce, ticket: Ticket) -> list[Event]:
     """A mail is sent on as it came in (A7.15)."""
     act = command.act
     queue, _ = conditions.workable(ticket, act)
+    _may_leave(command)
     bounced = ArticleBounced(
         by=act.actor,
         bounce=command.bounce,
@@ -115,6 +117,11 @@ def bounce(command: Bounce, ticket: Ticket) -> list[Event]:
         queue=queue,
     )
     return [*conditions.lock_on_action(ticket, act), bounced]
+
+
+def _may_leave(command: Forward | Bounce) -> None:
+    if command.never_leaves:
+        raise Rejected("an internal note or call never leaves the desk: write what the other person is to know")
 
 
 def _titled(message: Message, ticket: Ticket) -> Message:

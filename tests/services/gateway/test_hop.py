@@ -23,6 +23,8 @@ ID = "01a208db-eeca-7020-aaac-d52bf975aba2"
         ("GET", "/tickets?queue=it&limit=3", "reporting"),
         ("GET", f"/tickets/{ID}", "reporting"),
         ("GET", "/tickets/2026112310000018", "reporting"),
+        ("GET", "/tickets/Ticket%232026112310000018", "reporting"),
+        ("POST", "/tickets/%5BTicket%232026112310000018%5D/lock", "routing"),
         ("GET", f"/tickets/{ID}/articles", "reporting"),
         ("GET", f"/tickets/{ID}/history?limit=1", "reporting"),
         ("GET", f"/tickets/{ID}/articles/{ID}/raw", "reporting"),

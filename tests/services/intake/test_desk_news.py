@@ -17,17 +17,18 @@ from services.intake.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened
-from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, TicketRef
+from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, TicketRef, Writer
 from shared.contracts.routing import (
     CustomerChanged,
     MergeUndone,
+    StateChanged,
     TicketMerged,
     TicketMoved,
     TicketReleased,
     TicketRemoved,
     TicketSplit,
 )
-from shared.contracts.states import NEW
+from shared.contracts.states import NEW, OPEN, REMOVED
 from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import migrate
@@ -266,3 +267,25 @@ async def test_moves_and_customers_are_known_for_who_may_write(news: News) -> No
     await news.tell(ticket, CustomerChanged(to=PER, was=lise))
     place = await news.place(ticket)
     assert (place.queue_id, place.email, place.company) == (HR.id, PER.email, None)
+
+
+@requirement("A7.10", "A7.16")
+async def test_what_was_split_off_for_the_desk_alone_is_opened_so(news: News) -> None:
+    origin, into = await news.ticket("1"), uuid4()
+    note = Message(id=uuid4(), channel="note", text="He never pays.")
+    taken = split(into, origin).model_copy(
+        update={"internal": True, "writer": Writer(kind="agent", name="Kari"), "note": note}
+    )
+    await news.tell(origin, taken)
+    (opened,) = [event.payload for event in await news.store.load(into)]
+    assert isinstance(opened, TicketOpened)
+    assert (opened.internal, opened.writer, opened.note, opened.receipt) == (True, taken.writer, note, False)
+
+
+async def test_messages_find_a_ticket_that_came_back_after_its_split_was_undone(news: News) -> None:
+    origin, into = await news.ticket("1"), uuid4()
+    await news.tell(origin, split(into, origin))
+    await news.tell(into, TicketRemoved(because="split undone", was=NEW))
+    assert await news.living(into) == origin
+    await news.tell(into, StateChanged(to=OPEN, was=REMOVED))
+    assert await news.living(into) == into

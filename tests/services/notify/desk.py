@@ -19,7 +19,13 @@ from services.notify.transports.smtp import Server, Smtp
 from services.notify.transports.transport import Transport
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
-from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent
+from shared.contracts.notify import (
+    NotificationFailed,
+    NotificationKind,
+    NotificationRequested,
+    NotificationSent,
+    NotificationSuppressed,
+)
 from shared.contracts.parts import Address
 from shared.database import Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
@@ -28,6 +34,7 @@ from shared.testing.progress import until
 from tests.specs.notify.tickets import mail
 
 PER = "per@customer.example"
+OUTCOMES = (NotificationSent, NotificationFailed, NotificationSuppressed)
 
 
 @dataclass
@@ -104,7 +111,12 @@ class Notify:
         await owner.close()
 
     async def request(
-        self, *recipients: str, ticket: UUID | None = None, expected: int = 0, **more: Any
+        self,
+        *recipients: str,
+        ticket: UUID | None = None,
+        expected: int = 0,
+        kind: NotificationKind = "answer",
+        **more: Any,
     ) -> tuple[UUID, UUID]:
         """Has a mail requested and queued as the policy does; answers ticket and notification."""
         ticket, notification = ticket or uuid4(), uuid4()
@@ -113,7 +125,8 @@ class Notify:
             to=tuple(Address(email=each) for each in recipients or (PER,)),
             **more,
         )
-        event = NotificationRequested(notification=notification, kind="answer", article=uuid4(), mail=written)
+        article = uuid4() if kind == "answer" else notification
+        event = NotificationRequested(notification=notification, kind=kind, article=article, mail=written)
         async with self.pool.acquire() as connection, connection.transaction():
             context = Context(Actor("service", "notify"))
             appended = await self.store.append(
@@ -128,16 +141,11 @@ class Notify:
     async def outcome(self, ticket: UUID) -> Recorded | None:
         """The event that tells what came of the ticket's newest mail."""
         last = (await self.store.load(ticket))[-1]
-        return last if isinstance(last.payload, NotificationSent | NotificationFailed) else None
+        return last if isinstance(last.payload, OUTCOMES) else None
 
     async def outcomes(self, tickets: Sequence[UUID]) -> list[Event]:
         streams = await self.store.load_many(list(tickets))
-        return [
-            e.payload
-            for s in streams.values()
-            for e in s
-            if isinstance(e.payload, NotificationSent | NotificationFailed)
-        ]
+        return [e.payload for s in streams.values() for e in s if isinstance(e.payload, OUTCOMES)]
 
     async def waiting(self) -> list[dict[str, Any]]:
         return [

@@ -279,7 +279,7 @@ async def test_time_is_told_to_the_owner_to_the_followers_and_to_who_held_the_lo
     it = queue()
     siv = siv.model_copy(update={"follows": (it.id,)})
     it = it.model_copy(
-        update={"members": tuple(Member(person=each.id, rights=("work",)) for each in (kari, siv, gone))}
+        update={"members": tuple(Member(person=each.id, rights=("read", "work")) for each in (kari, siv, gone))}
     )
     await running.happens(it.id, QueueSaved(queue=it))
     for each in (kari, siv, gone):

@@ -8,17 +8,22 @@ from services.notify import remembering
 from services.notify.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
+from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef, TicketRef
 from shared.contracts.routing import (
     CustomerAnswered,
     CustomerChanged,
+    MergeUndone,
     OwnerChanged,
     ResponsibleChanged,
+    StateChanged,
+    TicketMerged,
     TicketMoved,
     TicketRenamed,
 )
+from shared.contracts.states import NEW, OPEN
 from tests.services.notify.desk import Notify
 from tests.specs.notify.tickets import IT, KARI, NUMBER, PER, TITLE, opened, queued, recorded, replied
+from tests.specs.requirement import requirement
 
 HR = QueueRef(id=UUID(int=12), slug="hr", name="People")
 PIA = CustomerRef(id=UUID(int=21), email="pia@customer.example", name="Pia")
@@ -34,8 +39,9 @@ PAST: list[Event] = [
     ResponsibleChanged(to=KARI, by=OLA),
     CustomerAnswered(article=UUID(int=9), message_id="<second@customer.example>"),
     CustomerChanged(to=PIA, was=PER),
+    StateChanged(to=OPEN, was=NEW),
 ]
-NOW = Remembered(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>")
+NOW = Remembered(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>", state="open")
 
 
 def told(ticket: UUID) -> list[Recorded]:
@@ -66,7 +72,7 @@ async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) 
     async with desk.pool.acquire() as connection:
         for event in told(ticket)[:4]:
             await remembering.remember(connection, [event])
-    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None, customer=PER)
+    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None, customer=PER, state="new")
 
 
 async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -> None:
@@ -103,3 +109,31 @@ async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(d
             await remembering.remember(connection, [later])
             await remembering.remember(connection, events)
         assert await recalled(desk, ticket) == replace(expected, answers_to=())
+
+
+@requirement("A7.19")
+async def test_a_ticket_that_was_merged_is_the_one_in_which_it_goes_on(desk: Notify) -> None:
+    one, two, three = uuid4(), uuid4(), uuid4()
+    into = {ticket: TicketRef(id=ticket) for ticket in (two, three)}
+    versions = dict.fromkeys((one, two, three), 0)
+
+    async def happens(ticket: UUID, payload: Event) -> None:
+        versions[ticket] += 1
+        event = replace(recorded(payload), stream=ticket, version=versions[ticket])
+        async with desk.pool.acquire() as connection:
+            await remembering.remember(connection, [event])
+
+    async def title(ticket: UUID) -> str:
+        found = await recalled(desk, ticket)
+        assert found is not None
+        return found.title
+
+    for ticket, name in ((one, "one"), (two, "two"), (three, "three")):
+        await happens(ticket, queued(title=name))
+    await happens(one, TicketMerged(into=into[two], was=NEW, by=KARI))
+    await happens(two, TicketMerged(into=into[three], was=NEW, by=KARI))
+    assert [await title(each) for each in (one, two, three)] == ["three"] * 3
+    await happens(two, MergeUndone(into=into[three], state=NEW, by=KARI))
+    assert [await title(each) for each in (one, two, three)] == ["two", "two", "three"]
+    await happens(one, MergeUndone(into=into[two], state=NEW, by=KARI))
+    assert await title(one) == "one"

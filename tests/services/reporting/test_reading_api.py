@@ -11,6 +11,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from services.reporting import articles_api, stats_api, tickets_api
+from services.reporting.articles_api import PAGE_BYTES
 from services.reporting.reading import Reading
 from shared.blobs.store import BlobStore
 from shared.contracts.access import Identity
@@ -32,6 +33,7 @@ from shared.contracts.routing import (
     MergeUndone,
     NoteAdded,
     OwnerChanged,
+    SplitUndone,
     StateChanged,
     TicketAbsorbed,
     TicketLocked,
@@ -40,6 +42,8 @@ from shared.contracts.routing import (
     TicketQueued,
     TicketReleased,
     TicketsLinked,
+    TicketSplit,
+    TicketsUnlinked,
     TicketUnlocked,
     TimeAccounted,
 )
@@ -66,6 +70,7 @@ IT = Queue(
     id=UUID(int=10), slug="it", name="IT", members=(Member(person=KARI.person_id, rights=("read", "note", "work")),)
 )
 PLACE = QueueRef(id=IT.id, slug=IT.slug, name=IT.name)
+SOMEBODY = CustomerRef(id=UUID(int=29), email="somebody@else.example")
 CUSTOMER = CustomerRef(id=PER.person_id, email=PER.email, name=PER.name)
 BY = PersonRef(id=KARI.person_id, name="Kari")
 OLA = PersonRef(id=UUID(int=3), name="Ola")
@@ -207,6 +212,89 @@ async def test_links_name_only_what_the_reader_may_see(api: Api) -> None:
     links = (await api.read(f"/tickets/{one}"))["links"]
     assert [(each["kind"], each["outgoing"], each["ticket"]["number"]) for each in links] == [("parent", True, TWO)]
     assert (await api.read(f"/tickets/{one}", PER))["links"] == links  # both are Per's own
+
+
+@requirement("A19.02", "A19.03")
+async def test_the_history_tells_of_no_ticket_and_no_queue_that_the_reader_may_not_see(api: Api) -> None:
+    one, two, hidden, made = await api.open(ONE, "first"), await api.open(TWO, "second"), uuid4(), uuid4()
+    secret = TicketRef(id=hidden, number="2026112310000999", title="Dismissals")
+    elsewhere = QueueRef(id=UUID(int=77), slug="dismissals", name="Dismissals")
+    words = Message(id=uuid4(), channel="email", text="Dismissals")
+    for ticket in (hidden, made):
+        opened = TicketOpened(
+            number=f"9{ticket.int % 1000}",
+            title="Dismissals",
+            queue=elsewhere,
+            customer=SOMEBODY,
+            channel="email",
+            message=words,
+        )
+        await api.happen(ticket, opened)
+    here = TicketRef(id=one, number=ONE, title="first")
+    await api.happen(
+        one,
+        TicketsLinked(kind="related", other=secret, by=BY),
+        TicketsUnlinked(kind="related", other=secret, by=BY),
+        TicketsLinked(kind="related", other=TicketRef(id=two, number=TWO, title="second"), by=BY),
+        TicketSplit(
+            articles=(uuid4(),),
+            into=made,
+            title="Dismissals",
+            queue=elsewhere,
+            customer=SOMEBODY,
+            message=words,
+            origin=here,
+            by=BY,
+        ),
+        SplitUndone(into=made, by=BY),
+        TicketAbsorbed(other=secret, by=BY),
+        TicketReleased(other=secret, by=BY),
+        TicketMoved(to=PLACE, was=elsewhere, by=BY),
+        TicketMerged(into=secret, was=NEW, by=BY),
+    )
+    seen = await api.get(f"/api/v1/tickets/{one}/history")
+    for told in ("ismissals", "2026112310000999", str(hidden), str(made), SOMEBODY.email):
+        assert told not in seen.text
+    assert TWO in seen.text
+    items = seen.json()["items"]
+    assert [each["data"].get("other", "-") for each in items if "Unlinked" in each["type"]] == [None]
+    assert [each["summary"] for each in items if "TicketMoved" in each["type"]] == [
+        "Moved from another queue to the queue IT by Kari"
+    ]
+    assert (await api.read(f"/tickets/{one}"))["merged_into"] is None
+    everything = await api.get(f"/api/v1/tickets/{one}/history", ADMIN)
+    assert everything.text.count("2026112310000999") >= 5
+    assert (await api.read(f"/tickets/{one}", ADMIN))["merged_into"] == {"id": str(hidden), "number": secret.number}
+
+
+async def test_of_a_merged_ticket_that_one_may_not_see_only_the_words_are_shown(api: Api) -> None:
+    living, hidden = await api.open(ONE, "first"), uuid4()
+    elsewhere = QueueRef(id=UUID(int=77), slug="dismissals", name="Dismissals")
+    words = Message(id=uuid4(), channel="email", text="the other words")
+    opened = TicketOpened(number=TWO, title="x", queue=elsewhere, customer=SOMEBODY, channel="email", message=words)
+    await api.happen(hidden, opened, TicketMerged(into=TicketRef(id=living, number=ONE), was=NEW, by=BY))
+    items = (await api.read(f"/tickets/{ONE}/articles"))["items"]
+    assert [(each["text"], each["ticket"]) for each in items] == [
+        ("first", {"id": str(living), "number": ONE}), ("the other words", None),
+    ]  # fmt: skip
+    assert (await api.read(f"/tickets/{ONE}/articles", ADMIN))["items"][1]["ticket"]["number"] == TWO
+
+
+async def test_a_page_of_articles_holds_only_so_much_of_long_texts(api: Api) -> None:
+    half = await api.blobs.put(b"x" * (PAGE_BYTES // 2), "text/plain")
+    whole = await api.blobs.put(b"y" * (PAGE_BYTES + 1), "text/plain")
+    ticket = await api.open(ONE, "first")
+    for blob in (half, half, half, whole, half):
+        long = note("begins")
+        await api.happen(
+            ticket, long.model_copy(update={"message": long.message.model_copy(update={"text_blob": blob})})
+        )
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = await api.read(f"/tickets/{ONE}/articles?limit=200{cursor and f'&cursor={cursor}'}")
+        pages.append([len(each["text"]) for each in page["items"]])
+        cursor = page["next_cursor"]
+    assert pages == [[5, half.size, half.size], [half.size], [whole.size], [half.size]]
 
 
 @requirement("A7.26")

@@ -150,3 +150,25 @@ def test_the_clients_of_the_corpus_are_known_by_their_rich_text() -> None:
             "Thanks,",
             "Alex",
         ], path.name
+
+
+@pytest.mark.parametrize(
+    ("html", "sent"),
+    [
+        ('<p>See <img src="https://help.example/a.png" alt="a"></p>', ["https://help.example/a.png"]),
+        (
+            '<img src="https://help.example/a.png"><blockquote type="cite"><img src="https://evil.example/b.png"></blockquote>',
+            ["https://help.example/a.png"],
+        ),
+        (
+            '<blockquote><blockquote>x</blockquote><img src="https://evil.example/b.png"></blockquote><img src="http://help.example/a.png">',
+            ["http://help.example/a.png"],
+        ),
+        ('<blockquote><img alt="</blockquote>" src="cid:x"><img src="https://evil.example/b.png"></blockquote>', []),
+        ('<blockquote><b title="</blockquote>">x</b><img src="https://evil.example/b.png">', []),
+    ],
+)
+def test_what_an_agent_sends_shows_their_own_images_and_none_of_those_they_quote(html: str, sent: list[str]) -> None:
+    seen = Seen(richtext.as_sent(shown(html)))
+    assert [value for _, name, value in seen.attributes if name == "src" and value.startswith("http")] == sent
+    harmless(shown(html))

@@ -40,7 +40,7 @@ def closing(changed: StateChanged = BY_KARI, *queues: Queue, **ticket: Any) -> l
 
 
 def told(made: Policies, changed: StateChanged) -> list[RequestClosing]:
-    return [each for each in made.react(recorded(changed)) if isinstance(each, RequestClosing)]
+    return made.a_closing_is_told(changed, recorded(changed))
 
 
 @requirement("A5.14", "A10.03")

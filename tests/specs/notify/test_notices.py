@@ -57,7 +57,7 @@ def told(made: Policies) -> list[str]:
 
 @requirement("A6.06")
 def test_the_agent_whose_lock_expired_is_told() -> None:
-    command = notice(knowing(IT_QUEUE, people=[KARI_PERSON]), expired())
+    command = notice(knowing(team(KARI_PERSON), people=[KARI_PERSON]), expired())
     one = command.mail
     assert command.kind == "lock_expired"
     assert one.to == (Address(email="kari@help.example", name="Kari"),)
@@ -76,9 +76,19 @@ def test_a_lock_that_ended_otherwise_needs_no_notice(because: str) -> None:
 
 
 def test_an_agent_who_has_left_is_told_nothing() -> None:
-    assert knowing(IT_QUEUE).react(recorded(expired())) == []
+    assert knowing(team(KARI_PERSON)).react(recorded(expired())) == []
     customer = KARI_PERSON.model_copy(update={"roles": ("customer",)})
-    assert knowing(IT_QUEUE, people=[customer]).react(recorded(expired())) == []
+    assert knowing(team(KARI_PERSON), people=[customer]).react(recorded(expired())) == []
+
+
+@requirement("A19.02")
+def test_an_agent_who_may_not_read_the_ticket_any_more_is_told_nothing() -> None:
+    """They had the lock, or owned it, before the queue was taken from them or the ticket went to another."""
+    assert knowing(team(OLA), people=[KARI_PERSON, OLA]).react(recorded(expired())) == []
+    assert told(knowing(team(OLA), people=[KARI_PERSON, OLA], owner=KARI)) == ["ola@help.example"]
+    assert told(knowing(team(OLA, rights=("work",)), people=[OLA])) == []
+    administrator = KARI_PERSON.model_copy(update={"roles": ("admin",)})
+    assert told(knowing(team(OLA), people=[administrator, OLA], owner=KARI)) == ["kari@help.example"]
 
 
 def test_a_ticket_of_which_nothing_is_known_is_no_reason_to_fail() -> None:
@@ -88,7 +98,7 @@ def test_a_ticket_of_which_nothing_is_known_is_no_reason_to_fail() -> None:
 
 @requirement("A5.05")
 def test_a_reminder_reaches_the_owner() -> None:
-    made = knowing(team(OLA, FOLLOWER), people=[KARI_PERSON, OLA, FOLLOWER], owner=KARI)
+    made = knowing(team(KARI_PERSON, OLA, FOLLOWER), people=[KARI_PERSON, OLA, FOLLOWER], owner=KARI)
     command = notice(made, reached())
     assert command.kind == "reminder"
     assert command.mail.to == (Address(email="kari@help.example", name="Kari"),)

@@ -106,7 +106,7 @@ MOVED = TicketMoved(to=IT, was=HR, by=KARI)
     [
         (opened(), "new_ticket", "New ticket", "Since this morning."),
         (wrote(), "follow_up", "New message", "It hums again."),
-        (MOVED, "moved", "Moved here", "from HR to IT support"),
+        (MOVED, "moved", "Moved here", "was moved to IT support"),
         (expired(), "lock_expired", "A lock has expired", "The lock of Kari"),
     ],
 )
@@ -175,3 +175,11 @@ def test_of_a_ticket_that_is_not_known_nobody_is_told() -> None:
 
 def test_a_queue_that_has_not_arrived_has_no_followers() -> None:
     assert told(knowing(wanting=[SIV]), opened()) == []
+
+
+@requirement("A19.02")
+def test_who_is_told_of_a_move_is_not_told_of_a_queue_that_they_may_not_know() -> None:
+    wanting = [SIV.model_copy(update={"notices": ("moved",)})]
+    secret = MOVED.model_copy(update={"was": MOVED.was.model_copy(update={"name": "Dismissals", "slug": "dismissals"})})
+    (one,) = notices(knowing(team(SIV), wanting=wanting), secret)
+    assert "dismissals" not in one.mail.model_dump_json().lower()

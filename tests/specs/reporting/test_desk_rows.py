@@ -11,12 +11,12 @@ import pytest
 from services.reporting.desk.fold import fold
 from services.reporting.desk.repeats import COLUMNS
 from services.reporting.desk.row import TicketRow
-from services.reporting.showing import history_entry
+from services.reporting.showing import event_data, history_entry
 from services.reporting.summaries import MAILS, summary
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import REGISTRY, Event, data_of
-from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef, TopicRef
+from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef, TopicRef, Writer
 from shared.contracts.states import MERGED, OPEN, PENDING_REMINDER
 from shared.contracts.topics import TICKETS
 from shared.testing.samples import sample
@@ -105,6 +105,39 @@ def test_a_merge_points_on_and_can_be_taken_back() -> None:
     assert (merged.state_type, merged.merged_into) == ("merged", OTHER)
     back = row_after(merge, routing.MergeUndone(into=OTHER, state=OPEN, by=KARI))
     assert (back.state_type, back.merged_into) == ("open", None)
+
+
+@requirement("A7.19")
+def test_a_date_is_shown_with_the_state_that_waits_for_it_only() -> None:
+    pending = routing.StateChanged(to=PENDING_REMINDER, was=OPEN, pending_until=LATER)
+    merge = routing.TicketMerged(into=OTHER, was=PENDING_REMINDER, by=KARI)
+    assert row_after(pending, merge).pending_until is None
+    back = routing.MergeUndone(into=OTHER, state=PENDING_REMINDER, by=KARI, pending_until=LATER)
+    assert (row_after(pending, merge, back).state_type, row_after(pending, merge, back).pending_until) == (
+        "pending_reminder",
+        LATER,
+    )
+    assert row_after(pending, merge, routing.MergeUndone(into=OTHER, state=OPEN, by=KARI)).pending_until is None
+    assert row_after(pending, routing.TicketRemoved(because="split undone", was=PENDING_REMINDER)).pending_until is None
+
+
+@requirement("A7.10", "A7.16")
+@pytest.mark.parametrize(
+    ("kind", "internal"), [("customer", False), ("agent", False), ("agent", True), ("system", True)]
+)
+def test_what_was_split_off_stays_its_writers_words_and_internal(kind: Any, internal: bool) -> None:
+    split = OPENED.model_copy(
+        update={
+            "opened_by": KARI,
+            "split_from": OTHER,
+            "internal": internal,
+            "writer": Writer(kind=kind, name="Somebody"),
+        }
+    )
+    row = fold(None, _recorded(split, 1))
+    (article,) = row.articles
+    assert (article.sender, article.author, article.internal) == (kind, "Somebody", internal)
+    assert row.public_article_count == (not internal)
 
 
 def test_a_removed_ticket_says_so() -> None:
@@ -277,7 +310,7 @@ def test_the_history_gives_back_what_was_recorded(name: str, full: bool) -> None
     article = next((each for each in row.articles if each.number == entry.article), None)
     columns: Any = {each.name: getattr(entry, each.name) for each in fields(entry)}
     columns |= {f"article_{column}": getattr(article, column) if article else None for column in COLUMNS}
-    shown = history_entry(columns)
+    shown = history_entry(columns, event_data(columns))
     assert shown["data"] == recorded
     if article is not None and isinstance(entry.data.get("message"), dict):
         assert set(entry.data["message"]) <= {"bcc", "text_blob", "attachments", "message_id", "mail", "raw"}

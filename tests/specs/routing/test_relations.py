@@ -1,6 +1,8 @@
 """Links, merges and splits, and taking them back (requirements A7.16 to A7.19)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -8,11 +10,14 @@ import pytest
 from services.routing import ticket
 from services.routing.commands import (
     Absorb,
+    Act,
     Command,
     Link,
     Lock,
     MergeInto,
     NextState,
+    PendingIsOver,
+    QueueTicket,
     Release,
     Remove,
     Reply,
@@ -21,13 +26,17 @@ from services.routing.commands import (
     Unlink,
     Unmerge,
 )
+from services.routing.policies import goes_on_in
 from services.routing.ticket import Ticket
+from services.routing.timers import started_by
 from shared.contracts.event import Event
-from shared.contracts.parts import TicketRef
+from shared.contracts.parts import Standing, StateRef, TicketRef
 from shared.contracts.rejected import Rejected
 from shared.contracts.routing import (
     CustomerAnswered,
     MergeUndone,
+    NoteAdded,
+    ReminderReached,
     SplitUndone,
     StateChanged,
     TicketAbsorbed,
@@ -39,7 +48,7 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketUnlocked,
 )
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_REMINDER
+from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER, REMOVED
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import BY_KARI, BY_NILS, IT, KARI, NOON, PER, QUEUED, TICKET, from_per, given, message
 
@@ -74,14 +83,31 @@ def test_taking_a_merge_back_brings_the_ticket_back_as_it_was(was: StateChanged)
     )
 
 
-def test_what_waited_for_a_date_comes_back_open() -> None:
-    past = (
-        QUEUED,
-        StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=NOON),
-        TicketMerged(into=B, was=PENDING_REMINDER, by=KARI),
+@pytest.mark.parametrize("state", [PENDING_REMINDER, PENDING_AUTO_CLOSE])
+@pytest.mark.parametrize("passed", [False, True])
+def test_what_waited_for_a_date_comes_back_with_it_or_open_if_it_has_passed(state: StateRef, passed: bool) -> None:
+    past = (QUEUED, StateChanged(to=state, was=NEW, pending_until=NOON), TicketMerged(into=B, was=state, by=KARI))
+    now = NOON + timedelta(minutes=1 if passed else -1)
+    undone = given(*past).when(Unmerge(Act(KARI, now), B, UUID(int=9)))
+    undone.then(
+        MergeUndone(into=B, state=OPEN, by=KARI, undoes=UUID(int=9))
+        if passed
+        else MergeUndone(into=B, state=state, by=KARI, undoes=UUID(int=9), pending_until=NOON)
     )
-    decided = given(*past).when(Unmerge(BY_KARI, B, UUID(int=9)))
-    assert decided.events[0].state == OPEN  # type: ignore[attr-defined]
+    given(*past, *undone.events).when(PendingIsOver(NOON, NOON, CLOSED_SUCCESSFUL)).then(
+        *([] if passed else _over(state))
+    )
+
+
+def _over(state: StateRef) -> list[Event]:
+    if state == PENDING_REMINDER:
+        return [ReminderReached(due_at=NOON, fired_at=NOON)]
+    return [StateChanged(to=CLOSED_SUCCESSFUL, was=state, at=NOON, due_at=NOON, fired_at=NOON)]
+
+
+def test_a_date_that_was_waited_for_starts_its_timer_again() -> None:
+    undone = MergeUndone(into=B, state=PENDING_REMINDER, by=KARI, pending_until=NOON)
+    assert started_by([(TICKET, undone)]) == [(TICKET, "pending", NOON)]
 
 
 def test_a_merge_is_taken_back_once_on_both_sides() -> None:
@@ -91,8 +117,23 @@ def test_a_merge_is_taken_back_once_on_both_sides() -> None:
     given(*absorbed, TicketReleased(other=B, by=KARI)).when(Release(BY_KARI, B)).refused("already")
 
 
-def test_a_customers_message_that_met_the_merge_on_its_way_is_noted() -> None:
-    given(*MERGED).when(from_per(UUID(int=7))).then(CustomerAnswered(article=UUID(int=7)))
+def test_a_customers_message_that_met_the_merge_on_its_way_is_noted_and_goes_on() -> None:
+    command = from_per(UUID(int=7))
+    given(*MERGED).when(command).then(CustomerAnswered(article=UUID(int=7)))
+    state = ticket.initial()
+    for event in MERGED:
+        state = ticket.evolve(state, event)
+    assert goes_on_in(command, state) == (B.id, replace(command, ticket=B.id))
+    assert goes_on_in(Lock(BY_KARI), state) is None
+    assert goes_on_in(command, ticket.evolve(state, MergeUndone(into=B, state=NEW, by=KARI))) is None
+
+
+@pytest.mark.parametrize("standing", ["participant", "outsider", "unverified"])
+def test_a_message_that_met_the_undo_of_a_split_brings_the_ticket_back(standing: Standing) -> None:
+    removed = TicketRemoved(because="split undone", was=NEW)
+    given(QUEUED, removed).when(from_per(UUID(int=7), standing=standing)).then(
+        CustomerAnswered(article=UUID(int=7)), StateChanged(to=OPEN, was=REMOVED, at=NOON)
+    )
 
 
 @requirement("A7.16", "A1.27")
@@ -113,6 +154,15 @@ def test_a_split_names_the_new_ticket_and_is_linked_to_it() -> None:
         ),
         TicketsLinked(kind="related", other=TicketRef(id=made, title="Another matter"), by=KARI),
     )
+
+
+def test_what_was_split_off_for_the_desk_alone_is_a_note_of_the_new_ticket() -> None:
+    secret = message("He never pays.")
+    opened = QueueTicket("1", "x", IT, PER, 3, "email", None, opened_by=KARI, note=secret)
+    noted = NoteAdded(by=KARI, message=secret, kind="split")
+    decided = given().when(opened).events
+    assert decided[1:] == (noted,)
+    given(*decided).when(Remove(BY_KARI, "split undone")).then(TicketRemoved(because="split undone", was=NEW, by=KARI))
 
 
 def test_an_untouched_ticket_of_a_split_can_go_again() -> None:
@@ -177,4 +227,4 @@ def test_a_chain_of_merges_can_be_taken_back_in_any_order() -> None:
     a, b = together([(a, Unmerge(BY_KARI, B, UUID(int=9))), (b, Release(BY_KARI, first))])
     assert (a.merged_into, b.merged_into) == (None, third.id)
     b, c = together([(b, Unmerge(BY_KARI, third, UUID(int=10))), (c, Release(BY_KARI, B))])
-    assert (b.merged_into, c.absorbed) == (None, frozenset())
+    assert (b.merged_into, c.absorbed) == (None, {})

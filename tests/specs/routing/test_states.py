@@ -1,5 +1,6 @@
 """States, from new to closed and back (requirements A5), by hand and by time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from services.routing.commands import (
 )
 from services.routing.states import asked
 from shared.contracts.directory import FollowUp, State
-from shared.contracts.parts import CustomerRef, TicketRef
+from shared.contracts.parts import CustomerRef, Standing, TicketRef
 from shared.contracts.routing import (
     CustomerAnswered,
     FollowUpRejected,
@@ -27,6 +28,7 @@ from shared.contracts.routing import (
     PriorityChanged,
     ReminderReached,
     StateChanged,
+    TicketAbsorbed,
     TicketLocked,
     TicketsLinked,
     TicketSplit,
@@ -227,3 +229,66 @@ def test_a_pending_state_without_a_date_waits_as_long_as_its_document_says() -> 
     assert before + day <= wanted.pending_until <= datetime.now(UTC) + day
     with pytest.raises(Problem):
         asked(StateBody(state="done"), {"done": done.model_copy(update={"close_after_hours": None})})
+
+
+@requirement("A5.07", "A5.09")
+@pytest.mark.parametrize("standing", ["participant", "outsider"])
+def test_an_answer_stops_the_closing_that_nobody_was_to_answer(standing: Standing) -> None:
+    reopened = StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE, at=NOON)
+    answered = given(*AUTO_CLOSE).when(from_per(ARTICLE, standing=standing))
+    answered.then(CustomerAnswered(article=ARTICLE), reopened)
+    given(*AUTO_CLOSE, *answered.events).when(PendingIsOver(LATER, LATER, CLOSED_SUCCESSFUL)).then()
+
+
+def test_a_stranger_does_not_stop_the_closing_unless_the_queue_lets_anybody_reopen() -> None:
+    given(*AUTO_CLOSE).when(from_per(ARTICLE, standing="unverified")).then(CustomerAnswered(article=ARTICLE))
+    rules = {IT.id: FollowUpRule("reject", unverified=True)}
+    opened = given(*AUTO_CLOSE).when(from_per(ARTICLE, standing="unverified", rules=rules))
+    opened.then(CustomerAnswered(article=ARTICLE), StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE, at=NOON))
+
+
+@requirement("A5.08")
+def test_who_closes_a_ticket_that_waits_for_its_closing_closes_it_now() -> None:
+    given(*AUTO_CLOSE).when(from_per(ARTICLE, closes=True)).then(
+        CustomerAnswered(article=ARTICLE), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
+    )
+
+
+@requirement("A5.09")
+def test_a_reminder_goes_on_waiting_when_the_customer_writes() -> None:
+    given(*PENDING).when(from_per(ARTICLE)).then(CustomerAnswered(article=ARTICLE))
+
+
+@requirement("A5.10")
+@pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
+@pytest.mark.parametrize("by_time", [True, False])
+def test_an_answer_that_was_under_way_when_the_ticket_closed_opens_it_in_any_queue(
+    rule: FollowUp, by_time: bool
+) -> None:
+    a_moment_later = NOON + timedelta(seconds=1)
+    closed = StateChanged(
+        to=CLOSED_SUCCESSFUL, was=OPEN, at=a_moment_later, fired_at=a_moment_later if by_time else None
+    )
+    given(QUEUED, closed).when(from_per(ARTICLE, rules={IT.id: FollowUpRule(rule)})).then(
+        CustomerAnswered(article=ARTICLE), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
+    )
+
+
+@requirement("A2.07")
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        (f"Re: AW: [Ticket#{QUEUED.number}] The lift", "The lift"),
+        (f"Re: [Ticket#{QUEUED.number}]", QUEUED.title),
+        ("Re: [Ticket#2026112210000023] The lift", "The lift"),
+        ("Re: [Ticket#2026112210000099] The lift", "[Ticket#2026112210000099] The lift"),
+        ("", QUEUED.title),
+        ("Something else", "Something else"),
+    ],
+)
+def test_a_message_that_becomes_a_ticket_of_its_own_leaves_the_old_number_behind(subject: str, title: str) -> None:
+    asked = from_per(ARTICLE, rules={IT.id: FollowUpRule("new-linked")})
+    command = replace(asked, message=asked.message.model_copy(update={"subject": subject}))
+    merged = TicketAbsorbed(other=TicketRef(id=UUID(int=51), number="2026112210000023"), by=KARI)
+    (split,) = [event for event in given(*CLOSED, merged).when(command).events if isinstance(event, TicketSplit)]
+    assert split.title == title

@@ -1,0 +1,120 @@
+"""Whatever leads to it, a result takes the rights of the plain command: undo, forms that do several things, bulk (decision 0092)."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.routing.desk import queue_ref
+from shared.contracts.directory import Member, Queue, TicketField
+from shared.contracts.parts import PersonRef
+from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketMoved
+from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.testing.documents import seed
+from tests.services.routing.workplace import ADMIN, EVA, HR, IT, KARI, OLA, SECRET, Workplace
+from tests.specs.requirement import requirement
+
+KARI_REF, OLA_REF, EVA_REF = (PersonRef(id=who.person_id, name=who.name) for who in (KARI, OLA, EVA))
+
+
+async def last(desk: Workplace, number: str) -> str:
+    return str((await desk.events(number))[-1].id)
+
+
+@requirement("A19.02")
+async def test_an_undone_move_does_not_lead_where_one_may_not_move_to(desk: Workplace) -> None:
+    number = await desk.ticket(SECRET)
+    await desk.done(number, "move", {"queue": "it", "text": ""}, who=ADMIN)
+    moved = await last(desk, number)
+    plain = await desk.give(number, "move", {"queue": "secret"})
+    undone = await desk.give(number, "undo", {"event": moved})
+    assert (plain.status_code, undone.status_code) == (422, 422)
+    assert undone.json()["errors"][0]["pointer"] == "/event"
+    assert "Secret" not in undone.text
+    assert (await desk.state(number)).queue == queue_ref(IT)
+    await desk.done(number, "undo", {"event": moved}, who=OLA)
+    assert (await desk.state(number)).queue == queue_ref(SECRET)
+
+
+async def test_a_queue_that_one_sees_and_may_not_move_into_is_forbidden_both_ways(desk: Workplace) -> None:
+    reader = Member(person=KARI.person_id, rights=("read",))
+    await _put(desk, HR.model_copy(update={"members": (reader,)}))
+    number = await desk.ticket()
+    stream, _ = await desk.desk.look_at(number)
+    await desk.record(
+        stream, TicketMoved(to=queue_ref(HR), was=queue_ref(IT)), TicketMoved(to=queue_ref(IT), was=queue_ref(HR))
+    )
+    plain = await desk.give(number, "move", {"queue": "hr"})
+    undone = await desk.give(number, "undo", {"event": await last(desk, number)})
+    assert (plain.status_code, undone.status_code) == (403, 403)
+
+
+@requirement("A19.05")
+@pytest.mark.parametrize(
+    ("given", "command", "body"),
+    [
+        (OwnerChanged, "assign", {"owner": "eva"}),
+        (OwnerChanged, "assign", {"owner": "previous"}),
+        (ResponsibleChanged, "set-responsible", {"responsible": "eva"}),
+        (OwnerChanged, "reply", {"text": "x", "owner": "eva"}),
+        (OwnerChanged, "move", {"queue": "hr", "owner": "eva"}),
+    ],
+)
+async def test_nobody_gets_a_ticket_that_they_may_not_work_on(
+    desk: Workplace, given: type[OwnerChanged | ResponsibleChanged], command: str, body: dict[str, str]
+) -> None:
+    number = await desk.ticket()
+    stream, _ = await desk.desk.look_at(number)
+    await desk.record(stream, given(to=EVA_REF), given(to=OLA_REF, was=EVA_REF))
+    before = await desk.kinds(number)
+    plain = await desk.give(number, command, body)
+    undone = await desk.give(number, "undo", {"event": await last(desk, number)})
+    assert (plain.status_code, undone.status_code) == (409, 409)
+    assert "Eva may not work" in plain.text
+    assert "Eva may not work" in undone.text
+    assert await desk.kinds(number) == before
+
+
+async def test_whoever_has_left_gets_no_ticket_back(desk: Workplace) -> None:
+    gone = PersonRef(id=UUID(int=99), name="Gro")
+    number = await desk.ticket()
+    stream, _ = await desk.desk.look_at(number)
+    await desk.record(stream, OwnerChanged(to=gone), OwnerChanged(to=KARI_REF, was=gone))
+    undone = await desk.give(number, "undo", {"event": await last(desk, number)})
+    assert (undone.status_code, "Gro has left" in undone.text) == (409, True)
+
+
+async def test_a_split_opens_a_ticket_only_where_one_may(desk: Workplace) -> None:
+    """Kari may read HR and move tickets into it, and open none there."""
+    number = await desk.ticket()
+    led = {"body": {"articles": [str(uuid4())], "queue": "hr"}, "originals": [{"id": str(uuid4()), "channel": "email"}]}
+    refused = await desk.give(number, "split", led, root="/internal/tickets")
+    assert refused.status_code == 403
+    await desk.done(number, "split", led, root="/internal/tickets", who=OLA)
+
+
+async def test_a_note_changes_the_state_only_for_those_who_may_work_there(desk: Workplace) -> None:
+    await _put(desk, IT.model_copy(update={"members": (Member(person=KARI.person_id, rights=("read", "note")),)}))
+    number = await desk.ticket()
+    await desk.done(number, "note", {"text": "only this"})
+    refused = await desk.give(number, "note", {"text": "and more", "state": "open"})
+    bulk = await desk.bulk([number], "note", {"text": "and more", "state": "open"})
+    assert (refused.status_code, bulk.json()["items"][0]["status"]) == (403, 403)
+    assert await desk.kinds(number) == ["TicketQueued", "NoteAdded"]
+
+
+@requirement("A7.25")
+async def test_an_undo_closes_no_ticket_that_lacks_what_closing_takes(desk: Workplace) -> None:
+    floor = desk.desk.directory.settings.fields["floor"]
+    await _put(desk, floor.model_copy(update={"required_in": ("it",)}))
+    number = await desk.ticket()
+    stream, _ = await desk.desk.look_at(number)
+    closed, opened = StateChanged(to=CLOSED_SUCCESSFUL, was=NEW), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL)
+    await desk.record(stream, closed, opened)
+    undone = await desk.give(number, "undo", {"event": await last(desk, number)})
+    assert (undone.status_code, "needs: floor" in undone.text) == (409, True)
+
+
+async def _put(desk: Workplace, document: Queue | TicketField) -> None:
+    """Another version of a document."""
+    await seed(desk.desk.directory.database_url, document)
+    await desk.desk.directory.load()

@@ -1,0 +1,51 @@
+"""The article of a form: its pictures, and what a standard answer calls somebody without a name."""
+
+from uuid import UUID
+
+import pytest
+
+from services.routing.bodies import Words
+from services.routing.forms import words
+from shared.contracts.parts import Attachment, Blob, CustomerRef
+from tests.specs.requirement import requirement
+
+PICTURE, OTHER = (
+    Attachment(id=UUID(int=n), name="a.png", blob=Blob(sha256="0" * 64, size=3, type="image/png")) for n in (70, 71)
+)
+
+
+@requirement("A7.23")
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"cid:{PICTURE.id}",
+        f"/api/v1/blobs/{PICTURE.id}",
+        f"https://desk.example/api/v1/blobs/{str(PICTURE.id).upper()}",
+    ],
+)
+def test_a_picture_that_was_uploaded_with_a_form_is_a_part_of_its_mail(source: str) -> None:
+    made = words(Words(html=f'<p>Press <img alt="this" src="{source}"></p>'), "email", (PICTURE, OTHER))
+    shown, attached = made.attachments
+    assert shown.inline_id is not None
+    assert f'src="cid:{shown.inline_id}"' in (made.html or "")
+    assert attached == OTHER
+
+
+@pytest.mark.parametrize("source", [f"/api/v1/blobs/{UUID(int=99)}", f"cid:{PICTURE.id}-1", f"/x/{PICTURE.id}"])
+def test_other_images_of_a_form_are_none_of_its_files(source: str) -> None:
+    made = words(Words(html=f'<p>Press <img src="{source}"></p>'), "email", (PICTURE,))
+    assert made.attachments == (PICTURE,)
+
+
+@pytest.mark.parametrize(
+    ("name", "email", "called"),
+    [
+        ("Per Hansen", "per@customer.example", "Per Hansen"),
+        ("  Per\n Hansen ", "per@customer.example", "Per Hansen"),
+        ("", "per@customer.example", "per@customer.example"),
+        (" \u200b\u00a0", "per@customer.example", "per@customer.example"),
+        ("", "", "customer"),
+    ],
+)
+def test_nobody_is_called_nothing(name: str, email: str, called: str) -> None:
+    assert CustomerRef(id=UUID(int=1), email=email, name=name).called == called
