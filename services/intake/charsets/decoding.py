@@ -87,7 +87,7 @@ def _whole_utf_8(content: bytes) -> str | None:
 
 def _in(content: bytes, codec: str) -> str:
     if codec == "viscii":
-        return codecs.charmap_decode(content, "replace", VISCII)[0]
+        return content.decode("latin-1").translate(VISCII)
     return lenient(content, codec)
 
 

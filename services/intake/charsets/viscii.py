@@ -7,5 +7,5 @@ _UPPER_HALF = (
     "ÀÁÂÃẢĂẳẵÈÉÊẺÌÍĨỳĐứÒÓÔạỷừửÙÚỹỵÝỡư"
     "àáâãảăữẫèéêẻìíĩỉđựòóôõỏọụùúũủýợỮ"
 )
-VISCII = "".join(_FIRST.get(each, chr(each)) for each in range(0x80)) + _UPPER_HALF
-"""The character of each byte."""
+VISCII = _FIRST | dict(enumerate(_UPPER_HALF, 0x80))
+"""The characters of the bytes that are not ASCII's, as `str.translate` takes them."""

@@ -1,5 +1,6 @@
 """Nothing that a person wrote may be missing from what is new in their mail (decision 0084)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,7 @@ ANSWERS = st.lists(SENTENCES, min_size=1, max_size=6).map(
 )
 QUOTE = ["Hello Ida,", "", "which door is it?", "", "Helpdesk"]
 MARKED = [f"> {line}".rstrip() for line in QUOTE]
-STYLES = {
+STYLES: dict[str, Callable[[list[str]], list[str]]] = {
     "alone": lambda answer: answer,
     "above": lambda answer: [*answer, "", OVER, *MARKED],
     "above, unmarked": lambda answer: [*answer, "", "-----Original Message-----", "", *QUOTE],
