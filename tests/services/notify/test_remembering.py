@@ -102,7 +102,7 @@ async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(d
         async with desk.pool.acquire() as connection:
             for event in events:
                 await remembering.remember(connection, [event])
-        expected = Remembered(NUMBER, TITLE, IT, customer=PER, proven=proven, answers_to=(home,))
+        expected = Remembered(NUMBER, TITLE, IT, customer=PER, proven=proven, state="new", answers_to=(home,))
         assert await recalled(desk, ticket) == expected
         later = replace(recorded(CustomerAnswered(article=UUID(int=9), answers_to=())), stream=ticket, version=3)
         async with desk.pool.acquire() as connection:
