@@ -40,7 +40,7 @@ DELETE FROM notify.closings c
 ANSWERED = """
 DELETE FROM notify.closings c
  USING unnest($1::uuid[], $2::timestamptz[]) AS n(ticket_id, at)
- WHERE c.ticket_id = n.ticket_id AND c.closed_at <= n.at
+ WHERE c.ticket_id = n.ticket_id AND c.closed_at < n.at
 """
 DUE = """
 SELECT ticket_id, event FROM notify.closings WHERE tell_at <= now() ORDER BY tell_at LIMIT $1 FOR UPDATE SKIP LOCKED

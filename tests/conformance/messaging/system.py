@@ -76,7 +76,9 @@ async def from_now(pool: Pool, name: str, bootstrap: str) -> None:
 
 def opened(number: str = "2026112310000018") -> TicketOpened:
     made = TicketOpened.model_validate(sample(TicketOpened))
-    return made.model_copy(update={"number": number, "split_from": None, "also_opened": (), "state": None})
+    return made.model_copy(
+        update={"number": number, "split_from": None, "also_opened": (), "state": None, "note": None}
+    )
 
 
 def said(text: str = "more") -> CustomerMessageReceived:
