@@ -79,7 +79,9 @@ _SIGNED_IN = {"401": "Not signed in", "403": "The sign-in or the person does not
 _PROXIED = {"504": "A service did not answer in time"}
 _NAMED = {"404": "There is no such thing, or you may not see it"}
 _CHANGING = {"409": "Refused by the rules, or the first request with this Idempotency-Key is still running"}
-_WITH_BODY = {"413": "The body is larger than 32 MiB"}
+_WITH_BODY = {
+    "413": "The body is larger than it may be here: 4 KiB for a few short values (signing in), 1 MiB for a document, 2 MiB for other JSON, 32 MiB for a mail or files"
+}
 _OTHER_BODY = {"415": "The body is of another media type"}
 _CONDITIONAL = {"412": "If-Match names an older version"}
 _SLOWED = {"429": "Too many requests; Retry-After says when to try again"}

@@ -22,6 +22,7 @@ from services.gateway.routes import Target
 from services.gateway.sessions import Signed
 from shared.http import problems
 from shared.http.identity import HEADER, sign
+from shared.http.limits import bounded
 from shared.telemetry.trace import trace_id
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
@@ -34,7 +35,8 @@ FAILED = Counter(
 FORWARDED = frozenset(
     (
         b"accept", b"accept-language", b"content-type", b"idempotency-key", b"if-match", b"if-none-match", b"last-event-id", b"range",
-        b"traceparent", b"tracestate", b"x-consistency-token", b"x-envelope-from", b"x-envelope-to",
+        b"traceparent", b"tracestate", b"x-client-address", b"x-client-helo", b"x-consistency-token", b"x-envelope-from",
+        b"x-envelope-to",
     )
 )  # fmt: skip
 """What a service may see of a request's headers; all else, the credentials and any forged identity above all, stays here."""
@@ -73,10 +75,11 @@ class Proxy:
         self._vouchers: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, signed: Signed) -> int:
-        """Passes a request on and its answer back; answers the status. Raises Problem 422, 503 or 504 while nothing has been sent."""
+        """Passes a request on and its answer back; answers the status. Raises Problem 413, 422, 503 or 504 while nothing has been sent."""
         base = self.services.get(target.service)
         if base is None:
             raise problems.unavailable(f"{target.service} is not configured here.", retry_after=30)
+        receive = bounded(scope, receive, target.most)
         headers, length = _request_headers(scope)
         headers[HEADER] = self._voucher(signed, target.service)
         if scope["method"] == "POST" and KEY not in headers:
@@ -149,7 +152,7 @@ class Body:
         self._head: list[bytes] = []
         self._size = 0
         self.complete = length == 0
-        self.failure: ClientGone | None = None
+        self.failure: ClientGone | problems.Problem | None = None
 
     async def begin(self) -> bytes | None:
         """The whole body if it is short; None when there is more, which `rest` gives, beginning included."""
@@ -164,7 +167,7 @@ class Body:
                 yield piece
             while not self.complete:
                 yield await self._next()
-        except ClientGone as error:
+        except (ClientGone, problems.Problem) as error:
             self.failure = error
             raise
 

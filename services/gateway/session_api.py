@@ -6,10 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
+from starlette.types import Scope
 
 from services.gateway import rows, scopes
-from services.gateway.authentication import Authentication, set_cookie
-from services.gateway.scopes import Scope
+from services.gateway.authentication import Authentication, cookie_of, set_cookie
+from services.gateway.scopes import Scope as TokenScope
 from services.gateway.sessions import Sessions, Signed
 from services.gateway.sign_in import SignIn
 from services.gateway.signed_in import SignedIn, TokenHolder, signed_in
@@ -20,6 +21,7 @@ from shared.http import problems
 from shared.http.bodies import Body, Line
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import answer, command_id
+from shared.http.limits import SMALL_BODY, body_limit
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 
@@ -85,7 +87,7 @@ class TokenDraft(Body):
     """What an API token is for. Without `expires_at` it lives until it is revoked."""
 
     name: Annotated[Line, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
+    scopes: Annotated[list[TokenScope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
     expires_at: Annotated[AwareDatetime | None, AfterValidator(in_utc)] = None
 
 
@@ -119,6 +121,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
     members_only = [Depends(signed_in)]
 
     @routes.post("/session", status_code=201, operation_id="signIn", response_model=SessionMade, summary="Sign in")
+    @body_limit(SMALL_BODY)
     async def post_session(request: Request, body: Credentials) -> Response:
         authentication.require_same_origin(request.scope, absent_is_fine=True)
         arrival = authentication.arrival(request.scope)
@@ -128,6 +131,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
         )
         issued = await sessions.issue(person.id, "session", command=command)
+        await end_old_session(request.scope, issued.id)
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
         return answer(
@@ -136,9 +140,15 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             replayed=issued.replayed,
             headers={
                 "Set-Cookie": set_cookie(issued.secret, seconds, secure=arrival.scheme == "https"),
-                "Cache-Control": "no-store",
             },
         )
+
+    async def end_old_session(scope: Scope, new: UUID) -> None:
+        """Ends the session that this browser had until now, whosever it was; a repeat of the same request has the new one already."""
+        secret = cookie_of(scope)
+        old = await sessions.authenticate(secret) if secret is not None else None
+        if old is not None and old.kind == "session" and old.session != new:
+            await sessions.end(old.session)
 
     @routes.get("/session", operation_id="whoAmI", response_model=WhoAmI, summary="Who I am and what I may do")
     async def get_session(signed: SignedIn) -> Response:
@@ -154,8 +164,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
                 "kind": signed.kind,
                 "scopes": list(identity.scopes) if identity.scopes is not None else None,
                 "expires_at": moment(signed.expires_at),
-            },
-            headers={"Cache-Control": "no-store"},
+            }
         )
 
     @routes.delete(
@@ -174,6 +183,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         summary="Make an API token",
         dependencies=members_only,
     )
+    @body_limit(SMALL_BODY)
     async def post_token(request: Request, signed: TokenHolder, body: TokenDraft) -> Response:
         wanted = list(dict.fromkeys(body.scopes))
         refused = scopes.beyond(signed.identity, wanted)
@@ -198,7 +208,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             },
             status=201,
             replayed=issued.replayed,
-            headers={"Cache-Control": "no-store", "Location": f"/api/v1/tokens/{issued.id}"},
+            headers={"Location": f"/api/v1/tokens/{issued.id}"},
         )
 
     @routes.get(

@@ -6,6 +6,7 @@ from prometheus_client import Counter
 
 from services.gateway import rows
 from services.gateway.passwords import Passwords
+from services.gateway.sign_in_places import SignInPlaces
 from services.gateway.slow_down import SlowDown
 from shared.contracts.directory import Person
 from shared.database import Pool
@@ -22,6 +23,7 @@ class SignIn:
 
     def __init__(self, pool: Pool, passwords: Passwords) -> None:
         self.pool, self.passwords, self.slow_down = pool, passwords, SlowDown()
+        self.places = SignInPlaces()
 
     async def check(self, login: str, password: str, address: str) -> Person:
         """The person. Raises Problem 401 for a wrong password or nobody, 429 for too many failures or too many sign-ins at once."""
@@ -30,10 +32,15 @@ class SignIn:
         if pause:
             SIGN_INS.labels("slowed").inc()
             raise problems.too_many(pause, "Too many failed sign-ins; wait a little.")
+        known_here = self.slow_down.knows(account, address)
+        with self.places.held(account, address, known=known_here):
+            return await self._check(account, password, address, known_here)
+
+    async def _check(self, account: str, password: str, address: str, known_here: bool) -> Person:
         row = await rows.find(self.pool, "person", account)
         person = row.document if row is not None and not row.retired and isinstance(row.document, Person) else None
         known: str | None = await self.pool.fetchval(HASH, person.id if person else None)
-        right = await self.passwords.verify(known, password)
+        right = await self.passwords.verify(known, password, first=known_here)
         if not right or person is None or known is None:
             self.slow_down.failed(account, address, time.monotonic())
             SIGN_INS.labels("refused").inc()

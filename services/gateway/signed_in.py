@@ -1,4 +1,4 @@
-"""The sign-in of a request to the gateway's own routes, as FastAPI dependencies."""
+"""The sign-in of a request to the gateway's own routes, as FastAPI dependencies that are asked before a body is read."""
 
 from typing import Annotated
 
@@ -7,11 +7,13 @@ from fastapi import Depends, Request
 from services.gateway import scopes
 from services.gateway.authentication import Authentication
 from services.gateway.sessions import Signed
+from shared.http.request_values import reads_request
 
 IDENTITY = "ledgerdesk.identity"
 """Where `shared.http.identity.caller` keeps who asks: the gateway puts there whom it has just authenticated itself."""
 
 
+@reads_request
 async def signed_in(request: Request) -> Signed:
     """401 without a valid sign-in. Use as `SignedIn`."""
     known: Signed | None = request.scope.get("ledgerdesk.signed")
@@ -26,26 +28,34 @@ async def signed_in(request: Request) -> Signed:
 SignedIn = Annotated[Signed, Depends(signed_in)]
 
 
-async def reader(signed: SignedIn) -> Signed:
+@reads_request
+async def reader(request: Request) -> Signed:
     """Somebody whose sign-in covers reading. Use as `Reader`."""
+    signed = await signed_in(request)
     scopes.require(signed.identity, "read")
     return signed
 
 
-async def writer(signed: SignedIn) -> Signed:
+@reads_request
+async def writer(request: Request) -> Signed:
     """Somebody whose sign-in covers commands. Use as `Writer`."""
+    signed = await signed_in(request)
     scopes.require(signed.identity, "write")
     return signed
 
 
-async def manager(signed: SignedIn) -> Signed:
+@reads_request
+async def manager(request: Request) -> Signed:
     """An administrator whose sign-in covers settings; else 403. Use as `Manager`."""
+    signed = await signed_in(request)
     scopes.require(signed.identity, "manage")
     return signed
 
 
-async def token_holder(signed: SignedIn) -> Signed:
+@reads_request
+async def token_holder(request: Request) -> Signed:
     """Somebody signed in with a password; else 403. Use as `TokenHolder`."""
+    signed = await signed_in(request)
     scopes.require_session(signed)
     return signed
 

@@ -6,11 +6,12 @@ Nobody is locked out for ever: a pause ends by itself, and an address from which
 not slowed by the guesses of others.
 """
 
-import ipaddress
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from shared.network import network
 
 REMEMBERED = 20_000
 
@@ -73,6 +74,10 @@ class SlowDown:
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
+    def knows(self, account: str, address: str) -> bool:
+        """Whether somebody has signed in to the account from this address lately."""
+        return Key(account, network(address)) in self._known
+
     def _rules(self, account: str, address: str) -> dict[Key, Rule]:
         where = network(address)
         here = Key(account, where)
@@ -92,19 +97,6 @@ class SlowDown:
         if failures is None or failures.level < rule.free:
             return 0.0
         return max(0.0, failures.last + min(rule.longest, math.exp2(failures.level - rule.free)) - now)
-
-
-def network(address: str) -> str:
-    """What one caller can be expected to hold: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return "::1" if parsed.is_loopback else str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
 
 
 def _loopback(where: str) -> bool:

@@ -1,11 +1,9 @@
 """Where intake's parts are put together."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Never
 
 from services.intake import api, blobs_api, mail_api
 from services.intake.desk_news import DeskNews
@@ -35,13 +33,14 @@ from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
-from shared.http.server import Process, Role, Task
-from shared.messaging.announcing import announcing
+from shared.http.server import Process, Role
+from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.relay import Relay
-from shared.messaging.restart import SILENCE_SECONDS
+from shared.periodic import Periodic
+from shared.pulse import Background
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +76,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         copy = DirectoryCopy(pool, settings.database_url)
         await copy.load()
         health.check("database", lambda: _migrated(pool))
-        background: dict[str, Task] = {"directory": copy.run}
+        background: dict[str, Background] = {"directory": copy}
         routers = []
         numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
         receipts = _receipts(settings)
@@ -100,7 +99,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 return str((await mailroom.take(raw, arriving)).id)
 
             if settings.lmtp_listen:
-                background["lmtp"] = LmtpServer(settings.lmtp_listen, deliver).run
+                background["lmtp"] = LmtpServer(settings.lmtp_listen, deliver)
         if role != "api":
             consumer = Consumer(
                 name=CONSUMER,
@@ -112,16 +111,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 replica=settings.replica,
             )
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
-            background |= {"relay": relay.run, "consumer": consumer.run}
-            background["retention"] = CommandRetention(pool).run
-            background["uploads"] = lambda: _sweep(uploads)
-            background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets).run
-            health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
-            health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
+            background |= {"relay": relay, "consumer": consumer}
+            background["retention"] = CommandRetention(pool)
+            background["uploads"] = Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads))
+            background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets)
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)
         else:
-            background["announcer"] = lambda: announcing(store)
+            background["announcer"] = Announcer(store)
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
         await readers.close()
@@ -131,14 +128,12 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         await pool.close()
 
 
-async def _sweep(uploads: Uploads) -> Never:
+async def _sweep(uploads: Uploads) -> None:
     """Removes uploads that no ticket has named within a day."""
-    while True:
-        try:
-            await uploads.sweep()
-        except BlobStoreUnavailable as error:
-            log.warning("uploads are not swept now: %s", error)
-        await asyncio.sleep(SWEEP_SECONDS)
+    try:
+        await uploads.sweep()
+    except BlobStoreUnavailable as error:
+        log.warning("uploads are not swept now: %s", error)
 
 
 async def _migrated(pool: Pool) -> bool:

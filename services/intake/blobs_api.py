@@ -17,6 +17,7 @@ from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import answer, command_id
 from shared.http.identity import Caller
+from shared.http.limits import MAX_BODY, body_limit
 from shared.http.routes import router as strict
 
 AT_ONCE = 4
@@ -86,6 +87,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None) -> APIR
         summary="Upload files to attach",
         openapi_extra=FORM,
     )
+    @body_limit(MAX_BODY)
     async def upload(request: Request, who: Caller) -> Response:
         if who.kind == "service":
             raise problems.forbidden("Only people upload files.")

@@ -24,6 +24,7 @@ from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
 from shared.http.identity import Caller
+from shared.http.limits import MAX_BODY, body_limit
 from shared.http.problems import FieldError, Problem, invalid_fields, pointer
 from shared.http.routes import router as strict
 
@@ -93,18 +94,24 @@ def router(desk: Desk) -> APIRouter:
 def internal(desk: Desk) -> APIRouter:
     """Commands about articles, as the gateway sends them."""
     routes = strict("/internal/tickets", tags=["led"])
+    led = body_limit(
+        MAX_BODY, values=None
+    )  # what the caller sent is bounded; the articles that come with it are our own
 
     @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
+    @led
     async def forward(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(ForwardBody, body.body), _originals(body)
         return _answered(await actions.forward(desk, ref, form, Asked(who, key, expected), originals[0]))
 
     @routes.post("/{ref}/bounce", operation_id="ledBounce", include_in_schema=False)
+    @led
     async def bounce(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(BounceBody, body.body), _originals(body)
         return _answered(await actions.bounce(desk, ref, form, Asked(who, key, expected), originals[0]))
 
     @routes.post("/{ref}/split", operation_id="ledSplit", include_in_schema=False)
+    @led
     async def split(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(SplitBody, body.body), _originals(body)
         return _answered(await actions.split(desk, ref, form, Asked(who, key, expected), originals))

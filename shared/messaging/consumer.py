@@ -31,6 +31,7 @@ from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import Pace
 from shared.messaging.projection import Position
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class Consumer:
     ) -> None:
         self.name, self.database_url, self.pool, self.bootstrap = name, database_url, pool, bootstrap
         self.handlers, self.pace, self.replica, self.on_committed = handlers, pace, replica, on_committed
-        self.beat = time.monotonic()
+        self.pulse = Pulse()
         self._parks: deque[float] = deque()
         self._positioning = asyncio.Lock()
         self.lost: Exception | None = None
@@ -127,7 +128,7 @@ class Consumer:
 
     async def run(self) -> Never:
         """Never ends by itself: an error ends the run and starts a new one; a halt waits for an operator."""
-        await restarting(f"consumer {self.name}", self._until_error)
+        await restarting(f"consumer {self.name}", self._until_error, self.pulse)
 
     async def has_its_partitions(self) -> bool:
         """A readiness check of a worker: not while it waits for Kafka, for its group or for an operator."""
@@ -176,7 +177,6 @@ class Consumer:
         return count
 
     async def _until_error(self) -> None:
-        self.beat = time.monotonic()
         self.lost = None
         await self._wait_while_halted()
         try:
@@ -191,7 +191,7 @@ class Consumer:
         ) is not None:
             HALTED.labels(self.name).set(1)
             log.error("consumer %s is halted: %s", self.name, reason)
-            self.beat = time.monotonic()
+            self.pulse.beat()
             await asyncio.sleep(HALT_POLL_SECONDS)
         HALTED.labels(self.name).set(0)
 
@@ -220,7 +220,6 @@ class Consumer:
     async def _loop(self, client: AIOKafkaConsumer) -> Never:
         told = time.monotonic()
         while True:
-            self.beat = time.monotonic()
             deliveries = await self._waiting(client)
             if self.lost is not None:
                 raise self.lost
@@ -228,6 +227,7 @@ class Consumer:
             if deliveries:
                 await self._work(client, deliveries)
                 CONSUMED.labels(self.name).inc(len(deliveries))
+            self.pulse.beat()
             if time.monotonic() - told > COMMIT_SECONDS:
                 told = time.monotonic()
                 await self._tell_lag(client)

@@ -5,7 +5,6 @@ What can happen is a re-run of rows in order, which consumers recognise by the s
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Never
@@ -23,6 +22,7 @@ from shared.messaging.announcing import CHANNEL, tell
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.pace import Pace
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 from shared.testing.failpoints import hit
 from shared.wakeup import woken
 
@@ -60,15 +60,13 @@ class Relay:
     def __init__(self, store: Store, database_url: str, bootstrap: str, pace: Pace) -> None:
         self.store, self.database_url, self.bootstrap, self.pace = store, database_url, bootstrap, pace
         self.held: list[int] = []
-        self.beat = time.monotonic()
-        """When it last went round, or failed: it does one of both every few seconds."""
+        self.pulse = Pulse()
 
     async def run(self) -> Never:
         """Never ends: any error ends the run and starts a new one with a fresh producer and connection, after a pause."""
-        await restarting(f"relay of {self.store.service}", self._serve)
+        await restarting(f"relay of {self.store.service}", self._serve, self.pulse)
 
     async def _serve(self) -> None:
-        self.beat = time.monotonic()
         connection = await connect(self.database_url)
         try:
             shards = await connection.fetchval("SELECT es.shards()")
@@ -96,7 +94,6 @@ class Relay:
         loop = asyncio.get_running_loop()
         tried = loop.time()
         while True:
-            self.beat = time.monotonic()
             ours = self.store.appended.taken()
             began = loop.time()
             if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:
@@ -109,6 +106,7 @@ class Relay:
             WAITING.labels(self.store.service).set(len(rows))
             if rows:
                 await self._publish(connection, client, rows)
+            self.pulse.beat()
             if len(rows) == BATCH:
                 continue
             if rows or told:

@@ -18,6 +18,7 @@ from services.intake.mailroom import Mailroom
 from shared.contracts.directory import Mailbox, Password
 from shared.database import OwnConnection, connect
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ UNLOCK = "SELECT pg_advisory_unlock($1, hashtext($2))"
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    mailbox: Mailbox
+    fetching: Fetching
     task: asyncio.Task[Never]
 
 
@@ -49,9 +50,10 @@ class Fetchers:
         self.looked = 0
         """How often it has looked what there is to fetch."""
         self._running: dict[UUID, _Running] = {}
+        self.pulse = Pulse()
 
     async def run(self) -> Never:
-        await restarting("mailboxes", self._serve)
+        await restarting("mailboxes", self._serve, self.pulse)
 
     async def _serve(self) -> None:
         self._context = ssl.create_default_context()
@@ -59,6 +61,8 @@ class Fetchers:
         try:
             while True:
                 await self._arrange(connection)
+                self.pulse.parts = [running.fetching.pulse for running in self._running.values()]
+                self.pulse.beat()
                 self.looked += 1
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
@@ -71,7 +75,7 @@ class Fetchers:
         """Begins and ends fetching as the documents say now. Raises when the connection, and so the locks, are gone."""
         wanted = {mailbox.id: mailbox for mailbox in self.mailroom.directory.settings.mailboxes.values()}
         for known, running in list(self._running.items()):
-            if wanted.get(known) != running.mailbox or running.task.done():
+            if wanted.get(known) != running.fetching.mailbox or running.task.done():
                 await self._end(known)
         await connection.execute("SELECT 1")
         for gone in self.held - wanted.keys():
@@ -82,8 +86,9 @@ class Fetchers:
                 self.held.add(mailbox.id)
             if mailbox.id in self.held and mailbox.id not in self._running:
                 log.info("mailbox %s is fetched here", mailbox.slug)
-                task = asyncio.create_task(self._fetching(mailbox).run(), name=f"mailbox {mailbox.slug}")
-                self._running[mailbox.id] = _Running(mailbox, task)
+                fetching = self._fetching(mailbox)
+                task = asyncio.create_task(fetching.run(), name=f"mailbox {mailbox.slug}")
+                self._running[mailbox.id] = _Running(fetching, task)
 
     def _fetching(self, mailbox: Mailbox) -> Fetching:
         assert self._context is not None

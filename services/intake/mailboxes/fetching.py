@@ -24,6 +24,7 @@ from services.intake.mailroom import Mailroom
 from services.intake.reading import place
 from shared.contracts.directory import Mailbox
 from shared.database import TRANSIENT
+from shared.pulse import Pulse
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Fetching:
     refused: Callable[[Mailbox], None]
     context: ssl.SSLContext
     pace: Pace = Pace()
+    pulse: Pulse = field(default_factory=Pulse)
     _reached: Reached | None = None
     _late: dict[int, _Late] = field(default_factory=dict)
     """Mails that could not be fetched or taken: they come after all others, then only now and then, so that one bad mail holds up none."""
@@ -113,7 +115,12 @@ class Fetching:
                 pause = min(pause * 2, self.pace.longest)
             else:
                 pause = self.pace.first
+            self._goes_on(wait)
             await asyncio.sleep(wait)
+
+    def _goes_on(self, wait: float = 0.0) -> None:
+        """Nothing that follows takes longer than a mail."""
+        self.pulse.beat(rest=wait + 2 * (self.pace.mail + self.pace.command))
 
     async def _failed(self, error: Exception) -> None:
         why = words(error)
@@ -153,6 +160,7 @@ class Fetching:
         loop = asyncio.get_running_loop()
         end = loop.time() + self.pace.look
         while loop.time() < end:
+            self._goes_on()
             if await thread.do(self.pace.idle + self.pace.command, box.news, self.pace.idle):
                 return
 
@@ -207,6 +215,7 @@ class Fetching:
         ahead: asyncio.Task[tuple[bytes | None, int]] | None = None
         try:
             for (mail, size), following in zip_longest(mails, mails[1:]):
+                self._goes_on()
                 raw, room = await (ahead or self._read(thread, box, mail, size))
                 ahead = None
                 try:

@@ -17,7 +17,7 @@ from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
 from shared.messaging import consumer, parking, parking_commands, topics
-from shared.messaging.announcing import announcing
+from shared.messaging.announcing import Announcer
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
 from shared.messaging.handlers import ProjectionHandler
@@ -167,7 +167,7 @@ async def test_a_relay_hears_of_what_another_process_appends(
         await until(nothing_waits)
         async with running(other):
             for store in (api.store, replica.store):
-                announcer = asyncio.create_task(announcing(api.store))
+                announcer = asyncio.create_task(Announcer(api.store).run())
                 tickets = await open_tickets(store, 3)
                 await until(partial(pipeline.queued, tickets))
                 await until(nothing_waits)

@@ -3,7 +3,7 @@
 import pytest
 
 from services.gateway import passwords
-from services.gateway.passwords import WAITING, Passwords
+from services.gateway.passwords import AT_ONCE, WAITING, Passwords
 from services.gateway.slow_down import ACCOUNT, ADDRESS, REMEMBERED, SlowDown
 from shared.http.problems import Problem
 
@@ -41,7 +41,7 @@ async def test_a_flood_of_sign_ins_is_refused_not_queued_for_ever(monkeypatch: p
     gate = threading.Event()
     monkeypatch.setattr(passwords, "_verify", lambda known, password: gate.wait(10))
     keeper = Passwords()
-    waiting = [asyncio.create_task(keeper.verify("x", "y")) for _ in range(WAITING)]
+    waiting = [asyncio.create_task(keeper.verify("x", "y")) for _ in range(AT_ONCE + WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(Problem) as refused:
         await keeper.verify("x", "y")

@@ -123,7 +123,7 @@ async def process(one: Notify, kafka: str, sent: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv(f"LEDGERDESK_{variable}", value)
     monkeypatch.delenv("LEDGERDESK_SMTP_URL", raising=False)
     async with app.process("all", Health("notify", "all")) as made, producer(kafka, "tests") as client:
-        tasks = [asyncio.create_task(run()) for run in made.background.values()]
+        tasks = [asyncio.create_task(each.run()) for each in made.background.values()]
         try:
             yield Running(one, client, sent)
         finally:
