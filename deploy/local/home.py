@@ -15,7 +15,9 @@ from deploy.local.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "intake", "routing", "notify", "reporting")
-FREE_PORTS = ("postgres", "kafka", "kafka-controller", "intake", "routing", "notify", "reporting")
+METRICS = {service: f"{service}-metrics" for service in SERVICES}
+"""The names of the ports for monitors."""
+FREE_PORTS = ("postgres", "kafka", "kafka-controller", "intake", "routing", "notify", "reporting", *METRICS.values())
 
 
 class Trouble(Exception):

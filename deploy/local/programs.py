@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.local.home import CHECKOUT, SERVICES, Home
+from deploy.local.home import CHECKOUT, METRICS, SERVICES, Home
 from deploy.local.kafka import KafkaServer
 from deploy.local.postgres import PostgresServer
 
@@ -82,6 +82,7 @@ class Instance:
         made |= {
             "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "LEDGERDESK_LISTEN": f"127.0.0.1:{self.ports[service]}",
+            "LEDGERDESK_METRICS_LISTEN": f"127.0.0.1:{self.ports[METRICS[service]]}",
             "LEDGERDESK_BLOB_URL": (self.home.path / "blobs").as_uri(),
             "LEDGERDESK_REPLICA": "local",
             "PYTHONPATH": str(CHECKOUT),

@@ -1,8 +1,7 @@
 """Who may wait for a password to be checked when many do: a flood of sign-ins must not keep out the people who work here.
 
 Guesses come in any number and from anywhere, so strangers share places of their own: a flood takes those and no others. Whoever has
-signed in to an account from an address before has places besides, and goes first. No account has more than a few of either kind,
-whose failures are counted and slow it down (`slow_down`).
+signed in to an account from an address before has places besides, and goes first. No account has more than a part of either kind.
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from shared.places import Places
 STRANGERS = 48
 STRANGERS_OF_AN_ADDRESS = 32
 KNOWN = 64
-AN_ACCOUNT = 4
+AN_ACCOUNT = 24
 
 
 class SignInPlaces:

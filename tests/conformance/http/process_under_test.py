@@ -10,7 +10,7 @@ from shared.http import routes
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, run_process
-from shared.pulse import Pulse
+from shared.pulse import SILENCE_SECONDS, Pulse
 
 router = routes.router()
 health: Health
@@ -42,6 +42,8 @@ class Worker:
 
     def __init__(self, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.run, self.pulse = body, Pulse()
+        if os.environ.get("LEDGERDESK_TEST_PROCESS") == "silent-worker":
+            self.pulse.beat(rest=-2 * SILENCE_SECONDS)
 
 
 async def worker() -> None:

@@ -99,7 +99,7 @@ class Waiting:
         self.entered, self.release = asyncio.Semaphore(0), asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (person := scope.get("person")) is not None:
+        if (person := scope["person"]) is not None:
             scope[RUNNING].count_for(person)
         while (await receive()).get("more_body"):
             pass
@@ -108,7 +108,9 @@ class Waiting:
         await JSONResponse({})(scope, receive, send)
 
 
-async def status_of(app: Any, path: str = "/", receive: Receive | None = None, **scope: str) -> int:
+async def status_of(
+    app: Any, path: str = "/", receive: Receive | None = None, *, address: str = "", person: str | None = None
+) -> int:
     statuses: list[int] = []
 
     async def whole() -> Message:
@@ -119,7 +121,11 @@ async def status_of(app: Any, path: str = "/", receive: Receive | None = None, *
             statuses.append(message["status"])
 
     try:
-        await app({"type": "http", "method": "GET", "path": path, "headers": [], **scope}, receive or whole, send)
+        await app(
+            {"type": "http", "method": "GET", "path": path, "headers": [], "from": address, "person": person},
+            receive or whole,
+            send,
+        )
     except Problem as problem:  # `failures` answers it
         return problem.status
     (status,) = statuses
@@ -141,11 +147,11 @@ async def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
 async def test_one_address_never_has_all_places() -> None:
     waiting = Waiting()
     app = RunningLimit(waiting, Places(3, 2), address=lambda scope: str(scope["from"]))
-    mine = [asyncio.create_task(status_of(app, **{"from": "a"})) for _ in range(2)]
+    mine = [asyncio.create_task(status_of(app, address="a")) for _ in range(2)]
     for _ in mine:
         await waiting.entered.acquire()
-    assert await status_of(app, **{"from": "a"}) == 503
-    other = asyncio.create_task(status_of(app, **{"from": "b"}))
+    assert await status_of(app, address="a") == 503
+    other = asyncio.create_task(status_of(app, address="b"))
     await waiting.entered.acquire()
     waiting.release.set()
     assert await asyncio.gather(*mine, other) == [200] * 3
@@ -154,14 +160,14 @@ async def test_one_address_never_has_all_places() -> None:
 async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
     waiting = Waiting()
     app = RunningLimit(waiting, Places(3, 3), Places(3, 1), address=lambda scope: str(scope["from"]))
-    first = asyncio.create_task(status_of(app, **{"from": "a", "person": "kari"}))
+    first = asyncio.create_task(status_of(app, address="a", person="kari"))
     await waiting.entered.acquire()
-    assert await status_of(app, **{"from": "b", "person": "kari"}) == 429
-    other = asyncio.create_task(status_of(app, **{"from": "b", "person": "ola"}))
+    assert await status_of(app, address="b", person="kari") == 429
+    other = asyncio.create_task(status_of(app, address="b", person="ola"))
     await waiting.entered.acquire()
     waiting.release.set()
-    assert await asyncio.gather(first, other) == [200, 200]
-    assert await status_of(app, **{"from": "b", "person": "kari"}) == 200, "what was held is given back"
+    assert await asyncio.gather(*[first, other]) == [200, 200]
+    assert await status_of(app, address="b", person="kari") == 200, "what was held is given back"
 
 
 async def test_bodies_that_do_not_come_hold_no_place() -> None:

@@ -102,6 +102,12 @@ def test_a_task_that_has_ended_for_good_makes_the_process_one_that_is_not_live()
         assert it.ask("/livez")[1]["checks"] == {"worker": "has ended", "let-go": "ok"}
 
 
+def test_a_task_that_makes_no_progress_does_so_too() -> None:
+    with running(LEDGERDESK_TEST_PROCESS="silent-worker") as it:
+        status, told = it.ask("/livez")
+        assert status == 503 and told["checks"]["worker"].startswith("no sign of life for 6")
+
+
 def test_metrics_have_a_port_of_their_own() -> None:
     (monitors,) = free_ports(1)
     with running(LEDGERDESK_METRICS_LISTEN=f"127.0.0.1:{monitors}") as it:

@@ -1,6 +1,7 @@
 """Outbox to Kafka to effects on real PostgreSQL and Kafka: nothing lost, nothing twice, each ticket's order kept, bad data parked."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +23,7 @@ from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.relay import SHARDS
+from shared.pulse import SILENCE_SECONDS
 from shared.testing import failpoints
 from shared.testing.progress import until
 from tests.conformance.messaging.system import (
@@ -82,6 +84,21 @@ async def test_every_event_has_its_effect_once(pipeline: Pipeline) -> None:
     for stream in (await pipeline.routing.store.load_many(tickets)).values():
         causes = [e.id for e in await pipeline.intake.store.load(stream[0].stream)]
         assert [e.causation_id for e in stream] == causes
+
+
+async def test_a_relay_and_a_consumer_show_that_they_go_on(pipeline: Pipeline) -> None:
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    sending = relay(pipeline.intake, pipeline.kafka)
+    pulses = [one.pulse, sending.pulse]
+
+    async def fresh() -> bool:
+        return max(pulse.silent_for(time.monotonic()) for pulse in pulses) < SILENCE_SECONDS
+
+    async with running(sending, one):
+        for _ in range(2):  # when they begin, and when there is nothing to do
+            for pulse in pulses:
+                pulse.beat(rest=-2 * SILENCE_SECONDS)
+            await until(fresh)
 
 
 async def _empty(pipeline: Pipeline) -> bool:

@@ -217,6 +217,7 @@ def test_neither_one_address_nor_one_account_takes_all_places_of_strangers() -> 
             flood.enter_context(holder.held(f"nobody-{n}", "2001:db8:1:2::1", known=False))
         with pytest.raises(Problem):
             flood.enter_context(holder.held("nobody", "2001:db8:1:2:ffff::1", known=False))
+    with ExitStack() as flood:
         for n in range(places.AN_ACCOUNT):
             flood.enter_context(holder.held("kari", f"192.0.2.{n}", known=False))
         with pytest.raises(Problem):

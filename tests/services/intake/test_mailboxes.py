@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -171,6 +172,24 @@ async def test_a_mail_on_which_we_fail_ourselves_stays_and_is_told(mailroom: Mai
             assert [each["reason"] for each in told] == ["it cannot be taken: ZeroDivisionError"]
             assert server.seen() == [2]
     await readers.close()
+
+
+async def test_each_mailbox_shows_that_it_is_looked_at(mailroom: Mailroom, folder: Path) -> None:
+    async with serving(ScriptedMailbox()) as server:
+        box = mailbox(server.port)
+        async with fetching(mailroom, folder, box) as running:
+            await succeeded(mailroom, box.id)
+            await until(lambda: _is(running.pulse.parts))
+            (looking,) = running.pulse.parts
+            looking.beat(rest=-10_000)
+            assert running.pulse.silent_for(time.monotonic()) > 9_000
+            server.put(mail())
+            await taken(mailroom, 1)
+
+            async def fresh() -> bool:
+                return running.pulse.silent_for(time.monotonic()) < 1_000
+
+            await until(fresh)
 
 
 async def test_a_greeting_that_is_none(mailroom: Mailroom, folder: Path) -> None:
