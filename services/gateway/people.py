@@ -13,6 +13,8 @@ from shared.database import Connection
 from shared.http.bodies import any_text
 from shared.http.problems import FieldError, invalid_fields
 
+ADMIN = "admin"
+"""The login of the first person, whom the first start makes."""
 Password = Annotated[str, Field(strict=True, min_length=8, max_length=1024), AfterValidator(any_text)]
 ROLES: tuple[Role, ...] = ("admin", "agent", "customer")
 

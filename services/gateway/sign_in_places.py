@@ -1,7 +1,8 @@
 """Who may wait for a password to be checked when many do: a flood of sign-ins must not keep out the people who work here.
 
 Guesses come in any number and from anywhere, so strangers share places of their own: a flood takes those and no others. Whoever has
-signed in to an account from an address before has places besides, and goes first. No account has more than a part of either kind.
+signed in to an account from an address before has places besides, and goes first; so does the first administrator on the machine
+itself, who was made there, from the start. No account has more than a part of either kind.
 """
 
 from collections.abc import Iterator

@@ -15,7 +15,7 @@ JSON_BODY = 2 << 20
 """Bytes of any other JSON body: a text of the longest kind (1 000 000 letters) fits in UTF-8 in most scripts."""
 MAX_BODY = 32 << 20
 """Bytes of a raw mail or of files (api.md, section 1)."""
-MOST_VALUES = 50_000
+MOST_VALUES = 30_000
 """Values in a JSON body; the largest document, a queue with 2 000 members, has half of that. Decoding them takes some milliseconds."""
 _DRAINED = 64 << 20
 """A refused body up to this length is read and thrown away by the server, so that a client that sends first and listens

@@ -14,6 +14,7 @@ import pytest
 from services.gateway import passwords
 from services.gateway import sign_in_places as places
 from services.gateway.proxy import FORWARDED
+from services.gateway.sign_in import SignIn
 from services.gateway.sign_in_places import SignInPlaces
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
@@ -251,6 +252,28 @@ async def test_who_works_here_is_signed_in_while_others_flood(
     gate.set()
     await mine
     assert sorted({await each for each in flood}) == [401, 429]
+
+
+async def test_who_is_known_has_a_place_however_many_strangers_there_are(gateway: Gateway) -> None:
+    await gateway.person("kari", "agent")
+    sign_in = SignIn(gateway.pool, passwords.Passwords())
+
+    async def refused(login: str, address: str) -> bool:
+        with ExitStack() as flood:
+            for n in range(places.STRANGERS):
+                flood.enter_context(sign_in.places.held(f"nobody-{n}", f"192.0.2.{n}", known=False))
+            try:
+                await sign_in.check(login, PASSWORD, address)
+            except Problem as problem:
+                return problem.status == 429
+            return False
+
+    assert await refused("kari", "198.51.100.1")
+    await sign_in.check("kari", PASSWORD, "198.51.100.1")
+    assert not await refused("kari", "198.51.100.1")
+    assert await refused("kari", "127.0.0.1") and await refused("admin", "198.51.100.1")
+    assert not await refused("admin", "127.0.0.1"), "from the start, on the machine that this administrator was made on"
+    sign_in.passwords.close()
 
 
 async def test_those_who_come_first_do_not_wait_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
