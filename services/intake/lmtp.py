@@ -27,6 +27,8 @@ MOST_BYTES = 40 * 1024 * 1024
 """Bytes of one mail; what is larger is refused for good (552)."""
 MOST_BYTES_AT_ONCE = 256 * 1024 * 1024
 """Bytes of all mails that are coming in at one time; beyond, senders are asked to wait (452)."""
+SWIFT = 1024 * 1024
+"""Bytes a second; a mail server is next to us, or nearly so."""
 MOST_RECIPIENTS = 1_000
 MOST_CONNECTIONS = 200
 MOST_OF_A_PEER = 150
@@ -64,9 +66,12 @@ class Patience:
     answer: float = 30.0
     """To read an answer."""
     mail: float = 60.0
-    """For a mail's content; its length gives it more, `rate` bytes a second, but never more than `longest`."""
-    rate: float = 16 * 1024
+    """For a mail's content, and for each further `mail_bytes` of a longer one: 16 KiB a second at least, at any time."""
+    mail_bytes: int = 960 * 1024
     longest: float = 600.0
+    """For any mail's content."""
+    slow: float = 10.0
+    """A mail may come at any rate for so long; after that, one below `SWIFT` gives way where there is no memory for another."""
 
 
 class _Closed(Exception):
@@ -125,6 +130,15 @@ class _Transaction:
     helo: str = ""
 
 
+@dataclass(slots=True)
+class _Coming:
+    """A mail that is coming in, or being taken: the bytes in memory."""
+
+    since: float
+    size: int = 0
+    complete: bool = False
+
+
 class LmtpServer:
     """Listens on `host:port`; `deliver` gets every mail with its envelope.
 
@@ -141,16 +155,17 @@ class LmtpServer:
         patience: Patience = Patience(),
         most: int = MOST_CONNECTIONS,
         most_of_a_peer: int = MOST_OF_A_PEER,
+        most_bytes: int = MOST_BYTES_AT_ONCE,
     ) -> None:
         self._host, _, port = listen.rpartition(":")
         self._port = int(port)
-        self._deliver, self.name, self.patience = deliver, name, patience
+        self._deliver, self.name, self.patience, self.most_bytes = deliver, name, patience, most_bytes
         self.pulse = Pulse()
         self.admission = Admission[asyncio.Task[None]](most, most_of_a_peer, self._send_away)
         self._sent_away: set[asyncio.Task[None]] = set()
         self._sessions: set[asyncio.Task[None]] = set()
         self._idle: set[asyncio.Task[None]] = set()
-        self._coming_in = 0
+        self._coming_in: dict[asyncio.Task[None], _Coming] = {}
         self.draining = False
 
     async def run(self) -> Never:
@@ -221,15 +236,37 @@ class LmtpServer:
         else:
             self._idle.discard(task)
 
-    def reserve(self, count: int) -> bool:
-        """Room for so many bytes among the mails that are coming in."""
-        if self._coming_in + count > MOST_BYTES_AT_ONCE:
-            return False
-        self._coming_in += count
+    def reserve(self, task: asyncio.Task[None], count: int) -> bool:
+        """Room for so many more bytes of the mail that this session brings. Where there is none, mails that come slowly give way."""
+        mine = self._coming_in.setdefault(task, _Coming(asyncio.get_running_loop().time()))
+        while sum(each.size for each in self._coming_in.values()) + count > self.most_bytes:
+            slowest = self._slowest(but=task)
+            if slowest is None:
+                return False
+            self.release(slowest)
+            self._send_away(slowest)
+        mine.size += count
         return True
 
-    def release(self, count: int) -> None:
-        self._coming_in -= count
+    def release(self, task: asyncio.Task[None]) -> None:
+        self._coming_in.pop(task, None)
+
+    def _slowest(self, *, but: asyncio.Task[None]) -> asyncio.Task[None] | None:
+        """The session whose mail comes the slowest, if it is slow."""
+        now = asyncio.get_running_loop().time()
+        rates = {
+            task: coming.size / (now - coming.since)
+            for task, coming in self._coming_in.items()
+            if task is not but and not coming.complete and now - coming.since > self.patience.slow
+        }
+        slowest = min(rates, key=rates.__getitem__, default=None)
+        return slowest if slowest is not None and rates[slowest] < SWIFT else None
+
+    def complete(self, task: asyncio.Task[None]) -> None:
+        """Its mail is here whole: nothing makes it give way any more."""
+        self.admission.works(task)
+        if (coming := self._coming_in.get(task)) is not None:
+            coming.complete = True
 
     async def say(self, writer: asyncio.StreamWriter, *lines: str) -> None:
         """Sends an answer. Raises _Closed when the other side does not read it."""
@@ -411,21 +448,12 @@ class _Session:
         transaction, self.transaction = self.transaction, None
         self._goes_on()
         await self.say("354 end with a line that holds a dot alone")
-        reserved = 0
-
-        def reserve(count: int) -> bool:
-            nonlocal reserved
-            if not self.server.reserve(count):
-                return False
-            reserved += count
-            return True
-
         try:
-            raw, refusal = await self._content(reserve)
-            self.server.admission.works(self.task)
+            raw, refusal = await self._content()
+            self.server.complete(self.task)
             answer = refusal or await self._taken(bytes(raw), transaction)
         finally:
-            self.server.release(reserved)
+            self.server.release(self.task)
             self.server.admission.waits(self.task)
         MAILS.labels(answer[:3]).inc()
         # One answer for each recipient, in their order (RFC 2033, section 4.2).
@@ -436,12 +464,13 @@ class _Session:
         self.server.admission.works(self.task)
         self.server.admission.waits(self.task)
 
-    async def _content(self, reserve: Callable[[int], bool]) -> tuple[bytearray, str]:
+    async def _content(self) -> tuple[bytearray, str]:
         """The mail up to the lone dot, dots unstuffed; or why it is refused. A refused mail is read to its end and thrown away."""
         content = bytearray()
         refusal = ""
         total = 0
-        began, patience = self._now(), self.server.patience
+        began = since = self._now()
+        counted, patience = 0, self.server.patience
         # The line break before the first line is that of the command itself.
         buffer = self.incoming.buffer
         buffer[:0] = b"\r\n"
@@ -459,16 +488,19 @@ class _Session:
                 total += len(piece)
                 if not refusal and total > MOST_BYTES:
                     refusal = "552 5.3.4 larger than this server takes"
-                elif not refusal and not reserve(len(piece)):
+                elif not refusal and not self.server.reserve(self.task, len(piece)):
                     refusal = "452 4.3.1 too much mail at once, try again later"
                 if refusal:
                     content.clear()
+                    self.server.release(self.task)
                 else:
                     content += piece
             if end >= 0:
                 del buffer[:3]
                 break
-            await self.incoming.more(began + min(patience.mail + total / patience.rate, patience.longest))
+            if total - counted >= patience.mail_bytes:
+                counted, since = total, self._now()
+            await self.incoming.more(min(since + patience.mail, began + patience.longest))
         if content.startswith(b"."):
             del content[:1]
         return content.replace(b"\r\n.", b"\r\n") if b"\r\n." in content else content, refusal

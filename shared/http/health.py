@@ -30,6 +30,7 @@ class Health:
         """Set when the process was told to end: not ready any more."""
         self._checks: dict[str, _Check] = {}
         self._pulses: dict[str, Pulse] = {}
+        self._looking: asyncio.Task[dict[str, str]] | None = None
         self._tasks: dict[str, asyncio.Task[object]] = {}
 
     def check(self, name: str, probe: Probe, *, timeout: float = 2.0) -> None:
@@ -53,7 +54,13 @@ class Health:
         return found | {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}
 
     async def missing(self) -> dict[str, str]:
-        """Which checks fail, and why: exception types only, for their texts may hold addresses and passwords."""
+        """Which checks fail, and why: exception types only, for their texts may hold addresses and passwords. However many ask, it is
+        looked once at a time: anybody may ask, and every look takes a connection from those who work."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> dict[str, str]:
         results = await asyncio.gather(*(_failure(check) for check in self._checks.values()))
         found = {name: failure for name, failure in zip(self._checks, results, strict=True) if failure is not None}
         if self.draining:

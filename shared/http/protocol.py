@@ -16,11 +16,12 @@ from shared.places import Admission
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
 BODY_SECONDS = 20.0
-"""For any body; its length gives it more, BODY_RATE bytes a second, but never more than LONGEST_SECONDS."""
-BODY_RATE = 16 * 1024
+"""For a body, and for each further BODY_BYTES of a longer one: 16 KiB a second at least, at any time."""
+BODY_BYTES = 320 * 1024
 LONGEST_SECONDS = 600.0
+"""For any body."""
 STALL_SECONDS = 30.0
-"""Without a byte of a body, or without an answer being read any further."""
+"""Without an answer being read any further."""
 IDLE_SECONDS = 75.0
 """Longer than a client's pool keeps idle connections: the client closes them, and no request meets a closing one."""
 CLOSING_SECONDS = 10.0
@@ -46,13 +47,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self.heard = now
         """When the peer last sent something."""
         self.since = now
-        """When what the connection waits for began: a head, a body, or the next request."""
+        """Since when the connection waits: for a head, for so much of a body, or for the next request."""
+        self.body_since = now
         self.looked = now
         self.unread_since: float | None = None
         """Since when the peer has not read an answer any further."""
         self.closing_since: float | None = None
         self.in_head, self.in_body = True, False
-        self.head_bytes = self.body_bytes = 0
+        self.head_bytes = self.body_bytes = self.counted_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -91,11 +93,15 @@ class BoundedProtocol(HttpToolsProtocol):
             raise NotAllowed("the Host field is none")
         if len(self.pipeline) >= MOST_PIPELINED:
             raise NotAllowed("too many requests before the first is answered")
-        self.in_head, self.in_body, self.body_bytes, self.since = False, True, 0, self.heard
+        self.in_head, self.in_body = False, True
+        self.body_bytes = self.counted_bytes = 0
+        self.since = self.body_since = self.heard
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self.body_bytes += len(body)
+        if self.body_bytes - self.counted_bytes >= BODY_BYTES:
+            self.counted_bytes, self.since = self.body_bytes, self.heard
         if self.body_bytes > SENT_MUCH and not self.cycle.response_complete:
             self.admission.works(self)
         super().on_body(body)
@@ -138,10 +144,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.in_body:
             if self.flow.read_paused:
                 self.since += between
-                self.heard += between
+                self.body_since += between
                 return False
-            allowed = min(BODY_SECONDS + self.body_bytes / BODY_RATE, LONGEST_SECONDS)
-            return now - self.since > allowed or now - self.heard > STALL_SECONDS
+            return now - self.since > BODY_SECONDS or now - self.body_since > LONGEST_SECONDS
         return (self.cycle is None or self.cycle.response_complete) and now - self.since > IDLE_SECONDS
 
     def close(self, now: float) -> None:

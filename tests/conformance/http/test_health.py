@@ -51,6 +51,23 @@ def test_each_failing_check_is_named_without_its_text(client: TestClient, health
     assert "hunter2" not in answer.text
 
 
+async def test_many_who_ask_at_once_cost_one_look() -> None:
+    health, looks, release = Health("example", "api"), 0, asyncio.Event()
+
+    async def slowly() -> None:
+        nonlocal looks
+        looks += 1
+        await release.wait()
+
+    health.check("database", slowly)
+    asking = [asyncio.create_task(health.missing()) for _ in range(50)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    release.set()
+    assert await asyncio.gather(*asking[1:]) == [{}] * 49 and looks == 1
+    assert await health.missing() == {} and looks == 2
+
+
 def test_not_ready_while_draining(client: TestClient, health: Health) -> None:
     health.draining = True
     assert client.get("/readyz").status_code == 503

@@ -1,9 +1,10 @@
 """Which connections count as stalled, and which are ended where there are too many."""
 
+import asyncio
 from types import SimpleNamespace
 
 from shared.http.protocol import (
-    BODY_RATE,
+    BODY_BYTES,
     BODY_SECONDS,
     HEAD_SECONDS,
     IDLE_SECONDS,
@@ -20,17 +21,18 @@ def connection(
     body: bool = False,
     complete: bool = False,
     paused: bool = False,
-    sent: int = 0,
-    heard: float = 0.0,
     unread_since: float | None = None,
 ) -> BoundedProtocol:
     """One that waits for something since 0.0."""
     it = BoundedProtocol.__new__(BoundedProtocol)
-    it.since = it.looked = 0.0
-    it.heard, it.unread_since = heard, unread_since
-    it.in_head, it.in_body, it.body_bytes = head, body, sent
-    it.cycle = SimpleNamespace(response_complete=complete)  # type: ignore[assignment]
-    it.flow = SimpleNamespace(read_paused=paused)  # type: ignore[assignment]
+    it.since = it.body_since = it.looked = it.heard = 0.0
+    it.unread_since = unread_since
+    it.in_head, it.in_body = head, body
+    it.body_bytes = it.counted_bytes = 0
+    it.admission = Admission(1, 1, lambda _: None)
+    it.cycle = SimpleNamespace(response_complete=complete, body=bytearray(), message_event=asyncio.Event())  # type: ignore[assignment]
+    it.flow = SimpleNamespace(read_paused=paused, pause_reading=lambda: None)  # type: ignore[assignment]
+    it.parser = SimpleNamespace(should_upgrade=lambda: False)  # type: ignore[assignment]
     return it
 
 
@@ -39,25 +41,30 @@ def test_a_head_that_takes_too_long_is() -> None:
     assert connection(head=True).stalled(HEAD_SECONDS + 1)
 
 
-def test_a_small_body_has_a_time_however_it_trickles() -> None:
-    assert not connection(body=True, sent=500, heard=BODY_SECONDS - 1).stalled(BODY_SECONDS - 1)
-    assert connection(body=True, sent=500, heard=BODY_SECONDS + 1).stalled(BODY_SECONDS + 1)
+def test_a_body_that_takes_too_long_is() -> None:
+    assert not connection(body=True).stalled(BODY_SECONDS - 1)
+    assert connection(body=True).stalled(BODY_SECONDS + 1)
 
 
-def test_a_longer_body_has_more_time_but_not_for_ever() -> None:
-    minute = 60.0
-    assert not connection(body=True, sent=BODY_RATE * 60, heard=minute).stalled(minute)
-    assert connection(body=True, sent=BODY_RATE * 30, heard=minute).stalled(minute)
-    at = LONGEST_SECONDS + 1
-    assert connection(body=True, sent=BODY_RATE * 10_000, heard=at).stalled(at)
+def test_each_part_of_a_longer_body_has_its_time() -> None:
+    it = connection(body=True)
+    for second in range(1, 400):
+        it.heard = float(second)
+        it.on_body(b"x" * (BODY_BYTES // 16))
+        assert not it.stalled(float(second))
+    it.heard += BODY_SECONDS + 1
+    it.on_body(b"x")
+    assert it.stalled(it.heard), "what came before gives no credit"
 
 
-def test_a_body_that_does_not_come_is_whatever_has_come_before() -> None:
-    assert connection(body=True, sent=BODY_RATE * 10_000).stalled(STALL_SECONDS + 1)
+def test_no_body_takes_for_ever() -> None:
+    it = connection(body=True)
+    it.since = LONGEST_SECONDS
+    assert it.stalled(LONGEST_SECONDS + 1)
 
 
 def test_the_rest_of_a_refused_body_has_no_more_time() -> None:
-    assert connection(body=True, complete=True, heard=BODY_SECONDS + 1).stalled(BODY_SECONDS + 1)
+    assert connection(body=True, complete=True).stalled(BODY_SECONDS + 1)
 
 
 def test_a_body_that_is_not_wanted_yet_is_not() -> None:

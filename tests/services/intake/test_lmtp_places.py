@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from deploy.local.ports import free_ports
-from services.intake.lmtp import LmtpServer, Patience
+from services.intake.lmtp import MOST_BYTES_AT_ONCE, LmtpServer, Patience
 from services.intake.mailroom import Envelope
 from shared.testing.progress import until
 from tests.services.intake.reception import mail
@@ -40,22 +40,24 @@ class Listener:
         assert (await reader.readline()).startswith(b"220")
         return reader, writer
 
-    async def hand_in(self) -> str:
-        """The last answer to a mail."""
+    async def hand_in(self, code: str = "250 2.0.0 taken") -> str:
+        """The answer with this beginning to a mail, else the last one."""
         reader, writer = await self.connect()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n" + mail() + b".\r\nQUIT\r\n")
         answers = (await answered_until_closed(reader)).splitlines()
         writer.close()
-        return next((each for each in answers if ID in each), answers[-1])
+        return next((each for each in answers if each.startswith(code)), answers[-1])
 
 
 @asynccontextmanager
 async def listening(
-    patience: Patience = Patience(), most: int = 3, most_of_a_peer: int = 3
+    patience: Patience = Patience(), most: int = 3, most_of_a_peer: int = 3, most_bytes: int = MOST_BYTES_AT_ONCE
 ) -> AsyncIterator[tuple[Listener, LmtpServer]]:
     (port,) = free_ports(1)
     made = Listener(port)
-    server = LmtpServer(f"127.0.0.1:{port}", made, patience=patience, most=most, most_of_a_peer=most_of_a_peer)
+    server = LmtpServer(
+        f"127.0.0.1:{port}", made, patience=patience, most=most, most_of_a_peer=most_of_a_peer, most_bytes=most_bytes
+    )
     running = asyncio.create_task(server.run())
 
     async def listens() -> bool:
@@ -197,20 +199,54 @@ async def test_answers_that_nobody_reads_are_given_up() -> None:
         writer.transport.abort()
 
 
-async def test_a_mail_of_some_length_has_more_time() -> None:
-    """At a rate that is allowed it takes several times as long as the shortest mail may."""
-    async with listening(Patience(mail=SHORT, rate=1024)) as (desk, _):
+async def test_each_part_of_a_long_mail_has_its_time() -> None:
+    """At a rate that is allowed it takes several times as long as the shortest mail may; what came before gives no credit."""
+    async with listening(Patience(mail=SHORT, mail_bytes=1024)) as (desk, _):
         reader, writer = await desk.greeted()
-        writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n" + b"x" * 65_536 + b"\r\n")
+        writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n")
         while not (await reader.readline()).startswith(b"354"):
             pass
         loop = asyncio.get_running_loop()
-        end, gone = loop.time() + 3 * SHORT, asyncio.create_task(reader.readline())
+        end, told = loop.time() + 3 * SHORT, asyncio.create_task(answered_until_closed(reader))
         while loop.time() < end:
-            await asyncio.wait([gone], timeout=SHORT / 4)
-            assert not gone.done()
-        writer.write(b".\r\n")
-        assert ID.encode() in await gone
+            writer.write(b"x" * 2046 + b"\r\n")
+            await asyncio.wait([told], timeout=SHORT / 10)
+            assert not told.done()
+        assert (await told).splitlines()[-1] == "421 4.4.2 this takes too long"
+        writer.close()
+
+
+async def test_no_mail_takes_for_ever() -> None:
+    async with listening(Patience(longest=SHORT)) as (desk, _):
+        reader, writer = await desk.greeted()
+        writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n")
+        told = asyncio.create_task(answered_until_closed(reader))
+        while not told.done():
+            writer.write(b"x" * 2046 + b"\r\n")
+            await asyncio.wait([told], timeout=SHORT / 10)
+        writer.close()
+
+
+@pytest.mark.parametrize(("slow", "answer"), [(0.0, "250 2.0.0 taken"), (60.0, "452 4.3.1")])
+async def test_mails_that_come_slowly_take_no_memory_from_others(
+    slow: float, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has only just begun is no slow one: then the next one waits at its sender."""
+    monkeypatch.setattr("services.intake.lmtp.SWIFT", float("inf"))
+    async with listening(Patience(slow=slow), most_bytes=100_000) as (desk, server):
+        reader, writer = await desk.greeted()
+        writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n" + b"x" * 99_998 + b"\r\n")
+
+        async def here() -> bool:
+            return sum(each.size for each in server._coming_in.values()) > 99_000
+
+        await until(here)
+        assert (await desk.hand_in(answer)).startswith(answer)
+        told = asyncio.create_task(answered_until_closed(reader))
+        if slow:
+            writer.write(b".\r\nQUIT\r\n")
+        assert ("421 4.3.2" in await told) is (not slow)
+        assert not server._coming_in
         writer.close()
 
 
