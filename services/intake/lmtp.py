@@ -74,6 +74,10 @@ class Patience:
     """A mail may come at any rate for so long; after that, one below `SWIFT` gives way where there is no memory for another."""
 
 
+class CannotListen(Exception):
+    """The listener's address cannot be had, or was lost."""
+
+
 class _Closed(Exception):
     """The other side is gone, or the session is over."""
 
@@ -170,14 +174,17 @@ class LmtpServer:
 
     async def run(self) -> Never:
         """Serves until it is cancelled; then mails that are being taken are still answered."""
-        server = await asyncio.start_server(self._connected, self._host.strip("[]"), self._port, limit=CHUNK)
+        try:
+            server = await asyncio.start_server(self._connected, self._host.strip("[]"), self._port, limit=CHUNK)
+        except OSError as error:  # not one that a database or a network elsewhere could be blamed for
+            raise CannotListen(f"no mail comes in: {error}") from error
         log.info("LMTP listens on %s:%d", self._host, self._port)
         self.draining = False
         try:
             while server.is_serving():
                 self.pulse.beat()
                 await asyncio.sleep(LOOK_SECONDS)
-            raise RuntimeError("the LMTP listener is closed")
+            raise CannotListen("no mail comes in: the listener is closed")
         finally:
             self.draining = True
             server.close()

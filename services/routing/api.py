@@ -94,9 +94,8 @@ def router(desk: Desk) -> APIRouter:
 def internal(desk: Desk) -> APIRouter:
     """Commands about articles, as the gateway sends them."""
     routes = strict("/internal/tickets", tags=["led"])
-    led = body_limit(
-        MAX_BODY, values=None
-    )  # what the caller sent is bounded; the articles that come with it are our own
+    # What the caller sent is bounded at the gateway; the articles that come with it are our own.
+    led = body_limit(MAX_BODY, values=None)
 
     @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
     @led

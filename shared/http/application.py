@@ -30,8 +30,8 @@ def application(
     **options: Any,
 ) -> FastAPI:
     """An application with problem documents, limits, request telemetry, probe routes, identity verifier (audience: the
-    service's name) and cursors; `limited` bounds how many requests run at once; `options` go to FastAPI. Own state goes to `app.state`. There is no OpenAPI or docs
-    route unless asked for."""
+    service's name) and cursors; `limited` bounds how many requests run at once; `options` go to FastAPI. Own state goes to
+    `app.state`. There is no OpenAPI or docs route unless asked for."""
     app = FastAPI(
         **{
             "title": f"Ledgerdesk {health.service}",

@@ -75,7 +75,8 @@ def run_process(service: str, role: Role, make: Make) -> None:
             finally:
                 await pool.close()
 
-    Listens on LEDGERDESK_LISTEN, for `/metrics` on LEDGERDESK_METRICS_LISTEN if that is set. A `make` that fails because PostgreSQL is not there yet is tried again for a minute.
+    Listens on LEDGERDESK_LISTEN, for `/metrics` on LEDGERDESK_METRICS_LISTEN if that is set. A `make` that fails because PostgreSQL
+    is not there yet is tried again for a minute.
     SIGTERM and SIGINT stop accepting, finish requests, then cancel the background tasks; within 25 s in all. Exits with
     1 when it cannot start.
     """
@@ -163,7 +164,7 @@ async def serve(
         tasks[name] = asyncio.create_task(restarting(name, each.run, each.pulse), name=name)
         health.watch(name, tasks[name], each.pulse)
     serving = [
-        asyncio.create_task(server.serve([socket]), name=f"http {n}") for n, (server, socket) in enumerate(servers)
+        asyncio.create_task(server.serve([where]), name=f"http {n}") for n, (server, where) in enumerate(servers)
     ]
     stopped = asyncio.create_task(stop.wait(), name="stop")
     try:

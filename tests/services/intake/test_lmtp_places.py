@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ import pytest
 from deploy.local.ports import free_ports
 from services.intake.lmtp import MOST_BYTES_AT_ONCE, LmtpServer, Patience
 from services.intake.mailroom import Envelope
+from shared.messaging.restart import restarting
 from shared.testing.progress import until
 from tests.services.intake.reception import mail
 
@@ -60,18 +63,19 @@ async def listening(
     )
     running = asyncio.create_task(server.run())
 
-    async def listens() -> bool:
-        try:
-            _, writer = await made.connect()
-        except ConnectionRefusedError:
-            return False
-        writer.close()
-        return True
-
-    await until(listens)
+    await until(lambda: _listens(port))
     yield made, server
     running.cancel()
     await asyncio.wait([running])
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
 
 
 async def answered_until_closed(reader: asyncio.StreamReader) -> str:
@@ -250,12 +254,32 @@ async def test_mails_that_come_slowly_take_no_memory_from_others(
         writer.close()
 
 
+async def test_a_listener_that_cannot_listen_is_no_sign_of_life() -> None:
+    (port,) = free_ports(1)
+    tried = asyncio.Semaphore(0)
+    server = LmtpServer(f"127.0.0.1:{port}", Listener(port))
+
+    async def run() -> None:
+        tried.release()
+        await server.run()
+
+    with socket.create_server(("127.0.0.1", port)):
+        server.pulse.beat(rest=-1000)
+        running = asyncio.create_task(restarting("lmtp", run, server.pulse))
+        for _ in range(2):
+            await tried.acquire()
+        assert server.pulse.silent_for(time.monotonic()) > 900
+    await until(lambda: _listens(port))
+    running.cancel()
+    await asyncio.wait([running])
+
+
 async def test_its_pulse_beats_while_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.intake.lmtp.LOOK_SECONDS", 0.01)
     async with listening() as (_, server):
         server.pulse.beat(rest=-1000)
 
         async def fresh() -> bool:
-            return server.pulse.silent_for(asyncio.get_running_loop().time()) < 100
+            return server.pulse.silent_for(time.monotonic()) < 100
 
         await until(fresh)
