@@ -15,6 +15,8 @@ from deploy.local.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "intake", "routing", "notify", "reporting")
+OUTDATED = ("identity-key",)
+"""Secrets of earlier versions that nothing reads any more: with this one every service could have vouched for anybody."""
 FREE_PORTS = ("postgres", "kafka", "kafka-controller", "intake", "routing", "notify", "reporting")
 
 
@@ -89,6 +91,8 @@ class Home:
             directory.mkdir(parents=True, exist_ok=True)
         for directory in private:
             directory.chmod(0o700)
+        for name in OUTDATED:
+            (self.secrets / name).unlink(missing_ok=True)
         for name in ("cur", "new", "tmp"):
             (self.sent / name).mkdir(exist_ok=True)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploy.local.home import CHECKOUT, SERVICES, Home
 from deploy.local.kafka import KafkaServer
 from deploy.local.postgres import PostgresServer
+from shared.http.keys import public_keys
 
 PASSED_ON = (
     "LEDGERDESK_TIMEZONE",
@@ -72,9 +73,14 @@ class Instance:
         files = {
             "LEDGERDESK_DATABASE_URL": (f"{service}-database-url", self.postgres.url(*app, service)),
             "LEDGERDESK_DATABASE_OWNER_URL": (f"{service}-owner-url", self.postgres.url(*owner, service)),
-            "LEDGERDESK_IDENTITY_KEY": ("identity-key", None),
+            "LEDGERDESK_SERVICE_KEY": (f"{service}-key", None),
             "LEDGERDESK_MAIL_KEY": ("mail-key", None),
         }
+        signing = self.home.secret("identity-signing-key")
+        if service == "gateway":
+            files["LEDGERDESK_IDENTITY_SIGNING_KEY"] = ("identity-signing-key", None)
+        else:
+            files["LEDGERDESK_IDENTITY_PUBLIC_KEYS"] = ("identity-public-keys", public_keys(signing))
         made = {name: os.environ[name] for name in os.environ if name in PASSED_ON or name.startswith("OTEL_")}
         for name, (file, value) in files.items():
             self.home.secret(file, value)

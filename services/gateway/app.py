@@ -9,6 +9,7 @@ import aiohttp
 from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api
 from services.gateway.applied import Appliers
 from services.gateway.authentication import Authentication
+from services.gateway.consistency_tokens import ConsistencyTokens
 from services.gateway.documents import Documents
 from services.gateway.door import Door
 from services.gateway.passwords import Passwords
@@ -42,7 +43,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     pool = await connect_pool(settings.database_url)
     try:
         store = Store(pool, SERVICE)
-        sessions = Sessions(pool, settings.identity_key, settings.session_lifetime)
+        sessions = Sessions(pool, settings.keys.purpose("session secrets"), settings.session_lifetime)
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {}
         if role != "api":
@@ -54,30 +55,31 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         else:
             background["announcer"] = lambda: announcing(store)
         if role == "worker":
-            yield Process(application(health, identity_key=settings.identity_key), background)
+            yield Process(application(health, keys=settings.keys), background)
             return
         passwords = Passwords()
         async with http_client(settings.upstream_seconds) as client:
             try:
                 authentication = Authentication(sessions, settings.trusts_proxy)
                 sign_in = SignIn(pool, passwords)
-                appliers = Appliers(client, settings.services, settings.identity_key)
+                appliers = Appliers(client, settings.services, settings.signing_key)
                 documents = Documents(store)
+                tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
                 own = application(
                     health,
-                    identity_key=settings.identity_key,
+                    keys=settings.keys,
                     routers=[
                         session_api.router(sign_in, sessions, authentication),
                         documents_api.router(documents, sign_in, appliers),
                         customers_api.router(documents, appliers),
                         following_api.router(documents, appliers),
                         notices_api.router(documents, appliers),
-                        led.router(led.Leader(client, settings.services, settings.identity_key)),
+                        led.router(led.Leader(client, settings.services, settings.signing_key, tokens)),
                         reference_router(),
                     ],
                 )
                 own.state.authentication = authentication
-                proxy = Proxy(client, settings.services, settings.identity_key)
+                proxy = Proxy(client, settings.services, settings.signing_key, tokens)
                 yield Process(Door(own, proxy, authentication), background)
             finally:
                 passwords.close()

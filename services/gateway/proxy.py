@@ -18,10 +18,13 @@ from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
+from services.gateway.consistency_tokens import ConsistencyTokens
 from services.gateway.routes import Target
 from services.gateway.sessions import Signed
 from shared.http import problems
+from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.identity import HEADER, sign
+from shared.http.keys import SigningKey
 from shared.telemetry.trace import trace_id
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
@@ -43,10 +46,10 @@ REPEATABLE = frozenset((b"accept", b"accept-language", b"if-match", b"if-none-ma
 KEPT_BACK = frozenset(
     (
         b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"date", b"server", b"set-cookie",
-        b"x-ledgerdesk-identity",
+        b"x-ledgerdesk-identity", b"x-consistency-token",
     )
 )  # fmt: skip
-"""Headers of an answer that belong to the hop, or that a service has no business setting."""
+"""Headers of an answer that belong to the hop, that a service has no business setting, or that go on in another form."""
 NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 KEY = "Idempotency-Key"
 
@@ -68,8 +71,14 @@ class ClientGone(Exception):
 class Proxy:
     """`services` are name -> base URL; the client bounds how long one may stay silent."""
 
-    def __init__(self, client: aiohttp.ClientSession, services: Mapping[str, str], identity_key: bytes) -> None:
-        self.client, self.services, self.identity_key = client, services, identity_key
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        services: Mapping[str, str],
+        signing_key: SigningKey,
+        tokens: ConsistencyTokens,
+    ) -> None:
+        self.client, self.services, self.signing_key, self.tokens = client, services, signing_key, tokens
         self._vouchers: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, signed: Signed) -> int:
@@ -78,6 +87,8 @@ class Proxy:
         if base is None:
             raise problems.unavailable(f"{target.service} is not configured here.", retry_after=30)
         headers, length = _request_headers(scope)
+        if CONSISTENCY in headers:
+            headers[CONSISTENCY] = self.tokens.open(headers[CONSISTENCY])
         headers[HEADER] = self._voucher(signed, target.service)
         if scope["method"] == "POST" and KEY not in headers:
             headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the hop itself may repeat it
@@ -113,7 +124,7 @@ class Proxy:
                 async with self.client.request(
                     method, url, headers=headers, data=data or None, allow_redirects=False
                 ) as answer:
-                    return await _pass_back(answer, send)
+                    return await _pass_back(answer, send, self.tokens)
             except aiohttp.ClientError as error:
                 if body.failure is not None:
                     raise body.failure from error
@@ -133,7 +144,7 @@ class Proxy:
         known = self._vouchers.get(key)
         if known is not None and now - known[0] < VOUCHER_SECONDS:
             return known[1]
-        voucher = sign(signed.identity, service, self.identity_key)
+        voucher = sign(signed.identity, service, self.signing_key)
         self._vouchers[key] = (now, voucher)
         self._vouchers.move_to_end(key)
         if len(self._vouchers) > VOUCHERS:
@@ -253,8 +264,10 @@ def _query(raw: bytes) -> str:
     return "?" + text.replace("#", "%23")
 
 
-async def _pass_back(answer: aiohttp.ClientResponse, send: Send) -> int:
+async def _pass_back(answer: aiohttp.ClientResponse, send: Send, tokens: ConsistencyTokens) -> int:
     headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in KEPT_BACK]
+    if CONSISTENCY in answer.headers:
+        headers.append((CONSISTENCY.lower().encode(), tokens.seal(answer.headers[CONSISTENCY]).encode()))
     start = {"type": "http.response.start", "status": answer.status, "headers": headers}
     length = answer.content_length
     if length is not None and length <= WHOLE:

@@ -76,12 +76,12 @@ class Issued:
 
 
 class Sessions:
-    """`key` is the gateway's secret, from which the secrets of repeatable requests are derived."""
+    """`key`: from which the secrets of repeatable requests are derived."""
 
     def __init__(self, pool: Pool, key: bytes, lifetime: timedelta) -> None:
         self.pool, self.lifetime = pool, lifetime
         self._lookups = Lookups(pool)
-        self._key = hmac.digest(key, b"ledgerdesk session secrets", hashlib.sha256)
+        self._key = key
         self._known: OrderedDict[UUID, Signed] = OrderedDict()
         self._marking: set[asyncio.Task[None]] = set()
 

@@ -122,7 +122,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 health.check("consumer", consumer.has_its_partitions)
         else:
             background["announcer"] = lambda: announcing(store)
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         await readers.close()
         if verifier is not None:

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from shared.http.keys import Keys
 from shared.settings import SettingMissing, env
 
 MOST_TICKETS_A_DAY = 100
@@ -23,7 +24,7 @@ class Settings:
 
     database_url: str
     kafka: str
-    identity_key: str
+    keys: Keys
     mail_key: bytes
     blob_url: str
     lmtp_listen: str
@@ -44,7 +45,7 @@ class Settings:
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
             kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            keys=Keys.read(),
             mail_key=env("LEDGERDESK_MAIL_KEY").encode(),
             blob_url=env("LEDGERDESK_BLOB_URL"),
             lmtp_listen=env("LEDGERDESK_LMTP_LISTEN", ""),

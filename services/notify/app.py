@@ -95,7 +95,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background["announcer"] = lambda: announcing(store)
         outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
         routers = [directory_router(copy), outgoing_api.router(outgoing, copy)] if role != "worker" else []
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         if blobs is not None:
             blobs.close()

@@ -10,6 +10,7 @@ from services.notify.signing import BadKey, Key, Signer
 from services.notify.transports.maildir import Maildir
 from services.notify.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.transports.transport import Transport
+from shared.http.keys import Keys
 from shared.settings import SettingMissing, env
 
 
@@ -42,7 +43,7 @@ class MailSettings:
 class Settings:
     database_url: str
     kafka: str
-    identity_key: str
+    keys: Keys
     replica: str | None
     smtp_url: str | None
     maildir: str | None
@@ -56,7 +57,7 @@ class Settings:
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
             kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            keys=Keys.read(),
             replica=env("LEDGERDESK_REPLICA", "") or None,
             smtp_url=env("LEDGERDESK_SMTP_URL", "") or None,
             maildir=env("LEDGERDESK_MAILDIR", "") or None,

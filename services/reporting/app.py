@@ -77,7 +77,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 stats_api.router(counting),
                 directory_router(copy),
             ]
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         await pool.close()
 

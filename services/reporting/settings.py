@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from shared.http.keys import Keys
 from shared.settings import env
 
 
@@ -10,7 +11,7 @@ from shared.settings import env
 class Settings:
     database_url: str
     kafka: str
-    identity_key: str
+    keys: Keys
     blob_url: str
     zone: ZoneInfo
     replica: str | None
@@ -20,7 +21,7 @@ class Settings:
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
             kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            keys=Keys.read(),
             blob_url=env("LEDGERDESK_BLOB_URL"),
             zone=ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")),
             replica=env("LEDGERDESK_REPLICA", "") or None,

@@ -97,7 +97,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         else:
             background["announcer"] = lambda: announcing(store)
         routers = [api.router(desk), api.internal(desk), directory_router(copy)] if role != "worker" else []
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         await pool.close()
 

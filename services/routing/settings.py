@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shared.http.keys import Keys
 from shared.settings import env
 
 
@@ -9,7 +10,7 @@ from shared.settings import env
 class Settings:
     database_url: str
     kafka: str
-    identity_key: str
+    keys: Keys
     replica: str | None
     blob_url: str
 
@@ -18,7 +19,7 @@ class Settings:
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
             kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            keys=Keys.read(),
             replica=env("LEDGERDESK_REPLICA", "") or None,
             blob_url=env("LEDGERDESK_BLOB_URL"),
         )

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from shared.http import failures
 from shared.http.health import Health
 from shared.http.identity import IdentityVerifier
+from shared.http.keys import Keys
 from shared.http.limits import BodyLimit, RunningLimit
 from shared.http.paging import Cursors
 from shared.telemetry.asgi import RequestTelemetry
@@ -20,7 +21,7 @@ MOST_RUNNING = 512
 def application(
     health: Health,
     *,
-    identity_key: str | bytes,
+    keys: Keys,
     routers: Sequence[APIRouter] = (),
     **options: Any,
 ) -> FastAPI:
@@ -43,8 +44,8 @@ def application(
             "operation_spans": False,
         },  # ours: RequestTelemetry
     )
-    app.state.identity = IdentityVerifier(identity_key, health.service)
-    app.state.cursors = Cursors(identity_key)
+    app.state.identity = IdentityVerifier(keys.gateway, health.service)
+    app.state.cursors = Cursors(keys.purpose("cursors"))
     app.router.routes.extend(health.routes())
     for router in routers:
         # Not include_router: it matches every included route twice, and our routers carry their prefix themselves.

@@ -63,7 +63,7 @@ def run_process(service: str, role: Role, make: Make) -> None:
             pool = await connect_pool(...)
             health.check("database", lambda: pool.fetchval("SELECT 1"))
             try:
-                yield Process(application(health, identity_key=..., routers=[api.router]), {"relay": relay.run})
+                yield Process(application(health, keys=..., routers=[api.router]), {"relay": relay.run})
             finally:
                 await pool.close()
 

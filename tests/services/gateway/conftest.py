@@ -21,10 +21,10 @@ from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.http.health import Health
 from shared.http.server import listening_socket, serve
+from shared.testing.keys import ENVIRONMENT
 from tests.services.gateway.upstream import Upstream, upstream
 
 PASSWORD = "correct horse battery staple"
-KEY = "identity key of the tests"
 
 
 SESSION = """
@@ -143,7 +143,8 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGERDESK_DATABASE_URL", app_url)
         environment.setenv("LEDGERDESK_KAFKA_BOOTSTRAP", "127.0.0.1:1")
-        environment.setenv("LEDGERDESK_IDENTITY_KEY", KEY)
+        for name, value in ENVIRONMENT.items():
+            environment.setenv(name, value)
         environment.setenv("LEDGERDESK_ADMIN_PASSWORD", PASSWORD)
         environment.setenv("LEDGERDESK_UPSTREAM_SECONDS", "0.5")
         environment.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

@@ -31,8 +31,8 @@ from shared.database import connect
 from shared.eventstore.migrations import migrate
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
+from shared.testing.keys import ENVIRONMENT, SIGNING
 
-KEY = "a key of the gateway and its services"
 MAIL_KEY = "a key for message ids"
 ROOT = Path(__file__).parents[3]
 
@@ -115,7 +115,7 @@ class Reception:
                 "LEDGERDESK_DATABASE_URL": self.url,
                 "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
                 "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
-                "LEDGERDESK_IDENTITY_KEY": KEY,
+                **ENVIRONMENT,
                 "LEDGERDESK_MAIL_KEY": MAIL_KEY,
                 "LEDGERDESK_CLAMD": self.clamd,
                 "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
@@ -203,7 +203,7 @@ class Reception:
         place = path if path.startswith("/internal/") else f"/api/v1{path}"
         request = urllib.request.Request(f"{self.http}{place}", data=data, method=method)
         if who is not None:
-            request.add_header(HEADER, sign(who, "intake", KEY))
+            request.add_header(HEADER, sign(who, "intake", SIGNING))
         if data is not None:
             request.add_header("Content-Type", "application/json")
         for name, value in headers.items():

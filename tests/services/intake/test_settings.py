@@ -4,11 +4,12 @@ import pytest
 
 from services.intake.settings import Settings
 from shared.settings import SettingMissing
+from shared.testing.keys import ENVIRONMENT
 
 NEEDED = {
     "LEDGERDESK_DATABASE_URL": "postgresql://x@127.0.0.1/x",
     "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-    "LEDGERDESK_IDENTITY_KEY": "key",
+    **ENVIRONMENT,
     "LEDGERDESK_MAIL_KEY": "key",
     "LEDGERDESK_BLOB_URL": "memory:///",
 }

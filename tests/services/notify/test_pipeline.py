@@ -31,6 +31,7 @@ from shared.http.health import Health
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered
 from shared.messaging.projection import Position
+from shared.testing.keys import ENVIRONMENT
 from shared.testing.progress import until
 from tests.conformance.messaging.system import from_now
 from tests.services.notify.desk import Notify, notify
@@ -115,12 +116,13 @@ async def process(one: Notify, kafka: str, sent: Path, monkeypatch: pytest.Monke
     for variable, value in {
         "DATABASE_URL": one.url,
         "KAFKA_BOOTSTRAP": kafka,
-        "IDENTITY_KEY": "identity key",
         "MAIL_KEY": KEY,
         "MAILDIR": str(sent),
         "BLOB_URL": (sent.parent / "blobs").as_uri(),
     }.items():
         monkeypatch.setenv(f"LEDGERDESK_{variable}", value)
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
     monkeypatch.delenv("LEDGERDESK_SMTP_URL", raising=False)
     async with app.process("all", Health("notify", "all")) as made, producer(kafka, "tests") as client:
         tasks = [asyncio.create_task(run()) for run in made.background.values()]

@@ -11,6 +11,7 @@ from deploy.docker.prepare import main as prepare
 from deploy.docker.trouble import Trouble
 from deploy.docker.volumes import SERVICES
 from deploy.local.home import CHECKOUT
+from shared.http.keys import SigningKey
 
 
 @pytest.fixture
@@ -55,9 +56,18 @@ def test_a_new_system_gets_secrets_and_a_second_start_changes_none(
 def test_a_service_is_given_its_own_secrets_and_no_owners_url(kept: Path, handed_out: Path, postgres: Path) -> None:
     prepare(kept, handed_out, postgres, "")
     given = everything(handed_out)
-    assert {name for name in given if name.startswith("routing/")} == {"routing/database-url", "routing/identity-key"}
+    assert {name for name in given if name.startswith("routing/")} == {
+        "routing/database-url",
+        "routing/service-key",
+        "routing/identity-public-keys",
+    }
     assert given["intake/mail-key"] == given["notify/mail-key"]
-    assert len({given[f"{service}/identity-key"] for service in SERVICES}) == 1
+    assert len({given[f"{service}/service-key"] for service in SERVICES}) == len(SERVICES)
+    others = [service for service in SERVICES if service != "gateway"]
+    assert {given[f"{service}/identity-public-keys"] for service in others} == {
+        SigningKey(given["gateway/identity-signing-key"]).public
+    }
+    assert {name.split("/")[0] for name in given if name.endswith("identity-signing-key")} == {"gateway"}
     assert all(f"//{service}:" in given[f"{service}/database-url"] for service in SERVICES)
     assert {path.stat().st_mode & 0o777 for path in handed_out.rglob("*") if path.is_file()} == {0o400, 0o444}
     readable = {path.name for path in handed_out.rglob("*") if path.is_file() and path.stat().st_mode & 0o004}
@@ -67,6 +77,30 @@ def test_a_service_is_given_its_own_secrets_and_no_owners_url(kept: Path, handed
 def test_an_administrators_password_that_is_given_is_taken(kept: Path, handed_out: Path, postgres: Path) -> None:
     prepare(kept, handed_out, postgres, "chosen by somebody")
     assert (handed_out / "jobs" / "admin-password").read_text("utf-8") == "chosen by somebody"
+
+
+def test_a_system_with_one_key_for_all_gets_a_pair_and_keeps_the_rest(
+    kept: Path, handed_out: Path, postgres: Path
+) -> None:
+    """As the versions before had it: the key that gateway and services shared is on the list of what was made."""
+    prepare(kept, handed_out, postgres, "")
+    (postgres / "18").mkdir()
+    before = everything(kept)
+    for name in [name for name in before if name.endswith("-key") and name != "mail-key"]:
+        (kept / name).unlink()
+    made = [name for name in before["made"].split() if not name.endswith("-key") or name == "mail-key"]
+    (kept / "made").chmod(0o600)
+    (kept / "made").write_text("\n".join([*made, "identity-key", ""]), "utf-8")
+    (kept / "identity-key").write_text("shared by all", "utf-8")
+    (handed_out / "routing" / "identity-key").write_text("shared by all", "utf-8")
+    prepare(kept, handed_out, postgres, "")
+    after = everything(kept)
+    assert "shared by all" not in {*after.values(), *everything(handed_out).values()}
+    assert {name: after[name] for name in before if name.endswith("password") or name == "mail-key"} == {
+        name: before[name] for name in before if name.endswith("password") or name == "mail-key"
+    }
+    prepare(kept, handed_out, postgres, "")
+    assert everything(kept) == after
 
 
 def test_a_first_start_that_was_interrupted_goes_on(kept: Path, handed_out: Path, postgres: Path) -> None:
