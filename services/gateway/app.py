@@ -12,6 +12,7 @@ from services.gateway.authentication import Authentication
 from services.gateway.consistency_tokens import ConsistencyTokens
 from services.gateway.documents import Documents
 from services.gateway.door import Door
+from services.gateway.guesses import Guesses
 from services.gateway.passwords import Passwords
 from services.gateway.proxy import Proxy
 from services.gateway.reference import router as reference_router
@@ -44,6 +45,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     try:
         store = Store(pool, SERVICE)
         sessions = Sessions(pool, settings.keys.purpose("session secrets"), settings.session_lifetime)
+        guesses = Guesses(pool, settings.keys.purpose("guesses"))
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Task] = {}
         if role != "api":
@@ -51,7 +53,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background["relay"] = relay.run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             background["retention"] = CommandRetention(pool).run
-            background["purge of ended sessions"] = lambda: _purge(sessions)
+            background["purge of ended sessions"] = lambda: _purge(sessions, guesses)
         else:
             background["announcer"] = lambda: announcing(store)
         if role == "worker":
@@ -61,7 +63,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         async with http_client(settings.upstream_seconds) as client:
             try:
                 authentication = Authentication(sessions, settings.trusts_proxy)
-                sign_in = SignIn(pool, passwords)
+                sign_in = SignIn(pool, passwords, guesses)
                 appliers = Appliers(client, settings.services, settings.signing_key)
                 documents = Documents(store)
                 tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
@@ -98,9 +100,10 @@ def http_client(seconds: float) -> aiohttp.ClientSession:
     )
 
 
-async def _purge(sessions: Sessions) -> None:
+async def _purge(sessions: Sessions, guesses: Guesses) -> None:
     while True:
         await sessions.purge()
+        await guesses.purge()
         await asyncio.sleep(PURGE_SECONDS)
 
 

@@ -28,8 +28,8 @@ PASSWORD = "correct horse battery staple"
 
 
 SESSION = """
-INSERT INTO gateway.sessions (token_hash, id, person_id, kind, expires_at)
-SELECT $1, $2, id, 'session', now() + interval '1 hour' FROM gateway.documents WHERE kind = 'person' AND slug = $3
+INSERT INTO gateway.sessions (token_hash, id, person_id, kind, expires_at, proved_at)
+SELECT $1, $2, id, 'session', now() + interval '1 hour', now() FROM gateway.documents WHERE kind = 'person' AND slug = $3
 """
 
 
@@ -120,6 +120,7 @@ class Gateway:
 
 
 START_AGAIN = """
+DELETE FROM gateway.guesses; DELETE FROM gateway.known_places;
 DELETE FROM gateway.sessions; DELETE FROM gateway.credentials; DELETE FROM gateway.documents;
 DELETE FROM es.outbox; DELETE FROM es.events; DELETE FROM es.streams; DELETE FROM es.commands;
 INSERT INTO es.streams SELECT * FROM saved.streams;
