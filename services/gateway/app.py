@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api
+from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api, sign_ins_api
 from services.gateway.applied import Appliers
 from services.gateway.authentication import Authentication
 from services.gateway.consistency_tokens import ConsistencyTokens
@@ -72,6 +72,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                     keys=settings.keys,
                     routers=[
                         session_api.router(sign_in, sessions, authentication),
+                        sign_ins_api.router(sign_in, sessions, documents, appliers, authentication),
                         documents_api.router(documents, sign_in, appliers),
                         customers_api.router(documents, appliers),
                         following_api.router(documents, appliers),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.gateway import rows
+from services.gateway import authority, rows, scopes
 from services.gateway.applied import Appliers
 from services.gateway.companies import CompanyDraft
 from services.gateway.documents import Documents, Saved
@@ -238,6 +238,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         draft: Draft = body
         password_hash: str | None = None
         if isinstance(draft, PersonDraft) and draft.password is not None:
+            scopes.require_proof(signed)
             row = await rows.find(documents.store.pool, "person", reference)
             known = row.document if row is not None and isinstance(row.document, Person) else None
             if known is None or not await sign_in.same(known, draft.password):
@@ -251,6 +252,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
                 expected=expected,
                 password_hash=password_hash,
                 keep_session=signed.session,
+                guard=authority.administrators(signed),
             )
         except VersionConflict as error:
             raise await refuse_old(reference, error, expected) from error

@@ -24,6 +24,9 @@ The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Au
 * A command answers `X-Consistency-Token`; a read that sends it back waits until it shows that command's effect.
 """
 PUBLIC = frozenset(("signIn",))
+TAKES_A_PASSWORD = frozenset(("proveSession", "changePassword"))
+UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions")
+"""What is ended, and has no versions."""
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -177,6 +180,8 @@ def _completed(operation: Document, path: str, method: str, *, proxied: bool) ->
     else:
         errors |= {"401": "The login or the password is wrong", "403": "The request came from another site"} | _SLOWED
         operation["security"] = []
+    if operation["operationId"] in TAKES_A_PASSWORD:
+        errors |= _SLOWED
     if "{" in path:
         errors |= _NAMED
     if proxied:
@@ -189,7 +194,7 @@ def _completed(operation: Document, path: str, method: str, *, proxied: bool) ->
     if method == "post":
         wanted.append(IDEMPOTENCY_KEY)
         errors |= _CHANGING
-    if method in ("put", "delete") and "{" in path and not path.startswith("/api/v1/tokens"):
+    if method in ("put", "delete") and "{" in path and not path.startswith(UNVERSIONED):
         errors |= _CHANGING
         wanted.append(IF_MATCH)
         errors |= _CONDITIONAL

@@ -48,7 +48,7 @@ class PersonDraft(Draft):
             errors.append(FieldError("/login", "somebody else has this login"))
         taken = await rows.holder(connection, "email", self.email, document_id)
         if taken:
-            errors.append(FieldError("/email", f"{taken} has this address"))
+            errors.append(FieldError("/email", "somebody else has this address"))
         company: rows.Row | None = None
         if self.company is not None:
             company = await rows.find(connection, "company", self.company)

@@ -12,7 +12,7 @@ from services.gateway.authentication import Authentication, set_cookie
 from services.gateway.scopes import Scope
 from services.gateway.sessions import Sessions, Signed
 from services.gateway.sign_in import SignIn
-from services.gateway.signed_in import SignedIn, TokenHolder, signed_in
+from services.gateway.signed_in import Proven, SignedIn, TokenHolder, signed_in
 from shared.contracts.access import ALL_RIGHTS
 from shared.contracts.directory import Person, Queue
 from shared.eventstore.store import utc_now
@@ -32,13 +32,18 @@ def in_utc(at: datetime | None) -> datetime | None:
         raise ValueError("is beyond the range of dates") from None
 
 
+GivenPassword = Annotated[
+    str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})
+]
+"""A password as somebody types it, right or wrong."""
+LONGEST_CLIENT = 200
+
+
 class Credentials(Body):
     """A login (or e-mail address) and its password."""
 
     login: Annotated[Line, Field(min_length=1, max_length=254)]
-    password: Annotated[
-        str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})
-    ]
+    password: GivenPassword
 
 
 class PersonShown(Body):
@@ -127,7 +132,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         command = (
             command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
         )
-        issued = await sessions.issue(person.id, "session", command=command)
+        issued = await sessions.issue(person.id, "session", command=command, client=_client(request))
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
         return answer(
@@ -174,7 +179,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         summary="Make an API token",
         dependencies=members_only,
     )
-    async def post_token(request: Request, signed: TokenHolder, body: TokenDraft) -> Response:
+    async def post_token(request: Request, signed: Proven, body: TokenDraft) -> Response:
         wanted = list(dict.fromkeys(body.scopes))
         refused = scopes.beyond(signed.identity, wanted)
         if refused:
@@ -207,30 +212,37 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
     async def get_tokens(
         request: Request, signed: TokenHolder, limit: Limit = 50, cursor: CursorText = None
     ) -> Response:
-        cursors = request.app.state.cursors
-        position = cursors.decode(signed.identity, "tokens", cursor)
-        found = await sessions.tokens(signed.identity.person_id, UUID(position[0]) if position else None, limit + 1)
-        more = found[limit - 1]["id"] if len(found) > limit else None
-        items = [
-            {
-                "id": str(row["id"]),
-                "name": row["name"],
-                "scopes": row["scopes"],
-                "created_at": moment(row["created_at"]),
-                "expires_at": moment(row["expires_at"]),
-                "last_used_at": moment(row["last_used"]),
-            }
-            for row in found[:limit]
-        ]
-        return answer(page(items, cursors.encode(signed.identity, "tokens", [str(more)]) if more else None))
-
-    @routes.delete("/tokens/{token}", status_code=204, operation_id="revokeToken", summary="Revoke an API token")
-    async def delete_token(token: UUID, signed: TokenHolder) -> Response:
-        if not await sessions.end_token(token, signed.identity.person_id):
-            raise problems.not_found()
-        return Response(status_code=204)
+        return await tokens_page(request, sessions, signed, signed.identity.person_id, limit, cursor)
 
     return routes
+
+
+async def tokens_page(
+    request: Request, sessions: Sessions, signed: Signed, person: UUID, limit: int, cursor: str | None
+) -> Response:
+    """A person's API tokens, oldest first, without their secrets."""
+    cursors, query = request.app.state.cursors, ["tokens", str(person)]
+    position = cursors.decode(signed.identity, query, cursor)
+    found = await sessions.listed(person, "token", UUID(position[0]) if position else None, limit + 1)
+    items: list[dict[str, Any]] = [
+        {
+            "id": str(row["id"]),
+            "name": row["name"],
+            "scopes": row["scopes"],
+            "created_at": moment(row["created_at"]),
+            "expires_at": moment(row["expires_at"]),
+            "last_used_at": moment(row["last_used"]),
+        }
+        for row in found[:limit]
+    ]
+    more = cursors.encode(signed.identity, query, [items[-1]["id"]]) if len(found) > limit else None
+    return answer(page(items, more))
+
+
+def _client(request: Request) -> str:
+    """What the program calls itself, for the person's own list; whatever it wrote there, one line."""
+    told = request.headers.get("user-agent", "")[:LONGEST_CLIENT]
+    return "".join(c if c.isprintable() else " " for c in told)
 
 
 async def rights(sessions: Sessions, signed: Signed) -> list[dict[str, Any]]:

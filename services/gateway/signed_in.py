@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from services.gateway import scopes
 from services.gateway.authentication import Authentication
 from services.gateway.sessions import Signed
+from shared.http import problems
 
 IDENTITY = "ledgerdesk.identity"
 """Where `shared.http.identity.caller` keeps who asks: the gateway puts there whom it has just authenticated itself."""
@@ -50,7 +51,23 @@ async def token_holder(signed: SignedIn) -> Signed:
     return signed
 
 
+async def proven(signed: SignedIn) -> Signed:
+    """Somebody whose session proved its password lately; else 403. Use as `Proven`."""
+    scopes.require_proof(signed)
+    return signed
+
+
+async def overseer(signed: SignedIn) -> Signed:
+    """An administrator signed in with a password; else 403. Use as `Overseer`."""
+    scopes.require_session(signed)
+    if not signed.identity.is_admin:
+        raise problems.forbidden("Only administrators may do this.")
+    return signed
+
+
 Reader = Annotated[Signed, Depends(reader)]
 Writer = Annotated[Signed, Depends(writer)]
 Manager = Annotated[Signed, Depends(manager)]
 TokenHolder = Annotated[Signed, Depends(token_holder)]
+Proven = Annotated[Signed, Depends(proven)]
+Overseer = Annotated[Signed, Depends(overseer)]
