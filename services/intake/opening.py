@@ -128,7 +128,7 @@ class Opening:
 
     def _queue(self, body: TicketBody, topic: Topic | None, who: Identity) -> Queue:
         """The queue that a form names, or its topic leads to, if the person may open tickets in it. A queue they may not see is as unknown
-        as one that does not exist."""
+        as one that does not exist, and so is one that is not offered to customers for a customer."""
         queues = self.directory.queues
         if topic is not None:
             queue = queues.named(topic.queue)
@@ -140,15 +140,20 @@ class Opening:
                 raise problems.unavailable("The queues have not arrived here yet; try again.")
         else:
             queue = queues.named(body.queue)
-            if queue is None:
+            if queue is None or not (rights(who, queue.members) if who.is_agent else self._is_offered(queue)):
                 raise problems.invalid("/queue", "names no queue")
         if who.is_agent:
             held = rights(who, queue.members)
-            if not held and body.queue is not None:
-                raise problems.invalid("/queue", "names no queue")
             if "create" not in held:
-                raise problems.forbidden(f"You may not open tickets in {queue.name}.")
+                where = f"in {queue.name}" if held else "of this topic" if topic is not None else "in the default queue"
+                raise problems.forbidden(f"You may not open tickets {where}.")
         return queue
+
+    def _is_offered(self, queue: Queue) -> bool:
+        """Whether customers may put tickets there: the default queue, and those to which a topic leads that is offered to them."""
+        topics = self.directory.settings.topics.values()
+        offered = {topic.queue for topic in topics if topic.offered_to_customers}
+        return queue.slug in offered or queue == self.directory.queues.default
 
     def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str]:
         """Address and name of whom the ticket is for: customers open for themselves only."""

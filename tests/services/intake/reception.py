@@ -74,6 +74,10 @@ RECOUNT = Topic(
     attachment_required=True,
 )
 LEADS_NOWHERE = Topic(id=UUID(int=32), slug="nowhere", name="Nowhere", queue="gone")
+FOR_CUSTOMERS = Topic(id=UUID(int=33), slug="ask-it", name="Ask IT", queue="it", offered_to_customers=True)
+BACK_OFFICE = Queue(id=UUID(int=13), slug="back-office", name="Back office")
+"""A queue to which no topic leads that is offered to customers."""
+NOT_OFFERED = Topic(id=UUID(int=36), slug="internal", name="Internal", queue="back-office", offered_to_customers=False)
 PERSON = Person(
     id=PER_ID, login="per", name="Per Hansen", email="per@customer.example", roles=("customer",), company="acme"
 )
@@ -131,7 +135,20 @@ class Reception:
 
     async def _migrated(self) -> None:
         await migrate(self.owner_url, self.url, *MIGRATIONS)
-        await seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR, RECOUNT, LEADS_NOWHERE)
+        await seed(
+            self.url,
+            POSTMASTER,
+            IT,
+            SALES,
+            PERSON,
+            *PRIORITIES,
+            FLOOR,
+            RECOUNT,
+            LEADS_NOWHERE,
+            BACK_OFFICE,
+            NOT_OFFERED,
+            FOR_CUSTOMERS,
+        )
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
         """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""
