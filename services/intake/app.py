@@ -115,7 +115,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background |= {"relay": relay.run, "consumer": consumer.run}
             background["retention"] = CommandRetention(pool).run
             background["uploads"] = lambda: _sweep(uploads)
-            background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets).run
+            background["mailboxes"] = Fetchers(
+                mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts
+            ).run
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
             if role == "worker":  # an API stays ready while Kafka is down

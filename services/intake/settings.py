@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.intake.mailboxes.destinations import Destinations
 from shared.http.keys import Keys
 from shared.settings import SettingMissing, env
 
@@ -18,7 +19,7 @@ class Settings:
     """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
     (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `receipts_a_day` how many receipts
     one address gets, `all_receipts_a_day` all of them together; 0: any number.
-    `secrets`: the folder with the files that the documents of mailboxes name.
+    `secrets`: the folder with the files that the documents of mailboxes name; `mailbox_hosts`: the private servers that those may name, too.
     `nameservers`: whom to ask when senders are verified here, empty: the machine's own, null: they are not verified; `trusted_sealers`:
     domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
 
@@ -34,6 +35,7 @@ class Settings:
     lmtp_trusted: bool
     tickets_a_day: int
     secrets: Path | None
+    mailbox_hosts: Destinations
     receipts_a_day: int
     all_receipts_a_day: int
     nameservers: tuple[str, ...] | None
@@ -55,6 +57,7 @@ class Settings:
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
             secrets=Path(folder) if (folder := env("LEDGERDESK_SECRETS_DIR", "")) else None,
+            mailbox_hosts=_hosts(env("LEDGERDESK_MAILBOX_HOSTS", "")),
             receipts_a_day=_count("LEDGERDESK_RECEIPTS_A_DAY", MOST_RECEIPTS_A_DAY),
             all_receipts_a_day=_count("LEDGERDESK_ALL_RECEIPTS_A_DAY", ALL_RECEIPTS_A_DAY),
             nameservers=_nameservers(env("LEDGERDESK_VERIFY_SENDERS", "")),
@@ -86,6 +89,15 @@ def _nameservers(value: str) -> tuple[str, ...] | None:
                 f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as 127.0.0.1:53"
             )
     return found
+
+
+def _hosts(value: str) -> Destinations:
+    try:
+        return Destinations.parsed(value)
+    except ValueError as error:
+        raise SettingMissing(
+            f"LEDGERDESK_MAILBOX_HOSTS is {value!r}: write names, addresses or networks such as mail.example.org 10.0.0.0/24 ({error})"
+        ) from error
 
 
 def _scanner(value: str) -> str:

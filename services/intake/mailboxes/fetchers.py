@@ -9,6 +9,7 @@ from typing import Never
 from uuid import UUID
 
 from services.intake.mailboxes.box import Login
+from services.intake.mailboxes.destinations import Destinations
 from services.intake.mailboxes.fetching import Fetching, Pace
 from services.intake.mailboxes.oauth2 import Tokens
 from services.intake.mailboxes.progress import Progress
@@ -38,10 +39,19 @@ class Fetchers:
     """A mailbox's lock lives on one connection: when that ends, so does all fetching. For a moment two processes may fetch then, which
     does no harm, because the same mail twice is one."""
 
-    def __init__(self, mailroom: Mailroom, database_url: str, folder: Path | None, *, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        mailroom: Mailroom,
+        database_url: str,
+        folder: Path | None,
+        destinations: Destinations,
+        *,
+        pace: Pace | None = None,
+    ) -> None:
         self.mailroom, self.database_url, self.folder, self.pace = mailroom, database_url, folder, pace or Pace()
+        self.destinations = destinations
         self.progress = Progress(mailroom.records.pool)
-        self.tokens = Tokens(mailroom.records.pool, folder)
+        self.tokens = Tokens(mailroom.records.pool, folder, destinations)
         self.room = Room()
         self._context: ssl.SSLContext | None = None
         self.held: set[UUID] = set()
@@ -88,7 +98,15 @@ class Fetchers:
     def _fetching(self, mailbox: Mailbox) -> Fetching:
         assert self._context is not None
         return Fetching(
-            mailbox, self.mailroom, self.progress, self.room, self._login, self.tokens.forget, self._context, self.pace
+            mailbox,
+            self.mailroom,
+            self.progress,
+            self.room,
+            self._login,
+            self.tokens.forget,
+            self._context,
+            self.destinations,
+            self.pace,
         )
 
     async def _login(self, mailbox: Mailbox) -> Login:

@@ -14,6 +14,7 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.mailboxes.arrival import envelope_of
 from services.intake.mailboxes.box import MOST_BYTES, MOST_WAITING, Box, Login, Opened
+from services.intake.mailboxes.destinations import Destinations
 from services.intake.mailboxes.imap import ImapBox
 from services.intake.mailboxes.pop3 import PopBox
 from services.intake.mailboxes.progress import Left, Progress, Reached
@@ -88,6 +89,7 @@ class Fetching:
     login: Callable[[Mailbox], Awaitable[Login]]
     refused: Callable[[Mailbox], None]
     context: ssl.SSLContext
+    destinations: Destinations
     pace: Pace = Pace()
     _reached: Reached | None = None
     _late: dict[int, _Late] = field(default_factory=dict)
@@ -132,7 +134,8 @@ class Fetching:
     async def _session(self) -> bool:
         """One connection; whether there is more to fetch at once. Raises Trouble, and what says that the database is not there."""
         login = await self.login(self.mailbox)
-        box: Box = (ImapBox if self.mailbox.protocol == "imap" else PopBox)(self.mailbox, self.context)
+        made = ImapBox if self.mailbox.protocol == "imap" else PopBox
+        box: Box = made(self.mailbox, self.context, self.destinations)
         async with Thread(box.wire) as thread:
             await thread.do(self.pace.command, box.open, login)
             try:
