@@ -35,7 +35,7 @@ def routers() -> dict[str, list[APIRouter]]:
         ],
         "intake": [
             intake_api.router(NOTHING),
-            blobs_api.router(NOTHING, NOTHING, None),
+            blobs_api.router(NOTHING, NOTHING, None, NOTHING),
             mail_api.router(NOTHING),
             mailboxes_api.router(NOTHING, NOTHING),
         ],

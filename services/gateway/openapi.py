@@ -24,7 +24,8 @@ The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Au
 * A command answers `X-Consistency-Token`; a read that sends it back waits until it shows that command's effect.
 """
 PUBLIC = frozenset(("signIn",))
-TAKES_A_PASSWORD = frozenset(("proveSession", "changePassword"))
+BOUNDED = frozenset(("proveSession", "changePassword", "openTicket", "addCustomerMessage", "uploadFiles"))
+"""What somebody may do only so often."""
 UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions")
 """What is ended, and has no versions."""
 IDEMPOTENCY_KEY = {
@@ -180,7 +181,7 @@ def _completed(operation: Document, path: str, method: str, *, proxied: bool) ->
     else:
         errors |= {"401": "The login or the password is wrong", "403": "The request came from another site"} | _SLOWED
         operation["security"] = []
-    if operation["operationId"] in TAKES_A_PASSWORD:
+    if operation["operationId"] in BOUNDED:
         errors |= _SLOWED
     if "{" in path:
         errors |= _NAMED

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Never
 
 from services.intake import api, blobs_api, mail_api
+from services.intake.allowances import Allowances
 from services.intake.desk_news import DeskNews
 from services.intake.lmtp import LmtpServer
 from services.intake.mailboxes import api as mailboxes_api
@@ -83,13 +84,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         receipts = _receipts(settings)
         records = Records(pool, store)
         rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
+        allowances = Allowances(pool, settings.customers, settings.agents)
         scan = VirusScan(settings.clamd) if settings.clamd else None
         mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         if role != "worker":
-            opening = Opening(records, blobs, numbers, copy, uploads)
+            opening = Opening(records, blobs, numbers, copy, uploads, allowances)
             routers = [
                 api.router(opening),
-                blobs_api.router(uploads, store, scan),
+                blobs_api.router(uploads, store, scan, allowances),
                 mail_api.router(mailroom),
                 mailboxes_api.router(copy, Progress(pool)),
                 directory_router(copy),
@@ -114,7 +116,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background |= {"relay": relay.run, "consumer": consumer.run}
             background["retention"] = CommandRetention(pool).run
-            background["uploads"] = lambda: _sweep(uploads)
+            background["uploads"] = lambda: _sweep(uploads, allowances)
             background["mailboxes"] = Fetchers(
                 mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts
             ).run
@@ -133,9 +135,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         await pool.close()
 
 
-async def _sweep(uploads: Uploads) -> Never:
-    """Removes uploads that no ticket has named within a day."""
+async def _sweep(uploads: Uploads, allowances: Allowances) -> Never:
+    """Removes uploads that no ticket has named within a day, and what people have taken of their shares of other days."""
     while True:
+        await allowances.purge()
         try:
             await uploads.sweep()
         except BlobStoreUnavailable as error:

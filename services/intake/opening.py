@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from services.intake import asking, texts, ticket
+from services.intake.allowances import Allowances
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
@@ -68,11 +69,13 @@ class Opening:
     numbers: Numbers
     directory: DirectoryCopy
     uploads: Uploads
+    allowances: Allowances
 
     async def open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
         """Opens a ticket and answers `{"id", "number", "version"}`.
 
-        Raises the problems 403 and 422, 503 while the queues have not arrived, and CommandReused, CommandRunning.
+        Raises the problems 403 and 422, 429 and 413 beyond the person's share of a day, 503 while the queues have not arrived, and
+        CommandReused, CommandRunning.
         """
         settings = self.directory.settings
         topic = asking.asked_for(body.topic, settings, who) if body.topic is not None else None
@@ -83,7 +86,6 @@ class Opening:
         form = asking.filled(topic, body, settings) if topic is not None else None
         files: tuple[Attachment, ...] | None = None
         ticket_id = uuid7()
-        text, text_blob = await texts.stored(self.blobs, body.body)
         context = Context(actor=actor(who), traceparent=traceparent())
         for _ in range(RETRIES + 1):
             found = await self.records.caller(email, name, key)
@@ -91,6 +93,8 @@ class Opening:
                 return replayed(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
+                await self._allowed(who, "tickets", body.body)
+                text, text_blob = await texts.stored(self.blobs, body.body)
             number = await self.numbers.next()
             opened = ticket.decide(
                 OpenTicket(
@@ -185,6 +189,11 @@ class Opening:
         except UploadMissing as missing:
             raise problems.invalid(f"/attachments/{missing.index}", "names no blob of yours") from missing
 
+    async def _allowed(self, who: Identity, kind: Literal["tickets", "messages"], *words: str) -> None:
+        """Takes one of these and its texts from the person's share. Raises Problem 429 and 413."""
+        await self.allowances.take(who, kind)
+        await self.allowances.take(who, "bytes", sum(len(each.encode()) for each in words))
+
     async def find(self, reference: str) -> Way:
         """The ticket with this id or number, and the one that its messages go to. Raises Problem 404."""
         if reference.isascii() and reference.isdigit():
@@ -217,6 +226,7 @@ class Opening:
                 return stream, replayed(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
+                await self._allowed(who, "messages", body.text or "", body.html or "")
             message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
             decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=body.close), state)
             version = history[-1].version

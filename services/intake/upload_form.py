@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -38,6 +39,11 @@ class SentFile:
     type: str
     content: "SpooledTemporaryFile[bytes]"
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return self.content.seek(0, os.SEEK_END)
 
     def bytes(self) -> bytes:
         self.content.seek(0)
