@@ -85,6 +85,7 @@ class Opening:
         checked(body.fields, settings.fields)
         form = asking.filled(topic, body, settings) if topic is not None else None
         files: tuple[Attachment, ...] | None = None
+        text, text_blob = "", None
         ticket_id = uuid7()
         context = Context(actor=actor(who), traceparent=traceparent())
         for _ in range(RETRIES + 1):

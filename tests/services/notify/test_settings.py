@@ -8,14 +8,14 @@ from services.notify.settings import MailSettings, Settings
 from services.notify.transports.maildir import Maildir
 from services.notify.transports.smtp import Smtp
 from shared.settings import SettingMissing
-from shared.testing.keys import ENVIRONMENT
+from shared.testing.keys import ENVIRONMENT, KEYS
 
-BASE = Settings("postgresql://x@127.0.0.1/x", "127.0.0.1:1", "key", None, None, None, None)
+BASE = Settings("postgresql://x@127.0.0.1/x", "127.0.0.1:1", KEYS, None, None, None, None)
 
 
 def test_a_mail_server_is_preferred_to_a_maildir(tmp_path: Path) -> None:
-    assert isinstance(Settings("", "", "", None, "smtp://mx.example", str(tmp_path), None).transport(), Smtp)
-    assert isinstance(Settings("", "", "", None, None, str(tmp_path), None).transport(), Maildir)
+    assert isinstance(Settings("", "", KEYS, None, "smtp://mx.example", str(tmp_path), None).transport(), Smtp)
+    assert isinstance(Settings("", "", KEYS, None, None, str(tmp_path), None).transport(), Maildir)
 
 
 def test_without_a_way_out_notify_says_what_to_set() -> None:
