@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from services.gateway.consistency_tokens import ConsistencyTokens
 from services.gateway.names import is_id
+from services.gateway.proxy import identity_refused
 from services.gateway.signed_in import Writer
 from shared.contracts.access import Identity
 from shared.http import problems
@@ -153,6 +154,8 @@ class Leader:
         try:
             timeout = aiohttp.ClientTimeout(total=SECONDS)
             async with self.client.request(method, base + path, headers=told, data=content, timeout=timeout) as answer:
+                if answer.status == 401:
+                    raise identity_refused(service)
                 return answer.status, await answer.read(), answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("%s did not answer %s %s: %s", service, method, path, type(error).__name__)

@@ -124,6 +124,8 @@ class Proxy:
                 async with self.client.request(
                     method, url, headers=headers, data=data or None, allow_redirects=False
                 ) as answer:
+                    if answer.status == 401:
+                        raise identity_refused(service)
                     return await _pass_back(answer, send, self.tokens)
             except aiohttp.ClientError as error:
                 if body.failure is not None:
@@ -285,6 +287,14 @@ async def _pass_back(answer: aiohttp.ClientResponse, send: Send, tokens: Consist
         return answer.status
     await send({"type": "http.response.body", "body": b""})
     return answer.status
+
+
+def identity_refused(service: str) -> problems.Problem:
+    """A service does not believe the gateway: its public keys are of another time, as in the middle of an update. The caller is signed in, and must
+    not be told otherwise."""
+    FAILED.labels(service, "IdentityRefused").inc()
+    log.error("%s does not accept what the gateway signs: it needs the public half of the gateway's key", service)
+    return problems.unavailable(f"The service {service} cannot be used now; nothing was done.")
 
 
 def _problem(service: str, error: aiohttp.ClientError, *, nothing_done: bool) -> problems.Problem:

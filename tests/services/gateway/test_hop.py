@@ -157,6 +157,23 @@ async def test_the_largest_token_fits(gateway: Gateway) -> None:
     assert gateway.service.business[-1].get("x-consistency-token") == largest
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/tickets"), ("POST", f"/tickets/{ID}/forward")])
+async def test_a_service_that_does_not_believe_the_gateway_signs_nobody_out(
+    gateway: Gateway, method: str, path: str
+) -> None:
+    """As in the middle of an update, when one of them has another key already."""
+    admin = await gateway.admin()
+
+    async def unbelieving(_: Asked, writer: asyncio.StreamWriter) -> bool:
+        writer.write(response("401 Unauthorized", content_type="application/problem+json"))
+        return True
+
+    gateway.service.behaviour = unbelieving
+    answer = await admin.call(method, path, {"article": "none", "to": ["x@example.org"]} if method == "POST" else None)
+    assert answer.status == 503 and answer.headers["Retry-After"] and answer.body["type"] == "/problems/unavailable"
+    assert (await admin.get("/session")).status == 200
+
+
 async def test_the_gateway_itself_takes_no_ones_word_for_who_they_are(gateway: Gateway) -> None:
     forged = Identity(
         person_id="00000000-0000-0000-0000-000000000001", kind="admin", login="x", name="x", email="", roles=("admin",)
