@@ -84,8 +84,8 @@ class Home:
 
     def make(self) -> None:
         """Creates the directories that only the owner may read."""
-        private = (self.secrets, self.mailbox_secrets)
-        for directory in (self.path, self.logs, self.run, *private, self.path / "blobs", self.sent):
+        private = (self.secrets, self.mailbox_secrets, self.logs, self.path / "blobs", self.sent)
+        for directory in (self.path, self.run, *private):
             directory.mkdir(parents=True, exist_ok=True)
         for directory in private:
             directory.chmod(0o700)

@@ -119,6 +119,7 @@ class KafkaServer:
     def create(self) -> None:
         """Writes the configuration and formats the storage if it is new."""
         self.data.mkdir(parents=True, exist_ok=True)
+        self.data.chmod(0o700)
         (self.data / "log4j2.properties").write_text(LOGGING, "utf-8")
         properties = self.data / "server.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()), "utf-8")
