@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from deploy.databases import provide
 from deploy.local import account
 from deploy.local.account import hand_over, postgres_account
 from deploy.local.home import CHECKOUT, Trouble
@@ -48,6 +49,14 @@ async def test_no_words_of_people_stand_in_the_log(server: PostgresServer, folde
     assert WORDS not in told
 
 
+async def test_no_passwords_of_roles_stand_in_the_log(server: PostgresServer, folder: Path) -> None:
+    passwords = ("of the owner", "of the service")
+    for _ in range(2):  # the roles are made, then given their passwords again
+        await provide(server.superuser_url, "billing", ("billing_owner", passwords[0]), ("billing", passwords[1]))
+    told = (folder / "postgres.log").read_text("utf-8")
+    assert not [each for each in passwords if each in told]
+
+
 @as_root
 def test_the_files_belong_to_an_account_of_postgresqls_own(server: PostgresServer) -> None:
     owners = {path.lstat().st_uid for path in (server.data, *server.data.rglob("*"))}
@@ -84,7 +93,7 @@ def test_an_account_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch, n
 def test_where_no_account_can_be_made_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(account, "NAME", "ledgerdesk-unheard-of")
     monkeypatch.setattr(account.shutil, "which", lambda *_, **__: None)  # type: ignore[attr-defined]
-    with pytest.raises(Trouble, match="there is no useradd .* make a system account"):
+    with pytest.raises(Trouble, match=r"there is no useradd .* make a system account"):
         postgres_account()
 
 
