@@ -12,15 +12,20 @@ from urllib.parse import quote
 
 from deploy.docker.trouble import Trouble
 from deploy.docker.volumes import SERVICES
+from deploy.kafka_access import access, as_environment
+from shared.messaging.access.authenticity import Keys
 
 MADE = "made"
 """The file that lists the secrets that were made: written last, so that a first start that was interrupted goes on."""
 VERSION = "18"
 PAGE = "docs/deploy/compose.md"
-PASSWORDS = ("postgres", "admin", "grafana", *SERVICES, *(f"{service}-owner" for service in SERVICES))
-OTHER_USERS = ("postgres/", "grafana/")
+PASSWORDS = (
+    *("postgres", "admin", "grafana", "kafka-admin"),
+    *(f"{service}{whose}" for service in SERVICES for whose in ("", "-owner", "-kafka")),
+)
+OTHER_USERS = ("postgres/", "grafana/", "kafka/")
 """Containers of images that are not ours run as users of their own; nobody else mounts what these are given."""
-NAMES = (*(f"{each}-password" for each in PASSWORDS), "identity-key", "mail-key")
+NAMES = (*(f"{each}-password" for each in PASSWORDS), "identity-key", "mail-key", "event-secret")
 
 
 def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str) -> None:
@@ -80,6 +85,11 @@ def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     """What each container is given, as (directory/file, value)."""
     yield "postgres/postgres-password", values["postgres-password"]
     yield "grafana/grafana-password", values["grafana-password"]
+    settings = as_environment(access(values["kafka-admin-password"]))
+    yield "kafka/access", "".join(f"{name}={value}\n" for name, value in settings.items())
+    yield "jobs/kafka-admin-password", values["kafka-admin-password"]
+    yield "jobs/kafka-passwords", "".join(f"{service}={values[f'{service}-kafka-password']}\n" for service in SERVICES)
+    yield "jobs/event-secret", values["event-secret"]
     yield "jobs/postgres-url", _url("postgres", values["postgres-password"], "postgres")
     yield "jobs/admin-password", values["admin-password"]
     for service in SERVICES:
@@ -88,6 +98,8 @@ def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield f"jobs/{service}-owner-url", _url(f"{service}_owner", values[f"{service}-owner-password"], service)
         yield f"{service}/database-url", app
         yield f"{service}/identity-key", values["identity-key"]
+        yield f"{service}/kafka-password", values[f"{service}-kafka-password"]
+        yield f"{service}/event-keys", Keys.derived(values["event-secret"], service).text
     for service in ("intake", "notify"):
         yield f"{service}/mail-key", values["mail-key"]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploy.local.home import CHECKOUT, SERVICES, Home
 from deploy.local.kafka import KafkaServer
 from deploy.local.postgres import PostgresServer
+from shared.messaging.access.authenticity import Keys
 
 PASSED_ON = (
     "LEDGERDESK_TIMEZONE",
@@ -46,7 +47,18 @@ class Instance:
 
     @property
     def kafka(self) -> KafkaServer:
-        return KafkaServer(self.home.path / "kafka", self.ports["kafka"], self.ports["kafka-controller"])
+        password = self.home.secret("kafka-admin-password")
+        return KafkaServer(self.home.path / "kafka", self.ports["kafka"], self.ports["kafka-controller"], password)
+
+    @property
+    def kafka_passwords(self) -> dict[str, str]:
+        """What each service signs in to Kafka with."""
+        return {service: self.home.secret(f"{service}-kafka-password") for service in SERVICES}
+
+    @property
+    def event_secret(self) -> str:
+        """What the services' event keys are made from."""
+        return self.home.secret("event-secret")
 
     @property
     def gateway_url(self) -> str:
@@ -74,13 +86,15 @@ class Instance:
             "LEDGERDESK_DATABASE_OWNER_URL": (f"{service}-owner-url", self.postgres.url(*owner, service)),
             "LEDGERDESK_IDENTITY_KEY": ("identity-key", None),
             "LEDGERDESK_MAIL_KEY": ("mail-key", None),
+            "LEDGERDESK_KAFKA_PASSWORD": (f"{service}-kafka-password", None),
+            "LEDGERDESK_EVENT_KEYS": (f"{service}-event-keys", Keys.derived(self.event_secret, service).text),
         }
         made = {name: os.environ[name] for name in os.environ if name in PASSED_ON or name.startswith("OTEL_")}
         for name, (file, value) in files.items():
             self.home.secret(file, value)
             made[f"{name}_FILE"] = str(self.home.secrets / file)
         made |= {
-            "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka.admin.bootstrap,
             "LEDGERDESK_LISTEN": f"127.0.0.1:{self.ports[service]}",
             "LEDGERDESK_BLOB_URL": (self.home.path / "blobs").as_uri(),
             "LEDGERDESK_REPLICA": "local",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 
 SERVICES = ("intake", "routing", "notify", "reporting")
@@ -14,7 +15,7 @@ class Settings:
     """`services`: name -> base URL. `trusts_proxy`: X-Forwarded-For and -Proto come from a reverse proxy of ours."""
 
     database_url: str
-    kafka: str
+    kafka: KafkaAccount
     identity_key: bytes
     services: Mapping[str, str]
     trusts_proxy: bool
@@ -26,7 +27,7 @@ class Settings:
         urls = {name: env(f"LEDGERDESK_{name.upper()}_URL", "").rstrip("/") for name in SERVICES}
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            kafka=KafkaAccount.read("gateway"),
             identity_key=env("LEDGERDESK_IDENTITY_KEY").encode(),
             services={name: url for name, url in urls.items() if url},
             trusts_proxy=env("LEDGERDESK_TRUST_PROXY", "") == "1",

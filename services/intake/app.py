@@ -106,7 +106,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 name=CONSUMER,
                 database_url=settings.database_url,
                 pool=pool,
-                bootstrap=settings.kafka,
+                kafka=settings.kafka,
                 handlers=handlers(store, numbers, receipts),
                 pace=UNHURRIED,
                 replica=settings.replica,

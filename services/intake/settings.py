@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
 MOST_TICKETS_A_DAY = 100
@@ -22,7 +23,7 @@ class Settings:
     domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
 
     database_url: str
-    kafka: str
+    kafka: KafkaAccount
     identity_key: str
     mail_key: bytes
     blob_url: str
@@ -43,7 +44,7 @@ class Settings:
     def read(cls) -> "Settings":
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            kafka=KafkaAccount.read("intake"),
             identity_key=env("LEDGERDESK_IDENTITY_KEY"),
             mail_key=env("LEDGERDESK_MAIL_KEY").encode(),
             blob_url=env("LEDGERDESK_BLOB_URL"),

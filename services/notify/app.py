@@ -79,7 +79,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 name=CONSUMER,
                 database_url=settings.database_url,
                 pool=pool,
-                bootstrap=settings.kafka,
+                kafka=settings.kafka,
                 handlers=handlers(store, copy, MailSettings.read(), sender.wake),
                 pace=UNHURRIED,
                 replica=settings.replica,

@@ -10,6 +10,7 @@ from services.notify.signing import BadKey, Key, Signer
 from services.notify.transports.maildir import Maildir
 from services.notify.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.transports.transport import Transport
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
 
@@ -41,7 +42,7 @@ class MailSettings:
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str
-    kafka: str
+    kafka: KafkaAccount
     identity_key: str
     replica: str | None
     smtp_url: str | None
@@ -55,7 +56,7 @@ class Settings:
         """Raises SettingMissing, for a key that cannot sign too: mails that leave unsigned would be refused without anybody noticing."""
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            kafka=KafkaAccount.read("notify"),
             identity_key=env("LEDGERDESK_IDENTITY_KEY"),
             replica=env("LEDGERDESK_REPLICA", "") or None,
             smtp_url=env("LEDGERDESK_SMTP_URL", "") or None,

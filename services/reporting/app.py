@@ -46,7 +46,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 name=DIRECTORY_CONSUMER,
                 database_url=settings.database_url,
                 pool=pool,
-                bootstrap=settings.kafka,
+                kafka=settings.kafka,
                 handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
                 pace=UNHURRIED,
                 replica=settings.replica,
@@ -60,7 +60,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                     which,
                     database_url=settings.database_url,
                     pool=pool,
-                    bootstrap=settings.kafka,
+                    kafka=settings.kafka,
                     replica=settings.replica,
                 )
                 background[name] = filling.run

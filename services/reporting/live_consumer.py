@@ -7,6 +7,7 @@ import time
 from typing import Never
 
 from shared.database import Pool
+from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consumer import Consumer
 from shared.projections.sets import ProjectionSet, live_shape
 
@@ -20,13 +21,13 @@ class LiveConsumer:
     started, the older one must not write into what was built for the newer."""
 
     def __init__(
-        self, which: ProjectionSet, *, database_url: str, pool: Pool, bootstrap: str, replica: str | None
+        self, which: ProjectionSet, *, database_url: str, pool: Pool, kafka: KafkaAccount, replica: str | None
     ) -> None:
-        self.which, self.database_url, self.pool, self.bootstrap, self.replica = (
+        self.which, self.database_url, self.pool, self.kafka, self.replica = (
             which,
             database_url,
             pool,
-            bootstrap,
+            kafka,
             replica,
         )
         self.running: Consumer | None = None
@@ -64,7 +65,7 @@ class LiveConsumer:
             name=self.which.consumer(generation),
             database_url=self.database_url,
             pool=self.pool,
-            bootstrap=self.bootstrap,
+            kafka=self.kafka,
             handlers=self.which.handlers(generation),
             pace=self.which.pace,
             replica=self.replica,

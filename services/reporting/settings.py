@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str
-    kafka: str
+    kafka: KafkaAccount
     identity_key: str
     blob_url: str
     zone: ZoneInfo
@@ -19,7 +20,7 @@ class Settings:
     def read(cls) -> "Settings":
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            kafka=KafkaAccount.read("reporting"),
             identity_key=env("LEDGERDESK_IDENTITY_KEY"),
             blob_url=env("LEDGERDESK_BLOB_URL"),
             zone=ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")),

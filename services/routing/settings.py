@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str
-    kafka: str
+    kafka: KafkaAccount
     identity_key: str
     replica: str | None
     blob_url: str
@@ -17,7 +18,7 @@ class Settings:
     def read(cls) -> "Settings":
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            kafka=KafkaAccount.read("routing"),
             identity_key=env("LEDGERDESK_IDENTITY_KEY"),
             replica=env("LEDGERDESK_REPLICA", "") or None,
             blob_url=env("LEDGERDESK_BLOB_URL"),

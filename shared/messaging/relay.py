@@ -19,6 +19,8 @@ from shared.contracts.event import Unknown
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store, envelope_of
+from shared.messaging.access.account import KafkaAccount
+from shared.messaging.access.authenticity import HEADER, Keys
 from shared.messaging.announcing import CHANNEL, tell
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.pace import Pace
@@ -57,8 +59,8 @@ class ShardsDiffer(Exception):
 class Relay:
     """Serves every shard that no other replica holds. The advisory lock of a shard lives on the connection that reads and deletes its rows."""
 
-    def __init__(self, store: Store, database_url: str, bootstrap: str, pace: Pace) -> None:
-        self.store, self.database_url, self.bootstrap, self.pace = store, database_url, bootstrap, pace
+    def __init__(self, store: Store, database_url: str, kafka: KafkaAccount, pace: Pace) -> None:
+        self.store, self.database_url, self.kafka, self.pace = store, database_url, kafka, pace
         self.held: list[int] = []
         self.beat = time.monotonic()
         """When it last went round, or failed: it does one of both every few seconds."""
@@ -79,7 +81,7 @@ class Relay:
             self.held = []
             await connection.add_listener(CHANNEL, lambda *_: self.store.appended.heard())
             await self._take_shards(connection)
-            async with producer(self.bootstrap, f"{self.store.service}-relay") as client:
+            async with producer(self.kafka, f"{self.store.service}-relay") as client:
                 await self._empty(connection, client)
         finally:
             self.held = []
@@ -119,7 +121,7 @@ class Relay:
         self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
     ) -> None:
         hit("relay.before_send")
-        await publish(client, [message(row, self.store.service) for row in rows])
+        await publish(client, [message(row, self.kafka.keys) for row in rows])
         hit("relay.after_ack")
         await connection.execute(DELETE, [row["position"] for row in rows])
         hit("relay.after_delete")
@@ -133,18 +135,20 @@ class OutgoingMessage:
     topic: str
     key: bytes
     value: bytes
-    traceparent: str | None
+    headers: tuple[tuple[str, bytes], ...]
 
 
-def message(row: asyncpg.Record, service: str) -> OutgoingMessage:
-    """The message of a stored event. Its data is passed on as it is, so that an older relay never strips a newer event."""
-    event = envelope_of(row, service, Unknown(data={}))
-    return OutgoingMessage(
-        topic=TICKETS if row["category"] == "ticket" else DIRECTORY,
-        key=str(event.stream).encode(),
-        value=encode_stored(event, row["data"].encode()),
-        traceparent=event.traceparent,
-    )
+def message(row: asyncpg.Record, keys: Keys) -> OutgoingMessage:
+    """The message of an event that the keys' service has stored. Its data is passed on as it is, so that an older relay never strips a newer
+    event."""
+    event = envelope_of(row, keys.service, Unknown(data={}))
+    topic = TICKETS if row["category"] == "ticket" else DIRECTORY
+    key = str(event.stream).encode()
+    value = encode_stored(event, row["data"].encode())
+    headers = [(HEADER, keys.sign(topic, key, value))]
+    if event.traceparent:
+        headers.append(("traceparent", event.traceparent.encode()))
+    return OutgoingMessage(topic, key, value, tuple(headers))
 
 
 async def publish(client: AIOKafkaProducer, messages: Sequence[OutgoingMessage]) -> None:
@@ -152,6 +156,5 @@ async def publish(client: AIOKafkaProducer, messages: Sequence[OutgoingMessage])
     async with asyncio.timeout(SEND_SECONDS):
         confirmations = []
         for each in messages:
-            headers = [("traceparent", each.traceparent.encode())] if each.traceparent else []
-            confirmations.append(await client.send(each.topic, each.value, key=each.key, headers=headers))
+            confirmations.append(await client.send(each.topic, each.value, key=each.key, headers=list(each.headers)))
         await asyncio.gather(*confirmations)

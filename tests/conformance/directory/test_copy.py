@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -42,7 +42,8 @@ from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
 from shared.testing.progress import until
-from tests.conformance.messaging.system import from_now, reading, relay, running, service
+from tests.conformance.messaging.system import Service, from_now, reading, relay, running, service
+from tests.servers import Kafka
 
 MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (messaging, directory)]
 
@@ -286,11 +287,11 @@ def replace_kind(identity: Identity, kind: Any) -> Identity:
     return identity.model_copy(update={"kind": kind})
 
 
-async def test_from_the_gateways_event_to_the_copy(postgres: Any, kafka: str, following: Following) -> None:
+async def test_from_the_gateways_event_to_the_copy(postgres: Any, kafka: Kafka, following: Following) -> None:
     async with service(postgres, "gateway") as gateway:
-        name = f"test-{uuid4().hex[:8]}"
+        name = f"routing.test-{uuid4().hex[:8]}"
         await from_now(following.pool, name, kafka)
-        other = replace(gateway, pool=following.pool, url=following.url)
+        other = Service(following.pool, Store(following.pool, "routing"), following.url)
         consumer = reading(other, name, kafka, {DIRECTORY: ProjectionHandler(DirectoryProjection())})
         async with running(relay(gateway, kafka), consumer, following.copy):
             it = queue()

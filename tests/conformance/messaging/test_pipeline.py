@@ -38,13 +38,14 @@ from tests.conformance.messaging.system import (
     said,
     service,
 )
+from tests.servers import Kafka
 
 
 @dataclass
 class Pipeline:
     intake: Service
     routing: Service
-    kafka: str
+    kafka: Kafka
     name: str
 
     async def queued(self, tickets: Sequence[UUID]) -> bool:
@@ -61,9 +62,9 @@ class Pipeline:
 
 
 @pytest.fixture
-async def pipeline(postgres: Any, kafka: str) -> AsyncIterator[Pipeline]:
+async def pipeline(postgres: Any, kafka: Kafka) -> AsyncIterator[Pipeline]:
     async with service(postgres, "intake") as intake, service(postgres, "routing") as routing:
-        name = f"test-{uuid4().hex[:8]}"
+        name = f"routing.test-{uuid4().hex[:8]}"
         await from_now(routing.pool, name, kafka)
         yield Pipeline(intake, routing, kafka, name)
     failpoints.arm("")
@@ -345,21 +346,31 @@ async def _halted(pipeline: Pipeline) -> str:
     )
 
 
-async def test_a_hole_parks_the_ticket_and_a_fork_halts(pipeline: Pipeline) -> None:
+async def test_a_hole_or_a_fork_parks_the_ticket_and_no_other(pipeline: Pipeline) -> None:
     ticket, forked = uuid4(), uuid4()
     await pipeline.intake.store.append([append(ticket, 0, opened(), said("two"), said("three"))])
     await pipeline.intake.store.append([append(forked, 0, opened())])
     first, _, third = await pipeline.intake.store.load(ticket)
     (genuine,) = await pipeline.intake.store.load(forked)
+    other = replace(genuine, id=uuid4(), stream=uuid4())
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
-    async with running(one), producer(pipeline.kafka, "test") as client:
+    async with running(one), producer(pipeline.kafka.admin, "test") as client:
         for event in (first, third, genuine, genuine):  # the same event again is a duplicate, no fork
-            await client.send_and_wait(TICKETS, encode(event), key=str(event.stream).encode())
+            await client.send_and_wait(**pipeline.kafka.record(TICKETS, event))
         await until(lambda: _texts_of(pipeline, forked, 1))
         (hole,) = await until(lambda: parking.parked(pipeline.routing.pool))
         assert (hole.stream, hole.reason) == (ticket, "version 3 of intake came after 1")
-        await client.send_and_wait(TICKETS, encode(replace(genuine, id=uuid4())), key=str(forked).encode())
-        assert "two events of version 1" in await until(lambda: _halted(pipeline))
+        await client.send_and_wait(**pipeline.kafka.record(TICKETS, replace(genuine, id=uuid4())))
+        await until(lambda: _parked_streams(pipeline, {ticket, forked}))
+        fork = next(each for each in await parking.parked(pipeline.routing.pool) if each.stream == forked)
+        assert "intake has two events of version 1" in fork.reason
+        await client.send_and_wait(**pipeline.kafka.record(TICKETS, other))
+        await until(lambda: _texts_of(pipeline, other.stream, 1))
+        assert not await _halted(pipeline)
+
+
+async def _parked_streams(pipeline: Pipeline, wanted: set[UUID]) -> bool:
+    return {each.stream for each in await parking.parked(pipeline.routing.pool)} == wanted
 
 
 @pytest.mark.parametrize(
@@ -369,8 +380,8 @@ async def test_what_is_no_event_is_put_aside(pipeline: Pipeline, value: bytes) -
     ticket, key = uuid4(), uuid4()
     await pipeline.intake.store.append([append(ticket, 0, opened())])
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
-    async with running(relay(pipeline.intake, pipeline.kafka), one), producer(pipeline.kafka, "test") as client:
-        await client.send_and_wait(TICKETS, value, key=str(key).encode())
+    async with running(relay(pipeline.intake, pipeline.kafka), one), producer(pipeline.kafka.admin, "test") as client:
+        await client.send_and_wait(**pipeline.kafka.signed("intake", TICKETS, str(key).encode(), value))
         (aside,) = await until(lambda: parking.parked(pipeline.routing.pool))
         assert aside.stream == key and "cannot be read" in aside.reason
         await until(lambda: _texts_of(pipeline, ticket, 1))
@@ -394,11 +405,11 @@ def _sample() -> Recorded:
     return sample_event(TicketOpened)
 
 
-async def test_a_topic_with_another_partition_count_is_refused(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    await topics.ensure(kafka)
+async def test_a_topic_with_another_partition_count_is_refused(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    await topics.ensure(kafka.admin, {})
     monkeypatch.setattr(topics, "PARTITIONS", 13)
     with pytest.raises(topics.WrongTopic, match="12 partitions instead of 13"):
-        await topics.ensure(kafka)
+        await topics.ensure(kafka.admin, {})
 
 
 async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pipeline: Pipeline) -> None:

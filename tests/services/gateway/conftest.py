@@ -21,6 +21,7 @@ from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.http.health import Health
 from shared.http.server import listening_socket, serve
+from tests.servers import NO_KAFKA
 from tests.services.gateway.upstream import Upstream, upstream
 
 PASSWORD = "correct horse battery staple"
@@ -142,7 +143,8 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
     await migrate(owner_url, app_url, *MIGRATIONS)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGERDESK_DATABASE_URL", app_url)
-        environment.setenv("LEDGERDESK_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+        for name, value in NO_KAFKA.environment("gateway").items():
+            environment.setenv(name, value)
         environment.setenv("LEDGERDESK_IDENTITY_KEY", KEY)
         environment.setenv("LEDGERDESK_ADMIN_PASSWORD", PASSWORD)
         environment.setenv("LEDGERDESK_UPSTREAM_SECONDS", "0.5")

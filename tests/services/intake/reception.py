@@ -31,6 +31,7 @@ from shared.database import connect
 from shared.eventstore.migrations import migrate
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
+from tests.servers import NO_KAFKA, Kafka
 
 KEY = "a key of the gateway and its services"
 MAIL_KEY = "a key for message ids"
@@ -101,7 +102,7 @@ class Reception:
     http: str = ""
     lmtp: tuple[str, int] = ("127.0.0.1", 0)
     role: str = "api"
-    kafka: str = "127.0.0.1:1"
+    kafka: Kafka = NO_KAFKA
     clamd: str = ""
 
     @property
@@ -111,10 +112,10 @@ class Reception:
     def environment(self) -> dict[str, str]:
         return (
             os.environ
+            | self.kafka.environment("intake")
             | {
                 "LEDGERDESK_DATABASE_URL": self.url,
                 "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
-                "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
                 "LEDGERDESK_IDENTITY_KEY": KEY,
                 "LEDGERDESK_MAIL_KEY": MAIL_KEY,
                 "LEDGERDESK_CLAMD": self.clamd,
@@ -260,7 +261,7 @@ def _limit_files(largest: int | None) -> None:
 
 @contextmanager
 def reception(
-    urls: tuple[str, str], directory: Path, *, role: str = "api", kafka: str = "127.0.0.1:1"
+    urls: tuple[str, str], directory: Path, *, role: str = "api", kafka: Kafka = NO_KAFKA
 ) -> Iterator[Reception]:
     """A running process; without `kafka` there is none."""
     desk = Reception(*urls, directory, role=role, kafka=kafka)

@@ -4,10 +4,11 @@ import pytest
 
 from services.intake.settings import Settings
 from shared.settings import SettingMissing
+from tests.servers import NO_KAFKA
 
 NEEDED = {
     "LEDGERDESK_DATABASE_URL": "postgresql://x@127.0.0.1/x",
-    "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    **NO_KAFKA.environment("intake"),
     "LEDGERDESK_IDENTITY_KEY": "key",
     "LEDGERDESK_MAIL_KEY": "key",
     "LEDGERDESK_BLOB_URL": "memory:///",
