@@ -11,7 +11,7 @@ from services.notify.addresses import plain
 from shared.contracts.envelope import Recorded
 from shared.contracts.notify import NotificationRequested, OutgoingMail
 from shared.database import Connection, Pool
-from shared.eventstore.store import recorded
+from shared.eventstore.store import Store, recorded
 
 LEASE_SECONDS = 60
 
@@ -114,13 +114,14 @@ UPDATE notify.deliveries d
 """
 DONE = "DELETE FROM notify.deliveries WHERE notification = ANY($1)"
 PAUSES = "SELECT queue_id, domain, by_name, reason FROM notify.pauses"
+_LATE = "NOT d.told_late AND d.requested_at < now() - $1::interval AND NOT (d.on_its_way AND d.due_at > now())"
+LATE_TICKETS = f"SELECT DISTINCT ticket_id FROM notify.deliveries d WHERE {_LATE} LIMIT 100"
 LATE = f"""
 SELECT {_EVENT}, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id, d.despite_pause, d.last_error
   FROM notify.deliveries d
   JOIN es.events e ON e.stream_id = d.ticket_id AND e.version = d.version
- WHERE NOT d.told_late AND d.requested_at < now() - $1::interval AND NOT (d.on_its_way AND d.due_at > now())
+ WHERE {_LATE} AND d.ticket_id = ANY($2)
  ORDER BY d.requested_at
- LIMIT 100
    FOR UPDATE OF d SKIP LOCKED
 """
 TOLD_LATE = "UPDATE notify.deliveries SET told_late = true WHERE notification = ANY($1)"
@@ -239,10 +240,13 @@ def _claimed(row: asyncpg.Record, service: str) -> Claimed | None:
     )
 
 
-async def late(connection: Connection, service: str, seconds: float) -> list[tuple[Claimed, str]]:
-    """Mails that have waited for so long without their tickets saying so, and why they wait; locked until the transaction ends."""
-    rows = await connection.fetch(LATE, timedelta(seconds=seconds))
-    return [(found, row["last_error"]) for row in rows if (found := _claimed(row, service)) is not None]
+async def late(connection: Connection, store: Store, seconds: float) -> list[tuple[Claimed, str]]:
+    """Mails that have waited for so long without their tickets saying so, and why they wait; locked, after their tickets' streams, until
+    the transaction ends."""
+    after = timedelta(seconds=seconds)
+    tickets = [row["ticket_id"] for row in await connection.fetch(LATE_TICKETS, after)]
+    rows = await connection.fetch(LATE, after, await store.lock(connection, tickets, wait=False))
+    return [(found, row["last_error"]) for row in rows if (found := _claimed(row, store.service)) is not None]
 
 
 async def told_late(connection: Connection, notifications: Sequence[UUID]) -> None:

@@ -14,7 +14,6 @@ from services.notify.outgoing import Action, Done, NotWaiting, Outgoing, Part
 from shared.contracts.access import Identity
 from shared.contracts.directory import Queue
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.errors import VersionConflict
 from shared.http import problems
 from shared.http.bodies import Body, Line
 from shared.http.consistency import HEADER, Written, encode
@@ -23,8 +22,6 @@ from shared.http.idempotency import answer
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
-
-ATTEMPTS = 3
 
 
 def _said(text: str) -> str:
@@ -262,11 +259,6 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     async def give_up(mail: UUID, who: Caller, key: Key, body: GiveUpBody) -> Response:
         _administrators(who)
         try:
-            for _ in range(ATTEMPTS):
-                try:
-                    return _told(await outgoing.give_up(mail, who, body.reason, key))
-                except VersionConflict:
-                    continue  # something else happened to the ticket: decide again
             return _told(await outgoing.give_up(mail, who, body.reason, key))
         except NotWaiting:
             raise problems.not_found() from None

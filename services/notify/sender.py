@@ -213,13 +213,9 @@ class Sender:
 
     async def _tell_late(self) -> None:
         async with self.store.pool.acquire() as connection, connection.transaction():
-            found = await deliveries.late(connection, self.store.service, LATE_SECONDS)
+            found = await deliveries.late(connection, self.store, LATE_SECONDS)
             told = [self._late(claimed, self._why_late(claimed, error), utc_now()) for claimed, error in found]
-            try:
-                async with connection.transaction():
-                    await self._append(connection, told)
-            except VersionConflict:
-                return  # something else happened to one of the tickets: at the next look
+            await self._append(connection, told)
             await deliveries.told_late(connection, [each.claimed.request.notification for each in told])
         self.store.appended.set()
 

@@ -1,7 +1,7 @@
 """What happens by time: reminders, automatic closing, the end of a forgotten lock (requirements A5.05, A5.07, A6.06).
 
 A timer is a row, written in the transaction of the event that starts it, and taken together with the events that it leads to: it fires
-once, whatever restarts in between and however many workers run.
+once, whatever restarts in between and however many workers run. One that cannot fire is parked, and holds up no other.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any, Never
 from uuid import UUID
 
 import asyncpg
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 
 from services.routing import ticket
 from services.routing.commands import Command, LockIsOver, PendingIsOver
@@ -20,9 +20,10 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.routing import StateChanged, TicketLocked
 from shared.contracts.states import CLOSED_SUCCESSFUL
-from shared.database import Connection
-from shared.eventstore.errors import VersionConflict
+from shared.database import Connection, Pool
 from shared.eventstore.store import Append, Appended, CommandId, Context, NewEvent, Store, conflict, utc_now
+from shared.messaging.handlers import transient
+from shared.messaging.parking import PutAside
 from shared.messaging.restart import restarting
 from shared.testing.failpoints import hit
 from shared.wakeup import woken
@@ -35,8 +36,10 @@ LATENESS = Histogram(
     ["kind"],
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 30, 300, 3600),
 )
+PARKED_TIMERS = Counter("ledgerdesk_timers_parked_total", "Tickets whose timers were parked")
 POLL_SECONDS = 1.0
 """The longest that a timer of another process's is not known of: half of the two seconds that are promised."""
+BUSY_SECONDS = 0.05
 AT_ONCE = 100
 
 Timer = tuple[UUID, str, datetime]
@@ -44,7 +47,7 @@ Timer = tuple[UUID, str, datetime]
 SET = """
 INSERT INTO routing.timers (ticket_id, kind, due_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS t(ticket_id, kind, due_at) ORDER BY ticket_id, kind
-    ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at
+    ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at, parked_at = NULL, reason = NULL
 """
 APPEND_AND_SET = """
 WITH appended AS MATERIALIZED (
@@ -54,24 +57,42 @@ WITH appended AS MATERIALIZED (
     SELECT t.* FROM appended a, unnest($18::uuid[], $19::text[], $20::timestamptz[]) AS t(ticket_id, kind, due_at)
      WHERE a.status = 'appended'
      ORDER BY t.ticket_id, t.kind
-        ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at
+        ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at, parked_at = NULL, reason = NULL
 )
 SELECT * FROM appended
 """
-NEXT = "SELECT min(due_at) FROM routing.timers"
+NEXT = "SELECT min(due_at) FROM routing.timers WHERE parked_at IS NULL"
 DUE = """
-SELECT ticket_id, kind, due_at
+SELECT ticket_id
   FROM routing.timers
- WHERE due_at <= $1
+ WHERE due_at <= $1 AND parked_at IS NULL
  ORDER BY due_at
  LIMIT $2
-   FOR UPDATE SKIP LOCKED
+"""
+# The streams of these tickets are locked: whoever else writes timers of theirs comes after.
+OF_TICKETS = """
+SELECT ticket_id, kind, due_at
+  FROM routing.timers
+ WHERE ticket_id = ANY($1) AND due_at <= $2 AND parked_at IS NULL
+ ORDER BY due_at
 """
 TAKE = """
 DELETE FROM routing.timers t
  USING unnest($1::uuid[], $2::text[]) AS d(ticket_id, kind)
  WHERE t.ticket_id = d.ticket_id AND t.kind = d.kind
 """
+PARK = """
+UPDATE routing.timers SET parked_at = now(), reason = $2
+ WHERE ticket_id = $1 AND due_at <= $3 AND parked_at IS NULL
+"""
+PARKED = """
+SELECT ticket_id AS stream, count(*) AS events, min(parked_at) AS since, min(reason) AS reason
+  FROM routing.timers
+ WHERE parked_at IS NOT NULL
+ GROUP BY ticket_id
+ ORDER BY since, ticket_id
+"""
+UNPARK = "UPDATE routing.timers SET parked_at = NULL, reason = NULL WHERE ticket_id = $1 AND parked_at IS NOT NULL"
 
 
 def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
@@ -135,29 +156,46 @@ class Timers:
     async def _serve(self) -> None:
         while True:
             self._set.clear()
-            while await self.fire(AT_ONCE) == AT_ONCE:
+            while await self.fire(AT_ONCE) >= AT_ONCE:
                 pass
             due = await self.store.pool.fetchval(NEXT)
             wait = POLL_SECONDS if due is None else (due - utc_now()).total_seconds()
-            if wait > 0:
-                await woken(self._set, min(POLL_SECONDS, wait))
+            # What is due by now belongs to a ticket that somebody is writing to: a moment later it is free.
+            await woken(self._set, min(POLL_SECONDS, max(wait, BUSY_SECONDS)))
 
     async def fire(self, limit: int) -> int:
-        """Fires at most so many timers that are due now; answers how many it took."""
-        try:
-            return await self._transaction(limit)
-        except VersionConflict:
-            if limit == 1:
-                return 0  # a person was quicker on this ticket: it is looked at again in the next round
-        taken = 0
-        for _ in range(limit):
-            taken += await self.fire(1)
-        return taken
-
-    async def _transaction(self, limit: int) -> int:
+        """Fires the timers that are due now of the tickets of the first `limit` ones; answers how many it took. Those of a ticket of which one
+        cannot fire are parked."""
         now = utc_now()
+        due = [row["ticket_id"] for row in await self.store.pool.fetch(DUE, now, limit)]
+        tickets = list(dict.fromkeys(due))
+        try:
+            return await self._transaction(tickets, now)
+        except Exception as error:
+            if transient(error):
+                raise
+        return sum([await self._alone(each, now) for each in tickets])
+
+    async def _alone(self, stream: UUID, now: datetime) -> int:
+        try:
+            return await self._transaction([stream], now)
+        except Exception as error:
+            if transient(error):
+                raise
+            log.exception("a timer cannot fire and is parked", extra={"ticket": str(stream)})
+            reason = f"{type(error).__name__}: {error}"[:2000]
+            async with self.store.pool.acquire() as connection, connection.transaction():
+                await self.store.lock(connection, [stream])
+                await connection.execute(PARK, stream, reason, now)
+            PARKED_TIMERS.inc()
+            return 0
+
+    async def _transaction(self, tickets: Sequence[UUID], now: datetime) -> int:
+        """Fires the timers of these tickets that are due, but for tickets that somebody else is writing to; answers how many."""
         async with self.store.pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(DUE, now, limit)
+            free = await self.store.lock(connection, tickets, wait=False)
+            hit("timers.locked")
+            rows = await connection.fetch(OF_TICKETS, free, now)
             if not rows:
                 return 0
             histories = await self.store.load_many([row["ticket_id"] for row in rows], connection=connection)
@@ -167,7 +205,7 @@ class Timers:
                 for past in history:
                     state = ticket.evolve(state, past.payload)
                 for row in rows:
-                    if row["ticket_id"] != stream or not history:
+                    if row["ticket_id"] != stream:
                         continue
                     events = ticket.decide(_command(row["kind"], row["due_at"], now), state)
                     for event in events:
@@ -184,6 +222,17 @@ class Timers:
         hit("timers.after_commit")
         self.store.appended.set()
         return len(rows)
+
+
+class Parked:
+    """The timers' part of `parked` and `replay`, under the name `timers`."""
+
+    async def parked(self, pool: Pool) -> list[PutAside]:
+        return [PutAside("timers", **row) for row in await pool.fetch(PARKED)]
+
+    async def replay(self, pool: Pool, stream: UUID) -> int:
+        """Lets the ticket's timers fire again, which a worker does within a second; answers how many."""
+        return int((await pool.execute(UNPARK, stream)).rpartition(" ")[2])
 
 
 def _command(kind: str, due_at: datetime, now: datetime) -> Command:

@@ -19,14 +19,13 @@ from aiokafka.errors import KafkaError
 from asyncpg.pgproto.pgproto import UUID as QuickUUID
 from prometheus_client import Counter, Gauge
 
-from shared.contracts.envelope import decode
 from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
 from shared.eventstore.errors import VersionConflict
 from shared.garbage import collected_by_hand
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import wait_for_what_was_brought
-from shared.messaging.delivery import Delivered, ForkedStream, Parked
+from shared.messaging.delivery import Delivered, ForkedStream, Parked, read
 from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import Pace
 from shared.messaging.projection import Position
@@ -478,16 +477,8 @@ def _spans(deliveries: Sequence[Delivered]) -> tuple[Offsets, Offsets]:
 
 
 def _delivery(record: ConsumerRecord, producers: frozenset[str] | None) -> Delivered:
-    position = Position(record.topic, record.partition, record.offset)
-    value = record.value or b""
     try:
         key: UUID = QuickUUID((record.key or b"").decode())
     except ValueError:
         key = UUID(int=0)
-    try:
-        event = decode(value, producers)
-        if event.stream != key:
-            raise ValueError(f"its key is {record.key!r}, its subject {event.stream}")
-        return Delivered(position, key, value, event)
-    except Exception as error:
-        return Delivered(position, key, value, None, f"cannot be read: {type(error).__name__}: {error}"[:2000])
+    return read(Position(record.topic, record.partition, record.offset), key, record.value or b"", producers)

@@ -33,6 +33,11 @@ class ProjectionSet:
         """The name of the consumer that fills a generation."""
         return f"reporting.{self.schema(generation)}"
 
+    def generation(self, consumer: str) -> int | None:
+        """The generation that the consumer of this name fills; None for another set's."""
+        number = consumer.removeprefix(f"reporting.{self.name}_v")
+        return int(number) if number != consumer and number.isdecimal() and number.isascii() else None
+
     def handlers(self, generation: int) -> Mapping[str, Handler]:
         return {TICKETS: self.handler(self.schema(generation))}
 
