@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import texts, ticket
+from services.intake import ticket
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.mail.authentication import Authentication, authenticated
 from services.intake.mail.control import Wishes, wishes
@@ -29,6 +29,7 @@ from services.intake.verdict import Verdict, judge
 from services.intake.verification.judging import Question
 from services.intake.verification.verifier import Verifier
 from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
+from shared.blobs import texts
 from shared.blobs.store import BlobStore
 from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
@@ -516,7 +517,7 @@ class Mailroom:
         text, text_blob = await texts.stored(self.blobs, reading.text)
         scanned = zip(reading.files, arrived.scans, strict=True)
         files = await asyncio.gather(*(self._attachment(file, scan) for file, scan in scanned))
-        html = reading.html if reading.html and len(reading.html.encode()) <= texts.INLINE_BYTES else None
+        html = reading.html if reading.html and texts.fits(reading.html) else None
         return Message(
             id=uuid7(),
             channel="email",

@@ -9,13 +9,14 @@ from uuid import UUID
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import asking, texts, ticket
+from services.intake import asking, ticket
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
 from services.intake.records import Place, Raced, Records, Rows, Way
 from services.intake.ticket import Ticket
 from shared import richtext
+from shared.blobs import texts
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
@@ -261,7 +262,7 @@ class Opening:
     async def _words(self, body: MessageBody, customer: CustomerRef, context: Context) -> Message:
         seen, html = richtext.read(body.html) if body.html else ("", None)
         text, text_blob = await texts.stored(self.blobs, body.text if body.text is not None else seen)
-        if html is not None and len(html.encode()) > texts.INLINE_BYTES:
+        if html is not None and not texts.fits(html):
             html = None
         return Message(
             id=uuid7(),

@@ -13,6 +13,8 @@ from services.routing import forms, states
 from services.routing.desk import Asked, Desk, Part, queue_ref
 from services.routing.ticket import Ticket
 from shared import fields
+from shared.blobs import texts
+from shared.blobs.store import BlobMissing
 from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
@@ -31,6 +33,8 @@ from shared.http.consistency import Written
 
 MOVED = "This ticket was moved to the new queue."
 """The note of a move whose form has no text (A3.08); an empty text stands for no note."""
+MOST_JOINED_BYTES = 32 * 1024 * 1024
+"""Of the long texts that a split puts together."""
 _CUSTOMERS = UUID("7c0f7a34-6d0b-4a0e-9a39-3f3f3f4f9d11")
 """The space of ids of customers whom an agent named by an address that nobody here has written from."""
 
@@ -65,21 +69,20 @@ async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
 async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.settings.states)
     owner = await desk.person(body.owner) if body.owner is not None else None
-    files = await forms.attached(desk, asked, body.attachments)
-    article = uuid7()
+    draft = await forms.draft(desk, asked, body)
 
     def make(state: Ticket) -> c.Command:
         queue = desk.queue_of(state)
         return c.Reply(
             desk.act(asked, state),
-            forms.answer(desk, asked, body, state, article, files),
+            forms.answer(desk, asked, body, state, draft),
             wanted or states.after_reply(queue, desk.directory.settings.states),
             desk.worker_in(owner, queue) if owner is not None else None,
             body.time_units,
             desk.required(state),
         )
 
-    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(article))))
+    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(draft.id))))
 
 
 async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
@@ -127,7 +130,7 @@ async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals
     desk.authorize(asked.who, "split", state)
     target = desk.target_queue(body.queue, asked.who, "create") if body.queue is not None else None
     into = uuid7()
-    message = _joined(originals)
+    message = await _joined(desk, originals)
     make = lambda state: c.Split(  # noqa: E731
         desk.act(asked, state),
         body.articles,
@@ -143,19 +146,27 @@ async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals
     return Done(outcome, [*done.written, Written("intake", UUID(outcome.answer["ticket"]["id"]), 1)])
 
 
-def _joined(originals: Sequence[Message]) -> Message:
+async def _joined(desk: Desk, originals: Sequence[Message]) -> Message:
     """The first article of a new ticket: the first one that was chosen, with the texts and files of the others below it."""
-    first = originals[0]
-    more = [each.text for each in originals[1:] if each.text]
+    first = originals[0].model_copy(update={"id": uuid7(), "bcc": ()})
+    if len(originals) == 1:
+        return first
+    if sum(each.text_blob.size for each in originals if each.text_blob is not None) > MOST_JOINED_BYTES:
+        raise problems.invalid("/articles", f"have more than {MOST_JOINED_BYTES >> 20} MiB of text together")
+    blobs = desk.uploads.store
+    try:
+        joined = [await texts.whole(blobs, each.text, each.text_blob) for each in originals]
+    except BlobMissing:
+        raise problems.unavailable("The text of an article is not in the blob store.") from None
+    text, text_blob = await texts.stored(blobs, "\n\n".join(filter(None, joined)))
     return first.model_copy(
         update={
-            "id": uuid7(),
-            "text": "\n\n".join([first.text, *more]),
-            "new_text": None if more else first.new_text,
-            "html": None if more else first.html,
+            "text": text,
+            "text_blob": text_blob,
+            "new_text": None,
+            "html": None,
             "attachments": tuple(file for each in originals for file in each.attachments),
             "reading_notes": tuple(dict.fromkeys(note for each in originals for note in each.reading_notes)),
-            "bcc": (),
         }
     )
 

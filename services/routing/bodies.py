@@ -52,7 +52,7 @@ class LockBody(Body):
     """Nothing locks a free ticket; `take_over` with its reason in `text` takes somebody else's lock."""
 
     take_over: Flag = False
-    text: Text = ""
+    text: Annotated[Text, Field(max_length=10_000)] = ""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:

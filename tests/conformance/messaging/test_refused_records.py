@@ -86,7 +86,7 @@ async def test_a_refused_event_waits_with_its_ticket_while_others_flow(
 ) -> None:
     ill, well = await open_tickets(line.intake.store, 2)
     await until(lambda: line.shows(well, 2))
-    before = REFUSED.labels("intake")._value.get()  # noqa: SLF001
+    before = REFUSED.labels("intake")._value.get()
     large = incompressible(300_000)
     async with line.smaller_limit(200_000):
         await line.intake.store.append(
@@ -103,7 +103,7 @@ async def test_a_refused_event_waits_with_its_ticket_while_others_flow(
         (waiting,) = await Refused().parked(line.intake.pool)
         assert (waiting.by, waiting.stream, waiting.events) == ("relay", ill, 3)
         assert "MessageSizeTooLarge" in waiting.reason
-        assert REFUSED.labels("intake")._value.get() == before + 1  # noqa: SLF001
+        assert REFUSED.labels("intake")._value.get() == before + 1
         assert await line.shows(ill, 2)
     monkeypatch.setenv("LEDGERDESK_DATABASE_URL", line.intake.url)
     assert await parking_commands.parked({}) == 0
