@@ -42,7 +42,7 @@ from services.gateway.shapes import (
 )
 from services.gateway.sign_in import SignIn
 from services.gateway.signed_in import Manager, Reader
-from shared.contracts.access import Identity
+from shared.contracts.access import Identity, rights
 from shared.contracts.directory import Company, DocumentKind, Person, Priority, Queue, Topic
 from shared.contracts.envelope import Actor
 from shared.eventstore.errors import VersionConflict
@@ -88,7 +88,7 @@ def sees_queue(who: Identity, row: rows.Row) -> bool:
     """Agents see the queues on which they have any right (A19.02)."""
     queue = row.document
     assert isinstance(queue, Queue)
-    return who.is_admin or (who.is_agent and any(m.person == who.person_id and m.rights for m in queue.members))
+    return bool(rights(who, queue.members))
 
 
 def sees_person(who: Identity, row: rows.Row) -> bool:

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import get_args
 from uuid import UUID
 
 import asyncpg
 
 from services.notify.addresses import plain
 from shared.contracts.envelope import Recorded
-from shared.contracts.notify import NotificationRequested, OutgoingMail
+from shared.contracts.notify import NotificationChannel, NotificationRequested, OutgoingMail
 from shared.database import Connection, Pool
 from shared.eventstore.store import Store, recorded
 
 LEASE_SECONDS = 60
+CHANNELS: tuple[str, ...] = get_args(NotificationChannel)
+"""Those by which this version sends; what asks for another one is left to the senders of tomorrow."""
 
 SCHEDULE = """
 INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id)
@@ -224,7 +227,7 @@ async def claim(pool: Pool, service: str, most: int, full: Sequence[str] = ()) -
 
 def _claimed(row: asyncpg.Record, service: str) -> Claimed | None:
     event = recorded(row, service)
-    if not isinstance(event.payload, NotificationRequested):
+    if not isinstance(event.payload, NotificationRequested) or event.payload.channel not in CHANNELS:
         return None
     remaining = None if row["remaining"] is None else tuple(row["remaining"])
     return Claimed(

@@ -177,7 +177,7 @@ async def _show_links(reading: Reading, who: Identity, shown: list[tuple[asyncpg
 
 def _types(reading: Reading, state: Sequence[str], state_type: Sequence[str]) -> tuple[str, ...]:
     """The types that the states of a list have: its index is by type."""
-    known: dict[str, StateType] = {slug: each.type for slug, each in STANDARD.items()}
+    known: dict[str, str] = {slug: each.type for slug, each in STANDARD.items()}
     known |= {slug: each.type for slug, each in reading.directory.settings.states.items()}
     for slug in state:
         if slug not in known:

@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.contracts.directory import FollowUp
+from shared.contracts.directory import AnyFollowUp
 from shared.contracts.event import Event
 from shared.contracts.parts import (
     Address,
-    Channel,
+    AnyChannel,
+    AnyStanding,
     CustomerRef,
     Message,
     PersonRef,
     QueueRef,
-    Standing,
     StateRef,
     TicketRef,
     TopicRef,
 )
-from shared.contracts.routing import LinkKind
+from shared.contracts.routing import AnyLinkKind
 
 # What services' events lead to
 
@@ -35,7 +35,7 @@ class QueueTicket:
     queue: QueueRef
     customer: CustomerRef
     priority: int
-    channel: Channel
+    channel: AnyChannel
     message_id: str | None
     tags: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class FollowUpRule:
     """What a message on a closed ticket does; `days`: it reopens within so many, after that it becomes a ticket of its own. `unverified`:
     whether that is so, too, for somebody who is not known to take part."""
 
-    follow_up: FollowUp
+    follow_up: AnyFollowUp
     days: int | None = None
     unverified: bool = False
 
@@ -71,7 +71,7 @@ class TakeCustomerMessage:
     closes: bool = False
     writer: CustomerRef | None = None
     no_answer: bool = False
-    standing: Standing = "participant"
+    standing: AnyStanding = "participant"
     rules: Mapping[UUID, FollowUpRule] = field(default_factory=dict)
 
 
@@ -260,7 +260,7 @@ class Link:
 
     act: Act
     other: TicketRef
-    kind: LinkKind
+    kind: AnyLinkKind
     outgoing: bool = True
 
 
@@ -268,7 +268,7 @@ class Link:
 class Unlink:
     act: Act
     other: TicketRef
-    kind: LinkKind
+    kind: AnyLinkKind
     outgoing: bool = True
 
 

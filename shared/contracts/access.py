@@ -79,7 +79,9 @@ def rights(identity: Identity, members: Iterable[Member]) -> frozenset[Right]:
         return ALL_RIGHTS
     if not identity.is_agent:
         return frozenset()
-    return frozenset(right for member in members if member.person == identity.person_id for right in member.rights)
+    return ALL_RIGHTS.intersection(
+        {right for member in members if member.person == identity.person_id for right in member.rights}
+    )
 
 
 def rights_of(person: Person, members: Iterable[Member]) -> frozenset[Right]:

@@ -1,12 +1,22 @@
 """Events that intake records: what came in, from whom, and to which ticket it belongs."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, TopicRef
+from shared.contracts.open_values import Known
+from shared.contracts.parts import (
+    AnyChannel,
+    AnyStanding,
+    CustomerRef,
+    Message,
+    PersonRef,
+    QueueRef,
+    TicketRef,
+    TopicRef,
+)
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY, TICKETS
 
@@ -39,7 +49,7 @@ class TicketOpened(Event):
     title: Personal[str]
     queue: QueueRef
     customer: CustomerRef
-    channel: Channel
+    channel: AnyChannel
     priority: int = 3
     message: Message
     opened_by: PersonRef | None = None
@@ -66,7 +76,7 @@ class CustomerMessageReceived(Event):
     threaded_by: str = ""
     closes: bool = False
     no_answer: bool = False
-    standing: Standing = "participant"
+    standing: AnyStanding = "participant"
 
 
 @event("helpdesk.AgentMailReceived.v1", owner="intake", topic=TICKETS)
@@ -97,7 +107,7 @@ class AutomaticMailReceived(Event):
     It changes nothing about the ticket. `about` is the Message-ID of our mail that it is about."""
 
     number: str
-    kind: AutomaticKind
+    kind: Annotated[str, Known(AutomaticKind)]
     message: Message
     about: Personal[str] | None = None
     recipients: tuple[FailedRecipient, ...] = ()

@@ -1,10 +1,11 @@
 """Parts that events of several services share: references to people and queues, messages, blobs."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from shared.contracts.event import Value
+from shared.contracts.open_values import Known
 from shared.contracts.personal import Personal
 
 Channel = Literal["email", "phone", "web", "api", "note", "system"]
@@ -12,6 +13,9 @@ Standing = Literal["participant", "outsider", "unverified"]
 """Who a writer is to a ticket: one of those it is about; somebody whom the desk asked in confidence; or somebody who did not show that
 they have to do with it."""
 StateType = Literal["new", "open", "pending_reminder", "pending_auto_close", "closed", "merged", "removed"]
+AnyChannel = Annotated[str, Known(Channel)]
+AnyStanding = Annotated[str, Known(Standing)]
+AnyStateType = Annotated[str, Known(StateType)]
 
 
 class QueueRef(Value):
@@ -59,7 +63,7 @@ class StateRef(Value):
 
     slug: str
     name: str
-    type: StateType
+    type: AnyStateType
 
 
 class Address(Value):
@@ -91,7 +95,7 @@ class Attachment(Value):
     name: Personal[str]
     blob: Blob
     inline_id: str | None = None
-    scan: ScanResult | None = None
+    scan: Annotated[str, Known(ScanResult)] | None = None
     threat: str = ""
 
 
@@ -104,7 +108,7 @@ class Message(Value):
     """
 
     id: UUID
-    channel: Channel
+    channel: AnyChannel
     sender: Address | None = None
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
