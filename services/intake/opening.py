@@ -34,7 +34,7 @@ from shared.contracts.parts import (
     QueueRef,
 )
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import RETRIES, Outcome
+from shared.eventstore.commands import RETRIES, Outcome, once, replayed
 from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.fields import checked
@@ -71,10 +71,13 @@ class Opening:
     uploads: Uploads
 
     async def open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
-        """Opens a ticket and answers `{"id", "number", "version"}`.
+        """Opens a ticket and answers `{"id", "number", "version"}`; a repeat gets the first answer.
 
         Raises the problems 403 and 422, 503 while the queues have not arrived, and CommandReused, CommandRunning.
         """
+        return await once(self.records.store, key, lambda: self._open(body, who, key), replayed)
+
+    async def _open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
         settings = self.directory.settings
         topic = asking.asked_for(body.topic, settings, who) if body.topic is not None else None
         queue = self._queue(body, topic, who)
@@ -89,7 +92,7 @@ class Opening:
         for _ in range(RETRIES + 1):
             found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
-                return replayed(found.fingerprint, key, found.answer)
+                return _first(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
             number = await self.numbers.next()
@@ -194,8 +197,17 @@ class Opening:
             raise problems.not_found()
         return known
 
-    async def receive(self, reference: str, body: MessageBody, who: Identity, key: CommandId) -> tuple[UUID, Outcome]:
-        """Adds the customer's own words to a ticket and answers `{"version", "article_id"}`. Raises the problems 403, 404, 422."""
+    async def receive(
+        self, reference: str, body: MessageBody, who: Identity, key: CommandId
+    ) -> tuple[UUID | None, Outcome]:
+        """Adds the customer's own words to a ticket and answers the stream and `{"version", "article_id"}`; a repeat gets the first answer,
+        without the stream where that is out of sight by now. Raises the problems 403, 404, 422."""
+        doing = lambda: self._receive(reference, body, who, key)  # noqa: E731
+        return await once(self.records.store, key, doing, lambda told: (None, replayed(told)))
+
+    async def _receive(
+        self, reference: str, body: MessageBody, who: Identity, key: CommandId
+    ) -> tuple[UUID | None, Outcome]:
         way = await self.find(reference)
         stream = way.living.ticket_id
         files: tuple[Attachment, ...] | None = None
@@ -210,7 +222,7 @@ class Opening:
             email, name = self._writer(body, who, self._living_facts(way.living, state), named)
             found = await self.records.caller(email, name, key)
             if found.fingerprint is not None:
-                return stream, replayed(found.fingerprint, key, found.answer)
+                return stream, _first(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
             message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
@@ -294,12 +306,11 @@ def _facts(place: Place, state: Ticket, members: tuple[Member, ...]) -> TicketFa
     )
 
 
-def replayed(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outcome:
+def _first(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outcome:
     """The first answer of a command that was known. Raises CommandReused when it was another request."""
     if fingerprint != key.fingerprint:
         raise CommandReused
-    told = answer or {}
-    return Outcome(told.get("version", 0), told, replayed=True)
+    return replayed(answer)
 
 
 def _gets_a_receipt(opened: Sequence[Event]) -> bool:

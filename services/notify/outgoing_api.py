@@ -1,5 +1,6 @@
 """Mails that have not left yet, over HTTP: seen, paused, resumed, tried at once, given up. For administrators."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,8 @@ from services.notify.outgoing import Action, Done, NotWaiting, Outgoing, Part
 from shared.contracts.access import Identity
 from shared.contracts.directory import Queue
 from shared.directory.copy import DirectoryCopy
+from shared.eventstore.commands import once
+from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body, Line
 from shared.http.consistency import HEADER, Written, encode
@@ -228,14 +231,14 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     )
     async def pause(who: Caller, key: Key, body: PauseBody) -> Response:
         _administrators(who)
-        return _told(await outgoing.pause(_part(body.queue, body.domain), who, body.reason, key))
+        return await _once(key, lambda: outgoing.pause(_part(body.queue, body.domain), who, body.reason, key))
 
     @routes.post(
         "/resume", operation_id="resumeOutgoing", response_model=PauseAnswer, summary="Let mail leave that was paused"
     )
     async def resume(who: Caller, key: Key, body: ResumeBody) -> Response:
         _administrators(who)
-        return _told(await outgoing.resume(_part(body.queue, body.domain), who, body.reason.strip(), key))
+        return await _once(key, lambda: outgoing.resume(_part(body.queue, body.domain), who, body.reason.strip(), key))
 
     @routes.post(
         "/mails/{mail}/retry",
@@ -262,6 +265,9 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
             return _told(await outgoing.give_up(mail, who, body.reason, key))
         except NotWaiting:
             raise problems.not_found() from None
+
+    async def _once(key: CommandId, doing: Callable[[], Awaitable[Done]]) -> Response:
+        return _told(await once(outgoing.store, key, doing, lambda told: Done(told or {}, replayed=True)))
 
     def _part(queue: str | None, domain: str | None, below: str = "/") -> Part:
         """Raises Problem 422 for both at once, a queue that does not exist, and what is no domain."""

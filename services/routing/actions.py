@@ -26,6 +26,7 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketsUnlinked,
 )
+from shared.eventstore import commands
 from shared.eventstore.commands import Outcome
 from shared.http import problems
 from shared.http.bodies import Body
@@ -392,6 +393,11 @@ async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
     return _told(await desk.handle(asked, *parts))
 
 
+async def once(desk: Desk, asked: Asked, doing: Callable[[], Awaitable[Done]]) -> Done:
+    """A command; one that was carried out before gets its first answer, even if its ticket is out of its sender's sight by now."""
+    return await commands.once(desk.commands.store, asked.key, doing, lambda told: Done(commands.replayed(told)))
+
+
 Run = Callable[[Desk, str, Any, Asked], Awaitable[Done]]
 
 
@@ -405,6 +411,8 @@ class Action:
     summary: str
     bare: bool = False
     """Whether the body may be left out."""
+    shares: bool = False
+    """Whether it writes to a second ticket, the same one for all of a bulk command: then they take turns."""
 
 
 ACTIONS: dict[str, Action] = {
@@ -427,9 +435,9 @@ ACTIONS: dict[str, Action] = {
     "set-customer": Action(set_customer, b.CustomerBody, "setCustomer", "Change whose ticket it is"),
     "tag": Action(tag, b.TagsBody, "tagTicket", "Add tags"),
     "untag": Action(untag, b.TagsBody, "untagTicket", "Remove tags"),
-    "link": Action(link, b.LinkBody, "linkTickets", "Link two tickets"),
-    "unlink": Action(unlink, b.LinkBody, "unlinkTickets", "End a link"),
-    "merge": Action(merge, b.MergeBody, "mergeTicket", "Merge a ticket into another"),
+    "link": Action(link, b.LinkBody, "linkTickets", "Link two tickets", shares=True),
+    "unlink": Action(unlink, b.LinkBody, "unlinkTickets", "End a link", shares=True),
+    "merge": Action(merge, b.MergeBody, "mergeTicket", "Merge a ticket into another", shares=True),
     "undo": Action(undo, b.UndoBody, "undoDecision", "Take back an earlier decision"),
 }
 """By the name that the API gives them."""

@@ -215,7 +215,9 @@ class BulkBody(Body):
 
 
 class LedBody(Body):
-    """What the gateway sends for a command about articles: the caller's body, and the articles that it names, as reporting has them."""
+    """What the gateway sends for a command about articles: the caller's body, and the articles that it names, as reporting has them.
+
+    Null where the caller cannot see them: then only a command that was carried out before has an answer."""
 
     body: dict[str, Any]
-    originals: list[dict[str, Any]]
+    originals: list[dict[str, Any]] | None

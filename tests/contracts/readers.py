@@ -21,7 +21,7 @@ from shared.messaging.projection import Position
 def read_by_all(event: Recorded) -> None:
     """Raises what one of them raises."""
     for decider in (routing_ticket, notify_ticket, intake_ticket, gateway_document):
-        decider.evolve(decider.initial(), event.payload)  # type: ignore[attr-defined]
+        decider.evolve(decider.initial(), event.payload)
     routing_policies.Policies(Queues).react(event)
     Policies(Letterhead(Queues, b"a key of the tests, long enough", "help.example.org")).react(event)
     assert fold(None, event).event_count == 1

@@ -86,6 +86,24 @@ def test_the_same_key_gives_the_first_answer(intake: Reception) -> None:
     assert somebody_elses.body["id"] != first.body["id"]
 
 
+def test_a_repeat_gets_the_first_answer_whatever_its_sender_may_do_by_now(intake: Reception) -> None:
+    no_agent_any_more = KARI.model_copy(update={"kind": "customer", "roles": ("customer",)})
+    opening, writing = str(uuid.uuid4()), str(uuid.uuid4())
+    first = intake.call("POST", "/tickets", TICKET, Idempotency_Key=opening)
+    words = {"text": "She rang again.", "on_behalf_of": "lise@customer.example"}
+    message = f"/tickets/{first.body['id']}/message"
+    written = intake.call("POST", message, words, Idempotency_Key=writing)
+    assert (first.status, written.status) == (201, 200)
+    assert intake.call("POST", "/tickets", TICKET, who=no_agent_any_more).status == 422
+    assert intake.call("POST", message, words, who=no_agent_any_more).status == 404
+    again = intake.call("POST", "/tickets", TICKET, who=no_agent_any_more, Idempotency_Key=opening)
+    assert (again.status, again.body, again.headers["Idempotent-Replayed"]) == (201, first.body, "true")
+    again = intake.call("POST", message, words, who=no_agent_any_more, Idempotency_Key=writing)
+    assert (again.status, again.body, again.headers["Idempotent-Replayed"]) == (200, written.body, "true")
+    other = intake.call("POST", message, words | {"text": "x"}, who=no_agent_any_more, Idempotency_Key=writing)
+    assert (other.status, other.body["type"]) == (422, "/problems/idempotency-key-reused")
+
+
 def test_one_key_many_times_at_once_is_one_ticket(intake: Reception) -> None:
     key = str(uuid.uuid4())
     with ThreadPoolExecutor(8) as threads:
