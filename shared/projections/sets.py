@@ -60,6 +60,16 @@ async def live_shape(connection: Connection, name: str) -> tuple[int, str] | Non
     return (row["generation"], row["shape"]) if row is not None else None
 
 
+async def unfinished(connection: Connection, which: ProjectionSet) -> int | None:
+    """The newest generation of this shape that was begun and never shown."""
+    found: int | None = await connection.fetchval(
+        "SELECT max(generation) FROM projections.generations WHERE name = $1 AND state = 'building' AND shape = $2",
+        which.name,
+        which.shape,
+    )
+    return found
+
+
 async def begin(connection: OwnConnection, which: ProjectionSet, app_url: str) -> int:
     """Makes the empty tables of a new generation; answers its number. Needs the owner's connection."""
     async with connection.transaction():

@@ -92,11 +92,12 @@ def original(article: str, **more: Any) -> dict[str, Any]:
 async def test_a_led_command_is_known_by_what_its_sender_sent(desk: Workplace, command: str) -> None:
     """What the gateway adds may be another, or nothing at all, when the request comes again."""
     number, article = await desk.ticket(), str(uuid4())
-    body: dict[str, Any] = {
+    bodies: dict[str, dict[str, Any]] = {
         "forward": {"article": article, "to": ["x@elsewhere.example"], "text": "please"},
         "bounce": {"article": article, "to": ["x@elsewhere.example"]},
         "split": {"articles": [article]},
-    }[command]
+    }
+    body = bodies[command]
 
     async def led(content: dict[str, Any], originals: Any, key: str = "once") -> Any:
         sent = {"body": content, "originals": originals}
