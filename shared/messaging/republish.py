@@ -33,9 +33,13 @@ SELECT s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event
        e.type, e.actor_kind, e.actor_id, e.traceparent, e.data::text AS data
   FROM es.events e
   JOIN es.streams s USING (stream_id)
+  LEFT JOIN es.refused r USING (stream_id)
+ WHERE r.version IS NULL OR e.version < r.version  -- the others wait in the outbox
  ORDER BY e.stream_id, e.version
 """
 RESET = "UPDATE messaging.checkpoints SET next_offset = 0"
+# What is parked comes again under offsets of the new log, which may be those of rows of the lost one: these stay before them, in their order.
+KEEP_PARKED = 'UPDATE messaging.parked SET "offset" = "offset" - (1::bigint << 48)'
 RESUME = "DELETE FROM messaging.halted"
 BATCH = 1_000
 
@@ -117,6 +121,7 @@ async def republish(stores: Mapping[str, str], bootstrap: str, *, replication: i
                     total += await _send(client, waiting)
             total += await _send(client, waiting)
         for connection in connections.values():
+            await connection.execute(KEEP_PARKED)
             await connection.execute(RESET)
             await connection.execute(RESUME)
         return total
