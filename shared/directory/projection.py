@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from shared.contracts.directory import (
     Company,
     CompanyRetired,
@@ -64,13 +66,13 @@ class DirectoryProjection:
     def apply(self, row: DocumentRow | None, event: Recorded, position: Position) -> DocumentRow:
         match event.payload:
             case QueueSaved(queue=document) | PersonSaved(person=document):
-                return row_of(document)
+                return _kept(document, event)
             case CompanySaved(company=document) | SettingSaved(document=document):
-                return row_of(document)
+                return _kept(document, event)
             case QueueRetired(queue=document) | PersonRetired(person=document):
-                return replace(row_of(document), retired=True)
+                return replace(_kept(document, event), retired=True)
             case CompanyRetired(company=document) | SettingRetired(document=document):
-                return replace(row_of(document), retired=True)
+                return replace(_kept(document, event), retired=True)
             case _:  # an event of tomorrow, or another service's: only its version is of interest
                 return replace(row) if row is not None else DocumentRow()
 
@@ -89,6 +91,17 @@ class DirectoryProjection:
             [row.seen[OWNER][0] for row in ours.values()],
             [row.seen[OWNER][1] for row in ours.values()],
         )
+
+
+def _kept(document: Queue | Person | Company | Setting, event: Recorded) -> DocumentRow:
+    """The row of a document as it was recorded, with fields that only a version of tomorrow knows: by then nobody sends it again."""
+    row = row_of(document)
+    if event.data is None or event.type != event.payload.TYPE:
+        return row
+    (recorded,) = (
+        part for part in event.data.values() if isinstance(part, dict) and part.get("id") == str(document.id)
+    )
+    return replace(row, document=to_json({**document.model_dump(mode="json"), **recorded}).decode())
 
 
 def row_of(document: Queue | Person | Company | Setting) -> DocumentRow:

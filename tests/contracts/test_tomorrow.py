@@ -21,7 +21,20 @@ from services.routing.policies import Policies
 from shared import fields
 from shared.contracts.access import Identity, rights
 from shared.contracts.catalogue import event_types
-from shared.contracts.directory import Mailbox, Member, OtherCredential, Queue, State, TicketField
+from shared.contracts.directory import (
+    CompanySaved,
+    Mailbox,
+    MailboxRetired,
+    Member,
+    OtherCredential,
+    PersonSaved,
+    Queue,
+    QueueRetired,
+    QueueSaved,
+    State,
+    TicketField,
+    TopicSaved,
+)
 from shared.contracts.envelope import Recorded, decode, encode
 from shared.contracts.event import Event, Unknown
 from shared.contracts.generate import ENVELOPE, schema
@@ -31,7 +44,9 @@ from shared.contracts.parts import Message
 from shared.contracts.routing import StateChanged, TicketQueued
 from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
 from shared.directory.copy import Queues
+from shared.directory.projection import DirectoryProjection
 from shared.http.problems import Problem
+from shared.messaging.projection import Position
 from shared.testing.samples import sample, sample_event
 from tests.contracts.readers import read_by_all
 from tests.contracts.test_golden_events import FILES
@@ -122,6 +137,18 @@ def test_no_published_value_is_closed() -> None:
             if name not in ("Password", "OAuth2"):
                 properties = json.dumps(part.get("properties", {}))
                 assert '"enum"' not in properties and '"const"' not in properties, f"{cls.TYPE}: {name}"
+
+
+@pytest.mark.parametrize("cls", [QueueSaved, QueueRetired, PersonSaved, CompanySaved, TopicSaved, MailboxRetired])
+def test_a_services_copy_keeps_what_only_tomorrows_version_of_it_understands(cls: type[Event]) -> None:
+    event = of_tomorrow(cls)
+    row = DirectoryProjection().apply(None, event, Position(cls.TOPIC, 0, 0))
+    kept = json.loads(row.document)
+    assert kept["tomorrow"] == [TOMORROW]
+    assert event.data is not None
+    assert all(
+        kept[name] == value for part in event.data.values() if isinstance(part, dict) for name, value in part.items()
+    )
 
 
 def test_a_right_of_tomorrow_gives_nothing_here() -> None:
