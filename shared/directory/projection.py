@@ -98,10 +98,8 @@ def _kept(document: Queue | Person | Company | Setting, event: Recorded) -> Docu
     row = row_of(document)
     if event.data is None or event.type != event.payload.TYPE:
         return row
-    (recorded,) = (
-        part for part in event.data.values() if isinstance(part, dict) and part.get("id") == str(document.id)
-    )
-    return replace(row, document=to_json({**document.model_dump(mode="json"), **recorded}).decode())
+    name = next(name for name, value in event.payload if value is document)
+    return replace(row, document=to_json({**document.model_dump(mode="json"), **event.data[name]}).decode())
 
 
 def row_of(document: Queue | Person | Company | Setting) -> DocumentRow:
