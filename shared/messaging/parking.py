@@ -1,6 +1,5 @@
 """Parked tickets: list them, replay one after the fix, resume a halted consumer. `python -m services.<name> parked ...` uses it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -57,46 +56,35 @@ async def parked(pool: Pool) -> list[PutAside]:
     return [PutAside(**row) for row in await pool.fetch(LIST)]
 
 
-async def replay(pool: Pool, consumer: str, handlers: Mapping[str, Handler], stream: UUID) -> int:
+async def replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> int:
     """Works through a parked ticket's events in one transaction, as if nothing had happened; answers how many.
 
-    `handlers`: the consumer's, by topic. The live consumer waits for it when it meets the same ticket, and so does another replay.
-    Raises StillBroken; then nothing has changed.
+    The live consumer waits for it when it meets the same ticket, and so does another replay. Raises StillBroken; then nothing has changed.
     """
     for _ in range(CONFLICTS):
         try:
-            return await _replay(pool, consumer, handlers, stream)
+            return await _replay(pool, consumer, handler, stream)
         except VersionConflict:
             continue  # a person's command on the same ticket came in between: it is decided again on the newer state
-    return await _replay(pool, consumer, handlers, stream)
+    return await _replay(pool, consumer, handler, stream)
 
 
-async def _replay(pool: Pool, consumer: str, handlers: Mapping[str, Handler], stream: UUID) -> int:
+async def _replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> int:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(LOCK, consumer, stream)
-        rows = [
-            (Position(row["topic"], row["partition"], row["offset"]), row["value"])
-            for row in await connection.fetch(TAKE, consumer, stream)
-        ]
-        for topic in sorted({position.topic for position, _ in rows}):
-            if (handler := handlers.get(topic)) is None:
-                raise StillBroken(f"{consumer} does not read {topic} any more")
-            deliveries = [
-                read(position, stream, value, handler.producers)
-                for position, value in sorted(rows)
-                if position.topic == topic
-            ]
-            try:
-                aside = await handler.work(connection, deliveries, set())
-            except VersionConflict:
-                raise
-            except Exception as error:
-                raise StillBroken(f"{type(error).__name__}: {error}") from error
-            if aside:
-                raise StillBroken(aside[0].reason)
+        rows = await connection.fetch(TAKE, consumer, stream)
+        places = sorted((Position(row["topic"], row["partition"], row["offset"]), row["value"]) for row in rows)
+        deliveries = [read(position, stream, value, handler.producers) for position, value in places]
+        try:
+            aside = await handler.work(connection, deliveries, set())
+        except VersionConflict:
+            raise
+        except Exception as error:
+            raise StillBroken(f"{type(error).__name__}: {error}") from error
+        if aside:
+            raise StillBroken(aside[0].reason)
         hit("parking.before_commit")
-    for handler in handlers.values():
-        handler.committed()
+    handler.committed()
     return len(rows)
 
 

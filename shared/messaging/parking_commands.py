@@ -37,10 +37,14 @@ class _Parked:
         return [each for each in await parking.parked(pool) if each.by == self.consumer]
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
-        return await parking.replay(pool, self.consumer, self.make(Store(pool, self.service)), stream)
+        topic = await pool.fetchval(TOPIC, self.consumer, stream)
+        if topic is None:
+            return 0  # somebody else has replayed it meanwhile
+        return await parking.replay(pool, self.consumer, self.make(Store(pool, self.service))[topic], stream)
 
 
 RELAY = "relay"
+TOPIC = "SELECT topic FROM messaging.parked WHERE consumer = $1 AND stream = $2 LIMIT 1"
 
 
 def parts(asides: Mapping[str, Aside]) -> dict[str, Aside]:

@@ -248,9 +248,9 @@ async def test_a_poison_event_parks_its_ticket_and_the_others_flow(pipeline: Pip
         pipeline.intake.store.appended.set()
         await until(lambda: _parked_events(pipeline, 2))
         with pytest.raises(parking.StillBroken, match="message 3"):
-            await parking.replay(pipeline.routing.pool, pipeline.name, {TICKETS: handler}, tickets[3])
+            await parking.replay(pipeline.routing.pool, pipeline.name, handler, tickets[3])
         texts.broken = set()
-        assert await parking.replay(pipeline.routing.pool, pipeline.name, {TICKETS: handler}, tickets[3]) == 2
+        assert await parking.replay(pipeline.routing.pool, pipeline.name, handler, tickets[3]) == 2
         await pipeline.intake.store.append([append(tickets[3], 3, said("live again"))])
         pipeline.intake.store.appended.set()
         await until(lambda: _texts_of(pipeline, tickets[3], 4))
@@ -283,7 +283,7 @@ async def test_a_policy_that_fails_on_one_event_parks_its_ticket(pipeline: Pipel
         await until(lambda: pipeline.queued(tickets[:2] + tickets[3:]))
         await until(lambda: _parked_events(pipeline, 2))
     broken.clear()
-    assert await parking.replay(pipeline.routing.pool, pipeline.name, handlers, tickets[2]) == 2
+    assert await parking.replay(pipeline.routing.pool, pipeline.name, handlers[TICKETS], tickets[2]) == 2
     assert await pipeline.queued(tickets)
 
 
@@ -299,7 +299,7 @@ async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: P
         assert len(await parking.parked(pipeline.routing.pool)) <= 20
         texts.broken = set()
         for each in await parking.parked(pipeline.routing.pool):
-            await parking.replay(pipeline.routing.pool, pipeline.name, {TICKETS: ProjectionHandler(texts)}, each.stream)
+            await parking.replay(pipeline.routing.pool, pipeline.name, ProjectionHandler(texts), each.stream)
         assert await parking.resume(pipeline.routing.pool, pipeline.name)
         await until(lambda: _complete(pipeline, tickets))
 

@@ -119,7 +119,7 @@ async def test_what_is_parked_or_refused_keeps_its_order_when_the_log_is_made_an
     async with running(relay(intake, own_kafka), reading(routing, "texts", own_kafka, handlers)):
         await until(lambda: parked(11))  # the six events of the ticket came again
         model.broken = set()
-        assert await parking.replay(routing.pool, "texts", handlers, parked_one) == 11
+        assert await parking.replay(routing.pool, "texts", handlers[TICKETS], parked_one) == 11
         assert await texts(parked_one) == ["message 0", *(f"more {n}" for n in range(4))]
         assert (await texts(refused_one), await texts(other)) == (["message 1"], ["message 2"])
         await Refused().replay(intake.pool, refused_one)
