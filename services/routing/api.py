@@ -94,6 +94,8 @@ def router(desk: Desk) -> APIRouter:
             # A retry of the whole request finds each ticket's own answer again.
             asked = Asked(who, CommandId(uuid5(key.id, f"{position}/{ref}"), key.fingerprint), quietly=True)
             async with turns:
+                if time.monotonic() > until + PATIENCE_SECONDS:  # whatever is away, its sender does not wait for ever
+                    return _refused(ref, problems.unavailable())
                 carry_out = lambda: action.run(desk, ref, form, asked)  # noqa: E731
                 return await _result(ref, lambda: actions.once(desk, asked, carry_out), until)
 
@@ -211,8 +213,12 @@ async def _result(
             problem = problem_of(error)
             passing = problem.status == 503 or isinstance(error, VersionConflict | CommandRunning)
             if not passing or time.monotonic() + pause > until:
-                return {"ticket": ref, "status": problem.status, "problem": problem.document()}, []
+                return _refused(ref, problem)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         else:
             return {"ticket": ref, "status": 200, "version": done.outcome.version}, done.written
+
+
+def _refused(ref: str, problem: problems.Problem) -> tuple[dict[str, Any], list[Written]]:
+    return {"ticket": ref, "status": problem.status, "problem": problem.document()}, []

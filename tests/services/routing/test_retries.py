@@ -137,6 +137,18 @@ async def test_a_bulk_command_leaves_undone_only_what_failed_and_a_repeat_comple
         assert (await desk.kinds(number)).count("PriorityChanged") == 1
 
 
+async def test_what_is_not_begun_in_time_is_left_for_the_repeat(
+    desk: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = [await desk.ticket() for _ in range(3)]
+    with monkeypatch.context() as away:
+        away.setattr(api, "PATIENCE_SECONDS", -1.0)
+        late = (await desk.bulk(tickets, "close", {}, key="late")).json()["items"]
+    assert {item["status"] for item in late} == {503}
+    done = (await desk.bulk(tickets, "close", {}, key="late")).json()["items"]
+    assert {item["status"] for item in done} == {200}
+
+
 async def test_a_failure_that_passes_is_not_told_of(desk: Workplace) -> None:
     tickets = [await desk.ticket() for _ in range(6)]
     failpoints.arm("append.before_commit=raise@3")

@@ -99,7 +99,9 @@ async def test_many_workers_fire_each_timer_once(desk: Workplace) -> None:
     assert await desk.pool.fetchval(WAITING) == 0
 
 
-@pytest.mark.parametrize("moment", ["timers.before_commit", "timers.after_commit", "append.before_commit"])
+@pytest.mark.parametrize(
+    "moment", ["timers.locked", "timers.before_commit", "timers.after_commit", "append.before_commit"]
+)
 async def test_a_worker_that_dies_leaves_each_timer_to_fire_once(desk: Workplace, moment: str) -> None:
     number = await pending(desk, PENDING_AUTO_CLOSE)
     failpoints.arm(f"{moment}=raise")
