@@ -86,7 +86,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         scan = VirusScan(settings.clamd) if settings.clamd else None
         mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         if role != "worker":
-            opening = Opening(records, blobs, numbers, copy, uploads)
+            opening = Opening(records, blobs, numbers, copy, uploads, readers)
             routers = [
                 api.router(opening),
                 blobs_api.router(uploads, store, scan),

@@ -15,9 +15,11 @@ from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
 from services.intake.records import Place, Raced, Records, Rows, Way
 from services.intake.ticket import Ticket
-from shared import richtext
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
+from shared.bounded import rich_text
+from shared.bounded.processes import Processes
+from shared.bounded.rich_text import RichText
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Member, Queue, Topic
 from shared.contracts.envelope import Actor, Recorded
@@ -68,6 +70,8 @@ class Opening:
     numbers: Numbers
     directory: DirectoryCopy
     uploads: Uploads
+    processes: Processes
+    """They read the rich text of messages."""
 
     async def open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
         """Opens a ticket and answers `{"id", "number", "version"}`.
@@ -198,6 +202,7 @@ class Opening:
         way = await self.find(reference)
         stream = way.living.ticket_id
         files: tuple[Attachment, ...] | None = None
+        rich: RichText | None = None
         context = Context(actor=actor(who), traceparent=traceparent())
         for attempt in range(RETRIES + 1):
             histories = await self.records.store.load_many([stream, way.named.ticket_id])
@@ -212,7 +217,10 @@ class Opening:
                 return stream, replayed(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
-            message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
+            if rich is None:
+                rich = (await rich_text.read(self.processes, body.html)).at_most(texts.INLINE_BYTES)
+            said = await self._words(body, rich, found.customer, context)
+            message = said.model_copy(update={"attachments": files})
             decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=body.close), state)
             version = history[-1].version
             answer: Answer = {"version": version + len(decided), "article_id": str(message.id)}
@@ -258,19 +266,17 @@ class Opening:
             raise problems.invalid("/on_behalf_of", "is for agents")
         return who.email.lower(), who.name
 
-    async def _words(self, body: MessageBody, customer: CustomerRef, context: Context) -> Message:
-        seen, html = richtext.read(body.html) if body.html else ("", None)
-        text, text_blob = await texts.stored(self.blobs, body.text if body.text is not None else seen)
-        if html is not None and len(html.encode()) > texts.INLINE_BYTES:
-            html = None
+    async def _words(self, body: MessageBody, rich: RichText, customer: CustomerRef, context: Context) -> Message:
+        text, text_blob = await texts.stored(self.blobs, rich.beside(body.text))
         return Message(
             id=uuid7(),
             channel="web",
             sender=Address(email=customer.email, name=customer.name),
             text=text,
             text_blob=text_blob,
-            html=html,
+            html=rich.html,
             written_at=context.time,
+            reading_notes=rich.notes,
         )
 
 

@@ -13,6 +13,7 @@ from services.routing import forms, states
 from services.routing.desk import Asked, Desk, Part, queue_ref
 from services.routing.ticket import Ticket
 from shared import fields
+from shared.bounded import rich_text
 from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
@@ -66,13 +67,14 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.settings.states)
     owner = await desk.person(body.owner) if body.owner is not None else None
     files = await forms.attached(desk, asked, body.attachments)
+    rich = await rich_text.read(desk.processes, body.html)
     article = uuid7()
 
     def make(state: Ticket) -> c.Command:
         queue = desk.queue_of(state)
         return c.Reply(
             desk.act(asked, state),
-            forms.answer(desk, asked, body, state, article, files),
+            forms.answer(desk, asked, body, rich, state, article, files),
             wanted or states.after_reply(queue, desk.directory.settings.states),
             desk.worker_in(owner, queue) if owner is not None else None,
             body.time_units,

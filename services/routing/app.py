@@ -9,6 +9,7 @@ from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
+from shared.bounded.processes import Processes
 from shared.contracts.envelope import Recorded
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Connection, Pool, connect_pool
@@ -68,6 +69,7 @@ def handlers(
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
     pool = await connect_pool(settings.database_url)
+    processes = Processes("shared.bounded.rich_text")
     try:
         store = Store(pool, SERVICE)
         copy = DirectoryCopy(pool, settings.database_url)
@@ -75,7 +77,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         clock = timers.Timers(store)
         uploads = Uploads(BlobStore(settings.blob_url))
-        desk = Desk(pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads)
+        desk = Desk(
+            pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads, processes
+        )
         background: dict[str, Task] = {"directory": copy.run}
         if role != "api":
             consumer = Consumer(
@@ -99,6 +103,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = [api.router(desk), api.internal(desk), directory_router(copy)] if role != "worker" else []
         yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
     finally:
+        await processes.close()
         await pool.close()
 
 

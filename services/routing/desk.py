@@ -14,6 +14,7 @@ from services.routing.commands import Act, Command
 from services.routing.ticket import Ticket
 from shared import fields
 from shared.blobs.uploads import Uploads
+from shared.bounded.processes import Processes
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights, rights_of
 from shared.contracts.directory import Person, Queue, Right
 from shared.contracts.envelope import Actor
@@ -62,6 +63,8 @@ class Desk:
     commands: Commands[Command, Ticket]
     directory: DirectoryCopy
     uploads: Uploads
+    processes: Processes
+    """They read the rich text of forms."""
 
     async def handle(
         self, asked: Asked, *parts: Part, answer: Callable[[Sequence[Event], int], dict[str, Any]] | None = None

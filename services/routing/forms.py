@@ -9,8 +9,10 @@ from uuid_utils.compat import uuid7
 from services.routing.bodies import ReplyBody, Words
 from services.routing.desk import Asked, Desk
 from services.routing.ticket import Ticket
-from shared import richtext, templates
+from shared import templates
 from shared.blobs.uploads import UploadMissing
+from shared.bounded import rich_text
+from shared.bounded.rich_text import RichText
 from shared.contracts.parts import Address, Attachment, Channel, Message
 from shared.http import problems
 
@@ -27,30 +29,30 @@ async def attached(desk: Desk, asked: Asked, uploads: Sequence[UUID]) -> tuple[A
         raise problems.invalid(f"/attachments/{missing.index}", "names no blob of yours") from missing
 
 
-def words(body: Words, channel: Channel, files: tuple[Attachment, ...] = ()) -> Message:
-    """The article of a form. Rich text is made safe here, once, and read as plain text where the form has none."""
+def words(body: Words, channel: Channel, rich: RichText, files: tuple[Attachment, ...] = ()) -> Message:
+    """The article of a form; `rich` is its rich text, made safe, which is read as plain text where the form has none."""
     if not body.has_words:
         raise problems.invalid("/text", "a text is missing")
-    shown, html = richtext.read(body.html) if body.html else ("", None)
-    text = body.text if body.text is not None else shown
+    text = rich.beside(body.text)
     if len(text.encode()) > INLINE_TEXT:
         raise problems.invalid("/text", f"is longer than {INLINE_TEXT} bytes; send the rest as an attachment")
-    if html is not None and len(html.encode()) > 4 * INLINE_TEXT:
+    if rich.html is not None and len(rich.html.encode()) > 4 * INLINE_TEXT:
         raise problems.invalid("/html", f"is longer than {4 * INLINE_TEXT} bytes; send the rest as an attachment")
     return Message(
         id=uuid7(),
         channel=channel,
         subject=body.subject,
         text=text,
-        html=html,
+        html=rich.html,
         attachments=files,
         written_at=datetime.now(UTC),
+        reading_notes=rich.notes,
     )
 
 
 async def article(desk: Desk, asked: Asked, body: Words, channel: Channel) -> Message:
     """The article of a form with its files."""
-    made = words(body, channel)
+    made = words(body, channel, await rich_text.read(desk.processes, body.html))
     files = await attached(desk, asked, body.attachments)
     return made.model_copy(update={"attachments": files}) if files else made
 
@@ -66,12 +68,18 @@ async def remark(desk: Desk, asked: Asked, body: Words) -> Message | None:
 
 
 def answer(
-    desk: Desk, asked: Asked, body: ReplyBody, state: Ticket, article_id: UUID, files: tuple[Attachment, ...]
+    desk: Desk,
+    asked: Asked,
+    body: ReplyBody,
+    rich: RichText,
+    state: Ticket,
+    article_id: UUID,
+    files: tuple[Attachment, ...],
 ) -> Message:
     """The mail of a reply form, in the form's words or those of a standard answer (A8.01)."""
     if body.template is not None:
         body = _filled(desk, asked, body, state)
-    message = words(body, "email", files).model_copy(
+    message = words(body, "email", rich, files).model_copy(
         update={"id": article_id, "bcc": tuple(Address(email=each) for each in body.bcc)}
     )
     return addressed(desk, message, state, body.to, body.cc)
