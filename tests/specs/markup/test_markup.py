@@ -47,7 +47,7 @@ def jumble() -> st.SearchStrategy[str]:
     names = st.sampled_from(FORMATTING) | st.sampled_from(STRUCTURE) | st.sampled_from(OTHERS)
     starts = names.map(lambda name: f"<{name}>")
     ends = names.map(lambda name: f"</{name.split()[0]}>")
-    words = st.sampled_from(["one ", " two", "three", " ", "\n", "&amp;", "<"])
+    words = st.sampled_from(["one ", " two", "three", " ", "\n", "&amp;", "< "])
     return st.lists(starts | ends | words, max_size=80).map("".join)
 
 
