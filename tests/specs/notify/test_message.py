@@ -16,9 +16,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notify.message import Letter, Unsendable, encoded, file_name, letter, one_line
+from services.notify.message import Letter, Unsendable, encoded, letter, one_line
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment, Blob
+from shared.file_names import safe_name
 from tests.specs.notify.tickets import mail
 from tests.specs.requirement import requirement
 
@@ -185,7 +186,7 @@ def test_any_attachment(name: str, content: bytes, kind: str) -> None:
     one = letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == content
-    assert part["Content-Disposition"].params["filename"] == file_name(name)
+    assert part["Content-Disposition"].params["filename"] == safe_name(name, kind)
     assert b"Bcc" not in one.content
     assert one == letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
 
