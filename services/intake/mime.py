@@ -6,46 +6,38 @@ newer policies raise on malformed header fields. Here nothing raises, and what i
 
 import binascii
 import codecs
-import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message as Fields
 from email.utils import collapse_rfc2231_value
 
+from services.intake.mail import transfer
+from services.intake.mail.header import MOST_FIELD_BYTES, split
+from services.intake.mail.transfer import from_base64
+
 DEEPEST = 16
 MOST_PARTS = 500
-MOST_HEADER_BYTES = 256 * 1024
-MOST_FIELD_BYTES = 32 * 1024
-MOST_FIELDS = 1_000
 MOST_TEXT_BYTES = 4 * 1024 * 1024
 MOST_DELIMITERS = 20_000
 LONGEST_BOUNDARY = 200
-LONGEST_LINE = 1_000
-MOST_BELOW = 64 * 1024
-"""Of the end of base64 that is looked at for words below it."""
 
-_END_OF_HEADER = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
 _DELIMITER = re.compile(
     rb"^--([^\s][^\r\n]{0,120}?)[ \t]*(?:\r\n|\n|\r)(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
 )
-_PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}=")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
-_PADDING = re.compile(rb"=[=\s]*")
-_PURE = re.compile(rb"^[A-Za-z0-9+/]{40,}={0,2}\r?$", re.MULTILINE)
-_PROSE_BELOW = re.compile(
-    rb"(?<=[A-Za-z0-9+/=]\n)(?:[ \t]*\r?\n)+(?=(?:[-_=*]{2,}|[^\s]{1,40} [^\s]{1,40})[^\n]{0,200}(?:\r?\n|\Z))"
-)
-"""Below an empty line that follows base64: a ruler, or words."""
-_UUENCODED = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,200}(?:\r?\n|\r)", re.MULTILINE)
-_LINE = re.compile(rb"\r\n|\n|\r")
-_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 # Blanks and question marks do not belong into an encoded word, but programs write them.
 _ENCODED_WORD = re.compile(
     r"=\?([A-Za-z0-9_.:+\-]{1,60})(?:\*[A-Za-z\-]*)?\?([BbQq])\?((?:(?!=\?[A-Za-z0-9]).){0,1000}?)\?="
 )
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset[ \t]*=[ \t]*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _ONE_BYTE = re.compile(r"(?:iso8859|cp125|cp8[56]|koi8|mac|hp-roman|tis)")
+_KEYWORD = re.compile(r"([^\s;,/]*(?:\s*/\s*[^\s;,/]*)?)(.*)", re.DOTALL)
+_BEFORE_PARAMETER = re.compile(
+    r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z))"
+    r"|[\s,;]+(?=(?:charset|boundary|name|filename|format|delsp|type|start|start-info|report-type|protocol|micalg|method|size|access-type)\*?[0-9]*\*?\s*=)",
+    re.IGNORECASE,
+)
+"""A quoted value, or what stands before a parameter that is known."""
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -97,7 +89,7 @@ class Part:
 
     @property
     def disposition(self) -> str:
-        return self.get("content-disposition").partition(";")[0].strip().lower()
+        return structured(self.get("content-disposition")).partition(";")[0].strip().lower()
 
     @property
     def _transfer_encoding(self) -> str:
@@ -106,24 +98,16 @@ class Part:
 
     @property
     def content(self) -> bytes:
-        """The body without its transfer encoding; as it is when that is unknown or broken."""
-        match self._transfer_encoding:
-            case "base64":
-                return from_base64(self.body)
-            case "quoted-printable":
-                return quopri.decodestring(self.body)
-            case "x-uuencode" | "uuencode" | "x-uue" | "uue":
-                return from_uuencode(self.body)
-            case _:
-                return self.body
+        """The body without its transfer encoding; as it is when that is unknown or was never done."""
+        return transfer.file_content(self.body, self._transfer_encoding)
 
     @property
     def text(self) -> str:
         """The content as text, as far as a text may go; characters that cannot be read are replaced."""
-        content = self.content[:MOST_TEXT_BYTES]
-        if self._transfer_encoding == "base64" and (below := self.body[_prose(self.body) :].strip()):
-            content += b"\n\n" + below[:MOST_TEXT_BYTES]
         charset = self.parameter("charset")
+        content = transfer.words(self.body, self._transfer_encoding, lambda words: is_text(words, charset))[
+            :MOST_TEXT_BYTES
+        ]
         if not charset and self.type == "text/html":
             named = _META_CHARSET.search(content, 0, 4096)
             charset = named.group(1).decode() if named else ""
@@ -145,16 +129,18 @@ def parse(raw: bytes) -> tuple[Part, list[str]]:
 
 
 def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: str) -> Part:
-    header, body = _split(raw)
-    fields = tuple(_fields(header))
+    header = split(raw, is_part=depth > 0)
+    fields = tuple((name, _characters(value)) for name, value in header.fields)
+    wrong += header.wrong
+    if any(len(value) >= MOST_FIELD_BYTES for _, value in header.fields):
+        wrong.append(f"a header field of more than {MOST_FIELD_BYTES // 1024} kB; its rest was not read")
     parameters = Fields()
     for name, value in fields:
         if name in ("content-type", "content-disposition") and name not in parameters:
-            parameters[name] = _printable(value)
-    wrong += _bounds_reached(header, fields)
-    kind = next((value for name, value in fields if name == "content-type"), "").partition(";")[0].strip().lower()
+            parameters[name] = structured(_printable(value))
+    kind = parameters["content-type"].partition(";")[0].lower() if "content-type" in parameters else ""
     kind = kind if _MEDIA_TYPE.fullmatch(kind) else ("text/plain" if kind in ("text", "plain") else default)
-    part = Part(fields, kind, parameters, body)
+    part = Part(fields, kind, parameters, header.body)
     if not kind.startswith("multipart/"):
         return part
     if depth >= DEEPEST:
@@ -162,25 +148,23 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
         return Part(fields, "application/octet-stream", parameters, raw)
     boundary = part.parameter("boundary").encode(errors="replace")[:LONGEST_BOUNDARY]
     default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-    children = _children(body, boundary, depth, budget, wrong, default) if boundary else ()
-    if not children:
-        wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
-        guessed = _guessed_boundary(body)
-        children = _children(body, guessed, depth, budget, wrong, default) if guessed else ()
-    if not children:
-        return Part(fields, "text/plain", parameters, body)
-    return Part(fields, kind, parameters, b"", children)
+    children: tuple[Part, ...] = ()
+    for body in _bodies(part):
+        children = _children(body, boundary, depth, budget, wrong, default) if boundary else ()
+        if not children and (guessed := _guessed_boundary(body)):
+            wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
+            children = _children(body, guessed, depth, budget, wrong, default)
+        if children:
+            return Part(fields, kind, parameters, b"", children)
+    wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
+    return Part(fields, "text/plain", parameters, header.body)
 
 
-def _bounds_reached(header: bytes, fields: tuple[tuple[str, str], ...]) -> list[str]:
-    reached: list[str] = []
-    if len(header) >= MOST_HEADER_BYTES - LONGEST_LINE:
-        reached.append(f"a header of more than {MOST_HEADER_BYTES // 1024} kB; its rest was taken for text")
-    if len(fields) >= MOST_FIELDS:
-        reached.append(f"more than {MOST_FIELDS} header fields; the rest was not read")
-    if len(header) > MOST_FIELD_BYTES and any(len(value) >= MOST_FIELD_BYTES for _, value in fields):
-        reached.append(f"a header field of more than {MOST_FIELD_BYTES // 1024} kB; its rest was not read")
-    return reached
+def _bodies(part: Part) -> Iterator[bytes]:
+    """A multipart's body, and without the transfer encoding that none may have (RFC 2045, 6.4) but some do."""
+    yield part.body
+    if (decoded := part.content) != part.body:
+        yield decoded
 
 
 def _children(
@@ -193,47 +177,6 @@ def _children(
         budget[0] -= 1
         children.append(_part(piece, depth + 1, budget, wrong, default))
     return tuple(children)
-
-
-def _split(raw: bytes) -> tuple[bytes, bytes]:
-    """Header and body. A mail that begins with an empty line has no header; one without an empty line has no body."""
-    if raw[:1] == b"\n" or raw[:2] == b"\r\n":
-        return b"", raw[2:] if raw[:1] == b"\r" else raw[1:]
-    end = _END_OF_HEADER.search(raw, 0, MOST_HEADER_BYTES + 4)
-    if end is not None:
-        return raw[: end.start()], raw[end.end() :]
-    first = _LINE.search(raw, 0, MOST_HEADER_BYTES)
-    if _NAME.match(raw) is None and not (first and raw[:5] == b"From "):
-        return b"", raw
-    if len(raw) <= MOST_HEADER_BYTES:
-        return raw, b""
-    cut = raw.rfind(b"\n", 0, MOST_HEADER_BYTES) + 1 or MOST_HEADER_BYTES
-    return raw[:cut], raw[cut:]
-
-
-def _fields(header: bytes) -> Iterator[tuple[str, str]]:
-    """The header's fields in order, unfolded, names in lower case. A line that is none is passed over."""
-    name: bytes | None = None
-    value = bytearray()
-    count = 0
-    for line in _LINE.split(header):
-        if line[:1] in (b" ", b"\t"):
-            if name is not None and len(value) < MOST_FIELD_BYTES:
-                value += b" " + line.strip()
-            continue
-        if name is not None and value[-1:] == b";" and _PARAMETER.match(line):
-            value += b" " + line.strip()  # a parameter whose line lost its indent
-            continue
-        if name is not None:
-            yield name.decode().lower(), _characters(bytes(value[:MOST_FIELD_BYTES]))
-            count += 1
-            if count >= MOST_FIELDS:
-                return
-        match = _NAME.match(line)
-        name = match.group(1) if match else None
-        value = bytearray(line[match.end() :].strip()) if match else bytearray()
-    if name is not None:
-        yield name.decode().lower(), _characters(bytes(value[:MOST_FIELD_BYTES]))
 
 
 def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
@@ -284,41 +227,22 @@ def is_media_type(value: str) -> bool:
     return _MEDIA_TYPE.fullmatch(value) is not None
 
 
-def from_base64(text: bytes) -> bytes:
-    """What can be read of base64, whatever stands between or below; several encodings one after the other are all read."""
-    return b"".join(map(_unpadded, _PADDING.split(text[: _prose(text)])))
+def structured(value: str) -> str:
+    """A structured field's value with the semicolons that it lacks: `multipart/mixed boundary=x` (RFC 2045, 5.1)."""
+    kind, rest = _KEYWORD.match(value).groups()  # type: ignore[union-attr]  # matches everywhere
+    rest = _BEFORE_PARAMETER.sub(lambda found: found.group(1) or "; ", f" {rest}")
+    return f"{''.join(kind.split())}; {rest.lstrip('; ')}" if rest.strip("; ") else "".join(kind.split())
 
 
-def _prose(text: bytes) -> int:
-    """Where base64 ends and what mailing lists and scanners write below it begins; the text's end when there is none."""
-    found = _PROSE_BELOW.search(text, max(0, len(text) - MOST_BELOW))
-    return found.start() if found is not None and _PURE.search(text, found.start()) is None else len(text)
-
-
-def _unpadded(text: bytes) -> bytes:
-    letters = _NOT_BASE64.sub(b"", text)
-    if len(letters) % 4 == 1:
-        letters = letters[:-1]
+def is_text(content: bytes, charset: str) -> bool:
+    """Whether bytes are text as declared: characters only, none of them a control character."""
     try:
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
-    except binascii.Error:
-        return text
-
-
-def from_uuencode(text: bytes) -> bytes:
-    """What can be read of uuencode; the text itself when there is no beginning."""
-    begin = _UUENCODED.search(text)
-    if begin is None:
-        return text
-    out = bytearray()
-    for line in text[begin.end() :].splitlines():
-        if line.strip() in (b"end", b"`", b""):
-            break
-        try:
-            out += binascii.a2b_uu(line)
-        except binascii.Error:
-            continue
-    return bytes(out)
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        if charset.strip().lower() in ("", "ascii", "us-ascii", "utf-8", "utf8"):
+            return False
+        text = in_charset(content, charset)
+    return "\ufffd" not in text and _UNWANTED.search(text) is None
 
 
 def in_charset(content: bytes, charset: str) -> str:

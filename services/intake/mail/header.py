@@ -17,8 +17,7 @@ LONGEST_LINE = 1_000
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r|\Z)")
 _NAME = re.compile(rb"([!-9;-~]++)[ \t]*:")
 _PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}=")
-_MBOX = re.compile(rb">?From [^\r\n]*(?:\r\n|\n|\r)")
-_EMPTY_LINES = re.compile(rb"(?:[ \t]*+(?:\r\n|\n|\r))+")
+_BEFORE_A_MAIL = re.compile(rb"(?:>?From [^\r\n]*+(?:\r\n|\n|\r))?(?:[ \t]*+(?:\r\n|\n|\r))*+")
 _OF_MAILS = re.compile(
     r"(?:from|to|cc|bcc|subject|date|sender|references|keywords|comments|encrypted|organi[sz]ation|priority|precedence|importance|sensitivity|status|lines|xref|path"
     r"|newsgroups|received|expires|supersedes|approved|distribution|language|mailing-list|in-reply-to|reply-to|followup-to|errors-to|user-agent|apparently-to|return-path"
@@ -44,11 +43,17 @@ def split(raw: bytes, *, is_part: bool) -> Header:
     found = Header()
     start = 0 if is_part else _first_field(raw)
     if raw[start : start + 1] in (b"\r", b"\n"):
-        found.body = raw[_LINE.match(raw, start).end() :]  # type: ignore[union-attr]  # matches everywhere
+        found.body = raw[_line(raw, start)[1] :]
         return found
     fields, end = _fields(raw, start, found)
     if is_part and fields and not any(_is_of_mails(each.name) for each in fields):
         fields, end = [], start  # words whose first line has a colon
+    if is_part:
+        strange = [each for each in fields if not _is_of_mails(each.name)]
+        found.wrong += [
+            f"a part's header says {each.name}: {bytes(each.value[:200]).decode('utf-8', 'replace')}"
+            for each in strange[:5]
+        ]
     found.fields = [(each.name, bytes(each.value[:MOST_FIELD_BYTES])) for each in fields]
     found.body, found.size = raw[end:], end
     return found
@@ -63,26 +68,23 @@ class _Field:
 
 def _first_field(raw: bytes) -> int:
     """Where a mail begins: below what programs put before it when they keep or pass it on."""
-    start = 0
-    if (mbox := _MBOX.match(raw)) is not None:
-        start = mbox.end()
-    empty = _EMPTY_LINES.match(raw, start)
-    if empty is not None and (name := _NAME.match(raw, empty.end())) is not None and _is_of_mails(_text(name.group(1))):
-        start = empty.end()
-    return start
+    start = found.end() if (found := _BEFORE_A_MAIL.match(raw)) is not None else 0
+    name = _NAME.match(raw, start)
+    return start if name is not None and _is_of_mails(_text(name.group(1))) else 0
 
 
 def _fields(raw: bytes, start: int, found: Header) -> tuple[list[_Field], int]:
     """The fields, and where the body begins."""
     fields: list[_Field] = []
-    at, limit, folded_until, stray = start, start + MOST_BYTES, start, 0
+    current: _Field | None = None
+    at, limit, folded_until, stray, count = start, start + MOST_BYTES, start, 0, 0
     while at < len(raw):
         line, below = _line(raw, at)
         if at >= limit or below > limit + LONGEST_LINE:
             found.wrong.append(f"a header of more than {MOST_BYTES // 1024} kB; its rest was taken for text")
             return fields, at
         if not line:
-            return (_without_words(fields) if _may_hold_words(raw, start, fields) else (fields, below))
+            return fields, below
         if not line.strip(b" \t"):
             # A line of blanks is a folded one (RFC 5322, 4.2), if the header goes on below it.
             if at >= folded_until:
@@ -90,19 +92,20 @@ def _fields(raw: bytes, start: int, found: Header) -> tuple[list[_Field], int]:
                 if folded_until < 0:
                     return fields, below
         elif line[:1] in b" \t":
-            if not fields:
+            if current is None:
                 return [], start
-            if len(fields[-1].value) < MOST_FIELD_BYTES:
-                fields[-1].value += b" " + line.strip()
-        elif fields and fields[-1].value[-1:] == b";" and _PARAMETER.match(line):
-            fields[-1].value += b" " + line.strip()  # a parameter whose line lost its indent
+            if len(current.value) < MOST_FIELD_BYTES:
+                current.value += b" " + line.strip()
+        elif current is not None and current.value[-1:] == b";" and _PARAMETER.match(line):
+            current.value += b" " + line.strip()  # a parameter whose line lost its indent
         elif (name := _NAME.match(line)) is not None:
-            if len(fields) == MOST_FIELDS:
+            current = _Field(_text(name.group(1)), bytearray(line[name.end() :].strip()), at)
+            count += 1
+            if count <= MOST_FIELDS:
+                fields.append(current)
+            elif count == MOST_FIELDS + 1:
                 found.wrong.append(f"more than {MOST_FIELDS} header fields; the rest was not read")
-                end = _end_of_fields(raw, at, limit)
-                return fields, end if end >= 0 else at
-            fields.append(_Field(_text(name.group(1)), bytearray(line[name.end() :].strip()), at))
-        elif not fields:
+        elif current is None:
             return [], start
         elif stray < MOST_STRAY_LINES and _goes_on(raw, below, limit, fields):
             stray += 1
@@ -146,29 +149,21 @@ def _end_of_fields(raw: bytes, at: int, limit: int) -> int:
 def _goes_on(raw: bytes, at: int, limit: int, fields: list[_Field]) -> bool:
     """Whether below a stray line more of a mail's header follows, before an empty line does."""
     seen = {each.name for each in fields}
-    for below, line in _lines(raw, at, min(limit, at + 64 * LONGEST_LINE)):
+    for _, line in _lines(raw, at, min(limit, at + 64 * LONGEST_LINE)):
         if not line:
             return False
         name = _NAME.match(line)
         if name is not None and _is_of_mails(known := _text(name.group(1))) and not (known in _ONCE and known in seen):
             return True
-        del below
     return False
-
-
-def _may_hold_words(raw: bytes, start: int, fields: list[_Field]) -> bool:
-    """Whether words may stand among a part's fields, because its header looks like one of a program that forgot the empty line."""
-    return False
-
-
-def _without_words(fields: list[_Field]) -> tuple[list[_Field], int]:
-    return fields, 0
 
 
 def _words_above(fields: list[_Field], end: int) -> tuple[list[_Field], int]:
     """A header without an empty line: the fields at its end that are no mail's, or that it had before, are words."""
     seen = [each.name for each in fields]
-    while fields and (not _is_of_mails(fields[-1].name) or (fields[-1].name in _ONCE and fields[-1].name in seen[: len(fields) - 1])):
+    while fields and (
+        not _is_of_mails(fields[-1].name) or (fields[-1].name in _ONCE and fields[-1].name in seen[: len(fields) - 1])
+    ):
         end = fields.pop().start
     return fields, end
 
