@@ -17,6 +17,13 @@ _UNFIT = re.compile(rf'[{_UNSEEN}"*/:<>?\\|]+')
 _NOT_AT_THE_ENDS = "".join(filter(re.compile(rf"[{_UNSEEN}\s.]").match, map(chr, range(0x10000))))
 _ONLY_AN_ENDING = re.compile(rf"\s*\.(\w{{1,{LONGEST_ENDING}}})")
 _BLANKS = re.compile(r"\s+")
+_CALLED = {
+    "message/rfc822": "message.eml",
+    "message/global": "message.eml",
+    "text/calendar": "invite.ics",
+    "text/vcard": "contact.vcf",
+    "text/x-vcard": "contact.vcf",
+}
 _STEMS = {"image": "image", "audio": "audio", "video": "video"}
 _TYPES = mimetypes.MimeTypes()
 """Python's own table, the same on every machine."""
@@ -45,42 +52,43 @@ _MORE_ENDINGS = {
     "message/delivery-status": ".txt",
     "message/disposition-notification": ".txt",
     "message/feedback-report": ".txt",
-    "message/global": ".eml",
     "message/rfc822-headers": ".txt",
-    "text/calendar": ".ics",
     "text/markdown": ".md",
     "text/rfc822-headers": ".txt",
     "text/rtf": ".rtf",
-    "text/vcard": ".vcf",
     "text/x-amp-html": ".html",
-    "text/x-vcard": ".vcf",
 }
 
 
 def safe_name(name: str, media_type: str = "", *, longest: int = LONGEST) -> str:
-    """A file's own name on one line, without its path and what cannot be seen; shortened before its ending.
+    """A file's name as `own_name` has it; a file without one is called for its type: `image.jpg`, `file.pdf`."""
+    return own_name(name, longest=longest) or nameless(media_type)
 
-    A file without a name is called for its type: `image.jpg`, `file.pdf`.
-    """
+
+def own_name(name: str, *, longest: int = LONGEST) -> str:
+    """A file's own name on one line, without its path and what cannot be seen, shortened before its ending; or empty."""
     name = name.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     if _PATH.match(name):
         name = name.replace("\\", "/").rpartition("/")[2]
     if (only := _ONLY_AN_ENDING.fullmatch(name)) is not None:
         name = f"file.{only.group(1)}"
     plain = _BLANKS.sub(" ", _UNFIT.sub("_", name.strip(_NOT_AT_THE_ENDS)))
-    return _shortened(plain, longest) or _nameless(media_type)
+    return _shortened(plain, longest)
+
+
+def nameless(media_type: str) -> str:
+    """What a file of a type is called."""
+    if media_type in _CALLED:
+        return _CALLED[media_type]
+    stem = _STEMS.get(media_type.partition("/")[0], "file")
+    ending = _MORE_ENDINGS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or ""
+    return f"{stem}{ending}"
 
 
 def numbered(name: str, number: int) -> str:
     """A name for another file of the same name: `image-2.jpg`."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
-
-
-def _nameless(media_type: str) -> str:
-    stem = _STEMS.get(media_type.partition("/")[0], "file")
-    ending = _MORE_ENDINGS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or ""
-    return f"{stem}{ending}"
 
 
 def _shortened(name: str, longest: int) -> str:

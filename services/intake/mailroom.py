@@ -15,11 +15,12 @@ from uuid_utils.compat import uuid7
 from services.intake import texts, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.mail.authentication import Authentication, authenticated
+from services.intake.mail.body import File
 from services.intake.mail.control import Wishes, wishes
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
 from services.intake.placing import place_for, plain_address, queues_addressed, without_tag
-from services.intake.reading import File, Reading, place
+from services.intake.reading import Reading, place
 from services.intake.reading_pool import Readers
 from services.intake.receipts import Receipts
 from services.intake.records import Known, Mail, Raced, Records, Rows
@@ -516,7 +517,6 @@ class Mailroom:
         text, text_blob = await texts.stored(self.blobs, reading.text)
         scanned = zip(reading.files, arrived.scans, strict=True)
         files = await asyncio.gather(*(self._attachment(file, scan) for file, scan in scanned))
-        html = reading.html if reading.html and len(reading.html.encode()) <= texts.INLINE_BYTES else None
         return Message(
             id=uuid7(),
             channel="email",
@@ -527,7 +527,7 @@ class Mailroom:
             text=text,
             new_text=None if reading.new_text in (None, reading.text) else texts.beginning(reading.new_text or ""),
             text_blob=text_blob,
-            html=html,
+            html=reading.html,
             attachments=tuple(files),
             message_id=reading.message_id,
             mail=arrived.mail_id,

@@ -20,6 +20,7 @@ DEEPEST = 16
 MOST_PARTS = 500
 MOST_TEXT_BYTES = 4 * 1024 * 1024
 MOST_DELIMITERS = 20_000
+MOST_OUTSIDE = 4_000
 LONGEST_BOUNDARY = 200
 
 _DELIMITER = re.compile(
@@ -38,6 +39,9 @@ _BEFORE_PARAMETER = re.compile(
     re.IGNORECASE,
 )
 """A quoted value, or what stands before a parameter that is known."""
+_HAS_WORD = re.compile(r"\w\w")
+_OF_PROGRAMS = re.compile(r"\bMIME\b|multi-?part", re.IGNORECASE)
+"""What mail programs write above the parts, for readers that know none."""
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -118,6 +122,12 @@ class Part:
         return len(self.body) > MOST_TEXT_BYTES and len(self.content) > MOST_TEXT_BYTES
 
 
+def subject(raw: bytes) -> str:
+    """The subject of a mail, which is all that is read of it; or empty."""
+    fields = split(raw, is_part=False).fields
+    return next((decoded(_characters(value)) for name, value in fields if name == "subject"), "")
+
+
 def parse(raw: bytes) -> tuple[Part, list[str]]:
     """The whole mail and what was wrong with its structure. Never raises on purpose; linear in the size of the mail times DEEPEST."""
     wrong: list[str] = []
@@ -171,7 +181,12 @@ def _children(
     body: bytes, boundary: bytes, depth: int, budget: list[int], wrong: list[str], default: str
 ) -> tuple[Part, ...]:
     children: list[Part] = []
-    for piece in _pieces(body, boundary):
+    for piece, is_part in _pieces(body, boundary):
+        if not is_part:
+            words = " ".join(piece[:MOST_OUTSIDE].decode("utf-8", "replace").split())
+            if _HAS_WORD.search(words) and not _OF_PROGRAMS.search(words):
+                wrong.append(f"outside of its parts it says: {words[:200]}{'...' if len(words) > 200 else ''}")
+            continue
         if budget[0] <= 0:
             break
         budget[0] -= 1
@@ -179,27 +194,30 @@ def _children(
     return tuple(children)
 
 
-def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
-    """What stands between a multipart's delimiter lines. A missing end is the end of the body."""
+def _pieces(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bool]]:
+    """What stands between a multipart's delimiter lines, and whether it is a part: what is before the first and behind a last one is none.
+
+    A missing end is the end of the body. Programs write parts behind the last delimiter too.
+    """
     delimiter = b"--" + boundary
-    start: int | None = None
+    start, is_part, count = 0, False, 0
     at = body.find(delimiter)
-    for _ in range(MOST_DELIMITERS):
-        if at < 0:
-            break
+    while at >= 0 and count < MOST_DELIMITERS:
         end = at + len(delimiter)
         closes = body[end : end + 2] == b"--"
         rest = body[end + 2 * closes : end + 2 * closes + 80].lstrip(b" \t")
         # The delimiter is the whole of its line; a boundary may be another one's beginning.
         if (at == 0 or body[at - 1] in b"\r\n") and (not rest or rest[:1] in (b"\r", b"\n")):
-            if start is not None:
-                yield _after_line_break(body, start, _before_line_break(body, at))
-            if closes:
-                return
-            start = end
+            if start or is_part or at:
+                yield (
+                    _after_line_break(body, start, _before_line_break(body, at)) if is_part else body[start:at],
+                    is_part,
+                )
+            start, is_part = end + 2 * closes, not closes
+            count += 1
         at = body.find(delimiter, end)
-    if start is not None:
-        yield _after_line_break(body, start, len(body))
+    if count:
+        yield _after_line_break(body, start, len(body)) if is_part else body[start:], is_part
 
 
 def _before_line_break(body: bytes, at: int) -> int:

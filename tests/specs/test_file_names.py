@@ -36,8 +36,8 @@ def test_names(name: str, safe: str) -> None:
 @pytest.mark.parametrize(
     ("media_type", "name"),
     [
-        ("image/jpeg", "image.jpg"), ("image/x-unheard-of", "image"), ("application/pdf", "file.pdf"), ("text/plain", "file.txt"), ("text/calendar", "file.ics"),
-        ("application/octet-stream", "file.bin"), ("audio/mpeg", "audio.mp3"), ("video/mp4", "video.mp4"), ("message/rfc822", "file.eml"),
+        ("image/jpeg", "image.jpg"), ("image/x-unheard-of", "image"), ("application/pdf", "file.pdf"), ("text/plain", "file.txt"), ("text/calendar", "invite.ics"),
+        ("application/octet-stream", "file.bin"), ("audio/mpeg", "audio.mp3"), ("video/mp4", "video.mp4"), ("message/rfc822", "message.eml"),
         ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", "file.docx"), ("", "file"), ("no type", "file"),
     ],
 )  # fmt: skip
