@@ -20,7 +20,8 @@ DEEPEST = 16
 MOST_PARTS = 500
 MOST_TEXT_BYTES = 4 * 1024 * 1024
 MOST_DELIMITERS = 20_000
-MOST_OUTSIDE = 4_000
+LONGEST_OUTSIDE = 400
+"""Characters outside of all parts that a note quotes."""
 LONGEST_BOUNDARY = 200
 
 _DELIMITER = re.compile(
@@ -40,7 +41,7 @@ _BEFORE_PARAMETER = re.compile(
 )
 """A quoted value, or what stands before a parameter that is known."""
 _HAS_WORD = re.compile(r"\w\w")
-_OF_PROGRAMS = re.compile(r"\bMIME\b|multi-?part", re.IGNORECASE)
+_OF_PROGRAMS = re.compile(r"multi-?part (?:message|mail|mime|e-?mail|document)|MIME[ -](?!version)", re.IGNORECASE)
 """What mail programs write above the parts, for readers that know none."""
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
@@ -182,15 +183,18 @@ def _children(
 ) -> tuple[Part, ...]:
     children: list[Part] = []
     for piece, is_part in _pieces(body, boundary):
-        if not is_part:
-            words = " ".join(piece[:MOST_OUTSIDE].decode("utf-8", "replace").split())
-            if _HAS_WORD.search(words) and not _OF_PROGRAMS.search(words):
-                wrong.append(f"outside of its parts it says: {words[:200]}{'...' if len(words) > 200 else ''}")
-            continue
         if budget[0] <= 0:
             break
-        budget[0] -= 1
-        children.append(_part(piece, depth + 1, budget, wrong, default))
+        if is_part:
+            budget[0] -= 1
+            children.append(_part(piece, depth + 1, budget, wrong, default))
+        elif (words := " ".join(piece.decode("utf-8", "replace").split())) and _HAS_WORD.search(words):
+            if len(words) <= LONGEST_OUTSIDE and not _OF_PROGRAMS.search(words):
+                wrong.append(f"outside of its parts it says: {words}")
+            elif len(words) > LONGEST_OUTSIDE and not _OF_PROGRAMS.search(words, 0, LONGEST_OUTSIDE):
+                budget[0] -= 1
+                wrong.append("words outside of its parts were read as one of them")
+                children.append(Part((), "text/plain", Fields(), piece))
     return tuple(children)
 
 

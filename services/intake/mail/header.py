@@ -46,14 +46,10 @@ def split(raw: bytes, *, is_part: bool) -> Header:
         found.body = raw[_line(raw, start)[1] :]
         return found
     fields, end = _fields(raw, start, found)
-    if is_part and fields and not any(_is_of_mails(each.name) for each in fields):
+    if fields and not any(_is_of_mails(each.name) for each in fields):
         fields, end = [], start  # words whose first line has a colon
-    if is_part:
-        strange = [each for each in fields if not _is_of_mails(each.name)]
-        found.wrong += [
-            f"a part's header says {each.name}: {bytes(each.value[:200]).decode('utf-8', 'replace')}"
-            for each in strange[:5]
-        ]
+    if is_part and not any(each.name == "content-transfer-encoding" for each in fields):
+        fields, end = _words_above(fields, end)  # the empty line stands between words, and not above them
     found.fields = [(each.name, bytes(each.value[:MOST_FIELD_BYTES])) for each in fields]
     found.body, found.size = raw[end:], end
     return found
@@ -70,7 +66,7 @@ def _first_field(raw: bytes) -> int:
     """Where a mail begins: below what programs put before it when they keep or pass it on."""
     start = found.end() if (found := _BEFORE_A_MAIL.match(raw)) is not None else 0
     name = _NAME.match(raw, start)
-    return start if name is not None and _is_of_mails(_text(name.group(1))) else 0
+    return start if name is not None and _is_of_mails(_name(name)) else 0
 
 
 def _fields(raw: bytes, start: int, found: Header) -> tuple[list[_Field], int]:
@@ -99,7 +95,7 @@ def _fields(raw: bytes, start: int, found: Header) -> tuple[list[_Field], int]:
         elif current is not None and current.value[-1:] == b";" and _PARAMETER.match(line):
             current.value += b" " + line.strip()  # a parameter whose line lost its indent
         elif (name := _NAME.match(line)) is not None:
-            current = _Field(_text(name.group(1)), bytearray(line[name.end() :].strip()), at)
+            current = _Field(_name(name), bytearray(line[name.end() :].strip()), at)
             count += 1
             if count <= MOST_FIELDS:
                 fields.append(current)
@@ -149,11 +145,12 @@ def _end_of_fields(raw: bytes, at: int, limit: int) -> int:
 def _goes_on(raw: bytes, at: int, limit: int, fields: list[_Field]) -> bool:
     """Whether below a stray line more of a mail's header follows, before an empty line does."""
     seen = {each.name for each in fields}
+    is_encoded = any(each.name == "content-transfer-encoding" and b"base64" in each.value.lower() for each in fields)
     for _, line in _lines(raw, at, min(limit, at + 64 * LONGEST_LINE)):
         if not line:
-            return False
+            return is_encoded  # words would be encoded too
         name = _NAME.match(line)
-        if name is not None and _is_of_mails(known := _text(name.group(1))) and not (known in _ONCE and known in seen):
+        if name is not None and _is_of_mails(known := _name(name)) and not (known in _ONCE and known in seen):
             return True
     return False
 
@@ -168,9 +165,13 @@ def _words_above(fields: list[_Field], end: int) -> tuple[list[_Field], int]:
     return fields, end
 
 
+def _name(found: "re.Match[bytes]") -> str:
+    return found.group(1).decode("ascii").lower()
+
+
 def _is_of_mails(name: str) -> bool:
     return _OF_MAILS.fullmatch(name) is not None
 
 
 def _text(line: bytes) -> str:
-    return line.decode("ascii", "replace").lower()
+    return line.decode("utf-8", "replace")
