@@ -13,6 +13,7 @@ from services.intake.commands import OpenTicket
 from services.intake.numbers import Numbers
 from services.intake.receipts import Receipts, day_ago
 from services.intake.records import hash_of
+from shared.addresses import comparable
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.routing import (
@@ -176,7 +177,7 @@ def _written_to(event: Recorded) -> list[tuple[UUID, str, bool]]:
             outsider = True
         case _:
             return []
-    return [(event.stream, each.email.lower(), outsider) for each in (*message.to, *message.cc, *message.bcc)]
+    return [(event.stream, comparable(each.email), outsider) for each in (*message.to, *message.cc, *message.bcc)]
 
 
 def _told(event: Recorded) -> Told | None:

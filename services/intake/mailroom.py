@@ -29,6 +29,7 @@ from services.intake.verdict import Verdict, judge
 from services.intake.verification.judging import Question
 from services.intake.verification.verifier import Verifier
 from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
+from shared.addresses import received
 from shared.blobs.store import BlobStore
 from shared.contracts import reply_addresses
 from shared.contracts.access import Identity, rights
@@ -558,8 +559,7 @@ def _sender(reading: Reading, envelope: Envelope) -> Address:
     """Whom the mail is from: its own word, else the envelope's; an empty address when neither names one."""
     if reading.sender is not None:
         return reading.sender
-    email = envelope.sender.lower()
-    return Address(email=email if email.count("@") == 1 and len(email) <= 254 else "")
+    return Address(email=received(envelope.sender) or "")
 
 
 def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:

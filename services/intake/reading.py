@@ -16,6 +16,7 @@ from services.intake.mail.spam import Spam, spam_verdict
 from services.intake.mime import Part
 from services.intake.quoting.cut import new_text
 from shared import richtext
+from shared.addresses import received
 from shared.contracts.parts import Address
 
 log = logging.getLogger(__name__)
@@ -295,14 +296,12 @@ def addresses(part: Part, name: str) -> tuple[Address, ...]:
             pairs = getaddresses([value])
         except Exception:
             pairs = [("", address) for address in _ADDRESS.findall(value)]
-        if not any(_ADDRESS.fullmatch(address) for _, address in pairs):
+        if not any(received(address) for _, address in pairs):
             pairs = [("", address) for address in _ADDRESS.findall(value)]
         for display, address in pairs:
-            email = address.strip().lower()
-            if _ADDRESS.fullmatch(email) and email not in found:
-                found[email] = Address(
-                    email=mime.clean(email), name=_shortened(mime.decoded(display).strip("'\" "), LONGEST_NAME)
-                )
+            email = received(mime.clean(address))
+            if email is not None and email not in found:
+                found[email] = Address(email=email, name=_shortened(mime.decoded(display).strip("'\" "), LONGEST_NAME))
             if len(found) >= MOST_ADDRESSES:
                 return tuple(found.values())
     return tuple(found.values())

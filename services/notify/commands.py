@@ -1,6 +1,6 @@
 """What notify can be asked to do for a ticket. The mail arrives written: the decider looks nothing up.
 
-`own_addresses` are those of our queues, as `addresses.plain` writes them: no mail of ours goes there.
+`own_addresses` are those of our queues, as `addresses.comparable` writes them: no mail of ours goes there.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.addresses import plain
+from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.notify import NotificationRequested, OutgoingMail
 from shared.database import Connection, Pool
@@ -203,7 +203,7 @@ async def schedule(connection: Connection, events: Sequence[Recorded]) -> None:
 def domain_of(mail: OutgoingMail, remaining: Sequence[str] | None = None) -> str:
     """Where a mail goes: the domain of the first recipient that does not have it yet, as DNS knows it."""
     first = next(iter(remaining or [each.email for each in (*mail.to, *mail.cc, *mail.bcc)]), "")
-    return plain(first).rpartition("@")[2]
+    return comparable(first).rpartition("@")[2]
 
 
 async def pauses(pool: Pool) -> list[Pause]:

@@ -26,7 +26,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """What was said last on a ticket by somebody who takes part in it. `readers`: the addresses, as `addresses.plain` writes them, of its
+    """What was said last on a ticket by somebody who takes part in it. `readers`: the addresses, as `addresses.comparable` writes them, of its
     writer and of all whom it was sent to."""
 
     words: str

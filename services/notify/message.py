@@ -17,7 +17,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from uuid import UUID
 
-from services.notify.addresses import ascii_domain, mailable
+from shared.addresses import received
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment
 
@@ -207,12 +207,11 @@ def _mailbox(address: Address) -> str:
 
 @lru_cache(maxsize=1024)
 def _spec(email: str) -> str:
-    """The address with its domain as DNS knows it. Raises Unsendable for what is no address."""
-    local, _, domain = email.rpartition("@")
-    known = ascii_domain(domain) if mailable(email) else None
+    """The address as it travels, its domain as DNS knows it. Raises Unsendable for what is no address."""
+    known = received(email)
     if known is None:
         raise Unsendable("an address is none that a mail can go to")
-    return f"{local}@{known}"
+    return known
 
 
 def file_name(name: str) -> str:

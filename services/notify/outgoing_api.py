@@ -9,8 +9,8 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from services.notify.addresses import ascii_domain, mailable
 from services.notify.outgoing import Action, Done, NotWaiting, Outgoing, Part
+from shared.addresses import canonical_domain
 from shared.contracts.access import Identity
 from shared.contracts.directory import Queue
 from shared.directory.copy import DirectoryCopy
@@ -281,7 +281,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
                 raise problems.invalid(f"{below}queue", "there is no such queue")
             return Part(queue=found.id)
         if domain is not None:
-            known = ascii_domain(domain.lower()) if mailable(f"x@{domain}") else None
+            known = canonical_domain(domain)
             if known is None:
                 raise problems.invalid(f"{below}domain", "is no domain such as outlook.com")
             return Part(domain=known)

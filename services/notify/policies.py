@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from services.notify import letters, wording
-from services.notify.addresses import mailable, plain
+from services.notify.addresses import mailable
 from services.notify.commands import (
     Command,
     RequestAnswer,
@@ -22,6 +22,7 @@ from services.notify.letterhead import Letterhead
 from services.notify.letters import Around
 from services.notify.notices import Notices
 from shared import templates
+from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Address, Attachment, CustomerRef, Message, PersonRef
@@ -224,7 +225,7 @@ class Policies:
         if words.message_id is not None and words.message_id not in replied.references:
             return None  # it came after what the agent answers
         recipients = [*(message.to or (_address(replied.customer),)), *message.cc, *message.bcc]
-        if not {plain(each.email) for each in recipients} <= words.readers:
+        if not {comparable(each.email) for each in recipients} <= words.readers:
             return None
         reader = self.known.people.get(replied.customer.id)
         language = reader.language if reader is not None else None

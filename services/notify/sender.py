@@ -14,13 +14,13 @@ from uuid import UUID
 from prometheus_client import Counter, Gauge
 
 from services.notify import deliveries, ticket
-from services.notify.addresses import plain
 from services.notify.commands import RecordDelayed, RecordFailed, RecordSent
 from services.notify.deliveries import LEASE_SECONDS, Claimed, Pause, Postponed, PutBack
 from services.notify.lanes import Lanes
 from services.notify.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
 from services.notify.signing import Signer
 from services.notify.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure, Transport
+from shared.addresses import comparable
 from shared.blobs.store import BlobMissing, BlobStore, BlobStoreUnavailable
 from shared.contracts.envelope import Actor
 from shared.contracts.parts import Attachment
@@ -490,7 +490,7 @@ class Sender:
 
 
 def _domain(address: str) -> str:
-    return plain(address).rpartition("@")[2]
+    return comparable(address).rpartition("@")[2]
 
 
 def _joined(before: str, refused: Mapping[str, str]) -> str:

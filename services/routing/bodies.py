@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from shared.addresses import canonical
 from shared.contracts.routing import LinkKind
 from shared.http.bodies import Body, Flag, Line, Text, Whole
 
@@ -14,15 +15,10 @@ MOST_AT_ONCE = 200
 
 
 def _address(value: str) -> str:
-    local, at, domain = value.rpartition("@")
-    if (
-        not (local and at and domain)
-        or any(c in value for c in ' <>,;:"()[]\\')
-        or "." in (domain[:1], domain[-1:])
-        or ".." in value
-    ):
+    known = canonical(value)
+    if known is None:
         raise ValueError("must be a mail address such as kari@example.org")
-    return value
+    return known
 
 
 def _word(value: str) -> str:
