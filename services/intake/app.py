@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Never
 
-from services.intake import api, blobs_api, mail_api
+from services.intake import api, blobs_api, identifying, mail_api
 from services.intake.desk_news import DeskNews
+from services.intake.identifying import Identifying
 from services.intake.lmtp import LmtpServer
 from services.intake.mailboxes import api as mailboxes_api
 from services.intake.mailboxes.fetchers import Fetchers
@@ -56,7 +57,10 @@ def handlers(store: Store, numbers: Numbers | None = None, receipts: Receipts | 
     """What intake's consumer does with each topic."""
     numbers = numbers or Numbers(store.pool, Settings.read().timezone)
     receipts = receipts or _receipts(Settings.read())
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: DeskNews(store, numbers, receipts)}
+    return {
+        DIRECTORY: Identifying(ProjectionHandler(DirectoryProjection()), store),
+        TICKETS: DeskNews(store, numbers, receipts),
+    }
 
 
 def _receipts(settings: Settings) -> Receipts:
@@ -113,6 +117,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             )
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background |= {"relay": relay.run, "consumer": consumer.run}
+            background["identifying"] = lambda: identifying.run(store)
             background["retention"] = CommandRetention(pool).run
             background["uploads"] = lambda: _sweep(uploads)
             background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets).run

@@ -521,7 +521,7 @@ class Mailroom:
         return Message(
             id=uuid7(),
             channel="email",
-            sender=Address(email=customer.email, name=customer.name),
+            sender=Address(email=customer.email, name=(reading.sender.name if reading.sender else "") or customer.name),
             to=reading.to,
             cc=reading.cc,
             subject=reading.subject,

@@ -16,6 +16,7 @@ from services.intake.numbers import Numbers
 from services.intake.records import Place, Raced, Records, Rows, Way
 from services.intake.ticket import Ticket
 from shared import richtext
+from shared.addresses import comparable
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
@@ -77,7 +78,7 @@ class Opening:
         settings = self.directory.settings
         topic = asking.asked_for(body.topic, settings, who) if body.topic is not None else None
         queue = self._queue(body, topic, who)
-        email, name = self._customer(body, who)
+        email, name, person = self._customer(body, who)
         self._offered(body, who)
         checked(body.fields, settings.fields)
         form = asking.filled(topic, body, settings) if topic is not None else None
@@ -86,7 +87,7 @@ class Opening:
         text, text_blob = await texts.stored(self.blobs, body.body)
         context = Context(actor=actor(who), traceparent=traceparent())
         for _ in range(RETRIES + 1):
-            found = await self.records.caller(email, name, key)
+            found = await self.records.caller(email, name, key, person)
             if found.fingerprint is not None:
                 return replayed(found.fingerprint, key, found.answer)
             if files is None:
@@ -150,20 +151,20 @@ class Opening:
                 raise problems.forbidden(f"You may not open tickets in {queue.name}.")
         return queue
 
-    def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str]:
-        """Address and name of whom the ticket is for: customers open for themselves only."""
+    def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str, UUID | None]:
+        """Address and name of whom the ticket is for, and who they are if they ask themselves: customers open for themselves only."""
         if who.is_agent:
             if body.customer is None:
                 raise problems.invalid("/customer", "is missing")
-            return body.customer.email, body.customer.name
+            return body.customer.email, body.customer.name, None
         if who.kind != "customer":
             raise problems.forbidden("Only agents and customers open tickets.")
-        email = who.email.lower()
+        email = comparable(who.email)
         if body.customer is not None and body.customer.email != email:
             raise problems.invalid("/customer/email", "is not yours: it is taken from your session")
         if body.channel not in ("web", "api"):
             raise problems.invalid("/channel", "must be web or api")
-        return email, who.name
+        return email, who.name, who.person_id
 
     def _offered(self, body: TicketBody, who: Identity) -> None:
         """Customers choose among the priorities that are offered to them (A4.07); the default is not their choice."""
@@ -196,6 +197,7 @@ class Opening:
     async def receive(self, reference: str, body: MessageBody, who: Identity, key: CommandId) -> tuple[UUID, Outcome]:
         """Adds the customer's own words to a ticket and answers `{"version", "article_id"}`. Raises the problems 403, 404, 422."""
         way = await self.find(reference)
+        who = await self.directory.recognised(who)
         stream = way.living.ticket_id
         files: tuple[Attachment, ...] | None = None
         context = Context(actor=actor(who), traceparent=traceparent())
@@ -206,8 +208,8 @@ class Opening:
                 raise UnknownStream(stream)
             state = _folded(history)
             named = _facts(way.named, _folded(histories[way.named.ticket_id]), ())
-            email, name = self._writer(body, who, self._living_facts(way.living, state), named)
-            found = await self.records.caller(email, name, key)
+            email, name, person = self._writer(body, who, self._living_facts(way.living, state), named)
+            found = await self.records.caller(email, name, key, person)
             if found.fingerprint is not None:
                 return stream, replayed(found.fingerprint, key, found.answer)
             if files is None:
@@ -237,8 +239,10 @@ class Opening:
         queue = self.directory.queues.by_id.get(place.queue_id or opened_in or UUID(int=0))
         return _facts(place, state, queue.members if queue else ())
 
-    def _writer(self, body: MessageBody, who: Identity, living: TicketFacts, named: TicketFacts) -> tuple[str, str]:
-        """Address and name of whose words they are; raises 404 or 403 for who may not add them.
+    def _writer(
+        self, body: MessageBody, who: Identity, living: TicketFacts, named: TicketFacts
+    ) -> tuple[str, str, UUID | None]:
+        """Address and name of whose words they are, and who they are if they write themselves; raises 404 or 403 for who may not add them.
 
         Agents need the right where the words will stand. A customer whose ticket was merged into another's goes on writing to it under
         its own number, as their mails do.
@@ -253,10 +257,10 @@ class Opening:
                 raise problems.invalid("/on_behalf_of", "is missing: whose words are they?")
             if body.close:
                 raise problems.invalid("/close", "is the customer's to say: agents close the ticket itself")
-            return body.on_behalf_of, ""
-        if body.on_behalf_of is not None and body.on_behalf_of != who.email.lower():
+            return body.on_behalf_of, "", None
+        if body.on_behalf_of is not None and body.on_behalf_of != comparable(who.email):
             raise problems.invalid("/on_behalf_of", "is for agents")
-        return who.email.lower(), who.name
+        return comparable(who.email), who.name, who.person_id
 
     async def _words(self, body: MessageBody, customer: CustomerRef, context: Context) -> Message:
         seen, html = richtext.read(body.html) if body.html else ("", None)
@@ -283,12 +287,12 @@ def _folded(history: Sequence[Recorded]) -> Ticket:
 
 def _facts(place: Place, state: Ticket, members: tuple[Member, ...]) -> TicketFacts:
     """Whose ticket it is: the customer's that the desk has made it, else of who opened it."""
-    if place.email is not None:
-        return TicketFacts(members=members, customer_email=place.email, company=place.company)
+    if place.renamed:
+        return TicketFacts(members=members, customer=place.customer_id, company=place.company)
     opened_for = state.customer
     return TicketFacts(
         members=members,
-        customer_email=opened_for.email if opened_for else "",
+        customer=opened_for.id if opened_for else None,
         company=opened_for.company if opened_for else None,
     )
 

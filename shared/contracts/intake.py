@@ -109,3 +109,12 @@ class CustomerRegistered(Event):
 
     customer: CustomerRef
     first_ticket: UUID
+
+
+@event("helpdesk.CustomerIdentified.v1", owner="intake", topic=DIRECTORY)
+class CustomerIdentified(Event):
+    """A customer who was known by an address only is a person: a record was made with the address, or given it. It happens once to a
+    `customer`, whose tickets are that person's for ever. The stream is of this one fact."""
+
+    customer: UUID
+    person: UUID
