@@ -1,9 +1,9 @@
 """Each command of the desk: its form, and what of the desk's documents goes into the decision (api.md, section 3)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -15,7 +15,7 @@ from services.routing.ticket import Ticket
 from shared import fields
 from shared.contracts.directory import Person
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, CustomerRef, Message, TicketRef
+from shared.contracts.parts import Address, Message, TicketRef
 from shared.contracts.routing import (
     NoteAdded,
     TicketAbsorbed,
@@ -31,8 +31,6 @@ from shared.http.consistency import Written
 
 MOVED = "This ticket was moved to the new queue."
 """The note of a move whose form has no text (A3.08); an empty text stands for no note."""
-_CUSTOMERS = UUID("7c0f7a34-6d0b-4a0e-9a39-3f3f3f4f9d11")
-"""The space of ids of customers whom an agent named by an address that nobody here has written from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,13 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     owner = await desk.person(body.owner) if body.owner is not None else None
     files = await forms.attached(desk, asked, body.attachments)
     article = uuid7()
+    _, before = await desk.look_at(ref)
+    today = await desk.directory.today(before.customer) if before.customer is not None else None
 
     def make(state: Ticket) -> c.Command:
         queue = desk.queue_of(state)
+        if today is not None and state.customer == before.customer:
+            state = replace(state, customer=today)
         return c.Reply(
             desk.act(asked, state),
             forms.answer(desk, asked, body, state, article, files),
@@ -77,6 +79,7 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
             desk.worker_in(owner, queue) if owner is not None else None,
             body.time_units,
             desk.required(state),
+            state.customer,
         )
 
     return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(article))))
@@ -270,14 +273,7 @@ async def set_fields(desk: Desk, ref: str, body: b.FieldsBody, asked: Asked) -> 
 
 
 async def set_customer(desk: Desk, ref: str, body: b.CustomerBody, asked: Asked) -> Done:
-    person = await desk.directory.person_named(body.customer)
-    if person is not None:
-        customer = CustomerRef(id=person.id, email=person.email.lower(), name=person.name, company=person.company)
-    elif "@" in body.customer.strip("@"):
-        email = body.customer.strip().lower()
-        customer = CustomerRef(id=uuid5(_CUSTOMERS, email), email=email)
-    else:
-        raise problems.invalid("/customer", "names nobody")
+    customer = await desk.customer(body.customer)
     make = lambda state: c.SetCustomer(desk.act(asked, state), customer)  # noqa: E731
     return _told(await desk.handle(asked, Part(ref, "set-customer", make)))
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from services.routing import actions
 from services.routing.actions import ACTIONS, Action, Done
 from services.routing.bodies import BounceBody, BulkBody, ForwardBody, LedBody, SplitBody
-from services.routing.desk import Asked, Desk
+from services.routing.desk import Desk
 from shared.contracts.parts import Message
 from shared.contracts.rejected import Rejected
 from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
@@ -71,7 +71,7 @@ def router(desk: Desk) -> APIRouter:
             # A retry of the whole request finds each ticket's own answer again.
             part = CommandId(uuid5(key.id, f"{position}/{ref}"), key.fingerprint)
             async with turns:
-                return await _result(ref, action.run(desk, ref, form, Asked(who, part, quietly=True)))
+                return await _result(ref, action.run(desk, ref, form, await desk.asked(who, part, quietly=True)))
 
         results = await asyncio.gather(*(one(n, ref) for n, ref in enumerate(body.tickets)))
         written = [each for _, streams in results for each in streams]
@@ -97,17 +97,17 @@ def internal(desk: Desk) -> APIRouter:
     @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
     async def forward(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(ForwardBody, body.body), _originals(body)
-        return _answered(await actions.forward(desk, ref, form, Asked(who, key, expected), originals[0]))
+        return _answered(await actions.forward(desk, ref, form, await desk.asked(who, key, expected), originals[0]))
 
     @routes.post("/{ref}/bounce", operation_id="ledBounce", include_in_schema=False)
     async def bounce(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(BounceBody, body.body), _originals(body)
-        return _answered(await actions.bounce(desk, ref, form, Asked(who, key, expected), originals[0]))
+        return _answered(await actions.bounce(desk, ref, form, await desk.asked(who, key, expected), originals[0]))
 
     @routes.post("/{ref}/split", operation_id="ledSplit", include_in_schema=False)
     async def split(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(SplitBody, body.body), _originals(body)
-        return _answered(await actions.split(desk, ref, form, Asked(who, key, expected), originals))
+        return _answered(await actions.split(desk, ref, form, await desk.asked(who, key, expected), originals))
 
     return routes
 
@@ -124,7 +124,7 @@ def _endpoint(desk: Desk, action: Action) -> Callable[..., Awaitable[Response]]:
 
     async def give(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: Any = None) -> Response:
         form = body if body is not None else action.body()
-        return _answered(await action.run(desk, ref, form, Asked(who, key, expected)))
+        return _answered(await action.run(desk, ref, form, await desk.asked(who, key, expected)))
 
     give.__annotations__["body"] = action.body | None if action.bare else action.body
     if not action.bare:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import api, numbers, policies, ticket, timers
+from services.routing import api, customers, leaving, numbers, policies, ticket, timers
 from services.routing.desk import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
@@ -46,6 +46,7 @@ def handlers(
 
     async def beside(connection: Connection, events: Sequence[Recorded]) -> None:
         await numbers.remember(connection, events)
+        await customers.remember(connection, events)
         await timers.set_timers(connection, events)
 
     return {
@@ -60,7 +61,7 @@ def handlers(
             done=wake,
             prepare=loaded,
         ),
-        DIRECTORY: ProjectionHandler(DirectoryProjection()),
+        DIRECTORY: leaving.Leaving(ProjectionHandler(DirectoryProjection()), wake),
     }
 
 
@@ -89,7 +90,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             )
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background |= {"relay": relay.run, "consumer": consumer.run}
-            background |= {"retention": CommandRetention(pool).run, "timers": clock.run}
+            background |= {
+                "retention": CommandRetention(pool).run,
+                "timers": clock.run,
+                "leaving": lambda: leaving.run(pool),
+            }
             health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
             health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
             if role == "worker":  # an API stays ready while Kafka is down

@@ -111,7 +111,8 @@ class NextState:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answers the customer. Empty `message.to` and `message.subject` stand for the customer and the ticket's title."""
+    """Answers the customer. Empty `message.to` and `message.subject` stand for the customer and the ticket's title. `customer`: by the name and
+    address that they have today, where their record tells them."""
 
     act: Act
     message: Message
@@ -119,6 +120,7 @@ class Reply:
     owner: PersonRef | None = None
     time_units: float | None = None
     required: tuple[str, ...] = ()
+    customer: CustomerRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,10 +352,17 @@ class LockIsOver:
     fired_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LockHolderLeft:
+    """Some of those who may hold the ticket work here no longer."""
+
+    gone: frozenset[UUID]
+
+
 Command = (
     QueueTicket | TakeCustomerMessage
     | Lock | Unlock | Reply | AddNote | RecordCall | Forward | Bounce | Assign | SetResponsible | Move | SetPriority | SetState | Rename | SetFields
     | SetCustomer | Tag | Untag | Close | Reopen
     | Link | Unlink | MergeInto | Absorb | Unmerge | Release | Split | UndoSplit | Remove | Undo
-    | PendingIsOver | LockIsOver
+    | PendingIsOver | LockIsOver | LockHolderLeft
 )  # fmt: skip

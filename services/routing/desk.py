@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.routing import numbers
+from services.routing import customers, numbers
 from services.routing.commands import Act, Command
 from services.routing.ticket import Ticket
 from shared import fields
@@ -18,7 +18,7 @@ from shared.contracts.access import Access, Identity, TicketFacts, may, rights, 
 from shared.contracts.directory import Person, Queue, Right
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
-from shared.contracts.parts import PersonRef, QueueRef
+from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import Commands, Outcome, Request
@@ -62,6 +62,19 @@ class Desk:
     commands: Commands[Command, Ticket]
     directory: DirectoryCopy
     uploads: Uploads
+
+    async def asked(
+        self, who: Identity, key: CommandId, expected: int | None = None, *, quietly: bool = False
+    ) -> Asked:
+        """A request with its caller as this desk knows them."""
+        return Asked(await self.directory.recognised(who), key, expected, quietly)
+
+    async def customer(self, reference: str, field: str = "/customer") -> CustomerRef:
+        """The customer that a form names. Raises Problem 422 for what is nobody and no address."""
+        found = await customers.named(reference, self.directory, self.pool)
+        if found is None:
+            raise problems.invalid(field, "names nobody, and is not a valid e-mail address")
+        return found
 
     async def handle(
         self, asked: Asked, *parts: Part, answer: Callable[[Sequence[Event], int], dict[str, Any]] | None = None
@@ -122,7 +135,7 @@ class Desk:
         queue = self.queue_of(state)
         return TicketFacts(
             members=queue.members if queue else (),
-            customer_email=state.customer.email if state.customer else "",
+            customer=state.customer.id if state.customer else None,
             company=state.customer.company if state.customer else None,
         )
 

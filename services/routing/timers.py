@@ -14,8 +14,8 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Histogram
 
-from services.routing import ticket
-from services.routing.commands import Command, LockIsOver, PendingIsOver
+from services.routing import leaving, ticket
+from services.routing.commands import Command, LockHolderLeft, LockIsOver, PendingIsOver
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.routing import StateChanged, TicketLocked
@@ -55,8 +55,23 @@ WITH appended AS MATERIALIZED (
      WHERE a.status = 'appended'
      ORDER BY t.ticket_id, t.kind
         ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at
+), let_go AS (
+    DELETE FROM routing.locks l USING appended a, unnest($21::uuid[]) AS t(ticket_id)
+     WHERE a.status = 'appended' AND l.ticket_id = t.ticket_id
+), held AS (
+    INSERT INTO routing.locks (ticket_id, person_id)
+    SELECT t.* FROM appended a, unnest($22::uuid[], $23::uuid[]) AS t(ticket_id, person_id)
+     WHERE a.status = 'appended'
+     ORDER BY t.ticket_id
+        ON CONFLICT (ticket_id) DO UPDATE SET person_id = excluded.person_id
 )
 SELECT * FROM appended
+"""
+LET_GO = "DELETE FROM routing.locks WHERE ticket_id = ANY($1)"
+HOLD = """
+INSERT INTO routing.locks (ticket_id, person_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS t(ticket_id, person_id) ORDER BY ticket_id
+    ON CONFLICT (ticket_id) DO UPDATE SET person_id = excluded.person_id
 """
 NEXT = "SELECT min(due_at) FROM routing.timers"
 DUE = """
@@ -89,31 +104,39 @@ def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
 
 
 async def set_timers(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Writes the timers that recorded events start, in their transaction."""
-    timers = started_by((event.stream, event.payload) for event in events)
+    """Writes the timers that recorded events start, and who holds their tickets, in their transaction."""
+    told = [(event.stream, event.payload) for event in events]
+    timers = started_by(told)
     if timers:
         await connection.execute(SET, *_columns(timers))
+    let_go, held, holders = _locks(told)
+    if let_go:
+        await connection.execute(LET_GO, let_go)
+    if held:
+        await connection.execute(HOLD, held, holders)
 
 
 class Recording:
-    """Records what a person's command led to, with its timers, in one round trip."""
+    """Records what a person's command led to, with its timers and locks, in one round trip."""
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
         self.store, self.wake = store, wake
 
     async def __call__(self, appends: Sequence[Append], *, command: CommandId, answer: dict[str, Any]) -> Appended:
-        timers = started_by((append.stream, new.payload) for append in appends for new in append.events)
-        if not timers:
+        events = [(append.stream, new.payload) for append in appends for new in append.events]
+        timers, locks = started_by(events), _locks(events)
+        if not timers and not any(locks):
             return await self.store.append(appends, command=command, answer=answer)
         arguments = self.store.arguments(appends, command, answer)
         hit("append.before_commit")
         try:
-            row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers))
+            row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers), *locks)
         except asyncpg.PostgresError as error:
             raise conflict(error, appends) from error
         hit("append.after_commit")
         assert row is not None
-        self.wake()
+        if timers:
+            self.wake()
         return self.store.outcome(row, appends)
 
 
@@ -161,6 +184,7 @@ class Timers:
             if not rows:
                 return 0
             histories = await self.store.load_many([row["ticket_id"] for row in rows], connection=connection)
+            gone = await leaving.gone_among(connection, [row["ticket_id"] for row in rows if row["kind"] == "left"])
             appends: list[Append] = []
             for stream, history in histories.items():
                 state, version = ticket.initial(), len(history)
@@ -169,7 +193,7 @@ class Timers:
                 for row in rows:
                     if row["ticket_id"] != stream or not history:
                         continue
-                    events = ticket.decide(_command(row["kind"], row["due_at"], now), state)
+                    events = ticket.decide(_command(row["kind"], row["due_at"], now, gone), state)
                     for event in events:
                         state = ticket.evolve(state, event)
                     if events:
@@ -178,7 +202,8 @@ class Timers:
                         version += len(events)
                         LATENESS.labels(row["kind"]).observe((now - row["due_at"]).total_seconds())
             if appends:
-                await self.store.append(appends, connection=connection)
+                appended = await self.store.append(appends, connection=connection)
+                await set_timers(connection, appended.events)
             await connection.execute(TAKE, [row["ticket_id"] for row in rows], [row["kind"] for row in rows])
             hit("timers.before_commit")
         hit("timers.after_commit")
@@ -186,10 +211,19 @@ class Timers:
         return len(rows)
 
 
-def _command(kind: str, due_at: datetime, now: datetime) -> Command:
+def _command(kind: str, due_at: datetime, now: datetime, gone: frozenset[UUID]) -> Command:
+    if kind == "left":
+        return LockHolderLeft(gone)
     if kind == "lock":
         return LockIsOver(due_at, now)
     return PendingIsOver(due_at, now, CLOSED_SUCCESSFUL)
+
+
+def _locks(events: Iterable[tuple[UUID, Event]]) -> tuple[list[UUID], list[UUID], list[UUID]]:
+    """The tickets that nobody holds after these events; those that somebody does, and who."""
+    held = leaving.held_after(events)
+    taken = {stream: holder for stream, holder in held.items() if holder is not None}
+    return [stream for stream in held if stream not in taken], list(taken), list(taken.values())
 
 
 def _columns(timers: Sequence[Timer]) -> tuple[list[UUID], list[str], list[datetime]]:

@@ -58,7 +58,7 @@ class TicketLocked(Event):
 
 @event("helpdesk.TicketUnlocked.v1", owner="routing", topic=TICKETS)
 class TicketUnlocked(Event):
-    """The lock ended. `because` is `released`, `closed`, `moved`, `merged`, `expired` or, later, another word of the desk.
+    """The lock ended. `because` is `released`, `closed`, `moved`, `merged`, `expired`, `left` (its holder works here no longer) or, later, another word of the desk.
 
     For one that expired: when it was due to, and when it did.
     """

@@ -19,7 +19,8 @@ from shared.contracts.routing import (
 def reply(command: Reply, ticket: Ticket) -> list[Event]:
     """One form is one decision: lock, answer, next state, owner and time (A7.06, A7.09)."""
     act = command.act
-    queue, customer = conditions.workable(ticket, act)
+    queue, known = conditions.workable(ticket, act)
+    customer = command.customer or known
     message = command.message
     if not message.to:
         if not customer.email:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
-from services.routing import api, numbers, ticket, timers
+from services.routing import api, customers, numbers, ticket, timers
 from services.routing.desk import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
@@ -112,6 +112,7 @@ class Workplace:
             await self.store.append([made], connection=connection)
             recorded = (await self.store.load(stream, connection=connection))[version:]
             await numbers.remember(connection, recorded)
+            await customers.remember(connection, recorded)
             await timers.set_timers(connection, recorded)
 
     async def give(
