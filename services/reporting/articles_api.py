@@ -59,7 +59,7 @@ WITH RECURSIVE shown(ticket_id, article, internal, id) AS (
       JOIN desk.tickets t ON t.id = s.id
      WHERE t.merged_into_id IS NOT NULL
 )
-SELECT s.ticket_id, s.article, s.internal, t.queue_id, t.customer_email, t.company, t.state_type
+SELECT s.ticket_id, s.article, s.internal, t.queue_id, t.customer_id, t.company, t.state_type
   FROM shown s
   JOIN desk.tickets t ON t.id = s.id
 """
@@ -162,6 +162,7 @@ async def _article(reading: Reading, found: Found, article: str) -> asyncpg.Reco
 
 async def _attachment(reading: Reading, identifier: UUID, who: Identity) -> dict[str, Any] | None:
     """An attachment's entry in an article that this person may read; None when there is no such article."""
+    who = await reading.directory.recognised(who)
     for row in await reading.pool.fetch(NAMING, identifier):
         if not reading.may_see(who, row):
             continue

@@ -249,6 +249,11 @@ class DirectoryCopy:
         customers = known[who.person_id]
         return who.model_copy(update={"known_as": customers}) if customers else who
 
+    async def known_as(self, customer: UUID) -> list[UUID]:
+        """Every id under which tickets of this person or customer stand."""
+        person = await self.person_of(customer) or customer
+        return [person, *(row["customer_id"] for row in await self.pool.fetch(IDENTITIES, person))]
+
     async def person_of(self, customer: UUID) -> UUID | None:
         """The person whom a customer that was known by an address turned out to be."""
         found: UUID | None = await self.pool.fetchval(PERSON_OF, customer)
