@@ -29,6 +29,10 @@ def reminded(owner: PersonRef | None, queue: Queue | None, people: Mapping[UUID,
     and follow it; where nobody does, all who work in it, if they are few; else nobody, and it stands in the list of reminders alone."""
     if owner is not None and (found := colleague(owner.id, people)) is not None:
         return [found]
+    return _team(queue, people)
+
+
+def _team(queue: Queue | None, people: Mapping[UUID, Person]) -> list[Person]:
     team = [found for worker in workers(queue) if (found := colleague(worker, people)) is not None]
     following = [person for person in team if queue is not None and queue.id in person.follows]
     if following:
@@ -37,12 +41,14 @@ def reminded(owner: PersonRef | None, queue: Queue | None, people: Mapping[UUID,
 
 
 def answering(ticket: Remembered, queue: Queue | None, people: Mapping[UUID, Person]) -> list[Person]:
-    """Whom a customer's message reaches (A6.11): who is responsible for the ticket; else, or if they may not read it any more, its owner."""
-    for ref in (ticket.responsible, ticket.owner):
-        found = colleague(ref.id, people) if ref is not None else None
-        if found is not None and "read" in rights_of(found, queue.members if queue else ()):
+    """Whom a customer's message reaches (A6.11): who is responsible for the ticket; else, or if they may not read it any more, its owner. If all of
+    them have left, those whom a reminder would reach: nobody else looks after it."""
+    named = [ref for ref in (ticket.responsible, ticket.owner) if ref is not None]
+    known = [found for ref in named if (found := colleague(ref.id, people)) is not None]
+    for found in known:
+        if "read" in rights_of(found, queue.members if queue else ()):
             return [found]
-    return []
+    return _team(queue, people) if named and not known else []
 
 
 def wanting(notice: Notice, queue: Queue | None, people: Sequence[Person]) -> list[Person]:

@@ -5,7 +5,7 @@ from typing import cast
 from uuid import UUID
 
 from services.notify import last_words, remembering
-from services.notify.audience import workers
+from services.notify.audience import colleague, workers
 from services.notify.known import Known, Refusals
 from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Recorded
@@ -34,7 +34,12 @@ SELECT document::text
  ORDER BY id
 """
 """Who wants any notice at all; an index of its own has them."""
-PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND id = ANY($1) AND NOT retired"
+PEOPLE = """
+SELECT i.id, p.document::text AS document
+  FROM unnest($1::uuid[]) AS i(id)
+  LEFT JOIN directory.identities k ON k.customer_id = i.id
+  JOIN directory.documents p ON p.id = coalesce(k.person_id, i.id) AND p.kind = 'person' AND NOT p.retired
+"""
 REFUSALS = """
 SELECT stream_id, count(*) FILTER (WHERE recorded_at < now() - interval '10 minutes') AS before_lately,
        count(*) FILTER (WHERE recorded_at < now() - interval '1 day') AS before_today
@@ -99,6 +104,8 @@ class Informed:
                     wanted.add(holder.id)
                 case CustomerMessageReceived() if ticket is not None:
                     wanted.update(person.id for person in (ticket.responsible, ticket.owner) if person is not None)
+                case StateChanged() if ticket is not None and ticket.customer is not None:
+                    wanted.add(ticket.customer.id)
                 case ReminderReached() if ticket is not None:
                     queue = self.copy.queues.by_id.get(ticket.queue.id) or self.known.queues.get(ticket.queue.id)
                     wanted.update(workers(queue))
@@ -106,18 +113,32 @@ class Informed:
                         wanted.add(ticket.owner.id)
                 case _:
                     pass
+        await self._look_up(connection, wanted)
+        await self._look_up(connection, self._stand_ins(events))
+
+    def _stand_ins(self, events: Sequence[Recorded]) -> set[UUID]:
+        """Those who work in the queues of tickets that a customer writes on and all of whose people have left."""
+        wanted: set[UUID] = set()
+        for event in events:
+            ticket = self.known.tickets.get(event.stream)
+            if ticket is None or not isinstance(event.payload, CustomerMessageReceived):
+                continue
+            named = [person.id for person in (ticket.responsible, ticket.owner) if person is not None]
+            if named and not any(colleague(each, self.known.people) for each in named):
+                wanted.update(
+                    workers(self.copy.queues.by_id.get(ticket.queue.id) or self.known.queues.get(ticket.queue.id))
+                )
+        return wanted
+
+    async def _look_up(self, connection: Connection, wanted: set[UUID]) -> None:
         if not wanted:
             return
         for row in await connection.fetch(PEOPLE, list(wanted)):
-            person = Person.model_validate_json(row["document"])
-            self.known.people[person.id] = person
+            self.known.people[row["id"]] = Person.model_validate_json(row["document"])
 
     async def _find_readers(self, connection: Connection, answered: Sequence[Recorded]) -> None:
         """The customers who are answered, for their languages."""
-        wanted = {cast(AgentReplied, event.payload).customer.id for event in answered}
-        for row in await connection.fetch(PEOPLE, list(wanted)):
-            person = Person.model_validate_json(row["document"])
-            self.known.people[person.id] = person
+        await self._look_up(connection, {cast(AgentReplied, event.payload).customer.id for event in answered})
 
     async def _find_refusals(self, connection: Connection, tickets: Sequence[UUID]) -> None:
         for row in await connection.fetch(REFUSALS, tickets):

@@ -192,13 +192,14 @@ class Policies:
         junk = {each.junk_queue for each in self.letterhead.queues().live}
         if queue is None or not queue.tells_when_closed or queue.slug in junk:
             return []
-        known = self.letterhead.variables(ticket, ticket.customer)
+        customer = self._today(ticket.customer)
+        known = self.letterhead.variables(ticket, customer)
         takes_more = "yes" if queue.follow_up != "reject" else ""
         notification, mail = self.letterhead.mail(
             "closed",
             event,
             ticket.queue,
-            to=(_address(ticket.customer),) if ticket.customer.email else (),
+            to=(_address(customer),) if customer.email else (),
             subject=wording.reply_subject(ticket.number, ticket.title),
             text=templates.render(
                 wording.CLOSED,
@@ -216,6 +217,13 @@ class Policies:
             auto_submitted="auto-generated",
         )
         return [RequestClosing(notification, mail, self.letterhead.own_addresses())]
+
+    def _today(self, customer: CustomerRef) -> CustomerRef:
+        """By the name and address that their record has now."""
+        person = self.known.people.get(customer.id)
+        if person is None:
+            return customer
+        return customer.model_copy(update={"name": person.name, "email": comparable(person.email)})
 
     def _quote(self, replied: AgentReplied, ticket: UUID) -> letters.Quote | None:
         """The words that are answered, unless the agent has quoted some: nobody gets words here that were not written to them."""
