@@ -273,6 +273,7 @@ async def set_fields(desk: Desk, ref: str, body: b.FieldsBody, asked: Asked) -> 
 
 
 async def set_customer(desk: Desk, ref: str, body: b.CustomerBody, asked: Asked) -> Done:
+    await desk.look_at(ref)  # who asked a moment before this ticket was opened is known here once the ticket is
     customer = await desk.customer(body.customer)
     make = lambda state: c.SetCustomer(desk.act(asked, state), customer)  # noqa: E731
     return _told(await desk.handle(asked, Part(ref, "set-customer", make)))
