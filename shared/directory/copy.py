@@ -261,6 +261,8 @@ class DirectoryCopy:
 
     async def ever_named(self, reference: str) -> Person | None:
         """As `person_named`; a retired one with this id or login where nobody in use has it."""
+        if "@" in reference:
+            return await self.person_with(reference)
         found = await self.person_named(reference)
         if found is not None:
             return found
