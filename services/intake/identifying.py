@@ -84,7 +84,7 @@ async def run(store: Store) -> Never:
 
 async def _serve(store: Store) -> Never:
     async with store.pool.acquire() as connection, connection.transaction():
-        await _finish(connection)
+        await finish_migration(connection)
     while True:
         async with store.pool.acquire() as connection, connection.transaction():
             told = await announce(connection, store)
@@ -94,7 +94,7 @@ async def _serve(store: Store) -> Never:
             await asyncio.sleep(REST_SECONDS)
 
 
-async def _finish(connection: Connection) -> None:
+async def finish_migration(connection: Connection) -> None:
     """What SQL could not do when ids were introduced: the ids that the desk made of addresses, and addresses that were stored in other
     scripts. Done again, it changes nothing."""
     for row in await connection.fetch(NAMED_BY_ADDRESS):

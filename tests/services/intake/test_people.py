@@ -1,21 +1,29 @@
 """Tickets are people's, not addresses': what intake makes of records that come, change and go, on real PostgreSQL."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.intake import identifying
 from services.intake.mailroom import Envelope, Mailroom
-from services.intake.records import Mail
+from services.intake.reading_pool import Readers
+from services.intake.records import Mail, Records
+from services.intake.schema import MIGRATIONS
 from shared.contracts.customer_ids import by_address
 from shared.contracts.directory import Company, Person
 from shared.contracts.intake import CustomerIdentified, CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import CustomerRef
-from shared.database import Connection
+from shared.database import Connection, connect_pool
 from shared.directory.projection import OWNER, DirectoryProjection, row_of
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Store
 from shared.testing.failpoints import FailpointRaised
-from tests.services.intake.reception import mail
+from shared.testing.older import before
+from tests.services.intake.conftest import open_mailroom
+from tests.services.intake.reception import POSTMASTER, SALES, mail
 
 ANN = Person(id=UUID(int=201), login="ann", name="Ann Record", email="ann@one.example", roles=("customer",))
 BO = Person(id=UUID(int=202), login="bo", name="Bo Record", email="bo@two.example", roles=("customer",))
@@ -194,3 +202,59 @@ async def test_every_claim_is_announced_once_whatever_restarts(front: Front, mon
 async def announced(front: Front) -> int:
     async with front.pool.acquire() as connection, connection.transaction():
         return await identifying.announce(connection, front.mailroom.records.store)
+
+
+OLD_TICKET = "INSERT INTO intake.tickets (ticket_id, number, customer_id, email) VALUES ($1, $2, $3, $4)"
+OLD_CUSTOMER = "INSERT INTO intake.customers (customer_id, email, name) VALUES ($1, $2, '')"
+OLD_DOCUMENT = "SELECT directory.save($1, $2, $3, $4, $5, $6, $7, $8)"
+
+
+async def test_tickets_of_an_earlier_release_are_their_peoples(postgres: Any, tmp_path: Path) -> None:
+    owner_url, url = postgres.database("upgrade")
+    await migrate(owner_url, url, *before(80, MIGRATIONS, tmp_path))
+    pool = await connect_pool(url)
+    asked, stranger, elsewhere = (UUID(int=n) for n in (401, 402, 403))
+    for customer, address in ((asked, ANN.email), (stranger, "who@one.example"), (elsewhere, "ida@kjøtt.example")):
+        await pool.execute(OLD_CUSTOMER, customer, address)
+        await pool.execute(OLD_TICKET, uuid4(), str(customer.int), customer, None)
+    await pool.execute(OLD_TICKET, uuid4(), "set", stranger, BO.email)  # the desk made this one somebody else's
+    rows = [row_of(ANN), row_of(BO), replace(row_of(BO), retired=True)]
+    ids = [ANN.id, BO.id, uuid4()]
+    await pool.execute(
+        OLD_DOCUMENT, ids, ["person"] * 3, [row.slug for row in rows], [row.email for row in rows],
+        [row.retired for row in rows], [row.document for row in rows], [1] * 3, [uuid4() for _ in rows],
+    )  # fmt: skip
+    await migrate(owner_url, url, *MIGRATIONS)
+    store = Store(pool, "intake")
+    for _ in range(2):  # a second start changes nothing
+        async with pool.acquire() as connection, connection.transaction():
+            await identifying.finish_migration(connection)
+            await identifying.announce(connection, store)
+    claims = {row["customer_id"]: row["person_id"] for row in await pool.fetch("TABLE intake.claims")}
+    assert claims == {asked: ANN.id, by_address(BO.email): BO.id}
+    assert await pool.fetchval("SELECT count(*) FROM es.events") == 2
+    customers = {row["email"]: row["customer_id"] for row in await pool.fetch("TABLE intake.customers")}
+    assert customers == {
+        ANN.email: ANN.id,
+        BO.email: BO.id,
+        "who@one.example": stranger,
+        "ida@xn--kjtt-hra.example": elsewhere,
+    }
+    way = await Records(pool, store).way(number="set")
+    assert way is not None
+    assert way.living.customer_id == BO.id
+    await pool.close()
+
+
+async def test_a_queue_in_another_script_gets_its_mail_however_it_is_addressed(
+    postgres: Any, tmp_path: Path, readers: Readers
+) -> None:
+    help_desk = SALES.model_copy(update={"address": "hjelp@xn--kjtt-hra.example"})
+    async with open_mailroom(postgres, tmp_path, readers, POSTMASTER, help_desk) as mailroom:
+        for address in ("Hjelp@Kjøtt.example", "hjelp+any@XN--KJTT-HRA.example", "<hjelp@kjøtt.example.>"):
+            raw = mail(To=address, Message_ID=f"<{uuid4().hex}@x.example>")
+            taken = await mailroom.take(raw, Envelope("per@customer.example", (address,)))
+            assert taken.ticket_id is not None
+            (event,) = await mailroom.records.store.load(taken.ticket_id)
+            assert isinstance(event.payload, TicketOpened)
+            assert event.payload.queue.id == SALES.id, address

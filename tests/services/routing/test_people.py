@@ -1,17 +1,27 @@
 """Whose ticket it is and who holds it, on real PostgreSQL: people with records that change, move and go."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.routing import leaving
+from services.routing.schema import MIGRATIONS
 from shared.contracts.directory import Company, Person
-from shared.contracts.parts import CustomerRef
-from shared.contracts.routing import AgentReplied, TicketUnlocked
+from shared.contracts.envelope import Actor
+from shared.contracts.event import Event
+from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.routing import AgentReplied, TicketLocked, TicketQueued, TicketUnlocked
+from shared.contracts.states import NEW
+from shared.database import connect_pool
 from shared.directory.projection import OWNER, DirectoryProjection, DocumentRow, row_of
+from shared.eventstore.migrations import migrate
+from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.testing import failpoints
 from shared.testing.failpoints import FailpointRaised
+from shared.testing.older import before
 from tests.services.routing.workplace import KARI, OLA, Workplace
 
 LENA = Person(id=UUID(int=51), login="lena", name="Lena Lund", email="lena@kunde.example", roles=("customer",))
@@ -146,3 +156,28 @@ async def held_by_ivo(desk: Workplace, tickets: int, ivo: Person = IVO) -> list[
     for number in numbers:
         await desk.done(number, "lock", who=who)
     return numbers
+
+
+async def test_what_an_earlier_release_recorded_is_known(postgres: Any, tmp_path: Path) -> None:
+    owner_url, url = postgres.database("upgrade")
+    await migrate(owner_url, url, *before(80, MIGRATIONS, tmp_path))
+    pool = await connect_pool(url)
+    store = Store(pool, "routing")
+    place = QueueRef(id=UUID(int=1), slug="it", name="IT")
+    ivo = PersonRef(id=IVO.id, name="Ivo")
+    locks: tuple[list[Event], ...] = ([TicketLocked(by=ivo)], [TicketLocked(by=ivo), TicketUnlocked(was=ivo)], [])
+    tickets = [uuid4() for _ in locks]
+    named = CustomerRef(id=uuid4(), email="uma@firm.example", name="Uma")
+    for n, (ticket, more) in enumerate(zip(tickets, locks, strict=True)):
+        customer = named if n == 0 else named.model_copy(update={"name": ""})
+        queued = TicketQueued(
+            number=str(n), title="x", queue=place, customer=customer, state=NEW, priority=3, channel="email"
+        )
+        made = Append(ticket, "ticket", 0, tuple(map(NewEvent, (queued, *more))), Context(Actor("system")))
+        await store.append([made])
+    await migrate(owner_url, url, *MIGRATIONS)
+    held = {row["ticket_id"]: row["person_id"] for row in await pool.fetch("TABLE routing.locks")}
+    assert held == {tickets[0]: IVO.id}
+    known = [tuple(row) for row in await pool.fetch("SELECT email, customer_id, name FROM routing.customers")]
+    assert known == [(named.email, named.id, "Uma")]
+    await pool.close()
