@@ -125,20 +125,21 @@ def _desk_part(made: Statement, scope: Scope, wanted: Filters, keys: str, first:
         return None
     readable = None if everywhere else made.place(queues, "uuid[]")
     within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
-    ways = []
+    ways: list[tuple[str, str, str]] = []
+    others = ""
     if wanted.customers:
         ids = made.place(sorted(set(wanted.customers)), "uuid[]")
         ways.append(("customer_id", ids, ""))
+        others = f" AND t.customer_id <> ALL({ids})"
     if wanted.addresses:
-        others = f" AND t.customer_id <> ALL({ids})" if wanted.customers else ""
         ways.append(("customer_email", made.place(sorted(set(wanted.addresses)), "text[]"), others))
     if not ways and wanted.companies:
         ways.append(("company", made.place(sorted(set(wanted.companies)), "text[]"), ""))
     if ways:
         return " UNION ALL ".join(
             f"SELECT t.* FROM unnest({values}) AS v(value) CROSS JOIN LATERAL"
-            f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{others}{within}{first}) AS t"
-            for column, values, others in ways
+            f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{less}{within}{first}) AS t"
+            for column, values, less in ways
         )
     people = (wanted.owner, wanted.responsible, wanted.locked_by)
     if wanted.tags or any(person is not None for person in people):
