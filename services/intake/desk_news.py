@@ -104,8 +104,9 @@ class DeskNews:
                 written_to += _written_to(event)
         if told:
             await connection.executemany(TOLD, told)
-        for customer in renamed:
-            await connection.execute(DESK_NAMED, customer.id, comparable(customer.email), customer.name)
+        if renamed:
+            named = [(customer.id, comparable(customer.email), customer.name) for customer in renamed]
+            await connection.executemany(DESK_NAMED, named)
         if written_to:
             await connection.execute(WRITTEN_TO, *map(list, zip(*written_to, strict=True)))
         return aside

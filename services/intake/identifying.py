@@ -5,12 +5,11 @@ transaction that marks it, so that it is told once, whatever restarts.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Never
 from uuid import UUID, uuid5
 
-from shared.addresses import canonical
+from shared.addresses import canonical, comparable
 from shared.contracts.customer_ids import by_address
 from shared.contracts.envelope import Actor
 from shared.contracts.intake import CustomerIdentified
@@ -21,8 +20,6 @@ from shared.messaging.handlers import Handler
 from shared.messaging.restart import restarting
 from shared.testing.failpoints import hit
 
-log = logging.getLogger(__name__)
-
 AT_ONCE = 200
 REST_SECONDS = 60.0
 _CLAIMS = UUID("5f0b7b52-8f2b-4f6e-9f0e-0d9b6f6f0c11")
@@ -32,7 +29,8 @@ UNTOLD = """
 SELECT customer_id, person_id FROM intake.claims WHERE NOT announced ORDER BY customer_id LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 TOLD = "UPDATE intake.claims SET announced = true WHERE customer_id = ANY($1)"
-NAMED_BY_ADDRESS = "SELECT DISTINCT email FROM intake.tickets WHERE email <> '' AND desk_customer IS NULL"
+NAMED_BY_ADDRESS = "SELECT DISTINCT email FROM intake.tickets WHERE email IS NOT NULL AND desk_customer IS NULL"
+NAME = "UPDATE intake.tickets SET desk_customer = $2 WHERE email = $1 AND desk_customer IS NULL"
 IN_OTHER_SCRIPTS = "SELECT customer_id, email, name FROM intake.customers WHERE NOT is_person AND email ~ '[^ -~]'"
 DESK_NAMED = "SELECT intake.desk_named($1, $2, $3)"
 FORGET = "DELETE FROM intake.customers WHERE customer_id = $1"
@@ -96,9 +94,11 @@ async def _serve(store: Store) -> Never:
 
 async def finish_migration(connection: Connection) -> None:
     """What SQL could not do when ids were introduced: the ids that the desk made of addresses, and addresses that were stored in other
-    scripts. Done again, it changes nothing."""
+    scripts."""
     for row in await connection.fetch(NAMED_BY_ADDRESS):
-        await connection.execute(DESK_NAMED, by_address(row["email"]), canonical(row["email"]) or row["email"], "")
+        customer = by_address(row["email"])
+        await connection.execute(DESK_NAMED, customer, comparable(row["email"]), "")
+        await connection.execute(NAME, row["email"], customer)
     for row in await connection.fetch(IN_OTHER_SCRIPTS):
         known = canonical(row["email"])
         if known is not None and known != row["email"]:

@@ -84,7 +84,7 @@ def router(reading: Reading) -> APIRouter:
         who = await reading.directory.recognised(who)
         queues = reading.directory.queues
         may_see = scope(who, queues)
-        customers, addresses = await _customers(reading, customer, who)
+        customers, addresses = await _customers(reading, customer)
         types = _types(reading, state, state_type)
         chosen: set[UUID] | None = {_queue(queues, name) for name in queue} if queue else None
         if mine:
@@ -208,19 +208,15 @@ async def _person(reading: Reading, name: str, reference: str | None, who: Ident
     return found.id if found is not None else NOBODY
 
 
-async def _customers(
-    reading: Reading, references: Sequence[str], who: Identity
-) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
+async def _customers(reading: Reading, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
     """The customers that a filter names by id, login or address, and the addresses among them that nobody has a record with: those mean whoever
     asked from there. An address that somebody has now means that person, with all tickets that are theirs, and nobody who had it before."""
     customers: list[UUID] = []
     addresses: list[str] = []
     for reference in references:
-        person = who.person_id if reference == "me" else None
-        if person is None and (found := await reading.directory.ever_named(reference)) is not None:
-            person = found.id
+        person = await reading.directory.ever_named(reference)
         if person is not None:
-            customers += await reading.directory.known_as(person)
+            customers += await reading.directory.known_as(person.id)
         elif (address := canonical(reference)) is not None:
             addresses.append(address)
         else:

@@ -22,8 +22,9 @@ COMMENT ON TABLE intake.named IS
     'Customers whom the desk made up for an address that has another customer here; the address''s next person gets their tickets too.';
 
 ALTER TABLE intake.tickets ADD COLUMN desk_customer uuid;
+CREATE INDEX tickets_without_desk_customer ON intake.tickets (email) WHERE email IS NOT NULL AND desk_customer IS NULL;
 COMMENT ON COLUMN intake.tickets.desk_customer IS
-    'Whose ticket the desk has made it, with email and company; null where it has not, or did so before ids were kept here.';
+    'Whose ticket the desk has made it, with email and company; null where it has not. The worker fills in those of before ids were kept here.';
 
 ALTER TABLE intake.participants ADD COLUMN person_id uuid;
 CREATE INDEX participants_unknown ON intake.participants (email) WHERE person_id IS NULL;
