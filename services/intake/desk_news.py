@@ -105,8 +105,8 @@ class DeskNews:
         if told:
             await connection.executemany(TOLD, told)
         if renamed:
-            named = [(customer.id, comparable(customer.email), customer.name) for customer in renamed]
-            await connection.executemany(DESK_NAMED, named)
+            rows = [(customer.id, comparable(customer.email), customer.name) for customer in renamed]
+            await connection.executemany(DESK_NAMED, rows)
         if written_to:
             await connection.execute(WRITTEN_TO, *map(list, zip(*written_to, strict=True)))
         return aside
