@@ -20,6 +20,8 @@ LONGEST_HTML = 64 * 1024
 """Bytes of rich text that an event carries."""
 LONGEST_QUOTED = 200
 """Characters of a part that a note says in full."""
+MOST_QUOTED = 5
+"""Parts that notes say in full."""
 MOST_DIFFERENT = 0.5
 """Share of the rich text's words that a plain part may lack and still be the same letter."""
 MOST_DIFFERENT_HIDDEN = 0.1
@@ -202,14 +204,16 @@ def _joined(several: list[_Words]) -> _Words | None:
 
 def _keep_the_rest(gathered: _Gathered, text: str, seen: str) -> None:
     """What some part says and nothing that is shown: a note with a few words, a file with many."""
-    if len(gathered.said) == 1 and not gathered.spare and text.strip():
+    if [words.strip("\n") for _, words in gathered.said] == [text.strip("\n")]:
         return
+    quotes = 0
     shown = _words(text) | _words(seen)
     for part, words in gathered.said:
         if _words(words) <= shown:
             continue
         quoted = " ".join(words.split())
-        if len(quoted) <= LONGEST_QUOTED:
+        if len(quoted) <= LONGEST_QUOTED and quotes < MOST_QUOTED:
+            quotes += 1
             gathered.wrong.append(f"another form of it says: {quoted}")
         else:
             gathered.files.append(_file(part, gathered.files))

@@ -130,7 +130,7 @@ def mails(draw: st.DrawFn, faults: tuple[str, ...] = FAULTS) -> tuple[bytes, lis
     """A mail, and what each of its text parts says."""
     maker = Maker(draw, [], faults)
     head = "From: kim@nordlys.example\nSubject: lamp\nMIME-Version: 1.0\n"
-    raw = head + maker.container(draw(st.integers(0, 3)))
+    raw = head + maker.container(draw(st.integers(0, 2)))
     if draw(st.booleans()):
         raw = raw.replace("\n", "\r\n")
     return raw.encode(), maker.said
