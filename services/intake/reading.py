@@ -159,8 +159,8 @@ def _read(raw: bytes) -> Reading:
         in_reply_to=_ids(root, "in-reply-to"),
         references=_ids(root, "references"),
         sender=senders[0] if senders else None,
-        to=addresses(root, "to"),
-        cc=addresses(root, "cc"),
+        to=_recipients(root, "to", gathered),
+        cc=_recipients(root, "cc", gathered),
         reply_to=addresses(root, "reply-to"),
         subject=subject,
         numbers=tuple(numbers_named(whole_subject)),
@@ -309,6 +309,16 @@ def addresses(part: Part, name: str) -> tuple[Address, ...]:
         if len(found) >= MOST_ADDRESSES:
             break
     return tuple(found.values())
+
+
+def _recipients(root: Part, name: str, gathered: _Body) -> tuple[Address, ...]:
+    """Those of To or Cc; a note tells how many more the mail has."""
+    found = addresses(root, name)
+    if len(found) == MOST_ADDRESSES:
+        more = len({each.address.lower() for each in _named(root, name)}) - len(found)
+        if more:
+            gathered.wrong.append(f"{more} more addresses in {name.title()} are in the original mail only")
+    return found
 
 
 def _named(part: Part, name: str) -> Iterator[NamedAddress]:

@@ -396,6 +396,19 @@ def test_raw_authentication_results_are_kept() -> None:
     assert read(b"Authentication-Results: mx; dkim=pass\n spf=fail\n\nx").authentication == ("mx; dkim=pass spf=fail",)
 
 
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 400])
+def test_no_recipient_is_left_out_without_a_note(count: int) -> None:
+    names = [f"reader{n}@shop.example" for n in range(count)]
+    reading = read(
+        header(From="kim@shop.example", To=f"{names[0]}, {', '.join(names)}", Cc=", ".join(names)) + b"\r\nx"
+    )
+    for field, shown in (("To", reading.to), ("Cc", reading.cc)):
+        assert [each.email for each in shown] == names[:50]
+        note = f"{count - 50} more addresses in {field} are in the original mail only"
+        assert (note in reading.wrong) == (count > 50)
+    assert len(reading.wrong) == (2 if count > 50 else 0)
+
+
 def test_addresses_of_other_alphabets() -> None:
     reading = read("From: Пётр <пётр@пример.рф>\nTo: kari@xn--bcher-kva.example\n\nx".encode())
     assert reading.sender == Address(email="пётр@пример.рф", name="Пётр")
