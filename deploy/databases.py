@@ -10,6 +10,8 @@ async def provide(superuser_url: str, database: str, owner: tuple[str, str], app
     """
     connection = await asyncpg.connect(superuser_url, timeout=10)
     try:
+        # A slow statement would stand in the log, and these hold passwords.
+        await connection.execute("SET log_min_duration_statement = -1")
         for name, password in (owner, app):
             verb = "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"
             literal = "'" + password.replace("'", "''") + "'"

@@ -8,7 +8,7 @@ from typing import Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api
+from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api, sign_ins_api
 from services.gateway.openapi import Document, merged
 from services.gateway.reference import DOCUMENT
 from services.intake import api as intake_api
@@ -26,6 +26,7 @@ def routers() -> dict[str, list[APIRouter]]:
     return {
         "gateway": [
             session_api.router(NOTHING, NOTHING, NOTHING),
+            sign_ins_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
@@ -34,7 +35,7 @@ def routers() -> dict[str, list[APIRouter]]:
         ],
         "intake": [
             intake_api.router(NOTHING),
-            blobs_api.router(NOTHING, NOTHING, None),
+            blobs_api.router(NOTHING, NOTHING, None, NOTHING),
             mail_api.router(NOTHING),
             mailboxes_api.router(NOTHING, NOTHING),
         ],

@@ -1,10 +1,11 @@
 """The servers that tests run on: real PostgreSQL and Kafka, started once for a run, or those that the environment names.
 
-`LEDGERDESK_TEST_POSTGRES` is a superuser's URL, `LEDGERDESK_TEST_KAFKA` a bootstrap address; `LEDGERDESK_TEST_BACKEND=containers` takes
+`LEDGERDESK_TEST_POSTGRES` is a superuser's URL, `LEDGERDESK_TEST_KAFKA` the password of Kafka's user `admin`, @, a bootstrap address; `LEDGERDESK_TEST_BACKEND=containers` takes
 official images on the Docker engine that answers.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -22,7 +23,9 @@ import pytest
 from hypothesis import settings
 
 from shared.messaging import topics
+from shared.messaging.access.account import KafkaAdmin
 from tests import scheduling, servers
+from tests.servers import Kafka
 
 settings.register_profile(
     "ledgerdesk", deadline=None
@@ -107,15 +110,16 @@ def postgres(scratch: Path) -> Iterator[Databases]:
 
 
 @pytest.fixture(scope="session")
-def kafka(scratch: Path) -> Iterator[str]:
+def kafka(scratch: Path) -> Iterator[Kafka]:
     named = os.environ.get("LEDGERDESK_TEST_KAFKA")
-    if named:
-        blocking(topics.ensure(named))
-        yield named
-        return
-    with servers.kafka(scratch) as bootstrap:
-        blocking(topics.ensure(bootstrap))
-        yield bootstrap
+    with contextlib.ExitStack() as stack:
+        if named:
+            password, _, bootstrap = named.rpartition("@")
+            broker = Kafka(KafkaAdmin(bootstrap, password))
+        else:
+            broker = stack.enter_context(servers.kafka(scratch))
+        blocking(topics.ensure(broker.admin, broker.passwords))
+        yield broker
 
 
 @pytest.hookimpl(tryfirst=True)

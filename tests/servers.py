@@ -4,11 +4,18 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from deploy.kafka_access import access, as_environment
 from deploy.local import servers
+from deploy.local.home import SERVICES
 from deploy.local.ports import free_ports
 from deploy.local.postgres import SETTINGS
+from shared.contracts.envelope import Recorded, encode
+from shared.messaging.access.account import KafkaAccount, KafkaAdmin
+from shared.messaging.access.authenticity import HEADER, EventKeys
 
 POSTGRES_IMAGE = "postgres:18"
 KAFKA_IMAGE = "apache/kafka:4.3.1"
@@ -49,34 +56,75 @@ def postgres(directory: Path) -> Iterator[str]:
         yield container.get_connection_url()
 
 
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """A broker for tests: who sets it up, and who each service is there."""
+
+    admin: KafkaAdmin
+    secret: str = "of this run"
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        return {service: f"{service} of this run" for service in SERVICES}
+
+    def account(self, service: str) -> KafkaAccount:
+        return KafkaAccount(
+            self.admin.bootstrap, service, self.passwords[service], EventKeys.derived(self.secret, service)
+        )
+
+    def record(self, topic: str, event: Recorded) -> dict[str, Any]:
+        """What the relay of an event's producer gives to `send`."""
+        return self.signed(event.producer, topic, str(event.stream).encode(), encode(event))
+
+    def signed(self, author: str, topic: str, key: bytes, value: bytes) -> dict[str, Any]:
+        """The same for any record of a service."""
+        header = EventKeys.derived(self.secret, author).sign(topic, key, value)
+        return {"topic": topic, "key": key, "value": value, "headers": [(HEADER, header)]}
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What a process of this service is told of it."""
+        account = self.account(service)
+        return {
+            "LEDGERDESK_KAFKA_BOOTSTRAP": account.bootstrap,
+            "LEDGERDESK_KAFKA_PASSWORD": account.password,
+            "LEDGERDESK_EVENT_KEYS": account.keys.text,
+        }
+
+
+NO_KAFKA = Kafka(KafkaAdmin("127.0.0.1:1", ""))
+"""Nobody listens there."""
+
+
 @contextlib.contextmanager
-def kafka(directory: Path) -> Iterator[str]:
-    """A fresh broker's bootstrap address. What a child process keeps is below `directory`."""
+def kafka(directory: Path) -> Iterator[Kafka]:
+    """A fresh broker without topics. What a child process keeps is below `directory`."""
     if not in_containers():
         with servers.kafka_server(directory) as server:
-            yield server.bootstrap
+            yield Kafka(server.admin)
         return
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
     # The port is chosen beforehand: the broker tells its clients the address that they are to come back to.
     port = free_ports(1)[0]
+    password = secrets.token_urlsafe(12)
     container = DockerContainer(KAFKA_IMAGE).waiting_for(LogMessageWaitStrategy(KAFKA_STARTED))
     container.ports["9092"] = (LOOPBACK, port)  # type: ignore[assignment]
     container.with_envs(
         KAFKA_NODE_ID="1",
         KAFKA_PROCESS_ROLES="broker,controller",
-        KAFKA_LISTENERS="PLAINTEXT://:9092,CONTROLLER://127.0.0.1:9093",
-        KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{LOOPBACK}:{port}",
+        KAFKA_LISTENERS="INSIDE://:9092,CONTROLLER://127.0.0.1:9093",
+        KAFKA_ADVERTISED_LISTENERS=f"INSIDE://{LOOPBACK}:{port}",
+        KAFKA_INTER_BROKER_LISTENER_NAME="INSIDE",
         KAFKA_CONTROLLER_LISTENER_NAMES="CONTROLLER",
         KAFKA_CONTROLLER_QUORUM_VOTERS="1@127.0.0.1:9093",
-        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         KAFKA_AUTO_CREATE_TOPICS_ENABLE="false",
         KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR="1",
         KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS="8",
         KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR="1",
         KAFKA_TRANSACTION_STATE_LOG_MIN_ISR="1",
         KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS="0",
+        **as_environment(access(password)),
     )
     with container:
-        yield f"{LOOPBACK}:{port}"
+        yield Kafka(KafkaAdmin(f"{LOOPBACK}:{port}", password))

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Starts Kafka as its image does, through the image's own configuration wrapper; a volume that is formatted already is no failure.
 set -euo pipefail
+umask 077 # the configuration holds the set-up's password
+while IFS= read -r line; do
+    export "$line" # what nobody gets in without; here, so that `docker inspect` does not show it
+done < /run/ledgerdesk/access
 told=$(
     /opt/kafka/bin/kafka-run-class.sh kafka.docker.KafkaDockerWrapper setup --default-configs-dir /etc/kafka/docker \
         --mounted-configs-dir /mnt/shared/config --final-configs-dir /opt/kafka/config 2>&1

@@ -12,15 +12,32 @@ from urllib.parse import quote
 
 from deploy.docker.trouble import Trouble
 from deploy.docker.volumes import SERVICES
+from deploy.kafka_access import access, as_environment
+from shared.http.keys import public_keys
+from shared.messaging.access.authenticity import EventKeys
 
 MADE = "made"
 """The file that lists the secrets that were made: written last, so that a first start that was interrupted goes on."""
 VERSION = "18"
+SECRET_BYTES = 32
+"""As many as an Ed25519 key has, of which the gateway's is one."""
 PAGE = "docs/deploy/compose.md"
-PASSWORDS = ("postgres", "admin", "grafana", *SERVICES, *(f"{service}-owner" for service in SERVICES))
-OTHER_USERS = ("postgres/", "grafana/")
+PASSWORDS = (
+    *("postgres", "admin", "grafana", "kafka-admin"),
+    *(f"{service}{whose}" for service in SERVICES for whose in ("", "-owner", "-kafka")),
+)
+OTHER_USERS = ("postgres/", "grafana/", "kafka/")
 """Containers of images that are not ours run as users of their own; nobody else mounts what these are given."""
-NAMES = (*(f"{each}-password" for each in PASSWORDS), "identity-key", "mail-key")
+SIGNING_KEY = "identity-signing-key"
+NAMES = (
+    *(f"{each}-password" for each in PASSWORDS),
+    *(f"{service}-key" for service in SERVICES),
+    SIGNING_KEY,
+    "mail-key",
+    "event-secret",
+)
+OUTDATED = ("identity-key", *(f"{service}/identity-key" for service in SERVICES))
+"""Files of earlier versions that nothing reads any more: with this key every service could have vouched for anybody."""
 
 
 def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str) -> None:
@@ -31,7 +48,7 @@ def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str
             "the volume `postgres` holds data, but the volume `secrets` is empty: restore it from the backup; for a new system remove"
             f" both (see {PAGE})"
         )
-    lost = sorted(name for name in known if not (kept / name).exists())
+    lost = sorted(name for name in known.intersection(NAMES) if not (kept / name).exists())
     if lost:
         raise Trouble(
             f"the secret {lost[0]} is missing in the volume `secrets`: restore it from the backup, nothing is started (see {PAGE})"
@@ -40,6 +57,9 @@ def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str
     for path, value in _copies(values):
         _write(handed_out / path, value, 0o444 if path.startswith(OTHER_USERS) else 0o400)
     _write(kept / MADE, "".join(f"{name}\n" for name in NAMES), 0o400)
+    for name in OUTDATED:
+        (kept / name).unlink(missing_ok=True)
+        (handed_out / name).unlink(missing_ok=True)
 
 
 def _known(kept: Path) -> set[str]:
@@ -69,7 +89,7 @@ def _kept(kept: Path, name: str, given: str) -> str:
     """The secret, made now if there is none. What somebody has put there before the first start is taken."""
     path = kept / name
     if not path.exists():
-        _write(path, given or secrets.token_urlsafe(24), 0o400)
+        _write(path, given or secrets.token_urlsafe(SECRET_BYTES), 0o400)
     value = path.read_text("utf-8").rstrip("\r\n")
     if not value:
         raise Trouble(f"the secret {name} in the volume `secrets` is empty: restore it from the backup (see {PAGE})")
@@ -80,6 +100,11 @@ def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     """What each container is given, as (directory/file, value)."""
     yield "postgres/postgres-password", values["postgres-password"]
     yield "grafana/grafana-password", values["grafana-password"]
+    settings = as_environment(access(values["kafka-admin-password"]))
+    yield "kafka/access", "".join(f"{name}={value}\n" for name, value in settings.items())
+    yield "jobs/kafka-admin-password", values["kafka-admin-password"]
+    yield "jobs/kafka-passwords", "".join(f"{service}={values[f'{service}-kafka-password']}\n" for service in SERVICES)
+    yield "jobs/event-secret", values["event-secret"]
     yield "jobs/postgres-url", _url("postgres", values["postgres-password"], "postgres")
     yield "jobs/admin-password", values["admin-password"]
     for service in SERVICES:
@@ -87,7 +112,13 @@ def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield f"jobs/{service}-url", app
         yield f"jobs/{service}-owner-url", _url(f"{service}_owner", values[f"{service}-owner-password"], service)
         yield f"{service}/database-url", app
-        yield f"{service}/identity-key", values["identity-key"]
+        yield f"{service}/service-key", values[f"{service}-key"]
+        yield f"{service}/kafka-password", values[f"{service}-kafka-password"]
+        yield f"{service}/event-keys", EventKeys.derived(values["event-secret"], service).text
+        if service == "gateway":
+            yield "gateway/identity-signing-key", values[SIGNING_KEY]
+        else:
+            yield f"{service}/identity-public-keys", public_keys(values[SIGNING_KEY])
     for service in ("intake", "notify"):
         yield f"{service}/mail-key", values["mail-key"]
 

@@ -36,7 +36,7 @@ def backup(home: Home, target: Path, say: Callable[[str], None]) -> None:
         for folder, name in ((home.path / "blobs", "blobs"), (home.sent, "sent")):
             _add(archive, folder, name)
     with _archive(target / "secrets.tar") as archive:
-        for path in (home.secrets / "identity-key", home.secrets / "mail-key", home.admin_password):
+        for path in (home.secrets / "mail-key", home.admin_password):
             content = path.read_bytes()
             entry = tarfile.TarInfo(f"secrets/{path.name}")
             entry.size, entry.mode = len(content), 0o400

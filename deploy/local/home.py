@@ -15,7 +15,11 @@ from deploy.local.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "intake", "routing", "notify", "reporting")
-FREE_PORTS = ("postgres", "kafka", "kafka-controller", "intake", "routing", "notify", "reporting")
+OUTDATED = ("identity-key",)
+"""Secrets of earlier versions that nothing reads any more: with this one every service could have vouched for anybody."""
+METRICS = {service: f"{service}-metrics" for service in SERVICES}
+"""The names of the ports for monitors."""
+FREE_PORTS = ("postgres", "kafka", "kafka-controller", "intake", "routing", "notify", "reporting", *METRICS.values())
 
 
 class Trouble(Exception):
@@ -84,11 +88,13 @@ class Home:
 
     def make(self) -> None:
         """Creates the directories that only the owner may read."""
-        private = (self.secrets, self.mailbox_secrets)
-        for directory in (self.path, self.logs, self.run, *private, self.path / "blobs", self.sent):
+        private = (self.secrets, self.mailbox_secrets, self.logs, self.path / "blobs", self.sent)
+        for directory in (self.path, self.run, *private):
             directory.mkdir(parents=True, exist_ok=True)
         for directory in private:
             directory.chmod(0o700)
+        for name in OUTDATED:
+            (self.secrets / name).unlink(missing_ok=True)
         for name in ("cur", "new", "tmp"):
             (self.sent / name).mkdir(exist_ok=True)
 

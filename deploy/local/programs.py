@@ -5,9 +5,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.local.home import CHECKOUT, SERVICES, Home
+from deploy.local.home import CHECKOUT, METRICS, SERVICES, Home
 from deploy.local.kafka import KafkaServer
 from deploy.local.postgres import PostgresServer
+from shared.http.keys import public_keys
+from shared.messaging.access.authenticity import EventKeys
 
 PASSED_ON = (
     "LEDGERDESK_TIMEZONE",
@@ -17,11 +19,15 @@ PASSED_ON = (
     "LEDGERDESK_TRUSTED_AUTHSERV",
     "LEDGERDESK_LMTP_TRUSTED",
     "LEDGERDESK_TICKETS_A_DAY",
+    "LEDGERDESK_UPLOAD_MIB_A_DAY",
+    "LEDGERDESK_AGENT_TICKETS_A_DAY",
+    "LEDGERDESK_AGENT_UPLOAD_MIB_A_DAY",
     "LEDGERDESK_RECEIPTS_A_DAY",
     "LEDGERDESK_ALL_RECEIPTS_A_DAY",
     "LEDGERDESK_VERIFY_SENDERS",
     "LEDGERDESK_TRUSTED_SEALERS",
     "LEDGERDESK_CLAMD",
+    "LEDGERDESK_MAILBOX_HOSTS",
     "LEDGERDESK_DKIM_KEYS",
     "LEDGERDESK_DKIM_DOMAIN",
     "LEDGERDESK_SMTP_LIMITS",
@@ -46,7 +52,18 @@ class Instance:
 
     @property
     def kafka(self) -> KafkaServer:
-        return KafkaServer(self.home.path / "kafka", self.ports["kafka"], self.ports["kafka-controller"])
+        password = self.home.secret("kafka-admin-password")
+        return KafkaServer(self.home.path / "kafka", self.ports["kafka"], self.ports["kafka-controller"], password)
+
+    @property
+    def kafka_passwords(self) -> dict[str, str]:
+        """What each service signs in to Kafka with."""
+        return {service: self.home.secret(f"{service}-kafka-password") for service in SERVICES}
+
+    @property
+    def event_secret(self) -> str:
+        """What the services' event keys are made from."""
+        return self.home.secret("event-secret")
 
     @property
     def gateway_url(self) -> str:
@@ -72,16 +89,24 @@ class Instance:
         files = {
             "LEDGERDESK_DATABASE_URL": (f"{service}-database-url", self.postgres.url(*app, service)),
             "LEDGERDESK_DATABASE_OWNER_URL": (f"{service}-owner-url", self.postgres.url(*owner, service)),
-            "LEDGERDESK_IDENTITY_KEY": ("identity-key", None),
+            "LEDGERDESK_SERVICE_KEY": (f"{service}-key", None),
             "LEDGERDESK_MAIL_KEY": ("mail-key", None),
+            "LEDGERDESK_KAFKA_PASSWORD": (f"{service}-kafka-password", None),
+            "LEDGERDESK_EVENT_KEYS": (f"{service}-event-keys", EventKeys.derived(self.event_secret, service).text),
         }
+        signing = self.home.secret("identity-signing-key")
+        if service == "gateway":
+            files["LEDGERDESK_IDENTITY_SIGNING_KEY"] = ("identity-signing-key", None)
+        else:
+            files["LEDGERDESK_IDENTITY_PUBLIC_KEYS"] = ("identity-public-keys", public_keys(signing))
         made = {name: os.environ[name] for name in os.environ if name in PASSED_ON or name.startswith("OTEL_")}
         for name, (file, value) in files.items():
             self.home.secret(file, value)
             made[f"{name}_FILE"] = str(self.home.secrets / file)
         made |= {
-            "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka.admin.bootstrap,
             "LEDGERDESK_LISTEN": f"127.0.0.1:{self.ports[service]}",
+            "LEDGERDESK_METRICS_LISTEN": f"127.0.0.1:{self.ports[METRICS[service]]}",
             "LEDGERDESK_BLOB_URL": (self.home.path / "blobs").as_uri(),
             "LEDGERDESK_REPLICA": "local",
             "PYTHONPATH": str(CHECKOUT),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import secrets
 import signal
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
@@ -32,7 +33,8 @@ def postgres_server(directory: Path, **settings: str) -> Iterator[PostgresServer
 def kafka_server(directory: Path) -> Iterator[KafkaServer]:
     """A fresh broker with its data below `directory`."""
     kafka.install()
-    server = KafkaServer(directory / "kafka", *free_ports(2))
+    port, controller_port = free_ports(2)
+    server = KafkaServer(directory / "kafka", port, controller_port, secrets.token_urlsafe(12))
     server.create()
     # Killed: what it keeps is thrown away, and an orderly end takes half a minute.
     with _child(server.command(), directory / "kafka.log", signal.SIGKILL, server.answers, None):

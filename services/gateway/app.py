@@ -1,16 +1,18 @@
 """Where the gateway's parts are put together."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+from starlette.types import Scope
 
-from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api
+from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api, sign_ins_api
 from services.gateway.applied import Appliers
 from services.gateway.authentication import Authentication
+from services.gateway.consistency_tokens import ConsistencyTokens
 from services.gateway.documents import Documents
 from services.gateway.door import Door
+from services.gateway.guesses import Guesses
 from services.gateway.passwords import Passwords
 from services.gateway.proxy import Proxy
 from services.gateway.reference import router as reference_router
@@ -22,16 +24,24 @@ from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
-from shared.http.application import application
+from shared.http.application import MOST_RUNNING, Limited, application
 from shared.http.health import Health
-from shared.http.server import Process, Role, Task
-from shared.messaging.announcing import announcing
+from shared.http.limits import RunningLimit
+from shared.http.server import Process, Role
+from shared.messaging.announcing import Announcer
 from shared.messaging.pace import PROMPT
 from shared.messaging.relay import Relay
-from shared.messaging.restart import SILENCE_SECONDS
+from shared.network import network
+from shared.periodic import Periodic
+from shared.places import Places
+from shared.pulse import Background
 
 SERVICE = "gateway"
 PURGE_SECONDS = 3600.0
+MOST_OF_AN_ADDRESS = 384
+"""Of the requests that run at once. It may be a whole company's, or that of a proxy that was not named to us, so it is large."""
+MOST_OF_A_PERSON = 128
+"""With all their sessions and tokens."""
 KEEP_ALIVE_SECONDS = 15.0
 """Shorter than the services keep a connection, so that they do not close one that the proxy is just about to use."""
 
@@ -42,47 +52,60 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     pool = await connect_pool(settings.database_url)
     try:
         store = Store(pool, SERVICE)
-        sessions = Sessions(pool, settings.identity_key, settings.session_lifetime)
+        sessions = Sessions(pool, settings.keys.purpose("session secrets"), settings.session_lifetime)
+        guesses = Guesses(pool, settings.keys.purpose("guesses"))
         health.check("database", lambda: _migrated(pool))
-        background: dict[str, Task] = {}
+        background: dict[str, Background] = {}
         if role != "api":
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
-            background["relay"] = relay.run
-            health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
-            background["retention"] = CommandRetention(pool).run
-            background["purge of ended sessions"] = lambda: _purge(sessions)
+            background |= {"relay": relay, "retention": CommandRetention(pool)}
+            background["purge"] = Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, guesses))
         else:
-            background["announcer"] = lambda: announcing(store)
+            background["announcer"] = Announcer(store)
         if role == "worker":
-            yield Process(application(health, identity_key=settings.identity_key), background)
+            yield Process(application(health, keys=settings.keys), background)
             return
         passwords = Passwords()
         async with http_client(settings.upstream_seconds) as client:
             try:
                 authentication = Authentication(sessions, settings.trusts_proxy)
-                sign_in = SignIn(pool, passwords)
-                appliers = Appliers(client, settings.services, settings.identity_key)
+                sign_in = SignIn(pool, passwords, guesses)
+                appliers = Appliers(client, settings.services, settings.signing_key)
                 documents = Documents(store)
+                tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
+                limited = running_limit(authentication)
                 own = application(
                     health,
-                    identity_key=settings.identity_key,
+                    limited=limited,
+                    keys=settings.keys,
                     routers=[
                         session_api.router(sign_in, sessions, authentication),
+                        sign_ins_api.router(sign_in, sessions, documents, appliers, authentication),
                         documents_api.router(documents, sign_in, appliers),
                         customers_api.router(documents, appliers),
                         following_api.router(documents, appliers),
                         notices_api.router(documents, appliers),
-                        led.router(led.Leader(client, settings.services, settings.identity_key)),
+                        led.router(led.Leader(client, settings.services, settings.signing_key, tokens)),
                         reference_router(),
                     ],
                 )
                 own.state.authentication = authentication
-                proxy = Proxy(client, settings.services, settings.identity_key)
-                yield Process(Door(own, proxy, authentication), background)
+                proxy = Proxy(client, settings.services, settings.signing_key, tokens)
+                yield Process(Door(own, proxy, authentication, limited), background)
             finally:
                 passwords.close()
     finally:
         await pool.close()
+
+
+def running_limit(authentication: Authentication) -> Limited:
+    """One bound for all that the gateway answers."""
+    addresses, people = Places(MOST_RUNNING, MOST_OF_AN_ADDRESS), Places(MOST_RUNNING, MOST_OF_A_PERSON)
+
+    def address(scope: Scope) -> str:
+        return network(authentication.arrival(scope).address)
+
+    return lambda app: RunningLimit(app, addresses, people, address)
 
 
 def http_client(seconds: float) -> aiohttp.ClientSession:
@@ -96,10 +119,9 @@ def http_client(seconds: float) -> aiohttp.ClientSession:
     )
 
 
-async def _purge(sessions: Sessions) -> None:
-    while True:
-        await sessions.purge()
-        await asyncio.sleep(PURGE_SECONDS)
+async def _purge(sessions: Sessions, guesses: Guesses) -> None:
+    await sessions.purge()
+    await guesses.purge()
 
 
 async def _migrated(pool: Pool) -> bool:

@@ -10,6 +10,7 @@ import aiohttp
 from shared.contracts.access import Identity
 from shared.contracts.directory import DocumentKind
 from shared.http.identity import HEADER, sign
+from shared.http.keys import SigningKey
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,8 @@ GATEWAY = Identity(person_id=UUID(int=0), kind="service", login="gateway", name=
 class Appliers:
     """Asks every service at once; `urls` are service name -> base URL."""
 
-    def __init__(self, client: aiohttp.ClientSession, urls: Mapping[str, str], identity_key: bytes) -> None:
-        self.client, self.urls, self.identity_key = client, urls, identity_key
+    def __init__(self, client: aiohttp.ClientSession, urls: Mapping[str, str], signing_key: SigningKey) -> None:
+        self.client, self.urls, self.signing_key = client, urls, signing_key
 
     async def wait(self, kind: DocumentKind, document: UUID, version: int) -> bool:
         """Whether all of them have applied that version within two seconds."""
@@ -31,7 +32,7 @@ class Appliers:
 
     async def _one(self, service: str, kind: DocumentKind, document: UUID, version: int) -> bool:
         url = f"{self.urls[service]}/internal/directory/{kind}/{document}?version={version}"
-        headers = {HEADER: sign(GATEWAY, service, self.identity_key)}
+        headers = {HEADER: sign(GATEWAY, service, self.signing_key)}
         if (trace := traceparent()) is not None:
             headers[TRACEPARENT] = trace
         try:

@@ -6,6 +6,7 @@ from starlette.types import Scope
 
 from services.gateway.sessions import Sessions, Signed
 from shared.http import problems
+from shared.http.limits import RUNNING, Running
 
 COOKIE = "ledgerdesk_session"
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -32,7 +33,15 @@ class Authentication:
     trusts_proxy: bool = False
 
     async def __call__(self, scope: Scope) -> Signed:
-        """Raises Problem 401 without a valid sign-in, 403 for a cookie request that changes something from elsewhere."""
+        """Raises Problem 401 without a valid sign-in, 403 for a cookie request that changes something from elsewhere, 429 for somebody
+        who has too many requests running."""
+        signed = await self._signed(scope)
+        running: Running | None = scope.get(RUNNING)
+        if running is not None:
+            running.count_for(str(signed.identity.person_id))
+        return signed
+
+    async def _signed(self, scope: Scope) -> Signed:
         authorization: bytes | None = None
         cookies: list[bytes] = []
         for name, value in scope["headers"]:
@@ -84,6 +93,11 @@ class Authentication:
             elif self.trusts_proxy and name == b"x-forwarded-proto" and value in (b"http", b"https"):
                 scheme = value.decode()
         return Arrival(address, scheme, host)
+
+
+def cookie_of(scope: Scope) -> str | None:
+    """The session's secret in a request's cookie, if there is one."""
+    return session_cookie([value for name, value in scope["headers"] if name == b"cookie"])
 
 
 def session_cookie(headers: list[bytes]) -> str | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from services.gateway import rows
+from services.gateway import authority, rows
 from services.gateway.applied import Appliers
 from services.gateway.documents import Documents
 from services.gateway.documents_api import Reference, context_of, told_by_row, whole
@@ -111,7 +111,8 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         summary="Save a customer's whole record",
     )
     async def put_customer(reference: Reference, signed: Writer, expected: IfMatch, body: CustomerDraft) -> Response:
-        """An agent changes what a record says, never what somebody may do: people with another role are for administrators."""
+        """An agent changes what a record says, never what somebody may do or who signs in as them: people with another role are for
+        administrators, and so are a customer's company and the login and address of one who can sign in."""
         _agent(signed.identity)
         known = await rows.find(documents.store.pool, "person", reference)
         if known is not None and _person(known).roles != ("customer",):
@@ -122,7 +123,8 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
             login=body.login, name=body.name, email=body.email, roles=["customer"], company=body.company, language=body.language
         )  # fmt: skip
         try:
-            saved = await documents.save("person", reference, draft, context_of(signed), expected=expected)
+            guard = authority.agents(signed)
+            saved = await documents.save("person", reference, draft, context_of(signed), expected=expected, guard=guard)
         except VersionConflict as error:
             if expected is None:
                 raise

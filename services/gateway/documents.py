@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from services.gateway import document as rules
 from services.gateway import rows
+from services.gateway.authority import Guard
 from services.gateway.drafts import Draft
 from services.gateway.names import is_id
 from services.gateway.people import PersonDraft
@@ -54,10 +55,13 @@ class Documents:
         expected: int | None = None,
         password_hash: str | None = None,
         keep_session: UUID | None = None,
+        end_tokens: bool = True,
+        guard: Guard | None = None,
     ) -> Saved:
         """Puts the draft in the place of the document with this slug or id, or makes a new one with this slug.
 
-        `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`.
+        `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`, and the person's API
+        tokens with `end_tokens`. `guard` may refuse what becomes of a person.
         Raises Problem 422, VersionConflict (`expected` is not its version), UnknownStream (an id of nothing), Rejected.
         """
         async with self.store.pool.acquire() as connection, connection.transaction():
@@ -73,12 +77,14 @@ class Documents:
             if draft.id is not None and draft.id != document_id:
                 raise invalid("/id", "is the id of something else")
             wanted = await draft.document(connection, document_id, current)
+            if guard is not None and isinstance(wanted, Person):
+                await guard(connection, current, wanted)
             last_admin = kind == "person" and await self._last_admin(connection, current)
             command = rules.Save(wanted, password_changed=password_hash is not None, last_admin=last_admin)
             saved = await self._record(connection, kind, current, document_id, command, context)
             if password_hash is not None:
                 await connection.execute(CREDENTIAL, document_id, password_hash)
-                await end_of_person(connection, document_id, tokens=False, but=keep_session)
+                await end_of_person(connection, document_id, tokens=end_tokens, but=keep_session)
         self.store.appended.set()
         return saved
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.gateway import rows
+from services.gateway import authority, rows, scopes
 from services.gateway.applied import Appliers
 from services.gateway.companies import CompanyDraft
 from services.gateway.documents import Documents, Saved
@@ -52,6 +52,7 @@ from shared.http.bodies import Body
 from shared.http.consistency import LAG
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import answer
+from shared.http.limits import body_limit
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.telemetry.tracing import traceparent
@@ -140,6 +141,8 @@ def administrators(who: Identity, _row: rows.Row) -> bool:
     return who.is_admin
 
 
+DOCUMENT_BODY = 1 << 20
+"""Bytes; a queue with all the members that one may have takes a third of that."""
 KINDS = (
     KindOfDocument("queue", "queues", "Queue", "Queues", QueueDraft, QueueShown, sees_queue),
     KindOfDocument("person", "people", "Person", "People", PersonDraft, PersonListed, sees_person, view_of_person),
@@ -234,10 +237,12 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         responses={201: {"model": kind.shown}},
         summary=f"Save a whole {kind.kind}",
     )
+    @body_limit(DOCUMENT_BODY)
     async def put_one(reference: Reference, signed: Manager, expected: IfMatch, body: draft_type) -> Response:  # type: ignore[valid-type]
         draft: Draft = body
         password_hash: str | None = None
         if isinstance(draft, PersonDraft) and draft.password is not None:
+            scopes.require_proof(signed)
             row = await rows.find(documents.store.pool, "person", reference)
             known = row.document if row is not None and isinstance(row.document, Person) else None
             if known is None or not await sign_in.same(known, draft.password):
@@ -251,6 +256,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
                 expected=expected,
                 password_hash=password_hash,
                 keep_session=signed.session,
+                guard=authority.administrators(signed),
             )
         except VersionConflict as error:
             raise await refuse_old(reference, error, expected) from error

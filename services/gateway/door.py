@@ -1,14 +1,16 @@
 """The outermost ASGI application: what belongs to a service goes through the proxy, the rest to the gateway's own routes."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import scopes
 from services.gateway.authentication import Authentication
 from services.gateway.proxy import ClientGone, Proxy
 from services.gateway.routes import Target, WrongMethod, target
 from shared.http import problems
-from shared.http.application import protected
+from shared.http.application import Limited, protected
 
+SAFE = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
+"""On every answer that does not say otherwise itself: what is told here is for one caller, and is what it says it is."""
 FORGED = b"x-ledgerdesk-"
 TARGET = "ledgerdesk.target"
 
@@ -16,10 +18,22 @@ TARGET = "ledgerdesk.target"
 class Door:
     """`own` answers everything that `routes` does not name."""
 
-    def __init__(self, own: ASGIApp, proxy: Proxy, authenticated: Authentication) -> None:
-        self.own, self.proxy, self.hop = own, proxy, protected(Hop(proxy, authenticated))
+    def __init__(
+        self, own: ASGIApp, proxy: Proxy, authenticated: Authentication, limited: Limited | None = None
+    ) -> None:
+        self.own, self.proxy, self.hop = own, proxy, protected(Hop(proxy, authenticated), limited)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                said = {name.lower() for name, _ in headers}
+                message["headers"] = [*headers, *((name, value) for name, value in SAFE.items() if name not in said)]
+            await send(message)
+
+        await self._serve(scope, receive, safely)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.own(scope, receive, send)
             return

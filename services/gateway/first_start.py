@@ -10,7 +10,7 @@ from services.gateway import rows
 from services.gateway.document import DEFAULT_QUEUE
 from services.gateway.documents import Documents
 from services.gateway.passwords import Passwords
-from services.gateway.people import PersonDraft
+from services.gateway.people import ADMIN, PersonDraft
 from services.gateway.queues import QueueDraft
 from services.gateway.setting_drafts import PriorityDraft, StateDraft
 from shared.contracts.envelope import Actor
@@ -19,7 +19,6 @@ from shared.database import connect_pool
 from shared.eventstore.store import Context, Store
 from shared.settings import env
 
-ADMIN = "admin"
 DOMAIN = "ledgerdesk.invalid"
 
 

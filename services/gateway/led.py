@@ -12,7 +12,9 @@ import aiohttp
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
+from services.gateway.consistency_tokens import ConsistencyTokens
 from services.gateway.names import is_id
+from services.gateway.proxy import identity_refused
 from services.gateway.signed_in import Writer
 from shared.contracts.access import Identity
 from shared.contracts.subjects import number_in
@@ -21,6 +23,7 @@ from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import LAG
 from shared.http.identity import HEADER, sign
 from shared.http.json_input import read_json
+from shared.http.keys import SigningKey
 from shared.http.routes import router as strict
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
@@ -29,7 +32,7 @@ log = logging.getLogger(__name__)
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 MOST_ARTICLES = 100
 PASSED_ON = ("idempotency-key", "if-match")
-PASSED_BACK = ("content-type", "etag", "x-consistency-token", "idempotent-replayed", "retry-after")
+PASSED_BACK = ("content-type", "etag", "idempotent-replayed", "retry-after")
 SECONDS = 30.0
 
 _ADDRESSES = {"type": "array", "items": {"type": "string", "format": "email"}, "minItems": 1, "maxItems": 100}
@@ -71,8 +74,14 @@ SUMMARIES = {
 class Leader:
     """`urls`: service name -> base URL."""
 
-    def __init__(self, client: aiohttp.ClientSession, urls: Mapping[str, str], identity_key: bytes) -> None:
-        self.client, self.urls, self.identity_key = client, urls, identity_key
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        urls: Mapping[str, str],
+        signing_key: SigningKey,
+        tokens: ConsistencyTokens,
+    ) -> None:
+        self.client, self.urls, self.signing_key, self.tokens = client, urls, signing_key, tokens
 
     async def lead(self, request: Request, command: str, ref: str, who: Identity) -> Response:
         """Carries the command out; the answer is routing's. Raises Problem 404, 403, 422, 503."""
@@ -93,7 +102,10 @@ class Leader:
         status, told, answered = await self._call(
             "POST", "routing", f"/internal/tickets/{ref}/{command}", who, headers, content
         )
-        return Response(told, status, headers={name: answered[name] for name in PASSED_BACK if name in answered})
+        passed = {name: answered[name] for name in PASSED_BACK if name in answered}
+        if CONSISTENCY in answered:
+            passed[CONSISTENCY] = self.tokens.seal(answered[CONSISTENCY])
+        return Response(told, status, headers=passed)
 
     async def _originals(
         self, request: Request, command: str, ref: str, body: Mapping[str, Any], who: Identity
@@ -107,7 +119,7 @@ class Leader:
         if len(articles) < len(named):
             return []
         token = request.headers.get(CONSISTENCY)
-        waiting = {CONSISTENCY: token} if token else {}
+        waiting = {CONSISTENCY: self.tokens.open(token)} if token is not None else {}
         originals: list[Any] = []
         for n, article in enumerate(articles):
             path = f"/internal/tickets/{ref}/articles/{quote(article, safe='')}"
@@ -139,7 +151,7 @@ class Leader:
         headers: Mapping[str, str],
         content: bytes | None = None,
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        told = {**headers, HEADER: sign(who, service, self.identity_key)}
+        told = {**headers, HEADER: sign(who, service, self.signing_key)}
         if (trace := traceparent()) is not None:
             told[TRACEPARENT] = trace
         base = self.urls.get(service)
@@ -148,6 +160,8 @@ class Leader:
         try:
             timeout = aiohttp.ClientTimeout(total=SECONDS)
             async with self.client.request(method, base + path, headers=told, data=content, timeout=timeout) as answer:
+                if answer.status == 401:
+                    raise identity_refused(service)
                 return answer.status, await answer.read(), answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("%s did not answer %s %s: %s", service, method, path, type(error).__name__)

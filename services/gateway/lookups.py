@@ -11,7 +11,7 @@ SECONDS = 5.0
 """Everybody waits for the statement that runs: a connection that hangs must not hold them up for longer."""
 
 LIVE = """
-SELECT s.token_hash, s.id, s.kind, s.scopes, s.expires_at, s.person_id, d.version,
+SELECT s.token_hash, s.id, s.kind, s.scopes, s.expires_at, s.proved_at, s.person_id, d.version,
        coalesce(s.last_used < now() - interval '1 minute', true) AS unused
   FROM gateway.sessions s
   JOIN gateway.documents d ON d.id = s.person_id

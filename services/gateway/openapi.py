@@ -24,6 +24,10 @@ The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Au
 * A command answers `X-Consistency-Token`; a read that sends it back waits until it shows that command's effect.
 """
 PUBLIC = frozenset(("signIn",))
+BOUNDED = frozenset(("proveSession", "changePassword", "openTicket", "addCustomerMessage", "uploadFiles"))
+"""What somebody may do only so often."""
+UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions")
+"""What is ended, and has no versions."""
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -79,7 +83,9 @@ _SIGNED_IN = {"401": "Not signed in", "403": "The sign-in or the person does not
 _PROXIED = {"504": "A service did not answer in time"}
 _NAMED = {"404": "There is no such thing, or you may not see it"}
 _CHANGING = {"409": "Refused by the rules, or the first request with this Idempotency-Key is still running"}
-_WITH_BODY = {"413": "The body is larger than 32 MiB"}
+_WITH_BODY = {
+    "413": "The body is larger than it may be here: 4 KiB for a few short values (signing in), 1 MiB for a document, 2 MiB for other JSON, 32 MiB for a mail or files"
+}
 _OTHER_BODY = {"415": "The body is of another media type"}
 _CONDITIONAL = {"412": "If-Match names an older version"}
 _SLOWED = {"429": "Too many requests; Retry-After says when to try again"}
@@ -177,6 +183,8 @@ def _completed(operation: Document, path: str, method: str, *, proxied: bool) ->
     else:
         errors |= {"401": "The login or the password is wrong", "403": "The request came from another site"} | _SLOWED
         operation["security"] = []
+    if operation["operationId"] in BOUNDED:
+        errors |= _SLOWED
     if "{" in path:
         errors |= _NAMED
     if proxied:
@@ -189,7 +197,7 @@ def _completed(operation: Document, path: str, method: str, *, proxied: bool) ->
     if method == "post":
         wanted.append(IDEMPOTENCY_KEY)
         errors |= _CHANGING
-    if method in ("put", "delete") and "{" in path and not path.startswith("/api/v1/tokens"):
+    if method in ("put", "delete") and "{" in path and not path.startswith(UNVERSIONED):
         errors |= _CHANGING
         wanted.append(IF_MATCH)
         errors |= _CONDITIONAL

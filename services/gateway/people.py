@@ -13,6 +13,8 @@ from shared.database import Connection
 from shared.http.bodies import any_text
 from shared.http.problems import FieldError, invalid_fields
 
+ADMIN = "admin"
+"""The login of the first person, whom the first start makes."""
 Password = Annotated[str, Field(strict=True, min_length=8, max_length=1024), AfterValidator(any_text)]
 ROLES: tuple[Role, ...] = ("admin", "agent", "customer")
 
@@ -48,7 +50,7 @@ class PersonDraft(Draft):
             errors.append(FieldError("/login", "somebody else has this login"))
         taken = await rows.holder(connection, "email", self.email, document_id)
         if taken:
-            errors.append(FieldError("/email", f"{taken} has this address"))
+            errors.append(FieldError("/email", "somebody else has this address"))
         company: rows.Row | None = None
         if self.company is not None:
             company = await rows.find(connection, "company", self.company)

@@ -18,10 +18,14 @@ from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
+from services.gateway.consistency_tokens import ConsistencyTokens
 from services.gateway.routes import Target
 from services.gateway.sessions import Signed
 from shared.http import problems
+from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.identity import HEADER, sign
+from shared.http.keys import SigningKey
+from shared.http.limits import bounded
 from shared.telemetry.trace import trace_id
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
@@ -34,7 +38,8 @@ FAILED = Counter(
 FORWARDED = frozenset(
     (
         b"accept", b"accept-language", b"content-type", b"idempotency-key", b"if-match", b"if-none-match", b"last-event-id", b"range",
-        b"traceparent", b"tracestate", b"x-consistency-token", b"x-envelope-from", b"x-envelope-to",
+        b"traceparent", b"tracestate", b"x-client-address", b"x-client-helo", b"x-consistency-token", b"x-envelope-from",
+        b"x-envelope-to",
     )
 )  # fmt: skip
 """What a service may see of a request's headers; all else, the credentials and any forged identity above all, stays here."""
@@ -43,10 +48,10 @@ REPEATABLE = frozenset((b"accept", b"accept-language", b"if-match", b"if-none-ma
 KEPT_BACK = frozenset(
     (
         b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"date", b"server", b"set-cookie",
-        b"x-ledgerdesk-identity",
+        b"x-ledgerdesk-identity", b"x-consistency-token",
     )
 )  # fmt: skip
-"""Headers of an answer that belong to the hop, or that a service has no business setting."""
+"""Headers of an answer that belong to the hop, that a service has no business setting, or that go on in another form."""
 NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 KEY = "Idempotency-Key"
 
@@ -68,16 +73,25 @@ class ClientGone(Exception):
 class Proxy:
     """`services` are name -> base URL; the client bounds how long one may stay silent."""
 
-    def __init__(self, client: aiohttp.ClientSession, services: Mapping[str, str], identity_key: bytes) -> None:
-        self.client, self.services, self.identity_key = client, services, identity_key
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        services: Mapping[str, str],
+        signing_key: SigningKey,
+        tokens: ConsistencyTokens,
+    ) -> None:
+        self.client, self.services, self.signing_key, self.tokens = client, services, signing_key, tokens
         self._vouchers: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, signed: Signed) -> int:
-        """Passes a request on and its answer back; answers the status. Raises Problem 422, 503 or 504 while nothing has been sent."""
+        """Passes a request on and its answer back; answers the status. Raises Problem 413, 422, 503 or 504 while nothing has been sent."""
         base = self.services.get(target.service)
         if base is None:
             raise problems.unavailable(f"{target.service} is not configured here.", retry_after=30)
+        receive = bounded(scope, receive, target.most)
         headers, length = _request_headers(scope)
+        if CONSISTENCY in headers:
+            headers[CONSISTENCY] = self.tokens.open(headers[CONSISTENCY])
         headers[HEADER] = self._voucher(signed, target.service)
         if scope["method"] == "POST" and KEY not in headers:
             headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the hop itself may repeat it
@@ -113,7 +127,9 @@ class Proxy:
                 async with self.client.request(
                     method, url, headers=headers, data=data or None, allow_redirects=False
                 ) as answer:
-                    return await _pass_back(answer, send)
+                    if answer.status == 401:
+                        raise identity_refused(service)
+                    return await _pass_back(answer, send, self.tokens)
             except aiohttp.ClientError as error:
                 if body.failure is not None:
                     raise body.failure from error
@@ -133,7 +149,7 @@ class Proxy:
         known = self._vouchers.get(key)
         if known is not None and now - known[0] < VOUCHER_SECONDS:
             return known[1]
-        voucher = sign(signed.identity, service, self.identity_key)
+        voucher = sign(signed.identity, service, self.signing_key)
         self._vouchers[key] = (now, voucher)
         self._vouchers.move_to_end(key)
         if len(self._vouchers) > VOUCHERS:
@@ -149,7 +165,7 @@ class Body:
         self._head: list[bytes] = []
         self._size = 0
         self.complete = length == 0
-        self.failure: ClientGone | None = None
+        self.failure: ClientGone | problems.Problem | None = None
 
     async def begin(self) -> bytes | None:
         """The whole body if it is short; None when there is more, which `rest` gives, beginning included."""
@@ -164,7 +180,7 @@ class Body:
                 yield piece
             while not self.complete:
                 yield await self._next()
-        except ClientGone as error:
+        except (ClientGone, problems.Problem) as error:
             self.failure = error
             raise
 
@@ -253,8 +269,10 @@ def _query(raw: bytes) -> str:
     return "?" + text.replace("#", "%23")
 
 
-async def _pass_back(answer: aiohttp.ClientResponse, send: Send) -> int:
+async def _pass_back(answer: aiohttp.ClientResponse, send: Send, tokens: ConsistencyTokens) -> int:
     headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in KEPT_BACK]
+    if CONSISTENCY in answer.headers:
+        headers.append((CONSISTENCY.lower().encode(), tokens.seal(answer.headers[CONSISTENCY]).encode()))
     start = {"type": "http.response.start", "status": answer.status, "headers": headers}
     length = answer.content_length
     if length is not None and length <= WHOLE:
@@ -272,6 +290,14 @@ async def _pass_back(answer: aiohttp.ClientResponse, send: Send) -> int:
         return answer.status
     await send({"type": "http.response.body", "body": b""})
     return answer.status
+
+
+def identity_refused(service: str) -> problems.Problem:
+    """A service does not believe the gateway: its public keys are of another time, as in the middle of an update. The caller is signed in, and must
+    not be told otherwise."""
+    FAILED.labels(service, "IdentityRefused").inc()
+    log.error("%s does not accept what the gateway signs: it needs the public half of the gateway's key", service)
+    return problems.unavailable(f"The service {service} cannot be used now; nothing was done.")
 
 
 def _problem(service: str, error: aiohttp.ClientError, *, nothing_done: bool) -> problems.Problem:

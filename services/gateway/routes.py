@@ -4,14 +4,17 @@ import re
 from typing import NamedTuple
 
 from services.gateway.scopes import Scope
+from shared.http.limits import JSON_BODY, MAX_BODY, SMALL_BODY
 
 
 class Target(NamedTuple):
-    """Where a request goes and which scope a token needs for it; `path_format` is the path with its parameters' names, for metrics."""
+    """Where a request goes and which scope a token needs for it; `path_format` is the path with its parameters' names, for metrics,
+    `most` the bytes that its body may have."""
 
     service: str
     scope: Scope
     path_format: str
+    most: int = JSON_BODY
 
 
 class Route(NamedTuple):
@@ -21,7 +24,7 @@ class Route(NamedTuple):
     methods: dict[str, Target]
 
 
-def _route(path: str, **methods: tuple[str, Scope]) -> Route:
+def _route(path: str, *, most: int = JSON_BODY, **methods: tuple[str, Scope]) -> Route:
     """`path` is a template below /api/v1; a trailing `{command}` stands for any command's name."""
     pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
     for name, allowed in _PARAMETERS.items():
@@ -29,7 +32,7 @@ def _route(path: str, **methods: tuple[str, Scope]) -> Route:
     full = f"/api/v1{path}"
     return Route(
         re.compile(f"/api/v1{pattern}"),
-        {method: Target(service, scope, full) for method, (service, scope) in methods.items()},
+        {method: Target(service, scope, full, most) for method, (service, scope) in methods.items()},
     )
 
 
@@ -49,21 +52,21 @@ ROUTES = (
     _route("/tickets/{ref}/history", GET=("reporting", "read")),
     _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
     _route("/tickets/{ref}/{command}", POST=("routing", "write")),
-    _route("/blobs", POST=("intake", "write")),
+    _route("/blobs", most=MAX_BODY, POST=("intake", "write")),
     _route("/blobs/{id}", GET=("reporting", "read")),
-    _route("/mail", POST=("intake", "mail")),
+    _route("/mail", most=MAX_BODY, POST=("intake", "mail")),
     _route("/mails", GET=("intake", "read")),
     _route("/mails/{id}", GET=("intake", "read")),
     _route("/mails/{id}/raw", GET=("intake", "read")),
-    _route("/mails/{id}/process", POST=("intake", "write")),
+    _route("/mails/{id}/process", most=SMALL_BODY, POST=("intake", "write")),
     _route("/mailboxes/{ref}/status", GET=("intake", "read")),
     _route("/outgoing", GET=("notify", "read")),
     _route("/outgoing/mails", GET=("notify", "read")),
     _route("/outgoing/decisions", GET=("notify", "read")),
-    _route("/outgoing/pause", POST=("notify", "manage")),
-    _route("/outgoing/resume", POST=("notify", "manage")),
-    _route("/outgoing/mails/{id}/retry", POST=("notify", "manage")),
-    _route("/outgoing/mails/{id}/give-up", POST=("notify", "manage")),
+    _route("/outgoing/pause", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/outgoing/resume", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/outgoing/mails/{id}/retry", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/stats/{stat}", GET=("reporting", "read")),
 )
 """The first that matches decides."""

@@ -1,9 +1,12 @@
-"""What an API token may be used for. A session has no scopes: it may do all that its person may."""
+"""What a sign-in may be used for. A session has no scopes: it may do all that its person may, and what decides who is who only while it has
+proved its password lately."""
 
+from datetime import timedelta
 from typing import Literal
 
 from services.gateway.sessions import Signed
 from shared.contracts.access import Identity
+from shared.eventstore.store import utc_now
 from shared.http import problems
 
 Scope = Literal["read", "write", "manage", "mail"]
@@ -14,6 +17,7 @@ MEANINGS: dict[Scope, str] = {
     "manage": "change settings (administrators)",
     "mail": "hand in raw mails (administrators)",
 }
+PROOF_LASTS = timedelta(minutes=15)
 FOR_ADMINISTRATORS: frozenset[Scope] = frozenset(("manage", "mail"))
 
 
@@ -26,9 +30,20 @@ def require(identity: Identity, scope: Scope) -> None:
 
 
 def require_session(signed: Signed) -> None:
-    """Raises Problem 403 for an API token: a token never makes, lists or ends tokens, so that it cannot outgrow its scopes."""
+    """Raises Problem 403 for an API token: a token never makes, lists or ends sign-ins, and never decides who somebody is or what they may, so
+    that it cannot outgrow its scopes."""
     if signed.kind != "session":
-        raise problems.forbidden("This needs a sign-in with a password; API tokens cannot manage tokens.")
+        raise problems.forbidden("This needs a sign-in with a password; an API token cannot do it.")
+
+
+def require_proof(signed: Signed) -> None:
+    """Raises Problem 403 for an API token, and for a session that has not proved its password lately: whoever finds one open must not make
+    themselves one that lasts."""
+    require_session(signed)
+    if signed.proved_at is None or signed.proved_at < utc_now() - PROOF_LASTS:
+        raise problems.Problem(
+            403, "password-proof-needed", "Give your password again first: POST /api/v1/session/proof."
+        )
 
 
 def beyond(identity: Identity, scopes: list[Scope]) -> list[Scope]:

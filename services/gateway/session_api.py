@@ -6,13 +6,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
+from starlette.types import Scope
 
 from services.gateway import rows, scopes
-from services.gateway.authentication import Authentication, set_cookie
-from services.gateway.scopes import Scope
+from services.gateway.authentication import Authentication, cookie_of, set_cookie
+from services.gateway.scopes import Scope as TokenScope
 from services.gateway.sessions import Sessions, Signed
 from services.gateway.sign_in import SignIn
-from services.gateway.signed_in import SignedIn, TokenHolder, signed_in
+from services.gateway.signed_in import Proven, SignedIn, TokenHolder, signed_in
 from shared.contracts.access import ALL_RIGHTS
 from shared.contracts.directory import Person, Queue
 from shared.eventstore.store import utc_now
@@ -20,6 +21,7 @@ from shared.http import problems
 from shared.http.bodies import Body, Line
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import answer, command_id
+from shared.http.limits import SMALL_BODY, body_limit
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 
@@ -32,13 +34,18 @@ def in_utc(at: datetime | None) -> datetime | None:
         raise ValueError("is beyond the range of dates") from None
 
 
+GivenPassword = Annotated[
+    str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})
+]
+"""A password as somebody types it, right or wrong."""
+LONGEST_CLIENT = 200
+
+
 class Credentials(Body):
     """A login (or e-mail address) and its password."""
 
     login: Annotated[Line, Field(min_length=1, max_length=254)]
-    password: Annotated[
-        str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})
-    ]
+    password: GivenPassword
 
 
 class PersonShown(Body):
@@ -85,7 +92,7 @@ class TokenDraft(Body):
     """What an API token is for. Without `expires_at` it lives until it is revoked."""
 
     name: Annotated[Line, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
+    scopes: Annotated[list[TokenScope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
     expires_at: Annotated[AwareDatetime | None, AfterValidator(in_utc)] = None
 
 
@@ -119,6 +126,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
     members_only = [Depends(signed_in)]
 
     @routes.post("/session", status_code=201, operation_id="signIn", response_model=SessionMade, summary="Sign in")
+    @body_limit(SMALL_BODY)
     async def post_session(request: Request, body: Credentials) -> Response:
         authentication.require_same_origin(request.scope, absent_is_fine=True)
         arrival = authentication.arrival(request.scope)
@@ -127,7 +135,8 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         command = (
             command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
         )
-        issued = await sessions.issue(person.id, "session", command=command)
+        issued = await sessions.issue(person.id, "session", command=command, client=_client(request))
+        await end_old_session(request.scope, issued.id)
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
         return answer(
@@ -136,9 +145,15 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             replayed=issued.replayed,
             headers={
                 "Set-Cookie": set_cookie(issued.secret, seconds, secure=arrival.scheme == "https"),
-                "Cache-Control": "no-store",
             },
         )
+
+    async def end_old_session(scope: Scope, new: UUID) -> None:
+        """Ends the session that this browser had until now, whosever it was; a repeat of the same request has the new one already."""
+        secret = cookie_of(scope)
+        old = await sessions.authenticate(secret) if secret is not None else None
+        if old is not None and old.kind == "session" and old.session != new:
+            await sessions.end(old.session)
 
     @routes.get("/session", operation_id="whoAmI", response_model=WhoAmI, summary="Who I am and what I may do")
     async def get_session(signed: SignedIn) -> Response:
@@ -154,8 +169,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
                 "kind": signed.kind,
                 "scopes": list(identity.scopes) if identity.scopes is not None else None,
                 "expires_at": moment(signed.expires_at),
-            },
-            headers={"Cache-Control": "no-store"},
+            }
         )
 
     @routes.delete(
@@ -174,7 +188,8 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         summary="Make an API token",
         dependencies=members_only,
     )
-    async def post_token(request: Request, signed: TokenHolder, body: TokenDraft) -> Response:
+    @body_limit(SMALL_BODY)
+    async def post_token(request: Request, signed: Proven, body: TokenDraft) -> Response:
         wanted = list(dict.fromkeys(body.scopes))
         refused = scopes.beyond(signed.identity, wanted)
         if refused:
@@ -198,7 +213,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             },
             status=201,
             replayed=issued.replayed,
-            headers={"Cache-Control": "no-store", "Location": f"/api/v1/tokens/{issued.id}"},
+            headers={"Location": f"/api/v1/tokens/{issued.id}"},
         )
 
     @routes.get(
@@ -207,30 +222,37 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
     async def get_tokens(
         request: Request, signed: TokenHolder, limit: Limit = 50, cursor: CursorText = None
     ) -> Response:
-        cursors = request.app.state.cursors
-        position = cursors.decode(signed.identity, "tokens", cursor)
-        found = await sessions.tokens(signed.identity.person_id, UUID(position[0]) if position else None, limit + 1)
-        more = found[limit - 1]["id"] if len(found) > limit else None
-        items = [
-            {
-                "id": str(row["id"]),
-                "name": row["name"],
-                "scopes": row["scopes"],
-                "created_at": moment(row["created_at"]),
-                "expires_at": moment(row["expires_at"]),
-                "last_used_at": moment(row["last_used"]),
-            }
-            for row in found[:limit]
-        ]
-        return answer(page(items, cursors.encode(signed.identity, "tokens", [str(more)]) if more else None))
-
-    @routes.delete("/tokens/{token}", status_code=204, operation_id="revokeToken", summary="Revoke an API token")
-    async def delete_token(token: UUID, signed: TokenHolder) -> Response:
-        if not await sessions.end_token(token, signed.identity.person_id):
-            raise problems.not_found()
-        return Response(status_code=204)
+        return await tokens_page(request, sessions, signed, signed.identity.person_id, limit, cursor)
 
     return routes
+
+
+async def tokens_page(
+    request: Request, sessions: Sessions, signed: Signed, person: UUID, limit: int, cursor: str | None
+) -> Response:
+    """A person's API tokens, oldest first, without their secrets."""
+    cursors, query = request.app.state.cursors, ["tokens", str(person)]
+    position = cursors.decode(signed.identity, query, cursor)
+    found = await sessions.listed(person, "token", UUID(position[0]) if position else None, limit + 1)
+    items: list[dict[str, Any]] = [
+        {
+            "id": str(row["id"]),
+            "name": row["name"],
+            "scopes": row["scopes"],
+            "created_at": moment(row["created_at"]),
+            "expires_at": moment(row["expires_at"]),
+            "last_used_at": moment(row["last_used"]),
+        }
+        for row in found[:limit]
+    ]
+    more = cursors.encode(signed.identity, query, [items[-1]["id"]]) if len(found) > limit else None
+    return answer(page(items, more))
+
+
+def _client(request: Request) -> str:
+    """What the program calls itself, for the person's own list; whatever it wrote there, one line."""
+    told = request.headers.get("user-agent", "")[:LONGEST_CLIENT]
+    return "".join(c if c.isprintable() else " " for c in told)
 
 
 async def rights(sessions: Sessions, signed: Signed) -> list[dict[str, Any]]:

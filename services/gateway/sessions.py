@@ -34,20 +34,23 @@ REMEMBERED = 10_000
 PERSON = "SELECT document::text AS document, version FROM gateway.documents WHERE id = $1"
 USED = "UPDATE gateway.sessions SET last_used = now() WHERE id = $1 AND (last_used IS NULL OR last_used < now() - interval '1 minute')"
 INSERT = """
-INSERT INTO gateway.sessions (token_hash, id, person_id, kind, name, scopes, command_id, fingerprint, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO gateway.sessions
+    (token_hash, id, person_id, kind, name, scopes, command_id, fingerprint, created_at, expires_at, client, proved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $4::text = 'session' THEN $9::timestamptz END)
     ON CONFLICT (command_id) DO NOTHING
 """
 FIRST = "SELECT id, person_id, fingerprint, created_at, expires_at FROM gateway.sessions WHERE command_id = $1"
 END = "UPDATE gateway.sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL"
-END_OWN_TOKEN = "UPDATE gateway.sessions SET ended_at = now() WHERE id = $1 AND person_id = $2 AND kind = 'token' AND ended_at IS NULL"
+END_ONE = "UPDATE gateway.sessions SET ended_at = now() WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL"
+PROVE = "UPDATE gateway.sessions SET proved_at = now() WHERE id = $1"
 END_OF_PERSON = "UPDATE gateway.sessions SET ended_at = now() WHERE person_id = $1 AND ended_at IS NULL AND (kind = 'session' OR $2) AND id <> $3"
-TOKENS = """
-SELECT id, name, scopes, created_at, expires_at, last_used
+LISTED = """
+SELECT id, name, scopes, created_at, expires_at, last_used, client
   FROM gateway.sessions
- WHERE person_id = $1 AND kind = 'token' AND ended_at IS NULL AND ($2::uuid IS NULL OR id > $2)
+ WHERE person_id = $1 AND kind = $2 AND ended_at IS NULL AND (kind = 'token' OR expires_at > now())
+   AND ($3::uuid IS NULL OR id > $3)
  ORDER BY id
- LIMIT $3
+ LIMIT $4
 """
 PURGE = "DELETE FROM gateway.sessions WHERE least(ended_at, expires_at) < now() - interval '30 days'"
 NOBODY = UUID(int=0)
@@ -55,13 +58,15 @@ NOBODY = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A request's sign-in: which session or token it came with, and for whom it stands."""
+    """A request's sign-in: which session or token it came with, and for whom it stands. `proved_at`: when a session's person last gave their
+    password."""
 
     session: UUID
     kind: Kind
     identity: Identity
     person_version: int
     expires_at: datetime | None
+    proved_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,12 @@ class Issued:
 
 
 class Sessions:
-    """`key` is the gateway's secret, from which the secrets of repeatable requests are derived."""
+    """`key`: from which the secrets of repeatable requests are derived."""
 
     def __init__(self, pool: Pool, key: bytes, lifetime: timedelta) -> None:
         self.pool, self.lifetime = pool, lifetime
         self._lookups = Lookups(pool)
-        self._key = hmac.digest(key, b"ledgerdesk session secrets", hashlib.sha256)
+        self._key = key
         self._known: OrderedDict[UUID, Signed] = OrderedDict()
         self._marking: set[asyncio.Task[None]] = set()
 
@@ -95,7 +100,7 @@ class Sessions:
         if row["unused"]:
             self._mark_used(row["id"])
         signed = self._known.get(row["id"])
-        if signed is None or signed.person_version != row["version"]:
+        if signed is None or (signed.person_version, signed.proved_at) != (row["version"], row["proved_at"]):
             signed = await self._signed(row)
             self._known[row["id"]] = signed
             if len(self._known) > REMEMBERED:
@@ -110,6 +115,7 @@ class Sessions:
         name: str = "",
         scopes: Sequence[str] | None = None,
         expires_at: datetime | None = None,
+        client: str = "",
         command: CommandId | None = None,
         connection: Connection | None = None,
     ) -> Issued:
@@ -118,10 +124,10 @@ class Sessions:
         secret = self._derived(kind, person, command) if command else _drawn(kind)
         now = utc_now()
         issued = Issued(uuid7(), secret, now, expires_at or (now + self.lifetime if kind == "session" else None), False)
-        fingerprint = hmac.digest(self._key, command.fingerprint, hashlib.sha256) if command else None
+        fingerprint = self.without_secrets(command).fingerprint if command else None
         done = await (connection or self.pool).execute(
             INSERT, _digest(secret), issued.id, person, kind, name, scopes, command.id if command else None, fingerprint, now,
-            issued.expires_at,
+            issued.expires_at, client,
         )  # fmt: skip
         if done == "INSERT 0 1" or command is None:
             return issued
@@ -134,13 +140,21 @@ class Sessions:
         """Ends a session or token; it is dead everywhere at once, because every request looks here."""
         await self.pool.execute(END, session)
 
-    async def end_token(self, token: UUID, person: UUID) -> bool:
-        """Revokes one of the person's tokens; false when there is no such token."""
-        return bool(await self.pool.execute(END_OWN_TOKEN, token, person) == "UPDATE 1")
+    async def end_one(self, signed_in: UUID, kind: Kind, person: UUID | None) -> bool:
+        """Ends a session or token of the person (None: of anybody); false when there is none such."""
+        return bool(await self.pool.execute(END_ONE, signed_in, kind, person) == "UPDATE 1")
 
-    async def tokens(self, person: UUID, after: UUID | None, limit: int) -> list[asyncpg.Record]:
-        """The person's tokens in use, oldest first."""
-        return await self.pool.fetch(TOKENS, person, after, limit)
+    async def prove(self, session: UUID) -> None:
+        """The session's person has given their password just now."""
+        await self.pool.execute(PROVE, session)
+
+    async def listed(self, person: UUID, kind: Kind, after: UUID | None, limit: int) -> list[asyncpg.Record]:
+        """The person's sessions or tokens in use, oldest first."""
+        return await self.pool.fetch(LISTED, person, kind, after, limit)
+
+    def without_secrets(self, command: CommandId) -> CommandId:
+        """A command whose fingerprint may be stored though its request holds a password."""
+        return CommandId(command.id, hmac.digest(self._key, command.fingerprint, hashlib.sha256))
 
     async def purge(self) -> None:
         """Forgets what ended more than 30 days ago."""
@@ -158,6 +172,7 @@ class Sessions:
             ),
             person_version=found["version"],
             expires_at=row["expires_at"],
+            proved_at=row["proved_at"],
         )
 
     def _mark_used(self, session: UUID) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared.http.keys import Keys, SigningKey, gateways_keys
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 
 SERVICES = ("intake", "routing", "notify", "reporting")
@@ -11,11 +13,12 @@ SERVICES = ("intake", "routing", "notify", "reporting")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`services`: name -> base URL. `trusts_proxy`: X-Forwarded-For and -Proto come from a reverse proxy of ours."""
+    """`signing_key`: with which it vouches for people; `keys`: its own secret, and the public half of that key. `services`: name -> base URL. `trusts_proxy`: X-Forwarded-For and -Proto come from a reverse proxy of ours."""
 
     database_url: str
-    kafka: str
-    identity_key: bytes
+    kafka: KafkaAccount
+    signing_key: SigningKey
+    keys: Keys
     services: Mapping[str, str]
     trusts_proxy: bool
     session_lifetime: timedelta
@@ -24,10 +27,12 @@ class Settings:
     @classmethod
     def read(cls) -> "Settings":
         urls = {name: env(f"LEDGERDESK_{name.upper()}_URL", "").rstrip("/") for name in SERVICES}
+        signing_key, keys = gateways_keys()
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY").encode(),
+            kafka=KafkaAccount.read("gateway"),
+            signing_key=signing_key,
+            keys=keys,
             services={name: url for name, url in urls.items() if url},
             trusts_proxy=env("LEDGERDESK_TRUST_PROXY", "") == "1",
             session_lifetime=timedelta(hours=float(env("LEDGERDESK_SESSION_HOURS", "12"))),

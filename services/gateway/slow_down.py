@@ -1,111 +1,50 @@
-"""Slows down the guessing of passwords: per account, per address, and per account from one address.
+"""The rules by which guessing of passwords slows down: per person, per address, and per person from one address.
 
-Only failures count, and they are forgotten one by one. What is known lives in memory, bounded, in each replica: a restart forgets
-it, n replicas allow n times as many guesses, and no attacker can make us write (docs/decisions/0031-passwords-and-sessions.md).
-Nobody is locked out for ever: a pause ends by itself, and an address from which somebody has signed in to the account before is
-not slowed by the guesses of others.
+What is counted stands in the database (`guesses`), so that it holds for all processes and after a restart; decision record 0073.
 """
 
-import ipaddress
 import math
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import NamedTuple
-
-REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`free` failures cost nothing, each further one doubles the pause up to `longest` seconds; one is forgotten every `forget`
+    """`free` guesses cost nothing, each further one doubles the pause up to `longest` seconds; one is forgotten every `forget`
     seconds."""
 
     free: int
     longest: float
     forget: float
 
+    @property
+    def most(self) -> float:
+        """The highest level: where the pause is longest, and how long all is remembered."""
+        return self.free + math.log2(self.longest) + 1
 
-ACCOUNT = Rule(free=5, longest=60.0, forget=60.0)
+
+PERSON = Rule(free=5, longest=60.0, forget=60.0)
 ADDRESS = Rule(free=30, longest=30.0, forget=5.0)
 """An address may be a whole office. Loopback is none: behind it stands a proxy that was not named to us, or the machine itself."""
+REMEMBERED_SECONDS = max(rule.most * rule.forget for rule in (PERSON, ADDRESS))
+"""After so long nothing is left of any guess."""
 
 
-class Key(NamedTuple):
-    """What failures are counted for: an account ("" for any) and an address ("" for any)."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is known of guesses of one kind: their number, less what was forgotten until the last one, and how long ago that was (seconds)."""
 
-    account: str
-    address: str
-
-
-@dataclass(slots=True)
-class Failures:
-    level: float
-    last: float
+    level: float = 0.0
+    ago: float = 0.0
 
 
-class SlowDown:
-    """Times are those of a monotonic clock, in seconds."""
-
-    def __init__(self) -> None:
-        self._failures: OrderedDict[Key, Failures] = OrderedDict()
-        self._known: OrderedDict[Key, None] = OrderedDict()
-
-    def pause(self, account: str, address: str, now: float) -> int:
-        """How many whole seconds this account or address has to wait before another try; 0 for none."""
-        return math.ceil(max(self._pause(key, rule, now) for key, rule in self._rules(account, address).items()))
-
-    def failed(self, account: str, address: str, now: float) -> None:
-        """Counts a wrong password, of an account that exists or not."""
-        for key, rule in self._rules(account, address).items():
-            level = min(self._level(key, rule, now) + 1, rule.free + math.log2(rule.longest) + 1)
-            self._failures.pop(key, None)
-            self._failures[key] = Failures(level, now)
-            if len(self._failures) > REMEMBERED:
-                self._failures.popitem(last=False)
-
-    def succeeded(self, account: str, address: str) -> None:
-        """Forgets the failures of this account, and remembers that it is used from here."""
-        here = Key(account, network(address))
-        self._failures.pop(here, None)
-        self._failures.pop(Key(account, ""), None)
-        self._known.pop(here, None)
-        self._known[here] = None
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
-
-    def _rules(self, account: str, address: str) -> dict[Key, Rule]:
-        where = network(address)
-        here = Key(account, where)
-        if here in self._known:
-            return {here: ACCOUNT}
-        rules = {here: ACCOUNT, Key(account, ""): ACCOUNT}
-        if not _loopback(where):
-            rules[Key("", where)] = ADDRESS
-        return rules
-
-    def _level(self, key: Key, rule: Rule, now: float) -> float:
-        failures = self._failures.get(key)
-        return max(0.0, failures.level - (now - failures.last) / rule.forget) if failures else 0.0
-
-    def _pause(self, key: Key, rule: Rule, now: float) -> float:
-        failures = self._failures.get(key)
-        if failures is None or failures.level < rule.free:
-            return 0.0
-        return max(0.0, failures.last + min(rule.longest, math.exp2(failures.level - rule.free)) - now)
+def pause(counted: Counted, rule: Rule) -> float:
+    """How many seconds to wait before the next guess; 0 for none. A guess counts until it is wholly forgotten."""
+    guesses = math.ceil(counted.level)
+    if guesses < rule.free:
+        return 0.0
+    return max(0.0, min(rule.longest, math.exp2(guesses - rule.free)) - counted.ago)
 
 
-def network(address: str) -> str:
-    """What one caller can be expected to hold: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return "::1" if parsed.is_loopback else str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
-
-
-def _loopback(where: str) -> bool:
-    return where == "::1" or where.startswith("127.")
+def taken(counted: Counted, rule: Rule) -> float:
+    """The level with one guess more, now."""
+    return min(max(0.0, counted.level - counted.ago / rule.forget) + 1, rule.most)

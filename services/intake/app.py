@@ -1,13 +1,12 @@
 """Where intake's parts are put together."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Never
 
 from services.intake import api, blobs_api, mail_api
+from services.intake.allowances import Allowances
 from services.intake.desk_news import DeskNews
 from services.intake.lmtp import LmtpServer
 from services.intake.mailboxes import api as mailboxes_api
@@ -35,13 +34,14 @@ from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
-from shared.http.server import Process, Role, Task
-from shared.messaging.announcing import announcing
+from shared.http.server import Process, Role
+from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.relay import Relay
-from shared.messaging.restart import SILENCE_SECONDS
+from shared.periodic import Periodic
+from shared.pulse import Background
 
 log = logging.getLogger(__name__)
 
@@ -77,19 +77,20 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         copy = DirectoryCopy(pool, settings.database_url)
         await copy.load()
         health.check("database", lambda: _migrated(pool))
-        background: dict[str, Task] = {"directory": copy.run}
+        background: dict[str, Background] = {"directory": copy}
         routers = []
         numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
         receipts = _receipts(settings)
         records = Records(pool, store)
         rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
+        allowances = Allowances(pool, settings.customers, settings.agents)
         scan = VirusScan(settings.clamd) if settings.clamd else None
         mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         if role != "worker":
-            opening = Opening(records, blobs, numbers, copy, uploads)
+            opening = Opening(records, blobs, numbers, copy, uploads, allowances)
             routers = [
                 api.router(opening),
-                blobs_api.router(uploads, store, scan),
+                blobs_api.router(uploads, store, scan, allowances),
                 mail_api.router(mailroom),
                 mailboxes_api.router(copy, Progress(pool)),
                 directory_router(copy),
@@ -100,29 +101,29 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 return str((await mailroom.take(raw, arriving)).id)
 
             if settings.lmtp_listen:
-                background["lmtp"] = LmtpServer(settings.lmtp_listen, deliver).run
+                background["lmtp"] = LmtpServer(settings.lmtp_listen, deliver)
         if role != "api":
             consumer = Consumer(
                 name=CONSUMER,
                 database_url=settings.database_url,
                 pool=pool,
-                bootstrap=settings.kafka,
+                kafka=settings.kafka,
                 handlers=handlers(store, numbers, receipts),
                 pace=UNHURRIED,
                 replica=settings.replica,
             )
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
-            background |= {"relay": relay.run, "consumer": consumer.run}
-            background["retention"] = CommandRetention(pool).run
-            background["uploads"] = lambda: _sweep(uploads)
-            background["mailboxes"] = Fetchers(mailroom, settings.database_url, settings.secrets).run
-            health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
-            health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
+            background |= {"relay": relay, "consumer": consumer}
+            background["retention"] = CommandRetention(pool)
+            background["uploads"] = Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, allowances))
+            background["mailboxes"] = Fetchers(
+                mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts
+            )
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)
         else:
-            background["announcer"] = lambda: announcing(store)
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+            background["announcer"] = Announcer(store)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         await readers.close()
         if verifier is not None:
@@ -131,14 +132,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         await pool.close()
 
 
-async def _sweep(uploads: Uploads) -> Never:
-    """Removes uploads that no ticket has named within a day."""
-    while True:
-        try:
-            await uploads.sweep()
-        except BlobStoreUnavailable as error:
-            log.warning("uploads are not swept now: %s", error)
-        await asyncio.sleep(SWEEP_SECONDS)
+async def _sweep(uploads: Uploads, allowances: Allowances) -> None:
+    """Removes uploads that no ticket has named within a day, and what people have taken of their shares of other days."""
+    await allowances.purge()
+    try:
+        await uploads.sweep()
+    except BlobStoreUnavailable as error:
+        log.warning("uploads are not swept now: %s", error)
 
 
 async def _migrated(pool: Pool) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.intake.allowances import LEAST_BYTES, Allowances
 from services.intake.upload_form import MOST_FILES, FormWrong, SentFile, sent_files
 from services.intake.virus_scan import VirusScan
 from shared.blobs.uploads import Uploads
@@ -17,6 +18,7 @@ from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import answer, command_id
 from shared.http.identity import Caller
+from shared.http.limits import MAX_BODY, body_limit
 from shared.http.routes import router as strict
 
 AT_ONCE = 4
@@ -58,12 +60,13 @@ FORM: dict[str, Any] = {
     "description": (
         f"At most {MOST_FILES} files and 32 MiB together; send more in further requests. Each answers its id, which a ticket, a message or an "
         "answer then names in `attachments`. Until then it is its uploader's alone, and it vanishes after a day. The same files with the "
-        "same `Idempotency-Key` get the first answer, whatever the form's boundary. What a virus scanner calls malware is refused (422)."
+        "same `Idempotency-Key` get the first answer, whatever the form's boundary. What a virus scanner calls malware is refused (422). "
+        "What one person uploads within 24 hours is bounded (429); each file counts for 256 KiB at least."
     ),
 }  # fmt: skip
 
 
-def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None) -> APIRouter:
+def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowances: Allowances) -> APIRouter:
     routes = strict("/api/v1", tags=["tickets"])
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -86,12 +89,14 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None) -> APIR
         summary="Upload files to attach",
         openapi_extra=FORM,
     )
+    @body_limit(MAX_BODY)
     async def upload(request: Request, who: Caller) -> Response:
         if who.kind == "service":
             raise problems.forbidden("Only people upload files.")
         content_type = request.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise problems.Problem(415, "unsupported-media-type", "Send the files as multipart/form-data.")
+        await allowances.require_some(who, "bytes")
         try:
             async with sent_files(content_type, request.stream()) as files:
                 key = request.headers.get(KEY)
@@ -99,6 +104,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None) -> APIR
                 known = await store.answer_of(command) if key is not None else None
                 if known is not None:
                     return answer(known.answer, status=201, replayed=True)
+                await allowances.take(who, "bytes", sum(max(file.size, LEAST_BYTES) for file in files))
                 until = time.monotonic() + SCAN_SECONDS
                 items = [await kept(who.person_id, file, until) for file in files]
         except FormWrong as wrong:

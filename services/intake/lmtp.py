@@ -17,6 +17,9 @@ from prometheus_client import Counter, Gauge
 from services.intake.mailroom import Envelope
 from services.intake.reading import place
 from shared.database import TRANSIENT
+from shared.network import network
+from shared.places import Admission
+from shared.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +27,17 @@ MOST_BYTES = 40 * 1024 * 1024
 """Bytes of one mail; what is larger is refused for good (552)."""
 MOST_BYTES_AT_ONCE = 256 * 1024 * 1024
 """Bytes of all mails that are coming in at one time; beyond, senders are asked to wait (452)."""
+SWIFT = 1024 * 1024
+"""Bytes a second; a mail server is next to us, or nearly so."""
 MOST_RECIPIENTS = 1_000
 MOST_CONNECTIONS = 200
+MOST_OF_A_PEER = 150
 MOST_ERRORS = 20
 LONGEST_COMMAND = 4_096
 LONGEST_PATH = 512
 CHUNK = 64 * 1024
-IDLE_SECONDS = 300.0
 DRAIN_SECONDS = 10.0
+LOOK_SECONDS = 5.0
 
 MAILS = Counter("ledgerdesk_lmtp_mails", "Mails handed in over LMTP by how they were answered", ["answer"])
 OPEN = Gauge("ledgerdesk_lmtp_connections", "Open LMTP connections")
@@ -40,8 +46,36 @@ _PATH = re.compile(r"\s*<(?:@[^:<>]*:)?([^<>]*)>(?:\s+(.*))?$", re.DOTALL)
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\s=]+))?$")
 
+BUSY = "421 4.3.2 too many connections, try again later"
+ENDING = "421 4.3.2 shutting down, try again later"
+
 Deliver = Callable[[bytes, Envelope], Awaitable[str]]
 """Takes a mail and answers its id once it is safe; whatever it raises means: not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that the other side has. Whoever waits for nobody else (a mail server does not) needs a small part of them."""
+
+    greeting: float = 20.0
+    """From the connection to LHLO."""
+    idle: float = 300.0
+    """For the next command to begin (RFC 5321, section 4.5.3.2.7), and from MAIL to DATA."""
+    command: float = 30.0
+    """For a command line, once it has begun."""
+    answer: float = 30.0
+    """To read an answer."""
+    mail: float = 60.0
+    """For a mail's content, and for each further `mail_bytes` of a longer one: 16 KiB a second at least, at any time."""
+    mail_bytes: int = 960 * 1024
+    longest: float = 600.0
+    """For any mail's content."""
+    slow: float = 10.0
+    """A mail may come at any rate for so long; after that, one below `SWIFT` gives way where there is no memory for another."""
+
+
+class CannotListen(Exception):
+    """The listener's address cannot be had, or was lost."""
 
 
 class _Closed(Exception):
@@ -59,9 +93,10 @@ class _Input:
     reader: asyncio.StreamReader
     buffer: bytearray = field(default_factory=bytearray)
 
-    async def more(self) -> None:
+    async def more(self, until: float) -> None:
+        """Reads what there is, at the latest until that moment of the loop's clock. Raises TimeoutError."""
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout_at(until):
                 chunk = await self.reader.read(CHUNK)
         except TimeoutError:
             raise
@@ -71,14 +106,17 @@ class _Input:
             raise _Closed
         self.buffer += chunk
 
-    async def line(self) -> bytes:
-        """The next command line, without its end."""
+    async def line(self, until: float, seconds: float) -> bytes:
+        """The next command line, without its end. It has to begin until that moment, and to end within so many seconds."""
         too_long = False
+        if not self.buffer:
+            await self.more(until)
+        until = asyncio.get_running_loop().time() + seconds
         while (end := self.buffer.find(b"\n")) < 0:
             if len(self.buffer) > LONGEST_COMMAND:
                 too_long = True
                 self.buffer.clear()
-            await self.more()
+            await self.more(until)
         line = bytes(self.buffer[:end]).rstrip(b"\r")
         del self.buffer[: end + 1]
         if too_long or len(line) > LONGEST_COMMAND:
@@ -89,30 +127,64 @@ class _Input:
 @dataclass(slots=True)
 class _Transaction:
     sender: str
+    until: float
+    """When its mail has to begin."""
     recipients: list[str] = field(default_factory=list)
     client: str = ""
     helo: str = ""
 
 
-class LmtpServer:
-    """Listens on `host:port`; `deliver` gets every mail with its envelope."""
+@dataclass(slots=True)
+class _Coming:
+    """A mail that is coming in, or being taken: the bytes in memory."""
 
-    def __init__(self, listen: str, deliver: Deliver, *, name: str = "ledgerdesk") -> None:
+    since: float
+    size: int = 0
+    complete: bool = False
+
+
+class LmtpServer:
+    """Listens on `host:port`; `deliver` gets every mail with its envelope.
+
+    Where all places are taken, whoever has let the server wait the longest is sent away, be it in the middle of a mail: its sender
+    keeps that and comes again.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        deliver: Deliver,
+        *,
+        name: str = "ledgerdesk",
+        patience: Patience = Patience(),
+        most: int = MOST_CONNECTIONS,
+        most_of_a_peer: int = MOST_OF_A_PEER,
+        most_bytes: int = MOST_BYTES_AT_ONCE,
+    ) -> None:
         self._host, _, port = listen.rpartition(":")
         self._port = int(port)
-        self._deliver, self.name = deliver, name
+        self._deliver, self.name, self.patience, self.most_bytes = deliver, name, patience, most_bytes
+        self.pulse = Pulse()
+        self.admission = Admission[asyncio.Task[None]](most, most_of_a_peer, self._send_away)
+        self._sent_away: set[asyncio.Task[None]] = set()
         self._sessions: set[asyncio.Task[None]] = set()
         self._idle: set[asyncio.Task[None]] = set()
-        self._coming_in = 0
+        self._coming_in: dict[asyncio.Task[None], _Coming] = {}
         self.draining = False
 
     async def run(self) -> Never:
         """Serves until it is cancelled; then mails that are being taken are still answered."""
-        server = await asyncio.start_server(self._connected, self._host.strip("[]"), self._port, limit=CHUNK)
-        log.info("LMTP listens on %s:%d", self._host, self._port)
         try:
-            await asyncio.Event().wait()
-            raise AssertionError("unreachable")
+            server = await asyncio.start_server(self._connected, self._host.strip("[]"), self._port, limit=CHUNK)
+        except OSError as error:  # not one that a database or a network elsewhere could be blamed for
+            raise CannotListen(f"no mail comes in: {error}") from error
+        log.info("LMTP listens on %s:%d", self._host, self._port)
+        self.draining = False
+        try:
+            while server.is_serving():
+                self.pulse.beat()
+                await asyncio.sleep(LOOK_SECONDS)
+            raise CannotListen("no mail comes in: the listener is closed")
         finally:
             self.draining = True
             server.close()
@@ -132,24 +204,30 @@ class LmtpServer:
         OPEN.set(len(self._sessions))
         task.add_done_callback(self._ended)
 
+    def _send_away(self, task: asyncio.Task[None]) -> None:
+        self._sent_away.add(task)
+        task.cancel()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._sessions.discard(task)
+        self._sent_away.discard(task)
+        self.admission.leave(task)
         OPEN.set(len(self._sessions))
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         try:
-            if len(self._sessions) > MOST_CONNECTIONS:
-                await _say(writer, "421 4.3.2 too many connections, try again later")
+            if not self.admission.admit(task, network(str((writer.get_extra_info("peername") or [""])[0]))):
+                await self.say(writer, BUSY)
                 return
             await _Session(self, _Input(reader), writer, task).serve()
         except TimeoutError:
-            with contextlib.suppress(OSError):
-                await _say(writer, "421 4.4.2 nothing was said for too long")
+            with contextlib.suppress(OSError, _Closed):
+                await self.say(writer, "421 4.4.2 this takes too long")
         except asyncio.CancelledError:
-            with contextlib.suppress(OSError):
-                await _say(writer, "421 4.3.2 shutting down, try again later")
+            with contextlib.suppress(OSError, _Closed):
+                await self.say(writer, BUSY if task in self._sent_away else ENDING)
         except (_Closed, OSError):
             pass
         except Exception as error:
@@ -165,24 +243,50 @@ class LmtpServer:
         else:
             self._idle.discard(task)
 
-    def reserve(self, count: int) -> bool:
-        """Room for so many bytes among the mails that are coming in."""
-        if self._coming_in + count > MOST_BYTES_AT_ONCE:
-            return False
-        self._coming_in += count
+    def reserve(self, task: asyncio.Task[None], count: int) -> bool:
+        """Room for so many more bytes of the mail that this session brings. Where there is none, mails that come slowly give way."""
+        mine = self._coming_in.setdefault(task, _Coming(asyncio.get_running_loop().time()))
+        while sum(each.size for each in self._coming_in.values()) + count > self.most_bytes:
+            slowest = self._slowest(but=task)
+            if slowest is None:
+                return False
+            self.release(slowest)
+            self._send_away(slowest)
+        mine.size += count
         return True
 
-    def release(self, count: int) -> None:
-        self._coming_in -= count
+    def release(self, task: asyncio.Task[None]) -> None:
+        self._coming_in.pop(task, None)
+
+    def _slowest(self, *, but: asyncio.Task[None]) -> asyncio.Task[None] | None:
+        """The session whose mail comes the slowest, if it is slow."""
+        now = asyncio.get_running_loop().time()
+        rates = {
+            task: coming.size / (now - coming.since)
+            for task, coming in self._coming_in.items()
+            if task is not but and not coming.complete and now - coming.since > self.patience.slow
+        }
+        slowest = min(rates, key=rates.__getitem__, default=None)
+        return slowest if slowest is not None and rates[slowest] < SWIFT else None
+
+    def complete(self, task: asyncio.Task[None]) -> None:
+        """Its mail is here whole: nothing makes it give way any more."""
+        self.admission.works(task)
+        if (coming := self._coming_in.get(task)) is not None:
+            coming.complete = True
+
+    async def say(self, writer: asyncio.StreamWriter, *lines: str) -> None:
+        """Sends an answer. Raises _Closed when the other side does not read it."""
+        writer.write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace"))
+        try:
+            async with asyncio.timeout(self.patience.answer):
+                await writer.drain()
+        except TimeoutError:
+            writer.transport.abort()
+            raise _Closed from None
 
     async def deliver(self, raw: bytes, envelope: Envelope) -> str:
         return await self._deliver(raw, envelope)
-
-
-async def _say(writer: asyncio.StreamWriter, *lines: str) -> None:
-    writer.write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace"))
-    async with asyncio.timeout(IDLE_SECONDS):
-        await writer.drain()
 
 
 class _Session:
@@ -196,9 +300,11 @@ class _Session:
         self.transaction: _Transaction | None = None
         self.forwarded: dict[str, str] = {}
         self.errors = 0
+        self._now = asyncio.get_running_loop().time
+        self._greeted_until = self._now() + server.patience.greeting
 
     async def say(self, *lines: str) -> None:
-        await _say(self.writer, *lines)
+        await self.server.say(self.writer, *lines)
 
     async def refuse(self, line: str) -> None:
         """An error of the other side; who makes too many is sent away."""
@@ -213,14 +319,20 @@ class _Session:
         while not self.server.draining:
             self.server.wait_for_command(self.task, True)
             try:
-                line = await self.incoming.line()
+                line = await self.incoming.line(self._command_begins(), self.server.patience.command)
             except _TooLong:
                 await self.refuse("500 5.5.2 line too long")
                 continue
             finally:
                 self.server.wait_for_command(self.task, False)
             await self._command(line)
-        await self.say("421 4.3.2 shutting down, try again later")
+        await self.say(ENDING)
+
+    def _command_begins(self) -> float:
+        """Until when the next command has to begin."""
+        if not self.greeted:
+            return self._greeted_until
+        return self.transaction.until if self.transaction else self._now() + self.server.patience.idle
 
     async def _command(self, line: bytes) -> None:
         try:
@@ -306,8 +418,12 @@ class _Session:
                 await self.refuse("555 5.5.4 parameter not known here")
                 return
         client = forwarded.get("ADDR", "")
+        until = self._now() + self.server.patience.idle
         self.transaction = _Transaction(
-            address, client=client[5:] if client[:5].upper() == "IPV6:" else client, helo=forwarded.get("HELO", "")
+            address,
+            until,
+            client=client[5:] if client[:5].upper() == "IPV6:" else client,
+            helo=forwarded.get("HELO", ""),
         )
         await self.say("250 2.1.0 sender taken")
 
@@ -337,30 +453,31 @@ class _Session:
             await self.refuse("503 5.5.1 say RCPT first")
             return
         transaction, self.transaction = self.transaction, None
+        self._goes_on()
         await self.say("354 end with a line that holds a dot alone")
-        reserved = 0
-
-        def reserve(count: int) -> bool:
-            nonlocal reserved
-            if not self.server.reserve(count):
-                return False
-            reserved += count
-            return True
-
         try:
-            raw, refusal = await self._content(reserve)
+            raw, refusal = await self._content()
+            self.server.complete(self.task)
             answer = refusal or await self._taken(bytes(raw), transaction)
         finally:
-            self.server.release(reserved)
+            self.server.release(self.task)
+            self.server.admission.waits(self.task)
         MAILS.labels(answer[:3]).inc()
         # One answer for each recipient, in their order (RFC 2033, section 4.2).
         await self.say(*(f"{answer}" for _ in transaction.recipients))
 
-    async def _content(self, reserve: Callable[[int], bool]) -> tuple[bytearray, str]:
+    def _goes_on(self) -> None:
+        """It has let the server wait for long the least of all."""
+        self.server.admission.works(self.task)
+        self.server.admission.waits(self.task)
+
+    async def _content(self) -> tuple[bytearray, str]:
         """The mail up to the lone dot, dots unstuffed; or why it is refused. A refused mail is read to its end and thrown away."""
         content = bytearray()
         refusal = ""
         total = 0
+        began = since = self._now()
+        counted, patience = 0, self.server.patience
         # The line break before the first line is that of the command itself.
         buffer = self.incoming.buffer
         buffer[:0] = b"\r\n"
@@ -378,16 +495,19 @@ class _Session:
                 total += len(piece)
                 if not refusal and total > MOST_BYTES:
                     refusal = "552 5.3.4 larger than this server takes"
-                elif not refusal and not reserve(len(piece)):
+                elif not refusal and not self.server.reserve(self.task, len(piece)):
                     refusal = "452 4.3.1 too much mail at once, try again later"
                 if refusal:
                     content.clear()
+                    self.server.release(self.task)
                 else:
                     content += piece
             if end >= 0:
                 del buffer[:3]
                 break
-            await self.incoming.more()
+            if total - counted >= patience.mail_bytes:
+                counted, since = total, self._now()
+            await self.incoming.more(min(since + patience.mail, began + patience.longest))
         if content.startswith(b"."):
             del content[:1]
         return content.replace(b"\r\n.", b"\r\n") if b"\r\n." in content else content, refusal

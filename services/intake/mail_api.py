@@ -21,6 +21,7 @@ from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import answer, command_id
 from shared.http.identity import Caller
+from shared.http.limits import MAX_BODY, SMALL_BODY, body_limit
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 
@@ -135,6 +136,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         summary="Hand in a raw mail",
         openapi_extra=HAND_IN,
     )
+    @body_limit(MAX_BODY)
     async def hand_in(request: Request, who: Caller) -> Response:
         if not who.is_admin and "mail" not in (who.scopes or ()):
             raise problems.forbidden("This needs a token with the scope mail.")
@@ -207,6 +209,7 @@ def router(mailroom: Mailroom) -> APIRouter:
     @routes.post(
         "/mails/{mail_id}/process", operation_id="processMail", response_model=Taken, summary="Handle a mail again"
     )
+    @body_limit(SMALL_BODY)
     async def process(mail_id: UUID, who: Caller) -> Response:
         _administrators(who)
         try:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from services.intake import asking, ticket
+from services.intake.allowances import Allowances
 from services.intake.bodies import MessageBody, TicketBody
 from services.intake.commands import OpenTicket, ReceiveMessage
 from services.intake.numbers import Numbers
@@ -71,11 +72,13 @@ class Opening:
     numbers: Numbers
     directory: DirectoryCopy
     uploads: Uploads
+    allowances: Allowances
 
     async def open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
         """Opens a ticket and answers `{"id", "number", "version"}`.
 
-        Raises the problems 403 and 422, 503 while the queues have not arrived, and CommandReused, CommandRunning.
+        Raises the problems 403 and 422, 429 and 413 beyond the person's share of a day, 503 while the queues have not arrived, and
+        CommandReused, CommandRunning.
         """
         settings = self.directory.settings
         topic = asking.asked_for(body.topic, settings, who) if body.topic is not None else None
@@ -85,8 +88,8 @@ class Opening:
         checked(body.fields, settings.fields)
         form = asking.filled(topic, body, settings) if topic is not None else None
         files: tuple[Attachment, ...] | None = None
+        text, text_blob = "", None
         ticket_id = uuid7()
-        text, text_blob = await texts.stored(self.blobs, body.body)
         context = Context(actor=actor(who), traceparent=traceparent())
         for _ in range(RETRIES + 1):
             found = await self.records.caller(email, name, key)
@@ -94,6 +97,8 @@ class Opening:
                 return replayed(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
+                await self._allowed(who, "tickets", body.body)
+                text, text_blob = await texts.stored(self.blobs, body.body)
             number = await self.numbers.next()
             opened = ticket.decide(
                 OpenTicket(
@@ -132,7 +137,7 @@ class Opening:
 
     def _queue(self, body: TicketBody, topic: Topic | None, who: Identity) -> Queue:
         """The queue that a form names, or its topic leads to, if the person may open tickets in it. A queue they may not see is as unknown
-        as one that does not exist."""
+        as one that does not exist, and so is one that is not offered to customers for a customer."""
         queues = self.directory.queues
         if topic is not None:
             queue = queues.named(topic.queue)
@@ -144,15 +149,20 @@ class Opening:
                 raise problems.unavailable("The queues have not arrived here yet; try again.")
         else:
             queue = queues.named(body.queue)
-            if queue is None:
+            if queue is None or not (rights(who, queue.members) if who.is_agent else self._is_offered(queue)):
                 raise problems.invalid("/queue", "names no queue")
         if who.is_agent:
             held = rights(who, queue.members)
-            if not held and body.queue is not None:
-                raise problems.invalid("/queue", "names no queue")
             if "create" not in held:
-                raise problems.forbidden(f"You may not open tickets in {queue.name}.")
+                where = f"in {queue.name}" if held else "of this topic" if topic is not None else "in the default queue"
+                raise problems.forbidden(f"You may not open tickets {where}.")
         return queue
+
+    def _is_offered(self, queue: Queue) -> bool:
+        """Whether customers may put tickets there: the default queue, and those to which a topic leads that is offered to them."""
+        topics = self.directory.settings.topics.values()
+        offered = {topic.queue for topic in topics if topic.offered_to_customers}
+        return queue.slug in offered or queue == self.directory.queues.default
 
     def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str]:
         """Address and name of whom the ticket is for: customers open for themselves only."""
@@ -183,6 +193,11 @@ class Opening:
             return tuple(await self.uploads.take(uploads, who.person_id)) if uploads else ()
         except UploadMissing as missing:
             raise problems.invalid(f"/attachments/{missing.index}", "names no blob of yours") from missing
+
+    async def _allowed(self, who: Identity, kind: Literal["tickets", "messages"], *words: str) -> None:
+        """Takes one of these and its texts from the person's share. Raises Problem 429 and 413."""
+        await self.allowances.take(who, kind)
+        await self.allowances.take(who, "bytes", sum(len(each.encode()) for each in words))
 
     async def find(self, reference: str) -> Way:
         """The ticket with this id or number, and the one that its messages go to. Raises Problem 404."""
@@ -216,6 +231,7 @@ class Opening:
                 return stream, replayed(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
+                await self._allowed(who, "messages", body.text or "", body.html or "")
             message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
             decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=body.close), state)
             answer: Answer = {"version": version + len(decided), "article_id": str(message.id)}

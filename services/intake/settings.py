@@ -5,25 +5,35 @@ from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.intake.allowances import Share
+from services.intake.mailboxes.destinations import Destinations
+from shared.http.keys import Keys
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
 MOST_TICKETS_A_DAY = 100
 MOST_RECEIPTS_A_DAY = 20
 ALL_RECEIPTS_A_DAY = 50_000
+UPLOAD_MIB_A_DAY = 100
+AGENT_TICKETS_A_DAY = 100_000
+AGENT_UPLOAD_MIB_A_DAY = 20_480
+MESSAGES_A_TICKET = 10
+"""A customer's messages of a day, for each ticket that they may open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
-    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `receipts_a_day` how many receipts
+    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `customers` and `agents` what each of
+    them may do in a day over the API, `receipts_a_day` how many receipts
     one address gets, `all_receipts_a_day` all of them together; 0: any number.
-    `secrets`: the folder with the files that the documents of mailboxes name.
+    `secrets`: the folder with the files that the documents of mailboxes name; `mailbox_hosts`: the private servers that those may name, too.
     `nameservers`: whom to ask when senders are verified here, empty: the machine's own, null: they are not verified; `trusted_sealers`:
     domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
 
     database_url: str
-    kafka: str
-    identity_key: str
+    kafka: KafkaAccount
+    keys: Keys
     mail_key: bytes
     blob_url: str
     lmtp_listen: str
@@ -32,7 +42,10 @@ class Settings:
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
     tickets_a_day: int
+    customers: Share
+    agents: Share
     secrets: Path | None
+    mailbox_hosts: Destinations
     receipts_a_day: int
     all_receipts_a_day: int
     nameservers: tuple[str, ...] | None
@@ -43,8 +56,8 @@ class Settings:
     def read(cls) -> "Settings":
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            kafka=KafkaAccount.read("intake"),
+            keys=Keys.read(),
             mail_key=env("LEDGERDESK_MAIL_KEY").encode(),
             blob_url=env("LEDGERDESK_BLOB_URL"),
             lmtp_listen=env("LEDGERDESK_LMTP_LISTEN", ""),
@@ -53,7 +66,13 @@ class Settings:
             trusted_servers=_words(env("LEDGERDESK_TRUSTED_AUTHSERV", "")),
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
+            customers=_customers(),
+            agents=Share(
+                tickets=_count("LEDGERDESK_AGENT_TICKETS_A_DAY", AGENT_TICKETS_A_DAY),
+                bytes=_count("LEDGERDESK_AGENT_UPLOAD_MIB_A_DAY", AGENT_UPLOAD_MIB_A_DAY) << 20,
+            ),
             secrets=Path(folder) if (folder := env("LEDGERDESK_SECRETS_DIR", "")) else None,
+            mailbox_hosts=_hosts(env("LEDGERDESK_MAILBOX_HOSTS", "")),
             receipts_a_day=_count("LEDGERDESK_RECEIPTS_A_DAY", MOST_RECEIPTS_A_DAY),
             all_receipts_a_day=_count("LEDGERDESK_ALL_RECEIPTS_A_DAY", ALL_RECEIPTS_A_DAY),
             nameservers=_nameservers(env("LEDGERDESK_VERIFY_SENDERS", "")),
@@ -85,6 +104,21 @@ def _nameservers(value: str) -> tuple[str, ...] | None:
                 f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as 127.0.0.1:53"
             )
     return found
+
+
+def _customers() -> Share:
+    tickets = _count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY)
+    size = _count("LEDGERDESK_UPLOAD_MIB_A_DAY", UPLOAD_MIB_A_DAY)
+    return Share(tickets, messages=tickets * MESSAGES_A_TICKET, bytes=size << 20)
+
+
+def _hosts(value: str) -> Destinations:
+    try:
+        return Destinations.parsed(value)
+    except ValueError as error:
+        raise SettingMissing(
+            f"LEDGERDESK_MAILBOX_HOSTS is {value!r}: write names, addresses or networks such as mail.example.org 10.0.0.0/24 ({error})"
+        ) from error
 
 
 def _scanner(value: str) -> str:

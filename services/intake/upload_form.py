@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ MOST_PARTS = 100
 IN_MEMORY = 256 * 1024
 """Bytes of each file; a slow sender costs no more than that."""
 LONGEST_NAME = 200
+LONGEST_HEAD = 8 * 1024
+"""Bytes of a part's header: it is held in memory, and taken apart by what is not made for more."""
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 """Control characters, and those that turn a name's direction round: `gpj.exe` must not look like `exe.jpg`."""
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}")
@@ -38,6 +41,11 @@ class SentFile:
     type: str
     content: "SpooledTemporaryFile[bytes]"
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return self.content.seek(0, os.SEEK_END)
 
     def bytes(self) -> bytes:
         self.content.seek(0)
@@ -72,7 +80,7 @@ class _Form:
     def __init__(self) -> None:
         self.files: list[SentFile] = []
         self.ended = self.open_part = False
-        self._parts = 0
+        self._parts = self._head_bytes = 0
         self._headers: dict[str, str] = {}
         self._name, self._value = bytearray(), bytearray()
         self._file: SentFile | None = None
@@ -81,8 +89,8 @@ class _Form:
     def callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._part_begins,
-            "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_field": lambda data, start, end: self._head(self._name, data[start:end]),
+            "on_header_value": lambda data, start, end: self._head(self._value, data[start:end]),
             "on_header_end": self._header_ends,
             "on_headers_finished": self._headers_end,
             "on_part_data": self._content,
@@ -105,6 +113,13 @@ class _Form:
         if self._parts > MOST_PARTS:
             raise FormWrong(f"has more than {MOST_PARTS} parts")
         self._headers, self._file, self.open_part = {}, None, True
+        self._head_bytes = 0
+
+    def _head(self, part: bytearray, data: bytes) -> None:
+        self._head_bytes += len(data)
+        if self._head_bytes > LONGEST_HEAD:
+            raise FormWrong("has a part with too long a header")
+        part.extend(data)
 
     def _header_ends(self) -> None:
         name = self._name.decode("latin-1").strip().lower()

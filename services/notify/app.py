@@ -24,13 +24,13 @@ from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
-from shared.http.server import Process, Role, Task
-from shared.messaging.announcing import announcing
+from shared.http.server import Process, Role
+from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
 from shared.messaging.pace import UNHURRIED
 from shared.messaging.relay import Relay
-from shared.messaging.restart import SILENCE_SECONDS
+from shared.pulse import Background
 from shared.settings import env
 
 SERVICE = "notify"
@@ -87,14 +87,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         copy = DirectoryCopy(pool, settings.database_url)
         await copy.load()
         health.check("database", lambda: _migrated(pool))
-        background: dict[str, Task] = {"directory": copy.run}
+        background: dict[str, Background] = {"directory": copy}
         if role != "api":
             sender = Sender(store, settings.transport(), blobs, settings.signer)
             consumer = Consumer(
                 name=CONSUMER,
                 database_url=settings.database_url,
                 pool=pool,
-                bootstrap=settings.kafka,
+                kafka=settings.kafka,
                 handlers=handlers(store, copy, MailSettings.read(), sender.wake),
                 pace=UNHURRIED,
                 replica=settings.replica,
@@ -102,17 +102,15 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             relay = Relay(store, settings.database_url, settings.kafka, UNHURRIED)
             closing_words = policies_of(copy, MailSettings.read())
             told = Closings(store, reactions(store, closing_words, sender.wake), closing_words)
-            background |= {"relay": relay.run, "consumer": consumer.run, "sender": sender.run, "closings": told.run}
-            background["retention"] = CommandRetention(pool).run
-            health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
-            health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
+            background |= {"relay": relay, "consumer": consumer, "sender": sender, "closings": told}
+            background["retention"] = CommandRetention(pool)
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)
         else:
-            background["announcer"] = lambda: announcing(store)
+            background["announcer"] = Announcer(store)
         outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
         routers = [directory_router(copy), outgoing_api.router(outgoing, copy)] if role != "worker" else []
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         if blobs is not None:
             blobs.close()

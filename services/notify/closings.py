@@ -19,6 +19,7 @@ from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Store
 from shared.messaging.handlers import PolicyHandler
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 
 WAIT = timedelta(seconds=5)
 """An answer is on its way through the log for less than a second, unless a service stands still."""
@@ -81,15 +82,17 @@ class Closings:
 
     def __init__(self, store: Store, reacting: PolicyHandler[Command, Ticket], policies: Policies) -> None:
         self.store, self.reacting, self.policies = store, reacting, policies
+        self.pulse = Pulse()
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting("closings", self._serve)
+        await restarting("closings", self._serve, self.pulse)
 
     async def _serve(self) -> None:
         while True:
             while await self.tell(AT_ONCE) == AT_ONCE:
-                pass
+                self.pulse.beat()
+            self.pulse.beat()
             await asyncio.sleep(POLL_SECONDS)
 
     async def tell(self, most: int) -> int:

@@ -21,6 +21,7 @@ from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
 from shared.http.identity import Caller
+from shared.http.limits import SMALL_BODY, body_limit
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 
@@ -229,6 +230,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         response_model=PauseAnswer,
         summary="Keep mail from leaving: all, of a queue, or to a domain",
     )
+    @body_limit(SMALL_BODY)
     async def pause(who: Caller, key: Key, body: PauseBody) -> Response:
         _administrators(who)
         return _told(await outgoing.pause(_part(body.queue, body.domain), who, body.reason, key))
@@ -236,6 +238,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     @routes.post(
         "/resume", operation_id="resumeOutgoing", response_model=PauseAnswer, summary="Let mail leave that was paused"
     )
+    @body_limit(SMALL_BODY)
     async def resume(who: Caller, key: Key, body: ResumeBody) -> Response:
         _administrators(who)
         return _told(await outgoing.resume(_part(body.queue, body.domain), who, body.reason.strip(), key))
@@ -246,6 +249,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         response_model=MailAnswer,
         summary="Try one mail at once, even if it is paused",
     )
+    @body_limit(SMALL_BODY)
     async def retry(mail: UUID, who: Caller, key: Key) -> Response:
         _administrators(who)
         try:
@@ -259,6 +263,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         response_model=MailAnswer,
         summary="Never send a mail; its ticket says why",
     )
+    @body_limit(SMALL_BODY)
     async def give_up(mail: UUID, who: Caller, key: Key, body: GiveUpBody) -> Response:
         _administrators(who)
         try:

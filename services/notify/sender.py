@@ -30,6 +30,7 @@ from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span
 from shared.testing.failpoints import hit
@@ -99,6 +100,8 @@ class Sender:
         self.store, self.transport, self.blobs, self.signer = store, transport, blobs, signer
         self._woken = asyncio.Event()
         self._finished = asyncio.Event()
+        self._records, self._renewals, self._looks = loops = (Pulse(), Pulse(), Pulse())
+        self.pulse = Pulse(*loops)
         self._lanes: Lanes[Claimed] = Lanes(transport.parallel, transport.limits, time.monotonic)
         self._heavy = 0
         self._held: dict[UUID, Claimed] = {}
@@ -121,7 +124,7 @@ class Sender:
 
     async def run(self) -> Never:
         """Never ends by itself. What is known of mails that left survives a restart of the loop, so that it is not sent again."""
-        await restarting("sender", self._serve)
+        await restarting("sender", self._serve, self.pulse)
 
     async def _serve(self) -> None:
         if self._outcomes:
@@ -152,6 +155,7 @@ class Sender:
                 self._leased_until[each.request.notification] = until
                 self._lanes.put(each.domain, each)
             self._start()
+            self.pulse.beat()
             if claimed and len(claimed) == most:
                 continue
             if not await woken(self._woken, self._patience()):
@@ -211,6 +215,7 @@ class Sender:
             SERVER_AWAY.set(self.away)
             if oldest > LATE_SECONDS:
                 await self._tell_late()
+            self._looks.beat()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _tell_late(self) -> None:
@@ -237,6 +242,7 @@ class Sender:
             self._leased_until |= {
                 each.request.notification: until for each in held if each.request.notification in self._held
             }
+            self._renewals.beat()
 
     async def _send(self, claimed: Claimed) -> None:
         stale = time.monotonic() > self._leased_until.get(claimed.request.notification, 0.0)
@@ -397,10 +403,11 @@ class Sender:
 
     async def _recording(self) -> None:
         while True:
-            await self._finished.wait()
-            await asyncio.sleep(RECORD_SECONDS)
-            self._finished.clear()
-            await self._record_all()
+            if await woken(self._finished, LOOK_SECONDS):
+                await asyncio.sleep(RECORD_SECONDS)
+                self._finished.clear()
+                await self._record_all()
+            self._records.beat()
 
     async def _record_all(self) -> None:
         """Records what is known in one transaction; what fails stays known."""

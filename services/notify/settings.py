@@ -10,6 +10,8 @@ from services.notify.signing import BadKey, Key, Signer
 from services.notify.transports.maildir import Maildir
 from services.notify.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.transports.transport import Transport
+from shared.http.keys import Keys
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
 
@@ -41,8 +43,8 @@ class MailSettings:
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str
-    kafka: str
-    identity_key: str
+    kafka: KafkaAccount
+    keys: Keys
     replica: str | None
     smtp_url: str | None
     maildir: str | None
@@ -55,8 +57,8 @@ class Settings:
         """Raises SettingMissing, for a key that cannot sign too: mails that leave unsigned would be refused without anybody noticing."""
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            kafka=KafkaAccount.read("notify"),
+            keys=Keys.read(),
             replica=env("LEDGERDESK_REPLICA", "") or None,
             smtp_url=env("LEDGERDESK_SMTP_URL", "") or None,
             maildir=env("LEDGERDESK_MAILDIR", "") or None,

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from services.reporting import articles_api, stats_api, tickets_api
@@ -20,12 +19,12 @@ from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import pending
 from shared.http.application import application
 from shared.http.health import Health
-from shared.http.server import Process, Role, Task
+from shared.http.server import Process, Role
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.pace import UNHURRIED
 from shared.messaging.parking_commands import MakeHandlers
-from shared.messaging.restart import SILENCE_SECONDS
+from shared.pulse import Background
 from shared.settings import env
 
 SERVICE = "reporting"
@@ -40,19 +39,18 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         copy = DirectoryCopy(pool, settings.database_url)
         await copy.load()
         health.check("database", lambda: _migrated(pool))
-        background: dict[str, Task] = {"directory": copy.run}
+        background: dict[str, Background] = {"directory": copy}
         if role != "api":
             documents = Consumer(
                 name=DIRECTORY_CONSUMER,
                 database_url=settings.database_url,
                 pool=pool,
-                bootstrap=settings.kafka,
+                kafka=settings.kafka,
                 handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
                 pace=UNHURRIED,
                 replica=settings.replica,
             )
-            background["documents"] = documents.run
-            health.watch("documents", lambda: documents.beat, silence=SILENCE_SECONDS)
+            background["documents"] = documents
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("documents", documents.has_its_partitions)
             for name, which in projection_sets(settings.zone).items():
@@ -60,11 +58,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                     which,
                     database_url=settings.database_url,
                     pool=pool,
-                    bootstrap=settings.kafka,
+                    kafka=settings.kafka,
                     replica=settings.replica,
                 )
-                background[name] = filling.run
-                health.watch(name, partial(getattr, filling, "beat"), silence=SILENCE_SECONDS)
+                background[name] = filling
                 if role == "worker":
                     health.check(name, filling.has_its_partitions)
         routers = []
@@ -77,7 +74,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 stats_api.router(counting),
                 directory_router(copy),
             ]
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         await pool.close()
 

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import logging
-import time
 from typing import Never
 
 from shared.database import Pool
+from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consumer import Consumer
 from shared.projections.sets import ProjectionSet, live_shape
+from shared.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -20,22 +21,18 @@ class LiveConsumer:
     started, the older one must not write into what was built for the newer."""
 
     def __init__(
-        self, which: ProjectionSet, *, database_url: str, pool: Pool, bootstrap: str, replica: str | None
+        self, which: ProjectionSet, *, database_url: str, pool: Pool, kafka: KafkaAccount, replica: str | None
     ) -> None:
-        self.which, self.database_url, self.pool, self.bootstrap, self.replica = (
+        self.which, self.database_url, self.pool, self.kafka, self.replica = (
             which,
             database_url,
             pool,
-            bootstrap,
+            kafka,
             replica,
         )
         self.running: Consumer | None = None
         self._refused: int | None = None
-
-    @property
-    def beat(self) -> float:
-        """When the consumer last went round."""
-        return self.running.beat if self.running is not None else time.monotonic()
+        self.pulse = Pulse()
 
     async def has_its_partitions(self) -> bool:
         """As `Consumer.has_its_partitions`, of the live generation."""
@@ -45,16 +42,20 @@ class LiveConsumer:
         """Never ends by itself; a promotion is followed within seconds."""
         while True:
             generation = await self._generation()
+            self.pulse.beat()
             if generation is None:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             self.running = self.consumer(generation)
+            self.pulse.parts = [self.running.pulse]
             running = asyncio.create_task(self.running.run())
             try:
                 while not running.done() and await self._generation() == generation:
+                    self.pulse.beat()
                     await asyncio.sleep(LOOK_SECONDS)
             finally:
                 self.running = None
+                self.pulse.parts = []
                 running.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await running
@@ -64,7 +65,7 @@ class LiveConsumer:
             name=self.which.consumer(generation),
             database_url=self.database_url,
             pool=self.pool,
-            bootstrap=self.bootstrap,
+            kafka=self.kafka,
             handlers=self.which.handlers(generation),
             pace=self.which.pace,
             replica=self.replica,

@@ -15,8 +15,8 @@ from services.reporting.live_consumer import LiveConsumer
 from services.reporting.sets import projection_sets
 from shared.database import OwnConnection, connect, connect_pool
 from shared.garbage import collect_rarely
+from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consumer import Halt
-from shared.messaging.delivery import ForkedStream
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
 from shared.settings import SettingMissing, env
@@ -51,7 +51,7 @@ def migrate() -> int:
     """Brings the read models up to date; answers the exit status."""
     try:
         asyncio.run(up_to_date(list(_sets().values())))
-    except (SettingMissing, asyncpg.PostgresError, OSError, KafkaError, TimeoutError, Halt, ForkedStream) as error:
+    except (SettingMissing, asyncpg.PostgresError, OSError, KafkaError, TimeoutError, Halt) as error:
         print(f"cannot build the read models: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
@@ -113,10 +113,12 @@ async def _carry_out(action: str, which: ProjectionSet, generation: int | None) 
 async def fill(which: ProjectionSet, generation: int) -> tuple[float, int]:
     """Works a generation through everything that stands in the topic now; answers seconds and events."""
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"))
-    url, bootstrap = env("LEDGERDESK_DATABASE_URL"), env("LEDGERDESK_KAFKA_BOOTSTRAP")
+    url, kafka = env("LEDGERDESK_DATABASE_URL"), KafkaAccount.read("reporting")
     started = time.monotonic()
-    filler = LiveConsumer(which, database_url=url, pool=pool, bootstrap=bootstrap, replica=None).consumer(generation)
+    filler = LiveConsumer(which, database_url=url, pool=pool, kafka=kafka, replica=None).consumer(generation)
     events = await filler.catch_up()
+    if filler.refused:
+        print(f"{filler.refused} records are missing from it: docs/runbooks/refused-records.md", file=sys.stderr)
     await pool.close()
     return time.monotonic() - started, events
 

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from shared.http.keys import Keys
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str
-    kafka: str
-    identity_key: str
+    kafka: KafkaAccount
+    keys: Keys
     blob_url: str
     zone: ZoneInfo
     replica: str | None
@@ -19,8 +21,8 @@ class Settings:
     def read(cls) -> "Settings":
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            kafka=KafkaAccount.read("reporting"),
+            keys=Keys.read(),
             blob_url=env("LEDGERDESK_BLOB_URL"),
             zone=ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")),
             replica=env("LEDGERDESK_REPLICA", "") or None,

@@ -24,6 +24,7 @@ from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
 from shared.http.identity import Caller
+from shared.http.limits import MAX_BODY, body_limit
 from shared.http.problems import FieldError, Problem, invalid_fields, pointer
 from shared.http.routes import router as strict
 
@@ -71,7 +72,7 @@ def router(desk: Desk) -> APIRouter:
             # A retry of the whole request finds each ticket's own answer again.
             part = CommandId(uuid5(key.id, f"{position}/{ref}"), key.fingerprint)
             async with turns:
-                return await _result(ref, action.run(desk, ref, form, Asked(who, part, quietly=True)))
+                return await _result(ref, _given(desk, body.command, ref, form, Asked(who, part, quietly=True)))
 
         results = await asyncio.gather(*(one(n, ref) for n, ref in enumerate(body.tickets)))
         written = [each for _, streams in results for each in streams]
@@ -81,7 +82,7 @@ def router(desk: Desk) -> APIRouter:
     for name, action in ACTIONS.items():
         routes.add_api_route(
             f"/{{ref}}/{name}",
-            _endpoint(desk, action),
+            _endpoint(desk, name, action),
             methods=["POST"],
             operation_id=action.operation,
             response_model=CommandDone,
@@ -93,18 +94,23 @@ def router(desk: Desk) -> APIRouter:
 def internal(desk: Desk) -> APIRouter:
     """Commands about articles, as the gateway sends them."""
     routes = strict("/internal/tickets", tags=["led"])
+    # What the caller sent is bounded at the gateway; the articles that come with it are our own.
+    led = body_limit(MAX_BODY, values=None)
 
     @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
+    @led
     async def forward(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(ForwardBody, body.body), _originals(body)
         return _answered(await actions.forward(desk, ref, form, Asked(who, key, expected), originals[0]))
 
     @routes.post("/{ref}/bounce", operation_id="ledBounce", include_in_schema=False)
+    @led
     async def bounce(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(BounceBody, body.body), _originals(body)
         return _answered(await actions.bounce(desk, ref, form, Asked(who, key, expected), originals[0]))
 
     @routes.post("/{ref}/split", operation_id="ledSplit", include_in_schema=False)
+    @led
     async def split(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
         form, originals = _form(SplitBody, body.body), _originals(body)
         return _answered(await actions.split(desk, ref, form, Asked(who, key, expected), originals))
@@ -119,17 +125,25 @@ def _originals(body: LedBody) -> list[Original]:
     return originals
 
 
-def _endpoint(desk: Desk, action: Action) -> Callable[..., Awaitable[Response]]:
+def _endpoint(desk: Desk, name: str, action: Action) -> Callable[..., Awaitable[Response]]:
     """The route of one command; its body's type is what the table says."""
 
     async def give(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: Any = None) -> Response:
         form = body if body is not None else action.body()
-        return _answered(await action.run(desk, ref, form, Asked(who, key, expected)))
+        return _answered(await _given(desk, name, ref, form, Asked(who, key, expected)))
 
     give.__annotations__["body"] = action.body | None if action.bare else action.body
     if not action.bare:
         give.__defaults__ = None
     return give
+
+
+async def _given(desk: Desk, name: str, ref: str, form: Any, asked: Asked) -> Done:
+    """Gives a command. Customers are refused first: what a body names is looked up for the desk only, or they would learn who and what there is."""
+    if not asked.who.is_agent:
+        _, state = await desk.look_at(ref)
+        desk.authorize(asked.who, name, state)
+    return await ACTIONS[name].run(desk, ref, form, asked)
 
 
 def _form(model: type[BaseModel], content: dict[str, Any], *below: str) -> Any:

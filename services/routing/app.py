@@ -21,13 +21,13 @@ from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
 from shared.http.application import application
 from shared.http.health import Health
-from shared.http.server import Process, Role, Task
-from shared.messaging.announcing import announcing
+from shared.http.server import Process, Role
+from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.relay import Relay
-from shared.messaging.restart import SILENCE_SECONDS
+from shared.pulse import Background
 
 SERVICE = "routing"
 CONSUMER = "routing"
@@ -77,28 +77,26 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         clock = timers.Timers(store)
         uploads = Uploads(BlobStore(settings.blob_url))
         desk = Desk(pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads)
-        background: dict[str, Task] = {"directory": copy.run}
+        background: dict[str, Background] = {"directory": copy}
         if role != "api":
             consumer = Consumer(
                 name=CONSUMER,
                 database_url=settings.database_url,
                 pool=pool,
-                bootstrap=settings.kafka,
+                kafka=settings.kafka,
                 handlers=handlers(store, copy, clock.wake),
                 pace=UNHURRIED,
                 replica=settings.replica,
             )
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
-            background |= {"relay": relay.run, "consumer": consumer.run}
-            background |= {"retention": CommandRetention(pool).run, "timers": clock.run}
-            health.watch("relay", lambda: relay.beat, silence=SILENCE_SECONDS)
-            health.watch("consumer", lambda: consumer.beat, silence=SILENCE_SECONDS)
+            background |= {"relay": relay, "consumer": consumer}
+            background |= {"retention": CommandRetention(pool), "timers": clock}
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)
         else:
-            background["announcer"] = lambda: announcing(store)
+            background["announcer"] = Announcer(store)
         routers = [api.router(desk), api.internal(desk), directory_router(copy)] if role != "worker" else []
-        yield Process(application(health, identity_key=settings.identity_key, routers=routers), background)
+        yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         await pool.close()
 

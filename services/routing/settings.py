@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
+from shared.http.keys import Keys
+from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str
-    kafka: str
-    identity_key: str
+    kafka: KafkaAccount
+    keys: Keys
     replica: str | None
     blob_url: str
 
@@ -17,8 +19,8 @@ class Settings:
     def read(cls) -> "Settings":
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
-            kafka=env("LEDGERDESK_KAFKA_BOOTSTRAP"),
-            identity_key=env("LEDGERDESK_IDENTITY_KEY"),
+            kafka=KafkaAccount.read("routing"),
+            keys=Keys.read(),
             replica=env("LEDGERDESK_REPLICA", "") or None,
             blob_url=env("LEDGERDESK_BLOB_URL"),
         )

@@ -24,6 +24,7 @@ from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Append, Appended, CommandId, Context, NewEvent, Store, conflict, utc_now
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 from shared.testing.failpoints import hit
 from shared.wakeup import woken
 
@@ -123,6 +124,7 @@ class Timers:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._set = asyncio.Event()
+        self.pulse = Pulse()
 
     def wake(self) -> None:
         """A timer was set in this process: it may be the next one."""
@@ -130,13 +132,14 @@ class Timers:
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting("timers", self._serve)
+        await restarting("timers", self._serve, self.pulse)
 
     async def _serve(self) -> None:
         while True:
             self._set.clear()
             while await self.fire(AT_ONCE) == AT_ONCE:
-                pass
+                self.pulse.beat()
+            self.pulse.beat()
             due = await self.store.pool.fetchval(NEXT)
             wait = POLL_SECONDS if due is None else (due - utc_now()).total_seconds()
             if wait > 0:

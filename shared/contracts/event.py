@@ -67,6 +67,13 @@ def upcasts(old: str, new: str) -> Callable[[Upcaster], Upcaster]:
     return register
 
 
+def registered(type_name: str) -> type[Event] | None:
+    """The class that events of a type, or of a retired version of it, are read as; None for a type of tomorrow."""
+    while type_name in UPCASTERS:
+        type_name = UPCASTERS[type_name][0]
+    return REGISTRY.get(type_name)
+
+
 def parse(type_name: str, data: Data) -> Event:
     """The payload of a stored event, brought to its newest version. Raises ValueError when the data does not fit."""
     while type_name in UPCASTERS:

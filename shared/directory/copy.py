@@ -27,6 +27,7 @@ from shared.contracts.directory import (
 )
 from shared.database import Connection, Pool, connect
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 from shared.wakeup import woken
 
 DEFAULT_QUEUE = "postmaster"
@@ -110,6 +111,7 @@ class DirectoryCopy:
         self.settings = Settings()
         self._revision = -1
         self._changed = asyncio.Condition()
+        self.pulse = Pulse()
 
     async def load(self) -> None:
         """Takes a new snapshot if the documents have changed since the last one."""
@@ -118,7 +120,7 @@ class DirectoryCopy:
 
     async def run(self) -> Never:
         """Never ends: follows the notifications, and looks by itself now and then in case one was lost."""
-        await restarting("directory copy", self._follow)
+        await restarting("directory copy", self._follow, self.pulse)
 
     async def _follow(self) -> None:
         changed = asyncio.Event()
@@ -129,6 +131,7 @@ class DirectoryCopy:
             while True:
                 changed.clear()
                 await self._refresh(connection)
+                self.pulse.beat()
                 await woken(changed, POLL_SECONDS)
         finally:
             connection.terminate()

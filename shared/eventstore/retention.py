@@ -5,6 +5,7 @@ from typing import Never
 
 from shared.database import Pool
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 
 DAYS = 30
 BATCH = 5_000
@@ -21,15 +22,17 @@ class CommandRetention:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self.pulse = Pulse()
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting("retention of commands", self._hourly)
+        await restarting("retention of commands", self._hourly, self.pulse)
 
     async def _hourly(self) -> None:
         while True:
             while await self.forget() == BATCH:
-                pass
+                self.pulse.beat()
+            self.pulse.beat(rest=EVERY_SECONDS)
             await asyncio.sleep(EVERY_SECONDS)
 
     async def forget(self) -> int:

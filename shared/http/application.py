@@ -1,6 +1,6 @@
 """The FastAPI application as every process has it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -9,24 +9,30 @@ from starlette.types import ASGIApp
 from shared.http import failures
 from shared.http.health import Health
 from shared.http.identity import IdentityVerifier
-from shared.http.limits import BodyLimit, RunningLimit
+from shared.http.keys import Keys
+from shared.http.limits import RunningLimit
 from shared.http.paging import Cursors
+from shared.places import Places
 from shared.telemetry.asgi import RequestTelemetry
 
 MOST_RUNNING = 512
 """Requests in one process at once; more would wait for a database connection longer than their callers do."""
 
+Limited = Callable[[ASGIApp], RunningLimit]
+"""Puts a limit around an application."""
+
 
 def application(
     health: Health,
     *,
-    identity_key: str | bytes,
+    keys: Keys,
     routers: Sequence[APIRouter] = (),
+    limited: Limited | None = None,
     **options: Any,
 ) -> FastAPI:
     """An application with problem documents, limits, request telemetry, probe routes, identity verifier (audience: the
-    service's name) and cursors; `options` go to FastAPI. Own state goes to `app.state`. There is no OpenAPI or docs
-    route unless asked for."""
+    service's name) and cursors; `limited` bounds how many requests run at once; `options` go to FastAPI. Own state goes to
+    `app.state`. There is no OpenAPI or docs route unless asked for."""
     app = FastAPI(
         **{
             "title": f"Ledgerdesk {health.service}",
@@ -43,24 +49,24 @@ def application(
             "operation_spans": False,
         },  # ours: RequestTelemetry
     )
-    app.state.identity = IdentityVerifier(identity_key, health.service)
-    app.state.cursors = Cursors(identity_key)
+    app.state.identity = IdentityVerifier(keys.gateway, health.service)
+    app.state.cursors = Cursors(keys.purpose("cursors"))
     app.router.routes.extend(health.routes())
     for router in routers:
         # Not include_router: it matches every included route twice, and our routers carry their prefix themselves.
         app.router.routes.extend(router.routes)
     failures.install(app)
-    protect(app)
+    app.add_middleware(limited or a_services_limit())
+    app.add_middleware(RequestTelemetry)  # the last added middleware is the outermost
     return app
 
 
-def protect(app: FastAPI) -> None:
-    """Adds limits and telemetry around an application; the last added middleware is the outermost."""
-    app.add_middleware(RunningLimit, most=MOST_RUNNING)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(RequestTelemetry)
-
-
-def protected(app: ASGIApp) -> ASGIApp:
+def protected(app: ASGIApp, limited: Limited | None = None) -> ASGIApp:
     """A raw ASGI application with the same failures, limits and telemetry around it."""
-    return RequestTelemetry(BodyLimit(RunningLimit(failures.Failures(app), MOST_RUNNING)))
+    return RequestTelemetry((limited or a_services_limit())(failures.Failures(app)))
+
+
+def a_services_limit() -> Limited:
+    """Of a service that only the gateway calls: all its callers are one."""
+    places = Places(MOST_RUNNING, MOST_RUNNING)
+    return lambda app: RunningLimit(app, places)

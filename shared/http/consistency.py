@@ -1,4 +1,7 @@
-"""`X-Consistency-Token`: which streams a command wrote, so that a later read waits for them (architecture, 7)."""
+"""`X-Consistency-Token`: which streams a command wrote, so that a later read waits for them (architecture, 7).
+
+This is the form between gateway and services; the gateway seals it for callers (`services/gateway/consistency_tokens.py`).
+"""
 
 import base64
 import binascii
@@ -21,6 +24,8 @@ MOST = 256
 _FORMAT = 1
 _SERVICE = struct.Struct("!BH")
 _STREAM = struct.Struct("!16sI")
+LONGEST = 1 + MOST * (_STREAM.size + _SERVICE.size) + 256
+"""Bytes of a token before it is written as text: as many services as streams at most, and their names."""
 
 
 class Written(NamedTuple):
@@ -32,7 +37,7 @@ class Written(NamedTuple):
 
 
 def encode(written: Iterable[Written]) -> str:
-    """The opaque token for these streams; of several versions of one stream the highest counts, of too many streams the
+    """The token for these streams; of several versions of one stream the highest counts, of too many streams the
     last MOST.
 
     Packed and not JSON because a bulk command's token has to fit into a header.

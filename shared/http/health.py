@@ -1,4 +1,4 @@
-"""`/livez` (the process makes progress), `/readyz` (it can serve), `/metrics`; for probes, without sign-in."""
+"""`/livez` (the process makes progress) and `/readyz` (it can serve); for probes, without sign-in."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.telemetry import metrics
+from shared.pulse import SILENCE_SECONDS, Pulse
 
 Probe = Callable[[], Awaitable[object]]
 
@@ -21,12 +21,6 @@ class _Check:
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    beat: Callable[[], float]
-    silence: float
-
-
 class Health:
     """What the probes of one process look at. `run_process` makes it, a service adds its checks."""
 
@@ -35,7 +29,8 @@ class Health:
         self.draining = False
         """Set when the process was told to end: not ready any more."""
         self._checks: dict[str, _Check] = {}
-        self._watches: dict[str, _Watch] = {}
+        self._pulses: dict[str, Pulse] = {}
+        self._looking: asyncio.Task[dict[str, str]] | None = None
         self._tasks: dict[str, asyncio.Task[object]] = {}
 
     def check(self, name: str, probe: Probe, *, timeout: float = 2.0) -> None:
@@ -43,27 +38,29 @@ class Health:
         answer False."""
         self._checks[name] = _Check(probe, timeout)
 
-    def watch(self, name: str, beat: Callable[[], float], *, silence: float) -> None:
-        """Adds a liveness check of something that works in a loop: `beat` answers when it last went round, as
-        `time.monotonic` does; after `silence` seconds without, the process is not live."""
-        self._watches[name] = _Watch(beat, silence)
-
-    def task(self, name: str, task: asyncio.Task[object]) -> None:
-        """Adds a liveness check of a task that must not end."""
-        self._tasks[name] = task
+    def watch(self, name: str, task: asyncio.Task[object], pulse: Pulse) -> None:
+        """Adds a liveness check of a task that must not end, and must make progress."""
+        self._tasks[name], self._pulses[name] = task, pulse
 
     def dead(self) -> dict[str, str]:
         """What does not make progress, and why."""
         now = time.monotonic()
-        found = {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}
-        for name, watch in self._watches.items():
-            silent = now - watch.beat()
-            if silent > watch.silence:
-                found[name] = f"no sign of life for {silent:.0f} s"
-        return found
+        silent = {
+            name: seconds
+            for name, pulse in self._pulses.items()
+            if (seconds := pulse.silent_for(now)) > SILENCE_SECONDS
+        }
+        found = {name: f"no sign of life for {seconds:.0f} s" for name, seconds in silent.items()}
+        return found | {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}
 
     async def missing(self) -> dict[str, str]:
-        """Which checks fail, and why: exception types only, for their texts may hold addresses and passwords."""
+        """Which checks fail, and why: exception types only, for their texts may hold addresses and passwords. However many ask, it is
+        looked once at a time: anybody may ask, and every look takes a connection from those who work."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> dict[str, str]:
         results = await asyncio.gather(*(_failure(check) for check in self._checks.values()))
         found = {name: failure for name, failure in zip(self._checks, results, strict=True) if failure is not None}
         if self.draining:
@@ -71,21 +68,17 @@ class Health:
         return found
 
     def routes(self) -> list[Route]:
-        """The three probe routes."""
+        """The probe routes."""
 
         async def livez(_: Request) -> Response:
-            return self._answer(dict.fromkeys((*self._tasks, *self._watches), "ok"), self.dead())
+            return self._answer(dict.fromkeys(self._tasks, "ok"), self.dead())
 
         async def readyz(_: Request) -> Response:
             return self._answer(dict.fromkeys(self._checks, "ok"), await self.missing())
 
-        async def show_metrics(_: Request) -> Response:
-            return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
-
         return [
             Route("/livez", livez, include_in_schema=False),
             Route("/readyz", readyz, include_in_schema=False),
-            Route("/metrics", show_metrics, include_in_schema=False),
         ]
 
     def _answer(self, good: dict[str, str], bad: dict[str, str]) -> Response:

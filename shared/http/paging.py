@@ -18,15 +18,14 @@ Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most")
 CursorText = Annotated[str | None, Query(max_length=2048, description="`next_cursor` of the page before")]
 """`cursor: CursorText = None`"""
 
-_PURPOSE = b"cursor\x00"
 _MAC_BYTES = 16
 
 
 class Cursors:
-    """Makes and reads cursors with the services' common key. `application` keeps one in `app.state.cursors`."""
+    """Makes and reads cursors with a key of the service's own. `application` keeps one in `app.state.cursors`."""
 
-    def __init__(self, key: str | bytes) -> None:
-        self._key = key.encode() if isinstance(key, str) else key
+    def __init__(self, key: bytes) -> None:
+        self._key = key
 
     def encode(self, who: Identity, query: Any, position: Sequence[Any]) -> str:
         """The cursor after an item. `position` are the JSON values of its sort key; `query` is what the list was asked
@@ -54,7 +53,7 @@ class Cursors:
         asked = orjson.dumps(
             [str(who.person_id), query], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str
         )
-        return hmac.digest(self._key, _PURPOSE + hashlib.sha256(asked).digest() + place, hashlib.sha256)[:_MAC_BYTES]
+        return hmac.digest(self._key, hashlib.sha256(asked).digest() + place, hashlib.sha256)[:_MAC_BYTES]
 
 
 def page(items: list[Any], next_cursor: str | None) -> dict[str, Any]:

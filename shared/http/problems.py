@@ -127,7 +127,7 @@ def invalid_fields(errors: Iterable[FieldError]) -> Problem:
     return Problem(422, "invalid", "; ".join(error.detail for error in found[:3]), errors=found)
 
 
-def too_large(detail: str = "A request body is at most 32 MiB.") -> Problem:
+def too_large(detail: str = "The body of this request is too large.") -> Problem:
     """413."""
     return Problem(413, "too-large", detail)
 

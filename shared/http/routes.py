@@ -12,16 +12,19 @@ from starlette.exceptions import HTTPException
 
 from shared.http import problems
 from shared.http.json_input import read_json
+from shared.http.limits import MOST_VALUES, bounded, limits_of
 from shared.http.request_values import read, readers, without
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRoute(APIRoute):
-    """A route that answers 422 to query parameters it does not declare and to NUL, and reads JSON strictly."""
+    """A route that answers 422 to query parameters it does not declare and to NUL, takes no longer body than `body_limit` says, and reads
+    JSON strictly."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._readers = readers(endpoint)
+        self._most, self._values = limits_of(endpoint)
         super().__init__(path, without(endpoint, self._readers), **options)
 
     def get_route_handler(self) -> Handler:
@@ -33,7 +36,8 @@ class StrictRoute(APIRoute):
                 raise problems.not_found()
             if request.scope["query_string"]:
                 _check_query(request.scope["query_string"], declared)
-            request = _StrictRequest(request.scope, request.receive)
+            request = _StrictRequest(request.scope, bounded(request.scope, request.receive, self._most))
+            request.most_values = self._values
             if self._readers:
                 await read(request, self._readers)
             try:
@@ -54,9 +58,11 @@ def router(prefix: str = "", **options: Any) -> APIRouter:
 
 
 class _StrictRequest(Request):
+    most_values: int | None = MOST_VALUES
+
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            self._json = read_json(await self.body())
+            self._json = read_json(await self.body(), values=self.most_values)
         return self._json
 
 

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import asyncpg
 import uvicorn
@@ -19,8 +21,11 @@ from starlette.types import ASGIApp
 from shared.database import TRANSIENT
 from shared.garbage import collect_rarely
 from shared.http.health import Health
-from shared.http.protocol import BoundedProtocol, close_stalled
+from shared.http.metrics import metrics_application
+from shared.http.protocol import IDLE_SECONDS, BoundedProtocol, close_stalled
 from shared.messaging.restart import restarting
+from shared.places import Admission
+from shared.pulse import Background
 from shared.settings import SettingMissing, env
 from shared.telemetry import setup
 from shared.wakeup import woken
@@ -28,26 +33,29 @@ from shared.wakeup import woken
 log = logging.getLogger(__name__)
 
 Role = Literal["api", "worker", "all"]
-Task = Callable[[], Coroutine[Any, Any, object]]
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than a client's pool keeps idle connections: the client closes them, and no request meets a closing one."""
 REQUESTS_SECONDS = 18
 TASKS_SECONDS = 4
 """With REQUESTS_SECONDS and the closing of pools less than the 25 s that a process has to drain."""
 START_SECONDS = 60
 TICK_SECONDS = 1.0
+MONITORS = "LEDGERDESK_METRICS_LISTEN"
+MOST_CONNECTIONS = 2048
+MOST_OF_A_PEER = 1536
+"""Of one address; behind a proxy all have the proxy's."""
+OPEN_FILES = 8192
+"""What a process wants to hold open; its connections leave at least half of it to everything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
     """What `app.py` of a service makes for a role: the application (a worker's has probes only), and what runs beside.
 
-    Each background function runs until it is cancelled; one that raises or returns is started anew with backoff.
+    Each background task runs until it is cancelled; one that raises or returns is started anew with backoff. `/livez` watches them all.
     """
 
     app: ASGIApp
-    background: Mapping[str, Task] = field(default_factory=dict)
+    background: Mapping[str, Background] = field(default_factory=dict)
 
 
 Make = Callable[[Role, Health], AbstractAsyncContextManager[Process]]
@@ -63,11 +71,12 @@ def run_process(service: str, role: Role, make: Make) -> None:
             pool = await connect_pool(...)
             health.check("database", lambda: pool.fetchval("SELECT 1"))
             try:
-                yield Process(application(health, identity_key=..., routers=[api.router]), {"relay": relay.run})
+                yield Process(application(health, keys=..., routers=[api.router]), {"relay": relay})
             finally:
                 await pool.close()
 
-    Listens on LEDGERDESK_LISTEN. A `make` that fails because PostgreSQL is not there yet is tried again for a minute.
+    Listens on LEDGERDESK_LISTEN, for `/metrics` on LEDGERDESK_METRICS_LISTEN if that is set. A `make` that fails because PostgreSQL
+    is not there yet is tried again for a minute.
     SIGTERM and SIGINT stop accepting, finish requests, then cancel the background tasks; within 25 s in all. Exits with
     1 when it cannot start.
     """
@@ -81,6 +90,17 @@ def run_process(service: str, role: Role, make: Make) -> None:
         sys.exit(1)
     finally:
         setup.shutdown()
+
+
+def admission() -> Admission[BoundedProtocol]:
+    """Places for the connections of a server, fewer where the process may not hold so many files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    most = MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, soft // 2)
+    return Admission(most, most * MOST_OF_A_PEER // MOST_CONNECTIONS, lambda connection: connection.transport.close())
 
 
 class CannotStart(Exception):
@@ -113,11 +133,11 @@ class Server(uvicorn.Server):
                 close_stalled(self.server_state.connections)
 
 
-def listening_socket(address: str) -> socket.socket:
-    """A socket that listens on `host:port`. Raises CannotStart when the address is taken or is none."""
+def listening_socket(address: str, variable: str = "LEDGERDESK_LISTEN") -> socket.socket:
+    """A socket that listens on `host:port`. Raises CannotStart, naming the variable, when the address is taken or is none."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
-        raise CannotStart(f"LEDGERDESK_LISTEN must be host:port, not {address!r}")
+        raise CannotStart(f"{variable} must be host:port, not {address!r}")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -127,43 +147,51 @@ def listening_socket(address: str) -> socket.socket:
 
 
 async def serve(
-    app: ASGIApp, listener: socket.socket, health: Health, background: Mapping[str, Task], stop: asyncio.Event
+    app: ASGIApp,
+    listener: socket.socket,
+    health: Health,
+    background: Mapping[str, Background],
+    stop: asyncio.Event,
+    monitors: socket.socket | None = None,
 ) -> None:
-    """Serves until `stop` is set, then drains: no new connections, requests end, background tasks are cancelled."""
+    """Serves until `stop` is set, then drains: no new connections, requests end, background tasks are cancelled. `monitors` is where
+    `/metrics` is served."""
+    servers = [_server(app, listener)]
+    if monitors is not None:
+        servers.append(_server(metrics_application(), monitors))
+    tasks: dict[str, asyncio.Task[object]] = {}
+    for name, each in background.items():
+        tasks[name] = asyncio.create_task(restarting(name, each.run, each.pulse), name=name)
+        health.watch(name, tasks[name], each.pulse)
+    serving = [
+        asyncio.create_task(server.serve([where]), name=f"http {n}") for n, (server, where) in enumerate(servers)
+    ]
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait((*serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+        health.draining = True
+        for server, _ in servers:
+            server.stop()
+        await asyncio.gather(*serving)
+    finally:
+        stopped.cancel()
+        await _cancel(tasks)
+
+
+def _server(app: ASGIApp, listener: socket.socket) -> tuple[Server, socket.socket]:
     config = uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=partial(BoundedProtocol, admission()),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=int(IDLE_SECONDS),
         timeout_graceful_shutdown=REQUESTS_SECONDS,
     )
-    server = Server(config)
-    tasks: dict[str, asyncio.Task[object]] = {}
-    for name, run in background.items():
-        tasks[name] = asyncio.create_task(_supervised(name, run), name=name)
-        health.task(name, tasks[name])
-    serving = asyncio.create_task(server.serve([listener]), name="http")
-    stopped = asyncio.create_task(stop.wait(), name="stop")
-    try:
-        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
-        health.draining = True
-        server.stop()
-        await serving
-    finally:
-        stopped.cancel()
-        await _cancel(tasks)
-
-
-async def _supervised(name: str, run: Task) -> object:
-    async def once() -> None:
-        await run()
-
-    return await restarting(name, once)
+    return Server(config), listener
 
 
 async def _cancel(tasks: Mapping[str, asyncio.Task[object]]) -> None:
@@ -184,13 +212,17 @@ async def _run(service: str, role: Role, make: Make) -> None:
         loop.add_signal_handler(each, stop.set)
     health = Health(service, role)
     listener = listening_socket(env("LEDGERDESK_LISTEN"))
+    address = env(MONITORS, "")
+    monitors = listening_socket(address, MONITORS) if address else None
     async with AsyncExitStack() as stack:
         process = await _made(service, role, make, health, stack, stop)
         if process is None:
             listener.close()
+            if monitors is not None:
+                monitors.close()
             return
         log.info("%s %s listens on %s", service, role, env("LEDGERDESK_LISTEN"))
-        await serve(process.app, listener, health, process.background, stop)
+        await serve(process.app, listener, health, process.background, stop, monitors)
     log.info("%s %s has ended", service, role)
 
 

@@ -6,8 +6,11 @@ from typing import Never
 from shared.database import Connection, Pool
 from shared.eventstore.store import Store
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
+from shared.wakeup import woken
 
 CHANNEL = "outbox"
+LOOK_SECONDS = 30.0
 REST_SECONDS = 0.02
 """Appends within this time are told together: PostgreSQL lets one transaction with a notification commit at a time."""
 
@@ -17,14 +20,21 @@ async def tell(connection: Connection | Pool) -> None:
     await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
 
 
-async def announcing(store: Store) -> Never:
-    """Tells of what this process appends, in one that has no relay itself. Never ends."""
+class Announcer:
+    """Tells of what this process appends, in one that has no relay itself."""
 
-    async def run() -> None:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.pulse = Pulse()
+
+    async def run(self) -> Never:
+        """Never ends by itself."""
+        await restarting(f"announcer of {self.store.service}", self._serve, self.pulse)
+
+    async def _serve(self) -> None:
         while True:
-            await store.appended.wait()
-            store.appended.taken()
-            await tell(store.pool)
-            await asyncio.sleep(REST_SECONDS)
-
-    await restarting(f"announcer of {store.service}", run)
+            if await woken(self.store.appended, LOOK_SECONDS):
+                self.store.appended.taken()
+                await tell(self.store.pool)
+                await asyncio.sleep(REST_SECONDS)
+            self.pulse.beat()

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Coroutine
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from shared.messaging.access.account import KafkaAccount, KafkaAdmin
+
 log = logging.getLogger(__name__)
 
 SEND_SECONDS = 20.0
@@ -15,10 +17,10 @@ STOP_SECONDS = 5.0
 
 
 @contextlib.asynccontextmanager
-async def producer(bootstrap: str, client_id: str) -> AsyncIterator[AIOKafkaProducer]:
+async def producer(kafka: KafkaAccount | KafkaAdmin, client_id: str) -> AsyncIterator[AIOKafkaProducer]:
     """An idempotent producer: the order within a partition survives its own retries."""
     client = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **kafka.options,
         client_id=client_id,
         enable_idempotence=True,
         acks="all",

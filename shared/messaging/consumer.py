@@ -19,23 +19,32 @@ from aiokafka.errors import KafkaError
 from asyncpg.pgproto.pgproto import UUID as QuickUUID
 from prometheus_client import Counter, Gauge
 
-from shared.contracts.envelope import decode
+from shared.contracts.envelope import Recorded, decode
+from shared.contracts.event import registered
 from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
 from shared.eventstore.errors import VersionConflict
 from shared.garbage import collected_by_hand
+from shared.messaging.access.account import KafkaAccount
+from shared.messaging.access.authenticity import HEADER, NotAuthentic
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import wait_for_what_was_brought
-from shared.messaging.delivery import Delivered, ForkedStream, Parked
+from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import Pace
 from shared.messaging.projection import Position
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
 
 CONSUMED = Counter("ledgerdesk_consumer_events_total", "Records worked through", ["consumer"])
+REFUSED = Counter(
+    "ledgerdesk_consumer_refused_total",
+    "Records passed over, for they are not from a service that may write them",
+    ["consumer"],
+)
 PARKED = Counter("ledgerdesk_consumer_parked_total", "Tickets newly parked", ["consumer"])
 LAG = Gauge("ledgerdesk_consumer_lag", "Records of the assigned partitions that wait", ["consumer"])
 HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an operator", ["consumer"])
@@ -86,6 +95,14 @@ INSERT INTO messaging.parked (consumer, stream, topic, partition, "offset", valu
 VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT DO NOTHING
 """
+# While it is not known no relay of an older version can write any more: its broker asks for a sign-in.
+FIND_UNSIGNED = """
+UPDATE messaging.unsigned u
+   SET until = n.until
+  FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS n(topic, partition, until)
+ WHERE u.topic = n.topic AND u.partition = n.partition AND u.until IS NULL
+"""
+UNSIGNED = "SELECT topic, partition, until FROM messaging.unsigned WHERE until IS NOT NULL"
 HALT = "INSERT INTO messaging.halted (consumer, reason) VALUES ($1, $2) ON CONFLICT (consumer) DO NOTHING"
 
 
@@ -110,24 +127,27 @@ class Consumer:
         name: str,
         database_url: str,
         pool: Pool,
-        bootstrap: str,
+        kafka: KafkaAccount,
         handlers: Mapping[str, Handler],
         pace: Pace,
         replica: str | None = None,
         on_committed: Callable[[], None] | None = None,
     ) -> None:
-        self.name, self.database_url, self.pool, self.bootstrap = name, database_url, pool, bootstrap
+        self.name, self.database_url, self.pool, self.kafka = name, database_url, pool, kafka
         self.handlers, self.pace, self.replica, self.on_committed = handlers, pace, replica, on_committed
-        self.beat = time.monotonic()
+        self.pulse = Pulse()
         self._parks: deque[float] = deque()
         self._positioning = asyncio.Lock()
+        self._unsigned: Offsets = {}
+        self.refused = 0
+        """Records that were passed over since the start, for they were not from a service that may write them."""
         self.lost: Exception | None = None
         self.joined = False
         """Whether its group has told it which partitions are its own (none, where there are more replicas than partitions)."""
 
     async def run(self) -> Never:
         """Never ends by itself: an error ends the run and starts a new one; a halt waits for an operator."""
-        await restarting(f"consumer {self.name}", self._until_error)
+        await restarting(f"consumer {self.name}", self._until_error, self.pulse)
 
     async def has_its_partitions(self) -> bool:
         """A readiness check of a worker: not while it waits for Kafka, for its group or for an operator."""
@@ -140,7 +160,7 @@ class Consumer:
         the next one is read, in pieces, so that PostgreSQL gets its next statement in between.
         """
         client = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap,
+            **self.kafka.options,
             client_id=self.name,
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * 1024 * 1024,
@@ -176,12 +196,11 @@ class Consumer:
         return count
 
     async def _until_error(self) -> None:
-        self.beat = time.monotonic()
         self.lost = None
         await self._wait_while_halted()
         try:
             await self._consume()
-        except (Halt, ForkedStream) as error:
+        except Halt as error:
             log.critical("consumer %s halts until an operator resumes it: %s", self.name, error)
             await self.pool.execute(HALT, self.name, str(error))
 
@@ -191,13 +210,13 @@ class Consumer:
         ) is not None:
             HALTED.labels(self.name).set(1)
             log.error("consumer %s is halted: %s", self.name, reason)
-            self.beat = time.monotonic()
+            self.pulse.beat()
             await asyncio.sleep(HALT_POLL_SECONDS)
         HALTED.labels(self.name).set(0)
 
     async def _consume(self) -> Never:
         client = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap,
+            **self.kafka.options,
             client_id=self.name,
             group_id=f"ledgerdesk.{self.name}",
             group_instance_id=f"{self.name}.{self.replica}" if self.replica else None,
@@ -220,7 +239,6 @@ class Consumer:
     async def _loop(self, client: AIOKafkaConsumer) -> Never:
         told = time.monotonic()
         while True:
-            self.beat = time.monotonic()
             deliveries = await self._waiting(client)
             if self.lost is not None:
                 raise self.lost
@@ -228,6 +246,7 @@ class Consumer:
             if deliveries:
                 await self._work(client, deliveries)
                 CONSUMED.labels(self.name).inc(len(deliveries))
+            self.pulse.beat()
             if time.monotonic() - told > COMMIT_SECONDS:
                 told = time.monotonic()
                 await self._tell_lag(client)
@@ -249,11 +268,31 @@ class Consumer:
         return found
 
     def _deliveries(self, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[Delivered]:
-        return [
-            _delivery(record, self.handlers[partition.topic].producers)
-            for partition in sorted(batch)
-            for record in batch[partition]
-        ]
+        return [self._delivery(record) for partition in sorted(batch) for record in batch[partition]]
+
+    def _delivery(self, record: ConsumerRecord) -> Delivered:
+        position = Position(record.topic, record.partition, record.offset)
+        name, value = record.key or b"", record.value or b""
+        try:
+            key: UUID = QuickUUID(name.decode())
+        except ValueError:
+            key = UUID(int=0)
+        author = None
+        try:
+            header = next((content for header, content in record.headers if header == HEADER), None)
+            if header is not None:
+                author = self.kafka.keys.author(record.topic, name, value, header)
+            elif record.offset >= self._unsigned.get((record.topic, record.partition), 0):
+                raise NotAuthentic("it is not signed")
+            event = decode(value, self.handlers[record.topic].producers)
+            _must_own(author or event.producer, event, record.topic)
+            if event.stream != key:
+                raise ValueError(f"its key is {record.key!r}, its subject {event.stream}")
+            return Delivered(position, key, value, event)
+        except NotAuthentic as error:
+            return Delivered(position, key, value, None, refused=str(error))
+        except Exception as error:
+            return Delivered(position, key, value, None, f"cannot be read: {type(error).__name__}: {error}"[:2000])
 
     async def _tell_lag(self, client: AIOKafkaConsumer) -> None:
         """For monitors: the lag as a metric, and the positions as Kafka's committed offsets."""
@@ -276,7 +315,7 @@ class Consumer:
             await self._transaction(deliveries)
         except OffsetsMoved:
             await self.to_checkpoints(client, partitions)
-        except (ForkedStream, Halt):
+        except Halt:
             raise
         except Exception as error:
             if transient(error):
@@ -297,7 +336,7 @@ class Consumer:
         for delivery in deliveries:
             try:
                 await self._patiently(delivery)
-            except (ForkedStream, Halt, OffsetsMoved):
+            except (Halt, OffsetsMoved):
                 raise
             except Exception as error:
                 if transient(error):
@@ -332,12 +371,11 @@ class Consumer:
         async with self.pool.acquire() as connection:
             async with connection.transaction():
                 await self._lock_checkpoints(connection, first)
-                keys = list({d.key for d in deliveries})
+                genuine = [d for d in deliveries if not d.refused]
+                keys = list({d.key for d in genuine})
                 parked: set[UUID] = {row["stream"] for row in await connection.fetch(PARKED_STREAMS, self.name, keys)}
                 for topic, handler in self.handlers.items():
-                    part = (
-                        [d for d in deliveries if d.position.topic == topic] if len(self.handlers) > 1 else deliveries
-                    )
+                    part = [d for d in genuine if d.position.topic == topic] if len(self.handlers) > 1 else genuine
                     if part:
                         aside += await handler.work(connection, part, parked)
                         worked.append(handler)
@@ -351,6 +389,8 @@ class Consumer:
                 await self._move_checkpoints(connection, following)
                 hit("consumer.before_commit")
             hit("consumer.after_commit")
+        if len(genuine) < len(deliveries):
+            self._tell_refused([d for d in deliveries if d.refused])
         for handler in worked:
             handler.committed()
         if self.on_committed is not None:
@@ -383,6 +423,21 @@ class Consumer:
                 PARK, self.name, d.key, d.position.topic, d.position.partition, d.position.offset, d.value, each.reason
             )
 
+    def _tell_refused(self, refused: Sequence[Delivered]) -> None:
+        """One line for a batch: whoever writes such records may write many. They stay in the topic for whoever looks into it."""
+        self.refused += len(refused)
+        REFUSED.labels(self.name).inc(len(refused))
+        topic, partition, offset = refused[0].position
+        log.error(
+            "consumer %s passes over %d records that are not from a service that may write them, the first at %s/%d offset %d: %s",
+            self.name,
+            len(refused),
+            topic,
+            partition,
+            offset,
+            refused[0].refused,
+        )
+
     def _too_many(self, fresh: int) -> bool:
         now = time.monotonic()
         while self._parks and now - self._parks[0] > 60:
@@ -406,7 +461,8 @@ class Consumer:
             client.pause(*(partitions & client.assignment()))
             connection = await connect(self.database_url)
             try:
-                await seek_to_checkpoints(connection, self.name, client, partitions & client.assignment())
+                wanted = partitions & client.assignment()
+                self._unsigned |= await seek_to_checkpoints(connection, self.name, client, wanted)
             finally:
                 await connection.close()
             client.resume(*(partitions & client.assignment()))
@@ -414,10 +470,13 @@ class Consumer:
 
 async def seek_to_checkpoints(
     connection: Connection, name: str, client: AIOKafkaConsumer, partitions: set[TopicPartition]
-) -> None:
-    """Sets the positions of partitions to their checkpoints, made at 0 where there is none. Raises Halt when a topic is shorter."""
+) -> Offsets:
+    """Sets the positions of partitions to their checkpoints, made at 0 where there is none. Raises Halt when a topic is shorter.
+
+    Answers up to where records without a signature are believed.
+    """
     if not partitions:
-        return
+        return {}
     wanted = sorted(partitions)
     topics, numbers = [p.topic for p in wanted], [p.partition for p in wanted]
     async with connection.transaction():
@@ -433,6 +492,8 @@ async def seek_to_checkpoints(
             )
         if partition in client.assignment():  # a rebalance may have taken it meanwhile
             client.seek(partition, row["next_offset"])
+    await connection.execute(FIND_UNSIGNED, topics, numbers, [ends[partition] for partition in wanted])
+    return {(row["topic"], row["partition"]): row["until"] for row in await connection.fetch(UNSIGNED)}
 
 
 class _SeekToCheckpoints(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -479,17 +540,10 @@ def _spans(deliveries: Sequence[Delivered]) -> tuple[Offsets, Offsets]:
     return first, following
 
 
-def _delivery(record: ConsumerRecord, producers: frozenset[str] | None) -> Delivered:
-    position = Position(record.topic, record.partition, record.offset)
-    value = record.value or b""
-    try:
-        key: UUID = QuickUUID((record.key or b"").decode())
-    except ValueError:
-        key = UUID(int=0)
-    try:
-        event = decode(value, producers)
-        if event.stream != key:
-            raise ValueError(f"its key is {record.key!r}, its subject {event.stream}")
-        return Delivered(position, key, value, event)
-    except Exception as error:
-        return Delivered(position, key, value, None, f"cannot be read: {type(error).__name__}: {error}"[:2000])
+def _must_own(author: str, event: Recorded, topic: str) -> None:
+    """Raises NotAuthentic for an event in another service's name, or of a type that its author does not write there."""
+    if event.source != f"/services/{author}":
+        raise NotAuthentic(f"{author} has written it in the name of {event.source[:80]}")
+    known = registered(event.type)
+    if known is not None and (author, topic) != (known.OWNER, known.TOPIC):
+        raise NotAuthentic(f"{author} does not write {event.type} to {topic}")

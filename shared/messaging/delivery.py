@@ -10,13 +10,15 @@ from shared.messaging.projection import Position, Seen
 
 
 class Delivered(NamedTuple):
-    """A record of the topic. `event` is None and `unreadable` says why when it could not be decoded."""
+    """A record of the topic. `event` is None and `unreadable` says why when it could not be decoded; `refused` says why it is passed over: it is
+    not from a service that may write it."""
 
     position: Position
     key: UUID
     value: bytes
     event: Recorded | None
     unreadable: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +34,25 @@ class Next(Enum):
     TAKE = "take"
     SKIP = "skip"
     HOLE = "hole"
-
-
-class ForkedStream(Exception):
-    """Two different events have the same version in one stream: the log contradicts itself, nobody may go on."""
+    FORK = "fork"
+    """Its version was another event's: the producer contradicts itself, and what follows belongs to one of two histories."""
 
 
 def order(event: Recorded, seen: Seen) -> Next:
-    """Whether an event comes next after what has been seen of its stream. Raises ForkedStream."""
+    """Whether an event comes next after what has been seen of its stream."""
     version, event_id = seen.get(event.producer, (0, None))
     if event.version == version + 1:
         return Next.TAKE
     if event.version > version:
         return Next.HOLE
     if event.version == version and event.id != event_id:
-        raise ForkedStream(
-            f"stream {event.stream} of {event.producer} has two events of version {version}: {event_id} and {event.id}"
-        )
+        return Next.FORK
     return Next.SKIP
 
 
-def hole(event: Recorded, seen: Seen) -> str:
-    return f"version {event.version} of {event.producer} came after {seen.get(event.producer, (0, None))[0]}"
+def out_of_order(event: Recorded, seen: Seen) -> str:
+    """Why an event that is neither the next one nor a duplicate is put aside, for the operator."""
+    version, event_id = seen.get(event.producer, (0, None))
+    if event.version == version:
+        return f"{event.producer} has two events of version {version}: {event_id} and {event.id}"
+    return f"version {event.version} of {event.producer} came after {version}"

@@ -11,7 +11,7 @@ from shared.database import TRANSIENT, Connection
 from shared.eventstore.commands import Decider
 from shared.eventstore.folds import Folded, Folds
 from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
-from shared.messaging.delivery import Delivered, ForkedStream, Next, Parked, hole, order
+from shared.messaging.delivery import Delivered, Next, Parked, order, out_of_order
 from shared.messaging.projection import Projection, R, Seen
 from shared.telemetry.tracing import span, traceparent
 from shared.testing.failpoints import hit
@@ -71,9 +71,9 @@ class ProjectionHandler(Generic[R]):
             match order(event, seen):
                 case Next.SKIP:
                     continue
-                case Next.HOLE:
+                case Next.HOLE | Next.FORK:
                     held.add(delivery.key)
-                    aside.append(Parked(delivery, hole(event, seen), new=True))
+                    aside.append(Parked(delivery, out_of_order(event, seen), new=True))
                     continue
                 case Next.TAKE:
                     pass
@@ -181,9 +181,9 @@ class PolicyHandler(Generic[Command, State]):
             match order(event, seen[delivery.key]):
                 case Next.SKIP:
                     continue
-                case Next.HOLE:
+                case Next.HOLE | Next.FORK:
                     held.add(delivery.key)
-                    aside.append(Parked(delivery, hole(event, seen[delivery.key]), new=True))
+                    aside.append(Parked(delivery, out_of_order(event, seen[delivery.key]), new=True))
                     continue
                 case Next.TAKE:
                     pass
@@ -287,4 +287,4 @@ def transient(error: BaseException) -> bool:
 Handlers = Mapping[str, Handler]
 """Topic -> what works through its events."""
 
-__all__ = ["ForkedStream", "Handler", "Handlers", "PolicyHandler", "ProjectionHandler", "transient"]
+__all__ = ["Handler", "Handlers", "PolicyHandler", "ProjectionHandler", "transient"]

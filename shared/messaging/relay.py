@@ -5,7 +5,6 @@ What can happen is a re-run of rows in order, which consumers recognise by the s
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Never
@@ -19,10 +18,13 @@ from shared.contracts.event import Unknown
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store, envelope_of
+from shared.messaging.access.account import KafkaAccount
+from shared.messaging.access.authenticity import HEADER, EventKeys
 from shared.messaging.announcing import CHANNEL, tell
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.pace import Pace
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 from shared.testing.failpoints import hit
 from shared.wakeup import woken
 
@@ -57,18 +59,16 @@ class ShardsDiffer(Exception):
 class Relay:
     """Serves every shard that no other replica holds. The advisory lock of a shard lives on the connection that reads and deletes its rows."""
 
-    def __init__(self, store: Store, database_url: str, bootstrap: str, pace: Pace) -> None:
-        self.store, self.database_url, self.bootstrap, self.pace = store, database_url, bootstrap, pace
+    def __init__(self, store: Store, database_url: str, kafka: KafkaAccount, pace: Pace) -> None:
+        self.store, self.database_url, self.kafka, self.pace = store, database_url, kafka, pace
         self.held: list[int] = []
-        self.beat = time.monotonic()
-        """When it last went round, or failed: it does one of both every few seconds."""
+        self.pulse = Pulse()
 
     async def run(self) -> Never:
         """Never ends: any error ends the run and starts a new one with a fresh producer and connection, after a pause."""
-        await restarting(f"relay of {self.store.service}", self._serve)
+        await restarting(f"relay of {self.store.service}", self._serve, self.pulse)
 
     async def _serve(self) -> None:
-        self.beat = time.monotonic()
         connection = await connect(self.database_url)
         try:
             shards = await connection.fetchval("SELECT es.shards()")
@@ -79,7 +79,7 @@ class Relay:
             self.held = []
             await connection.add_listener(CHANNEL, lambda *_: self.store.appended.heard())
             await self._take_shards(connection)
-            async with producer(self.bootstrap, f"{self.store.service}-relay") as client:
+            async with producer(self.kafka, f"{self.store.service}-relay") as client:
                 await self._empty(connection, client)
         finally:
             self.held = []
@@ -96,7 +96,6 @@ class Relay:
         loop = asyncio.get_running_loop()
         tried = loop.time()
         while True:
-            self.beat = time.monotonic()
             ours = self.store.appended.taken()
             began = loop.time()
             if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:
@@ -109,6 +108,7 @@ class Relay:
             WAITING.labels(self.store.service).set(len(rows))
             if rows:
                 await self._publish(connection, client, rows)
+            self.pulse.beat()
             if len(rows) == BATCH:
                 continue
             if rows or told:
@@ -119,7 +119,7 @@ class Relay:
         self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
     ) -> None:
         hit("relay.before_send")
-        await publish(client, [message(row, self.store.service) for row in rows])
+        await publish(client, [message(row, self.kafka.keys) for row in rows])
         hit("relay.after_ack")
         await connection.execute(DELETE, [row["position"] for row in rows])
         hit("relay.after_delete")
@@ -133,18 +133,20 @@ class OutgoingMessage:
     topic: str
     key: bytes
     value: bytes
-    traceparent: str | None
+    headers: tuple[tuple[str, bytes], ...]
 
 
-def message(row: asyncpg.Record, service: str) -> OutgoingMessage:
-    """The message of a stored event. Its data is passed on as it is, so that an older relay never strips a newer event."""
-    event = envelope_of(row, service, Unknown(data={}))
-    return OutgoingMessage(
-        topic=TICKETS if row["category"] == "ticket" else DIRECTORY,
-        key=str(event.stream).encode(),
-        value=encode_stored(event, row["data"].encode()),
-        traceparent=event.traceparent,
-    )
+def message(row: asyncpg.Record, keys: EventKeys) -> OutgoingMessage:
+    """The message of an event that the keys' service has stored. Its data is passed on as it is, so that an older relay never strips a newer
+    event."""
+    event = envelope_of(row, keys.service, Unknown(data={}))
+    topic = TICKETS if row["category"] == "ticket" else DIRECTORY
+    key = str(event.stream).encode()
+    value = encode_stored(event, row["data"].encode())
+    headers = [(HEADER, keys.sign(topic, key, value))]
+    if event.traceparent:
+        headers.append(("traceparent", event.traceparent.encode()))
+    return OutgoingMessage(topic, key, value, tuple(headers))
 
 
 async def publish(client: AIOKafkaProducer, messages: Sequence[OutgoingMessage]) -> None:
@@ -152,6 +154,5 @@ async def publish(client: AIOKafkaProducer, messages: Sequence[OutgoingMessage])
     async with asyncio.timeout(SEND_SECONDS):
         confirmations = []
         for each in messages:
-            headers = [("traceparent", each.traceparent.encode())] if each.traceparent else []
-            confirmations.append(await client.send(each.topic, each.value, key=each.key, headers=headers))
+            confirmations.append(await client.send(each.topic, each.value, key=each.key, headers=list(each.headers)))
         await asyncio.gather(*confirmations)

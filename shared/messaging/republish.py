@@ -24,6 +24,8 @@ from shared.contracts.topics import ALL, PARTITIONS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import envelope_of
 from shared.messaging import topics
+from shared.messaging.access.account import KafkaAdmin
+from shared.messaging.access.authenticity import EventKeys
 from shared.messaging.clients import consumer, producer
 from shared.messaging.relay import LOCK_SPACE, SHARDS, OutgoingMessage, message, publish
 from shared.settings import env
@@ -37,6 +39,9 @@ SELECT s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event
 """
 RESET = "UPDATE messaging.checkpoints SET next_offset = 0"
 RESUME = "DELETE FROM messaging.halted"
+RELEASE = "DELETE FROM messaging.parked"
+"""What was parked comes again, at other offsets: beside rows from the lost topic it would be out of order, or taken for one of them."""
+ALL_SIGNED = "DELETE FROM messaging.unsigned"
 BATCH = 1_000
 
 
@@ -64,15 +69,15 @@ def merged(streams: Sequence[Sequence[Stored]]) -> list[Stored]:
     return merged_events
 
 
-async def _stored(connection: OwnConnection, service: str) -> AsyncIterator[Stored]:
+async def _stored(connection: OwnConnection, keys: EventKeys) -> AsyncIterator[Stored]:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         async for row in connection.cursor(READ, prefetch=2_000):
-            yield envelope_of(row, service, Unknown(data={})), message(row, service)
+            yield envelope_of(row, keys.service, Unknown(data={})), message(row, keys)
 
 
-async def _by_stream(connections: Mapping[str, OwnConnection]) -> AsyncIterator[list[list[Stored]]]:
+async def _by_stream(connections: Mapping[str, OwnConnection], secret: str) -> AsyncIterator[list[list[Stored]]]:
     """All services' events of one stream id at a time, in id order, with memory for no more than that."""
-    sources = [_stored(connection, service) for service, connection in connections.items()]
+    sources = [_stored(connection, EventKeys.derived(secret, service)) for service, connection in connections.items()]
     tie = count()
     heap: list[tuple[UUID, int, Stored, AsyncIterator[Stored]]] = []
 
@@ -93,14 +98,14 @@ async def _by_stream(connections: Mapping[str, OwnConnection]) -> AsyncIterator[
         yield list(parts.values())
 
 
-async def republish(stores: Mapping[str, str], bootstrap: str, *, replication: int = 1) -> int:
+async def republish(stores: Mapping[str, str], kafka: KafkaAdmin, secret: str, *, replication: int = 1) -> int:
     """Creates the topics where they are missing, sends every stored event, resets every consumer; answers how many events.
 
-    `stores`: service -> database URL of a role that may change `messaging.checkpoints` (the service's own). Raises
-    CannotRepublish when a topic is not empty or a relay runs.
+    `stores`: service -> database URL of a role that may change `messaging.checkpoints` (the service's own). `secret`: of the instance, from
+    which the services' event keys were made. Raises CannotRepublish when a topic is not empty or a relay runs.
     """
-    await topics.ensure(bootstrap, replication=replication)
-    await _must_be_empty(bootstrap)
+    await topics.ensure(kafka, {}, replication=replication)
+    await _must_be_empty(kafka)
     connections = {service: await connect(url) for service, url in stores.items()}
     try:
         with_events: dict[str, OwnConnection] = {}
@@ -109,9 +114,9 @@ async def republish(stores: Mapping[str, str], bootstrap: str, *, replication: i
                 await _stop_relay(connection, service)
                 with_events[service] = connection
         total = 0
-        async with producer(bootstrap, "republish") as client:
+        async with producer(kafka, "republish") as client:
             waiting: list[OutgoingMessage] = []
-            async for streams in _by_stream(with_events):
+            async for streams in _by_stream(with_events, secret):
                 waiting += [outgoing for _, outgoing in merged(streams)]
                 if len(waiting) >= BATCH:
                     total += await _send(client, waiting)
@@ -119,6 +124,11 @@ async def republish(stores: Mapping[str, str], bootstrap: str, *, replication: i
         for connection in connections.values():
             await connection.execute(RESET)
             await connection.execute(RESUME)
+            await connection.execute(RELEASE)
+            if (
+                await connection.fetchval("SELECT to_regclass('messaging.unsigned')") is not None
+            ):  # a backup may be older
+                await connection.execute(ALL_SIGNED)
         return total
     finally:
         for connection in connections.values():
@@ -138,9 +148,9 @@ async def _stop_relay(connection: OwnConnection, service: str) -> None:
             raise CannotRepublish(f"a relay of {service} is running: stop the workers first")
 
 
-async def _must_be_empty(bootstrap: str) -> None:
+async def _must_be_empty(kafka: KafkaAdmin) -> None:
     partitions = [TopicPartition(topic, p) for topic in ALL for p in range(PARTITIONS)]
-    async with consumer(AIOKafkaConsumer(bootstrap_servers=bootstrap)) as client:
+    async with consumer(AIOKafkaConsumer(**kafka.options)) as client:
         ends = await client.end_offsets(partitions)
     full = sorted({partition.topic for partition, end in ends.items() if end})
     if full:
@@ -156,7 +166,10 @@ def main(arguments: list[str]) -> int:
     try:
         total = asyncio.run(
             republish(
-                stores, env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1"))
+                stores,
+                KafkaAdmin.read(),
+                env("LEDGERDESK_EVENT_SECRET"),
+                replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1")),
             )
         )
     except (CannotRepublish, topics.WrongTopic, asyncpg.PostgresError, KafkaError, OSError) as error:

@@ -1,13 +1,19 @@
-"""Creates the topics: 12 partitions, kept for ever. `python -m shared.messaging.topics` is the deployment's one-shot job."""
+"""Creates the topics: 12 partitions, kept for ever. `python -m shared.messaging.topics` is the deployment's one-shot job, which makes the
+services' users too."""
 
 import asyncio
+import contextlib
+import logging
 import sys
 import time
+from collections.abc import AsyncIterator, Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.topics import ALL, PARTITIONS
+from shared.messaging.access.account import KafkaAdmin
+from shared.messaging.access.permissions import grant
 from shared.settings import SettingMissing, env
 
 COORDINATOR_SECONDS = 30
@@ -18,12 +24,31 @@ class WrongTopic(Exception):
     """A topic exists with another number of partitions: a ticket's events would change their partition."""
 
 
-async def ensure(bootstrap: str, *, replication: int = 1) -> None:
-    """Creates what is missing, and waits until consumers can form groups; raises WrongTopic when a topic has another number of partitions
-    than ours."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="ledgerdesk-topics")
-    await asyncio.wait_for(admin.start(), 30)
+# Every start would tell it. The set-up's connection stays on this machine or in the containers' own network (docs/decisions/0075).
+logging.getLogger("aiokafka.conn").addFilter(lambda record: record.msg != "Sending username and password in the clear")
+
+
+@contextlib.asynccontextmanager
+async def administering(kafka: KafkaAdmin, *, seconds: float = 40) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started client of the set-up. `seconds` bound each of its requests."""
+    admin = AIOKafkaAdminClient(
+        **kafka.options, client_id="ledgerdesk-set-up", request_timeout_ms=round(seconds * 1000)
+    )
     try:
+        await asyncio.wait_for(admin.start(), 30)
+        yield admin
+    finally:
+        await asyncio.wait_for(admin.close(), 10)
+
+
+async def ensure(kafka: KafkaAdmin, passwords: Mapping[str, str], *, replication: int = 1) -> None:
+    """Creates what is missing, makes the services' users (service -> password), and waits until consumers can form groups.
+
+    Raises WrongTopic when a topic has another number of partitions than ours, and KafkaError.
+    """
+    async with administering(kafka) as admin:
+        if passwords:
+            await grant(admin, passwords)
         present = set(await admin.list_topics())
         missing = [
             NewTopic(name, num_partitions=PARTITIONS, replication_factor=replication, topic_configs=CONFIG)
@@ -44,8 +69,6 @@ async def ensure(bootstrap: str, *, replication: int = 1) -> None:
                     "delete the topic and republish it (docs/runbooks/republish.md)"
                 )
         await _coordinated(admin)
-    finally:
-        await asyncio.wait_for(admin.close(), 10)
 
 
 async def _coordinated(admin: AIOKafkaAdminClient) -> None:
@@ -64,9 +87,9 @@ async def _coordinated(admin: AIOKafkaAdminClient) -> None:
 
 def main() -> int:
     try:
-        asyncio.run(
-            ensure(env("LEDGERDESK_KAFKA_BOOTSTRAP"), replication=int(env("LEDGERDESK_KAFKA_REPLICATION", "1")))
-        )
+        passwords = dict(line.split("=", 1) for line in env("LEDGERDESK_KAFKA_PASSWORDS").split())
+        replication = int(env("LEDGERDESK_KAFKA_REPLICATION", "1"))
+        asyncio.run(ensure(KafkaAdmin.read(), passwords, replication=replication))
     except (WrongTopic, SettingMissing) as error:
         print(error, file=sys.stderr)
         return 1

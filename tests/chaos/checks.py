@@ -15,6 +15,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts.topics import ALL, PARTITIONS, TICKETS
+from shared.messaging.access.account import KafkaAdmin
 from tests.chaos.load import Acknowledged
 
 STORES = ("intake", "routing", "notify", "gateway")
@@ -28,7 +29,7 @@ class Scene:
     equals a fold of the log."""
 
     database: Callable[[str], str]
-    bootstrap: str
+    kafka: KafkaAdmin
     sent: Path
     verify: Callable[[str], bool]
 
@@ -78,7 +79,7 @@ class Checks:
         return True
 
     async def _ends(self) -> dict[TopicPartition, int]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.scene.bootstrap)
+        consumer = AIOKafkaConsumer(**self.scene.kafka.options)
         await consumer.start()
         try:
             return dict(await consumer.end_offsets([TopicPartition(t, p) for t in ALL for p in range(PARTITIONS)]))
@@ -186,7 +187,7 @@ class Checks:
         seen: set[str] = set()
         versions: dict[tuple[str, str], int] = defaultdict(int)
         duplicates, wrong = 0, []
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.scene.bootstrap, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(**self.scene.kafka.options, auto_offset_reset="earliest")
         await consumer.start()
         try:
             partitions = [TopicPartition(TICKETS, p) for p in range(PARTITIONS)]

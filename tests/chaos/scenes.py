@@ -12,5 +12,5 @@ def of_instance(instance: Instance) -> Scene:
         return lifecycle.run_service_command(home, "reporting", ["projections", "verify", name]) == 0
 
     return Scene(
-        lambda name: postgres.url("postgres", postgres.password, name), instance.kafka.bootstrap, home.sent, verify
+        lambda name: postgres.url("postgres", postgres.password, name), instance.kafka.admin, home.sent, verify
     )

@@ -147,7 +147,7 @@ def _shared(system: Composed) -> None:
         worked = []
         for replica in (1, 2, 3):
             end = time.monotonic() + 60
-            while not (count := sum(map(float, re.findall(pattern, system.ask(service, replica, "/metrics"))))):
+            while not (count := sum(map(float, re.findall(pattern, system.metrics(service, replica))))):
                 if time.monotonic() > end:
                     idle.append(f"{service} {replica}")
                     break

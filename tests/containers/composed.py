@@ -105,9 +105,9 @@ class Composed:
                 raise Failed(f"does not heal by itself: {', '.join(ill)}\n{self.compose('ps', '--all').stdout}")
             time.sleep(1)
 
-    def ask(self, service: str, replica: int, path: str) -> str:
-        """What a process answers on its own port."""
-        program = f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080{path}').read().decode())"
+    def metrics(self, service: str, replica: int) -> str:
+        """What a process tells monitors."""
+        program = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
         return self.compose("exec", "-T", "--index", str(replica), service, "python", "-c", program).stdout
 
 

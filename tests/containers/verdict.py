@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from deploy.docker import volumes
-from shared.settings import env
+from shared.messaging.access.account import KafkaAdmin
 from tests.chaos.checks import Checks, Scene
 from tests.chaos.load import Acknowledged
 
@@ -17,7 +17,7 @@ SENT = Path("/var/lib/ledgerdesk/sent")
 def main() -> int:
     seen = Acknowledged(**json.load(sys.stdin))
     superuser = (volumes.JOBS / "postgres-url").read_text("utf-8").rpartition("/")[0]
-    scene = Scene(lambda name: f"{superuser}/{name}", env("LEDGERDESK_KAFKA_BOOTSTRAP"), SENT, _verify)
+    scene = Scene(lambda name: f"{superuser}/{name}", KafkaAdmin.read(), SENT, _verify)
     return 0 if asyncio.run(Checks(scene, seen).verdict()) else 1
 
 

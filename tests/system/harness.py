@@ -158,7 +158,7 @@ class System:
     async def _provide(self) -> None:
         postgres = self.instance.postgres
         await asyncio.gather(
-            topics.ensure(self.instance.kafka.bootstrap),
+            topics.ensure(self.instance.kafka.admin, self.instance.kafka_passwords),
             *(provide(postgres.superuser_url, service, *self.instance.roles(service)) for service in SERVICES),
         )
         migrations = [

@@ -12,6 +12,7 @@ import pytest
 
 from shared.contracts.access import Identity
 from shared.http.identity import HEADER, sign
+from shared.http.keys import SigningKey
 from shared.testing.progress import until
 from tests.system.desk import Answer, Desk
 from tests.system.harness import System
@@ -52,7 +53,7 @@ def pointers(answer: Answer) -> list[str]:
         (GOOD | {"customer": {"email": "per@customer.example", "name": "Per\r\nX: y"}}, "/customer/name"),
         (GOOD | {"customer": "per@customer.example"}, "/customer"),
         (GOOD | {"attachments": [str(uuid.uuid4())]}, "/attachments/0"),
-        (GOOD | {"attachments": ["x"] * 100_000}, "/attachments"),
+        (GOOD | {"attachments": ["x"] * 20_000}, "/attachments"),
         (GOOD | {"tags": [["deep"]]}, "/tags/0"),
     ],
     ids=lambda value: str(value)[:40],
@@ -171,7 +172,7 @@ async def test_a_key_belongs_to_its_person_and_body(desk: Desk) -> None:
 async def test_a_service_believes_nobody_but_the_gateway(
     system: System, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = (system.instance.home.secrets / "identity-key").read_text("utf-8").strip().encode()
+    key = SigningKey((system.instance.home.secrets / "identity-signing-key").read_text("utf-8"))
     boss = Identity(person_id=uuid.uuid4(), kind="admin", login="x", name="x", email="x@example.org", roles=("admin",))
     with monkeypatch.context() as an_hour_ago:
         an_hour_ago.setattr("shared.http.identity.time.time", lambda now=time.time(): now - 3_600)
@@ -180,7 +181,7 @@ async def test_a_service_believes_nobody_but_the_gateway(
         json.dumps({"person_id": str(uuid.uuid4()), "roles": ["admin"]}).encode()
     ).decode()
     bad = [
-        None, "", "x", f"{forged}.{forged}", sign(boss, service, b"another key, as long as it must be"),
+        None, "", "x", f"{forged}.{forged}", sign(boss, service, SigningKey.made()),
         sign(boss, "another", key), expired,
     ]  # fmt: skip
     async with aiohttp.ClientSession(system.instance.url_of(service)) as http:

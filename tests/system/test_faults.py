@@ -20,6 +20,7 @@ import pytest
 
 from deploy.local.home import CHECKOUT, SERVICES
 from services.notify.deliveries import LEASE_SECONDS
+from shared.messaging import topics
 from shared.testing.progress import until
 from tests.chaos.checks import Checks
 from tests.chaos.load import Acknowledged
@@ -360,12 +361,18 @@ async def test_a_lost_broker_is_filled_again_from_the_stores_and_every_row_is_as
     shutil.rmtree(system.instance.kafka.data)
     system.instance.kafka.create()
     system.start("kafka")
+    await topics.ensure(system.instance.kafka.admin, system.instance.kafka_passwords)
     postgres = system.instance.postgres
     stores = [f"{name}={postgres.url('postgres', postgres.password, name)}" for name in SERVICES]
     told = subprocess.run(
         [sys.executable, "-m", "shared.messaging.republish", *stores],
         cwd=CHECKOUT,
-        env={**os.environ, "LEDGERDESK_KAFKA_BOOTSTRAP": system.instance.kafka.bootstrap},
+        env={
+            **os.environ,
+            "LEDGERDESK_KAFKA_BOOTSTRAP": system.instance.kafka.admin.bootstrap,
+            "LEDGERDESK_KAFKA_ADMIN_PASSWORD": system.instance.kafka.password,
+            "LEDGERDESK_EVENT_SECRET": system.instance.event_secret,
+        },
         capture_output=True,
         text=True,
         check=False,

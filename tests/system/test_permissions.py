@@ -59,7 +59,8 @@ MATRIX: dict[str, str] = {
     "getMyNotices": DESK, "putMyNotices": DESK,
     # one's own sign-in
     "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
-    "signIn": "++++++++", "signOut": "1+++++++",
+    "signIn": "++++++++", "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
+    "listSessions": EVERYBODY, "endSession": "14444444", "listSessionsOfPerson": ADMIN, "listTokensOfPerson": ADMIN,
 }  # fmt: skip
 LAST = ("moveTicket", "splitTicket", "mergeTicket")
 SIGNS = {401: "1", 403: "3", 404: "4"}
@@ -180,10 +181,11 @@ async def staged(desk: Desk) -> Stage:
                                                       ("Salutation", "salutations"), ("Signature", "signatures"), ("Mailbox", "mailboxes"),
                                                       ("Topic", "topics"))},
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
+        "proveSession": {"password": password}, "changePassword": {"current": password, "new": password},
     }  # fmt: skip
     names = {
         "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"], "role": "agent",
-        "token": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues",
+        "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues",
     }  # fmt: skip
     return Stage(desk, tokens, names, bodies, settings)
 

@@ -9,6 +9,7 @@ from typing import Never
 from uuid import UUID
 
 from services.intake.mailboxes.box import Login
+from services.intake.mailboxes.destinations import Destinations
 from services.intake.mailboxes.fetching import Fetching, Pace
 from services.intake.mailboxes.oauth2 import Tokens
 from services.intake.mailboxes.progress import Progress
@@ -18,6 +19,7 @@ from services.intake.mailroom import Mailroom
 from shared.contracts.directory import Mailbox, Password
 from shared.database import OwnConnection, connect
 from shared.messaging.restart import restarting
+from shared.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ UNLOCK = "SELECT pg_advisory_unlock($1, hashtext($2))"
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    mailbox: Mailbox
+    fetching: Fetching
     task: asyncio.Task[Never]
 
 
@@ -38,10 +40,19 @@ class Fetchers:
     """A mailbox's lock lives on one connection: when that ends, so does all fetching. For a moment two processes may fetch then, which
     does no harm, because the same mail twice is one."""
 
-    def __init__(self, mailroom: Mailroom, database_url: str, folder: Path | None, *, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        mailroom: Mailroom,
+        database_url: str,
+        folder: Path | None,
+        destinations: Destinations,
+        *,
+        pace: Pace | None = None,
+    ) -> None:
         self.mailroom, self.database_url, self.folder, self.pace = mailroom, database_url, folder, pace or Pace()
+        self.destinations = destinations
         self.progress = Progress(mailroom.records.pool)
-        self.tokens = Tokens(mailroom.records.pool, folder)
+        self.tokens = Tokens(mailroom.records.pool, folder, destinations)
         self.room = Room()
         self._context: ssl.SSLContext | None = None
         self.held: set[UUID] = set()
@@ -49,9 +60,10 @@ class Fetchers:
         self.looked = 0
         """How often it has looked what there is to fetch."""
         self._running: dict[UUID, _Running] = {}
+        self.pulse = Pulse()
 
     async def run(self) -> Never:
-        await restarting("mailboxes", self._serve)
+        await restarting("mailboxes", self._serve, self.pulse)
 
     async def _serve(self) -> None:
         self._context = ssl.create_default_context()
@@ -59,6 +71,8 @@ class Fetchers:
         try:
             while True:
                 await self._arrange(connection)
+                self.pulse.parts = [running.fetching.pulse for running in self._running.values()]
+                self.pulse.beat()
                 self.looked += 1
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
@@ -71,7 +85,7 @@ class Fetchers:
         """Begins and ends fetching as the documents say now. Raises when the connection, and so the locks, are gone."""
         wanted = {mailbox.id: mailbox for mailbox in self.mailroom.directory.settings.mailboxes.values()}
         for known, running in list(self._running.items()):
-            if wanted.get(known) != running.mailbox or running.task.done():
+            if wanted.get(known) != running.fetching.mailbox or running.task.done():
                 await self._end(known)
         await connection.execute("SELECT 1")
         for gone in self.held - wanted.keys():
@@ -82,13 +96,22 @@ class Fetchers:
                 self.held.add(mailbox.id)
             if mailbox.id in self.held and mailbox.id not in self._running:
                 log.info("mailbox %s is fetched here", mailbox.slug)
-                task = asyncio.create_task(self._fetching(mailbox).run(), name=f"mailbox {mailbox.slug}")
-                self._running[mailbox.id] = _Running(mailbox, task)
+                fetching = self._fetching(mailbox)
+                task = asyncio.create_task(fetching.run(), name=f"mailbox {mailbox.slug}")
+                self._running[mailbox.id] = _Running(fetching, task)
 
     def _fetching(self, mailbox: Mailbox) -> Fetching:
         assert self._context is not None
         return Fetching(
-            mailbox, self.mailroom, self.progress, self.room, self._login, self.tokens.forget, self._context, self.pace
+            mailbox,
+            self.mailroom,
+            self.progress,
+            self.room,
+            self._login,
+            self.tokens.forget,
+            self._context,
+            self.destinations,
+            self.pace,
         )
 
     async def _login(self, mailbox: Mailbox) -> Login:

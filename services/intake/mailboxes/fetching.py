@@ -14,6 +14,7 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.mailboxes.arrival import envelope_of
 from services.intake.mailboxes.box import MOST_BYTES, MOST_WAITING, Box, Login, Opened
+from services.intake.mailboxes.destinations import Destinations
 from services.intake.mailboxes.imap import ImapBox
 from services.intake.mailboxes.pop3 import PopBox
 from services.intake.mailboxes.progress import Left, Progress, Reached
@@ -24,6 +25,7 @@ from services.intake.mailroom import Mailroom
 from services.intake.reading import place
 from shared.contracts.directory import Mailbox
 from shared.database import TRANSIENT
+from shared.pulse import Pulse
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -88,7 +90,9 @@ class Fetching:
     login: Callable[[Mailbox], Awaitable[Login]]
     refused: Callable[[Mailbox], None]
     context: ssl.SSLContext
+    destinations: Destinations
     pace: Pace = Pace()
+    pulse: Pulse = field(default_factory=Pulse)
     _reached: Reached | None = None
     _late: dict[int, _Late] = field(default_factory=dict)
     """Mails that could not be fetched or taken: they come after all others, then only now and then, so that one bad mail holds up none."""
@@ -113,7 +117,12 @@ class Fetching:
                 pause = min(pause * 2, self.pace.longest)
             else:
                 pause = self.pace.first
+            self._goes_on(wait)
             await asyncio.sleep(wait)
+
+    def _goes_on(self, wait: float = 0.0) -> None:
+        """Nothing that follows takes longer than a mail."""
+        self.pulse.beat(rest=wait + 2 * (self.pace.mail + self.pace.command))
 
     async def _failed(self, error: Exception) -> None:
         why = words(error)
@@ -132,7 +141,8 @@ class Fetching:
     async def _session(self) -> bool:
         """One connection; whether there is more to fetch at once. Raises Trouble, and what says that the database is not there."""
         login = await self.login(self.mailbox)
-        box: Box = (ImapBox if self.mailbox.protocol == "imap" else PopBox)(self.mailbox, self.context)
+        made = ImapBox if self.mailbox.protocol == "imap" else PopBox
+        box: Box = made(self.mailbox, self.context, self.destinations)
         async with Thread(box.wire) as thread:
             await thread.do(self.pace.command, box.open, login)
             try:
@@ -153,6 +163,7 @@ class Fetching:
         loop = asyncio.get_running_loop()
         end = loop.time() + self.pace.look
         while loop.time() < end:
+            self._goes_on()
             if await thread.do(self.pace.idle + self.pace.command, box.news, self.pace.idle):
                 return
 
@@ -207,6 +218,7 @@ class Fetching:
         ahead: asyncio.Task[tuple[bytes | None, int]] | None = None
         try:
             for (mail, size), following in zip_longest(mails, mails[1:]):
+                self._goes_on()
                 raw, room = await (ahead or self._read(thread, box, mail, size))
                 ahead = None
                 try:

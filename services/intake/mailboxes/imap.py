@@ -11,6 +11,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, IMAPCli
 from imapclient.imap4 import IMAP4WithTimeout
 
 from services.intake.mailboxes.box import MOST_WAITING, Login, Opened
+from services.intake.mailboxes.destinations import Destinations
 from services.intake.mailboxes.trouble import Refused, Trouble, words
 from services.intake.mailboxes.wire import CONNECT_SECONDS, SILENCE_SECONDS, Wire
 from shared.contracts.directory import Mailbox
@@ -68,15 +69,20 @@ class ImapBox:
     can_idle = False
     most_at_once = MOST_WAITING
 
-    def __init__(self, mailbox: Mailbox, context: ssl.SSLContext) -> None:
-        self.mailbox, self.context, self.wire = mailbox, context, Wire()
+    def __init__(self, mailbox: Mailbox, context: ssl.SSLContext, destinations: Destinations) -> None:
+        self.mailbox, self.context, self.wire = mailbox, context, Wire(destinations)
         self._client: Any = None
         self._exists = 0
         self._can_move = self._can_expunge = False
 
     def open(self, login: Login) -> None:
         self.wire.allow()
-        client = self._client = _Client(self.wire, self.mailbox, self.context)
+        try:
+            client = self._client = _Client(self.wire, self.mailbox, self.context)
+        except OSError:
+            raise
+        except Exception:  # it would repeat what was said, by whatever listens there
+            raise Trouble("the server does not greet as an IMAP server does") from None
         if self.mailbox.tls == "starttls":
             if not client.has_capability("STARTTLS"):
                 raise Refused("the server does not offer STARTTLS, and nothing is sent to it in the clear")

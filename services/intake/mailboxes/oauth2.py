@@ -1,18 +1,25 @@
 """Access tokens of OAuth 2 for mailboxes (RFC 6749, section 6): asked for when the last one ends, and never kept on disk."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import logging
+import re
+import socket
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography.fernet import Fernet, InvalidToken
+from yarl import URL
 
+from services.intake.mailboxes.destinations import Destinations, Target
 from services.intake.mailboxes.secrets import secret
 from services.intake.mailboxes.trouble import Refused, Trouble, words
 from shared.contracts.directory import Mailbox, OAuth2
@@ -26,6 +33,8 @@ EARLY_SECONDS = 120.0
 DEFAULT_LIFETIME = 600.0
 LONGEST_LIFETIME = 86_400.0
 MOST_BYTES = 64 * 1024
+_CODE = re.compile(r"[a-z_]{1,60}")
+"""A reason as RFC 6749, section 5.2, has them."""
 
 LOAD = "SELECT refresh_token FROM intake.mailboxes WHERE mailbox_id = $1"
 SAVE = """
@@ -45,8 +54,8 @@ class Tokens:
     """`folder` holds the secrets. A token endpoint that gives a new refresh token with each answer ends the old one sooner or later, so that
     the new one is kept, encrypted with a key made of the configured one: who replaces that secret begins anew with it."""
 
-    def __init__(self, pool: Pool, folder: Path | None) -> None:
-        self.pool, self.folder = pool, folder
+    def __init__(self, pool: Pool, folder: Path | None, destinations: Destinations) -> None:
+        self.pool, self.folder, self.destinations = pool, folder, destinations
         self._known: dict[UUID, _Access] = {}
         self._unsaved: dict[UUID, tuple[bytes | None, bytes]] = {}
         """Mailbox -> what the database has, and the newest refresh token that it does not have yet, encrypted: the old one may be void."""
@@ -88,6 +97,20 @@ class Tokens:
             self._unsaved.pop(mailbox.id, None)
         return token
 
+    async def _posted(self, url: URL, form: Mapping[str, str]) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        try:
+            targets = await asyncio.to_thread(self.destinations.resolve, url.raw_host or "", url.port or 0)
+        except Trouble as error:
+            raise type(error)(f"the token endpoint: {error}") from error
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=_Resolved(targets)), cookie_jar=aiohttp.DummyCookieJar()
+            ) as client,
+            client.post(url, data=form, allow_redirects=False, headers={"Accept": "application/json"}) as answer,
+        ):
+            return answer.status, await _read(answer)
+
     async def _ask(self, credential: OAuth2, refresh: str) -> tuple[str, float, str | None]:
         """Token, seconds that it may be used, new refresh token."""
         form = {"grant_type": "refresh_token", "client_id": credential.client_id, "refresh_token": refresh}
@@ -95,17 +118,15 @@ class Tokens:
             form["client_secret"] = secret(self.folder, credential.client_secret)
         if credential.scope:
             form["scope"] = credential.scope
-        timeout = aiohttp.ClientTimeout(total=SECONDS)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as client,
-                client.post(
-                    credential.token_endpoint, data=form, allow_redirects=False, headers={"Accept": "application/json"}
-                ) as answer,
-            ):
-                status, body = answer.status, await _read(answer)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            async with asyncio.timeout(SECONDS):
+                status, body = await self._posted(URL(credential.token_endpoint), form)
+        except Trouble:
+            raise
+        except (aiohttp.ClientConnectorError, TimeoutError) as error:
             raise Trouble(f"the token endpoint does not answer: {words(error)}") from error
+        except (aiohttp.ClientError, OSError) as error:  # its words may be those of whatever listens there
+            raise Trouble(f"the token endpoint does not answer as one does: {type(error).__name__}") from None
         try:
             told = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -113,8 +134,10 @@ class Tokens:
         if not isinstance(told, dict):
             raise Trouble(f"the token endpoint answers {status} with what is no JSON object")
         if status in (400, 401, 403):
-            why = f"{told.get('error')}: {told.get('error_description', '')}"
-            raise Refused(words(Trouble(f"the token endpoint refuses: {why}")))
+            code = told.get("error")
+            if not isinstance(code, str) or not _CODE.fullmatch(code):
+                raise Refused(f"the token endpoint refuses with {status}, and does not say why as one does")
+            raise Refused(words(Trouble(f"the token endpoint refuses: {code}: {told.get('error_description', '')}")))
         token, refreshed = told.get("access_token"), told.get("refresh_token")
         if status != 200 or not isinstance(token, str) or not _is_token(token):
             raise Trouble(f"the token endpoint answers {status} without an access token")
@@ -122,6 +145,27 @@ class Tokens:
         lifetime = float(lifetime) if isinstance(lifetime, int | float) else DEFAULT_LIFETIME
         usable = max(min(lifetime, LONGEST_LIFETIME) - EARLY_SECONDS, 0.0)
         return token, usable, refreshed if isinstance(refreshed, str) and refreshed else None
+
+
+class _Resolved(AbstractResolver):
+    """Knows only where the connection may go, whatever it is asked."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host, host=target.address, port=target.port, family=target.family, proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for target in self._targets
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Sequence
 
 from services.intake.mailboxes.box import Login, Opened
+from services.intake.mailboxes.destinations import Destinations
 from services.intake.mailboxes.trouble import Refused, Trouble, words
 from services.intake.mailboxes.wire import CONNECT_SECONDS, SILENCE_SECONDS, Wire
 from shared.contracts.directory import Mailbox
@@ -57,8 +58,8 @@ class PopBox:
     can_idle = False
     most_at_once = MOST_AT_ONCE
 
-    def __init__(self, mailbox: Mailbox, context: ssl.SSLContext) -> None:
-        self.mailbox, self.context, self.wire = mailbox, context, Wire()
+    def __init__(self, mailbox: Mailbox, context: ssl.SSLContext, destinations: Destinations) -> None:
+        self.mailbox, self.context, self.wire = mailbox, context, Wire(destinations)
         self._pop: _Protocol | None = None
         self._numbers: dict[int, int] = {}
 
@@ -71,7 +72,10 @@ class PopBox:
         mailbox = self.mailbox
         self.wire.allow()
         implicit = self.context if mailbox.tls == "implicit" else None
-        pop = self._pop = _Protocol(self.wire, mailbox.host, mailbox.port, implicit)
+        try:
+            pop = self._pop = _Protocol(self.wire, mailbox.host, mailbox.port, implicit)
+        except poplib.error_proto:  # it would repeat what was said, by whatever listens there
+            raise Trouble("the server does not greet as a POP3 server does") from None
         pop.sock.settimeout(SILENCE_SECONDS)
         if mailbox.tls == "starttls":
             try:

@@ -3,7 +3,9 @@
 import contextlib
 import socket
 import ssl
+from collections.abc import Sequence
 
+from services.intake.mailboxes.destinations import Destinations, Target
 from services.intake.mailboxes.trouble import Trouble
 
 CONNECT_SECONDS = 20.0
@@ -16,14 +18,16 @@ MOST_CHATTER = 4 * 1024 * 1024
 class Wire:
     """One connection. The protocol libraries wrap sockets as they like (STARTTLS): a second handle on it always reaches the connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, destinations: Destinations) -> None:
+        self._destinations = destinations
         self._handle: socket.socket | None = None
         self._cut = False
         self._left = MOST_CHATTER
 
     def connect(self, host: str, port: int, context: ssl.SSLContext | None) -> socket.socket:
-        """A connected socket, encrypted if there is a context."""
-        plain = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
+        """A connected socket, encrypted if there is a context; the certificate is the host's, whatever its address. Raises Refused for a host that
+        may not be asked."""
+        plain = _connected(self._destinations.resolve(host, port))
         self._handle = plain.dup()
         if self._cut:
             self.cut()
@@ -56,3 +60,19 @@ class Wire:
         self.cut()
         if self._handle is not None:
             self._handle.close()
+
+
+def _connected(targets: Sequence[Target]) -> socket.socket:
+    """A connection to the first of the addresses that takes one. Raises OSError for the last one's trouble."""
+    failed: OSError | None = None
+    for target in targets:
+        plain = socket.socket(target.family, socket.SOCK_STREAM)
+        plain.settimeout(CONNECT_SECONDS)
+        try:
+            plain.connect((target.address, target.port))
+        except OSError as error:
+            plain.close()
+            failed = error
+        else:
+            return plain
+    raise failed or Trouble("there is no address to connect to")

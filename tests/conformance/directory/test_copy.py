@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,8 +41,10 @@ from shared.http.server import listening_socket, serve
 from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
+from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
-from tests.conformance.messaging.system import from_now, reading, relay, running, service
+from tests.conformance.messaging.system import Service, from_now, reading, relay, running, service
+from tests.servers import Kafka
 
 MIGRATIONS = [Path(package.__path__[0]) / "migrations" for package in (messaging, directory)]
 
@@ -226,7 +228,7 @@ async def test_a_change_whose_notification_was_lost_is_seen_all_the_same(followi
         async with following.pool.acquire() as connection, connection.transaction():
             await connection.execute(insert, it.id, it.model_dump(mode="json"), uuid4())
             await connection.execute("UPDATE directory.revision SET revision = revision + 1")
-        assert await following.copy.applied("queue", it.id, 1)
+        await until(lambda: following.copy.applied("queue", it.id, 1))
 
 
 async def test_a_lost_connection_is_made_again(following: Following) -> None:
@@ -256,7 +258,7 @@ async def test_people_are_waited_for_too(following: Following) -> None:
 async def test_the_gateway_asks_over_http(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.directory.api.SECONDS", 0.05)
     health = Health("routing", "api")
-    app = application(health, identity_key="k", routers=[router(following.copy)])
+    app = application(health, keys=KEYS, routers=[router(following.copy)])
     listener, stop = listening_socket("127.0.0.1:0"), asyncio.Event()
     serving = asyncio.create_task(serve(app, listener, health, {}, stop))
     it = queue()
@@ -266,14 +268,14 @@ async def test_the_gateway_asks_over_http(following: Following, monkeypatch: pyt
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/internal/directory"
     async with run(following.copy), aiohttp.ClientSession() as client:
         for path, who, status in (
-            (f"queue/{it.id}?version=1", sign(gateway, "routing", "k"), 204),
-            (f"queue/{it.id}?version=2", sign(gateway, "routing", "k"), 504),
-            (f"person/{it.id}?version=1", sign(gateway, "routing", "k"), 504),
-            (f"wish/{it.id}?version=1", sign(gateway, "routing", "k"), 404),
-            (f"template/{it.id}?version=2", sign(gateway, "routing", "k"), 504),
-            (f"queue/{it.id}?version=0", sign(gateway, "routing", "k"), 422),
-            (f"queue/{it.id}?version=1", sign(gateway, "intake", "k"), 401),
-            (f"queue/{it.id}?version=1", sign(somebody, "routing", "k"), 404),
+            (f"queue/{it.id}?version=1", sign(gateway, "routing", SIGNING), 204),
+            (f"queue/{it.id}?version=2", sign(gateway, "routing", SIGNING), 504),
+            (f"person/{it.id}?version=1", sign(gateway, "routing", SIGNING), 504),
+            (f"wish/{it.id}?version=1", sign(gateway, "routing", SIGNING), 404),
+            (f"template/{it.id}?version=2", sign(gateway, "routing", SIGNING), 504),
+            (f"queue/{it.id}?version=0", sign(gateway, "routing", SIGNING), 422),
+            (f"queue/{it.id}?version=1", sign(gateway, "intake", SIGNING), 401),
+            (f"queue/{it.id}?version=1", sign(somebody, "routing", SIGNING), 404),
             (f"queue/{it.id}?version=1", None, 401),
         ):
             async with client.get(f"{url}/{path}", headers={HEADER: who} if who else {}) as answer:
@@ -286,11 +288,11 @@ def replace_kind(identity: Identity, kind: Any) -> Identity:
     return identity.model_copy(update={"kind": kind})
 
 
-async def test_from_the_gateways_event_to_the_copy(postgres: Any, kafka: str, following: Following) -> None:
+async def test_from_the_gateways_event_to_the_copy(postgres: Any, kafka: Kafka, following: Following) -> None:
     async with service(postgres, "gateway") as gateway:
-        name = f"test-{uuid4().hex[:8]}"
+        name = f"routing.test-{uuid4().hex[:8]}"
         await from_now(following.pool, name, kafka)
-        other = replace(gateway, pool=following.pool, url=following.url)
+        other = Service(following.pool, Store(following.pool, "routing"), following.url)
         consumer = reading(other, name, kafka, {DIRECTORY: ProjectionHandler(DirectoryProjection())})
         async with running(relay(gateway, kafka), consumer, following.copy):
             it = queue()

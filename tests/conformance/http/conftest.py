@@ -17,8 +17,8 @@ from shared.http.consistency import Awaited
 from shared.http.etag import IfMatch
 from shared.http.health import Health
 from shared.http.identity import HEADER, Caller, sign
+from shared.testing.keys import KEYS, SIGNING
 
-KEY = "a key of the gateway and its services"
 KARI = Identity(
     person_id=UUID(int=7), kind="agent", login="kari", name="Kari", email="kari@example.org", roles=("agent",)
 )
@@ -80,6 +80,6 @@ def health() -> Health:
 
 @pytest.fixture
 def client(health: Health) -> Iterator[TestClient]:
-    app = application(health, identity_key=KEY, routers=[example_routes()])
-    with TestClient(app, raise_server_exceptions=False, headers={HEADER: sign(KARI, "example", KEY)}) as client:
+    app = application(health, keys=KEYS, routers=[example_routes()])
+    with TestClient(app, raise_server_exceptions=False, headers={HEADER: sign(KARI, "example", SIGNING)}) as client:
         yield client

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,6 +10,8 @@ from shared.http import routes
 from shared.http.application import application
 from shared.http.health import Health
 from shared.http.server import Process, Role, run_process
+from shared.pulse import SILENCE_SECONDS, Pulse
+from shared.testing.keys import KEYS
 
 router = routes.router()
 health: Health
@@ -36,9 +38,20 @@ async def tell_runs() -> Any:
     return {"runs": runs}
 
 
+class Worker:
+    """`body` until it is cancelled."""
+
+    def __init__(self, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.run, self.pulse = body, Pulse()
+        if os.environ.get("LEDGERDESK_TEST_PROCESS") == "silent-worker":
+            self.pulse.beat(rest=-2 * SILENCE_SECONDS)
+
+
 async def worker() -> None:
     global runs
     runs += 1
+    if os.environ.get("LEDGERDESK_TEST_PROCESS") == "gives-up":
+        raise asyncio.CancelledError
     if os.environ.get("LEDGERDESK_TEST_PROCESS") == "failing-worker" and runs == 1:
         raise RuntimeError("the first run fails")
     try:
@@ -62,7 +75,8 @@ async def make(role: Role, given: Health) -> AsyncIterator[Process]:
     health = given
     if os.environ.get("LEDGERDESK_TEST_PROCESS") == "late-database" and tries == 1:
         raise ConnectionRefusedError("not yet")
-    yield Process(application(given, identity_key="key", routers=[router]), {"worker": worker, "let-go": let_go})
+    background = {"worker": Worker(worker), "let-go": Worker(let_go)}
+    yield Process(application(given, keys=KEYS, routers=[router]), background)
     print("closed", flush=True)
 
 

@@ -3,9 +3,14 @@
 import asyncio
 import time
 
+import pytest
+from aiokafka.errors import KafkaConnectionError
 from starlette.testclient import TestClient
 
 from shared.http.health import Health
+from shared.http.metrics import metrics_application
+from shared.messaging.restart import restarting
+from shared.pulse import SILENCE_SECONDS, Pulse
 
 
 async def _well() -> None:
@@ -46,19 +51,90 @@ def test_each_failing_check_is_named_without_its_text(client: TestClient, health
     assert "hunter2" not in answer.text
 
 
+async def test_many_who_ask_at_once_cost_one_look() -> None:
+    health, looks, release = Health("example", "api"), 0, asyncio.Event()
+
+    async def slowly() -> None:
+        nonlocal looks
+        looks += 1
+        await release.wait()
+
+    health.check("database", slowly)
+    asking = [asyncio.create_task(health.missing()) for _ in range(50)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    release.set()
+    assert await asyncio.gather(*asking[1:]) == [{}] * 49 and looks == 1
+    assert await health.missing() == {} and looks == 2
+
+
 def test_not_ready_while_draining(client: TestClient, health: Health) -> None:
     health.draining = True
     assert client.get("/readyz").status_code == 503
     assert client.get("/livez").status_code == 200
 
 
-def test_live_while_watched_loops_go_round(client: TestClient, health: Health) -> None:
-    health.watch("relay", time.monotonic, silence=60)
-    assert client.get("/livez").status_code == 200
-    health.watch("consumer", lambda: time.monotonic() - 61, silence=60)
-    answer = client.get("/livez")
-    assert answer.status_code == 503
-    assert answer.json()["checks"] == {"relay": "ok", "consumer": "no sign of life for 61 s"}
+def test_live_while_every_task_goes_on() -> None:
+    async def run() -> tuple[dict[str, str], ...]:
+        health = Health("example", "worker")
+        working = asyncio.create_task(_silent())
+        one, other, part = Pulse(), Pulse(), Pulse()
+        health.watch("relay", working, one)
+        health.watch("sender", working, other)
+        well = health.dead()
+        one.beat(rest=-SILENCE_SECONDS - 1)
+        silent = health.dead()
+        one.beat(rest=-SILENCE_SECONDS - 1)
+        one.excuse()
+        part.beat(rest=-SILENCE_SECONDS - 2)
+        other.parts.append(part)
+        partly = health.dead()
+        other.excuse()
+        excused = health.dead()
+        working.cancel()
+        return well, silent, partly, excused
+
+    assert asyncio.run(run()) == (
+        {},
+        {"relay": "no sign of life for 301 s"},
+        {"sender": "no sign of life for 302 s"},
+        {},
+    )
+
+
+def test_a_task_that_means_to_rest_is_not_silent_meanwhile() -> None:
+    pulse = Pulse()
+    pulse.beat(rest=3600)
+    assert pulse.silent_for(time.monotonic() + 3600) <= 1
+    assert pulse.silent_for(time.monotonic() + 3700) > 99
+
+
+@pytest.mark.parametrize(
+    ("error", "lives"),
+    [(ConnectionRefusedError(), True), (KafkaConnectionError(), True), (TypeError(), False), (None, False)],
+    ids=["database-away", "kafka-away", "our-own-fault", "ends"],
+)
+def test_only_what_lies_elsewhere_excuses_a_task_that_gets_nowhere(error: Exception | None, lives: bool) -> None:
+    """A new process helps against our own faults, not against a database that is away."""
+
+    async def run() -> bool:
+        pulse, tries = Pulse(), asyncio.Event()
+        pulse.beat(rest=-SILENCE_SECONDS - 1)
+
+        async def getting_nowhere() -> None:
+            if tries.is_set():
+                await _silent()
+            tries.set()
+            if error is not None:
+                raise error
+
+        task = asyncio.create_task(restarting("task", getting_nowhere, pulse))
+        await tries.wait()
+        await asyncio.sleep(0)  # what it raised has been looked at
+        task.cancel()
+        return pulse.silent_for(time.monotonic()) < SILENCE_SECONDS
+
+    assert asyncio.run(run()) is lives
 
 
 def test_a_task_that_has_ended_is_named() -> None:
@@ -67,7 +143,7 @@ def test_a_task_that_has_ended_is_named() -> None:
         task: asyncio.Task[object] = asyncio.create_task(_broken())
         await asyncio.wait([task])
         task.exception()
-        health.task("relay", task)
+        health.watch("relay", task, Pulse())
         return health.dead()
 
     assert asyncio.run(dead()) == {"relay": "has ended"}
@@ -76,7 +152,9 @@ def test_a_task_that_has_ended_is_named() -> None:
 def test_metrics_name_route_templates_not_paths(client: TestClient) -> None:
     client.get("/api/v1/tickets/0192d9a0-0000-7000-8000-00000000abcd")
     client.get("/no/such/path/1234")
-    told = client.get("/metrics")
+    with TestClient(metrics_application()) as monitor:
+        told = monitor.get("/metrics")
+    assert client.get("/metrics").status_code == 404
     assert told.headers["content-type"].startswith("text/plain")
     assert 'route="/api/v1/tickets/{ticket}",status="200"' in told.text
     assert 'route="unmatched",status="404"' in told.text

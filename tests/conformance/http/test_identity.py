@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from shared.contracts.access import Identity
 from shared.http import identity
 from shared.http.identity import IdentityVerifier, sign, verify
+from shared.http.keys import Keys, PublicKeys, SigningKey, gateways_keys, public_keys
 from shared.http.problems import Problem
+from shared.settings import SettingMissing
+from shared.testing.keys import ENVIRONMENT, KEYS, SIGNING
 
-KEY = "a key of the gateway and its services"
+OTHER = SigningKey.made()
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 IDENTITIES = st.builds(
     Identity,
@@ -32,22 +35,28 @@ KARI = Identity(
 )
 
 
-def refused(header: str | None, audience: str = "routing", key: str = KEY) -> bool:
+def refused(header: str | None, audience: str = "routing", keys: PublicKeys = KEYS.gateway) -> bool:
     with pytest.raises(Problem) as caught:
-        verify(header, audience, key)
+        verify(header, audience, keys)
     return caught.value.status == 401
+
+
+def signed(payload: bytes) -> str:
+    """Any payload with a signature that holds."""
+    signature = base64.urlsafe_b64encode(SIGNING.sign(b"ledgerdesk identity\x00" + payload)).rstrip(b"=")
+    return f"{payload.decode()}.{signature.decode()}"
 
 
 @given(IDENTITIES)
 def test_what_was_signed_is_what_is_read(who: Identity) -> None:
-    read = verify(sign(who, "routing", KEY), "routing", KEY)
+    read = verify(sign(who, "routing", SIGNING), "routing", KEYS.gateway)
     assert read.model_copy(update={"expires": who.expires}) == who
     assert 0 < read.expires - time.time() <= identity.LIFETIME
 
 
 @given(st.data())
 def test_a_changed_character_is_refused(data: st.DataObject) -> None:
-    header = sign(KARI, "routing", KEY)
+    header = sign(KARI, "routing", SIGNING)
     at = data.draw(st.integers(0, len(header) - 1))
     other = data.draw(st.characters(min_codepoint=1, max_codepoint=0x2FF).filter(lambda c: c != header[at]))
     assert refused(header[:at] + other + header[at + 1 :])
@@ -64,15 +73,54 @@ def test_a_missing_one_is_refused() -> None:
 
 
 def test_one_for_another_service_is_refused() -> None:
-    assert refused(sign(KARI, "intake", KEY))
+    assert refused(sign(KARI, "intake", SIGNING))
 
 
 def test_one_with_another_key_is_refused() -> None:
-    assert refused(sign(KARI, "routing", "another key"))
+    assert refused(sign(KARI, "routing", OTHER))
+
+
+def test_what_a_service_has_makes_no_identity() -> None:
+    """The public key, and its own secret, are all that a service knows; neither signs."""
+    for key in (KEYS.gateway.keys[0].public_bytes_raw(), KEYS.purpose("cursors")):
+        assert refused(sign(KARI, "routing", SigningKey(base64.urlsafe_b64encode(key).decode())))
+
+
+def test_while_keys_change_both_are_accepted_and_afterwards_the_old_one_is_not() -> None:
+    old, new = sign(KARI, "routing", SIGNING), sign(KARI, "routing", OTHER)
+    both = PublicKeys.parsed(f"{OTHER.public}, {SIGNING.public}\n")
+    assert verify(old, "routing", both).login == verify(new, "routing", both).login == "kari"
+    assert refused(old, keys=PublicKeys.parsed(OTHER.public))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "  ", "x", "not*base64", SIGNING.public[:-4], f"{SIGNING.public} x"],
+    ids=["empty", "blank", "short", "letters", "cut", "two-words"],
+)
+def test_a_key_that_is_none_is_no_setting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert Keys.read().own == KEYS.own
+    monkeypatch.setenv("LEDGERDESK_IDENTITY_PUBLIC_KEYS", text)
+    with pytest.raises(SettingMissing, match="LEDGERDESK_IDENTITY_PUBLIC_KEYS"):
+        Keys.read()
+
+
+def test_the_first_of_the_gateways_keys_signs_and_the_services_know_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LEDGERDESK_IDENTITY_SIGNING_KEY", f"{OTHER.text}\n{SIGNING.text}\n")
+    signing, keys = gateways_keys()
+    assert signing.text == OTHER.text
+    services = PublicKeys.parsed(public_keys(f"{OTHER.text}\n{SIGNING.text}"))
+    for known in (keys.gateway, services):
+        assert verify(sign(KARI, "routing", signing), "routing", known).login == "kari"
+        assert verify(sign(KARI, "routing", SIGNING), "routing", known).login == "kari"
 
 
 def test_an_expired_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    header = sign(KARI, "routing", KEY, ttl=10)
+    header = sign(KARI, "routing", SIGNING, ttl=10)
     now = time.time()
     monkeypatch.setattr("shared.http.identity.time.time", lambda: now + 11)
     assert refused(header)
@@ -82,7 +130,7 @@ def test_one_that_would_live_too_long_is_refused_even_with_the_key() -> None:
     payload = base64.urlsafe_b64encode(
         orjson.dumps({"aud": "routing", "who": {**KARI.model_dump(mode="json"), "expires": int(time.time()) + 3600}})
     ).rstrip(b"=")
-    assert refused(f"{payload.decode()}.{identity._mac(KEY.encode(), payload).decode()}")
+    assert refused(signed(payload))
 
 
 @pytest.mark.parametrize(
@@ -90,18 +138,18 @@ def test_one_that_would_live_too_long_is_refused_even_with_the_key() -> None:
 )
 def test_claims_of_another_shape_are_refused(claims: object) -> None:
     payload = base64.urlsafe_b64encode(orjson.dumps(claims)).rstrip(b"=")
-    assert refused(f"{payload.decode()}.{identity._mac(KEY.encode(), payload).decode()}")
+    assert refused(signed(payload))
 
 
 @pytest.mark.parametrize("ttl", [0, -1, 61])
 def test_nothing_is_signed_for_longer_than_a_minute(ttl: int) -> None:
     with pytest.raises(ValueError):
-        sign(KARI, "routing", KEY, ttl)
+        sign(KARI, "routing", SIGNING, ttl)
 
 
 def test_a_kept_one_expires_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    verifier = IdentityVerifier(KEY, "routing")
-    header = sign(KARI, "routing", KEY, ttl=10)
+    verifier = IdentityVerifier(KEYS.gateway, "routing")
+    header = sign(KARI, "routing", SIGNING, ttl=10)
     assert verifier.verify(header) is verifier.verify(header)
     now = time.time()
     monkeypatch.setattr("shared.http.identity.time.time", lambda: now + 11)
@@ -110,14 +158,14 @@ def test_a_kept_one_expires_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_refused_one_stays_refused() -> None:
-    verifier = IdentityVerifier(KEY, "routing")
+    verifier = IdentityVerifier(KEYS.gateway, "routing")
     for header in (None, "", "x.y") * 2:
         with pytest.raises(Problem):
             verifier.verify(header)
 
 
 def test_only_so_many_are_kept() -> None:
-    verifier = IdentityVerifier(KEY, "routing")
-    for n in range(600):
-        verifier.verify(sign(KARI.model_copy(update={"login": str(n)}), "routing", KEY))
-    assert len(verifier._known) == 512
+    verifier = IdentityVerifier(KEYS.gateway, "routing")
+    for n in range(2200):
+        verifier.verify(sign(KARI.model_copy(update={"login": str(n)}), "routing", SIGNING))
+    assert len(verifier._known) == 2048

@@ -1,4 +1,4 @@
-"""A body over the limit is a 413: at once if it says its length, else as soon as it is longer."""
+"""What one request may send, and how many run at once."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,15 +10,13 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.http.limits import MAX_BODY, BodyLimit, RunningLimit
-
-
-async def measuring(scope: Scope, receive: Receive, send: Send) -> None:
-    try:
-        size = len(await Request(scope, receive).body())
-    except Exception as error:  # an application may swallow the error and answer something of its own
-        size = type(error).__name__  # type: ignore[assignment]
-    await JSONResponse({"size": size})(scope, receive, send)
+from shared.http import routes
+from shared.http.application import application
+from shared.http.health import Health
+from shared.http.limits import JSON_BODY, RUNNING, RunningLimit, body_limit, bounded
+from shared.http.problems import Problem
+from shared.places import Places
+from shared.testing.keys import KEYS
 
 
 def pieces(count: int, size: int) -> Iterator[bytes]:
@@ -26,83 +24,170 @@ def pieces(count: int, size: int) -> Iterator[bytes]:
         yield b"x" * size
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client() -> TestClient:
-    return TestClient(BodyLimit(measuring, most=1000))
+    router = routes.router()
+
+    @router.post("/small")
+    @body_limit(1000, values=10)
+    async def small(request: Request) -> Any:
+        return {"letters": len(await request.json())}
+
+    @router.post("/usual")
+    async def usual(request: Request) -> Any:
+        return {"letters": len(await request.json())}
+
+    return TestClient(application(Health("example", "all"), keys=KEYS, routers=[router]))
 
 
-@pytest.mark.parametrize("size", [0, 1, 999, 1000])
-def test_a_body_up_to_the_limit_passes(client: TestClient, size: int) -> None:
-    assert client.post("/", content=b"x" * size).json() == {"size": size}
-    assert client.post("/", content=pieces(size, 1)).json() == {"size": size}
+def text(size: int) -> bytes:
+    return b'"' + b"x" * (size - 2) + b'"'
 
 
-@pytest.mark.parametrize("body", [b"x" * 1001, pieces(11, 100)])
-def test_a_longer_one_is_a_413(client: TestClient, body: Any) -> None:
-    answer = client.post("/", content=body)
+@pytest.mark.parametrize("size", [2, 999, 1000])
+def test_a_body_up_to_the_routes_limit_passes(client: TestClient, size: int) -> None:
+    assert client.post("/small", content=text(size)).status_code == 200
+    assert client.post("/small", content=iter([text(size)])).status_code == 200
+
+
+@pytest.mark.parametrize("body", [text(1001), pieces(11, 100)], ids=["length", "chunked"])
+def test_a_longer_one_is_a_413_that_tells_the_limit(client: TestClient, body: Any) -> None:
+    answer = client.post("/small", content=body)
     assert answer.status_code == 413
-    assert answer.json()["type"] == "/problems/too-large"
-
-
-def test_one_that_says_its_length_is_refused_unread() -> None:
-    async def unread() -> Message:
-        raise AssertionError("nothing is to be read")
-
-    scope = {"type": "http", "path": "/", "headers": [(b"content-length", str(MAX_BODY + 1).encode())]}
-    assert answered(BodyLimit(measuring), scope, unread) == 413
-
-
-@pytest.mark.parametrize("length", [b"-1", b"x", b"", b"1.0", b"9" * 30, b"\xb2"])
-def test_a_length_that_is_none_is_a_422(length: bytes) -> None:
-    async def unread() -> Message:
-        raise AssertionError("nothing is to be read")
-
-    assert (
-        answered(BodyLimit(measuring), {"type": "http", "path": "/", "headers": [(b"content-length", length)]}, unread)
-        == 422
+    assert (answer.json()["type"], answer.json()["detail"]) == (
+        "/problems/too-large",
+        "The body of this request is at most 1000 bytes.",
     )
 
 
-def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
-    async def run() -> list[int]:
-        release = asyncio.Event()
-        entered = asyncio.Event()
-
-        async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["path"] == "/":
-                entered.set()
-                await release.wait()
-            await JSONResponse({})(scope, receive, send)
-
-        app = RunningLimit(waiting, most=1)
-        first = asyncio.create_task(status_of(app, "/"))
-        await entered.wait()
-        second, probe = await status_of(app, "/"), await status_of(app, "/livez")
-        release.set()
-        return [await first, second, probe, await status_of(app, "/other")]
-
-    assert asyncio.run(run()) == [200, 503, 200, 200]
+def test_a_route_that_says_nothing_has_the_usual_limit(client: TestClient) -> None:
+    assert client.post("/usual", content=text(JSON_BODY)).json() == {"letters": JSON_BODY - 2}
+    assert client.post("/usual", content=text(JSON_BODY + 1)).status_code == 413
 
 
-async def status_of(app: Any, path: str) -> int:
-    return await _answer(app, {"type": "http", "method": "GET", "path": path, "headers": []}, _empty)
+def test_the_longest_text_fits_in_two_bytes_a_letter(client: TestClient) -> None:
+    assert client.post("/usual", content=f'"{"ж" * 1_000_000}"'.encode()).json() == {"letters": 1_000_000}
 
 
-async def _empty() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
+def test_values_are_counted_before_anything_is_made_of_them(client: TestClient) -> None:
+    def status(body: bytes) -> int:
+        return client.post("/small", content=body).status_code
+
+    assert status(b'{"a": "' + b"[,{" * 100 + b'\\"", "b": [1, 2]}') == 200  # in a text they are letters
+    assert status(b"[" + b"{}," * 12 + b"1]") == 422
+    assert status(b"[" * 300 + b"]" * 300) == 422
+    assert status(b'{"a": ' + b"[,{" * 100) == 422  # no JSON at all
 
 
-def answered(app: Any, scope: Scope, receive: Receive) -> int:
-    return asyncio.run(_answer(app, scope, receive))
+async def _unread() -> Message:
+    raise AssertionError("nothing is to be read")
 
 
-async def _answer(app: Any, scope: Scope, receive: Receive) -> int:
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [(b"1001", 413), *((each, 422) for each in (b"-1", b"x", b"", b"1.0", b"9" * 30, b"\xb2"))],
+)
+def test_a_length_that_is_too_large_or_none_is_refused_unread(length: bytes, status: int) -> None:
+    with pytest.raises(Problem) as refused:
+        bounded({"type": "http", "headers": [(b"content-length", length)]}, _unread, 1000)
+    assert refused.value.status == status
+
+
+class Waiting:
+    """An application whose requests wait until they are released; it reads their bodies first."""
+
+    def __init__(self) -> None:
+        self.entered, self.release = asyncio.Semaphore(0), asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (person := scope["person"]) is not None:
+            scope[RUNNING].count_for(person)
+        while (await receive()).get("more_body"):
+            pass
+        self.entered.release()
+        await self.release.wait()
+        await JSONResponse({})(scope, receive, send)
+
+
+async def status_of(
+    app: Any, path: str = "/", receive: Receive | None = None, *, address: str = "", person: str | None = None
+) -> int:
     statuses: list[int] = []
+
+    async def whole() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    await app(scope, receive, send)
+    try:
+        await app(
+            {"type": "http", "method": "GET", "path": path, "headers": [], "from": address, "person": person},
+            receive or whole,
+            send,
+        )
+    except Problem as problem:  # `failures` answers it
+        return problem.status
     (status,) = statuses
     return status
+
+
+async def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
+    waiting = Waiting()
+    app = RunningLimit(waiting, Places(1, 1))
+    first = asyncio.create_task(status_of(app))
+    await waiting.entered.acquire()
+    assert await status_of(app) == 503
+    probe = asyncio.create_task(status_of(app, "/livez"))
+    await waiting.entered.acquire()
+    waiting.release.set()
+    assert [await first, await probe, await status_of(app)] == [200, 200, 200]
+
+
+async def test_one_address_never_has_all_places() -> None:
+    waiting = Waiting()
+    app = RunningLimit(waiting, Places(3, 2), address=lambda scope: str(scope["from"]))
+    mine = [asyncio.create_task(status_of(app, address="a")) for _ in range(2)]
+    for _ in mine:
+        await waiting.entered.acquire()
+    assert await status_of(app, address="a") == 503
+    other = asyncio.create_task(status_of(app, address="b"))
+    await waiting.entered.acquire()
+    waiting.release.set()
+    assert await asyncio.gather(*mine, other) == [200] * 3
+
+
+async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
+    waiting = Waiting()
+    app = RunningLimit(waiting, Places(3, 3), Places(3, 1), address=lambda scope: str(scope["from"]))
+    first = asyncio.create_task(status_of(app, address="a", person="kari"))
+    await waiting.entered.acquire()
+    assert await status_of(app, address="b", person="kari") == 429
+    other = asyncio.create_task(status_of(app, address="b", person="ola"))
+    await waiting.entered.acquire()
+    waiting.release.set()
+    assert await asyncio.gather(*[first, other]) == [200, 200]
+    assert await status_of(app, address="b", person="kari") == 200, "what was held is given back"
+
+
+async def test_bodies_that_do_not_come_hold_no_place() -> None:
+    waiting, sent = Waiting(), asyncio.Event()
+    app = RunningLimit(waiting, Places(1, 1))
+    parts = iter([b"{", b"}"])
+
+    async def slowly() -> Message:
+        await sent.wait()
+        part = next(parts)
+        return {"type": "http.request", "body": part, "more_body": part != b"}"}
+
+    slow = [asyncio.create_task(status_of(app, receive=slowly)) for _ in range(3)]
+    await asyncio.sleep(0)  # they wait for their bodies
+    quick = asyncio.create_task(status_of(app))
+    await waiting.entered.acquire()
+    waiting.release.set()
+    assert await quick == 200
+    for each in slow:
+        each.cancel()
+    await asyncio.wait(slow)
+    assert await status_of(app) == 200

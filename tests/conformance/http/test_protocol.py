@@ -1,35 +1,123 @@
-"""Which connections count as stalled."""
+"""Which connections count as stalled, and which are ended where there are too many."""
 
+import asyncio
 from types import SimpleNamespace
 
-from shared.http.protocol import HEAD_SECONDS, STALL_SECONDS, BoundedProtocol
+from shared.http.protocol import (
+    BODY_BYTES,
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    LONGEST_SECONDS,
+    STALL_SECONDS,
+    BoundedProtocol,
+)
+from shared.places import Admission
 
 
 def connection(
-    *, in_head: bool, more_body: bool = False, complete: bool = False, paused: bool = False
+    *,
+    head: bool = False,
+    body: bool = False,
+    complete: bool = False,
+    paused: bool = False,
+    unread_since: float | None = None,
 ) -> BoundedProtocol:
+    """One that waits for something since 0.0."""
     it = BoundedProtocol.__new__(BoundedProtocol)
-    it.heard = it.waiting_since = 0.0
-    it.in_head = in_head
-    it.cycle = SimpleNamespace(more_body=more_body, response_complete=complete)  # type: ignore[assignment]
-    it.flow = SimpleNamespace(read_paused=paused)  # type: ignore[assignment]
+    it.since = it.body_since = it.looked = it.heard = 0.0
+    it.unread_since = unread_since
+    it.in_head, it.in_body = head, body
+    it.body_bytes = it.counted_bytes = 0
+    it.admission = Admission(1, 1, lambda _: None)
+    it.cycle = SimpleNamespace(response_complete=complete, body=bytearray(), message_event=asyncio.Event())  # type: ignore[assignment]
+    it.flow = SimpleNamespace(read_paused=paused, pause_reading=lambda: None)  # type: ignore[assignment]
+    it.parser = SimpleNamespace(should_upgrade=lambda: False)  # type: ignore[assignment]
     return it
 
 
 def test_a_head_that_takes_too_long_is() -> None:
-    assert not connection(in_head=True).stalled(HEAD_SECONDS - 1)
-    assert connection(in_head=True).stalled(HEAD_SECONDS + 1)
+    assert not connection(head=True).stalled(HEAD_SECONDS - 1)
+    assert connection(head=True).stalled(HEAD_SECONDS + 1)
 
 
-def test_a_body_that_does_not_come_is() -> None:
-    assert not connection(in_head=False, more_body=True).stalled(STALL_SECONDS - 1)
-    assert connection(in_head=False, more_body=True).stalled(STALL_SECONDS + 1)
+def test_a_body_that_takes_too_long_is() -> None:
+    assert not connection(body=True).stalled(BODY_SECONDS - 1)
+    assert connection(body=True).stalled(BODY_SECONDS + 1)
+
+
+def test_each_part_of_a_longer_body_has_its_time() -> None:
+    it = connection(body=True)
+    for second in range(1, 400):
+        it.heard = float(second)
+        it.on_body(b"x" * (BODY_BYTES // 16))
+        assert not it.stalled(float(second))
+    it.heard += BODY_SECONDS + 1
+    it.on_body(b"x")
+    assert it.stalled(it.heard), "what came before gives no credit"
+
+
+def test_no_body_takes_for_ever() -> None:
+    it = connection(body=True)
+    it.since = LONGEST_SECONDS
+    assert it.stalled(LONGEST_SECONDS + 1)
+
+
+def test_the_rest_of_a_refused_body_has_no_more_time() -> None:
+    assert connection(body=True, complete=True).stalled(BODY_SECONDS + 1)
 
 
 def test_a_body_that_is_not_wanted_yet_is_not() -> None:
-    assert not connection(in_head=False, more_body=True, paused=True).stalled(STALL_SECONDS * 10)
+    it = connection(body=True, paused=True)
+    assert not it.stalled(STALL_SECONDS * 10)
+    it.flow.read_paused = False
+    assert not it.stalled(STALL_SECONDS * 10 + BODY_SECONDS - 1), "the time in which nobody wanted it does not count"
+    assert it.stalled(STALL_SECONDS * 10 + BODY_SECONDS + 1)
 
 
-def test_an_idle_or_answering_connection_is_not() -> None:
-    assert not connection(in_head=False, more_body=True, complete=True).stalled(STALL_SECONDS * 10)
-    assert not connection(in_head=False).stalled(STALL_SECONDS * 10)
+def test_an_answer_that_nobody_reads_is() -> None:
+    assert not connection(unread_since=0.0).stalled(STALL_SECONDS - 1)
+    assert connection(unread_since=0.0).stalled(STALL_SECONDS + 1)
+
+
+def test_one_that_is_worked_on_is_not_and_an_idle_one_has_its_time() -> None:
+    assert not connection().stalled(LONGEST_SECONDS * 10)
+    assert not connection(complete=True).stalled(IDLE_SECONDS - 1)
+    assert connection(complete=True).stalled(IDLE_SECONDS + 1)
+
+
+def admission(most: int, each: int) -> tuple[Admission[str], list[str]]:
+    ended: list[str] = []
+    return Admission(most, each, ended.append), ended
+
+
+def test_whoever_waits_longest_makes_room_and_whoever_works_never_does() -> None:
+    places, ended = admission(3, 3)
+    assert all(places.admit(name, name) for name in ("one", "two", "three"))
+    places.works("one")
+    assert places.admit("four", "four") and ended == ["two"]
+    places.works("three")
+    places.works("four")
+    assert not places.admit("five", "five") and ended == ["two"]
+    places.waits("one")
+    places.waits("three")
+    assert places.admit("five", "five") and ended == ["two", "one"], "it waits for less long than it works"
+
+
+def test_a_peer_with_its_share_makes_room_of_its_own() -> None:
+    places, ended = admission(4, 2)
+    assert places.admit("other", "b") and places.admit("first", "a") and places.admit("second", "a")
+    assert places.admit("third", "a") and ended == ["first"], "not the other's, which has waited for longer"
+    places.works("second")
+    places.works("third")
+    assert not places.admit("fourth", "a") and ended == ["first"]
+    assert places.admit("another", "c"), "there is room for others"
+
+
+def test_places_of_connections_that_end_are_free_again() -> None:
+    places, ended = admission(2, 2)
+    for n in range(10):
+        assert places.admit(f"{n}", "a")
+        places.leave(f"{n}")
+        places.leave(f"{n}")
+    assert ended == [] and not any((places._peers, places._waiting, places._waiting_of, places._places.taken))

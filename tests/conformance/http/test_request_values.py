@@ -11,7 +11,8 @@ from shared.http.bodies import Body
 from shared.http.etag import IfMatch
 from shared.http.health import Health
 from shared.http.identity import HEADER, Caller, IdentityVerifier, service_only, sign
-from tests.conformance.http.conftest import KARI, KEY
+from shared.testing.keys import KEYS, SIGNING
+from tests.conformance.http.conftest import KARI
 
 
 class Words(Body):
@@ -54,12 +55,12 @@ def endpoints(router: APIRouter) -> APIRouter:
 
 
 def client_of(app: FastAPI) -> TestClient:
-    return TestClient(app, raise_server_exceptions=False, headers={HEADER: sign(KARI, "example", KEY)})
+    return TestClient(app, raise_server_exceptions=False, headers={HEADER: sign(KARI, "example", SIGNING)})
 
 
 def strict() -> TestClient:
     health = Health("example", "all")
-    return client_of(application(health, identity_key=KEY, routers=[endpoints(routes.router("/v1"))]))
+    return client_of(application(health, keys=KEYS, routers=[endpoints(routes.router("/v1"))]))
 
 
 def test_every_kind_of_parameter_arrives() -> None:
@@ -78,19 +79,19 @@ def test_who_asks_is_checked_before_what_they_send() -> None:
 
 def test_an_internal_route_does_not_exist_for_people() -> None:
     assert strict().get("/v1/internal").status_code == 404
-    service = sign(KARI.model_copy(update={"kind": "service"}), "example", KEY)
+    service = sign(KARI.model_copy(update={"kind": "service"}), "example", SIGNING)
     assert strict().get("/v1/internal", headers={HEADER: service}).status_code == 200
 
 
 def test_an_included_router_works_as_well() -> None:
-    app = application(Health("example", "all"), identity_key=KEY)
+    app = application(Health("example", "all"), keys=KEYS)
     app.include_router(endpoints(routes.router("/v1")), prefix="/api")
     assert client_of(app).get("/api/v1/t/7").json()["who"] == "kari"
 
 
 def test_in_an_ordinary_route_they_are_ordinary_dependencies() -> None:
     app = FastAPI()
-    app.state.identity = IdentityVerifier(KEY, "example")
+    app.state.identity = IdentityVerifier(KEYS.gateway, "example")
     app.include_router(endpoints(APIRouter(prefix="/v1")))
     assert client_of(app).post("/v1/t/7", json={"text": "hums"}).json()["who"] == "kari"
     assert client_of(app).get("/v1/t/7").json()["limit"] == 5

@@ -95,6 +95,33 @@ def test_a_failing_task_is_started_again_and_told() -> None:
         assert "the first run fails" in it.process.stderr.read()
 
 
+def test_a_task_that_has_ended_for_good_makes_the_process_one_that_is_not_live() -> None:
+    with running(LEDGERDESK_TEST_PROCESS="gives-up") as it:
+        while it.ask("/livez")[0] != 503:
+            pass
+        assert it.ask("/livez")[1]["checks"] == {"worker": "has ended", "let-go": "ok"}
+
+
+def test_a_task_that_makes_no_progress_does_so_too() -> None:
+    with running(LEDGERDESK_TEST_PROCESS="silent-worker") as it:
+        status, told = it.ask("/livez")
+        assert status == 503 and told["checks"]["worker"].startswith("no sign of life for 6")
+
+
+def test_metrics_have_a_port_of_their_own() -> None:
+    (monitors,) = free_ports(1)
+    with running(LEDGERDESK_METRICS_LISTEN=f"127.0.0.1:{monitors}") as it:
+        assert it.ask("/metrics")[0] == 404
+        link = http.client.HTTPConnection("127.0.0.1", monitors, timeout=20)
+        with contextlib.closing(link):
+            link.request("GET", "/metrics")
+            answer = link.getresponse()
+            assert answer.status == 200 and answer.headers["content-type"].startswith("text/plain")
+            assert b"ledgerdesk_http_request_seconds" in answer.read()
+        it.process.send_signal(signal.SIGTERM)
+        assert it.process.wait(20) == 0
+
+
 def test_a_late_database_is_waited_for() -> None:
     with running(LEDGERDESK_TEST_PROCESS="late-database") as it:
         assert it.ask("/readyz")[0] == 200
@@ -120,7 +147,7 @@ def test_what_is_no_http_is_answered_with_a_problem_and_does_no_harm() -> None:
     with running() as it:
         for garbage in (
             b"nonsense\r\n\r\n",
-            b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: here\r\nContent-Length: x\r\n\r\n",
             b"\x00\xff\x16\x03\x01\r\n\r\n",
         ):
             answer = it.raw(garbage)

@@ -24,7 +24,7 @@ SCALAR = (
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 )
 FILTERS = st.dictionaries(st.sampled_from(("queue", "state", "sort")), SCALAR | st.lists(SCALAR, max_size=3))
-CURSORS = Cursors("a key")
+CURSORS = Cursors(b"a key")
 
 
 def is_422(call: object, *args: object) -> bool:
@@ -72,7 +72,7 @@ def test_a_cursor_is_nothing_to_others(
 ) -> None:
     cursor = CURSORS.encode(KARI, query, position)
     assert is_422(CURSORS.decode, OLA, query, cursor)
-    assert is_422(Cursors("another key").decode, KARI, query, cursor)
+    assert is_422(Cursors(b"another key").decode, KARI, query, cursor)
     if other != query:
         assert is_422(CURSORS.decode, KARI, other, cursor)
 

@@ -28,6 +28,7 @@ from shared.messaging.pace import PROMPT
 from shared.messaging.projection import Position, Seen
 from shared.messaging.relay import Relay
 from shared.testing.samples import sample
+from tests.servers import Kafka
 
 
 @dataclass
@@ -62,11 +63,11 @@ async def running(*tasks: Any) -> AsyncIterator[None]:
         await asyncio.gather(*started, return_exceptions=True)
 
 
-async def from_now(pool: Pool, name: str, bootstrap: str) -> None:
+async def from_now(pool: Pool, name: str, kafka: Kafka) -> None:
     """Lets a consumer start at the topics' present ends, for the broker of the test run is shared."""
-    await topics.ensure(bootstrap)
+    await topics.ensure(kafka.admin, kafka.passwords)
     partitions = [TopicPartition(topic, p) for topic in ALL for p in range(PARTITIONS)]
-    async with consumer(AIOKafkaConsumer(bootstrap_servers=bootstrap)) as client:
+    async with consumer(AIOKafkaConsumer(**kafka.admin.options)) as client:
         ends = await client.end_offsets(partitions)
     await pool.executemany(
         "INSERT INTO messaging.checkpoints VALUES ($1, $2, $3, $4)",
@@ -152,18 +153,18 @@ class Texts:
 
 
 def reading(
-    one: Service, name: str, bootstrap: str, handlers: Mapping[str, Handler], replica: str | None = None
+    one: Service, name: str, kafka: Kafka, handlers: Mapping[str, Handler], replica: str | None = None
 ) -> Consumer:
     return Consumer(
         name=name,
         database_url=one.url,
         pool=one.pool,
-        bootstrap=bootstrap,
+        kafka=kafka.account(one.store.service),
         handlers=handlers,
         pace=PROMPT,
         replica=replica,
     )
 
 
-def relay(one: Service, bootstrap: str) -> Relay:
-    return Relay(one.store, one.url, bootstrap, PROMPT)
+def relay(one: Service, kafka: Kafka) -> Relay:
+    return Relay(one.store, one.url, kafka.account(one.store.service), PROMPT)

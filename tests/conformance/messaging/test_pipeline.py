@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,13 +21,14 @@ from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
 from shared.messaging import consumer, parking, parking_commands, topics
-from shared.messaging.announcing import announcing
+from shared.messaging.announcing import Announcer
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
 from shared.messaging.relay import SHARDS
+from shared.pulse import SILENCE_SECONDS
 from shared.testing import failpoints
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
@@ -44,13 +46,14 @@ from tests.conformance.messaging.system import (
     said,
     service,
 )
+from tests.servers import Kafka
 
 
 @dataclass
 class Pipeline:
     intake: Service
     routing: Service
-    kafka: str
+    kafka: Kafka
     name: str
 
     async def queued(self, tickets: Sequence[UUID]) -> bool:
@@ -67,9 +70,9 @@ class Pipeline:
 
 
 @pytest.fixture
-async def pipeline(postgres: Any, kafka: str) -> AsyncIterator[Pipeline]:
+async def pipeline(postgres: Any, kafka: Kafka) -> AsyncIterator[Pipeline]:
     async with service(postgres, "intake") as intake, service(postgres, "routing") as routing:
-        name = f"test-{uuid4().hex[:8]}"
+        name = f"routing.test-{uuid4().hex[:8]}"
         await from_now(routing.pool, name, kafka)
         yield Pipeline(intake, routing, kafka, name)
     failpoints.arm("")
@@ -88,6 +91,21 @@ async def test_every_event_has_its_effect_once(pipeline: Pipeline) -> None:
     for stream in (await pipeline.routing.store.load_many(tickets)).values():
         causes = [e.id for e in await pipeline.intake.store.load(stream[0].stream)]
         assert [e.causation_id for e in stream] == causes
+
+
+async def test_a_relay_and_a_consumer_show_that_they_go_on(pipeline: Pipeline) -> None:
+    one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
+    sending = relay(pipeline.intake, pipeline.kafka)
+    pulses = [one.pulse, sending.pulse]
+
+    async def fresh() -> bool:
+        return max(pulse.silent_for(time.monotonic()) for pulse in pulses) < SILENCE_SECONDS
+
+    async with running(sending, one):
+        for _ in range(2):  # when they begin, and when there is nothing to do
+            for pulse in pulses:
+                pulse.beat(rest=-2 * SILENCE_SECONDS)
+            await until(fresh)
 
 
 async def _empty(pipeline: Pipeline) -> bool:
@@ -173,7 +191,7 @@ async def test_a_relay_hears_of_what_another_process_appends(
         await until(nothing_waits)
         async with running(other):
             for store in (api.store, replica.store):
-                announcer = asyncio.create_task(announcing(api.store))
+                announcer = asyncio.create_task(Announcer(api.store).run())
                 tickets = await open_tickets(store, 3)
                 await until(partial(pipeline.queued, tickets))
                 await until(nothing_waits)
@@ -374,21 +392,31 @@ async def _halted(pipeline: Pipeline) -> str:
     )
 
 
-async def test_a_hole_parks_the_ticket_and_a_fork_halts(pipeline: Pipeline) -> None:
+async def test_a_hole_or_a_fork_parks_the_ticket_and_no_other(pipeline: Pipeline) -> None:
     ticket, forked = uuid4(), uuid4()
     await pipeline.intake.store.append([append(ticket, 0, opened(), said("two"), said("three"))])
     await pipeline.intake.store.append([append(forked, 0, opened())])
     first, _, third = await pipeline.intake.store.load(ticket)
     (genuine,) = await pipeline.intake.store.load(forked)
+    other = replace(genuine, id=uuid4(), stream=uuid4())
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
-    async with running(one), producer(pipeline.kafka, "test") as client:
+    async with running(one), producer(pipeline.kafka.admin, "test") as client:
         for event in (first, third, genuine, genuine):  # the same event again is a duplicate, no fork
-            await client.send_and_wait(TICKETS, encode(event), key=str(event.stream).encode())
+            await client.send_and_wait(**pipeline.kafka.record(TICKETS, event))
         await until(lambda: _texts_of(pipeline, forked, 1))
         (hole,) = await until(lambda: parking.parked(pipeline.routing.pool))
         assert (hole.stream, hole.reason) == (ticket, "version 3 of intake came after 1")
-        await client.send_and_wait(TICKETS, encode(replace(genuine, id=uuid4())), key=str(forked).encode())
-        assert "two events of version 1" in await until(lambda: _halted(pipeline))
+        await client.send_and_wait(**pipeline.kafka.record(TICKETS, replace(genuine, id=uuid4())))
+        await until(lambda: _parked_streams(pipeline, {ticket, forked}))
+        fork = next(each for each in await parking.parked(pipeline.routing.pool) if each.stream == forked)
+        assert "intake has two events of version 1" in fork.reason
+        await client.send_and_wait(**pipeline.kafka.record(TICKETS, other))
+        await until(lambda: _texts_of(pipeline, other.stream, 1))
+        assert not await _halted(pipeline)
+
+
+async def _parked_streams(pipeline: Pipeline, wanted: set[UUID]) -> bool:
+    return {each.stream for each in await parking.parked(pipeline.routing.pool)} == wanted
 
 
 @pytest.mark.parametrize(
@@ -398,8 +426,8 @@ async def test_what_is_no_event_is_put_aside(pipeline: Pipeline, value: bytes) -
     ticket, key = uuid4(), uuid4()
     await pipeline.intake.store.append([append(ticket, 0, opened())])
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
-    async with running(relay(pipeline.intake, pipeline.kafka), one), producer(pipeline.kafka, "test") as client:
-        await client.send_and_wait(TICKETS, value, key=str(key).encode())
+    async with running(relay(pipeline.intake, pipeline.kafka), one), producer(pipeline.kafka.admin, "test") as client:
+        await client.send_and_wait(**pipeline.kafka.signed("intake", TICKETS, str(key).encode(), value))
         (aside,) = await until(lambda: parking.parked(pipeline.routing.pool))
         assert aside.stream == key and "cannot be read" in aside.reason
         await until(lambda: _texts_of(pipeline, ticket, 1))
@@ -423,11 +451,11 @@ def _sample() -> Recorded:
     return sample_event(TicketOpened)
 
 
-async def test_a_topic_with_another_partition_count_is_refused(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    await topics.ensure(kafka)
+async def test_a_topic_with_another_partition_count_is_refused(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    await topics.ensure(kafka.admin, {})
     monkeypatch.setattr(topics, "PARTITIONS", 13)
     with pytest.raises(topics.WrongTopic, match="12 partitions instead of 13"):
-        await topics.ensure(kafka)
+        await topics.ensure(kafka.admin, {})
 
 
 async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pipeline: Pipeline) -> None:

@@ -95,7 +95,7 @@ def test_the_environments_secrets_are_known(tmp_path: Path) -> None:
     file.write_text("from-a-file\n")
     redaction = Redaction.of_environment(
         {
-            "LEDGERDESK_IDENTITY_KEY": "plain-key",
+            "LEDGERDESK_SERVICE_KEY": "plain-key",  # pragma: allowlist secret
             "LEDGERDESK_MAIL_KEY_FILE": str(file),
             "LEDGERDESK_DATABASE_URL": "postgresql://intake:url-password@db/intake",
             "LEDGERDESK_ADMIN_PASSWORD_FILE": str(tmp_path / "missing"),

@@ -21,15 +21,16 @@ from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.http.health import Health
 from shared.http.server import listening_socket, serve
+from shared.testing.keys import ENVIRONMENT
+from tests.servers import NO_KAFKA
 from tests.services.gateway.upstream import Upstream, upstream
 
 PASSWORD = "correct horse battery staple"
-KEY = "identity key of the tests"
 
 
 SESSION = """
-INSERT INTO gateway.sessions (token_hash, id, person_id, kind, expires_at)
-SELECT $1, $2, id, 'session', now() + interval '1 hour' FROM gateway.documents WHERE kind = 'person' AND slug = $3
+INSERT INTO gateway.sessions (token_hash, id, person_id, kind, expires_at, proved_at)
+SELECT $1, $2, id, 'session', now() + interval '1 hour', now() FROM gateway.documents WHERE kind = 'person' AND slug = $3
 """
 
 
@@ -120,6 +121,7 @@ class Gateway:
 
 
 START_AGAIN = """
+DELETE FROM gateway.guesses; DELETE FROM gateway.known_places;
 DELETE FROM gateway.sessions; DELETE FROM gateway.credentials; DELETE FROM gateway.documents;
 DELETE FROM es.outbox; DELETE FROM es.events; DELETE FROM es.streams; DELETE FROM es.commands;
 INSERT INTO es.streams SELECT * FROM saved.streams;
@@ -142,8 +144,8 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
     await migrate(owner_url, app_url, *MIGRATIONS)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGERDESK_DATABASE_URL", app_url)
-        environment.setenv("LEDGERDESK_KAFKA_BOOTSTRAP", "127.0.0.1:1")
-        environment.setenv("LEDGERDESK_IDENTITY_KEY", KEY)
+        for name, value in (NO_KAFKA.environment("gateway") | ENVIRONMENT).items():
+            environment.setenv(name, value)
         environment.setenv("LEDGERDESK_ADMIN_PASSWORD", PASSWORD)
         environment.setenv("LEDGERDESK_UPSTREAM_SECONDS", "0.5")
         environment.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

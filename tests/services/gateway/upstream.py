@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import orjson
+
+from shared.http.consistency import Written, encode
 
 Behaviour = Callable[["Asked", asyncio.StreamWriter], Awaitable[bool]]
 """Answers one request on the connection; true keeps the connection open."""
@@ -34,13 +37,17 @@ def response(status: str = "200 OK", body: bytes = b"{}", **headers: str) -> byt
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
+WRITTEN = encode([Written("routing", UUID(int=7), 12)])
+"""The consistency token of what the stand-in says it wrote, as the services write it among themselves."""
+
+
 async def echo(asked: Asked, writer: asyncio.StreamWriter) -> bool:
     """Says what was asked."""
     body = orjson.dumps(
         {"method": asked.method, "target": asked.target, "headers": asked.headers, "size": len(asked.body)}
     )
     writer.write(
-        response(body=body, content_type="application/json", etag='"7"', x_consistency_token="abc", set_cookie="a=b")
+        response(body=body, content_type="application/json", etag='"7"', x_consistency_token=WRITTEN, set_cookie="a=b")
     )
     return True
 

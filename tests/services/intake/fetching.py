@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from services.intake.mailboxes.destinations import Destinations
 from services.intake.mailboxes.fetchers import Fetchers
 from services.intake.mailboxes.fetching import Pace
 from services.intake.mailboxes.progress import Progress, Status
@@ -16,6 +17,7 @@ from shared.contracts.directory import Mailbox, Password
 from shared.testing.progress import until
 
 QUICK = Pace(first=0.05, longest=0.2, refused=0.05, poll=0.05, idle=30.0, look=60.0, command=30.0, mail=30.0, late=0.2)
+THIS_MACHINE = Destinations.parsed("127.0.0.1")
 SECRET = "support-mailbox"  # pragma: allowlist secret
 
 
@@ -44,11 +46,15 @@ def secrets(folder: Path, word: str) -> Path:
 
 @asynccontextmanager
 async def fetching(
-    mailroom: Mailroom, folder: Path, *mailboxes: Mailbox, pace: Pace = QUICK
+    mailroom: Mailroom,
+    folder: Path,
+    *mailboxes: Mailbox,
+    pace: Pace = QUICK,
+    destinations: Destinations = THIS_MACHINE,
 ) -> AsyncIterator[Fetchers]:
     """Fetches as a worker does, until the block ends."""
     configure(mailroom, *mailboxes)
-    fetchers = Fetchers(mailroom, mailroom.directory.database_url, folder, pace=pace)
+    fetchers = Fetchers(mailroom, mailroom.directory.database_url, folder, destinations, pace=pace)
     task = asyncio.create_task(fetchers.run())
     try:
         yield fetchers

@@ -31,8 +31,9 @@ from shared.database import connect
 from shared.eventstore.migrations import migrate
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
+from shared.testing.keys import ENVIRONMENT, SIGNING
+from tests.servers import NO_KAFKA, Kafka
 
-KEY = "a key of the gateway and its services"
 MAIL_KEY = "a key for message ids"
 ROOT = Path(__file__).parents[3]
 
@@ -74,6 +75,10 @@ RECOUNT = Topic(
     attachment_required=True,
 )
 LEADS_NOWHERE = Topic(id=UUID(int=32), slug="nowhere", name="Nowhere", queue="gone")
+FOR_CUSTOMERS = Topic(id=UUID(int=33), slug="ask-it", name="Ask IT", queue="it", offered_to_customers=True)
+BACK_OFFICE = Queue(id=UUID(int=13), slug="back-office", name="Back office")
+"""A queue to which no topic leads that is offered to customers."""
+NOT_OFFERED = Topic(id=UUID(int=36), slug="internal", name="Internal", queue="back-office", offered_to_customers=False)
 PERSON = Person(
     id=PER_ID, login="per", name="Per Hansen", email="per@customer.example", roles=("customer",), company="acme"
 )
@@ -101,7 +106,7 @@ class Reception:
     http: str = ""
     lmtp: tuple[str, int] = ("127.0.0.1", 0)
     role: str = "api"
-    kafka: str = "127.0.0.1:1"
+    kafka: Kafka = NO_KAFKA
     clamd: str = ""
 
     @property
@@ -111,11 +116,11 @@ class Reception:
     def environment(self) -> dict[str, str]:
         return (
             os.environ
+            | self.kafka.environment("intake")
             | {
                 "LEDGERDESK_DATABASE_URL": self.url,
                 "LEDGERDESK_DATABASE_OWNER_URL": self.owner_url,
-                "LEDGERDESK_KAFKA_BOOTSTRAP": self.kafka,
-                "LEDGERDESK_IDENTITY_KEY": KEY,
+                **ENVIRONMENT,
                 "LEDGERDESK_MAIL_KEY": MAIL_KEY,
                 "LEDGERDESK_CLAMD": self.clamd,
                 "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
@@ -131,7 +136,20 @@ class Reception:
 
     async def _migrated(self) -> None:
         await migrate(self.owner_url, self.url, *MIGRATIONS)
-        await seed(self.url, POSTMASTER, IT, SALES, PERSON, *PRIORITIES, FLOOR, RECOUNT, LEADS_NOWHERE)
+        await seed(
+            self.url,
+            POSTMASTER,
+            IT,
+            SALES,
+            PERSON,
+            *PRIORITIES,
+            FLOOR,
+            RECOUNT,
+            LEADS_NOWHERE,
+            BACK_OFFICE,
+            NOT_OFFERED,
+            FOR_CUSTOMERS,
+        )
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
         """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""
@@ -203,7 +221,7 @@ class Reception:
         place = path if path.startswith("/internal/") else f"/api/v1{path}"
         request = urllib.request.Request(f"{self.http}{place}", data=data, method=method)
         if who is not None:
-            request.add_header(HEADER, sign(who, "intake", KEY))
+            request.add_header(HEADER, sign(who, "intake", SIGNING))
         if data is not None:
             request.add_header("Content-Type", "application/json")
         for name, value in headers.items():
@@ -260,7 +278,7 @@ def _limit_files(largest: int | None) -> None:
 
 @contextmanager
 def reception(
-    urls: tuple[str, str], directory: Path, *, role: str = "api", kafka: str = "127.0.0.1:1"
+    urls: tuple[str, str], directory: Path, *, role: str = "api", kafka: Kafka = NO_KAFKA
 ) -> Iterator[Reception]:
     """A running process; without `kafka` there is none."""
     desk = Reception(*urls, directory, role=role, kafka=kafka)

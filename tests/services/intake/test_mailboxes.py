@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,14 +17,17 @@ from aiohttp import web
 
 from services.intake.mailboxes import fetchers
 from services.intake.mailboxes.box import MOST_BYTES
+from services.intake.mailboxes.destinations import NOWHERE, Destinations
 from services.intake.mailboxes.fetchers import Fetchers
 from services.intake.mailboxes.oauth2 import Tokens
+from services.intake.mailboxes.trouble import Refused, Trouble
 from services.intake.mailroom import Mailroom
 from services.intake.reading_pool import Readers
 from shared.contracts.directory import OAuth2
 from shared.testing.progress import until
 from tests.services.intake.fetching import (
     QUICK,
+    THIS_MACHINE,
     configure,
     failed,
     fetching,
@@ -173,11 +177,102 @@ async def test_a_mail_on_which_we_fail_ourselves_stays_and_is_told(mailroom: Mai
     await readers.close()
 
 
-async def test_a_greeting_that_is_none(mailroom: Mailroom, folder: Path) -> None:
-    async with serving(ScriptedMailbox(greeting=b"HTTP/1.1 400 Bad Request\r\n")) as server:
+async def test_each_mailbox_shows_that_it_is_looked_at(mailroom: Mailroom, folder: Path) -> None:
+    async with serving(ScriptedMailbox()) as server:
+        box = mailbox(server.port)
+        async with fetching(mailroom, folder, box) as running:
+            await succeeded(mailroom, box.id)
+            await until(lambda: _is(running.pulse.parts))
+            (looking,) = running.pulse.parts
+            looking.beat(rest=-10_000)
+            assert running.pulse.silent_for(time.monotonic()) > 9_000
+            server.put(mail())
+            await taken(mailroom, 1)
+
+            async def fresh() -> bool:
+                return running.pulse.silent_for(time.monotonic()) < 1_000
+
+            await until(fresh)
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"HTTP/1.1 400 whatever\r\n", b"220 whatever ESMTP\r\n", b"* NO whatever\r\n", b"* BYE whatever\r\n", b"* BAD whatever\r\n",
+        b"SSH-2.0-whatever\r\n", b"\x00\xffwhatever\r\n", b"whatever\r\n* OK ready\r\n", b"-ERR whatever\r\n", b"+OK whatever\r\n",
+    ],
+)  # fmt: skip
+async def test_the_words_of_what_is_no_mail_server_are_not_told(
+    mailroom: Mailroom, folder: Path, greeting: bytes
+) -> None:
+    async with serving(ScriptedMailbox(greeting=greeting)) as server:
         box = mailbox(server.port)
         async with fetching(mailroom, folder, box):
-            await failed(mailroom, box.id, "400 Bad Request")
+            state = await failed(mailroom, box.id, "does not greet as an IMAP server does")
+            assert "whatever" not in str(state)
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 whatever\r\n", b"-ERR whatever\r\n", b"* OK whatever\r\n"])
+async def test_nor_over_pop3(mailroom: Mailroom, folder: Path, greeting: bytes) -> None:
+    async with serving(ScriptedMailbox(greeting=greeting)) as server:
+        box = mailbox(server.port, protocol="pop3", afterwards="delete")
+        async with fetching(mailroom, folder, box):
+            state = await failed(mailroom, box.id, "does not greet as a POP3 server does")
+            assert "whatever" not in str(state)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "LOCALHOST.", "127.1", "0x7f000001", "::1", "::ffff:127.0.0.1"]
+)
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+async def test_a_server_on_this_machine_that_is_not_listed_is_never_reached(
+    mailroom: Mailroom, folder: Path, host: str, protocol: str
+) -> None:
+    async with serving(ScriptedMailbox()) as server:
+        box = mailbox(server.port, host=host, protocol=protocol, afterwards="delete")
+        async with fetching(mailroom, folder, box, destinations=Destinations()):
+            await failed(mailroom, box.id, NOWHERE[:60])
+        assert server.sessions == 0
+
+
+async def test_a_name_that_does_not_exist_is_told_of_in_the_same_words(mailroom: Mailroom, folder: Path) -> None:
+    box = mailbox(993, host="no-such-host.invalid")
+    async with fetching(mailroom, folder, box, destinations=Destinations()):
+        await failed(mailroom, box.id, NOWHERE[:60])
+
+
+async def test_a_token_endpoint_on_this_machine_that_is_not_listed_is_never_reached(
+    mailroom: Mailroom, folder: Path
+) -> None:
+    async with token_endpoint([(200, {"access_token": "x"})]) as (url, asked):
+        for named in (url, url.replace("127.0.0.1", "localhost"), url.replace("127.0.0.1", "[::ffff:127.0.0.1]")):
+            box = mailbox(1, credential=oauth(named))
+            with pytest.raises(Refused, match="the token endpoint: there is no server"):
+                await Tokens(mailroom.records.pool, folder, Destinations()).access(box, oauth(named))
+        assert asked == []
+
+
+async def test_a_token_endpoint_that_is_listed_by_name_is_reached_under_it(mailroom: Mailroom, folder: Path) -> None:
+    async with token_endpoint([(200, {"access_token": "token"})]) as (url, asked):
+        named = url.replace("127.0.0.1", "localhost")
+        tokens = Tokens(mailroom.records.pool, folder, Destinations.parsed("localhost"))
+        assert await tokens.access(mailbox(1), oauth(named)) == "token" and len(asked) == 1
+
+
+@pytest.mark.parametrize("said", ["whatever", "HTTP/1.1 whatever", "HTTP/1.1 400 x\r\nwhatever"])
+async def test_the_words_of_what_is_no_token_endpoint_are_not_told(mailroom: Mailroom, folder: Path, said: str) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{said}\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Trouble) as told:
+            await Tokens(mailroom.records.pool, folder, THIS_MACHINE).access(
+                mailbox(1), oauth(f"http://127.0.0.1:{port}/token")
+            )
+    assert "whatever" not in str(told.value) and "the token endpoint" in str(told.value)
 
 
 async def test_nothing_is_there(mailroom: Mailroom, folder: Path) -> None:
@@ -506,13 +601,13 @@ async def test_a_new_refresh_token_outlives_a_database_that_does_not_take_it(
     superuser = await asyncpg.connect(postgres.superuser_url, database=database)
     async with token_endpoint(answers) as (url, asked):
         credential = oauth(url)
-        box, tokens = mailbox(1, credential=credential), Tokens(pool, folder)
+        box, tokens = mailbox(1, credential=credential), Tokens(pool, folder, THIS_MACHINE)
         await superuser.execute(f'REVOKE INSERT, UPDATE ON intake.mailboxes FROM "{database}"')
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await tokens.access(box, credential)
         await superuser.execute(f'GRANT INSERT, UPDATE ON intake.mailboxes TO "{database}"')
         assert await tokens.access(box, credential) == "second"
-        await Tokens(pool, folder).access(box, credential)
+        await Tokens(pool, folder, THIS_MACHINE).access(box, credential)
     await superuser.close()
     assert [each["refresh_token"] for each in asked] == [WORD, "newer", "newer"]
 
@@ -524,6 +619,7 @@ async def test_a_new_refresh_token_outlives_a_database_that_does_not_take_it(
             (400, {"error": "invalid_grant", "error_description": "It was\r\nrevoked."}),
             "invalid_grant: It was revoked.",
         ),
+        ((400, {"error": "Internal secret!", "error_description": "words"}), "refuses with 400, and does not say why"),
         ((500, {}), "answers 500 without an access token"),
         ((200, {"access_token": "a\r\nb"}), "without an access token"),
         ((200, "not json"), "what is no JSON object"),

@@ -4,11 +4,13 @@ import pytest
 
 from services.intake.settings import Settings
 from shared.settings import SettingMissing
+from shared.testing.keys import ENVIRONMENT
+from tests.servers import NO_KAFKA
 
 NEEDED = {
     "LEDGERDESK_DATABASE_URL": "postgresql://x@127.0.0.1/x",
-    "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-    "LEDGERDESK_IDENTITY_KEY": "key",
+    **NO_KAFKA.environment("intake"),
+    **ENVIRONMENT,
     "LEDGERDESK_MAIL_KEY": "key",
     "LEDGERDESK_BLOB_URL": "memory:///",
 }

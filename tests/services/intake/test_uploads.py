@@ -108,6 +108,7 @@ def test_one_key_many_times_at_once_is_one_upload(intake: Reception) -> None:
         (form(sent())[:-12], "multipart/form-data; boundary=edge", 422),
         (b"--edge\r\nno header\r\n\r\n", "multipart/form-data; boundary=edge", 422),
         (b"--edge\r\nX: " + b"x" * 100_000, "multipart/form-data; boundary=edge", 422),
+        (form(part(f'name="file"; filename="{"x" * 8_192}"', b"x")), "multipart/form-data; boundary=edge", 422),
         (form(*[sent()] * 21), "multipart/form-data; boundary=edge", 422),
         (form(*[part("name=a", b"x")] * 101), "multipart/form-data; boundary=edge", 422),
         (b"{}", "application/json", 415),

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.directory import Queue, QueueSaved
-from shared.contracts.envelope import Actor, Recorded, decode, encode
+from shared.contracts.envelope import Actor, Recorded, decode
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerRegistered, TicketOpened
 from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, TicketRef
@@ -18,6 +18,7 @@ from shared.contracts.routing import TicketMerged, TicketSplit
 from shared.contracts.states import NEW
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.messaging.clients import consumer, producer
+from tests.servers import Kafka
 from tests.services.intake.reception import ADMIN, IT, Reception, mail, reception
 from tests.specs.requirement import requirement
 
@@ -28,7 +29,7 @@ SERVICE = ADMIN.model_copy(update={"kind": "service"})
 
 
 @pytest.fixture(scope="module")
-def intake(postgres: Any, kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
+def intake(postgres: Any, kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
     directory = tmp_path_factory.mktemp("worker")
     with reception(postgres.database("intake_worker"), directory, role="all", kafka=kafka) as desk:
         yield desk
@@ -52,10 +53,10 @@ def saved(queue: Queue) -> Recorded:
     )
 
 
-async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake: Reception, kafka: str) -> None:
+async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake: Reception, kafka: Kafka) -> None:
     queue = Queue(id=uuid4(), slug=f"q-{uuid4().hex[:8]}", name="New", address=f"{uuid4().hex[:8]}@help.example")
-    async with producer(kafka, "test") as client:
-        await client.send_and_wait(DIRECTORY, encode(saved(queue)), key=str(queue.id).encode())
+    async with producer(kafka.admin, "test") as client:
+        await client.send_and_wait(**kafka.record(DIRECTORY, saved(queue)))
 
     def applied() -> bool:
         asked = intake.call("GET", f"/internal/directory/queue/{queue.id}?version=1", who=SERVICE)
@@ -69,7 +70,7 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
     ticket = UUID(told["ticket"]["id"])
     opened: Recorded | None = None
     registered: Recorded | None = None
-    client = AIOKafkaConsumer(TICKETS, DIRECTORY, bootstrap_servers=kafka, auto_offset_reset="earliest")
+    client = AIOKafkaConsumer(TICKETS, DIRECTORY, **kafka.admin.options, auto_offset_reset="earliest")
     async with asyncio.timeout(60), consumer(client):
         while opened is None or registered is None:
             record = await client.getone()
@@ -92,7 +93,7 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
 
 @requirement("A7.16", "A7.19", "A1.27")
 async def test_a_split_is_one_ticket_and_a_merge_leads_on_whatever_dies_in_between(
-    intake: Reception, kafka: str
+    intake: Reception, kafka: Kafka
 ) -> None:
     """The process dies in the opening, then with everything done but not committed, then just after; all comes twice."""
 
@@ -108,10 +109,10 @@ async def test_a_split_is_one_ticket_and_a_merge_leads_on_whatever_dies_in_betwe
     merged = TicketMerged(into=TicketRef(id=into), was=NEW, by=PERSON)
     await asyncio.to_thread(intake.restart, "intake.split=exit")
     events = [told(origin, 1, split), told(other, 1, merged)]
-    async with producer(kafka, "test") as client:
+    async with producer(kafka.admin, "test") as client:
 
         async def send(event: Recorded) -> None:
-            await client.send_and_wait(TICKETS, encode(event), key=str(event.stream).encode())
+            await client.send_and_wait(**kafka.record(TICKETS, event))
 
         await send(events[0])
         for point in ("consumer.before_commit=exit", "consumer.after_commit=exit", ""):

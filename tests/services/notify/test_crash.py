@@ -8,7 +8,9 @@ import sys
 from collections.abc import AsyncIterator
 
 from shared.contracts.notify import NotificationSent
+from shared.testing.keys import ENVIRONMENT
 from shared.testing.progress import until
+from tests.servers import NO_KAFKA
 from tests.services.notify.desk import MailServer, Notify
 
 
@@ -19,8 +21,8 @@ async def process(desk: Notify, server: MailServer, failpoints: str = "") -> Asy
         **os.environ,
         "LEDGERDESK_LISTEN": "127.0.0.1:0",
         "LEDGERDESK_DATABASE_URL": desk.url,
-        "LEDGERDESK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-        "LEDGERDESK_IDENTITY_KEY": "identity key",
+        **NO_KAFKA.environment("notify"),
+        **ENVIRONMENT,
         "LEDGERDESK_MAIL_KEY": "mail key",
         "LEDGERDESK_SMTP_URL": f"smtp://127.0.0.1:{server.port}",
         "LEDGERDESK_LOG_LEVEL": "CRITICAL",

@@ -23,11 +23,11 @@ from shared.http.application import application
 from shared.http.health import Health
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
+from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
 from tests.services.notify.desk import MailServer, Notify, sending, smtp
 from tests.specs.notify.tickets import IT, IT_QUEUE
 
-KEY = "identity key"
 ADMIN = Identity(
     person_id=UUID(int=1), kind="admin", login="ada", name="Ada", email="ada@help.example", roles=("admin",)
 )
@@ -42,7 +42,7 @@ class Room:
     client: AsyncClient
 
     async def call(self, method: str, path: str, body: Any = None, *, who: Identity = ADMIN, key: str = "") -> Any:
-        headers = {HEADER: sign(who, "notify", KEY)} | ({"Idempotency-Key": key} if key else {})
+        headers = {HEADER: sign(who, "notify", SIGNING)} | ({"Idempotency-Key": key} if key else {})
         return await self.client.request(method, f"/api/v1/outgoing{path}", json=body, headers=headers)
 
     async def done(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
@@ -57,7 +57,7 @@ async def opened(desk: Notify) -> AsyncIterator[Room]:
     copy = DirectoryCopy(desk.pool, desk.url)
     await copy.load()
     routers = [outgoing_api.router(Outgoing(desk.store, "smtp"), copy)]
-    app = application(Health("notify", "api"), identity_key=KEY, routers=routers)
+    app = application(Health("notify", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://notify") as client:
         yield Room(desk, client)
 

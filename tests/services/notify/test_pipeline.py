@@ -31,8 +31,10 @@ from shared.http.health import Health
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered
 from shared.messaging.projection import Position
+from shared.testing.keys import ENVIRONMENT
 from shared.testing.progress import until
 from tests.conformance.messaging.system import from_now
+from tests.servers import Kafka
 from tests.services.notify.desk import Notify, notify
 from tests.specs.notify.tickets import (
     FIRST,
@@ -59,7 +61,8 @@ class Running:
     """A notify process at work, and the other services' hand on the log."""
 
     notify: Notify
-    kafka: AIOKafkaProducer
+    kafka: Kafka
+    client: AIOKafkaProducer
     sent: Path
     versions: dict[tuple[UUID, str], int] = field(default_factory=dict)
 
@@ -74,7 +77,7 @@ class Running:
         return event
 
     async def again(self, event: Recorded) -> None:
-        await self.kafka.send_and_wait(event.payload.TOPIC, encode(event), key=str(event.stream).encode())
+        await self.client.send_and_wait(**self.kafka.record(event.payload.TOPIC, event))
 
     async def until_events(self, ticket: UUID, count: int) -> list[Recorded]:
         async def probe() -> list[Recorded] | None:
@@ -108,24 +111,24 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def process(one: Notify, kafka: str, sent: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def process(one: Notify, kafka: Kafka, sent: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     name = f"notify-{uuid4().hex[:8]}"
     await from_now(one.pool, name, kafka)
     monkeypatch.setattr(app, "CONSUMER", name)
     for variable, value in {
         "DATABASE_URL": one.url,
-        "KAFKA_BOOTSTRAP": kafka,
-        "IDENTITY_KEY": "identity key",
         "MAIL_KEY": KEY,
         "MAILDIR": str(sent),
         "BLOB_URL": (sent.parent / "blobs").as_uri(),
     }.items():
         monkeypatch.setenv(f"LEDGERDESK_{variable}", value)
+    for variable, value in (kafka.environment("notify") | ENVIRONMENT).items():
+        monkeypatch.setenv(variable, value)
     monkeypatch.delenv("LEDGERDESK_SMTP_URL", raising=False)
-    async with app.process("all", Health("notify", "all")) as made, producer(kafka, "tests") as client:
-        tasks = [asyncio.create_task(run()) for run in made.background.values()]
+    async with app.process("all", Health("notify", "all")) as made, producer(kafka.admin, "tests") as client:
+        tasks = [asyncio.create_task(each.run()) for each in made.background.values()]
         try:
-            yield Running(one, client, sent)
+            yield Running(one, kafka, client, sent)
         finally:
             for task in tasks:
                 task.cancel()
@@ -133,7 +136,9 @@ async def process(one: Notify, kafka: str, sent: Path, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-async def running(postgres: Any, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def running(
+    postgres: Any, kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Running]:
     async with notify(postgres) as one, process(one, kafka, tmp_path / "sent", monkeypatch) as made:
         yield made
 

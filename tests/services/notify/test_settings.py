@@ -8,13 +8,16 @@ from services.notify.settings import MailSettings, Settings
 from services.notify.transports.maildir import Maildir
 from services.notify.transports.smtp import Smtp
 from shared.settings import SettingMissing
+from shared.testing.keys import ENVIRONMENT, KEYS
+from tests.servers import NO_KAFKA
 
-BASE = Settings("postgresql://x@127.0.0.1/x", "127.0.0.1:1", "key", None, None, None, None)
+KAFKA = NO_KAFKA.account("notify")
+BASE = Settings("postgresql://x@127.0.0.1/x", KAFKA, KEYS, None, None, None, None)
 
 
 def test_a_mail_server_is_preferred_to_a_maildir(tmp_path: Path) -> None:
-    assert isinstance(Settings("", "", "", None, "smtp://mx.example", str(tmp_path), None).transport(), Smtp)
-    assert isinstance(Settings("", "", "", None, None, str(tmp_path), None).transport(), Maildir)
+    assert isinstance(Settings("", KAFKA, KEYS, None, "smtp://mx.example", str(tmp_path), None).transport(), Smtp)
+    assert isinstance(Settings("", KAFKA, KEYS, None, None, str(tmp_path), None).transport(), Maildir)
 
 
 def test_without_a_way_out_notify_says_what_to_set() -> None:
@@ -36,8 +39,10 @@ def test_message_ids_need_a_key_and_a_domain(key: str, domain: str, monkeypatch:
 def test_keys_that_sign_are_named_with_their_selectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = tmp_path / "key.pem"
     key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "IDENTITY_KEY", "MAIL_KEY"):
+    for name in ("DATABASE_URL", "MAIL_KEY"):
         monkeypatch.setenv(f"LEDGERDESK_{name}", "x")
+    for name, value in (NO_KAFKA.environment("notify") | ENVIRONMENT).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("LEDGERDESK_MAIL_DOMAIN", "help.example.org")
     assert Settings.read().signer is None
     monkeypatch.setenv("LEDGERDESK_DKIM_KEYS", f" a:{key}  b:{key}")

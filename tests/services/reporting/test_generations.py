@@ -9,16 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from deploy.local.servers import kafka_server
 from services.reporting import rebuilding
 from services.reporting.live_consumer import LiveConsumer
 from services.reporting.sets import projection_sets
-from shared.contracts.envelope import encode
 from shared.contracts.topics import TICKETS
 from shared.messaging import topics
 from shared.messaging.clients import producer
 from shared.projections import sets
 from shared.testing.progress import until
+from tests import servers
+from tests.servers import Kafka
 from tests.services.reporting.desk_rows import ZONE, Log, Reporting, reporting_with_a_live_desk
 from tests.services.reporting.test_projections_and_lists import opened, queued
 
@@ -34,24 +34,25 @@ async def reporting(postgres: Any) -> AsyncIterator[Reporting]:
 
 
 @pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[str]:
+def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
     """A broker of the test's own: a generation takes everything that stands in the topic."""
-    with kafka_server(tmp_path) as server:
-        yield server.bootstrap
+    with servers.kafka(tmp_path) as broker:
+        yield broker
 
 
 async def test_changed_tables_are_filled_and_then_shown(
-    reporting: Reporting, own_kafka: str, monkeypatch: pytest.MonkeyPatch
+    reporting: Reporting, own_kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Log()
     log.add(TICKET, opened("2026112710000017"), queued("2026112710000017"))
-    await topics.ensure(own_kafka)
-    async with producer(own_kafka, "test") as client:
+    await topics.ensure(own_kafka.admin, own_kafka.passwords)
+    async with producer(own_kafka.admin, "test") as client:
         for event in log.events:
-            await client.send_and_wait(TICKETS, encode(event), key=str(event.stream).encode())
+            await client.send_and_wait(**own_kafka.record(TICKETS, event))
     monkeypatch.setenv("LEDGERDESK_DATABASE_OWNER_URL", reporting.owner_url)
     monkeypatch.setenv("LEDGERDESK_DATABASE_URL", reporting.app_url)
-    monkeypatch.setenv("LEDGERDESK_KAFKA_BOOTSTRAP", own_kafka)
+    for variable, value in own_kafka.environment("reporting").items():
+        monkeypatch.setenv(variable, value)
     await rebuilding.up_to_date([DESK])
     assert await sets.live(reporting.owner, "desk") == 1  # nothing has changed
     for _ in range(2):
@@ -61,9 +62,11 @@ async def test_changed_tables_are_filled_and_then_shown(
     await _only_the_newer_one_fills(reporting, own_kafka)
 
 
-async def _only_the_newer_one_fills(reporting: Reporting, bootstrap: str) -> None:
+async def _only_the_newer_one_fills(reporting: Reporting, kafka: Kafka) -> None:
     older, newer = (
-        LiveConsumer(which, database_url=reporting.app_url, pool=reporting.pool, bootstrap=bootstrap, replica=None)
+        LiveConsumer(
+            which, database_url=reporting.app_url, pool=reporting.pool, kafka=kafka.account("reporting"), replica=None
+        )
         for which in (DESK, NEWER)
     )
     running = [asyncio.create_task(each.run()) for each in (older, newer)]

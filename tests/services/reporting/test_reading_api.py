@@ -53,10 +53,10 @@ from shared.http.application import application
 from shared.http.health import Health
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
+from shared.testing.keys import KEYS, SIGNING
 from tests.services.reporting.desk_rows import START, ZONE, Log, Reporting
 from tests.specs.requirement import requirement
 
-KEY = "a key of the gateway and its services"
 KARI = Identity(
     person_id=UUID(int=1), kind="agent", login="kari", name="Kari", email="kari@help.example", roles=("agent",)
 )
@@ -91,7 +91,7 @@ class Api:
     log: Log
 
     async def get(self, path: str, who: Identity = KARI) -> Response:
-        return await self.client.get(path, headers={HEADER: sign(who, "reporting", KEY)})
+        return await self.client.get(path, headers={HEADER: sign(who, "reporting", SIGNING)})
 
     async def read(self, path: str, who: Identity = KARI) -> Any:
         answer = await self.get(f"/api/v1{path}", who)
@@ -131,7 +131,7 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
         articles_api.router(reading),
         stats_api.router(stats_api.Counting(live_desk.pool, copy, ZONE)),
     ]
-    app = application(Health("reporting", "api"), identity_key=KEY, routers=routers)
+    app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:
         yield Api(client, live_desk, blobs, Log())
 

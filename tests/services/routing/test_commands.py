@@ -1,9 +1,12 @@
 """The desk's commands over HTTP, on real PostgreSQL (api.md, section 3)."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
 
 from services.routing.actions import ACTIONS
 from shared.contracts.directory import Template
@@ -343,3 +346,35 @@ async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> Non
         answer = await desk.give(number, command, bodies.get(command, {}), who=EVA)
         assert answer.status_code == 404, (command, answer.text)
     assert await desk.kinds(number) == ["TicketQueued"]
+
+
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        ("assign", {"owner": "{}"}),
+        ("reply", {"text": "x", "owner": "{}"}),
+        ("move", {"queue": "{}"}),
+        ("move", {"queue": "it", "owner": "{}"}),
+        ("set-responsible", {"responsible": "{}"}),
+        ("set-customer", {"customer": "{}"}),
+        ("link", {"to": "{}", "kind": "related"}),
+        ("merge", {"into": "{}"}),
+        ("set-fields", {"fields": {"{}": 1}}),
+        ("set-state", {"state": "{}"}),
+    ],
+)
+async def test_a_customer_learns_from_no_command_who_and_what_there_is(
+    desk: Workplace, command: str, body: dict[str, Any]
+) -> None:
+    """Their own ticket is 403, another's 404, whether or not the body names somebody or something that is there."""
+    own, hidden = await desk.ticket(), await desk.ticket(SECRET, customer=CustomerRef(id=uuid4(), email="x@y.example"))
+
+    def naming(name: str) -> dict[str, Any]:
+        return json.loads(json.dumps(body).replace("{}", name))  # type: ignore[no-any-return]
+
+    for name in ("kari", "kari@help.example", "nobody-at-all", "secret", hidden, "2026010110999999", "floor", "open"):
+        for ticket, status in ((own, 403), (hidden, 404)):
+            answer = await desk.give(ticket, command, naming(name), who=PER)
+            assert answer.status_code == status, (name, answer.text)
+        (in_bulk,) = (await desk.bulk([own], command, naming(name), who=PER)).json()["items"]
+        assert in_bulk["status"] == 403

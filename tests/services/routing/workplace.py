@@ -34,8 +34,8 @@ from shared.http.application import application
 from shared.http.health import Health
 from shared.http.identity import HEADER, sign
 from shared.testing.documents import seed
+from shared.testing.keys import KEYS, SIGNING
 
-KEY = "a key of the gateway and its services"
 ALL: tuple[Right, ...] = ("read", "create", "move_into", "note", "work")
 
 
@@ -126,7 +126,7 @@ class Workplace:
         root: str = "/api/v1/tickets",
     ) -> Response:
         """One command over HTTP."""
-        headers = {HEADER: sign(who, "routing", KEY), "Idempotency-Key": key or str(uuid4())}
+        headers = {HEADER: sign(who, "routing", SIGNING), "Idempotency-Key": key or str(uuid4())}
         if expected is not None:
             headers["If-Match"] = f'"{expected}"'
         return await self.client.post(f"{root}/{reference}/{command}", json=body or {}, headers=headers)
@@ -138,7 +138,7 @@ class Workplace:
         return answer.json()
 
     async def bulk(self, tickets: Sequence[str], command: str, body: dict[str, Any], *, who: Identity = KARI, key: str | None = None) -> Response:  # fmt: skip
-        headers = {HEADER: sign(who, "routing", KEY), "Idempotency-Key": key or str(uuid4())}
+        headers = {HEADER: sign(who, "routing", SIGNING), "Idempotency-Key": key or str(uuid4())}
         content = {"tickets": list(tickets), "command": command, "body": body}
         return await self.client.post("/api/v1/tickets/commands", json=content, headers=headers)
 
@@ -179,7 +179,7 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         clock = timers.Timers(store)
         commands = Commands(store, "ticket", ticket, timers.Recording(store, wake))
         desk = Desk(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")))
-        app = application(Health("routing", "api"), identity_key=KEY, routers=[api.router(desk), api.internal(desk)])
+        app = application(Health("routing", "api"), keys=KEYS, routers=[api.router(desk), api.internal(desk)])
         async with AsyncClient(transport=ASGITransport(app), base_url="http://desk") as client:
             yield Workplace(pool, store, desk, clock, client)
     finally:

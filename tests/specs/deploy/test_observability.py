@@ -48,3 +48,21 @@ def test_dashboards_use_the_data_source_that_is_provisioned() -> None:
     for path in HERE.glob("grafana/dashboards/*.json"):
         board = json.loads(path.read_text("utf-8"))
         assert provisioned and {panel["datasource"]["uid"] for panel in board["panels"]} == {provisioned[1]}
+
+
+COMPOSE = (CHECKOUT / "docker-compose.yml").read_text("utf-8")
+
+
+def test_prometheus_asks_where_metrics_are_shown_and_nothing_publishes_that_port() -> None:
+    shown_at = re.search(r"LEDGERDESK_METRICS_LISTEN: 0\.0\.0\.0:(\d+)", COMPOSE)
+    asked = re.search(r"port: (\d+)", (HERE / "prometheus.yml").read_text("utf-8"))
+    assert shown_at and asked and shown_at[1] == asked[1]
+    published = re.findall(r"^ *(?:- |ports: \[)\"\$\{(\w+):-127\.0\.0\.1\}:[^\"]*:(\d+)\"", COMPOSE, re.MULTILINE)
+    assert shown_at[1] not in {port for _, port in published}
+    assert shown_at[1] not in (CHECKOUT / "deploy/docker/front.conf").read_text("utf-8")
+    assert {port: variable for variable, port in published} == {
+        "8080": "LEDGERDESK_BIND",
+        "2424": "LEDGERDESK_LMTP_BIND",
+        "9090": "LEDGERDESK_PROMETHEUS_BIND",
+        "3000": "LEDGERDESK_BIND",
+    }

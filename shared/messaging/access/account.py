@@ -1,0 +1,68 @@
+"""Who a process is at Kafka, as its clients are told it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.messaging.access.authenticity import BadKeys, EventKeys
+from shared.settings import SettingMissing, env
+
+ADMIN = "admin"
+"""The user of the set-up, who may do everything. It stands in the broker's own configuration, not in what the broker keeps
+(docs/decisions/0075)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAccount:
+    """A service's: what it may do the broker decides by its user, what it has written others see by its keys."""
+
+    bootstrap: str
+    user: str
+    password: str = field(repr=False)
+    keys: EventKeys
+
+    @classmethod
+    def read(cls, service: str) -> "KafkaAccount":
+        """From the environment. Raises SettingMissing."""
+        try:
+            keys = EventKeys.parse(env("LEDGERDESK_EVENT_KEYS"), service)
+        except BadKeys as error:
+            raise SettingMissing(f"LEDGERDESK_EVENT_KEYS: {error}") from error
+        return cls(
+            env("LEDGERDESK_KAFKA_BOOTSTRAP"),
+            env("LEDGERDESK_KAFKA_USER", service),
+            env("LEDGERDESK_KAFKA_PASSWORD"),
+            keys,
+        )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """For a client of aiokafka."""
+        return _options(self.bootstrap, "SCRAM-SHA-256", self.user, self.password)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAdmin:
+    """The set-up's."""
+
+    bootstrap: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def read(cls) -> "KafkaAdmin":
+        """From the environment. Raises SettingMissing."""
+        return cls(env("LEDGERDESK_KAFKA_BOOTSTRAP"), env("LEDGERDESK_KAFKA_ADMIN_PASSWORD"))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """For a client of aiokafka."""
+        return _options(self.bootstrap, "PLAIN", ADMIN, self.password)
+
+
+def _options(bootstrap: str, mechanism: str, user: str, password: str) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": bootstrap,
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": mechanism,
+        "sasl_plain_username": user,
+        "sasl_plain_password": password,
+    }

@@ -1,0 +1,94 @@
+"""Who has written a record (docs/decisions/0076).
+
+Kafka tells a consumer nothing of the user who wrote a record, and three services write into one topic. So a producer adds one message
+authentication code for each service that reads, with a key that the two of them alone have: a service that is broken cannot make up
+another one's event, for a third one or for anybody.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PRODUCERS = ("gateway", "intake", "routing", "notify")
+READERS = ("intake", "routing", "notify", "reporting")
+"""The order of the codes in a record: for ever. A reader of tomorrow comes last; for it everything has to be sent again."""
+HEADER = "authenticator"
+CODE_BYTES = 16
+"""A truncated HMAC-SHA256 (RFC 2104, section 5): who guesses has to ask a consumer, and each failure is told."""
+
+
+class BadKeys(ValueError):
+    """The text holds no keys of this service."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventKeys:
+    """What one service signs with (reader -> key) and knows others by (producer -> key)."""
+
+    service: str
+    signing: Mapping[str, bytes] = field(repr=False)
+    known: Mapping[str, bytes] = field(repr=False)
+
+    @classmethod
+    def derived(cls, secret: str, service: str) -> "EventKeys":
+        """A service's keys from the instance's one secret, which no service has."""
+
+        def between(producer: str, reader: str) -> bytes:
+            return hmac.digest(secret.encode(), f"{producer}>{reader}".encode(), "sha256")
+
+        signing = {reader: between(service, reader) for reader in READERS} if service in PRODUCERS else {}
+        known = {producer: between(producer, service) for producer in PRODUCERS} if service in READERS else {}
+        return cls(service, signing, known)
+
+    @classmethod
+    def parse(cls, text: str, service: str) -> "EventKeys":
+        """From the form of `text`. Raises BadKeys."""
+        found: dict[tuple[str, str], bytes] = {}
+        try:
+            for line in text.split():
+                pair, key = line.split("=")
+                producer, reader = pair.split(">")
+                found[producer, reader] = bytes.fromhex(key)
+        except ValueError:
+            raise BadKeys(f"the event keys of {service} are lines such as intake>routing=0123abcd...") from None
+        signing = {reader: key for (producer, reader), key in found.items() if producer == service}
+        known = {producer: key for (producer, reader), key in found.items() if reader == service}
+        if (service in PRODUCERS and signing.keys() != set(READERS)) or (
+            service in READERS and known.keys() != set(PRODUCERS)
+        ):
+            raise BadKeys(f"the event keys are not those of {service}")
+        return cls(service, signing, known)
+
+    @property
+    def text(self) -> str:
+        """One line for each key: `producer>reader=hexadecimal`."""
+        pairs = {(self.service, reader): key for reader, key in self.signing.items()}
+        pairs |= {(producer, self.service): key for producer, key in self.known.items()}
+        return "".join(f"{producer}>{reader}={key.hex()}\n" for (producer, reader), key in pairs.items())
+
+    def sign(self, topic: str, key: bytes, value: bytes) -> bytes:
+        """The header's value: the producer's name and a code for each reader, over topic, key and value."""
+        message = _message(topic, key, value)
+        codes = [hmac.digest(self.signing[reader], message, "sha256")[:CODE_BYTES] for reader in READERS]
+        return b"".join((self.service.encode(), b"\0", *codes))
+
+    def author(self, topic: str, key: bytes, value: bytes, header: bytes) -> str:
+        """The service that has written a record with this header. Raises NotAuthentic."""
+        name, _, codes = header.partition(b"\0")
+        producer = name.decode("ascii", "replace")
+        shared = self.known.get(producer)
+        if shared is None:
+            raise NotAuthentic(f"{producer[:40]!r} is no service that writes")
+        start = READERS.index(self.service) * CODE_BYTES
+        right = hmac.digest(shared, _message(topic, key, value), "sha256")[:CODE_BYTES]
+        if not hmac.compare_digest(codes[start : start + CODE_BYTES], right):
+            raise NotAuthentic(f"it was not signed by {producer}, or was changed since")
+        return producer
+
+
+class NotAuthentic(Exception):
+    """Nobody who may write has written this; the message says what is wrong with it."""
+
+
+def _message(topic: str, key: bytes, value: bytes) -> bytes:
+    return b"%b\0%d\0%b%b" % (topic.encode(), len(key), key, value)

@@ -1,0 +1,99 @@
+"""Every background task of every service shows that it makes progress, so that `/livez` tells when one does not."""
+
+import asyncio
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.intake import lmtp
+from services.notify import sender
+from shared.eventstore.migrations import migrate
+from shared.http.health import Health
+from shared.messaging import announcing
+from shared.periodic import Periodic
+from shared.pulse import SILENCE_SECONDS, Pulse
+from shared.testing.keys import ENVIRONMENT
+from shared.testing.progress import until
+from tests.servers import NO_KAFKA
+
+NEEDS_KAFKA = {"relay", "consumer", "documents"}
+"""Those of tests/conformance/messaging: here no broker answers, which excuses them."""
+TASKS = {
+    ("gateway", "all"): {"relay", "retention", "purge"},
+    ("gateway", "api"): {"announcer"},
+    ("intake", "all"): {"directory", "lmtp", "relay", "consumer", "retention", "uploads", "mailboxes"},
+    ("intake", "api"): {"directory", "lmtp", "announcer"},
+    ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers"},
+    ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
+    ("reporting", "worker"): {"directory", "documents", "desk", "stats"},
+}
+"""What each role runs beside its server."""
+
+
+@pytest.fixture
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in {
+        "MAIL_KEY": "mail key",
+        "BLOB_URL": (tmp_path / "blobs").as_uri(),
+        "MAILDIR": str(tmp_path / "sent"),
+        "LMTP_LISTEN": "127.0.0.1:0",
+    }.items():
+        monkeypatch.setenv(f"LEDGERDESK_{name}", value)
+    monkeypatch.setattr(lmtp, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(announcing, "LOOK_SECONDS", 0.05)
+
+
+def age(pulse: Pulse) -> None:
+    """As if nothing had been heard for long."""
+    pulse.beat(rest=-2 * SILENCE_SECONDS)
+    for part in pulse.parts:
+        age(part)
+
+
+@pytest.mark.usefixtures("_environment")
+@pytest.mark.parametrize(("service", "role"), TASKS)
+async def test_every_task_shows_progress(
+    postgres: Any, monkeypatch: pytest.MonkeyPatch, service: str, role: Any
+) -> None:
+    app = importlib.import_module(f"services.{service}.app")
+    owner_url, url = postgres.database(service)
+    await migrate(owner_url, url, *importlib.import_module(f"services.{service}.schema").MIGRATIONS)
+    for name, value in (NO_KAFKA.environment(service) | ENVIRONMENT).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LEDGERDESK_DATABASE_URL", url)
+    async with app.process(role, Health(service, role)) as process:
+        assert set(process.background) == TASKS[service, role]
+        watched = {name: task for name, task in process.background.items() if name not in NEEDS_KAFKA}
+        for task in watched.values():
+            age(task.pulse)
+        running = [asyncio.create_task(task.run()) for task in watched.values()]
+
+        async def all_fresh() -> bool:
+            return not [n for n, task in watched.items() if task.pulse.silent_for(time.monotonic()) > SILENCE_SECONDS]
+
+        await until(all_fresh)
+        for each in running:
+            each.cancel()
+        await asyncio.wait(running)
+
+
+async def test_periodic_work_that_fails_by_our_own_fault_is_no_progress() -> None:
+    tried = asyncio.Semaphore(0)
+
+    async def broken() -> None:
+        tried.release()
+        raise ValueError
+
+    work = Periodic("work", 3600, broken)
+    age(work.pulse)
+    running = asyncio.create_task(work.run())
+    for _ in range(2):
+        await tried.acquire()
+    assert work.pulse.silent_for(time.monotonic()) > SILENCE_SECONDS
+    running.cancel()
+    await asyncio.wait([running])

@@ -1,0 +1,82 @@
+"""A record's header tells each reader who has written it; nobody but its producer can make one that another reader believes."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.messaging.access.authenticity import CODE_BYTES, PRODUCERS, READERS, BadKeys, EventKeys, NotAuthentic
+
+SECRET = "of the instance"  # pragma: allowlist secret
+TOPIC, KEY, VALUE = "helpdesk.tickets.v1", b"0193e0a4-2d0c-7aaa-8000-000000000001", b'{"specversion":"1.0"}'
+
+
+def keys(service: str) -> EventKeys:
+    return EventKeys.derived(SECRET, service)
+
+
+@pytest.mark.parametrize(("producer", "reader"), list(product(PRODUCERS, READERS)))
+def test_every_reader_knows_the_producer(producer: str, reader: str) -> None:
+    header = keys(producer).sign(TOPIC, KEY, VALUE)
+    assert keys(reader).author(TOPIC, KEY, VALUE, header) == producer
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=60), st.integers(0, 40))
+def test_what_was_changed_has_no_author(topic: bytes, key: bytes, value: bytes, moved: int) -> None:
+    """Neither a part, nor where one ends and the next begins."""
+    header = keys("intake").sign(TOPIC, KEY, VALUE)
+    whole = KEY + VALUE
+    for changed in (
+        (topic.hex(), KEY, VALUE),
+        (TOPIC, key, VALUE),
+        (TOPIC, KEY, value),
+        (TOPIC, whole[:moved], whole[moved:]),
+    ):
+        if changed != (TOPIC, KEY, VALUE):
+            with pytest.raises(NotAuthentic):
+                keys("routing").author(*changed, header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"\0", b"intake", b"intake\0", b"reporting\0" + bytes(64), b"intake\0" + bytes(64), b"\xff\0" + bytes(64)],
+)
+def test_what_is_no_header_has_no_author(header: bytes) -> None:
+    with pytest.raises(NotAuthentic):
+        keys("notify").author(TOPIC, KEY, VALUE, header)
+
+
+@pytest.mark.parametrize(("broken", "victim"), [(b, v) for b in READERS for v in PRODUCERS if b != v])
+def test_a_service_that_is_broken_convinces_no_third_one_of_anothers_event(broken: str, victim: str) -> None:
+    """With every key that it has it makes a header in the victim's name: only it itself would believe that."""
+    own = keys(broken)
+    forged = EventKeys(victim, {reader: own.signing.get(reader, own.known[victim]) for reader in READERS}, {})
+    for key in (own.known[victim], *own.signing.values()):
+        every = EventKeys(victim, dict.fromkeys(READERS, key), {})
+        for header in (forged.sign(TOPIC, KEY, VALUE), every.sign(TOPIC, KEY, VALUE)):
+            for reader in set(READERS) - {broken}:
+                with pytest.raises(NotAuthentic):
+                    keys(reader).author(TOPIC, KEY, VALUE, header)
+
+
+def test_a_service_is_told_its_own_keys_and_no_others() -> None:
+    for service in {*PRODUCERS, *READERS}:
+        told = keys(service).text
+        assert EventKeys.parse(told, service) == keys(service)
+        assert all(service in line.split("=")[0].split(">") for line in told.splitlines())
+        assert SECRET not in told
+
+
+def test_a_header_is_no_longer_than_it_has_to_be() -> None:
+    assert len(keys("routing").sign(TOPIC, KEY, VALUE)) == len("routing") + 1 + CODE_BYTES * len(READERS)
+
+
+@pytest.mark.parametrize("text", ["", "x", "intake>routing=12", "intake>routing=zz", keys("routing").text])
+def test_keys_that_are_not_the_services_are_refused(text: str) -> None:
+    with pytest.raises(BadKeys):
+        EventKeys.parse(text, "intake")
+
+
+def test_keys_are_not_shown() -> None:
+    assert "signing" not in repr(keys("intake")) and "known" not in repr(keys("intake"))

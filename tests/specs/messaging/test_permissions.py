@@ -1,0 +1,23 @@
+"""What each service may do at Kafka, spelled out: a service that gets more has to be named here."""
+
+import pytest
+
+from shared.contracts.topics import DIRECTORY, TICKETS
+from shared.messaging.access.permissions import ALLOW, GROUP, LITERAL, PREFIXED, READ, TOPIC, WRITE, permissions
+
+WRITES = {
+    "gateway": {DIRECTORY},
+    "intake": {TICKETS, DIRECTORY},
+    "routing": {TICKETS},
+    "notify": {TICKETS},
+    "reporting": set[str](),
+}
+
+
+@pytest.mark.parametrize("service", WRITES)
+def test_a_service_writes_the_topics_of_its_own_events_and_reads_in_its_own_groups(service: str) -> None:
+    wanted = {(TOPIC, topic, LITERAL, f"User:{service}", "*", WRITE, ALLOW) for topic in WRITES[service]}
+    if service != "gateway":
+        wanted |= {(TOPIC, topic, LITERAL, f"User:{service}", "*", READ, ALLOW) for topic in (TICKETS, DIRECTORY)}
+        wanted.add((GROUP, f"ledgerdesk.{service}", PREFIXED, f"User:{service}", "*", READ, ALLOW))
+    assert set(permissions(service)) == wanted
