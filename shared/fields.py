@@ -38,6 +38,8 @@ def _wrong(value: Any, document: TicketField | None) -> str:
             return "" if value in document.choices else f"must be one of {', '.join(document.choices)}"
         case "date":
             return "" if isinstance(value, str) and _is_date(value) else "must be a date such as 2026-11-23"
+        case _:
+            return "is of a kind that is not known here yet"
 
 
 def _is_date(text: str) -> bool:

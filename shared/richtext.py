@@ -1,7 +1,7 @@
-"""Rich text made safe and read as plain text, without letting its nesting decide how long that takes.
+"""Rich text made safe and read as plain text, at a cost that its size decides and not its tags (decision 0081).
 
-HTML parsers that follow the standard take time in the square of the nesting: 1 MB of `<div>` keeps nh3 busy for more than eight
-minutes. So what would cost too much is not parsed at all, only stripped of its tags. Sanitised once, where the article is built.
+What strangers write is first balanced (`shared/markup`), so that the sanitiser, an HTML parser that follows the standard, builds no more than what
+stands there. Sanitised once, where the article is built, and never in an event loop: services ask `shared/bounded` for it.
 """
 
 import html as entities
@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 import nh3
-from inscriptis import get_text
-from inscriptis.css_profiles import CSS_PROFILES
-from inscriptis.model.config import ParserConfig
 
-_CONFIG = ParserConfig(css=CSS_PROFILES["strict"], display_links=False)
+from shared.markup.tree import balanced
+
 MOST = 256 * 1024
-"""Characters that are parsed as HTML; an event holds less."""
-MOST_WORK = 3_000_000
-"""Tags times nesting. A newsletter of 5 000 tags nested 60 deep has a tenth of it."""
+"""Characters of balanced HTML that are made safe; an event holds less."""
+TOO_LARGE = "its rich text is too large to be shown"
+"""What a reader of the article is told when only the text is left."""
 
 _ATTRIBUTES = {
     "*": {"dir"},
@@ -39,57 +37,14 @@ _IMAGE = re.compile(r'<img(?: [a-z-]+="[^"]*")+>')
 _OWN_IN_PLACE = re.compile(r'(<img(?: (?!src=)[a-z-]+="[^"]*")*) src="cid:([^"]*)"')
 _SET_ASIDE = "data-remote"
 _NUMBER = re.compile(r"[0-9]{1,4}%?")
-_OPEN, _CLOSE = "\ue000", "\ue001"
-_MARKS = re.compile(f"[{_OPEN}{_CLOSE}]")
-_CITED = re.compile(r"<blockquote [^<>]*>")
 _ANY_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [a-z-]+="[^"]*")*>')
-_QUOTE_TAG = re.compile(r"</?blockquote>")
-DEEPEST_PREFIX = 20
-_RULER = "_" * 32
-
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
-_NEVER_NESTED = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-        "p",
-        "li",
-        "td",
-        "th",
-        "tr",
-        "dt",
-        "dd",
-        "option",
-        "thead",
-        "tbody",
-        "tfoot",
-    ]
-)
-_SKIPPED = frozenset(("script", "style", "title", "head"))
-_BREAKS = frozenset(
-    ["br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "table"]
-)
 
 
 def read(html: str) -> tuple[str, str | None]:
-    """The text that a reader of it sees, with `>` before what mail programs quote, and the safe HTML; no HTML for what is too large
-    or too deep to be made safe. Of its images only those load that are files of the same message (`cid:`); `with_remote_images` shows others."""
-    if len(html) > MOST or _work(html) > MOST_WORK:
-        return stripped(html), None
-    safe = _clean(html)
-    return _text_of(safe), safe
+    """The text that a reader of it sees, with `>` before what mail programs quote, and the safe HTML; no HTML for what is too large to be made
+    safe. Of its images only those load that are files of the same message (`cid:`); `with_remote_images` shows others."""
+    text, whole = balanced(html, _ATTRIBUTES, MOST)
+    return text, _clean(whole) if whole is not None else None
 
 
 def _clean(html: str) -> str:
@@ -161,83 +116,3 @@ def _kept(tag: str, attribute: str, value: str) -> str | None:
             return value if value in ("ltr", "rtl", "auto") else None
         case _:
             return value
-
-
-def _text_of(safe: str) -> str:
-    marked = _MARKS.sub("", safe)
-    # A quote says so at both ends, because inscriptis has no prefix for lines; only a mail program's own quotes have attributes here.
-    marked = marked.replace("<hr>", f"<div>{_RULER}</div>")
-    marked = _CITED.sub(f"<div>{_OPEN}</div><blockquote>", marked)
-    if _OPEN in marked:
-        marked = _close_quotes(marked)
-    try:
-        return _prefixed(str(get_text(marked, _CONFIG))).strip()
-    except (RecursionError, ValueError):
-        return stripped(safe)
-
-
-def _close_quotes(marked: str) -> str:
-    """Puts the mark of an end behind every quote that has one of a beginning; quotes nest."""
-    pieces: list[str] = []
-    opened: list[bool] = []
-    end = 0
-    for tag in _QUOTE_TAG.finditer(marked):
-        if tag.group() == "<blockquote>":
-            opened.append(marked.endswith(f"{_OPEN}</div>", 0, tag.start()))
-        elif opened and opened.pop():
-            pieces += (marked[end : tag.end()], f"<div>{_CLOSE}</div>")
-            end = tag.end()
-    return "".join((*pieces, marked[end:]))
-
-
-def _prefixed(text: str) -> str:
-    """The lines between the marks with a `>` for each quote that they stand in."""
-    if _OPEN not in text:
-        return text
-    lines: list[str] = []
-    depth = 0
-    for line in text.splitlines():
-        if _OPEN in line or _CLOSE in line:
-            depth = max(0, depth + line.count(_OPEN) - line.count(_CLOSE))
-            line = _MARKS.sub("", line)
-            if not line.strip():
-                continue
-        if depth and not line.strip() and lines and not lines[-1].strip("> "):
-            continue
-        lines.append(f"{'>' * min(depth, DEEPEST_PREFIX)} {line}".rstrip() if depth else line)
-    return "\n".join(lines)
-
-
-def _work(html: str) -> int:
-    depth = deepest = tags = 0
-    for tag in _TAG.finditer(html):
-        tags += 1
-        if tag.group(2).lower() in _NEVER_NESTED:
-            continue
-        depth = max(0, depth - 1) if tag.group(1) else depth + 1
-        deepest = max(deepest, depth)
-    return tags * deepest
-
-
-def stripped(html: str) -> str:
-    """The words between the tags; linear whatever stands there."""
-    words: list[str] = []
-    skipping = ""
-    for position, piece in enumerate(html.split("<")):
-        tag, closed, text = piece.partition(">")
-        if position == 0 or not closed:
-            text, tag = piece if position == 0 else f"<{piece}", ""
-        name = tag[:20].strip("/ \t\n").split(" ", 1)[0].lower()
-        if skipping:
-            if tag.startswith("/") and name == skipping:
-                skipping = ""
-            else:
-                continue
-        elif name in _SKIPPED and not tag.startswith("/"):
-            skipping = name
-            continue
-        if name in _BREAKS:
-            words.append("\n")
-        words.append(text)
-    lines = (line.strip() for line in entities.unescape("".join(words)).splitlines())
-    return "\n".join(line for line in lines if line)

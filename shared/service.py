@@ -10,7 +10,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,17 @@ from shared.settings import SettingMissing, env
 if TYPE_CHECKING:
     from shared.http.health import Health
     from shared.http.server import Process, Role
-    from shared.messaging.parking_commands import MakeHandlers
+    from shared.messaging.parking_commands import Aside, MakeHandlers
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a service's process runs, and the consumers whose parked tickets can be replayed."""
+    """What a service's process runs, how a consumer whose parked tickets are replayed is found by its name (None: there is no such), and
+    what else of it puts streams aside."""
 
     make: Callable[[Role, Health], AbstractAsyncContextManager[Process]]
-    consumers: Mapping[str, MakeHandlers]
+    consumer: Callable[[str], MakeHandlers | None]
+    asides: Mapping[str, Aside] = field(default_factory=dict)
 
 
 def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> int:
@@ -42,11 +44,11 @@ def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> 
         ("worker", "run the relay, consumers and timers"),
         ("all", "both in one process"),
         ("migrate", "bring the database up to date"),
-        ("parked", "list what consumers have put aside"),
+        ("parked", "list what was put aside and waits for an operator"),
     ):
         commands.add_parser(role, help=meaning)
     replay = commands.add_parser("replay", help="work through a parked ticket after the fix")
-    replay.add_argument("consumer")
+    replay.add_argument("consumer", help="who has put it aside, as `parked` tells")
     replay.add_argument("ticket", help="the ticket's id, or `all`")
     resume = commands.add_parser("resume", help="let a halted consumer go on")
     resume.add_argument("consumer")
@@ -55,13 +57,16 @@ def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> 
         if arguments.command == "migrate":
             return asyncio.run(_migrate(migrations))
         service = load()
-        if arguments.command in ("replay", "resume") and arguments.consumer not in service.consumers:
-            known = ", ".join(sorted(service.consumers))
-            parser.error(f"{name} has no consumer {arguments.consumer!r} (choose from {known or 'none'})")
         return _carry_out(name, service, arguments)
+    except _NoSuch as error:
+        parser.error(str(error))
     except SettingMissing as error:
         print(f"{name} {arguments.command}: {error}", file=sys.stderr)
         return 1
+
+
+class _NoSuch(Exception):
+    """An operator has named what this service does not have."""
 
 
 def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> int:
@@ -73,13 +78,16 @@ def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> in
             run_process(name, role, service.make)
             return 0
         case "parked":
-            return asyncio.run(parking_commands.parked())
-        case "replay":
-            consumer = arguments.consumer
-            handlers = service.consumers[consumer]
-            return asyncio.run(parking_commands.replay(name, consumer, handlers, arguments.ticket))
+            return asyncio.run(parking_commands.parked(service.asides))
+        case "replay" if (aside := parking_commands.parts(service.asides).get(arguments.consumer)) is not None:
+            return asyncio.run(parking_commands.replay_aside(aside, arguments.ticket))
         case _:
-            return asyncio.run(parking_commands.resume(arguments.consumer))
+            consumer = arguments.consumer
+            if (handlers := service.consumer(consumer)) is None:
+                raise _NoSuch(f"{name} has no consumer {consumer!r}: `parked` tells who has put what aside")
+            if arguments.command == "resume":
+                return asyncio.run(parking_commands.resume(consumer))
+            return asyncio.run(parking_commands.replay(name, consumer, handlers, arguments.ticket))
 
 
 async def _migrate(migrations: Sequence[Path]) -> int:

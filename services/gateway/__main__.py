@@ -11,7 +11,7 @@ from shared.settings import env
 def load() -> Service:
     from services.gateway.app import process
 
-    return Service(process, {})
+    return Service(process, lambda _: None)
 
 
 def run() -> int:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from services.gateway import authority, rows, scopes
 from services.gateway.applied import Appliers
 from services.gateway.companies import CompanyDraft
+from services.gateway.document import Document
 from services.gateway.documents import Documents, Saved
 from services.gateway.drafts import Draft
 from services.gateway.mailboxes import MailboxDraft
@@ -42,7 +43,8 @@ from services.gateway.shapes import (
 )
 from services.gateway.sign_in import SignIn
 from services.gateway.signed_in import Manager, Reader
-from shared.contracts.access import Identity
+from shared.addresses import shown, shown_domain
+from shared.contracts.access import Identity, rights
 from shared.contracts.directory import Company, DocumentKind, Person, Priority, Queue, Topic
 from shared.contracts.envelope import Actor
 from shared.eventstore.errors import VersionConflict
@@ -77,19 +79,36 @@ class KindOfDocument:
 
 def whole(row: rows.Row) -> dict[str, Any]:
     """A document with what is known about it."""
-    return row.document.model_dump(mode="json") | {
-        "version": row.version,
-        "retired": row.retired,
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
-    }
+    return (
+        row.document.model_dump(mode="json")
+        | _in_its_own_script(row.document)
+        | {
+            "version": row.version,
+            "retired": row.retired,
+            "created_at": moment(row.created_at),
+            "updated_at": moment(row.updated_at),
+        }
+    )
+
+
+def _in_its_own_script(document: Document) -> dict[str, Any]:
+    """Addresses and domains as people read them; a PUT takes either spelling."""
+    match document:
+        case Person():
+            return {"email": shown(document.email)}
+        case Queue(address=str() as address):
+            return {"address": shown(address)}
+        case Company():
+            return {"domains": [shown_domain(each) for each in document.domains]}
+        case _:
+            return {}
 
 
 def sees_queue(who: Identity, row: rows.Row) -> bool:
     """Agents see the queues on which they have any right (A19.02)."""
     queue = row.document
     assert isinstance(queue, Queue)
-    return who.is_admin or (who.is_agent and any(m.person == who.person_id and m.rights for m in queue.members))
+    return bool(rights(who, queue.members))
 
 
 def sees_person(who: Identity, row: rows.Row) -> bool:

@@ -39,7 +39,7 @@ async def first_documents(database_url: str) -> None:
                 print(f"The administrator's password, shown only now: {password}", file=sys.stderr)
         for state in STANDARD.values():
             if await rows.find(pool, "state", state.slug) is None:
-                made = StateDraft(slug=state.slug, name=state.name, type=state.type)
+                made = StateDraft.model_validate(state.model_dump())
                 await documents.save("state", state.slug, made, context)
         for number, name in PRIORITIES.items():
             if await rows.find(pool, "priority", str(number)) is None:

@@ -95,12 +95,25 @@ class Leader:
             raise problems.invalid("", "is not JSON") from None
         if not isinstance(body, dict):
             raise problems.invalid("", "must be an object")
-        originals = await self._originals(request, command, ref, body, who)
+        try:
+            originals = await self._originals(request, command, ref, body, who)
+        except problems.Problem as problem:
+            if "idempotency-key" not in request.headers:
+                raise
+            before = await self._hand_over(request, command, ref, {"body": body, "originals": None}, who)
+            if before.status_code == problems.not_found().status:
+                raise problem from None
+            return before
+        return await self._hand_over(request, command, ref, {"body": body, "originals": originals}, who)
+
+    async def _hand_over(
+        self, request: Request, command: str, ref: str, content: Mapping[str, Any], who: Identity
+    ) -> Response:
+        """Routing's answer. Without originals that is the first one of a command that was carried out before, else 404."""
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         headers["content-type"] = "application/json"
-        content = orjson.dumps({"body": body, "originals": originals})
         status, told, answered = await self._call(
-            "POST", "routing", f"/internal/tickets/{ref}/{command}", who, headers, content
+            "POST", "routing", f"/internal/tickets/{ref}/{command}", who, headers, orjson.dumps(content)
         )
         passed = {name: answered[name] for name in PASSED_BACK if name in answered}
         if CONSISTENCY in answered:

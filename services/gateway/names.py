@@ -1,16 +1,12 @@
 """How things are named: slugs, logins, e-mail addresses."""
 
-import re
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
+from shared.addresses import canonical
 from shared.http.bodies import Line
-
-_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
-"""What HTML's e-mail field takes, too: practical addresses in ASCII, names of private networks included."""
 
 
 def is_id(text: str) -> bool:
@@ -29,10 +25,11 @@ def _not_an_id(text: str) -> str:
 
 
 def _mail_address(text: str) -> str:
-    """An address in lower case, in which people write and look for it; whether it exists is not asked."""
-    if not _ADDRESS.fullmatch(text):
+    """An address in its canonical form; whether it exists is not asked."""
+    known = canonical(text)
+    if known is None:
         raise ValueError("is not an e-mail address")
-    return text.lower()
+    return known
 
 
 Slug = Annotated[

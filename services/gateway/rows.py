@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 
 from services.gateway.document import Document
+from shared.addresses import canonical, comparable
 from shared.contracts.directory import SETTINGS, Company, DocumentKind, Person, Queue, Setting
 from shared.database import Connection, Pool
 
@@ -42,6 +43,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
        document = excluded.document, version = excluded.version, updated_at = now()
 """
 HOLDER = "SELECT slug FROM gateway.documents WHERE {column} = $1 AND NOT retired AND id <> $2"
+CLAIMED = """
+SELECT w.domain, d.slug
+  FROM gateway.documents d
+  JOIN unnest($1::text[]) AS w(domain) ON d.document -> 'domains' ? w.domain
+ WHERE d.kind = 'company' AND NOT d.retired AND d.id <> $2
+"""
 CHILDREN = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'parent' = $1 ORDER BY slug LIMIT 10"
 NAMING = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>$1 = $2 ORDER BY slug LIMIT 10"
 TOPICS = "SELECT slug FROM gateway.documents WHERE kind = 'topic' AND NOT retired AND document @> $1::text::jsonb ORDER BY slug LIMIT 10"
@@ -108,7 +115,7 @@ async def find(connection: Connection | Pool, kind: DocumentKind, reference: str
             found = await connection.fetchrow(BY_ID, kind, UUID(reference)) or found
         except ValueError:
             if kind == "person" and "@" in reference:
-                found = await connection.fetchrow(BY_EMAIL, reference.lower(), kind) or found
+                found = await connection.fetchrow(BY_EMAIL, comparable(reference), kind) or found
     return _row(found) if found is not None else None
 
 
@@ -122,8 +129,8 @@ async def listed(
 
 async def write(connection: Connection, document: Document, version: int, *, retired: bool) -> None:
     """Makes the row show this document."""
-    email = document.email.lower() if isinstance(document, Person) else None
-    address = document.address.lower() if isinstance(document, Queue) and document.address else None
+    email = comparable(document.email) if isinstance(document, Person) else None
+    address = comparable(document.address) if isinstance(document, Queue) and document.address else None
     await connection.execute(
         UPSERT,
         document.id,
@@ -141,6 +148,11 @@ async def holder(connection: Connection, column: Literal["email", "address"], va
     """The slug of the other document in use that has this e-mail address (of a person) or address (of a queue)."""
     found: str | None = await connection.fetchval(HOLDER.format(column=column), value, but)
     return found
+
+
+async def claimed(connection: Connection, domains: Sequence[str], but: UUID) -> Mapping[str, str]:
+    """Those of these mail domains that another company in use has, with its slug."""
+    return {each["domain"]: each["slug"] for each in await connection.fetch(CLAIMED, list(domains), but)}
 
 
 async def children(connection: Connection, slug: str) -> Sequence[str]:
@@ -166,7 +178,7 @@ async def customers(
     pool: Pool, words: str, company: str | None, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[Row]:
     """Customers by login whose address or login begins with these words, or whose name has them."""
-    escaped = words.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    escaped = (canonical(words) or words.lower()).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     slug, last = after or (None, None)
     return [_row(found) for found in await pool.fetch(CUSTOMERS, escaped, company, slug, last, limit)]
 

@@ -11,7 +11,7 @@ def load() -> "Service":
     from services.intake.app import CONSUMER, handlers, process
     from shared.service import Service
 
-    return Service(process, {CONSUMER: handlers})
+    return Service(process, {CONSUMER: handlers}.get)
 
 
 def run() -> int:

@@ -41,7 +41,7 @@ def router(opening: Opening) -> APIRouter:
     )
     async def add_message(ref: Ref, who: Caller, key: Key, body: MessageBody) -> Response:
         stream, outcome = await opening.receive(ref, body, who, key)
-        written = Written("intake", stream, outcome.version)
-        return answer(outcome.answer, replayed=outcome.replayed, headers={HEADER: encode([written])})
+        headers = {HEADER: encode([Written("intake", stream, outcome.version)])} if stream is not None else None
+        return answer(outcome.answer, replayed=outcome.replayed, headers=headers)
 
     return routes

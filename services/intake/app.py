@@ -8,6 +8,7 @@ from dataclasses import replace
 from services.intake import api, blobs_api, mail_api
 from services.intake.allowances import Allowances
 from services.intake.desk_news import DeskNews
+from services.intake.identifying import Claims, Identifying
 from services.intake.lmtp import LmtpServer
 from services.intake.mailboxes import api as mailboxes_api
 from services.intake.mailboxes.fetchers import Fetchers
@@ -56,7 +57,10 @@ def handlers(store: Store, numbers: Numbers | None = None, receipts: Receipts | 
     """What intake's consumer does with each topic."""
     numbers = numbers or Numbers(store.pool, Settings.read().timezone)
     receipts = receipts or _receipts(Settings.read())
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: DeskNews(store, numbers, receipts)}
+    return {
+        DIRECTORY: Identifying(ProjectionHandler(DirectoryProjection()), store),
+        TICKETS: DeskNews(store, numbers, receipts),
+    }
 
 
 def _receipts(settings: Settings) -> Receipts:
@@ -87,7 +91,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         scan = VirusScan(settings.clamd) if settings.clamd else None
         mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         if role != "worker":
-            opening = Opening(records, blobs, numbers, copy, uploads, allowances)
+            opening = Opening(records, blobs, numbers, copy, uploads, allowances, readers)
             routers = [
                 api.router(opening),
                 blobs_api.router(uploads, store, scan, allowances),
@@ -115,6 +119,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background |= {"relay": relay, "consumer": consumer}
             background["retention"] = CommandRetention(pool)
+            background["identifying"] = Claims(store)
             background["uploads"] = Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, allowances))
             background["mailboxes"] = Fetchers(
                 mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts

@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 from pydantic import AfterValidator, Field, model_validator
 
+from shared.addresses import canonical
 from shared.http.bodies import Body, Flag, Line, Text, Whole
 
 LONGEST_SUBJECT = 300
@@ -20,11 +21,10 @@ def _filled(text: str) -> str:
 
 
 def _address(value: str) -> str:
-    local, at, domain = value.strip().rpartition("@")
-    wrong = any(c in value.strip() for c in ' <>,;:"()[]\\') or not (local and at and domain)
-    if wrong or len(local) > 64 or ".." in value or "." in (domain[0], domain[-1], local[0], local[-1]):
+    known = canonical(value)
+    if known is None:
         raise ValueError("must be a mail address such as kari@example.org")
-    return value.strip().lower()
+    return known
 
 
 def _scalar(value: Any) -> bool:
@@ -51,7 +51,7 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 EmailAddress = Annotated[Line, Field(max_length=254), AfterValidator(_address)]
-"""A mail address, in lower case."""
+"""A mail address in its canonical form."""
 Subject = Annotated[Line, Field(min_length=1, max_length=LONGEST_SUBJECT), AfterValidator(_filled)]
 Tag = Annotated[Line, Field(min_length=1, max_length=100), AfterValidator(_filled)]
 FieldName = Annotated[Line, Field(min_length=1, max_length=100)]

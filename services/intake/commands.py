@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.intake import AutomaticKind, FailedRecipient, FilledForm
-from shared.contracts.parts import Channel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, Writer
+from shared.contracts.parts import AnyChannel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class OpenTicket:
     title: str
     queue: QueueRef
     customer: CustomerRef
-    channel: Channel
+    channel: AnyChannel
     message: Message
     priority: int = 3
     opened_by: PersonRef | None = None

@@ -13,8 +13,9 @@ from services.intake.commands import OpenTicket
 from services.intake.numbers import Numbers
 from services.intake.receipts import Receipts, receipt_address, receipt_mailbox
 from services.intake.records import hash_of
+from shared.addresses import comparable
 from shared.contracts.envelope import Actor, Recorded
-from shared.contracts.parts import StateRef
+from shared.contracts.parts import CustomerRef, StateRef
 from shared.contracts.routing import (
     AgentReplied,
     ArticleForwarded,
@@ -37,6 +38,7 @@ UPDATE intake.tickets t
    SET queue_id     = coalesce($3, t.queue_id),
        email        = coalesce($4, t.email),
        company      = CASE WHEN $4::text IS NULL THEN t.company ELSE $5 END,
+       desk_customer = coalesce($8, t.desk_customer),
        goes_on_in   = CASE $6 WHEN 'merged' THEN $7 WHEN 'alone' THEN NULL WHEN 'removed' THEN t.split_from ELSE t.goes_on_in END,
        desk_version = $2
  WHERE t.ticket_id = $1 AND t.desk_version < $2
@@ -52,14 +54,16 @@ INSERT INTO intake.message_ids (hash, ticket_id) VALUES ($1, $2)
 """
 
 WRITTEN_TO = """
-INSERT INTO intake.participants AS p (ticket_id, email, outsider)
-SELECT DISTINCT ON (n.ticket_id, n.email) n.ticket_id, n.email, n.outsider
+INSERT INTO intake.participants AS p (ticket_id, email, outsider, person_id)
+SELECT DISTINCT ON (n.ticket_id, n.email) n.ticket_id, n.email, n.outsider, intake.person_with(n.email)
   FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS n(ticket_id, email, outsider)
  ORDER BY n.ticket_id, n.email, n.outsider
     ON CONFLICT (ticket_id, email) DO UPDATE SET outsider = false WHERE p.outsider AND NOT excluded.outsider
 """
 
-Told = tuple[UUID, int, UUID | None, str | None, str | None, str, UUID | None]
+DESK_NAMED = "SELECT intake.desk_named($1, $2, $3)"
+
+Told = tuple[UUID, int, UUID | None, str | None, str | None, str, UUID | None, UUID | None]
 
 
 class DeskNews:
@@ -73,6 +77,7 @@ class DeskNews:
         aside: list[Parked] = []
         held = set(parked)
         told: list[Told] = []
+        renamed: list[CustomerRef] = []
         written_to: list[tuple[UUID, str, bool]] = []
         known = await self._known(connection, deliveries)
         for delivery in deliveries:
@@ -93,10 +98,15 @@ class DeskNews:
                 known.add(event.payload.into)
             elif (row := _told(event)) is not None:
                 told.append(row)
+                if isinstance(event.payload, CustomerChanged):
+                    renamed.append(event.payload.to)
             else:
                 written_to += _written_to(event)
         if told:
             await connection.executemany(TOLD, told)
+        if renamed:
+            rows = [(customer.id, comparable(customer.email), customer.name) for customer in renamed]
+            await connection.executemany(DESK_NAMED, rows)
         if written_to:
             await connection.execute(WRITTEN_TO, *map(list, zip(*written_to, strict=True)))
         return aside
@@ -178,7 +188,7 @@ def _written_to(event: Recorded) -> list[tuple[UUID, str, bool]]:
             outsider = True
         case _:
             return []
-    return [(event.stream, each.email.lower(), outsider) for each in (*message.to, *message.cc, *message.bcc)]
+    return [(event.stream, comparable(each.email), outsider) for each in (*message.to, *message.cc, *message.bcc)]
 
 
 def _told(event: Recorded) -> Told | None:
@@ -186,14 +196,14 @@ def _told(event: Recorded) -> Told | None:
     here = event.stream, event.version
     match event.payload:
         case TicketMoved(to=queue):
-            return (*here, queue.id, None, None, "", None)
+            return (*here, queue.id, None, None, "", None, None)
         case CustomerChanged(to=customer):
-            return (*here, None, customer.email, customer.company, "", None)
+            return (*here, None, comparable(customer.email), customer.company, "", None, customer.id)
         case TicketMerged(into=into):
-            return (*here, None, None, None, "merged", into.id)
+            return (*here, None, None, None, "merged", into.id, None)
         case MergeUndone() | StateChanged(was=StateRef(type="removed")):
-            return (*here, None, None, None, "alone", None)
+            return (*here, None, None, None, "alone", None, None)
         case TicketRemoved():
-            return (*here, None, None, None, "removed", None)
+            return (*here, None, None, None, "removed", None, None)
         case _:
             return None

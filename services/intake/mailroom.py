@@ -15,12 +15,13 @@ from uuid_utils.compat import uuid7
 from services.intake import reply_to, ticket
 from services.intake.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.mail.authentication import Authentication, authenticated
+from services.intake.mail.body import File
 from services.intake.mail.control import Wishes, wishes
 from services.intake.mail.reports import Report
 from services.intake.numbers import Numbers
 from services.intake.opening import queue_ref, registration
 from services.intake.placing import MOST_COPIES, place_for, plain_address, queues_addressed, without_tag
-from services.intake.reading import File, Reading, place
+from services.intake.reading import Reading, place
 from services.intake.reading_pool import Readers
 from services.intake.receipts import Receipts, receipt_address, receipt_mailbox
 from services.intake.records import Copies, Known, Mail, OpenedTicket, Raced, Records, Rows
@@ -29,6 +30,7 @@ from services.intake.verdict import Verdict, judge
 from services.intake.verification.judging import Question
 from services.intake.verification.verifier import Verifier
 from services.intake.virus_scan import NOT_SCANNED, Scan, VirusScan
+from shared.addresses import received
 from shared.blobs import texts
 from shared.blobs.store import BlobStore
 from shared.contracts import reply_addresses
@@ -569,18 +571,17 @@ class Mailroom:
         asked, doubt = await self._reply_to(judged)
         scanned = zip(reading.files, arrived.scans, strict=True)
         files = await asyncio.gather(*(self._attachment(file, scan) for file, scan in scanned))
-        html = reading.html if reading.html and len(reading.html.encode()) <= texts.INLINE_BYTES else None
         return Message(
             id=uuid7(),
             channel="email",
-            sender=Address(email=customer.email, name=customer.name),
+            sender=Address(email=customer.email, name=(reading.sender.name if reading.sender else "") or customer.name),
             to=reading.to,
             cc=reading.cc,
             subject=reading.subject,
             text=text,
             new_text=None if reading.new_text in (None, reading.text) else texts.beginning(reading.new_text or ""),
             text_blob=text_blob,
-            html=html,
+            html=reading.html,
             attachments=tuple(files),
             message_id=reading.message_id,
             mail=arrived.mail_id,
@@ -645,8 +646,7 @@ def _sender(reading: Reading, envelope: Envelope) -> Address:
     """Whom the mail is from: its own word, else the envelope's; an empty address when neither names one."""
     if reading.sender is not None:
         return reading.sender
-    email = envelope.sender.lower()
-    return Address(email=email if email.count("@") == 1 and len(email) <= 254 else "")
+    return Address(email=received(envelope.sender) or "")
 
 
 def _row(arrived: Arrived, verdict: Verdict, ticket_id: UUID | None, number: str | None) -> Mail:

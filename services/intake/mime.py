@@ -4,9 +4,7 @@ Not `email.parser`: its time grows with the square of the nesting (one mail of .
 newer policies raise on malformed header fields. Here nothing raises, and what is too deep or too much stays one opaque part.
 """
 
-import binascii
 import codecs
-import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,36 +13,38 @@ from email.utils import unquote
 
 from services.intake.charsets.decoding import decode
 from services.intake.charsets.encoded_words import extended_value, words_decoded
+from services.intake.charsets.names import UTF_8, codec_for
 from services.intake.charsets.undeclared import charset_of_mail, field_decoded
+from services.intake.mail import transfer
+from services.intake.mail.header import MOST_FIELD_BYTES, split
 
 DEEPEST = 16
 MOST_PARTS = 500
-MOST_HEADER_BYTES = 256 * 1024
-MOST_FIELD_BYTES = 32 * 1024
-MOST_FIELDS = 1_000
 MOST_TEXT_BYTES = 4 * 1024 * 1024
+MOST_ENCODED_BYTES = 3 * MOST_TEXT_BYTES
+"""Of a text in its transfer encoding, which may take three bytes for one."""
 MOST_DELIMITERS = 20_000
+LONGEST_OUTSIDE = 400
+"""Characters outside of all parts that a note quotes."""
+MOST_OUTSIDE = 5
+"""Words outside of all parts that notes quote; what there is more of is read as parts."""
 LONGEST_BOUNDARY = 200
-LONGEST_LINE = 1_000
-MOST_BELOW = 64 * 1024
-"""Of the end of base64 that is looked at for words below it."""
 
-_END_OF_HEADER = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
 _DELIMITER = re.compile(
     rb"^--([^\s][^\r\n]{0,120}?)[ \t]*(?:\r\n|\n|\r)(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
 )
-_PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}=")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
-_PADDING = re.compile(rb"=[=\s]*")
-_PURE = re.compile(rb"^[A-Za-z0-9+/]{40,}={0,2}\r?$", re.MULTILINE)
-_PROSE_BELOW = re.compile(
-    rb"(?<=[A-Za-z0-9+/=]\n)(?:[ \t]*\r?\n)+(?=(?:[-_=*]{2,}|[^\s]{1,40} [^\s]{1,40})[^\n]{0,200}(?:\r?\n|\Z))"
-)
-"""Below an empty line that follows base64: a ruler, or words."""
-_UUENCODED = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,200}(?:\r?\n|\r)", re.MULTILINE)
-_LINE = re.compile(rb"\r\n|\n|\r")
-_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset[ \t]*=[ \t]*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_KEYWORD = re.compile(r"([^\s;,/]*(?:\s*/\s*[^\s;,/]*)?)(.*)", re.DOTALL)
+_BEFORE_PARAMETER = re.compile(
+    r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z))"
+    r"|[\s,;]+(?=(?:charset|boundary|name|filename|format|delsp|type|start|start-info|report-type|protocol|micalg|method|size|access-type)\*?[0-9]*\*?\s*=)",
+    re.IGNORECASE,
+)
+"""A quoted value, or what stands before a parameter that is known."""
+_HAS_WORD = re.compile(r"\w\w")
+_OF_PROGRAMS = re.compile(r"multi-?part (?:message|mail|mime|e-?mail|document)|MIME[ -](?!version)", re.IGNORECASE)
+"""What mail programs write above the parts, for readers that know none."""
+_OUTSIDE = "outside of its parts"
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -89,7 +89,7 @@ class Part:
 
     @property
     def disposition(self) -> str:
-        return self.get("content-disposition").partition(";")[0].strip().lower()
+        return structured(self.get("content-disposition")).partition(";")[0].strip().lower()
 
     @property
     def _transfer_encoding(self) -> str:
@@ -98,24 +98,17 @@ class Part:
 
     @property
     def content(self) -> bytes:
-        """The body without its transfer encoding; as it is when that is unknown or broken."""
-        match self._transfer_encoding:
-            case "base64":
-                return from_base64(self.body)
-            case "quoted-printable":
-                return quopri.decodestring(self.body)
-            case "x-uuencode" | "uuencode" | "x-uue" | "uue":
-                return from_uuencode(self.body)
-            case _:
-                return self.body
+        """The body without its transfer encoding; as it is when that is unknown or was never done."""
+        return transfer.file_content(self.body, self._transfer_encoding)
 
     @property
     def text(self) -> str:
         """The content as text, as far as a text may go; characters that cannot be read are replaced."""
-        content = self.content[:MOST_TEXT_BYTES]
-        if self._transfer_encoding == "base64" and (below := self.body[_prose(self.body) :].strip()):
-            content += b"\n\n" + below[:MOST_TEXT_BYTES]
         charset = self.parameter("charset")
+        content = transfer.words(
+            self.body[:MOST_ENCODED_BYTES], self._transfer_encoding, lambda words: _unreadable(words, charset)
+        )
+        content = content[:MOST_TEXT_BYTES]
         if not charset and self.type == "text/html":
             named = _META_CHARSET.search(content, 0, 4096)
             charset = named.group(1).decode() if named else ""
@@ -123,7 +116,16 @@ class Part:
 
     @property
     def is_long(self) -> bool:
-        return len(self.body) > MOST_TEXT_BYTES and len(self.content) > MOST_TEXT_BYTES
+        """Whether `text` is only the beginning of it."""
+        size = len(self.body)
+        return size > MOST_ENCODED_BYTES or (size > MOST_TEXT_BYTES and len(self.content) > MOST_TEXT_BYTES)
+
+
+def subject(raw: bytes) -> str:
+    """The subject of a mail, which is all that is read of it; or empty."""
+    fields = split(raw, is_part=False).fields
+    found = next((value for name, value in fields if name == "subject"), b"")
+    return decoded(field_decoded(found, charset_of_mail(raw)))
 
 
 def parse(raw: bytes) -> tuple[Part, list[str]]:
@@ -137,16 +139,18 @@ def parse(raw: bytes) -> tuple[Part, list[str]]:
 
 
 def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: str, charset: str) -> Part:
-    header, body = _split(raw)
-    fields = tuple(_fields(header, charset))
+    header = split(raw, is_part=depth > 0)
+    fields = tuple((name, field_decoded(value, charset)) for name, value in header.fields)
+    wrong += header.wrong
+    if any(len(value) >= MOST_FIELD_BYTES for _, value in header.fields):
+        wrong.append(f"a header field of more than {MOST_FIELD_BYTES // 1024} kB; its rest was not read")
     parameters = Fields()
     for name, value in fields:
         if name in ("content-type", "content-disposition") and name not in parameters:
-            parameters[name] = _printable(value)
-    wrong += _bounds_reached(header, fields)
-    kind = next((value for name, value in fields if name == "content-type"), "").partition(";")[0].strip().lower()
+            parameters[name] = structured(_printable(value))
+    kind = parameters["content-type"].partition(";")[0].lower() if "content-type" in parameters else ""
     kind = kind if _MEDIA_TYPE.fullmatch(kind) else ("text/plain" if kind in ("text", "plain") else default)
-    part = Part(fields, kind, parameters, body)
+    part = Part(fields, kind, parameters, header.body)
     if not kind.startswith("multipart/"):
         return part
     if depth >= DEEPEST:
@@ -154,101 +158,71 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
         return Part(fields, "application/octet-stream", parameters, raw)
     boundary = part.parameter("boundary").encode(errors="replace")[:LONGEST_BOUNDARY]
     default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-    children = _children(body, boundary, depth, budget, wrong, default, charset) if boundary else ()
-    if not children:
-        wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
-        guessed = _guessed_boundary(body)
-        children = _children(body, guessed, depth, budget, wrong, default, charset) if guessed else ()
-    if not children:
-        return Part(fields, "text/plain", parameters, body)
-    return Part(fields, kind, parameters, b"", children)
+    children: tuple[Part, ...] = ()
+    for body in _bodies(part):
+        children = _children(body, boundary, depth, budget, wrong, default, charset) if boundary else ()
+        if not children and (guessed := _guessed_boundary(body)):
+            wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
+            children = _children(body, guessed, depth, budget, wrong, default, charset)
+        if children:
+            return Part(fields, kind, parameters, b"", children)
+    wrong.append("a multipart whose boundary does not occur" if boundary else "a multipart without a boundary")
+    return Part(fields, "text/plain", parameters, header.body)
 
 
-def _bounds_reached(header: bytes, fields: tuple[tuple[str, str], ...]) -> list[str]:
-    reached: list[str] = []
-    if len(header) >= MOST_HEADER_BYTES - LONGEST_LINE:
-        reached.append(f"a header of more than {MOST_HEADER_BYTES // 1024} kB; its rest was taken for text")
-    if len(fields) >= MOST_FIELDS:
-        reached.append(f"more than {MOST_FIELDS} header fields; the rest was not read")
-    if len(header) > MOST_FIELD_BYTES and any(len(value) >= MOST_FIELD_BYTES for _, value in fields):
-        reached.append(f"a header field of more than {MOST_FIELD_BYTES // 1024} kB; its rest was not read")
-    return reached
+def _bodies(part: Part) -> Iterator[bytes]:
+    """A multipart's body, and without the transfer encoding that none may have (RFC 2045, 6.4) but some do."""
+    yield part.body
+    if (decoded := part.content) != part.body:
+        yield decoded
 
 
 def _children(
     body: bytes, boundary: bytes, depth: int, budget: list[int], wrong: list[str], default: str, charset: str
 ) -> tuple[Part, ...]:
     children: list[Part] = []
-    for piece in _pieces(body, boundary):
+    for piece, is_part in _pieces(body, boundary):
         if budget[0] <= 0:
             break
-        budget[0] -= 1
-        children.append(_part(piece, depth + 1, budget, wrong, default, charset))
+        if is_part:
+            budget[0] -= 1
+            children.append(_part(piece, depth + 1, budget, wrong, default, charset))
+        elif (words := " ".join(decode(piece, charset).split())) and _HAS_WORD.search(words):
+            if _OF_PROGRAMS.search(words, 0, LONGEST_OUTSIDE):
+                continue
+            if len(words) <= LONGEST_OUTSIDE and sum(note.startswith(_OUTSIDE) for note in wrong) < MOST_OUTSIDE:
+                wrong.append(f"{_OUTSIDE} it says: {words}")
+            else:
+                budget[0] -= 1
+                wrong.append("words outside of its parts were read as one of them")
+                children.append(Part((), "text/plain", Fields(), piece))
     return tuple(children)
 
 
-def _split(raw: bytes) -> tuple[bytes, bytes]:
-    """Header and body. A mail that begins with an empty line has no header; one without an empty line has no body."""
-    if raw[:1] == b"\n" or raw[:2] == b"\r\n":
-        return b"", raw[2:] if raw[:1] == b"\r" else raw[1:]
-    end = _END_OF_HEADER.search(raw, 0, MOST_HEADER_BYTES + 4)
-    if end is not None:
-        return raw[: end.start()], raw[end.end() :]
-    first = _LINE.search(raw, 0, MOST_HEADER_BYTES)
-    if _NAME.match(raw) is None and not (first and raw[:5] == b"From "):
-        return b"", raw
-    if len(raw) <= MOST_HEADER_BYTES:
-        return raw, b""
-    cut = raw.rfind(b"\n", 0, MOST_HEADER_BYTES) + 1 or MOST_HEADER_BYTES
-    return raw[:cut], raw[cut:]
+def _pieces(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bool]]:
+    """What stands between a multipart's delimiter lines, and whether it is a part: what is before the first and behind a last one is none.
 
-
-def _fields(header: bytes, charset: str) -> Iterator[tuple[str, str]]:
-    """The header's fields in order, unfolded, names in lower case. A line that is none is passed over."""
-    name: bytes | None = None
-    value = bytearray()
-    count = 0
-    for line in _LINE.split(header):
-        if line[:1] in (b" ", b"\t"):
-            if name is not None and len(value) < MOST_FIELD_BYTES:
-                value += b" " + line.strip()
-            continue
-        if name is not None and value[-1:] == b";" and _PARAMETER.match(line):
-            value += b" " + line.strip()  # a parameter whose line lost its indent
-            continue
-        if name is not None:
-            yield name.decode().lower(), field_decoded(bytes(value[:MOST_FIELD_BYTES]), charset)
-            count += 1
-            if count >= MOST_FIELDS:
-                return
-        match = _NAME.match(line)
-        name = match.group(1) if match else None
-        value = bytearray(line[match.end() :].strip()) if match else bytearray()
-    if name is not None:
-        yield name.decode().lower(), field_decoded(bytes(value[:MOST_FIELD_BYTES]), charset)
-
-
-def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
-    """What stands between a multipart's delimiter lines. A missing end is the end of the body."""
+    A missing end is the end of the body. Programs write parts behind the last delimiter too.
+    """
     delimiter = b"--" + boundary
-    start: int | None = None
+    start, is_part, count = 0, False, 0
     at = body.find(delimiter)
-    for _ in range(MOST_DELIMITERS):
-        if at < 0:
-            break
+    while at >= 0 and count < MOST_DELIMITERS:
         end = at + len(delimiter)
         closes = body[end : end + 2] == b"--"
         rest = body[end + 2 * closes : end + 2 * closes + 80].lstrip(b" \t")
         # The delimiter is the whole of its line; a boundary may be another one's beginning.
         if (at == 0 or body[at - 1] in b"\r\n") and (not rest or rest[:1] in (b"\r", b"\n")):
-            if start is not None:
-                yield _after_line_break(body, start, _before_line_break(body, at))
-            if closes:
-                return
-            start = end
+            if start or is_part or at:
+                yield (
+                    _after_line_break(body, start, _before_line_break(body, at)) if is_part else body[start:at],
+                    is_part,
+                )
+            start, is_part = end + 2 * closes, not closes
+            count += 1
         at = body.find(delimiter, end)
-    if start is not None:
-        yield _after_line_break(body, start, len(body))
+    if count:
+        yield _after_line_break(body, start, len(body)) if is_part else body[start:], is_part
 
 
 def _before_line_break(body: bytes, at: int) -> int:
@@ -276,41 +250,23 @@ def is_media_type(value: str) -> bool:
     return _MEDIA_TYPE.fullmatch(value) is not None
 
 
-def from_base64(text: bytes) -> bytes:
-    """What can be read of base64, whatever stands between or below; several encodings one after the other are all read."""
-    return b"".join(map(_unpadded, _PADDING.split(text[: _prose(text)])))
+def structured(value: str) -> str:
+    """A structured field's value with the semicolons that it lacks: `multipart/mixed boundary=x` (RFC 2045, 5.1)."""
+    kind, rest = _KEYWORD.match(value).groups()  # type: ignore[union-attr]  # matches everywhere
+    rest = _BEFORE_PARAMETER.sub(lambda found: found.group(1) or "; ", f" {rest}")
+    return f"{''.join(kind.split())}; {rest.lstrip('; ')}" if rest.strip("; ") else "".join(kind.split())
 
 
-def _prose(text: bytes) -> int:
-    """Where base64 ends and what mailing lists and scanners write below it begins; the text's end when there is none."""
-    found = _PROSE_BELOW.search(text, max(0, len(text) - MOST_BELOW))
-    return found.start() if found is not None and _PURE.search(text, found.start()) is None else len(text)
-
-
-def _unpadded(text: bytes) -> bytes:
-    letters = _NOT_BASE64.sub(b"", text)
-    if len(letters) % 4 == 1:
-        letters = letters[:-1]
-    try:
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
-    except binascii.Error:
-        return text
-
-
-def from_uuencode(text: bytes) -> bytes:
-    """What can be read of uuencode; the text itself when there is no beginning."""
-    begin = _UUENCODED.search(text)
-    if begin is None:
-        return text
-    out = bytearray()
-    for line in text[begin.end() :].splitlines():
-        if line.strip() in (b"end", b"`", b""):
-            break
+def _unreadable(content: bytes, charset: str) -> float:
+    """Which share of the characters is none of any text, as declared, or as UTF-8 where that says nothing: wrong ones and control characters."""
+    text = ""
+    if charset.lower() in ("ascii", "us-ascii") or codec_for(charset) in ("", UTF_8):
         try:
-            out += binascii.a2b_uu(line)
-        except binascii.Error:
-            continue
-    return bytes(out)
+            content.decode(UTF_8)
+        except UnicodeDecodeError:
+            text = content.decode(UTF_8, "replace")
+    text = text or decode(content, charset)
+    return (text.count("\ufffd") + len(_UNWANTED.findall(text))) / max(1, len(text))
 
 
 def decoded(value: str) -> str:

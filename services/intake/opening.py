@@ -17,10 +17,13 @@ from services.intake.numbers import Numbers
 from services.intake.receipts import receipt_mailbox
 from services.intake.records import OpenedTicket, Place, Raced, Records, Rows, Way
 from services.intake.ticket import Ticket
-from shared import richtext
+from shared.addresses import comparable
 from shared.blobs import texts
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import UploadMissing, Uploads
+from shared.bounded import rich_text
+from shared.bounded.processes import Processes
+from shared.bounded.rich_text import RichText
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights
 from shared.contracts.directory import Member, Queue, Topic
 from shared.contracts.envelope import Actor
@@ -37,7 +40,7 @@ from shared.contracts.parts import (
 )
 from shared.contracts.subjects import number_in
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import RETRIES, Outcome
+from shared.eventstore.commands import RETRIES, Outcome, once, replayed
 from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.fields import checked
@@ -73,17 +76,22 @@ class Opening:
     directory: DirectoryCopy
     uploads: Uploads
     allowances: Allowances
+    processes: Processes
+    """They read the rich text of messages."""
 
     async def open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
-        """Opens a ticket and answers `{"id", "number", "version"}`.
+        """Opens a ticket and answers `{"id", "number", "version"}`; a repeat gets the first answer.
 
         Raises the problems 403 and 422, 429 and 413 beyond the person's share of a day, 503 while the queues have not arrived, and
         CommandReused, CommandRunning.
         """
+        return await once(self.records.store, key, lambda: self._open(body, who, key), replayed)
+
+    async def _open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
         settings = self.directory.settings
         topic = asking.asked_for(body.topic, settings, who) if body.topic is not None else None
         queue = self._queue(body, topic, who)
-        email, name = self._customer(body, who)
+        email, name, person = self._customer(body, who)
         self._offered(body, who)
         checked(body.fields, settings.fields)
         form = asking.filled(topic, body, settings) if topic is not None else None
@@ -92,9 +100,9 @@ class Opening:
         ticket_id = uuid7()
         context = Context(actor=actor(who), traceparent=traceparent())
         for _ in range(RETRIES + 1):
-            found = await self.records.caller(email, name, key)
+            found = await self.records.caller(email, name, key, person)
             if found.fingerprint is not None:
-                return replayed(found.fingerprint, key, found.answer)
+                return _first(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
                 await self._allowed(who, "tickets", body.body)
@@ -164,20 +172,20 @@ class Opening:
         offered = {topic.queue for topic in topics if topic.offered_to_customers}
         return queue.slug in offered or queue == self.directory.queues.default
 
-    def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str]:
-        """Address and name of whom the ticket is for: customers open for themselves only."""
+    def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str, UUID | None]:
+        """Address and name of whom the ticket is for, and who they are if they ask themselves: customers open for themselves only."""
         if who.is_agent:
             if body.customer is None:
                 raise problems.invalid("/customer", "is missing")
-            return body.customer.email, body.customer.name
+            return body.customer.email, body.customer.name, None
         if who.kind != "customer":
             raise problems.forbidden("Only agents and customers open tickets.")
-        email = who.email.lower()
+        email = comparable(who.email)
         if body.customer is not None and body.customer.email != email:
             raise problems.invalid("/customer/email", "is not yours: it is taken from your session")
         if body.channel not in ("web", "api"):
             raise problems.invalid("/channel", "must be web or api")
-        return email, who.name
+        return email, who.name, who.person_id
 
     def _offered(self, body: TicketBody, who: Identity) -> None:
         """Customers choose among the priorities that are offered to them (A4.07); the default is not their choice."""
@@ -212,11 +220,22 @@ class Opening:
             raise problems.not_found()
         return known
 
-    async def receive(self, reference: str, body: MessageBody, who: Identity, key: CommandId) -> tuple[UUID, Outcome]:
-        """Adds the customer's own words to a ticket and answers `{"version", "article_id"}`. Raises the problems 403, 404, 422."""
+    async def receive(
+        self, reference: str, body: MessageBody, who: Identity, key: CommandId
+    ) -> tuple[UUID | None, Outcome]:
+        """Adds the customer's own words to a ticket and answers the stream and `{"version", "article_id"}`; a repeat gets the first answer,
+        without the stream where that is out of sight by now. Raises the problems 403, 404, 422."""
+        doing = lambda: self._receive(reference, body, who, key)  # noqa: E731
+        return await once(self.records.store, key, doing, lambda told: (None, replayed(told)))
+
+    async def _receive(
+        self, reference: str, body: MessageBody, who: Identity, key: CommandId
+    ) -> tuple[UUID | None, Outcome]:
         way = await self.find(reference)
+        who = await self.directory.recognised(who)
         stream = way.living.ticket_id
         files: tuple[Attachment, ...] | None = None
+        rich: RichText | None = None
         context = Context(actor=actor(who), traceparent=traceparent())
         for attempt in range(RETRIES + 1):
             newest = await self.records.newest([stream, way.named.ticket_id])
@@ -225,14 +244,17 @@ class Opening:
             state, version = newest[stream]
             before = newest.get(way.named.ticket_id)
             named = _facts(way.named, before.state if before is not None else ticket.initial(), ())
-            email, name = self._writer(body, who, self._living_facts(way.living, state), named)
-            found = await self.records.caller(email, name, key)
+            email, name, person = self._writer(body, who, self._living_facts(way.living, state), named)
+            found = await self.records.caller(email, name, key, person)
             if found.fingerprint is not None:
-                return stream, replayed(found.fingerprint, key, found.answer)
+                return stream, _first(found.fingerprint, key, found.answer)
             if files is None:
                 files = await self._attached(body.attachments, who)
                 await self._allowed(who, "messages", body.text or "", body.html or "")
-            message = (await self._words(body, found.customer, context)).model_copy(update={"attachments": files})
+            if rich is None:
+                rich = (await rich_text.read(self.processes, body.html)).at_most(texts.INLINE_BYTES)
+            said = await self._words(body, rich, found.customer, context)
+            message = said.model_copy(update={"attachments": files})
             decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=body.close), state)
             answer: Answer = {"version": version + len(decided), "article_id": str(message.id)}
             appends = [Append(stream, "ticket", version, _new(decided), context)]
@@ -256,8 +278,10 @@ class Opening:
         queue = self.directory.queues.by_id.get(place.queue_id or opened_in or UUID(int=0))
         return _facts(place, state, queue.members if queue else ())
 
-    def _writer(self, body: MessageBody, who: Identity, living: TicketFacts, named: TicketFacts) -> tuple[str, str]:
-        """Address and name of whose words they are; raises 404 or 403 for who may not add them.
+    def _writer(
+        self, body: MessageBody, who: Identity, living: TicketFacts, named: TicketFacts
+    ) -> tuple[str, str, UUID | None]:
+        """Address and name of whose words they are, and who they are if they write themselves; raises 404 or 403 for who may not add them.
 
         Agents need the right where the words will stand. A customer whose ticket was merged into another's goes on writing to it under
         its own number, as their mails do.
@@ -272,45 +296,42 @@ class Opening:
                 raise problems.invalid("/on_behalf_of", "is missing: whose words are they?")
             if body.close:
                 raise problems.invalid("/close", "is the customer's to say: agents close the ticket itself")
-            return body.on_behalf_of, ""
-        if body.on_behalf_of is not None and body.on_behalf_of != who.email.lower():
+            return body.on_behalf_of, "", None
+        if body.on_behalf_of is not None and body.on_behalf_of != comparable(who.email):
             raise problems.invalid("/on_behalf_of", "is for agents")
-        return who.email.lower(), who.name
+        return comparable(who.email), who.name, who.person_id
 
-    async def _words(self, body: MessageBody, customer: CustomerRef, context: Context) -> Message:
-        seen, html = richtext.read(body.html) if body.html else ("", None)
-        text, text_blob = await texts.stored(self.blobs, body.text if body.text is not None else seen)
-        if html is not None and len(html.encode()) > texts.INLINE_BYTES:
-            html = None
+    async def _words(self, body: MessageBody, rich: RichText, customer: CustomerRef, context: Context) -> Message:
+        text, text_blob = await texts.stored(self.blobs, rich.beside(body.text))
         return Message(
             id=uuid7(),
             channel="web",
             sender=Address(email=customer.email, name=customer.name),
             text=text,
             text_blob=text_blob,
-            html=html,
+            html=rich.html,
             written_at=context.time,
+            reading_notes=rich.notes,
         )
 
 
 def _facts(place: Place, state: Ticket, members: tuple[Member, ...]) -> TicketFacts:
     """Whose ticket it is: the customer's that the desk has made it, else of who opened it."""
-    if place.email is not None:
-        return TicketFacts(members=members, customer_email=place.email, company=place.company)
+    if place.renamed:
+        return TicketFacts(members=members, customer=place.customer_id, company=place.company)
     opened_for = state.customer
     return TicketFacts(
         members=members,
-        customer_email=opened_for.email if opened_for else "",
+        customer=opened_for.id if opened_for else None,
         company=opened_for.company if opened_for else None,
     )
 
 
-def replayed(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outcome:
+def _first(fingerprint: bytes, key: CommandId, answer: Answer | None) -> Outcome:
     """The first answer of a command that was known. Raises CommandReused when it was another request."""
     if fingerprint != key.fingerprint:
         raise CommandReused
-    told = answer or {}
-    return Outcome(told.get("version", 0), told, replayed=True)
+    return replayed(answer)
 
 
 def _new(events: list[Event]) -> tuple[NewEvent, ...]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.intake.mail.control import Wishes
 from services.intake.reading import Reading
+from shared.addresses import comparable
 from shared.contracts.directory import Queue
 from shared.directory.copy import Queues
 
@@ -53,8 +54,8 @@ def queues_addressed(queues: Queues, recipients: Sequence[str], reading: Reading
 
 
 def plain_address(address: str) -> str:
-    """An address in lower case, as a queue has it."""
-    return address.strip().strip("<>").lower()
+    """An address as a queue has it."""
+    return comparable(address.strip().strip("<>"))
 
 
 def without_tag(address: str) -> str:

@@ -29,12 +29,16 @@ MAIL_COLUMNS = (
 )
 
 CUSTOMER = """
-SELECT e.fingerprint, e.answer, c.customer_id, c.name, intake.company_of($2) AS company
+SELECT e.fingerprint, e.answer, c.customer_id, c.name, coalesce(c.is_person, false) AS is_person, intake.company_of($2) AS company
   FROM (SELECT) AS always
   LEFT JOIN es.commands e ON e.command_id = $1
   LEFT JOIN intake.customers c ON c.email = $2
 """
-KNOWN = "SELECT * FROM intake.known($1, $2, $3, $4, $5, $6, $7)"
+KNOWN = """
+SELECT k.*, coalesce(c.is_person, false) AS is_person
+  FROM intake.known($1, $2, $3, $4, $5, $6, $7) AS k
+  LEFT JOIN intake.customers c ON c.customer_id = k.customer_id
+"""
 
 MOST_PARTICIPANTS = 100
 """Of one ticket; whom mails bring in beyond these does not take part."""
@@ -78,8 +82,8 @@ ADDITIONS = {
     "participants": Addition(
         ("uuid", "text"),
         f"""
-    INSERT INTO intake.participants AS p (ticket_id, email, outsider)
-    SELECT n.ticket_id, n.email, false
+    INSERT INTO intake.participants AS p (ticket_id, email, outsider, person_id)
+    SELECT n.ticket_id, n.email, false, intake.person_with(n.email)
       FROM appended a, unnest({{rows}}) AS n(ticket_id, email)
      WHERE a.status = 'appended'
        AND (SELECT count(*) FROM intake.participants o WHERE o.ticket_id = n.ticket_id) < {MOST_PARTICIPANTS}
@@ -148,10 +152,13 @@ def recording(names: tuple[str, ...]) -> str:
 
 MAIL = f"SELECT {MAIL_COLUMNS} FROM intake.mails WHERE mail_id = $1"
 WAY = """
-SELECT t.ticket_id, t.queue_id, t.email, t.company,
-       l.ticket_id AS living_id, l.queue_id AS living_queue_id, l.email AS living_email, l.company AS living_company
+SELECT t.ticket_id, t.queue_id, t.email IS NOT NULL AS renamed, coalesce(t.desk_customer, c.customer_id) AS customer_id, t.company,
+       l.ticket_id AS living_id, l.queue_id AS living_queue_id, l.email IS NOT NULL AS living_renamed,
+       coalesce(l.desk_customer, d.customer_id) AS living_customer_id, l.company AS living_company
   FROM intake.tickets t
   JOIN intake.tickets l ON l.ticket_id = intake.living(t.ticket_id)
+  LEFT JOIN intake.customers c ON c.email = t.email
+  LEFT JOIN intake.customers d ON d.email = l.email
  WHERE t.{column} = $1
 """
 NEWEST = """
@@ -241,11 +248,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A ticket, and what the desk has made of it since it was opened: null where it has not."""
+    """A ticket, and what the desk has made of it since it was opened: `queue_id` null where it has not moved it; `renamed`: it is another
+    customer's now."""
 
     ticket_id: UUID
     queue_id: UUID | None
-    email: str | None
+    renamed: bool
+    customer_id: UUID | None
     company: str | None
 
 
@@ -306,11 +315,13 @@ class Records:
     def __init__(self, pool: Pool, store: Store) -> None:
         self.pool, self.store = pool, store
 
-    async def caller(self, email: str, name: str, command: CommandId) -> Caller:
-        """Whom a request is for. An address that is not known gets a new customer's id."""
+    async def caller(self, email: str, name: str, command: CommandId, person: UUID | None = None) -> Caller:
+        """Whom a request is for: the `person` who sends it, or whoever has this address. An address that is not known gets a new customer's id."""
         row = await self.pool.fetchrow(CUSTOMER, command.id, email)
         assert row is not None
         customer, new = _customer(row, email, name)
+        if person is not None:
+            customer, new = customer.model_copy(update={"id": person, "name": name}), False
         return Caller(customer, new, row["fingerprint"], row["answer"])
 
     async def known(
@@ -414,8 +425,14 @@ class Records:
         if row is None:
             return None
         return Way(
-            Place(row["ticket_id"], row["queue_id"], row["email"], row["company"]),
-            Place(row["living_id"], row["living_queue_id"], row["living_email"], row["living_company"]),
+            Place(row["ticket_id"], row["queue_id"], row["renamed"], row["customer_id"], row["company"]),
+            Place(
+                row["living_id"],
+                row["living_queue_id"],
+                row["living_renamed"],
+                row["living_customer_id"],
+                row["living_company"],
+            ),
         )
 
     async def mail(self, mail_id: UUID) -> Mail | None:
@@ -428,10 +445,10 @@ class Records:
 
 
 def _customer(row: asyncpg.Record, email: str, name: str) -> tuple[CustomerRef, bool]:
+    """The customer with this address, by the name in their record if they have one; and whether nobody has it yet."""
     new = row["customer_id"] is None
-    customer = CustomerRef(
-        id=row["customer_id"] or uuid7(), email=email, name=name or row["name"] or "", company=row["company"]
-    )
+    called = row["name"] if row["is_person"] else name or row["name"] or ""
+    customer = CustomerRef(id=row["customer_id"] or uuid7(), email=email, name=called, company=row["company"])
     return customer, new
 
 

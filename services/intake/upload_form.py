@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 
+from shared.file_names import safe_name
+
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
@@ -21,11 +23,8 @@ MOST_FILES = 20
 MOST_PARTS = 100
 IN_MEMORY = 256 * 1024
 """Bytes of each file; a slow sender costs no more than that."""
-LONGEST_NAME = 200
 LONGEST_HEAD = 8 * 1024
 """Bytes of a part's header: it is held in memory, and taken apart by what is not made for more."""
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-"""Control characters, and those that turn a name's direction round: `gpj.exe` must not look like `exe.jpg`."""
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}")
 
 
@@ -134,7 +133,7 @@ class _Form:
         if len(self.files) == MOST_FILES:
             raise FormWrong(f"has more than {MOST_FILES} files")
         media_type = safe_type(self._headers.get("content-type"))
-        self._file = SentFile(safe_name(sent), media_type, SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115
+        self._file = SentFile(safe_name(sent, media_type), media_type, SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115
         self.files.append(self._file)
 
     def _content(self, data: bytes, start: int, end: int) -> None:
@@ -182,15 +181,6 @@ def _parameters(header: str) -> Message:
     # Message would read a line break as another header.
     message["Content-Type"] = " ".join(header.splitlines())
     return message
-
-
-def safe_name(name: str) -> str:
-    """A file's own name without its path and whatever cannot be seen."""
-    last = _UNSEEN.sub("", name.replace("\\", "/")).rpartition("/")[2].strip(" .")
-    if len(last) > LONGEST_NAME:
-        stem, dot, ending = last.rpartition(".")
-        last = f"{stem[: LONGEST_NAME - len(ending) - 1]}.{ending}" if dot and len(ending) < 20 else last[:LONGEST_NAME]
-    return last or "file"
 
 
 def safe_type(media_type: str | None) -> str:

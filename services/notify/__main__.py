@@ -9,7 +9,7 @@ from shared.service import Service, main
 def load() -> Service:
     from services.notify.app import CONSUMER, handlers_for_replay, process
 
-    return Service(process, {CONSUMER: handlers_for_replay})
+    return Service(process, {CONSUMER: handlers_for_replay}.get)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.notify import remembering
-from services.notify.addresses import plain
 from services.notify.audience import may_read
 from services.notify.commands import RecordWithheld
 from services.notify.deliveries import Claimed
+from shared.addresses import comparable
 from shared.contracts.directory import Person, Queue
 from shared.contracts.parts import Address
 from shared.database import Connection, Pool
@@ -39,11 +39,11 @@ async def _readers_of(
     connection: Connection, claimed: Claimed, queue_id: UUID | None
 ) -> tuple[Claimed, RecordWithheld | None]:
     mail, waiting = claimed.request.mail, claimed.remaining
-    those = [each for each in mail.to if waiting is None or plain(each.email) in map(plain, waiting)]
+    those = [each for each in mail.to if waiting is None or _key(each) in map(comparable, waiting)]
     document = await connection.fetchval(QUEUE, queue_id)
     queue = Queue.model_validate_json(document) if document is not None else None
     people = [Person.model_validate_json(row[0]) for row in await connection.fetch(PEOPLE, list(map(_key, those)))]
-    readers = {person.email.lower() for person in people if may_read(person, queue)}
+    readers = {comparable(person.email) for person in people if may_read(person, queue)}
     kept = tuple(each for each in those if _key(each) in readers)
     if len(kept) == len(those):
         return claimed, None
@@ -55,7 +55,7 @@ async def _readers_of(
 
 def _key(address: Address) -> str:
     """As the directory has addresses."""
-    return address.email.lower()
+    return comparable(address.email)
 
 
 def _withheld(claimed: Claimed, reason: str, *, partly: bool = False) -> RecordWithheld:

@@ -29,6 +29,10 @@ def reminded(owner: PersonRef | None, queue: Queue | None, people: Mapping[UUID,
     the queue and follow it; where nobody does, all who work in it, if they are few; else nobody, and it stands in the list of reminders alone."""
     if owner is not None and (found := reader(owner.id, queue, people)) is not None:
         return [found]
+    return _team(queue, people)
+
+
+def _team(queue: Queue | None, people: Mapping[UUID, Person]) -> list[Person]:
     team = [found for worker in workers(queue) if (found := reader(worker, queue, people)) is not None]
     following = [person for person in team if queue is not None and queue.id in person.follows]
     if following:
@@ -37,11 +41,13 @@ def reminded(owner: PersonRef | None, queue: Queue | None, people: Mapping[UUID,
 
 
 def answering(ticket: Remembered, queue: Queue | None, people: Mapping[UUID, Person]) -> list[Person]:
-    """Whom a customer's message reaches (A6.11): who is responsible for the ticket; else, or if they may not read it any more, its owner."""
-    for ref in (ticket.responsible, ticket.owner):
-        if ref is not None and (found := reader(ref.id, queue, people)) is not None:
+    """Whom a customer's message reaches (A6.11): who is responsible for the ticket; else, or if they may not read it any more, its owner. If all of
+    them have left, those whom a reminder would reach: nobody else looks after it."""
+    named = [ref.id for ref in (ticket.responsible, ticket.owner) if ref is not None]
+    for each in named:
+        if (found := reader(each, queue, people)) is not None:
             return [found]
-    return []
+    return _team(queue, people) if named and not any(is_colleague(each, people) for each in named) else []
 
 
 def wanting(notice: Notice, queue: Queue | None, people: Sequence[Person]) -> list[Person]:
@@ -62,6 +68,12 @@ def wanting(notice: Notice, queue: Queue | None, people: Sequence[Person]) -> li
 def may_read(person: Person, queue: Queue | None) -> bool:
     """Whether somebody may read the queue's tickets; nobody who is not one of the desk may."""
     return "read" in rights_of(person, queue.members if queue is not None else ())
+
+
+def is_colleague(person: UUID, people: Mapping[UUID, Person]) -> bool:
+    """Whether the person is (still) one of the desk."""
+    found = people.get(person)
+    return found is not None and not {"agent", "admin"}.isdisjoint(found.roles)
 
 
 def reader(person: UUID, queue: Queue | None, people: Mapping[UUID, Person]) -> Person | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.notify import remembering
 from services.notify.commands import Command
+from services.notify.people import find
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
 from shared.contracts.envelope import Recorded, decode, encode
@@ -110,9 +111,12 @@ class Closings:
         return len(rows)
 
     async def _decide(self, connection: Connection, closings: Sequence[Recorded]) -> None:
-        known = self.policies.known.tickets
+        known, people = self.policies.known.tickets, self.policies.known.people
         known.clear()
+        people.clear()
         known.update(await remembering.recall(connection, [event.stream for event in closings]))
+        customers = {ticket.customer.id for ticket in known.values() if ticket.customer is not None}
+        people.update(await find(connection, customers))
         await self.reacting.carry_out(
             connection,
             [

@@ -1,13 +1,13 @@
 """What notify can be asked to do for a ticket. The mail arrives written: the decider looks nothing up.
 
-`own_addresses` are those of our queues, as `addresses.plain` writes them: no mail of ours goes there.
+`own_addresses` are those of our queues, as `addresses.comparable` writes them: no mail of ours goes there.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from shared.contracts.notify import NotificationKind, OutgoingMail
+from shared.contracts.notify import AnyNotificationKind, OutgoingMail
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class RecordWithheld:
     """The mail did not leave, or (`partly`) not to everybody, for a reason that came up while it waited."""
 
     notification: UUID
-    kind: NotificationKind
+    kind: AnyNotificationKind
     reason: str
     partly: bool = False
 

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import get_args
 from uuid import UUID
 
 import asyncpg
 
-from services.notify.addresses import plain
+from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
-from shared.contracts.notify import NotificationRequested, OutgoingMail
+from shared.contracts.notify import NotificationChannel, NotificationRequested, OutgoingMail
 from shared.database import Connection, Pool
-from shared.eventstore.store import recorded
+from shared.eventstore.store import Store, recorded
 
 LEASE_SECONDS = 60
+CHANNELS: tuple[str, ...] = get_args(NotificationChannel)
+"""Those by which this version sends; what asks for another one is left to the senders of tomorrow."""
 
 SCHEDULE = """
 INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id)
@@ -114,13 +117,14 @@ UPDATE notify.deliveries d
 """
 DONE = "DELETE FROM notify.deliveries WHERE notification = ANY($1)"
 PAUSES = "SELECT queue_id, domain, by_name, reason FROM notify.pauses"
+_LATE = "NOT d.told_late AND d.requested_at < now() - $1::interval AND NOT (d.on_its_way AND d.due_at > now())"
+LATE_TICKETS = f"SELECT DISTINCT ticket_id FROM notify.deliveries d WHERE {_LATE} LIMIT 100"
 LATE = f"""
 SELECT {_EVENT}, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id, d.despite_pause, d.last_error
   FROM notify.deliveries d
   JOIN es.events e ON e.stream_id = d.ticket_id AND e.version = d.version
- WHERE NOT d.told_late AND d.requested_at < now() - $1::interval AND NOT (d.on_its_way AND d.due_at > now())
+ WHERE {_LATE} AND d.ticket_id = ANY($2)
  ORDER BY d.requested_at
- LIMIT 100
    FOR UPDATE OF d SKIP LOCKED
 """
 TOLD_LATE = "UPDATE notify.deliveries SET told_late = true WHERE notification = ANY($1)"
@@ -203,7 +207,7 @@ async def schedule(connection: Connection, events: Sequence[Recorded]) -> None:
 def domain_of(mail: OutgoingMail, remaining: Sequence[str] | None = None) -> str:
     """Where a mail goes: the domain of the first recipient that does not have it yet, as DNS knows it."""
     first = next(iter(remaining or [each.email for each in (*mail.to, *mail.cc, *mail.bcc)]), "")
-    return plain(first).rpartition("@")[2]
+    return comparable(first).rpartition("@")[2]
 
 
 async def pauses(pool: Pool) -> list[Pause]:
@@ -223,7 +227,7 @@ async def claim(pool: Pool, service: str, most: int, full: Sequence[str] = ()) -
 
 def _claimed(row: asyncpg.Record, service: str) -> Claimed | None:
     event = recorded(row, service)
-    if not isinstance(event.payload, NotificationRequested):
+    if not isinstance(event.payload, NotificationRequested) or event.payload.channel not in CHANNELS:
         return None
     remaining = None if row["remaining"] is None else tuple(row["remaining"])
     return Claimed(
@@ -239,10 +243,13 @@ def _claimed(row: asyncpg.Record, service: str) -> Claimed | None:
     )
 
 
-async def late(connection: Connection, service: str, seconds: float) -> list[tuple[Claimed, str]]:
-    """Mails that have waited for so long without their tickets saying so, and why they wait; locked until the transaction ends."""
-    rows = await connection.fetch(LATE, timedelta(seconds=seconds))
-    return [(found, row["last_error"]) for row in rows if (found := _claimed(row, service)) is not None]
+async def late(connection: Connection, store: Store, seconds: float) -> list[tuple[Claimed, str]]:
+    """Mails that have waited for so long without their tickets saying so, and why they wait; locked, after their tickets' streams, until
+    the transaction ends."""
+    after = timedelta(seconds=seconds)
+    tickets = [row["ticket_id"] for row in await connection.fetch(LATE_TICKETS, after)]
+    rows = await connection.fetch(LATE, after, await store.lock(connection, tickets, wait=False))
+    return [(found, row["last_error"]) for row in rows if (found := _claimed(row, store.service)) is not None]
 
 
 async def told_late(connection: Connection, notifications: Sequence[UUID]) -> None:

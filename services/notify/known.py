@@ -30,7 +30,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """What was said last on a ticket by somebody who takes part in it. `readers`: the addresses, as `addresses.plain` writes them, of its
+    """What was said last on a ticket by somebody who takes part in it. `readers`: the addresses, as `addresses.comparable` writes them, of its
     writer and of all whom it was sent to."""
 
     words: str
@@ -49,7 +49,7 @@ class Refusals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`queues` the snapshot lacks yet; `tickets` that somebody is told of; `people` in use, who may be told or are written to; `words` that an
+    """`queues` the snapshot lacks yet; `tickets` that somebody is told of; `people` in use, who may be told or are written to, by their ids and by those that they had as customers before they had a record; `words` that an
     answer may quote; `refusals` told before; `wanting`, by id, are those who want notices of what happens in their queues."""
 
     queues: dict[UUID, Queue] = field(default_factory=dict)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.notify.addresses import mailable, plain
+from services.notify.addresses import mailable
 from services.notify.known import LastWords
 from services.notify.letters import LONGEST_QUOTE
+from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import CustomerRef, Message
@@ -61,7 +62,7 @@ def _cut(message: Message) -> str:
 def _readers(customer: CustomerRef, message: Message) -> list[str]:
     everybody = [customer.email, *([message.sender.email] if message.sender else [])]
     everybody += [each.email for each in (*message.to, *message.cc, *message.answers_to)]
-    return [plain(each) for each in everybody if mailable(each)][:MOST_READERS]
+    return [comparable(each) for each in everybody if mailable(each)][:MOST_READERS]
 
 
 async def recall(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, LastWords]:

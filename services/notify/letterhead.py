@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from services.notify import letters
-from services.notify.addresses import plain
 from services.notify.known import Known, Remembered
 from services.notify.letters import Around
 from shared import templates
+from shared.addresses import comparable
 from shared.contracts import message_ids, reply_addresses
 from shared.contracts.directory import Queue, Salutation, Signature
 from shared.contracts.envelope import Recorded
@@ -70,9 +70,9 @@ class Letterhead:
         return Address(email=email, name=queue.display_name or queue.name)
 
     def own_addresses(self) -> frozenset[str]:
-        """The addresses of our queues, as `addresses.plain` writes them; those of retired ones too: their mail still comes to us."""
+        """The addresses of our queues, as `addresses.comparable` writes them; those of retired ones too: their mail still comes to us."""
         queues = (*self.queues().by_id.values(), *self.known.queues.values())
-        return frozenset(plain(queue.address) for queue in queues if queue.address)
+        return frozenset(comparable(queue.address) for queue in queues if queue.address)
 
     def around(self, about: About, customer: CustomerRef, agent: PersonRef) -> Around:
         """Salutation and signature: the document's that the queue names, else the text that stands in the queue (A8.03, A8.04)."""

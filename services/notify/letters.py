@@ -8,10 +8,11 @@ from datetime import datetime, tzinfo
 
 from services.notify import wording
 from shared import richtext
+from shared.blobs import texts
 from shared.contracts.parts import Address, Message
 
 LONGEST_HTML = 320_000
-"""Bytes. What is longer leaves as text alone: the event that asks for the mail must stay below what the log takes."""
+"""Bytes of an event. What is longer leaves as text alone: the event that asks for the mail must stay below what the log takes."""
 
 
 LONGEST_QUOTE = 8_000
@@ -69,7 +70,7 @@ def html_of(message: Message, around: Around, *, by_agent: bool = True) -> str |
         head = _paragraph("\n".join((wording.FORWARDED, *_head(original, around.zone))))
         parts += [head, f'<blockquote type="cite">{_rich(original)}</blockquote>', _paragraph(wording.END)]
     made = "\n".join(part for part in parts if part)
-    return made if len(made.encode("utf-8", "replace")) <= LONGEST_HTML else None
+    return made if texts.fits(made, LONGEST_HTML) else None
 
 
 def quotes_already(message: Message) -> bool:

@@ -5,8 +5,9 @@ from typing import cast
 from uuid import UUID
 
 from services.notify import closings, last_words, remembering
-from services.notify.audience import workers
+from services.notify.audience import is_colleague, workers
 from services.notify.known import Known, Refusals
+from services.notify.people import find
 from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
@@ -33,7 +34,6 @@ SELECT document::text
  ORDER BY id
 """
 """Who wants any notice at all; an index of its own has them."""
-PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND id = ANY($1) AND NOT retired"
 REFUSALS = """
 SELECT stream_id, count(*) FILTER (WHERE recorded_at < now() - interval '10 minutes') AS before_lately,
        count(*) FILTER (WHERE recorded_at < now() - interval '1 day') AS before_today
@@ -99,6 +99,8 @@ class Informed:
                     wanted.add(holder.id)
                 case CustomerMessageReceived() if ticket is not None:
                     wanted.update(person.id for person in (ticket.responsible, ticket.owner) if person is not None)
+                case FollowUpRejected(customer=customer) if ticket is not None and ticket.customer is not None:
+                    wanted |= {customer.id, ticket.customer.id}
                 case ReminderReached() if ticket is not None:
                     queue = self.copy.queues.by_id.get(ticket.queue.id) or self.known.queues.get(ticket.queue.id)
                     wanted.update(workers(queue))
@@ -106,18 +108,27 @@ class Informed:
                         wanted.add(ticket.owner.id)
                 case _:
                     pass
-        if not wanted:
-            return
-        for row in await connection.fetch(PEOPLE, list(wanted)):
-            person = Person.model_validate_json(row["document"])
-            self.known.people[person.id] = person
+        self.known.people.update(await find(connection, wanted))
+        self.known.people.update(await find(connection, self._stand_ins(events)))
+
+    def _stand_ins(self, events: Sequence[Recorded]) -> set[UUID]:
+        """Those who work in the queues of tickets that a customer writes on and all of whose people have left."""
+        wanted: set[UUID] = set()
+        for event in events:
+            ticket = self.known.tickets.get(event.stream)
+            if ticket is None or not isinstance(event.payload, CustomerMessageReceived):
+                continue
+            named = [person.id for person in (ticket.responsible, ticket.owner) if person is not None]
+            if named and not any(is_colleague(each, self.known.people) for each in named):
+                wanted.update(
+                    workers(self.copy.queues.by_id.get(ticket.queue.id) or self.known.queues.get(ticket.queue.id))
+                )
+        return wanted
 
     async def _find_readers(self, connection: Connection, answered: Sequence[Recorded]) -> None:
         """The customers who are answered, for their languages."""
         wanted = {cast(AgentReplied, event.payload).customer.id for event in answered}
-        for row in await connection.fetch(PEOPLE, list(wanted)):
-            person = Person.model_validate_json(row["document"])
-            self.known.people[person.id] = person
+        self.known.people.update(await find(connection, wanted))
 
     async def _find_refusals(self, connection: Connection, tickets: Sequence[UUID]) -> None:
         for row in await connection.fetch(REFUSALS, tickets):

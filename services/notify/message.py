@@ -17,9 +17,10 @@ from email.utils import format_datetime
 from functools import lru_cache
 from uuid import UUID
 
-from services.notify.addresses import ascii_domain, mailable
+from shared.addresses import received
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment
+from shared.file_names import safe_name
 
 LONGEST_NAME = 200
 LONGEST_SUBJECT = 2_000
@@ -42,7 +43,6 @@ _MBOX_LINE = re.compile(rb"\A>?From [^\r\n]*\r?\n")
 _TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
 _DOCUMENT = '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{}\n</body>\n</html>'
 _INLINE_ID = re.compile(r"[!-;=?-~]{1,200}")
-_UNFIT = dict.fromkeys(map(ord, '"\\/<>:|?*'), "_")
 
 
 class Unsendable(Exception):
@@ -207,17 +207,11 @@ def _mailbox(address: Address) -> str:
 
 @lru_cache(maxsize=1024)
 def _spec(email: str) -> str:
-    """The address with its domain as DNS knows it. Raises Unsendable for what is no address."""
-    local, _, domain = email.rpartition("@")
-    known = ascii_domain(domain) if mailable(email) else None
+    """The address as it travels, its domain as DNS knows it. Raises Unsendable for what is no address."""
+    known = received(email)
     if known is None:
         raise Unsendable("an address is none that a mail can go to")
-    return f"{local}@{known}"
-
-
-def file_name(name: str) -> str:
-    """A name that no mail program takes for a path or for its own syntax."""
-    return one_line(name.translate(_UNFIT), LONGEST_NAME) or "file"
+    return known
 
 
 def _body(mail: OutgoingMail, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> bytes:
@@ -273,6 +267,8 @@ def _file(attachment: Attachment, content: bytes, *, shown: bool = False) -> byt
     maintype, subtype = kind.split("/")
     part = MIMEPart(policy=SMTP)
     disposition = "inline" if shown else "attachment"
-    part.set_content(b"", maintype, subtype, disposition=disposition, filename=file_name(attachment.name))
+    part.set_content(
+        b"", maintype, subtype, disposition=disposition, filename=safe_name(attachment.name, attachment.blob.type)
+    )
     named = f"Content-ID: <{attachment.inline_id}>\r\n".encode() if shown else b""
     return named + part.as_bytes() + content

@@ -65,6 +65,7 @@ INSERT INTO notify.decisions (decision, action, by_id, by_name, reason, queue_id
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 ONE = f"SELECT ticket_id, attempts, {_ON_ITS_WAY} AS on_its_way FROM notify.deliveries d WHERE notification = $1 FOR UPDATE"
+TICKET_OF = "SELECT ticket_id FROM notify.deliveries WHERE notification = $1"
 RETRY = "UPDATE notify.deliveries SET due_at = now(), despite_pause = true WHERE notification = $1"
 GIVE_UP = "DELETE FROM notify.deliveries WHERE notification = $1"
 
@@ -152,14 +153,16 @@ class Outgoing:
         return told
 
     async def give_up(self, notification: UUID, who: Identity, reason: str, command: CommandId) -> Done:
-        """The mail never leaves, and its ticket says why. Raises NotWaiting, Rejected while it is on its way, and VersionConflict when
-        something else happens to its ticket at the same moment."""
+        """The mail never leaves, and its ticket says why. Raises NotWaiting, and Rejected while it is on its way."""
         async with self.store.pool.acquire() as connection, connection.transaction():
             told = await self._known(connection, command, {"id": str(notification)})
             if told.replayed:
                 return told
+            stream = await connection.fetchval(TICKET_OF, notification)
+            if stream is None:
+                raise NotWaiting
+            await self.store.lock(connection, [stream])
             row = await self._one(connection, notification)
-            stream: UUID = row["ticket_id"]
             history = await self.store.load(stream, connection=connection)
             state = ticket.initial()
             for past in history:

@@ -1,5 +1,6 @@
 """Mails that have not left yet, over HTTP: seen, paused, resumed, tried at once, given up. For administrators."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,12 +10,13 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from services.notify.addresses import ascii_domain, mailable
 from services.notify.outgoing import Action, Done, NotWaiting, Outgoing, Part
+from shared.addresses import canonical_domain
 from shared.contracts.access import Identity
 from shared.contracts.directory import Queue
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.commands import once
+from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body, Line
 from shared.http.consistency import HEADER, Written, encode
@@ -24,8 +26,6 @@ from shared.http.identity import Caller
 from shared.http.limits import SMALL_BODY, body_limit
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
-
-ATTEMPTS = 3
 
 
 def _said(text: str) -> str:
@@ -233,7 +233,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     @body_limit(SMALL_BODY)
     async def pause(who: Caller, key: Key, body: PauseBody) -> Response:
         _administrators(who)
-        return _told(await outgoing.pause(_part(body.queue, body.domain), who, body.reason, key))
+        return await _once(key, lambda: outgoing.pause(_part(body.queue, body.domain), who, body.reason, key))
 
     @routes.post(
         "/resume", operation_id="resumeOutgoing", response_model=PauseAnswer, summary="Let mail leave that was paused"
@@ -241,7 +241,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     @body_limit(SMALL_BODY)
     async def resume(who: Caller, key: Key, body: ResumeBody) -> Response:
         _administrators(who)
-        return _told(await outgoing.resume(_part(body.queue, body.domain), who, body.reason.strip(), key))
+        return await _once(key, lambda: outgoing.resume(_part(body.queue, body.domain), who, body.reason.strip(), key))
 
     @routes.post(
         "/mails/{mail}/retry",
@@ -267,14 +267,12 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     async def give_up(mail: UUID, who: Caller, key: Key, body: GiveUpBody) -> Response:
         _administrators(who)
         try:
-            for _ in range(ATTEMPTS):
-                try:
-                    return _told(await outgoing.give_up(mail, who, body.reason, key))
-                except VersionConflict:
-                    continue  # something else happened to the ticket: decide again
             return _told(await outgoing.give_up(mail, who, body.reason, key))
         except NotWaiting:
             raise problems.not_found() from None
+
+    async def _once(key: CommandId, doing: Callable[[], Awaitable[Done]]) -> Response:
+        return _told(await once(outgoing.store, key, doing, lambda told: Done(told or {}, replayed=True)))
 
     def _part(queue: str | None, domain: str | None, below: str = "/") -> Part:
         """Raises Problem 422 for both at once, a queue that does not exist, and what is no domain."""
@@ -286,7 +284,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
                 raise problems.invalid(f"{below}queue", "there is no such queue")
             return Part(queue=found.id)
         if domain is not None:
-            known = ascii_domain(domain.lower()) if mailable(f"x@{domain}") else None
+            known = canonical_domain(domain)
             if known is None:
                 raise problems.invalid(f"{below}domain", "is no domain such as outlook.com")
             return Part(domain=known)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from services.notify import letters, wording
-from services.notify.addresses import mailable, plain
+from services.notify.addresses import mailable
 from services.notify.commands import (
     Command,
     RequestAnswer,
@@ -22,6 +22,7 @@ from services.notify.letterhead import Letterhead
 from services.notify.letters import Around
 from services.notify.notices import Notices
 from shared import templates
+from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Address, Attachment, CustomerRef, Message, PersonRef
@@ -171,14 +172,11 @@ class Policies:
 
     def a_refused_message_is_answered(self, rejected: FollowUpRejected, event: Recorded) -> RequestRejection:
         ticket = self.known.tickets.get(event.stream)
-        own = ticket is not None and ticket.customer is not None and ticket.customer.email == rejected.customer.email
-        answers_to = ticket.answers_to if ticket is not None and own else ()
-        told = self._automatic(
-            rejected,
-            ticket.customer if ticket is not None and ticket.customer is not None and own else rejected.customer,
-            answers_to,
-            proven=ticket is not None and ticket.proven and own,
-        )
+        if ticket is not None and ticket.customer is not None and self._are_one(ticket.customer, rejected.customer):
+            customer = self._today(ticket.customer)
+            told = self._automatic(rejected, customer, ticket.answers_to, proven=ticket.proven)
+        else:
+            told = self._automatic(rejected, rejected.customer, (), proven=False)
         notification, mail = self.letterhead.mail(
             "follow_up_rejected",
             event,
@@ -207,7 +205,7 @@ class Policies:
         junk = {each.junk_queue for each in self.letterhead.queues().live}
         if queue is None or not queue.tells_when_closed or queue.slug in junk:
             return []
-        told = self._automatic(ticket, ticket.customer, ticket.answers_to, proven=ticket.proven)
+        told = self._automatic(ticket, self._today(ticket.customer), ticket.answers_to, proven=ticket.proven)
         address = self.letterhead.sender(ticket.queue).email
         takes_more = "yes" if queue.follow_up != "reject" else ""
         notification, mail = self.letterhead.mail(
@@ -222,6 +220,18 @@ class Policies:
             auto_submitted="auto-generated",
         )
         return [RequestClosing(notification, mail, self.letterhead.own_addresses())]
+
+    def _today(self, customer: CustomerRef) -> CustomerRef:
+        """By the name and address that their record has now."""
+        person = self.known.people.get(customer.id)
+        if person is None:
+            return customer
+        return customer.model_copy(update={"name": person.name, "email": comparable(person.email)})
+
+    def _are_one(self, customer: CustomerRef, other: CustomerRef) -> bool:
+        """Whether two references are to one person, who may have been known by an address alone at first."""
+        ids = {person.id if (person := self.known.people.get(each)) else each for each in (customer.id, other.id)}
+        return len(ids) == 1
 
     def _automatic(
         self,
@@ -256,7 +266,7 @@ class Policies:
         if words.message_id is not None and words.message_id not in replied.references:
             return None  # it came after what the agent answers
         recipients = [*(message.to or (_address(replied.customer),)), *message.cc, *message.bcc]
-        if not {plain(each.email) for each in recipients} <= words.readers:
+        if not {comparable(each.email) for each in recipients} <= words.readers:
             return None
         reader = self.known.people.get(replied.customer.id)
         language = reader.language if reader is not None else None

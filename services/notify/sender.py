@@ -14,7 +14,6 @@ from uuid import UUID
 from prometheus_client import Counter, Gauge
 
 from services.notify import deliveries, ticket
-from services.notify.addresses import plain
 from services.notify.at_sending import allowed
 from services.notify.commands import RecordDelayed, RecordFailed, RecordSent, RecordWithheld
 from services.notify.deliveries import LEASE_SECONDS, Claimed, Pause, Postponed, PutBack
@@ -22,6 +21,7 @@ from services.notify.lanes import Lanes
 from services.notify.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
 from services.notify.signing import Signer
 from services.notify.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure, Transport
+from shared.addresses import comparable
 from shared.blobs.store import BlobMissing, BlobStore, BlobStoreUnavailable
 from shared.contracts.envelope import Actor
 from shared.contracts.parts import Attachment
@@ -220,13 +220,9 @@ class Sender:
 
     async def _tell_late(self) -> None:
         async with self.store.pool.acquire() as connection, connection.transaction():
-            found = await deliveries.late(connection, self.store.service, LATE_SECONDS)
+            found = await deliveries.late(connection, self.store, LATE_SECONDS)
             told = [self._late(claimed, self._why_late(claimed, error), utc_now()) for claimed, error in found]
-            try:
-                async with connection.transaction():
-                    await self._append(connection, told)
-            except VersionConflict:
-                return  # something else happened to one of the tickets: at the next look
+            await self._append(connection, told)
             await deliveries.told_late(connection, [each.claimed.request.notification for each in told])
         self.store.appended.set()
 
@@ -506,7 +502,7 @@ class Sender:
 
 
 def _domain(address: str) -> str:
-    return plain(address).rpartition("@")[2]
+    return comparable(address).rpartition("@")[2]
 
 
 def _joined(before: str, refused: Mapping[str, str]) -> str:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.notify.addresses import ascii_domain, mailable
 from services.notify.lanes import Limits
 from services.notify.signing import BadKey, Key, Signer
 from services.notify.transports.maildir import Maildir
 from services.notify.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.transports.transport import Transport
+from shared.addresses import canonical_domain
 from shared.http.keys import Keys
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
@@ -31,7 +31,7 @@ class MailSettings:
         key, domain = env("LEDGERDESK_MAIL_KEY"), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid")
         if not key:
             raise SettingMissing("LEDGERDESK_MAIL_KEY is empty: anybody could make up Message-IDs")
-        if not domain.isascii() or not mailable(f"postmaster@{domain}"):
+        if not domain.isascii() or canonical_domain(domain) is None:
             raise SettingMissing("LEDGERDESK_MAIL_DOMAIN must be a domain such as help.example.org")
         try:
             zone = ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))
@@ -91,7 +91,7 @@ def _signer(keys: str, domain: str) -> Signer | None:
     if not keys.strip():
         return None
     domain = domain or MailSettings.read().domain
-    known = ascii_domain(domain) if mailable(f"postmaster@{domain}") else None
+    known = canonical_domain(domain)
     if known is None:
         raise SettingMissing("LEDGERDESK_DKIM_DOMAIN must be a domain such as help.example.org")
     found: list[Key] = []

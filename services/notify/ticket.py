@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from services.notify.addresses import is_among, is_robot, mailable, plain
+from services.notify.addresses import is_among, is_robot, mailable
 from services.notify.commands import (
     Command,
     RecordDelayed,
@@ -19,6 +19,7 @@ from services.notify.commands import (
     RequestReceipt,
     RequestRejection,
 )
+from shared.addresses import comparable
 from shared.contracts.event import Event
 from shared.contracts.notify import (
     LeftOut,
@@ -193,8 +194,8 @@ def _to_usable(
             reason = _why_unusable(address.email, own_addresses)
             if reason is not None:
                 left_out.append(LeftOut(recipient=address.email, reason=reason))
-            elif plain(address.email) not in readers:
-                readers.add(plain(address.email))
+            elif comparable(address.email) not in readers:
+                readers.add(comparable(address.email))
                 kept[name].append(address)
     if not readers:
         ours = any(each.reason == OURS for each in left_out)

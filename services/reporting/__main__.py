@@ -7,9 +7,9 @@ from shared.service import Service, main
 
 
 def load() -> Service:
-    from services.reporting.app import handlers_for_replay, process
+    from services.reporting.app import process, replayed
 
-    return Service(process, handlers_for_replay())
+    return Service(process, replayed)
 
 
 def run() -> int:

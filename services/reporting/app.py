@@ -79,15 +79,15 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         await pool.close()
 
 
-def handlers_for_replay() -> dict[str, MakeHandlers]:
-    """The consumers whose parked tickets can be replayed: those of the sets' first generations, and the documents'."""
-    made: dict[str, MakeHandlers] = {
-        DIRECTORY_CONSUMER: lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
-    }
+def replayed(consumer: str) -> MakeHandlers | None:
+    """The handlers of a consumer whose parked tickets can be replayed: of any generation of a set, or of the documents."""
+    if consumer == DIRECTORY_CONSUMER:
+        return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
     for which in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
-        for generation in range(1, 10):
-            made[which.consumer(generation)] = lambda _, which=which, generation=generation: which.handlers(generation)  # type: ignore[misc]
-    return made
+        if (generation := which.generation(consumer)) is not None:
+            made = which.handlers(generation)
+            return lambda _: made
+    return None
 
 
 async def _migrated(pool: Pool) -> bool:

@@ -12,9 +12,10 @@ from fastapi.responses import StreamingResponse
 
 from services.reporting import showing
 from services.reporting.reading import Found, Reading, Ref, answer
+from shared.blobs import texts
 from shared.blobs.store import BlobMissing
 from shared.contracts.access import Identity
-from shared.contracts.parts import Message
+from shared.contracts.parts import Blob, Message
 from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.identity import Caller
@@ -60,7 +61,7 @@ WITH RECURSIVE shown(ticket_id, article, internal, id) AS (
       JOIN desk.tickets t ON t.id = s.id
      WHERE t.merged_into_id IS NOT NULL
 )
-SELECT s.ticket_id, s.article, s.internal, t.queue_id, t.customer_email, t.company, t.state_type
+SELECT s.ticket_id, s.article, s.internal, t.queue_id, t.customer_id, t.company, t.state_type
   FROM shown s
   JOIN desk.tickets t ON t.id = s.id
 """
@@ -95,8 +96,8 @@ def router(reading: Reading) -> APIRouter:
         position = (datetime.fromisoformat(after[0]), UUID(after[1]), after[2]) if after else BEGINNING
         statement = ARTICLES.format(articles=found.articles)
         rows = await reading.pool.fetch(statement, found.row["id"], *position, limit + 1)
-        texts = await _whole_texts(reading, rows[:limit])
-        items = [showing.article(row, text, remote=remote_content) for row, text in zip(rows, texts, strict=False)]
+        whole = await _whole_texts(reading, rows[:limit])
+        items = [showing.article(row, text, remote=remote_content) for row, text in zip(rows, whole, strict=False)]
         others = await reading.visible(who, {row["ticket_id"] for row in rows} - {found.row["id"]})
         for row, item in zip(rows, items, strict=False):
             if row["ticket_id"] not in {found.row["id"], *others}:
@@ -170,6 +171,7 @@ async def _article(reading: Reading, found: Found, article: str) -> asyncpg.Reco
 
 async def _attachment(reading: Reading, identifier: UUID, who: Identity) -> dict[str, Any] | None:
     """An attachment's entry in an article that this person may read; None when there is no such article."""
+    who = await reading.directory.recognised(who)
     for row in await reading.pool.fetch(NAMING, identifier):
         if not reading.may_see(who, row):
             continue
@@ -225,16 +227,16 @@ async def _download(reading: Reading, sha256: str, name: str, media_type: str, h
 async def _whole_texts(reading: Reading, rows: Sequence[asyncpg.Record]) -> list[str | None]:
     """The texts that stand in blobs, of as many articles as fit on a page: the first one whatever its length, and others until there are
     `PAGE_BYTES` of them. One after the other, so that no more stands in memory."""
-    texts: list[str | None] = []
+    found: list[str | None] = []
     room = PAGE_BYTES
     for row in rows:
-        size = row["text_blob"]["size"] if row["text_blob"] is not None else 0
-        if texts and size > room:
+        blob = Blob.model_validate(row["text_blob"]) if row["text_blob"] is not None else None
+        size = blob.size if blob is not None else 0
+        if found and size > room:
             break
         room -= size
-        blob = await reading.blobs.get(row["text_blob"]["sha256"]) if size else None
-        texts.append(blob.decode("utf-8", "replace") if blob is not None else None)
-    return texts
+        found.append(await texts.whole(reading.blobs, row["text"], blob) if blob is not None else None)
+    return found
 
 
 def _id(text: str) -> UUID:

@@ -9,13 +9,14 @@ from shared.directory.copy import DirectoryCopy, Queues
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The queues that somebody reads as an agent, and the address and company whose tickets they see as a customer.
+    """The queues that somebody reads as an agent, and whose tickets they see as a customer: their own, by the ids that they are known by, and those
+    of their company.
 
     An administrator reads everything, whatever queue it stands in.
     """
 
     queues: tuple[UUID, ...]
-    email: str | None
+    customers: tuple[UUID, ...]
     company: str | None
     everything: bool = False
 
@@ -23,17 +24,18 @@ class Scope:
 def scope(who: Identity, queues: Queues) -> Scope:
     """What this person may read."""
     readable = tuple(sorted(queue.id for queue in queues.by_id.values() if "read" in rights(who, queue.members)))
-    return Scope(readable, who.email.lower() or None, who.company, everything=who.is_admin)
+    return Scope(readable, (who.person_id, *who.known_as), who.company, everything=who.is_admin)
 
 
-def facts(queue_id: UUID, customer_email: str, company: str | None, queues: Queues) -> TicketFacts:
+def facts(queue_id: UUID, customer: UUID | None, company: str | None, queues: Queues) -> TicketFacts:
     """What `may` looks at for a row."""
     queue = queues.by_id.get(queue_id)
-    return TicketFacts(members=queue.members if queue else (), customer_email=customer_email, company=company)
+    return TicketFacts(members=queue.members if queue else (), customer=customer, company=company)
 
 
 async def followed_queues(directory: DirectoryCopy, who: Identity) -> set[UUID]:
-    """The queues that somebody chose to follow; who chose none follows those they are a member of."""
+    """The queues that somebody chose to follow; who chose none follows those they are a member of. Retired ones too: their tickets remain."""
     person = await directory.person(who.person_id)
     chosen = set(person.follows) if person is not None else set()
-    return chosen or {q.id for q in directory.queues.live if any(m.person == who.person_id for m in q.members)}
+    queues = directory.queues.by_id.values()
+    return chosen or {q.id for q in queues if any(m.person == who.person_id for m in q.members)}

@@ -10,6 +10,7 @@ import orjson
 from fastapi import Path, Response
 
 from services.reporting.people import facts
+from services.reporting.showing import Showing, named_in
 from services.reporting.waiting import shown
 from shared.blobs.store import BlobStore
 from shared.contracts.access import Access, Identity, may, rights
@@ -21,7 +22,7 @@ from shared.http.consistency import LAG, Written
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 DESK = "SELECT * FROM desk.tickets WHERE {} = $1"
-OTHERS = "SELECT id, number, title, queue_id, customer_email, company, state_type FROM desk.tickets WHERE id = ANY($1)"
+OTHERS = "SELECT id, number, title, queue_id, customer_id, company, state_type FROM desk.tickets WHERE id = ANY($1)"
 AS_CUSTOMER = "SELECT * FROM desk.customer_tickets WHERE id = $1"
 
 
@@ -50,8 +51,14 @@ class Reading:
         """Waits for what a consistency token covers; answers the header that says so when it took too long."""
         return {} if not written or await shown(self.pool, "desk.tickets", written) else {LAG: "true"}
 
+    async def showing(self, who: Identity, rows: Sequence[asyncpg.Record]) -> Showing:
+        """What shows these tickets, by the names that everything in them has now."""
+        people = await self.directory.people(named_in(rows))
+        return Showing(who, self.directory.queues, self.directory.settings, people)
+
     async def ticket(self, reference: str, who: Identity) -> Found:
         """A ticket that this person may see; 404 for any other."""
+        who = await self.directory.recognised(who)
         if (number := number_in(reference)) is not None:
             row = await self.pool.fetchrow(DESK.format("number"), number)
         else:
@@ -70,7 +77,7 @@ class Reading:
 
     def may_see(self, who: Identity, row: asyncpg.Record) -> bool:
         """Whether this person may read a ticket; one that was removed is the administrators' alone."""
-        about = facts(row["queue_id"], row["customer_email"], row["company"], self.directory.queues)
+        about = facts(row["queue_id"], row["customer_id"], row["company"], self.directory.queues)
         return may(who, "read", about) is Access.ALLOWED and (row["state_type"] != "removed" or who.is_admin)
 
     async def visible(self, who: Identity, wanted: Collection[UUID]) -> dict[UUID, asyncpg.Record]:
@@ -84,7 +91,7 @@ class Reading:
 
     def at_the_desk(self, who: Identity, row: asyncpg.Record) -> bool:
         """Whether somebody reads this ticket as an agent of its queue, not as its customer."""
-        return may(who, "read", facts(row["queue_id"], "", None, self.directory.queues)) is Access.ALLOWED
+        return may(who, "read", facts(row["queue_id"], None, None, self.directory.queues)) is Access.ALLOWED
 
 
 def answer(content: Any, headers: dict[str, str]) -> Response:

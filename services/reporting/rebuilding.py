@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -13,45 +14,60 @@ from aiokafka.errors import KafkaError
 
 from services.reporting.live_consumer import LiveConsumer
 from services.reporting.sets import projection_sets
-from shared.database import OwnConnection, connect, connect_pool
+from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.garbage import collect_rarely
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consumer import Halt
+from shared.messaging.handlers import transient
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
 from shared.settings import SettingMissing, env
 
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, KafkaError, TimeoutError, Halt)
+OUTAGE_SECONDS = 300.0
+PAUSE_SECONDS = 1.0
+REACHED = "SELECT coalesce(sum(next_offset), 0)::bigint FROM messaging.checkpoints WHERE consumer = $1"
 LIST = "SELECT generation, state, made_at FROM projections.generations WHERE name = $1 ORDER BY generation"
 
 
 async def up_to_date(which: Sequence[ProjectionSet]) -> None:
     """Makes and promotes the first generation of each set that has none. Where the live one has tables of another version, a new one is
-    worked through the whole log first, so that nobody ever sees half of it."""
-    app_url = env("LEDGERDESK_DATABASE_URL")
-    owner = await connect(env("LEDGERDESK_DATABASE_OWNER_URL"))
-    try:
-        for each in which:
+    worked through the whole log first, so that nobody ever sees half of it. One that an outage or a stop has left unfinished goes on from
+    where it was."""
+    app_url, owner_url = env("LEDGERDESK_DATABASE_URL"), env("LEDGERDESK_DATABASE_OWNER_URL")
+    for each in which:
+        async with _connected(owner_url) as owner:
             live = await sets.live_shape(owner, each.name)
             if live is not None and live[1] == each.shape:
                 continue
-            made = await sets.begin(owner, each, app_url)
-            try:
-                if live is not None:
-                    seconds, events = await fill(each, made)
-                    print(f"{each.schema(made)} built from {events} events in {seconds:.1f} s: the tables have changed")
+            made = await sets.unfinished(owner, each) or await sets.begin(owner, each, app_url)
+        try:
+            if live is not None:
+                seconds, events = await fill(each, made)
+                print(f"{each.schema(made)} built from {events} events in {seconds:.1f} s: the tables have changed")
+            async with _connected(owner_url) as owner:
                 await sets.promote(owner, each, made, app_url)
-            except BaseException:
-                await sets.drop(owner, each, made)  # or every try would leave one behind
-                raise
+        except Exception as error:
+            if not _passes(error):
+                async with _connected(owner_url) as owner:
+                    await sets.drop(owner, each, made)  # mended code begins with nothing of this one's
+            raise
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[OwnConnection]:
+    connection = await connect(url)
+    try:
+        yield connection
     finally:
-        await owner.close()
+        await connection.close()
 
 
 def migrate() -> int:
     """Brings the read models up to date; answers the exit status."""
     try:
         asyncio.run(up_to_date(list(_sets().values())))
-    except (SettingMissing, asyncpg.PostgresError, OSError, KafkaError, TimeoutError, Halt) as error:
+    except (SettingMissing, *FAILURES) as error:
         print(f"cannot build the read models: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
@@ -61,13 +77,18 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.reporting projections")
     parser.add_argument("action", choices=("list", "build", "verify", "promote", "back", "drop"))
     parser.add_argument("set", choices=sorted(_sets()), nargs="?", default="desk")
-    parser.add_argument("generation", type=int, nargs="?", help="by default the newest one")
+    parser.add_argument(
+        "generation",
+        type=int,
+        nargs="?",
+        help="by default the newest one, and for `build` a new one: a number goes on with that",
+    )
     asked = parser.parse_args(arguments)
     collect_rarely()
     try:
         return uvloop.run(_carry_out(asked.action, _sets()[asked.set], asked.generation))
-    except (CannotChange, asyncpg.PostgresError, OSError) as error:
-        print(error, file=sys.stderr)
+    except (CannotChange, *FAILURES) as error:
+        print(str(error) or type(error).__name__, file=sys.stderr)
         return 1
 
 
@@ -88,7 +109,11 @@ async def _carry_out(action: str, which: ProjectionSet, generation: int | None) 
                         f"{which.schema(row['generation'])}  {row['state']:<8}  made {row['made_at']:%Y-%m-%d %H:%M:%S}"
                     )
             case "build":
-                made = await sets.begin(owner, which, app_url)
+                if generation is not None and generation != await sets.unfinished(owner, which):
+                    raise CannotChange(
+                        f"{which.schema(generation)} is not the newest one that was begun by this version and not shown"
+                    )
+                made = generation or await sets.begin(owner, which, app_url)
                 seconds, events = await fill(which, made)
                 print(
                     f"{which.schema(made)} built: {events} events in {seconds:.1f} s, {events / max(seconds, 0.001):.0f} a second"
@@ -111,16 +136,50 @@ async def _carry_out(action: str, which: ProjectionSet, generation: int | None) 
 
 
 async def fill(which: ProjectionSet, generation: int) -> tuple[float, int]:
-    """Works a generation through everything that stands in the topic now; answers seconds and events."""
-    pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"))
+    """Works a generation through everything that stands in the topic now; answers seconds and events.
+
+    It goes on from its checkpoints after a failover of PostgreSQL or a broker. Raises what stops it for longer than OUTAGE_SECONDS.
+    """
     url, kafka = env("LEDGERDESK_DATABASE_URL"), KafkaAccount.read("reporting")
-    started = time.monotonic()
-    filler = LiveConsumer(which, database_url=url, pool=pool, kafka=kafka, replica=None).consumer(generation)
-    events = await filler.catch_up()
-    if filler.refused:
-        print(f"{filler.refused} records are missing from it: docs/runbooks/refused-records.md", file=sys.stderr)
-    await pool.close()
-    return time.monotonic() - started, events
+    started = moved = time.monotonic()
+    first = reached = None
+    refused = 0
+    while True:
+        try:
+            async with _pool(url) as pool:
+                now = await pool.fetchval(REACHED, which.consumer(generation))
+                first = now if first is None else first
+                if now != reached:
+                    reached, moved = now, time.monotonic()
+                filling = LiveConsumer(which, database_url=url, pool=pool, kafka=kafka, replica=None)
+                filler = filling.consumer(generation)
+                try:
+                    await filler.catch_up()
+                finally:
+                    refused += filler.refused
+                events = await pool.fetchval(REACHED, which.consumer(generation)) - first
+                if refused:
+                    print(f"{refused} records are missing from it: docs/runbooks/refused-records.md", file=sys.stderr)
+                return time.monotonic() - started, events
+        except Exception as error:
+            if not _passes(error) or time.monotonic() - moved > OUTAGE_SECONDS:
+                raise
+            print(f"{which.schema(generation)} goes on after {type(error).__name__}: {error}", file=sys.stderr)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def _pool(url: str) -> AsyncIterator[Pool]:
+    pool = await connect_pool(url)
+    try:
+        yield pool
+    finally:
+        pool.terminate()  # a lost connection would keep an orderly end waiting
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether it is an outage, after which the work can go on."""
+    return transient(error) or isinstance(error, KafkaError)
 
 
 async def _verify(owner: OwnConnection, which: ProjectionSet, generation: int) -> int:

@@ -1,6 +1,6 @@
 """Rows as the API shows them (api.md, section 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,10 +10,10 @@ import asyncpg
 from services.reporting.desk.repeats import COLUMNS, put_back
 from services.reporting.people import facts
 from services.reporting.summaries import summary
-from shared import richtext
+from shared import addresses, richtext
 from shared.contracts.access import Identity, allowed
 from shared.contracts.states import PRIORITIES
-from shared.directory.copy import Queues
+from shared.directory.copy import Queues, Settings, Someone
 
 
 def instant(value: datetime | None) -> str | None:
@@ -21,38 +21,44 @@ def instant(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-class Showing:
-    """Shows tickets to one person; what is allowed is worked out once for all rows that are alike."""
+PEOPLE = ("owner_id", "previous_owner_id", "responsible_id", "locked_by_id", "customer_id")
+"""The columns that name people or customers."""
 
-    def __init__(self, who: Identity, queues: Queues) -> None:
-        self.who, self.queues = who, queues
+
+def named_in(rows: Iterable[asyncpg.Record]) -> set[UUID]:
+    """Everybody whom these tickets name."""
+    return {row[column] for row in rows for column in PEOPLE if row[column] is not None}
+
+
+class Showing:
+    """Shows tickets to one person, everything by the name that it has today; what is allowed is worked out once for all rows that are alike.
+    `people`: those of `named_in` who have a record."""
+
+    def __init__(self, who: Identity, queues: Queues, settings: Settings, people: Mapping[UUID, Someone]) -> None:
+        self.who, self.queues, self.people = who, queues, people
+        self._states, self._priorities = settings.all_states, settings.priorities
         self._allowed: dict[tuple[Any, ...], list[str]] = {}
 
     def ticket(self, row: asyncpg.Record) -> dict[str, Any]:
         """One ticket as lists have it."""
-        merged_into, lock = row["merged_into_id"], _person(row["locked_by_id"], row["locked_by_name"])
+        merged_into, lock = row["merged_into_id"], self._person(row, "locked_by")
         return {
             "id": str(row["id"]),
             "number": row["number"],
             "title": row["title"],
-            "queue": {"id": str(row["queue_id"]), "slug": row["queue_slug"], "name": row["queue_name"]},
-            "state": {"slug": row["state_slug"], "name": row["state_name"], "type": row["state_type"]},
-            "priority": {"id": row["priority"], "name": PRIORITIES.get(row["priority"], str(row["priority"]))},
-            "owner": _person(row["owner_id"], row["owner_name"]),
-            "previous_owner": _person(row["previous_owner_id"], row["previous_owner_name"]),
-            "responsible": _person(row["responsible_id"], row["responsible_name"]),
+            "queue": self._queue(row),
+            "state": self._state(row),
+            "priority": {"id": row["priority"], "name": self._priority(row["priority"])},
+            "owner": self._person(row, "owner"),
+            "previous_owner": self._person(row, "previous_owner"),
+            "responsible": self._person(row, "responsible"),
             "lock": {
                 "locked": lock is not None,
                 "by": lock,
                 "since": instant(row["locked_since"]),
                 "expires_at": instant(row["lock_expires_at"]),
             },
-            "customer": {
-                "id": str(row["customer_id"]),
-                "name": row["customer_name"],
-                "email": row["customer_email"],
-                "company": row["company"],
-            },
+            "customer": self._customer(row),
             "channel": row["channel"],
             "pending_until": instant(row["pending_until"]),
             "tags": row["tags"],
@@ -71,13 +77,46 @@ class Showing:
             "allowed": self._allowed_on(row),
         }
 
+    def _queue(self, row: asyncpg.Record) -> dict[str, Any]:
+        queue = self.queues.by_id.get(row["queue_id"])
+        slug, name = (queue.slug, queue.name) if queue is not None else (row["queue_slug"], row["queue_name"])
+        return {"id": str(row["queue_id"]), "slug": slug, "name": name}
+
+    def _state(self, row: asyncpg.Record) -> dict[str, Any]:
+        """The type is the one by which the ticket is counted: a state's document may have got another since."""
+        state = self._states.get(row["state_slug"])
+        name = state.name if state is not None else row["state_name"]
+        return {"slug": row["state_slug"], "name": name, "type": row["state_type"]}
+
+    def _priority(self, number: int) -> str:
+        priority = self._priorities.get(str(number))
+        return priority.name if priority is not None else PRIORITIES.get(number, str(number))
+
+    def _person(self, row: asyncpg.Record, role: str) -> dict[str, Any] | None:
+        identifier: UUID | None = row[f"{role}_id"]
+        if identifier is None:
+            return None
+        someone = self.people.get(identifier)
+        return {"id": str(identifier), "name": someone.name if someone is not None else row[f"{role}_name"]}
+
+    def _customer(self, row: asyncpg.Record) -> dict[str, Any]:
+        """By their record, if they have one; the address of somebody whose record is out of use is the one that they asked from."""
+        someone = self.people.get(row["customer_id"])
+        email = someone.email if someone is not None and someone.email is not None else row["customer_email"]
+        return {
+            "id": str(someone.id if someone is not None else row["customer_id"]),
+            "name": someone.name if someone is not None else row["customer_name"],
+            "email": addresses.shown(email),
+            "company": row["company"],
+        }
+
     def _allowed_on(self, row: asyncpg.Record) -> list[str]:
-        email, company = row["customer_email"], row["company"]
-        own = email == self.who.email.lower(), company is not None and company == self.who.company
+        customer, company = row["customer_id"], row["company"]
+        own = self.who.is_customer(customer), company is not None and company == self.who.company
         alike = row["queue_id"], own, row["state_type"], row["locked_by_id"]
         known = self._allowed.get(alike)
         if known is None:
-            about = facts(row["queue_id"], email, company, self.queues)
+            about = facts(row["queue_id"], customer, company, self.queues)
             known = self._allowed[alike] = allowed(self.who, about, row["state_type"], row["locked_by_id"])
         return known
 
@@ -105,10 +144,10 @@ def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = Fals
         "channel": row["channel"],
         "kind": row["kind"],
         "internal": row["internal"],
-        "from": people["from"],
-        "to": people["to"],
-        "cc": people["cc"],
-        "reply_to": people.get("reply_to", []),
+        "from": _address(people["from"]) if people["from"] else None,
+        "to": [_address(each) for each in people["to"]],
+        "cc": [_address(each) for each in people["cc"]],
+        "reply_to": [_address(each) for each in people.get("reply_to", ())],
         "reply_to_doubt": people.get("reply_to_doubt", ""),
         "subject": row["subject"],
         "text": whole,
@@ -132,6 +171,10 @@ def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = Fals
         "delivery": row["delivery"],
         "ticket": {"id": str(row["ticket_id"]), "number": row["ticket_number"]},
     }
+
+
+def _address(address: dict[str, str]) -> dict[str, str]:
+    return {**address, "email": addresses.shown(address["email"])}
 
 
 def _is_inline(attachment: dict[str, Any], html: str | None) -> bool:
@@ -168,7 +211,3 @@ def history_entry(row: asyncpg.Record, data: dict[str, Any]) -> dict[str, Any]:
         "summary": summary(row["type"], data),
         "data": data,
     }
-
-
-def _person(identifier: UUID | None, name: str | None) -> dict[str, Any] | None:
-    return None if identifier is None else {"id": str(identifier), "name": name}

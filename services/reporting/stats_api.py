@@ -69,11 +69,17 @@ def router(counting: Counting) -> APIRouter:
         followed = await followed_queues(counting.directory, who) if readable else set()
         items: list[dict[str, Any]] = []
         mine = dict.fromkeys(COUNTS, 0)
-        for queue in counting.directory.queues.live:
+        known = counting.directory.queues
+        # Retired ones as long as they have tickets, behind those in use.
+        gone = [
+            known.by_id[each] for each in sorted(known.retired & rows.keys(), key=lambda each: known.by_id[each].slug)
+        ]
+        for queue in (*known.live, *gone):
             if queue.id not in readable:
                 continue
             counts = {name: rows[queue.id][name] if queue.id in rows else 0 for name in COUNTS}
-            items.append({"queue": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}, **counts})
+            told = {"id": str(queue.id), "slug": queue.slug, "name": queue.name}
+            items.append({"queue": told | ({"retired": True} if queue.id in known.retired else {}), **counts})
             if queue.id in followed:
                 mine = {name: mine[name] + counts[name] for name in COUNTS}
         return Response(orjson.dumps({"items": items, "mine": mine}), media_type="application/json", headers=headers)

@@ -40,7 +40,8 @@ SELECT id FROM q WHERE id IS NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a list was asked for; an empty tuple or None does not filter. `queues` None: every queue of the scope."""
+    """What a list was asked for; an empty tuple or None does not filter. `queues` None: every queue of the scope. A ticket of one of the
+    `customers`, or that was asked from one of the `addresses`, is meant by either."""
 
     queues: tuple[UUID, ...] | None = None
     states: tuple[str, ...] = ()
@@ -50,7 +51,8 @@ class Filters:
     locked: bool | None = None
     locked_by: UUID | None = None
     not_locked_by_others: UUID | None = None
-    customers: tuple[str, ...] = ()
+    customers: tuple[UUID, ...] = ()
+    addresses: tuple[str, ...] = ()
     companies: tuple[str, ...] = ()
     priorities: tuple[int, ...] = ()
     tags: tuple[str, ...] = ()
@@ -123,12 +125,22 @@ def _desk_part(made: Statement, scope: Scope, wanted: Filters, keys: str, first:
         return None
     readable = None if everywhere else made.place(queues, "uuid[]")
     within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
-    for column, values in (("customer_email", wanted.customers), ("company", wanted.companies)):
-        if values:
-            return (
-                f"SELECT t.* FROM unnest({made.place(sorted(set(values)), 'text[]')}) AS v(value) CROSS JOIN LATERAL"
-                f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{within}{first}) AS t"
-            )
+    ways: list[tuple[str, str, str]] = []
+    others = ""
+    if wanted.customers:
+        ids = made.place(sorted(set(wanted.customers)), "uuid[]")
+        ways.append(("customer_id", ids, ""))
+        others = f" AND t.customer_id <> ALL({ids})"
+    if wanted.addresses:
+        ways.append(("customer_email", made.place(sorted(set(wanted.addresses)), "text[]"), others))
+    if not ways and wanted.companies:
+        ways.append(("company", made.place(sorted(set(wanted.companies)), "text[]"), ""))
+    if ways:
+        return " UNION ALL ".join(
+            f"SELECT t.* FROM unnest({values}) AS v(value) CROSS JOIN LATERAL"
+            f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{less}{within}{first}) AS t"
+            for column, values, less in ways
+        )
     people = (wanted.owner, wanted.responsible, wanted.locked_by)
     if wanted.tags or any(person is not None for person in people):
         return f"SELECT {keys} FROM desk.tickets t WHERE true{within}{first}"
@@ -145,17 +157,15 @@ def _desk_part(made: Statement, scope: Scope, wanted: Filters, keys: str, first:
 
 def _own_parts(made: Statement, scope: Scope, wanted: Filters) -> list[str]:
     """Somebody's own tickets and those of their company, each ticket in one part only, without those that the desk part has."""
-    if scope.everything or not (scope.email or scope.company is not None):
+    if scope.everything or not (scope.customers or scope.company is not None):
         return []
     less = f" AND t.queue_id <> ALL({made.place(list(scope.queues), 'uuid[]')})" if scope.queues else ""
     if wanted.queues is not None:
         less += f" AND t.queue_id = ANY({made.place(list(wanted.queues), 'uuid[]')})"
-    parts = []
-    email = made.place(scope.email, "text") if scope.email else None
-    if email:
-        parts.append(f"t.customer_email = {email}{less}")
+    # A part for each id: the index has a customer's tickets in order, not several customers'.
+    parts = [f"t.customer_id = {made.place(customer, 'uuid')}{less}" for customer in scope.customers]
     if scope.company is not None:
-        others = f" AND t.customer_email <> {email}" if email else ""
+        others = f" AND t.customer_id <> ALL({made.place(list(scope.customers), 'uuid[]')})" if scope.customers else ""
         parts.append(f"t.company = {made.place(scope.company, 'text')}{others}{less}")
     return parts
 
@@ -165,11 +175,17 @@ def _conditions(made: Statement, wanted: Filters) -> list[str]:
     many = (
         ("state_slug", wanted.states, "text[]"),
         ("state_type", wanted.state_types, "text[]"),
-        ("customer_email", wanted.customers, "text[]"),
         ("company", wanted.companies, "text[]"),
         ("priority", wanted.priorities, "smallint[]"),
     )
     found += [f"t.{column} = ANY({made.place(list(values), kind)})" for column, values, kind in many if values]
+    by = (
+        ("customer_id", wanted.customers, "uuid[]"),
+        ("customer_email", wanted.addresses, "text[]"),
+    )
+    asked = [f"t.{column} = ANY({made.place(list(values), kind)})" for column, values, kind in by if values]
+    if asked:
+        found.append(f"({' OR '.join(asked)})")
     if wanted.tags:
         found.append(f"t.tags <> '{{}}' AND t.tags @> {made.place(list(wanted.tags), 'text[]')}")
     one = (

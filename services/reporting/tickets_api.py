@@ -15,6 +15,7 @@ from services.reporting.people import followed_queues, scope
 from services.reporting.reading import Reading, Ref, answer
 from services.reporting.references import tickets_named, without_hidden
 from services.reporting.ticket_list import ORDERS, Filters, Sort, query
+from shared.addresses import canonical
 from shared.contracts.access import Identity
 from shared.contracts.parts import StateType
 from shared.contracts.states import STANDARD
@@ -34,8 +35,8 @@ SELECT (SELECT sum(t.{articles}) FROM desk.tickets t JOIN merged m USING (id)) A
        (SELECT count(*)
           FROM (SELECT 1
                   FROM desk.tickets t
-                 WHERE t.customer_email = $2 AND t.state_type IN ('new', 'open', 'pending_reminder', 'pending_auto_close')
-                   AND ($3 OR t.queue_id = ANY($4) OR t.customer_email = $5 OR t.company = $6)
+                 WHERE t.customer_id = ANY($2) AND t.state_type IN ('new', 'open', 'pending_reminder', 'pending_auto_close')
+                   AND ($3 OR t.queue_id = ANY($4) OR t.customer_id = ANY($5) OR t.company = $6)
                  LIMIT 1000) AS waiting) AS open_tickets
 """
 """How many articles a ticket has with those that were merged into it, and how many open tickets of its customer the reader may see."""
@@ -48,6 +49,7 @@ SELECT h.*, {", ".join(f"a.{column} AS article_{column}" for column in COLUMNS)}
  LIMIT $3
 """
 LONGEST_PAGE = 200
+NOBODY = UUID(int=0)
 
 
 def router(reading: Reading) -> APIRouter:
@@ -79,8 +81,10 @@ def router(reading: Reading) -> APIRouter:
         reminder_due: bool | None = None,
         mine: bool | None = None,
     ) -> Response:
+        who = await reading.directory.recognised(who)
         queues = reading.directory.queues
         may_see = scope(who, queues)
+        customers, addresses = await _customers(reading, customer)
         types = _types(reading, state, state_type)
         chosen: set[UUID] | None = {_queue(queues, name) for name in queue} if queue else None
         if mine:
@@ -95,7 +99,8 @@ def router(reading: Reading) -> APIRouter:
             locked=locked,
             locked_by=await _person(reading, "locked_by", locked_by, who),
             not_locked_by_others=who.person_id if available else None,
-            customers=tuple(address.lower() for address in customer),
+            customers=customers,
+            addresses=addresses,
             companies=tuple(company),
             priorities=tuple(priority),
             tags=tuple(tag),
@@ -113,7 +118,7 @@ def router(reading: Reading) -> APIRouter:
         position = _position(after, sort) if after is not None else None
         text, arguments = query(may_see, wanted, sort, position, limit + 1)
         rows = await reading.pool.fetch(text, *arguments)
-        shown = showing.Showing(who, queues)
+        shown = await reading.showing(who, rows)
         items = [shown.ticket(row) for row in rows[:limit]]
         await _show_others(reading, who, list(zip(rows, items, strict=False)))
         following = None
@@ -125,14 +130,15 @@ def router(reading: Reading) -> APIRouter:
     @routes.get("/{ref}", operation_id="getTicket", summary="One ticket")
     async def get_ticket(ref: Ref, who: Caller, written: Awaited) -> Response:
         headers = await reading.fresh(written)
+        who = await reading.directory.recognised(who)
         found = await reading.ticket(ref, who)
         row, queues = found.row, reading.directory.queues
-        shown = showing.Showing(who, queues).ticket(row)
+        shown = (await reading.showing(who, [row])).ticket(row)
         await _show_others(reading, who, [(row, shown)])
         may_see = scope(who, queues)
         counted = await reading.pool.fetchrow(
             ABOUT.format(articles="article_count" if found.at_the_desk else "public_article_count"),
-            row["id"], row["customer_email"], may_see.everything, list(may_see.queues), may_see.email, may_see.company,
+            row["id"], await reading.directory.known_as(row["customer_id"]), may_see.everything, list(may_see.queues), list(may_see.customers), may_see.company,
         )  # fmt: skip
         if counted is not None:
             shown["article_count"] = counted["article_count"]
@@ -184,8 +190,8 @@ async def _show_others(reading: Reading, who: Identity, shown: list[tuple[asyncp
 
 def _types(reading: Reading, state: Sequence[str], state_type: Sequence[str]) -> tuple[str, ...]:
     """The types that the states of a list have: its index is by type."""
-    known: dict[str, StateType] = {slug: each.type for slug, each in STANDARD.items()}
-    known |= {slug: each.type for slug, each in reading.directory.settings.states.items()}
+    known: dict[str, str] = {slug: each.type for slug, each in STANDARD.items()}
+    known |= {slug: each.type for slug, each in reading.directory.settings.all_states.items()}
     for slug in state:
         if slug not in known:
             raise problems.invalid("/query/state", f"{slug!r} is no state")
@@ -195,9 +201,9 @@ def _types(reading: Reading, state: Sequence[str], state_type: Sequence[str]) ->
 
 
 def _queue(queues: Any, name: str) -> UUID:
-    found = queues.named(name)
+    found = queues.ever_named(name)
     # A queue that is not there filters everything out, as one that may not be seen: a list tells nobody which queues exist.
-    return found.id if found is not None else UUID(int=0)
+    return found.id if found is not None else NOBODY
 
 
 async def _person(reading: Reading, name: str, reference: str | None, who: Identity) -> UUID | None:
@@ -205,8 +211,31 @@ async def _person(reading: Reading, name: str, reference: str | None, who: Ident
         return None
     if reference == "me":
         return who.person_id
-    found = await reading.directory.person_named(reference)
-    return found.id if found is not None else UUID(int=0)
+    found = await reading.directory.ever_named(reference)
+    return found.id if found is not None else NOBODY
+
+
+async def _customers(reading: Reading, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
+    """The customers that a filter names by id, login or address, and the addresses among them that nobody has a record with: those mean whoever
+    asked from there. An address that somebody has now means that person, with all tickets that are theirs, and nobody who had it before."""
+    customers: list[UUID] = []
+    addresses: list[str] = []
+    for reference in references:
+        person = await reading.directory.ever_named(reference)
+        if person is not None:
+            customers += await reading.directory.known_as(person.id)
+        elif (address := canonical(reference)) is not None:
+            addresses.append(address)
+        else:
+            customers += await reading.directory.known_as(_id(reference) or NOBODY)
+    return tuple(dict.fromkeys(customers)), tuple(addresses)
+
+
+def _id(reference: str) -> UUID | None:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return None
 
 
 def _within(value: datetime | None, name: str) -> datetime | None:

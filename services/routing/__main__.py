@@ -7,9 +7,10 @@ from shared.service import Service, main
 
 
 def load() -> Service:
+    from services.routing import timers
     from services.routing.app import CONSUMER, handlers, process
 
-    return Service(process, {CONSUMER: handlers})
+    return Service(process, {CONSUMER: handlers}.get, {"timers": timers.Parked()})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Each command of the desk: its form, and what of the desk's documents goes into the decision (api.md, section 3)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -15,7 +15,7 @@ from services.routing.originals import Original, taken_out
 from services.routing.ticket import Ticket
 from shared import fields
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, CustomerRef, TicketRef
+from shared.contracts.parts import Address, TicketRef
 from shared.contracts.routing import (
     NoteAdded,
     StateChanged,
@@ -25,6 +25,7 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketsUnlinked,
 )
+from shared.eventstore import commands
 from shared.eventstore.commands import Outcome
 from shared.http import problems
 from shared.http.bodies import Body
@@ -32,8 +33,6 @@ from shared.http.consistency import Written
 
 MOVED = "This ticket was moved to the new queue."
 """The note of a move whose form has no text (A3.08); an empty text stands for no note."""
-_CUSTOMERS = UUID("7c0f7a34-6d0b-4a0e-9a39-3f3f3f4f9d11")
-"""The space of ids of customers whom an agent named by an address that nobody here has written from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +65,25 @@ async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
 async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.settings.states)
     owner = await desk.person(body.owner) if body.owner is not None else None
-    files = await forms.attached(desk, asked, body.attachments)
-    article = uuid7()
+    draft = await forms.draft(desk, asked, body)
+    _, before = await desk.look_at(ref)
+    today = await desk.directory.today(before.customer) if before.customer is not None else None
 
     def make(state: Ticket) -> c.Command:
         queue = desk.queue_of(state)
+        if today is not None and state.customer == before.customer:
+            state = replace(state, customer=today)
         return c.Reply(
             desk.act(asked, state),
-            forms.answer(desk, asked, body, state, article, files),
+            forms.answer(desk, asked, body, state, draft),
             wanted or states.after_reply(queue, desk.directory.settings.states),
             owner,
             body.time_units,
             desk.required(state),
+            state.customer,
         )
 
-    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(article))))
+    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(draft.id))))
 
 
 async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
@@ -237,14 +240,8 @@ async def set_fields(desk: Desk, ref: str, body: b.FieldsBody, asked: Asked) -> 
 
 
 async def set_customer(desk: Desk, ref: str, body: b.CustomerBody, asked: Asked) -> Done:
-    person = await desk.directory.person_named(body.customer)
-    if person is not None:
-        customer = CustomerRef(id=person.id, email=person.email.lower(), name=person.name, company=person.company)
-    elif "@" in body.customer.strip("@"):
-        email = body.customer.strip().lower()
-        customer = CustomerRef(id=uuid5(_CUSTOMERS, email), email=email)
-    else:
-        raise problems.invalid("/customer", "names nobody")
+    await desk.look_at(ref)  # who asked a moment before this ticket was opened is known here once the ticket is
+    customer = await desk.customer(body.customer)
     make = lambda state: c.SetCustomer(desk.act(asked, state), customer)  # noqa: E731
     return _told(await desk.handle(asked, Part(ref, "set-customer", make)))
 
@@ -351,6 +348,11 @@ async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
     return _told(await desk.handle(asked, *parts))
 
 
+async def once(desk: Desk, asked: Asked, doing: Callable[[], Awaitable[Done]]) -> Done:
+    """A command; one that was carried out before gets its first answer, even if its ticket is out of its sender's sight by now."""
+    return await commands.once(desk.commands.store, asked.key, doing, lambda told: Done(commands.replayed(told)))
+
+
 Run = Callable[[Desk, str, Any, Asked], Awaitable[Done]]
 
 
@@ -364,6 +366,8 @@ class Action:
     summary: str
     bare: bool = False
     """Whether the body may be left out."""
+    shares: bool = False
+    """Whether it writes to a second ticket, the same one for all of a bulk command: then they take turns."""
 
 
 ACTIONS: dict[str, Action] = {
@@ -386,9 +390,9 @@ ACTIONS: dict[str, Action] = {
     "set-customer": Action(set_customer, b.CustomerBody, "setCustomer", "Change whose ticket it is"),
     "tag": Action(tag, b.TagsBody, "tagTicket", "Add tags"),
     "untag": Action(untag, b.TagsBody, "untagTicket", "Remove tags"),
-    "link": Action(link, b.LinkBody, "linkTickets", "Link two tickets"),
-    "unlink": Action(unlink, b.LinkBody, "unlinkTickets", "End a link"),
-    "merge": Action(merge, b.MergeBody, "mergeTicket", "Merge a ticket into another"),
+    "link": Action(link, b.LinkBody, "linkTickets", "Link two tickets", shares=True),
+    "unlink": Action(unlink, b.LinkBody, "unlinkTickets", "End a link", shares=True),
+    "merge": Action(merge, b.MergeBody, "mergeTicket", "Merge a ticket into another", shares=True),
     "undo": Action(undo, b.UndoBody, "undoDecision", "Take back an earlier decision"),
 }
 """By the name that the API gives them."""

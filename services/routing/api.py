@@ -1,12 +1,15 @@
 """The desk's commands over HTTP: one endpoint each, one for many tickets, and those that the gateway leads (api.md, section 3)."""
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import orjson
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from services.routing import actions
@@ -14,21 +17,41 @@ from services.routing.actions import ACTIONS, Action, Done
 from services.routing.bodies import BounceBody, BulkBody, ForwardBody, LedBody, SplitBody
 from services.routing.desk import Asked, Desk
 from services.routing.originals import Original
-from shared.contracts.rejected import Rejected
-from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
+from shared.eventstore.errors import CommandRunning, VersionConflict
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.etag import IfMatch, etag
+from shared.http.failures import problem_of
+from shared.http.idempotency import HEADER as KEY_HEADER
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
-from shared.http.identity import Caller
+from shared.http.idempotency import answer, command_id
+from shared.http.identity import Caller, caller
 from shared.http.limits import MAX_BODY, body_limit
-from shared.http.problems import FieldError, Problem, invalid_fields, pointer
+from shared.http.problems import FieldError, invalid_fields, pointer
+from shared.http.request_values import reads_request
 from shared.http.routes import router as strict
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
+
+
+@reads_request
+async def led_command(request: Request) -> CommandId:
+    """The identity of a led command, by what the caller sent: what the gateway adds may be another by the time of a retry."""
+    who, content = await caller(request), await request.body()
+    try:
+        content = orjson.dumps(orjson.loads(content)["body"], option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        pass  # no command: it is refused when it is read
+    return command_id(who.person_id, "POST", request.scope["path"], request.headers.get(KEY_HEADER), content)
+
+
+LedKey = Annotated[CommandId, Depends(led_command)]
+PATIENCE_SECONDS = 10.0
+"""How long after its beginning a bulk command tries a ticket again: its sender waits for the whole answer."""
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 1.0
 SIDE_BY_SIDE = 8
 """How many tickets of a bulk command are worked on at a time: as many as the pool has connections."""
 
@@ -66,13 +89,18 @@ def router(desk: Desk) -> APIRouter:
         if action is None:
             raise problems.invalid("/command", f"must be one of {', '.join(ACTIONS)}")
         form = _form(action.body, body.body, "body")
-        turns = asyncio.Semaphore(SIDE_BY_SIDE)
+        turns = asyncio.Semaphore(1 if action.shares else SIDE_BY_SIDE)
+        until = time.monotonic() + PATIENCE_SECONDS
+        known = await desk.asked(who, key)
 
         async def one(position: int, ref: str) -> tuple[dict[str, Any], list[Written]]:
             # A retry of the whole request finds each ticket's own answer again.
             part = CommandId(uuid5(key.id, f"{position}/{ref}"), key.fingerprint)
+            asked = replace(known, key=part, quietly=True)
             async with turns:
-                return await _result(ref, _given(desk, body.command, ref, form, Asked(who, part, quietly=True)))
+                if time.monotonic() > until + PATIENCE_SECONDS:  # whatever is away, its sender does not wait for ever
+                    return _refused(ref, problems.unavailable())
+                return await _result(ref, lambda: _given(desk, body.command, ref, form, asked), until)
 
         results = await asyncio.gather(*(one(n, ref) for n, ref in enumerate(body.tickets)))
         written = [each for _, streams in results for each in streams]
@@ -95,30 +123,54 @@ def internal(desk: Desk) -> APIRouter:
     """Commands about articles, as the gateway sends them."""
     routes = strict("/internal/tickets", tags=["led"])
     # What the caller sent is bounded at the gateway; the articles that come with it are our own.
-    led = body_limit(MAX_BODY, values=None)
+    ours = body_limit(MAX_BODY, values=None)
+
+    async def led(
+        model: type[BaseModel],
+        body: LedBody,
+        asked: Asked,
+        carry_out: Callable[[Any, Asked, list[Original]], Awaitable[Done]],
+    ) -> Response:
+        return _answered(
+            await actions.once(desk, asked, lambda: carry_out(_form(model, body.body), asked, _originals(body)))
+        )
 
     @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
-    @led
-    async def forward(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
-        form, originals = _form(ForwardBody, body.body), _originals(body)
-        return _answered(await actions.forward(desk, ref, form, Asked(who, key, expected), originals[0]))
+    @ours
+    async def forward(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
+        return await led(
+            ForwardBody,
+            body,
+            await desk.asked(who, key, expected),
+            lambda form, asked, originals: actions.forward(desk, ref, form, asked, originals[0]),
+        )
 
     @routes.post("/{ref}/bounce", operation_id="ledBounce", include_in_schema=False)
-    @led
-    async def bounce(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
-        form, originals = _form(BounceBody, body.body), _originals(body)
-        return _answered(await actions.bounce(desk, ref, form, Asked(who, key, expected), originals[0]))
+    @ours
+    async def bounce(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
+        return await led(
+            BounceBody,
+            body,
+            await desk.asked(who, key, expected),
+            lambda form, asked, originals: actions.bounce(desk, ref, form, asked, originals[0]),
+        )
 
     @routes.post("/{ref}/split", operation_id="ledSplit", include_in_schema=False)
-    @led
-    async def split(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: LedBody) -> Response:
-        form, originals = _form(SplitBody, body.body), _originals(body)
-        return _answered(await actions.split(desk, ref, form, Asked(who, key, expected), originals))
+    @ours
+    async def split(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
+        return await led(
+            SplitBody,
+            body,
+            await desk.asked(who, key, expected),
+            lambda form, asked, originals: actions.split(desk, ref, form, asked, originals),
+        )
 
     return routes
 
 
 def _originals(body: LedBody) -> list[Original]:
+    if body.originals is None:
+        raise problems.not_found()
     originals = [Original.model_validate(each) for each in body.originals]
     if not originals:
         raise problems.invalid("/article", "names no article of this ticket")
@@ -130,7 +182,7 @@ def _endpoint(desk: Desk, name: str, action: Action) -> Callable[..., Awaitable[
 
     async def give(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: Any = None) -> Response:
         form = body if body is not None else action.body()
-        return _answered(await _given(desk, name, ref, form, Asked(who, key, expected)))
+        return _answered(await _given(desk, name, ref, form, await desk.asked(who, key, expected)))
 
     give.__annotations__["body"] = action.body | None if action.bare else action.body
     if not action.bare:
@@ -140,10 +192,14 @@ def _endpoint(desk: Desk, name: str, action: Action) -> Callable[..., Awaitable[
 
 async def _given(desk: Desk, name: str, ref: str, form: Any, asked: Asked) -> Done:
     """Gives a command. Customers are refused first: what a body names is looked up for the desk only, or they would learn who and what there is."""
-    if not asked.who.is_agent:
-        _, state = await desk.look_at(ref)
-        desk.authorize(asked.who, name, state)
-    return await ACTIONS[name].run(desk, ref, form, asked)
+
+    async def carry_out() -> Done:
+        if not asked.who.is_agent:
+            _, state = await desk.look_at(ref)
+            desk.authorize(asked.who, name, state)
+        return await ACTIONS[name].run(desk, ref, form, asked)
+
+    return await actions.once(desk, asked, carry_out)
 
 
 def _form(model: type[BaseModel], content: dict[str, Any], *below: str) -> Any:
@@ -164,20 +220,24 @@ def _answered(done: Done) -> Response:
     return answer(outcome.answer, replayed=outcome.replayed, headers=headers)
 
 
-async def _result(ref: str, running: Awaitable[Done]) -> tuple[dict[str, Any], list[Written]]:
-    """One ticket's result: what cannot be done leaves the rest done."""
-    try:
-        done = await running
-    except Problem as problem:
-        refused = problem
-    except Rejected as refusal:
-        refused = problems.rejected(refusal.reason)
-    except VersionConflict:
-        refused = problems.version_conflict()
-    except CommandRunning:
-        refused = problems.still_running()
-    except CommandReused:
-        refused = problems.key_reused()
-    else:
-        return {"ticket": ref, "status": 200, "version": done.outcome.version}, done.written
-    return {"ticket": ref, "status": refused.status, "problem": refused.document()}, []
+async def _result(
+    ref: str, carry_out: Callable[[], Awaitable[Done]], until: float
+) -> tuple[dict[str, Any], list[Written]]:
+    """One ticket's result: what cannot be done leaves the rest done. What may succeed a moment later is tried again, until that time."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            done = await carry_out()
+        except Exception as error:
+            problem = problem_of(error)
+            passing = problem.status == 503 or isinstance(error, VersionConflict | CommandRunning)
+            if not passing or time.monotonic() + pause > until:
+                return _refused(ref, problem)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        else:
+            return {"ticket": ref, "status": 200, "version": done.outcome.version}, done.written
+
+
+def _refused(ref: str, problem: problems.Problem) -> tuple[dict[str, Any], list[Written]]:
+    return {"ticket": ref, "status": problem.status, "problem": problem.document()}, []

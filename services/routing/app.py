@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import api, numbers, policies, ticket, timers
+from services.routing import api, customers, leaving, numbers, policies, ticket, timers
 from services.routing.desk import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
+from shared.bounded.processes import Processes
 from shared.contracts.envelope import Recorded
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Connection, Pool, connect_pool
@@ -27,6 +28,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.relay import Relay
+from shared.periodic import Periodic
 from shared.pulse import Background
 
 SERVICE = "routing"
@@ -46,6 +48,7 @@ def handlers(
 
     async def beside(connection: Connection, events: Sequence[Recorded]) -> None:
         await numbers.remember(connection, events)
+        await customers.remember(connection, events)
         await timers.set_timers(connection, events)
 
     return {
@@ -61,7 +64,7 @@ def handlers(
             done=wake,
             prepare=loaded,
         ),
-        DIRECTORY: ProjectionHandler(DirectoryProjection()),
+        DIRECTORY: leaving.Leaving(ProjectionHandler(DirectoryProjection()), wake),
     }
 
 
@@ -69,6 +72,7 @@ def handlers(
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
     pool = await connect_pool(settings.database_url)
+    processes = Processes("shared.bounded.rich_text")
     try:
         store = Store(pool, SERVICE)
         copy = DirectoryCopy(pool, settings.database_url)
@@ -76,7 +80,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         clock = timers.Timers(store)
         uploads = Uploads(BlobStore(settings.blob_url))
-        desk = Desk(pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads)
+        desk = Desk(
+            pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads, processes
+        )
         background: dict[str, Background] = {"directory": copy}
         if role != "api":
             consumer = Consumer(
@@ -91,6 +97,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background |= {"relay": relay, "consumer": consumer}
             background |= {"retention": CommandRetention(pool), "timers": clock}
+            background["leaving"] = Periodic(
+                "locks of who has left", leaving.SWEEP_SECONDS, lambda: leaving.sweep(pool)
+            )
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)
         else:
@@ -98,6 +107,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = [api.router(desk), api.internal(desk), directory_router(copy)] if role != "worker" else []
         yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
+        await processes.close()
         await pool.close()
 
 

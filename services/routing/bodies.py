@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from shared.addresses import canonical
 from shared.contracts.routing import LinkKind
 from shared.http.bodies import Body, Flag, Line, Text, Whole
 
@@ -14,15 +15,10 @@ MOST_AT_ONCE = 200
 
 
 def _address(value: str) -> str:
-    local, at, domain = value.rpartition("@")
-    if (
-        not (local and at and domain)
-        or any(c in value for c in ' <>,;:"()[]\\')
-        or "." in (domain[:1], domain[-1:])
-        or ".." in value
-    ):
+    known = canonical(value)
+    if known is None:
         raise ValueError("must be a mail address such as kari@example.org")
-    return value
+    return known
 
 
 def _word(value: str) -> str:
@@ -52,7 +48,7 @@ class LockBody(Body):
     """Nothing locks a free ticket; `take_over` with its reason in `text` takes somebody else's lock."""
 
     take_over: Flag = False
-    text: Text = ""
+    text: Annotated[Text, Field(max_length=10_000)] = ""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:
@@ -215,7 +211,9 @@ class BulkBody(Body):
 
 
 class LedBody(Body):
-    """What the gateway sends for a command about articles: the caller's body, and the articles that it names, as reporting has them."""
+    """What the gateway sends for a command about articles: the caller's body, and the articles that it names, as reporting has them.
+
+    Null where the caller cannot see them: then only a command that was carried out before has an answer."""
 
     body: dict[str, Any]
-    originals: list[dict[str, Any]]
+    originals: list[dict[str, Any]] | None

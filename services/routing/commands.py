@@ -6,22 +6,22 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.contracts.directory import FollowUp
+from shared.contracts.directory import AnyFollowUp
 from shared.contracts.event import Event
 from shared.contracts.parts import (
     Address,
-    Channel,
+    AnyChannel,
+    AnyStanding,
     CustomerRef,
     Message,
     PersonRef,
     QueueRef,
-    Standing,
     StateRef,
     TicketRef,
     TopicRef,
     Writer,
 )
-from shared.contracts.routing import LinkKind
+from shared.contracts.routing import AnyLinkKind
 
 # What services' events lead to
 
@@ -37,7 +37,7 @@ class QueueTicket:
     queue: QueueRef
     customer: CustomerRef
     priority: int
-    channel: Channel
+    channel: AnyChannel
     message_id: str | None
     tags: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class FollowUpRule:
     """What a message on a closed ticket does; `days`: it reopens within so many, after that it becomes a ticket of its own. `unverified`:
     whether that is so, too, for somebody who is not known to take part."""
 
-    follow_up: FollowUp
+    follow_up: AnyFollowUp
     days: int | None = None
     unverified: bool = False
 
@@ -76,7 +76,7 @@ class TakeCustomerMessage:
     closes: bool = False
     writer: CustomerRef | None = None
     no_answer: bool = False
-    standing: Standing = "participant"
+    standing: AnyStanding = "participant"
     rules: Mapping[UUID, FollowUpRule] = field(default_factory=dict)
 
 
@@ -116,7 +116,8 @@ class NextState:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answers the customer. Empty `message.to` and `message.subject` stand for the customer and the ticket's title."""
+    """Answers the customer. Empty `message.to` and `message.subject` stand for the customer and the ticket's title. `customer`: by the name and
+    address that they have today, where their record tells them."""
 
     act: Act
     message: Message
@@ -124,6 +125,7 @@ class Reply:
     owner: PersonRef | None = None
     time_units: float | None = None
     required: tuple[str, ...] = ()
+    customer: CustomerRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,7 @@ class Link:
 
     act: Act
     other: TicketRef
-    kind: LinkKind
+    kind: AnyLinkKind
     outgoing: bool = True
 
 
@@ -279,7 +281,7 @@ class Link:
 class Unlink:
     act: Act
     other: TicketRef
-    kind: LinkKind
+    kind: AnyLinkKind
     outgoing: bool = True
 
 
@@ -366,10 +368,17 @@ class LockIsOver:
     fired_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LockHolderLeft:
+    """Some of those who may hold the ticket work here no longer."""
+
+    gone: frozenset[UUID]
+
+
 Command = (
     QueueTicket | TakeCustomerMessage
     | Lock | Unlock | Reply | AddNote | RecordCall | Forward | Bounce | Assign | SetResponsible | Move | SetPriority | SetState | Rename | SetFields
     | SetCustomer | Tag | Untag | Close | Reopen
     | Link | Unlink | MergeInto | Absorb | Unmerge | Release | Split | UndoSplit | Remove | Undo
-    | PendingIsOver | LockIsOver
+    | PendingIsOver | LockIsOver | LockHolderLeft
 )  # fmt: skip

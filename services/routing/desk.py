@@ -8,17 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.routing import numbers
+from services.routing import customers, numbers
 from services.routing.commands import Act, Command
 from services.routing.results import Result, result
 from services.routing.ticket import Ticket
 from shared import fields
 from shared.blobs.uploads import Uploads
+from shared.bounded.processes import Processes
 from shared.contracts.access import Access, Identity, TicketFacts, may, rights, rights_of
 from shared.contracts.directory import Queue, Right
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
-from shared.contracts.parts import PersonRef, QueueRef
+from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.contracts.subjects import number_in
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
@@ -63,6 +64,19 @@ class Desk:
     commands: Commands[Command, Ticket]
     directory: DirectoryCopy
     uploads: Uploads
+    processes: Processes
+    """They read the rich text of forms."""
+
+    async def asked(self, who: Identity, key: CommandId, expected: int | None = None) -> Asked:
+        """A request with its caller as this desk knows them."""
+        return Asked(await self.directory.recognised(who), key, expected)
+
+    async def customer(self, reference: str, field: str = "/customer") -> CustomerRef:
+        """The customer that a form names. Raises Problem 422 for what is nobody and no address."""
+        found = await customers.named(reference, self.directory, self.pool)
+        if found is None:
+            raise problems.invalid(field, "names nobody, and is not a valid e-mail address")
+        return found
 
     async def handle(
         self, asked: Asked, *parts: Part, answer: Callable[[Sequence[Event], int], dict[str, Any]] | None = None
@@ -152,7 +166,7 @@ class Desk:
         queue = self.queue_of(state)
         return TicketFacts(
             members=queue.members if queue else (),
-            customer_email=state.customer.email if state.customer else "",
+            customer=state.customer.id if state.customer else None,
             company=state.customer.company if state.customer else None,
         )
 

@@ -10,12 +10,16 @@ from uuid_utils.compat import uuid7
 from services.routing.bodies import ReplyBody, Words
 from services.routing.desk import Asked, Desk
 from services.routing.ticket import Ticket
-from shared import richtext, templates
+from shared import templates
+from shared.blobs import texts
 from shared.blobs.uploads import UploadMissing
+from shared.bounded import rich_text
+from shared.bounded.rich_text import RichText
 from shared.contracts.parts import Address, Attachment, Channel, Message
 from shared.http import problems
 
-INLINE_TEXT = 64 * 1024
+INLINE_HTML = 256 * 1024
+"""Bytes of an event that rich text may take; unlike plain text it is never cut."""
 _UPLOADED = re.compile(
     r"""(\bsrc\s?=\s?["']?)(?:cid:|[^"'\s<>]{0,200}/api/v1/blobs/)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w@-])""",
     re.IGNORECASE,
@@ -33,29 +37,32 @@ async def attached(desk: Desk, asked: Asked, uploads: Sequence[UUID]) -> tuple[A
         raise problems.invalid(f"/attachments/{missing.index}", "names no blob of yours") from missing
 
 
-def words(body: Words, channel: Channel, files: tuple[Attachment, ...] = ()) -> Message:
-    """The article of a form. Rich text is made safe here, once, and read as plain text where the form has none. Of its files those that it
-    shows as pictures get the Content-ID by which it names them."""
+def words(body: Words, channel: Channel, rich: RichText, files: tuple[Attachment, ...] = ()) -> Message:
+    """The article of a form; `rich` is its rich text, made safe, which is read as plain text where the form has none. Of its files those that
+    it shows as pictures get the Content-ID by which it names them."""
     if not body.has_words:
         raise problems.invalid("/text", "a text is missing")
-    shown, html = richtext.read(_naming_pictures(body.html, files)) if body.html else ("", None)
     files = tuple(
-        each.model_copy(update={"inline_id": _content_id(each)}) if html and _content_id(each) in html else each
+        each.model_copy(update={"inline_id": _content_id(each)})
+        if rich.html and _content_id(each) in rich.html
+        else each
         for each in files
     )
-    text = body.text if body.text is not None else shown
-    if len(text.encode()) > INLINE_TEXT:
-        raise problems.invalid("/text", f"is longer than {INLINE_TEXT} bytes; send the rest as an attachment")
-    if html is not None and len(html.encode()) > 4 * INLINE_TEXT:
-        raise problems.invalid("/html", f"is longer than {4 * INLINE_TEXT} bytes; send the rest as an attachment")
+    if rich.html is not None and not texts.fits(rich.html, INLINE_HTML):
+        raise problems.invalid("/html", f"is longer than {INLINE_HTML} bytes; send the rest as an attachment")
+    return _message(body, channel, rich.beside(body.text), rich, files)
+
+
+def _message(body: Words, channel: Channel, text: str, rich: RichText, files: tuple[Attachment, ...]) -> Message:
     return Message(
         id=uuid7(),
         channel=channel,
         subject=body.subject,
         text=text,
-        html=html,
+        html=rich.html,
         attachments=files,
         written_at=datetime.now(UTC),
+        reading_notes=rich.notes,
     )
 
 
@@ -63,7 +70,7 @@ def _content_id(file: Attachment) -> str:
     return f"{file.id}@ledgerdesk"
 
 
-def _naming_pictures(html: str, files: tuple[Attachment, ...]) -> str:
+def naming_pictures(html: str, files: tuple[Attachment, ...]) -> str:
     """The HTML with the form's own files, which it shows from where they were uploaded, named as parts of the same mail."""
     known = {str(each.id): _content_id(each) for each in files}
 
@@ -75,8 +82,16 @@ def _naming_pictures(html: str, files: tuple[Attachment, ...]) -> str:
 
 
 async def article(desk: Desk, asked: Asked, body: Words, channel: Channel) -> Message:
-    """The article of a form with its files."""
-    return words(body, channel, await attached(desk, asked, body.attachments))
+    """The article of a form with its files; a long text of it is stored before an event names it."""
+    files = await attached(desk, asked, body.attachments)
+    made = words(body, channel, await rich_text_of(desk, body, files), files)
+    text, text_blob = await texts.stored(desk.uploads.store, made.text)
+    return made.model_copy(update={"text": text, "text_blob": text_blob})
+
+
+async def rich_text_of(desk: Desk, body: Words, files: tuple[Attachment, ...]) -> RichText:
+    """A form's rich text, made safe, in which the form's own files are pictures of the same mail."""
+    return await rich_text.read(desk.processes, naming_pictures(body.html, files) if body.html else None)
 
 
 async def remark(desk: Desk, asked: Asked, body: Words) -> Message | None:
@@ -89,15 +104,18 @@ async def remark(desk: Desk, asked: Asked, body: Words) -> Message | None:
     return None
 
 
-def answer(
-    desk: Desk, asked: Asked, body: ReplyBody, state: Ticket, article_id: UUID, files: tuple[Attachment, ...]
-) -> Message:
-    """The mail of a reply form, in the form's words or those of a standard answer (A8.01)."""
+async def draft(desk: Desk, asked: Asked, body: ReplyBody) -> Message:
+    """The mail of a reply form as far as it is the same on every ticket: without words of its own it waits for those of a standard answer."""
+    if body.has_words or body.template is None:
+        return await article(desk, asked, body, "email")
+    return _message(body, "email", "", RichText(""), await attached(desk, asked, body.attachments))
+
+
+def answer(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket, message: Message) -> Message:
+    """The draft as the mail of this ticket, with a standard answer filled in (A8.01)."""
     if body.template is not None:
-        body = _filled(desk, asked, body, state)
-    message = words(body, "email", files).model_copy(
-        update={"id": article_id, "bcc": tuple(Address(email=each) for each in body.bcc)}
-    )
+        message = _filled(desk, asked, body, state, message)
+    message = message.model_copy(update={"bcc": tuple(Address(email=each) for each in body.bcc)})
     return addressed(desk, message, state, body.to, body.cc)
 
 
@@ -113,8 +131,8 @@ def addressed(desk: Desk, message: Message, state: Ticket, to: Sequence[str], cc
     )
 
 
-def _filled(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket) -> ReplyBody:
-    """The form with the standard answer in it, if it has no words of its own. The template must be one of the ticket's queue."""
+def _filled(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket, message: Message) -> Message:
+    """The draft with the standard answer in it, if it has no words of its own. The template must be one of the ticket's queue."""
     template = desk.directory.settings.templates.get(body.template or "")
     slug = state.queue.slug if state.queue else ""
     if template is None or (template.queues and slug not in template.queues):
@@ -125,7 +143,12 @@ def _filled(desk: Desk, asked: Asked, body: ReplyBody, state: Ticket) -> ReplyBo
         "queue": {"name": state.queue.name if state.queue else ""},
         "ticket": {"number": state.number, "title": state.title},
     }
-    subject = body.subject or " ".join(templates.render(template.subject, known).split())[:500]
+    subject = message.subject or " ".join(templates.render(template.subject, known).split())[:500]
     if body.has_words:
-        return body.model_copy(update={"subject": subject})
-    return body.model_copy(update={"text": templates.render(template.text, known), "subject": subject})
+        return message.model_copy(update={"subject": subject})
+    text = templates.render(template.text, known)
+    if not text.strip():
+        raise problems.invalid("/template", "has no words for this ticket")
+    if not texts.fits(text):
+        raise problems.invalid("/template", f"makes a text of more than {texts.INLINE_BYTES} bytes")
+    return message.model_copy(update={"text": text, "subject": subject})

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from uuid_utils.compat import uuid7
 
 from shared.blobs import texts
-from shared.blobs.store import BlobStore
-from shared.contracts.parts import Message, Writer
+from shared.blobs.store import BlobMissing, BlobStore
+from shared.contracts.parts import AnyWriterKind, Message, Writer
 from shared.http import problems
 
 MOST_JOINED = 16 * 1024 * 1024
@@ -20,7 +19,7 @@ class Original(Message):
     """An article: its message, whose words it has, and whether it is for the desk alone. What is not said, as by a reporting of before, is
     internal."""
 
-    written_by: Literal["customer", "agent", "system"] = "agent"
+    written_by: AnyWriterKind = "agent"
     author: str | None = None
     kind: str = "message"
     internal: bool = True
@@ -50,7 +49,8 @@ class TakenOut:
 
 
 async def taken_out(blobs: BlobStore, originals: Sequence[Original]) -> TakenOut:
-    """What is internal stays internal: beside words that the customer reads it becomes a note. Raises Problem 422 for more text than is joined."""
+    """What is internal stays internal: beside words that the customer reads it becomes a note. Raises Problem 422 for more text than is joined, 503
+    for a text that is not in the blob store."""
     public = [each for each in originals if not each.internal]
     internal = [each for each in originals if each.internal]
     first = public or internal
@@ -72,7 +72,7 @@ async def _joined(blobs: BlobStore, originals: Sequence[Original]) -> Message:
         if each.writer != writer:
             writer = each.writer
             pieces.append(f"{writer.name or writer.kind}:")
-        pieces.append(await _whole_text(blobs, each))
+        pieces.append(await _whole(blobs, each))
     text, text_blob = await texts.stored(blobs, "\n\n".join(filter(None, pieces)))
     return joined.model_copy(
         update={
@@ -86,7 +86,8 @@ async def _joined(blobs: BlobStore, originals: Sequence[Original]) -> Message:
     )
 
 
-async def _whole_text(blobs: BlobStore, message: Message) -> str:
-    if message.text_blob is None:
-        return message.text
-    return (await blobs.get(message.text_blob.sha256)).decode("utf-8", "replace")
+async def _whole(blobs: BlobStore, message: Message) -> str:
+    try:
+        return await texts.whole(blobs, message.text, message.text_blob)
+    except BlobMissing:
+        raise problems.unavailable("The text of an article is not in the blob store.") from None

@@ -12,14 +12,16 @@ from shared.http import problems
 
 CLOSE_AFTER_HOURS = 24.0
 """How long "done, awaiting auto-close" waits where its document does not say (A5.07)."""
+FOR_FORMS = frozenset(("open", "pending_reminder", "pending_auto_close", "closed"))
+"""The types of states that forms lead to; one of tomorrow is for the forms of tomorrow."""
 LONGEST = timedelta(days=3_653)
 
 
 def named(slug: str, documents: Mapping[str, State], pointer: str = "/state") -> StateRef:
-    """The state that a form names. The types `new`, `merged` and `removed` are not for forms."""
+    """The state that a form names. Its type is one that forms lead to."""
     found = documents.get(slug)
     state = StateRef(slug=found.slug, name=found.name, type=found.type) if found is not None else STANDARD.get(slug)
-    if state is None or state.type in ("new", "merged", "removed") or (documents and found is None):
+    if state is None or state.type not in FOR_FORMS or (documents and found is None):
         raise problems.invalid(pointer, "names no state that a ticket can be set to")
     return state
 
@@ -52,6 +54,8 @@ def after_reply(queue: Queue | None, documents: Mapping[str, State]) -> NextStat
     """The state that an answer leads to when the form names none: the queue's (A5.03), with the date that its document gives it."""
     slug = queue.next_state_after_reply if queue is not None else OPEN.slug
     document = documents.get(slug)
+    if document is not None and document.type not in FOR_FORMS:
+        document = None
     state = (
         StateRef(slug=document.slug, name=document.name, type=document.type) if document else STANDARD.get(slug, OPEN)
     )

@@ -1,7 +1,7 @@
 """What happens by time: reminders, automatic closing, the end of a forgotten lock (requirements A5.05, A5.07, A6.06).
 
 A timer is a row, written in the transaction of the event that starts it, and taken together with the events that it leads to: it fires
-once, whatever restarts in between and however many workers run.
+once, whatever restarts in between and however many workers run. One that cannot fire is parked, and holds up no other.
 """
 
 import asyncio
@@ -12,17 +12,18 @@ from typing import Any, Never
 from uuid import UUID
 
 import asyncpg
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 
-from services.routing import ticket
-from services.routing.commands import Command, LockIsOver, PendingIsOver
+from services.routing import leaving, ticket
+from services.routing.commands import Command, LockHolderLeft, LockIsOver, PendingIsOver
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked
 from shared.contracts.states import CLOSED_SUCCESSFUL
-from shared.database import Connection
-from shared.eventstore.errors import VersionConflict
+from shared.database import Connection, Pool
 from shared.eventstore.store import Append, Appended, CommandId, Context, NewEvent, Store, conflict, utc_now
+from shared.messaging.handlers import transient
+from shared.messaging.parking import PutAside
 from shared.messaging.restart import restarting
 from shared.pulse import Pulse
 from shared.testing.failpoints import hit
@@ -36,8 +37,10 @@ LATENESS = Histogram(
     ["kind"],
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 30, 300, 3600),
 )
+PARKED_TIMERS = Counter("ledgerdesk_timers_parked_total", "Tickets whose timers were parked")
 POLL_SECONDS = 1.0
 """The longest that a timer of another process's is not known of: half of the two seconds that are promised."""
+BUSY_SECONDS = 0.05
 AT_ONCE = 100
 
 Timer = tuple[UUID, str, datetime]
@@ -45,7 +48,7 @@ Timer = tuple[UUID, str, datetime]
 SET = """
 INSERT INTO routing.timers (ticket_id, kind, due_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS t(ticket_id, kind, due_at) ORDER BY ticket_id, kind
-    ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at
+    ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at, parked_at = NULL, reason = NULL
 """
 APPEND_AND_SET = """
 WITH appended AS MATERIALIZED (
@@ -55,24 +58,57 @@ WITH appended AS MATERIALIZED (
     SELECT t.* FROM appended a, unnest($18::uuid[], $19::text[], $20::timestamptz[]) AS t(ticket_id, kind, due_at)
      WHERE a.status = 'appended'
      ORDER BY t.ticket_id, t.kind
-        ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at
+        ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at, parked_at = NULL, reason = NULL
+), let_go AS (
+    DELETE FROM routing.locks l USING appended a, unnest($21::uuid[]) AS t(ticket_id)
+     WHERE a.status = 'appended' AND l.ticket_id = t.ticket_id
+), held AS (
+    INSERT INTO routing.locks (ticket_id, person_id)
+    SELECT t.* FROM appended a, unnest($22::uuid[], $23::uuid[]) AS t(ticket_id, person_id)
+     WHERE a.status = 'appended'
+     ORDER BY t.ticket_id
+        ON CONFLICT (ticket_id) DO UPDATE SET person_id = excluded.person_id
 )
 SELECT * FROM appended
 """
-NEXT = "SELECT min(due_at) FROM routing.timers"
+LET_GO = "DELETE FROM routing.locks WHERE ticket_id = ANY($1)"
+HOLD = """
+INSERT INTO routing.locks (ticket_id, person_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS t(ticket_id, person_id) ORDER BY ticket_id
+    ON CONFLICT (ticket_id) DO UPDATE SET person_id = excluded.person_id
+"""
+NEXT = "SELECT min(due_at) FROM routing.timers WHERE parked_at IS NULL"
 DUE = """
-SELECT ticket_id, kind, due_at
+SELECT ticket_id
   FROM routing.timers
- WHERE due_at <= $1
+ WHERE due_at <= $1 AND parked_at IS NULL
  ORDER BY due_at
  LIMIT $2
-   FOR UPDATE SKIP LOCKED
+"""
+# The streams of these tickets are locked: whoever else writes timers of theirs comes after.
+OF_TICKETS = """
+SELECT ticket_id, kind, due_at
+  FROM routing.timers
+ WHERE ticket_id = ANY($1) AND due_at <= $2 AND parked_at IS NULL
+ ORDER BY due_at
 """
 TAKE = """
 DELETE FROM routing.timers t
  USING unnest($1::uuid[], $2::text[]) AS d(ticket_id, kind)
  WHERE t.ticket_id = d.ticket_id AND t.kind = d.kind
 """
+PARK = """
+UPDATE routing.timers SET parked_at = now(), reason = $2
+ WHERE ticket_id = $1 AND due_at <= $3 AND parked_at IS NULL
+"""
+PARKED = """
+SELECT ticket_id AS stream, count(*) AS events, min(parked_at) AS since, min(reason) AS reason
+  FROM routing.timers
+ WHERE parked_at IS NOT NULL
+ GROUP BY ticket_id
+ ORDER BY since, ticket_id
+"""
+UNPARK = "UPDATE routing.timers SET parked_at = NULL, reason = NULL WHERE ticket_id = $1 AND parked_at IS NOT NULL"
 
 
 def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
@@ -90,31 +126,39 @@ def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
 
 
 async def set_timers(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Writes the timers that recorded events start, in their transaction."""
-    timers = started_by((event.stream, event.payload) for event in events)
+    """Writes the timers that recorded events start, and who holds their tickets, in their transaction."""
+    told = [(event.stream, event.payload) for event in events]
+    timers = started_by(told)
     if timers:
         await connection.execute(SET, *_columns(timers))
+    let_go, held, holders = _locks(told)
+    if let_go:
+        await connection.execute(LET_GO, let_go)
+    if held:
+        await connection.execute(HOLD, held, holders)
 
 
 class Recording:
-    """Records what a person's command led to, with its timers, in one round trip."""
+    """Records what a person's command led to, with its timers and locks, in one round trip."""
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
         self.store, self.wake = store, wake
 
     async def __call__(self, appends: Sequence[Append], *, command: CommandId, answer: dict[str, Any]) -> Appended:
-        timers = started_by((append.stream, new.payload) for append in appends for new in append.events)
-        if not timers:
+        events = [(append.stream, new.payload) for append in appends for new in append.events]
+        timers, locks = started_by(events), _locks(events)
+        if not timers and not any(locks):
             return await self.store.append(appends, command=command, answer=answer)
         arguments = self.store.arguments(appends, command, answer)
         hit("append.before_commit")
         try:
-            row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers))
+            row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers), *locks)
         except asyncpg.PostgresError as error:
             raise conflict(error, appends) from error
         hit("append.after_commit")
         assert row is not None
-        self.wake()
+        if timers:
+            self.wake()
         return self.store.outcome(row, appends)
 
 
@@ -137,42 +181,60 @@ class Timers:
     async def _serve(self) -> None:
         while True:
             self._set.clear()
-            while await self.fire(AT_ONCE) == AT_ONCE:
+            while await self.fire(AT_ONCE) >= AT_ONCE:
                 self.pulse.beat()
             self.pulse.beat()
             due = await self.store.pool.fetchval(NEXT)
             wait = POLL_SECONDS if due is None else (due - utc_now()).total_seconds()
-            if wait > 0:
-                await woken(self._set, min(POLL_SECONDS, wait))
+            # What is due by now belongs to a ticket that somebody is writing to: a moment later it is free.
+            await woken(self._set, min(POLL_SECONDS, max(wait, BUSY_SECONDS)))
 
     async def fire(self, limit: int) -> int:
-        """Fires at most so many timers that are due now; answers how many it took."""
-        try:
-            return await self._transaction(limit)
-        except VersionConflict:
-            if limit == 1:
-                return 0  # a person was quicker on this ticket: it is looked at again in the next round
-        taken = 0
-        for _ in range(limit):
-            taken += await self.fire(1)
-        return taken
-
-    async def _transaction(self, limit: int) -> int:
+        """Fires the timers that are due now of the tickets of the first `limit` ones; answers how many it took. Those of a ticket of which one
+        cannot fire are parked."""
         now = utc_now()
+        due = [row["ticket_id"] for row in await self.store.pool.fetch(DUE, now, limit)]
+        tickets = list(dict.fromkeys(due))
+        try:
+            return await self._transaction(tickets, now)
+        except Exception as error:
+            if transient(error):
+                raise
+        return sum([await self._alone(each, now) for each in tickets])
+
+    async def _alone(self, stream: UUID, now: datetime) -> int:
+        try:
+            return await self._transaction([stream], now)
+        except Exception as error:
+            if transient(error):
+                raise
+            log.exception("a timer cannot fire and is parked", extra={"ticket": str(stream)})
+            reason = f"{type(error).__name__}: {error}"[:2000]
+            async with self.store.pool.acquire() as connection, connection.transaction():
+                await self.store.lock(connection, [stream])
+                await connection.execute(PARK, stream, reason, now)
+            PARKED_TIMERS.inc()
+            return 0
+
+    async def _transaction(self, tickets: Sequence[UUID], now: datetime) -> int:
+        """Fires the timers of these tickets that are due, but for tickets that somebody else is writing to; answers how many."""
         async with self.store.pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(DUE, now, limit)
+            free = await self.store.lock(connection, tickets, wait=False)
+            hit("timers.locked")
+            rows = await connection.fetch(OF_TICKETS, free, now)
             if not rows:
                 return 0
             histories = await self.store.load_many([row["ticket_id"] for row in rows], connection=connection)
+            gone = await leaving.gone_among(connection, [row["ticket_id"] for row in rows if row["kind"] == "left"])
             appends: list[Append] = []
             for stream, history in histories.items():
                 state, version = ticket.initial(), len(history)
                 for past in history:
                     state = ticket.evolve(state, past.payload)
                 for row in rows:
-                    if row["ticket_id"] != stream or not history:
+                    if row["ticket_id"] != stream:
                         continue
-                    events = ticket.decide(_command(row["kind"], row["due_at"], now), state)
+                    events = ticket.decide(_command(row["kind"], row["due_at"], now, gone), state)
                     for event in events:
                         state = ticket.evolve(state, event)
                     if events:
@@ -181,7 +243,8 @@ class Timers:
                         version += len(events)
                         LATENESS.labels(row["kind"]).observe((now - row["due_at"]).total_seconds())
             if appends:
-                await self.store.append(appends, connection=connection)
+                appended = await self.store.append(appends, connection=connection)
+                await set_timers(connection, appended.events)
             await connection.execute(TAKE, [row["ticket_id"] for row in rows], [row["kind"] for row in rows])
             hit("timers.before_commit")
         hit("timers.after_commit")
@@ -189,10 +252,30 @@ class Timers:
         return len(rows)
 
 
-def _command(kind: str, due_at: datetime, now: datetime) -> Command:
+class Parked:
+    """The timers' part of `parked` and `replay`, under the name `timers`."""
+
+    async def parked(self, pool: Pool) -> list[PutAside]:
+        return [PutAside("timers", **row) for row in await pool.fetch(PARKED)]
+
+    async def replay(self, pool: Pool, stream: UUID) -> int:
+        """Lets the ticket's timers fire again, which a worker does within a second; answers how many."""
+        return int((await pool.execute(UNPARK, stream)).rpartition(" ")[2])
+
+
+def _command(kind: str, due_at: datetime, now: datetime, gone: frozenset[UUID]) -> Command:
+    if kind == "left":
+        return LockHolderLeft(gone)
     if kind == "lock":
         return LockIsOver(due_at, now)
     return PendingIsOver(due_at, now, CLOSED_SUCCESSFUL)
+
+
+def _locks(events: Iterable[tuple[UUID, Event]]) -> tuple[list[UUID], list[UUID], list[UUID]]:
+    """The tickets that nobody holds after these events; those that somebody does, and who."""
+    held = leaving.held_after(events)
+    taken = {stream: holder for stream, holder in held.items() if holder is not None}
+    return [stream for stream in held if stream not in taken], list(taken), list(taken.values())
 
 
 def _columns(timers: Sequence[Timer]) -> tuple[list[UUID], list[str], list[datetime]]:

@@ -6,7 +6,8 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.parts import StateType
+from shared.contracts.open_values import Known
+from shared.contracts.parts import AnyStateType
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY
 
@@ -26,15 +27,20 @@ DocumentKind = Literal[
 Right = Literal["read", "create", "move_into", "note", "work"]
 Role = Literal["admin", "agent", "customer"]
 FollowUp = Literal["reopen", "new-linked", "reject"]
+AnyFollowUp = Annotated[str, Known(FollowUp)]
 Notice = Literal["new_ticket", "follow_up", "lock_expired", "moved"]
 """What happens in queues that an agent follows, and what they may want a mail about (A10.05)."""
+FieldKind = Literal["text", "number", "date", "flag", "choice"]
+Protocol = Literal["imap", "pop3"]
+Encryption = Literal["implicit", "starttls", "none"]
+Afterwards = Literal["flag", "move", "delete"]
 
 
 class Member(Value):
     """What one person may do on a queue."""
 
     person: UUID
-    rights: tuple[Right, ...]
+    rights: tuple[Annotated[str, Known(Right)], ...]
 
 
 class Queue(Value):
@@ -58,7 +64,7 @@ class Queue(Value):
     signature: str = ""
     next_state_after_reply: str = "open"
     lock_timeout_minutes: float | None = None
-    follow_up: FollowUp = "reopen"
+    follow_up: AnyFollowUp = "reopen"
     follow_up_days: int | None = None
     unverified_reopens: bool = False
     opens_copies: bool = False
@@ -75,12 +81,12 @@ class Person(Value):
     login: str
     name: Personal[str]
     email: Personal[str]
-    roles: tuple[Role, ...] = ()
+    roles: tuple[Annotated[str, Known(Role)], ...] = ()
     company: str | None = None
     language: str | None = None
     follows: tuple[UUID, ...] = ()
     """The queues that the person follows: "my queues" (A3.14)."""
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Annotated[str, Known(Notice)], ...] = ()
     """What the person wants a mail about, of tickets in their queues (A10.05, A10.06)."""
 
 
@@ -108,7 +114,7 @@ class State(Setting):
 
     KIND: ClassVar[str] = "state"
 
-    type: StateType
+    type: AnyStateType
     close_after_hours: float | None = None
 
 
@@ -152,7 +158,7 @@ class TicketField(Setting):
 
     KIND: ClassVar[str] = "field"
 
-    kind: Literal["text", "number", "date", "flag", "choice"] = "text"
+    kind: Annotated[str, Known(FieldKind)] = "text"
     choices: tuple[str, ...] = ()
     required_in: tuple[str, ...] = ()
 
@@ -176,6 +182,12 @@ class OAuth2(Value):
     scope: str = ""
 
 
+class OtherCredential(Value):
+    """A way of tomorrow to open a mailbox: this version cannot, and leaves it alone."""
+
+    kind: str
+
+
 class Mailbox(Setting):
     """A mailbox on another server, from which mails are fetched (A1.01).
 
@@ -186,14 +198,14 @@ class Mailbox(Setting):
 
     KIND: ClassVar[str] = "mailbox"
 
-    protocol: Literal["imap", "pop3"]
+    protocol: Annotated[str, Known(Protocol)]
     host: str
     port: int
-    tls: Literal["implicit", "starttls", "none"] = "implicit"
+    tls: Annotated[str, Known(Encryption)] = "implicit"
     user: str
-    credential: Annotated[Password | OAuth2, Field(discriminator="kind")]
+    credential: Annotated[Password | OAuth2 | OtherCredential, Field(union_mode="left_to_right")]
     folder: str = "INBOX"
-    afterwards: Literal["flag", "move", "delete"] = "flag"
+    afterwards: Annotated[str, Known(Afterwards)] = "flag"
     move_to: str | None = None
     recipient: str | None = None
     trusted: bool = False

@@ -12,8 +12,10 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from shared.contracts.event import Event, Unknown, data_of, parse
 
-MAX_EVENT_BYTES = 700_000
-"""An encoded event stays under this; larger content is a blob."""
+MAX_RECORD_BYTES = 700_000
+"""What one event may take in the log (`record_size`); larger content is a blob. A broker takes batches of 1 MiB."""
+FRAME_BYTES = 400
+"""What Kafka adds to an event's JSON, rounded up: its own frame, the key (a UUID), the headers (a traceparent, a code for each reader)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ def attributes(event: Recorded) -> dict[str, Any]:
 def encode_stored(event: Recorded, data: bytes) -> bytes:
     """A stored event as one Kafka message value; `data` is its JSON as stored, passed on untouched, whatever its version."""
     return to_json(attributes(event))[:-1] + b',"data":' + data + b"}"
+
+
+def record_size(event: Recorded, data: bytes) -> int:
+    """Bytes that a stored event takes in the log, with everything around it."""
+    return len(encode_stored(event, data)) + FRAME_BYTES
 
 
 def encode(event: Recorded) -> bytes:

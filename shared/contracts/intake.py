@@ -1,18 +1,19 @@
 """Events that intake records: what came in, from whom, and to which ticket it belongs."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
+from shared.contracts.open_values import Known
 from shared.contracts.parts import (
-    Channel,
+    AnyChannel,
+    AnyStanding,
     CustomerRef,
     Message,
     PersonRef,
     QueueRef,
-    Standing,
     TicketRef,
     TopicRef,
     Writer,
@@ -51,7 +52,7 @@ class TicketOpened(Event):
     title: Personal[str]
     queue: QueueRef
     customer: CustomerRef
-    channel: Channel
+    channel: AnyChannel
     priority: int = 3
     message: Message
     opened_by: PersonRef | None = None
@@ -82,7 +83,7 @@ class CustomerMessageReceived(Event):
     threaded_by: str = ""
     closes: bool = False
     no_answer: bool = False
-    standing: Standing = "participant"
+    standing: AnyStanding = "participant"
 
 
 @event("helpdesk.AgentMailReceived.v1", owner="intake", topic=TICKETS)
@@ -113,7 +114,7 @@ class AutomaticMailReceived(Event):
     It changes nothing about the ticket. `about` is the Message-ID of our mail that it is about."""
 
     number: str
-    kind: AutomaticKind
+    kind: Annotated[str, Known(AutomaticKind)]
     message: Message
     about: Personal[str] | None = None
     recipients: tuple[FailedRecipient, ...] = ()
@@ -125,3 +126,12 @@ class CustomerRegistered(Event):
 
     customer: CustomerRef
     first_ticket: UUID
+
+
+@event("helpdesk.CustomerIdentified.v1", owner="intake", topic=DIRECTORY)
+class CustomerIdentified(Event):
+    """A customer who was known by an address only is a person: a record was made with the address, or given it. It happens once to a
+    `customer`, whose tickets are that person's for ever. The stream is of this one fact."""
+
+    customer: UUID
+    person: UUID

@@ -1,9 +1,10 @@
 """Events that notify records: who is told, in which words, and whether it arrived."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from shared.contracts.event import Event, Value, event
+from shared.contracts.open_values import Known
 from shared.contracts.parts import Address, Attachment, Blob
 from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
@@ -11,6 +12,8 @@ from shared.contracts.topics import TICKETS
 NotificationKind = Literal[
     "receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected", "closed", "new_ticket", "follow_up", "moved"
 ]  # fmt: skip
+AnyNotificationKind = Annotated[str, Known(NotificationKind)]
+NotificationChannel = Literal["email"]
 
 
 class OutgoingMail(Value):
@@ -55,8 +58,8 @@ class NotificationRequested(Event):
     """
 
     notification: UUID
-    kind: NotificationKind
-    channel: Literal["email"] = "email"
+    kind: AnyNotificationKind
+    channel: Annotated[str, Known(NotificationChannel)] = "email"
     article: UUID
     mail: OutgoingMail
     left_out: tuple[LeftOut, ...] = ()
@@ -95,6 +98,6 @@ class NotificationFailed(Event):
 class NotificationSuppressed(Event):
     """A message that would have left, did not, for a reason of the rules (an unusable address, a loop)."""
 
-    kind: NotificationKind
+    kind: AnyNotificationKind
     article: UUID
     reason: str

@@ -2,10 +2,11 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from shared.contracts.event import Value
+from shared.contracts.open_values import Known
 from shared.contracts.personal import Personal
 
 Channel = Literal["email", "phone", "web", "api", "note", "system"]
@@ -13,6 +14,11 @@ Standing = Literal["participant", "outsider", "unverified"]
 """Who a writer is to a ticket: one of those it is about; somebody whom the desk asked in confidence; or somebody who did not show that
 they have to do with it."""
 StateType = Literal["new", "open", "pending_reminder", "pending_auto_close", "closed", "merged", "removed"]
+WriterKind = Literal["customer", "agent", "system"]
+AnyChannel = Annotated[str, Known(Channel)]
+AnyStanding = Annotated[str, Known(Standing)]
+AnyStateType = Annotated[str, Known(StateType)]
+AnyWriterKind = Annotated[str, Known(WriterKind)]
 
 
 class QueueRef(Value):
@@ -67,7 +73,7 @@ class StateRef(Value):
 
     slug: str
     name: str
-    type: StateType
+    type: AnyStateType
 
 
 class Address(Value):
@@ -88,7 +94,7 @@ class Blob(Value):
 class Writer(Value):
     """Whose words an article has: a kind of person, and the name that they had."""
 
-    kind: Literal["customer", "agent", "system"]
+    kind: AnyWriterKind
     name: Personal[str] = ""
 
 
@@ -106,7 +112,7 @@ class Attachment(Value):
     name: Personal[str]
     blob: Blob
     inline_id: str | None = None
-    scan: ScanResult | None = None
+    scan: Annotated[str, Known(ScanResult)] | None = None
     threat: str = ""
 
 
@@ -121,7 +127,7 @@ class Message(Value):
     """
 
     id: UUID
-    channel: Channel
+    channel: AnyChannel
     sender: Address | None = None
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()

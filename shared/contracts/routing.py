@@ -4,16 +4,17 @@
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.contracts.event import Event, event
+from shared.contracts.open_values import Known
 from shared.contracts.parts import (
     Address,
+    AnyChannel,
     Blob,
-    Channel,
     CustomerRef,
     Message,
     PersonRef,
@@ -27,6 +28,8 @@ from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
 
 LinkKind = Literal["related", "parent", "duplicate"]
+AnyLinkKind = Annotated[str, Known(LinkKind)]
+Direction = Literal["in", "out"]
 
 
 @event("helpdesk.TicketQueued.v1", owner="routing", topic=TICKETS)
@@ -40,7 +43,7 @@ class TicketQueued(Event):
     customer: CustomerRef
     state: StateRef
     priority: int
-    channel: Channel
+    channel: AnyChannel
     message_id: Personal[str] | None = None
     tags: tuple[str, ...] = ()
     fields: Personal[dict[str, Any]] = Field(default_factory=dict)
@@ -61,7 +64,7 @@ class TicketLocked(Event):
 
 @event("helpdesk.TicketUnlocked.v1", owner="routing", topic=TICKETS)
 class TicketUnlocked(Event):
-    """The lock ended. `because` is `released`, `closed`, `moved`, `merged`, `expired` or, later, another word of the desk.
+    """The lock ended. `because` is `released`, `closed`, `moved`, `merged`, `expired`, `left` (its holder works here no longer) or, later, another word of the desk.
 
     For one that expired: when it was due to, and when it did.
     """
@@ -219,7 +222,7 @@ class CallRecorded(Event):
 
     by: PersonRef
     message: Message
-    direction: Literal["in", "out"]
+    direction: Annotated[str, Known(Direction)]
 
 
 @event("helpdesk.ArticleForwarded.v1", owner="routing", topic=TICKETS)
@@ -255,7 +258,7 @@ class ArticleBounced(Event):
 class TicketsLinked(Event):
     """Two tickets belong together (A7.18); each has the event. `outgoing`: the other is this one's parent, or what it is a duplicate of."""
 
-    kind: LinkKind
+    kind: AnyLinkKind
     other: TicketRef
     outgoing: bool = True
     by: PersonRef | None = None
@@ -265,7 +268,7 @@ class TicketsLinked(Event):
 class TicketsUnlinked(Event):
     """A link ended, on both sides."""
 
-    kind: LinkKind
+    kind: AnyLinkKind
     other: TicketRef
     outgoing: bool = True
     by: PersonRef | None = None

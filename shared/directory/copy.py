@@ -1,7 +1,7 @@
 """What a service asks its copy of the configuration documents: queues from memory, people and companies from its database."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Never, TypeVar
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from shared.addresses import comparable
+from shared.contracts.access import Identity
 from shared.contracts.directory import (
     SETTINGS,
     Company,
@@ -25,6 +27,7 @@ from shared.contracts.directory import (
     TicketField,
     Topic,
 )
+from shared.contracts.parts import CustomerRef
 from shared.database import Connection, Pool, connect
 from shared.messaging.restart import restarting
 from shared.pulse import Pulse
@@ -47,8 +50,33 @@ AGENTS_AMONG = """
 SELECT email FROM directory.documents
  WHERE kind = 'person' AND email = ANY($1) AND NOT retired AND document -> 'roles' ?| ARRAY['agent', 'admin']
 """
+PEOPLE = """
+SELECT i.id, p.id AS person, p.retired, p.document ->> 'name' AS name, p.document ->> 'email' AS email
+  FROM unnest($1::uuid[]) AS i(id)
+  LEFT JOIN directory.identities k ON k.customer_id = i.id
+  JOIN directory.documents p ON p.id = coalesce(k.person_id, i.id) AND p.kind = 'person'
+"""
+IDENTITIES = "SELECT customer_id FROM directory.identities WHERE person_id = $1 ORDER BY customer_id"
+PERSON_OF = "SELECT person_id FROM directory.identities WHERE customer_id = $1"
+COMPANY_OF = "SELECT directory.company_of($1)"
+RETIRED_PERSON = """
+SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND retired ORDER BY version DESC, id LIMIT 1
+"""
 COMPANY_BY_SLUG = "SELECT document::text FROM directory.documents WHERE kind = 'company' AND slug = $1 AND NOT retired"
 VERSION = "SELECT version FROM directory.documents WHERE kind = $1 AND id = $2"
+
+
+MOST_REMEMBERED = 20_000
+"""People whom a process remembers between two changes of the documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """A person with a record as they are called today; `email` is their address, none if they are retired."""
+
+    id: UUID
+    name: str
+    email: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +110,17 @@ class Queues:
             return None
         return None if wanted in self.retired else self.by_id.get(wanted)
 
+    def ever_named(self, reference: str) -> Queue | None:
+        """The queue in use with this slug or id, else a retired one: its tickets are still there."""
+        found = self.named(reference)
+        if found is not None:
+            return found
+        gone = (self.by_id[each] for each in sorted(self.retired, reverse=True))
+        return next((queue for queue in gone if reference in (queue.slug, str(queue.id))), None)
+
     def for_address(self, address: str) -> Queue | None:
         """The queue in use that gets the mail of this address."""
-        return self.by_address.get(address.lower())
+        return self.by_address.get(comparable(address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +136,13 @@ class Settings:
     mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)
     topics: Mapping[str, Topic] = field(default_factory=dict)
     versions: Mapping[UUID, int] = field(default_factory=dict)
+    retired_states: Mapping[str, State] = field(default_factory=dict)
+    """By slug: tickets may stand in them still."""
+
+    @property
+    def all_states(self) -> Mapping[str, State]:
+        """Every state that a ticket may stand in, by slug."""
+        return {**self.retired_states, **self.states}
 
 
 class DirectoryCopy:
@@ -110,6 +153,8 @@ class DirectoryCopy:
         self.queues = Queues()
         self.settings = Settings()
         self._revision = -1
+        self._people: dict[UUID, Someone | None] = {}
+        self._identities: dict[UUID, tuple[UUID, ...]] = {}
         self._changed = asyncio.Condition()
         self.pulse = Pulse()
 
@@ -146,6 +191,7 @@ class DirectoryCopy:
         if revision < self._revision:
             return  # another refresh has overtaken this one
         self.queues, self.settings, self._revision = queues, _settings(rows), revision
+        self._people, self._identities = {}, {}
         async with self._changed:
             self._changed.notify_all()
 
@@ -169,12 +215,70 @@ class DirectoryCopy:
 
     async def person_with(self, email: str) -> Person | None:
         """The person in use with this e-mail address."""
-        text = await self.pool.fetchval(PERSON_BY_EMAIL, email.lower())
+        text = await self.pool.fetchval(PERSON_BY_EMAIL, comparable(email))
         return Person.model_validate_json(text) if text else None
 
     async def agents_among(self, emails: Sequence[str]) -> set[str]:
-        """Those of these addresses, in lower case, that belong to agents and administrators in use."""
+        """Those of these canonical addresses that belong to agents and administrators in use."""
         return {row["email"] for row in await self.pool.fetch(AGENTS_AMONG, list(emails))}
+
+    async def people(self, ids: Iterable[UUID]) -> dict[UUID, Someone]:
+        """Those of these people and customers who have a record, retired ones included. What was asked before is remembered until a document
+        changes."""
+        if len(self._people) > MOST_REMEMBERED:
+            self._people = {}
+        known, wanted = self._people, set(ids)
+        missing = [each for each in wanted if each not in known]
+        if missing:
+            found = {row["id"]: _someone(row) for row in await self.pool.fetch(PEOPLE, missing)}
+            known.update({each: found.get(each) for each in missing})
+        return {each: someone for each in wanted if (someone := known.get(each)) is not None}
+
+    async def today(self, customer: CustomerRef) -> CustomerRef:
+        """The customer by the name and address that their record has now; as known before if they have none in use."""
+        someone = (await self.people([customer.id])).get(customer.id)
+        if someone is None or someone.email is None:
+            return customer
+        return customer.model_copy(update={"id": someone.id, "name": someone.name, "email": someone.email})
+
+    async def recognised(self, who: Identity) -> Identity:
+        """Who asks, with the customers that they were known as before they had a record."""
+        if len(self._identities) > MOST_REMEMBERED:
+            self._identities = {}
+        known = self._identities
+        if who.person_id not in known:
+            rows = await self.pool.fetch(IDENTITIES, who.person_id)
+            known[who.person_id] = tuple(row["customer_id"] for row in rows)
+        customers = known[who.person_id]
+        return who.model_copy(update={"known_as": customers}) if customers else who
+
+    async def known_as(self, customer: UUID) -> list[UUID]:
+        """Every id under which tickets of this person or customer stand."""
+        person = await self.person_of(customer) or customer
+        return [person, *(row["customer_id"] for row in await self.pool.fetch(IDENTITIES, person))]
+
+    async def person_of(self, customer: UUID) -> UUID | None:
+        """The person whom a customer that was known by an address turned out to be."""
+        found: UUID | None = await self.pool.fetchval(PERSON_OF, customer)
+        return found
+
+    async def ever_named(self, reference: str) -> Person | None:
+        """As `person_named`; a retired one with this id or login where nobody in use has it."""
+        if "@" in reference:
+            return await self.person_with(reference)
+        found = await self.person_named(reference)
+        if found is not None:
+            return found
+        try:
+            return await self.person(UUID(reference), retired=True)
+        except ValueError:
+            text = await self.pool.fetchval(RETIRED_PERSON, reference.lower())
+        return Person.model_validate_json(text) if text else None
+
+    async def company_of(self, email: str) -> str | None:
+        """The slug of the company that counts the tickets of this address as its own."""
+        found: str | None = await self.pool.fetchval(COMPANY_OF, comparable(email))
+        return found
 
     async def company(self, slug: str) -> Company | None:
         """The company in use with this slug."""
@@ -196,6 +300,7 @@ class DirectoryCopy:
             return self.queues.versions.get(document_id, 0) >= version
         if kind in HELD:
             return self.settings.versions.get(document_id, 0) >= version
+        self._people, self._identities = {}, {}  # the notification of the change may still be on its way
         return (await self.pool.fetchval(VERSION, kind, document_id) or 0) >= version
 
 
@@ -205,7 +310,7 @@ def _snapshot(rows: Sequence[asyncpg.Record]) -> Queues:
     return Queues(
         by_id={queue.id: queue for queue, _, _ in everything},
         by_slug={queue.slug: queue for queue in live},
-        by_address={queue.address.lower(): queue for queue in live if queue.address},
+        by_address={comparable(queue.address): queue for queue in live if queue.address},
         retired=frozenset(queue.id for queue, _, retired in everything if retired),
         versions={queue.id: version for queue, version, _ in everything},
     )
@@ -221,12 +326,19 @@ def _settings(rows: Sequence[asyncpg.Record]) -> Settings:
         fields=_of(TicketField, rows),
         mailboxes=_of(Mailbox, rows),
         topics=_of(Topic, rows),
+        retired_states=_of(State, rows, retired=True),
         versions={UUID(json["id"]): row["version"] for row in rows if (json := orjson.loads(row["document"]))},
     )
 
 
-def _of(model: type[S], rows: Sequence[asyncpg.Record]) -> dict[str, S]:
+def _someone(row: asyncpg.Record) -> Someone:
+    return Someone(row["person"], row["name"], None if row["retired"] else comparable(row["email"]))
+
+
+def _of(model: type[S], rows: Sequence[asyncpg.Record], *, retired: bool = False) -> dict[str, S]:
     found = (
-        model.model_validate_json(row["document"]) for row in rows if row["kind"] == model.KIND and not row["retired"]
+        model.model_validate_json(row["document"])
+        for row in rows
+        if row["kind"] == model.KIND and row["retired"] == retired
     )
     return {setting.slug: setting for setting in found}

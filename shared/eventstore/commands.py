@@ -14,6 +14,7 @@ from shared.eventstore.store import Append, Appended, CommandId, Context, NewEve
 State = TypeVar("State")
 Command = TypeVar("Command")
 Wanted = TypeVar("Wanted", contravariant=True)
+Done = TypeVar("Done")
 RETRIES = 3
 Permit = Callable[[Sequence[State], Sequence[Sequence[Event]], Sequence[State]], Awaitable[None]]
 """Looks at each stream's state, what was decided on it and the state that this leads to, before anything is recorded; raises to refuse."""
@@ -78,23 +79,15 @@ class Commands(Generic[Command, State]):
         """Carries out one command on each of the streams named, which must exist: all of them or none.
 
         A part says how its command is made of the state that will be decided on; `authorize` looks at those states first and raises to
-        refuse, `permit` at what the commands lead to. `answer` makes the answer from the first stream's new events and version, `{"version": n}` by default; `If-Match` is
-        about the first stream too. A command that was carried out before gets its first answer, even if it would be refused by now.
-        Raises UnknownStream, VersionConflict (`If-Match` is old, or a stream moved on three times), Rejected, CommandRunning,
-        CommandReused.
+        refuse, `permit` at what the commands lead to. `answer` makes the answer from the first stream's new events and version,
+        `{"version": n}` by default; `If-Match` is about the first stream too. A command that was carried out before gets its first answer,
+        if nothing refuses it (`once`). Raises UnknownStream, VersionConflict (`If-Match` is old, or a stream moved on three times), Rejected,
+        CommandRunning, CommandReused.
         """
-        try:
-            for _ in range(RETRIES):
-                with contextlib.suppress(_MovedOn):
-                    return await self._try(parts, request, authorize, permit, answer)
-            return await self._try(parts, request, authorize, permit, answer)
-        except (CommandRunning, CommandReused):
-            raise
-        except Exception:
-            known = await self.store.answer_of(request.command)
-            if known is None:
-                raise
-            return _replayed(known.answer)
+        for _ in range(RETRIES):
+            with contextlib.suppress(_MovedOn):
+                return await self._try(parts, request, authorize, permit, answer)
+        return await self._try(parts, request, authorize, permit, answer)
 
     async def _try(
         self,
@@ -132,7 +125,7 @@ class Commands(Generic[Command, State]):
         except VersionConflict as conflict:
             raise _MovedOn(conflict.stream, conflict.current) from conflict
         if appended.status == "duplicate":
-            return _replayed(appended.answer)
+            return replayed(appended.answer)
         for stream, folded in zip(streams, after, strict=True):
             self.folds.keep(stream, folded)
         written = tuple((stream, folded.version) for stream, folded in zip(streams, after, strict=True))
@@ -143,6 +136,29 @@ class _MovedOn(VersionConflict):
     """Somebody else wrote between reading and recording: it may be decided again."""
 
 
-def _replayed(answer: dict[str, Any] | None) -> Outcome:
+async def once(
+    store: Store,
+    command: CommandId,
+    doing: Callable[[], Awaitable[Done]],
+    again: Callable[[dict[str, Any] | None], Done],
+) -> Done:
+    """What a request leads to; `again` makes it of the first answer of one that was carried out before, whatever stands in its way by now:
+    a ticket that has moved out of sight, a person or a queue that is gone (api.md, section 1).
+
+    A request that is new, which most are, costs nothing more. Raises what `doing` raises, and CommandReused.
+    """
+    try:
+        return await doing()
+    except (CommandRunning, CommandReused):
+        raise
+    except Exception:
+        known = await store.answer_of(command)
+        if known is None:
+            raise
+        return again(known.answer)
+
+
+def replayed(answer: dict[str, Any] | None) -> Outcome:
+    """The outcome of a command that was carried out before."""
     told = answer or {}
     return Outcome(told.get("version", 0), told, replayed=True)

@@ -29,3 +29,11 @@ class UnknownStream(Exception):
 
 class NotOurs(Exception):
     """An event of another service: only its owner may record it (architecture, section 1)."""
+
+
+class EventTooLarge(ValueError):
+    """What was decided does not fit into one record of the log; `size` and `most` in bytes."""
+
+    def __init__(self, type_name: str, size: int, most: int) -> None:
+        super().__init__(f"{type_name} takes {size} bytes of at most {most}; larger content belongs in a blob")
+        self.size, self.most = size, most

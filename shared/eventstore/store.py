@@ -10,10 +10,10 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from shared.contracts.envelope import MAX_EVENT_BYTES, Actor, Recorded
+from shared.contracts.envelope import MAX_RECORD_BYTES, Actor, Recorded, record_size
 from shared.contracts.event import Event, data_of, parse
 from shared.database import Connection, Pool
-from shared.eventstore.errors import CommandReused, CommandRunning, NotOurs, VersionConflict
+from shared.eventstore.errors import CommandReused, CommandRunning, EventTooLarge, NotOurs, VersionConflict
 from shared.testing.failpoints import hit
 
 APPEND_ARGUMENTS = 17
@@ -32,6 +32,8 @@ SELECT {_COLUMNS}
   JOIN es.events e ON e.stream_id = k.stream AND e.version > k.after
  ORDER BY e.stream_id, e.version
 """
+LOCK = "SELECT stream_id FROM es.streams WHERE stream_id = ANY($1) ORDER BY stream_id FOR NO KEY UPDATE"
+LOCK_FREE = f"{LOCK} SKIP LOCKED"
 ANSWER_OF = "SELECT fingerprint, answer FROM es.commands WHERE command_id = $1"
 
 _CONFLICT = "LD409"
@@ -145,7 +147,7 @@ class Store:
         """The arguments of `es.append`, for a statement that does more in the same round trip.
 
         Several appends may name the same stream if each expects where the one before ends.
-        Raises NotOurs for an event of another service and ValueError for one that is too large.
+        Raises NotOurs for an event of another service and EventTooLarge.
         """
         streams: dict[UUID, Append] = {}
         ends: dict[UUID, int] = {}
@@ -158,13 +160,16 @@ class Store:
             for offset, event in enumerate(append.events, start=1):
                 if self.service != event.payload.OWNER:
                     raise NotOurs(f"{event.payload.TYPE} belongs to {event.payload.OWNER}, not to {self.service}")
-                data = data_of(event.payload).decode()
-                if len(data) > MAX_EVENT_BYTES - 2048:
-                    raise ValueError(f"{event.payload.TYPE} has {len(data)} bytes; larger content belongs in a blob")
+                data = data_of(event.payload)
+                # The rest of a record is ids, times and names, which never take the other half.
+                if 2 * len(data) > MAX_RECORD_BYTES:
+                    size = record_size(self._recorded(append, offset, event, context.time), data)
+                    if size > MAX_RECORD_BYTES:
+                        raise EventTooLarge(event.payload.TYPE, size, MAX_RECORD_BYTES)
                 rows.append(
                     (
                         append.stream, append.expected + offset, event.id, event.payload.TYPE, context.time, context.correlation_id,
-                        context.causation_id, context.actor.kind, context.actor.id, context.traceparent, data,
+                        context.causation_id, context.actor.kind, context.actor.id, context.traceparent, data.decode(),
                     )
                 )  # fmt: skip
             ends[append.stream] = append.expected + len(append.events)
@@ -195,23 +200,28 @@ class Store:
         return Appended(
             "appended",
             events=tuple(
-                Recorded(
-                    id=event.id,
-                    type=event.payload.TYPE,
-                    source=f"/services/{self.service}",
-                    stream=append.stream,
-                    version=append.expected + offset,
-                    time=append.context.time,
-                    recorded_at=row["recorded"],
-                    correlation_id=append.context.correlation_id,
-                    causation_id=append.context.causation_id,
-                    actor=append.context.actor,
-                    traceparent=append.context.traceparent,
-                    payload=event.payload,
-                )
+                self._recorded(append, offset, event, row["recorded"])
                 for append in appends
                 for offset, event in enumerate(append.events, start=1)
             ),
+        )
+
+    def _recorded(self, append: Append, offset: int, event: NewEvent, at: datetime) -> Recorded:
+        """An event as the log will have it."""
+        context = append.context
+        return Recorded(
+            id=event.id,
+            type=event.payload.TYPE,
+            source=f"/services/{self.service}",
+            stream=append.stream,
+            version=append.expected + offset,
+            time=context.time,
+            recorded_at=at,
+            correlation_id=context.correlation_id,
+            causation_id=context.causation_id,
+            actor=context.actor,
+            traceparent=context.traceparent,
+            payload=event.payload,
         )
 
     async def append(
@@ -236,6 +246,15 @@ class Store:
         hit("append.after_commit")
         assert row is not None
         return self.outcome(row, appends)
+
+    async def lock(self, connection: Connection, streams: Sequence[UUID], *, wait: bool = True) -> list[UUID]:
+        """Keeps others from appending to these streams until the transaction ends; answers those that it holds now.
+
+        Every transaction that locks more than streams takes them first, in id order, as `es.append` does: so none waits in a circle.
+        Without `wait`, streams that somebody else holds are left out.
+        """
+        rows = await connection.fetch(LOCK if wait else LOCK_FREE, list(streams))
+        return [row["stream_id"] for row in rows]
 
     async def load(self, stream: UUID, *, connection: Connection | None = None) -> list[Recorded]:
         """All events of a stream in order; empty when it is unknown."""

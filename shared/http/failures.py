@@ -17,6 +17,7 @@ from shared.database import TRANSIENT
 from shared.eventstore.errors import (
     CommandReused,
     CommandRunning,
+    EventTooLarge,
     UnknownStream,
     VersionConflict,
 )
@@ -52,6 +53,10 @@ def problem_of(error: BaseException, *, conditional: bool = False) -> Problem:
             return problems.still_running()
         case UnknownStream():
             return problems.not_found()
+        case EventTooLarge():
+            return problems.too_large(
+                f"What this would record has {error.size} bytes of at most {error.most}: send less at once, or long texts as attachments."
+            )
         case ClientDisconnect():
             return Problem(400, "disconnected", "The request ended before its body.")
         case _ if _unstorable(error):

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 SEND_SECONDS = 20.0
 """A batch that is not acknowledged by then is given up and sent again from the outbox: `send` alone waits for ever."""
 STOP_SECONDS = 5.0
+MOST_BYTES = 4 * 1024 * 1024
+"""Of one message before it is compressed. What a broker takes is its own to say, of what is left then."""
 
 
 @contextlib.asynccontextmanager
@@ -27,7 +29,7 @@ async def producer(kafka: KafkaAccount | KafkaAdmin, client_id: str) -> AsyncIte
         compression_type="zstd",
         linger_ms=5,
         max_batch_size=128 * 1024,
-        max_request_size=1024 * 1024,
+        max_request_size=MOST_BYTES,
         request_timeout_ms=10_000,
         retry_backoff_ms=100,
     )

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from asyncpg.pgproto.pgproto import UUID as QuickUUID
 from prometheus_client import Counter, Gauge
 
-from shared.contracts.envelope import Recorded, decode
+from shared.contracts.envelope import Recorded
 from shared.contracts.event import registered
 from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
@@ -29,7 +29,7 @@ from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, NotAuthentic
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import wait_for_what_was_brought
-from shared.messaging.delivery import Delivered, Parked
+from shared.messaging.delivery import Delivered, Parked, read
 from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import Pace
 from shared.messaging.projection import Position
@@ -284,15 +284,12 @@ class Consumer:
                 author = self.kafka.keys.author(record.topic, name, value, header)
             elif record.offset >= self._unsigned.get((record.topic, record.partition), 0):
                 raise NotAuthentic("it is not signed")
-            event = decode(value, self.handlers[record.topic].producers)
-            _must_own(author or event.producer, event, record.topic)
-            if event.stream != key:
-                raise ValueError(f"its key is {record.key!r}, its subject {event.stream}")
-            return Delivered(position, key, value, event)
+            delivered = read(position, key, value, self.handlers[record.topic].producers)
+            if delivered.event is not None:
+                _must_own(author or delivered.event.producer, delivered.event, record.topic)
+            return delivered
         except NotAuthentic as error:
             return Delivered(position, key, value, None, refused=str(error))
-        except Exception as error:
-            return Delivered(position, key, value, None, f"cannot be read: {type(error).__name__}: {error}"[:2000])
 
     async def _tell_lag(self, client: AIOKafkaConsumer) -> None:
         """For monitors: the lag as a metric, and the positions as Kafka's committed offsets."""

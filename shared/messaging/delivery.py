@@ -5,7 +5,7 @@ from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.contracts.envelope import Recorded
+from shared.contracts.envelope import Recorded, decode
 from shared.messaging.projection import Position, Seen
 
 
@@ -19,6 +19,17 @@ class Delivered(NamedTuple):
     event: Recorded | None
     unreadable: str = ""
     refused: str = ""
+
+
+def read(position: Position, key: UUID, value: bytes, producers: frozenset[str] | None) -> Delivered:
+    """A record of the topic as a delivery; the payload of a producer that is not named stays unread."""
+    try:
+        event = decode(value, producers)
+        if event.stream != key:
+            raise ValueError(f"its key is {key}, its subject {event.stream}")
+        return Delivered(position, key, value, event)
+    except Exception as error:
+        return Delivered(position, key, value, None, f"cannot be read: {type(error).__name__}: {error}"[:2000])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,46 @@
 """Parked tickets: list them, replay one after the fix, resume a halted consumer. `python -m services.<name> parked ...` uses it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shared.contracts.envelope import decode
 from shared.database import Pool
-from shared.messaging.delivery import Delivered
+from shared.eventstore.errors import VersionConflict
+from shared.messaging.delivery import read
 from shared.messaging.handlers import Handler
 from shared.messaging.projection import Position
+from shared.testing.failpoints import hit
 
 LIST = """
-SELECT consumer, stream, count(*) AS events, min(parked_at) AS since,
+SELECT consumer AS by, stream, count(*) AS events, min(parked_at) AS since,
        (array_agg(reason ORDER BY parked_at, "offset"))[1] AS reason
   FROM messaging.parked
  GROUP BY consumer, stream
  ORDER BY since, consumer, stream
 """
-TAKE = """
-SELECT topic, partition, "offset", value
-  FROM messaging.parked
+# While these rows are locked no batch of the consumer adds to them, for it locks them first (PARKED_STREAMS). One that was quicker has
+# committed when the lock is there, but its rows are seen by the next statement only.
+LOCK = """
+SELECT FROM messaging.parked
  WHERE consumer = $1 AND stream = $2
  ORDER BY topic, partition, "offset"
    FOR UPDATE
 """
-RELEASE = "DELETE FROM messaging.parked WHERE consumer = $1 AND stream = $2"
+TAKE = """
+DELETE FROM messaging.parked
+ WHERE consumer = $1 AND stream = $2
+RETURNING topic, partition, "offset", value
+"""
 RESUME = "DELETE FROM messaging.halted WHERE consumer = $1"
+
+CONFLICTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedTicket:
-    """One stream that a consumer has put aside: how many of its events wait, since when, and the first reason."""
+class PutAside:
+    """One stream that waits for an operator: who has put it aside, how many of its events wait, since when, and the first reason."""
 
-    consumer: str
+    by: str
     stream: UUID
     events: int
     since: datetime
@@ -44,31 +51,39 @@ class StillBroken(Exception):
     """The replay failed like before; the ticket stays parked as it was."""
 
 
-async def parked(pool: Pool) -> list[ParkedTicket]:
-    """What is parked in this service, oldest first."""
-    return [ParkedTicket(**row) for row in await pool.fetch(LIST)]
+async def parked(pool: Pool) -> list[PutAside]:
+    """What this service's consumers have parked, oldest first."""
+    return [PutAside(**row) for row in await pool.fetch(LIST)]
 
 
 async def replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> int:
     """Works through a parked ticket's events in one transaction, as if nothing had happened; answers how many.
 
-    The live consumer waits for it when it meets the same ticket. Raises StillBroken; then nothing has changed.
+    The live consumer waits for it when it meets the same ticket, and so does another replay. Raises StillBroken; then nothing has changed.
     """
+    for _ in range(CONFLICTS):
+        try:
+            return await _replay(pool, consumer, handler, stream)
+        except VersionConflict:
+            continue  # a person's command on the same ticket came in between: it is decided again on the newer state
+    return await _replay(pool, consumer, handler, stream)
+
+
+async def _replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> int:
     async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(LOCK, consumer, stream)
         rows = await connection.fetch(TAKE, consumer, stream)
-        deliveries: Sequence[Delivered] = [
-            Delivered(
-                Position(row["topic"], row["partition"], row["offset"]), stream, row["value"], decode(row["value"])
-            )
-            for row in rows
-        ]
+        places = sorted((Position(row["topic"], row["partition"], row["offset"]), row["value"]) for row in rows)
+        deliveries = [read(position, stream, value, handler.producers) for position, value in places]
         try:
             aside = await handler.work(connection, deliveries, set())
+        except VersionConflict:
+            raise
         except Exception as error:
             raise StillBroken(f"{type(error).__name__}: {error}") from error
         if aside:
             raise StillBroken(aside[0].reason)
-        await connection.execute(RELEASE, consumer, stream)
+        hit("parking.before_commit")
     handler.committed()
     return len(rows)
 

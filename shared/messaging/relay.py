@@ -1,13 +1,17 @@
 """The relay: empties a service's outbox into Kafka, in order (architecture, section 4).
 
 What can happen is a re-run of rows in order, which consumers recognise by the stream version; a lost or reordered event cannot.
+A record that Kafka refuses for good is put aside (docs/decisions/0078): its stream waits, the others flow.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Never
+from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -23,6 +27,7 @@ from shared.messaging.access.authenticity import HEADER, EventKeys
 from shared.messaging.announcing import CHANNEL, tell
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.pace import Pace
+from shared.messaging.refused import REFUSALS, hold
 from shared.messaging.restart import restarting
 from shared.pulse import Pulse
 from shared.testing.failpoints import hit
@@ -45,10 +50,15 @@ SELECT o.position, s.category, e.stream_id, e.version, e.occurred_at, e.recorded
   JOIN es.events e USING (stream_id, version)
   JOIN es.streams s USING (stream_id)
  WHERE o.shard = ANY($1::smallint[])
+   AND NOT EXISTS (SELECT FROM es.refused r WHERE r.stream_id = o.stream_id)
  ORDER BY o.position
  LIMIT $2
 """
 DELETE = "DELETE FROM es.outbox WHERE position = ANY($1::bigint[])"
+ALONE_BYTES = 64 * 1024
+"""A message from this size on is confirmed before the next one leaves: were it refused, one behind it could already be in the log."""
+TRIES = 3
+"""How often a record is refused before it counts as refused for good."""
 LOCK_SPACE = 0x0B0C  # the first key of the advisory locks; the second one is the shard
 
 
@@ -79,11 +89,16 @@ class Relay:
             self.held = []
             await connection.add_listener(CHANNEL, lambda *_: self.store.appended.heard())
             await self._take_shards(connection)
-            async with producer(self.kafka, f"{self.store.service}-relay") as client:
-                await self._empty(connection, client)
+            while True:
+                async with self._producer() as client:
+                    rows = await self._empty(connection, client)
+                await self._one_by_one(connection, rows)
         finally:
             self.held = []
             connection.terminate()
+
+    def _producer(self) -> AbstractAsyncContextManager[AIOKafkaProducer]:
+        return producer(self.kafka, f"{self.store.service}-relay")
 
     async def _take_shards(self, connection: OwnConnection) -> None:
         for shard in range(SHARDS):
@@ -92,7 +107,8 @@ class Relay:
             ):
                 self.held.append(shard)
 
-    async def _empty(self, connection: OwnConnection, client: AIOKafkaProducer) -> None:
+    async def _empty(self, connection: OwnConnection, client: AIOKafkaProducer) -> Sequence[asyncpg.Record]:
+        """Sends what is there and what comes, until Kafka refuses one of the rows that it answers."""
         loop = asyncio.get_running_loop()
         tried = loop.time()
         while True:
@@ -107,7 +123,11 @@ class Relay:
             rows = await connection.fetch(READ, self.held, BATCH) if self.held else []
             WAITING.labels(self.store.service).set(len(rows))
             if rows:
-                await self._publish(connection, client, rows)
+                try:
+                    await self._publish(connection, client, rows)
+                except REFUSALS as error:
+                    log.warning("Kafka refuses one of %d records of %s: %s", len(rows), self.store.service, error)
+                    return rows
             self.pulse.beat()
             if len(rows) == BATCH:
                 continue
@@ -124,6 +144,39 @@ class Relay:
         await connection.execute(DELETE, [row["position"] for row in rows])
         hit("relay.after_delete")
         PUBLISHED.labels(self.store.service).inc(len(rows))
+
+    async def _one_by_one(self, connection: OwnConnection, rows: Sequence[asyncpg.Record]) -> None:
+        """Sends each row by itself, which shows the one that is refused: that one is put aside, and all of its stream waits.
+
+        A producer that was refused is at an end: the broker does not take its next number.
+        """
+        waiting, held, refused = deque(rows), set[UUID](), 0
+        while waiting:
+            async with self._producer() as client:
+                while waiting:
+                    self.pulse.beat()
+                    row = waiting[0]
+                    if row["stream_id"] not in held:
+                        try:
+                            await self._publish(connection, client, [row])
+                        except REFUSALS as error:
+                            refused += 1
+                            if refused == TRIES:
+                                await self._hold(connection, row, f"{type(error).__name__}: {error}")
+                                held.add(row["stream_id"])
+                            break
+                    waiting.popleft()
+                    refused = 0
+
+    async def _hold(self, connection: OwnConnection, row: asyncpg.Record, reason: str) -> None:
+        log.critical(
+            "Kafka refuses version %d of a stream of %s, which waits until an operator replays it: %s",
+            row["version"],
+            self.store.service,
+            reason,
+            extra={"ticket": str(row["stream_id"])},
+        )
+        await hold(connection, self.store.service, row["stream_id"], row["version"], reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +205,13 @@ def message(row: asyncpg.Record, keys: EventKeys) -> OutgoingMessage:
 async def publish(client: AIOKafkaProducer, messages: Sequence[OutgoingMessage]) -> None:
     """Sends messages in their order and waits until Kafka has confirmed each. Raises TimeoutError when that takes too long."""
     async with asyncio.timeout(SEND_SECONDS):
-        confirmations = []
+        confirmations: list[Awaitable[object]] = []
         for each in messages:
+            alone = len(each.value) >= ALONE_BYTES
+            if alone:
+                await asyncio.gather(*confirmations)
+                confirmations.clear()
             confirmations.append(await client.send(each.topic, each.value, key=each.key, headers=list(each.headers)))
+            if alone:
+                await confirmations.pop()
         await asyncio.gather(*confirmations)

@@ -35,6 +35,8 @@ SELECT s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event
        e.type, e.actor_kind, e.actor_id, e.traceparent, e.data::text AS data
   FROM es.events e
   JOIN es.streams s USING (stream_id)
+  LEFT JOIN es.refused r USING (stream_id)
+ WHERE r.version IS NULL OR e.version < r.version  -- the others wait in the outbox
  ORDER BY e.stream_id, e.version
 """
 RESET = "UPDATE messaging.checkpoints SET next_offset = 0"
@@ -125,9 +127,8 @@ async def republish(stores: Mapping[str, str], kafka: KafkaAdmin, secret: str, *
             await connection.execute(RESET)
             await connection.execute(RESUME)
             await connection.execute(RELEASE)
-            if (
-                await connection.fetchval("SELECT to_regclass('messaging.unsigned')") is not None
-            ):  # a backup may be older
+            # A backup may be older than this table.
+            if await connection.fetchval("SELECT to_regclass('messaging.unsigned')") is not None:
                 await connection.execute(ALL_SIGNED)
         return total
     finally:

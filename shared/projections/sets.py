@@ -33,6 +33,11 @@ class ProjectionSet:
         """The name of the consumer that fills a generation."""
         return f"reporting.{self.schema(generation)}"
 
+    def generation(self, consumer: str) -> int | None:
+        """The generation that the consumer of this name fills; None for another set's."""
+        number = consumer.removeprefix(f"reporting.{self.name}_v")
+        return int(number) if number != consumer and number.isdecimal() and number.isascii() else None
+
     def handlers(self, generation: int) -> Mapping[str, Handler]:
         return {TICKETS: self.handler(self.schema(generation))}
 
@@ -53,6 +58,16 @@ async def live_shape(connection: Connection, name: str) -> tuple[int, str] | Non
         "SELECT generation, shape FROM projections.generations WHERE name = $1 AND state = 'live'", name
     )
     return (row["generation"], row["shape"]) if row is not None else None
+
+
+async def unfinished(connection: Connection, which: ProjectionSet) -> int | None:
+    """The newest generation of this shape that was begun and never shown."""
+    found: int | None = await connection.fetchval(
+        "SELECT max(generation) FROM projections.generations WHERE name = $1 AND state = 'building' AND shape = $2",
+        which.name,
+        which.shape,
+    )
+    return found
 
 
 async def begin(connection: OwnConnection, which: ProjectionSet, app_url: str) -> int:

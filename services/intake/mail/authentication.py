@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.addresses import canonical_domain, domain_of
+
 LONGEST_FIELD = 4_000
 MOST_RESULTS = 40
 
@@ -40,19 +42,19 @@ def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequ
     """`fields` are the values of all Authentication-Results, `senders` the addresses in From. Of contradicting results the worse one counts."""
     found: list[str] = []
     passed = failed = False
-    domain = senders[0].rpartition("@")[2].lower() if len(senders) == 1 else ""
+    domain = domain_of(senders[0]) if len(senders) == 1 else ""
     for server, results in filter(None, map(_read, fields)):
         if server not in trusted:
             continue
         for each in results:
             found.append(_shown(each, server))
-            about = each.properties.get("header.from", domain).lower()
+            about = canonical_domain(each.properties.get("header.from", domain)) or ""
             if each.method == "dmarc" and about == domain:
                 passed = passed or each.value == "pass"
                 failed = failed or each.value == "fail"
             if each.method == "dkim" and each.value == "pass":
                 signer = each.properties.get("header.d") or each.properties.get("header.i", "").rpartition("@")[2]
-                passed = passed or (bool(domain) and signer.lower() == domain)
+                passed = passed or (bool(domain) and canonical_domain(signer) == domain)
     sender: Proof = "unknown"
     if len(senders) > 1:
         sender = "ambiguous"

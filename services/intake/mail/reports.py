@@ -10,6 +10,7 @@ from services.intake.charsets.decoding import decode
 from services.intake.mail.failures import is_dead, status_of
 from services.intake.mail.json_reports import read_json_report
 from services.intake.mime import Part
+from shared.addresses import comparable
 
 MOST_FAILURES = 50
 LONGEST_DIAGNOSTIC = 500
@@ -142,7 +143,7 @@ def _other_report(parts: list[Part], text: str, subject: str, report_type: str) 
         return None
     failures: list[Failure] = []
     for each in told.recipients:
-        address = next(iter(_addresses(each.address)), "").lower()
+        address = comparable(next(iter(_addresses(each.address)), ""))
         said = each.words.partition(";")[2] or each.words
         status = each.status or status_of(said)
         dead = is_dead(said, status) if each.dead is None else each.dead
@@ -240,7 +241,7 @@ def _failure(recipient: str, status: str, words: str, notice: str, action: str, 
     if not telling:
         said = f"{said} {_around(notice, recipient) or (notice if alone else '')}"
     dead = is_dead(said, status, action, after_data=alone and _AFTER_DATA.search(f"{said}\n{notice}") is not None)
-    return Failure(recipient.lower(), status, dead, " ".join(said.split())[:LONGEST_DIAGNOSTIC])
+    return Failure(comparable(recipient), status, dead, " ".join(said.split())[:LONGEST_DIAGNOSTIC])
 
 
 def _addresses(text: str) -> list[str]:
@@ -319,5 +320,5 @@ def _from_notice(root: Part, notice: str, sender: str, returned: str) -> list[Fa
         dead = is_dead(
             words, status, "delayed" if delayed else "failed", after_data=_AFTER_DATA.search(words) is not None
         )
-        found.append(Failure(recipient, status, dead, " ".join(words.split())[:LONGEST_DIAGNOSTIC]))
+        found.append(Failure(comparable(recipient), status, dead, " ".join(words.split())[:LONGEST_DIAGNOSTIC]))
     return found[:MOST_FAILURES]

@@ -9,6 +9,7 @@ from services.intake.mail.authentication import Authentication, Proof, authentic
 from services.intake.verification import dmarc, spf
 from services.intake.verification.lookups import Lookups, Unanswered
 from services.intake.verification.signatures import Chain, Signature, chain, signatures
+from shared.addresses import domain_of
 
 HERE = "verified here"
 
@@ -55,14 +56,6 @@ def judge(raw: bytes, asked: Question, lookups: Lookups, sealers: Collection[str
     elif result == "fail":
         sender = "disproven"
     return Authentication(sender, tuple(told))
-
-
-def domain_of(address: str) -> str:
-    """The domain of an address as the DNS knows it; empty when it cannot be one."""
-    try:
-        return address.rpartition("@")[2].lower().rstrip(".").encode("idna").decode("ascii")
-    except UnicodeError:
-        return ""
 
 
 def _envelope(asked: Question, lookups: Lookups) -> tuple[spf.Result | None, str]:

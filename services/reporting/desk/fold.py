@@ -4,6 +4,7 @@ from typing import Any
 
 from services.reporting.desk.repeats import COLUMNS, without
 from services.reporting.desk.row import Article, Delivery, HistoryEntry, TicketRow
+from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
 from shared.contracts.intake import (
@@ -205,7 +206,7 @@ def _enter(row: TicketRow, state: StateRef) -> None:
 
 
 def _belongs_to(row: TicketRow, customer: CustomerRef) -> None:
-    row.customer_id, row.customer_email, row.customer_name = customer.id, customer.email, customer.name
+    row.customer_id, row.customer_email, row.customer_name = customer.id, comparable(customer.email), customer.name
     row.company = customer.company
 
 

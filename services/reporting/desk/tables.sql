@@ -49,6 +49,7 @@ CREATE INDEX ON {schema}.tickets (queue_id, state_type, priority DESC, created_a
 CREATE INDEX ON {schema}.tickets (queue_id, created_at, id);
 CREATE INDEX ON {schema}.tickets (queue_id, updated_at, id);
 CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id) WHERE reminder_due;
+CREATE INDEX ON {schema}.tickets (customer_id, priority DESC, created_at, id);
 CREATE INDEX ON {schema}.tickets (customer_email, priority DESC, created_at, id);
 CREATE INDEX ON {schema}.tickets (company, priority DESC, created_at, id) WHERE company IS NOT NULL;
 CREATE INDEX ON {schema}.tickets (owner_id, priority DESC, created_at, id) WHERE owner_id IS NOT NULL;
@@ -58,7 +59,8 @@ CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id) WHERE
 CREATE INDEX ON {schema}.tickets USING gin (tags) WHERE tags <> '{}';
 CREATE INDEX ON {schema}.tickets (merged_into_id) WHERE merged_into_id IS NOT NULL;
 COMMENT ON TABLE {schema}.tickets IS
-    'One row per ticket, as its newest event left it. `seen` holds, per service, the version and id of the last event shown.';
+    'One row per ticket, as its newest event left it. Names and the customer''s address are those of that moment: what has a document is called what the document '
+    'says now (decision 0089). `seen` holds, per service, the version and id of the last event shown.';
 
 CREATE VIEW {schema}.customer_tickets AS
 SELECT id, queue_id, created_at, updated_at, first_answer_at, closed_at, NULL::timestamptz AS locked_since,

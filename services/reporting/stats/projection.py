@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
-from shared.contracts.parts import StateType
+from shared.contracts.parts import AnyStateType
 from shared.contracts.routing import (
     AgentReplied,
     MergeUndone,
@@ -28,14 +28,14 @@ from shared.contracts.routing import (
 from shared.database import Connection
 from shared.messaging.projection import Position, Seen
 
-KINDS: dict[StateType, str] = {
+KINDS = {
     "new": "new",
     "open": "open",
     "pending_reminder": "pending",
     "pending_auto_close": "pending",
     "closed": "closed",
 }
-"""Type of state -> the column that counts it; merged and removed tickets are in none."""
+"""Type of state -> the column that counts it; merged and removed tickets, and those in a state of tomorrow, are in none."""
 NOTHING = UUID(int=0)
 
 
@@ -44,7 +44,7 @@ class Counted:
     """Where a ticket is counted."""
 
     queue: UUID
-    state_type: StateType
+    state_type: AnyStateType
     locked_by: UUID | None = None
     owner: UUID | None = None
 

@@ -25,6 +25,8 @@ def decide(command: c.Command, ticket: Ticket) -> list[Event]:
             return locks.set_responsible(command, ticket)
         case c.LockIsOver():
             return locks.lock_is_over(command, ticket)
+        case c.LockHolderLeft():
+            return locks.lock_holder_left(command, ticket)
         case c.Reply():
             return words.reply(command, ticket)
         case c.AddNote():

@@ -16,7 +16,7 @@ from services.routing.commands import (
 )
 from services.routing.ticket import conditions
 from services.routing.ticket.state import SPLIT_NOTE, Ticket
-from shared.contracts.directory import FollowUp
+from shared.contracts.directory import AnyFollowUp
 from shared.contracts.event import Event
 from shared.contracts.parts import TicketRef
 from shared.contracts.rejected import Rejected
@@ -94,8 +94,6 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
         if command.closes:
             return [answered]
         match _follow_up(command, ticket, queue.id):
-            case "reopen":
-                return [answered, *again]
             case "new-linked":
                 here = TicketRef(id=command.ticket, number=ticket.number, title=ticket.title)
                 split = TicketSplit(
@@ -122,6 +120,8 @@ def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[
                     no_answer=command.no_answer,
                 )
                 return [answered, refused]
+            case _:  # "reopen", and a rule of tomorrow: so nobody waits for an answer in vain
+                return [answered, *again]
     if command.closes and ticket.state.type in ("new", "open", "pending_reminder", "pending_auto_close"):
         closed = StateChanged(to=CLOSED_SUCCESSFUL, was=ticket.state, at=command.at)
         return [answered, closed, *conditions.unlocked(ticket, "closed")]
@@ -133,7 +133,7 @@ def _lets_anybody_reopen(command: TakeCustomerMessage, queue: UUID) -> bool:
     return rule is not None and rule.unverified
 
 
-def _follow_up(command: TakeCustomerMessage, ticket: Ticket, queue: UUID) -> FollowUp:
+def _follow_up(command: TakeCustomerMessage, ticket: Ticket, queue: UUID) -> AnyFollowUp:
     rule = command.rules.get(queue)
     was_under_way = ticket.closed_at is not None and command.at < ticket.closed_at
     if rule is None or was_under_way:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.routing.commands import Assign, Lock, LockIsOver, SetResponsible, Unlock
+from services.routing.commands import Assign, Lock, LockHolderLeft, LockIsOver, SetResponsible, Unlock
 from services.routing.ticket import conditions
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
@@ -66,3 +66,10 @@ def lock_is_over(command: LockIsOver, ticket: Ticket) -> list[Event]:
     if ticket.locked_by is None or ticket.lock_until != command.due_at:
         return []
     return [TicketUnlocked(was=ticket.locked_by, because="expired", due_at=command.due_at, fired_at=command.fired_at)]
+
+
+def lock_holder_left(command: LockHolderLeft, ticket: Ticket) -> list[Event]:
+    """Whoever leaves lets go of their tickets. They stay the owner, so that the desk sees whose work it was."""
+    if ticket.locked_by is None or ticket.locked_by.id not in command.gone:
+        return []
+    return conditions.unlocked(ticket, "left")

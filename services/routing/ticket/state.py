@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts.event import Event, Unknown
-from shared.contracts.parts import Address, Channel, CustomerRef, PersonRef, QueueRef, StateRef
+from shared.contracts.parts import Address, AnyChannel, CustomerRef, PersonRef, QueueRef, StateRef
 from shared.contracts.routing import (
+    AnyLinkKind,
     CustomerAnswered,
     CustomerChanged,
     FieldsChanged,
-    LinkKind,
     MergeUndone,
     NoteAdded,
     OwnerChanged,
@@ -54,7 +54,7 @@ class Ticket:
     title: str = ""
     queue: QueueRef | None = None
     customer: CustomerRef | None = None
-    channel: Channel = "api"
+    channel: AnyChannel = "api"
     priority: int = 3
     state: StateRef = NEW
     pending_until: datetime | None = None
@@ -72,7 +72,7 @@ class Ticket:
     topic: str = ""
     """The slug of the one that it was asked under."""
     tags: tuple[str, ...] = ()
-    links: frozenset[tuple[LinkKind, UUID, bool]] = frozenset()
+    links: frozenset[tuple[AnyLinkKind, UUID, bool]] = frozenset()
     merged_into: UUID | None = None
     merged_from: StateRef | None = None
     """The state that it had before, and comes back to when the merge is taken back."""

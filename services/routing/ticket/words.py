@@ -20,7 +20,8 @@ def reply(command: Reply, ticket: Ticket) -> list[Event]:
     """One form is one decision: lock, answer, next state, owner and time (A7.06, A7.09). It goes where the customer wants answers, unless the
     form names recipients."""
     act = command.act
-    queue, customer = conditions.workable(ticket, act)
+    queue, known = conditions.workable(ticket, act)
+    customer = command.customer or known
     message = command.message
     wanted = ticket.answers_to or ((Address(email=customer.email, name=customer.name),) if customer.email else ())
     if not message.to:

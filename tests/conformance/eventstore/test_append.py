@@ -5,12 +5,13 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from pydantic_core import to_json
 
-from shared.contracts.envelope import Actor
+from shared.contracts.envelope import MAX_RECORD_BYTES, Actor
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.parts import PersonRef
 from shared.contracts.routing import TicketUnlocked
-from shared.eventstore.errors import CommandReused, CommandRunning, NotOurs, VersionConflict
+from shared.eventstore.errors import CommandReused, CommandRunning, EventTooLarge, NotOurs, VersionConflict
 from shared.eventstore.store import APPEND, LOAD_SINCE, Append, CommandId, Context, NewEvent, Store
 from shared.testing.samples import sample
 
@@ -171,3 +172,26 @@ async def test_hot_statements_use_their_index(store: Store, statement: str, argu
         await connection.execute("SET enable_seqscan = off")
         plan = "\n".join(r[0] for r in await connection.fetch("EXPLAIN " + statement, *[ticket][:arguments]))
     assert index in plan and "Seq Scan on events" not in plan, plan
+
+
+@pytest.mark.parametrize("letter", ["x", "\u0436", "\u6f22", '"', "\x01"])
+async def test_an_event_is_measured_as_the_log_will_have_it(store: Store, letter: str) -> None:
+    """In bytes of its whole record: what is too large for the broker is never appended, what fits is."""
+    taken = len(to_json(letter)) - 2
+    room = MAX_RECORD_BYTES - 2_000
+    fits = unlocked(letter * (room // taken))
+    await store.append([appending(uuid4(), 0, fits)])
+    too_large = unlocked(letter * (MAX_RECORD_BYTES // taken))
+    ticket = uuid4()
+    with pytest.raises(EventTooLarge) as refused:
+        await store.append([appending(ticket, 0, unlocked(), too_large)])
+    assert refused.value.size > refused.value.most == MAX_RECORD_BYTES
+    assert await store.load(ticket) == []
+
+
+async def test_every_byte_around_an_event_counts(store: Store) -> None:
+    bare = Append(uuid4(), "ticket", 0, (unlocked("x" * (MAX_RECORD_BYTES - 1_000)),), CONTEXT)
+    await store.append([bare])
+    with pytest.raises(EventTooLarge):
+        context = Context(actor=Actor("agent", "k" * 1_000))
+        await store.append([Append(uuid4(), "ticket", 0, bare.events, context)])

@@ -24,9 +24,9 @@ NEEDS_KAFKA = {"relay", "consumer", "documents"}
 TASKS = {
     ("gateway", "all"): {"relay", "retention", "purge"},
     ("gateway", "api"): {"announcer"},
-    ("intake", "all"): {"directory", "lmtp", "relay", "consumer", "retention", "uploads", "mailboxes"},
+    ("intake", "all"): {"directory", "lmtp", "relay", "consumer", "retention", "uploads", "mailboxes", "identifying"},
     ("intake", "api"): {"directory", "lmtp", "announcer"},
-    ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers"},
+    ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers", "leaving"},
     ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
     ("reporting", "worker"): {"directory", "documents", "desk", "stats"},
 }

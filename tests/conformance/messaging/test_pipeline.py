@@ -367,7 +367,7 @@ async def test_an_operator_sees_what_is_parked_replays_it_and_lets_the_consumer_
         "INSERT INTO messaging.halted (consumer, reason) VALUES ($1, 'a bad deploy')", name
     )
     monkeypatch.setenv("LEDGERDESK_DATABASE_URL", pipeline.routing.url)
-    assert await parking_commands.parked() == 0
+    assert await parking_commands.parked({}) == 0
     told = capsys.readouterr().out
     assert f"{name}  {tickets[1]}  1 events since " in told and "cannot take 'message 1'" in told
     assert f"{name}  HALTED since " in told and "a bad deploy" in told

@@ -12,19 +12,22 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.envelope import decode
 from shared.contracts.topics import ALL, PARTITIONS, TICKETS
-from shared.messaging import topics
+from shared.messaging import parking, topics
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.refused import Refused
 from shared.messaging.republish import CannotRepublish, republish
 from shared.testing.progress import until
 from tests import servers
 from tests.conformance.messaging.system import (
     Service,
     Texts,
+    append,
     open_tickets,
     reading,
     relay,
     routing_policy,
     running,
+    said,
     service,
 )
 from tests.servers import Kafka
@@ -94,6 +97,48 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
     assert await routing.pool.fetch("SELECT * FROM messaging.parked") == []
     assert await routing.store.load_many(tickets) == before
     assert await routing.pool.fetch("SELECT * FROM texts ORDER BY stream") == rows
+
+
+async def test_what_is_parked_or_refused_keeps_its_order_when_the_log_is_made_anew(
+    services: tuple[Service, Service], own_kafka: Kafka
+) -> None:
+    intake, routing = services
+    await topics.ensure(own_kafka.admin, own_kafka.passwords)
+    model = Texts()
+    model.broken = {"message 0"}
+    handlers = {TICKETS: ProjectionHandler(model)}
+    parked_one, refused_one, other = await open_tickets(intake.store, 3)
+
+    async def parked(count: int) -> bool:
+        return [each.events for each in await parking.parked(routing.pool)] == [count]
+
+    async def texts(ticket: UUID) -> list[str]:
+        found: list[str] = await routing.pool.fetchval("SELECT texts FROM texts WHERE stream = $1", ticket)
+        return found[1:]
+
+    async with running(relay(intake, own_kafka), reading(routing, "routing-texts", own_kafka, handlers)):
+        await until(lambda: parked(1))
+        for n in range(4):
+            await intake.store.append([append(parked_one, 2 + n, said(f"more {n}"))])
+        await until(lambda: parked(5))
+        await until(lambda: _at_the_end(routing, own_kafka))
+    await intake.pool.execute("INSERT INTO es.refused VALUES ($1, 3, 'too large')", refused_one)
+    await intake.store.append([append(refused_one, 2, said("too large"), said("behind it"))])
+    await _delete_topics(own_kafka)
+    assert await republish({"intake": intake.url, "routing": routing.url}, own_kafka.admin, own_kafka.secret) == 10
+
+    async with running(relay(intake, own_kafka), reading(routing, "routing-texts", own_kafka, handlers)):
+        await until(lambda: parked(5))  # its events of the ticket came again, and no other stands beside them
+        model.broken = set()
+        assert await parking.replay(routing.pool, "routing-texts", handlers[TICKETS], parked_one) == 5
+        assert await texts(parked_one) == ["message 0", *(f"more {n}" for n in range(4))]
+        assert (await texts(refused_one), await texts(other)) == (["message 1"], ["message 2"])
+        await Refused().replay(intake.pool, refused_one)
+
+        async def all_there() -> bool:
+            return await texts(refused_one) == ["message 1", "too large", "behind it"]
+
+        await until(all_there)
 
 
 async def _refused(stores: dict[str, str], kafka: Kafka) -> bool:

@@ -261,6 +261,36 @@ async def test_a_password_is_in_no_event_and_no_answer(gateway: Gateway) -> None
         assert "argon2" not in (await admin.get(path)).raw.decode()
 
 
+async def test_a_mail_domain_is_one_companys_however_it_is_spelt(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    first = {"slug": "first", "name": "First", "domains": ["Kjøtt.example", "first.example."]}
+    made = await admin.put("/companies/first", first)
+    assert (made.status, made.body["domains"]) == (201, ["kjøtt.example", "first.example"])
+    assert (await admin.put("/companies/first", made.body)).body["version"] == 1, "what is read may be sent back"
+    second = {"slug": "second", "name": "Second", "domains": ["shop.kjøtt.example", "xn--kjtt-hra.example"]}
+    refused = await admin.put("/companies/second", second)
+    assert (refused.status, [e["pointer"] for e in refused.body["errors"]]) == (422, ["/domains/1"])
+    for wrong in ("example", "a b.example", "-x.example", "192.0.2.1", "x@first.example"):
+        answer = await admin.put("/companies/second", {**second, "domains": [wrong]})
+        assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/domains/0"), wrong
+    await admin.delete("/companies/first")
+    assert (await admin.put("/companies/second", second)).status == 201
+    assert (await admin.put("/companies/first", first)).status == 422, "back in use, it has to find its domain taken"
+
+
+async def test_an_address_is_one_persons_however_it_is_spelt(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    made = await admin.put("/people/kari", {**KARI, "email": "Kari@KJØTT.example"})
+    assert made.body["email"] == "kari@kjøtt.example"
+    assert (await admin.get("/people/kari@xn--kjtt-hra.example")).body["login"] == "kari"
+    other = {**KARI, "login": "other", "email": "kari@xn--kjtt-hra.example"}
+    assert (await admin.put("/people/other", other)).body["errors"][0]["pointer"] == "/email"
+    queue = {"slug": "it", "name": "IT", "address": "it@kjøtt.example"}
+    assert (await admin.put("/queues/it", queue)).body["address"] == "it@kjøtt.example"
+    taken = await admin.put("/queues/hr", {"slug": "hr", "name": "HR", "address": "IT@xn--kjtt-hra.example"})
+    assert taken.body["errors"][0]["pointer"] == "/address"
+
+
 async def test_agents_see_their_queues_and_names_and_change_nothing(gateway: Gateway) -> None:
     admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
     await admin.put("/queues/it", {**IT, "members": [{"person": "kari", "rights": ["read"]}]})

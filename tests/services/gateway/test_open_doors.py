@@ -24,6 +24,7 @@ from tests.services.gateway.test_hop import raw
 
 ROOT = Path(__file__).parents[3]
 SIGN_IN = b"POST /api/v1/session HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+GUESS = "wrong"  # pragma: allowlist secret
 
 
 async def test_a_sign_in_is_short_and_is_refused_before_it_is_read(gateway: Gateway) -> None:
@@ -115,7 +116,7 @@ async def test_answers_are_kept_by_nobody_and_are_what_they_say(gateway: Gateway
         await admin.get("/nothing"),
         await admin.delete("/tickets"),
         await gateway.nobody.get("/tickets"),
-        await gateway.nobody.post("/session", {"login": "admin", "password": "wrong"}),
+        await gateway.nobody.post("/session", {"login": "admin", "password": GUESS}),
         await gateway.nobody.get("/readyz"),
         await gateway.nobody.get("/metrics"),
     ]
@@ -138,9 +139,7 @@ async def test_a_browser_that_signs_in_again_leaves_no_session_behind(gateway: G
     await gateway.person("kari", "agent")
     old, elsewhere = await gateway.session_of("kari"), await gateway.session_of("kari")
     cookie = {"Cookie": f"ledgerdesk_session={old.token}"}
-    assert (
-        await gateway.nobody.post("/session", {"login": "admin", "password": "wrong"}, headers=cookie)
-    ).status == 401
+    assert (await gateway.nobody.post("/session", {"login": "admin", "password": GUESS}, headers=cookie)).status == 401
     assert (await old.get("/session")).status == 200, "nobody has signed in"
     made = await gateway.nobody.post("/session", {"login": "admin", "password": PASSWORD}, headers=cookie)
     assert (await old.get("/session")).status == 401
@@ -235,14 +234,14 @@ async def test_who_works_here_is_signed_in_while_others_flood(
     gate, verify = threading.Event(), passwords._verify
 
     def waiting(known: str, password: str) -> bool:
-        if password == "guess":  # pragma: allowlist secret
+        if password == GUESS:
             gate.wait(20)
         return verify(known, password)
 
     monkeypatch.setattr(passwords, "_verify", waiting)
 
     async def guess(n: int) -> int:
-        return (await gateway.nobody.post("/session", {"login": f"nobody-{n}", "password": "guess"})).status
+        return (await gateway.nobody.post("/session", {"login": f"nobody-{n}", "password": GUESS})).status
 
     flood = [asyncio.create_task(guess(n)) for n in range(90)]
     refused = 0

@@ -127,6 +127,24 @@ def test_the_same_key_gives_the_first_answer(intake: Reception) -> None:
     assert somebody_elses.body["id"] != first.body["id"]
 
 
+def test_a_repeat_gets_the_first_answer_whatever_its_sender_may_do_by_now(intake: Reception) -> None:
+    no_agent_any_more = KARI.model_copy(update={"kind": "customer", "roles": ("customer",)})
+    opening, writing = str(uuid.uuid4()), str(uuid.uuid4())
+    first = intake.call("POST", "/tickets", TICKET, Idempotency_Key=opening)
+    words = {"text": "She rang again.", "on_behalf_of": "lise@customer.example"}
+    message = f"/tickets/{first.body['id']}/message"
+    written = intake.call("POST", message, words, Idempotency_Key=writing)
+    assert (first.status, written.status) == (201, 200)
+    assert intake.call("POST", "/tickets", TICKET, who=no_agent_any_more).status == 422
+    assert intake.call("POST", message, words, who=no_agent_any_more).status == 404
+    again = intake.call("POST", "/tickets", TICKET, who=no_agent_any_more, Idempotency_Key=opening)
+    assert (again.status, again.body, again.headers["Idempotent-Replayed"]) == (201, first.body, "true")
+    again = intake.call("POST", message, words, who=no_agent_any_more, Idempotency_Key=writing)
+    assert (again.status, again.body, again.headers["Idempotent-Replayed"]) == (200, written.body, "true")
+    other = intake.call("POST", message, words | {"text": "x"}, who=no_agent_any_more, Idempotency_Key=writing)
+    assert (other.status, other.body["type"]) == (422, "/problems/idempotency-key-reused")
+
+
 def test_one_key_many_times_at_once_is_one_ticket(intake: Reception) -> None:
     key = str(uuid.uuid4())
     with ThreadPoolExecutor(8) as threads:
@@ -282,7 +300,12 @@ def test_many_messages_at_once_are_all_kept(intake: Reception) -> None:
         (PER, None, {"text": "x", "attachments": ["x"]}, 422),
         (KARI, None, {"text": "x"}, 422),
         (OLA, None, {"text": "x", "on_behalf_of": "per@customer.example"}, 403),
-        (PER.model_copy(update={"email": "else@customer.example"}), None, {"text": "x"}, 404),
+        (
+            PER.model_copy(update={"person_id": uuid.UUID(int=4), "email": "else@customer.example"}),
+            None,
+            {"text": "x"},
+            404,
+        ),
         (KARI, str(uuid.UUID(int=1)), {"text": "x"}, 404),
         (KARI, "2011010110000011", {"text": "x"}, 404),
         (KARI, "nonsense", {"text": "x"}, 404),
@@ -300,7 +323,9 @@ def test_messages_that_are_refused(
 
 def test_people_of_one_company_write_on_each_others_tickets(intake: Reception) -> None:
     ticket = intake.call("POST", "/tickets", {"subject": "Mine", "body": "x", "queue": "it"}, who=PER).body["id"]
-    colleague = PER.model_copy(update={"email": "colleague@acme.example", "company": "acme"})
+    colleague = PER.model_copy(
+        update={"person_id": uuid.UUID(int=6), "email": "colleague@acme.example", "company": "acme"}
+    )
     assert intake.call("POST", f"/tickets/{ticket}/message", {"text": "me too"}, who=colleague).status == 200
 
 
@@ -343,7 +368,7 @@ def test_what_comes_for_a_merged_ticket_goes_to_the_living_one_and_after_the_und
 
 @requirement("A7.19", "A19.03")
 def test_a_customer_goes_on_writing_to_their_ticket_that_went_into_somebody_elses(intake: Reception) -> None:
-    lise = PER.model_copy(update={"email": "lise@other.example", "company": None})
+    lise = PER.model_copy(update={"person_id": uuid.UUID(int=5), "email": "lise@other.example", "company": None})
     hers = intake.call("POST", "/tickets", {"subject": "Hers", "body": "x", "queue": "it"}, who=lise).body
     his = intake.call("POST", "/tickets", {"subject": "His", "body": "x", "queue": "it"}, who=PER).body
     assert intake.call("POST", f"/tickets/{hers['number']}/message", {"text": "x"}, who=PER).status == 404
@@ -351,7 +376,7 @@ def test_a_customer_goes_on_writing_to_their_ticket_that_went_into_somebody_else
     assert intake.call("POST", f"/tickets/{hers['number']}/message", {"text": "still mine"}, who=lise).status == 200
     assert intake.events(his["id"])[1]["data"]["customer"]["email"] == "lise@other.example"
     assert intake.call("POST", f"/tickets/{his['number']}/message", {"text": "x"}, who=lise).status == 404
-    stranger = PER.model_copy(update={"email": "else@customer.example"})
+    stranger = PER.model_copy(update={"person_id": uuid.UUID(int=4), "email": "else@customer.example"})
     assert intake.call("POST", f"/tickets/{hers['number']}/message", {"text": "x"}, who=stranger).status == 404
     for_her = {"text": "x", "on_behalf_of": "lise@other.example"}
     assert intake.call("POST", f"/tickets/{hers['number']}/message", for_her, who=OLA).status == 403
@@ -360,14 +385,14 @@ def test_a_customer_goes_on_writing_to_their_ticket_that_went_into_somebody_else
 @requirement("A3.06", "A7.28")
 def test_who_may_write_follows_moves_and_changes_of_the_customer(intake: Reception) -> None:
     ticket = intake.call("POST", "/tickets", {"subject": "Mine", "body": "x", "queue": "it"}, who=PER).body["id"]
-    lise = PER.model_copy(update={"email": "lise@other.example", "company": None})
+    lise = PER.model_copy(update={"person_id": uuid.UUID(int=5), "email": "lise@other.example", "company": None})
     for_them = {"text": "x", "on_behalf_of": "per@customer.example"}
     path = f"/tickets/{ticket}/message"
     assert [intake.call("POST", path, {"text": "x"}, who=who).status for who in (PER, lise)] == [200, 404]
     assert intake.call("POST", path, for_them, who=KARI).status == 200
     intake.rows(
-        "UPDATE intake.tickets SET queue_id = $2, email = 'lise@other.example' WHERE ticket_id = $1",
-        uuid.UUID(ticket), SALES.id,
+        "UPDATE intake.tickets SET queue_id = $2, email = 'lise@other.example', desk_customer = $3 WHERE ticket_id = $1",
+        uuid.UUID(ticket), SALES.id, lise.person_id,
     )  # fmt: skip
     assert [intake.call("POST", path, {"text": "x"}, who=who).status for who in (PER, lise)] == [404, 200]
     assert intake.call("POST", path, for_them, who=KARI).status == 404

@@ -1,7 +1,7 @@
 """A newer version's tables are filled from the whole log before anybody sees them, and code of another version keeps out of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,21 @@ from uuid import UUID
 import pytest
 
 from services.reporting import rebuilding
+from services.reporting.app import replayed
+from services.reporting.desk.projection import DeskProjection
+from services.reporting.desk.row import TicketRow
 from services.reporting.live_consumer import LiveConsumer
 from services.reporting.sets import projection_sets
 from shared.contracts.topics import TICKETS
-from shared.messaging import topics
+from shared.database import Connection
+from shared.eventstore.migrations import role_of
+from shared.eventstore.store import Store
+from shared.messaging import consumer, topics
 from shared.messaging.clients import producer
+from shared.messaging.delivery import Delivered, Parked
+from shared.messaging.handlers import ProjectionHandler
 from shared.projections import sets
+from shared.projections.sets import ProjectionSet
 from shared.testing.progress import until
 from tests import servers
 from tests.servers import Kafka
@@ -40,19 +49,26 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
         yield broker
 
 
-async def test_changed_tables_are_filled_and_then_shown(
-    reporting: Reporting, own_kafka: Kafka, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = Log()
-    log.add(TICKET, opened("2026112710000017"), queued("2026112710000017"))
-    await topics.ensure(own_kafka.admin, own_kafka.passwords)
-    async with producer(own_kafka.admin, "test") as client:
-        for event in log.events:
-            await client.send_and_wait(**own_kafka.record(TICKETS, event))
+@pytest.fixture
+def environment(reporting: Reporting, own_kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGERDESK_DATABASE_OWNER_URL", reporting.owner_url)
     monkeypatch.setenv("LEDGERDESK_DATABASE_URL", reporting.app_url)
     for variable, value in own_kafka.environment("reporting").items():
         monkeypatch.setenv(variable, value)
+
+
+async def publish(kafka: Kafka, log: Log) -> None:
+    await topics.ensure(kafka.admin, kafka.passwords)
+    async with producer(kafka.admin, "test") as client:
+        sent = [await client.send(**kafka.record(TICKETS, event)) for event in log.events]
+        await asyncio.gather(*sent)
+
+
+@pytest.mark.usefixtures("environment")
+async def test_changed_tables_are_filled_and_then_shown(reporting: Reporting, own_kafka: Kafka) -> None:
+    log = Log()
+    log.add(TICKET, opened("2026112710000017"), queued("2026112710000017"))
+    await publish(own_kafka, log)
     await rebuilding.up_to_date([DESK])
     assert await sets.live(reporting.owner, "desk") == 1  # nothing has changed
     for _ in range(2):
@@ -77,3 +93,109 @@ async def _only_the_newer_one_fills(reporting: Reporting, kafka: Kafka) -> None:
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+class Counting(ProjectionHandler[TicketRow]):
+    """Counts what it is given, and does something each time that it is given more."""
+
+    def __init__(self, schema: str, meanwhile: Callable[[int], Awaitable[None]]) -> None:
+        super().__init__(DeskProjection(schema))
+        self.meanwhile, self.given = meanwhile, 0
+
+    async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        self.given += len(deliveries)
+        await self.meanwhile(self.given)
+        return await super().work(connection, deliveries, parked)
+
+
+def counted(meanwhile: Callable[[int], Awaitable[None]]) -> tuple[ProjectionSet, Counting]:
+    handler = Counting("desk_v2", meanwhile)
+    return replace(NEWER, handler=lambda _: handler), handler
+
+
+@pytest.fixture
+async def many(own_kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many events of a hundred tickets stand in the log, and a build takes a few at a time."""
+    monkeypatch.setattr(consumer, "REBUILD_RECORDS", 20)
+    monkeypatch.setattr(rebuilding, "PAUSE_SECONDS", 0.1)
+    log = Log()
+    for n in range(100):
+        number = f"20261127100{n:05d}"
+        log.add(UUID(int=100 + n), opened(number), queued(number))
+    await publish(own_kafka, log)
+    return len(log.events)
+
+
+async def shown(reporting: Reporting) -> int:
+    count: int = await reporting.pool.fetchval("SELECT count(*) FROM desk.tickets WHERE event_count = 2")
+    return count
+
+
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()"
+
+
+@pytest.mark.usefixtures("environment")
+async def test_a_build_goes_on_from_its_checkpoint_when_postgresql_fails_over(reporting: Reporting, many: int) -> None:
+    role, killed = role_of(reporting.app_url), False
+
+    async def kill_once(given: int) -> None:
+        nonlocal killed
+        if given > many / 2 and not killed:
+            killed = bool(await reporting.pool.fetch(KILL, role))
+
+    which, handler = counted(kill_once)
+    await rebuilding.up_to_date([which])
+    assert killed
+    assert await sets.live(reporting.owner, "desk") == 2
+    assert await shown(reporting) == 100
+    assert many < handler.given < many + 100  # only what was not committed came again
+
+
+@pytest.mark.usefixtures("environment")
+async def test_a_build_that_gave_up_goes_on_at_the_next_start(
+    reporting: Reporting, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail_half_way(given: int) -> None:
+        if given > many / 2:
+            raise ConnectionError("the server is away")
+
+    monkeypatch.setattr(rebuilding, "OUTAGE_SECONDS", 0.0)
+    which, first = counted(fail_half_way)
+    with pytest.raises(ConnectionError):
+        await rebuilding.up_to_date([which])
+    assert await sets.live(reporting.owner, "desk") == 1
+
+    async def nothing(given: int) -> None: ...
+
+    which, second = counted(nothing)
+    await rebuilding.up_to_date([which])
+    assert await sets.live(reporting.owner, "desk") == 2
+    assert await shown(reporting) == 100
+    assert second.given < many and first.given + second.given < many + 100
+
+
+@pytest.mark.usefixtures("environment")
+async def test_a_build_that_its_own_code_stops_leaves_nothing_to_go_on_from(reporting: Reporting, many: int) -> None:
+    async def broken(given: int) -> None:
+        raise consumer.Halt("the topic was lost")
+
+    which, _ = counted(broken)
+    with pytest.raises(consumer.Halt):
+        await rebuilding.up_to_date([which])
+    assert await sets.unfinished(reporting.owner, NEWER) is None
+
+
+@pytest.mark.parametrize("generation", [1, 9, 10, 11, 123])
+@pytest.mark.parametrize("name", ["desk", "stats"])
+def test_what_any_generation_has_parked_can_be_replayed(name: str, generation: int) -> None:
+    found = replayed(projection_sets(ZONE)[name].consumer(generation))
+    assert found is not None
+    (handler,) = found(Store(None, "reporting")).values()  # type: ignore[arg-type]
+    assert f"{name}_v{generation}." in str(vars(handler.projection))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "consumer_name", ["reporting.desk_v", "reporting.desk_vx", "desk_v1", "reporting.other_v1", ""]
+)
+def test_what_is_no_consumer_of_ours_is_not_replayed(consumer_name: str) -> None:
+    assert replayed(consumer_name) is None

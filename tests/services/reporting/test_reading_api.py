@@ -89,6 +89,7 @@ class Api:
     rows: Reporting
     blobs: BlobStore
     log: Log
+    directory: DirectoryCopy
 
     async def get(self, path: str, who: Identity = KARI) -> Response:
         return await self.client.get(path, headers={HEADER: sign(who, "reporting", SIGNING)})
@@ -133,7 +134,7 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
     ]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:
-        yield Api(client, live_desk, blobs, Log())
+        yield Api(client, live_desk, blobs, Log(), copy)
 
 
 def note(text: str, *, internal: bool = True, files: tuple[Attachment, ...] = ()) -> NoteAdded:

@@ -11,7 +11,7 @@ import pytest
 from services.routing.actions import ACTIONS
 from shared.contracts.directory import Template
 from shared.contracts.parts import CustomerRef, PersonRef
-from shared.contracts.routing import AgentReplied, NoteAdded, OwnerChanged
+from shared.contracts.routing import AgentReplied, CallRecorded, NoteAdded, OwnerChanged, TicketSplit
 from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.documents import seed
 from tests.services.routing.workplace import ADMIN, EVA, KARI, OLA, PER, SECRET, Workplace
@@ -216,6 +216,70 @@ async def test_a_split_and_its_undo(desk: Workplace) -> None:
     assert (await desk.state(str(made))).state.type == "removed"
     refused = await desk.give(str(made), "note", {"text": "x"})
     assert (refused.status_code, "removed" in refused.text) == (409, True)
+
+
+LONG = "\u0414\u043b\u0438\u043d\u043d\u044b\u0439 \u0442\u0435\u043a\u0441\u0442. " * 20_000
+"""A text of 280 000 letters, which take twice as many bytes."""
+
+
+def article(text: str) -> dict[str, Any]:
+    return {"id": str(uuid4()), "channel": "email", "text": text, "subject": "Two things"}
+
+
+@requirement("A7.16")
+async def test_a_split_of_many_long_articles_keeps_every_word(desk: Workplace) -> None:
+    number = await desk.ticket()
+    blob = await desk.desk.uploads.store.put(LONG.encode(), "text/plain; charset=utf-8")
+    cut = article(LONG[:1_000]) | {"text_blob": blob.model_dump()}
+    originals = [cut, *(article(f"{n} " + "\u0436" * 30_000) for n in range(19))]
+    led = {"body": {"articles": [each["id"] for each in originals]}, "originals": originals}
+    await desk.done(number, "split", led, root="/internal/tickets")
+    split = next(event.payload for event in await desk.events(number) if isinstance(event.payload, TicketSplit))
+    assert split.message.text_blob is not None
+    whole = (await desk.desk.uploads.store.get(split.message.text_blob.sha256)).decode()
+    assert whole == "\n\n".join([LONG, *(each["text"] for each in originals[1:])])
+    assert whole.startswith(split.message.text) and len(split.message.text.encode()) <= 64 * 1024
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        ("note", {}),
+        ("reply", {}),
+        ("call", {"direction": "in"}),
+        ("move", {"queue": "hr"}),
+        ("close", {}),
+        ("assign", {"owner": "ola"}),
+    ],
+)
+@requirement("A7.10")
+async def test_long_words_of_any_form_stand_in_a_blob(desk: Workplace, command: str, more: dict[str, Any]) -> None:
+    number = await desk.ticket()
+    done = await desk.done(number, command, {"text": LONG, **more})
+    (message,) = [
+        event.payload.message
+        for event in await desk.events(number)
+        if isinstance(event.payload, NoteAdded | AgentReplied | CallRecorded)
+    ]
+    assert str(message.id) == done["article_id"]
+    assert message.text_blob is not None
+    assert (await desk.desk.uploads.store.get(message.text_blob.sha256)).decode() == LONG
+    assert LONG.startswith(message.text) and 1_000 < len(message.text.encode()) <= 64 * 1024
+
+
+async def test_what_does_not_fit_into_the_log_is_told_to_its_caller(desk: Workplace) -> None:
+    number = await desk.ticket()
+    blob = {"sha256": "0" * 64, "size": 1, "type": "image/png"}
+
+    def pictures() -> list[dict[str, Any]]:
+        return [{"id": str(uuid4()), "name": f"picture {n}.png", "blob": blob} for n in range(100)]
+
+    originals = [article("see the pictures") | {"attachments": pictures()} for _ in range(50)]
+    led = {"body": {"articles": [each["id"] for each in originals]}, "originals": originals}
+    answer = await desk.give(number, "split", led, root="/internal/tickets")
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+    assert "bytes" in answer.json()["detail"]
+    assert "TicketSplit" not in await desk.kinds(number)
 
 
 async def test_moves_states_and_closings_are_taken_back(desk: Workplace) -> None:

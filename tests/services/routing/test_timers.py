@@ -7,14 +7,18 @@ from uuid import UUID
 
 import pytest
 
-from services.routing import timers
+from services.routing import ticket, timers
+from services.routing.commands import Command
+from shared.contracts.envelope import Actor
+from shared.contracts.event import Event
 from shared.contracts.parts import StateRef
 from shared.contracts.routing import ReminderReached, StateChanged, TicketLocked, TicketUnlocked
 from shared.contracts.states import NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
+from shared.eventstore.store import Append, Context, NewEvent
 from shared.testing import failpoints
 from shared.testing.failpoints import FailpointRaised
 from shared.testing.progress import until
-from tests.services.routing.workplace import KARI, Workplace, person
+from tests.services.routing.workplace import KARI, OLA, Workplace, person
 from tests.specs.requirement import requirement
 
 PAST = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
@@ -95,7 +99,9 @@ async def test_many_workers_fire_each_timer_once(desk: Workplace) -> None:
     assert await desk.pool.fetchval(WAITING) == 0
 
 
-@pytest.mark.parametrize("moment", ["timers.before_commit", "timers.after_commit", "append.before_commit"])
+@pytest.mark.parametrize(
+    "moment", ["timers.locked", "timers.before_commit", "timers.after_commit", "append.before_commit"]
+)
 async def test_a_worker_that_dies_leaves_each_timer_to_fire_once(desk: Workplace, moment: str) -> None:
     number = await pending(desk, PENDING_AUTO_CLOSE)
     failpoints.arm(f"{moment}=raise")
@@ -171,7 +177,95 @@ async def test_a_person_who_is_quicker_wins(desk: Workplace) -> None:
         assert (kinds.count("StateChanged"), kinds.count("NoteAdded")) == (2, 1)
 
 
+async def test_a_timer_and_a_take_over_at_its_moment_never_wait_in_a_circle(desk: Workplace) -> None:
+    """A command holds its ticket's stream when it sets a timer: whoever held that timer and then wanted the stream would end in a deadlock."""
+    number = await desk.ticket()
+    stream = await desk.desk.find(number)
+    assert stream is not None
+    await desk.record(stream, TicketLocked(by=person(KARI), expires_at=PAST))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    taken_over = TicketLocked(by=person(OLA), taken_over_from=person(KARI), reason="ill", expires_at=later)
+    made = Append(stream, "ticket", 2, (NewEvent(taken_over),), Context(Actor("agent")))
+    async with desk.pool.acquire() as connection, connection.transaction():
+        appended = await desk.store.append([made], connection=connection)
+        firing = asyncio.create_task(desk.clock.fire(timers.AT_ONCE))
+        await until(lambda: _ended_or_blocked(desk, firing))
+        await timers.set_timers(connection, appended.events)
+    assert await firing == 0
+    await fire_all(desk)
+    assert (await desk.state(number)).locked_by == person(OLA)
+    assert await desk.pool.fetchval("SELECT due_at FROM routing.timers") == later
+
+
+async def _ended_or_blocked(desk: Workplace, firing: asyncio.Task[int]) -> bool:
+    """Whether it has ended or waits for a lock."""
+    if firing.done():
+        return True
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await desk.pool.fetchval(waits))
+
+
+async def test_take_overs_of_many_expired_locks_while_workers_end_them(desk: Workplace) -> None:
+    tickets = [await desk.ticket() for _ in range(30)]
+    for number in tickets:
+        stream = await desk.desk.find(number)
+        assert stream is not None
+        await desk.record(stream, TicketLocked(by=person(KARI), expires_at=PAST))
+    take_over = {"take_over": True, "text": "ill"}
+    answers = await asyncio.gather(
+        *(desk.give(number, "lock", take_over, who=OLA) for number in tickets), *(fire_all(desk) for _ in range(3))
+    )
+    assert {answer.status_code for answer in answers[: len(tickets)] if answer is not None} == {200}
+    await fire_all(desk)
+    for number in tickets:
+        assert (await desk.state(number)).locked_by == person(OLA)
+    async with desk.pool.acquire() as connection:
+        assert not await connection.fetchval(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        )
+
+
+async def test_a_timer_that_cannot_fire_is_parked_and_holds_up_no_other(
+    desk: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, poison, last = [await pending(desk, PENDING_AUTO_CLOSE) for _ in range(3)]
+    stream = await desk.desk.find(poison)
+    assert stream is not None
+    decide = ticket.decide
+
+    def broken(command: Command, state: ticket.Ticket) -> list[Event]:
+        if state.number == poison:
+            raise ValueError("a bug of this version")
+        return decide(command, state)
+
+    with monkeypatch.context() as version:
+        version.setattr(ticket, "decide", broken)
+        await fire_all(desk)
+        assert [(await desk.state(number)).state.type for number in (first, poison, last)] == ["closed", "pending_auto_close", "closed"]  # fmt: skip
+        (waiting,) = await timers.Parked().parked(desk.pool)
+        assert (waiting.by, waiting.stream, waiting.events) == ("timers", stream, 1)
+        assert waiting.reason == "ValueError: a bug of this version"
+        assert await desk.clock.fire(timers.AT_ONCE) == 0
+        assert await desk.pool.fetchval(timers.NEXT) is None
+    assert await timers.Parked().replay(desk.pool, stream) == 1
+    await fire_all(desk)
+    assert (await desk.state(poison)).state.type == "closed"
+    assert await timers.Parked().parked(desk.pool) == []
+
+
+async def test_a_parked_timer_that_is_set_anew_fires_again(desk: Workplace) -> None:
+    number = await pending(desk, PENDING_REMINDER)
+    await desk.pool.execute("UPDATE routing.timers SET parked_at = now(), reason = 'a bug'")
+    await fire_all(desk)
+    assert "ReminderReached" not in await desk.kinds(number)
+    stream = await desk.desk.find(number)
+    assert stream is not None
+    await desk.record(stream, StateChanged(to=PENDING_REMINDER, was=PENDING_REMINDER, pending_until=PAST))
+    await fire_all(desk)
+    assert (await desk.kinds(number)).count("ReminderReached") == 1
+
+
 def test_a_later_event_of_the_same_matter_replaces_its_timer() -> None:
-    ticket = UUID(int=1)
+    one = UUID(int=1)
     events = [StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=PAST + timedelta(days=n)) for n in range(3)]
-    assert timers.started_by((ticket, event) for event in events) == [(ticket, "pending", PAST + timedelta(days=2))]
+    assert timers.started_by((one, event) for event in events) == [(one, "pending", PAST + timedelta(days=2))]

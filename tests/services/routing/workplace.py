@@ -12,12 +12,13 @@ from uuid import UUID, uuid4
 from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
-from services.routing import api, numbers, ticket, timers
+from services.routing import api, customers, numbers, ticket, timers
 from services.routing.desk import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
+from shared.bounded.processes import Processes
 from shared.contracts.access import Identity
 from shared.contracts.directory import Member, Person, Queue, Right, TicketField
 from shared.contracts.envelope import Actor, Recorded
@@ -112,6 +113,7 @@ class Workplace:
             await self.store.append([made], connection=connection)
             recorded = (await self.store.load(stream, connection=connection))[version:]
             await numbers.remember(connection, recorded)
+            await customers.remember(connection, recorded)
             await timers.set_timers(connection, recorded)
 
     async def give(
@@ -172,15 +174,16 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
     owner, url = databases.database("routing")
     await migrate(owner, url, *MIGRATIONS)
     await seed(url, IT, HR, SECRET, KARI_DOCUMENT, OLA_DOCUMENT, ADMIN_DOCUMENT, PER_DOCUMENT, EVA_DOCUMENT, ROOM)
-    pool = await connect_pool(url)
+    pool, processes = await connect_pool(url), Processes("shared.bounded.rich_text", 1)
     try:
         store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)
         await copy.load()
         clock = timers.Timers(store)
         commands = Commands(store, "ticket", ticket, timers.Recording(store, wake))
-        desk = Desk(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")))
+        desk = Desk(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
         app = application(Health("routing", "api"), keys=KEYS, routers=[api.router(desk), api.internal(desk)])
         async with AsyncClient(transport=ASGITransport(app), base_url="http://desk") as client:
             yield Workplace(pool, store, desk, clock, client)
     finally:
+        await processes.close()
         await pool.close()

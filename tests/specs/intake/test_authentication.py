@@ -74,3 +74,9 @@ def test_what_is_shown_names_the_server() -> None:
 @given(st.lists(st.text(alphabet='mx.help.example; =()"\\dmarcpas\r\n\x00é', max_size=300), max_size=5))
 def test_any_text_is_read(fields: list[str]) -> None:
     authenticated(fields, TRUSTED, PER)
+
+
+def test_a_domain_in_another_script_is_the_same_however_a_server_spells_it() -> None:
+    for domain in ("kjøtt.example", "xn--kjtt-hra.example", "KJØTT.example"):
+        said = f"mx.help.example; dmarc=pass header.from={domain}"
+        assert found(said, senders=("ida@xn--kjtt-hra.example",)).sender == "proven"

@@ -428,3 +428,9 @@ def test_more_words_for_a_dead_address(words: str) -> None:
 )  # fmt: skip
 def test_more_words_for_an_address_that_lives(words: str) -> None:
     assert not is_dead(words, status_of(words))
+
+
+def test_a_recipient_in_another_script_is_known_by_the_one_form_of_its_address() -> None:
+    report = read(STANDARD.replace(b"customer.example", "kjøp.example".encode())).report
+    assert report is not None
+    assert [each.recipient for each in report.failures] == ["gone@xn--kjp-1na.example", "full@xn--kjp-1na.example"]

@@ -8,7 +8,7 @@ import pytest
 
 from services.notify.commands import RequestClosing
 from services.notify.policies import Policies
-from shared.contracts.directory import Queue
+from shared.contracts.directory import Person, Queue
 from shared.contracts.notify import NotificationRequested, NotificationSuppressed
 from shared.contracts.parts import Address, CustomerRef
 from shared.contracts.routing import StateChanged
@@ -140,3 +140,12 @@ def test_no_machine_is_told() -> None:
     given().when(RequestClosing(UUID(int=8), mail("noreply@shop.example"))).then(
         NotificationSuppressed(kind="closed", article=UUID(int=8), reason="the address is a machine's")
     )
+
+
+def test_it_goes_to_the_address_that_the_customer_has_today() -> None:
+    record = Person(id=UUID(int=71), login="per", name="Per Dahl", email="per@new.example", roles=("customer",))
+    made = knowing(TELLING, customer=PER, message_id=FIRST, proven=True)
+    made.known.people[PER.id] = record  # under the id that he had before there was a record
+    (one,) = told(made, BY_KARI)
+    assert one.mail.to == (Address(email="per@new.example", name="Per Dahl"),)
+    assert "Hello Per Dahl," in one.mail.text

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notify.message import Letter, Unsendable, encoded, file_name, letter, one_line
+from services.notify.message import Letter, Unsendable, encoded, letter, one_line
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment, Blob
+from shared.file_names import safe_name
 from tests.specs.notify.tickets import mail
 from tests.specs.requirement import requirement
 
@@ -185,7 +186,7 @@ def test_any_attachment(name: str, content: bytes, kind: str) -> None:
     one = letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == content
-    assert part["Content-Disposition"].params["filename"] == file_name(name)
+    assert part["Content-Disposition"].params["filename"] == safe_name(name, kind)
     assert b"Bcc" not in one.content
     assert one == letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
 
@@ -369,10 +370,14 @@ def test_only_those_who_do_not_have_it_yet_get_it_again() -> None:
     assert parsed(one)["To"] == "a@x.example, b@x.example"
 
 
-@pytest.mark.parametrize(
-    "bad", ["", "x", "a@b@", "a\r\nBcc: c@x.example", "a b@x.example", '"a b"@x.example', "a@[127.0.0.1]"]
-)
+@pytest.mark.parametrize("bad", ["", "x", "a@b@", "a\r\nBcc: c@x.example", "a b@x.example", "a@[127.0.0.1]"])
 def test_what_is_no_address_does_not_leave(bad: str) -> None:
     broken: OutgoingMail = mail(to=(Address(email=bad),))
     with pytest.raises(Unsendable):
         letter(NOTIFICATION, broken, MOMENT)
+
+
+def test_a_local_part_in_quotes_and_a_domain_in_another_script_leave_as_mail_servers_know_them() -> None:
+    letter = made(to=(Address(email='"fax 22 33"@kjøtt.example', name="Fax"),))
+    assert b'To: "Fax" <"fax 22 33"@xn--kjtt-hra.example>\r\n' in letter.content
+    assert letter.recipients == ('"fax 22 33"@xn--kjtt-hra.example',)

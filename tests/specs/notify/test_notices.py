@@ -8,10 +8,10 @@ from services.notify.commands import RequestNotice, RequestRejection
 from services.notify.policies import Policies
 from services.notify.ticket import MOST_REJECTIONS_A_DAY
 from shared.contracts import message_ids
-from shared.contracts.directory import Member
+from shared.contracts.directory import Member, Person
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationRequested, NotificationSuppressed
-from shared.contracts.parts import Address, PersonRef
+from shared.contracts.parts import Address, CustomerRef, PersonRef
 from tests.specs.notify.tickets import (
     IT_QUEUE,
     KARI,
@@ -187,7 +187,7 @@ def test_a_refused_message_is_answered_with_how_to_write_anew() -> None:
 
 
 def test_a_refused_message_of_whom_nobody_knows_is_answered_in_our_words_alone() -> None:
-    stranger = PER.model_copy(update={"email": "eve@forged.example", "name": "Win at https://shop.example"})
+    stranger = CustomerRef(id=UUID(int=66), email="eve@forged.example", name="Win at https://shop.example")
     for known in (
         policies(IT_QUEUE),
         knowing(IT_QUEUE, customer=PER),
@@ -200,6 +200,23 @@ def test_a_refused_message_of_whom_nobody_knows_is_answered_in_our_words_alone()
         assert TITLE not in told.mail.text
         assert "shop.example" not in told.mail.model_dump_json()
         assert f"your request {NUMBER} is closed and takes no more messages.\n\nIf you need" in told.mail.text
+
+
+def test_a_refused_message_is_answered_where_its_writer_is_today() -> None:
+    record = Person(id=UUID(int=71), login="per", name="Per Dahl", email="per@new.example", roles=("customer",))
+    made = knowing(IT_QUEUE, customer=PER, proven=True)
+    made.known.people.update({PER.id: record, record.id: record})  # he asked before he had a record
+    (told,) = made.react(recorded(rejected(customer=CustomerRef(id=record.id, email=record.email, name=record.name))))
+    assert isinstance(told, RequestRejection)
+    assert told.mail.to == (Address(email="per@new.example", name="Per Dahl"),)
+    assert TITLE in told.mail.subject
+
+
+def test_who_has_the_address_that_a_customer_had_is_told_nothing_of_their_ticket() -> None:
+    other = CustomerRef(id=UUID(int=67), email=PER.email, name="Somebody Else")
+    (told,) = knowing(IT_QUEUE, customer=PER, proven=True).react(recorded(rejected(customer=other)))
+    assert isinstance(told, RequestRejection)
+    assert (told.mail.to, TITLE in told.mail.model_dump_json()) == ((Address(email=PER.email),), False)
 
 
 def test_a_refused_message_that_was_no_mail_is_answered_too() -> None:

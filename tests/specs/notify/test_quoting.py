@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from services.notify import wording
-from services.notify.addresses import plain
 from services.notify.commands import RequestAnswer
 from services.notify.known import LastWords
 from services.notify.letters import LONGEST_QUOTE
 from services.notify.policies import Policies
+from shared.addresses import comparable
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address
 from tests.specs.notify.tickets import (
@@ -110,7 +110,7 @@ def test_the_line_above_it_is_in_the_customers_language(language: str | None, li
 
 
 def test_addresses_are_compared_as_the_same_however_they_are_written() -> None:
-    assert plain("Per@CUSTOMER.example") in READERS
+    assert comparable("Per@CUSTOMER.example") in READERS
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,12 @@ def test_who_has_left_or_may_not_read_the_ticket_any_more_is_not_told() -> None:
     assert told(knowing(others_queue, people=[admin], owner=KARI), wrote()) == ["Kari"]
 
 
+def test_if_all_have_left_who_looked_after_the_ticket_the_team_is_told() -> None:
+    assert told(knowing(team(KARI_PERSON, OLA), people=[OLA], owner=KARI), wrote()) == ["Ola"]
+    customer = KARI_PERSON.model_copy(update={"roles": ("customer",)})
+    assert told(knowing(team(KARI_PERSON, OLA), people=[customer, OLA], owner=KARI), wrote()) == ["Ola"]
+
+
 def test_nobody_is_told_what_they_did_themselves() -> None:
     made = knowing(team(KARI_PERSON, SIV), people=[KARI_PERSON], owner=KARI, wanting=[SIV])
     assert told(made, wrote(), actor=str(KARI.id)) == ["Siv"]

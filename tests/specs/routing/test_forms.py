@@ -5,13 +5,20 @@ from uuid import UUID
 import pytest
 
 from services.routing.bodies import Words
-from services.routing.forms import words
-from shared.contracts.parts import Attachment, Blob, CustomerRef
+from services.routing.forms import naming_pictures, words
+from shared.bounded import rich_text
+from shared.contracts.parts import Attachment, Blob, CustomerRef, Message
 from tests.specs.requirement import requirement
 
 PICTURE, OTHER = (
     Attachment(id=UUID(int=n), name="a.png", blob=Blob(sha256="0" * 64, size=3, type="image/png")) for n in (70, 71)
 )
+
+
+def mail(html: str, *files: Attachment) -> Message:
+    """A mail of a form, its rich text as its process reads it."""
+    pieces = rich_text.answered(naming_pictures(html, files).encode())
+    return words(Words(html=html), "email", rich_text.taken_back(pieces), files)
 
 
 @requirement("A7.23")
@@ -24,7 +31,7 @@ PICTURE, OTHER = (
     ],
 )
 def test_a_picture_that_was_uploaded_with_a_form_is_a_part_of_its_mail(source: str) -> None:
-    made = words(Words(html=f'<p>Press <img alt="this" src="{source}"></p>'), "email", (PICTURE, OTHER))
+    made = mail(f'<p>Press <img alt="this" src="{source}"></p>', PICTURE, OTHER)
     shown, attached = made.attachments
     assert shown.inline_id is not None
     assert f'src="cid:{shown.inline_id}"' in (made.html or "")
@@ -33,7 +40,7 @@ def test_a_picture_that_was_uploaded_with_a_form_is_a_part_of_its_mail(source: s
 
 @pytest.mark.parametrize("source", [f"/api/v1/blobs/{UUID(int=99)}", f"cid:{PICTURE.id}-1", f"/x/{PICTURE.id}"])
 def test_other_images_of_a_form_are_none_of_its_files(source: str) -> None:
-    made = words(Words(html=f'<p>Press <img src="{source}"></p>'), "email", (PICTURE,))
+    made = mail(f'<p>Press <img src="{source}"></p>', PICTURE)
     assert made.attachments == (PICTURE,)
 
 

@@ -8,6 +8,7 @@ from services.routing.commands import (
     AddNote,
     Close,
     Lock,
+    LockHolderLeft,
     NextState,
     QueueTicket,
     Reopen,
@@ -280,3 +281,28 @@ def test_a_closing_says_which_answer_told_the_customer_of_it(to: tuple[Address, 
         if isinstance(event, StateChanged)
     ]
     assert [event.answer for event in closed] == [words.id if known else None]
+
+
+def test_whoever_leaves_lets_go_and_stays_the_owner() -> None:
+    held = (QUEUED, TicketLocked(by=KARI), OwnerChanged(to=KARI, was=None))
+    left = TicketUnlocked(was=KARI, because="left")
+    given(*held).when(LockHolderLeft(frozenset((KARI.id,)))).then(left)
+    given(*held, left).when(LockHolderLeft(frozenset((KARI.id,)))).then()
+    given(*held).when(LockHolderLeft(frozenset((NILS.id,)))).then()
+
+
+def test_an_answer_goes_where_its_reader_is_today() -> None:
+    today = PER.model_copy(update={"email": "per@new.example", "name": "Per Berg"})
+    given(QUEUED).when(Reply(BY_KARI, message("Done."), NextState(CLOSED_SUCCESSFUL), customer=today)).then(
+        AgentReplied(
+            by=KARI,
+            message=message("Done.", to=[{"email": "per@new.example", "name": "Per Berg"}], subject=QUEUED.title),
+            number=QUEUED.number,
+            title=QUEUED.title,
+            queue=IT,
+            customer=today,
+            references=("<first@customer.example>",),
+        ),
+        OwnerChanged(to=KARI, was=None),
+        StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, answer=UUID(int=100)),
+    )

@@ -1,0 +1,103 @@
+"""Names of files as they may be shown, stored and sent: one rule for what comes by mail, by upload and leaves again."""
+
+import mimetypes
+import re
+
+LONGEST = 200
+LONGEST_ENDING = 20
+MOST_BYTES = 240
+"""Of a name in UTF-8: file systems hold 255."""
+
+_PATH = re.compile(r"[A-Za-z]:[\\/]|[\\/]|~[\\/]|\.{1,2}[\\/]|.*[\\/]\.\.?[\\/]")
+"""How a path begins that a program sent instead of a name. Another slash belongs to the name: `Invoice 24/25.pdf`."""
+_UNSEEN = "\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u2069\ufeff\ud800-\udfff"
+"""Control characters, and those that turn a name's direction round: `gpj.exe` must not look like `exe.jpg`."""
+_UNFIT = re.compile(rf'[{_UNSEEN}"*/:<>?\\|]+')
+"""Also what file systems and mail programs take for their own syntax."""
+_NOT_AT_THE_ENDS = "".join(filter(re.compile(rf"[{_UNSEEN}\s.]").match, map(chr, range(0x10000))))
+_ONLY_AN_ENDING = re.compile(rf"\s*\.(\w{{1,{LONGEST_ENDING}}})")
+_BLANKS = re.compile(r"\s+")
+_CALLED = {
+    "message/rfc822": "message.eml",
+    "message/global": "message.eml",
+    "text/calendar": "invite.ics",
+    "text/vcard": "contact.vcf",
+    "text/x-vcard": "contact.vcf",
+}
+_STEMS = {"image": "image", "audio": "audio", "video": "video"}
+_TYPES = mimetypes.MimeTypes()
+"""Python's own table, the same on every machine."""
+_MORE_ENDINGS = {
+    "application/gzip": ".gz",
+    "application/ms-tnef": ".dat",
+    "application/pgp-encrypted": ".asc",
+    "application/pgp-keys": ".asc",
+    "application/pgp-signature": ".asc",
+    "application/pkcs7-mime": ".p7m",
+    "application/pkcs7-signature": ".p7s",
+    "application/vnd.ms-tnef": ".dat",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/x-pkcs7-mime": ".p7m",
+    "application/x-pkcs7-signature": ".p7s",
+    "application/x-zip-compressed": ".zip",
+    "application/xml": ".xml",
+    "audio/amr": ".amr",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "audio/x-m4a": ".m4a",
+    "message/delivery-status": ".txt",
+    "message/disposition-notification": ".txt",
+    "message/feedback-report": ".txt",
+    "message/rfc822-headers": ".txt",
+    "text/markdown": ".md",
+    "text/rfc822-headers": ".txt",
+    "text/rtf": ".rtf",
+    "text/x-amp-html": ".html",
+}
+
+
+def safe_name(name: str, media_type: str = "", *, longest: int = LONGEST) -> str:
+    """A file's name as `own_name` has it; a file without one is called for its type: `image.jpg`, `file.pdf`."""
+    return own_name(name, longest=longest) or nameless(media_type)
+
+
+def own_name(name: str, *, longest: int = LONGEST) -> str:
+    """A file's own name on one line, without its path and what cannot be seen, shortened before its ending; or empty."""
+    name = name.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+    if _PATH.match(name):
+        name = name.replace("\\", "/").rpartition("/")[2]
+    if (only := _ONLY_AN_ENDING.fullmatch(name)) is not None:
+        name = f"file.{only.group(1)}"
+    plain = _BLANKS.sub(" ", _UNFIT.sub("_", name.strip(_NOT_AT_THE_ENDS)))
+    return _shortened(plain, longest)
+
+
+def nameless(media_type: str) -> str:
+    """What a file of a type is called."""
+    if media_type in _CALLED:
+        return _CALLED[media_type]
+    stem = _STEMS.get(media_type.partition("/")[0], "file")
+    ending = _MORE_ENDINGS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or ""
+    return f"{stem}{ending}"
+
+
+def numbered(name: str, number: int) -> str:
+    """A name for another file of the same name: `image-2.jpg`."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
+
+
+def _shortened(name: str, longest: int) -> str:
+    if len(name) <= longest and len(name.encode()) <= MOST_BYTES:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    if not dot or not stem or len(ending) > LONGEST_ENDING:
+        stem, dot, ending = name, "", ""
+    stem = stem[: longest - len(dot + ending)]
+    room = MOST_BYTES - len((dot + ending).encode())
+    stem = stem.encode()[:room].decode(errors="ignore").rstrip(" .")
+    return f"{stem}{dot}{ending}"

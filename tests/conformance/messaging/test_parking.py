@@ -1,0 +1,154 @@
+"""A parked ticket's events are replayed once each and in their order, whatever its consumer or another operator does at the same time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.contracts.topics import TICKETS
+from shared.messaging import parking
+from shared.messaging.delivery import Delivered, Parked
+from shared.messaging.handlers import ProjectionHandler
+from shared.testing import failpoints
+from shared.testing.failpoints import FailpointRaised
+from shared.testing.progress import until
+from tests.conformance.messaging.system import (
+    Service,
+    TextRow,
+    Texts,
+    append,
+    from_now,
+    open_tickets,
+    reading,
+    relay,
+    running,
+    said,
+    service,
+)
+from tests.servers import Kafka
+
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+class Gated(ProjectionHandler[TextRow]):
+    """Stops inside the consumer's transaction, with the ticket's parked rows locked, until it may go on."""
+
+    def __init__(self, texts: Texts) -> None:
+        super().__init__(texts)
+        self.gate, self.inside = asyncio.Event(), asyncio.Event()
+        self.gate.set()
+
+    async def work(self, connection: Any, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        self.inside.set()
+        await self.gate.wait()
+        return await super().work(connection, deliveries, parked)
+
+
+class Desk:
+    """A ticket whose second event its consumer could not take, and that consumer, which still runs. The code is mended by now."""
+
+    def __init__(self, intake: Service, reader: Service, name: str, kafka: Kafka) -> None:
+        self.intake, self.reader, self.name, self.kafka = intake, reader, name, kafka
+        self.texts = Texts()
+        self.handler = Gated(self.texts)
+        self.ticket = UUID(int=0)
+
+    async def write(self, version: int, text: str) -> None:
+        await self.intake.store.append([append(self.ticket, version, said(text))])
+
+    async def parked(self, count: int) -> bool:
+        return [each.events for each in await parking.parked(self.reader.pool)] == [count]
+
+    async def shown(self) -> list[str]:
+        found: list[str] = await self.reader.pool.fetchval("SELECT texts FROM texts WHERE stream = $1", self.ticket)
+        return found[1:]
+
+    async def shows(self, *texts: str) -> bool:
+        return await self.shown() == list(texts)
+
+    async def replay(self) -> int:
+        return await parking.replay(self.reader.pool, self.name, ProjectionHandler(self.texts), self.ticket)
+
+    async def blocked(self) -> bool:
+        return bool(await self.reader.pool.fetchval(BLOCKED))
+
+
+@pytest.fixture
+async def desk(postgres: Any, kafka: Kafka) -> AsyncIterator[Desk]:
+    async with service(postgres, "intake") as intake, service(postgres, "routing") as reader:
+        name = f"routing-test-{uuid4().hex[:8]}"
+        await from_now(reader.pool, name, kafka)
+        made = Desk(intake, reader, name, kafka)
+        made.texts.broken = {"message 0"}
+        async with running(relay(intake, kafka), reading(reader, name, kafka, {TICKETS: made.handler})):
+            (made.ticket,) = await open_tickets(intake.store, 1)
+            await until(lambda: made.parked(1))
+            made.texts.broken = set()
+            yield made
+    failpoints.arm("")
+
+
+async def test_what_the_consumer_adds_while_an_operator_replays_is_not_lost(desk: Desk) -> None:
+    desk.handler.inside.clear()
+    desk.handler.gate.clear()
+    await desk.write(2, "in between")
+    await desk.handler.inside.wait()
+    replaying = asyncio.create_task(desk.replay())
+    await until(desk.blocked)
+    desk.handler.gate.set()
+    assert await replaying == 2
+    await desk.write(3, "afterwards")
+    await until(lambda: desk.shows("message 0", "in between", "afterwards"))
+    assert await parking.parked(desk.reader.pool) == []
+
+
+async def test_several_replays_at_once_take_each_event_once(desk: Desk) -> None:
+    for n in range(5):
+        await desk.write(2 + n, f"more {n}")
+    await until(lambda: desk.parked(6))
+    assert sorted(await asyncio.gather(*(desk.replay() for _ in range(4)))) == [0, 0, 0, 6]
+    assert await desk.shows("message 0", *(f"more {n}" for n in range(5)))
+
+
+async def test_a_replay_in_a_rebalance_leaves_nothing_out(desk: Desk) -> None:
+    """A second replica takes partitions over while the replay works and the customer goes on writing."""
+
+    async def writes() -> None:
+        for n in range(8):
+            await desk.write(2 + n, f"more {n}")
+
+    second = reading(desk.reader, desk.name, desk.kafka, {TICKETS: ProjectionHandler(desk.texts)})
+
+    async def replayed() -> bool:
+        await desk.replay()
+        return len(await desk.shown()) == 9
+
+    async with running(second):
+        writing = asyncio.create_task(writes())
+        await until(second.has_its_partitions)
+        await until(replayed)
+        await writing
+    assert await desk.shows("message 0", *(f"more {n}" for n in range(8)))
+    assert await parking.parked(desk.reader.pool) == []
+
+
+async def test_a_replay_that_dies_before_its_commit_leaves_all_parked(desk: Desk) -> None:
+    await desk.write(2, "and another")
+    await until(lambda: desk.parked(2))
+    failpoints.arm("parking.before_commit=raise")
+    with pytest.raises(FailpointRaised):
+        await desk.replay()
+    failpoints.arm("")
+    assert await desk.parked(2)
+    assert await desk.replay() == 2
+    assert await desk.shows("message 0", "and another")
+
+
+async def test_what_still_cannot_be_read_stays_parked(desk: Desk) -> None:
+    await until(lambda: desk.parked(1))
+    await desk.reader.pool.execute("UPDATE messaging.parked SET value = 'no event'")
+    with pytest.raises(parking.StillBroken, match="cannot be read"):
+        await desk.replay()
+    assert await desk.parked(1)

@@ -1,0 +1,32 @@
+"""Everything that reads events without a database: each fold, policy and projection of every service."""
+
+from zoneinfo import ZoneInfo
+
+from services.gateway import document as gateway_document
+from services.intake import ticket as intake_ticket
+from services.notify import ticket as notify_ticket
+from services.notify.letterhead import Letterhead
+from services.notify.policies import Policies
+from services.reporting.desk.fold import fold
+from services.reporting.stats.projection import StatsProjection
+from services.reporting.summaries import summary
+from services.routing import policies as routing_policies
+from services.routing import ticket as routing_ticket
+from shared.contracts.envelope import Recorded
+from shared.directory.copy import Queues
+from shared.directory.projection import DirectoryProjection
+from shared.messaging.projection import Position
+
+
+def read_by_all(event: Recorded) -> None:
+    """Raises what one of them raises."""
+    for decider in (routing_ticket, notify_ticket, intake_ticket, gateway_document):
+        decider.evolve(decider.initial(), event.payload)
+    routing_policies.Policies(Queues).react(event)
+    Policies(Letterhead(Queues, b"a key of the tests, long enough", "help.example.org")).react(event)
+    assert fold(None, event).event_count == 1
+    position = Position(event.payload.TOPIC, 0, 0)
+    StatsProjection("stats", ZoneInfo("UTC")).apply(None, event, position)
+    DirectoryProjection().apply(None, event, position)
+    assert event.data is not None
+    assert summary(event.type, event.data)

@@ -1,0 +1,212 @@
+"""A command sent again gets its first answer, whatever has become of its ticket; of a bulk command each ticket by itself (api.md, section 1)."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.routing import api
+from shared.testing import failpoints
+from shared.testing.progress import until
+from tests.services.routing.workplace import ADMIN, EVA, HR, IT, KARI, OLA, SECRET, Workplace
+from tests.specs.requirement import requirement
+
+
+@pytest.fixture(autouse=True)
+def disarmed() -> Iterator[None]:
+    yield
+    failpoints.arm("")
+
+
+async def hide(desk: Workplace, number: str) -> None:
+    """Moves a ticket to where Kari sees nothing."""
+    await desk.done(number, "unlock", who=ADMIN)
+    await desk.done(number, "move", {"queue": SECRET.slug}, who=ADMIN)
+    assert (await desk.give(number, "note", {"text": "anybody?"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        ("note", {"text": "seen"}),
+        ("reply", {"text": "done"}),
+        ("call", {"direction": "out", "text": "rang"}),
+        ("set-priority", {"priority": 5}),
+        ("assign", {"owner": "ola", "text": "yours"}),
+        ("move", {"queue": HR.slug}),
+        ("close", {}),
+        ("tag", {"tags": ["printer"]}),
+    ],
+)
+async def test_a_command_on_a_ticket_that_is_out_of_sight_by_now_gets_its_first_answer(
+    desk: Workplace, command: str, body: dict[str, Any]
+) -> None:
+    number = await desk.ticket()
+    first = await desk.give(number, command, body, key="once")
+    assert first.status_code == 200, first.text
+    await hide(desk, number)
+    kinds = await desk.kinds(number)
+    again = await desk.give(number, command, body, key="once")
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert await desk.kinds(number) == kinds
+
+
+async def test_merges_and_undos_are_answered_again_when_the_other_ticket_is_hidden(desk: Workplace) -> None:
+    one, other = await desk.ticket(), await desk.ticket()
+    merged = await desk.give(one, "merge", {"into": other}, key="merge")
+    event = (await desk.events(one))[-1].id
+    undone = await desk.give(one, "undo", {"event": str(event)}, key="undo")
+    assert (merged.status_code, undone.status_code) == (200, 200)
+    await hide(desk, other)
+    assert (await desk.give(one, "merge", {"into": other}, key="merge")).json() == merged.json()
+    assert (await desk.give(one, "undo", {"event": str(event)}, key="undo")).json() == undone.json()
+
+
+async def test_what_a_form_names_may_be_gone_by_the_time_of_a_retry(desk: Workplace) -> None:
+    number = await desk.ticket()
+    first = await desk.give(number, "set-responsible", {"responsible": "ola"}, key="once")
+    assert first.status_code == 200, first.text
+    await desk.pool.execute("UPDATE directory.documents SET retired = true WHERE slug = 'ola'")
+    assert (await desk.give(number, "set-responsible", {"responsible": "ola"})).status_code == 422
+    assert (await desk.give(number, "set-responsible", {"responsible": "ola"}, key="once")).json() == first.json()
+
+
+async def test_a_key_belongs_to_one_person_and_one_request(desk: Workplace) -> None:
+    number = await desk.ticket()
+    await desk.done(number, "note", {"text": "mine"}, key="shared")
+    await hide(desk, number)
+    assert (await desk.give(number, "note", {"text": "mine"}, key="shared", who=EVA)).status_code == 404
+    other = await desk.give(number, "note", {"text": "something else"}, key="shared")
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+
+
+def original(article: str, **more: Any) -> dict[str, Any]:
+    """An article of the customer's, as reporting has it."""
+    written = {"written_by": "customer", "author": "Per", "internal": False}
+    return {"id": article, "channel": "email", "subject": "Broken", "text": "It hums."} | written | more
+
+
+@requirement("A7.14", "A7.16")
+@pytest.mark.parametrize("command", ["forward", "bounce", "split"])
+async def test_a_led_command_is_known_by_what_its_sender_sent(desk: Workplace, command: str) -> None:
+    """What the gateway adds may be another, or nothing at all, when the request comes again."""
+    number, article = await desk.ticket(), str(uuid4())
+    bodies: dict[str, dict[str, Any]] = {
+        "forward": {"article": article, "to": ["x@elsewhere.example"], "text": "please"},
+        "bounce": {"article": article, "to": ["x@elsewhere.example"]},
+        "split": {"articles": [article]},
+    }
+    body = bodies[command]
+
+    async def led(content: dict[str, Any], originals: Any, key: str = "once") -> Any:
+        sent = {"body": content, "originals": originals}
+        return await desk.give(number, command, sent, key=key, root="/internal/tickets")
+
+    first = await led(body, [original(article)])
+    assert first.status_code == 200, first.text
+    later = original(article, reading_notes=["read again"], message_id="<9@example.org>")
+    again = await led(dict(reversed(body.items())), [later])
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
+    await hide(desk, number)
+    assert (await led(body, None)).json() == first.json()
+    assert (await led(body, None, key="another")).status_code == 404
+    changed = await led(body | {"to": ["y@elsewhere.example"]}, None)
+    assert (changed.status_code, changed.json()["type"]) == (422, "/problems/idempotency-key-reused")
+
+
+async def test_a_bulk_command_leaves_undone_only_what_failed_and_a_repeat_completes_it(
+    desk: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "PATIENCE_SECONDS", 0.1)
+    tickets = [await desk.ticket() for _ in range(12)]
+    failpoints.arm("append.before_commit=raise@5")
+    first = await desk.bulk(tickets, "set-priority", {"priority": 5}, key="many")
+    assert first.status_code == 200
+    items = first.json()["items"]
+    assert [item["ticket"] for item in items] == tickets
+    done = [item for item in items if item["status"] == 200]
+    failed = [item for item in items if item["status"] == 503]
+    assert len(done) == 4 and len(done) + len(failed) == 12
+    assert {item["problem"]["type"] for item in failed} == {"/problems/unavailable"}
+    failpoints.arm("")
+    again = (await desk.bulk(tickets, "set-priority", {"priority": 5}, key="many")).json()["items"]
+    assert {item["status"] for item in again} == {200}
+    assert all(item in again for item in done)
+    for number in tickets:
+        assert (await desk.kinds(number)).count("PriorityChanged") == 1
+
+
+async def test_what_is_not_begun_in_time_is_left_for_the_repeat(
+    desk: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = [await desk.ticket() for _ in range(3)]
+    with monkeypatch.context() as away:
+        away.setattr(api, "PATIENCE_SECONDS", -1.0)
+        late = (await desk.bulk(tickets, "close", {}, key="late")).json()["items"]
+    assert {item["status"] for item in late} == {503}
+    done = (await desk.bulk(tickets, "close", {}, key="late")).json()["items"]
+    assert {item["status"] for item in done} == {200}
+
+
+async def test_a_failure_that_passes_is_not_told_of(desk: Workplace) -> None:
+    tickets = [await desk.ticket() for _ in range(6)]
+    failpoints.arm("append.before_commit=raise@3")
+    running = asyncio.create_task(desk.bulk(tickets, "tag", {"tags": ["fire"]}))
+
+    async def failed() -> bool:
+        return failpoints.hits("append.before_commit") > 6
+
+    await until(failed)
+    failpoints.arm("")
+    items = (await running).json()["items"]
+    assert {item["status"] for item in items} == {200}
+
+
+async def test_an_answer_that_was_lost_on_the_way_is_not_a_failure(desk: Workplace) -> None:
+    tickets = [await desk.ticket() for _ in range(6)]
+    failpoints.arm("append.after_commit=raise@2")
+    items = (await desk.bulk(tickets, "note", {"text": "x"})).json()["items"]
+    assert {item["status"] for item in items} == {200}
+    for number in tickets:
+        assert (await desk.kinds(number)).count("NoteAdded") == 1
+
+
+async def test_a_fault_of_ours_on_one_ticket_is_that_tickets_result(
+    desk: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = [await desk.ticket() for _ in range(5)]
+    rename = desk.desk.commands.decider.decide
+
+    def broken(command: Any, state: Any) -> Any:
+        if state.number == tickets[2]:
+            raise ValueError("a bug")
+        return rename(command, state)
+
+    monkeypatch.setattr(desk.desk.commands.decider, "decide", broken)
+    items = (await desk.bulk(tickets, "rename", {"title": "New"})).json()["items"]
+    assert [item["status"] for item in items] == [200, 200, 500, 200, 200]
+
+
+@requirement("A7.19")
+async def test_many_tickets_are_merged_into_one_by_two_people_at_once(desk: Workplace) -> None:
+    target = await desk.ticket()
+    tickets = [await desk.ticket() for _ in range(50)]
+    answers = await asyncio.gather(
+        desk.bulk(tickets[:25], "merge", {"into": target}), desk.bulk(tickets[25:], "merge", {"into": target}, who=OLA)
+    )
+    for answer in answers:
+        assert {item["status"] for item in answer.json()["items"]} == {200}
+    stream = await desk.desk.find(target)
+    assert {(await desk.state(number)).merged_into for number in tickets} == {stream}
+    assert (await desk.kinds(target)).count("TicketAbsorbed") == 50
+
+
+async def test_many_tickets_are_linked_to_one_at_once(desk: Workplace) -> None:
+    target = await desk.ticket(IT)
+    tickets = [await desk.ticket() for _ in range(30)]
+    items = (await desk.bulk(tickets, "link", {"to": target, "kind": "parent"}, who=KARI)).json()["items"]
+    assert {item["status"] for item in items} == {200}
+    assert len((await desk.state(target)).links) == 30
