@@ -167,10 +167,11 @@ class Opening:
         return queue
 
     def _is_offered(self, queue: Queue) -> bool:
-        """Whether customers may put tickets there: the default queue, and those to which a topic leads that is offered to them."""
+        """Whether customers may put tickets there: the default queue, those with an address, to which they may write anyway, and those to
+        which a topic leads that is offered to them."""
         topics = self.directory.settings.topics.values()
         offered = {topic.queue for topic in topics if topic.offered_to_customers}
-        return queue.slug in offered or queue == self.directory.queues.default
+        return queue.address is not None or queue.slug in offered or queue == self.directory.queues.default
 
     def _customer(self, body: TicketBody, who: Identity) -> tuple[str, str, UUID | None]:
         """Address and name of whom the ticket is for, and who they are if they ask themselves: customers open for themselves only."""

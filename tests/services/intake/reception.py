@@ -76,8 +76,13 @@ RECOUNT = Topic(
 )
 LEADS_NOWHERE = Topic(id=UUID(int=32), slug="nowhere", name="Nowhere", queue="gone")
 FOR_CUSTOMERS = Topic(id=UUID(int=33), slug="ask-it", name="Ask IT", queue="it", offered_to_customers=True)
+POST_ROOM = Queue(id=UUID(int=14), slug="post-room", name="Post room", address="post@help.example")
+"""A queue to which no topic leads, but mail."""
+INVOICES = Queue(id=UUID(int=15), slug="invoices", name="Invoices")
+PAY = Topic(id=UUID(int=37), slug="pay", name="Pay an invoice", queue="invoices")
+"""The way to a queue without an address."""
 BACK_OFFICE = Queue(id=UUID(int=13), slug="back-office", name="Back office")
-"""A queue to which no topic leads that is offered to customers."""
+"""A queue without an address, to which no topic leads that is offered to customers."""
 NOT_OFFERED = Topic(id=UUID(int=36), slug="internal", name="Internal", queue="back-office", offered_to_customers=False)
 PERSON = Person(
     id=PER_ID, login="per", name="Per Hansen", email="per@customer.example", roles=("customer",), company="acme"
@@ -147,6 +152,9 @@ class Reception:
             RECOUNT,
             LEADS_NOWHERE,
             BACK_OFFICE,
+            POST_ROOM,
+            INVOICES,
+            PAY,
             NOT_OFFERED,
             FOR_CUSTOMERS,
         )

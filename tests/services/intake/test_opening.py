@@ -89,15 +89,15 @@ def test_a_queue_that_is_not_offered_to_customers_is_none_to_them(intake: Recept
     assert there.body | {"trace_id": ""} == not_there.body | {"trace_id": ""}
 
 
-@pytest.mark.parametrize("reference", ["sales", str(SALES.id), "postmaster", None])
-def test_customers_open_where_a_topic_of_theirs_leads_and_in_the_default_queue(
+@pytest.mark.parametrize("reference", ["sales", str(SALES.id), "invoices", "post-room", "postmaster", None])
+def test_customers_open_where_mail_or_a_topic_of_theirs_leads_and_in_the_default_queue(
     intake: Reception, reference: str | None
 ) -> None:
     queue = {"queue": reference} if reference is not None else {}
     answer = intake.call("POST", "/tickets", {"subject": "x", "body": "x", **queue}, who=PER)
     assert answer.status == 201
     (event,) = intake.events(answer.body["id"])
-    assert event["data"]["queue"]["slug"] == ("sales" if reference in ("sales", str(SALES.id)) else "postmaster")
+    assert event["data"]["queue"]["slug"] == {str(SALES.id): "sales", None: "postmaster"}.get(reference, reference)
 
 
 def test_a_topic_tells_an_agent_who_may_not_use_it_no_queue(intake: Reception) -> None:
