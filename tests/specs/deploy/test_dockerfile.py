@@ -78,3 +78,12 @@ def test_images_carry_the_labels_of_the_oci() -> None:
 def test_what_runs_has_no_compiler_and_no_installer() -> None:
     assert not [rest for name, rest in stages()["services"] if name == "RUN"]
     assert "gcc" not in DOCKERFILE.read_text("utf-8") and "build-essential" not in DOCKERFILE.read_text("utf-8")
+
+
+def test_whatever_is_copied_is_sent_to_the_engine() -> None:
+    lines = (CHECKOUT / ".dockerignore").read_text("utf-8").splitlines()
+    sent = [line[1:] for line in lines if line.startswith("!")]
+    copied = [rest.split()[:-1] for name, rest in instructions() if name == "COPY" and not rest.startswith("--from")]
+    for source in (each for sources in copied for each in sources):
+        assert (CHECKOUT / source.partition("*")[0]).exists()
+        assert any(source == each or source.startswith(f"{each}/") for each in sent), source
