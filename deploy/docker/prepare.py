@@ -36,8 +36,8 @@ NAMES = (
     "mail-key",
     "event-secret",
 )
-OUTDATED = ("identity-key", *(f"{service}/identity-key" for service in SERVICES))
-"""Files of earlier versions that nothing reads any more: with this key every service could have vouched for anybody."""
+OUTDATED = "identity-key"
+"""A secret of earlier versions that nothing reads any more: with it every service could have vouched for anybody."""
 
 
 def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str) -> None:
@@ -57,9 +57,8 @@ def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str
     for path, value in _copies(values):
         _write(handed_out / path, value, 0o444 if path.startswith(OTHER_USERS) else 0o400)
     _write(kept / MADE, "".join(f"{name}\n" for name in NAMES), 0o400)
-    for name in OUTDATED:
-        (kept / name).unlink(missing_ok=True)
-        (handed_out / name).unlink(missing_ok=True)
+    for folder in (kept, *(handed_out / service for service in SERVICES)):  # only these can be written to
+        (folder / OUTDATED).unlink(missing_ok=True)
 
 
 def _known(kept: Path) -> set[str]:
