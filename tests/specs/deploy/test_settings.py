@@ -9,8 +9,9 @@ from deploy.local.home import CHECKOUT
 NAME = re.compile(r"LEDGERDESK_[A-Z0-9_]*[A-Z0-9]")
 SOURCES = [source for folder in ("services", "shared", "deploy") for source in (CHECKOUT / folder).rglob("*.py")]
 PROGRAMS = (*SOURCES, CHECKOUT / "docker-compose.yml")
+# Decision records tell of their day.
 DOCUMENTS = (
-    *(page for page in (CHECKOUT / "docs").rglob("*.md") if page.parent.name != "decisions"),  # records tell of their day
+    *(page for page in (CHECKOUT / "docs").rglob("*.md") if page.parent.name != "decisions"),
     CHECKOUT / "README.md",
 )
 OURS = {"LEDGERDESK_SUPERVISED"}
