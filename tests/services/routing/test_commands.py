@@ -59,6 +59,9 @@ async def test_a_lost_update_is_refused_with_the_ticket_as_it_is(desk: Workplace
     late = await desk.give(number, "close", {}, expected=1)
     assert late.status_code == 412
     assert late.json()["ticket"]["versions"] == {"routing": 2}
+    blind = await desk.give(number, "close", {}, expected=1, who=KARI.model_copy(update={"scopes": ("write",)}))
+    assert blind.status_code == 412
+    assert "ticket" not in blind.json()
 
 
 @requirement("A6.02", "A6.06")
