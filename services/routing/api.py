@@ -135,12 +135,13 @@ def internal(desk: Desk) -> APIRouter:
 
     async def led(
         model: type[BaseModel],
+        ref: str,
         body: LedBody,
         asked: Asked,
         carry_out: Callable[[Any, Asked, list[Original]], Awaitable[Done]],
     ) -> Response:
         return _answered(
-            await actions.once(desk, asked, lambda: carry_out(_form(model, body.body), asked, _originals(body)))
+            await actions.once(desk, ref, asked, lambda: carry_out(_form(model, body.body), asked, _originals(body)))
         )
 
     @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
@@ -148,6 +149,7 @@ def internal(desk: Desk) -> APIRouter:
     async def forward(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
         return await led(
             ForwardBody,
+            ref,
             body,
             await desk.asked(who, key, expected),
             lambda form, asked, originals: actions.forward(desk, ref, form, asked, originals[0]),
@@ -158,6 +160,7 @@ def internal(desk: Desk) -> APIRouter:
     async def bounce(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
         return await led(
             BounceBody,
+            ref,
             body,
             await desk.asked(who, key, expected),
             lambda form, asked, originals: actions.bounce(desk, ref, form, asked, originals[0]),
@@ -168,6 +171,7 @@ def internal(desk: Desk) -> APIRouter:
     async def split(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
         return await led(
             SplitBody,
+            ref,
             body,
             await desk.asked(who, key, expected),
             lambda form, asked, originals: actions.split(desk, ref, form, asked, originals),
@@ -207,7 +211,7 @@ async def _given(desk: Desk, name: str, ref: str, form: Any, asked: Asked) -> Do
             desk.authorize(asked.who, name, state)
         return await ACTIONS[name].run(desk, ref, form, asked)
 
-    return await actions.once(desk, asked, carry_out)
+    return await actions.once(desk, ref, asked, carry_out)
 
 
 def _form(model: type[BaseModel], content: dict[str, Any], *below: str) -> Any:

@@ -50,6 +50,7 @@ async def test_a_command_on_a_ticket_that_is_out_of_sight_by_now_gets_its_first_
     kinds = await desk.kinds(number)
     again = await desk.give(number, command, body, key="once")
     assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["X-Consistency-Token"] == first.headers["X-Consistency-Token"]
     assert again.headers["Idempotent-Replayed"] == "true"
     assert await desk.kinds(number) == kinds
 
@@ -219,6 +220,7 @@ async def test_a_bulk_command_sent_again_says_so(desk: Workplace) -> None:
     assert again.json() == first.json()
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["X-Consistency-Token"] == first.headers["X-Consistency-Token"]
 
 
 async def test_another_bulk_command_with_the_same_key_is_refused_whatever_tickets_it_names(desk: Workplace) -> None:
