@@ -69,6 +69,19 @@ async def test_each_proxied_route_has_its_own_limit(gateway: Gateway) -> None:
     assert (await admin.put("/companies/acme", None, data=b"x" * ((1 << 20) + 1))).status == 413
 
 
+async def test_only_documents_may_hold_many_values(gateway: Gateway) -> None:
+    """A queue with thousands of members; nobody else makes the door look at thousands of things."""
+    admin = await gateway.admin()
+    many = {f"word-{n}": n for n in range(5_000)}
+    for path in ("/session/queues", "/session/notices", "/customers/kari"):
+        told = (await admin.put(path, many)).body
+        assert "more than 2000 values" in told["detail"], told
+    led = (await admin.post("/tickets/2026112910000001/split", many)).body
+    assert "more than 2000 values" in led["detail"], led
+    document = (await admin.put("/companies/acme", many)).body
+    assert "is not known here" in document["detail"], document
+
+
 async def test_sign_ins_that_do_not_come_keep_nobody_out(gateway: Gateway) -> None:
     """More of them than requests may run at a time."""
     slow = [await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":")) for _ in range(600)]
