@@ -331,7 +331,7 @@ BAD: list[tuple[str, dict[str, Any], int, str]] = [
     ("set-fields", {"fields": {"x": {"y": 1}}}, 422, ""),
     ("set-priority", {"priority": 6}, 422, "/priority"),
     ("set-priority", {"priority": True}, 422, "/priority"),
-    ("tag", {"tags": [f"tag {n}" for n in range(10_000)]}, 422, "/tags"),
+    ("tag", {"tags": [f"tag {n}" for n in range(1_500)]}, 422, "/tags"),
     ("tag", {"tags": [" "]}, 422, "/tags/0"),
     ("reply", {"text": " "}, 422, "/text"),
     ("reply", {"text": "x", "to": ["not an address"]}, 422, "/to/0"),
