@@ -162,6 +162,8 @@ def administrators(who: Identity, _row: rows.Row) -> bool:
 
 DOCUMENT_BODY = 1 << 20
 """Bytes; a queue with all the members that one may have takes a third of that."""
+DOCUMENT_VALUES = 30_000
+"""Values in a document; that queue has half of that."""
 KINDS = (
     KindOfDocument("queue", "queues", "Queue", "Queues", QueueDraft, QueueShown, sees_queue),
     KindOfDocument("person", "people", "Person", "People", PersonDraft, PersonListed, sees_person, view_of_person),
@@ -256,7 +258,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         responses={201: {"model": kind.shown}},
         summary=f"Save a whole {kind.kind}",
     )
-    @body_limit(DOCUMENT_BODY)
+    @body_limit(DOCUMENT_BODY, values=DOCUMENT_VALUES)
     async def put_one(reference: Reference, signed: Manager, expected: IfMatch, body: draft_type) -> Response:  # type: ignore[valid-type]
         draft: Draft = body
         password_hash: str | None = None

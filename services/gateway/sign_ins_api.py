@@ -26,6 +26,7 @@ from shared.http.bodies import Body, Flag
 from shared.http.consistency import LAG
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import REPLAYED, answer, command_id
+from shared.http.limits import SMALL_BODY, body_limit
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 
@@ -90,6 +91,7 @@ def router(
             "sign-in or here; else they answer 403 `/problems/password-proof-needed`. API tokens cannot be proved."
         ),
     )
+    @body_limit(SMALL_BODY)
     async def post_proof(request: Request, signed: TokenHolder, body: Proof) -> Response:
         await proves(request, signed, body.password, "/password")
         await sessions.prove(signed.session)
@@ -102,6 +104,7 @@ def router(
         summary="Change my password",
         description="Ends all other sessions and, unless `end_tokens` is false, all API tokens.",
     )
+    @body_limit(2 * SMALL_BODY)
     async def post_password(request: Request, signed: TokenHolder, body: PasswordChange) -> Response:
         key = request.headers.get(KEY)
         command = None

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from services.intake.bodies import MessageBody, Opened, Received, TicketBody
+from services.intake.bodies import MOST_VALUES, MessageBody, Opened, Received, TicketBody
 from services.intake.opening import Opening
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
 from shared.http.identity import Caller
+from shared.http.limits import JSON_BODY, body_limit
 from shared.http.routes import router as strict
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
@@ -20,6 +21,7 @@ def router(opening: Opening) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["tickets"])
 
     @routes.post("", operation_id="openTicket", status_code=201, response_model=Opened, summary="Open a ticket")
+    @body_limit(JSON_BODY, values=MOST_VALUES)
     async def open_ticket(who: Caller, key: Key, body: TicketBody) -> Response:
         outcome = await opening.open(body, who, key)
         told = outcome.answer

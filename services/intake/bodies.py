@@ -12,6 +12,8 @@ from shared.http.bodies import Body, Flag, Line, Text, Whole
 
 LONGEST_SUBJECT = 300
 MOST_FIELDS_BYTES = 64 * 1024
+MOST_VALUES = 12_000
+"""Values in a new ticket, which may have 100 fields with lists of 100."""
 
 
 def _filled(text: str) -> str:

@@ -348,9 +348,13 @@ async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
     return _told(await desk.handle(asked, *parts))
 
 
-async def once(desk: Desk, asked: Asked, doing: Callable[[], Awaitable[Done]]) -> Done:
-    """A command; one that was carried out before gets its first answer, even if its ticket is out of its sender's sight by now."""
-    return await commands.once(desk.commands.store, asked.key, doing, lambda told: Done(commands.replayed(told)))
+async def once(desk: Desk, ref: str, asked: Asked, doing: Callable[[], Awaitable[Done]]) -> Done:
+    """A command on the ticket that is named; one that was carried out before gets its first answer, even if the ticket is out of its sender's
+    sight by now. A read can wait for that, too: whoever repeats a command has not seen the token of its first answer."""
+    done = await commands.once(desk.commands.store, asked.key, doing, lambda told: Done(commands.replayed(told)))
+    if not done.outcome.replayed or done.written:
+        return done
+    return _told(done.outcome, await desk.find(ref))
 
 
 Run = Callable[[Desk, str, Any, Asked], Awaitable[Done]]

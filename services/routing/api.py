@@ -21,7 +21,7 @@ from shared.eventstore.errors import CommandRunning, VersionConflict
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.consistency import HEADER, Written, encode
+from shared.http.consistency import HEADER, encode
 from shared.http.etag import IfMatch, etag
 from shared.http.failures import problem_of
 from shared.http.idempotency import HEADER as KEY_HEADER
@@ -92,20 +92,28 @@ def router(desk: Desk) -> APIRouter:
         turns = asyncio.Semaphore(1 if action.shares else SIDE_BY_SIDE)
         until = time.monotonic() + PATIENCE_SECONDS
         known = await desk.asked(who, key)
+        await desk.commands.store.append([], command=key, answer={})  # refuses another request with its key
 
-        async def one(position: int, ref: str) -> tuple[dict[str, Any], list[Written]]:
-            # A retry of the whole request finds each ticket's own answer again.
-            part = CommandId(uuid5(key.id, f"{position}/{ref}"), key.fingerprint)
-            asked = replace(known, key=part, quietly=True)
+        async def give(ref: str) -> Done:
+            # By the ticket, however it was named: one that is named twice gets the command once, and a retry of the whole request finds each
+            # ticket's own answer again.
+            part = CommandId(uuid5(key.id, str(await desk.find(ref) or ref)), key.fingerprint)
+            return await _given(desk, body.command, ref, form, replace(known, key=part, quietly=True))
+
+        async def one(ref: str) -> tuple[dict[str, Any], Done | None]:
             async with turns:
                 if time.monotonic() > until + PATIENCE_SECONDS:  # whatever is away, its sender does not wait for ever
-                    return _refused(ref, problems.unavailable())
-                return await _result(ref, lambda: _given(desk, body.command, ref, form, asked), until)
+                    return _refused(ref, problems.unavailable()), None
+                return await _result(ref, lambda: give(ref), until)
 
-        results = await asyncio.gather(*(one(n, ref) for n, ref in enumerate(body.tickets)))
-        written = [each for _, streams in results for each in streams]
-        headers = {HEADER: encode(written)} if written else {}
-        return answer({"items": [told for told, _ in results]}, headers=headers)
+        results = await asyncio.gather(*(one(ref) for ref in body.tickets))
+        done = [each for _, each in results if each is not None]
+        written = [stream for each in done for stream in each.written]
+        return answer(
+            {"items": [told for told, _ in results]},
+            replayed=bool(done) and all(each.outcome.replayed for each in done),
+            headers={HEADER: encode(written)} if written else {},
+        )
 
     for name, action in ACTIONS.items():
         routes.add_api_route(
@@ -127,12 +135,13 @@ def internal(desk: Desk) -> APIRouter:
 
     async def led(
         model: type[BaseModel],
+        ref: str,
         body: LedBody,
         asked: Asked,
         carry_out: Callable[[Any, Asked, list[Original]], Awaitable[Done]],
     ) -> Response:
         return _answered(
-            await actions.once(desk, asked, lambda: carry_out(_form(model, body.body), asked, _originals(body)))
+            await actions.once(desk, ref, asked, lambda: carry_out(_form(model, body.body), asked, _originals(body)))
         )
 
     @routes.post("/{ref}/forward", operation_id="ledForward", include_in_schema=False)
@@ -140,6 +149,7 @@ def internal(desk: Desk) -> APIRouter:
     async def forward(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
         return await led(
             ForwardBody,
+            ref,
             body,
             await desk.asked(who, key, expected),
             lambda form, asked, originals: actions.forward(desk, ref, form, asked, originals[0]),
@@ -150,6 +160,7 @@ def internal(desk: Desk) -> APIRouter:
     async def bounce(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
         return await led(
             BounceBody,
+            ref,
             body,
             await desk.asked(who, key, expected),
             lambda form, asked, originals: actions.bounce(desk, ref, form, asked, originals[0]),
@@ -160,6 +171,7 @@ def internal(desk: Desk) -> APIRouter:
     async def split(ref: Ref, who: Caller, key: LedKey, expected: IfMatch, body: LedBody) -> Response:
         return await led(
             SplitBody,
+            ref,
             body,
             await desk.asked(who, key, expected),
             lambda form, asked, originals: actions.split(desk, ref, form, asked, originals),
@@ -199,7 +211,7 @@ async def _given(desk: Desk, name: str, ref: str, form: Any, asked: Asked) -> Do
             desk.authorize(asked.who, name, state)
         return await ACTIONS[name].run(desk, ref, form, asked)
 
-    return await actions.once(desk, asked, carry_out)
+    return await actions.once(desk, ref, asked, carry_out)
 
 
 def _form(model: type[BaseModel], content: dict[str, Any], *below: str) -> Any:
@@ -222,8 +234,9 @@ def _answered(done: Done) -> Response:
 
 async def _result(
     ref: str, carry_out: Callable[[], Awaitable[Done]], until: float
-) -> tuple[dict[str, Any], list[Written]]:
-    """One ticket's result: what cannot be done leaves the rest done. What may succeed a moment later is tried again, until that time."""
+) -> tuple[dict[str, Any], Done | None]:
+    """One ticket's result, and what was done: what cannot be done leaves the rest done. What may succeed a moment later is tried again, until
+    that time."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
@@ -232,12 +245,12 @@ async def _result(
             problem = problem_of(error)
             passing = problem.status == 503 or isinstance(error, VersionConflict | CommandRunning)
             if not passing or time.monotonic() + pause > until:
-                return _refused(ref, problem)
+                return _refused(ref, problem), None
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         else:
-            return {"ticket": ref, "status": 200, "version": done.outcome.version}, done.written
+            return {"ticket": ref, "status": 200, "version": done.outcome.version}, done
 
 
-def _refused(ref: str, problem: problems.Problem) -> tuple[dict[str, Any], list[Written]]:
-    return {"ticket": ref, "status": problem.status, "problem": problem.document()}, []
+def _refused(ref: str, problem: problems.Problem) -> dict[str, Any]:
+    return {"ticket": ref, "status": problem.status, "problem": problem.document()}

@@ -228,7 +228,9 @@ class Desk:
         return queue
 
     async def shown(self, stream: UUID, who: Identity) -> dict[str, Any] | None:
-        """The ticket as the desk knows it, for the problem document of a lost update."""
+        """The ticket as the desk knows it, for the problem document of a lost update; None for a sign-in that may not read it."""
+        if who.scopes is not None and "read" not in who.scopes:
+            return None
         state, version = (await self.commands.folds.newest([stream]))[stream]
         if may(who, "read", self._facts(state)) is not Access.ALLOWED or state.queue is None or state.customer is None:
             return None

@@ -15,8 +15,9 @@ JSON_BODY = 2 << 20
 """Bytes of any other JSON body: a text of the longest kind (1 000 000 letters) fits in UTF-8 in most scripts."""
 MAX_BODY = 32 << 20
 """Bytes of a raw mail or of files (api.md, section 1)."""
-MOST_VALUES = 30_000
-"""Values in a JSON body; the largest document, a queue with 2 000 members, has half of that. Decoding them takes some milliseconds."""
+MOST_VALUES = 2_000
+"""Values in a JSON body, unless a route takes more: a command on 200 tickets with 300 recipients has a quarter of that. What is made of each
+is work on the event loop, most for values that nobody asked for, and for whoever asks, whatever they may do."""
 _DRAINED = 64 << 20
 """A refused body up to this length is read and thrown away by the server, so that a client that sends first and listens
 then gets its answer; for a longer one the connection is closed."""

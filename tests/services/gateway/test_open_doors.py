@@ -53,6 +53,13 @@ async def test_nothing_is_read_of_somebody_who_is_not_signed_in(gateway: Gateway
         )
 
 
+async def test_proofs_are_as_short_as_sign_ins(gateway: Gateway) -> None:
+    admin = await gateway.admin()
+    for path, most in (("/session/proof", 4 << 10), ("/session/password", 8 << 10)):
+        assert (await admin.post(path, data=b" " * (most + 1))).status == 413
+        assert (await admin.post(path, data=b" " * most)).status == 422
+
+
 async def test_each_proxied_route_has_its_own_limit(gateway: Gateway) -> None:
     admin = await gateway.admin()
     for path, most in (("/outgoing/pause", 4 << 10), ("/tickets", 2 << 20), ("/tickets/1/note", 2 << 20)):
@@ -60,6 +67,19 @@ async def test_each_proxied_route_has_its_own_limit(gateway: Gateway) -> None:
         assert (await admin.post(path, data=b"x" * (most + 1))).status == 413
     assert (await admin.post("/blobs", data=b"x" * (2 << 20) + b"x")).status == 200
     assert (await admin.put("/companies/acme", None, data=b"x" * ((1 << 20) + 1))).status == 413
+
+
+async def test_only_documents_may_hold_many_values(gateway: Gateway) -> None:
+    """A queue with thousands of members; nobody else makes the door look at thousands of things."""
+    admin = await gateway.admin()
+    many = {f"word-{n}": n for n in range(5_000)}
+    for path in ("/session/queues", "/session/notices", "/customers/kari"):
+        told = (await admin.put(path, many)).body
+        assert "more than 2000 values" in told["detail"], told
+    led = (await admin.post("/tickets/2026112910000001/split", many)).body
+    assert "more than 2000 values" in led["detail"], led
+    document = (await admin.put("/companies/acme", many)).body
+    assert "is not known here" in document["detail"], document
 
 
 async def test_sign_ins_that_do_not_come_keep_nobody_out(gateway: Gateway) -> None:
@@ -123,6 +143,20 @@ async def test_answers_are_kept_by_nobody_and_are_what_they_say(gateway: Gateway
     for answer in answers:
         told = answer.headers.getall("Cache-Control"), answer.headers.getall("X-Content-Type-Options")
         assert told == (["no-store"], ["nosniff"]), answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /readyz HTTP/1.1\r\nHost: one\r\nHost: two\r\n\r\n",
+        b"GET /readyz HTTP/1.1\r\nHost: here\r\n" + b"X-Long: %b\r\n" % (b"x" * 4000) * 20,
+    ],
+)
+async def test_so_are_those_to_what_is_no_request(gateway: Gateway, head: bytes) -> None:
+    answer = (await raw(gateway, head)).lower()
+    assert answer.startswith((b"http/1.1 400 ", b"http/1.1 431 "))
+    assert answer.count(b"x-content-type-options: nosniff\r\n") == answer.count(b"cache-control: no-store\r\n") == 1
 
 
 async def test_the_descriptions_files_may_be_kept(gateway: Gateway) -> None:

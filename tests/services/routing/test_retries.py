@@ -50,6 +50,7 @@ async def test_a_command_on_a_ticket_that_is_out_of_sight_by_now_gets_its_first_
     kinds = await desk.kinds(number)
     again = await desk.give(number, command, body, key="once")
     assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["X-Consistency-Token"] == first.headers["X-Consistency-Token"]
     assert again.headers["Idempotent-Replayed"] == "true"
     assert await desk.kinds(number) == kinds
 
@@ -122,7 +123,7 @@ async def test_a_bulk_command_leaves_undone_only_what_failed_and_a_repeat_comple
 ) -> None:
     monkeypatch.setattr(api, "PATIENCE_SECONDS", 0.1)
     tickets = [await desk.ticket() for _ in range(12)]
-    failpoints.arm("append.before_commit=raise@5")
+    failpoints.arm("append.before_commit=raise@6")  # the first is the request itself
     first = await desk.bulk(tickets, "set-priority", {"priority": 5}, key="many")
     assert first.status_code == 200
     items = first.json()["items"]
@@ -210,3 +211,32 @@ async def test_many_tickets_are_linked_to_one_at_once(desk: Workplace) -> None:
     items = (await desk.bulk(tickets, "link", {"to": target, "kind": "parent"}, who=KARI)).json()["items"]
     assert {item["status"] for item in items} == {200}
     assert len((await desk.state(target)).links) == 30
+
+
+async def test_a_bulk_command_sent_again_says_so(desk: Workplace) -> None:
+    tickets = [await desk.ticket(), await desk.ticket()]
+    first = await desk.bulk(tickets, "tag", {"tags": ["roof"]}, key="tags")
+    again = await desk.bulk(tickets, "tag", {"tags": ["roof"]}, key="tags")
+    assert again.json() == first.json()
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["X-Consistency-Token"] == first.headers["X-Consistency-Token"]
+
+
+async def test_another_bulk_command_with_the_same_key_is_refused_whatever_tickets_it_names(desk: Workplace) -> None:
+    one, other = await desk.ticket(), await desk.ticket()
+    assert (await desk.bulk([one], "tag", {"tags": ["roof"]}, key="shared")).status_code == 200
+    for tickets, words in (([other], ["roof"]), ([one], ["floor"]), ([one, other], ["roof"])):
+        refused = await desk.bulk(tickets, "tag", {"tags": words}, key="shared")
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    assert (await desk.state(other)).tags == ()
+
+
+async def test_a_ticket_that_a_bulk_command_names_twice_gets_it_once(desk: Workplace) -> None:
+    number = await desk.ticket()
+    stream = str((await desk.events(number))[0].stream)
+    tickets = [number, stream, number, stream.upper()]
+    items = (await desk.bulk(tickets, "note", {"text": "Bring a ladder."})).json()["items"]
+    assert [(each["ticket"], each["status"]) for each in items] == [(ticket, 200) for ticket in tickets]
+    assert len({each["version"] for each in items}) == 1
+    assert (await desk.kinds(number)).count("NoteAdded") == 1
