@@ -499,3 +499,12 @@ def test_a_mail_that_only_sends_another_on_says_what_that_says() -> None:
     reading = read(b"Subject: Fwd\nContent-Type: message/rfc822\n\nFrom: a@b.example\nSubject: inner\n\nthe words")
     assert reading.text == "From: a@b.example\nSubject: inner\n\nthe words"
     assert [f.name for f in reading.files] == ["inner.eml"]
+
+
+def test_words_above_the_empty_line_are_told_in_a_note() -> None:
+    reading = read(b"From: ida@fjell.example\nSubject: Door\nPlease: come today\nNote: bring a key\n\nIda\n")
+    assert (reading.text, reading.wrong) == (
+        "Ida",
+        ("the end of its header says: Please: come today Note: bring a key",),
+    )
+    assert not read(b"From: ida@fjell.example\nSubject: Door\nSpam-Level: 0 of 5\n\nIda\n").wrong
