@@ -22,11 +22,13 @@ _SPECIAL = re.compile(r'(["\\])')
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 """A label as DNS has it (RFC 1123); networks of their own have names with underscores."""
 _TOP = re.compile(r"[0-9]+")
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""What is copied along with an address and nobody sees: two spellings must not be two people."""
 
 
 def canonical(address: str) -> str | None:
     """The address as it is stored and compared; None for what is none. Address literals (`[192.0.2.1]`) and comments are not taken."""
-    local, at, domain = unicodedata.normalize("NFC", address).strip().rpartition("@")
+    local, at, domain = unicodedata.normalize("NFC", _UNSEEN.sub("", address)).strip().rpartition("@")
     known = canonical_domain(domain)
     name = _local(local)
     if not at or known is None or name is None:

@@ -24,6 +24,8 @@ _CALLED = {
     "text/vcard": "contact.vcf",
     "text/x-vcard": "contact.vcf",
 }
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\s*\..*)?", re.IGNORECASE)
+"""Names of devices on Windows, with any ending: no file there can be called so."""
 _STEMS = {"image": "image", "audio": "audio", "video": "video"}
 _TYPES = mimetypes.MimeTypes()
 """Python's own table, the same on every machine."""
@@ -36,19 +38,40 @@ _MORE_ENDINGS = {
     "application/pkcs7-mime": ".p7m",
     "application/pkcs7-signature": ".p7s",
     "application/vnd.ms-tnef": ".dat",
+    "application/vnd.apple.pkpass": ".pkpass",
+    "application/vnd.ms-excel.sheet.binary.macroenabled.12": ".xlsb",
+    "application/vnd.ms-excel.sheet.macroenabled.12": ".xlsm",
+    "application/vnd.ms-outlook": ".msg",
+    "application/vnd.ms-powerpoint.presentation.macroenabled.12": ".pptm",
+    "application/vnd.ms-word.document.macroenabled.12": ".docm",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
     "application/vnd.oasis.opendocument.spreadsheet": ".ods",
     "application/vnd.oasis.opendocument.text": ".odt",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.rar": ".rar",
+    "application/x-7z-compressed": ".7z",
+    "application/x-gzip": ".gz",
+    "application/x-msexcel": ".xls",
+    "application/x-pdf": ".pdf",
     "application/x-pkcs7-mime": ".p7m",
     "application/x-pkcs7-signature": ".p7s",
+    "application/x-rar-compressed": ".rar",
+    "application/x-zip": ".zip",
     "application/x-zip-compressed": ".zip",
     "application/xml": ".xml",
     "audio/amr": ".amr",
+    "audio/m4a": ".m4a",
+    "audio/mp3": ".mp3",
+    "audio/mp4": ".m4a",
     "audio/ogg": ".ogg",
     "audio/wav": ".wav",
     "audio/x-m4a": ".m4a",
+    "image/pjpeg": ".jpg",
+    "image/x-emf": ".emf",
+    "image/x-png": ".png",
+    "image/x-wmf": ".wmf",
     "message/delivery-status": ".txt",
     "message/disposition-notification": ".txt",
     "message/feedback-report": ".txt",
@@ -57,7 +80,11 @@ _MORE_ENDINGS = {
     "text/rfc822-headers": ".txt",
     "text/rtf": ".rtf",
     "text/x-amp-html": ".html",
+    "video/3gpp": ".3gp",
+    "video/x-m4v": ".m4v",
 }
+_READABLE = ("text", "message", "multipart")
+"""Kinds whose types, also those that nobody knows, are read as text."""
 
 
 def safe_name(name: str, media_type: str = "", *, longest: int = LONGEST) -> str:
@@ -73,6 +100,8 @@ def own_name(name: str, *, longest: int = LONGEST) -> str:
     if (only := _ONLY_AN_ENDING.fullmatch(name)) is not None:
         name = f"file.{only.group(1)}"
     plain = _BLANKS.sub(" ", _UNFIT.sub("_", name.strip(_NOT_AT_THE_ENDS)))
+    if _RESERVED.fullmatch(plain):
+        plain = f"_{plain}"
     return _shortened(plain, longest)
 
 
@@ -80,8 +109,10 @@ def nameless(media_type: str) -> str:
     """What a file of a type is called."""
     if media_type in _CALLED:
         return _CALLED[media_type]
-    stem = _STEMS.get(media_type.partition("/")[0], "file")
-    ending = _MORE_ENDINGS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or ""
+    kind = media_type.partition("/")[0]
+    stem = _STEMS.get(kind, "file")
+    known = _MORE_ENDINGS.get(media_type) or _TYPES.guess_extension(media_type, strict=False)
+    ending = known or (".txt" if kind in _READABLE else "")
     return f"{stem}{ending}"
 
 

@@ -37,7 +37,8 @@ def _route(path: str, *, most: int = JSON_BODY, **methods: tuple[str, Scope]) ->
 
 
 _PARAMETERS = {
-    "ref": r"(?:[0-9A-Za-z-]{1,64}|\[?(?i:ticket) ?# ?[0-9]{16,20}\]?)",  # an id, or a number, as it is or as it is shown
+    # An id, or a number, as it is or as people write it; which one it is the services tell.
+    "ref": r"(?:[0-9A-Za-z-]{1,64}|[\[(]?(?i:ticket)?[A-Za-z #.:-]{0,12}[0-9][0-9 .-]{14,24}[0-9][\])]?)",
     "id": "[0-9A-Za-z_.-]{1,128}",
     "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # those the gateway leads itself: led
     "stat": "[a-z]{1,40}",

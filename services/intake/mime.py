@@ -45,7 +45,6 @@ _HAS_WORD = re.compile(r"\w\w")
 _OF_PROGRAMS = re.compile(r"multi-?part (?:message|mail|mime|e-?mail|document)|MIME[ -](?!version)", re.IGNORECASE)
 """What mail programs write above the parts, for readers that know none."""
 _OUTSIDE = "outside of its parts"
-_TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -93,8 +92,7 @@ class Part:
 
     @property
     def _transfer_encoding(self) -> str:
-        named = _TOKEN.search(self.get("content-transfer-encoding"))
-        return named.group().lower() if named else ""
+        return transfer.encoding_named(self.get("content-transfer-encoding"))
 
     @property
     def content(self) -> bytes:

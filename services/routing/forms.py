@@ -1,5 +1,6 @@
 """From a form's body to an article: texts made safe, attachments taken, standard answers filled in."""
 
+import binascii
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,12 @@ _UPLOADED = re.compile(
     re.IGNORECASE,
 )
 """An image that is a file of this desk's."""
+_IN_PLACE = re.compile(
+    r"""\bsrc\s?=\s?(["']?)(data:image/(png|jpeg|gif|webp);base64,([A-Za-z0-9+/\s]+={0,2}))\s?\1""", re.IGNORECASE
+)
+"""An image whose bytes stand in the HTML, as editors write it that somebody pasted a picture into."""
+MOST_IN_PLACE = 20
+"""Pictures of one form that stand in its HTML."""
 
 
 async def attached(desk: Desk, asked: Asked, uploads: Sequence[UUID]) -> tuple[Attachment, ...]:
@@ -81,8 +88,36 @@ def naming_pictures(html: str, files: tuple[Attachment, ...]) -> str:
     return _UPLOADED.sub(named, html) if known else html
 
 
+def pictures_in_place(html: str) -> dict[str, tuple[str, bytes]]:
+    """The type and the content of each picture that stands in the HTML itself, by its address there."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for image in _IN_PLACE.finditer(html):
+        try:
+            found[image.group(2)] = (image.group(3).lower(), binascii.a2b_base64(image.group(4)))
+        except binascii.Error:
+            continue
+    return found
+
+
+async def _with_pictures_as_files(desk: Desk, asked: Asked, body: Words) -> Words:
+    """The form whose pasted pictures are files of its sender's: mail programs show no image that stands in the HTML itself."""
+    pictures = pictures_in_place(body.html) if body.html else {}
+    if not pictures or body.html is None:
+        return body
+    if len(pictures) > MOST_IN_PLACE:
+        raise problems.invalid("/html", f"has more than {MOST_IN_PLACE} pictures in it; upload them")
+    html, uploads = body.html, list(body.attachments)
+    for n, (address, (kind, content)) in enumerate(pictures.items(), 1):
+        ending = kind.replace("jpeg", "jpg")
+        upload = await desk.uploads.put(asked.who.person_id, f"image-{n}.{ending}", f"image/{kind}", content)
+        html = html.replace(address, f"cid:{upload.id}")
+        uploads.append(upload.id)
+    return body.model_copy(update={"html": html, "attachments": uploads})
+
+
 async def article(desk: Desk, asked: Asked, body: Words, channel: Channel) -> Message:
     """The article of a form with its files; a long text of it is stored before an event names it."""
+    body = await _with_pictures_as_files(desk, asked, body)
     files = await attached(desk, asked, body.attachments)
     made = words(body, channel, await rich_text_of(desk, body, files), files)
     text, text_blob = await texts.stored(desk.uploads.store, made.text)

@@ -28,7 +28,10 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(rf"(?<![0-9A-Za-z])[0-9]{{{SHORTEST},{LONGEST}}}(?![0-9A-Za-z])")
-_WHOLE = re.compile(rf"(?:[\[(]?\s*(?:ticket)?\s*#\s*:?)?\s*([0-9]{{{SHORTEST},{LONGEST}}})\s*[\])]?", re.IGNORECASE)
+_WHOLE = re.compile(
+    r"[\[(]?\s*(?:ticket\W{0,5}(?:(?:no|nr|num|number|nummer|id)\W{0,3})?)?(?:#\s*:?)?\s*([0-9](?:[ .\-]?[0-9]){7,31})\s*[\])]?",
+    re.IGNORECASE,
+)
 
 
 def check_digit(digits: str) -> int:
@@ -57,9 +60,10 @@ def numbers_named(subject: str) -> list[str]:
 
 
 def number_in(reference: str) -> str | None:
-    """The number that names a ticket somewhere else than in a subject: alone, or as it is shown (`Ticket#...`, A2.06)."""
+    """The number that names a ticket somewhere else than in a subject: alone, or as people write it, in groups and behind `Ticket#` (A1.28, A2.06)."""
     whole = _WHOLE.fullmatch(_plain(reference).strip())
-    return whole.group(1) if whole is not None else None
+    number = re.sub(r"[ .\-]", "", whole.group(1)) if whole is not None else ""
+    return number if SHORTEST <= len(number) <= LONGEST else None
 
 
 def title_of(subject: str, *numbers: str) -> str:

@@ -67,3 +67,10 @@ def test_a_form_is_its_own_form_and_survives_being_shown(text: str) -> None:
         assert addresses.canonical(addresses.shown(found)) == found
         assert "\r" not in found
         assert "\n" not in found
+
+
+@pytest.mark.parametrize(
+    "spelt", ["\u200bida@fjell.example", "ida@fjell.example\ufeff", "i\u00adda@fjell.\u2060example"]
+)
+def test_what_nobody_sees_makes_no_other_address(spelt: str) -> None:
+    assert addresses.canonical(spelt) == "ida@fjell.example"

@@ -24,6 +24,10 @@ from shared.file_names import LONGEST, MOST_BYTES, numbered, safe_name
         ("\u200b .name.txt. ", "name.txt"),
         (".pdf", "file.pdf"),
         ("__init__.py", "__init__.py"),
+        ("aux.docx", "_aux.docx"),
+        ("LPT3", "_LPT3"),
+        ("com1.tar.gz", "_com1.tar.gz"),
+        ("console.log", "console.log"),
         ("ø" * 300 + ".jpeg", "ø" * 117 + ".jpeg"),
         ("x" * 300, "x" * LONGEST),
         ("x." + "y" * 300, "x." + "y" * (LONGEST - 2)),
@@ -39,6 +43,8 @@ def test_names(name: str, safe: str) -> None:
         ("image/jpeg", "image.jpg"), ("image/x-unheard-of", "image"), ("application/pdf", "file.pdf"), ("text/plain", "file.txt"), ("text/calendar", "invite.ics"),
         ("application/octet-stream", "file.bin"), ("audio/mpeg", "audio.mp3"), ("video/mp4", "video.mp4"), ("message/rfc822", "message.eml"),
         ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", "file.docx"), ("", "file"), ("no type", "file"),
+        ("application/vnd.ms-powerpoint.presentation.macroenabled.12", "file.pptm"), ("audio/mp3", "audio.mp3"), ("image/x-png", "image.png"),
+        ("application/x-rar-compressed", "file.rar"), ("video/3gpp", "video.3gp"), ("text/x-unheard-of", "file.txt"), ("message/partial", "file.txt"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("given_name", ["", "..", " \u200b", "../"])

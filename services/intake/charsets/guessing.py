@@ -75,7 +75,9 @@ def _rows(codec: str, first: int, last: int, *marks: int) -> Callable[[str], boo
     """Whether a letter begins, in a codec, with a byte of the rows that everyday words are in, or of those of punctuation."""
 
     def is_common(letter: str) -> bool:
-        pair = letter.encode(codec)
+        pair = letter.encode(
+            codec, "replace"
+        )  # two letters may come of one pair, and none of them alone is in the codec
         return len(pair) == 2 and (first <= pair[0] <= last or pair[0] in marks)
 
     return is_common

@@ -6,10 +6,10 @@ A person may write of an absence too: a subject counts only for a mail that show
 import re
 
 _PHRASES = (
-    r"out of (?:the |my )?office|\booo\b|(?:automatic|automated|auto(?:mat)?)[ -]?(?:repl(?:y|ied)|respon(?:se|der)|answer)|away from (?:the |my )?(?:office|desk)",
+    r"out of (?:the |my )?office|currently out\b|i['’]?m away|no longer (?:works?|working|employed|with)(?: (?:here|us|th(?:e|is) company))?|\booo\b|(?:automatic|automated|auto(?:mat)?)[ -]?(?:repl(?:y|ied)|respon(?:se|der)|answer)|away from (?:the |my )?(?:office|desk)",
     r"(?:on|currently on) (?:vacation|holidays?|annual leave|(?:maternity|parental|sick) leave|leave)|(?:vacation|holiday|absence) (?:repl(?:y|ies)|response|message|notice|notification)",
     r"autosvar|automatsvar|automatiske?t? (?:svar|svarmelding|besvarelse)|fraværs?(?:melding|besked|assistent|svar)|frånvaro(?:meddelande|assistent|besked)",
-    r"(?:ikke|inte) (?:til ?stede|på kontoret)|ude af kontoret|ute av kontoret|utenfor kontoret|feriesvar|på (?:ferie|semester)",
+    r"har (?:sluttet|slutat)\b|arbeitet nicht mehr|ne travaille plus|(?:ikke|inte) (?:til ?stede|på kontoret)|ude af kontoret|ute av kontoret|utenfor kontoret|feriesvar|på (?:ferie|semester)",
     r"abwesenheits?(?:notiz|meldung|nachricht|assistent|info)|automatische (?:antwort|rückmeldung)|auto(?:matische )?antwort|nicht (?:im büro|im haus|am platz)|au(?:ß|ss)er haus"
     r"|(?:bin |ist |derzeit )?im urlaub|urlaubs(?:meldung|notiz|nachricht)",
     r"automatisch antwoord|afwezigheids(?:bericht|melding|assistent)|niet (?:aanwezig|op kantoor)|buiten kantoor|(?:met|op) vakantie",
@@ -24,7 +24,7 @@ _PHRASES = (
     r"自动(?:回复|答复)|自動(?:回覆|回復|答覆|返信|応答)|不在(?:办公室|辦公室|通知|のお知らせ|にして|です)|休[假暇]|자동 ?(?:회신|응답|답장)|부재 ?중|trả lời tự động|balasan otomatis|ตอบกลับอัตโนมัติ",
 )
 _WORDS = (
-    r"absen(?:t|te|ce)|abwesen(?:d|heit)|vacation|holidays?|urlaub|away|fravær(?:ende)?|frånvaro|frånvarande|ferie|semester|afwezig|vakantie|ausente|ausencia|ausência"
+    r"absen(?:t|te|ce)|(?:foreldre|fødsels)?permisjon|sykmeldt|föräldraledig|tjänstledig|sjukskriven|elternzeit|mutterschutz|krankmeldung|congé (?:de )?(?:maternité|paternité|parental)|abwesen(?:d|heit)|vacation|holidays?|urlaub|away|fravær(?:ende)?|frånvaro|frånvarande|ferie|semester|afwezig|vakantie|ausente|ausencia|ausência"
     r"|assente|assenza|poissa|nieobecn\w{1,4}|nepřítom\w{1,5}|távollét|отсутству\w{1,4}|отпуск|відпустка|izinli|απουσία"
 )
 _ANSWERS_TO = r"(?:(?:re|aw|sv|vs|fw|fwd|wg|antw|rif|res|odp|ynt|vá|ha|auto|notice|info|automatic)\s*:\s*|[\[({<*\"'«“„【–—-]\s*)*"
@@ -33,7 +33,7 @@ _ENDS = r"(?=\s*(?:\Z|[\])}>*\"'»”“】.:,;!|/(\[–—-]|\d|(?:until|till|t
 
 _BEGINS = re.compile(rf"\s*{_ANSWERS_TO}(?:{'|'.join(_PHRASES)}|(?:{_WORDS}){_ENDS})", re.IGNORECASE)
 _INSIDE = re.compile(
-    rf"(?<!\w)(?:{'|'.join(_PHRASES)}){_ENDS}|(?:[\[(【:–—-]\s*|\b(?:is|ist|er|är|est|está|è|on|jest|je|is currently|ist derzeit)\s)(?:{_WORDS}){_ENDS}",
+    rf"(?<!\w)(?:{'|'.join(_PHRASES)}){_ENDS}|(?:[\[(【:/|–—-]\s*|\b(?:is|ist|er|är|est|está|è|on|jest|je|is currently|ist derzeit)\s)(?:{_WORDS}){_ENDS}",
     re.IGNORECASE,
 )
 

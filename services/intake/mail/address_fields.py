@@ -118,7 +118,7 @@ def _ended(current: _Open, found: list[NamedAddress], *, joins: bool) -> _Open:
     if not bracketed:
         found += [NamedAddress(each, name if len(bare) == 1 and name != each else "") for each in bare]
         return _Open()
-    last = _addresses(_AROUND_AT.sub("@", current.brackets[-1])) or bracketed[-1:]
+    last = _addresses(_AROUND_AT.sub("@", current.brackets[-1]), "=?" in current.brackets[-1]) or bracketed[-1:]
     rivals = dict.fromkeys(each for each in (*bracketed, *bare) if each.lower() not in {own.lower() for own in last})
     for address in last:
         same = name.strip(_QUOTES).lower() == address.lower()
@@ -127,8 +127,8 @@ def _ended(current: _Open, found: list[NamedAddress], *, joins: bool) -> _Open:
 
 
 def _addresses(text: str, encoded: bool = False) -> list[str]:
-    """The addresses in a text, without what some programs write around them."""
-    if "@" not in text and encoded:
+    """The addresses in a text, without what some programs write around them; also where a part of one is an encoded word."""
+    if encoded:
         text = words_decoded(text)
     text = _ROUTE.sub("", text, count=1) if text.lstrip().startswith("@") else text
     found = (each.group().strip("'`´‘’“”").rstrip(".") for each in _ADDRESS.finditer(text))

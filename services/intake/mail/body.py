@@ -244,8 +244,9 @@ def _leaves(part: Part) -> list[Part]:
 def _file(part: Part, others: list[File]) -> File:
     content = part.content
     name = own_name(part.file_name, longest=LONGEST_FILE_NAME)
-    if not name and part.type in ("message/rfc822", "message/global") and (subject := mime.subject(content)):
-        name = own_name(f"{subject}.eml", longest=LONGEST_FILE_NAME)
+    if part.type in ("message/rfc822", "message/global") and not name.lower().endswith(".eml"):
+        called = name or mime.subject(content)
+        name = own_name(f"{called}.eml", longest=LONGEST_FILE_NAME) if called else ""
     return File(name or _nameless(part.type, others), part.type, content, _content_id(part) or None)
 
 

@@ -21,19 +21,21 @@ _BOX = r"(?:mail[ -]?box|inbox)"
 _UNKNOWN = re.compile(
     rf"(?:user|users|recipient|{_BOX}|address|account|addressee|login|name|person|alias|user ?id)s?(?: name)?\W{{1,3}}(?:is |was |are |were )?"
     r"(?:unknown|not (?:a )?(?:found|known|recognized|recognised|exist|listed|present|registered|local\b|ok\b|accepted)|invalid|wrong|illegal|deactivated|nonexist"
-    r"|missing home|does ?n[o']t exist|no longer)"
+    r"|missing home|not valid|can(?:not|'t) be found|do(?:es|s) ?n[o']t exist|no longer)"
     rf"|(?:unknown|invalid|illegal|bad|incorrect|wrong|nonexistent|non-existent|no such|undefined|unlisted|undeliverable|unroutable|deactivated|archived|rejecte?d?:? invalid)"
     r"(?: or (?:illegal|invalid|non-existent|unknown))?(?: (?:final|local|virtual|delivery|destination|e-?mail|envelope|internal))*"
     rf"[ _-](?:user|userid|user ?name|rcpt|recipient|{_BOX}|address|account|alias|person|addressee|local[- ]?part|destination (?:{_BOX} )?address)"
     rf"|(?:no|not an?) (?:such )?(?:\w+ )?(?:user|{_BOX}|recipient|account|person|customer|(?:valid|active|known|local|registered) (?:user|{_BOX}|recipient|account|address))\b"
     r"(?! (?:name )?(?:quota|full|space))"
     rf"|{_BOX} name not allowed|no ?(?:one|body) (?:here|at|by|with)|(?:user|recipient|address|account)s? (?:is |are )?not (?:on|at|in) th"
-    r"|does ?n[o']t (?:exist|have an? .{0,60}account|have a .{0,60}mailbox)|(?<!may )not exist\b|isn't (?:a )?(?:valid|known)"
+    r"|do(?:es|s) ?n[o']t (?:exist|have an? .{0,60}account|have a .{0,60}mailbox)|(?<!may )not exist\b|isn't (?:a )?(?:valid|known)"
     r"|no longer (?:valid|exists?|available|with|works|in use|employed|here|accepts? (?:e-?)?mail|an? (?:employee|customer|member|user))"
     r"|not (?:listed|found) in (?:the )?(?:public|domino|name|address|recipient|directory)|recipnotfound|recipient ?not ?found|not our customer|not a subscriber"
     r"|badrcptto|bad(?:_|-)?recipient|not in my validrcptto|unrouteable address|unknown to (?:this|the) (?:host|system)|(?:could not|couldn't|wasn't|cannot|can't) (?:be )?found"
+    rf"|(?:can(?:not|'t)|could(?: not|n't)|unable to) (?:find|locate) (?:the |a |this |that )?(?:user|recipient|{_BOX}|account)\b"
     r"|recipient address rejected(?:: access denied|\.?\s*\Z)|(?:destination|recipient) addresses? (?:was|were|is|are) unknown"
-    r"|th(?:is|e) account (?:has been|is|was) (?:deleted|closed|terminated|cancell?ed)|account (?:deleted|closed)|user has left|has left the (?:company|organi[sz]ation)"
+    rf"|(?:account|user|{_BOX}|address|recipient) (?:(?:has been|have been|is|was) )?(?:permanently )?(?:deleted|removed|closed|terminated|cancell?ed|expired|deactivated)"
+    r"|user has left|left (?:the|our) (?:company|organi[sz]ation)"
 )
 _UNAVAILABLE = re.compile(rf"(?:{_BOX}|recipient|user|account|address) (?:is )?(?:unavailable|not available)")
 _UNKNOWN_ELSEWHERE = re.compile(
@@ -42,7 +44,7 @@ _UNKNOWN_ELSEWHERE = re.compile(
         for what, is_what in (
             (
                 "empfänger|benutzer|postfach|adresse|konto|mailadresse",
-                "unbekannt\\w*|existiert nicht|gibt es nicht|nicht gefunden|nicht vorhanden|ungültig",
+                "unbekannt\\w*|existiert nicht|gibt es nicht|nicht (?:gefunden|ermittelt)|nicht vorhanden|ungültig",
             ),
             (
                 "adresse|destinataire|utilisateur|boîte|compte",
@@ -60,10 +62,13 @@ _UNKNOWN_ELSEWHERE = re.compile(
                 "utente|indirizzo|destinatario|casella|account",
                 "sconosciut[oa]|non esiste|inesistente|non valid[oa]|non trovat[oa]",
             ),
-            ("gebruiker|adres|ontvanger|postbus|mailbox|account", "onbekende?|bestaat niet|niet gevonden|ongeldige?"),
             (
-                "bruker\\w*|adressen?|mottaker\\w*|postkass\\w*|konto\\w*|bruger\\w*|modtager\\w*|användar\\w*|mottagar\\w*|brevlåda\\w*|e-post\\w*",
-                "ukjent|ukendt|okänd|finnes ikke|eksisterer ikke|findes ikke|finns inte|existerar inte|ugyldig|ogiltig|ikke funnet|hittades inte|kunne ikke findes",
+                "gebruiker|(?:e-?mail)?adres|ontvanger|postbus|mailbox|account",
+                "onbekende?|bestaat niet|niet gevonden|ongeldige?",
+            ),
+            (
+                "bruker\\w*|adressen?|mottaker\\w*|postkass\\w*|konto\\w*|bruger\\w*|modtager\\w*|användar\\w*|mottagar\\w*|brevlåda\\w*|(?:e-?)?post\\w*|mailadresse\\w*",
+                "ukjent|ukendt|okänd|finnes ikke|eksisterer ikke|findes ikke|finns inte|existerar inte|ugyldig|ogiltig|ikke funnet|ikke fundet|hittades inte|kunne ikke findes|finner ikke|fant ikke|fandt ikke|inte att hitta|hittar inte",
             ),
             (
                 "käyttäj\\w*|vastaanottaj\\w*|osoite\\w*|osoitetta|postilaatikko\\w*",
@@ -102,7 +107,7 @@ _HOST = re.compile(
     r"|(?:unknown|no such|invalid|illegal|bad) (?:destination )?(?:mail )?(?:host|domain|system|server)|nxdomain|non-existent (?:host|domain)"
     r"|unrouteable (?:mail )?domain|all relevant mx records point to non-existent|find any host (?:named|by that name)|host or domain name not found"
     r"|name (?:service error|or service not known)|domain .{0,80}(?:does ?n[o']t exist|could ?n[o']t be found|not found|is not set up)"
-    r"|cannot (?:find|resolve) .{0,40}(?:host|domain|mx|exchanger|address)|no (?:mx|a) records?|couldn't find any"
+    r"|cannot (?:find|resolve) .{0,40}(?:host|domain|mx|exchanger|address)|no (?:mx|a) records?|couldn't find any|(?:domain|host|address) does ?n[o']t resolve"
 )
 _MOVED = re.compile(
     r"(?:user|recipient|account|mailbox|address|has|have)\b.{0,60}\b(?:has |have )?(?:moved|relocated|changed (?:address|e-?mail))|new address is"
@@ -119,7 +124,7 @@ _NOT_NOW = re.compile(
 )  # fmt: skip
 
 _OF_THE_SENDER = re.compile(
-    r"domain of sender|sender address|sender (?:domain|verify|rejected)|bad sender|from address"
+    r"domain of sender|sender(?:'s)? (?:e-?mail )?(?:address|domain|verify|rejected)|sending domain|(?:bad|unknown|invalid) sender|from address|\b(?:helo|ehlo)\b"
 )
 _TRY_AGAIN = re.compile(r"try again(?! later to)|temporar(?:y|ily)|will be retried")
 _DEAD = ("5.1.1", "5.1.2", "5.1.6", "5.1.10")

@@ -13,6 +13,8 @@ MOST_FIELD_BYTES = 32 * 1024
 MOST_FIELDS = 1_000
 MOST_STRAY_LINES = 20
 LONGEST_LINE = 1_000
+LONGEST_QUOTED = 400
+"""Characters of fields that no mail has, which a note quotes."""
 
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r|\Z)")
 _NAME = re.compile(rb"([!-9;-~]++)[ \t]*:")
@@ -50,6 +52,8 @@ def split(raw: bytes, *, is_part: bool) -> Header:
         fields, end = [], start  # words whose first line has a colon
     if is_part and not any(each.name == "content-transfer-encoding" for each in fields):
         fields, end = _words_above(fields, end)  # the empty line stands between words, and not above them
+    elif not is_part:
+        _tell_of_words(raw, fields, end, found.wrong)
     found.fields = [(each.name, bytes(each.value[:MOST_FIELD_BYTES])) for each in fields]
     found.body, found.size = raw[end:], end
     return found
@@ -163,6 +167,17 @@ def _words_above(fields: list[_Field], end: int) -> tuple[list[_Field], int]:
     ):
         end = fields.pop().start
     return fields, end
+
+
+def _tell_of_words(raw: bytes, fields: list[_Field], end: int, wrong: list[str]) -> None:
+    """A note of what stands above the empty line and is perhaps words: fields at the header's end that no mail has ("Please: call me").
+    Names with a hyphen are programs'."""
+    above, start = list(fields), end
+    while above and "-" not in above[-1].name and not _is_of_mails(above[-1].name):
+        start = above.pop().start
+    if said := " ".join(_text(raw[start:end]).split()):
+        more = "... (the rest is in the original mail)" if len(said) > LONGEST_QUOTED else ""
+        wrong.append(f"the end of its header says: {said[:LONGEST_QUOTED]}{more}")
 
 
 def _name(found: "re.Match[bytes]") -> str:

@@ -65,7 +65,8 @@ _SUBJECT = re.compile(
     r"|(?:user|address|mailbox|host) (?:unknown|not found)|message .{0,30}\bdelayed|nameserver error|email delivery|unzustellbar|nicht zugestellt|zustellung"
     r"|не доставлен|недоставлен|ikke lever|ikke leveres|kunne ikke|kunde inte levereras|no entregad|no se pudo entregar|non recapitat|mancato recapito"
     r"|remise|échec|niet bezorgd|onbestelbaar|nie dostarczon|niedostarcz|não entregue|未送达|退信|配信|送信エラー|傳送失敗|loop alert|automatically rejected mail"
-    r"|投递失败|无法投递|returned to you",
+    r"|non remis|kan ikke leveres|(?:kan|går|gick) (?:inte|ikkje) (?:att )?lever|leverering mislyk|levering mislyk|ei voi(?:tu|da)? toimittaa|(?:no|não) (?:se )?(?:puede|é possível) entregar"
+    r"|non recapitabile|impossibile recapitare|nedoručiteln|kézbesíthetetlen|投递失败|无法投递|returned to you",
     re.IGNORECASE,
 )
 _NOTICE = re.compile(
@@ -75,7 +76,7 @@ _NOTICE = re.compile(
     r"|following (?:address|recipient)(?:es|s|\(es\)|\(s\))?[^.\n]{0,30}(?:fail|had|:)|transcript of session|error(?:s)? (?:while|when|during|in)[^.\n]{0,40}(?:deliver|transmi|send)"
     r"|not (?:yet )?been delivered|requested action not taken|no such user|invalid (?:user|recipient)|while attempting to deliver|envelope expired"
     r"|postponed due to|\b5\.\d\.\d{1,3} |nicht zugestellt|unzustellbar|не (?:было )?доставлен|ikke (?:blitt )?levert|ikke leveres|inte levereras|no (?:se )?(?:ha )?pud\w+ (?:ser )?entreg|n'a pas pu être|niet (?:worden )?bezorgd"
-    r"|nie (?:mogła|mógł|został)|não (?:pôde|foi) (?:ser )?entregue|配信でき|送信でき|届け|无法送达|退回",
+    r"|nie (?:mogła|mógł|został)|não (?:pôde|foi) (?:ser )?entregue|(?:levering|remise)[^.\n]{0,60}(?:mislyk|échou)|échec de la remise|gick inte att leverera|配信でき|送信でき|届け|无法送达|退回",
     re.IGNORECASE,
 )
 _LIST_FOLLOWS = re.compile(

@@ -32,12 +32,24 @@ _BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,200}(?:\r?\n|\r)", re.MULTILI
 
 _END = re.compile(rb"^end[ \t]*\r?$", re.MULTILINE)
 
+_TOKEN = re.compile(r"[a-z0-9-]+")
+_SPELLINGS = {"base64": re.compile(r"base.{0,2}64"), "quoted-printable": re.compile(r"quote.{0,3}print")}
+"""How programs spell the two that they mean."""
+
 Unreadable = Callable[[bytes], float]
 """Which share of some bytes' characters is none of any text, in the charset that was declared for them."""
 MOST_JUDGED = 1024 * 1024
 """Bytes by which it is told whether an encoding was done."""
 MOST_UNREADABLE = 0.25
 """Of a short text that may be base64 as well as words."""
+
+
+def encoding_named(value: str) -> str:
+    """The encoding that a field names, in lower case, as it should be spelt; or empty."""
+    said = value.lower()
+    known = next((name for name, spelling in _SPELLINGS.items() if spelling.search(said)), "")
+    named = _TOKEN.search(said)
+    return known or (named.group() if named else "")
 
 
 def file_content(body: bytes, encoding: str) -> bytes:

@@ -98,7 +98,7 @@ LANGUAGES = (
         reply_to=("svar til",),
         original=("opprinnelig melding", "opprinnelig e-post", "original melding", "opphavleg melding"),
         forwarded=("videresendt melding", "videresendt e-post", "start på videresendt melding", "vidaresend melding"),
-        below=("se under", "se nedenfor", "se svar", "svar under", "svar nedenfor", "svarene under", "svarer under", "mine svar", "i rødt", "med rødt", "i teksten under", "til info", "til orientering"),
+        below=("se under", "se nedenfor", "se svar", "svar under", "svar nedenfor", "svarene under", "svarene mine", "svarer under", "svart under", "svart nedenfor", "svart i teksten", "svarene i teksten", "svar i teksten", "i blått", "i grønt", "i fet skrift", "mine svar", "i rødt", "med rødt", "i teksten under", "til info", "til orientering"),
         sent_from=("sendt fra", "sendt frå", "sendt med", "sendt via"),
         above=("svar over denne linjen", "skriv svaret ditt over"),
         disclaimer=(
@@ -130,7 +130,7 @@ LANGUAGES = (
         reply_to=("svara till",),
         original=("ursprungligt meddelande", "originalmeddelande", "ursprungligt mail"),
         forwarded=("vidarebefordrat meddelande", "vidarebefordrat brev", "vidarebefordrat mail"),
-        below=("se nedan", "svar nedan", "svaren nedan", "mina svar", "i rött", "med rött", "för kännedom"),
+        below=("se nedan", "svar nedan", "svaren nedan", "mina svar", "svarat nedan", "svar i texten", "i blått", "i rött", "med rött", "för kännedom"),
         sent_from=("skickat från", "skickades från", "skickat med", "skickat via"),
         above=("svara ovanför den här linjen", "skriv ditt svar ovanför"),
         disclaimer=("avsedda mottagaren", "konfidentiell information", "tänk på miljön"),
@@ -265,7 +265,7 @@ LANGUAGES = (
             "anfang der weitergeleiteten e-mail",
             "weitergeleitete mail",
         ),
-        below=("siehe unten", "s. u.", "s.u.", "s. unten", "siehe nachfolgend", "antworten unten", "meine antworten", "antworten im text", "in rot", "zur info", "zur kenntnis", "z.k."),
+        below=("siehe unten", "s. u.", "s.u.", "s. unten", "siehe nachfolgend", "antworten unten", "antwort unten", "antworten stehen unten", "meine antworten", "in blau", "in grün", "siehe weiter unten", "antworten im text", "in rot", "zur info", "zur kenntnis", "z.k."),
         sent_from=(
             "gesendet von",
             "gesendet mit",
@@ -308,7 +308,7 @@ LANGUAGES = (
         reply_to=("répondre à", "importance", "pièces jointes"),
         original=("mail original", "message d'origine", "message original", "message initial", "courriel original"),
         forwarded=("message transféré", "début du message transféré", "début du message réexpédié", "mail transféré"),
-        below=("voir ci-dessous", "réponses ci-dessous", "mes réponses", "en rouge", "pour info", "pour information"),
+        below=("voir ci-dessous", "réponses ci-dessous", "réponse ci-dessous", "répondu ci-dessous", "mes réponses", "réponses dans le texte", "répondu dans le texte", "en bleu", "en vert", "en rouge", "pour info", "pour information"),
         sent_from=("envoyé de", "envoyé depuis", "envoyé à partir de", "envoyé avec", "envoyé via", "provenance"),
         above=("répondez au-dessus de cette ligne", "répondre au-dessus de cette ligne"),
         disclaimer=(

@@ -35,6 +35,12 @@ ABSENCES = [
     "【自動返信】ドア4",
     "回复: 门4 自动回复",
     "문 4 (자동 회신)",
+    "AUTO: Ida Lie is currently out",
+    "Ida Lie no longer works here",
+    "Ida Lie har sluttet",
+    "Dør 4 // fravær",
+    "Ida Lie - foreldrepermisjon",
+    "Elternzeit: Ida Lie",
 ]
 LETTERS = [
     "The absence calendar shows nothing",

@@ -32,6 +32,7 @@ FIELDS = [
     ("=?utf-8?Q?Ida_L=C3=AFe_=3Cida=40fjell.example=3E?=", [("ida@fjell.example", "Ida Lïe")]),
     ("=?utf-8?Q?Ida_Lie?= =?utf-8?Q?_=3Cida=40fjell.example=3E?=", [("ida@fjell.example", "Ida Lie")]),
     ("Ida <=?utf-8?Q?ida=40fjell.example?=>", [("ida@fjell.example", "Ida")]),
+    ("Ida <=?utf-8?Q?ida?=@fjell.example>", [("ida@fjell.example", "Ida")]),
     ('"=?utf-8?Q?L=C3=AFe=2C?= =?utf-8?Q?_Ida?=" <ida@fjell.example>', [("ida@fjell.example", "Lïe, Ida")]),
     ("=?utf-8?Q?L=C3=AFe=2C_Ida?= <ida@fjell.example>", [("ida@fjell.example", "Lïe, Ida")]),
     ("=?utf-8?Q?boss=40bank.example?= <ida@fjell.example>", [("ida@fjell.example", "boss@bank.example")]),

@@ -260,3 +260,11 @@ def test_a_long_text_in_any_charset_is_read_soon(declared: str, unit: bytes) -> 
     started = time.process_time()
     read(head + unit * (1_000_000 // len(unit)))
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    "pair", [f"{first:02x}{second:02x}" for first in range(0x81, 0xFF) for second in (0x62, 0x64, 0xA3, 0xA5, 0xA7)]
+)
+def test_any_pair_of_bytes_is_read(pair: str) -> None:
+    """Also those of which two letters come, such as the vowels with two marks of Hong Kong."""
+    assert not read(b"From: ida@fjell.example\n\n" + bytes.fromhex(pair) * 8 + b"\n").wrong

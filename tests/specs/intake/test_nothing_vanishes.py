@@ -83,7 +83,7 @@ def test_where_nothing_would_be_left_everything_is_shown(text: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["See my answers below.", "FYI", "Svarene under, i rødt.", "Hi, answers inline.", "Siehe unten", "Mes réponses en rouge", "Til info"],
+    ["See my answers below.", "FYI", "Svarene under, i rødt.", "Hi, answers inline.", "Siehe unten", "Mes réponses en rouge", "Til info", "Svarene mine står under.", "Jeg har svart i teksten.", "Meine Antwort: in Blau", "J'ai répondu ci-dessous."],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "quote",

@@ -416,7 +416,16 @@ def test_addresses_of_other_alphabets() -> None:
 
 
 @pytest.mark.parametrize(
-    "encoding", ["Quoted-Printable;", "quoted-printable (so it is)", '"quoted-printable"', " QUOTED-PRINTABLE "]
+    "encoding",
+    [
+        "Quoted-Printable;",
+        "quoted-printable (so it is)",
+        '"quoted-printable"',
+        " QUOTED-PRINTABLE ",
+        "quoted printable",
+        "Quoted_Printable",
+        "quotedprintable",
+    ],
 )
 def test_transfer_encodings_as_programs_write_them(encoding: str) -> None:
     assert (
@@ -454,6 +463,26 @@ def test_a_byte_order_mark_hides_no_field() -> None:
     assert read(b"\xef\xbb\xbfFrom: a@b.example\r\nSubject: x\r\n\r\nhello").sender == Address(email="a@b.example")
 
 
+@pytest.mark.parametrize("encoding", ["base-64", "Base 64", "BASE_64", "x-base64", "base64"])
+def test_base64_however_it_is_spelt(encoding: str) -> None:
+    header = f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {encoding}"
+    assert read(part(header, "w6Ugb2cgw7g=")).text == "å og ø"
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('Content-Type: message/rfc822; name="The old letter"', "The old letter.eml"),
+        ("Content-Type: message/rfc822; name=letter.EML", "letter.EML"),
+        ("Content-Type: message/rfc822", "Door 4.5.eml"),
+    ],
+)
+def test_an_enclosed_mail_opens_as_one(header: str, name: str) -> None:
+    raw = f"Content-Type: multipart/mixed; boundary=q\n\n--q\n\nx\n--q\n{header}\n\nSubject: Door 4.5\n\ny\n--q--\n"
+    (file,) = read(raw.encode()).files
+    assert file.name == name
+
+
 @pytest.mark.parametrize("start", ['; start="<root>"', ""])
 def test_the_words_of_a_related_multipart_may_come_after_its_images(start: str) -> None:
     raw = (
@@ -470,3 +499,12 @@ def test_a_mail_that_only_sends_another_on_says_what_that_says() -> None:
     reading = read(b"Subject: Fwd\nContent-Type: message/rfc822\n\nFrom: a@b.example\nSubject: inner\n\nthe words")
     assert reading.text == "From: a@b.example\nSubject: inner\n\nthe words"
     assert [f.name for f in reading.files] == ["inner.eml"]
+
+
+def test_words_above_the_empty_line_are_told_in_a_note() -> None:
+    reading = read(b"From: ida@fjell.example\nSubject: Door\nPlease: come today\nNote: bring a key\n\nIda\n")
+    assert (reading.text, reading.wrong) == (
+        "Ida",
+        ("the end of its header says: Please: come today Note: bring a key",),
+    )
+    assert not read(b"From: ida@fjell.example\nSubject: Door\nSpam-Level: 0 of 5\n\nIda\n").wrong

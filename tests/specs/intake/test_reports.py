@@ -412,6 +412,8 @@ Subject: Returned mail: see transcript for details
         "550 casella non valida", "550 ontvanger onbekend", "550 Brukeren finnes ikke", "550 Modtageren er ukendt", "550 Mottagaren finns inte",
         "550 Tuntematon vastaanottaja", "550 Adres nie istnieje", "550 Neznámý uživatel", "550 A postafiók nem létezik", "550 адрес не зарегистрирован",
         "550 користувача не знайдено", "550 alıcı bilinmiyor", "550 ユーザーが見つかりません", "550 用户不存在", "550 존재하지 않는 사용자: 사용자를 찾을 수 없음",
+        "550 his account was removed last week", "550 mailbox has been closed", "550 recipient dosn't exist", "550 we could not locate the user", "550 ida left our company",
+        "550 the address is not valid", "550 the domain does not resolve", "550 Finner ikke adressen", "550 det gick inte att hitta postadressen", "550 mailadressen blev ikke fundet",
     ],
 )  # fmt: skip
 def test_more_words_for_a_dead_address(words: str) -> None:
@@ -424,6 +426,7 @@ def test_more_words_for_a_dead_address(words: str) -> None:
         "450 mailbox unavailable", "550 mailbox temporarily unavailable", "452 4.2.2 user over quota", "550 Postfach voll", "550 la casella è piena", "550 buzón lleno",
         "550 postkassen er fuld", "550 brevlådan är full", "550 skrzynka jest przepełniona", "550 ящик переполнен", "550 メールボックスの容量超過", "550 邮箱已满",
         "550 the group may not exist", "550 content rejected", "550 account suspended, try again",
+        "550 your sender's domain does not exist", "550 HELO host not found", "550 unknown sender",
     ],
 )  # fmt: skip
 def test_more_words_for_an_address_that_lives(words: str) -> None:
@@ -434,3 +437,29 @@ def test_a_recipient_in_another_script_is_known_by_the_one_form_of_its_address()
     report = read(STANDARD.replace(b"customer.example", "kjøp.example".encode())).report
     assert report is not None
     assert [each.recipient for each in report.failures] == ["gone@xn--kjp-1na.example", "full@xn--kjp-1na.example"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        (
+            "Non remis : Porte 4",
+            "Échec de la remise pour ces destinataires :\n\nida@fjell.example\nAdresse introuvable.",
+        ),
+        (
+            "Går inte att leverera: Dörr 4",
+            "Det gick inte att leverera till:\n\nida@fjell.example\nDet gick inte att hitta adressen.",
+        ),
+        (
+            "Kan ikke leveres: Dør 4",
+            "Levering til disse mottakerne mislyktes:\n\nida@fjell.example\nFinner ikke adressen.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("sender", ["postmaster@fjell.example", "nobody@fjell.example"])
+def test_failures_in_other_languages_name_the_dead_address(sender: str, subject: str, words: str) -> None:
+    raw = f"From: {sender}\nTo: desk@help.example\nSubject: {subject}\n\n{words}\n".encode()
+    report = read(raw).report
+    assert report is not None
+    assert report.counts("")
+    assert [(each.recipient, each.hard) for each in report.failures] == [("ida@fjell.example", True)]

@@ -140,6 +140,11 @@ def test_a_number_at_the_end_of_a_long_subject_counts_although_the_title_is_cut(
         "[Ticket#2013070410000731]",
         "ticket# 2013070410000731",
         "#2013070410000731",
+        "ticket 2013070410000731",
+        "Ticket no. 2013070410000731",
+        "Ticketnummer: 2013070410000731",
+        "20130704 10000731",
+        "Ticket#20130704-10000731",
     ],
 )
 def test_a_ticket_is_named_by_its_number_as_it_is_shown(reference: str) -> None:
@@ -148,7 +153,16 @@ def test_a_ticket_is_named_by_its_number_as_it_is_shown(reference: str) -> None:
 
 @pytest.mark.parametrize(
     "reference",
-    ["", "12", "2013070410000731 or 2", "01936b1e-7e0a-7000-8000-000000000000", "Ticket#", "x2013070410000731"],
+    [
+        "",
+        "12",
+        "2013070410000731 or 2",
+        "01936b1e-7e0a-7000-8000-000000000000",
+        "Ticket#",
+        "x2013070410000731",
+        "2013070410000731 2013061710000647",
+        "01936100-7000-7000-8000-000000000000",
+    ],
 )
 def test_other_references_are_no_number(reference: str) -> None:
     assert number_in(reference) is None

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from services.routing.bodies import Words
-from services.routing.forms import naming_pictures, words
+from services.routing.forms import naming_pictures, pictures_in_place, words
 from shared.bounded import rich_text
 from shared.contracts.parts import Attachment, Blob, CustomerRef, Message
 from tests.specs.requirement import requirement
@@ -56,3 +56,11 @@ def test_other_images_of_a_form_are_none_of_its_files(source: str) -> None:
 )
 def test_nobody_is_called_nothing(name: str, email: str, called: str) -> None:
     assert CustomerRef(id=UUID(int=1), email=email, name=name).called == called
+
+
+def test_pasted_pictures_are_found_by_their_addresses() -> None:
+    html = '<img src="data:image/png;base64,aGVp"><img src=\'data:image/JPEG;base64,aGU=\'><img src="data:image/svg+xml;base64,aGVp"><img src="data:image/gif;base64,a">'
+    assert pictures_in_place(html) == {
+        "data:image/png;base64,aGVp": ("png", b"hei"),
+        "data:image/JPEG;base64,aGU=": ("jpeg", b"he"),
+    }
