@@ -8,15 +8,20 @@ from typing import Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api, sign_ins_api
-from services.gateway.openapi import Document, merged
-from services.gateway.reference import DOCUMENT
-from services.intake import api as intake_api
-from services.intake import blobs_api, mail_api
-from services.intake.mailboxes import api as mailboxes_api
-from services.notify import outgoing_api
-from services.reporting import articles_api, stats_api, tickets_api
-from services.routing import api as routing_api
+from services.gateway.documents import customers_api, documents_api
+from services.gateway.front import led
+from services.gateway.front.openapi import Document, merged
+from services.gateway.front.reference import DOCUMENT
+from services.gateway.preferences import following_api, notices_api
+from services.gateway.signing_in import session_api, sign_ins_api
+from services.intake.opening import api as intake_api
+from services.intake.uploads import api as blobs_api
+from services.intake.ways_in import mail_api
+from services.intake.ways_in.mailboxes import api as mailboxes_api
+from services.notify.sending import outgoing_api
+from services.reporting.stats import api as stats_api
+from services.reporting.tickets import articles_api, tickets_api
+from services.routing.api import routes as routing_api
 
 NOTHING = cast("Any", None)  # a route needs its parts when it is called, not when it is described
 
@@ -67,7 +72,7 @@ def main(path: Path = DOCUMENT) -> int:
     if "--check" in sys.argv[1:]:
         if path.read_text("utf-8") == wanted:
             return 0
-        print("services/gateway/openapi.json is out of date: run `python -m deploy.openapi`", file=sys.stderr)
+        print("services/gateway/front/openapi.json is out of date: run `python -m deploy.openapi`", file=sys.stderr)
         return 1
     path.write_text(wanted, "utf-8")
     return 0

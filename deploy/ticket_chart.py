@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from services.routing import commands as c
 from services.routing import ticket
 from services.routing.ticket import Ticket
+from services.routing.ticket import commands as c
 from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import StateChanged, TicketMerged, TicketQueued, TicketRemoved
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
+from shared.rules.rejected import Rejected
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
 
 GUIDE = Path(__file__).parent.parent / "docs" / "ticket-life.md"
 BEGIN, END = "<!-- drawn from the rules: begin -->\n", "<!-- drawn from the rules: end -->\n"

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from shared.contracts.directory import Queue, TicketField
-from shared.directory.copy import Settings
+from shared.directory.copy import Configuration
 from shared.http.problems import FieldError, invalid_fields, pointer
 
 
@@ -50,9 +50,9 @@ def _is_date(text: str) -> bool:
     return len(text) == 10
 
 
-def required(queue: Queue | None, topic: str, settings: Settings) -> tuple[str, ...]:
+def required(queue: Queue | None, topic: str, configuration: Configuration) -> tuple[str, ...]:
     """The fields that must have a value before a ticket of this queue, asked under this topic (empty: none), is closed."""
-    asked = settings.topics.get(topic)
+    asked = configuration.topics.get(topic)
     by_topic = {each.field for each in asked.fields if each.required} if asked is not None else set[str]()
-    by_queue = {name for name, document in settings.fields.items() if queue and queue.slug in document.required_in}
+    by_queue = {name for name, document in configuration.fields.items() if queue and queue.slug in document.required_in}
     return tuple(sorted(by_topic | by_queue))

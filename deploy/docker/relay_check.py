@@ -5,7 +5,7 @@ import asyncio
 import aiosmtplib
 
 from deploy.docker.trouble import Trouble
-from services.notify.transports.smtp import Server
+from services.notify.sending.transports.smtp import Server
 from shared.settings import env
 
 SECONDS = 20.0

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from services.gateway.schema import MIGRATIONS
-from shared.service import Service, main
+from shared.runtime.service import Service, main
 from shared.settings import env
 
 
@@ -17,7 +17,7 @@ def load() -> Service:
 def run() -> int:
     status = main("gateway", MIGRATIONS, load)
     if status == 0 and sys.argv[1:] == ["migrate"]:
-        from services.gateway.first_start import first_documents
+        from services.gateway.documents.first_start import first_documents
 
         asyncio.run(first_documents(env("LEDGERDESK_DATABASE_URL")))
     return status

@@ -6,35 +6,38 @@ from contextlib import asynccontextmanager
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway import customers_api, documents_api, following_api, led, notices_api, session_api, sign_ins_api
-from services.gateway.applied import Appliers
-from services.gateway.authentication import Authentication
-from services.gateway.consistency_tokens import ConsistencyTokens
-from services.gateway.documents import Documents
-from services.gateway.door import Door
-from services.gateway.guesses import Guesses
-from services.gateway.passwords import Passwords
-from services.gateway.proxy import Proxy
-from services.gateway.reference import router as reference_router
+from services.gateway.documents import customers_api, documents_api
+from services.gateway.documents.applied import Appliers
+from services.gateway.documents.documents import Documents
+from services.gateway.front import led
+from services.gateway.front.consistency_tokens import ConsistencyTokens
+from services.gateway.front.door import Door
+from services.gateway.front.proxy import Proxy
+from services.gateway.front.reference import router as reference_router
+from services.gateway.preferences import following_api, notices_api
 from services.gateway.schema import MIGRATIONS
-from services.gateway.sessions import Sessions
 from services.gateway.settings import Settings
-from services.gateway.sign_in import SignIn
+from services.gateway.signing_in import session_api, sign_ins_api
+from services.gateway.signing_in.authentication import Authentication
+from services.gateway.signing_in.guesses import Guesses
+from services.gateway.signing_in.passwords import Passwords
+from services.gateway.signing_in.sessions import Sessions
+from services.gateway.signing_in.sign_in import SignIn
 from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
-from shared.http.application import MOST_RUNNING, Limited, application
-from shared.http.health import Health
-from shared.http.limits import RunningLimit
-from shared.http.server import Process, Role
+from shared.http.serving.application import MOST_RUNNING, Limited, application
+from shared.http.serving.health import Health
+from shared.http.serving.limits import RunningLimit
+from shared.http.serving.server import Process, Role
 from shared.messaging.announcing import Announcer
 from shared.messaging.pace import PROMPT
 from shared.messaging.relay import Relay
 from shared.network import network
-from shared.periodic import Periodic
-from shared.places import Places
-from shared.pulse import Background
+from shared.runtime.periodic import Periodic
+from shared.runtime.places import Places
+from shared.runtime.pulse import Background
 
 SERVICE = "gateway"
 PURGE_SECONDS = 3600.0

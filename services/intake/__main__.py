@@ -4,12 +4,12 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.service import Service
+    from shared.runtime.service import Service
 
 
 def load() -> "Service":
     from services.intake.app import CONSUMER, handlers, process
-    from shared.service import Service
+    from shared.runtime.service import Service
 
     return Service(process, {CONSUMER: handlers}.get)
 
@@ -17,11 +17,11 @@ def load() -> "Service":
 def run() -> int:
     if sys.argv[1:2] == ["deliver"]:
         # Started for every mail: it needs neither the service nor what that imports.
-        from services.intake.deliver import main as deliver
+        from services.intake.ways_in.deliver import main as deliver
 
         return deliver(sys.argv[2:])
     from services.intake.schema import MIGRATIONS
-    from shared.service import main
+    from shared.runtime.service import main
 
     return main("intake", MIGRATIONS, load)
 

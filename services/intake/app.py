@@ -5,24 +5,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from services.intake import api, blobs_api, mail_api
-from services.intake.allowances import Allowances
-from services.intake.desk_news import DeskNews
-from services.intake.identifying import Claims, Identifying
-from services.intake.lmtp import LmtpServer
-from services.intake.mailboxes import api as mailboxes_api
-from services.intake.mailboxes.fetchers import Fetchers
-from services.intake.mailboxes.progress import Progress
-from services.intake.mailroom import Envelope, Mailroom, MailRules
-from services.intake.numbers import Numbers
-from services.intake.opening import Opening
-from services.intake.reading_pool import Readers
-from services.intake.receipts import Receipts
-from services.intake.records import Records
+from services.intake.mail.reading_pool import Readers
+from services.intake.mail.verification.verifier import Verifier
+from services.intake.mailroom.mailroom import Envelope, Mailroom, MailRules
+from services.intake.opening import api
+from services.intake.opening.allowances import Allowances
+from services.intake.opening.opening import Opening
+from services.intake.policies import DeskNews
+from services.intake.records.identifying import Claims, Identifying
+from services.intake.records.numbers import Numbers
+from services.intake.records.receipts import Receipts
+from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from services.intake.settings import Settings
-from services.intake.verification.verifier import Verifier
-from services.intake.virus_scan import VirusScan
+from services.intake.uploads import api as blobs_api
+from services.intake.uploads.virus_scan import VirusScan
+from services.intake.ways_in import mail_api
+from services.intake.ways_in.lmtp import LmtpServer
+from services.intake.ways_in.mailboxes import api as mailboxes_api
+from services.intake.ways_in.mailboxes.fetchers import Fetchers
+from services.intake.ways_in.mailboxes.progress import Progress
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
 from shared.contracts.topics import DIRECTORY, TICKETS
@@ -33,16 +35,16 @@ from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
-from shared.http.application import application
-from shared.http.health import Health
-from shared.http.server import Process, Role
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.server import Process, Role
 from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.relay import Relay
-from shared.periodic import Periodic
-from shared.pulse import Background
+from shared.runtime.periodic import Periodic
+from shared.runtime.pulse import Background
 
 log = logging.getLogger(__name__)
 

@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from services.notify import deliveries, outgoing_api, ticket
-from services.notify.closings import Closings
-from services.notify.commands import Command
-from services.notify.letterhead import Letterhead
-from services.notify.lookups import Informed
-from services.notify.outgoing import Outgoing
+from services.notify import ticket
+from services.notify.deciding.closings import Closings
+from services.notify.deciding.lookups import Informed
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
-from services.notify.sender import Sender
+from services.notify.sending import deliveries, outgoing_api
+from services.notify.sending.outgoing import Outgoing
+from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
+from services.notify.ticket.commands import Command
+from services.notify.writing.letterhead import Letterhead
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Pool, connect_pool
@@ -22,15 +23,15 @@ from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
-from shared.http.application import application
-from shared.http.health import Health
-from shared.http.server import Process, Role
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.server import Process, Role
 from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
 from shared.messaging.pace import UNHURRIED
 from shared.messaging.relay import Relay
-from shared.pulse import Background
+from shared.runtime.pulse import Background
 from shared.settings import env
 
 SERVICE = "notify"
@@ -41,7 +42,12 @@ def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
     """The policies on the newest snapshots; each of those who ask them needs its own, for what was looked up."""
     return Policies(
         Letterhead(
-            lambda: copy.queues, mail.key, mail.domain, lambda: copy.settings, mail.zone, reply_tags=mail.reply_tags
+            lambda: copy.queues,
+            mail.key,
+            mail.domain,
+            lambda: copy.configuration,
+            mail.zone,
+            reply_tags=mail.reply_tags,
         )
     )
 

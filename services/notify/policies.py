@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from services.notify import letters, wording
-from services.notify.addresses import mailable
-from services.notify.commands import (
+from services.notify.deciding.addresses import mailable
+from services.notify.deciding.known import Refusals, Remembered
+from services.notify.deciding.notices import Notices
+from services.notify.ticket.commands import (
     Command,
     RequestAnswer,
     RequestBounce,
@@ -17,10 +18,9 @@ from services.notify.commands import (
     RequestReceipt,
     RequestRejection,
 )
-from services.notify.known import Refusals, Remembered
-from services.notify.letterhead import Letterhead
-from services.notify.letters import Around
-from services.notify.notices import Notices
+from services.notify.writing import letters, wording
+from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.letters import Around
 from shared import templates
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded

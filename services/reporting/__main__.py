@@ -3,7 +3,7 @@
 import sys
 
 from services.reporting.schema import MIGRATIONS
-from shared.service import Service, main
+from shared.runtime.service import Service, main
 
 
 def load() -> Service:
@@ -14,12 +14,12 @@ def load() -> Service:
 
 def run() -> int:
     if sys.argv[1:2] == ["projections"]:
-        from services.reporting import rebuilding
+        from services.reporting.generations import rebuilding
 
         return rebuilding.main(sys.argv[2:])
     status = main("reporting", MIGRATIONS, load)
     if status == 0 and sys.argv[1:] == ["migrate"]:
-        from services.reporting import rebuilding
+        from services.reporting.generations import rebuilding
 
         return rebuilding.migrate()
     return status

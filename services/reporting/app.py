@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
-from services.reporting import articles_api, stats_api, tickets_api
-from services.reporting.live_consumer import LiveConsumer
-from services.reporting.reading import Reading
+from services.reporting.generations.live_consumer import LiveConsumer
+from services.reporting.generations.sets import projection_sets
 from services.reporting.schema import MIGRATIONS
-from services.reporting.sets import projection_sets
 from services.reporting.settings import Settings
+from services.reporting.stats import api as stats_api
+from services.reporting.tickets import articles_api, tickets_api
+from services.reporting.tickets.reading import Reading
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY
 from shared.database import Pool, connect_pool
@@ -17,14 +18,14 @@ from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import pending
-from shared.http.application import application
-from shared.http.health import Health
-from shared.http.server import Process, Role
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.server import Process, Role
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.pace import UNHURRIED
-from shared.messaging.parking_commands import MakeHandlers
-from shared.pulse import Background
+from shared.messaging.parking.commands import MakeHandlers
+from shared.runtime.pulse import Background
 from shared.settings import env
 
 SERVICE = "reporting"

@@ -1,10 +1,10 @@
-"""Which tickets a person may see, for queries: the twin in SQL of `shared.contracts.access.may`."""
+"""Which tickets a person may see, for queries: the twin in SQL of `shared.rules.access.may`."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.contracts.access import Identity, TicketFacts, rights
 from shared.directory.copy import DirectoryCopy, Queues
+from shared.rules.access import Identity, TicketFacts, rights
 
 
 @dataclass(frozen=True, slots=True)

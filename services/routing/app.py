@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import api, customers, leaving, numbers, policies, ticket, timers
-from services.routing.desk import Desk
+from services.routing import leaving, policies, ticket, timers
+from services.routing.api import routes as api
+from services.routing.operations import customers, numbers
+from services.routing.operations.desk import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
 from shared.blobs.store import BlobStore
@@ -20,16 +22,16 @@ from shared.eventstore.commands import Commands
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
-from shared.http.application import application
-from shared.http.health import Health
-from shared.http.server import Process, Role
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.server import Process, Role
 from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.relay import Relay
-from shared.periodic import Periodic
-from shared.pulse import Background
+from shared.runtime.periodic import Periodic
+from shared.runtime.pulse import Background
 
 SERVICE = "routing"
 CONSUMER = "routing"
@@ -58,7 +60,7 @@ def handlers(
             category="ticket",
             decider=ticket,
             producers=policies.LISTENS_TO,
-            react=policies.Policies(lambda: documents.queues, lambda: documents.settings).react,
+            react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=beside,
             goes_on=policies.goes_on_in,
             done=wake,

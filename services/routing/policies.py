@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from services.routing.commands import Command, FollowUpRule, QueueTicket, TakeCustomerMessage
 from services.routing.ticket import Ticket
+from services.routing.ticket.commands import Command, FollowUpRule, QueueTicket, TakeCustomerMessage
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import StateRef
-from shared.directory.copy import Queues, Settings
+from shared.directory.copy import Configuration, Queues
 
 LISTENS_TO = frozenset(("intake",))
 AT_ONCE = frozenset(("open", "closed"))
@@ -19,15 +19,15 @@ AT_ONCE = frozenset(("open", "closed"))
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """`queues` and `settings` answer the newest snapshots of the documents."""
+    """`queues` and `configuration` answer the newest snapshots of the documents."""
 
     queues: Callable[[], Queues]
-    settings: Callable[[], Settings] = Settings
+    configuration: Callable[[], Configuration] = Configuration
 
     def react(self, event: Recorded) -> Sequence[Command]:
         match event.payload:
             case TicketOpened() as opened:
-                return [an_opened_ticket_is_queued(opened, event.time, self.settings())]
+                return [an_opened_ticket_is_queued(opened, event.time, self.configuration())]
             case CustomerMessageReceived() as received:
                 return [a_customers_message_is_taken(event, received, self._follow_ups())]
             case _:
@@ -40,9 +40,9 @@ class Policies:
         }
 
 
-def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, settings: Settings) -> QueueTicket:
+def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, configuration: Configuration) -> QueueTicket:
     """A state that a trusted channel asked for counts if it is one that forms offer and that waits for nothing."""
-    wanted = settings.states.get(opened.state) if opened.state else None
+    wanted = configuration.states.get(opened.state) if opened.state else None
     return QueueTicket(
         number=opened.number,
         title=opened.title,

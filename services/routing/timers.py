@@ -15,19 +15,19 @@ import asyncpg
 from prometheus_client import Counter, Histogram
 
 from services.routing import leaving, ticket
-from services.routing.commands import Command, LockHolderLeft, LockIsOver, PendingIsOver
+from services.routing.ticket.commands import Command, LockHolderLeft, LockIsOver, PendingIsOver
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked
-from shared.contracts.states import CLOSED_SUCCESSFUL
 from shared.database import Connection, Pool
 from shared.eventstore.store import Append, Appended, CommandId, Context, NewEvent, Store, conflict, utc_now
 from shared.messaging.handlers import transient
-from shared.messaging.parking import PutAside
-from shared.messaging.restart import restarting
-from shared.pulse import Pulse
+from shared.messaging.parking.parking import PutAside
+from shared.rules.states import CLOSED_SUCCESSFUL
+from shared.runtime.pulse import Pulse
+from shared.runtime.restart import restarting
+from shared.runtime.wakeup import woken
 from shared.testing.failpoints import hit
-from shared.wakeup import woken
 
 log = logging.getLogger(__name__)
 

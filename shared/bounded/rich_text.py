@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared import richtext
 from shared.blobs import texts
 from shared.bounded.processes import Ended, Processes
 from shared.bounded.serving import serve
 from shared.http import problems
+from shared.markup import richtext
 
 TASK = "rich text"
 

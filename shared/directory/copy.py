@@ -10,7 +10,6 @@ import asyncpg
 import orjson
 
 from shared.addresses import comparable
-from shared.contracts.access import Identity
 from shared.contracts.directory import (
     SETTINGS,
     Company,
@@ -29,9 +28,10 @@ from shared.contracts.directory import (
 )
 from shared.contracts.parts import CustomerRef
 from shared.database import Connection, Pool, connect
-from shared.messaging.restart import restarting
-from shared.pulse import Pulse
-from shared.wakeup import woken
+from shared.rules.access import Identity
+from shared.runtime.pulse import Pulse
+from shared.runtime.restart import restarting
+from shared.runtime.wakeup import woken
 
 DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
@@ -124,7 +124,7 @@ class Queues:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Configuration:
     """The smaller documents in use at one moment, by slug; empty until the first start's have arrived."""
 
     states: Mapping[str, State] = field(default_factory=dict)
@@ -146,12 +146,12 @@ class Settings:
 
 
 class DirectoryCopy:
-    """Reads this service's copy. `queues` and `settings` are snapshots that `run` keeps fresh; call `load` once before the first use."""
+    """Reads this service's copy. `queues` and `configuration` are snapshots that `run` keeps fresh; call `load` once before the first use."""
 
     def __init__(self, pool: Pool, database_url: str) -> None:
         self.pool, self.database_url = pool, database_url
         self.queues = Queues()
-        self.settings = Settings()
+        self.configuration = Configuration()
         self._revision = -1
         self._people: dict[UUID, Someone | None] = {}
         self._identities: dict[UUID, tuple[UUID, ...]] = {}
@@ -190,7 +190,7 @@ class DirectoryCopy:
         queues = _snapshot([row for row in rows if row["kind"] == "queue"])
         if revision < self._revision:
             return  # another refresh has overtaken this one
-        self.queues, self.settings, self._revision = queues, _settings(rows), revision
+        self.queues, self.configuration, self._revision = queues, _configuration(rows), revision
         self._people, self._identities = {}, {}
         async with self._changed:
             self._changed.notify_all()
@@ -299,7 +299,7 @@ class DirectoryCopy:
         if kind == "queue":
             return self.queues.versions.get(document_id, 0) >= version
         if kind in HELD:
-            return self.settings.versions.get(document_id, 0) >= version
+            return self.configuration.versions.get(document_id, 0) >= version
         self._people, self._identities = {}, {}  # the notification of the change may still be on its way
         return (await self.pool.fetchval(VERSION, kind, document_id) or 0) >= version
 
@@ -316,8 +316,8 @@ def _snapshot(rows: Sequence[asyncpg.Record]) -> Queues:
     )
 
 
-def _settings(rows: Sequence[asyncpg.Record]) -> Settings:
-    return Settings(
+def _configuration(rows: Sequence[asyncpg.Record]) -> Configuration:
+    return Configuration(
         states=_of(State, rows),
         priorities=_of(Priority, rows),
         templates=_of(Template, rows),

@@ -4,8 +4,8 @@ import asyncio
 from typing import Never
 
 from shared.database import Pool
-from shared.messaging.restart import restarting
-from shared.pulse import Pulse
+from shared.runtime.pulse import Pulse
+from shared.runtime.restart import restarting
 
 DAYS = 30
 BATCH = 5_000

@@ -1,6 +1,6 @@
 """`X-Consistency-Token`: which streams a command wrote, so that a later read waits for them (architecture, 7).
 
-This is the form between gateway and services; the gateway seals it for callers (`services/gateway/consistency_tokens.py`).
+This is the form between gateway and services; the gateway seals it for callers (`services/gateway/front/consistency_tokens.py`).
 """
 
 import base64

@@ -13,10 +13,10 @@ import orjson
 from fastapi import Depends, Request
 from pydantic import ValidationError
 
-from shared.contracts.access import Identity
 from shared.http import problems
 from shared.http.keys import PublicKeys, SigningKey
 from shared.http.request_values import reads_request
+from shared.rules.access import Identity
 
 HEADER = "X-Ledgerdesk-Identity"
 LIFETIME = 60

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.http import problems
-from shared.http.limits import MOST_VALUES
+from shared.http.serving.limits import MOST_VALUES
 
 DEEPEST = 64
 """Levels of nesting; orjson writes 254 at most, so that deeper input could be taken but never answered."""

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Query
 
-from shared.contracts.access import Identity
 from shared.http import problems
+from shared.rules.access import Identity
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most")]
 """`limit: Limit = 50`"""

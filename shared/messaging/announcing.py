@@ -5,9 +5,9 @@ from typing import Never
 
 from shared.database import Connection, Pool
 from shared.eventstore.store import Store
-from shared.messaging.restart import restarting
-from shared.pulse import Pulse
-from shared.wakeup import woken
+from shared.runtime.pulse import Pulse
+from shared.runtime.restart import restarting
+from shared.runtime.wakeup import woken
 
 CHANNEL = "outbox"
 LOOK_SECONDS = 30.0

@@ -24,7 +24,6 @@ from shared.contracts.event import registered
 from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
 from shared.eventstore.errors import VersionConflict
-from shared.garbage import collected_by_hand
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, NotAuthentic
 from shared.messaging.clients import consumer as started
@@ -33,8 +32,9 @@ from shared.messaging.delivery import Delivered, Parked, read
 from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import Pace
 from shared.messaging.projection import Position
-from shared.messaging.restart import restarting
-from shared.pulse import Pulse
+from shared.runtime.garbage import collected_by_hand
+from shared.runtime.pulse import Pulse
+from shared.runtime.restart import restarting
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)

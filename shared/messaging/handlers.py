@@ -6,13 +6,13 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from shared.contracts.envelope import Actor, Recorded
-from shared.contracts.rejected import Rejected
 from shared.database import TRANSIENT, Connection
 from shared.eventstore.commands import Decider
 from shared.eventstore.folds import Folded, Folds
 from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
 from shared.messaging.delivery import Delivered, Next, Parked, order, out_of_order
 from shared.messaging.projection import Projection, R, Seen
+from shared.rules.rejected import Rejected
 from shared.telemetry.tracing import span, traceparent
 from shared.testing.failpoints import hit
 

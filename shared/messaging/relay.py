@@ -27,11 +27,11 @@ from shared.messaging.access.authenticity import HEADER, EventKeys
 from shared.messaging.announcing import CHANNEL, tell
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.pace import Pace
-from shared.messaging.refused import REFUSALS, hold
-from shared.messaging.restart import restarting
-from shared.pulse import Pulse
+from shared.messaging.parking.refused import REFUSALS, hold
+from shared.runtime.pulse import Pulse
+from shared.runtime.restart import restarting
+from shared.runtime.wakeup import woken
 from shared.testing.failpoints import hit
-from shared.wakeup import woken
 
 log = logging.getLogger(__name__)
 

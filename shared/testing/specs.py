@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from shared.contracts.event import Event
-from shared.contracts.rejected import Rejected
 from shared.eventstore.commands import Decider
+from shared.rules.rejected import Rejected
 
 State = TypeVar("State")
 Command = TypeVar("Command")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from itertools import count
 from uuid import UUID
 
-from shared.contracts.access import Identity
 from shared.http.identity import IdentityVerifier, sign, verify
+from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 
 SECONDS = 1.0

@@ -18,7 +18,7 @@ import psutil
 
 from deploy.local import lifecycle
 from deploy.local.home import CHECKOUT
-from services.intake.reading import read
+from services.intake.mail.reading import read
 from tests.bench.__main__ import CONNECTIONS, Bench, home_of_its_own, middle, write_results
 from tests.bench.client import LmtpConnection, closed_loop
 from tests.bench.mails import as_new, mix, stuffed

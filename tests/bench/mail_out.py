@@ -26,11 +26,11 @@ from deploy.local.home import CHECKOUT
 from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.servers import postgres_server
-from services.notify import deliveries
 from services.notify.schema import MIGRATIONS
-from services.notify.sender import Sender
-from services.notify.signing import Key, Signer
-from services.notify.transports.smtp import Server, Smtp
+from services.notify.sending import deliveries
+from services.notify.sending.sender import Sender
+from services.notify.sending.transports.smtp import Server, Smtp
+from services.notify.writing.signing import Key, Signer
 from shared.contracts.envelope import Actor
 from shared.contracts.notify import NotificationRequested, OutgoingMail
 from shared.contracts.parts import Address

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from deploy.local.servers import postgres_server
-from services.intake.mailroom import Envelope, Mailroom, MailRules
-from services.intake.numbers import Numbers
-from services.intake.reading_pool import Readers
-from services.intake.records import Records
+from services.intake.mail.reading_pool import Readers
+from services.intake.mailroom.mailroom import Envelope, Mailroom, MailRules
+from services.intake.records.numbers import Numbers
+from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Queue
@@ -26,9 +26,9 @@ from shared.directory.copy import DirectoryCopy, Queues
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store
 from tests.conftest import Databases
-from tests.services.intake.dovecot import MISSING, WORD, Dovecot, dovecot, program
-from tests.services.intake.fetching import fetching, mailbox, secrets, status
 from tests.services.intake.reception import POSTMASTER, mail
+from tests.services.intake.ways_in.dovecot import MISSING, WORD, Dovecot, dovecot, program
+from tests.services.intake.ways_in.fetching import fetching, mailbox, secrets, status
 
 DIRECTLY = 1_000
 """Mails that are handed in without a mailbox, to compare."""

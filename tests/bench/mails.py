@@ -7,7 +7,7 @@ import re
 import uuid
 from pathlib import Path
 
-from tests.specs.intake.replies import LETTERS, RICH_REPLIES
+from tests.specs.intake.quoting.replies import LETTERS, RICH_REPLIES
 
 CORPORA = Path(os.environ.get("LEDGERDESK_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 """`LEDGERDESK_CORPORA` names another place."""

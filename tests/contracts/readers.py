@@ -2,14 +2,14 @@
 
 from zoneinfo import ZoneInfo
 
-from services.gateway import document as gateway_document
+from services.gateway.documents import document as gateway_document
 from services.intake import ticket as intake_ticket
 from services.notify import ticket as notify_ticket
-from services.notify.letterhead import Letterhead
 from services.notify.policies import Policies
-from services.reporting.desk.fold import fold
+from services.notify.writing.letterhead import Letterhead
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.summaries import summary
+from services.reporting.tickets.desk.fold import fold
+from services.reporting.tickets.summaries import summary
 from services.routing import policies as routing_policies
 from services.routing import ticket as routing_ticket
 from shared.contracts.envelope import Recorded

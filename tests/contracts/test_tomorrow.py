@@ -12,14 +12,13 @@ from uuid import UUID
 import jsonschema_rs
 import pytest
 
-from services.intake.mailboxes.fetchers import is_known
-from services.notify.deliveries import CHANNELS
-from services.routing import states
+from services.intake.ways_in.mailboxes.fetchers import is_known
+from services.notify.sending.deliveries import CHANNELS
 from services.routing import ticket as routing_ticket
-from services.routing.commands import FollowUpRule, TakeCustomerMessage
+from services.routing.operations import states
 from services.routing.policies import Policies
+from services.routing.ticket.commands import FollowUpRule, TakeCustomerMessage
 from shared import fields
-from shared.contracts.access import Identity, rights
 from shared.contracts.catalogue import event_types
 from shared.contracts.directory import (
     CompanySaved,
@@ -42,11 +41,12 @@ from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.notify import NotificationRequested
 from shared.contracts.parts import Message
 from shared.contracts.routing import StateChanged, TicketQueued
-from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
 from shared.directory.copy import Queues
 from shared.directory.projection import DirectoryProjection
 from shared.http.problems import Problem
 from shared.messaging.projection import Position
+from shared.rules.access import Identity, rights
+from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.samples import sample, sample_event
 from tests.contracts.readers import read_by_all
 from tests.contracts.test_golden_events import FILES

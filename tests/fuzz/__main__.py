@@ -15,7 +15,7 @@ FOUND = Path("var") / "fuzz"
 
 def fuzz(target: str, seconds: str) -> None:
     atheris = importlib.import_module("atheris")
-    with atheris.instrument_imports(include=["services.intake", "shared.markup", "shared.richtext"]):
+    with atheris.instrument_imports(include=["services.intake", "shared.markup", "shared.markup.richtext"]):
         targets = importlib.import_module("tests.fuzz.targets")
     found = FOUND / target
     found.mkdir(parents=True, exist_ok=True)

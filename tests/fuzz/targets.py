@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from services.intake.digest import digest
-from services.intake.mail import tnef
-from services.intake.quoting.cut import cut
-from services.intake.reading import LONGEST_NAME, LONGEST_SUBJECT, MOST_FILES, read
-from services.intake.reading_worker import encoded, taken_back
-from services.intake.verdict import judge
-from shared import richtext
-from tests.specs.intake.test_richtext import Seen, harmless
+from services.intake.mail.digest import digest
+from services.intake.mail.quoting.cut import cut
+from services.intake.mail.reading import LONGEST_NAME, LONGEST_SUBJECT, MOST_FILES, read
+from services.intake.mail.reading_worker import encoded, taken_back
+from services.intake.mail.structure import tnef
+from services.intake.mail.verdicts.verdict import judge
+from shared.markup import richtext
+from tests.specs.intake.reading.test_richtext import Seen, harmless
 
 SEEDS = Path(__file__).parent / "seeds"
 MOST_SECONDS = 2.0

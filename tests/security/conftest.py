@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.reading_pool import Readers
+from services.intake.mail.reading_pool import Readers
 from tests.security.installation import Installation, installation
 from tests.services.intake.conftest import readers as readers
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from services.intake.mailroom import Envelope, Mailroom
-from services.intake.reading_pool import Readers
-from services.intake.records import Mail
+from services.intake.mail.reading_pool import Readers
+from services.intake.mailroom.mailroom import Envelope, Mailroom
+from services.intake.records.records import Mail
 from services.notify import ticket as notify_ticket
-from services.notify.letterhead import Letterhead
-from services.notify.message import Letter, letter
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
+from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.message import Letter, letter
 from shared.contracts.directory import Queue
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationRequested

@@ -12,11 +12,11 @@ from uuid import uuid4
 import pytest
 
 from deploy.local.ports import free_ports
-from services.intake.lmtp import LmtpServer
-from services.intake.mailroom import Envelope
-from services.intake.reading import read
+from services.intake.mail.reading import read
+from services.intake.mailroom.mailroom import Envelope
+from services.intake.ways_in.lmtp import LmtpServer
 from shared.contracts.intake import AutomaticMailReceived, CustomerMessageReceived, TicketOpened
-from shared.contracts.message_ids import make
+from shared.rules.message_ids import make
 from shared.testing.progress import until
 from tests.security.installation import Installation
 from tests.services.intake.reception import mail

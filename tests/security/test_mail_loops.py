@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.intake.receipts import Receipts
-from services.notify.message import Letter
+from services.intake.records.receipts import Receipts
+from services.notify.writing.message import Letter
 from tests.security.installation import Installation
 from tests.services.intake.reception import mail
 

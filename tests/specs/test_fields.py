@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from shared.contracts.directory import AskedField, Queue, TicketField, Topic
-from shared.directory.copy import Settings
+from shared.directory.copy import Configuration
 from shared.fields import required
 from tests.specs.requirement import requirement
 
@@ -17,7 +17,7 @@ RECOUNT = Topic(
     queue="it",
     fields=(AskedField(field="period", required=True), AskedField(field="cause")),
 )
-SETTINGS = Settings(fields={"room": ROOM, "period": PERIOD}, topics={"recount": RECOUNT})
+SETTINGS = Configuration(fields={"room": ROOM, "period": PERIOD}, topics={"recount": RECOUNT})
 
 
 @requirement("A7.25")

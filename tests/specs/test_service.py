@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from shared.service import Service, main
+from shared.runtime.service import Service, main
 
 
 def load() -> Service:

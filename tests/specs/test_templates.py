@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify import wording
+from services.notify.writing import wording
 from shared.templates import LONGEST_RESULT, render
 
 KNOWN = {

@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from shared.contracts.access import Identity
 from shared.http.identity import HEADER, sign
 from shared.http.keys import SigningKey
+from shared.rules.access import Identity
 from shared.testing.progress import until
 from tests.system.desk import Answer, Desk
 from tests.system.harness import System

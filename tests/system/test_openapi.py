@@ -19,7 +19,7 @@ from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, Hyp
 from tests.system.desk import open_desk, signed_in
 from tests.system.harness import System
 
-DOCUMENT = Path(__file__).parents[2] / "services" / "gateway" / "openapi.json"
+DOCUMENT = Path(__file__).parents[2] / "services" / "gateway" / "front" / "openapi.json"
 EXAMPLES = 5
 
 

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from services.gateway.reference import DOCUMENT
+from services.gateway.front.reference import DOCUMENT
 from shared.testing.progress import until
 from tests.specs.requirement import requirement
 from tests.system.desk import Answer, Desk

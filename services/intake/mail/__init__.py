@@ -1,1 +1,1 @@
-"""What kinds of mail there are beside letters, and formats that only some programs write."""
+"""Reading mails: their structure, charsets and quotes, what proves their sender, what kind of mail each is."""

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from services.routing.commands import Act, NextState
+from services.routing.ticket.commands import Act, NextState
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, StateRef
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import NoteAdded, OwnerChanged, StateChanged, TicketLocked, TicketUnlocked, TimeAccounted
+from shared.rules.rejected import Rejected
 
 
 def known(ticket: Ticket) -> tuple[QueueRef, CustomerRef]:

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from services.routing import commands as c
+from services.routing.ticket import commands as c
 from services.routing.ticket import life, locks, properties, relations, undo, words
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event

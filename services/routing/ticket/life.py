@@ -3,7 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from services.routing.commands import (
+from services.routing.ticket import conditions
+from services.routing.ticket.commands import (
     Close,
     Move,
     NextState,
@@ -14,12 +15,10 @@ from services.routing.commands import (
     SetState,
     TakeCustomerMessage,
 )
-from services.routing.ticket import conditions
 from services.routing.ticket.state import SPLIT_NOTE, Ticket
 from shared.contracts.directory import AnyFollowUp
 from shared.contracts.event import Event
 from shared.contracts.parts import TicketRef
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import (
     CustomerAnswered,
     FollowUpRejected,
@@ -33,8 +32,9 @@ from shared.contracts.routing import (
     TicketsLinked,
     TicketSplit,
 )
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
-from shared.contracts.subjects import title_of
+from shared.rules.rejected import Rejected
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.rules.subjects import title_of
 
 
 def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:

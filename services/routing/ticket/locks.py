@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from services.routing.commands import Assign, Lock, LockHolderLeft, LockIsOver, SetResponsible, Unlock
 from services.routing.ticket import conditions
+from services.routing.ticket.commands import Assign, Lock, LockHolderLeft, LockIsOver, SetResponsible, Unlock
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import OwnerChanged, ResponsibleChanged, TicketUnlocked
+from shared.rules.rejected import Rejected
 
 
 def lock(command: Lock, ticket: Ticket) -> list[Event]:

@@ -1,11 +1,11 @@
 """What a ticket is about and whose it is: title, fields, tags, customer (requirements A7.27, A7.28, A7.33, A7.36)."""
 
-from services.routing.commands import Rename, SetCustomer, SetFields, Tag, Untag
 from services.routing.ticket import conditions
+from services.routing.ticket.commands import Rename, SetCustomer, SetFields, Tag, Untag
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import CustomerChanged, FieldsChanged, TagsAdded, TagsRemoved, TicketRenamed
+from shared.rules.rejected import Rejected
 
 MOST_TAGS = 100
 MOST_FIELDS = 200

@@ -3,7 +3,8 @@
 A decision on two tickets is one command for each, recorded together or not at all.
 """
 
-from services.routing.commands import (
+from services.routing.ticket import conditions
+from services.routing.ticket.commands import (
     Absorb,
     Link,
     MergeInto,
@@ -14,11 +15,9 @@ from services.routing.commands import (
     Unlink,
     Unmerge,
 )
-from services.routing.ticket import conditions
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
 from shared.contracts.parts import TicketRef
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import (
     MergeUndone,
     SplitUndone,
@@ -30,7 +29,8 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketsUnlinked,
 )
-from shared.contracts.states import OPEN
+from shared.rules.rejected import Rejected
+from shared.rules.states import OPEN
 
 MOST_LINKS = 500
 

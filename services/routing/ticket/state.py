@@ -36,7 +36,7 @@ from shared.contracts.routing import (
     TicketsUnlinked,
     TicketUnlocked,
 )
-from shared.contracts.states import MERGED, NEW, REMOVED
+from shared.rules.states import MERGED, NEW, REMOVED
 
 THREAD_LENGTH = 10
 """How many of the customer's newest Message-IDs an answer refers to; the first one of all is always among them."""

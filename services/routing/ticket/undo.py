@@ -3,11 +3,10 @@
 What came in between stays. A decision can only be taken back while what it decided still stands.
 """
 
-from services.routing.commands import Undo
 from services.routing.ticket import conditions
+from services.routing.ticket.commands import Undo
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import (
     CustomerChanged,
     FieldsChanged,
@@ -20,7 +19,8 @@ from shared.contracts.routing import (
     TicketMoved,
     TicketRenamed,
 )
-from shared.contracts.states import OPEN
+from shared.rules.rejected import Rejected
+from shared.rules.states import OPEN
 
 CHANGED = "it has been changed again since: change it by hand"
 

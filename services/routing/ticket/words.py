@@ -1,11 +1,10 @@
 """What is said on a ticket: answers, notes, calls, and mails that are sent on (requirements A7)."""
 
-from services.routing.commands import AddNote, Bounce, Forward, RecordCall, Reply
 from services.routing.ticket import conditions
+from services.routing.ticket.commands import AddNote, Bounce, Forward, RecordCall, Reply
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, Message
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import (
     AgentReplied,
     ArticleBounced,
@@ -14,6 +13,7 @@ from shared.contracts.routing import (
     NoteAdded,
     OwnerChanged,
 )
+from shared.rules.rejected import Rejected
 
 
 def reply(command: Reply, ticket: Ticket) -> list[Event]:

@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 
 from shared import directory, messaging
-from shared.contracts.access import Identity
 from shared.contracts.directory import (
     Company,
     CompanySaved,
@@ -34,13 +33,14 @@ from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
-from shared.http.application import application
-from shared.http.health import Health
 from shared.http.identity import HEADER, sign
-from shared.http.server import listening_socket, serve
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.server import listening_socket, serve
 from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
+from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
 from tests.conformance.messaging.system import Service, from_now, reading, relay, running, service

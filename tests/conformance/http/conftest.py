@@ -9,14 +9,15 @@ from fastapi import Query, Request
 from pydantic import Field
 from starlette.testclient import TestClient
 
-from shared.contracts.access import Identity
-from shared.http import idempotency, paging, routes
-from shared.http.application import application
+from shared.http import idempotency, paging
 from shared.http.bodies import Body, Flag, Line, Text, Whole
 from shared.http.consistency import Awaited
 from shared.http.etag import IfMatch
-from shared.http.health import Health
 from shared.http.identity import HEADER, Caller, sign
+from shared.http.serving import routes
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 
 KARI = Identity(

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from shared.http import routes
-from shared.http.application import application
-from shared.http.health import Health
-from shared.http.server import Process, Role, run_process
-from shared.pulse import SILENCE_SECONDS, Pulse
+from shared.http.serving import routes
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.server import Process, Role, run_process
+from shared.runtime.pulse import SILENCE_SECONDS, Pulse
 from shared.testing.keys import KEYS
 
 router = routes.router()

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from shared.http import protocol, server
-from shared.http.health import Health
+from shared.http.serving import protocol, server
+from shared.http.serving.health import Health
 from shared.testing.progress import until
 
 HEAD = b"GET /headers HTTP/1.1\r\nHost: here\r\n"

@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from shared.contracts.rejected import Rejected
 from shared.eventstore.errors import CommandReused, CommandRunning, UnknownStream, VersionConflict
 from shared.http import problems
-from shared.http.application import protected
+from shared.http.serving.application import protected
+from shared.rules.rejected import Rejected
 
 TICKET = UUID(int=1)
 

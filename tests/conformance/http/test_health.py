@@ -7,10 +7,10 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from starlette.testclient import TestClient
 
-from shared.http.health import Health
-from shared.http.metrics import metrics_application
-from shared.messaging.restart import restarting
-from shared.pulse import SILENCE_SECONDS, Pulse
+from shared.http.serving.health import Health
+from shared.http.serving.metrics import metrics_application
+from shared.runtime.pulse import SILENCE_SECONDS, Pulse
+from shared.runtime.restart import restarting
 
 
 async def _well() -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.access import Identity
 from shared.http import identity
 from shared.http.identity import IdentityVerifier, sign, verify
 from shared.http.keys import Keys, PublicKeys, SigningKey, gateways_keys, public_keys
 from shared.http.problems import Problem
+from shared.rules.access import Identity
 from shared.settings import SettingMissing
 from shared.testing.keys import ENVIRONMENT, KEYS, SIGNING
 

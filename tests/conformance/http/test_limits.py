@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.http import routes
-from shared.http.application import application
-from shared.http.health import Health
-from shared.http.limits import JSON_BODY, RUNNING, RunningLimit, body_limit, bounded
 from shared.http.problems import Problem
-from shared.places import Places
+from shared.http.serving import routes
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.limits import JSON_BODY, RUNNING, RunningLimit, body_limit, bounded
+from shared.runtime.places import Places
 from shared.testing.keys import KEYS
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
-from shared.http.protocol import (
+from shared.http.serving.protocol import (
     BODY_BYTES,
     BODY_SECONDS,
     HEAD_SECONDS,
@@ -12,7 +12,7 @@ from shared.http.protocol import (
     STALL_SECONDS,
     BoundedProtocol,
 )
-from shared.places import Admission
+from shared.runtime.places import Admission
 
 
 def connection(

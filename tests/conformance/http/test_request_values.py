@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.testclient import TestClient
 
-from shared.http import idempotency, routes
-from shared.http.application import application
+from shared.http import idempotency
 from shared.http.bodies import Body
 from shared.http.etag import IfMatch
-from shared.http.health import Health
 from shared.http.identity import HEADER, Caller, IdentityVerifier, service_only, sign
+from shared.http.serving import routes
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
 from shared.testing.keys import KEYS, SIGNING
 from tests.conformance.http.conftest import KARI
 

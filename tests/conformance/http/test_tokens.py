@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.access import Identity
 from shared.http import consistency, etag, idempotency
 from shared.http.consistency import Written, decode, encode, merge
 from shared.http.paging import Cursors
 from shared.http.problems import Problem
+from shared.rules.access import Identity
 
 WRITTEN = st.builds(
     Written, st.sampled_from(("intake", "routing", "notify", "gateway")), st.uuids(), st.integers(0, 2**32 - 1)

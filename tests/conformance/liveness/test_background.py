@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from services.intake import lmtp
-from services.notify import sender
+from services.intake.ways_in import lmtp
+from services.notify.sending import sender
 from shared.eventstore.migrations import migrate
-from shared.http.health import Health
+from shared.http.serving.health import Health
 from shared.messaging import announcing
-from shared.periodic import Periodic
-from shared.pulse import SILENCE_SECONDS, Pulse
+from shared.runtime.periodic import Periodic
+from shared.runtime.pulse import SILENCE_SECONDS, Pulse
 from shared.testing.keys import ENVIRONMENT
 from shared.testing.progress import until
 from tests.servers import NO_KAFKA

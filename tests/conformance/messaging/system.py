@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from uuid_utils.compat import uuid7
 
-from services.routing import numbers, policies, ticket
+from services.routing import policies, ticket
+from services.routing.operations import numbers
 from services.routing.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened

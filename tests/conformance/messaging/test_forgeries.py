@@ -20,10 +20,10 @@ from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store
-from shared.messaging import parking
 from shared.messaging.clients import producer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.parking import parking
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
 from tests.conformance.messaging.system import (

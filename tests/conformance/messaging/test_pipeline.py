@@ -20,15 +20,17 @@ from shared.contracts.routing import CustomerAnswered, TicketQueued
 from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
-from shared.messaging import consumer, parking, parking_commands, topics
+from shared.messaging import consumer, topics
 from shared.messaging.announcing import Announcer
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.parking import commands as parking_commands
+from shared.messaging.parking import parking
 from shared.messaging.projection import Position
 from shared.messaging.relay import SHARDS
-from shared.pulse import SILENCE_SECONDS
+from shared.runtime.pulse import SILENCE_SECONDS
 from shared.testing import failpoints
 from shared.testing.progress import until
 from shared.testing.samples import sample_event

@@ -13,9 +13,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.contracts.topics import TICKETS
-from shared.messaging import parking_commands, topics
+from shared.messaging import topics
 from shared.messaging.handlers import ProjectionHandler
-from shared.messaging.refused import REFUSED, Refused
+from shared.messaging.parking import commands as parking_commands
+from shared.messaging.parking.refused import REFUSED, Refused
 from shared.testing.progress import until
 from tests.conformance.messaging.system import (
     Service,

@@ -13,14 +13,14 @@ import pytest
 from argon2 import PasswordHasher
 
 from services.gateway import app as gateway_app
-from services.gateway import passwords
-from services.gateway.door import Door
-from services.gateway.first_start import first_documents
+from services.gateway.documents.first_start import first_documents
+from services.gateway.front.door import Door
 from services.gateway.schema import MIGRATIONS
+from services.gateway.signing_in import passwords
 from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
-from shared.http.health import Health
-from shared.http.server import listening_socket, serve
+from shared.http.serving.health import Health
+from shared.http.serving.server import listening_socket, serve
 from shared.testing.keys import ENVIRONMENT
 from tests.servers import NO_KAFKA
 from tests.services.gateway.upstream import Upstream, upstream

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.authentication import Arrival, Authentication
+from services.gateway.signing_in.authentication import Arrival, Authentication
 from shared.http.problems import Problem
 
 HEADERS = [

@@ -412,7 +412,7 @@ async def test_a_put_says_when_a_service_has_not_applied_it_yet(gateway: Gateway
 async def test_the_first_start_runs_once(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from services.gateway.first_start import first_documents
+    from services.gateway.documents.first_start import first_documents
     from shared.settings import env
 
     count = "SELECT count(*) FROM es.events"

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from services.gateway.guesses import LATELY_DAYS, Guesses
-from services.gateway.slow_down import ADDRESS, PERSON
+from services.gateway.signing_in.guesses import LATELY_DAYS, Guesses
+from services.gateway.signing_in.slow_down import ADDRESS, PERSON
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
 

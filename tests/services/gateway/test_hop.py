@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import aiohttp
 import pytest
 
-from shared.contracts.access import Identity
 from shared.http.consistency import Written, encode
 from shared.http.identity import HEADER, sign, verify
+from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 from tests.services.gateway.conftest import Gateway
 from tests.services.gateway.upstream import WRITTEN, Asked, echo, response
@@ -547,7 +547,7 @@ async def test_header_values_that_are_no_text_go_nowhere_or_through_unharmed(gat
 
 
 async def test_a_database_that_is_gone_is_503(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.gateway.sessions import Sessions
+    from services.gateway.signing_in.sessions import Sessions
 
     admin = await gateway.admin()
 

@@ -11,12 +11,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from services.gateway import passwords
-from services.gateway import sign_in_places as places
-from services.gateway.guesses import Guesses
-from services.gateway.proxy import FORWARDED
-from services.gateway.sign_in import SignIn
-from services.gateway.sign_in_places import SignInPlaces
+from services.gateway.front.proxy import FORWARDED
+from services.gateway.signing_in import passwords
+from services.gateway.signing_in import sign_in_places as places
+from services.gateway.signing_in.guesses import Guesses
+from services.gateway.signing_in.sign_in import SignIn
+from services.gateway.signing_in.sign_in_places import SignInPlaces
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
@@ -200,7 +200,7 @@ async def test_an_api_token_in_the_cookie_is_not_ended(gateway: Gateway) -> None
 
 def documented_headers() -> set[str]:
     """Every request header that the API's description or the documents promise for a service behind the gateway."""
-    document = json.loads((ROOT / "services/gateway/openapi.json").read_text())
+    document = json.loads((ROOT / "services/gateway/front/openapi.json").read_text())
     described = {
         parameter["name"]
         for operations in document["paths"].values()

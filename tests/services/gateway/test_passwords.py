@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.gateway import passwords
-from services.gateway.passwords import AT_ONCE, WAITING, Passwords
+from services.gateway.signing_in import passwords
+from services.gateway.signing_in.passwords import AT_ONCE, WAITING, Passwords
 from shared.http.problems import Problem
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from deploy.openapi import documents, text
-from services.gateway.reference import ASSETS, DOCUMENT, SERVED
-from services.gateway.routes import WrongMethod, target
+from services.gateway.front.reference import ASSETS, DOCUMENT, SERVED
+from services.gateway.front.routes import WrongMethod, target
 from tests.services.gateway.conftest import Gateway
 
 

@@ -46,7 +46,7 @@ async def test_wrong_and_unknown_are_the_same_answer(gateway: Gateway) -> None:
 async def test_nobodys_password_costs_as_much_to_check_as_somebodys(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from services.gateway import passwords
+    from services.gateway.signing_in import passwords
 
     checked: list[str] = []
     verify = passwords._verify

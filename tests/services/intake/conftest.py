@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.intake.mailroom import Mailroom, MailRules
-from services.intake.numbers import Numbers
-from services.intake.reading_pool import Readers
-from services.intake.records import Records
+from services.intake.mail.reading_pool import Readers
+from services.intake.mailroom.mailroom import Mailroom, MailRules
+from services.intake.records.numbers import Numbers
+from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Queue

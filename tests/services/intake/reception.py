@@ -25,11 +25,11 @@ import asyncpg
 
 from deploy.local.ports import free_ports
 from services.intake.schema import MIGRATIONS
-from shared.contracts.access import Identity
 from shared.contracts.directory import AskedField, Member, Person, Priority, Queue, TicketField, Topic
 from shared.database import connect
 from shared.eventstore.migrations import migrate
 from shared.http.identity import HEADER, sign
+from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.keys import ENVIRONMENT, SIGNING
 from tests.servers import NO_KAFKA, Kafka

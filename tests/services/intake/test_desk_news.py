@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.intake.desk_news import DeskNews
-from services.intake.numbers import Numbers
-from services.intake.receipts import Receipts
-from services.intake.records import Place, Records
+from services.intake.policies import DeskNews
+from services.intake.records.numbers import Numbers
+from services.intake.records.receipts import Receipts
+from services.intake.records.records import Place, Records
 from services.intake.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
@@ -28,13 +28,13 @@ from shared.contracts.routing import (
     TicketRemoved,
     TicketSplit,
 )
-from shared.contracts.states import NEW, OPEN, REMOVED
 from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store, utc_now
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.projection import Position
+from shared.rules.states import NEW, OPEN, REMOVED
 from shared.testing import failpoints
 from shared.testing.failpoints import FailpointRaised
 from tests.specs.requirement import requirement

@@ -15,9 +15,9 @@ from shared.contracts.event import Event
 from shared.contracts.intake import CustomerRegistered, TicketOpened
 from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, TicketRef
 from shared.contracts.routing import TicketMerged, TicketSplit
-from shared.contracts.states import NEW
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.messaging.clients import consumer, producer
+from shared.rules.states import NEW
 from tests.servers import Kafka
 from tests.services.intake.reception import ADMIN, IT, Reception, mail, reception
 from tests.specs.requirement import requirement

@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from services.notify import deliveries
 from services.notify.schema import MIGRATIONS
-from services.notify.sender import Sender
-from services.notify.transports.smtp import Server, Smtp
-from services.notify.transports.transport import Transport
+from services.notify.sending import deliveries
+from services.notify.sending.sender import Sender
+from services.notify.sending.transports.smtp import Server, Smtp
+from services.notify.sending.transports.transport import Transport
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.notify import (

@@ -5,13 +5,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify import remembering
+from services.notify.deciding import remembering
 from shared.contracts.directory import Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationKind, NotificationSent, NotificationSuppressed
 from shared.contracts.parts import QueueRef, TicketRef
 from shared.contracts.routing import StateChanged, TicketMerged, TicketMoved
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.documents import seed
 from tests.services.notify.desk import PER, MailServer, Notify, sending, smtp
 from tests.specs.notify.tickets import IT, KARI, person, queued, recorded, team

@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.notify import closings, remembering
 from services.notify.app import policies_of, reactions
-from services.notify.closings import WAIT, Closings
+from services.notify.deciding import closings, remembering
+from services.notify.deciding.closings import WAIT, Closings
 from services.notify.settings import MailSettings
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.notify import NotificationRequested
 from shared.contracts.parts import Message
 from shared.contracts.routing import StateChanged
-from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN, PENDING_AUTO_CLOSE
 from shared.directory.copy import DirectoryCopy
+from shared.rules.states import CLOSED_SUCCESSFUL, OPEN, PENDING_AUTO_CLOSE
 from shared.testing.documents import seed
 from tests.services.notify.desk import Notify
 from tests.specs.notify.tickets import IT_QUEUE, KARI, MOMENT, NUMBER, PER, queued, recorded

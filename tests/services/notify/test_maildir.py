@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.message import Letter
-from services.notify.transports.maildir import Maildir
-from services.notify.transports.transport import Taken, TemporaryFailure
+from services.notify.sending.transports.maildir import Maildir
+from services.notify.sending.transports.transport import Taken, TemporaryFailure
+from services.notify.writing.message import Letter
 
 LETTER = Letter(
     UUID(int=7), "it@help.example.org", ("per@customer.example", "b@x.example"), b"Subject: x\r\n\r\nHei\r\n"

@@ -13,15 +13,15 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify import deliveries, lanes, outgoing_api, sender
-from services.notify.deliveries import Pause, Postponed, PutBack
-from services.notify.outgoing import Outgoing
-from shared.contracts.access import Identity
+from services.notify.sending import deliveries, lanes, outgoing_api, sender
+from services.notify.sending.deliveries import Pause, Postponed, PutBack
+from services.notify.sending.outgoing import Outgoing
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
 from shared.directory.copy import DirectoryCopy
-from shared.http.application import application
-from shared.http.health import Health
 from shared.http.identity import HEADER, sign
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until

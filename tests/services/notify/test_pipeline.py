@@ -16,7 +16,6 @@ from aiokafka import AIOKafkaProducer
 
 from services.notify import app
 from shared.blobs.store import BlobStore
-from shared.contracts import message_ids
 from shared.contracts.directory import Member, PersonRetired, PersonSaved, Queue, QueueSaved
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
@@ -24,13 +23,14 @@ from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.notify import NotificationRequested, NotificationSent, NotificationSuppressed
 from shared.contracts.parts import Address, Attachment, CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketRenamed
-from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
 from shared.contracts.topics import TICKETS
 from shared.eventstore.store import Store
-from shared.http.health import Health
+from shared.http.serving.health import Health
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered
 from shared.messaging.projection import Position
+from shared.rules import message_ids
+from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.keys import ENVIRONMENT
 from shared.testing.progress import until
 from tests.conformance.messaging.system import from_now

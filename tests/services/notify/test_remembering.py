@@ -4,8 +4,8 @@ import random
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from services.notify import remembering
-from services.notify.known import Remembered
+from services.notify.deciding import remembering
+from services.notify.deciding.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef, TicketRef
@@ -20,7 +20,7 @@ from shared.contracts.routing import (
     TicketMoved,
     TicketRenamed,
 )
-from shared.contracts.states import NEW, OPEN
+from shared.rules.states import NEW, OPEN
 from tests.services.notify.desk import Notify
 from tests.specs.notify.tickets import IT, KARI, NUMBER, PER, TITLE, opened, queued, recorded, replied
 from tests.specs.requirement import requirement

@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify import deliveries, sender
-from services.notify.message import MOST_BYTES
-from services.notify.sender import LATE_AFTER, PAUSES
-from services.notify.transports.maildir import Maildir
+from services.notify.sending import deliveries, sender
+from services.notify.sending.sender import LATE_AFTER, PAUSES
+from services.notify.sending.transports.maildir import Maildir
+from services.notify.writing.message import MOST_BYTES
 from shared.blobs.store import BlobStore
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
 from shared.contracts.parts import Address, Attachment, Blob

@@ -4,9 +4,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from services.notify.sending.transports.maildir import Maildir
+from services.notify.sending.transports.smtp import Smtp
 from services.notify.settings import MailSettings, Settings
-from services.notify.transports.maildir import Maildir
-from services.notify.transports.smtp import Smtp
 from shared.settings import SettingMissing
 from shared.testing.keys import ENVIRONMENT, KEYS
 from tests.servers import NO_KAFKA

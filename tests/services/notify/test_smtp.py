@@ -12,10 +12,10 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from services.notify.message import Letter
-from services.notify.transports import smtp as module
-from services.notify.transports.smtp import Server, Smtp
-from services.notify.transports.transport import PermanentFailure, Taken, TemporaryFailure
+from services.notify.sending.transports import smtp as module
+from services.notify.sending.transports.smtp import Server, Smtp
+from services.notify.sending.transports.transport import PermanentFailure, Taken, TemporaryFailure
+from services.notify.writing.message import Letter
 from tests.services.notify.desk import MailServer, mail_server
 
 LETTER = Letter(UUID(int=7), "it@help.example.org", ("per@customer.example",), b"Subject: x\r\n\r\n.Hei\r\n..\r\n")

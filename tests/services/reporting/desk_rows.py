@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
+from services.reporting.generations.sets import projection_sets
 from services.reporting.schema import MIGRATIONS
-from services.reporting.sets import projection_sets
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.topics import TICKETS

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from services.reporting import rebuilding
 from services.reporting.app import replayed
-from services.reporting.desk.projection import DeskProjection
-from services.reporting.desk.row import TicketRow
-from services.reporting.live_consumer import LiveConsumer
-from services.reporting.sets import projection_sets
+from services.reporting.generations import rebuilding
+from services.reporting.generations.live_consumer import LiveConsumer
+from services.reporting.generations.sets import projection_sets
+from services.reporting.tickets.desk.projection import DeskProjection
+from services.reporting.tickets.desk.row import TicketRow
 from shared.contracts.topics import TICKETS
 from shared.database import Connection
 from shared.eventstore.migrations import role_of

@@ -9,8 +9,8 @@ import pytest
 from shared.contracts.directory import Person, Priority, Queue, State
 from shared.contracts.parts import CustomerRef, PersonRef, StateRef
 from shared.contracts.routing import CustomerChanged, OwnerChanged, ResponsibleChanged, StateChanged, TicketLocked
-from shared.contracts.states import NEW
 from shared.directory.projection import OWNER, DirectoryProjection, DocumentRow, row_of
+from shared.rules.states import NEW
 from tests.services.reporting.test_reading_api import ADMIN, BY, CUSTOMER, IT, KARI, LISE, OLA, ONE, PER, TWO, Api, api
 
 __all__ = ["api"]

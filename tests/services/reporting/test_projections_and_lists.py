@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.reporting.desk.projection import DeskProjection
-from services.reporting.desk.row import TicketRow
+from services.reporting.generations.sets import projection_sets
 from services.reporting.people import Scope
 from services.reporting.schema import MIGRATIONS
-from services.reporting.sets import projection_sets
-from services.reporting.ticket_list import ORDERS, Filters, query
+from services.reporting.tickets.desk.projection import DeskProjection
+from services.reporting.tickets.desk.row import TicketRow
+from services.reporting.tickets.ticket_list import ORDERS, Filters, query
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import AutomaticMailReceived, FailedRecipient, TicketOpened
@@ -29,7 +29,6 @@ from shared.contracts.routing import (
     TicketUnlocked,
     TimeAccounted,
 )
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
@@ -37,6 +36,7 @@ from shared.messaging.delivery import Delivered
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
 from shared.projections import sets
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.samples import sample
 from tests.services.reporting.desk_rows import ZONE, Log
 from tests.specs.requirement import requirement

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from services.reporting import articles_api, stats_api, tickets_api
-from services.reporting.articles_api import PAGE_BYTES
-from services.reporting.reading import Reading
+from services.reporting.stats import api as stats_api
+from services.reporting.tickets import articles_api, tickets_api
+from services.reporting.tickets.articles_api import PAGE_BYTES
+from services.reporting.tickets.reading import Reading
 from shared.blobs.store import BlobStore
-from shared.contracts.access import Identity
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import (
@@ -47,11 +47,12 @@ from shared.contracts.routing import (
     TicketUnlocked,
     TimeAccounted,
 )
-from shared.contracts.states import NEW
 from shared.directory.copy import DirectoryCopy
-from shared.http.application import application
-from shared.http.health import Health
 from shared.http.identity import HEADER, sign
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.rules.access import Identity
+from shared.rules.states import NEW
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
 from tests.services.reporting.desk_rows import START, ZONE, Log, Reporting

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.routing.actions import ACTIONS
+from services.routing.operations.actions import ACTIONS
 from shared.contracts.directory import Template
 from shared.contracts.parts import CustomerRef, PersonRef
 from shared.contracts.routing import AgentReplied, CallRecorded, NoteAdded, OwnerChanged, TicketSplit
-from shared.contracts.states import CLOSED_SUCCESSFUL, OPEN
+from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.documents import seed
 from tests.services.routing.workplace import ADMIN, EVA, KARI, OLA, PER, SECRET, Workplace
 from tests.specs.requirement import requirement

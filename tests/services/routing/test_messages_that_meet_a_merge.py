@@ -12,11 +12,11 @@ from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.parts import Message, PersonRef, TicketRef
 from shared.contracts.routing import StateChanged, TicketAbsorbed, TicketMerged
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, PENDING_AUTO_CLOSE
 from shared.contracts.topics import TICKETS
 from shared.eventstore.store import utc_now
 from shared.messaging.delivery import Delivered
 from shared.messaging.projection import Position
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, PENDING_AUTO_CLOSE
 from tests.services.routing.workplace import CUSTOMER, KARI, Workplace
 from tests.specs.requirement import requirement
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shared.contracts.access import Identity
+from shared.rules.access import Identity
 from tests.services.routing.workplace import ADMIN, KARI, OLA, Workplace, workplace
 
 T = TypeVar("T")

@@ -14,11 +14,11 @@ from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import AgentReplied, TicketLocked, TicketQueued, TicketUnlocked
-from shared.contracts.states import NEW
 from shared.database import connect_pool
 from shared.directory.projection import OWNER, DirectoryProjection, DocumentRow, row_of
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store
+from shared.rules.states import NEW
 from shared.testing import failpoints
 from shared.testing.failpoints import FailpointRaised
 from shared.testing.older import before

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.routing import api
+from services.routing.api import routes as api
 from shared.testing import failpoints
 from shared.testing.progress import until
 from tests.services.routing.workplace import ADMIN, EVA, HR, IT, KARI, OLA, SECRET, Workplace

@@ -4,11 +4,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.routing.desk import queue_ref
+from services.routing.operations.desk import queue_ref
 from shared.contracts.directory import Member, Queue, TicketField
 from shared.contracts.parts import PersonRef
 from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketMoved
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.documents import seed
 from tests.services.routing.workplace import ADMIN, EVA, HR, IT, KARI, OLA, SECRET, Workplace
 from tests.specs.requirement import requirement
@@ -104,7 +104,7 @@ async def test_a_note_changes_the_state_only_for_those_who_may_work_there(desk: 
 
 @requirement("A7.25")
 async def test_an_undo_closes_no_ticket_that_lacks_what_closing_takes(desk: Workplace) -> None:
-    floor = desk.desk.directory.settings.fields["floor"]
+    floor = desk.desk.directory.configuration.fields["floor"]
     await _put(desk, floor.model_copy(update={"required_in": ("it",)}))
     number = await desk.ticket()
     stream, _ = await desk.desk.look_at(number)

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 
 from services.routing import ticket, timers
-from services.routing.commands import Command
+from services.routing.ticket.commands import Command
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import StateRef
 from shared.contracts.routing import ReminderReached, StateChanged, TicketLocked, TicketUnlocked
-from shared.contracts.states import NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
 from shared.eventstore.store import Append, Context, NewEvent
+from shared.rules.states import NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
 from shared.testing import failpoints
 from shared.testing.failpoints import FailpointRaised
 from shared.testing.progress import until

@@ -12,28 +12,30 @@ from uuid import UUID, uuid4
 from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
-from services.routing import api, customers, numbers, ticket, timers
-from services.routing.desk import Desk
+from services.routing import ticket, timers
+from services.routing.api import routes as api
+from services.routing.operations import customers, numbers
+from services.routing.operations.desk import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
 from shared.bounded.processes import Processes
-from shared.contracts.access import Identity
 from shared.contracts.directory import Member, Person, Queue, Right, TicketField
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import TicketQueued
-from shared.contracts.states import NEW
 from shared.database import Pool, connect_pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import Commands
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store
-from shared.http.application import application
-from shared.http.health import Health
 from shared.http.identity import HEADER, sign
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.rules.access import Identity
+from shared.rules.states import NEW
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
 

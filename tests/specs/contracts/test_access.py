@@ -2,8 +2,8 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.access import Access, Identity, TicketFacts, may
 from shared.contracts.directory import Member, Right
+from shared.rules.access import Access, Identity, TicketFacts, may
 from tests.specs.requirement import requirement
 
 KARI, NILS, PER, UNKNOWN = (UUID(int=n) for n in (1, 2, 3, 4))

@@ -3,7 +3,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts import message_ids
+from shared.rules import message_ids
 
 KEY = b"a key of the desk"
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts import message_ids, reply_addresses
+from shared.rules import message_ids, reply_addresses
 
 KEY = b"a key of the desk"
 QUEUE = "it@help.example.org"

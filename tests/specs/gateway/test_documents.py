@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.gateway.document import Command, Retire, Save, State, decide, evolve, initial
+from services.gateway.documents.document import Command, Retire, Save, State, decide, evolve, initial
 from shared.contracts.directory import (
     Company,
     CompanySaved,
@@ -20,7 +20,7 @@ from shared.contracts.directory import (
     TicketFieldSaved,
 )
 from shared.contracts.event import Event, Unknown
-from shared.contracts.rejected import Rejected
+from shared.rules.rejected import Rejected
 
 IT = Queue(id=UUID(int=1), slug="it", name="IT")
 POSTMASTER = Queue(id=UUID(int=2), slug="postmaster", name="Postmaster")

@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from services.intake import ticket
-from services.intake.commands import Command, OpenTicket
-from services.intake.reading import Reading
+from services.intake.mail.reading import Reading
 from services.intake.ticket import Ticket
+from services.intake.ticket.commands import Command, OpenTicket
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Address, Channel, CustomerRef, Message, PersonRef, QueueRef

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.mailboxes.destinations import NOWHERE, Destinations
-from services.intake.mailboxes.trouble import Refused, Trouble
+from services.intake.ways_in.mailboxes.destinations import NOWHERE, Destinations
+from services.intake.ways_in.mailboxes.trouble import Refused, Trouble
 
 NOTHING_LISTED = Destinations()
 INSIDE = [

@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.commands import ReceiveMessage
+from services.intake.ticket.commands import ReceiveMessage
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.parts import Channel, PersonRef, TicketRef
 from tests.specs.intake.reception import KARI, NOBODY, NUMBER, PER, WORDS, given, opened, opening

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.reading import read
-from services.intake.ticket_number import ticket_number
-from shared.contracts.subjects import check_digit, number_in, numbers_named, title_of
+from services.intake.mail.reading import read
+from services.intake.records.ticket_number import ticket_number
+from shared.rules.subjects import check_digit, number_in, numbers_named, title_of
 from tests.specs.requirement import requirement
 
 COUNTERS = st.integers(1, 10**7)

@@ -5,14 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.asking import asked_for, filled
-from services.intake.bodies import TicketBody
-from shared.contracts.access import Identity
+from services.intake.opening.asking import asked_for, filled
+from services.intake.opening.bodies import TicketBody
 from shared.contracts.directory import AskedField, TicketField, Topic
 from shared.contracts.intake import FilledField, FilledForm
 from shared.contracts.parts import TopicRef
-from shared.directory.copy import Settings
+from shared.directory.copy import Configuration
 from shared.http.problems import Problem
+from shared.rules.access import Identity
 from tests.specs.requirement import requirement
 
 RECOUNT = Topic(
@@ -28,7 +28,7 @@ RECOUNT = Topic(
     attachment_required=True,
 )
 WITHIN = Topic(id=UUID(int=5), slug="within", name="For the desk", queue="billing", offered_to_customers=False)
-SETTINGS = Settings(
+SETTINGS = Configuration(
     fields={"period": TicketField(id=UUID(int=6), slug="period", name="Which period?")},
     topics={"recount": RECOUNT, "within": WITHIN},
 )

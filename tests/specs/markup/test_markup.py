@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import richtext
+from shared.markup import richtext
 from shared.markup.tokens import End, Start, Token, tokens
 from shared.markup.tree import DEEPEST, MOST_TAGS, balanced
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import ticket
-from services.notify.addresses import is_among
-from services.notify.commands import (
+from services.notify.deciding.addresses import is_among
+from services.notify.ticket.commands import (
     Command,
     RecordFailed,
     RecordSent,
@@ -21,7 +21,7 @@ from services.notify.commands import (
 )
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
-from shared.contracts.rejected import Rejected
+from shared.rules.rejected import Rejected
 from tests.specs.notify.tickets import mail
 
 ids = st.integers(1, 4).map(lambda n: UUID(int=n))

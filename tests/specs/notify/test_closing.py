@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RequestClosing
 from services.notify.policies import Policies
+from services.notify.ticket.commands import RequestClosing
 from shared.contracts.directory import Person, Queue
 from shared.contracts.notify import NotificationRequested, NotificationSuppressed
 from shared.contracts.parts import Address, CustomerRef
 from shared.contracts.routing import StateChanged
-from shared.contracts.states import CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, OPEN, PENDING_AUTO_CLOSE
+from shared.rules.states import CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, OPEN, PENDING_AUTO_CLOSE
 from tests.specs.notify.tickets import (
     FIRST,
     IT_QUEUE,

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RequestAnswer, RequestBounce, RequestForward
+from services.notify.ticket.commands import RequestAnswer, RequestBounce, RequestForward
 from shared.contracts.event import Event
 from shared.contracts.parts import Attachment, Blob
 from tests.specs.notify.tickets import IT_QUEUE, QUESTION, bounced, forwarded, policies, recorded, replied

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notify.message import Letter, Unsendable, encoded, letter, one_line
+from services.notify.writing.message import Letter, Unsendable, encoded, letter, one_line
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment, Blob
 from shared.file_names import safe_name

@@ -4,14 +4,14 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RequestNotice, RequestRejection
 from services.notify.policies import Policies
-from services.notify.ticket import MOST_REJECTIONS_A_DAY
-from shared.contracts import message_ids
+from services.notify.ticket.commands import RequestNotice, RequestRejection
+from services.notify.ticket.rules import MOST_REJECTIONS_A_DAY
 from shared.contracts.directory import Member, Person
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationRequested, NotificationSuppressed
 from shared.contracts.parts import Address, CustomerRef, PersonRef
+from shared.rules import message_ids
 from tests.specs.notify.tickets import (
     IT_QUEUE,
     KARI,

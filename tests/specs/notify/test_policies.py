@@ -2,12 +2,12 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RequestAnswer, RequestReceipt
-from shared.contracts import message_ids
+from services.notify.ticket.commands import RequestAnswer, RequestReceipt
 from shared.contracts.directory import Queue, Salutation, Signature
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message, TicketRef
 from shared.contracts.routing import NoteAdded
+from shared.rules import message_ids
 from tests.specs.notify.tickets import (
     FIRST,
     IT_QUEUE,

@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RecordDelayed, RecordFailed, RecordSent, RequestAnswer, RequestReceipt
+from services.notify.ticket.commands import RecordDelayed, RecordFailed, RecordSent, RequestAnswer, RequestReceipt
 from shared.contracts.notify import (
     NotificationDelayed,
     NotificationFailed,

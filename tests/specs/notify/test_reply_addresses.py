@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from services.notify.policies import Policies
-from shared.contracts import reply_addresses
 from shared.contracts.event import Event
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Blob
+from shared.rules import reply_addresses
 from tests.specs.notify.tickets import (
     IT_QUEUE,
     KEY,

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RequestAnswer, RequestBounce, RequestForward
-from services.notify.letters import LONGEST_HTML
-from shared.contracts import message_ids
+from services.notify.ticket.commands import RequestAnswer, RequestBounce, RequestForward
+from services.notify.writing.letters import LONGEST_HTML
 from shared.contracts.event import Event
 from shared.contracts.notify import LeftOut, NotificationRequested, NotificationSuppressed
 from shared.contracts.parts import Address, Attachment, Blob, Message
+from shared.rules import message_ids
 from tests.specs.notify.tickets import (
     FIRST,
     IT_QUEUE,

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.commands import RequestNotice
 from services.notify.policies import Policies
+from services.notify.ticket.commands import RequestNotice
 from shared.contracts.directory import Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived

@@ -7,11 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.notify import ticket
-from services.notify.commands import Command
-from services.notify.known import Remembered
-from services.notify.letterhead import Letterhead
+from services.notify.deciding.known import Remembered
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
+from services.notify.ticket.commands import Command
+from services.notify.writing.letterhead import Letterhead
 from shared.contracts.directory import Member, Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
@@ -27,7 +27,7 @@ from shared.contracts.routing import (
     TicketQueued,
     TicketUnlocked,
 )
-from shared.directory.copy import Queues, Settings
+from shared.directory.copy import Configuration, Queues
 from shared.testing.specs import Given
 from shared.testing.specs import given as given_for
 
@@ -201,10 +201,10 @@ def knowing(
 ) -> Policies:
     """Policies for which the ticket, and these people, were looked up; `wanting` are those who want notices."""
     snapshot = queues(*documents)
-    settings = Settings(
+    configuration = Configuration(
         salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
     )
-    made = Policies(Letterhead(lambda: snapshot, KEY, DOMAIN, lambda: settings, ZoneInfo(zone)))
+    made = Policies(Letterhead(lambda: snapshot, KEY, DOMAIN, lambda: configuration, ZoneInfo(zone)))
     made.known.tickets[TICKET] = Remembered(NUMBER, TITLE, IT, owner, **ticket)
     made.known.wanting.extend(wanting)
     made.known.people.update({each.id: each for each in people})

@@ -8,17 +8,17 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.reporting.desk.fold import fold
-from services.reporting.desk.repeats import COLUMNS
-from services.reporting.desk.row import TicketRow
-from services.reporting.showing import event_data, history_entry
-from services.reporting.summaries import MAILS, summary
+from services.reporting.tickets.desk.fold import fold
+from services.reporting.tickets.desk.repeats import COLUMNS
+from services.reporting.tickets.desk.row import TicketRow
+from services.reporting.tickets.showing import event_data, history_entry
+from services.reporting.tickets.summaries import MAILS, summary
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import REGISTRY, Event, data_of
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef, TopicRef, Writer
-from shared.contracts.states import MERGED, OPEN, PENDING_REMINDER
 from shared.contracts.topics import TICKETS
+from shared.rules.states import MERGED, OPEN, PENDING_REMINDER
 from shared.testing.samples import sample
 from tests.specs.requirement import requirement
 

@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from services.routing import ticket
-from services.routing.commands import Act, Command, TakeCustomerMessage
 from services.routing.ticket import Ticket
+from services.routing.ticket.commands import Act, Command, TakeCustomerMessage
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef
 from shared.contracts.routing import TicketQueued
-from shared.contracts.states import NEW
+from shared.rules.states import NEW
 from shared.testing.specs import Given
 from shared.testing.specs import given as given_for
 

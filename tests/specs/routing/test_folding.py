@@ -6,7 +6,8 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.routing import ticket
-from services.routing.commands import (
+from services.routing.ticket import Ticket
+from services.routing.ticket.commands import (
     AddNote,
     Close,
     Command,
@@ -17,10 +18,9 @@ from services.routing.commands import (
     Reply,
     Unlock,
 )
-from services.routing.ticket import Ticket
 from shared.contracts.event import Unknown
-from shared.contracts.rejected import Rejected
-from shared.contracts.states import CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, OPEN
+from shared.rules.rejected import Rejected
+from shared.rules.states import CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, OPEN
 from tests.specs.routing.desk import BY_KARI, BY_NILS, IT, KARI, NILS, PER, from_per, message
 
 people = st.sampled_from((BY_KARI, BY_NILS))

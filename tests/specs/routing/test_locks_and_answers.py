@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.commands import (
+from services.routing.ticket.commands import (
     AddNote,
     Close,
     Lock,
@@ -28,7 +28,7 @@ from shared.contracts.routing import (
     TicketUnlocked,
     TimeAccounted,
 )
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import (
     BY_KARI,

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from services.routing.commands import (
+from services.routing.ticket import evolve, initial
+from services.routing.ticket.commands import (
     Act,
     Assign,
     Lock,
@@ -15,7 +16,6 @@ from services.routing.commands import (
     SetResponsible,
     Tag,
 )
-from services.routing.ticket import evolve, initial
 from shared.contracts.parts import TicketRef
 from shared.contracts.routing import (
     NoteAdded,
@@ -28,7 +28,7 @@ from shared.contracts.routing import (
     TicketUnlocked,
     TimeAccounted,
 )
-from shared.contracts.states import NEW, OPEN
+from shared.rules.states import NEW, OPEN
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import BY_KARI, BY_NILS, HR, IT, KARI, NILS, NOON, PER, QUEUED, given, message
 

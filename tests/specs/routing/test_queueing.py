@@ -10,13 +10,13 @@ from shared.contracts.directory import State
 from shared.contracts.intake import FilledForm, TicketOpened
 from shared.contracts.parts import StateRef, TicketRef, TopicRef
 from shared.contracts.routing import StateChanged, TicketQueued, TicketsLinked
-from shared.contracts.states import NEW, PENDING_REMINDER
-from shared.directory.copy import Settings
+from shared.directory.copy import Configuration
+from shared.rules.states import NEW, PENDING_REMINDER
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import IT, NOON, PER, given, message
 
 OTHER = TicketRef(id=UUID(int=99), number="2026112310000099")
-STATES = Settings(
+STATES = Configuration(
     states={
         "done": State(id=UUID(int=1), slug="done", name="Done", type="closed"),
         PENDING_REMINDER.slug: State(id=UUID(int=2), slug=PENDING_REMINDER.slug, name="x", type="pending_reminder"),

@@ -8,7 +8,9 @@ from uuid import UUID
 import pytest
 
 from services.routing import ticket
-from services.routing.commands import (
+from services.routing.policies import goes_on_in
+from services.routing.ticket import Ticket
+from services.routing.ticket.commands import (
     Absorb,
     Act,
     Command,
@@ -26,12 +28,9 @@ from services.routing.commands import (
     Unlink,
     Unmerge,
 )
-from services.routing.policies import goes_on_in
-from services.routing.ticket import Ticket
 from services.routing.timers import started_by
 from shared.contracts.event import Event
 from shared.contracts.parts import Standing, StateRef, TicketRef
-from shared.contracts.rejected import Rejected
 from shared.contracts.routing import (
     CustomerAnswered,
     MergeUndone,
@@ -48,7 +47,8 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketUnlocked,
 )
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER, REMOVED
+from shared.rules.rejected import Rejected
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER, REMOVED
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import BY_KARI, BY_NILS, IT, KARI, NOON, PER, QUEUED, TICKET, from_per, given, message
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.bodies import StateBody
-from services.routing.commands import (
+from services.routing.api.bodies import StateBody
+from services.routing.operations.states import asked
+from services.routing.ticket.commands import (
     Close,
     FollowUpRule,
     Lock,
@@ -18,7 +19,6 @@ from services.routing.commands import (
     SetPriority,
     SetState,
 )
-from services.routing.states import asked
 from shared.contracts.directory import FollowUp, State
 from shared.contracts.parts import CustomerRef, Standing, TicketRef
 from shared.contracts.routing import (
@@ -34,7 +34,8 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketUnlocked,
 )
-from shared.contracts.states import (
+from shared.http.problems import Problem
+from shared.rules.states import (
     CLOSED_SUCCESSFUL,
     CLOSED_UNSUCCESSFUL,
     NEW,
@@ -42,7 +43,6 @@ from shared.contracts.states import (
     PENDING_AUTO_CLOSE,
     PENDING_REMINDER,
 )
-from shared.http.problems import Problem
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import BY_KARI, BY_NILS, IT, KARI, NOON, PER, QUEUED, TICKET, from_per, given, message
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.commands import Bounce, Forward
-from services.routing.originals import MOST_JOINED, Original, TakenOut, taken_out
+from services.routing.operations.originals import MOST_JOINED, Original, TakenOut, taken_out
+from services.routing.ticket.commands import Bounce, Forward
 from shared.blobs.store import BlobStore
 from shared.contracts.parts import Address, Attachment, Blob, Writer
 from shared.http.problems import Problem

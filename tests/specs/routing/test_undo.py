@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from services.routing import ticket
-from services.routing.commands import (
+from services.routing.ticket.commands import (
     Close,
     Command,
     Move,
@@ -21,7 +21,7 @@ from services.routing.commands import (
 )
 from shared.contracts.event import Event
 from shared.contracts.routing import NoteAdded, PriorityChanged, StateChanged, TicketMoved
-from shared.contracts.states import CLOSED_SUCCESSFUL, NEW, OPEN
+from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from tests.specs.routing.desk import BY_KARI, HR, IT, KARI, NILS, QUEUED, given, message
 
 EVENT = UUID(int=9)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.routing.bodies import NoteBody
-from services.routing.forms import words
+from services.routing.api.bodies import NoteBody
+from services.routing.api.forms import words
 from shared.bounded import rich_text
 from shared.bounded.rich_text import RichText
 from shared.contracts.parts import Message

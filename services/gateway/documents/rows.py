@@ -1,0 +1,188 @@
+"""The documents as they stand: rows of `gateway.documents`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.gateway.documents.document import Document
+from shared.addresses import canonical, comparable
+from shared.contracts.directory import SETTINGS, Company, DocumentKind, Person, Queue, Setting
+from shared.database import Connection, Pool
+
+MODELS: dict[str, type[Document]] = {
+    "queue": Queue,
+    "person": Person,
+    "company": Company,
+    **{model.KIND: model for model in SETTINGS},
+}
+
+_COLUMNS = "id, kind, slug, retired, document::text AS document, version, created_at, updated_at"
+BY_ID = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND id = $2"
+BY_SLUG = (
+    f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND slug = $2 ORDER BY retired, version DESC, id LIMIT 1"
+)
+BY_EMAIL = f"SELECT {_COLUMNS} FROM gateway.documents WHERE email = $1 AND kind = $2 AND NOT retired"
+LIST = f"""
+SELECT {_COLUMNS}
+  FROM gateway.documents
+ WHERE kind = $1 AND (NOT retired OR $2) AND ($3::text IS NULL OR (slug, id) > ($3, $4))
+   AND ($5::uuid IS NULL OR document @> jsonb_build_object('members', jsonb_build_array(jsonb_build_object('person', $5::text))))
+ ORDER BY slug, id
+ LIMIT $6
+"""
+UPSERT = """
+INSERT INTO gateway.documents (id, kind, slug, email, address, retired, document, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
+    ON CONFLICT (id) DO UPDATE
+   SET slug = excluded.slug, email = excluded.email, address = excluded.address, retired = excluded.retired,
+       document = excluded.document, version = excluded.version, updated_at = now()
+"""
+HOLDER = "SELECT slug FROM gateway.documents WHERE {column} = $1 AND NOT retired AND id <> $2"
+CLAIMED = """
+SELECT w.domain, d.slug
+  FROM gateway.documents d
+  JOIN unnest($1::text[]) AS w(domain) ON d.document -> 'domains' ? w.domain
+ WHERE d.kind = 'company' AND NOT d.retired AND d.id <> $2
+"""
+CHILDREN = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'parent' = $1 ORDER BY slug LIMIT 10"
+NAMING = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>$1 = $2 ORDER BY slug LIMIT 10"
+TOPICS = "SELECT slug FROM gateway.documents WHERE kind = 'topic' AND NOT retired AND document @> $1::text::jsonb ORDER BY slug LIMIT 10"
+CUSTOMERS = f"""
+SELECT {_COLUMNS}
+  FROM gateway.documents
+ WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'customer' AND ($3::text IS NULL OR (slug, id) > ($3, $4))
+   AND ($1 = '' OR email LIKE $1 || '%' OR lower(document->>'name') LIKE '%' || $1 || '%' OR slug LIKE $1 || '%')
+   AND ($2::text IS NULL OR document->>'company' = $2)
+ ORDER BY slug, id
+ LIMIT $5
+"""
+OTHER_ADMIN = "SELECT EXISTS (SELECT FROM gateway.documents WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'admin' AND id <> $1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document with what is known about it."""
+
+    document: Document
+    version: int
+    retired: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def id(self) -> UUID:
+        return self.document.id
+
+
+def slug_of(document: Document) -> str:
+    """The name of a document in URLs: a person's is the login."""
+    return document.login if isinstance(document, Person) else document.slug
+
+
+def kind_of(document: Document) -> str:
+    """What kind of document this is, as the rows name it."""
+    match document:
+        case Queue():
+            return "queue"
+        case Person():
+            return "person"
+        case Company():
+            return "company"
+        case Setting():
+            return document.KIND
+
+
+def _row(found: asyncpg.Record) -> Row:
+    return Row(
+        document=MODELS[found["kind"]].model_validate_json(found["document"]),
+        version=found["version"],
+        retired=found["retired"],
+        created_at=found["created_at"],
+        updated_at=found["updated_at"],
+    )
+
+
+async def find(connection: Connection | Pool, kind: DocumentKind, reference: str) -> Row | None:
+    """The document with this slug or id, a person also by e-mail address; one in use before a retired one."""
+    found = await connection.fetchrow(BY_SLUG, kind, reference.lower())
+    if found is None or found["retired"]:
+        try:
+            found = await connection.fetchrow(BY_ID, kind, UUID(reference)) or found
+        except ValueError:
+            if kind == "person" and "@" in reference:
+                found = await connection.fetchrow(BY_EMAIL, comparable(reference), kind) or found
+    return _row(found) if found is not None else None
+
+
+async def listed(
+    pool: Pool, kind: DocumentKind, *, retired: bool, after: tuple[str, UUID] | None, member: UUID | None, limit: int
+) -> list[Row]:
+    """Documents by slug; with `member` only queues on which that person has rights."""
+    slug, last = after or (None, None)
+    return [_row(found) for found in await pool.fetch(LIST, kind, retired, slug, last, member, limit)]
+
+
+async def write(connection: Connection, document: Document, version: int, *, retired: bool) -> None:
+    """Makes the row show this document."""
+    email = comparable(document.email) if isinstance(document, Person) else None
+    address = comparable(document.address) if isinstance(document, Queue) and document.address else None
+    await connection.execute(
+        UPSERT,
+        document.id,
+        kind_of(document),
+        slug_of(document),
+        email,
+        address,
+        retired,
+        document.model_dump_json(),
+        version,
+    )
+
+
+async def holder(connection: Connection, column: Literal["email", "address"], value: str, but: UUID) -> str | None:
+    """The slug of the other document in use that has this e-mail address (of a person) or address (of a queue)."""
+    found: str | None = await connection.fetchval(HOLDER.format(column=column), value, but)
+    return found
+
+
+async def claimed(connection: Connection, domains: Sequence[str], but: UUID) -> Mapping[str, str]:
+    """Those of these mail domains that another company in use has, with its slug."""
+    return {each["domain"]: each["slug"] for each in await connection.fetch(CLAIMED, list(domains), but)}
+
+
+async def children(connection: Connection, slug: str) -> Sequence[str]:
+    """Some of the queues in use right below this one."""
+    return [found["slug"] for found in await connection.fetch(CHILDREN, slug)]
+
+
+async def naming(
+    connection: Connection,
+    member: Literal["next_state_after_reply", "salutation", "signature", "junk_queue"],
+    slug: str,
+) -> Sequence[str]:
+    """Some of the queues in use that name this document there."""
+    return [found["slug"] for found in await connection.fetch(NAMING, member, slug)]
+
+
+async def topics(connection: Connection, having: Mapping[str, Any]) -> Sequence[str]:
+    """Some of the topics in use whose documents contain this."""
+    return [found["slug"] for found in await connection.fetch(TOPICS, orjson.dumps(having).decode())]
+
+
+async def customers(
+    pool: Pool, words: str, company: str | None, *, after: tuple[str, UUID] | None, limit: int
+) -> list[Row]:
+    """Customers by login whose address or login begins with these words, or whose name has them."""
+    escaped = (canonical(words) or words.lower()).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    slug, last = after or (None, None)
+    return [_row(found) for found in await pool.fetch(CUSTOMERS, escaped, company, slug, last, limit)]
+
+
+async def other_admin(connection: Connection, person: UUID) -> bool:
+    """Whether somebody else in use is an administrator."""
+    return bool(await connection.fetchval(OTHER_ADMIN, person))

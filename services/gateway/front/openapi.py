@@ -1,0 +1,220 @@
+"""One OpenAPI 3.1 document of the whole public API: the gateway's own routes and those of the services behind it.
+
+`deploy/openapi.py` writes it to `openapi.json`, because the gateway may not import the services.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from services.gateway.signing_in.scopes import MEANINGS
+
+Document = dict[str, Any]
+
+TITLE = "Ledgerdesk"
+VERSION = "1"
+DESCRIPTION = """\
+The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Authorization: Bearer <token>`.
+
+* Errors are problem documents (RFC 9457) with a `trace_id`; fields that are wrong stand in `errors`.
+* Every POST takes an `Idempotency-Key`: the same request again gets the first answer.
+* A command answers `X-Consistency-Token`; a read that sends it back waits until it shows that command's effect.
+"""
+PUBLIC = frozenset(("signIn",))
+BOUNDED = frozenset(("proveSession", "changePassword", "openTicket", "addCustomerMessage", "uploadFiles"))
+"""What somebody may do only so often."""
+UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions")
+"""What is ended, and has no versions."""
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes the request safe to repeat for 30 days: the same key and body get the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+CONSISTENCY_TOKEN = {
+    "name": "X-Consistency-Token",
+    "in": "header",
+    "required": False,
+    "description": "What a command answered: the read waits up to 2 s until it shows that command, else answers X-Projection-Lag.",
+    "schema": {"type": "string"},
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": 'The ETag on which the change is based, such as `"7"`; 412 when there is a newer one.',
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$', "examples": ['"7"']},
+}
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "trace_id"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "description": "what kind of problem: `/problems/<slug>`",
+            "examples": ["/problems/invalid"],
+        },
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "in words, for people"},
+        "trace_id": {"type": "string", "description": "finds the request in the logs"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {
+                    "pointer": {
+                        "type": "string",
+                        "description": "a JSON pointer into the body, or `/query/...`, `/path/...`, `/header/...`",
+                    },
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+_ALWAYS = {"422": "Malformed, missing or unknown input", "503": "Not available now; Retry-After says when to try again"}
+_SIGNED_IN = {"401": "Not signed in", "403": "The sign-in or the person does not cover this"}
+_PROXIED = {"504": "A service did not answer in time"}
+_NAMED = {"404": "There is no such thing, or you may not see it"}
+_CHANGING = {"409": "Refused by the rules, or the first request with this Idempotency-Key is still running"}
+_WITH_BODY = {
+    "413": "The body is larger than it may be here: 4 KiB for a few short values (signing in), 1 MiB for a document, 2 MiB for other JSON, 32 MiB for a mail or files"
+}
+_OTHER_BODY = {"415": "The body is of another media type"}
+_CONDITIONAL = {"412": "If-Match names an older version"}
+_SLOWED = {"429": "Too many requests; Retry-After says when to try again"}
+
+
+def own_document(app: FastAPI) -> Document:
+    """What the gateway answers itself."""
+    return get_openapi(title=TITLE, version=VERSION, openapi_version="3.1.0", routes=app.routes)
+
+
+def merged(own: Document, services: Mapping[str, Document]) -> Document:
+    """The whole document. `services` are name -> OpenAPI document of the service; only paths below /api/v1 are taken.
+
+    Raises ValueError when two operations have the same id or one has none: clients are generated from them.
+    """
+    paths: Document = {}
+    schemas: Document = {"Problem": PROBLEM}
+    seen: set[str] = set()
+    for name, document in [("gateway", own), *sorted(services.items())]:
+        document = _with_own_names(document, name, schemas)
+        schemas |= document.get("components", {}).get("schemas", {})
+        for path, operations in document.get("paths", {}).items():
+            if not path.startswith("/api/v1/"):
+                continue
+            for method, operation in operations.items():
+                operation_id = operation.get("operationId")
+                if not operation_id or operation_id in seen:
+                    raise ValueError(f"{method.upper()} {path} of {name} has no operationId of its own: {operation_id}")
+                seen.add(operation_id)
+                paths.setdefault(path, {})[method] = _completed(operation, path, method, proxied=name != "gateway")
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": VERSION,
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}, {"cookie": []}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Of a session or an API token. Scopes of API tokens: "
+                    + "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items()),
+                },
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "ledgerdesk_session"},
+            },
+        },
+    }
+
+
+def _with_own_names(document: Document, service: str, taken: Document) -> Document:
+    """The document with schemas renamed whose name another service has given to something else."""
+    document = deepcopy(document)
+    schemas = document.get("components", {}).get("schemas", {})
+    renamed = {
+        name: f"{service.capitalize()}{name}"
+        for name, schema in schemas.items()
+        if name in taken and taken[name] != schema and name not in ("HTTPValidationError", "ValidationError")
+    }
+    if not renamed:
+        return document
+    document["components"]["schemas"] = {renamed.get(name, name): schema for name, schema in schemas.items()}
+    references = {f"#/components/schemas/{old}": f"#/components/schemas/{new}" for old, new in renamed.items()}
+    return _replaced(document, references)  # type: ignore[no-any-return]
+
+
+def _replaced(value: Any, references: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: references.get(below, below)
+            if key == "$ref" and isinstance(below, str)
+            else _replaced(below, references)
+            for key, below in value.items()
+        }
+    if isinstance(value, list):
+        return [_replaced(below, references) for below in value]
+    return value
+
+
+def _completed(operation: Document, path: str, method: str, *, proxied: bool) -> Document:
+    """An operation with the headers and errors that every one of its sort has."""
+    parameters: list[Document] = list(operation.get("parameters", []))
+    errors = dict(_ALWAYS)
+    public = operation["operationId"] in PUBLIC
+    if not public:
+        errors |= _SIGNED_IN
+    else:
+        errors |= {"401": "The login or the password is wrong", "403": "The request came from another site"} | _SLOWED
+        operation["security"] = []
+    if operation["operationId"] in BOUNDED:
+        errors |= _SLOWED
+    if "{" in path:
+        errors |= _NAMED
+    if proxied:
+        errors |= _PROXIED
+    if "requestBody" in operation:
+        errors |= _WITH_BODY
+        if "application/json" not in operation["requestBody"]["content"]:
+            errors |= _OTHER_BODY
+    wanted: list[Document] = []
+    if method == "post":
+        wanted.append(IDEMPOTENCY_KEY)
+        errors |= _CHANGING
+    if method in ("put", "delete") and "{" in path and not path.startswith(UNVERSIONED):
+        errors |= _CHANGING
+        wanted.append(IF_MATCH)
+        errors |= _CONDITIONAL
+    if method == "post" and path.startswith("/api/v1/tickets/{"):
+        wanted.append(IF_MATCH)
+        errors |= _CONDITIONAL
+    if method == "get" and proxied:
+        wanted.append(CONSISTENCY_TOKEN)
+    given = {header["name"].lower() for header in wanted}
+    operation["parameters"] = [p for p in parameters if p["in"] != "header" or p["name"].lower() not in given] + wanted
+    if not operation["parameters"]:
+        del operation["parameters"]
+    responses: Document = operation.setdefault("responses", {})
+    for status, description in sorted(errors.items()):
+        responses[status] = {
+            "description": description,
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    operation["responses"] = dict(sorted(responses.items()))
+    return operation

@@ -1,0 +1,316 @@
+"""The hop from the public door to the service that answers: raw ASGI in, one pooled connection out, bodies streamed.
+
+Every request takes this way, so it is written for few steps (docs/decisions/0030-the-hop.md has the figures).
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from random import getrandbits
+from urllib.parse import quote, quote_from_bytes
+from uuid import UUID
+
+import aiohttp
+from multidict import CIMultiDict
+from prometheus_client import Counter
+from starlette.types import Receive, Scope, Send
+from yarl import URL
+
+from services.gateway.front.consistency_tokens import ConsistencyTokens
+from services.gateway.front.routes import Target
+from services.gateway.signing_in.sessions import Signed
+from shared.http import problems
+from shared.http.consistency import HEADER as CONSISTENCY
+from shared.http.identity import HEADER, sign
+from shared.http.keys import SigningKey
+from shared.http.serving.limits import bounded
+from shared.telemetry.trace import trace_id
+from shared.telemetry.tracing import TRACEPARENT, traceparent
+
+log = logging.getLogger(__name__)
+
+FAILED = Counter(
+    "ledgerdesk_gateway_hop_failures_total", "Requests that a service gave no usable answer to", ["service", "failure"]
+)
+
+FORWARDED = frozenset(
+    (
+        b"accept", b"accept-language", b"content-type", b"idempotency-key", b"if-match", b"if-none-match", b"last-event-id", b"range",
+        b"traceparent", b"tracestate", b"x-client-address", b"x-client-helo", b"x-consistency-token", b"x-envelope-from",
+        b"x-envelope-to",
+    )
+)  # fmt: skip
+"""What a service may see of a request's headers; all else, the credentials and any forged identity above all, stays here."""
+REPEATABLE = frozenset((b"accept", b"accept-language", b"if-match", b"if-none-match", b"tracestate", b"x-envelope-to"))
+"""Two of any other header mean two readings of one request, so they are refused."""
+KEPT_BACK = frozenset(
+    (
+        b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"date", b"server", b"set-cookie",
+        b"x-ledgerdesk-identity", b"x-consistency-token",
+    )
+)  # fmt: skip
+"""Headers of an answer that belong to the hop, that a service has no business setting, or that go on in another form."""
+NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+KEY = "Idempotency-Key"
+
+HELD = 256 * 1024
+"""A request body up to this size is held and sent at once, and can be sent again; a longer one is streamed."""
+WHOLE = 256 * 1024
+"""An answer up to this size is passed on in one piece."""
+WATCH_AFTER = 0.25
+"""Seconds after which a waiting request begins to watch whether its client is still there: quick ones never need to."""
+VOUCHER_SECONDS = 20.0
+"""How long one signed identity is used again for the same session; it is valid for 60 s."""
+VOUCHERS = 5000
+
+
+class ClientGone(Exception):
+    """There is nobody left to answer."""
+
+
+class Proxy:
+    """`services` are name -> base URL; the client bounds how long one may stay silent."""
+
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        services: Mapping[str, str],
+        signing_key: SigningKey,
+        tokens: ConsistencyTokens,
+    ) -> None:
+        self.client, self.services, self.signing_key, self.tokens = client, services, signing_key, tokens
+        self._vouchers: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
+
+    async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, signed: Signed) -> int:
+        """Passes a request on and its answer back; answers the status. Raises Problem 413, 422, 503 or 504 while nothing has been sent."""
+        base = self.services.get(target.service)
+        if base is None:
+            raise problems.unavailable(f"{target.service} is not configured here.", retry_after=30)
+        receive = bounded(scope, receive, target.most)
+        headers, length = _request_headers(scope)
+        if CONSISTENCY in headers:
+            headers[CONSISTENCY] = self.tokens.open(headers[CONSISTENCY])
+        headers[HEADER] = self._voucher(signed, target.service)
+        if scope["method"] == "POST" and KEY not in headers:
+            headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the hop itself may repeat it
+        body = Body(receive, length)
+        content = await body.begin()
+        if content is None and length is not None:
+            headers["Content-Length"] = str(length)
+        url = URL(base + quote(scope["path"]) + _query(scope["query_string"]), encoded=True)
+        watch = Watch(body)
+        try:
+            return await self._exchange(scope["method"], url, headers, content, body, send, target.service)
+        except asyncio.CancelledError:
+            if watch.gone:
+                raise ClientGone from None
+            raise
+        finally:
+            watch.stop()
+
+    async def _exchange(
+        self,
+        method: str,
+        url: URL,
+        headers: CIMultiDict[str],
+        content: bytes | None,
+        body: "Body",
+        send: Send,
+        service: str,
+    ) -> int:
+        doubtful = False
+        while True:
+            try:
+                data = content if content is not None else body.rest()
+                async with self.client.request(
+                    method, url, headers=headers, data=data or None, allow_redirects=False
+                ) as answer:
+                    if answer.status == 401:
+                        raise identity_refused(service)
+                    return await _pass_back(answer, send, self.tokens)
+            except aiohttp.ClientError as error:
+                if body.failure is not None:
+                    raise body.failure from error
+                if isinstance(error, NOTHING_SENT):
+                    raise _problem(service, error, nothing_done=not doubtful) from error
+                # The connection broke under the request: whether the service has done it is not known. Every request that is
+                # held here may be sent again, because all that change something carry a key.
+                broke = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
+                if not broke or doubtful or content is None:
+                    raise _problem(service, error, nothing_done=False) from error
+                doubtful = True
+
+    def _voucher(self, signed: Signed, service: str) -> str:
+        """The signed identity for a service, made anew when the person changed or it grows old."""
+        key = (signed.session, signed.person_version, service)
+        now = time.monotonic()
+        known = self._vouchers.get(key)
+        if known is not None and now - known[0] < VOUCHER_SECONDS:
+            return known[1]
+        voucher = sign(signed.identity, service, self.signing_key)
+        self._vouchers[key] = (now, voucher)
+        self._vouchers.move_to_end(key)
+        if len(self._vouchers) > VOUCHERS:
+            self._vouchers.popitem(last=False)
+        return voucher
+
+
+class Body:
+    """A request's body: its beginning held, the rest streamed. `failure` is why a stream was broken off."""
+
+    def __init__(self, receive: Receive, length: int | None) -> None:
+        self._receive, self._length = receive, length
+        self._head: list[bytes] = []
+        self._size = 0
+        self.complete = length == 0
+        self.failure: ClientGone | problems.Problem | None = None
+
+    async def begin(self) -> bytes | None:
+        """The whole body if it is short; None when there is more, which `rest` gives, beginning included."""
+        while not self.complete and self._size <= HELD:
+            self._head.append(await self._next())
+        return b"".join(self._head) if self.complete and self._size <= HELD else None
+
+    async def rest(self) -> AsyncIterator[bytes]:
+        """The body in pieces. aiohttp hides what is raised in here, hence `failure`."""
+        try:
+            for piece in self._head:
+                yield piece
+            while not self.complete:
+                yield await self._next()
+        except (ClientGone, problems.Problem) as error:
+            self.failure = error
+            raise
+
+    async def _next(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece: bytes = message.get("body", b"")
+        self._size += len(piece)
+        self.complete = not message.get("more_body", False)
+        return piece
+
+    async def until_gone(self) -> None:
+        """Returns when the client has hung up; to be called once the body is complete."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+class Watch:
+    """Cancels the task that serves a request when its client hangs up meanwhile."""
+
+    def __init__(self, body: Body) -> None:
+        self.gone = False
+        self._body = body
+        self._serving = asyncio.current_task()
+        self._watching: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._later = self._loop.call_later(WATCH_AFTER, self._begin)
+
+    def _begin(self) -> None:
+        if self._body.complete:
+            self._watching = self._loop.create_task(self._watch())
+        else:  # who reads the body sees a client that is gone
+            self._later = self._loop.call_later(WATCH_AFTER, self._begin)
+
+    async def _watch(self) -> None:
+        await self._body.until_gone()
+        self.gone = True
+        assert self._serving is not None
+        self._serving.cancel()
+
+    def stop(self) -> None:
+        self._later.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+
+def _request_headers(scope: Scope) -> tuple[CIMultiDict[str], int | None]:
+    """What goes on to the service, and how long the body says it is (None: it does not say). Raises Problem 422."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    length: int | None = None
+    chunked = False
+    for name, value in scope["headers"]:
+        if name in FORWARDED:
+            text = name.decode("ascii")
+            if text in headers and name not in REPEATABLE:
+                raise problems.invalid(f"/header/{text}", "was given twice")
+            try:
+                headers.add(text, value.decode())
+            except UnicodeDecodeError:
+                raise problems.invalid(f"/header/{text}", "must be text in UTF-8") from None
+        elif name == b"content-length":
+            if length is not None or not value.isdigit():
+                raise problems.invalid("/header/content-length", "must be one number")
+            length = int(value)
+        elif name == b"transfer-encoding":
+            chunked = True
+    if chunked:
+        length = None
+    elif length is None:
+        length = 0
+    current = traceparent()
+    if current is not None:
+        headers[TRACEPARENT] = current
+    elif (
+        TRACEPARENT not in headers
+    ):  # log lines and problem documents of one request share their trace id, traced or not
+        headers[TRACEPARENT] = f"00-{trace_id()}-{getrandbits(64):016x}-00"
+    return headers, length
+
+
+def _query(raw: bytes) -> str:
+    if not raw:
+        return ""
+    text = raw.decode("ascii") if raw.isascii() else quote_from_bytes(raw, safe="!$&'()*+,;=:@/?%[]")
+    return "?" + text.replace("#", "%23")
+
+
+async def _pass_back(answer: aiohttp.ClientResponse, send: Send, tokens: ConsistencyTokens) -> int:
+    headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in KEPT_BACK]
+    if CONSISTENCY in answer.headers:
+        headers.append((CONSISTENCY.lower().encode(), tokens.seal(answer.headers[CONSISTENCY]).encode()))
+    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    length = answer.content_length
+    if length is not None and length <= WHOLE:
+        content = await answer.read()
+        await send(start)
+        await send({"type": "http.response.body", "body": content})
+        return answer.status
+    await send(start)
+    try:
+        async for piece in answer.content.iter_any():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except aiohttp.ClientError as error:
+        # Too late for a problem document: the answer stays unfinished, which the client's HTTP library recognises.
+        log.warning("an answer broke off: %s", type(error).__name__)
+        return answer.status
+    await send({"type": "http.response.body", "body": b""})
+    return answer.status
+
+
+def identity_refused(service: str) -> problems.Problem:
+    """A service does not believe the gateway: its public keys are of another time, as in the middle of an update. The caller is signed in, and must
+    not be told otherwise."""
+    FAILED.labels(service, "IdentityRefused").inc()
+    log.error("%s does not accept what the gateway signs: it needs the public half of the gateway's key", service)
+    return problems.unavailable(f"The service {service} cannot be used now; nothing was done.")
+
+
+def _problem(service: str, error: aiohttp.ClientError, *, nothing_done: bool) -> problems.Problem:
+    FAILED.labels(service, type(error).__name__).inc()
+    log.warning("%s: %s: %s", service, type(error).__name__, error)
+    if isinstance(error, aiohttp.SocketTimeoutError):
+        return problems.Problem(
+            504, "no-answer-in-time", f"The service {service} did not answer in time; it may still do what was asked.",
+            headers={"Retry-After": "5"},
+        )  # fmt: skip
+    if nothing_done:
+        return problems.unavailable(f"The service {service} cannot be reached now; nothing was done.")
+    return problems.unavailable(
+        f"The service {service} hung up before it answered; whether it did what was asked is not known. "
+        "Send the request again with the same Idempotency-Key."
+    )

@@ -1,0 +1,92 @@
+"""Which service answers which path: the whole public surface that the gateway does not answer itself."""
+
+import re
+from typing import NamedTuple
+
+from services.gateway.signing_in.scopes import Scope
+from shared.http.serving.limits import JSON_BODY, MAX_BODY, SMALL_BODY
+
+
+class Target(NamedTuple):
+    """Where a request goes and which scope a token needs for it; `path_format` is the path with its parameters' names, for metrics,
+    `most` the bytes that its body may have."""
+
+    service: str
+    scope: Scope
+    path_format: str
+    most: int = JSON_BODY
+
+
+class Route(NamedTuple):
+    """Requests whose path matches go where their method says."""
+
+    pattern: re.Pattern[str]
+    methods: dict[str, Target]
+
+
+def _route(path: str, *, most: int = JSON_BODY, **methods: tuple[str, Scope]) -> Route:
+    """`path` is a template below /api/v1; a trailing `{command}` stands for any command's name."""
+    pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
+    for name, allowed in _PARAMETERS.items():
+        pattern = pattern.replace("{" + name + "}", allowed)
+    full = f"/api/v1{path}"
+    return Route(
+        re.compile(f"/api/v1{pattern}"),
+        {method: Target(service, scope, full, most) for method, (service, scope) in methods.items()},
+    )
+
+
+_PARAMETERS = {
+    # An id, or a number, as it is or as people write it; which one it is the services tell.
+    "ref": r"(?:[0-9A-Za-z-]{1,64}|[\[(]?(?i:ticket)?[A-Za-z #.:-]{0,12}[0-9][0-9 .-]{14,24}[0-9][\])]?)",
+    "id": "[0-9A-Za-z_.-]{1,128}",
+    "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # those the gateway leads itself: led
+    "stat": "[a-z]{1,40}",
+}
+
+ROUTES = (
+    _route("/tickets", POST=("intake", "write"), GET=("reporting", "read")),
+    _route("/tickets/commands", POST=("routing", "write")),
+    _route("/tickets/{ref}", GET=("reporting", "read")),
+    _route("/tickets/{ref}/message", POST=("intake", "write")),
+    _route("/tickets/{ref}/articles", GET=("reporting", "read")),
+    _route("/tickets/{ref}/history", GET=("reporting", "read")),
+    _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
+    _route("/tickets/{ref}/{command}", POST=("routing", "write")),
+    _route("/blobs", most=MAX_BODY, POST=("intake", "write")),
+    _route("/blobs/{id}", GET=("reporting", "read")),
+    _route("/mail", most=MAX_BODY, POST=("intake", "mail")),
+    _route("/mails", GET=("intake", "read")),
+    _route("/mails/{id}", GET=("intake", "read")),
+    _route("/mails/{id}/raw", GET=("intake", "read")),
+    _route("/mails/{id}/process", most=SMALL_BODY, POST=("intake", "write")),
+    _route("/mailboxes/{ref}/status", GET=("intake", "read")),
+    _route("/outgoing", GET=("notify", "read")),
+    _route("/outgoing/mails", GET=("notify", "read")),
+    _route("/outgoing/decisions", GET=("notify", "read")),
+    _route("/outgoing/pause", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/outgoing/resume", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/outgoing/mails/{id}/retry", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/stats/{stat}", GET=("reporting", "read")),
+)
+"""The first that matches decides."""
+
+
+class WrongMethod(Exception):
+    """The path exists, but not for this method."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__(", ".join(allowed))
+        self.allowed = allowed
+
+
+def target(method: str, path: str) -> Target | None:
+    """Where this request goes; None for a path that is not another service's. Raises WrongMethod."""
+    for route in ROUTES:
+        if route.pattern.fullmatch(path):
+            found = route.methods.get(method)
+            if found is None:
+                raise WrongMethod(sorted(route.methods))
+            return found
+    return None

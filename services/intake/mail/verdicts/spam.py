@@ -1,0 +1,53 @@
+"""What a spam filter in front of us wrote into a mail's header: rspamd's and SpamAssassin's fields."""
+
+import re
+from dataclasses import dataclass
+
+from services.intake.mail.structure.mime import Part
+
+_SCORE = re.compile(r"(?:score=|\[)\s*(-?\d{1,4}(?:\.\d{1,4})?)")
+_NUMBER = re.compile(r"\s*(-?\d{1,4}(?:\.\d{1,4})?)")
+_YES = re.compile(r"\s*(?:yes|true)\b", re.IGNORECASE)
+_ACTIONS = frozenset(("add header", "rewrite subject", "reject", "soft reject", "quarantine"))
+
+
+@dataclass(frozen=True, slots=True)
+class Spam:
+    """A filter's verdict; `score` as that filter counts, `source` the field that said so."""
+
+    is_spam: bool
+    score: float | None
+    source: str
+
+
+def spam_verdict(root: Part) -> Spam | None:
+    """The verdict of a mail's header, None where no filter has left one.
+
+    Anybody can write these fields. A mail that calls itself spam does itself harm; one that calls itself clean is treated as one
+    that says nothing.
+    """
+    score = _score(root)
+    for name in ("x-spam-flag", "x-spam-status", "x-spam", "x-spamd-result", "x-rspamd-action"):
+        value = root.get(name)
+        if not value:
+            continue
+        said = (
+            value.strip().lower() in _ACTIONS if name == "x-rspamd-action" else bool(_YES.match(_verdict(name, value)))
+        )
+        if said:
+            return Spam(True, score, name)
+    named = next((name for name in ("x-spam-status", "x-spamd-result", "x-spam-score") if root.get(name)), None)
+    return Spam(False, score, named) if named is not None else None
+
+
+def _verdict(name: str, value: str) -> str:
+    """The word that tells: rspamd writes `default: False [1.2 / 15.0]`, the others begin with it."""
+    return value.partition(":")[2] if name == "x-spamd-result" else value
+
+
+def _score(root: Part) -> float | None:
+    for name, pattern in (("x-spam-status", _SCORE), ("x-spamd-result", _SCORE), ("x-spam-score", _NUMBER)):
+        found = pattern.search(root.get(name)[:1_000])
+        if found is not None:
+            return float(found.group(1))
+    return None

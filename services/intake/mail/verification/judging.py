@@ -1,0 +1,105 @@
+"""Everything that can be found out about one mail's sender, as one result."""
+
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from services.intake.mail.verification import dmarc, spf
+from services.intake.mail.verification.authentication import Authentication, Proof, authenticated, server_of
+from services.intake.mail.verification.dns import Lookups, Unanswered
+from services.intake.mail.verification.signatures import Chain, Signature, chain, signatures
+from shared.addresses import domain_of
+
+HERE = "verified here"
+
+_OURS = [
+    ipaddress.ip_network(each)
+    for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
+]  # fmt: skip
+"""Clients of which no domain's record says anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is known of a mail: the addresses in From; the envelope's sender; the address and the name of the client that handed it to the mail
+    system, empty where nobody knows."""
+
+    senders: tuple[str, ...]
+    envelope_from: str = ""
+    client: str = ""
+    helo: str = ""
+
+
+def judge(raw: bytes, asked: Question, lookups: Lookups, sealers: Collection[str]) -> Authentication:
+    """The verdict. Where the DNS does not tell, nothing is proven and nothing disproven."""
+    about = domain_of(asked.senders[0]) if len(asked.senders) == 1 else ""
+    found = signatures(raw, lookups, about)
+    envelope, envelope_domain = _envelope(asked, lookups)
+    sealed = chain(raw, lookups)
+    told = [_of_signature(each) for each in found]
+    if envelope is not None:
+        told.append(f"spf={envelope} smtp.mailfrom={envelope_domain} ({HERE})")
+    trusted = sealed.result == "pass" and sealed.sealer in sealers
+    if sealed.result != "none":
+        who = f" header.d={sealed.sealer}" if sealed.sealer else ""
+        whom = "" if sealed.result != "pass" or trusted else ", by a sealer who is not trusted"
+        told.append(f"arc={sealed.result}{who} ({HERE}{whom})")
+    if not about:
+        return Authentication("ambiguous" if len(asked.senders) > 1 else "unknown", tuple(told))
+    result = _dmarc(lookups, about, found, envelope, envelope_domain)
+    told.append(f"dmarc={result} header.from={about} ({HERE})")
+    sender: Proof = "unknown"
+    signed = any(each.result == "pass" and each.domain == about for each in found)
+    if result == "pass" or signed or (trusted and _passed_on(sealed, asked.senders)):
+        sender = "proven"
+    elif result == "fail":
+        sender = "disproven"
+    return Authentication(sender, tuple(told))
+
+
+def _envelope(asked: Question, lookups: Lookups) -> tuple[spf.Result | None, str]:
+    """SPF, where the client is known and is none of our own machines."""
+    try:
+        client = ipaddress.ip_address(asked.client)
+    except ValueError:
+        return None, ""
+    if isinstance(client, ipaddress.IPv6Address) and client.ipv4_mapped is not None:
+        client = client.ipv4_mapped
+    if any(client in each for each in _OURS):
+        return None, ""
+    local = asked.envelope_from.rpartition("@")[0]
+    domain = domain_of(asked.envelope_from) if local else ""
+    return spf.check(lookups, client, f"{local}@{domain}" if domain else "", asked.helo)
+
+
+def _dmarc(
+    lookups: Lookups, about: str, found: list[Signature], envelope: spf.Result | None, envelope_domain: str
+) -> Literal["pass", "fail", "none", "temperror"]:
+    """A mail fails only when everything was asked and answered: a client that nobody knows may have been the right one."""
+    try:
+        policy = dmarc.policy(lookups, about)
+        if policy is None:
+            return "none"
+        for each in found:
+            if each.result == "pass" and dmarc.aligned(lookups, about, each.domain, strict=policy.strict_dkim):
+                return "pass"
+        if envelope == "pass" and dmarc.aligned(lookups, about, envelope_domain, strict=policy.strict_spf):
+            return "pass"
+    except Unanswered:
+        return "temperror"
+    if any(each.result == "temperror" for each in found) or envelope == "temperror":
+        return "temperror"
+    return "none" if envelope is None else "fail"
+
+
+def _passed_on(sealed: Chain, senders: tuple[str, ...]) -> bool:
+    """Whether the last sealer, who is trusted, had proof before it changed the mail."""
+    results = sealed.found.partition(";")[2]
+    server = server_of(results)
+    return server is not None and authenticated((results,), frozenset((server,)), senders).sender == "proven"
+
+
+def _of_signature(found: Signature) -> str:
+    why = f": {found.words}" if found.words else ""
+    return f"dkim={found.result} header.d={found.domain} header.s={found.selector} ({HERE}{why})"[:300]

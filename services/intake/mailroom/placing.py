@@ -1,0 +1,64 @@
+"""Which queue a mail goes to: by its recipients, by what a trusted channel asks for, by what a filter says of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.intake.mail.reading import Reading
+from services.intake.mail.verdicts.control import Wishes
+from shared.addresses import comparable
+from shared.contracts.directory import Queue
+from shared.directory.copy import Queues
+
+MOST_COPIES = 5
+
+
+class QueuesUnknown(OSError):
+    """The queues have not arrived in this service yet: nothing can be sorted, the sender tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The queue of a mail's ticket; those in which it opens one too; why, where it is not for its recipients."""
+
+    queue: Queue
+    copies: tuple[Queue, ...] = ()
+    reason: str = ""
+
+
+def place_for(queues: Queues, recipients: Sequence[str], reading: Reading, wanted: Wishes) -> Placed:
+    """The first queue whose address a mail was sent to, else the default queue (A1.02, A1.29); more of them where those queues ask for
+    copies. Raises QueuesUnknown before the first queues have arrived."""
+    addressed = queues_addressed(queues, recipients, reading)
+    asked = queues.named(wanted.queue) if wanted.queue else None
+    queue = asked or (addressed[0] if addressed else queues.default)
+    if queue is None:
+        raise QueuesUnknown("the queues have not arrived yet")
+    if reading.spam is not None and reading.spam.is_spam:
+        junk = queues.named(queue.junk_queue) if queue.junk_queue else None
+        return Placed(junk, reason=f"it went to {junk.name}") if junk is not None else Placed(queue)
+    if asked is not None:
+        return Placed(queue, reason="a trusted channel named the queue")
+    return Placed(queue, tuple(each for each in addressed[1:] if each.opens_copies)[:MOST_COPIES])
+
+
+def queues_addressed(queues: Queues, recipients: Sequence[str], reading: Reading) -> list[Queue]:
+    """The queues that a mail was sent to: the envelope's recipients count first, then To and Cc."""
+    found: dict[UUID, Queue] = {}
+    for address in (*recipients, *(each.email for each in (*reading.to, *reading.cc))):
+        plain = plain_address(address)
+        queue = queues.for_address(plain) or queues.for_address(without_tag(plain))
+        if queue is not None:
+            found.setdefault(queue.id, queue)
+    return list(found.values())
+
+
+def plain_address(address: str) -> str:
+    """An address as a queue has it."""
+    return comparable(address.strip().strip("<>"))
+
+
+def without_tag(address: str) -> str:
+    """`it+anything@example.org` reaches `it@example.org`."""
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"

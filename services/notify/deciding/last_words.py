@@ -1,0 +1,75 @@
+"""The last words of those who take part in a ticket: what an answer quotes (decision 0045)."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.notify.deciding.addresses import mailable
+from services.notify.deciding.known import LastWords
+from services.notify.writing.letters import LONGEST_QUOTE
+from shared.addresses import comparable
+from shared.contracts.envelope import Recorded
+from shared.contracts.intake import CustomerMessageReceived, TicketOpened
+from shared.contracts.parts import CustomerRef, Message
+from shared.database import Connection
+
+MOST_READERS = 100
+SAVE = """
+INSERT INTO notify.last_words AS w (ticket_id, version, words, writer, said_at, readers, message_id)
+SELECT d.i, d.v, d.words, d.writer, d.at, string_to_array(d.readers, ' '), d.m
+  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])
+       AS d(i, v, words, writer, at, readers, m)
+ ORDER BY d.i
+    ON CONFLICT (ticket_id) DO UPDATE
+   SET version = excluded.version, words = excluded.words, writer = excluded.writer, said_at = excluded.said_at,
+       readers = excluded.readers, message_id = excluded.message_id
+ WHERE excluded.version > w.version
+"""
+RECALL = (
+    "SELECT ticket_id, words, writer, said_at, readers, message_id FROM notify.last_words WHERE ticket_id = ANY($1)"
+)
+
+
+async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
+    """Keeps what those who take part in a ticket said last, for quotes; no more of it than a quote takes."""
+    newest: dict[UUID, tuple[Recorded, CustomerRef, Message]] = {}
+    for event in sorted(events, key=lambda each: each.version):
+        match event.payload:
+            case TicketOpened(opened_by=None, customer=customer, message=message):
+                newest[event.stream] = (event, customer, message)
+            case CustomerMessageReceived(standing="participant", customer=customer, message=message):
+                newest[event.stream] = (event, customer, message)
+            case _:
+                continue
+    if newest:
+        said = newest.values()
+        await connection.execute(
+            SAVE,
+            list(newest),
+            [event.version for event, _, _ in said],
+            [_cut(message) for _, _, message in said],
+            [customer.called for _, customer, _ in said],
+            [message.written_at or event.time for event, _, message in said],
+            [" ".join(_readers(customer, message)) for _, customer, message in said],
+            [message.message_id for _, _, message in said],
+        )
+
+
+def _cut(message: Message) -> str:
+    words = message.text if message.new_text is None else message.new_text
+    return words[: LONGEST_QUOTE + 1]
+
+
+def _readers(customer: CustomerRef, message: Message) -> list[str]:
+    everybody = [customer.email, *([message.sender.email] if message.sender else [])]
+    everybody += [each.email for each in (*message.to, *message.cc, *message.answers_to)]
+    return [comparable(each) for each in everybody if mailable(each)][:MOST_READERS]
+
+
+async def recall(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, LastWords]:
+    """What was said last on these tickets."""
+    return {
+        row["ticket_id"]: LastWords(
+            row["words"], row["writer"], row["said_at"], frozenset(row["readers"]), row["message_id"]
+        )
+        for row in await connection.fetch(RECALL, tickets)
+    }

@@ -1,0 +1,5 @@
+"""Mails about one ticket and their outcomes, as pure functions: `initial`, `evolve` (state), `decide`."""
+
+from services.notify.ticket.rules import Ticket, decide, evolve, initial
+
+__all__ = ["Ticket", "decide", "evolve", "initial"]

@@ -1,0 +1,247 @@
+"""Who is told what about a ticket: every rule of mails and their outcomes, as pure functions."""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+from uuid import UUID
+
+from services.notify.deciding.addresses import is_among, is_robot, mailable
+from services.notify.ticket.commands import (
+    Command,
+    RecordDelayed,
+    RecordFailed,
+    RecordSent,
+    RecordWithheld,
+    RequestAnswer,
+    RequestBounce,
+    RequestClosing,
+    RequestForward,
+    RequestNotice,
+    RequestReceipt,
+    RequestRejection,
+)
+from shared.addresses import comparable
+from shared.contracts.event import Event
+from shared.contracts.notify import (
+    LeftOut,
+    NotificationDelayed,
+    NotificationFailed,
+    NotificationKind,
+    NotificationRequested,
+    NotificationSent,
+    NotificationSuppressed,
+    OutgoingMail,
+)
+from shared.contracts.parts import Address
+from shared.rules.rejected import Rejected
+
+MOST_REJECTIONS_A_DAY = 3
+"""Mails that tell one ticket's customer that it takes no more messages, and one in ten minutes. A machine that answers each of them, and
+hides that it is one, ends here (RFC 3834, section 2)."""
+OURS = "the address is one of our own queues"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the rules look at: whether the receipt was decided, which articles were, which notifications wait for their outcome or are known
+    to be late, and how often the customer was told that the ticket takes no more messages."""
+
+    receipt_decided: bool = False
+    rejections: int = 0
+    articles: frozenset[UUID] = frozenset()
+    requested: frozenset[UUID] = frozenset()
+    waiting: frozenset[UUID] = frozenset()
+    delayed: frozenset[UUID] = frozenset()
+
+
+def initial() -> Ticket:
+    return Ticket()
+
+
+def decide(command: Command, ticket: Ticket) -> list[Event]:
+    match command:
+        case RequestReceipt():
+            return _request_receipt(command, ticket)
+        case RequestAnswer():
+            return _request_for_agent("answer", command, ticket)
+        case RequestForward():
+            return _request_for_agent("forward", command, ticket)
+        case RequestBounce():
+            return _request_for_agent("bounce", command, ticket)
+        case RequestNotice():
+            return _request_notice(command, ticket)
+        case RequestRejection():
+            return _request_rejection(command, ticket)
+        case RequestClosing():
+            return _request_closing(command, ticket)
+        case RecordSent():
+            return _outcome(
+                command.notification,
+                NotificationSent(
+                    notification=command.notification, transport=command.transport, attempts=command.attempts
+                ),
+                ticket,
+            )
+        case RecordWithheld():
+            # Such a mail is no article of an agent's: it names itself.
+            withheld = NotificationSuppressed(kind=command.kind, article=command.notification, reason=command.reason)
+            return [withheld] if command.partly else _outcome(command.notification, withheld, ticket)
+        case RecordDelayed():
+            if command.notification in ticket.delayed:
+                return []
+            return _outcome(
+                command.notification,
+                NotificationDelayed(
+                    notification=command.notification,
+                    transport=command.transport,
+                    attempts=command.attempts,
+                    reason=command.reason,
+                ),
+                ticket,
+            )
+        case RecordFailed():
+            return _outcome(
+                command.notification,
+                NotificationFailed(
+                    notification=command.notification,
+                    transport=command.transport,
+                    attempts=command.attempts,
+                    reason=command.reason,
+                ),
+                ticket,
+            )
+        case _:
+            assert_never(command)
+
+
+def _request_receipt(command: RequestReceipt, ticket: Ticket) -> list[Event]:
+    """One receipt a ticket, whatever happens, and never to a machine: two of them would write to each other for ever."""
+    if ticket.receipt_decided or command.notification in ticket.requested:
+        return []
+    return [_to_customer("receipt", command)]
+
+
+def _request_rejection(command: RequestRejection, ticket: Ticket) -> list[Event]:
+    """As a receipt never to a machine, and only so often."""
+    if _decided(command.notification, command.notification, ticket):
+        return []
+    reason = None
+    if ticket.rejections > command.before_lately:
+        reason = "the customer was told within the last ten minutes"
+    elif ticket.rejections - command.before_today >= MOST_REJECTIONS_A_DAY:
+        reason = "the customer was told often enough today"
+    if reason is not None:
+        return [NotificationSuppressed(kind="follow_up_rejected", article=command.notification, reason=reason)]
+    return [_to_customer("follow_up_rejected", command)]
+
+
+def _request_closing(command: RequestClosing, ticket: Ticket) -> list[Event]:
+    """Once for each closing (A5.14)."""
+    if _decided(command.notification, command.notification, ticket):
+        return []
+    return [_to_customer("closed", command)]
+
+
+def _decided(notification: UUID, article: UUID, ticket: Ticket) -> bool:
+    return article in ticket.articles or notification in ticket.requested
+
+
+def _to_customer(kind: NotificationKind, command: RequestReceipt | RequestRejection | RequestClosing) -> Event:
+    """An automatic mail to the customer: no article is sent with it, so that it names itself."""
+    reason = _why_not_automatic(command.mail, command.own_addresses)
+    if reason is not None:
+        return NotificationSuppressed(kind=kind, article=command.notification, reason=reason)
+    return NotificationRequested(
+        notification=command.notification, kind=kind, article=command.notification, mail=command.mail
+    )
+
+
+def _why_not_automatic(mail: OutgoingMail, own_addresses: frozenset[str]) -> str | None:
+    for recipient in mail.to:
+        if not mailable(recipient.email):
+            return "the customer has no usable mail address"
+        if is_among(recipient.email, own_addresses):
+            return OURS
+        if is_robot(recipient.email):
+            return "the address is a machine's"
+    return None if mail.to else "the customer has no usable mail address"
+
+
+def _request_for_agent(
+    kind: NotificationKind, command: RequestAnswer | RequestForward | RequestBounce, ticket: Ticket
+) -> list[Event]:
+    """What an agent sends leaves once, to every address that a mail can go to, except our own: it would come back as somebody's question."""
+    if _decided(command.notification, command.article, ticket):
+        return []
+    return [_to_usable(kind, command.notification, command.article, command.mail, command.own_addresses)]
+
+
+def _request_notice(command: RequestNotice, ticket: Ticket) -> list[Event]:
+    """Agents are told once."""
+    if _decided(command.notification, command.notification, ticket):
+        return []
+    return [_to_usable(command.kind, command.notification, command.notification, command.mail, command.own_addresses)]
+
+
+def _to_usable(
+    kind: NotificationKind, notification: UUID, article: UUID, mail: OutgoingMail, own_addresses: frozenset[str]
+) -> Event:
+    """To everybody whom a mail can reach, each reader once, however their address is spelled; who is left out is named."""
+    kept: dict[str, list[Address]] = {"to": [], "cc": [], "bcc": []}
+    readers: set[str] = set()
+    left_out: list[LeftOut] = []
+    for name, addresses in (("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc)):
+        for address in addresses:
+            reason = _why_unusable(address.email, own_addresses)
+            if reason is not None:
+                left_out.append(LeftOut(recipient=address.email, reason=reason))
+            elif comparable(address.email) not in readers:
+                readers.add(comparable(address.email))
+                kept[name].append(address)
+    if not readers:
+        ours = any(each.reason == OURS for each in left_out)
+        reason = OURS if ours else "there is no usable mail address"
+        return NotificationSuppressed(kind=kind, article=article, reason=reason)
+    usable = mail.model_copy(update={name: tuple(addresses) for name, addresses in kept.items()})
+    return NotificationRequested(
+        notification=notification, kind=kind, article=article, mail=usable, left_out=tuple(left_out)
+    )
+
+
+def _why_unusable(email: str, own_addresses: frozenset[str]) -> str | None:
+    if not mailable(email):
+        return "this is not a valid e-mail address"
+    return OURS if is_among(email, own_addresses) else None
+
+
+def _outcome(notification: UUID, outcome: Event, ticket: Ticket) -> list[Event]:
+    """The first outcome counts; a repeat after a crash says nothing new."""
+    if notification not in ticket.requested:
+        raise Rejected("this notification was never requested")
+    return [outcome] if notification in ticket.waiting else []
+
+
+def evolve(ticket: Ticket, event: Event) -> Ticket:
+    match event:
+        case NotificationRequested():
+            return replace(
+                ticket,
+                receipt_decided=ticket.receipt_decided or event.kind == "receipt",
+                rejections=ticket.rejections + (event.kind == "follow_up_rejected"),
+                articles=ticket.articles | {event.article},
+                requested=ticket.requested | {event.notification},
+                waiting=ticket.waiting | {event.notification},
+            )
+        case NotificationSuppressed():
+            return replace(
+                ticket,
+                receipt_decided=ticket.receipt_decided or event.kind == "receipt",
+                articles=ticket.articles | {event.article},
+                waiting=ticket.waiting - {event.article},
+            )
+        case NotificationDelayed():
+            return replace(ticket, delayed=ticket.delayed | {event.notification})
+        case NotificationSent() | NotificationFailed():
+            done = {event.notification}
+            return replace(ticket, waiting=ticket.waiting - done, delayed=ticket.delayed - done)
+        case _:
+            return ticket  # events of tomorrow change nothing here

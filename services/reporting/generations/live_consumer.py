@@ -1,0 +1,89 @@
+"""Fills the live generation of a projection set, and follows it when another one is promoted."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Never
+
+from shared.database import Pool
+from shared.messaging.access.account import KafkaAccount
+from shared.messaging.consumer import Consumer
+from shared.projections.sets import ProjectionSet, live_shape
+from shared.runtime.pulse import Pulse
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+
+
+class LiveConsumer:
+    """Runs the consumer of whichever generation is live, if its tables are those that this code fills: while a newer version is
+    started, the older one must not write into what was built for the newer."""
+
+    def __init__(
+        self, which: ProjectionSet, *, database_url: str, pool: Pool, kafka: KafkaAccount, replica: str | None
+    ) -> None:
+        self.which, self.database_url, self.pool, self.kafka, self.replica = (
+            which,
+            database_url,
+            pool,
+            kafka,
+            replica,
+        )
+        self.running: Consumer | None = None
+        self._refused: int | None = None
+        self.pulse = Pulse()
+
+    async def has_its_partitions(self) -> bool:
+        """As `Consumer.has_its_partitions`, of the live generation."""
+        return self.running is not None and await self.running.has_its_partitions()
+
+    async def run(self) -> Never:
+        """Never ends by itself; a promotion is followed within seconds."""
+        while True:
+            generation = await self._generation()
+            self.pulse.beat()
+            if generation is None:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            self.running = self.consumer(generation)
+            self.pulse.parts = [self.running.pulse]
+            running = asyncio.create_task(self.running.run())
+            try:
+                while not running.done() and await self._generation() == generation:
+                    self.pulse.beat()
+                    await asyncio.sleep(LOOK_SECONDS)
+            finally:
+                self.running = None
+                self.pulse.parts = []
+                running.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await running
+
+    def consumer(self, generation: int) -> Consumer:
+        return Consumer(
+            name=self.which.consumer(generation),
+            database_url=self.database_url,
+            pool=self.pool,
+            kafka=self.kafka,
+            handlers=self.which.handlers(generation),
+            pace=self.which.pace,
+            replica=self.replica,
+        )
+
+    async def _generation(self) -> int | None:
+        """The live generation, None while there is none for this code."""
+        async with self.pool.acquire() as connection:
+            found = await live_shape(connection, self.which.name)
+        if found is None:
+            return None
+        generation, shape = found
+        if shape == self.which.shape:
+            return generation
+        if generation != self._refused:
+            self._refused = generation
+            log.error(
+                "%s has tables of another version: not filled here; `migrate` of the newer version builds what it needs",
+                self.which.schema(generation),
+            )
+        return None

@@ -1,0 +1,40 @@
+"""The projection sets of reporting."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from services.reporting.stats.projection import StatsProjection
+from services.reporting.tickets.desk.projection import DeskProjection
+from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.pace import PROMPT, UNHURRIED
+from shared.projections.sets import ProjectionSet
+
+SERVICE = Path(__file__).parents[1]
+
+
+def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
+    """By name; `zone` decides which day something belongs to."""
+    return {
+        "desk": ProjectionSet(
+            name="desk",
+            ddl=(SERVICE / "tickets" / "desk" / "tables.sql").read_text("utf-8"),
+            tables=(
+                "tickets",
+                "customer_tickets",
+                "articles",
+                "public_articles",
+                "attachments",
+                "public_attachments",
+                "history",
+            ),
+            handler=lambda schema: ProjectionHandler(DeskProjection(schema)),
+            pace=PROMPT,
+        ),
+        "stats": ProjectionSet(
+            name="stats",
+            ddl=(SERVICE / "stats" / "tables.sql").read_text("utf-8"),
+            tables=("tickets", "queues", "people", "days", "time"),
+            handler=lambda schema: ProjectionHandler(StatsProjection(schema, zone)),
+            pace=UNHURRIED,
+        ),
+    }

@@ -1,0 +1,128 @@
+"""Numbers over HTTP: what stands in each queue, what happened on each day."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+from fastapi import APIRouter, Query, Response
+
+from services.reporting.people import followed_queues, scope
+from services.reporting.waiting import shown
+from shared.database import Pool
+from shared.directory.copy import DirectoryCopy
+from shared.http import problems
+from shared.http.consistency import LAG, Awaited
+from shared.http.identity import Caller
+from shared.http.serving.routes import router as strict
+
+COUNTS = ("new", "open", "pending", "closed", "available", "locked_by_me", "owned_by_me")
+QUEUES = """
+SELECT q.queue_id, q.new, q.open, q.pending, q.closed, q.new + q.open + q.pending - q.locked + coalesce(p.locked, 0) AS available,
+       coalesce(p.locked, 0) AS locked_by_me, coalesce(p.owned, 0) AS owned_by_me
+  FROM stats.queues q
+  LEFT JOIN stats.people p ON p.queue_id = q.queue_id AND p.person_id = $2
+ WHERE q.queue_id = ANY($1)
+"""
+DAYS = """
+SELECT d::date AS day, coalesce(sum(s.created), 0)::bigint AS created, coalesce(sum(s.closed), 0)::bigint AS closed,
+       coalesce(sum(s.answered), 0)::bigint AS answered
+  FROM generate_series($1::date, $2::date, interval '1 day') AS d
+  LEFT JOIN stats.days s ON s.day = d::date AND s.queue_id = ANY($3)
+ GROUP BY d
+ ORDER BY d
+"""
+TIME = """
+SELECT w.day, w.person_id, sum(w.units) AS units, count(*) AS tickets,
+       (SELECT d.document ->> 'name' FROM directory.documents d WHERE d.id = w.person_id) AS name
+  FROM stats.time w
+  JOIN stats.tickets t ON t.id = w.ticket_id
+ WHERE w.day BETWEEN $1 AND $2
+   AND (t.queue_id = ANY($3) OR w.person_id = $4)
+   AND ($5::uuid IS NULL OR w.person_id = $5)
+ GROUP BY w.day, w.person_id
+ ORDER BY w.day, w.person_id
+"""
+NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    pool: Pool
+    directory: DirectoryCopy
+    zone: ZoneInfo
+
+
+def router(counting: Counting) -> APIRouter:
+    routes = strict("/api/v1/stats", tags=["numbers"])
+
+    async def fresh(written: Awaited) -> dict[str, str]:
+        return {} if not written or await shown(counting.pool, "stats.tickets", written) else {LAG: "true"}
+
+    @routes.get("/queues", operation_id="countQueues", summary="What stands in each queue that you may read")
+    async def queues(who: Caller, written: Awaited) -> Response:
+        headers = await fresh(written)
+        readable = scope(who, counting.directory.queues).queues
+        rows = {row["queue_id"]: row for row in await counting.pool.fetch(QUEUES, list(readable), who.person_id)}
+        followed = await followed_queues(counting.directory, who) if readable else set()
+        items: list[dict[str, Any]] = []
+        mine = dict.fromkeys(COUNTS, 0)
+        known = counting.directory.queues
+        # Retired ones as long as they have tickets, behind those in use.
+        gone = [
+            known.by_id[each] for each in sorted(known.retired & rows.keys(), key=lambda each: known.by_id[each].slug)
+        ]
+        for queue in (*known.live, *gone):
+            if queue.id not in readable:
+                continue
+            counts = {name: rows[queue.id][name] if queue.id in rows else 0 for name in COUNTS}
+            told = {"id": str(queue.id), "slug": queue.slug, "name": queue.name}
+            items.append({"queue": told | ({"retired": True} if queue.id in known.retired else {}), **counts})
+            if queue.id in followed:
+                mine = {name: mine[name] + counts[name] for name in COUNTS}
+        return Response(orjson.dumps({"items": items, "mine": mine}), media_type="application/json", headers=headers)
+
+    @routes.get("/days", operation_id="countDays", summary="What happened on each of the last days, today last")
+    async def days(who: Caller, written: Awaited, days: Annotated[int, Query(ge=1, le=366)] = 7) -> Response:
+        headers = await fresh(written)
+        today = datetime.now(counting.zone).date()
+        readable: list[UUID] = list(scope(who, counting.directory.queues).queues)
+        rows = await counting.pool.fetch(DAYS, today - timedelta(days=days - 1), today, readable)
+        items = [
+            {"day": row["day"].isoformat()} | {name: row[name] for name in ("created", "closed", "answered")}
+            for row in rows
+        ]
+        return Response(orjson.dumps({"items": items}), media_type="application/json", headers=headers)
+
+    @routes.get("/time", operation_id="sumTime", summary="Time units that each agent spent on each of the last days")
+    async def time(
+        who: Caller,
+        written: Awaited,
+        days: Annotated[int, Query(ge=1, le=366)] = 7,
+        person: Annotated[str | None, Query(max_length=200, description="Login or id: this agent's only")] = None,
+    ) -> Response:
+        """On tickets of queues that the caller may read, and the caller's own on any (A16.02). Days without work are left out."""
+        headers = await fresh(written)
+        today = datetime.now(counting.zone).date()
+        readable: list[UUID] = list(scope(who, counting.directory.queues).queues)
+        named = await counting.directory.person_named(person) if person is not None else None
+        if person is not None and named is None and readable:  # whoever reads no queue is not told who there is
+            raise problems.invalid("/query/person", "names nobody")
+        wanted = named.id if named is not None else NOBODY if person is not None else None
+        first = today - timedelta(days=days - 1)
+        rows = await counting.pool.fetch(TIME, first, today, readable, who.person_id, wanted)
+        items = [
+            {
+                "day": row["day"].isoformat(),
+                "agent": {"id": str(row["person_id"]), "name": row["name"]},
+                "units": float(row["units"]),
+                "tickets": row["tickets"],
+            }
+            for row in rows
+        ]
+        body = {"items": items, "units": float(sum(row["units"] for row in rows))}
+        return Response(orjson.dumps(body), media_type="application/json", headers=headers)
+
+    return routes

@@ -1,0 +1,216 @@
+"""Rows as the API shows them (api.md, section 3)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.reporting.people import facts
+from services.reporting.tickets.desk.repeats import COLUMNS, put_back
+from services.reporting.tickets.summaries import summary
+from shared import addresses
+from shared.directory.copy import Configuration, Queues, Someone
+from shared.markup import richtext
+from shared.rules.access import Identity, allowed
+from shared.rules.states import PRIORITIES
+
+
+def instant(value: datetime | None) -> str | None:
+    """RFC 3339, UTC, milliseconds. PostgreSQL's values come in UTC."""
+    return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+PEOPLE = ("owner_id", "previous_owner_id", "responsible_id", "locked_by_id", "customer_id")
+"""The columns that name people or customers."""
+
+
+def named_in(rows: Iterable[asyncpg.Record]) -> set[UUID]:
+    """Everybody whom these tickets name."""
+    return {row[column] for row in rows for column in PEOPLE if row[column] is not None}
+
+
+class Showing:
+    """Shows tickets to one person, everything by the name that it has today; what is allowed is worked out once for all rows that are alike.
+    `people`: those of `named_in` who have a record."""
+
+    def __init__(
+        self, who: Identity, queues: Queues, configuration: Configuration, people: Mapping[UUID, Someone]
+    ) -> None:
+        self.who, self.queues, self.people = who, queues, people
+        self._states, self._priorities = configuration.all_states, configuration.priorities
+        self._allowed: dict[tuple[Any, ...], list[str]] = {}
+
+    def ticket(self, row: asyncpg.Record) -> dict[str, Any]:
+        """One ticket as lists have it."""
+        merged_into, lock = row["merged_into_id"], self._person(row, "locked_by")
+        return {
+            "id": str(row["id"]),
+            "number": row["number"],
+            "title": row["title"],
+            "queue": self._queue(row),
+            "state": self._state(row),
+            "priority": {"id": row["priority"], "name": self._priority(row["priority"])},
+            "owner": self._person(row, "owner"),
+            "previous_owner": self._person(row, "previous_owner"),
+            "responsible": self._person(row, "responsible"),
+            "lock": {
+                "locked": lock is not None,
+                "by": lock,
+                "since": instant(row["locked_since"]),
+                "expires_at": instant(row["lock_expires_at"]),
+            },
+            "customer": self._customer(row),
+            "channel": row["channel"],
+            "pending_until": instant(row["pending_until"]),
+            "tags": row["tags"],
+            "fields": row["fields"] or {},
+            "form": row["form"],
+            "time_units": row["time_units"],
+            "created_at": instant(row["created_at"]),
+            "updated_at": instant(row["updated_at"]),
+            "first_answer_at": instant(row["first_answer_at"]),
+            "closed_at": instant(row["closed_at"]),
+            "reminder_due": row["reminder_due"],
+            "article_count": row["article_count"],
+            "links": [],
+            "merged_into": {"id": str(merged_into), "number": row["merged_into_number"]} if merged_into else None,
+            "versions": {producer: version for producer, (version, _) in row["seen"].items()},
+            "allowed": self._allowed_on(row),
+        }
+
+    def _queue(self, row: asyncpg.Record) -> dict[str, Any]:
+        queue = self.queues.by_id.get(row["queue_id"])
+        slug, name = (queue.slug, queue.name) if queue is not None else (row["queue_slug"], row["queue_name"])
+        return {"id": str(row["queue_id"]), "slug": slug, "name": name}
+
+    def _state(self, row: asyncpg.Record) -> dict[str, Any]:
+        """The type is the one by which the ticket is counted: a state's document may have got another since."""
+        state = self._states.get(row["state_slug"])
+        name = state.name if state is not None else row["state_name"]
+        return {"slug": row["state_slug"], "name": name, "type": row["state_type"]}
+
+    def _priority(self, number: int) -> str:
+        priority = self._priorities.get(str(number))
+        return priority.name if priority is not None else PRIORITIES.get(number, str(number))
+
+    def _person(self, row: asyncpg.Record, role: str) -> dict[str, Any] | None:
+        identifier: UUID | None = row[f"{role}_id"]
+        if identifier is None:
+            return None
+        someone = self.people.get(identifier)
+        return {"id": str(identifier), "name": someone.name if someone is not None else row[f"{role}_name"]}
+
+    def _customer(self, row: asyncpg.Record) -> dict[str, Any]:
+        """By their record, if they have one; the address of somebody whose record is out of use is the one that they asked from."""
+        someone = self.people.get(row["customer_id"])
+        email = someone.email if someone is not None and someone.email is not None else row["customer_email"]
+        return {
+            "id": str(someone.id if someone is not None else row["customer_id"]),
+            "name": someone.name if someone is not None else row["customer_name"],
+            "email": addresses.shown(email),
+            "company": row["company"],
+        }
+
+    def _allowed_on(self, row: asyncpg.Record) -> list[str]:
+        customer, company = row["customer_id"], row["company"]
+        own = self.who.is_customer(customer), company is not None and company == self.who.company
+        alike = row["queue_id"], own, row["state_type"], row["locked_by_id"]
+        known = self._allowed.get(alike)
+        if known is None:
+            about = facts(row["queue_id"], customer, company, self.queues)
+            known = self._allowed[alike] = allowed(self.who, about, row["state_type"], row["locked_by_id"])
+        return known
+
+
+def links(row: asyncpg.Record, others: Mapping[UUID, asyncpg.Record]) -> list[dict[str, Any]]:
+    """The links of a ticket to others that the person may see, as these are called now."""
+    found = []
+    for link in row["links"] or ():
+        other = others.get(UUID(link["id"]))
+        if other is not None:
+            ticket = {"id": str(other["id"]), "number": other["number"], "title": other["title"]}
+            found.append({"kind": link["kind"], "outgoing": link["outgoing"], "ticket": ticket})
+    return found
+
+
+def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = False) -> dict[str, Any]:
+    """One article; `text` replaces the beginning that the row holds where the whole stands in a blob. `remote`: its HTML loads images
+    that stand elsewhere; those that came with the message come from the ticket in any case."""
+    whole = row["text"] if text is None else text
+    people = row["people"]
+    return {
+        "id": str(row["id"]),
+        "number": row["number"],
+        "sender": row["sender"],
+        "channel": row["channel"],
+        "kind": row["kind"],
+        "internal": row["internal"],
+        "from": _address(people["from"]) if people["from"] else None,
+        "to": [_address(each) for each in people["to"]],
+        "cc": [_address(each) for each in people["cc"]],
+        "reply_to": [_address(each) for each in people.get("reply_to", ())],
+        "reply_to_doubt": people.get("reply_to_doubt", ""),
+        "subject": row["subject"],
+        "text": whole,
+        "new_text": whole if row["new_text"] is None else row["new_text"],
+        "html": _shown_html(row["html"], row["attachments"] or [], remote=remote),
+        "attachments": [
+            {
+                "id": a["id"],
+                "name": a["name"],
+                "type": a["blob"]["type"],
+                "size": a["blob"]["size"],
+                "inline": _is_inline(a, row["html"]),
+                "scan": a.get("scan") or "not_scanned",
+                "threat": a.get("threat", ""),
+            }
+            for a in row["attachments"] or []
+        ],
+        "reading_notes": row["reading_notes"] or [],
+        "created_at": instant(row["created_at"]),
+        "author": row["author"],
+        "delivery": row["delivery"],
+        "ticket": {"id": str(row["ticket_id"]), "number": row["ticket_number"]},
+    }
+
+
+def _address(address: dict[str, str]) -> dict[str, str]:
+    return {**address, "email": addresses.shown(address["email"])}
+
+
+def _is_inline(attachment: dict[str, Any], html: str | None) -> bool:
+    """Whether the HTML shows it in its place."""
+    return bool(html and attachment.get("inline_id")) and f"cid:{attachment['inline_id']}" in (html or "")
+
+
+def _shown_html(html: str | None, attachments: list[dict[str, Any]], *, remote: bool) -> str | None:
+    if not html:
+        return html
+    places = {a["inline_id"]: f"/api/v1/blobs/{a['id']}" for a in attachments if a.get("inline_id")}
+    shown = richtext.with_own_images(html, places) if places else html
+    return richtext.with_remote_images(shown) if remote else shown
+
+
+def event_data(row: asyncpg.Record) -> dict[str, Any]:
+    """An event's data; what its article holds comes back from there (`article_...` of the joined row)."""
+    if row["article_id"] is None:
+        data: dict[str, Any] = row["data"]
+        return data
+    return put_back(row["data"], {column: row[f"article_{column}"] for column in COLUMNS})
+
+
+def history_entry(row: asyncpg.Record, data: dict[str, Any]) -> dict[str, Any]:
+    """One event, with what its reader may see of its data."""
+    return {
+        "id": str(row["id"]),
+        "type": row["type"],
+        "source": f"/services/{row['source']}",
+        "version": row["version"],
+        "at": instant(row["at"]),
+        "actor": {"kind": row["actor_kind"], "id": row["actor_id"]},
+        "cause": str(row["cause"]) if row["cause"] else None,
+        "summary": summary(row["type"], data),
+        "data": data,
+    }

@@ -1,0 +1,175 @@
+"""uvicorn's HTTP/1.1 protocol with bounds of our own: on connections, on size and time of a request's head and of its body, and on the
+time that a peer takes to read an answer."""
+
+import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from shared.http import problems
+from shared.network import network
+from shared.runtime.places import Admission
+
+HEAD_BYTES = 64 * 1024
+HEAD_SECONDS = 20.0
+BODY_SECONDS = 20.0
+"""For a body, and for each further BODY_BYTES of a longer one: 16 KiB a second at least, at any time."""
+BODY_BYTES = 320 * 1024
+LONGEST_SECONDS = 600.0
+"""For any body."""
+STALL_SECONDS = 30.0
+"""Without an answer being read any further."""
+IDLE_SECONDS = 75.0
+"""Longer than a client's pool keeps idle connections: the client closes them, and no request meets a closing one."""
+CLOSING_SECONDS = 10.0
+MOST_PIPELINED = 16
+SENT_MUCH = 64 * 1024
+"""Nobody sends more of a body than this, unless the application reads it: the application wants what this caller sends."""
+
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+"""RFC 9112, section 3.2 and RFC 3986, section 3.2.2."""
+
+
+class NotAllowed(Exception):
+    """A request that is refused before anybody looks at it."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. A timer for every request would cost all of them, so `close_stalled` looks now and then."""
+
+    def __init__(self, admission: "Admission[BoundedProtocol]", *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.admission = admission
+        now = time.monotonic()
+        self.heard = now
+        """When the peer last sent something."""
+        self.since = now
+        """Since when the connection waits: for a head, for so much of a body, or for the next request."""
+        self.body_since = now
+        self.looked = now
+        self.unread_since: float | None = None
+        """Since when the peer has not read an answer any further."""
+        self.closing_since: float | None = None
+        self.in_head, self.in_body = True, False
+        self.head_bytes = self.body_bytes = self.counted_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if not self.admission.admit(self, network(self.client[0]) if self.client else ""):
+            self._refuse(problems.unavailable("Too many connections are open."))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.admission.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self.heard = time.monotonic()
+        super().data_received(data)
+        if self.in_head:
+            self.head_bytes += len(data)
+            if self.head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(problems.Problem(431, "head-too-large", "The head of a request is at most 64 KiB."))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.in_head, self.head_bytes, self.since = True, 0, self.heard
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer may be thrown away (RFC 9110, section 6.5.1); among the headers it would be one of them.
+        if self.in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        hosts = [value for name, value in self.headers if name == b"host"]
+        assert self.parser is not None
+        if len(hosts) > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise NotAllowed("a request has one Host field (RFC 9112, section 3.2)")
+        if hosts and not _HOST.fullmatch(hosts[0]):
+            raise NotAllowed("the Host field is none")
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise NotAllowed("too many requests before the first is answered")
+        self.in_head, self.in_body = False, True
+        self.body_bytes = self.counted_bytes = 0
+        self.since = self.body_since = self.heard
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self.body_bytes += len(body)
+        if self.body_bytes - self.counted_bytes >= BODY_BYTES:
+            self.counted_bytes, self.since = self.body_bytes, self.heard
+        if self.body_bytes > SENT_MUCH and not self.cycle.response_complete:
+            self.admission.works(self)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.in_body = False
+        if self.cycle.response_complete:  # the rest of a refused body
+            self.since = self.heard
+        else:
+            self.admission.works(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if not self.in_body and not self.in_head:
+            self.since = time.monotonic()
+        if not self.pipeline:
+            self.admission.waits(self)
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        self.unread_since = time.monotonic()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.unread_since = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Called by uvicorn for what is no HTTP, or was refused; its own answer is plain text."""
+        self._refuse(problems.Problem(400, "bad-request", "This is no HTTP request that can be understood."))
+
+    def stalled(self, now: float) -> bool:
+        """Whether the peer lets the connection wait for too long. One whose request is being worked on is not stalled, nor one whose
+        body the application does not want yet."""
+        between, self.looked = now - self.looked, now
+        if self.unread_since is not None and now - self.unread_since > STALL_SECONDS:
+            return True
+        if self.in_head:
+            return now - self.since > HEAD_SECONDS
+        if self.in_body:
+            if self.flow.read_paused:
+                self.since += between
+                self.body_since += between
+                return False
+            return now - self.since > BODY_SECONDS or now - self.body_since > LONGEST_SECONDS
+        return (self.cycle is None or self.cycle.response_complete) and now - self.since > IDLE_SECONDS
+
+    def close(self, now: float) -> None:
+        """Closes the connection; what its peer does not read by and by is not kept for it."""
+        if self.closing_since is None:
+            self.closing_since = now
+            self.transport.close()
+        elif now - self.closing_since > CLOSING_SECONDS:
+            self.transport.abort()
+
+    def _refuse(self, problem: problems.Problem) -> None:
+        body = orjson.dumps(problem.document())
+        head = (
+            f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {problems.MEDIA_TYPE}\r\ncache-control: no-store\r\n"
+            f"x-content-type-options: nosniff\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def close_stalled(connections: Iterable[Any]) -> None:
+    """Closes the connections whose peer stalls."""
+    now = time.monotonic()
+    for connection in list(connections):
+        if isinstance(connection, BoundedProtocol) and (connection.transport.is_closing() or connection.stalled(now)):
+            connection.close(now)

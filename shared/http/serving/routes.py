@@ -1,0 +1,93 @@
+"""Routes that refuse what they do not know."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from shared.http import problems
+from shared.http.json_input import read_json
+from shared.http.request_values import read, readers, without
+from shared.http.serving.limits import MOST_VALUES, bounded, limits_of
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class StrictRoute(APIRoute):
+    """A route that answers 422 to query parameters it does not declare and to NUL, takes no longer body than `body_limit` says, and reads
+    JSON strictly."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self._readers = readers(endpoint)
+        self._most, self._values = limits_of(endpoint)
+        super().__init__(path, without(endpoint, self._readers), **options)
+
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+        declared = frozenset(_query_names(self.dependant))
+
+        async def strict(request: Request) -> Response:
+            if b"\x00" in request.scope["path"].encode(errors="replace"):
+                raise problems.not_found()
+            if request.scope["query_string"]:
+                _check_query(request.scope["query_string"], declared)
+            request = _StrictRequest(request.scope, bounded(request.scope, request.receive, self._most))
+            request.most_values = self._values
+            if self._readers:
+                await read(request, self._readers)
+            try:
+                return await handler(request)
+            except HTTPException as error:
+                if isinstance(
+                    error.__cause__, problems.Problem
+                ):  # FastAPI makes a 400 of whatever reading a body raises
+                    raise error.__cause__ from None
+                raise
+
+        return strict
+
+
+def router(prefix: str = "", **options: Any) -> APIRouter:
+    """A router of strict routes: use it instead of `APIRouter`."""
+    return APIRouter(prefix=prefix, route_class=StrictRoute, **options)
+
+
+class _StrictRequest(Request):
+    most_values: int | None = MOST_VALUES
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            self._json = read_json(await self.body(), values=self.most_values)
+        return self._json
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for parameter in dependant.query_params:
+        annotation = parameter.field_info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):  # Annotated[Filters, Query()]
+            for name, field in annotation.model_fields.items():
+                yield field.alias or name
+        else:
+            yield parameter.alias
+    for part in dependant.dependencies:
+        yield from _query_names(part)
+
+
+def _check_query(query: bytes, declared: frozenset[str]) -> None:
+    try:
+        given = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        raise problems.invalid("/query", "cannot be read") from None
+    wrong: list[problems.FieldError] = []
+    for name, value in given:
+        if name not in declared:
+            wrong.append(problems.FieldError(problems.pointer("query", name), "is not known here"))
+        elif "\x00" in value:
+            wrong.append(problems.FieldError(problems.pointer("query", name), "must not contain NUL characters"))
+    if wrong:
+        raise problems.invalid_fields(wrong[:20])

@@ -1,0 +1,94 @@
+"""What an operator does about what waits on a service's command line: list it, replay it after the fix, let a consumer go on."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+from shared.database import Pool, connect_pool
+from shared.eventstore.store import Store
+from shared.messaging.handlers import Handler
+from shared.messaging.parking import parking
+from shared.messaging.parking.parking import PutAside, StillBroken
+from shared.messaging.parking.refused import Refused
+from shared.settings import env
+
+MakeHandlers: TypeAlias = Callable[[Store], Mapping[str, Handler]]
+"""A consumer's handlers by topic, over its service's event store."""
+
+
+class Aside(Protocol):
+    """A part of a service, other than a consumer, that puts streams aside."""
+
+    async def parked(self, pool: Pool) -> list[PutAside]: ...
+
+    async def replay(self, pool: Pool, stream: UUID) -> int:
+        """Works through what waits of a stream; answers how much. Raises StillBroken."""
+        ...
+
+
+class _Parked:
+    """What one consumer has parked."""
+
+    def __init__(self, service: str, consumer: str, make: MakeHandlers) -> None:
+        self.service, self.consumer, self.make = service, consumer, make
+
+    async def parked(self, pool: Pool) -> list[PutAside]:
+        return [each for each in await parking.parked(pool) if each.by == self.consumer]
+
+    async def replay(self, pool: Pool, stream: UUID) -> int:
+        topic = await pool.fetchval(TOPIC, self.consumer, stream)
+        if topic is None:
+            return 0  # somebody else has replayed it meanwhile
+        return await parking.replay(pool, self.consumer, self.make(Store(pool, self.service))[topic], stream)
+
+
+RELAY = "relay"
+TOPIC = "SELECT topic FROM messaging.parked WHERE consumer = $1 AND stream = $2 LIMIT 1"
+
+
+def parts(asides: Mapping[str, Aside]) -> dict[str, Aside]:
+    """Everything but consumers that puts streams aside, by its name: every service has a relay."""
+    return {RELAY: Refused(), **asides}
+
+
+async def parked(asides: Mapping[str, Aside]) -> int:
+    """Prints what waits and which consumers are halted; answers the exit status, as all of these do."""
+    pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=1)
+    found = await parking.parked(pool)
+    for part in parts(asides).values():
+        found += await part.parked(pool)
+    for each in found:
+        print(f"{each.by}  {each.stream}  {each.events} events since {each.since:%Y-%m-%d %H:%M:%S}  {each.reason}")
+    for row in await pool.fetch("SELECT consumer, reason, halted_at FROM messaging.halted ORDER BY consumer"):
+        print(f"{row['consumer']}  HALTED since {row['halted_at']:%Y-%m-%d %H:%M:%S}  {row['reason']}")
+    await pool.close()
+    return 0
+
+
+async def replay(service: str, consumer: str, make: MakeHandlers, ticket: str) -> int:
+    """Works through one ticket (its id) that a consumer has parked, or `all`."""
+    return await replay_aside(_Parked(service, consumer, make), ticket)
+
+
+async def replay_aside(aside: Aside, ticket: str) -> int:
+    """The same for any part that puts streams aside."""
+    pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=2)
+    failed = 0
+    for each in await aside.parked(pool):
+        if ticket not in ("all", str(each.stream)):
+            continue
+        try:
+            print(f"{each.stream}: {await aside.replay(pool, each.stream)} events replayed")
+        except StillBroken as error:
+            failed += 1
+            print(f"{each.stream}: stays parked: {error}", file=sys.stderr)
+    await pool.close()
+    return 1 if failed else 0
+
+
+async def resume(consumer: str) -> int:
+    pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=1)
+    print(f"{consumer} resumed" if await parking.resume(pool, consumer) else f"{consumer} was not halted")
+    await pool.close()
+    return 0

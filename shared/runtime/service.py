@@ -1,0 +1,101 @@
+"""The command line that every service has: run in a role, migrate, look after parked tickets.
+
+`migrate` runs at every start of every service: nothing else is imported for the migrations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from shared.eventstore.migrations import MigrationError, migrate
+from shared.settings import SettingMissing, env
+
+if TYPE_CHECKING:
+    from shared.http.serving.health import Health
+    from shared.http.serving.server import Process, Role
+    from shared.messaging.parking.commands import Aside, MakeHandlers
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a service's process runs, how a consumer whose parked tickets are replayed is found by its name (None: there is no such), and
+    what else of it puts streams aside."""
+
+    make: Callable[[Role, Health], AbstractAsyncContextManager[Process]]
+    consumer: Callable[[str], MakeHandlers | None]
+    asides: Mapping[str, Aside] = field(default_factory=dict)
+
+
+def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> int:
+    """Carries out one command; answers the exit status. `load` imports the service itself."""
+    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for role, meaning in (
+        ("api", "serve HTTP"),
+        ("worker", "run the relay, consumers and timers"),
+        ("all", "both in one process"),
+        ("migrate", "bring the database up to date"),
+        ("parked", "list what was put aside and waits for an operator"),
+    ):
+        commands.add_parser(role, help=meaning)
+    replay = commands.add_parser("replay", help="work through a parked ticket after the fix")
+    replay.add_argument("consumer", help="who has put it aside, as `parked` tells")
+    replay.add_argument("ticket", help="the ticket's id, or `all`")
+    resume = commands.add_parser("resume", help="let a halted consumer go on")
+    resume.add_argument("consumer")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "migrate":
+            return asyncio.run(_migrate(migrations))
+        service = load()
+        return _carry_out(name, service, arguments)
+    except _NoSuch as error:
+        parser.error(str(error))
+    except SettingMissing as error:
+        print(f"{name} {arguments.command}: {error}", file=sys.stderr)
+        return 1
+
+
+class _NoSuch(Exception):
+    """An operator has named what this service does not have."""
+
+
+def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> int:
+    from shared.http.serving.server import run_process
+    from shared.messaging.parking import commands as parking_commands
+
+    match arguments.command:
+        case "api" | "worker" | "all" as role:
+            run_process(name, role, service.make)
+            return 0
+        case "parked":
+            return asyncio.run(parking_commands.parked(service.asides))
+        case "replay" if (aside := parking_commands.parts(service.asides).get(arguments.consumer)) is not None:
+            return asyncio.run(parking_commands.replay_aside(aside, arguments.ticket))
+        case _:
+            consumer = arguments.consumer
+            if (handlers := service.consumer(consumer)) is None:
+                raise _NoSuch(f"{name} has no consumer {consumer!r}: `parked` tells who has put what aside")
+            if arguments.command == "resume":
+                return asyncio.run(parking_commands.resume(consumer))
+            return asyncio.run(parking_commands.replay(name, consumer, handlers, arguments.ticket))
+
+
+async def _migrate(migrations: Sequence[Path]) -> int:
+    try:
+        done = await migrate(env("LEDGERDESK_DATABASE_OWNER_URL"), env("LEDGERDESK_DATABASE_URL"), *migrations)
+    except (MigrationError, asyncpg.PostgresError, OSError) as error:
+        print(f"cannot migrate: {str(error) or type(error).__name__}", file=sys.stderr)
+        return 1
+    for name in done:
+        print(f"applied {name}")
+    return 0

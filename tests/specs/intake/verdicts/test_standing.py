@@ -1,0 +1,67 @@
+"""What the writer of a mail is to the ticket that it names."""
+
+from typing import Literal
+
+import pytest
+
+from services.intake.mail.verification.authentication import Proof
+from services.intake.mailroom.standing import ThreadedBy, is_agents_own, standing
+
+Known = Literal["participant", "outsider"] | None
+
+
+@pytest.mark.parametrize(
+    ("threaded_by", "known_as", "sender", "expected"),
+    [
+        # Our token: who has it got it from us, whatever address they write from.
+        ("reference", None, "unknown", "participant"),
+        ("reference", None, "disproven", "participant"),
+        ("reference", "participant", "unknown", "participant"),
+        ("reference", "outsider", "proven", "outsider"),
+        # A number can be read over a shoulder, a Message-ID too: then the address must be known here.
+        ("subject", "participant", "unknown", "participant"),
+        ("subject", "participant", "proven", "participant"),
+        ("subject", "participant", "disproven", "unverified"),
+        ("subject", None, "unknown", "unverified"),
+        ("subject", None, "proven", "unverified"),
+        ("subject", "outsider", "unknown", "outsider"),
+        ("subject", "outsider", "disproven", "unverified"),
+        ("message-id", "participant", "unknown", "participant"),
+        ("message-id", None, "proven", "unverified"),
+    ],
+)
+def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: Proof, expected: str) -> None:
+    assert standing(threaded_by, known_as=known_as, sender=sender, is_agent=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("known_as", "sender", "expected"),
+    [
+        ("participant", "unknown", "participant"),
+        ("participant", "disproven", "unverified"),
+        ("outsider", "proven", "outsider"),
+        (None, "proven", "unverified"),
+    ],
+)
+def test_the_tickets_own_address_says_nothing_of_who_writes(
+    known_as: Known, sender: Literal["proven", "disproven", "unknown"], expected: str
+) -> None:
+    assert standing("reference", known_as=known_as, sender=sender, is_agent=False, by_address=True) == expected
+
+
+@pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
+@pytest.mark.parametrize("sender", ["proven", "disproven", "unknown"])
+def test_an_agents_name_is_worth_nothing_without_proof(threaded_by: ThreadedBy, sender: Proof) -> None:
+    assert standing(threaded_by, known_as=None, sender=sender, is_agent=True) == "unverified"
+    assert is_agents_own(threaded_by, sender) is (threaded_by == "reference" and sender == "proven")
+
+
+def test_an_agent_may_be_a_customer() -> None:
+    assert standing("subject", known_as="participant", sender="unknown", is_agent=True) == "participant"
+
+
+@pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
+@pytest.mark.parametrize("known_as", ["participant", "outsider", None])
+def test_of_several_senders_none_has_written(threaded_by: ThreadedBy, known_as: Known) -> None:
+    assert standing(threaded_by, known_as=known_as, sender="ambiguous", is_agent=False) == "unverified"
+    assert not is_agents_own(threaded_by, "ambiguous")
