@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import leaving, policies, ticket, timers
+from services.routing import former_agents, policies, ticket, timers
 from services.routing.api import routes as api
 from services.routing.operations import customers, numbers
-from services.routing.operations.desk import Desk
+from services.routing.operations.tickets import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
 from shared.blobs.store import BlobStore
@@ -66,7 +66,7 @@ def handlers(
             done=wake,
             prepare=loaded,
         ),
-        DIRECTORY: leaving.Leaving(ProjectionHandler(DirectoryProjection()), wake),
+        DIRECTORY: former_agents.Leaving(ProjectionHandler(DirectoryProjection()), wake),
     }
 
 
@@ -100,7 +100,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background |= {"relay": relay, "consumer": consumer}
             background |= {"retention": CommandRetention(pool), "timers": clock}
             background["leaving"] = Periodic(
-                "locks of who has left", leaving.SWEEP_SECONDS, lambda: leaving.sweep(pool)
+                "locks of who has left", former_agents.SWEEP_SECONDS, lambda: former_agents.sweep(pool)
             )
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)

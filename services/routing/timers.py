@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Histogram
 
-from services.routing import leaving, ticket
+from services.routing import former_agents, ticket
 from services.routing.ticket.commands import Command, LockHolderLeft, LockIsOver, PendingIsOver
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
@@ -225,7 +225,9 @@ class Timers:
             if not rows:
                 return 0
             histories = await self.store.load_many([row["ticket_id"] for row in rows], connection=connection)
-            gone = await leaving.gone_among(connection, [row["ticket_id"] for row in rows if row["kind"] == "left"])
+            gone = await former_agents.gone_among(
+                connection, [row["ticket_id"] for row in rows if row["kind"] == "left"]
+            )
             appends: list[Append] = []
             for stream, history in histories.items():
                 state, version = ticket.initial(), len(history)
@@ -273,7 +275,7 @@ def _command(kind: str, due_at: datetime, now: datetime, gone: frozenset[UUID]) 
 
 def _locks(events: Iterable[tuple[UUID, Event]]) -> tuple[list[UUID], list[UUID], list[UUID]]:
     """The tickets that nobody holds after these events; those that somebody does, and who."""
-    held = leaving.held_after(events)
+    held = former_agents.held_after(events)
     taken = {stream: holder for stream, holder in held.items() if holder is not None}
     return [stream for stream in held if stream not in taken], list(taken), list(taken.values())
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from services.routing.api.bodies import BounceBody, BulkBody, ForwardBody, LedBody, SplitBody
 from services.routing.operations import actions
 from services.routing.operations.actions import ACTIONS, Action, Done
-from services.routing.operations.desk import Asked, Desk
 from services.routing.operations.originals import Original
+from services.routing.operations.tickets import Asked, Desk
 from shared.eventstore.errors import CommandRunning, VersionConflict
 from shared.eventstore.store import CommandId
 from shared.http import problems

@@ -8,10 +8,9 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.routing.api import bodies as b
-from services.routing.api import forms
-from services.routing.operations import states
-from services.routing.operations.desk import Asked, Desk, Part, queue_ref
+from services.routing.operations import composing, states
 from services.routing.operations.originals import Original, taken_out
+from services.routing.operations.tickets import Asked, Desk, Part, queue_ref
 from services.routing.ticket import Ticket
 from services.routing.ticket import commands as c
 from shared import fields
@@ -66,7 +65,7 @@ async def unlock(desk: Desk, ref: str, body: b.Nothing, asked: Asked) -> Done:
 async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.configuration.states)
     owner = await desk.person(body.owner) if body.owner is not None else None
-    draft = await forms.draft(desk, asked, body)
+    draft = await composing.draft(desk, asked, body)
     _, before = await desk.look_at(ref)
     today = await desk.directory.today(before.customer) if before.customer is not None else None
 
@@ -76,7 +75,7 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
             state = replace(state, customer=today)
         return c.Reply(
             desk.act(asked, state),
-            forms.answer(desk, asked, body, state, draft),
+            composing.answer(desk, asked, body, state, draft),
             wanted or states.after_reply(queue, desk.directory.configuration.states),
             owner,
             body.time_units,
@@ -89,7 +88,7 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
 
 async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.configuration.states)
-    message = await forms.article(desk, asked, body, "note")
+    message = await composing.article(desk, asked, body, "note")
 
     def make(state: Ticket) -> c.Command:
         required = desk.required(state)
@@ -101,7 +100,7 @@ async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
 
 async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.configuration.states)
-    message = await forms.article(desk, asked, body, "phone")
+    message = await composing.article(desk, asked, body, "phone")
 
     def make(state: Ticket) -> c.Command:
         required = desk.required(state)
@@ -111,10 +110,10 @@ async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
 
 
 async def forward(desk: Desk, ref: str, body: b.ForwardBody, asked: Asked, original: Original) -> Done:
-    message = await forms.article(desk, asked, body, "email")
+    message = await composing.article(desk, asked, body, "email")
 
     def make(state: Ticket) -> c.Command:
-        addressed = forms.addressed(desk, message, state, body.to, body.cc)
+        addressed = composing.addressed(desk, message, state, body.to, body.cc)
         return c.Forward(desk.act(asked, state), addressed, original.message, original.never_leaves)
 
     return _told(await desk.handle(asked, Part(ref, "forward", make), answer=_with(article_id=str(message.id))))
@@ -155,7 +154,7 @@ async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals
 
 async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done:
     owner = None if body.owner == "previous" else await desk.person(body.owner)
-    message = await forms.remark(desk, asked, b.Words(text=body.text))
+    message = await composing.remark(desk, asked, b.Words(text=body.text))
     make = lambda state: c.Assign(desk.act(asked, state), owner, message)  # noqa: E731
     more = {"article_id": str(message.id)} if message is not None else {}
     return _told(await desk.handle(asked, Part(ref, "assign", make), answer=_with(**more)))
@@ -174,7 +173,7 @@ async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
     wanted = states.asked(body, desk.directory.configuration.states)
     owner = await desk.person(body.owner) if body.owner is not None else None
     unwritten = body.text is None and body.html is None
-    message = await forms.remark(desk, asked, body.model_copy(update={"text": MOVED}) if unwritten else body)
+    message = await composing.remark(desk, asked, body.model_copy(update={"text": MOVED}) if unwritten else body)
 
     def make(state: Ticket) -> c.Command:
         required = desk.required(state, target)
@@ -214,7 +213,7 @@ async def close(desk: Desk, ref: str, body: b.CloseBody, asked: Asked) -> Done:
     closed = states.named(body.state, desk.directory.configuration.states)
     if closed.type != "closed":
         raise problems.invalid("/state", "must be a closed one")
-    message = await forms.remark(desk, asked, body)
+    message = await composing.remark(desk, asked, body)
 
     def make(state: Ticket) -> c.Command:
         required = desk.required(state)
@@ -228,7 +227,7 @@ async def reopen(desk: Desk, ref: str, body: b.ReopenBody, asked: Asked) -> Done
     opened = states.named(body.state, desk.directory.configuration.states)
     if opened.type != "open":
         raise problems.invalid("/state", "must be an open one")
-    message = await forms.remark(desk, asked, body)
+    message = await composing.remark(desk, asked, body)
     make = lambda state: c.Reopen(desk.act(asked, state), message, body.time_units, opened)  # noqa: E731
     more = {"article_id": str(message.id)} if message is not None else {}
     return _told(await desk.handle(asked, Part(ref, "reopen", make), answer=_with(**more)))

@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
+from services.routing.ticket import articles, lifecycle, ownership, properties, relations, undo
 from services.routing.ticket import commands as c
-from services.routing.ticket import life, locks, properties, relations, undo, words
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
 
@@ -12,43 +12,43 @@ def decide(command: c.Command, ticket: Ticket) -> list[Event]:
     """The events that a command leads to, none where nothing is to do. Raises Rejected where a rule says no."""
     match command:
         case c.QueueTicket():
-            return life.queue(command, ticket)
+            return lifecycle.queue(command, ticket)
         case c.TakeCustomerMessage():
-            return life.take_customer_message(command, ticket)
+            return lifecycle.take_customer_message(command, ticket)
         case c.Lock():
-            return locks.lock(command, ticket)
+            return ownership.lock(command, ticket)
         case c.Unlock():
-            return locks.unlock(command, ticket)
+            return ownership.unlock(command, ticket)
         case c.Assign():
-            return locks.assign(command, ticket)
+            return ownership.assign(command, ticket)
         case c.SetResponsible():
-            return locks.set_responsible(command, ticket)
+            return ownership.set_responsible(command, ticket)
         case c.LockIsOver():
-            return locks.lock_is_over(command, ticket)
+            return ownership.lock_is_over(command, ticket)
         case c.LockHolderLeft():
-            return locks.lock_holder_left(command, ticket)
+            return ownership.lock_holder_left(command, ticket)
         case c.Reply():
-            return words.reply(command, ticket)
+            return articles.reply(command, ticket)
         case c.AddNote():
-            return words.add_note(command, ticket)
+            return articles.add_note(command, ticket)
         case c.RecordCall():
-            return words.record_call(command, ticket)
+            return articles.record_call(command, ticket)
         case c.Forward():
-            return words.forward(command, ticket)
+            return articles.forward(command, ticket)
         case c.Bounce():
-            return words.bounce(command, ticket)
+            return articles.bounce(command, ticket)
         case c.Move():
-            return life.move(command, ticket)
+            return lifecycle.move(command, ticket)
         case c.SetPriority():
-            return life.set_priority(command, ticket)
+            return lifecycle.set_priority(command, ticket)
         case c.SetState():
-            return life.set_state(command, ticket)
+            return lifecycle.set_state(command, ticket)
         case c.Close():
-            return life.close(command, ticket)
+            return lifecycle.close(command, ticket)
         case c.Reopen():
-            return life.reopen(command, ticket)
+            return lifecycle.reopen(command, ticket)
         case c.PendingIsOver():
-            return life.pending_is_over(command, ticket)
+            return lifecycle.pending_is_over(command, ticket)
         case c.Rename():
             return properties.rename(command, ticket)
         case c.SetFields():

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.routing import leaving
+from services.routing import former_agents
 from services.routing.schema import MIGRATIONS
 from shared.contracts.directory import Company, Person
 from shared.contracts.envelope import Actor
@@ -34,7 +34,7 @@ async def save(desk: Workplace, document: Person | Company, version: int = 1, *,
     row = replace(row_of(document), retired=retired, seen={OWNER: (version, uuid4())})
     async with desk.pool.acquire() as connection, connection.transaction():
         await DirectoryProjection().save(connection, {document.id: row})
-        await leaving.set_timers(connection)
+        await former_agents.set_timers(connection)
     await desk.desk.directory.load()
 
 

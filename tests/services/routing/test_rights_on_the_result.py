@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.routing.operations.desk import queue_ref
+from services.routing.operations.tickets import queue_ref
 from shared.contracts.directory import Member, Queue, TicketField
 from shared.contracts.parts import PersonRef
 from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketMoved

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from services.routing import ticket, timers
 from services.routing.api import routes as api
 from services.routing.operations import customers, numbers
-from services.routing.operations.desk import Desk
+from services.routing.operations.tickets import Desk
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
 from shared.blobs.store import BlobStore

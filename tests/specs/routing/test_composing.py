@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from services.routing.api.bodies import Words
-from services.routing.api.forms import naming_pictures, pictures_in_place, words
+from services.routing.operations.composing import naming_pictures, pictures_in_place, words
 from shared.bounded import rich_text
 from shared.contracts.parts import Attachment, Blob, CustomerRef, Message
 from tests.specs.requirement import requirement

@@ -9,7 +9,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.routing.api.bodies import ReplyBody, Words
-from services.routing.operations.desk import Asked, Desk
+from services.routing.operations.tickets import Asked, Desk
 from services.routing.ticket import Ticket
 from shared import templates
 from shared.blobs import texts

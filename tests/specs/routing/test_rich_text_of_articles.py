@@ -3,7 +3,7 @@
 import pytest
 
 from services.routing.api.bodies import NoteBody
-from services.routing.api.forms import words
+from services.routing.operations.composing import words
 from shared.bounded import rich_text
 from shared.bounded.rich_text import RichText
 from shared.contracts.parts import Message
