@@ -6,7 +6,9 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from services.routing.ticket import Ticket
-from services.routing.ticket.commands import Command, FollowUpRule, QueueTicket, TakeCustomerMessage
+from services.routing.ticket import Command
+from services.routing.ticket.customer_messages import FollowUpRule, TakeCustomerMessage
+from services.routing.ticket.queueing import QueueTicket
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import StateRef

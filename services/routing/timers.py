@@ -15,7 +15,9 @@ import asyncpg
 from prometheus_client import Counter, Histogram
 
 from services.routing import former_agents, ticket
-from services.routing.ticket.commands import Command, LockHolderLeft, LockIsOver, PendingIsOver
+from services.routing.ticket import Command
+from services.routing.ticket.ownership import LockHolderLeft, LockIsOver
+from services.routing.ticket.lifecycle import PendingIsOver
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked

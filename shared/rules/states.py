@@ -15,5 +15,7 @@ STANDARD = {
     state.slug: state
     for state in (NEW, OPEN, PENDING_REMINDER, PENDING_AUTO_CLOSE, CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, MERGED)
 }
+SELECTABLE = frozenset(("open", "pending_reminder", "pending_auto_close", "closed"))
+"""The types of states that a command can set. `new`, `merged` and `removed` are set by the system."""
 
 PRIORITIES = {1: "1 very low", 2: "2 low", 3: "3 normal", 4: "4 high", 5: "5 immediate"}

@@ -17,7 +17,7 @@ from services.notify.sending.deliveries import CHANNELS
 from services.routing import ticket as routing_ticket
 from services.routing.operations import states
 from services.routing.policies import Policies
-from services.routing.ticket.commands import FollowUpRule, TakeCustomerMessage
+from services.routing.ticket.customer_messages import FollowUpRule, TakeCustomerMessage
 from shared import fields
 from shared.contracts.catalogue import event_types
 from shared.contracts.directory import (

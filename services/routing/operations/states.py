@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from services.routing.api.bodies import StateBody, StateFields
-from services.routing.ticket.commands import NextState
+from services.routing.ticket.lifecycle import NextState
 from shared.contracts.directory import Queue, State
 from shared.contracts.parts import StateRef
 from shared.http import problems

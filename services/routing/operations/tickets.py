@@ -11,7 +11,8 @@ from uuid import UUID
 from services.routing.operations import customers, numbers
 from services.routing.operations.results import Result, result
 from services.routing.ticket import Ticket
-from services.routing.ticket.commands import Act, Command
+from services.routing.ticket.context import CommandContext
+from services.routing.ticket import Command
 from shared import fields
 from shared.blobs.uploads import Uploads
 from shared.bounded.processes import Processes

@@ -1,10 +1,15 @@
-"""What is said on a ticket: answers, notes, calls, and mails that are sent on (requirements A7)."""
+"""What agents write on a ticket: replies, notes, calls, and mails that are sent on (requirements A7)."""
 
-from services.routing.ticket import conditions
-from services.routing.ticket.commands import AddNote, Bounce, Forward, RecordCall, Reply
+from dataclasses import dataclass
+from typing import Literal, assert_never
+from uuid import UUID
+
+from services.routing.ticket import conditions, lifecycle
+from services.routing.ticket.context import CommandContext
+from services.routing.ticket.lifecycle import NextState
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, Message
+from shared.contracts.parts import Address, CustomerRef, Message, PersonRef
 from shared.contracts.routing import (
     AgentReplied,
     ArticleBounced,
@@ -16,21 +21,99 @@ from shared.contracts.routing import (
 from shared.rules.rejected import Rejected
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answers the customer.
+
+    Without `message.to` it goes to the customer, without `message.subject` it has the ticket's title. Without `next`
+    the queue's settings decide on the next state. `customer` is the ticket's customer with today's name and address.
+    """
+
+    context: CommandContext
+    message: Message
+    next: NextState | None = None
+    owner: PersonRef | None = None
+    time_units: float | None = None
+    customer: CustomerRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddNote:
+    """`kind`: `note` or `solution`."""
+
+    context: CommandContext
+    message: Message
+    internal: bool = True
+    kind: str = "note"
+    next: NextState | None = None
+    time_units: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCall:
+    context: CommandContext
+    message: Message
+    direction: Literal["in", "out"]
+    next: NextState | None = None
+    time_units: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """`never_leaves`: the original is an internal note or call, which only the desk may read."""
+
+    context: CommandContext
+    message: Message
+    original: Message
+    never_leaves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """`never_leaves` as in Forward."""
+
+    context: CommandContext
+    bounce: UUID
+    to: tuple[Address, ...]
+    original: Message
+    never_leaves: bool = False
+
+
+Command = Reply | AddNote | RecordCall | Forward | Bounce
+
+
+def decide(command: Command, ticket: Ticket) -> list[Event]:
+    match command:
+        case Reply():
+            return reply(command, ticket)
+        case AddNote():
+            return add_note(command, ticket)
+        case RecordCall():
+            return record_call(command, ticket)
+        case Forward():
+            return forward(command, ticket)
+        case Bounce():
+            return bounce(command, ticket)
+        case _:
+            assert_never(command)
+
+
 def reply(command: Reply, ticket: Ticket) -> list[Event]:
-    """One form is one decision: lock, answer, next state, owner and time (A7.06, A7.09). It goes where the customer wants answers, unless the
-    form names recipients."""
-    act = command.act
-    queue, known = conditions.workable(ticket, act)
-    customer = command.customer or known
-    message = command.message
-    wanted = ticket.answers_to or ((Address(email=customer.email, name=customer.name),) if customer.email else ())
+    """Lock, answer, next state, owner and time are one decision (A7.06, A7.09).
+
+    The reply goes where the customer wants answers, unless its writer names recipients.
+    """
+    context = command.context
+    queue, customer_then = conditions.workable(ticket, context)
+    customer = command.customer or customer_then
+    own_addresses = ticket.answers_to or _address_of(customer)
+    message = _with_subject(command.message, ticket)
     if not message.to:
-        if not wanted:
-            raise Rejected("this ticket's customer has no mail address: name the recipients")
-        message = message.model_copy(update={"to": wanted})
-    message = _titled(message, ticket)
+        if not own_addresses:
+            raise Rejected("This ticket's customer has no e-mail address. Name the recipients.")
+        message = message.model_copy(update={"to": own_addresses})
     replied = AgentReplied(
-        by=act.actor,
+        by=context.actor.reference,
         message=message,
         number=ticket.number,
         title=ticket.title,
@@ -38,59 +121,66 @@ def reply(command: Reply, ticket: Ticket) -> list[Event]:
         customer=customer,
         references=ticket.thread,
     )
-    customers = {customer.email, *(each.email for each in wanted)}
-    told = any(each.email.lower() in customers for each in (*message.to, *message.cc, *message.bcc))
-    closing_answer = message.id if told and conditions.closes(command.next) else None
-    changed = conditions.next_state(ticket, command.next, act, command.required, closing_answer)
-    time = conditions.time(command.time_units, act, message)
-    if conditions.closes(command.next):
-        # Who answers is the owner (A6.01), though nobody holds a closed ticket: a message that reopens it comes back to them.
-        owner = command.owner or (act.actor if ticket.locked_by is None and not act.quietly else ticket.owner)
+    next_state = command.next or lifecycle.after_reply(context)
+    time = conditions.time(command.time_units, context, message)
+    if next_state.closes:
+        customers = {customer.email, *(each.email for each in own_addresses)}
+        informed = any(each.email.lower() in customers for each in (*message.to, *message.cc, *message.bcc))
+        closed = lifecycle.next_state(ticket, next_state, context, message.id if informed else None)
+        # The replying agent owns the ticket (A6.01) though it is unlocked: if it is reopened, it comes back to them.
+        becomes_owner = ticket.locked_by is None and context.takes_lock
+        owner = command.owner or (context.actor.reference if becomes_owner else ticket.owner)
         owned = conditions.owner(ticket, owner) if owner is not None else []
-        return [replied, *owned, *changed, *conditions.unlocked(ticket, "closed"), *time]
-    events = [*conditions.lock_on_action(ticket, act), replied, *changed]
-    if command.owner is not None:
-        holder = ticket.owner if ticket.locked_by is not None or act.quietly else act.actor
-        if holder is None or command.owner.id != holder.id:
-            events.append(OwnerChanged(to=command.owner, was=holder))
-            if not act.quietly:
-                events.append(conditions.locked(act, command.owner, act.actor))
-    return [*events, *time]
+        return [replied, *owned, *closed, *conditions.unlocked(ticket, "closed"), *time]
+    changed = lifecycle.next_state(ticket, next_state, context)
+    handed_over = _hand_over(command.owner, ticket, context) if command.owner is not None else []
+    return [*conditions.lock_on_action(ticket, context), replied, *changed, *handed_over, *time]
+
+
+def _hand_over(to: PersonRef, ticket: Ticket, context: CommandContext) -> list[Event]:
+    """The new owner after a reply, which gets the lock that the replying agent has."""
+    agent = context.actor.reference
+    owner = agent if ticket.locked_by is None and context.takes_lock else ticket.owner
+    if owner is not None and owner.id == to.id:
+        return []
+    changed = OwnerChanged(to=to, was=owner)
+    return [changed, conditions.locked(context, to, agent)] if context.takes_lock else [changed]
 
 
 def add_note(command: AddNote, ticket: Ticket) -> list[Event]:
-    """A note is possible whoever holds the lock (A7.10); only its next state works on the ticket."""
-    act = command.act
+    """Somebody else's lock does not prevent a note (A7.10), but it prevents a note with a next state."""
+    context = command.context
     conditions.living(ticket)
-    noted = NoteAdded(by=act.actor, message=command.message, internal=command.internal, kind=command.kind)
-    changed = conditions.next_state(ticket, command.next, act, command.required)
+    by = context.actor.reference
+    noted = NoteAdded(by=by, message=command.message, internal=command.internal, kind=command.kind)
+    changed = lifecycle.next_state(ticket, command.next, context)
     if changed:
-        conditions.not_locked_by_another(ticket, act)
-    if conditions.closes(command.next):
+        conditions.not_locked_by_another(ticket, context)
+    if command.next is not None and command.next.closes:
         changed += conditions.unlocked(ticket, "closed")
-    return [noted, *changed, *conditions.time(command.time_units, act, command.message)]
+    return [noted, *changed, *conditions.time(command.time_units, context, command.message)]
 
 
 def record_call(command: RecordCall, ticket: Ticket) -> list[Event]:
-    """Incoming and outgoing calls stand on the ticket (A7.13)."""
-    act = command.act
-    conditions.workable(ticket, act)
-    called = CallRecorded(by=act.actor, message=command.message, direction=command.direction)
-    changed = conditions.next_state(ticket, command.next, act, command.required)
-    time = conditions.time(command.time_units, act, command.message)
-    if conditions.closes(command.next):
+    """Incoming and outgoing calls are articles of the ticket (A7.13)."""
+    context = command.context
+    conditions.workable(ticket, context)
+    called = CallRecorded(by=context.actor.reference, message=command.message, direction=command.direction)
+    changed = lifecycle.next_state(ticket, command.next, context)
+    time = conditions.time(command.time_units, context, command.message)
+    if command.next is not None and command.next.closes:
         return [called, *changed, *conditions.unlocked(ticket, "closed"), *time]
-    return [*conditions.lock_on_action(ticket, act), called, *changed, *time]
+    return [*conditions.lock_on_action(ticket, context), called, *changed, *time]
 
 
 def forward(command: Forward, ticket: Ticket) -> list[Event]:
-    """An article goes to somebody outside (A7.14)."""
-    act = command.act
-    queue, customer = conditions.workable(ticket, act)
+    """An article goes to somebody outside the desk (A7.14)."""
+    context = command.context
+    queue, customer = conditions.workable(ticket, context)
     _may_leave(command)
     forwarded = ArticleForwarded(
-        by=act.actor,
-        message=_titled(command.message, ticket),
+        by=context.actor.reference,
+        message=_with_subject(command.message, ticket),
         article=command.original.id,
         original=command.original,
         number=ticket.number,
@@ -98,16 +188,16 @@ def forward(command: Forward, ticket: Ticket) -> list[Event]:
         queue=queue,
         customer=customer,
     )
-    return [*conditions.lock_on_action(ticket, act), forwarded]
+    return [*conditions.lock_on_action(ticket, context), forwarded]
 
 
 def bounce(command: Bounce, ticket: Ticket) -> list[Event]:
     """A mail is sent on as it came in (A7.15)."""
-    act = command.act
-    queue, _ = conditions.workable(ticket, act)
+    context = command.context
+    queue, _ = conditions.workable(ticket, context)
     _may_leave(command)
     bounced = ArticleBounced(
-        by=act.actor,
+        by=context.actor.reference,
         bounce=command.bounce,
         article=command.original.id,
         to=command.to,
@@ -117,13 +207,17 @@ def bounce(command: Bounce, ticket: Ticket) -> list[Event]:
         title=ticket.title,
         queue=queue,
     )
-    return [*conditions.lock_on_action(ticket, act), bounced]
+    return [*conditions.lock_on_action(ticket, context), bounced]
 
 
 def _may_leave(command: Forward | Bounce) -> None:
     if command.never_leaves:
-        raise Rejected("an internal note or call never leaves the desk: write what the other person is to know")
+        raise Rejected("An internal note or call never leaves the desk. Write what the other person is to know.")
 
 
-def _titled(message: Message, ticket: Ticket) -> Message:
+def _with_subject(message: Message, ticket: Ticket) -> Message:
     return message if message.subject else message.model_copy(update={"subject": ticket.title})
+
+
+def _address_of(customer: CustomerRef) -> tuple[Address, ...]:
+    return (Address(email=customer.email, name=customer.name),) if customer.email else ()

@@ -1,53 +1,55 @@
-"""What several decisions ask first, and what follows from several: locks, owners, states, time."""
+"""Conditions that several commands share, and events that several commands lead to."""
 
-from uuid import UUID
-
-from services.routing.ticket.commands import Act, NextState
+from services.routing.ticket.context import CommandContext
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
-from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, StateRef
-from shared.contracts.routing import NoteAdded, OwnerChanged, StateChanged, TicketLocked, TicketUnlocked, TimeAccounted
+from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef
+from shared.contracts.routing import NoteAdded, OwnerChanged, TicketLocked, TicketUnlocked, TimeAccounted
 from shared.rules.rejected import Rejected
 
 
 def known(ticket: Ticket) -> tuple[QueueRef, CustomerRef]:
-    """Queue and customer of a ticket that the desk knows, whatever has become of it."""
+    """Queue and customer of a ticket that has been queued, in whatever state."""
     if ticket.queue is None or ticket.customer is None:
-        raise Rejected("the ticket is not in a queue yet")
+        raise Rejected("The ticket is not in a queue yet.")
     return ticket.queue, ticket.customer
 
 
 def living(ticket: Ticket) -> tuple[QueueRef, CustomerRef]:
-    """Queue and customer of a ticket that can be worked on."""
+    """Queue and customer of a ticket that is neither merged nor removed."""
     found = known(ticket)
     if ticket.merged_into is not None:
-        raise Rejected("the ticket was merged: work on the one that it went into")
+        raise Rejected("The ticket was merged into another one. Work on that one.")
     if ticket.state.type == "removed":
-        raise Rejected("the ticket was removed")
+        raise Rejected("The ticket was removed.")
     return found
 
 
-def not_locked_by_another(ticket: Ticket, act: Act) -> None:
-    if ticket.locked_by is not None and ticket.locked_by.id != act.actor.id:
-        raise Rejected(f"{ticket.locked_by.name} is working on this ticket")
-
-
-def workable(ticket: Ticket, act: Act) -> tuple[QueueRef, CustomerRef]:
-    """A living ticket that nobody else holds."""
+def workable(ticket: Ticket, context: CommandContext) -> tuple[QueueRef, CustomerRef]:
+    """Queue and customer of a living ticket that no other agent has locked."""
     found = living(ticket)
-    not_locked_by_another(ticket, act)
+    not_locked_by_another(ticket, context)
     return found
 
 
-def locked(act: Act, to: PersonRef, was: PersonRef | None = None, reason: str = "") -> TicketLocked:
-    return TicketLocked(by=to, taken_over_from=was, reason=reason, expires_at=act.lock_until)
+def not_locked_by_another(ticket: Ticket, context: CommandContext) -> None:
+    """A lock keeps other agents from working on the ticket. Rules and the system do not wait for it."""
+    if ticket.locked_by is not None and context.actor.kind == "agent" and ticket.locked_by.id != context.actor.id:
+        raise Rejected(f"{ticket.locked_by.name} is working on this ticket.")
 
 
-def lock_on_action(ticket: Ticket, act: Act) -> list[Event]:
-    """Who acts on an unlocked ticket holds it and is its owner (A6.05)."""
-    if ticket.locked_by is not None or act.quietly:
+def locked(context: CommandContext, to: PersonRef, was: PersonRef | None = None, reason: str = "") -> TicketLocked:
+    timeout = context.settings.lock_timeout
+    expires_at = context.at + timeout if timeout is not None else None
+    return TicketLocked(by=to, taken_over_from=was, reason=reason, expires_at=expires_at)
+
+
+def lock_on_action(ticket: Ticket, context: CommandContext) -> list[Event]:
+    """An agent who works on an unlocked ticket locks it and becomes its owner (A6.05)."""
+    if ticket.locked_by is not None or not context.takes_lock:
         return []
-    return [locked(act, act.actor), *owner(ticket, act.actor)]
+    agent = context.actor.reference
+    return [locked(context, agent), *owner(ticket, agent)]
 
 
 def owner(ticket: Ticket, to: PersonRef) -> list[Event]:
@@ -58,42 +60,18 @@ def unlocked(ticket: Ticket, because: str) -> list[Event]:
     return [TicketUnlocked(was=ticket.locked_by, because=because)] if ticket.locked_by is not None else []
 
 
-def next_state(
-    ticket: Ticket, wanted: NextState | None, act: Act, required: tuple[str, ...] = (), answer: UUID | None = None
-) -> list[Event]:
-    """The change to a state that a form asks for; `answer` is the one to the customer that a closing comes with. What must have a value when the ticket is closed stands in
-    `required` (A7.25)."""
-    if wanted is None or (wanted.state.slug == ticket.state.slug and wanted.pending_until == ticket.pending_until):
-        return []
-    complete(ticket, wanted.state, required)
-    return [
-        StateChanged(
-            to=wanted.state,
-            was=ticket.state,
-            pending_until=wanted.pending_until,
-            by=act.actor,
-            at=act.at,
-            answer=answer,
-        )
-    ]
+def note(context: CommandContext, message: Message | None, kind: str) -> list[Event]:
+    """The note that came with another command, if it had one."""
+    return [] if message is None else [NoteAdded(by=context.actor.reference, message=message, kind=kind)]
 
 
-def complete(ticket: Ticket, state: StateRef, required: tuple[str, ...]) -> None:
-    """What must have a value before the ticket is closed (A7.25)."""
-    missing = [name for name in required if ticket.fields.get(name) in (None, "")]
-    if state.type == "closed" and missing:
-        raise Rejected(f"before it can be closed, the ticket needs: {', '.join(missing)}")
+def time(units: float | None, context: CommandContext, message: Message | None) -> list[Event]:
+    """Working time that was entered with a command (A16.01)."""
+    article = message.id if message is not None else None
+    return [TimeAccounted(by=context.actor.reference, units=units, article=article)] if units else []
 
 
-def closes(wanted: NextState | None) -> bool:
-    return wanted is not None and wanted.state.type == "closed"
-
-
-def remark(act: Act, message: Message | None, kind: str) -> list[Event]:
-    """The note of a form that had a text."""
-    return [] if message is None else [NoteAdded(by=act.actor, message=message, kind=kind)]
-
-
-def time(units: float | None, act: Act, message: Message | None) -> list[Event]:
-    """Work that was accounted for (A16.01)."""
-    return [] if not units else [TimeAccounted(by=act.actor, units=units, article=message.id if message else None)]
+def still_in_force(unchanged: bool) -> None:
+    """A decision can only be undone while nobody has changed again what it changed."""
+    if not unchanged:
+        raise Rejected("It has been changed again since. Change it by hand.")

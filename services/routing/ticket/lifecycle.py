@@ -1,186 +1,132 @@
-"""A ticket's states from its first to its last (requirements A5), and where it stands (A3, A4)."""
+"""A ticket's states from new to closed and back (requirements A5)."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
 from uuid import UUID
 
 from services.routing.ticket import conditions
-from services.routing.ticket.commands import (
-    Close,
-    Move,
-    NextState,
-    PendingIsOver,
-    QueueTicket,
-    Reopen,
-    SetPriority,
-    SetState,
-    TakeCustomerMessage,
-)
-from services.routing.ticket.state import SPLIT_NOTE, Ticket
-from shared.contracts.directory import AnyFollowUp
+from services.routing.ticket.context import CommandContext
+from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
-from shared.contracts.parts import TicketRef
-from shared.contracts.routing import (
-    CustomerAnswered,
-    FollowUpRejected,
-    NoteAdded,
-    OwnerChanged,
-    PriorityChanged,
-    ReminderReached,
-    StateChanged,
-    TicketMoved,
-    TicketQueued,
-    TicketsLinked,
-    TicketSplit,
-)
+from shared.contracts.parts import Message, StateRef
+from shared.contracts.routing import ReminderReached, StateChanged
 from shared.rules.rejected import Rejected
-from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
-from shared.rules.subjects import title_of
+from shared.rules.states import CLOSED_SUCCESSFUL, OPEN, SELECTABLE
+
+CLOSE_AFTER_HOURS = 24.0
+"""How long a ticket waits in a pending state after a reply if the state's configuration gives no time (A5.07)."""
 
 
-def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
-    """An opened ticket stands in its queue (A3.01)."""
-    if ticket.queue is not None:
-        return []
-    queued = TicketQueued(
-        number=command.number,
-        title=command.title,
-        queue=command.queue,
-        customer=command.customer,
-        state=NEW,
-        priority=command.priority,
-        channel=command.channel,
-        message_id=command.message_id,
-        tags=command.tags,
-        fields=dict(command.fields),
-        split_from=command.split_from,
-        topic=command.topic,
-        answers_to=command.answers_to,
-    )
-    events: list[Event] = [queued]
-    if command.note is not None and command.opened_by is not None:
-        events.append(NoteAdded(by=command.opened_by, message=command.note, kind=SPLIT_NOTE))
-    others = (command.split_from,) if command.split_from is not None else command.also_opened
-    events += [TicketsLinked(kind="related", other=other) for other in others]
-    if command.state is not None:
-        events.append(StateChanged(to=command.state, was=NEW, at=command.at))
-    return events
+@dataclass(frozen=True, slots=True)
+class NextState:
+    """The state that a command asks for. A pending state has its date."""
+
+    state: StateRef
+    pending_until: datetime | None = None
+
+    @property
+    def closes(self) -> bool:
+        return self.state.type == "closed"
 
 
-def take_customer_message(command: TakeCustomerMessage, ticket: Ticket) -> list[Event]:
-    """A customer's message leaves the state as the desk set it, or closes the ticket if they say so (A5.08, A5.09).
-
-    What was closed opens again (A5.10), unless the queue says otherwise: then the message becomes a ticket of its own, or is refused. One
-    that came before the closing, and was under way meanwhile, opens it in any queue. What was to close by itself unless somebody answered
-    (A5.07) is open again (decision 0091). Who did not show that they take part changes nothing, unless the queue lets them reopen; whom
-    the desk asked opens it in any queue.
-    """
-    queue, customer = conditions.known(ticket)
-    message = command.message
-    again: list[Event] = []
-    if ticket.state.type in ("closed", "pending_auto_close", "removed"):
-        again = [StateChanged(to=OPEN, was=ticket.state, at=command.at)]
-    if ticket.state.type == "removed":
-        # The split was taken back while this message was under way: hidden with the ticket, nobody would read it.
-        return [CustomerAnswered(article=message.id, message_id=message.message_id), *again]
-    if command.standing != "participant":
-        reopens = command.standing == "outsider" or _lets_anybody_reopen(command, queue.id)
-        # Without its Message-ID: no answer to the customer goes on from what somebody else wrote.
-        return [CustomerAnswered(article=message.id), *(again if reopens else [])]
-    # Another participant's wish moves only what is answered to them, not what the customer is answered.
-    own = command.writer is None or customer.email == command.writer.email or customer.id == command.writer.id
-    answers_to = message.answers_to if own and message.answers_to != ticket.answers_to else None
-    answered = CustomerAnswered(article=message.id, message_id=message.message_id, answers_to=answers_to)
-    if ticket.state.type == "closed":
-        if command.closes:
-            return [answered]
-        match _follow_up(command, ticket, queue.id):
-            case "new-linked":
-                here = TicketRef(id=command.ticket, number=ticket.number, title=ticket.title)
-                split = TicketSplit(
-                    articles=(message.id,),
-                    into=command.becomes,
-                    title=title_of(message.subject, ticket.number, *filter(None, ticket.absorbed.values()))
-                    or ticket.title,
-                    queue=queue,
-                    customer=customer,
-                    priority=ticket.priority,
-                    message=message,
-                    origin=here,
-                    no_answer=command.no_answer,
-                )
-                return [answered, split, TicketsLinked(kind="related", other=TicketRef(id=command.becomes))]
-            case "reject":
-                refused = FollowUpRejected(
-                    article=message.id,
-                    number=ticket.number,
-                    title=ticket.title,
-                    queue=queue,
-                    customer=command.writer or customer,
-                    message_id=message.message_id,
-                    no_answer=command.no_answer,
-                )
-                return [answered, refused]
-            case _:  # "reopen", and a rule of tomorrow: so nobody waits for an answer in vain
-                return [answered, *again]
-    if command.closes and ticket.state.type in ("new", "open", "pending_reminder", "pending_auto_close"):
-        closed = StateChanged(to=CLOSED_SUCCESSFUL, was=ticket.state, at=command.at)
-        return [answered, closed, *conditions.unlocked(ticket, "closed")]
-    return [answered, *again]
+@dataclass(frozen=True, slots=True)
+class SetState:
+    context: CommandContext
+    next: NextState
 
 
-def _lets_anybody_reopen(command: TakeCustomerMessage, queue: UUID) -> bool:
-    rule = command.rules.get(queue)
-    return rule is not None and rule.unverified
+@dataclass(frozen=True, slots=True)
+class Close:
+    context: CommandContext
+    state: StateRef = CLOSED_SUCCESSFUL
+    note: Message | None = None
+    time_units: float | None = None
 
 
-def _follow_up(command: TakeCustomerMessage, ticket: Ticket, queue: UUID) -> AnyFollowUp:
-    rule = command.rules.get(queue)
-    was_under_way = ticket.closed_at is not None and command.at < ticket.closed_at
-    if rule is None or was_under_way:
-        return "reopen"
-    if rule.follow_up == "reopen" and rule.days is not None and ticket.closed_at is not None:
-        return "reopen" if command.at <= ticket.closed_at + timedelta(days=rule.days) else "new-linked"
-    return rule.follow_up
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    context: CommandContext
+    note: Message | None = None
+    time_units: float | None = None
+    state: StateRef = OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class PendingIsOver:
+    """The date of a pending state has come."""
+
+    due_at: datetime
+    fired_at: datetime
+
+
+Command = SetState | Close | Reopen | PendingIsOver
+
+
+def decide(command: Command, ticket: Ticket) -> list[Event]:
+    match command:
+        case SetState():
+            return set_state(command, ticket)
+        case Close():
+            return close(command, ticket)
+        case Reopen():
+            return reopen(command, ticket)
+        case PendingIsOver():
+            return pending_is_over(command, ticket)
+        case _:
+            assert_never(command)
+
+
+def after_reply(context: CommandContext) -> NextState:
+    """The state after a reply that names none is the queue's (A5.03), or open."""
+    configured = context.settings.after_reply
+    if configured is None or configured.state.type not in SELECTABLE:
+        return NextState(OPEN)
+    if not configured.state.type.startswith("pending"):
+        return NextState(configured.state)
+    hours = configured.close_after_hours
+    wait = timedelta(hours=hours if hours is not None else CLOSE_AFTER_HOURS)
+    return NextState(configured.state, context.at + wait)
 
 
 def set_state(command: SetState, ticket: Ticket) -> list[Event]:
-    act = command.act
-    conditions.workable(ticket, act)
-    changed = conditions.next_state(ticket, command.next, act, command.required)
+    """A closed ticket is unlocked; any other new state locks the ticket (A5.02, A6.05)."""
+    conditions.workable(ticket, command.context)
+    changed = next_state(ticket, command.next, command.context)
     if not changed:
         return []
-    if conditions.closes(command.next):
+    if command.next.closes:
         return [*changed, *conditions.unlocked(ticket, "closed")]
-    return [*conditions.lock_on_action(ticket, act), *changed]
+    return [*conditions.lock_on_action(ticket, command.context), *changed]
 
 
 def close(command: Close, ticket: Ticket) -> list[Event]:
-    """The ticket leaves the queue unlocked, with a note where the form had a text (A5.12)."""
-    act = command.act
-    conditions.workable(ticket, act)
+    """A closed ticket is unlocked. The form's text becomes a note (A5.12)."""
+    context = command.context
+    conditions.workable(ticket, context)
     return [
-        *conditions.remark(act, command.message, "close"),
-        *conditions.next_state(ticket, NextState(command.state), act, command.required),
+        *conditions.note(context, command.note, "close"),
+        *next_state(ticket, NextState(command.state), context),
         *conditions.unlocked(ticket, "closed"),
-        *conditions.time(command.time_units, act, command.message),
+        *conditions.time(command.time_units, context, command.note),
     ]
 
 
 def reopen(command: Reopen, ticket: Ticket) -> list[Event]:
-    """By hand (A5.11)."""
-    act = command.act
-    conditions.workable(ticket, act)
+    """An agent opens a closed ticket again (A5.11)."""
+    context = command.context
+    conditions.workable(ticket, context)
     if ticket.state.type != "closed":
-        raise Rejected(f"the ticket is {ticket.state.name}, not closed")
+        raise Rejected(f"The ticket is {ticket.state.name}, not closed.")
     return [
-        *conditions.remark(act, command.message, "reopen"),
-        *conditions.next_state(ticket, NextState(command.state or OPEN), act),
-        *conditions.time(command.time_units, act, command.message),
+        *conditions.note(context, command.note, "reopen"),
+        *next_state(ticket, NextState(command.state), context),
+        *conditions.time(command.time_units, context, command.note),
     ]
 
 
 def pending_is_over(command: PendingIsOver, ticket: Ticket) -> list[Event]:
-    """The reminder comes (A5.05), or the ticket closes by itself (A5.07): once, and only for the date that still stands."""
+    """The reminder is due (A5.05), or the ticket closes by itself (A5.07): once, and only for the current date."""
     if ticket.pending_until != command.due_at or ticket.reminded:
         return []
     due, fired = command.due_at, command.fired_at
@@ -188,30 +134,47 @@ def pending_is_over(command: PendingIsOver, ticket: Ticket) -> list[Event]:
         case "pending_reminder":
             return [ReminderReached(due_at=due, fired_at=fired)]
         case "pending_auto_close":
-            closed = StateChanged(to=command.closed, was=ticket.state, at=fired, due_at=due, fired_at=fired)
+            closed = StateChanged(to=CLOSED_SUCCESSFUL, was=ticket.state, at=fired, due_at=due, fired_at=fired)
             return [closed, *conditions.unlocked(ticket, "closed")]
         case _:
             return []
 
 
-def set_priority(command: SetPriority, ticket: Ticket) -> list[Event]:
-    """Its own action (A4.05)."""
-    conditions.workable(ticket, command.act)
-    if command.priority == ticket.priority:
+def next_state(
+    ticket: Ticket, wanted: NextState | None, context: CommandContext, reply: UUID | None = None
+) -> list[Event]:
+    """The change to a state that a command asks for; `reply` is the reply to the customer that closes the ticket."""
+    if wanted is None or (wanted.state.slug == ticket.state.slug and wanted.pending_until == ticket.pending_until):
         return []
-    return [PriorityChanged(to=command.priority, was=ticket.priority, by=command.act.actor)]
+    has_required_fields(ticket, wanted.state, context)
+    changed = StateChanged(
+        to=wanted.state,
+        was=ticket.state,
+        pending_until=wanted.pending_until,
+        by=context.actor.reference,
+        at=context.at,
+        answer=reply,
+    )
+    return [changed]
 
 
-def move(command: Move, ticket: Ticket) -> list[Event]:
-    """To the right unit, unlocked, with a note, an owner and a state where the form names them (A3.06 to A3.08)."""
-    act = command.act
-    queue, _ = conditions.workable(ticket, act)
-    events = conditions.remark(act, command.message, "move")
-    if queue.id != command.to.id:
-        events.append(TicketMoved(to=command.to, was=queue, by=act.actor))
-    elif command.owner is None and command.next is None and command.message is None:
-        return []
-    events += conditions.next_state(ticket, command.next, act, command.required)
-    if command.owner is not None and (ticket.owner is None or ticket.owner.id != command.owner.id):
-        events.append(OwnerChanged(to=command.owner, was=ticket.owner))
-    return [*events, *conditions.unlocked(ticket, "moved"), *conditions.time(command.time_units, act, command.message)]
+def has_required_fields(ticket: Ticket, state: StateRef, context: CommandContext) -> None:
+    """A ticket is closed only when its required fields have values (A7.25)."""
+    missing = [name for name in context.settings.required_fields if ticket.fields.get(name) in (None, "")]
+    if state.type == "closed" and missing:
+        raise Rejected(f"Before it can be closed, the ticket needs: {', '.join(missing)}.")
+
+
+def undo(decided: Event, ticket: Ticket, context: CommandContext, undoes: UUID) -> list[Event] | None:
+    """The events that undo a decision of this module; None for any other event."""
+    match decided:
+        case StateChanged(to=to, was=was):
+            conditions.still_in_force(ticket.state.slug == to.slug)
+            # The date of the earlier pending state may have passed, so the ticket is opened instead.
+            back = OPEN if was.type.startswith("pending") else was
+            has_required_fields(ticket, back, context)
+            by = context.actor.reference
+            changed = StateChanged(to=back, was=ticket.state, by=by, undoes=undoes, at=context.at)
+            return [changed, *(conditions.unlocked(ticket, "closed") if back.type == "closed" else [])]
+        case _:
+            return None

@@ -1,4 +1,4 @@
-"""What the desk's rules look at, folded from the desk's own events."""
+"""The state of a ticket that the desk's rules look at, folded from the desk's own events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -39,11 +39,9 @@ from shared.contracts.routing import (
 from shared.rules.states import MERGED, NEW, REMOVED
 
 THREAD_LENGTH = 10
-"""How many of the customer's newest Message-IDs an answer refers to; the first one of all is always among them."""
-
-
+"""How many Message-IDs of the customer a reply refers to: the first one and the newest."""
 SPLIT_NOTE = "split"
-"""The kind of the note that a ticket begins with when internal articles were split off with others."""
+"""The kind of the note with which a ticket begins if internal articles were split off along with public ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +65,22 @@ class Ticket:
     lock_until: datetime | None = None
     thread: tuple[str, ...] = ()
     answers_to: tuple[Address, ...] = ()
-    """Where answers go; empty: to the customer."""
+    """Where replies go; empty: to the customer."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     topic: str = ""
-    """The slug of the one that it was asked under."""
+    """The slug of the topic of the form that opened the ticket."""
     tags: tuple[str, ...] = ()
     links: frozenset[tuple[AnyLinkKind, UUID, bool]] = frozenset()
     merged_into: UUID | None = None
     merged_from: StateRef | None = None
-    """The state that it had before, and comes back to when the merge is taken back."""
+    """The state before the merge, which comes back when the merge is undone."""
     merged_until: datetime | None = None
-    """The date that it waited for in that state."""
+    """The date of that state, if it was a pending one."""
     absorbed: Mapping[UUID, str] = field(default_factory=dict)
-    """The tickets that go on in it, with their numbers."""
+    """The tickets that were merged into this one, with their numbers."""
     split_into: frozenset[UUID] = frozenset()
     touched: bool = False
-    """Whether anything has happened to it since it was queued, links aside."""
+    """Whether anything but links has happened to the ticket since it was queued."""
 
 
 def initial() -> Ticket:
@@ -93,8 +91,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
     if isinstance(event, TicketQueued):
         return _queued(ticket, event)
     after = _changed(ticket, event)
-    came_with_it = isinstance(event, NoteAdded) and event.kind == SPLIT_NOTE
-    if after.touched or came_with_it or isinstance(event, TicketsLinked | TicketsUnlinked | Unknown):
+    opened_with_it = isinstance(event, NoteAdded) and event.kind == SPLIT_NOTE
+    if after.touched or opened_with_it or isinstance(event, TicketsLinked | TicketsUnlinked | Unknown):
         return after
     return replace(after, touched=True)
 
@@ -109,7 +107,7 @@ def _queued(ticket: Ticket, event: TicketQueued) -> Ticket:
         channel=event.channel,
         priority=event.priority,
         state=event.state,
-        thread=_longer((), event.message_id),
+        thread=_extended((), event.message_id),
         answers_to=event.answers_to,
         tags=event.tags,
         fields=event.fields,
@@ -151,7 +149,7 @@ def _changed(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, customer=event.to, answers_to=())
         case CustomerAnswered():
             answers_to = ticket.answers_to if event.answers_to is None else event.answers_to
-            return replace(ticket, thread=_longer(ticket.thread, event.message_id), answers_to=answers_to)
+            return replace(ticket, thread=_extended(ticket.thread, event.message_id), answers_to=answers_to)
         case TicketsLinked():
             return replace(ticket, links=ticket.links | {(event.kind, event.other.id, event.outgoing)})
         case TicketsUnlinked():
@@ -160,8 +158,8 @@ def _changed(ticket: Ticket, event: Event) -> Ticket:
             before = replace(ticket, merged_from=event.was, merged_until=ticket.pending_until)
             return replace(before, merged_into=event.into.id, state=MERGED, pending_until=None)
         case MergeUndone():
-            alone = replace(ticket, merged_into=None, merged_from=None, merged_until=None)
-            return replace(alone, state=event.state, pending_until=event.pending_until, reminded=False)
+            unmerged = replace(ticket, merged_into=None, merged_from=None, merged_until=None)
+            return replace(unmerged, state=event.state, pending_until=event.pending_until, reminded=False)
         case TicketAbsorbed():
             return replace(ticket, absorbed={**ticket.absorbed, event.other.id: event.other.number})
         case TicketReleased():
@@ -174,11 +172,11 @@ def _changed(ticket: Ticket, event: Event) -> Ticket:
         case TicketRemoved():
             return replace(ticket, state=REMOVED, pending_until=None)
         case _:
-            return ticket  # answers, notes, calls and time change nothing that the rules look at, nor do events of tomorrow
+            return ticket  # replies, notes, calls and time change nothing here, nor do events of later versions
 
 
-def _longer(thread: tuple[str, ...], message_id: str | None) -> tuple[str, ...]:
+def _extended(thread: tuple[str, ...], message_id: str | None) -> tuple[str, ...]:
     if message_id is None or message_id in thread:
         return thread
-    longer = (*thread, message_id)
-    return longer if len(longer) <= THREAD_LENGTH else (longer[0], *longer[-(THREAD_LENGTH - 1) :])
+    extended = (*thread, message_id)
+    return extended if len(extended) <= THREAD_LENGTH else (extended[0], *extended[-(THREAD_LENGTH - 1) :])

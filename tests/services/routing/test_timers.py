@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.routing import ticket, timers
-from services.routing.ticket.commands import Command
+from services.routing.ticket import Command
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import StateRef

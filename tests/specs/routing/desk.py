@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from services.routing import ticket
-from services.routing.ticket import Ticket
-from services.routing.ticket.commands import Act, Command, TakeCustomerMessage
+from services.routing.ticket import Command, Ticket
+from services.routing.ticket.context import Actor, CommandContext
+from services.routing.ticket.customer_messages import TakeCustomerMessage
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef
 from shared.contracts.routing import TicketQueued
@@ -16,13 +17,15 @@ from shared.testing.specs import given as given_for
 
 KARI = PersonRef(id=UUID(int=1), name="Kari")
 NILS = PersonRef(id=UUID(int=2), name="Nils")
-BY_KARI = Act(KARI)
-BY_NILS = Act(NILS)
 IT = QueueRef(id=UUID(int=10), slug="it", name="IT support")
 HR = QueueRef(id=UUID(int=11), slug="hr", name="HR")
 PER = CustomerRef(id=UUID(int=20), email="per@customer.example", name="Per Hansen")
 TICKET = UUID(int=42)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BY_KARI = CommandContext(Actor("agent", KARI.id, KARI.name), NOON)
+BY_NILS = CommandContext(Actor("agent", NILS.id, NILS.name), NOON)
+BY_RULE = CommandContext(Actor("rule", UUID(int=30), "Escalate old tickets"), NOON)
+RULE = BY_RULE.actor.reference
 QUEUED = TicketQueued(
     number="2026112310000018",
     title="My computer hums",

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.routing.operations.originals import MOST_JOINED, Original, TakenOut, taken_out
-from services.routing.ticket.commands import Bounce, Forward
+from services.routing.ticket.articles import Bounce, Forward
 from shared.blobs.store import BlobStore
 from shared.contracts.parts import Address, Attachment, Blob, Writer
 from shared.http.problems import Problem

@@ -6,18 +6,11 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.routing import ticket
-from services.routing.ticket import Ticket
-from services.routing.ticket.commands import (
-    AddNote,
-    Close,
-    Command,
-    Lock,
-    NextState,
-    QueueTicket,
-    Reopen,
-    Reply,
-    Unlock,
-)
+from services.routing.ticket import Command, Ticket
+from services.routing.ticket.articles import AddNote, Reply
+from services.routing.ticket.lifecycle import Close, NextState, Reopen
+from services.routing.ticket.ownership import Lock, Unlock
+from services.routing.ticket.queueing import QueueTicket
 from shared.contracts.event import Unknown
 from shared.rules.rejected import Rejected
 from shared.rules.states import CLOSED_SUCCESSFUL, CLOSED_UNSUCCESSFUL, OPEN
@@ -64,8 +57,8 @@ def test_nothing_works_on_a_ticket_that_somebody_else_holds(past: list[Command],
     state = ticket.initial()
     for each in past:
         state = step(state, each)
-    act = getattr(command, "act", None)
-    if state.locked_by is not None and act is not None and act.actor.id != state.locked_by.id:
+    context = getattr(command, "context", None)
+    if state.locked_by is not None and context is not None and context.actor.id != state.locked_by.id:
         after = step(state, command)
         if isinstance(command, Reply | Close | Reopen):
             assert after == state

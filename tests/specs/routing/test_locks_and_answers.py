@@ -4,17 +4,10 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.ticket.commands import (
-    AddNote,
-    Close,
-    Lock,
-    LockHolderLeft,
-    NextState,
-    QueueTicket,
-    Reopen,
-    Reply,
-    Unlock,
-)
+from services.routing.ticket.articles import AddNote, Reply
+from services.routing.ticket.lifecycle import Close, NextState, Reopen
+from services.routing.ticket.ownership import Lock, LockHolderLeft, Unlock
+from services.routing.ticket.queueing import QueueTicket
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, PersonRef
 from shared.contracts.routing import (
@@ -116,7 +109,7 @@ def test_an_answer_locks_sets_the_next_state_and_counts_time() -> None:
             customer=PER,
             references=("<first@customer.example>",),
         ),
-        StateChanged(to=OPEN, was=NEW, by=KARI),
+        StateChanged(to=OPEN, was=NEW, by=KARI, at=NOON),
         TimeAccounted(by=KARI, units=5, article=words.id),
     )
 
@@ -142,13 +135,13 @@ def test_an_answer_refers_to_the_first_and_the_newest_of_the_customers_mails() -
 @requirement("A6.01")
 def test_who_answers_owns_the_ticket_that_the_answer_closes() -> None:
     def owners(*past: Event, **more: Any) -> list[PersonRef | None]:
-        reply = Reply(more.pop("act", BY_KARI), message("Done."), NextState(CLOSED_SUCCESSFUL), **more)
+        reply = Reply(more.pop("context", BY_KARI), message("Done."), NextState(CLOSED_SUCCESSFUL), **more)
         return [e.to for e in given(*past).when(reply).events if isinstance(e, OwnerChanged)]
 
     assert owners(QUEUED) == [KARI]
     assert owners(*KARI_HOLDS) == []
     assert owners(QUEUED, owner=NILS) == [NILS]
-    assert owners(QUEUED, act=replace(BY_KARI, quietly=True)) == []
+    assert owners(QUEUED, context=replace(BY_KARI, lock_on_action=False)) == []
 
 
 HOME = Address(email="per@home.example", name="Per at home")
@@ -231,7 +224,7 @@ def test_closing_notes_why_and_gives_the_lock_back() -> None:
     words = message("done")
     given(*KARI_HOLDS).when(Close(BY_KARI, CLOSED_SUCCESSFUL, words, 2)).then(
         NoteAdded(by=KARI, message=words, kind="close"),
-        StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI),
+        StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, at=NOON),
         TicketUnlocked(was=KARI, because="closed"),
         TimeAccounted(by=KARI, units=2, article=words.id),
     )
@@ -264,7 +257,7 @@ def test_a_customers_answer_keeps_the_state_that_the_desk_set() -> None:
 
 @requirement("A5.11")
 def test_a_closed_ticket_is_reopened_by_hand() -> None:
-    given(*CLOSED).when(Reopen(BY_KARI)).then(StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, by=KARI))
+    given(*CLOSED).when(Reopen(BY_KARI)).then(StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, by=KARI, at=NOON))
 
 
 def test_an_open_ticket_is_not_reopened() -> None:
@@ -304,5 +297,5 @@ def test_an_answer_goes_where_its_reader_is_today() -> None:
             references=("<first@customer.example>",),
         ),
         OwnerChanged(to=KARI, was=None),
-        StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, answer=UUID(int=100)),
+        StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, at=NOON, answer=UUID(int=100)),
     )

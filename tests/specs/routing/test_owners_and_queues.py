@@ -1,22 +1,16 @@
 """Who answers for a ticket, how long a lock holds, and where the ticket stands (requirements A3, A6)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 from services.routing.ticket import evolve, initial
-from services.routing.ticket.commands import (
-    Act,
-    Assign,
-    Lock,
-    LockIsOver,
-    Move,
-    NextState,
-    SetCustomer,
-    SetFields,
-    SetResponsible,
-    Tag,
-)
-from shared.contracts.parts import TicketRef
+from services.routing.ticket.context import QueueSettings
+from services.routing.ticket.lifecycle import NextState
+from services.routing.ticket.ownership import Assign, Lock, LockIsOver, SetResponsible
+from services.routing.ticket.properties import SetCustomer, SetFields, Tag
+from services.routing.ticket.queueing import MOVED, Move
+from shared.contracts.parts import Attachment, TicketRef
 from shared.contracts.routing import (
     NoteAdded,
     OwnerChanged,
@@ -29,6 +23,7 @@ from shared.contracts.routing import (
     TimeAccounted,
 )
 from shared.rules.states import NEW, OPEN
+from shared.testing.samples import sample
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import BY_KARI, BY_NILS, HR, IT, KARI, NILS, NOON, PER, QUEUED, given, message
 
@@ -38,7 +33,7 @@ KARI_HOLDS = (QUEUED, TicketLocked(by=KARI, expires_at=NOON), OwnerChanged(to=KA
 @requirement("A6.06")
 def test_a_lock_says_when_it_ends() -> None:
     until = NOON + timedelta(minutes=30)
-    given(QUEUED).when(Lock(Act(KARI, NOON, until))).then(
+    given(QUEUED).when(Lock(replace(BY_KARI, settings=QueueSettings(lock_timeout=until - NOON)))).then(
         TicketLocked(by=KARI, expires_at=until), OwnerChanged(to=KARI)
     )
 
@@ -78,7 +73,7 @@ def test_back_to_the_previous_owner() -> None:
 
 
 def test_who_never_had_an_owner_goes_back_to_nobody() -> None:
-    given(QUEUED).when(Assign(BY_KARI, None)).refused("nobody owned")
+    given(QUEUED).when(Assign(BY_KARI, None)).refused("had no owner before")
 
 
 @requirement("A6.12")
@@ -92,7 +87,7 @@ def test_moving_leaves_a_note_and_no_lock() -> None:
     given(*KARI_HOLDS).when(Move(BY_KARI, HR, NILS, words, NextState(OPEN), 2)).then(
         NoteAdded(by=KARI, message=words, kind="move"),
         TicketMoved(to=HR, was=IT, by=KARI),
-        StateChanged(to=OPEN, was=NEW, by=KARI),
+        StateChanged(to=OPEN, was=NEW, by=KARI, at=NOON),
         OwnerChanged(to=NILS, was=KARI),
         TicketUnlocked(was=KARI, because="moved"),
         TimeAccounted(by=KARI, units=2, article=words.id),
@@ -109,7 +104,7 @@ def test_somebody_elses_lock_holds_against_moving() -> None:
 
 
 def test_a_bulk_command_locks_nothing() -> None:
-    quiet = Act(KARI, quietly=True)
+    quiet = replace(BY_KARI, lock_on_action=False)
     decided = given(QUEUED).when(SetFields(quiet, {"room": "B 214"}))
     assert [type(event).__name__ for event in decided.events] == ["FieldsChanged"]
 
@@ -152,6 +147,18 @@ def test_owner_and_lock_do_not_change_who_is_responsible() -> None:
 
 def test_nobody_is_responsible_for_what_went_on_in_another_ticket() -> None:
     merged = TicketMerged(into=TicketRef(id=UUID(int=99)), was=OPEN, by=KARI)
-    given(QUEUED, merged).when(SetResponsible(BY_KARI, NILS)).refused(
-        "the ticket was merged: work on the one that it went into"
+    given(QUEUED, merged).when(SetResponsible(BY_KARI, NILS)).refused("The ticket was merged into another one.")
+
+
+@requirement("A3.08")
+def test_a_move_without_a_note_gets_one_that_says_so() -> None:
+    empty, file = message("", 8), message("", 9, attachments=[sample(Attachment)])
+    told = empty.model_copy(update={"text": MOVED})
+    given(QUEUED).when(Move(BY_KARI, HR, empty_note=empty)).then(
+        NoteAdded(by=KARI, message=told, kind="move"), TicketMoved(to=HR, was=IT, by=KARI)
     )
+    given(QUEUED).when(Move(BY_KARI, IT, empty_note=empty)).then()
+    given(QUEUED).when(Move(BY_KARI, HR)).then(TicketMoved(to=HR, was=IT, by=KARI))
+    (noted,) = given(QUEUED).when(Move(BY_KARI, IT, empty_note=file)).events
+    assert isinstance(noted, NoteAdded)
+    assert noted.message.attachments == file.attachments

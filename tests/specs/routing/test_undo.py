@@ -5,20 +5,12 @@ from uuid import UUID
 import pytest
 
 from services.routing import ticket
-from services.routing.ticket.commands import (
-    Close,
-    Command,
-    Move,
-    NextState,
-    Rename,
-    SetFields,
-    SetPriority,
-    SetResponsible,
-    SetState,
-    Tag,
-    Undo,
-    Untag,
-)
+from services.routing.ticket import Command
+from services.routing.ticket.lifecycle import Close, NextState, SetState
+from services.routing.ticket.ownership import SetResponsible
+from services.routing.ticket.properties import Rename, SetFields, SetPriority, Tag, Untag
+from services.routing.ticket.queueing import Move
+from services.routing.ticket.undo import Undo
 from shared.contracts.event import Event
 from shared.contracts.routing import NoteAdded, PriorityChanged, StateChanged, TicketMoved
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
@@ -72,7 +64,7 @@ def test_what_was_changed_again_since_stays(decided: Event, since: Event) -> Non
 
 def test_words_cannot_be_unsaid() -> None:
     said = NoteAdded(by=KARI, message=message("x"))
-    given(QUEUED, said).when(Undo(BY_KARI, EVENT, said)).refused("cannot be taken back")
+    given(QUEUED, said).when(Undo(BY_KARI, EVENT, said)).refused("cannot be undone")
 
 
 def test_tags_that_were_removed_come_back() -> None:
