@@ -10,7 +10,7 @@ ENTRY = re.compile(
     r"^### (\d+)\. .+\n\n\*\*Attack\.\*\* (?:.+\n)+\n\*\*Defence\.\*\* (?:.+\n)+\n\*\*Tests:\*\*\n\n((?:.+\n)+)",
     re.MULTILINE,
 )
-FILE = re.compile(r"^- `(tests/[\w/]+\.py)`: (`\w+`(?:,\s+`\w+`)*)\n", re.MULTILINE)
+FILE = re.compile(r"^- `(tests/[\w/]+\.py)`:\s(?:\s\s)?(`\w+`(?:,\s+`\w+`)*)\n", re.MULTILINE)
 
 
 @pytest.mark.parametrize(("document", "kinds"), [("mail.md", 26), ("system.md", 38)])
