@@ -58,7 +58,8 @@ def test_no_line_of_a_document_is_too_long(document: Path) -> None:
 
 
 def test_placeholders_stand_for_any_name_and_a_links_target_belongs_to_its_document() -> None:
-    text = "`tests/a.py::test_b`, `docs/<name>.md`, docs/NNNN-title.md. [c](deploy/c.md#d), [e](#e), `python -m shared.<f>`"
+    text = "`tests/a.py::test_b`, `docs/<name>.md`, docs/NNNN-title.md. [c](deploy/c.md#d), [e](#e)"
+    text += ", `python -m shared.<f>`"
     assert paths(text) == {"tests/a.py", "docs/*.md", "docs/*-title.md"}
     assert links(text) == {"deploy/c.md"}
     assert programs(text) == {"shared/*"}
