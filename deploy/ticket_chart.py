@@ -11,10 +11,17 @@ from pathlib import Path
 from uuid import UUID
 
 from services.routing import ticket
-from services.routing.ticket import Ticket
-from services.routing.ticket import commands as c
+from services.routing.ticket import Command, Ticket
+from services.routing.ticket.articles import AddNote, RecordCall, Reply
+from services.routing.ticket.context import Actor, CommandContext
+from services.routing.ticket.customer_messages import TakeCustomerMessage
+from services.routing.ticket.lifecycle import Close, NextState, PendingIsOver, Reopen, SetState
+from services.routing.ticket.ownership import Lock
+from services.routing.ticket.properties import SetPriority
+from services.routing.ticket.queueing import Move
+from services.routing.ticket.relations import Absorb, MergeInto, Remove, Unmerge
 from shared.contracts.event import Event
-from shared.contracts.parts import CustomerRef, Message, PersonRef, QueueRef, StateRef, TicketRef
+from shared.contracts.parts import CustomerRef, Message, QueueRef, StateRef, TicketRef
 from shared.contracts.routing import StateChanged, TicketMerged, TicketQueued, TicketRemoved
 from shared.rules.rejected import Rejected
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
@@ -24,11 +31,10 @@ BEGIN, END = "<!-- drawn from the rules: begin -->\n", "<!-- drawn from the rule
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
-BY = PersonRef(id=UUID(int=1), name="")
-ACT = c.Act(BY, NOW)
+CONTEXT = CommandContext(Actor("agent", UUID(int=1), ""), NOW)
 QUEUE, ELSEWHERE = (QueueRef(id=UUID(int=n), slug="", name="") for n in (2, 3))
 OTHER = TicketRef(id=UUID(int=4))
-WORDS = Message(id=UUID(int=5), channel="email")
+MESSAGE = Message(id=UUID(int=5), channel="email")
 QUEUED = TicketQueued(
     number="", title="", queue=QUEUE, customer=CustomerRef(id=UUID(int=6), email="c@example.org"), state=NEW,
     priority=3, channel="email",
@@ -40,42 +46,42 @@ PASTS: dict[str, list[Event]] = {
     "pending_reminder": [StateChanged(to=PENDING_REMINDER, was=OPEN, pending_until=LATER)],
     "pending_auto_close": [StateChanged(to=PENDING_AUTO_CLOSE, was=OPEN, pending_until=LATER)],
     "closed": [StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN, at=NOW)],
-    "merged": [TicketMerged(into=OTHER, was=OPEN, by=BY)],
+    "merged": [TicketMerged(into=OTHER, was=OPEN, by=CONTEXT.actor.reference)],
     "removed": [TicketRemoved(because="split undone", was=NEW)],
 }
 """How a ticket gets into each type of state."""
 
 
-def _says(*, closes: bool = False) -> c.TakeCustomerMessage:
-    return c.TakeCustomerMessage(WORDS, NOW, UUID(int=7), UUID(int=8), closes=closes)
+def _customer_writes(*, closes: bool = False) -> TakeCustomerMessage:
+    return TakeCustomerMessage(MESSAGE, NOW, UUID(int=7), UUID(int=8), closes=closes)
 
 
-def _state(state: StateRef) -> c.SetState:
-    return c.SetState(ACT, c.NextState(state, LATER if state.type.startswith("pending") else None))
+def _set_state(state: StateRef) -> SetState:
+    return SetState(CONTEXT, NextState(state, LATER if state.type.startswith("pending") else None))
 
 
 COLUMNS = 4
 """Types of states in each table at most, so that its lines have at most 120 characters."""
 
-COMMANDS: dict[str, c.Command] = {
-    "the customer writes": _says(),
-    "the customer writes and closes": _says(closes=True),
-    "reply": c.Reply(ACT, WORDS, c.NextState(OPEN)),
-    "note": c.AddNote(ACT, WORDS),
-    "call": c.RecordCall(ACT, WORDS, "in"),
-    "lock": c.Lock(ACT),
-    "move": c.Move(ACT, ELSEWHERE),
-    "set-priority": c.SetPriority(ACT, 4),
-    "set-state open": _state(OPEN),
-    "set-state pending-reminder": _state(PENDING_REMINDER),
-    "set-state pending-auto-close": _state(PENDING_AUTO_CLOSE),
-    "close": c.Close(ACT, CLOSED_SUCCESSFUL),
-    "reopen": c.Reopen(ACT),
-    "its time has come": c.PendingIsOver(LATER, LATER, CLOSED_SUCCESSFUL),
-    "merge": c.MergeInto(ACT, OTHER),
-    "merge another into it": c.Absorb(ACT, OTHER),
-    "undo of its merge": c.Unmerge(ACT, OTHER, UUID(int=9)),
-    "undo of the split that made it": c.Remove(ACT, "split undone"),
+COMMANDS: dict[str, Command] = {
+    "the customer writes": _customer_writes(),
+    "the customer writes and closes": _customer_writes(closes=True),
+    "reply": Reply(CONTEXT, MESSAGE),
+    "note": AddNote(CONTEXT, MESSAGE),
+    "call": RecordCall(CONTEXT, MESSAGE, "in"),
+    "lock": Lock(CONTEXT),
+    "move": Move(CONTEXT, ELSEWHERE),
+    "set-priority": SetPriority(CONTEXT, 4),
+    "set-state open": _set_state(OPEN),
+    "set-state pending-reminder": _set_state(PENDING_REMINDER),
+    "set-state pending-auto-close": _set_state(PENDING_AUTO_CLOSE),
+    "close": Close(CONTEXT),
+    "reopen": Reopen(CONTEXT),
+    "its time has come": PendingIsOver(LATER, LATER),
+    "merge": MergeInto(CONTEXT, OTHER),
+    "merge another into it": Absorb(CONTEXT, OTHER),
+    "undo of its merge": Unmerge(CONTEXT, OTHER, UUID(int=9)),
+    "undo of the split that made it": Remove(CONTEXT),
 }
 
 
@@ -86,8 +92,8 @@ def _ticket(past: list[Event]) -> Ticket:
     return state
 
 
-def outcome(command: c.Command, before: Ticket) -> str | None:
-    """The type of the state that a command leads to; None where the rules say no."""
+def outcome(command: Command, before: Ticket) -> str | None:
+    """The type of the state that a command leads to; None if the rules say no."""
     try:
         events = ticket.decide(command, before)
     except Rejected:

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from services.routing import former_agents, policies, ticket, timers
-from services.routing.api import routes as api
-from services.routing.operations import customers, numbers
-from services.routing.operations.tickets import Desk
+from services.routing.api import routes, with_originals
+from services.routing.operations.tickets import TicketOperations
+from services.routing.references import customers, numbers
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
 from shared.blobs.store import BlobStore
@@ -82,7 +82,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         clock = timers.Timers(store)
         uploads = Uploads(BlobStore(settings.blob_url))
-        desk = Desk(
+        operations = TicketOperations(
             pool,
             CommandRunner(store, "ticket", ticket, record=timers.Recording(store, clock.wake)),
             copy,
@@ -110,7 +110,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 health.check("consumer", consumer.has_its_partitions)
         else:
             background["announcer"] = Announcer(store)
-        routers = [api.router(desk), api.internal(desk), directory_router(copy)] if role != "worker" else []
+        routers = (
+            [routes.router(operations), with_originals.router(operations), directory_router(copy)]
+            if role != "worker"
+            else []
+        )
         yield Process(application(health, keys=settings.keys, routers=routers), background)
     finally:
         await processes.close()

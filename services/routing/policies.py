@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from services.routing.ticket import Ticket
-from services.routing.ticket import Command
+from services.routing.ticket import Command, Ticket
 from services.routing.ticket.customer_messages import FollowUpRule, TakeCustomerMessage
 from services.routing.ticket.queueing import QueueTicket
 from shared.contracts.envelope import Recorded

@@ -230,7 +230,9 @@ class Timers:
             if not rows:
                 return 0
             await unit.load(*(row["ticket_id"] for row in rows))
-            gone = await former_agents.gone_among(connection, [row["ticket_id"] for row in rows if row["kind"] == "left"])
+            gone = await former_agents.gone_among(
+                connection, [row["ticket_id"] for row in rows if row["kind"] == "left"]
+            )
             for row in rows:
                 context = Context(actor=Actor("system", f"timer:{row['kind']}"), time=now)
                 if unit.decide(row["ticket_id"], _command(row["kind"], row["due_at"], now, gone), context):

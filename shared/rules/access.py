@@ -58,13 +58,11 @@ WORK = (
 )  # fmt: skip
 NOTE = ("note", "message", "tag", "untag", "link", "unlink")
 NEEDS: dict[str, Right] = {
-    "read": "read",
-    "create": "create",
-    "move_into": "move_into",
+    **{right: right for right in ALL_RIGHTS},
     **dict.fromkeys(WORK, "work"),
     **dict.fromkeys(NOTE, "note"),
 }
-"""The right that each action of an agent needs on the ticket's queue; `work` includes reply, lock, owner, state, priority."""
+"""The right that each action of an agent needs on the ticket's queue. A right is an action too."""
 
 CUSTOMER_ACTIONS = frozenset(("read", "message"))
 LOCK_REFUSES = frozenset(WORK) - {"lock", "unlock", "undo", "set-responsible"}

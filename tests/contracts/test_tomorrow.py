@@ -27,7 +27,6 @@ from shared.contracts.directory import (
     Member,
     OtherCredential,
     PersonSaved,
-    Queue,
     QueueRetired,
     QueueSaved,
     State,
@@ -43,7 +42,6 @@ from shared.contracts.parts import Message
 from shared.contracts.routing import StateChanged, TicketQueued
 from shared.directory.copy import Queues
 from shared.directory.projection import DirectoryProjection
-from shared.http.problems import Problem
 from shared.messaging.projection import Position
 from shared.rules.access import Identity, rights
 from shared.rules.refusals import Invalid
@@ -160,10 +158,9 @@ def test_a_right_of_tomorrow_gives_nothing_here() -> None:
 
 def test_a_state_of_a_type_of_tomorrow_is_not_for_todays_forms() -> None:
     documents = {"parked": State(id=UUID(int=1), slug="parked", name="parked", type=TOMORROW)}
-    with pytest.raises(Problem):
+    with pytest.raises(Invalid):
         states.named("parked", documents)
-    queue = Queue(id=UUID(int=2), slug="it", name="IT", next_state_after_reply="parked")
-    assert states.after_reply(queue, documents).state == OPEN
+    assert states.configured("parked", documents) is None
 
 
 def test_a_field_of_a_kind_of_tomorrow_is_not_filled_in_by_todays_code() -> None:

@@ -1,113 +1,101 @@
-"""The desk behind the API: finds the ticket that is meant, checks who asks on the state that is decided on, gives the command."""
+"""What every operation on tickets does: find the ticket, check the rights, give the command, record what it leads to."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from services.routing.operations import customers, numbers
-from services.routing.operations.results import Result, result
-from services.routing.ticket import Ticket
-from services.routing.ticket.context import CommandContext
-from services.routing.ticket import Command
+from services.routing.operations import states
+from services.routing.operations.request import CommandRequest, TicketCommand
+from services.routing.operations.rights import NeededRights, needed_for
+from services.routing.references import customers, numbers
+from services.routing.ticket import Command, Ticket
+from services.routing.ticket.context import CommandContext, QueueSettings
 from shared import fields
 from shared.blobs.uploads import Uploads
 from shared.bounded.processes import Processes
+from shared.contracts import envelope
 from shared.contracts.directory import Queue, Right
-from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.errors import PreconditionFailed, UnknownStream
-from shared.eventstore.runner import CommandRunner, Outcome, Request, Respond, Target
-from shared.eventstore.store import CommandId, Context
-from shared.http import problems
-from shared.rules.access import Access, Identity, TicketFacts, may, rights, rights_of
+from shared.eventstore.errors import UnknownStream
+from shared.eventstore.runner import CommandRunner, Outcome, Request, Respond, Target, once, replayed
+from shared.eventstore.store import Context
+from shared.rules.access import ALL_RIGHTS, Access, TicketFacts, may, rights, rights_of
+from shared.rules.refusals import Forbidden, NotFound, Refusal, Unavailable, invalid
+from shared.rules.rejected import Rejected
 from shared.rules.subjects import number_in
 from shared.telemetry.tracing import traceparent
 
 WAIT_SECONDS = 2.0
 YOUNG_SECONDS = 600.0
-"""How long after its opening a ticket may be unknown here only because the log is slow; then 503, not 404, is the truth."""
+"""So long after its opening a ticket may be unknown here because the log is slow. The answer is then 503, not 404."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What came with a request besides its body: who, the key for retries, `If-Match`, and whether it is one of many (bulk)."""
+class TicketOperations:
+    """`processes` read the rich text of articles."""
 
-    who: Identity
-    key: CommandId
-    expected: int | None = None
-    quietly: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One ticket of a command: how it was named, the action that the caller needs the right for, and how the command is made.
-
-    `field` is where a body named it; None for the ticket of the path. `leads`: the field of the body that says what the command leads to.
-    """
-
-    reference: str
-    action: str
-    make: Callable[[Ticket], Command]
-    field: str | None = None
-    leads: str = "/queue"
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
     pool: Pool
     runner: CommandRunner[Command, Ticket]
     directory: DirectoryCopy
     uploads: Uploads
     processes: Processes
-    """They read the rich text of forms."""
 
-    async def asked(self, who: Identity, key: CommandId, expected: int | None = None) -> Asked:
-        """A request with its caller as this desk knows them."""
-        return Asked(await self.directory.recognised(who), key, expected)
+    async def give(self, request: CommandRequest, *commands: TicketCommand, respond: Respond | None = None) -> Outcome:
+        """Carries out the commands of a request: all of them, or none. The first one is for the request's own ticket.
 
-    async def customer(self, reference: str, field: str = "/customer") -> CustomerRef:
-        """The customer that a form names. Raises Problem 422 for what is nobody and no address."""
-        found = await customers.named(reference, self.directory, self.pool)
-        if found is None:
-            raise problems.invalid(field, "names nobody, and is not a valid e-mail address")
-        return found
-
-    async def handle(self, asked: Asked, *parts: Part, respond: Respond | None = None) -> Outcome:
-        """Gives a command to each ticket that the parts name, all of them or none; the first one is the ticket of the path.
-
-        A ticket that was opened a moment ago is waited for (api.md, section 1: a 201 means that it takes commands). Raises the
-        problems 404, 403, 412, 422 for a ticket that a body names, and what the command loop raises.
+        Waits for a ticket that was opened a moment ago (api.md, section 1: after a 201 it takes commands).
+        Raises refusals, Rejected, and what the command runner raises.
         """
         started = time.monotonic()
-        context = Context(actor=Actor("agent", str(asked.who.person_id)), traceparent=traceparent())
-        request = Request(asked.key, context, asked.expected)
+        actor = envelope.Actor(request.actor.kind, str(request.actor.id))
+        sent = Request(request.key, Context(actor=actor, traceparent=traceparent()), request.expected)
         while True:
-            streams = [await self.find(part.reference, part.field) for part in parts]
+            streams = [await self.find(each.ticket, each.field) for each in commands]
             known = [stream for stream in streams if stream is not None]
             if len(set(known)) < len(known):
-                raise problems.rejected("a ticket has no such relation to itself")
-            if len(known) == len(parts):
-                try:
+                raise Rejected("A ticket cannot have this relation to itself.")
+            if len(known) == len(commands):
+                with contextlib.suppress(UnknownStream):
                     return await self.runner.handle(
-                        [Target(stream, part.make) for stream, part in zip(known, parts, strict=True)],
-                        request=request,
-                        authorize=lambda states: self._authorize_all(asked.who, parts, states),
-                        permit=lambda *led: self._permit_all(asked.who, parts, *led),
+                        [self._target(request, *each) for each in zip(known, commands, strict=True)],
+                        request=sent,
+                        authorize=lambda states: self._authorize_all(request, commands, states),
+                        permit=lambda *decision: self._permit_all(request, commands, *decision),
                         respond=respond,
                     )
-                except UnknownStream:
-                    pass
-                except PreconditionFailed as conflict:
-                    raise problems.precondition_failed(await self.shown(known[0], asked.who)) from conflict
-            for part in parts:
-                await self._wait_for(part.reference, started, part.field)
+            for each in commands:
+                await self._wait_for(each.ticket, started, each.field)
+
+    async def once(self, request: CommandRequest, attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Carries out a request that may come again: it gets its first response, whatever stands in the way by now."""
+        return await once(self.runner.store, request.key, attempt, replayed)
+
+    def _target(self, request: CommandRequest, stream: UUID, command: TicketCommand) -> Target[Command, Ticket]:
+        return Target(stream, lambda ticket: command.make(self._context(request, ticket, command.queue), ticket))
+
+    def _context(self, request: CommandRequest, ticket: Ticket, queue: Queue | None) -> CommandContext:
+        return CommandContext(
+            request.actor,
+            datetime.now(UTC),
+            self._settings(ticket, queue or self.queue_of(ticket)),
+            request.lock_on_action,
+        )
+
+    def _settings(self, ticket: Ticket, queue: Queue | None) -> QueueSettings:
+        configuration = self.directory.configuration
+        minutes = queue.lock_timeout_minutes if queue is not None else None
+        return QueueSettings(
+            lock_timeout=timedelta(minutes=minutes) if minutes is not None else None,
+            required_fields=fields.required(queue, ticket.topic, configuration),
+            after_reply=states.configured(queue.next_state_after_reply, configuration.states) if queue else None,
+        )
 
     async def find(self, reference: str, field: str | None = None) -> UUID | None:
         """The stream that a number or id names; None for a number that is not known."""
@@ -117,74 +105,10 @@ class Desk:
         try:
             return UUID(reference)
         except ValueError:
-            raise _unknown(field) from None
+            raise _no_such_ticket(field) from None
 
-    def _authorize_all(self, who: Identity, parts: Sequence[Part], states: Sequence[Ticket]) -> None:
-        for part, state in zip(parts, states, strict=True):
-            self.authorize(who, part.action, state, part.field)
-
-    def authorize(self, who: Identity, action: str, state: Ticket, field: str | None = None) -> None:
-        """Raises 403, and 404 (422 for a ticket that a body named in `field`) for a ticket that the caller may not see."""
-        verdict = may(who, action, self._facts(state))
-        if verdict is Access.HIDDEN:
-            raise _unknown(field)
-        if verdict is Access.FORBIDDEN:
-            raise problems.forbidden(f"You may not {action} here.")
-
-    async def _permit_all(
-        self,
-        who: Identity,
-        parts: Sequence[Part],
-        before: Sequence[Ticket],
-        decided: Sequence[Sequence[Event]],
-        after: Sequence[Ticket],
-    ) -> None:
-        for part, state, events, led_to in zip(parts, before, decided, after, strict=True):
-            await self._permit(who, part, state, result(events), led_to)
-
-    async def _permit(self, who: Identity, part: Part, before: Ticket, led_to: Result, after: Ticket) -> None:
-        """Raises what the plain commands would: 403, 422 for a queue in which the caller has no right, 409 for somebody who may not work
-        where the ticket stands afterwards (A19.05)."""
-        for action in led_to.actions:
-            self.authorize(who, action, before, part.field)
-        for queue, right in led_to.entered:
-            self.enterable(queue.id, who, right, part.leads)
-        place = self.queue_of(after)
-        for person in led_to.workers:
-            if person.id == who.person_id and "work" in rights(who, place.members if place else ()):
-                continue
-            known = await self.directory.person(person.id)
-            if known is None:
-                raise problems.rejected(f"{person.name} has left")
-            if "work" not in rights_of(known, place.members if place else ()):
-                raise problems.rejected(f"{known.name} may not work on tickets of this queue")
-
-    def _facts(self, state: Ticket) -> TicketFacts:
-        queue = self.queue_of(state)
-        return TicketFacts(
-            members=queue.members if queue else (),
-            customer=state.customer.id if state.customer else None,
-            company=state.customer.company if state.customer else None,
-        )
-
-    def queue_of(self, state: Ticket) -> Queue | None:
-        """The document of the queue that the ticket stands in."""
-        return self.directory.queues.by_id.get(state.queue.id) if state.queue else None
-
-    def act(self, asked: Asked, state: Ticket, queue: Queue | None = None) -> Act:
-        """Who acts, and when a lock that the act takes would end by the rule of its queue."""
-        now = datetime.now(UTC)
-        document = queue or self.queue_of(state)
-        minutes = document.lock_timeout_minutes if document is not None else None
-        until = now + timedelta(minutes=minutes) if minutes is not None else None
-        return Act(PersonRef(id=asked.who.person_id, name=asked.who.name), now, until, asked.quietly)
-
-    def required(self, state: Ticket, queue: Queue | None = None) -> tuple[str, ...]:
-        """The fields that need a value before the ticket is closed, in the queue in which it stands or is to stand (A7.25)."""
-        return fields.required(queue or self.queue_of(state), state.topic, self.directory.configuration)
-
-    async def look_at(self, reference: str, field: str | None = None) -> tuple[UUID, Ticket]:
-        """The ticket that is named, as it is now. Raises 404 (422 for one that a body named)."""
+    async def current(self, reference: str, field: str | None = None) -> tuple[UUID, Ticket]:
+        """A ticket as it is now, with its stream. Raises NotFound, or Invalid for a ticket that an argument names."""
         started = time.monotonic()
         while True:
             stream = await self.find(reference, field)
@@ -197,67 +121,109 @@ class Desk:
         if not _young(reference):
             if await self._known(reference):
                 return
-            raise _unknown(field)
+            raise _no_such_ticket(field)
         if time.monotonic() - started > WAIT_SECONDS:
-            raise problems.unavailable("The ticket is not known to the desk yet; if it was just opened, try again.")
+            raise Unavailable("The ticket is not known to the desk yet. If it was just opened, try again.")
         await asyncio.sleep(0.02)
 
     async def _known(self, reference: str) -> bool:
         stream = await self.find(reference)
         return stream is not None and bool(await self.runner.states.newest([stream]))
 
-    async def person(self, reference: str, field: str = "/owner") -> PersonRef:
-        """The person that a form names as owner, or in another field."""
-        person = await self.directory.person_named(reference)
-        if person is None:
-            raise problems.invalid(field, "names nobody")
-        return PersonRef(id=person.id, name=person.name)
+    def authorize(self, request: CommandRequest, action: str, ticket: Ticket, field: str | None = None) -> None:
+        """Raises Forbidden. A ticket that the person may not see is told as one that does not exist."""
+        if request.identity is None:
+            return
+        verdict = may(request.identity, action, self.facts(ticket))
+        if verdict is Access.HIDDEN:
+            raise _no_such_ticket(field)
+        if verdict is Access.FORBIDDEN:
+            raise Forbidden("You do not have the right to do this with the ticket.")
 
-    def enterable(self, reference: str | UUID, who: Identity, right: Right, field: str = "/queue") -> Queue:
-        """A queue that a body names, or leads to, and that the caller may put a ticket into. One they have no right in is as unknown as
-        one that is not in use."""
-        queue = self.directory.queues.named(str(reference))
-        held = rights(who, queue.members) if queue is not None else frozenset()
+    def _authorize_all(
+        self, request: CommandRequest, commands: Sequence[TicketCommand], tickets: Sequence[Ticket]
+    ) -> None:
+        for command, ticket in zip(commands, tickets, strict=True):
+            self.authorize(request, command.action, ticket, command.field)
+
+    async def _permit_all(
+        self,
+        request: CommandRequest,
+        commands: Sequence[TicketCommand],
+        before: Sequence[Ticket],
+        decided: Sequence[Sequence[Event]],
+        after: Sequence[Ticket],
+    ) -> None:
+        for command, ticket, events, changed in zip(commands, before, decided, after, strict=True):
+            await self._permit(request, command, ticket, needed_for(events), changed)
+
+    async def _permit(
+        self, request: CommandRequest, command: TicketCommand, before: Ticket, needed: NeededRights, after: Ticket
+    ) -> None:
+        """Refuses as the plain commands would, and rejects a person who may not work where the ticket then stands."""
+        if needed.work:
+            self.authorize(request, "work", before, command.field)
+        for queue, right in needed.queues:
+            self.target_queue(str(queue.id), request, right, command.leads_to)
+        document = self.queue_of(after)
+        members = document.members if document is not None else ()
+        for person in needed.workers:
+            who = request.identity
+            if who is not None and person.id == who.person_id and "work" in rights(who, members):
+                continue
+            known = await self.directory.person(person.id)
+            if known is None:
+                raise Rejected(f"{person.name} has left.")
+            if "work" not in rights_of(known, members):
+                raise Rejected(f"{known.name} may not work on tickets of this queue.")
+
+    def facts(self, ticket: Ticket) -> TicketFacts:
+        """What the permission rule looks at."""
+        queue = self.queue_of(ticket)
+        return TicketFacts(
+            members=queue.members if queue else (),
+            customer=ticket.customer.id if ticket.customer else None,
+            company=ticket.customer.company if ticket.customer else None,
+        )
+
+    def queue_of(self, ticket: Ticket) -> Queue | None:
+        """The configuration of the queue in which the ticket stands."""
+        return self.directory.queues.by_id.get(ticket.queue.id) if ticket.queue else None
+
+    def target_queue(self, reference: str, request: CommandRequest, right: Right, field: str = "queue") -> Queue:
+        """A queue into which the actor may put a ticket. To somebody without any right there, it does not exist."""
+        queue = self.directory.queues.named(reference)
+        who = request.identity
+        held = rights(who, queue.members) if queue is not None and who is not None else ALL_RIGHTS
         if queue is None or not held:
-            raise problems.invalid(field, "names no queue")
+            raise invalid(field, detail="No such queue.")
         if right not in held:
-            raise problems.forbidden(f"You may not put tickets into {queue.name}.")
+            raise Forbidden(f"You may not put tickets into {queue.name}.")
         return queue
 
-    async def shown(self, stream: UUID, who: Identity) -> dict[str, Any] | None:
-        """The ticket as the desk knows it, for the problem document of a lost update; None for a sign-in that may not read it."""
-        if who.scopes is not None and "read" not in who.scopes:
-            return None
-        state, version = (await self.runner.states.newest([stream]))[stream]
-        if may(who, "read", self._facts(state)) is not Access.ALLOWED or state.queue is None or state.customer is None:
-            return None
-        return {
-            "id": str(stream),
-            "number": state.number,
-            "title": state.title,
-            "queue": {"id": str(state.queue.id), "slug": state.queue.slug, "name": state.queue.name},
-            "state": {"slug": state.state.slug, "name": state.state.name, "type": state.state.type},
-            "owner": _person(state.owner),
-            "lock": {"locked": state.locked_by is not None, "by": _person(state.locked_by)},
-            "versions": {"routing": version},
-        }
+    async def person(self, reference: str, field: str = "owner") -> PersonRef:
+        person = await self.directory.person_named(reference)
+        if person is None:
+            raise invalid(field, detail="No such person.")
+        return PersonRef(id=person.id, name=person.name)
+
+    async def customer(self, reference: str, field: str = "customer") -> CustomerRef:
+        customer = await customers.named(reference, self.directory, self.pool)
+        if customer is None:
+            raise invalid(field, detail="No such person, and this is not a valid e-mail address.")
+        return customer
 
 
 def queue_ref(queue: Queue) -> QueueRef:
     return QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
 
 
-def _unknown(field: str | None) -> problems.Problem:
-    return problems.not_found() if field is None else problems.invalid(field, "names no ticket")
-
-
-def _person(person: PersonRef | None) -> dict[str, str] | None:
-    return None if person is None else {"id": str(person.id), "name": person.name}
+def _no_such_ticket(field: str | None) -> Refusal:
+    return NotFound() if field is None else invalid(field, detail="No such ticket.")
 
 
 def _young(reference: str) -> bool:
-    """Whether the ticket may have been opened so lately that its queueing is still on its way: by the time in a UUIDv7, or by the
-    day in a number."""
+    """Whether the ticket may have been opened so recently that it is not queued here yet: by its UUIDv7, or the day in its number."""
     now = datetime.now(UTC)
     if (number := number_in(reference)) is not None:
         return number[:8] in {(now + timedelta(days=d)).strftime("%Y%m%d") for d in (-1, 0, 1)}

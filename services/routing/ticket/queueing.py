@@ -24,7 +24,6 @@ from shared.contracts.parts import (
 )
 from shared.contracts.routing import (
     NoteAdded,
-    OwnerChanged,
     StateChanged,
     TicketMoved,
     TicketQueued,

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from uuid_utils.compat import uuid7
 
 from services.routing import policies, ticket
-from services.routing.operations import numbers
+from services.routing.references import numbers
 from services.routing.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.routing.operations.actions import ACTIONS
+from services.routing.api.routes import ACTIONS
 from shared.contracts.directory import Template
 from shared.contracts.parts import CustomerRef, PersonRef
 from shared.contracts.routing import AgentReplied, CallRecorded, NoteAdded, OwnerChanged, TicketSplit
@@ -140,7 +140,7 @@ async def test_a_previous_owner_who_has_left_gets_no_ticket(desk: Workplace) -> 
     number = await desk.ticket()
     await desk.done(number, "lock")
     await desk.done(number, "assign", {"owner": "ola"})
-    stream = await desk.desk.find(number)
+    stream = await desk.operations.find(number)
     assert stream is not None
     gone = PersonRef(id=UUID(int=99), name="Gone")
     await desk.record(stream, OwnerChanged(to=OLA_REF, was=gone))
@@ -175,16 +175,16 @@ async def test_merges_chains_and_their_undo(desk: Workplace) -> None:
     await desk.done(one, "merge", {"into": two})
     await desk.done(two, "merge", {"into": three})
     into = [(await desk.state(number)).merged_into for number in (one, two)]
-    assert into == [await desk.desk.find(two), await desk.desk.find(three)]
+    assert into == [await desk.operations.find(two), await desk.operations.find(three)]
     four = await desk.ticket()
     await desk.done(four, "merge", {"into": one})  # one is merged: its living end takes it
-    assert (await desk.state(four)).merged_into == await desk.desk.find(three)
+    assert (await desk.state(four)).merged_into == await desk.operations.find(three)
     assert (await desk.give(three, "merge", {"into": three})).status_code == 409
     assert (await desk.give(three, "merge", {"into": one})).status_code == 409  # would lead to itself
     merged = next(event for event in await desk.events(two) if event.type == "helpdesk.TicketMerged.v1")
     await desk.done(two, "undo", {"event": str(merged.id)})
     assert (await desk.state(two)).merged_into is None
-    assert set((await desk.state(three)).absorbed) == {await desk.desk.find(four)}
+    assert set((await desk.state(three)).absorbed) == {await desk.operations.find(four)}
     again = await desk.give(two, "undo", {"event": str(merged.id)})
     assert again.status_code == 409
 
@@ -232,14 +232,14 @@ def article(text: str) -> dict[str, Any]:
 @requirement("A7.16")
 async def test_a_split_of_many_long_articles_keeps_every_word(desk: Workplace) -> None:
     number = await desk.ticket()
-    blob = await desk.desk.uploads.store.put(LONG.encode(), "text/plain; charset=utf-8")
+    blob = await desk.operations.uploads.store.put(LONG.encode(), "text/plain; charset=utf-8")
     cut = article(LONG[:1_000]) | {"text_blob": blob.model_dump()}
     originals = [cut, *(article(f"{n} " + "\u0436" * 30_000) for n in range(19))]
     led = {"body": {"articles": [each["id"] for each in originals]}, "originals": originals}
     await desk.done(number, "split", led, root="/internal/tickets")
     split = next(event.payload for event in await desk.events(number) if isinstance(event.payload, TicketSplit))
     assert split.message.text_blob is not None
-    whole = (await desk.desk.uploads.store.get(split.message.text_blob.sha256)).decode()
+    whole = (await desk.operations.uploads.store.get(split.message.text_blob.sha256)).decode()
     assert whole == "\n\n".join([LONG, *(each["text"] for each in originals[1:])])
     assert whole.startswith(split.message.text) and len(split.message.text.encode()) <= 64 * 1024
 
@@ -266,7 +266,7 @@ async def test_long_words_of_any_form_stand_in_a_blob(desk: Workplace, command: 
     ]
     assert str(message.id) == done["article_id"]
     assert message.text_blob is not None
-    assert (await desk.desk.uploads.store.get(message.text_blob.sha256)).decode() == LONG
+    assert (await desk.operations.uploads.store.get(message.text_blob.sha256)).decode() == LONG
     assert LONG.startswith(message.text) and 1_000 < len(message.text.encode()) <= 64 * 1024
 
 
@@ -390,8 +390,8 @@ async def test_a_standard_answer_to_somebody_without_a_name_calls_them_by_their_
     greeting = Template(
         id=UUID(int=31), slug="thanks", name="Thanks", subject="To {{ customer.name }}", text="Hei {{ customer.name }}!"
     )
-    await seed(desk.desk.directory.database_url, greeting)
-    await desk.desk.directory.load()
+    await seed(desk.operations.directory.database_url, greeting)
+    await desk.operations.directory.load()
     number = await desk.ticket(customer=CustomerRef(id=UUID(int=32), email="nobody@customer.example"))
     await desk.done(number, "reply", {"template": "thanks"})
     (answered,) = [event.payload for event in await desk.events(number) if isinstance(event.payload, AgentReplied)]

@@ -25,8 +25,8 @@ BY = PersonRef(id=KARI.person_id, name=KARI.name)
 
 async def merged(desk: Workplace, number: str, into: str) -> UUID:
     """Records that one ticket goes on in another."""
-    one, before = await desk.desk.look_at(number)
-    other, after = await desk.desk.look_at(into)
+    one, before = await desk.operations.current(number)
+    other, after = await desk.operations.current(into)
     refs = [TicketRef(id=stream, number=state.number) for stream, state in ((one, before), (other, after))]
     await desk.record(one, TicketMerged(into=refs[1], was=before.state, by=BY))
     await desk.record(other, TicketAbsorbed(other=refs[0], by=BY))
@@ -42,7 +42,7 @@ async def writes(desk: Workplace, stream: UUID, number: str, *, twice: bool = Fa
         uuid7(), received.TYPE, "/services/intake", stream, 1, now, now, uuid7(), None, Actor("customer"), None, received
     )  # fmt: skip
     delivered = Delivered(Position("helpdesk.tickets", 0, 1), stream, encode(event), event)
-    handler = handlers(desk.store, desk.desk.directory)[TICKETS]
+    handler = handlers(desk.store, desk.operations.directory)[TICKETS]
     for _ in range(2 if twice else 1):
         async with desk.pool.acquire() as connection, connection.transaction():
             assert await handler.work(connection, [delivered], set()) == []
@@ -52,11 +52,11 @@ async def writes(desk: Workplace, stream: UUID, number: str, *, twice: bool = Fa
 @pytest.mark.parametrize("links", [1, 2])
 async def test_it_opens_the_living_ticket_at_the_end_of_all_merges_once(desk: Workplace, links: int) -> None:
     tickets = [await desk.ticket() for _ in range(links + 1)]
-    living, _ = await desk.desk.look_at(tickets[-1])
+    living, _ = await desk.operations.current(tickets[-1])
     await desk.record(living, StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, at=utc_now()))
     for one, other in pairwise(tickets):
         await merged(desk, one, other)
-    stream, _ = await desk.desk.look_at(tickets[0])
+    stream, _ = await desk.operations.current(tickets[0])
     await writes(desk, stream, tickets[0], twice=True)
     state = await desk.state(tickets[-1])
     assert (state.state.type, state.thread) == ("open", ("<2@customer.example>",))
@@ -66,7 +66,7 @@ async def test_it_opens_the_living_ticket_at_the_end_of_all_merges_once(desk: Wo
 @requirement("A5.07")
 async def test_it_stops_the_closing_of_the_living_ticket(desk: Workplace) -> None:
     number, into = await desk.ticket(), await desk.ticket()
-    living, _ = await desk.desk.look_at(into)
+    living, _ = await desk.operations.current(into)
     await desk.record(living, StateChanged(to=PENDING_AUTO_CLOSE, was=NEW, pending_until=utc_now(), at=utc_now()))
     await writes(desk, await merged(desk, number, into), number)
     assert (await desk.state(into)).state.type == "open"

@@ -197,7 +197,7 @@ class Desks(RuleBasedStateMachine):
 
     @invariant()
     def agree(self) -> None:
-        ids = [self.run(self.here.desk.find(number)) for number in self.numbers]
+        ids = [self.run(self.here.operations.find(number)) for number in self.numbers]
         for n in self.touched:
             state, wanted = self.run(self.here.state(self.numbers[n])), self.simple[n]
             shown = Simple(

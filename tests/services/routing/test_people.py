@@ -35,14 +35,14 @@ async def save(desk: Workplace, document: Person | Company, version: int = 1, *,
     async with desk.pool.acquire() as connection, connection.transaction():
         await DirectoryProjection().save(connection, {document.id: row})
         await former_agents.set_timers(connection)
-    await desk.desk.directory.load()
+    await desk.operations.directory.load()
 
 
 async def identify(desk: Workplace, customer: UUID, person: UUID) -> None:
     row = DocumentRow(identified=(customer, person), seen={"intake": (1, uuid4())})
     async with desk.pool.acquire() as connection:
         await DirectoryProjection().save(connection, {uuid4(): row})
-    await desk.desk.directory.load()
+    await desk.operations.directory.load()
 
 
 async def customer_of(desk: Workplace, number: str) -> CustomerRef:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.routing.api import routes as api
+from services.routing.api import bulk
 from shared.testing import failpoints
 from shared.testing.progress import until
 from tests.services.routing.workplace import ADMIN, EVA, HR, IT, KARI, OLA, SECRET, Workplace
@@ -121,7 +121,7 @@ async def test_a_led_command_is_known_by_what_its_sender_sent(desk: Workplace, c
 async def test_a_bulk_command_leaves_undone_only_what_failed_and_a_repeat_completes_it(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(bulk, "PATIENCE_SECONDS", 0.1)
     tickets = [await desk.ticket() for _ in range(12)]
     failpoints.arm("append.before_commit=raise@6")  # the first is the request itself
     first = await desk.bulk(tickets, "set-priority", {"priority": 5}, key="many")
@@ -145,7 +145,7 @@ async def test_what_is_not_begun_in_time_is_left_for_the_repeat(
 ) -> None:
     tickets = [await desk.ticket() for _ in range(3)]
     with monkeypatch.context() as away:
-        away.setattr(api, "PATIENCE_SECONDS", -1.0)
+        away.setattr(bulk, "PATIENCE_SECONDS", -1.0)
         late = (await desk.bulk(tickets, "close", {}, key="late")).json()["items"]
     assert {item["status"] for item in late} == {503}
     done = (await desk.bulk(tickets, "close", {}, key="late")).json()["items"]
@@ -179,14 +179,14 @@ async def test_a_fault_of_ours_on_one_ticket_is_that_tickets_result(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tickets = [await desk.ticket() for _ in range(5)]
-    rename = desk.desk.runner.decider.decide
+    rename = desk.operations.runner.decider.decide
 
     def broken(command: Any, state: Any) -> Any:
         if state.number == tickets[2]:
             raise ValueError("a bug")
         return rename(command, state)
 
-    monkeypatch.setattr(desk.desk.runner.decider, "decide", broken)
+    monkeypatch.setattr(desk.operations.runner.decider, "decide", broken)
     items = (await desk.bulk(tickets, "rename", {"title": "New"})).json()["items"]
     assert [item["status"] for item in items] == [200, 200, 500, 200, 200]
 
@@ -200,7 +200,7 @@ async def test_many_tickets_are_merged_into_one_by_two_people_at_once(desk: Work
     )
     for answer in answers:
         assert {item["status"] for item in answer.json()["items"]} == {200}
-    stream = await desk.desk.find(target)
+    stream = await desk.operations.find(target)
     assert {(await desk.state(number)).merged_into for number in tickets} == {stream}
     assert (await desk.kinds(target)).count("TicketAbsorbed") == 50
 

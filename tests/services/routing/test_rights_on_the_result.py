@@ -39,7 +39,7 @@ async def test_a_queue_that_one_sees_and_may_not_move_into_is_forbidden_both_way
     reader = Member(person=KARI.person_id, rights=("read",))
     await _put(desk, HR.model_copy(update={"members": (reader,)}))
     number = await desk.ticket()
-    stream, _ = await desk.desk.look_at(number)
+    stream, _ = await desk.operations.current(number)
     await desk.record(
         stream, TicketMoved(to=queue_ref(HR), was=queue_ref(IT)), TicketMoved(to=queue_ref(IT), was=queue_ref(HR))
     )
@@ -63,7 +63,7 @@ async def test_nobody_gets_a_ticket_that_they_may_not_work_on(
     desk: Workplace, given: type[OwnerChanged | ResponsibleChanged], command: str, body: dict[str, str]
 ) -> None:
     number = await desk.ticket()
-    stream, _ = await desk.desk.look_at(number)
+    stream, _ = await desk.operations.current(number)
     await desk.record(stream, given(to=EVA_REF), given(to=OLA_REF, was=EVA_REF))
     before = await desk.kinds(number)
     plain = await desk.give(number, command, body)
@@ -77,7 +77,7 @@ async def test_nobody_gets_a_ticket_that_they_may_not_work_on(
 async def test_whoever_has_left_gets_no_ticket_back(desk: Workplace) -> None:
     gone = PersonRef(id=UUID(int=99), name="Gro")
     number = await desk.ticket()
-    stream, _ = await desk.desk.look_at(number)
+    stream, _ = await desk.operations.current(number)
     await desk.record(stream, OwnerChanged(to=gone), OwnerChanged(to=KARI_REF, was=gone))
     undone = await desk.give(number, "undo", {"event": await last(desk, number)})
     assert (undone.status_code, "Gro has left" in undone.text) == (409, True)
@@ -104,10 +104,10 @@ async def test_a_note_changes_the_state_only_for_those_who_may_work_there(desk: 
 
 @requirement("A7.25")
 async def test_an_undo_closes_no_ticket_that_lacks_what_closing_takes(desk: Workplace) -> None:
-    floor = desk.desk.directory.configuration.fields["floor"]
+    floor = desk.operations.directory.configuration.fields["floor"]
     await _put(desk, floor.model_copy(update={"required_in": ("it",)}))
     number = await desk.ticket()
-    stream, _ = await desk.desk.look_at(number)
+    stream, _ = await desk.operations.current(number)
     closed, opened = StateChanged(to=CLOSED_SUCCESSFUL, was=NEW), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL)
     await desk.record(stream, closed, opened)
     undone = await desk.give(number, "undo", {"event": await last(desk, number)})
@@ -116,5 +116,5 @@ async def test_an_undo_closes_no_ticket_that_lacks_what_closing_takes(desk: Work
 
 async def _put(desk: Workplace, document: Queue | TicketField) -> None:
     """Another version of a document."""
-    await seed(desk.desk.directory.database_url, document)
-    await desk.desk.directory.load()
+    await seed(desk.operations.directory.database_url, document)
+    await desk.operations.directory.load()

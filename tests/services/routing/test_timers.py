@@ -34,7 +34,7 @@ def disarmed() -> Iterator[None]:
 async def pending(desk: Workplace, state: StateRef, until: datetime = PAST) -> str:
     """A ticket in a pending state whose date has come."""
     number = await desk.ticket()
-    stream = await desk.desk.find(number)
+    stream = await desk.operations.find(number)
     assert stream is not None
     await desk.record(stream, StateChanged(to=state, was=NEW, pending_until=until))
     return number
@@ -69,7 +69,7 @@ async def test_what_awaits_its_closing_is_closed_and_unlocked(desk: Workplace) -
 @requirement("A6.06")
 async def test_a_forgotten_lock_ends(desk: Workplace) -> None:
     number = await desk.ticket()
-    stream = await desk.desk.find(number)
+    stream = await desk.operations.find(number)
     assert stream is not None
     await desk.record(stream, TicketLocked(by=person(KARI), expires_at=PAST))
     await fire_all(desk)
@@ -180,7 +180,7 @@ async def test_a_person_who_is_quicker_wins(desk: Workplace) -> None:
 async def test_a_timer_and_a_take_over_at_its_moment_never_wait_in_a_circle(desk: Workplace) -> None:
     """A command holds its ticket's stream when it sets a timer: whoever held that timer and then wanted the stream would end in a deadlock."""
     number = await desk.ticket()
-    stream = await desk.desk.find(number)
+    stream = await desk.operations.find(number)
     assert stream is not None
     await desk.record(stream, TicketLocked(by=person(KARI), expires_at=PAST))
     later = datetime.now(UTC) + timedelta(hours=1)
@@ -208,7 +208,7 @@ async def _ended_or_blocked(desk: Workplace, firing: asyncio.Task[int]) -> bool:
 async def test_take_overs_of_many_expired_locks_while_workers_end_them(desk: Workplace) -> None:
     tickets = [await desk.ticket() for _ in range(30)]
     for number in tickets:
-        stream = await desk.desk.find(number)
+        stream = await desk.operations.find(number)
         assert stream is not None
         await desk.record(stream, TicketLocked(by=person(KARI), expires_at=PAST))
     take_over = {"take_over": True, "text": "ill"}
@@ -229,7 +229,7 @@ async def test_a_timer_that_cannot_fire_is_parked_and_holds_up_no_other(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, poison, last = [await pending(desk, PENDING_AUTO_CLOSE) for _ in range(3)]
-    stream = await desk.desk.find(poison)
+    stream = await desk.operations.find(poison)
     assert stream is not None
     decide = ticket.decide
 
@@ -258,7 +258,7 @@ async def test_a_parked_timer_that_is_set_anew_fires_again(desk: Workplace) -> N
     await desk.pool.execute("UPDATE routing.timers SET parked_at = now(), reason = 'a bug'")
     await fire_all(desk)
     assert "ReminderReached" not in await desk.kinds(number)
-    stream = await desk.desk.find(number)
+    stream = await desk.operations.find(number)
     assert stream is not None
     await desk.record(stream, StateChanged(to=PENDING_REMINDER, was=PENDING_REMINDER, pending_until=PAST))
     await fire_all(desk)

@@ -13,9 +13,9 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
-from services.routing.api import routes as api
-from services.routing.operations import customers, numbers
-from services.routing.operations.tickets import Desk
+from services.routing.api import routes, with_originals
+from services.routing.operations.tickets import TicketOperations
+from services.routing.references import customers, numbers
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
 from shared.blobs.store import BlobStore
@@ -91,7 +91,7 @@ CUSTOMER = CustomerRef(id=PER.person_id, email=PER.email, name=PER.name)
 class Workplace:
     pool: Pool
     store: Store
-    desk: Desk
+    operations: TicketOperations
     clock: timers.Timers
     client: AsyncClient
     numbers: Any = field(default_factory=lambda: count(1))
@@ -148,14 +148,14 @@ class Workplace:
 
     async def events(self, reference: str) -> list[Recorded]:
         """A ticket's log at the desk."""
-        stream = await self.desk.find(reference)
+        stream = await self.operations.find(reference)
         assert stream is not None
         return await self.store.load(stream)
 
     async def state(self, reference: str) -> Ticket:
         """What the rules see of a ticket: the fold of its log, which must be what a process has that kept an earlier state."""
-        stream, _ = await self.desk.look_at(reference)
-        kept = (await self.desk.runner.states.newest([stream]))[stream]
+        stream, _ = await self.operations.current(reference)
+        kept = (await self.operations.runner.states.newest([stream]))[stream]
         states = [ticket.initial()]
         for event in await self.events(reference):
             states.append(ticket.evolve(states[-1], event.payload))
@@ -181,11 +181,13 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)
         await copy.load()
         clock = timers.Timers(store)
-        commands = CommandRunner(store, "ticket", ticket, record=timers.Recording(store, wake))
-        desk = Desk(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
-        app = application(Health("routing", "api"), keys=KEYS, routers=[api.router(desk), api.internal(desk)])
+        runner = CommandRunner(store, "ticket", ticket, record=timers.Recording(store, wake))
+        operations = TicketOperations(pool, runner, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
+        app = application(
+            Health("routing", "api"), keys=KEYS, routers=[routes.router(operations), with_originals.router(operations)]
+        )
         async with AsyncClient(transport=ASGITransport(app), base_url="http://desk") as client:
-            yield Workplace(pool, store, desk, clock, client)
+            yield Workplace(pool, store, operations, clock, client)
     finally:
         await processes.close()
         await pool.close()

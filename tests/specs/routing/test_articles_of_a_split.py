@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.operations.originals import MOST_JOINED, Original, TakenOut, taken_out
+from services.routing.operations.content.originals import MOST_JOINED, Original, SplitContent, split_content
 from services.routing.ticket.articles import Bounce, Forward
 from shared.blobs.store import BlobStore
 from shared.contracts.parts import Address, Attachment, Blob, Writer
-from shared.http.problems import Problem
+from shared.rules.refusals import Invalid
 from tests.specs.requirement import requirement
 from tests.specs.routing.desk import BY_KARI, QUEUED, given, message
 
@@ -30,8 +30,8 @@ def article(
     return Original.model_validate(document | more)
 
 
-async def taken(*originals: Original, blobs: BlobStore | None = None) -> TakenOut:
-    return await taken_out(blobs or BlobStore("memory:///"), originals)
+async def taken(*originals: Original, blobs: BlobStore | None = None) -> SplitContent:
+    return await split_content(blobs or BlobStore("memory:///"), originals)
 
 
 LETTER = article(1, "My chair squeaks.", html="<p>My chair squeaks.</p>", message_id="<1@customer.example>")
@@ -89,9 +89,9 @@ async def test_all_of_a_long_article_is_joined(place: int) -> None:
 
 async def test_more_text_than_fits_into_memory_is_refused_before_it_is_loaded() -> None:
     there_is_none = Blob(sha256="0" * 64, size=MOST_JOINED, type="text/plain")
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Invalid) as refused:
         await taken(article(6, "x", text_blob=there_is_none), LETTER)
-    assert refused.value.status == 422
+    assert refused.value.arguments[0].path == ("articles",)
 
 
 async def test_a_file_that_two_articles_have_goes_over_once() -> None:

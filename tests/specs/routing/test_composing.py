@@ -4,8 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.api.bodies import Words
-from services.routing.operations.composing import naming_pictures, pictures_in_place, words
+from services.routing.operations.content.composing import Content, embedded_pictures, message, naming_pictures
 from shared.bounded import rich_text
 from shared.contracts.parts import Attachment, Blob, CustomerRef, Message
 from tests.specs.requirement import requirement
@@ -18,7 +17,7 @@ PICTURE, OTHER = (
 def mail(html: str, *files: Attachment) -> Message:
     """A mail of a form, its rich text as its process reads it."""
     pieces = rich_text.answered(naming_pictures(html, files).encode())
-    return words(Words(html=html), "email", rich_text.taken_back(pieces), files)
+    return message(Content(html=html), "email", rich_text.taken_back(pieces), files)
 
 
 @requirement("A7.23")
@@ -60,7 +59,7 @@ def test_nobody_is_called_nothing(name: str, email: str, called: str) -> None:
 
 def test_pasted_pictures_are_found_by_their_addresses() -> None:
     html = '<img src="data:image/png;base64,aGVp"><img src=\'data:image/JPEG;base64,aGU=\'><img src="data:image/svg+xml;base64,aGVp"><img src="data:image/gif;base64,a">'
-    assert pictures_in_place(html) == {
+    assert embedded_pictures(html) == {
         "data:image/png;base64,aGVp": ("png", b"hei"),
         "data:image/JPEG;base64,aGU=": ("jpeg", b"he"),
     }

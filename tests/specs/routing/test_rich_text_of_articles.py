@@ -2,19 +2,18 @@
 
 import pytest
 
-from services.routing.api.bodies import NoteBody
-from services.routing.operations.composing import words
+from services.routing.operations.content.composing import Content, message
 from shared.bounded import rich_text
 from shared.bounded.rich_text import RichText
 from shared.contracts.parts import Message
-from shared.http.problems import Problem
+from shared.rules.refusals import Invalid
 from tests.specs.requirement import requirement
 
 
 def written(html: str, text: str | None = None) -> Message:
     """A note as its process reads it."""
     pieces = rich_text.answered(html.encode())
-    return words(NoteBody(text=text, html=html), "note", rich_text.taken_back(pieces))
+    return message(Content(text=text, html=html), "note", rich_text.taken_back(pieces))
 
 
 @requirement("A7.08")
@@ -42,8 +41,8 @@ def test_a_plain_text_does_not_hide_the_words_of_rich_text_that_is_not_shown() -
     assert made.text == "plain\n\nrich"
 
 
-@pytest.mark.parametrize("body", [NoteBody(), NoteBody(text=" \n"), NoteBody(html="  ")])
-def test_a_form_without_words_is_refused(body: NoteBody) -> None:
-    with pytest.raises(Problem) as refused:
-        words(body, "note", RichText(""))
-    assert refused.value.errors[0].pointer == "/text"
+@pytest.mark.parametrize("content", [Content(), Content(text=" \n"), Content(html="  ")])
+def test_a_form_without_words_is_refused(content: Content) -> None:
+    with pytest.raises(Invalid) as refused:
+        message(content, "note", RichText(""))
+    assert refused.value.arguments[0].path == ("text",)

@@ -6,8 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.api.bodies import StateBody
-from services.routing.operations.states import asked
+from services.routing.operations import states
 from services.routing.ticket.articles import Reply
 from services.routing.ticket.context import QueueSettings
 from services.routing.ticket.customer_messages import FollowUpRule
@@ -29,7 +28,7 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketUnlocked,
 )
-from shared.http.problems import Problem
+from shared.rules.refusals import Invalid
 from shared.rules.states import (
     CLOSED_SUCCESSFUL,
     CLOSED_UNSUCCESSFUL,
@@ -217,13 +216,13 @@ def test_a_ticket_that_the_desk_does_not_know_yet_takes_nothing() -> None:
 def test_a_pending_state_without_a_date_waits_as_long_as_its_document_says() -> None:
     done = State(id=UUID(int=1), slug="done", name="Done", type="pending_auto_close", close_after_hours=24)
     before = datetime.now(UTC)
-    wanted = asked(StateBody(state="done"), {"done": done})
+    wanted = states.next_state("done", None, {"done": done})
     assert wanted is not None
     assert wanted.pending_until is not None
     day = timedelta(hours=24)
     assert before + day <= wanted.pending_until <= datetime.now(UTC) + day
-    with pytest.raises(Problem):
-        asked(StateBody(state="done"), {"done": done.model_copy(update={"close_after_hours": None})})
+    with pytest.raises(Invalid):
+        states.next_state("done", None, {"done": done.model_copy(update={"close_after_hours": None})})
 
 
 @requirement("A5.07", "A5.09")

@@ -1,4 +1,4 @@
-"""The articles that a command is about, as reporting has them, and the first articles that a split makes of them."""
+"""Articles that a command is about, as reporting has them, and what a split makes of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,15 @@ from uuid_utils.compat import uuid7
 from shared.blobs import texts
 from shared.blobs.store import BlobMissing, BlobStore
 from shared.contracts.parts import AnyWriterKind, Message, Writer
-from shared.http import problems
+from shared.rules.refusals import Unavailable, invalid
 
 MOST_JOINED = 16 * 1024 * 1024
-"""Bytes of text that one split makes one article of; all of it stands in memory meanwhile."""
+"""Bytes of text that one split joins. All of it is in memory meanwhile."""
 SENT_ON = frozenset(("forward", "bounce"))
 
 
 class Original(Message):
-    """An article: its message, whose words it has, and whether it is for the desk alone. What is not said, as by a reporting of before, is
-    internal."""
+    """An article: its message, its writer, and whether it is internal. An article that does not say so is internal."""
 
     written_by: AnyWriterKind = "agent"
     author: str | None = None
@@ -34,13 +33,13 @@ class Original(Message):
 
     @property
     def never_leaves(self) -> bool:
-        """Whether it is a note or a call, which is for the desk alone (A7.10), and not a mail between the desk and others."""
+        """Whether it is an internal note or call (A7.10), and not a mail between the desk and others."""
         return self.internal and self.written_by == "agent" and self.kind not in SENT_ON
 
 
 @dataclass(frozen=True, slots=True)
-class TakenOut:
-    """What a ticket begins with that was split off: `note` is the rest, for the desk alone, of what the customer reads in part."""
+class SplitContent:
+    """What the new ticket of a split begins with: its first article, and a note with the internal ones among public."""
 
     message: Message
     writer: Writer
@@ -48,24 +47,27 @@ class TakenOut:
     note: Message | None = None
 
 
-async def taken_out(blobs: BlobStore, originals: Sequence[Original]) -> TakenOut:
-    """What is internal stays internal: beside words that the customer reads it becomes a note. Raises Problem 422 for more text than is joined, 503
-    for a text that is not in the blob store."""
+async def split_content(blobs: BlobStore, originals: Sequence[Original]) -> SplitContent:
+    """Internal articles stay internal: among public ones they become a note.
+
+    Raises Invalid for too much text, and Unavailable for a text that is not in the blob store.
+    """
     public = [each for each in originals if not each.internal]
     internal = [each for each in originals if each.internal]
     first = public or internal
     note = await _joined(blobs, internal) if public and internal else None
-    return TakenOut(await _joined(blobs, first), first[0].writer, not public, note)
+    return SplitContent(await _joined(blobs, first), first[0].writer, not public, note)
 
 
 async def _joined(blobs: BlobStore, originals: Sequence[Original]) -> Message:
-    """The first article with the texts and files of the others below it. Where the writer changes, a line tells who goes on."""
+    """The first article with the texts and files of the others. A line with the name shows where the writer changes."""
     first = originals[0]
     joined = first.message.model_copy(update={"id": uuid7(), "bcc": ()})
     if len(originals) == 1:
         return joined
     if sum(each.text_blob.size if each.text_blob else len(each.text.encode()) for each in originals) > MOST_JOINED:
-        raise problems.invalid("/articles", f"have more than {MOST_JOINED >> 20} MiB of text: take fewer at once")
+        most = f"{MOST_JOINED >> 20} MiB"
+        raise invalid("articles", detail=f"These articles have more than {most} of text. Choose fewer at once.")
     pieces: list[str] = []
     writer = first.writer
     for each in originals:
@@ -90,4 +92,4 @@ async def _whole(blobs: BlobStore, message: Message) -> str:
     try:
         return await texts.whole(blobs, message.text, message.text_blob)
     except BlobMissing:
-        raise problems.unavailable("The text of an article is not in the blob store.") from None
+        raise Unavailable("The text of an article is not in the blob store.") from None

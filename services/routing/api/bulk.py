@@ -1,0 +1,119 @@
+"""One command for many tickets: each ticket has its own result."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import uuid5
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from services.routing.api.action import Action, carry_out, request_of, written
+from services.routing.api.bodies import Reference, read_nested
+from services.routing.operations.tickets import TicketOperations
+from shared.eventstore.errors import CommandRunning, Raced
+from shared.eventstore.runner import Outcome
+from shared.eventstore.store import CommandId
+from shared.http import problems
+from shared.http.bodies import Body, Line
+from shared.http.consistency import HEADER, encode
+from shared.http.idempotency import Command as Key
+from shared.http.idempotency import answer
+from shared.http.identity import Caller
+from shared.http.serving.failures import problem_of
+
+MOST_TICKETS = 200
+PATIENCE_SECONDS = 10.0
+"""So long after its beginning a bulk command tries tickets again. Its caller waits for all results."""
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 1.0
+CONCURRENCY = 8
+"""Tickets of a bulk command that are worked on at the same time: as many as the pool has connections."""
+
+
+class BulkBody(Body):
+    """One command for many tickets."""
+
+    tickets: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=MOST_TICKETS)]
+    command: Annotated[Line, Field(max_length=40)]
+    body: dict[str, Any] = Field(default_factory=dict)
+
+
+class BulkResult(Body):
+    """What came of a bulk command on one ticket."""
+
+    ticket: str
+    status: int
+    version: int | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BulkDone(Body):
+    """One result for each ticket, in order."""
+
+    items: list[BulkResult]
+
+
+def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[str, Action]) -> None:
+    @routes.post(
+        "/commands", operation_id="commandTickets", response_model=BulkDone, summary="Give one command to many"
+    )
+    async def bulk(who: Caller, key: Key, body: BulkBody) -> Response:
+        action = actions.get(body.command)
+        if action is None:
+            raise problems.invalid("/command", f"must be one of {', '.join(actions)}")
+        form = read_nested(action.body, body.body, "body")
+        places = asyncio.Semaphore(1 if action.one_by_one else CONCURRENCY)
+        until = time.monotonic() + PATIENCE_SECONDS
+        request = replace(await request_of(operations, who, key), lock_on_action=False)
+        await operations.runner.store.append([], command=key, response={})  # refuses another request with its key
+
+        async def give(ticket: str) -> Outcome:
+            # The key is that of the ticket, however it is named: a ticket that is named twice gets the command once, and
+            # a repeated bulk command finds the first response of each ticket.
+            part = CommandId(uuid5(key.id, str(await operations.find(ticket) or ticket)), key.fingerprint)
+            own = replace(request, key=part)
+            return await carry_out(
+                operations, own, ticket, action.name, lambda: action.run(operations, own, ticket, form)
+            )
+
+        async def one(ticket: str) -> tuple[dict[str, Any], Outcome | None]:
+            async with places:
+                if time.monotonic() > until + PATIENCE_SECONDS:  # the caller does not wait for ever
+                    return _refused(ticket, problems.unavailable()), None
+                return await _result(ticket, lambda: give(ticket), until)
+
+        results = await asyncio.gather(*(one(ticket) for ticket in body.tickets))
+        done = [(item["ticket"], outcome) for item, outcome in results if outcome is not None]
+        streams = [each for ticket, outcome in done for each in await written(operations, ticket, outcome)]
+        return answer(
+            {"items": [item for item, _ in results]},
+            replayed=bool(done) and all(outcome.replayed for _, outcome in done),
+            headers={HEADER: encode(streams)} if streams else {},
+        )
+
+
+async def _result(
+    ticket: str, attempt: Callable[[], Awaitable[Outcome]], until: float
+) -> tuple[dict[str, Any], Outcome | None]:
+    """One ticket's result; a refusal leaves the other tickets alone. What may succeed later is tried again until then."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            outcome = await attempt()
+        except Exception as error:
+            problem = problem_of(error)
+            may_pass = problem.status == 503 or isinstance(error, Raced | CommandRunning)
+            if not may_pass or time.monotonic() + pause > until:
+                return _refused(ticket, problem), None
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        else:
+            return {"ticket": ticket, "status": 200, "version": outcome.version}, outcome
+
+
+def _refused(ticket: str, problem: problems.Problem) -> dict[str, Any]:
+    return {"ticket": ticket, "status": problem.status, "problem": problem.document()}
