@@ -17,7 +17,7 @@ from shared.http.bodies import Body
 from shared.http.consistency import Written
 from shared.rules.access import Access, Identity, may
 
-Run = Callable[[TicketOperations, CommandRequest, str, Any], Awaitable[Outcome]]
+Run = Callable[[TicketOperations, CommandRequest, Any], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,16 @@ class Action:
 
 
 async def request_of(
-    operations: TicketOperations, who: Identity, key: CommandId, expected: int | None = None
+    operations: TicketOperations, who: Identity, ticket: str, key: CommandId, expected: int | None = None
 ) -> CommandRequest:
     """The request of a person, as this desk knows them."""
     known = await operations.directory.recognised(who)
     actor = Actor("agent" if known.is_agent else "customer", known.person_id, known.name)
-    return CommandRequest(actor, key, known, expected)
+    return CommandRequest(actor, ticket, key, known, expected)
 
 
 async def carry_out(
-    operations: TicketOperations,
-    request: CommandRequest,
-    ticket: str,
-    action: str,
-    attempt: Callable[[], Awaitable[Outcome]],
+    operations: TicketOperations, request: CommandRequest, action: str, attempt: Callable[[], Awaitable[Outcome]]
 ) -> Outcome:
     """Carries out a command that may come again.
 
@@ -61,7 +57,7 @@ async def carry_out(
 
     async def checked() -> Outcome:
         if request.identity is not None and not request.identity.is_agent:
-            _, state = await operations.current(ticket)
+            _, state = await operations.current(request.ticket)
             operations.authorize(request, action, state)
         return await attempt()
 
@@ -72,14 +68,14 @@ async def carry_out(
         raise problems.precondition_failed(shown) from failed
 
 
-async def written(operations: TicketOperations, ticket: str, outcome: Outcome) -> list[Written]:
+async def written(operations: TicketOperations, request: CommandRequest, outcome: Outcome) -> list[Written]:
     """The streams that a read must wait for to show what a command did.
 
     Whoever repeats a command has not seen the token of its first response, and gets one too. After a split a read also
     waits for the new ticket, which intake opens.
     """
     streams = [Written("routing", stream, version) for stream, version in outcome.written]
-    if not streams and (stream := await operations.find(ticket)) is not None:
+    if not streams and (stream := await operations.find(request.ticket)) is not None:
         streams.append(Written("routing", stream, outcome.version))
     if (made := outcome.response.get("ticket")) is not None:
         streams.append(Written("intake", UUID(made["id"]), 1))

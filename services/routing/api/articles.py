@@ -7,12 +7,11 @@ from uuid import UUID
 from services.routing.api.action import Action
 from services.routing.api.bodies import (
     ContentBody,
-    NextStateBody,
+    NextStepBody,
     Recipients,
     Reference,
     Slug,
     SomeRecipients,
-    TimeUnits,
 )
 from services.routing.operations import articles
 from services.routing.operations.content import composing
@@ -23,7 +22,7 @@ from shared.eventstore.runner import Outcome
 from shared.http.bodies import Body, Flag
 
 
-class ReplyBody(ContentBody, NextStateBody):
+class ReplyBody(ContentBody, NextStepBody):
     """Without `text` and `html`, `template` names the standard answer that is sent."""
 
     to: Recipients = ()
@@ -31,20 +30,17 @@ class ReplyBody(ContentBody, NextStateBody):
     bcc: Recipients = ()
     template: Slug | None = None
     owner: Reference | None = None
-    time_units: TimeUnits | None = None
 
 
-class NoteBody(ContentBody, NextStateBody):
+class NoteBody(ContentBody, NextStepBody):
     """`kind` `solution` marks what solved the matter."""
 
     internal: Flag = True
     kind: Literal["note", "solution"] = "note"
-    time_units: TimeUnits | None = None
 
 
-class CallBody(ContentBody, NextStateBody):
+class CallBody(ContentBody, NextStepBody):
     direction: Literal["in", "out"]
-    time_units: TimeUnits | None = None
 
 
 class ForwardBody(ContentBody):
@@ -58,67 +54,32 @@ class BounceBody(Body):
     to: SomeRecipients
 
 
-async def reply(operations: TicketOperations, request: CommandRequest, ticket: str, body: ReplyBody) -> Outcome:
+async def reply(operations: TicketOperations, request: CommandRequest, body: ReplyBody) -> Outcome:
+    recipients = composing.Recipients(body.to, body.cc, body.bcc)
     return await articles.reply(
-        operations,
-        request,
-        ticket,
-        body.content,
-        composing.Recipients(body.to, body.cc, body.bcc),
-        template=body.template,
-        state=body.state,
-        pending_until=body.pending_until,
-        owner=body.owner,
-        time_units=body.time_units,
+        operations, request, body.content, recipients, body.step, template=body.template, owner=body.owner
     )
 
 
-async def add_note(operations: TicketOperations, request: CommandRequest, ticket: str, body: NoteBody) -> Outcome:
-    return await articles.add_note(
-        operations,
-        request,
-        ticket,
-        body.content,
-        internal=body.internal,
-        kind=body.kind,
-        state=body.state,
-        pending_until=body.pending_until,
-        time_units=body.time_units,
-    )
+async def add_note(operations: TicketOperations, request: CommandRequest, body: NoteBody) -> Outcome:
+    return await articles.add_note(operations, request, body.content, body.step, internal=body.internal, kind=body.kind)
 
 
-async def record_call(operations: TicketOperations, request: CommandRequest, ticket: str, body: CallBody) -> Outcome:
-    return await articles.record_call(
-        operations,
-        request,
-        ticket,
-        body.content,
-        body.direction,
-        state=body.state,
-        pending_until=body.pending_until,
-        time_units=body.time_units,
-    )
+async def record_call(operations: TicketOperations, request: CommandRequest, body: CallBody) -> Outcome:
+    return await articles.record_call(operations, request, body.content, body.step, body.direction)
 
 
 async def forward(
-    operations: TicketOperations,
-    request: CommandRequest,
-    ticket: str,
-    body: ForwardBody,
-    originals: Sequence[Original],
+    operations: TicketOperations, request: CommandRequest, body: ForwardBody, originals: Sequence[Original]
 ) -> Outcome:
     recipients = composing.Recipients(body.to, body.cc)
-    return await articles.forward(operations, request, ticket, originals[0], body.content, recipients)
+    return await articles.forward(operations, request, originals[0], body.content, recipients)
 
 
 async def bounce(
-    operations: TicketOperations,
-    request: CommandRequest,
-    ticket: str,
-    body: BounceBody,
-    originals: Sequence[Original],
+    operations: TicketOperations, request: CommandRequest, body: BounceBody, originals: Sequence[Original]
 ) -> Outcome:
-    return await articles.bounce(operations, request, ticket, originals[0], body.to)
+    return await articles.bounce(operations, request, originals[0], body.to)
 
 
 ACTIONS = (

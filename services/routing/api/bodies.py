@@ -8,6 +8,7 @@ import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationError
 
 from services.routing.operations.content.composing import Content
+from services.routing.operations.states import NextStep
 from shared.addresses import canonical
 from shared.http.bodies import Body, Line, Text
 from shared.http.problems import FieldError, invalid_fields, pointer
@@ -52,10 +53,15 @@ class PendingBody(Body):
     pending_until: AwareDatetime | None = None
 
 
-class NextStateBody(PendingBody):
+class NextStepBody(PendingBody):
     """The slug of the next state, if the ticket is to have another one; with its date if it is a pending one."""
 
     state: Slug | None = None
+    time_units: TimeUnits | None = None
+
+    @property
+    def step(self) -> NextStep:
+        return NextStep(self.state, self.pending_until, self.time_units)
 
 
 class ContentBody(Body):

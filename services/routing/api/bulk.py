@@ -13,6 +13,7 @@ from pydantic import Field
 
 from services.routing.api.action import Action, carry_out, request_of, written
 from services.routing.api.bodies import Reference, read_nested
+from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.errors import CommandRunning, Raced
 from shared.eventstore.runner import Outcome
@@ -32,6 +33,10 @@ FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
 CONCURRENCY = 8
 """Tickets of a bulk command that are worked on at the same time: as many as the pool has connections."""
+
+
+Done = tuple[CommandRequest, Outcome]
+"""What was carried out on a ticket."""
 
 
 class BulkBody(Body):
@@ -68,27 +73,27 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
         form = read_nested(action.body, body.body, "body")
         places = asyncio.Semaphore(1 if action.one_by_one else CONCURRENCY)
         until = time.monotonic() + PATIENCE_SECONDS
-        request = replace(await request_of(operations, who, key), lock_on_action=False)
+        many = replace(await request_of(operations, who, "", key), lock_on_action=False)
         await operations.runner.store.append([], command=key, response={})  # refuses another request with its key
 
-        async def give(ticket: str) -> Outcome:
+        async def give(ticket: str) -> Done:
             # The key is that of the ticket, however it is named: a ticket that is named twice gets the command once, and
             # a repeated bulk command finds the first response of each ticket.
             part = CommandId(uuid5(key.id, str(await operations.find(ticket) or ticket)), key.fingerprint)
-            own = replace(request, key=part)
-            return await carry_out(
-                operations, own, ticket, action.name, lambda: action.run(operations, own, ticket, form)
+            request = replace(many, ticket=ticket, key=part)
+            return request, await carry_out(
+                operations, request, action.name, lambda: action.run(operations, request, form)
             )
 
-        async def one(ticket: str) -> tuple[dict[str, Any], Outcome | None]:
+        async def one(ticket: str) -> tuple[dict[str, Any], Done | None]:
             async with places:
                 if time.monotonic() > until + PATIENCE_SECONDS:  # the caller does not wait for ever
                     return _refused(ticket, problems.unavailable()), None
                 return await _result(ticket, lambda: give(ticket), until)
 
         results = await asyncio.gather(*(one(ticket) for ticket in body.tickets))
-        done = [(item["ticket"], outcome) for item, outcome in results if outcome is not None]
-        streams = [each for ticket, outcome in done for each in await written(operations, ticket, outcome)]
+        done = [each for _, each in results if each is not None]
+        streams = [stream for each in done for stream in await written(operations, *each)]
         return answer(
             {"items": [item for item, _ in results]},
             replayed=bool(done) and all(outcome.replayed for _, outcome in done),
@@ -97,13 +102,13 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
 
 
 async def _result(
-    ticket: str, attempt: Callable[[], Awaitable[Outcome]], until: float
-) -> tuple[dict[str, Any], Outcome | None]:
+    ticket: str, attempt: Callable[[], Awaitable[Done]], until: float
+) -> tuple[dict[str, Any], Done | None]:
     """One ticket's result; a refusal leaves the other tickets alone. What may succeed later is tried again until then."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            outcome = await attempt()
+            done = await attempt()
         except Exception as error:
             problem = problem_of(error)
             may_pass = problem.status == 503 or isinstance(error, Raced | CommandRunning)
@@ -112,7 +117,7 @@ async def _result(
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         else:
-            return {"ticket": ticket, "status": 200, "version": outcome.version}, outcome
+            return {"ticket": ticket, "status": 200, "version": done[1].version}, done
 
 
 def _refused(ticket: str, problem: problems.Problem) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from services.routing.api.action import Action
 from services.routing.api.bodies import ContentBody, PendingBody, Slug, TimeUnits
 from services.routing.operations import lifecycle
 from services.routing.operations.request import CommandRequest
+from services.routing.operations.states import NextStep
 from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.runner import Outcome
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
@@ -23,16 +24,16 @@ class ReopenBody(ContentBody):
     time_units: TimeUnits | None = None
 
 
-async def set_state(operations: TicketOperations, request: CommandRequest, ticket: str, body: StateBody) -> Outcome:
-    return await lifecycle.set_state(operations, request, ticket, body.state, body.pending_until)
+async def set_state(operations: TicketOperations, request: CommandRequest, body: StateBody) -> Outcome:
+    return await lifecycle.set_state(operations, request, NextStep(body.state, body.pending_until))
 
 
-async def close(operations: TicketOperations, request: CommandRequest, ticket: str, body: CloseBody) -> Outcome:
-    return await lifecycle.close(operations, request, ticket, body.state, body.content, body.time_units)
+async def close(operations: TicketOperations, request: CommandRequest, body: CloseBody) -> Outcome:
+    return await lifecycle.close(operations, request, body.state, body.content, body.time_units)
 
 
-async def reopen(operations: TicketOperations, request: CommandRequest, ticket: str, body: ReopenBody) -> Outcome:
-    return await lifecycle.reopen(operations, request, ticket, body.state, body.content, body.time_units)
+async def reopen(operations: TicketOperations, request: CommandRequest, body: ReopenBody) -> Outcome:
+    return await lifecycle.reopen(operations, request, body.state, body.content, body.time_units)
 
 
 ACTIONS = (

@@ -8,7 +8,7 @@ from services.routing.api.action import Action
 from services.routing.api.bodies import Nothing, Reference
 from services.routing.operations import ownership
 from services.routing.operations.content.composing import Content
-from services.routing.operations.request import CommandRequest, TicketCommand
+from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from services.routing.ticket.ownership import Lock, Unlock
 from shared.eventstore.runner import Outcome
@@ -43,26 +43,22 @@ class ResponsibleBody(Body):
     responsible: Reference | None
 
 
-async def lock(operations: TicketOperations, request: CommandRequest, ticket: str, body: LockBody) -> Outcome:
-    command = TicketCommand(ticket, "lock", lambda context, _: Lock(context, body.take_over, body.text))
-    return await operations.give(request, command)
+async def lock(operations: TicketOperations, request: CommandRequest, body: LockBody) -> Outcome:
+    return await operations.give(request, "lock", lambda context, _: Lock(context, body.take_over, body.text))
 
 
-async def unlock(operations: TicketOperations, request: CommandRequest, ticket: str, _body: Nothing) -> Outcome:
+async def unlock(operations: TicketOperations, request: CommandRequest, _body: Nothing) -> Outcome:
     releases_others = request.identity is None or request.identity.is_admin
-    command = TicketCommand(ticket, "unlock", lambda context, _: Unlock(context, releases_others))
-    return await operations.give(request, command)
+    return await operations.give(request, "unlock", lambda context, _: Unlock(context, releases_others))
 
 
-async def assign(operations: TicketOperations, request: CommandRequest, ticket: str, body: AssignBody) -> Outcome:
+async def assign(operations: TicketOperations, request: CommandRequest, body: AssignBody) -> Outcome:
     owner = None if body.owner == PREVIOUS else body.owner
-    return await ownership.assign(operations, request, ticket, owner, Content(body.text))
+    return await ownership.assign(operations, request, owner, Content(body.text))
 
 
-async def set_responsible(
-    operations: TicketOperations, request: CommandRequest, ticket: str, body: ResponsibleBody
-) -> Outcome:
-    return await ownership.set_responsible(operations, request, ticket, body.responsible)
+async def set_responsible(operations: TicketOperations, request: CommandRequest, body: ResponsibleBody) -> Outcome:
+    return await ownership.set_responsible(operations, request, body.responsible)
 
 
 ACTIONS = (

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from services.routing.api.action import Action
 from services.routing.api.bodies import Reference, Title, not_empty
 from services.routing.operations import properties
-from services.routing.operations.request import CommandRequest, TicketCommand
+from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from services.routing.ticket.properties import Rename, SetPriority, Tag, Untag
 from shared.eventstore.runner import Outcome
@@ -44,36 +44,28 @@ class TagsBody(Body):
     tags: Tags
 
 
-async def set_priority(
-    operations: TicketOperations, request: CommandRequest, ticket: str, body: PriorityBody
-) -> Outcome:
-    command = TicketCommand(ticket, "set-priority", lambda context, _: SetPriority(context, body.priority))
-    return await operations.give(request, command)
+async def set_priority(operations: TicketOperations, request: CommandRequest, body: PriorityBody) -> Outcome:
+    return await operations.give(request, "set-priority", lambda context, _: SetPriority(context, body.priority))
 
 
-async def rename(operations: TicketOperations, request: CommandRequest, ticket: str, body: RenameBody) -> Outcome:
-    command = TicketCommand(ticket, "rename", lambda context, _: Rename(context, body.title))
-    return await operations.give(request, command)
+async def rename(operations: TicketOperations, request: CommandRequest, body: RenameBody) -> Outcome:
+    return await operations.give(request, "rename", lambda context, _: Rename(context, body.title))
 
 
-async def set_fields(operations: TicketOperations, request: CommandRequest, ticket: str, body: FieldsBody) -> Outcome:
-    return await properties.set_fields(operations, request, ticket, body.fields)
+async def set_fields(operations: TicketOperations, request: CommandRequest, body: FieldsBody) -> Outcome:
+    return await properties.set_fields(operations, request, body.fields)
 
 
-async def set_customer(
-    operations: TicketOperations, request: CommandRequest, ticket: str, body: CustomerBody
-) -> Outcome:
-    return await properties.set_customer(operations, request, ticket, body.customer)
+async def set_customer(operations: TicketOperations, request: CommandRequest, body: CustomerBody) -> Outcome:
+    return await properties.set_customer(operations, request, body.customer)
 
 
-async def tag(operations: TicketOperations, request: CommandRequest, ticket: str, body: TagsBody) -> Outcome:
-    command = TicketCommand(ticket, "tag", lambda context, _: Tag(context, body.tags))
-    return await operations.give(request, command)
+async def tag(operations: TicketOperations, request: CommandRequest, body: TagsBody) -> Outcome:
+    return await operations.give(request, "tag", lambda context, _: Tag(context, body.tags))
 
 
-async def untag(operations: TicketOperations, request: CommandRequest, ticket: str, body: TagsBody) -> Outcome:
-    command = TicketCommand(ticket, "untag", lambda context, _: Untag(context, body.tags))
-    return await operations.give(request, command)
+async def untag(operations: TicketOperations, request: CommandRequest, body: TagsBody) -> Outcome:
+    return await operations.give(request, "untag", lambda context, _: Untag(context, body.tags))
 
 
 ACTIONS = (

@@ -41,32 +41,29 @@ class UndoBody(Body):
     event: UUID
 
 
-async def link(operations: TicketOperations, request: CommandRequest, ticket: str, body: LinkBody) -> Outcome:
-    return await relations.link(operations, request, ticket, body.to, body.kind)
+async def link(operations: TicketOperations, request: CommandRequest, body: LinkBody) -> Outcome:
+    return await relations.link(operations, request, body.to, body.kind)
 
 
-async def unlink(operations: TicketOperations, request: CommandRequest, ticket: str, body: LinkBody) -> Outcome:
-    return await relations.unlink(operations, request, ticket, body.to, body.kind)
+async def unlink(operations: TicketOperations, request: CommandRequest, body: LinkBody) -> Outcome:
+    return await relations.unlink(operations, request, body.to, body.kind)
 
 
-async def merge(operations: TicketOperations, request: CommandRequest, ticket: str, body: MergeBody) -> Outcome:
-    return await relations.merge(operations, request, ticket, body.into)
+async def merge(operations: TicketOperations, request: CommandRequest, body: MergeBody) -> Outcome:
+    return await relations.merge(operations, request, body.into)
 
 
 async def split(
     operations: TicketOperations,
     request: CommandRequest,
-    ticket: str,
     body: SplitBody,
     originals: Sequence[Original],
 ) -> Outcome:
-    return await relations.split(
-        operations, request, ticket, body.articles, originals, queue=body.queue, title=body.subject
-    )
+    return await relations.split(operations, request, body.articles, originals, queue=body.queue, title=body.subject)
 
 
-async def undo(operations: TicketOperations, request: CommandRequest, ticket: str, body: UndoBody) -> Outcome:
-    return await undo_operation.undo(operations, request, ticket, body.event)
+async def undo(operations: TicketOperations, request: CommandRequest, body: UndoBody) -> Outcome:
+    return await undo_operation.undo(operations, request, body.event)
 
 
 ACTIONS = (

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from services.routing.api.action import Action, carry_out, request_of, written
+from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.runner import Outcome
 from shared.http.bodies import Body
@@ -40,11 +41,9 @@ def add_route(routes: APIRouter, operations: TicketOperations, action: Action) -
 def _endpoint(operations: TicketOperations, action: Action) -> Callable[..., Awaitable[Response]]:
     async def give(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: Any = None) -> Response:
         form = body if body is not None else action.body()
-        request = await request_of(operations, who, key, expected)
-        outcome = await carry_out(
-            operations, request, ref, action.name, lambda: action.run(operations, request, ref, form)
-        )
-        return await response(operations, ref, outcome)
+        request = await request_of(operations, who, ref, key, expected)
+        outcome = await carry_out(operations, request, action.name, lambda: action.run(operations, request, form))
+        return await response(operations, request, outcome)
 
     # FastAPI reads the type of the body from the annotation.
     give.__annotations__["body"] = action.body | None if action.body_optional else action.body
@@ -53,8 +52,8 @@ def _endpoint(operations: TicketOperations, action: Action) -> Callable[..., Awa
     return give
 
 
-async def response(operations: TicketOperations, ticket: str, outcome: Outcome) -> Response:
+async def response(operations: TicketOperations, request: CommandRequest, outcome: Outcome) -> Response:
     headers = {"ETag": etag(outcome.version)}
-    if streams := await written(operations, ticket, outcome):
+    if streams := await written(operations, request, outcome):
         headers[HEADER] = encode(streams)
     return answer(outcome.response, replayed=outcome.replayed, headers=headers)

@@ -25,7 +25,7 @@ from shared.http.request_values import reads_request
 from shared.http.serving.limits import MAX_BODY, body_limit
 from shared.http.serving.routes import router as strict
 
-Run = Callable[[TicketOperations, CommandRequest, str, Any, Sequence[Original]], Awaitable[Outcome]]
+Run = Callable[[TicketOperations, CommandRequest, Any, Sequence[Original]], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,14 @@ def _endpoint(operations: TicketOperations, action: ArticleAction) -> Callable[.
     # The gateway limits what the caller sends. The articles that come with it are our own.
     @body_limit(MAX_BODY, values=None)
     async def give(ref: Ref, who: Caller, key: Key, expected: IfMatch, body: BodyWithOriginals) -> Response:
-        request = await request_of(operations, who, key, expected)
+        request = await request_of(operations, who, ref, key, expected)
 
         async def attempt() -> Outcome:
             form = read_nested(action.body, body.body)
-            return await action.run(operations, request, ref, form, _originals(body))
+            return await action.run(operations, request, form, _originals(body))
 
-        outcome = await carry_out(operations, request, ref, action.name, attempt)
-        return await response(operations, ref, outcome)
+        outcome = await carry_out(operations, request, action.name, attempt)
+        return await response(operations, request, outcome)
 
     return give
 

@@ -9,8 +9,6 @@ from services.routing.operations.content.originals import Original, split_conten
 from services.routing.operations.request import CommandRequest, TicketCommand
 from services.routing.operations.responses import with_members
 from services.routing.operations.tickets import TicketOperations, queue_ref
-from services.routing.ticket import Ticket
-from services.routing.ticket.context import CommandContext
 from services.routing.ticket.relations import Absorb, Link, MergeInto, Split, Unlink
 from shared.contracts.parts import TicketRef
 from shared.contracts.routing import AnyLinkKind
@@ -20,52 +18,49 @@ LONGEST_CHAIN = 100
 """Merges that are followed from the ticket that is named to the living one."""
 
 
-async def link(
-    operations: TicketOperations, request: CommandRequest, ticket: str, to: str, kind: AnyLinkKind
-) -> Outcome:
-    return await _relate(operations, request, ticket, to, kind, "link", Link)
+async def link(operations: TicketOperations, request: CommandRequest, to: str, kind: AnyLinkKind) -> Outcome:
+    return await _relate(operations, request, "link", Link, to, kind)
 
 
-async def unlink(
-    operations: TicketOperations, request: CommandRequest, ticket: str, to: str, kind: AnyLinkKind
-) -> Outcome:
-    return await _relate(operations, request, ticket, to, kind, "unlink", Unlink)
+async def unlink(operations: TicketOperations, request: CommandRequest, to: str, kind: AnyLinkKind) -> Outcome:
+    return await _relate(operations, request, "unlink", Unlink, to, kind)
 
 
 async def _relate(
     operations: TicketOperations,
     request: CommandRequest,
-    ticket: str,
-    to: str,
-    kind: AnyLinkKind,
     action: str,
     command: type[Link] | type[Unlink],
+    to: str,
+    kind: AnyLinkKind,
 ) -> Outcome:
     """Both tickets know the link. For the other one it is an incoming link, unless it has no direction."""
-    here, there = await _both(operations, ticket, to, "to")
-    outgoing_there = kind == "related"
+    here, there = await _both(operations, request, to, "to")
+    outgoing = kind == "related"
     return await operations.give(
         request,
-        TicketCommand(ticket, action, lambda context, _: command(context, there, kind)),
-        TicketCommand(to, "read", lambda context, _: command(context, here, kind, outgoing_there), "to"),
+        action,
+        lambda context, _: command(context, there, kind),
+        TicketCommand(to, "read", lambda context, _: command(context, here, kind, outgoing), "to"),
     )
 
 
-async def merge(operations: TicketOperations, request: CommandRequest, ticket: str, into: str) -> Outcome:
+async def merge(operations: TicketOperations, request: CommandRequest, into: str) -> Outcome:
     """If the ticket that is named was merged itself, the ticket goes into the one where that continues."""
-    here, mine = await operations.current(ticket)
+    here, mine = await operations.current(request.ticket)
     operations.authorize(request, "merge", mine)
     living = into
     for _ in range(LONGEST_CHAIN):
-        stream, state = await operations.current(living, "into")
-        operations.authorize(request, "read", state, "into")
-        if state.merged_into is None or stream == here:
+        stream, ticket = await operations.current(living, "into")
+        operations.authorize(request, "read", ticket, "into")
+        if ticket.merged_into is None or stream == here:
             break
-        living = str(state.merged_into)
-    one, other = await _both(operations, ticket, living, "into")
+        living = str(ticket.merged_into)
+    one, other = await _both(operations, request, living, "into")
     return await operations.give(
         request,
-        TicketCommand(ticket, "merge", lambda context, _: MergeInto(context, other)),
+        "merge",
+        lambda context, _: MergeInto(context, other),
         TicketCommand(living, "merge", lambda context, _: Absorb(context, one), "into"),
     )
 
@@ -73,39 +68,40 @@ async def merge(operations: TicketOperations, request: CommandRequest, ticket: s
 async def split(
     operations: TicketOperations,
     request: CommandRequest,
-    ticket: str,
     articles: tuple[UUID, ...],
     originals: Sequence[Original],
     *,
     queue: str | None = None,
     title: str | None = None,
 ) -> Outcome:
-    stream, before = await operations.current(ticket)
+    stream, before = await operations.current(request.ticket)
     operations.authorize(request, "split", before)
-    target = operations.target_queue(queue, request, "create") if queue is not None else None
+    target = queue_ref(operations.target_queue(queue, request, "create")) if queue is not None else None
     content = await split_content(operations.uploads.store, originals)
     into = uuid7()
-
-    def make(context: CommandContext, _: Ticket) -> Split:
-        return Split(
+    return await operations.give(
+        request,
+        "split",
+        lambda context, _: Split(
             context,
-            articles,
-            into,
-            stream,
-            content.message,
-            queue_ref(target) if target is not None else None,
-            title or "",
-            content.writer,
-            content.internal,
-            content.note,
-        )
+            articles=articles,
+            into=into,
+            origin=stream,
+            message=content.message,
+            queue=target,
+            title=title or "",
+            writer=content.writer,
+            internal=content.internal,
+            note=content.note,
+        ),
+        respond=with_members(ticket={"id": str(into)}),
+    )
 
-    command = TicketCommand(ticket, "split", make)
-    return await operations.give(request, command, respond=with_members(ticket={"id": str(into)}))
 
-
-async def _both(operations: TicketOperations, ticket: str, other: str, field: str) -> tuple[TicketRef, TicketRef]:
-    here, mine = await operations.current(ticket)
+async def _both(
+    operations: TicketOperations, request: CommandRequest, other: str, field: str
+) -> tuple[TicketRef, TicketRef]:
+    here, mine = await operations.current(request.ticket)
     there, theirs = await operations.current(other, field)
     return (
         TicketRef(id=here, number=mine.number, title=mine.title),

@@ -1,17 +1,26 @@
 """The states that commands name, looked up in the configuration, and the dates of pending ones (requirements A5)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.routing.ticket.context import ConfiguredState
 from services.routing.ticket.lifecycle import NextState
 from shared.contracts.directory import State
-from shared.contracts.parts import StateRef
+from shared.contracts.parts import AnyStateType, StateRef
 from shared.rules.refusals import invalid
 from shared.rules.states import SELECTABLE, STANDARD
 
 LONGEST = timedelta(days=3_653)
-NO_DATE = "Only a pending state has a date."
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What a command does besides its article: the next state, with the date of a pending one, and working time."""
+
+    state: str | None = None
+    pending_until: datetime | None = None
+    time_units: float | None = None
 
 
 def named(slug: str, states: Mapping[str, State], field: str = "state") -> StateRef:
@@ -23,40 +32,31 @@ def named(slug: str, states: Mapping[str, State], field: str = "state") -> State
     return state
 
 
-def of_type(slug: str, kind: str, states: Mapping[str, State]) -> StateRef:
+def of_type(kind: AnyStateType, slug: str, states: Mapping[str, State]) -> StateRef:
     """A state of this type that a command can set."""
     state = named(slug, states)
     if state.type != kind:
-        raise invalid("state", detail=f"The state must be of the type {kind}.")
+        raise invalid("state", detail=f"This state is {state.type}, not {kind}.")
     return state
 
 
-def next_state(slug: str | None, pending_until: datetime | None, states: Mapping[str, State]) -> NextState | None:
+def next_state(step: NextStep, states: Mapping[str, State]) -> NextState | None:
     """The state that a command asks for; None if it names none.
 
     A pending state needs a date in the next ten years (A5.04), unless its configuration says how long it waits (A5.07).
     """
-    if slug is None:
-        if pending_until is not None:
-            raise invalid("pending_until", detail=NO_DATE)
-        return None
-    return required(slug, pending_until, states)
-
-
-def required(slug: str, pending_until: datetime | None, states: Mapping[str, State]) -> NextState:
-    """The state of a command that must name one; its date as in `next_state`."""
-    state = named(slug, states)
-    if not state.type.startswith("pending"):
-        if pending_until is not None:
-            raise invalid("pending_until", detail=NO_DATE)
-        return NextState(state)
+    state = named(step.state, states) if step.state is not None else None
+    if state is None or not state.type.startswith("pending"):
+        if step.pending_until is not None:
+            raise invalid("pending_until", detail="Only a pending state has a date.")
+        return NextState(state) if state is not None else None
     now = datetime.now(UTC)
-    if pending_until is None:
+    if step.pending_until is None:
         configured = states.get(state.slug)
         if configured is None or configured.close_after_hours is None:
             raise invalid("pending_until", detail="A pending state needs a date.")
         return NextState(state, now + timedelta(hours=configured.close_after_hours))
-    until = pending_until.astimezone(UTC)
+    until = step.pending_until.astimezone(UTC)
     if not now < until <= now + LONGEST:
         raise invalid("pending_until", detail="The date must be in the next ten years.")
     return NextState(state, until)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.routing.operations import states
-from services.routing.operations.request import CommandRequest, TicketCommand
+from services.routing.operations.request import CommandRequest, Make, TicketCommand
 from services.routing.operations.rights import NeededRights, needed_for
 from services.routing.references import customers, numbers
 from services.routing.ticket import Command, Ticket
@@ -47,13 +47,25 @@ class TicketOperations:
     uploads: Uploads
     processes: Processes
 
-    async def give(self, request: CommandRequest, *commands: TicketCommand, respond: Respond | None = None) -> Outcome:
-        """Carries out the commands of a request: all of them, or none. The first one is for the request's own ticket.
+    async def give(
+        self,
+        request: CommandRequest,
+        action: str,
+        make: Make,
+        *others: TicketCommand,
+        respond: Respond | None = None,
+        queue: Queue | None = None,
+        leads_to: str = "queue",
+    ) -> Outcome:
+        """Carries out the command of a request, and those for other tickets that belong to it: all of them, or none.
 
+        `queue`: the queue whose settings apply, if the command moves the ticket. `leads_to`: the argument that names
+        the queue that the command leads to.
         Waits for a ticket that was opened a moment ago (api.md, section 1: after a 201 it takes commands).
         Raises refusals, Rejected, and what the command runner raises.
         """
         started = time.monotonic()
+        commands = (TicketCommand(request.ticket, action, make), *others)
         actor = envelope.Actor(request.actor.kind, str(request.actor.id))
         sent = Request(request.key, Context(actor=actor, traceparent=traceparent()), request.expected)
         while True:
@@ -64,10 +76,10 @@ class TicketOperations:
             if len(known) == len(commands):
                 with contextlib.suppress(UnknownStream):
                     return await self.runner.handle(
-                        [self._target(request, *each) for each in zip(known, commands, strict=True)],
+                        [self._target(request, *each, queue) for each in zip(known, commands, strict=True)],
                         request=sent,
                         authorize=lambda states: self._authorize_all(request, commands, states),
-                        permit=lambda *decision: self._permit_all(request, commands, *decision),
+                        permit=lambda *decision: self._permit_all(request, commands, leads_to, *decision),
                         respond=respond,
                     )
             for each in commands:
@@ -77,8 +89,10 @@ class TicketOperations:
         """Carries out a request that may come again: it gets its first response, whatever stands in the way by now."""
         return await once(self.runner.store, request.key, attempt, replayed)
 
-    def _target(self, request: CommandRequest, stream: UUID, command: TicketCommand) -> Target[Command, Ticket]:
-        return Target(stream, lambda ticket: command.make(self._context(request, ticket, command.queue), ticket))
+    def _target(
+        self, request: CommandRequest, stream: UUID, command: TicketCommand, queue: Queue | None
+    ) -> Target[Command, Ticket]:
+        return Target(stream, lambda ticket: command.make(self._context(request, ticket, queue), ticket))
 
     def _context(self, request: CommandRequest, ticket: Ticket, queue: Queue | None) -> CommandContext:
         return CommandContext(
@@ -150,21 +164,28 @@ class TicketOperations:
         self,
         request: CommandRequest,
         commands: Sequence[TicketCommand],
+        leads_to: str,
         before: Sequence[Ticket],
         decided: Sequence[Sequence[Event]],
         after: Sequence[Ticket],
     ) -> None:
         for command, ticket, events, changed in zip(commands, before, decided, after, strict=True):
-            await self._permit(request, command, ticket, needed_for(events), changed)
+            await self._permit(request, command.field, leads_to, ticket, needed_for(events), changed)
 
     async def _permit(
-        self, request: CommandRequest, command: TicketCommand, before: Ticket, needed: NeededRights, after: Ticket
+        self,
+        request: CommandRequest,
+        field: str | None,
+        leads_to: str,
+        before: Ticket,
+        needed: NeededRights,
+        after: Ticket,
     ) -> None:
         """Refuses as the plain commands would, and rejects a person who may not work where the ticket then stands."""
         if needed.work:
-            self.authorize(request, "work", before, command.field)
+            self.authorize(request, "work", before, field)
         for queue, right in needed.queues:
-            self.target_queue(str(queue.id), request, right, command.leads_to)
+            self.target_queue(str(queue.id), request, right, leads_to)
         document = self.queue_of(after)
         members = document.members if document is not None else ()
         for person in needed.workers:

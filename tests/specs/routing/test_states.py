@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.routing.operations import states
+from services.routing.operations.states import NextStep
 from services.routing.ticket.articles import Reply
 from services.routing.ticket.context import QueueSettings
 from services.routing.ticket.customer_messages import FollowUpRule
@@ -216,13 +217,13 @@ def test_a_ticket_that_the_desk_does_not_know_yet_takes_nothing() -> None:
 def test_a_pending_state_without_a_date_waits_as_long_as_its_document_says() -> None:
     done = State(id=UUID(int=1), slug="done", name="Done", type="pending_auto_close", close_after_hours=24)
     before = datetime.now(UTC)
-    wanted = states.next_state("done", None, {"done": done})
+    wanted = states.next_state(NextStep("done"), {"done": done})
     assert wanted is not None
     assert wanted.pending_until is not None
     day = timedelta(hours=24)
     assert before + day <= wanted.pending_until <= datetime.now(UTC) + day
     with pytest.raises(Invalid):
-        states.next_state("done", None, {"done": done.model_copy(update={"close_after_hours": None})})
+        states.next_state(NextStep("done"), {"done": done.model_copy(update={"close_after_hours": None})})
 
 
 @requirement("A5.07", "A5.09")

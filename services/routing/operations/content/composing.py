@@ -107,7 +107,7 @@ def addressed(operations: TicketOperations, draft: Message, ticket: Ticket, reci
 
 
 def filled(
-    operations: TicketOperations, draft: Message, ticket: Ticket, actor: Actor, template: str, *, keeps_text: bool
+    operations: TicketOperations, draft: Message, ticket: Ticket, actor: Actor, template: str, content: Content
 ) -> Message:
     """The draft with a standard answer of the ticket's queue (A8.01). A text that somebody wrote is kept."""
     answer = operations.directory.configuration.templates.get(template)
@@ -121,7 +121,7 @@ def filled(
         "ticket": {"number": ticket.number, "title": ticket.title},
     }
     subject = draft.subject or " ".join(templates.render(answer.subject, variables).split())[:500]
-    if keeps_text:
+    if content.has_text:
         return draft.model_copy(update={"subject": subject})
     text = templates.render(answer.text, variables)
     if not text.strip():
