@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from shared.contracts.directory import Right
 from shared.contracts.event import Event, event
 from shared.contracts.open_values import Known
 from shared.contracts.parts import (
@@ -30,6 +31,38 @@ from shared.contracts.topics import TICKETS
 LinkKind = Literal["related", "parent", "duplicate"]
 AnyLinkKind = Annotated[str, Known(LinkKind)]
 Direction = Literal["in", "out"]
+
+TICKET_COMMANDS: dict[str, Right] = {
+    "reply": "work",
+    "call": "work",
+    "forward": "work",
+    "bounce": "work",
+    "lock": "work",
+    "unlock": "work",
+    "assign": "work",
+    "set-responsible": "work",
+    "move": "work",
+    "set-priority": "work",
+    "set-state": "work",
+    "rename": "work",
+    "close": "work",
+    "reopen": "work",
+    "set-fields": "work",
+    "set-customer": "work",
+    "merge": "work",
+    "split": "work",
+    "undo": "work",
+    "note": "note",
+    "message": "note",
+    "tag": "note",
+    "untag": "note",
+    "link": "note",
+    "unlink": "note",
+}
+"""The commands on a ticket, in the order of the API, and the right that each needs on the ticket's queue.
+
+Readers show an agent which of them they may give. `message` is a command of intake's.
+"""
 
 
 @event("helpdesk.TicketQueued.v1", owner="routing", topic=TICKETS)

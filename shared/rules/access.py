@@ -1,4 +1,4 @@
-"""Who asks, and what they may do: one pure function for every service (requirements A19.01 to A19.05)."""
+"""Who sends a request, and what they may do: one pure function for every service (requirements A19.01 to A19.05)."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -8,13 +8,14 @@ from uuid import UUID
 from shared.contracts.directory import Member, Person, Right
 from shared.contracts.event import Value
 from shared.contracts.parts import StateType
+from shared.contracts.routing import TICKET_COMMANDS
 
 
 class Identity(Value):
-    """The person behind a request as the gateway vouches for them; `expires` in epoch seconds.
+    """The person behind a request, as the gateway vouches for them. `expires` is in epoch seconds.
 
-    `kind` is `admin`, `agent`, `customer` or `service` (one of our own processes). `scopes` is null for a session, which may do all
-    that the person may; an API token is limited to its scopes.
+    `kind` is `admin`, `agent`, `customer` or `service` (one of our own processes). `scopes` is null for a session, which
+    may do all that the person may. An API token is limited to its scopes.
     """
 
     person_id: UUID
@@ -26,7 +27,7 @@ class Identity(Value):
     company: str | None = None
     scopes: tuple[str, ...] | None = None
     known_as: tuple[UUID, ...] = ()
-    """Customers known by an address only who turned out to be this person; each service knows them from its own copy (decision 0089)."""
+    """Customers that were known by an address only, and turned out to be this person (decision 0089)."""
     expires: int = 0
 
     def is_customer(self, customer: UUID | None) -> bool:
@@ -52,26 +53,23 @@ class Access(Enum):
 
 ALL_RIGHTS: frozenset[Right] = frozenset(("read", "create", "move_into", "note", "work"))
 
-WORK = (
-    "reply", "call", "forward", "bounce", "lock", "unlock", "assign", "set-responsible", "move", "set-priority", "set-state", "rename", "close", "reopen",
-    "set-fields", "set-customer", "merge", "split", "undo",
-)  # fmt: skip
-NOTE = ("note", "message", "tag", "untag", "link", "unlink")
 NEEDS: dict[str, Right] = {
     **{right: right for right in ALL_RIGHTS},
-    **dict.fromkeys(WORK, "work"),
-    **dict.fromkeys(NOTE, "note"),
+    **TICKET_COMMANDS,
 }
 """The right that each action of an agent needs on the ticket's queue. A right is an action too."""
 
 CUSTOMER_ACTIONS = frozenset(("read", "message"))
-LOCK_REFUSES = frozenset(WORK) - {"lock", "unlock", "undo", "set-responsible"}
-"""What somebody else's lock refuses (api.md, section 3). Who is responsible is named over the head of whoever is working (decision 0057)."""
+DESPITE_LOCK = frozenset(("lock", "unlock", "undo", "set-responsible"))
+"""What an agent may do though somebody else has the ticket locked (api.md, section 3; decision 0057)."""
+LOCK_REFUSES = frozenset(name for name, right in TICKET_COMMANDS.items() if right == "work") - DESPITE_LOCK
 
 
 class TicketFacts(Value):
-    """What the permission rule looks at: the rights of the ticket's queue and whose ticket it is: a customer by id, never by an address, which
-    may be somebody else's tomorrow."""
+    """What the permission rule looks at: the members of the ticket's queue, and whose ticket it is.
+
+    The customer is known by id, never by an address, which may belong to somebody else tomorrow.
+    """
 
     members: tuple[Member, ...] = ()
     customer: UUID | None = None
@@ -90,7 +88,7 @@ def rights(identity: Identity, members: Iterable[Member]) -> frozenset[Right]:
 
 
 def rights_of(person: Person, members: Iterable[Member]) -> frozenset[Right]:
-    """What somebody who is not the one that asks may do on a queue with these members: an owner to be, a reader of a notice."""
+    """What a person may do on a queue with these members who did not send the request, such as a new owner."""
     identity = Identity(
         person_id=person.id,
         kind="agent",
@@ -122,7 +120,7 @@ def may(identity: Identity, action: str, ticket: TicketFacts) -> Access:
 
 def allowed(identity: Identity, ticket: TicketFacts, state_type: StateType, locked_by: UUID | None) -> list[str]:
     """The commands that a person may give to a ticket as it stands now (api.md, section 3), in the order of the API."""
-    commands = [each for each in (*WORK, *NOTE) if may(identity, each, ticket) is Access.ALLOWED]
+    commands = [each for each in TICKET_COMMANDS if may(identity, each, ticket) is Access.ALLOWED]
     if state_type == "removed":
         return []
     if state_type == "merged":

@@ -14,6 +14,7 @@ from shared.contracts.parts import CustomerRef, PersonRef
 from shared.contracts.routing import AgentReplied, CallRecorded, NoteAdded, OwnerChanged, TicketSplit
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.documents import seed
+from shared.testing.samples import sample
 from tests.services.routing.workplace import ADMIN, EVA, KARI, OLA, PER, SECRET, Workplace
 from tests.specs.requirement import requirement
 
@@ -402,15 +403,18 @@ async def test_a_standard_answer_to_somebody_without_a_name_calls_them_by_their_
 async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> None:
     """Whoever has no right on the queue gets 404 from every command that there is."""
     number, other = await desk.ticket(), await desk.ticket()
-    for command in ACTIONS:
+    for command, action in ACTIONS.items():
         bodies: dict[str, dict[str, Any]] = {
             "reply": {"text": "x"}, "note": {"text": "x"}, "call": {"direction": "in", "text": "x"},
             "assign": {"owner": "kari"}, "set-responsible": {"responsible": None}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
             "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
             "set-customer": {"customer": "per"}, "tag": {"tags": ["x"]}, "untag": {"tags": ["x"]},
             "link": {"to": other}, "unlink": {"to": other}, "merge": {"into": other}, "undo": {"event": str(uuid4())},
+            **{name: {} for name in ("lock", "unlock", "close", "reopen")},
         }  # fmt: skip
-        answer = await desk.give(number, command, bodies.get(command, {}), who=EVA)
+        answer = await desk.give(
+            number, command, bodies[command] if command in bodies else sample(action.body), who=EVA
+        )
         assert answer.status_code == 404, (command, answer.text)
     assert await desk.kinds(number) == ["TicketQueued"]
 
