@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from shared.contracts.envelope import Actor, Recorded
@@ -32,7 +32,15 @@ def sample(annotation: Any, name: str = "") -> Any:
         return {"room": "B 214"}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return {field: _of_field(info, field) for field, info in annotation.model_fields.items()}
-    plain: dict[Any, Any] = {str: _text(name), int: 3, float: 1.5, bool: True, UUID: UUID(int=7), datetime: MOMENT}
+    plain: dict[Any, Any] = {
+        AwareDatetime: MOMENT,
+        str: _text(name),
+        int: 3,
+        float: 1.5,
+        bool: True,
+        UUID: UUID(int=7),
+        datetime: MOMENT,
+    }
     return plain[annotation]
 
 
@@ -55,6 +63,11 @@ def _text(name: str) -> str:
         "number": "2026112310000018",
         "text": "Since this morning it hums.\n\nÆrlig talt. \U0001f5a8",
     }.get(name, name)
+
+
+def sample_body(cls: type[BaseModel]) -> Any:
+    """The JSON of a request body with every field filled."""
+    return cls.model_validate(sample(cls)).model_dump(mode="json")
 
 
 def sample_event(cls: type[Event], version: int = 1, number: int = 1) -> Recorded:

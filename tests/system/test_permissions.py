@@ -11,7 +11,7 @@ from typing import Any
 from services.gateway.front.reference import DOCUMENT
 from services.routing.api.routes import ACTIONS
 from shared.testing.progress import until
-from shared.testing.samples import sample
+from shared.testing.samples import sample_body
 from tests.specs.requirement import requirement
 from tests.system.desk import Answer, Desk
 from tests.system.harness import ADMIN_PASSWORD
@@ -184,7 +184,7 @@ async def staged(desk: Desk) -> Stage:
     }  # fmt: skip
     for action in ACTIONS.values():
         if action.operation not in bodies:
-            bodies[action.operation] = sample(action.body)
+            bodies[action.operation] = sample_body(action.body)
     names = {
         "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"], "role": "agent",
         "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues",

@@ -14,7 +14,7 @@ from shared.contracts.parts import CustomerRef, PersonRef
 from shared.contracts.routing import AgentReplied, CallRecorded, NoteAdded, OwnerChanged, TicketSplit
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.documents import seed
-from shared.testing.samples import sample
+from shared.testing.samples import sample_body
 from tests.services.routing.workplace import ADMIN, EVA, KARI, OLA, PER, SECRET, Workplace
 from tests.specs.requirement import requirement
 
@@ -412,9 +412,8 @@ async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> Non
             "link": {"to": other}, "unlink": {"to": other}, "merge": {"into": other}, "undo": {"event": str(uuid4())},
             **{name: {} for name in ("lock", "unlock", "close", "reopen")},
         }  # fmt: skip
-        answer = await desk.give(
-            number, command, bodies[command] if command in bodies else sample(action.body), who=EVA
-        )
+        body = bodies[command] if command in bodies else sample_body(action.body)
+        answer = await desk.give(number, command, body, who=EVA)
         assert answer.status_code == 404, (command, answer.text)
     assert await desk.kinds(number) == ["TicketQueued"]
 
