@@ -9,13 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.routing.api.routes import ACTIONS
-from shared.contracts.directory import Template
+from services.routing.ticket import Ticket
+from shared.contracts.directory import State, Template
 from shared.contracts.parts import CustomerRef, PersonRef
 from shared.contracts.routing import AgentReplied, CallRecorded, NoteAdded, OwnerChanged, TicketSplit
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.documents import seed
 from shared.testing.samples import sample_body
-from tests.services.routing.workplace import ADMIN, EVA, KARI, OLA, PER, SECRET, Workplace
+from tests.services.routing.workplace import ADMIN, EVA, IT, KARI, OLA, PER, SECRET, Workplace
 from tests.specs.requirement import requirement
 
 OLA_REF = PersonRef(id=OLA.person_id, name="Ola")
@@ -33,6 +34,38 @@ async def test_one_form_is_one_decision(desk: Workplace) -> None:
     assert (state.state, state.locked_by, done["version"]) == (CLOSED_SUCCESSFUL, None, 5)
     replied = (await desk.events(number))[1].payload
     assert (replied.message.id, replied.message.to[0].email) == (UUID(done["article_id"]), PER.email)  # type: ignore[attr-defined]
+
+
+DONE = State(id=UUID(int=41), slug="done", name="Done", type="pending_auto_close", close_after_hours=72)
+STANDARD_STATES = (
+    State(id=UUID(int=42), slug="open", name="open", type="open"),
+    State(id=UUID(int=43), slug="closed-successful", name="closed successful", type="closed"),
+)
+
+
+@requirement("A5.03", "A5.07")
+async def test_a_reply_leads_to_the_state_that_its_queue_says(desk: Workplace) -> None:
+    """Until a reply names another one; a change of the setting counts from the next reply on."""
+
+    async def after_reply(setting: str, **form: Any) -> Ticket:
+        await seed(desk.operations.directory.database_url, IT.model_copy(update={"next_state_after_reply": setting}))
+        await desk.operations.directory.load()
+        number = await desk.ticket()
+        await desk.done(number, "reply", {"text": "Try this.", **form})
+        return await desk.state(number)
+
+    await seed(desk.operations.directory.database_url, DONE, *STANDARD_STATES)
+    before = datetime.now(UTC)
+    waiting = await after_reply("done")
+    assert (waiting.state.slug, waiting.locked_by) == ("done", PersonRef(id=KARI.person_id, name="Kari"))
+    assert waiting.pending_until is not None
+    wait = timedelta(hours=72)
+    assert before + wait <= waiting.pending_until <= datetime.now(UTC) + wait
+    closed = await after_reply("closed-successful")
+    assert (closed.state.type, closed.locked_by) == ("closed", None)
+    assert (await after_reply("done", state="open")).state == OPEN
+    assert (await after_reply("open")).state == OPEN
+    assert (await after_reply("no-longer-there")).state == OPEN
 
 
 async def test_nothing_is_half_done(desk: Workplace) -> None:

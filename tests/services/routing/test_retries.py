@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from services.routing.api import bulk
+from shared.contracts.routing import ArticleForwarded, NoteAdded
 from shared.testing import failpoints
 from shared.testing.progress import until
 from tests.services.routing.workplace import ADMIN, EVA, HR, IT, KARI, OLA, SECRET, Workplace
@@ -118,6 +119,34 @@ async def test_a_led_command_is_known_by_what_its_sender_sent(desk: Workplace, c
     assert (changed.status_code, changed.json()["type"]) == (422, "/problems/idempotency-key-reused")
 
 
+@requirement("A3.06", "A7.14")
+@pytest.mark.parametrize("command", ["move", "forward"])
+@pytest.mark.parametrize("lost", ["request", "response"])
+async def test_a_move_or_forward_that_failed_on_the_way_is_done_once(desk: Workplace, command: str, lost: str) -> None:
+    number, article = await desk.ticket(), str(uuid4())
+    forwarded = {"article": article, "to": ["x@elsewhere.example"], "text": "please"}
+    ways: dict[str, tuple[str, dict[str, Any], str]] = {
+        "move": ("/api/v1/tickets", {"queue": HR.slug}, "TicketMoved"),
+        "forward": ("/internal/tickets", {"body": forwarded, "originals": [original(article)]}, "ArticleForwarded"),
+    }
+    root, body, event = ways[command]
+    failpoints.arm(f"append.{'before' if lost == 'request' else 'after'}_commit=raise@1")
+    first = await desk.give(number, command, body, key="once", root=root)
+    assert first.status_code == (503 if lost == "request" else 200), first.text
+    failpoints.arm("")
+    second = await desk.give(number, command, body, key="once", root=root)
+    third = await desk.give(number, command, body, key="once", root=root)
+    assert (second.status_code, third.json()) == (200, second.json())
+    assert third.headers["Idempotent-Replayed"] == "true"
+    assert (await desk.kinds(number)).count(event) == 1
+    (written,) = [
+        each.payload.message.id
+        for each in await desk.events(number)
+        if isinstance(each.payload, NoteAdded | ArticleForwarded)
+    ]
+    assert str(written) == second.json()["article_id"]
+
+
 async def test_a_bulk_command_leaves_undone_only_what_failed_and_a_repeat_completes_it(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +232,26 @@ async def test_many_tickets_are_merged_into_one_by_two_people_at_once(desk: Work
     stream = await desk.operations.find(target)
     assert {(await desk.state(number)).merged_into for number in tickets} == {stream}
     assert (await desk.kinds(target)).count("TicketAbsorbed") == 50
+
+
+@requirement("A7.19")
+async def test_a_bulk_merge_gives_each_ticket_its_own_result_and_a_repeat_the_same(desk: Workplace) -> None:
+    target, one, two, hidden = [*[await desk.ticket() for _ in range(3)], await desk.ticket(SECRET)]
+    merged = await desk.ticket()
+    await desk.done(merged, "merge", {"into": one})
+    tickets = [one, target, hidden, merged, two, one]
+    first = (await desk.bulk(tickets, "merge", {"into": target}, key="merge")).json()["items"]
+    assert [item["status"] for item in first] == [200, 409, 404, 409, 200, 200]
+    again = (await desk.bulk(tickets, "merge", {"into": target}, key="merge")).json()["items"]
+    assert [(item["ticket"], item["status"], item.get("version")) for item in again] == [
+        (item["ticket"], item["status"], item.get("version")) for item in first
+    ]
+    stream = await desk.operations.find(target)
+    assert [(await desk.state(number)).merged_into for number in (one, two)] == [stream, stream]
+    assert set((await desk.state(target)).absorbed) == {
+        await desk.operations.find(one), await desk.operations.find(two),
+    }  # fmt: skip
+    assert (await desk.kinds(target)).count("TicketAbsorbed") == 2
 
 
 async def test_many_tickets_are_linked_to_one_at_once(desk: Workplace) -> None:
