@@ -1,6 +1,7 @@
-"""Whoever leaves the desk holds no ticket any longer (decision 0090).
+"""An agent who leaves the desk loses their locks (decision 0090).
 
-Their locks become timers that are due at once: so each ends by an event of its own, once, in the background, whatever restarts.
+Their locks become timers that are due at once. So each lock ends by an event of its own, once, in the background, even
+if a process restarts.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +15,10 @@ from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.handlers import Handler
 
 SWEEP_SECONDS = 60.0
-"""How long a lock may last that somebody took in the moment in which they were retired."""
+"""How long a lock may last that an agent took at the moment at which they were retired."""
 
 _HAS_LEFT = "(p.retired OR NOT p.document -> 'roles' ?| ARRAY['agent', 'admin'])"
-SET = f"""
+SET_TIMERS = f"""
 INSERT INTO routing.timers (ticket_id, kind, due_at)
 SELECT l.ticket_id, 'left', now()
   FROM routing.locks l
@@ -26,7 +27,7 @@ SELECT l.ticket_id, 'left', now()
  ORDER BY l.ticket_id
     ON CONFLICT (ticket_id, kind) DO NOTHING
 """
-GONE = f"""
+FORMER_HOLDERS = f"""
 SELECT DISTINCT l.person_id
   FROM routing.locks l
   JOIN directory.documents p ON p.id = l.person_id
@@ -34,43 +35,43 @@ SELECT DISTINCT l.person_id
 """
 
 
-def held_after(events: Iterable[tuple[UUID, Event]]) -> dict[UUID, UUID | None]:
-    """Who holds the tickets whose locks these events change; None: nobody."""
-    held: dict[UUID, UUID | None] = {}
+def holders_after(events: Iterable[tuple[UUID, Event]]) -> dict[UUID, UUID | None]:
+    """The tickets whose locks these events change, with the person who has them locked afterwards; None: nobody."""
+    holders: dict[UUID, UUID | None] = {}
     for stream, event in events:
         match event:
             case TicketLocked():
-                held[stream] = event.by.id
+                holders[stream] = event.by.id
             case TicketUnlocked():
-                held[stream] = None
+                holders[stream] = None
             case _:
                 pass
-    return held
+    return holders
 
 
 async def set_timers(connection: Connection) -> None:
-    """Lets the locks of those who have left end now, in the transaction that tells of it."""
-    await connection.execute(SET)
+    """Makes the locks of former agents end now, in the caller's transaction."""
+    await connection.execute(SET_TIMERS)
 
 
-async def gone_among(connection: Connection, tickets: Sequence[UUID]) -> frozenset[UUID]:
-    """Those of the holders of these tickets who have left."""
-    return frozenset(row["person_id"] for row in await connection.fetch(GONE, list(tickets)))
+async def former_holders(connection: Connection, tickets: Sequence[UUID]) -> frozenset[UUID]:
+    """The people who have left and still have some of these tickets locked."""
+    return frozenset(row["person_id"] for row in await connection.fetch(FORMER_HOLDERS, list(tickets)))
 
 
-class Leaving:
-    """The handler of the documents' topic: looks at locks where a batch has people in it."""
+class LockEnding:
+    """The handler of the configuration's topic that also ends the locks of people who have left."""
 
     def __init__(self, inner: Handler, wake: Callable[[], None] | None) -> None:
         self.inner, self.wake = inner, wake
         self.producers = inner.producers
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
-        aside = await self.inner.work(connection, deliveries, parked)
+        put_aside = await self.inner.work(connection, deliveries, parked)
         payloads = (delivery.event.payload for delivery in deliveries if delivery.event is not None)
         if any(isinstance(payload, PersonSaved | PersonRetired) for payload in payloads):
             await set_timers(connection)
-        return aside
+        return put_aside
 
     def committed(self) -> None:
         self.inner.committed()
@@ -79,6 +80,6 @@ class Leaving:
 
 
 async def sweep(pool: Pool) -> None:
-    """Finds the locks that somebody took in the moment in which they were retired."""
+    """Ends the locks that agents took at the moment at which they were retired."""
     async with pool.acquire() as connection:
         await set_timers(connection)

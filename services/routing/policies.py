@@ -1,4 +1,4 @@
-"""Which foreign event leads to which command of the desk."""
+"""Which events of other services lead to which commands of the desk."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from shared.contracts.parts import StateRef
 from shared.directory.copy import Configuration, Queues
 
 LISTENS_TO = frozenset(("intake",))
-AT_ONCE = frozenset(("open", "closed"))
-"""The types of states that a ticket can be opened in: a pending one would need a date."""
+WITHOUT_DATE = frozenset(("open", "closed"))
+"""The types of states in which a ticket can be opened: a pending one would need a date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """`queues` and `configuration` answer the newest snapshots of the documents."""
+    """`queues` and `configuration` return the newest snapshots of the configuration."""
 
     queues: Callable[[], Queues]
     configuration: Callable[[], Configuration] = Configuration
@@ -42,7 +42,7 @@ class Policies:
 
 
 def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, configuration: Configuration) -> QueueTicket:
-    """A state that a trusted channel asked for counts if it is one that forms offer and that waits for nothing."""
+    """A state that a trusted channel asked for is set if commands can set it and it needs no date."""
     wanted = configuration.states.get(opened.state) if opened.state else None
     return QueueTicket(
         number=opened.number,
@@ -51,16 +51,16 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, configuration
         customer=opened.customer,
         priority=opened.priority,
         channel=opened.channel,
-        # No answer to the customer goes on from a mail that they may not know of.
+        # Replies to the customer do not refer to a mail that the customer may not know of.
         message_id=None if opened.internal else opened.message.message_id,
-        answers_to=opened.message.answers_to if _is_the_customers(opened) else (),
+        answers_to=opened.message.answers_to if _is_from_customer(opened) else (),
         tags=opened.tags,
         fields=opened.fields,
         split_from=opened.split_from,
         topic=opened.form.topic if opened.form else None,
         also_opened=opened.also_opened,
         state=StateRef(slug=wanted.slug, name=wanted.name, type=wanted.type)
-        if wanted and wanted.type in AT_ONCE
+        if wanted and wanted.type in WITHOUT_DATE
         else None,
         at=at,
         opened_by=opened.opened_by,
@@ -68,8 +68,8 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, configuration
     )
 
 
-def _is_the_customers(opened: TicketOpened) -> bool:
-    """A ticket that was split off may begin with the words of somebody else who took part."""
+def _is_from_customer(opened: TicketOpened) -> bool:
+    """A ticket that was split off may begin with an article of another participant."""
     return (
         not opened.internal
         and opened.message.sender is not None
@@ -77,8 +77,8 @@ def _is_the_customers(opened: TicketOpened) -> bool:
     )
 
 
-def goes_on_in(command: Command, ticket: Ticket) -> tuple[UUID, Command] | None:
-    """Where a customer's message goes that met a merge on its way: intake had not heard of the merge when it came."""
+def continues_in(command: Command, ticket: Ticket) -> tuple[UUID, Command] | None:
+    """Where a customer's message goes if the ticket was merged before intake knew of it."""
     if isinstance(command, TakeCustomerMessage) and ticket.merged_into is not None:
         return ticket.merged_into, replace(command, ticket=ticket.merged_into)
     return None
@@ -87,7 +87,7 @@ def goes_on_in(command: Command, ticket: Ticket) -> tuple[UUID, Command] | None:
 def a_customers_message_is_taken(
     event: Recorded, received: CustomerMessageReceived, rules: dict[UUID, FollowUpRule]
 ) -> TakeCustomerMessage:
-    """Made again of the same event, the command names the same new ticket."""
+    """The id of the new ticket is derived from the event, so that a repetition names the same ticket."""
     return TakeCustomerMessage(
         message=received.message,
         at=event.time,

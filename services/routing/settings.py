@@ -1,4 +1,4 @@
-"""What routing is told by its environment."""
+"""Routing's settings, from its environment."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,8 @@
-"""What happens by time: reminders, automatic closing, the end of a forgotten lock (requirements A5.05, A5.07, A6.06).
+"""Timers: reminders, automatic closing, the end of a forgotten lock (requirements A5.05, A5.07, A6.06).
 
-A timer is a row, written in the transaction of the event that starts it, and taken together with the events that it leads to: it fires
-once, whatever restarts in between and however many workers run. One that cannot fire is parked, and holds up no other.
+A timer is a row. It is written in the transaction of the event that starts it, and deleted in the transaction of the
+events that it leads to. So it fires once, even if processes restart, and with any number of workers. A timer that
+cannot fire is parked and does not delay others.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ LATENESS = Histogram(
 )
 PARKED_TIMERS = Counter("ledgerdesk_timers_parked_total", "Tickets whose timers were parked")
 POLL_SECONDS = 1.0
-"""The longest that a timer of another process's is not known of: half of the two seconds that are promised."""
+"""After so long a timer of another process is noticed: half of the two seconds that are promised."""
 BUSY_SECONDS = 0.05
 AT_ONCE = 100
 
@@ -61,10 +62,10 @@ WITH appended AS MATERIALIZED (
      WHERE a.status = 'appended'
      ORDER BY t.ticket_id, t.kind
         ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at = excluded.due_at, parked_at = NULL, reason = NULL
-), let_go AS (
+), unlocked AS (
     DELETE FROM routing.locks l USING appended a, unnest($21::uuid[]) AS t(ticket_id)
      WHERE a.status = 'appended' AND l.ticket_id = t.ticket_id
-), held AS (
+), locked AS (
     INSERT INTO routing.locks (ticket_id, person_id)
     SELECT t.* FROM appended a, unnest($22::uuid[], $23::uuid[]) AS t(ticket_id, person_id)
      WHERE a.status = 'appended'
@@ -73,8 +74,8 @@ WITH appended AS MATERIALIZED (
 )
 SELECT * FROM appended
 """
-LET_GO = "DELETE FROM routing.locks WHERE ticket_id = ANY($1)"
-HOLD = """
+UNLOCK = "DELETE FROM routing.locks WHERE ticket_id = ANY($1)"
+LOCK = """
 INSERT INTO routing.locks (ticket_id, person_id)
 SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS t(ticket_id, person_id) ORDER BY ticket_id
     ON CONFLICT (ticket_id) DO UPDATE SET person_id = excluded.person_id
@@ -87,7 +88,7 @@ SELECT ticket_id
  ORDER BY due_at
  LIMIT $2
 """
-# The streams of these tickets are locked: whoever else writes timers of theirs comes after.
+# The streams of these tickets are locked, so nobody else writes timers for them at the same time.
 OF_TICKETS = """
 SELECT ticket_id, kind, due_at
   FROM routing.timers
@@ -114,7 +115,7 @@ UNPARK = "UPDATE routing.timers SET parked_at = NULL, reason = NULL WHERE ticket
 
 
 def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
-    """The timers that events start; of several for one matter the last."""
+    """The timers that events start; of several of one kind for a ticket, the last."""
     timers: dict[tuple[UUID, str], datetime] = {}
     for stream, event in events:
         match event:
@@ -128,20 +129,20 @@ def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
 
 
 async def set_timers(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Writes the timers that recorded events start, and who holds their tickets, in their transaction."""
-    told = [(event.stream, event.payload) for event in events]
-    timers = started_by(told)
+    """Writes the timers that recorded events start, and who has the tickets locked, in the same transaction."""
+    payloads = [(event.stream, event.payload) for event in events]
+    timers = started_by(payloads)
     if timers:
         await connection.execute(SET, *_columns(timers))
-    let_go, held, holders = _locks(told)
-    if let_go:
-        await connection.execute(LET_GO, let_go)
-    if held:
-        await connection.execute(HOLD, held, holders)
+    unlocked, locked, holders = _locks(payloads)
+    if unlocked:
+        await connection.execute(UNLOCK, unlocked)
+    if locked:
+        await connection.execute(LOCK, locked, holders)
 
 
 class Recording:
-    """Records what a person's command led to, with its timers and locks, in one round trip."""
+    """Records the events of a command with their timers and locks in one round trip."""
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
         self.store, self.wake = store, wake
@@ -167,7 +168,7 @@ class Recording:
 
 
 class Timers:
-    """Fires what is due. Any number side by side."""
+    """Fires the timers that are due. Any number of processes may do so at the same time."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -176,7 +177,7 @@ class Timers:
         self.pulse = Pulse()
 
     def wake(self) -> None:
-        """A timer was set in this process: it may be the next one."""
+        """A timer was set in this process. It may be the next one that is due."""
         self._set.set()
 
     async def run(self) -> Never:
@@ -191,12 +192,14 @@ class Timers:
             self.pulse.beat()
             due = await self.store.pool.fetchval(NEXT)
             wait = POLL_SECONDS if due is None else (due - utc_now()).total_seconds()
-            # What is due by now belongs to a ticket that somebody is writing to: a moment later it is free.
+            # Timers that are still due belong to tickets that somebody is writing to. They are free a moment later.
             await woken(self._set, min(POLL_SECONDS, max(wait, BUSY_SECONDS)))
 
     async def fire(self, limit: int) -> int:
-        """Fires the timers that are due now of the tickets of the first `limit` ones; answers how many it took. Those of a ticket of which one
-        cannot fire are parked."""
+        """Fires due timers: those of the tickets of the first `limit` ones. Returns their number.
+
+        If a timer cannot fire, the due timers of its ticket are parked.
+        """
         now = utc_now()
         due = [row["ticket_id"] for row in await self.store.pool.fetch(DUE, now, limit)]
         tickets = list(dict.fromkeys(due))
@@ -222,7 +225,7 @@ class Timers:
             return 0
 
     async def _transaction(self, tickets: Sequence[UUID], now: datetime) -> int:
-        """Fires the timers of these tickets that are due, but for tickets that somebody else is writing to; answers how many."""
+        """Fires the due timers of those of these tickets that nobody else is writing to. Returns their number."""
         async with self.runner.transaction() as (connection, unit):
             free = await self.store.lock(connection, tickets, wait=False)
             hit("timers.locked")
@@ -230,7 +233,7 @@ class Timers:
             if not rows:
                 return 0
             await unit.load(*(row["ticket_id"] for row in rows))
-            gone = await former_agents.gone_among(
+            gone = await former_agents.former_holders(
                 connection, [row["ticket_id"] for row in rows if row["kind"] == "left"]
             )
             for row in rows:
@@ -251,7 +254,7 @@ class Parked:
         return [PutAside("timers", **row) for row in await pool.fetch(PARKED)]
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
-        """Lets the ticket's timers fire again, which a worker does within a second; answers how many."""
+        """Lets the ticket's timers fire again, which a worker does within a second. Returns their number."""
         return int((await pool.execute(UNPARK, stream)).rpartition(" ")[2])
 
 
@@ -264,10 +267,10 @@ def _command(kind: str, due_at: datetime, now: datetime, gone: frozenset[UUID]) 
 
 
 def _locks(events: Iterable[tuple[UUID, Event]]) -> tuple[list[UUID], list[UUID], list[UUID]]:
-    """The tickets that nobody holds after these events; those that somebody does, and who."""
-    held = former_agents.held_after(events)
-    taken = {stream: holder for stream, holder in held.items() if holder is not None}
-    return [stream for stream in held if stream not in taken], list(taken), list(taken.values())
+    """The tickets that are unlocked after these events; those that are locked, and to whom."""
+    holders = former_agents.holders_after(events)
+    locked = {stream: holder for stream, holder in holders.items() if holder is not None}
+    return [stream for stream in holders if stream not in locked], list(locked), list(locked.values())
 
 
 def _columns(timers: Sequence[Timer]) -> tuple[list[UUID], list[str], list[datetime]]:

@@ -14,8 +14,8 @@ from shared.contracts.routing import TICKET_COMMANDS
 class Identity(Value):
     """The person behind a request, as the gateway vouches for them. `expires` is in epoch seconds.
 
-    `kind` is `admin`, `agent`, `customer` or `service` (one of our own processes). `scopes` is null for a session, which
-    may do all that the person may. An API token is limited to its scopes.
+    `kind` is `admin`, `agent`, `customer` or `service` (one of our own processes). `scopes` is null for a session,
+    which may do all that the person may. An API token is limited to its scopes.
     """
 
     person_id: UUID

@@ -1,8 +1,8 @@
 """The Message-ID of a mail that leaves: it names the ticket, is derived from the notification and cannot be guessed.
 
-`<ld.TICKET.NONCE.SIGNATURE@domain>`: the ticket's id in base32, 35 bits of the notification's hash, and 65 bits of an HMAC-SHA256 over
-both, in lower case throughout, because mail systems on the way do not all keep the case. Short enough for one line of a header:
-some mail libraries break or encode longer ones.
+`<ld.TICKET.NONCE.SIGNATURE@domain>`: the ticket's id in base32, 35 bits of the notification's hash, and 65 bits of an
+HMAC-SHA256 over both. All in lower case, because some mail systems change the case. Short enough for one line of a
+header, because some mail libraries break or encode longer ones.
 """
 
 import base64

@@ -2,7 +2,7 @@
 
 
 class Rejected(Exception):
-    """A well-formed command that the ticket's state or rules do not allow; the reason is told to the person (409)."""
+    """The state or the rules of the ticket do not allow a command. `reason` is a sentence for the person."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

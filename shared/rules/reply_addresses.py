@@ -1,8 +1,9 @@
-"""The address that an answer comes back to: the queue's own with a tag that names the ticket and cannot be guessed.
+"""The address to which customers answer: the queue's own, with a tag that names the ticket and cannot be guessed.
 
-`it+TICKETSIGNATURE@help.example.org`: the ticket's id in base32 and 65 bits of an HMAC-SHA256 over it, in lower case throughout, as in
-our Message-IDs. It finds the ticket where a mail program drops In-Reply-To and References and its user the number in the subject. The
-tag says nothing of who writes: an address is given away more easily than a header (decision 0028).
+`it+TICKETSIGNATURE@help.example.org`: the ticket's id in base32 and 65 bits of an HMAC-SHA256 over it, in lower case as
+in our Message-IDs. It finds the ticket if a mail program drops In-Reply-To and References and its user removes the
+number from the subject. The tag proves nothing about the writer: an address is passed on more easily than a header
+(decision 0028).
 """
 
 import base64
@@ -18,7 +19,7 @@ _TAG = re.compile(r"\+([a-z2-7]{26})([a-z2-7]{13})\Z", re.IGNORECASE)
 
 
 def make(key: bytes, ticket: UUID, address: str) -> str | None:
-    """The queue's address with the ticket's tag; None for one that has no room for it, or a tag of its own already."""
+    """The queue's address with the ticket's tag; None if it has no room for the tag, or has a tag already."""
     local, at, domain = address.rpartition("@")
     tagged = f"{local}+{_text(ticket.bytes)}{_signature(key, ticket)}"
     if not at or not local or "+" in local or local.startswith('"') or len(tagged) > LONGEST_LOCAL:
@@ -27,7 +28,7 @@ def make(key: bytes, ticket: UUID, address: str) -> str | None:
 
 
 def ticket_named(key: bytes, address: str) -> UUID | None:
-    """The ticket that an address of ours names; None for any other, one that was changed, or one that somebody made up."""
+    """The ticket that an address of ours names; None for any other address, and for a changed or made-up tag."""
     found = _TAG.search(address.rpartition("@")[0])
     if found is None:
         return None
@@ -36,7 +37,7 @@ def ticket_named(key: bytes, address: str) -> UUID | None:
     except (binascii.Error, ValueError):
         return None
     genuine = hmac.compare_digest(_signature(key, ticket), found.group(2).lower())
-    # The last letter of an id has bits that mean nothing: only the way in which we write it is ours.
+    # The last letter of an id has unused bits: only the spelling that we write is ours.
     return ticket if genuine and _text(ticket.bytes) == found.group(1).lower() else None
 
 

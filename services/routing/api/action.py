@@ -24,8 +24,8 @@ Run = Callable[[TicketOperations, CommandRequest, Any], Awaitable[Outcome]]
 class Action:
     """A command that is given to one ticket, or to many at once.
 
-    `body_optional`: the body may be left out. `one_by_one`: the command writes to a second ticket, which is the same one
-    for all tickets of a bulk command, so that they are worked on one after the other.
+    `body_optional`: the body may be left out. `one_by_one`: the command also writes to a second ticket. All tickets of
+    a bulk command share it, so they are worked on one after the other.
     """
 
     name: str

@@ -77,8 +77,8 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
         await operations.runner.store.append([], command=key, response={})  # refuses another request with its key
 
         async def give(ticket: str) -> Done:
-            # The key is that of the ticket, however it is named: a ticket that is named twice gets the command once, and
-            # a repeated bulk command finds the first response of each ticket.
+            # The key is the ticket's, however it is named: a ticket that is named twice gets the command once, and a
+            # repeated bulk command finds the first response of each ticket.
             part = CommandId(uuid5(key.id, str(await operations.find(ticket) or ticket)), key.fingerprint)
             request = replace(many, ticket=ticket, key=part)
             return request, await carry_out(
@@ -104,7 +104,7 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
 async def _result(
     ticket: str, attempt: Callable[[], Awaitable[Done]], until: float
 ) -> tuple[dict[str, Any], Done | None]:
-    """One ticket's result; a refusal leaves the other tickets alone. What may succeed later is tried again until then."""
+    """One ticket's result. A refusal leaves the other tickets alone; what may pass is tried again until a time."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:

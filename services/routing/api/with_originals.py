@@ -57,7 +57,7 @@ class BodyWithOriginals(Body):
 
 @reads_request
 async def key_of(request: Request) -> CommandId:
-    """The identity of a command by what the caller sent. What the gateway adds may differ when the request comes again."""
+    """The identity of a command by what the caller sent: what the gateway adds may differ in a retry."""
     who, content = await caller(request), await request.body()
     try:
         content = orjson.dumps(orjson.loads(content)["body"], option=orjson.OPT_SORT_KEYS)

@@ -1,4 +1,4 @@
-"""What every operation on tickets does: find the ticket, check the rights, give the command, record what it leads to."""
+"""What every operation on tickets does: find the ticket, check the rights, decide, record."""
 
 import asyncio
 import contextlib
@@ -244,7 +244,7 @@ def _no_such_ticket(field: str | None) -> Refusal:
 
 
 def _young(reference: str) -> bool:
-    """Whether the ticket may have been opened so recently that it is not queued here yet: by its UUIDv7, or the day in its number."""
+    """Whether the ticket may be so new that it is not queued here yet: by its UUIDv7, or the day in its number."""
     now = datetime.now(UTC)
     if (number := number_in(reference)) is not None:
         return number[:8] in {(now + timedelta(days=d)).strftime("%Y%m%d") for d in (-1, 0, 1)}

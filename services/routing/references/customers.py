@@ -1,4 +1,4 @@
-"""Customers as the desk names them: the people with a record first, then those who have asked from an address (decision 0089)."""
+"""How a command names a customer: as a person with a record, or by an address (decision 0089)."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ SELECT c.customer_id, c.name
 
 
 async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Notes who asks in newly queued tickets, in the transaction of their events."""
+    """Writes the customers of newly queued tickets, in the transaction of their events."""
     asked = [event.payload.customer for event in events if isinstance(event.payload, TicketQueued)]
     known = [customer for customer in asked if customer.email]
     if known:
@@ -42,8 +42,10 @@ async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
 
 
 async def named(reference: str, directory: DirectoryCopy, pool: Pool) -> CustomerRef | None:
-    """The customer with this id, login or address; None for what names nobody and is no address. Somebody who gave an address up is not
-    meant by it any more."""
+    """The customer with this id, login or address; None if there is none and this is not a valid address.
+
+    A person who has given up an address is no longer named by it.
+    """
     person = await directory.person_named(reference.strip())
     if person is not None:
         email = comparable(person.email)

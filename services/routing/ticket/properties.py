@@ -1,4 +1,4 @@
-"""What a ticket is about and whose it is: title, priority, fields, tags, customer (requirements A4.05, A7.27 to A7.36)."""
+"""What a ticket is about and whose it is: title, priority, fields, tags, customer (requirements A4, A7)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

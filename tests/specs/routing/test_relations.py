@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.routing import ticket
-from services.routing.policies import goes_on_in
+from services.routing.policies import continues_in
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.articles import Reply
 from services.routing.ticket.lifecycle import NextState, PendingIsOver
@@ -67,7 +67,7 @@ MERGED = (QUEUED, TicketMerged(into=B, was=NEW, by=KARI))
 
 
 @requirement("A7.19")
-def test_a_merged_ticket_goes_on_in_the_other_one_without_a_lock() -> None:
+def test_a_merged_ticket_continues_in_the_other_one_without_a_lock() -> None:
     given(QUEUED, TicketLocked(by=KARI)).when(MergeInto(BY_KARI, B)).then(
         TicketUnlocked(was=KARI, because="merged"), TicketMerged(into=B, was=NEW, by=KARI)
     )
@@ -131,9 +131,9 @@ def test_a_customers_message_that_met_the_merge_on_its_way_is_noted_and_goes_on(
     state = ticket.initial()
     for event in MERGED:
         state = ticket.evolve(state, event)
-    assert goes_on_in(command, state) == (B.id, replace(command, ticket=B.id))
-    assert goes_on_in(Lock(BY_KARI), state) is None
-    assert goes_on_in(command, ticket.evolve(state, MergeUndone(into=B, state=NEW, by=KARI))) is None
+    assert continues_in(command, state) == (B.id, replace(command, ticket=B.id))
+    assert continues_in(Lock(BY_KARI), state) is None
+    assert continues_in(command, ticket.evolve(state, MergeUndone(into=B, state=NEW, by=KARI))) is None
 
 
 @pytest.mark.parametrize("standing", ["participant", "outsider", "unverified"])
