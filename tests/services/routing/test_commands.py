@@ -68,7 +68,7 @@ async def test_a_reply_leads_to_the_state_that_its_queue_says(desk: Workplace) -
     assert (await after_reply("no-longer-there")).state == OPEN
 
 
-async def test_nothing_is_half_done(desk: Workplace) -> None:
+async def test_a_refused_command_changes_nothing(desk: Workplace) -> None:
     """A form whose last part is refused leaves the ticket as it was."""
     number = await desk.ticket()
     refused = await desk.give(number, "reply", {"text": "x", "owner": "eva"})
@@ -99,7 +99,7 @@ async def test_a_lost_update_is_refused_with_the_ticket_as_it_is(desk: Workplace
 
 
 @requirement("A6.02", "A6.06")
-async def test_a_foreign_lock_refuses_work_and_can_be_taken_over(desk: Workplace) -> None:
+async def test_another_agents_lock_refuses_work_and_can_be_taken_over(desk: Workplace) -> None:
     number = await desk.ticket()
     await desk.done(number, "lock")
     for command, body in (
@@ -122,7 +122,7 @@ async def test_a_foreign_lock_refuses_work_and_can_be_taken_over(desk: Workplace
 
 
 @requirement("A19.02", "A19.05")
-async def test_what_may_not_be_seen_does_not_exist(desk: Workplace) -> None:
+async def test_a_ticket_that_may_not_be_seen_does_not_exist(desk: Workplace) -> None:
     hidden = await desk.ticket(SECRET)
     for who in (KARI, EVA):
         assert (await desk.give(hidden, "note", {"text": "x"}, who=who)).status_code == 404
@@ -140,7 +140,7 @@ async def test_what_may_not_be_seen_does_not_exist(desk: Workplace) -> None:
 
 
 @requirement("A3.06", "A3.08", "A3.10")
-async def test_a_move_takes_note_owner_and_state_along(desk: Workplace) -> None:
+async def test_a_move_sets_note_owner_and_state(desk: Workplace) -> None:
     number = await desk.ticket()
     await desk.done(number, "lock")
     await desk.done(number, "move", {"queue": "hr", "owner": "ola", "text": "Yours, I think.", "state": "open"})
@@ -155,7 +155,7 @@ async def test_a_move_takes_note_owner_and_state_along(desk: Workplace) -> None:
 
 
 @requirement("A3.08", "A7.23")
-async def test_a_move_without_words_says_that_the_ticket_was_moved(desk: Workplace) -> None:
+async def test_a_move_without_a_text_adds_a_note_that_says_so(desk: Workplace) -> None:
     async def notes(body: dict[str, Any]) -> list[str]:
         number = await desk.ticket()
         told = await desk.done(number, "move", body)
@@ -290,7 +290,9 @@ async def test_a_split_of_many_long_articles_keeps_every_word(desk: Workplace) -
     ],
 )
 @requirement("A7.10")
-async def test_long_words_of_any_form_stand_in_a_blob(desk: Workplace, command: str, more: dict[str, Any]) -> None:
+async def test_a_long_text_of_any_command_is_stored_in_a_blob(
+    desk: Workplace, command: str, more: dict[str, Any]
+) -> None:
     number = await desk.ticket()
     done = await desk.done(number, command, {"text": LONG, **more})
     (message,) = [
@@ -304,7 +306,7 @@ async def test_long_words_of_any_form_stand_in_a_blob(desk: Workplace, command: 
     assert LONG.startswith(message.text) and 1_000 < len(message.text.encode()) <= 64 * 1024
 
 
-async def test_what_does_not_fit_into_the_log_is_told_to_its_caller(desk: Workplace) -> None:
+async def test_an_event_that_is_too_large_for_the_log_is_refused_with_its_size(desk: Workplace) -> None:
     number = await desk.ticket()
     blob = {"sha256": "0" * 64, "size": 1, "type": "image/png"}
 
@@ -319,7 +321,7 @@ async def test_what_does_not_fit_into_the_log_is_told_to_its_caller(desk: Workpl
     assert "TicketSplit" not in await desk.kinds(number)
 
 
-async def test_moves_states_and_closings_are_taken_back(desk: Workplace) -> None:
+async def test_moves_states_and_closings_are_undone(desk: Workplace) -> None:
     number = await desk.ticket()
 
     async def last(kind: str) -> str:
@@ -340,7 +342,7 @@ async def test_moves_states_and_closings_are_taken_back(desk: Workplace) -> None
 
 
 @requirement("A7.28", "A21.12")
-async def test_a_ticket_becomes_somebody_elses(desk: Workplace) -> None:
+async def test_the_customer_of_a_ticket_is_changed(desk: Workplace) -> None:
     number = await desk.ticket(customer=CustomerRef(id=uuid4(), email="x@y.example"))
     await desk.done(number, "set-customer", {"customer": "per"})
     state = await desk.state(number)
@@ -411,7 +413,7 @@ async def test_bulk_gives_each_ticket_its_own_result(desk: Workplace) -> None:
     assert (await desk.kinds(tickets[0])).count("PriorityChanged") == 1
 
 
-async def test_bulk_refuses_what_it_cannot_mean(desk: Workplace) -> None:
+async def test_an_invalid_bulk_command_is_refused(desk: Workplace) -> None:
     number = await desk.ticket()
     assert (await desk.bulk([number], "explode", {})).json()["errors"][0]["pointer"] == "/command"
     assert (await desk.bulk([number] * 201, "close", {})).status_code == 422
@@ -433,7 +435,7 @@ async def test_a_standard_answer_to_somebody_without_a_name_calls_them_by_their_
     assert answered.message.subject == "To nobody@customer.example"
 
 
-async def test_a_removed_right_is_asked_on_every_command(desk: Workplace) -> None:
+async def test_every_command_checks_the_rights(desk: Workplace) -> None:
     """Whoever has no right on the queue gets 404 from every command that there is."""
     number, other = await desk.ticket(), await desk.ticket()
     for command, action in ACTIONS.items():

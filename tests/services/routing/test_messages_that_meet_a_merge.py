@@ -50,7 +50,7 @@ async def writes(desk: Workplace, stream: UUID, number: str, *, twice: bool = Fa
 
 @requirement("A7.19", "A5.10")
 @pytest.mark.parametrize("links", [1, 2])
-async def test_it_opens_the_living_ticket_at_the_end_of_all_merges_once(desk: Workplace, links: int) -> None:
+async def test_the_message_opens_the_living_ticket_at_the_end_of_all_merges_once(desk: Workplace, links: int) -> None:
     tickets = [await desk.ticket() for _ in range(links + 1)]
     living, _ = await desk.operations.current(tickets[-1])
     await desk.record(living, StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, at=utc_now()))
@@ -64,7 +64,7 @@ async def test_it_opens_the_living_ticket_at_the_end_of_all_merges_once(desk: Wo
 
 
 @requirement("A5.07")
-async def test_it_stops_the_closing_of_the_living_ticket(desk: Workplace) -> None:
+async def test_the_message_stops_the_automatic_closing_of_the_living_ticket(desk: Workplace) -> None:
     number, into = await desk.ticket(), await desk.ticket()
     living, _ = await desk.operations.current(into)
     await desk.record(living, StateChanged(to=PENDING_AUTO_CLOSE, was=NEW, pending_until=utc_now(), at=utc_now()))

@@ -216,7 +216,7 @@ class Desks(RuleBasedStateMachine):
         self.touched = set()
 
 
-async def test_the_desk_does_what_a_simple_one_would(postgres: Any, tmp_path: Path) -> None:
+async def test_the_desk_agrees_with_a_simple_model(postgres: Any, tmp_path: Path) -> None:
     async with workplace(postgres, tmp_path) as here:
         Desks.here, Desks.loop = here, asyncio.get_running_loop()
         chosen = settings(

@@ -54,7 +54,7 @@ async def customer_of(desk: Workplace, number: str) -> CustomerRef:
 @pytest.mark.parametrize(
     "wrong", ["someone at all@", "@firm.example", "a@firm@example", "a b@firm.example", "Lena <lena@firm.example>", "<i>@firm", "nobody-here", "a..b@firm.example"]
 )  # fmt: skip
-async def test_what_is_nobody_and_no_address_becomes_no_customer(desk: Workplace, wrong: str) -> None:
+async def test_an_unknown_name_that_is_no_address_is_refused_as_customer(desk: Workplace, wrong: str) -> None:
     number = await desk.ticket()
     before = await customer_of(desk, number)
     answer = await desk.give(number, "set-customer", {"customer": wrong})
@@ -62,7 +62,7 @@ async def test_what_is_nobody_and_no_address_becomes_no_customer(desk: Workplace
     assert await customer_of(desk, number) == before
 
 
-async def test_whoever_has_asked_before_is_known_by_id_and_name(desk: Workplace) -> None:
+async def test_a_customer_who_asked_before_keeps_id_and_name(desk: Workplace) -> None:
     await save(desk, FIRM)
     asked = CustomerRef(id=uuid4(), email="uma@firm.example", name="Uma")
     await desk.ticket(customer=asked)
@@ -71,7 +71,7 @@ async def test_whoever_has_asked_before_is_known_by_id_and_name(desk: Workplace)
     assert await customer_of(desk, number) == asked.model_copy(update={"company": "firm"})
 
 
-async def test_an_address_that_somebody_gave_up_does_not_name_them(desk: Workplace) -> None:
+async def test_an_address_that_a_person_gave_up_does_not_name_them(desk: Workplace) -> None:
     first, second = await desk.ticket(), await desk.ticket()
     await desk.done(first, "set-customer", {"customer": "lena@kunde.example"})
     unknown = await customer_of(desk, first)
@@ -88,7 +88,7 @@ async def test_an_address_that_somebody_gave_up_does_not_name_them(desk: Workpla
 
 
 @pytest.mark.parametrize("known_by", ["record", "address"])
-async def test_an_answer_goes_to_the_address_that_its_reader_has_now(desk: Workplace, known_by: str) -> None:
+async def test_an_answer_goes_to_the_current_address_of_the_customer(desk: Workplace, known_by: str) -> None:
     lena = LENA.model_copy(update={"id": uuid4(), "login": f"lena-{known_by}"})
     asked = CustomerRef(id=lena.id if known_by == "record" else uuid4(), email=lena.email, name="L")
     number = await desk.ticket(customer=asked)
@@ -108,7 +108,7 @@ async def test_an_answer_goes_to_the_address_that_its_reader_has_now(desk: Workp
     )
 
 
-async def test_whoever_leaves_lets_go_of_their_tickets_once(desk: Workplace) -> None:
+async def test_the_locks_of_an_agent_who_leaves_end_once(desk: Workplace) -> None:
     await save(desk, IVO)
     left = await held_by_ivo(desk, 5)
     theirs = await desk.ticket()
@@ -139,7 +139,7 @@ async def test_whoever_leaves_lets_go_of_their_tickets_once(desk: Workplace) -> 
     assert await desk.pool.fetchval("SELECT count(*) FROM routing.timers WHERE kind = 'left'") == 0
 
 
-async def test_who_is_no_agent_any_longer_lets_go_too(desk: Workplace) -> None:
+async def test_the_locks_of_a_person_who_is_no_longer_an_agent_end_too(desk: Workplace) -> None:
     ivo = IVO.model_copy(update={"id": uuid4(), "login": "ivo-2"})
     await save(desk, ivo)
     (number,) = await held_by_ivo(desk, 1, ivo)
@@ -158,7 +158,7 @@ async def held_by_ivo(desk: Workplace, tickets: int, ivo: Person = IVO) -> list[
     return numbers
 
 
-async def test_what_an_earlier_release_recorded_is_known(postgres: Any, tmp_path: Path) -> None:
+async def test_a_migration_reads_what_an_earlier_release_recorded(postgres: Any, tmp_path: Path) -> None:
     owner_url, url = postgres.database("upgrade")
     await migrate(owner_url, url, *before(80, MIGRATIONS, tmp_path))
     pool = await connect_pool(url)

@@ -41,7 +41,7 @@ async def hide(desk: Workplace, number: str) -> None:
         ("tag", {"tags": ["printer"]}),
     ],
 )
-async def test_a_command_on_a_ticket_that_is_out_of_sight_by_now_gets_its_first_answer(
+async def test_a_retry_gets_its_first_response_though_the_ticket_is_now_hidden(
     desk: Workplace, command: str, body: dict[str, Any]
 ) -> None:
     number = await desk.ticket()
@@ -56,7 +56,9 @@ async def test_a_command_on_a_ticket_that_is_out_of_sight_by_now_gets_its_first_
     assert await desk.kinds(number) == kinds
 
 
-async def test_merges_and_undos_are_answered_again_when_the_other_ticket_is_hidden(desk: Workplace) -> None:
+async def test_a_retried_merge_or_undo_gets_its_first_response_though_the_other_ticket_is_now_hidden(
+    desk: Workplace,
+) -> None:
     one, other = await desk.ticket(), await desk.ticket()
     merged = await desk.give(one, "merge", {"into": other}, key="merge")
     event = (await desk.events(one))[-1].id
@@ -67,7 +69,7 @@ async def test_merges_and_undos_are_answered_again_when_the_other_ticket_is_hidd
     assert (await desk.give(one, "undo", {"event": str(event)}, key="undo")).json() == undone.json()
 
 
-async def test_what_a_form_names_may_be_gone_by_the_time_of_a_retry(desk: Workplace) -> None:
+async def test_a_retry_succeeds_though_the_person_that_it_names_has_left(desk: Workplace) -> None:
     number = await desk.ticket()
     first = await desk.give(number, "set-responsible", {"responsible": "ola"}, key="once")
     assert first.status_code == 200, first.text
@@ -93,7 +95,7 @@ def original(article: str, **more: Any) -> dict[str, Any]:
 
 @requirement("A7.14", "A7.16")
 @pytest.mark.parametrize("command", ["forward", "bounce", "split"])
-async def test_a_led_command_is_known_by_what_its_sender_sent(desk: Workplace, command: str) -> None:
+async def test_a_command_about_articles_is_identified_by_what_its_sender_sent(desk: Workplace, command: str) -> None:
     """What the gateway adds may be another, or nothing at all, when the request comes again."""
     number, article = await desk.ticket(), str(uuid4())
     bodies: dict[str, dict[str, Any]] = {
@@ -147,7 +149,7 @@ async def test_a_move_or_forward_that_failed_on_the_way_is_done_once(desk: Workp
     assert str(written) == second.json()["article_id"]
 
 
-async def test_a_bulk_command_leaves_undone_only_what_failed_and_a_repeat_completes_it(
+async def test_a_repeated_bulk_command_completes_the_tickets_that_failed(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "PATIENCE_SECONDS", 0.1)
@@ -169,7 +171,7 @@ async def test_a_bulk_command_leaves_undone_only_what_failed_and_a_repeat_comple
         assert (await desk.kinds(number)).count("PriorityChanged") == 1
 
 
-async def test_what_is_not_begun_in_time_is_left_for_the_repeat(
+async def test_tickets_that_are_not_begun_in_time_are_left_for_a_repeat(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tickets = [await desk.ticket() for _ in range(3)]
@@ -181,7 +183,7 @@ async def test_what_is_not_begun_in_time_is_left_for_the_repeat(
     assert {item["status"] for item in done} == {200}
 
 
-async def test_a_failure_that_passes_is_not_told_of(desk: Workplace) -> None:
+async def test_a_temporary_failure_is_retried_within_the_bulk_command(desk: Workplace) -> None:
     tickets = [await desk.ticket() for _ in range(6)]
     failpoints.arm("append.before_commit=raise@3")
     running = asyncio.create_task(desk.bulk(tickets, "tag", {"tags": ["fire"]}))
@@ -195,7 +197,7 @@ async def test_a_failure_that_passes_is_not_told_of(desk: Workplace) -> None:
     assert {item["status"] for item in items} == {200}
 
 
-async def test_an_answer_that_was_lost_on_the_way_is_not_a_failure(desk: Workplace) -> None:
+async def test_a_lost_confirmation_of_the_database_is_not_a_failure(desk: Workplace) -> None:
     tickets = [await desk.ticket() for _ in range(6)]
     failpoints.arm("append.after_commit=raise@2")
     items = (await desk.bulk(tickets, "note", {"text": "x"})).json()["items"]
@@ -204,9 +206,7 @@ async def test_an_answer_that_was_lost_on_the_way_is_not_a_failure(desk: Workpla
         assert (await desk.kinds(number)).count("NoteAdded") == 1
 
 
-async def test_a_fault_of_ours_on_one_ticket_is_that_tickets_result(
-    desk: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_internal_error_on_one_ticket_is_its_result(desk: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     tickets = [await desk.ticket() for _ in range(5)]
     rename = desk.operations.runner.decider.decide
 
@@ -262,7 +262,7 @@ async def test_many_tickets_are_linked_to_one_at_once(desk: Workplace) -> None:
     assert len((await desk.state(target)).links) == 30
 
 
-async def test_a_bulk_command_sent_again_says_so(desk: Workplace) -> None:
+async def test_a_repeated_bulk_command_says_so(desk: Workplace) -> None:
     tickets = [await desk.ticket(), await desk.ticket()]
     first = await desk.bulk(tickets, "tag", {"tags": ["roof"]}, key="tags")
     again = await desk.bulk(tickets, "tag", {"tags": ["roof"]}, key="tags")

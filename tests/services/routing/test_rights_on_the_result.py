@@ -21,7 +21,7 @@ async def last(desk: Workplace, number: str) -> str:
 
 
 @requirement("A19.02")
-async def test_an_undone_move_does_not_lead_where_one_may_not_move_to(desk: Workplace) -> None:
+async def test_undoing_a_move_needs_the_right_to_move_into_the_old_queue(desk: Workplace) -> None:
     number = await desk.ticket(SECRET)
     await desk.done(number, "move", {"queue": "it", "text": ""}, who=ADMIN)
     moved = await last(desk, number)
@@ -35,7 +35,7 @@ async def test_an_undone_move_does_not_lead_where_one_may_not_move_to(desk: Work
     assert (await desk.state(number)).queue == queue_ref(SECRET)
 
 
-async def test_a_queue_that_one_sees_and_may_not_move_into_is_forbidden_both_ways(desk: Workplace) -> None:
+async def test_moving_into_a_visible_queue_without_the_right_is_forbidden_for_move_and_undo(desk: Workplace) -> None:
     reader = Member(person=KARI.person_id, rights=("read",))
     await _put(desk, HR.model_copy(update={"members": (reader,)}))
     number = await desk.ticket()
@@ -59,7 +59,7 @@ async def test_a_queue_that_one_sees_and_may_not_move_into_is_forbidden_both_way
         (OwnerChanged, "move", {"queue": "hr", "owner": "eva"}),
     ],
 )
-async def test_nobody_gets_a_ticket_that_they_may_not_work_on(
+async def test_a_person_without_the_right_to_work_there_gets_no_ticket(
     desk: Workplace, given: type[OwnerChanged | ResponsibleChanged], command: str, body: dict[str, str]
 ) -> None:
     number = await desk.ticket()
@@ -74,7 +74,7 @@ async def test_nobody_gets_a_ticket_that_they_may_not_work_on(
     assert await desk.kinds(number) == before
 
 
-async def test_whoever_has_left_gets_no_ticket_back(desk: Workplace) -> None:
+async def test_a_person_who_has_left_gets_no_ticket_back(desk: Workplace) -> None:
     gone = PersonRef(id=UUID(int=99), name="Gro")
     number = await desk.ticket()
     stream, _ = await desk.operations.current(number)
@@ -83,7 +83,7 @@ async def test_whoever_has_left_gets_no_ticket_back(desk: Workplace) -> None:
     assert (undone.status_code, "Gro has left" in undone.text) == (409, True)
 
 
-async def test_a_split_opens_a_ticket_only_where_one_may(desk: Workplace) -> None:
+async def test_a_split_needs_the_right_to_create_in_its_queue(desk: Workplace) -> None:
     """Kari may read HR and move tickets into it, and open none there."""
     number = await desk.ticket()
     led = {"body": {"articles": [str(uuid4())], "queue": "hr"}, "originals": [{"id": str(uuid4()), "channel": "email"}]}
@@ -92,7 +92,7 @@ async def test_a_split_opens_a_ticket_only_where_one_may(desk: Workplace) -> Non
     await desk.done(number, "split", led, root="/internal/tickets", who=OLA)
 
 
-async def test_a_note_changes_the_state_only_for_those_who_may_work_there(desk: Workplace) -> None:
+async def test_a_note_with_a_state_needs_the_right_to_work(desk: Workplace) -> None:
     await _put(desk, IT.model_copy(update={"members": (Member(person=KARI.person_id, rights=("read", "note")),)}))
     number = await desk.ticket()
     await desk.done(number, "note", {"text": "only this"})
@@ -103,7 +103,7 @@ async def test_a_note_changes_the_state_only_for_those_who_may_work_there(desk: 
 
 
 @requirement("A7.25")
-async def test_an_undo_closes_no_ticket_that_lacks_what_closing_takes(desk: Workplace) -> None:
+async def test_an_undo_does_not_close_a_ticket_without_its_required_fields(desk: Workplace) -> None:
     floor = desk.operations.directory.configuration.fields["floor"]
     await _put(desk, floor.model_copy(update={"required_in": ("it",)}))
     number = await desk.ticket()

@@ -58,7 +58,7 @@ async def test_a_reminder_says_when_it_was_due_and_when_it_fired(desk: Workplace
 
 
 @requirement("A5.07")
-async def test_what_awaits_its_closing_is_closed_and_unlocked(desk: Workplace) -> None:
+async def test_an_automatic_closing_closes_and_unlocks_the_ticket(desk: Workplace) -> None:
     number = await pending(desk, PENDING_AUTO_CLOSE)
     await desk.done(number, "lock")
     await fire_all(desk)
@@ -117,7 +117,7 @@ async def test_a_worker_that_dies_leaves_each_timer_to_fire_once(desk: Workplace
     assert await desk.pool.fetchval(WAITING) == 0
 
 
-async def test_a_date_that_no_longer_stands_leads_to_nothing(desk: Workplace) -> None:
+async def test_an_outdated_date_leads_to_nothing(desk: Workplace) -> None:
     moved_on, put_off = await pending(desk, PENDING_REMINDER), await pending(desk, PENDING_REMINDER)
     await desk.done(moved_on, "set-state", {"state": "open"})
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -164,7 +164,7 @@ async def test_waiting_timers_cost_an_index_entry(desk: Workplace) -> None:
         await connection.execute("DELETE FROM routing.timers")
 
 
-async def test_a_person_who_is_quicker_wins(desk: Workplace) -> None:
+async def test_a_command_at_the_same_moment_comes_before_the_timer(desk: Workplace) -> None:
     """A timer that meets a person's command on the same ticket gives way and looks again."""
     tickets = [await pending(desk, PENDING_AUTO_CLOSE) for _ in range(20)]
     await asyncio.gather(
@@ -177,7 +177,7 @@ async def test_a_person_who_is_quicker_wins(desk: Workplace) -> None:
         assert (kinds.count("StateChanged"), kinds.count("NoteAdded")) == (2, 1)
 
 
-async def test_a_timer_and_a_take_over_at_its_moment_never_wait_in_a_circle(desk: Workplace) -> None:
+async def test_a_timer_and_a_take_over_at_the_same_moment_do_not_deadlock(desk: Workplace) -> None:
     """A command holds its ticket's stream when it sets a timer: whoever held that timer and then wanted the stream would end in a deadlock."""
     number = await desk.ticket()
     stream = await desk.operations.find(number)
@@ -225,7 +225,7 @@ async def test_take_overs_of_many_expired_locks_while_workers_end_them(desk: Wor
         )
 
 
-async def test_a_timer_that_cannot_fire_is_parked_and_holds_up_no_other(
+async def test_a_timer_that_cannot_fire_is_parked_and_does_not_delay_others(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, poison, last = [await pending(desk, PENDING_AUTO_CLOSE) for _ in range(3)]
@@ -265,7 +265,7 @@ async def test_a_parked_timer_that_is_set_anew_fires_again(desk: Workplace) -> N
     assert (await desk.kinds(number)).count("ReminderReached") == 1
 
 
-def test_a_later_event_of_the_same_matter_replaces_its_timer() -> None:
+def test_a_later_event_of_the_same_kind_replaces_the_timer() -> None:
     one = UUID(int=1)
     events = [StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=PAST + timedelta(days=n)) for n in range(3)]
     assert timers.started_by((one, event) for event in events) == [(one, "pending", PAST + timedelta(days=2))]

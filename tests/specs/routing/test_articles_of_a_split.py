@@ -41,7 +41,7 @@ ANSWER = article(4, "Which chair?", "agent", "Kari")
 
 
 @requirement("A7.16")
-async def test_one_article_goes_over_as_it_is() -> None:
+async def test_one_article_is_copied_unchanged() -> None:
     made = await taken(LETTER)
     assert made.message.model_copy(update={"id": LETTER.id}) == LETTER.message
     assert (made.message.id == LETTER.id, made.writer, made.internal, made.note) == (
@@ -50,7 +50,7 @@ async def test_one_article_goes_over_as_it_is() -> None:
 
 
 @requirement("A7.10")
-async def test_internal_words_stay_internal_and_their_writers() -> None:
+async def test_internal_articles_stay_internal_and_keep_their_writers() -> None:
     made = await taken(NOTE, CALL)
     assert (made.internal, made.writer, made.note) == (True, Writer(kind="agent", name="Kari"), None)
     assert made.message.text == "He never pays.\n\nNils:\n\nHis boss called."
@@ -58,19 +58,19 @@ async def test_internal_words_stay_internal_and_their_writers() -> None:
 
 @requirement("A7.10")
 @pytest.mark.parametrize("chosen", [(LETTER, NOTE), (NOTE, LETTER)])
-async def test_beside_words_that_the_customer_reads_internal_ones_become_a_note(chosen: tuple[Original, ...]) -> None:
+async def test_internal_articles_among_public_ones_become_a_note(chosen: tuple[Original, ...]) -> None:
     made = await taken(*chosen)
     assert (made.message.text, made.internal, made.writer.kind) == (LETTER.text, False, "customer")
     assert made.note is not None
     assert made.note.text == NOTE.text
 
 
-async def test_what_is_joined_says_who_goes_on() -> None:
+async def test_joined_articles_name_their_writers() -> None:
     made = await taken(LETTER, ANSWER, article(5, "The red one."))
     assert made.message.text == "My chair squeaks.\n\nKari:\n\nWhich chair?\n\nPer:\n\nThe red one."
 
 
-async def test_what_reporting_does_not_tell_is_internal() -> None:
+async def test_an_article_without_a_visibility_is_internal() -> None:
     made = await taken(Original.model_validate({"id": UUID(int=1), "channel": "email", "text": "x"}))
     assert made.internal
 
@@ -87,14 +87,14 @@ async def test_all_of_a_long_article_is_joined(place: int) -> None:
     assert whole.startswith(made.message.text)
 
 
-async def test_more_text_than_fits_into_memory_is_refused_before_it_is_loaded() -> None:
+async def test_too_much_text_is_refused_before_it_is_loaded() -> None:
     there_is_none = Blob(sha256="0" * 64, size=MOST_JOINED, type="text/plain")
     with pytest.raises(Invalid) as refused:
         await taken(article(6, "x", text_blob=there_is_none), LETTER)
     assert refused.value.arguments[0].path == ("articles",)
 
 
-async def test_a_file_that_two_articles_have_goes_over_once() -> None:
+async def test_a_file_of_two_articles_is_copied_once() -> None:
     file = Attachment(id=UUID(int=7), name="plan.pdf", blob=Blob(sha256="0" * 64, size=3, type="application/pdf"))
     made = await taken(
         article(1, "a", attachments=[file.model_dump()]), article(2, "b", attachments=[file.model_dump()])

@@ -38,7 +38,7 @@ def test_a_picture_that_was_uploaded_with_a_form_is_a_part_of_its_mail(source: s
 
 
 @pytest.mark.parametrize("source", [f"/api/v1/blobs/{UUID(int=99)}", f"cid:{PICTURE.id}-1", f"/x/{PICTURE.id}"])
-def test_other_images_of_a_form_are_none_of_its_files(source: str) -> None:
+def test_other_images_are_not_files_of_the_article(source: str) -> None:
     made = mail(f'<p>Press <img src="{source}"></p>', PICTURE)
     assert made.attachments == (PICTURE,)
 
@@ -53,11 +53,11 @@ def test_other_images_of_a_form_are_none_of_its_files(source: str) -> None:
         ("", "", "customer"),
     ],
 )
-def test_nobody_is_called_nothing(name: str, email: str, called: str) -> None:
+def test_a_customer_is_called_by_name_or_address(name: str, email: str, called: str) -> None:
     assert CustomerRef(id=UUID(int=1), email=email, name=name).called == called
 
 
-def test_pasted_pictures_are_found_by_their_addresses() -> None:
+def test_pasted_pictures_are_found_in_the_html() -> None:
     html = '<img src="data:image/png;base64,aGVp"><img src=\'data:image/JPEG;base64,aGU=\'><img src="data:image/svg+xml;base64,aGVp"><img src="data:image/gif;base64,a">'
     assert embedded_pictures(html) == {
         "data:image/png;base64,aGVp": ("png", b"hei"),

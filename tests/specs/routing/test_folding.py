@@ -53,7 +53,7 @@ def test_a_lock_has_an_owner_and_a_decision_is_pure(past: list[Command], command
 
 
 @for_all(st.lists(commands, max_size=10), commands)
-def test_nothing_works_on_a_ticket_that_somebody_else_holds(past: list[Command], command: Command) -> None:
+def test_nobody_works_on_a_ticket_locked_by_another_agent(past: list[Command], command: Command) -> None:
     state = ticket.initial()
     for each in past:
         state = step(state, each)
@@ -66,5 +66,5 @@ def test_nothing_works_on_a_ticket_that_somebody_else_holds(past: list[Command],
             assert after.state == state.state
 
 
-def test_an_event_of_tomorrow_changes_nothing() -> None:
+def test_an_event_of_a_later_version_changes_nothing() -> None:
     assert ticket.evolve(Ticket(priority=4), Unknown(data={"x": UUID(int=1).hex})) == Ticket(priority=4)

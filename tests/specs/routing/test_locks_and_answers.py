@@ -63,7 +63,7 @@ def test_locking_twice_is_no_error() -> None:
 
 
 @requirement("A6.03")
-def test_somebody_elses_lock_holds() -> None:
+def test_a_ticket_locked_by_another_agent_cannot_be_locked() -> None:
     given(*KARI_HOLDS).when(Lock(BY_NILS)).refused("Kari is working on this ticket")
 
 
@@ -85,11 +85,11 @@ def test_unlocking_gives_the_ticket_back() -> None:
     given(*KARI_HOLDS).when(Unlock(BY_KARI)).then(TicketUnlocked(was=KARI))
 
 
-def test_unlocking_what_is_not_locked_is_no_error() -> None:
+def test_unlocking_an_unlocked_ticket_is_no_error() -> None:
     given(QUEUED).when(Unlock(BY_KARI)).then()
 
 
-def test_a_foreign_lock_cannot_be_opened() -> None:
+def test_another_agents_lock_cannot_be_ended() -> None:
     given(*KARI_HOLDS).when(Unlock(BY_NILS)).refused("Kari is working on this ticket")
 
 
@@ -133,7 +133,7 @@ def test_an_answer_refers_to_the_first_and_the_newest_of_the_customers_mails() -
 
 
 @requirement("A6.01")
-def test_who_answers_owns_the_ticket_that_the_answer_closes() -> None:
+def test_an_agent_whose_answer_closes_the_ticket_owns_it() -> None:
     def owners(*past: Event, **more: Any) -> list[PersonRef | None]:
         reply = Reply(more.pop("context", BY_KARI), message("Done."), NextState(CLOSED_SUCCESSFUL), **more)
         return [e.to for e in given(*past).when(reply).events if isinstance(e, OwnerChanged)]
@@ -160,7 +160,7 @@ def test_an_answer_goes_where_the_customer_wants_it_unless_its_writer_names_some
     assert sent_to(WANTS_IT_AT_HOME, to=(TO_PER,)) == [TO_PER]
 
 
-def test_the_customers_newest_wish_counts() -> None:
+def test_the_customers_newest_reply_to_counts() -> None:
     wish = CustomerAnswered(article=UUID(int=5), answers_to=(HOME,))
     nothing_new, none_any_more = (
         wish.model_copy(update={"answers_to": None}),
@@ -172,7 +172,7 @@ def test_the_customers_newest_wish_counts() -> None:
     assert sent_to(QUEUED, wish, CustomerChanged(to=nils, was=PER)) == [Address(email=nils.email)]
 
 
-def test_a_message_tells_of_a_wish_that_is_new_and_of_its_writer() -> None:
+def test_a_message_records_a_reply_to_of_its_writer_that_is_new() -> None:
     def taken(*past: Event, **more: Any) -> CustomerAnswered:
         command = replace(from_per(UUID(int=7)), message=message("It hums.", 7, **more), writer=PER)
         (answered,) = given(*past).when(command).events
@@ -192,35 +192,35 @@ def test_a_message_tells_of_a_wish_that_is_new_and_of_its_writer() -> None:
     assert answered == CustomerAnswered(article=UUID(int=7))
 
 
-def test_a_stranger_turns_no_answers() -> None:
+def test_a_stranger_does_not_change_where_answers_go() -> None:
     command = replace(from_per(UUID(int=7), standing="unverified"), message=message("x", 7, reply_to=(HOME,)))
     given(QUEUED).when(command).then(CustomerAnswered(article=UUID(int=7)))
 
 
-def test_the_answer_with_which_a_ticket_closes_is_one_where_the_customer_wants_it_too() -> None:
+def test_an_answer_to_the_customers_reply_to_counts_as_the_closing_answer() -> None:
     reply = Reply(BY_KARI, message("Done."), NextState(CLOSED_SUCCESSFUL))
     changed = [e for e in given(WANTS_IT_AT_HOME).when(reply).events if isinstance(e, StateChanged)]
     assert [each.answer for each in changed] == [UUID(int=100)]
 
 
-def test_nobody_answers_a_ticket_that_somebody_else_holds() -> None:
+def test_a_ticket_locked_by_another_agent_cannot_be_answered() -> None:
     given(*KARI_HOLDS).when(Reply(BY_NILS, message("me too"), NextState(OPEN))).refused(
         "Kari is working on this ticket"
     )
 
 
 @requirement("A7.10", "A7.11")
-def test_a_note_is_possible_whoever_holds_the_lock() -> None:
+def test_a_note_is_possible_despite_a_lock() -> None:
     words = message("look at the fuse")
     given(*KARI_HOLDS).when(AddNote(BY_NILS, words)).then(NoteAdded(by=NILS, message=words, internal=True))
 
 
-def test_a_note_does_not_change_the_state_of_a_ticket_that_somebody_else_holds() -> None:
+def test_a_note_does_not_change_the_state_of_a_ticket_locked_by_another_agent() -> None:
     given(*KARI_HOLDS).when(AddNote(BY_NILS, message("x"), next=NextState(OPEN))).refused("Kari is working")
 
 
 @requirement("A5.12", "A7.12")
-def test_closing_notes_why_and_gives_the_lock_back() -> None:
+def test_closing_adds_a_note_and_ends_the_lock() -> None:
     words = message("done")
     given(*KARI_HOLDS).when(Close(BY_KARI, CLOSED_SUCCESSFUL, words, 2)).then(
         NoteAdded(by=KARI, message=words, kind="close"),
@@ -235,7 +235,7 @@ def test_closing_twice_changes_nothing() -> None:
 
 
 @requirement("A6.11")
-def test_a_customers_answer_comes_back_to_who_carried_the_matter_out() -> None:
+def test_a_customers_message_on_a_closed_ticket_keeps_its_owner() -> None:
     """The owner stays when the answer opens the ticket again: nobody has to hand it to them."""
     given(*CLOSED[:1], OwnerChanged(to=KARI), *CLOSED[1:]).when(from_per(UUID(int=7))).then(
         CustomerAnswered(article=UUID(int=7)), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
@@ -243,7 +243,7 @@ def test_a_customers_answer_comes_back_to_who_carried_the_matter_out() -> None:
 
 
 @requirement("A5.10")
-def test_a_customers_answer_reopens_a_closed_ticket() -> None:
+def test_a_customers_message_reopens_a_closed_ticket() -> None:
     given(*CLOSED).when(from_per(UUID(int=7), "<second@customer.example>")).then(
         CustomerAnswered(article=UUID(int=7), message_id="<second@customer.example>"),
         StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON),
@@ -251,7 +251,7 @@ def test_a_customers_answer_reopens_a_closed_ticket() -> None:
 
 
 @requirement("A5.09")
-def test_a_customers_answer_keeps_the_state_that_the_desk_set() -> None:
+def test_a_customers_message_keeps_the_state_that_the_desk_set() -> None:
     given(QUEUED).when(from_per(UUID(int=7))).then(CustomerAnswered(article=UUID(int=7)))
 
 
@@ -266,7 +266,7 @@ def test_an_open_ticket_is_not_reopened() -> None:
 
 @requirement("A10.03")
 @pytest.mark.parametrize(("to", "known"), [((), True), ((TO_PER,), True), ((Address(email="x@else.example"),), False)])
-def test_a_closing_says_which_answer_told_the_customer_of_it(to: tuple[Address, ...], known: bool) -> None:
+def test_a_closing_names_the_answer_that_told_the_customer(to: tuple[Address, ...], known: bool) -> None:
     words = message("Solved.", to=to)
     closed = [
         event
@@ -276,7 +276,7 @@ def test_a_closing_says_which_answer_told_the_customer_of_it(to: tuple[Address, 
     assert [event.answer for event in closed] == [words.id if known else None]
 
 
-def test_whoever_leaves_lets_go_and_stays_the_owner() -> None:
+def test_an_agent_who_leaves_loses_the_lock_and_stays_the_owner() -> None:
     held = (QUEUED, TicketLocked(by=KARI), OwnerChanged(to=KARI, was=None))
     left = TicketUnlocked(was=KARI, because="left")
     given(*held).when(LockHolderLeft(frozenset((KARI.id,)))).then(left)
@@ -284,7 +284,7 @@ def test_whoever_leaves_lets_go_and_stays_the_owner() -> None:
     given(*held).when(LockHolderLeft(frozenset((NILS.id,)))).then()
 
 
-def test_an_answer_goes_where_its_reader_is_today() -> None:
+def test_an_answer_goes_to_the_customers_current_address() -> None:
     today = PER.model_copy(update={"email": "per@new.example", "name": "Per Berg"})
     given(QUEUED).when(Reply(BY_KARI, message("Done."), NextState(CLOSED_SUCCESSFUL), customer=today)).then(
         AgentReplied(

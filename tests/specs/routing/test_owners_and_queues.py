@@ -46,16 +46,16 @@ def test_a_forgotten_lock_ends_by_itself_and_the_owner_stays() -> None:
     )
 
 
-def test_the_timer_of_an_older_lock_ends_no_newer_one() -> None:
+def test_the_timer_of_an_older_lock_does_not_end_a_newer_one() -> None:
     given(*KARI_HOLDS).when(LockIsOver(NOON - timedelta(hours=1), NOON)).then()
 
 
-def test_a_lock_that_was_given_back_does_not_end_again() -> None:
+def test_an_ended_lock_does_not_end_again() -> None:
     given(*KARI_HOLDS, TicketUnlocked(was=KARI)).when(LockIsOver(NOON, NOON)).then()
 
 
 @requirement("A6.08", "A6.09")
-def test_handing_over_hands_over_the_lock_with_the_question() -> None:
+def test_assigning_hands_over_the_lock_and_adds_the_note() -> None:
     question = message("Would you look this over?")
     given(*KARI_HOLDS).when(Assign(BY_KARI, NILS, question)).then(
         NoteAdded(by=KARI, message=question, kind="assign"),
@@ -65,14 +65,14 @@ def test_handing_over_hands_over_the_lock_with_the_question() -> None:
 
 
 @requirement("A6.10")
-def test_back_to_the_previous_owner() -> None:
+def test_a_ticket_goes_back_to_the_previous_owner() -> None:
     handed = (*KARI_HOLDS, OwnerChanged(to=NILS, was=KARI), TicketLocked(by=NILS, taken_over_from=KARI))
     given(*handed).when(Assign(BY_NILS, None)).then(
         OwnerChanged(to=KARI, was=NILS), TicketLocked(by=KARI, taken_over_from=NILS)
     )
 
 
-def test_who_never_had_an_owner_goes_back_to_nobody() -> None:
+def test_a_ticket_without_a_previous_owner_cannot_go_back() -> None:
     given(QUEUED).when(Assign(BY_KARI, None)).refused("had no owner before")
 
 
@@ -82,7 +82,7 @@ def test_an_unlocked_ticket_gets_an_owner_and_no_lock() -> None:
 
 
 @requirement("A3.07", "A3.08", "A16.01")
-def test_moving_leaves_a_note_and_no_lock() -> None:
+def test_moving_adds_a_note_and_ends_the_lock() -> None:
     words = message("belongs to HR")
     given(*KARI_HOLDS).when(Move(BY_KARI, HR, NILS, words, NextState(OPEN), 2)).then(
         NoteAdded(by=KARI, message=words, kind="move"),
@@ -94,27 +94,27 @@ def test_moving_leaves_a_note_and_no_lock() -> None:
     )
 
 
-def test_moving_to_where_it_stands_is_nothing() -> None:
+def test_moving_to_the_same_queue_is_no_change() -> None:
     given(*KARI_HOLDS).when(Move(BY_KARI, IT)).then()
 
 
 @requirement("A6.03")
-def test_somebody_elses_lock_holds_against_moving() -> None:
+def test_a_ticket_locked_by_another_agent_cannot_be_moved() -> None:
     given(*KARI_HOLDS).when(Move(BY_NILS, HR)).refused("Kari is working")
 
 
-def test_a_bulk_command_locks_nothing() -> None:
+def test_a_bulk_command_takes_no_lock() -> None:
     quiet = replace(BY_KARI, lock_on_action=False)
     decided = given(QUEUED).when(SetFields(quiet, {"room": "B 214"}))
     assert [type(event).__name__ for event in decided.events] == ["FieldsChanged"]
 
 
-def test_tags_are_added_once_whoever_holds_the_lock() -> None:
+def test_tags_are_added_once_despite_a_lock() -> None:
     decided = given(*KARI_HOLDS).when(Tag(BY_NILS, ("hse", "hse", "hardware")))
     assert [list(event.tags) for event in decided.events] == [["hse", "hardware"]]  # type: ignore[attr-defined]
 
 
-def test_ten_thousand_tags_are_too_many() -> None:
+def test_a_ticket_has_a_limited_number_of_tags() -> None:
     given(QUEUED).when(Tag(BY_KARI, tuple(str(n) for n in range(10_000)))).refused("at most 100 tags")
 
 
@@ -123,7 +123,7 @@ def test_the_same_customer_is_no_change() -> None:
 
 
 @requirement("A6.11", "A6.12")
-def test_somebody_sees_to_it_that_the_ticket_is_carried_out() -> None:
+def test_a_responsible_person_is_named_and_removed() -> None:
     given(QUEUED).when(SetResponsible(BY_KARI, NILS)).then(ResponsibleChanged(to=NILS, by=KARI))
     given(QUEUED, ResponsibleChanged(to=NILS, by=KARI)).when(SetResponsible(BY_KARI, NILS)).then()
     given(QUEUED, ResponsibleChanged(to=NILS, by=KARI)).when(SetResponsible(BY_KARI, None)).then(
@@ -133,11 +133,11 @@ def test_somebody_sees_to_it_that_the_ticket_is_carried_out() -> None:
 
 
 @requirement("A6.11")
-def test_who_is_responsible_is_named_over_the_head_of_whoever_works() -> None:
+def test_a_responsible_person_is_named_despite_a_lock() -> None:
     given(*KARI_HOLDS).when(SetResponsible(BY_NILS, NILS)).then(ResponsibleChanged(to=NILS, by=NILS))
 
 
-def test_owner_and_lock_do_not_change_who_is_responsible() -> None:
+def test_owner_and_lock_do_not_change_the_responsible_person() -> None:
     past = (QUEUED, ResponsibleChanged(to=NILS, by=NILS), TicketLocked(by=KARI), OwnerChanged(to=KARI))
     state = initial()
     for event in past:
@@ -145,7 +145,7 @@ def test_owner_and_lock_do_not_change_who_is_responsible() -> None:
     assert state.responsible == NILS
 
 
-def test_nobody_is_responsible_for_what_went_on_in_another_ticket() -> None:
+def test_a_merged_ticket_gets_no_responsible_person() -> None:
     merged = TicketMerged(into=TicketRef(id=UUID(int=99)), was=OPEN, by=KARI)
     given(QUEUED, merged).when(SetResponsible(BY_KARI, NILS)).refused("The ticket was merged into another one.")
 

@@ -37,7 +37,7 @@ def test_an_opened_ticket_is_queued_once() -> None:
     given(QUEUED).when(command).then()
 
 
-def test_what_the_same_mail_opened_elsewhere_is_linked() -> None:
+def test_tickets_opened_by_the_same_mail_are_linked() -> None:
     opened = OPENED.model_copy(update={"also_opened": (OTHER,)})
     given().when(an_opened_ticket_is_queued(opened, NOON, STATES)).then(
         QUEUED, TicketsLinked(kind="related", other=OTHER)
@@ -52,13 +52,13 @@ def test_a_trusted_channel_may_ask_for_a_state() -> None:
 
 
 @pytest.mark.parametrize("slug", [PENDING_REMINDER.slug, "unknown"])
-def test_a_state_that_needs_a_date_or_is_none_is_left_out(slug: str) -> None:
+def test_an_unknown_state_or_one_that_needs_a_date_is_left_out(slug: str) -> None:
     opened = OPENED.model_copy(update={"state": slug})
     given().when(an_opened_ticket_is_queued(opened, datetime.now(UTC), STATES)).then(QUEUED)
 
 
 @requirement("A1.06", "A7.25")
-def test_the_topic_stays_known_to_the_desk() -> None:
+def test_the_desk_keeps_the_topic() -> None:
     topic = TopicRef(id=UUID(int=30), slug="recount", name="Recalculation")
     opened = OPENED.model_copy(update={"form": FilledForm(topic=topic)})
     given().when(an_opened_ticket_is_queued(opened, NOON, STATES)).then(QUEUED.model_copy(update={"topic": topic}))

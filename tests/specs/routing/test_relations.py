@@ -73,20 +73,20 @@ def test_a_merged_ticket_continues_in_the_other_one_without_a_lock() -> None:
     )
 
 
-def test_somebody_elses_lock_holds_against_merging() -> None:
+def test_a_ticket_locked_by_another_agent_cannot_be_merged() -> None:
     given(QUEUED, TicketLocked(by=KARI)).when(MergeInto(BY_NILS, B)).refused("Kari is working")
 
 
 @pytest.mark.parametrize(
     "command", [MergeInto(BY_KARI, B), Absorb(BY_KARI, B), Lock(BY_KARI), Reply(BY_KARI, message("x"), NextState(OPEN))]
 )
-def test_a_merged_ticket_takes_nothing_but_the_undo(command: Command) -> None:
+def test_a_merged_ticket_accepts_only_the_undo(command: Command) -> None:
     given(*MERGED).when(command).refused("was merged")
 
 
 @requirement("A7.19")
 @pytest.mark.parametrize("was", [NEW, OPEN, CLOSED_SUCCESSFUL])
-def test_taking_a_merge_back_brings_the_ticket_back_as_it_was(was: StateChanged) -> None:
+def test_undoing_a_merge_restores_the_state(was: StateChanged) -> None:
     past = (QUEUED, StateChanged(to=was, was=NEW), TicketMerged(into=B, was=was, by=KARI))
     given(*past).when(Unmerge(BY_NILS, B, UUID(int=9))).then(
         MergeUndone(into=B, state=was, by=NILS, undoes=UUID(int=9))
@@ -95,7 +95,9 @@ def test_taking_a_merge_back_brings_the_ticket_back_as_it_was(was: StateChanged)
 
 @pytest.mark.parametrize("state", [PENDING_REMINDER, PENDING_AUTO_CLOSE])
 @pytest.mark.parametrize("passed", [False, True])
-def test_what_waited_for_a_date_comes_back_with_it_or_open_if_it_has_passed(state: StateRef, passed: bool) -> None:
+def test_undoing_a_merge_restores_a_pending_date_or_opens_the_ticket_if_it_has_passed(
+    state: StateRef, passed: bool
+) -> None:
     past = (QUEUED, StateChanged(to=state, was=NEW, pending_until=NOON), TicketMerged(into=B, was=state, by=KARI))
     now = NOON + timedelta(minutes=1 if passed else -1)
     undone = given(*past).when(Unmerge(replace(BY_KARI, at=now), B, UUID(int=9)))
@@ -113,19 +115,19 @@ def _over(state: StateRef) -> list[Event]:
     return [StateChanged(to=CLOSED_SUCCESSFUL, was=state, at=NOON, due_at=NOON, fired_at=NOON)]
 
 
-def test_a_date_that_was_waited_for_starts_its_timer_again() -> None:
+def test_a_restored_pending_date_starts_its_timer_again() -> None:
     undone = MergeUndone(into=B, state=PENDING_REMINDER, by=KARI, pending_until=NOON)
     assert started_by([(TICKET, undone)]) == [(TICKET, "pending", NOON)]
 
 
-def test_a_merge_is_taken_back_once_on_both_sides() -> None:
+def test_a_merge_is_undone_once_on_both_sides() -> None:
     given(*MERGED, MergeUndone(into=B, state=NEW, by=KARI)).when(Unmerge(BY_KARI, B, UUID(int=9))).refused("already")
     absorbed = (QUEUED, TicketAbsorbed(other=B, by=KARI))
     given(*absorbed).when(Release(BY_KARI, B)).then(TicketReleased(other=B, by=KARI))
     given(*absorbed, TicketReleased(other=B, by=KARI)).when(Release(BY_KARI, B)).refused("already")
 
 
-def test_a_customers_message_that_met_the_merge_on_its_way_is_noted_and_goes_on() -> None:
+def test_a_customers_message_that_arrives_after_a_merge_is_noted_and_continues_in_the_other_ticket() -> None:
     command = from_per(UUID(int=7))
     given(*MERGED).when(command).then(CustomerAnswered(article=UUID(int=7)))
     state = ticket.initial()
@@ -137,7 +139,7 @@ def test_a_customers_message_that_met_the_merge_on_its_way_is_noted_and_goes_on(
 
 
 @pytest.mark.parametrize("standing", ["participant", "outsider", "unverified"])
-def test_a_message_that_met_the_undo_of_a_split_brings_the_ticket_back(standing: Standing) -> None:
+def test_a_message_that_arrives_after_the_undo_of_a_split_reopens_the_ticket(standing: Standing) -> None:
     removed = TicketRemoved(because="split undone", was=NEW)
     given(QUEUED, removed).when(from_per(UUID(int=7), standing=standing)).then(
         CustomerAnswered(article=UUID(int=7)), StateChanged(to=OPEN, was=REMOVED, at=NOON)
@@ -164,7 +166,7 @@ def test_a_split_names_the_new_ticket_and_is_linked_to_it() -> None:
     )
 
 
-def test_what_was_split_off_for_the_desk_alone_is_a_note_of_the_new_ticket() -> None:
+def test_internal_articles_of_a_split_are_a_note_of_the_new_ticket() -> None:
     secret = message("He never pays.")
     opened = QueueTicket("1", "x", IT, PER, 3, "email", None, opened_by=KARI, note=secret)
     noted = NoteAdded(by=KARI, message=secret, kind="split")
@@ -173,17 +175,17 @@ def test_what_was_split_off_for_the_desk_alone_is_a_note_of_the_new_ticket() -> 
     given(*decided).when(Remove(BY_KARI)).then(TicketRemoved(because="split undone", was=NEW, by=KARI))
 
 
-def test_an_untouched_ticket_of_a_split_can_go_again() -> None:
+def test_an_untouched_ticket_of_a_split_can_be_removed() -> None:
     linked = TicketsLinked(kind="related", other=B)
     given(QUEUED, linked).when(Remove(BY_KARI)).then(TicketRemoved(because="split undone", was=NEW, by=KARI))
 
 
 @pytest.mark.parametrize("touched", [TicketLocked(by=KARI), CustomerAnswered(article=UUID(int=7))])
-def test_what_has_been_worked_on_is_not_hidden_by_an_undo(touched: Event) -> None:
+def test_a_ticket_of_a_split_that_has_been_worked_on_is_not_removed(touched: Event) -> None:
     given(QUEUED, touched).when(Remove(BY_KARI)).refused("Merge it instead")
 
 
-def test_a_split_is_taken_back_once() -> None:
+def test_a_split_is_undone_once() -> None:
     taken = given(QUEUED).when(Split(BY_KARI, (UUID(int=7),), UUID(int=60), TICKET, message("x"))).events
     undo = UndoSplit(BY_KARI, UUID(int=60), UUID(int=9))
     given(QUEUED, *taken).when(undo).then(SplitUndone(into=UUID(int=60), by=KARI, undoes=UUID(int=9)))
@@ -191,14 +193,14 @@ def test_a_split_is_taken_back_once() -> None:
 
 
 @requirement("A7.18")
-def test_a_link_is_made_once_and_ended_once_whoever_holds_the_lock() -> None:
+def test_a_link_is_made_and_ended_once_despite_a_lock() -> None:
     linked = TicketsLinked(kind="parent", other=B, by=NILS)
     given(QUEUED, TicketLocked(by=KARI)).when(Link(BY_NILS, B, "parent")).then(linked)
     given(QUEUED, linked).when(Link(BY_KARI, B, "parent")).then()
     given(QUEUED).when(Unlink(BY_KARI, B, "parent")).then()
 
 
-def test_a_removed_ticket_takes_no_new_link_and_its_old_ones_can_end() -> None:
+def test_a_removed_ticket_accepts_no_new_link_and_its_links_can_end() -> None:
     linked = TicketsLinked(kind="related", other=B)
     removed = TicketRemoved(because="split undone", was=NEW)
     given(QUEUED, removed).when(Link(BY_KARI, B, "related")).refused("The ticket was removed")
@@ -225,7 +227,7 @@ def test_two_agents_merging_in_opposite_directions_leave_one_living_ticket() -> 
     assert (a.merged_into, b.merged_into) == (B.id, None)
 
 
-def test_a_chain_of_merges_can_be_taken_back_in_any_order() -> None:
+def test_a_chain_of_merges_can_be_undone_in_any_order() -> None:
     a = b = c = ticket.evolve(ticket.initial(), QUEUED)
     first, third = TicketRef(id=TICKET), TicketRef(id=UUID(int=70))
     a, b = together([(a, MergeInto(BY_KARI, B)), (b, Absorb(BY_KARI, first))])

@@ -24,7 +24,7 @@ def test_rich_text_is_made_safe_and_read_as_text() -> None:
     assert made.text == "kept bold"
 
 
-def test_nesting_that_a_parser_would_choke_on_keeps_its_words() -> None:
+def test_deep_nesting_keeps_its_text() -> None:
     made = written("<div>" * 40_000 + "deep")
     assert (made.text, made.reading_notes) == ("deep", ())
     assert made.html is not None and "deep" in made.html and made.html.count("<div>") < 300
@@ -36,13 +36,13 @@ def test_rich_text_that_is_too_large_is_read_as_text_and_the_article_says_so() -
     assert made.reading_notes == ("its rich text is too large to be shown",)
 
 
-def test_a_plain_text_does_not_hide_the_words_of_rich_text_that_is_not_shown() -> None:
+def test_rich_text_that_is_not_shown_is_added_to_the_plain_text() -> None:
     made = written("<p>rich</p>" + "<img src=https://x.example/a.png>" * 20_000, text="plain")
     assert made.text == "plain\n\nrich"
 
 
 @pytest.mark.parametrize("content", [Content(), Content(text=" \n"), Content(html="  ")])
-def test_a_form_without_words_is_refused(content: Content) -> None:
+def test_content_without_text_is_refused(content: Content) -> None:
     with pytest.raises(Invalid) as refused:
         message(content, "note", RichText(""))
     assert refused.value.arguments[0].path == ("text",)

@@ -61,28 +61,28 @@ def test_a_pending_state_waits_for_its_date() -> None:
     assert decided.events[-1] == StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=LATER, by=KARI, at=NOON)
 
 
-def test_another_date_is_another_waiting() -> None:
+def test_another_date_of_the_same_state_is_a_change() -> None:
     decided = given(*PENDING).when(SetState(BY_KARI, NextState(PENDING_REMINDER, LATER + timedelta(days=1))))
     assert isinstance(decided.events[-1], StateChanged)
 
 
-def test_the_same_state_again_is_nothing() -> None:
+def test_the_same_state_again_is_no_change() -> None:
     given(*PENDING).when(SetState(BY_KARI, NextState(PENDING_REMINDER, LATER))).then()
 
 
 @requirement("A5.05")
-def test_the_reminder_names_when_it_was_due_and_when_it_came() -> None:
+def test_a_reminder_names_its_due_time_and_the_time_it_fired() -> None:
     fired = LATER + timedelta(seconds=1)
     given(*PENDING).when(PendingIsOver(LATER, fired)).then(ReminderReached(due_at=LATER, fired_at=fired))
 
 
-def test_a_reminder_comes_once() -> None:
+def test_a_reminder_fires_once() -> None:
     reached = ReminderReached(due_at=LATER, fired_at=LATER)
     given(*PENDING, reached).when(PendingIsOver(LATER, LATER)).then()
 
 
 @requirement("A5.07")
-def test_what_waits_for_closing_closes_by_itself_and_unlocked() -> None:
+def test_a_ticket_that_waits_for_closing_closes_by_itself_and_is_unlocked() -> None:
     given(*AUTO_CLOSE, TicketLocked(by=KARI)).when(PendingIsOver(LATER, LATER)).then(
         StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, due_at=LATER, fired_at=LATER, at=LATER),
         TicketUnlocked(was=KARI, because="closed"),
@@ -90,12 +90,12 @@ def test_what_waits_for_closing_closes_by_itself_and_unlocked() -> None:
 
 
 @pytest.mark.parametrize("past", [(QUEUED,), CLOSED, (*AUTO_CLOSE, StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE))])
-def test_a_timer_whose_matter_has_changed_does_nothing(past: tuple[StateChanged, ...]) -> None:
+def test_an_outdated_timer_does_nothing(past: tuple[StateChanged, ...]) -> None:
     given(*past).when(PendingIsOver(LATER, LATER)).then()
 
 
 @requirement("A5.06", "A5.07", "A5.08")
-def test_the_customer_closes_what_is_done() -> None:
+def test_the_customer_closes_a_solved_ticket() -> None:
     given(*AUTO_CLOSE).when(from_per(ARTICLE, closes=True)).then(
         CustomerAnswered(article=ARTICLE), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
     )
@@ -110,7 +110,7 @@ def test_thank_you_and_close_does_not_reopen() -> None:
 @pytest.mark.parametrize(
     ("rule", "reopens"), [(("reopen", None), True), (("reopen", 1), True), (("reject", None), False)]
 )
-def test_what_a_message_on_a_closed_ticket_does_is_the_queues_rule(
+def test_the_queues_rule_decides_on_a_message_on_a_closed_ticket(
     rule: tuple[FollowUp, int | None], reopens: bool
 ) -> None:
     decided = given(*CLOSED).when(from_per(ARTICLE, rules={IT.id: FollowUpRule(*rule)}))
@@ -118,7 +118,7 @@ def test_what_a_message_on_a_closed_ticket_does_is_the_queues_rule(
     assert any(isinstance(event, FollowUpRejected) for event in decided.events) is not reopens
 
 
-def test_who_wrote_a_refused_message_is_told_unless_their_mail_forbids_it() -> None:
+def test_the_writer_of_a_rejected_message_is_told_unless_their_mail_forbids_it() -> None:
     lise = CustomerRef(id=UUID(int=21), email="lise@customer.example")
     rules = {IT.id: FollowUpRule("reject")}
     decided = given(*CLOSED).when(from_per(ARTICLE, rules=rules, writer=lise, no_answer=True))
@@ -148,7 +148,7 @@ def test_a_message_can_become_a_ticket_of_its_own(rule: FollowUpRule, no_answer:
 
 
 @pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
-def test_who_is_not_known_to_take_part_changes_nothing(rule: FollowUp) -> None:
+def test_a_message_of_an_unverified_writer_changes_nothing(rule: FollowUp) -> None:
     stranger = from_per(
         ARTICLE, "<1@evil.example>", standing="unverified", closes=True, rules={IT.id: FollowUpRule(rule)}
     )
@@ -166,7 +166,7 @@ def test_a_queue_may_let_anybody_reopen(rule: FollowUp) -> None:
 
 @requirement("A7.14")
 @pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
-def test_whom_the_desk_asked_brings_a_closed_ticket_back(rule: FollowUp) -> None:
+def test_a_message_of_somebody_the_desk_asked_reopens_a_closed_ticket(rule: FollowUp) -> None:
     """Their answer never becomes a ticket of the customer's, who does not know of it, nor is it refused."""
     outsider = from_per(ARTICLE, "<1@maker.example>", standing="outsider", rules={IT.id: FollowUpRule(rule)})
     reopened = StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
@@ -175,7 +175,7 @@ def test_whom_the_desk_asked_brings_a_closed_ticket_back(rule: FollowUp) -> None
 
 
 @requirement("A5.03", "A5.12")
-def test_an_answer_that_closes_leaves_no_lock() -> None:
+def test_an_answer_that_closes_ends_the_lock() -> None:
     decided = given(QUEUED, TicketLocked(by=KARI), OwnerChanged(to=KARI)).when(
         Reply(BY_KARI, message("solved"), NextState(CLOSED_SUCCESSFUL))
     )
@@ -183,18 +183,18 @@ def test_an_answer_that_closes_leaves_no_lock() -> None:
 
 
 @requirement("A7.25")
-def test_what_the_queue_requires_must_be_there_before_closing() -> None:
+def test_a_ticket_without_its_required_fields_is_not_closed() -> None:
     given(QUEUED).when(Close(replace(BY_KARI, settings=QueueSettings(required_fields=("room", "period"))))).refused(
         "needs: room, period"
     )
 
 
 @requirement("A5.11")
-def test_reopening_needs_the_lock_too() -> None:
+def test_a_closed_ticket_locked_by_another_agent_cannot_be_reopened() -> None:
     given(*CLOSED, TicketLocked(by=KARI)).when(Reopen(BY_NILS)).refused("Kari is working")
 
 
-def test_closing_otherwise_is_another_state() -> None:
+def test_a_closed_ticket_can_get_another_closed_state() -> None:
     given(*CLOSED).when(Close(BY_KARI, CLOSED_UNSUCCESSFUL)).then(
         StateChanged(to=CLOSED_UNSUCCESSFUL, was=CLOSED_SUCCESSFUL, by=KARI, at=NOON)
     )
@@ -205,16 +205,16 @@ def test_priority_is_changed_without_a_lock() -> None:
     given(QUEUED).when(SetPriority(BY_KARI, 5)).then(PriorityChanged(to=5, was=3, by=KARI))
 
 
-def test_somebody_elses_lock_holds_against_a_priority() -> None:
+def test_the_priority_of_a_ticket_locked_by_another_agent_cannot_be_changed() -> None:
     given(QUEUED, TicketLocked(by=KARI)).when(SetPriority(BY_NILS, 5)).refused("Kari is working")
 
 
-def test_a_ticket_that_the_desk_does_not_know_yet_takes_nothing() -> None:
+def test_a_ticket_that_is_not_queued_yet_accepts_no_command() -> None:
     given().when(Lock(BY_KARI)).refused("not in a queue yet")
 
 
 @requirement("A5.07", "A5.04")
-def test_a_pending_state_without_a_date_waits_as_long_as_its_document_says() -> None:
+def test_a_pending_state_without_a_date_waits_as_long_as_its_configuration_gives() -> None:
     done = State(id=UUID(int=1), slug="done", name="Done", type="pending_auto_close", close_after_hours=24)
     before = datetime.now(UTC)
     wanted = states.next_state(NextStep("done"), {"done": done})
@@ -228,14 +228,14 @@ def test_a_pending_state_without_a_date_waits_as_long_as_its_document_says() -> 
 
 @requirement("A5.07", "A5.09")
 @pytest.mark.parametrize("standing", ["participant", "outsider"])
-def test_an_answer_stops_the_closing_that_nobody_was_to_answer(standing: Standing) -> None:
+def test_a_customers_message_stops_an_automatic_closing(standing: Standing) -> None:
     reopened = StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE, at=NOON)
     answered = given(*AUTO_CLOSE).when(from_per(ARTICLE, standing=standing))
     answered.then(CustomerAnswered(article=ARTICLE), reopened)
     given(*AUTO_CLOSE, *answered.events).when(PendingIsOver(LATER, LATER)).then()
 
 
-def test_a_stranger_does_not_stop_the_closing_unless_the_queue_lets_anybody_reopen() -> None:
+def test_a_stranger_does_not_stop_an_automatic_closing_unless_the_queue_lets_anybody_reopen() -> None:
     given(*AUTO_CLOSE).when(from_per(ARTICLE, standing="unverified")).then(CustomerAnswered(article=ARTICLE))
     rules = {IT.id: FollowUpRule("reject", unverified=True)}
     opened = given(*AUTO_CLOSE).when(from_per(ARTICLE, standing="unverified", rules=rules))
@@ -243,23 +243,21 @@ def test_a_stranger_does_not_stop_the_closing_unless_the_queue_lets_anybody_reop
 
 
 @requirement("A5.08")
-def test_who_closes_a_ticket_that_waits_for_its_closing_closes_it_now() -> None:
+def test_a_customer_who_closes_a_ticket_that_waits_for_closing_closes_it_now() -> None:
     given(*AUTO_CLOSE).when(from_per(ARTICLE, closes=True)).then(
         CustomerAnswered(article=ARTICLE), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
     )
 
 
 @requirement("A5.09")
-def test_a_reminder_goes_on_waiting_when_the_customer_writes() -> None:
+def test_a_customers_message_does_not_end_a_reminder() -> None:
     given(*PENDING).when(from_per(ARTICLE)).then(CustomerAnswered(article=ARTICLE))
 
 
 @requirement("A5.10")
 @pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
 @pytest.mark.parametrize("by_time", [True, False])
-def test_an_answer_that_was_under_way_when_the_ticket_closed_opens_it_in_any_queue(
-    rule: FollowUp, by_time: bool
-) -> None:
+def test_a_message_sent_before_the_ticket_closed_reopens_it_in_any_queue(rule: FollowUp, by_time: bool) -> None:
     a_moment_later = NOON + timedelta(seconds=1)
     closed = StateChanged(
         to=CLOSED_SUCCESSFUL, was=OPEN, at=a_moment_later, fired_at=a_moment_later if by_time else None
@@ -281,7 +279,7 @@ def test_an_answer_that_was_under_way_when_the_ticket_closed_opens_it_in_any_que
         ("Something else", "Something else"),
     ],
 )
-def test_a_message_that_becomes_a_ticket_of_its_own_leaves_the_old_number_behind(subject: str, title: str) -> None:
+def test_a_message_that_becomes_a_ticket_of_its_own_drops_the_old_number(subject: str, title: str) -> None:
     asked = from_per(ARTICLE, rules={IT.id: FollowUpRule("new-linked")})
     command = replace(asked, message=asked.message.model_copy(update={"subject": subject}))
     merged = TicketAbsorbed(other=TicketRef(id=UUID(int=51), number="2026112210000023"), by=KARI)

@@ -33,7 +33,7 @@ EVENT = UUID(int=9)
     ],
     ids=lambda command: type(command).__name__,
 )
-def test_what_was_decided_is_as_before(command: Command) -> None:
+def test_undo_restores_the_ticket(command: Command) -> None:
     before = ticket.evolve(ticket.initial(), QUEUED)
     after = before
     decided = ticket.decide(command, before)
@@ -45,7 +45,7 @@ def test_what_was_decided_is_as_before(command: Command) -> None:
         assert getattr(after, name) == getattr(before, name)
 
 
-def test_undoing_a_move_says_which() -> None:
+def test_undoing_a_move_names_the_event() -> None:
     moved = TicketMoved(to=HR, was=IT, by=KARI)
     given(QUEUED, moved).when(Undo(BY_KARI, EVENT, moved)).then(TicketMoved(to=IT, was=HR, by=KARI, undoes=EVENT))
 
@@ -58,16 +58,16 @@ def test_undoing_a_move_says_which() -> None:
         (StateChanged(to=OPEN, was=NEW), StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN)),
     ],
 )
-def test_what_was_changed_again_since_stays(decided: Event, since: Event) -> None:
+def test_a_later_change_prevents_the_undo(decided: Event, since: Event) -> None:
     given(QUEUED, decided, since).when(Undo(BY_KARI, EVENT, decided)).refused("changed again since")
 
 
-def test_words_cannot_be_unsaid() -> None:
+def test_a_note_cannot_be_undone() -> None:
     said = NoteAdded(by=KARI, message=message("x"))
     given(QUEUED, said).when(Undo(BY_KARI, EVENT, said)).refused("cannot be undone")
 
 
-def test_tags_that_were_removed_come_back() -> None:
+def test_removed_tags_come_back() -> None:
     before = ticket.evolve(
         ticket.evolve(ticket.initial(), QUEUED),
         ticket.decide(Tag(BY_KARI, ("a", "b")), ticket.evolve(ticket.initial(), QUEUED))[0],
