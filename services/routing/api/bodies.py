@@ -83,5 +83,6 @@ def read_nested(model: type[Model], content: Mapping[str, Any], *parents: str) -
         return model.model_validate_json(orjson.dumps(content))
     except ValidationError as error:
         raise invalid_fields(
-            FieldError(pointer("body", *parents, *each["loc"]), each["msg"]) for each in error.errors()[:MOST_ERRORS]
+            FieldError(pointer("body", *parents, *each["loc"]), each["msg"].removeprefix("Value error, "))
+            for each in error.errors()[:MOST_ERRORS]
         ) from None

@@ -33,7 +33,8 @@ async def test_one_form_is_one_decision(desk: Workplace) -> None:
     state = await desk.state(number)
     assert (state.state, state.locked_by, done["version"]) == (CLOSED_SUCCESSFUL, None, 5)
     replied = (await desk.events(number))[1].payload
-    assert (replied.message.id, replied.message.to[0].email) == (UUID(done["article_id"]), PER.email)  # type: ignore[attr-defined]
+    assert isinstance(replied, AgentReplied)
+    assert (replied.message.id, replied.message.to[0].email) == (UUID(done["article_id"]), PER.email)
 
 
 DONE = State(id=UUID(int=41), slug="done", name="Done", type="pending_auto_close", close_after_hours=72)
@@ -45,7 +46,7 @@ STANDARD_STATES = (
 
 @requirement("A5.03", "A5.07")
 async def test_a_reply_leads_to_the_state_that_its_queue_says(desk: Workplace) -> None:
-    """Until a reply names another one; a change of the setting counts from the next reply on."""
+    """Unless the reply names another state. A changed setting counts from the next reply on."""
 
     async def after_reply(setting: str, **form: Any) -> Ticket:
         await seed(desk.operations.directory.database_url, IT.model_copy(update={"next_state_after_reply": setting}))
@@ -69,7 +70,7 @@ async def test_a_reply_leads_to_the_state_that_its_queue_says(desk: Workplace) -
 
 
 async def test_a_refused_command_changes_nothing(desk: Workplace) -> None:
-    """A form whose last part is refused leaves the ticket as it was."""
+    """If the last part of a form is refused, nothing of it is done."""
     number = await desk.ticket()
     refused = await desk.give(number, "reply", {"text": "x", "owner": "eva"})
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/rejected")
@@ -105,7 +106,8 @@ async def test_another_agents_lock_refuses_work_and_can_be_taken_over(desk: Work
     for command, body in (
         ("reply", {"text": "x"}), ("set-state", {"state": "open"}), ("move", {"queue": "hr"}), ("close", {}),
         ("set-priority", {"priority": 1}), ("assign", {"owner": "ola"}), ("rename", {"title": "x"}),
-        ("set-fields", {"fields": {"a": 1}}), ("set-customer", {"customer": "per"}), ("call", {"direction": "in", "text": "x"}),
+        ("set-fields", {"fields": {"a": 1}}), ("set-customer", {"customer": "per"}),
+        ("call", {"direction": "in", "text": "x"}),
     ):  # fmt: skip
         refused = await desk.give(number, command, body, who=OLA)
         assert (command, refused.status_code) == (command, 409)
@@ -224,7 +226,7 @@ async def test_merges_chains_and_their_undo(desk: Workplace) -> None:
 
 
 async def test_two_agents_merge_in_opposite_directions(desk: Workplace) -> None:
-    """One of them is first; the other is refused, and neither ticket is lost."""
+    """One is first, the other is refused, and no ticket is lost."""
     one, two = await desk.ticket(), await desk.ticket()
     answers = await asyncio.gather(
         desk.give(one, "merge", {"into": two}), desk.give(two, "merge", {"into": one}, who=OLA)
@@ -436,13 +438,13 @@ async def test_a_standard_answer_to_somebody_without_a_name_calls_them_by_their_
 
 
 async def test_every_command_checks_the_rights(desk: Workplace) -> None:
-    """Whoever has no right on the queue gets 404 from every command that there is."""
+    """An agent without a right on the queue gets 404 from every command."""
     number, other = await desk.ticket(), await desk.ticket()
     for command, action in ACTIONS.items():
         bodies: dict[str, dict[str, Any]] = {
             "reply": {"text": "x"}, "note": {"text": "x"}, "call": {"direction": "in", "text": "x"},
-            "assign": {"owner": "kari"}, "set-responsible": {"responsible": None}, "move": {"queue": "it"}, "set-priority": {"priority": 1},
-            "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
+            "assign": {"owner": "kari"}, "set-responsible": {"responsible": None}, "move": {"queue": "it"},
+            "set-priority": {"priority": 1}, "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
             "set-customer": {"customer": "per"}, "tag": {"tags": ["x"]}, "untag": {"tags": ["x"]},
             "link": {"to": other}, "unlink": {"to": other}, "merge": {"into": other}, "undo": {"event": str(uuid4())},
             **{name: {} for name in ("lock", "unlock", "close", "reopen")},
@@ -471,7 +473,7 @@ async def test_every_command_checks_the_rights(desk: Workplace) -> None:
 async def test_a_customer_learns_from_no_command_who_and_what_there_is(
     desk: Workplace, command: str, body: dict[str, Any]
 ) -> None:
-    """Their own ticket is 403, another's 404, whether or not the body names somebody or something that is there."""
+    """Their own ticket is 403 and another's 404, whether or not what the body names exists."""
     own, hidden = await desk.ticket(), await desk.ticket(SECRET, customer=CustomerRef(id=uuid4(), email="x@y.example"))
 
     def naming(name: str) -> dict[str, Any]:

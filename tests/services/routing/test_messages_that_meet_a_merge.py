@@ -24,7 +24,7 @@ BY = PersonRef(id=KARI.person_id, name=KARI.name)
 
 
 async def merged(desk: Workplace, number: str, into: str) -> UUID:
-    """Records that one ticket goes on in another."""
+    """Records that one ticket was merged into another."""
     one, before = await desk.operations.current(number)
     other, after = await desk.operations.current(into)
     refs = [TicketRef(id=stream, number=state.number) for stream, state in ((one, before), (other, after))]
@@ -39,7 +39,8 @@ async def writes(desk: Workplace, stream: UUID, number: str, *, twice: bool = Fa
     received = CustomerMessageReceived(number=number, customer=CUSTOMER, message=words, **more)
     now = utc_now()
     event = Recorded(
-        uuid7(), received.TYPE, "/services/intake", stream, 1, now, now, uuid7(), None, Actor("customer"), None, received
+        uuid7(), received.TYPE, "/services/intake", stream, 1, now, now, uuid7(), None,
+        Actor("customer"), None, received,
     )  # fmt: skip
     delivered = Delivered(Position("helpdesk.tickets", 0, 1), stream, encode(event), event)
     handler = handlers(desk.store, desk.operations.directory)[TICKETS]

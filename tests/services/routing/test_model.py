@@ -1,4 +1,4 @@
-"""Random commands of several people on several tickets, compared with a desk so simple that it can be seen to be right."""
+"""Random commands of several people on several tickets, compared with a model so simple that it is obviously right."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -47,13 +47,13 @@ class Simple:
         return self.into is None and self.holder in (None, who.name)
 
     def takes(self, who: Identity) -> None:
-        """Acting on an unlocked ticket locks it to whoever acts."""
+        """An agent who works on an unlocked ticket locks it."""
         if self.holder is None:
             self.holder = self.owner = who.name
 
 
 class Desks(RuleBasedStateMachine):
-    """The desk, told over its API; `here` and `loop` are set by the test."""
+    """The desk behind its API; `here` and `loop` are set by the test."""
 
     here: Workplace
     loop: asyncio.AbstractEventLoop

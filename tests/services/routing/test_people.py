@@ -1,4 +1,4 @@
-"""Whose ticket it is and who holds it, on real PostgreSQL: people with records that change, move and go."""
+"""Customers and lock holders whose records change or end, on real PostgreSQL."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ FIRM = Company(id=UUID(int=53), slug="firm", name="Firm", domains=("firm.example
 
 
 async def save(desk: Workplace, document: Person | Company, version: int = 1, *, retired: bool = False) -> None:
-    """As the news of a document does."""
+    """Saves a document as the consumer of the directory does."""
     row = replace(row_of(document), retired=retired, seen={OWNER: (version, uuid4())})
     async with desk.pool.acquire() as connection, connection.transaction():
         await DirectoryProjection().save(connection, {document.id: row})
@@ -52,7 +52,9 @@ async def customer_of(desk: Workplace, number: str) -> CustomerRef:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["someone at all@", "@firm.example", "a@firm@example", "a b@firm.example", "Lena <lena@firm.example>", "<i>@firm", "nobody-here", "a..b@firm.example"]
+    "wrong",
+    ["someone at all@", "@firm.example", "a@firm@example", "a b@firm.example", "Lena <lena@firm.example>",
+     "<i>@firm", "nobody-here", "a..b@firm.example"],
 )  # fmt: skip
 async def test_an_unknown_name_that_is_no_address_is_refused_as_customer(desk: Workplace, wrong: str) -> None:
     number = await desk.ticket()

@@ -1,4 +1,7 @@
-"""A command sent again gets its first answer, whatever has become of its ticket; of a bulk command each ticket by itself (api.md, section 1)."""
+"""A repeated command gets its first response, whatever has become of its ticket (api.md, section 1).
+
+Of a bulk command, each ticket has its own response.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -88,7 +91,7 @@ async def test_a_key_belongs_to_one_person_and_one_request(desk: Workplace) -> N
 
 
 def original(article: str, **more: Any) -> dict[str, Any]:
-    """An article of the customer's, as reporting has it."""
+    """An article of the customer, as reporting has it."""
     written = {"written_by": "customer", "author": "Per", "internal": False}
     return {"id": article, "channel": "email", "subject": "Broken", "text": "It hums."} | written | more
 
@@ -96,7 +99,7 @@ def original(article: str, **more: Any) -> dict[str, Any]:
 @requirement("A7.14", "A7.16")
 @pytest.mark.parametrize("command", ["forward", "bounce", "split"])
 async def test_a_command_about_articles_is_identified_by_what_its_sender_sent(desk: Workplace, command: str) -> None:
-    """What the gateway adds may be another, or nothing at all, when the request comes again."""
+    """When the request is repeated, the gateway may add something else, or nothing."""
     number, article = await desk.ticket(), str(uuid4())
     bodies: dict[str, dict[str, Any]] = {
         "forward": {"article": article, "to": ["x@elsewhere.example"], "text": "please"},

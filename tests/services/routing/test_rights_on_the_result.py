@@ -1,4 +1,4 @@
-"""Whatever leads to it, a result takes the rights of the plain command: undo, forms that do several things, bulk (decision 0092)."""
+"""A result takes the same rights whatever leads to it: a command, an undo, a form, a bulk command (decision 0092)."""
 
 from uuid import UUID, uuid4
 
@@ -84,7 +84,7 @@ async def test_a_person_who_has_left_gets_no_ticket_back(desk: Workplace) -> Non
 
 
 async def test_a_split_needs_the_right_to_create_in_its_queue(desk: Workplace) -> None:
-    """Kari may read HR and move tickets into it, and open none there."""
+    """Kari may read HR and move tickets into it, but not open tickets there."""
     number = await desk.ticket()
     led = {"body": {"articles": [str(uuid4())], "queue": "hr"}, "originals": [{"id": str(uuid4()), "channel": "email"}]}
     refused = await desk.give(number, "split", led, root="/internal/tickets")

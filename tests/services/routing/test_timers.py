@@ -1,4 +1,4 @@
-"""What happens by time, on real PostgreSQL: exactly, once, whatever happens in between."""
+"""Timers on real PostgreSQL: each fires once, whatever happens in between."""
 
 import asyncio
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ async def pending(desk: Workplace, state: StateRef, until: datetime = PAST) -> s
 
 
 async def fire_all(desk: Workplace) -> None:
-    """As a worker does."""
+    """Fires timers as a worker does."""
     while await desk.clock.fire(timers.AT_ONCE) == timers.AT_ONCE:
         pass
 
@@ -126,7 +126,8 @@ async def test_an_outdated_date_leads_to_nothing(desk: Workplace) -> None:
     assert (await desk.state(moved_on)).state == OPEN
     for number in (moved_on, put_off):
         assert "ReminderReached" not in await desk.kinds(number)
-    assert [row["due_at"].isoformat() for row in await desk.pool.fetch("SELECT * FROM routing.timers WHERE kind = 'pending'")] == [later]  # fmt: skip
+    rows = await desk.pool.fetch("SELECT * FROM routing.timers WHERE kind = 'pending'")
+    assert [row["due_at"].isoformat() for row in rows] == [later]
 
 
 async def test_a_timer_set_while_a_worker_sleeps_fires_at_its_time(desk: Workplace) -> None:
@@ -151,10 +152,11 @@ async def test_a_timer_set_while_a_worker_sleeps_fires_at_its_time(desk: Workpla
 
 
 async def test_waiting_timers_cost_an_index_entry(desk: Workplace) -> None:
-    """100 000 of them: what is next and what is due are both read from the index."""
+    """With 100 000 timers, the next one and those that are due are read from the index."""
     async with desk.pool.acquire() as connection, connection.transaction():
         await connection.execute(
-            "INSERT INTO routing.timers SELECT gen_random_uuid(), 'pending', now() + n * interval '1 minute' FROM generate_series(1, 100000) n"
+            "INSERT INTO routing.timers SELECT gen_random_uuid(), 'pending', now() + n * interval '1 minute'"
+            " FROM generate_series(1, 100000) n"
         )
         for statement, arguments in ((timers.NEXT, []), (timers.DUE, [datetime.now(UTC), 100])):
             plan = "\n".join(
@@ -165,7 +167,7 @@ async def test_waiting_timers_cost_an_index_entry(desk: Workplace) -> None:
 
 
 async def test_a_command_at_the_same_moment_comes_before_the_timer(desk: Workplace) -> None:
-    """A timer that meets a person's command on the same ticket gives way and looks again."""
+    """A timer skips a ticket that a command is writing to, and looks again."""
     tickets = [await pending(desk, PENDING_AUTO_CLOSE) for _ in range(20)]
     await asyncio.gather(
         fire_all(desk), *(desk.give(number, "note", {"text": "x"}) for number in tickets), fire_all(desk)
@@ -178,7 +180,7 @@ async def test_a_command_at_the_same_moment_comes_before_the_timer(desk: Workpla
 
 
 async def test_a_timer_and_a_take_over_at_the_same_moment_do_not_deadlock(desk: Workplace) -> None:
-    """A command holds its ticket's stream when it sets a timer: whoever held that timer and then wanted the stream would end in a deadlock."""
+    """A command locks its ticket's stream before its timer, so a worker must not lock the timer before the stream."""
     number = await desk.ticket()
     stream = await desk.operations.find(number)
     assert stream is not None
@@ -241,7 +243,8 @@ async def test_a_timer_that_cannot_fire_is_parked_and_does_not_delay_others(
     with monkeypatch.context() as version:
         version.setattr(ticket, "decide", broken)
         await fire_all(desk)
-        assert [(await desk.state(number)).state.type for number in (first, poison, last)] == ["closed", "pending_auto_close", "closed"]  # fmt: skip
+        types = [(await desk.state(number)).state.type for number in (first, poison, last)]
+        assert types == ["closed", "pending_auto_close", "closed"]
         (waiting,) = await timers.Parked().parked(desk.pool)
         assert (waiting.by, waiting.stream, waiting.events) == ("timers", stream, 1)
         assert waiting.reason == "ValueError: a bug of this version"

@@ -1,4 +1,4 @@
-"""The desk's API in this process, on real PostgreSQL: three people, three queues, and tickets that stand in them."""
+"""The desk's API in this process, on real PostgreSQL: people, three queues, and tickets in them."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -62,7 +62,7 @@ OLA_DOCUMENT, OLA = _person(2, "Ola", "agent")
 ADMIN_DOCUMENT, ADMIN = _person(3, "Ada", "admin")
 PER_DOCUMENT, PER = _person(4, "Per", "customer")
 EVA_DOCUMENT, EVA = _person(5, "Eva", "agent")
-"""An agent without a right anywhere."""
+"""An agent without any right."""
 
 IT = Queue(
     id=UUID(int=11),
@@ -97,7 +97,7 @@ class Workplace:
     numbers: Any = field(default_factory=lambda: count(1))
 
     async def ticket(self, queue: Queue = IT, *, customer: CustomerRef = CUSTOMER, **more: Any) -> str:
-        """A ticket that stands in a queue; answers its number."""
+        """Queues a ticket. Returns its number."""
         stream, number = uuid7(), f"{datetime.now(UTC):%Y%m%d}10{next(self.numbers):06d}"
         place = QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
         queued = TicketQueued.model_validate(
@@ -108,7 +108,7 @@ class Workplace:
         return number
 
     async def record(self, stream: UUID, *events: Event) -> None:
-        """Records events as if decided."""
+        """Records events that nothing decided."""
         version = len(await self.store.load(stream))
         async with self.pool.acquire() as connection, connection.transaction():
             made = Append(stream, "ticket", version, tuple(map(NewEvent, events)), Context(Actor("system")))
@@ -136,12 +136,20 @@ class Workplace:
         return await self.client.post(f"{root}/{reference}/{command}", json=body or {}, headers=headers)
 
     async def done(self, reference: str, command: str, body: dict[str, Any] | None = None, **more: Any) -> Any:
-        """A command that must go through; answers its body."""
+        """A command that must succeed. Returns the body of the response."""
         answer = await self.give(reference, command, body, **more)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def bulk(self, tickets: Sequence[str], command: str, body: dict[str, Any], *, who: Identity = KARI, key: str | None = None) -> Response:  # fmt: skip
+    async def bulk(
+        self,
+        tickets: Sequence[str],
+        command: str,
+        body: dict[str, Any],
+        *,
+        who: Identity = KARI,
+        key: str | None = None,
+    ) -> Response:
         headers = {HEADER: sign(who, "routing", SIGNING), "Idempotency-Key": key or str(uuid4())}
         content = {"tickets": list(tickets), "command": command, "body": body}
         return await self.client.post("/api/v1/tickets/commands", json=content, headers=headers)
@@ -153,7 +161,7 @@ class Workplace:
         return await self.store.load(stream)
 
     async def state(self, reference: str) -> Ticket:
-        """What the rules see of a ticket: the fold of its log, which must be what a process has that kept an earlier state."""
+        """The state of a ticket, folded from its log. The cached state must agree with it."""
         stream, _ = await self.operations.current(reference)
         kept = (await self.operations.runner.states.newest([stream]))[stream]
         states = [ticket.initial()]

@@ -44,7 +44,7 @@ def given(*past: Event) -> Given[Command, Ticket]:
 
 
 def from_per(article: UUID, message_id: str | None = None, **more: Any) -> TakeCustomerMessage:
-    """A message of the customer's that came in at noon."""
+    """A message of the customer that arrived at noon."""
     words = Message(id=article, channel="email", text="thanks", message_id=message_id)
     return TakeCustomerMessage(words, NOON, TICKET, UUID(int=43), **more)
 

@@ -1,4 +1,4 @@
-"""What a split makes of the articles that were chosen: internal words stay internal, and everybody's stay theirs (A7.10, A7.16)."""
+"""What a split makes of the chosen articles: internal ones stay internal, and all keep their writers (A7.10, A7.16)."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The article of a form: its pictures, and what a standard answer calls somebody without a name."""
+"""The article that is composed of some content: its pictures, and the names of customers in it."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ PICTURE, OTHER = (
 
 
 def mail(html: str, *files: Attachment) -> Message:
-    """A mail of a form, its rich text as its process reads it."""
+    """A mail with this rich text, read as the process of rich text does."""
     pieces = rich_text.answered(naming_pictures(html, files).encode())
     return message(Content(html=html), "email", rich_text.taken_back(pieces), files)
 
@@ -58,7 +58,10 @@ def test_a_customer_is_called_by_name_or_address(name: str, email: str, called: 
 
 
 def test_pasted_pictures_are_found_in_the_html() -> None:
-    html = '<img src="data:image/png;base64,aGVp"><img src=\'data:image/JPEG;base64,aGU=\'><img src="data:image/svg+xml;base64,aGVp"><img src="data:image/gif;base64,a">'
+    html = (
+        "<img src=\"data:image/png;base64,aGVp\"><img src='data:image/JPEG;base64,aGU='>"
+        '<img src="data:image/svg+xml;base64,aGVp"><img src="data:image/gif;base64,a">'
+    )
     assert embedded_pictures(html) == {
         "data:image/png;base64,aGVp": ("png", b"hei"),
         "data:image/JPEG;base64,aGU=": ("jpeg", b"he"),

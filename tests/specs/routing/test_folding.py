@@ -1,4 +1,4 @@
-"""What holds for every ticket, whatever is asked of it in whatever order."""
+"""What holds for every ticket after any commands in any order."""
 
 from uuid import UUID
 

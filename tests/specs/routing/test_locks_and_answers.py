@@ -236,7 +236,7 @@ def test_closing_twice_changes_nothing() -> None:
 
 @requirement("A6.11")
 def test_a_customers_message_on_a_closed_ticket_keeps_its_owner() -> None:
-    """The owner stays when the answer opens the ticket again: nobody has to hand it to them."""
+    """The owner stays when the message reopens the ticket: nobody has to assign it to them."""
     given(*CLOSED[:1], OwnerChanged(to=KARI), *CLOSED[1:]).when(from_per(UUID(int=7))).then(
         CustomerAnswered(article=UUID(int=7)), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
     )

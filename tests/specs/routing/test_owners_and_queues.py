@@ -1,4 +1,4 @@
-"""Who answers for a ticket, how long a lock holds, and where the ticket stands (requirements A3, A6)."""
+"""Owners, the end of locks, and the queue of a ticket (requirements A3, A6)."""
 
 from dataclasses import replace
 from datetime import timedelta

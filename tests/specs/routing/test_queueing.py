@@ -1,4 +1,4 @@
-"""How an opened ticket comes before the desk: its queue, its links, and the state that a trusted channel asked for."""
+"""How an opened ticket is queued: its queue, its links, and the state that a trusted channel asked for."""
 
 from datetime import UTC, datetime
 from uuid import UUID

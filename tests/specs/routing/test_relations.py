@@ -1,4 +1,4 @@
-"""Links, merges and splits, and taking them back (requirements A7.16 to A7.19)."""
+"""Links, merges and splits, and their undo (requirements A7.16 to A7.19)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -208,7 +208,7 @@ def test_a_removed_ticket_accepts_no_new_link_and_its_links_can_end() -> None:
 
 
 def together(parts: Sequence[tuple[Ticket, Command]]) -> list[Ticket]:
-    """Both decisions or none, as the command loop records them."""
+    """Both decisions or none, as the command runner records them."""
     decided = [(state, ticket.decide(command, state)) for state, command in parts]
     after = []
     for state, events in decided:

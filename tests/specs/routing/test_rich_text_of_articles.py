@@ -1,4 +1,4 @@
-"""The article that a form's text becomes."""
+"""The rich text of an article."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.specs.requirement import requirement
 
 
 def written(html: str, text: str | None = None) -> Message:
-    """A note as its process reads it."""
+    """A note with this rich text, read as the process of rich text does."""
     pieces = rich_text.answered(html.encode())
     return message(Content(text=text, html=html), "note", rich_text.taken_back(pieces))
 

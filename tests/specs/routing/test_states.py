@@ -1,4 +1,4 @@
-"""States, from new to closed and back (requirements A5), by hand and by time."""
+"""States from new to closed and back, by commands and by timers (requirements A5)."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -167,7 +167,7 @@ def test_a_queue_may_let_anybody_reopen(rule: FollowUp) -> None:
 @requirement("A7.14")
 @pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
 def test_a_message_of_somebody_the_desk_asked_reopens_a_closed_ticket(rule: FollowUp) -> None:
-    """Their answer never becomes a ticket of the customer's, who does not know of it, nor is it refused."""
+    """Their message is never rejected, and never becomes a ticket of the customer, who does not know of it."""
     outsider = from_per(ARTICLE, "<1@maker.example>", standing="outsider", rules={IT.id: FollowUpRule(rule)})
     reopened = StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
     given(*CLOSED).when(outsider).then(CustomerAnswered(article=ARTICLE), reopened)

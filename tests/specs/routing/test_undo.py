@@ -1,4 +1,4 @@
-"""Taking back a decision, as a new event, while what it decided still stands."""
+"""Undoing a decision by a new event, while nobody has changed it again."""
 
 from uuid import UUID
 
