@@ -20,7 +20,7 @@ FRAME_BYTES = 400
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who caused an event. `kind` is `agent`, `customer`, `system` or `service`; `id` a person id or a policy's name."""
+    """Who caused an event. `kind` is `agent`, `customer`, `rule`, `system` or `service`; `id` a person id or a policy's name."""
 
     kind: str
     id: str | None = None

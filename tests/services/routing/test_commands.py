@@ -444,7 +444,8 @@ async def test_every_command_checks_the_rights(desk: Workplace) -> None:
         bodies: dict[str, dict[str, Any]] = {
             "reply": {"text": "x"}, "note": {"text": "x"}, "call": {"direction": "in", "text": "x"},
             "assign": {"owner": "kari"}, "set-responsible": {"responsible": None}, "move": {"queue": "it"},
-            "set-priority": {"priority": 1}, "set-state": {"state": "open"}, "rename": {"title": "x"}, "set-fields": {"fields": {"a": 1}},
+            "set-priority": {"priority": 1}, "set-state": {"state": "open"}, "rename": {"title": "x"},
+            "set-fields": {"fields": {"a": 1}},
             "set-customer": {"customer": "per"}, "tag": {"tags": ["x"]}, "untag": {"tags": ["x"]},
             "link": {"to": other}, "unlink": {"to": other}, "merge": {"into": other}, "undo": {"event": str(uuid4())},
             **{name: {} for name in ("lock", "unlock", "close", "reopen")},

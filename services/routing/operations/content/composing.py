@@ -24,7 +24,8 @@ from shared.rules.refusals import invalid
 INLINE_HTML = 256 * 1024
 """Bytes of an event that rich text may take. Unlike plain text, it is never cut."""
 _UPLOADED = re.compile(
-    r"""(\bsrc\s?=\s?["']?)(?:cid:|[^"'\s<>]{0,200}/api/v1/blobs/)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w@-])""",
+    r"""(\bsrc\s?=\s?["']?)(?:cid:|[^"'\s<>]{0,200}/api/v1/blobs/)"""
+    r"""([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w@-])""",
     re.IGNORECASE,
 )
 """An image that is an uploaded file."""
