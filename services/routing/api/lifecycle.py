@@ -4,7 +4,6 @@ from services.routing.api.action import Action
 from services.routing.api.bodies import ContentBody, PendingBody, Slug, TimeUnits
 from services.routing.operations import lifecycle
 from services.routing.operations.request import CommandRequest
-from services.routing.operations.states import NextStep
 from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.runner import Outcome
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
@@ -25,7 +24,7 @@ class ReopenBody(ContentBody):
 
 
 async def set_state(operations: TicketOperations, request: CommandRequest, body: StateBody) -> Outcome:
-    return await lifecycle.set_state(operations, request, NextStep(body.state, body.pending_until))
+    return await lifecycle.set_state(operations, request, body.state, body.pending_until)
 
 
 async def close(operations: TicketOperations, request: CommandRequest, body: CloseBody) -> Outcome:

@@ -1,5 +1,7 @@
 """Setting the state of a ticket, closing and reopening it (requirements A5)."""
 
+from datetime import datetime
+
 from services.routing.operations import states
 from services.routing.operations.content import composing
 from services.routing.operations.content.composing import Content
@@ -11,8 +13,10 @@ from services.routing.ticket.lifecycle import Close, Reopen, SetState
 from shared.eventstore.runner import Outcome
 
 
-async def set_state(operations: TicketOperations, request: CommandRequest, step: NextStep) -> Outcome:
-    wanted = states.next_state(step, operations.directory.configuration.states)
+async def set_state(
+    operations: TicketOperations, request: CommandRequest, state: str, pending_until: datetime | None = None
+) -> Outcome:
+    wanted = states.next_state(NextStep(state, pending_until), operations.directory.configuration.states)
     assert wanted is not None
     return await operations.give(request, "set-state", lambda context, _: SetState(context, wanted))
 

@@ -1,6 +1,7 @@
 """What agents write on a ticket: replies, notes, calls, and mails that are sent on (requirements A7)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, assert_never
 from uuid import UUID
 
@@ -19,6 +20,10 @@ from shared.contracts.routing import (
     OwnerChanged,
 )
 from shared.rules.rejected import Rejected
+from shared.rules.states import OPEN, SELECTABLE
+
+CLOSE_AFTER_HOURS = 24.0
+"""How long a ticket waits in a pending state after a reply if the state's configuration gives no time (A5.07)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,18 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
             assert_never(command)
 
 
+def state_after_reply(context: CommandContext) -> NextState:
+    """The state after a reply that names none: the queue's (A5.03), or open."""
+    configured = context.settings.after_reply
+    if configured is None or configured.state.type not in SELECTABLE:
+        return NextState(OPEN)
+    if not configured.state.type.startswith("pending"):
+        return NextState(configured.state)
+    hours = configured.close_after_hours
+    wait = timedelta(hours=hours if hours is not None else CLOSE_AFTER_HOURS)
+    return NextState(configured.state, context.at + wait)
+
+
 def reply(command: Reply, ticket: Ticket) -> list[Event]:
     """Lock, answer, next state, owner and time are one decision (A7.06, A7.09).
 
@@ -121,7 +138,7 @@ def reply(command: Reply, ticket: Ticket) -> list[Event]:
         customer=customer,
         references=ticket.thread,
     )
-    next_state = command.next or lifecycle.after_reply(context)
+    next_state = command.next or state_after_reply(context)
     time = conditions.time(command.time_units, context, message)
     if next_state.closes:
         customers = {customer.email, *(each.email for each in own_addresses)}

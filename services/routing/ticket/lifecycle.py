@@ -1,7 +1,7 @@
 """A ticket's states from new to closed and back (requirements A5)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
@@ -12,10 +12,7 @@ from shared.contracts.event import Event
 from shared.contracts.parts import Message, StateRef
 from shared.contracts.routing import ReminderReached, StateChanged
 from shared.rules.rejected import Rejected
-from shared.rules.states import CLOSED_SUCCESSFUL, OPEN, SELECTABLE
-
-CLOSE_AFTER_HOURS = 24.0
-"""How long a ticket waits in a pending state after a reply if the state's configuration gives no time (A5.07)."""
+from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +72,6 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
             return pending_is_over(command, ticket)
         case _:
             assert_never(command)
-
-
-def after_reply(context: CommandContext) -> NextState:
-    """The state after a reply that names none is the queue's (A5.03), or open."""
-    configured = context.settings.after_reply
-    if configured is None or configured.state.type not in SELECTABLE:
-        return NextState(OPEN)
-    if not configured.state.type.startswith("pending"):
-        return NextState(configured.state)
-    hours = configured.close_after_hours
-    wait = timedelta(hours=hours if hours is not None else CLOSE_AFTER_HOURS)
-    return NextState(configured.state, context.at + wait)
 
 
 def set_state(command: SetState, ticket: Ticket) -> list[Event]:
