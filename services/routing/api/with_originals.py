@@ -35,13 +35,12 @@ class ArticleAction:
     name: str
     run: Run
     body: type[Body]
-    operation: str
 
 
 ACTIONS = (
-    ArticleAction("forward", articles.forward, articles.ForwardBody, "ledForward"),
-    ArticleAction("bounce", articles.bounce, articles.BounceBody, "ledBounce"),
-    ArticleAction("split", relations.split, relations.SplitBody, "ledSplit"),
+    ArticleAction("forward", articles.forward, articles.ForwardBody),
+    ArticleAction("bounce", articles.bounce, articles.BounceBody),
+    ArticleAction("split", relations.split, relations.SplitBody),
 )
 
 
@@ -76,7 +75,6 @@ def router(operations: TicketOperations) -> APIRouter:
             f"/{{ref}}/{action.name}",
             _endpoint(operations, action),
             methods=["POST"],
-            operation_id=action.operation,
             include_in_schema=False,
         )
     return routes
