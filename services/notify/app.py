@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from services.notify import ticket
-from services.notify.deciding.closings import Closings
-from services.notify.deciding.lookups import Informed
+from services.notify.deciding.closing_notices import Closings
+from services.notify.deciding.handler import Informed
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
 from services.notify.sending import deliveries, outgoing_api
@@ -13,7 +13,7 @@ from services.notify.sending.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from services.notify.ticket.commands import Command
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.mail_builder import Letterhead
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Pool, connect_pool

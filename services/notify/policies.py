@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from services.notify.deciding.addresses import mailable
-from services.notify.deciding.known import Refusals, Remembered
-from services.notify.deciding.notices import Notices
+from services.notify.deciding.agent_notices import Notices
+from services.notify.deciding.inputs import Refusals, Remembered
 from services.notify.ticket.commands import (
     Command,
     RequestAnswer,
@@ -18,9 +18,9 @@ from services.notify.ticket.commands import (
     RequestReceipt,
     RequestRejection,
 )
-from services.notify.writing import letters, wording
-from services.notify.writing.letterhead import Letterhead
-from services.notify.writing.letters import Around
+from services.notify.writing import mail_body, wording
+from services.notify.writing.mail_body import Around
+from services.notify.writing.mail_builder import Letterhead
 from shared import templates
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
@@ -96,8 +96,8 @@ class Policies:
             cc=message.cc,
             bcc=message.bcc,
             subject=wording.opening_subject(opened.number, message.subject or opened.title),
-            text=letters.text_of(message, around),
-            html=letters.html_of(message, around),
+            text=mail_body.text_of(message, around),
+            html=mail_body.html_of(message, around),
             attachments=_attachments(message),
         )
         return RequestAnswer(notification, message.id, mail, self.letterhead.own_addresses())
@@ -115,8 +115,8 @@ class Policies:
             cc=message.cc,
             bcc=message.bcc,
             subject=wording.reply_subject(replied.number, message.subject or replied.title),
-            text=letters.text_of(message, around),
-            html=letters.html_of(message, around),
+            text=mail_body.text_of(message, around),
+            html=mail_body.html_of(message, around),
             in_reply_to=replied.references[-1] if replied.references else None,
             references=replied.references,
             attachments=_attachments(message),
@@ -144,8 +144,8 @@ class Policies:
             cc=message.cc,
             bcc=message.bcc,
             subject=wording.forward_subject(forwarded.number, message.subject or forwarded.title),
-            text=letters.text_of(message, around),
-            html=letters.html_of(message, around),
+            text=mail_body.text_of(message, around),
+            html=mail_body.html_of(message, around),
             references=(original.message_id,) if original.message_id else (),
             attachments=_attachments(message, original),
         )
@@ -162,8 +162,8 @@ class Policies:
         else:
             fields = {
                 "subject": wording.opening_subject(bounced.number, original.subject or bounced.title),
-                "text": letters.text_of(original, Around()),
-                "html": letters.html_of(original, Around(), by_agent=False),
+                "text": mail_body.text_of(original, Around()),
+                "html": mail_body.html_of(original, Around(), by_agent=False),
                 "attachments": _attachments(original),
                 "reply_to": original.sender if original.sender and mailable(original.sender.email) else None,
             }
@@ -258,10 +258,10 @@ class Policies:
             },
         )
 
-    def _quote(self, replied: AgentReplied, ticket: UUID) -> letters.Quote | None:
+    def _quote(self, replied: AgentReplied, ticket: UUID) -> mail_body.Quote | None:
         """The words that are answered, unless the agent has quoted some: nobody gets words here that were not written to them."""
         words, message = self.known.words.get(ticket), replied.message
-        if words is None or not words.words.strip() or letters.quotes_already(message):
+        if words is None or not words.words.strip() or mail_body.quotes_already(message):
             return None
         if words.message_id is not None and words.message_id not in replied.references:
             return None  # it came after what the agent answers
@@ -270,8 +270,8 @@ class Policies:
             return None
         reader = self.known.people.get(replied.customer.id)
         language = reader.language if reader is not None else None
-        said_at = letters.moment(words.said_at, self.letterhead.zone)
-        return letters.Quote(wording.attribution(language, said_at, letters.line(words.writer)), words.words)
+        said_at = mail_body.moment(words.said_at, self.letterhead.zone)
+        return mail_body.Quote(wording.attribution(language, said_at, mail_body.line(words.writer)), words.words)
 
 
 def _address(customer: CustomerRef) -> Address:

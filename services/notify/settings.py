@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.notify.sending.lanes import Limits
+from services.notify.sending.domain_queues import Limits
 from services.notify.sending.transports.maildir import Maildir
 from services.notify.sending.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.sending.transports.transport import Transport
-from services.notify.writing.signing import BadKey, Key, Signer
+from services.notify.writing.dkim import BadKey, Key, Signer
 from shared.addresses import canonical_domain
 from shared.http.keys import Keys
 from shared.messaging.access.account import KafkaAccount

@@ -6,7 +6,7 @@ from services.gateway.documents import document as gateway_document
 from services.intake import ticket as intake_ticket
 from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.mail_builder import Letterhead
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.desk.fold import fold
 from services.reporting.tickets.summaries import summary

@@ -14,7 +14,7 @@ from services.intake.records.records import Mail
 from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.mail_builder import Letterhead
 from services.notify.writing.message import Letter, letter
 from shared.contracts.directory import Queue
 from shared.contracts.event import Event

@@ -15,13 +15,13 @@ from prometheus_client import Counter, Gauge
 
 from services.notify import ticket
 from services.notify.sending import deliveries
-from services.notify.sending.at_sending import allowed
 from services.notify.sending.deliveries import LEASE_SECONDS, Claimed, Pause, Postponed, PutBack
-from services.notify.sending.lanes import Lanes
+from services.notify.sending.domain_queues import Lanes
 from services.notify.sending.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure, Transport
+from services.notify.sending.withholding import allowed
 from services.notify.ticket.commands import RecordDelayed, RecordFailed, RecordSent, RecordWithheld
+from services.notify.writing.dkim import Signer
 from services.notify.writing.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
-from services.notify.writing.signing import Signer
 from shared.addresses import comparable
 from shared.blobs.store import BlobMissing, BlobStore, BlobStoreUnavailable
 from shared.contracts.envelope import Actor

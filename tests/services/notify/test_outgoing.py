@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify.sending import deliveries, lanes, outgoing_api, sender
+from services.notify.sending import deliveries, domain_queues, outgoing_api, sender
 from services.notify.sending.deliveries import Pause, Postponed, PutBack
 from services.notify.sending.outgoing import Outgoing
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
@@ -321,7 +321,7 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
 
         await until(quick_ones_arrived)
         assert await desk.outcomes(stuck) == []
-        assert sum(row["on_its_way"] for row in await desk.waiting()) == lanes.MOST_IN_A_LANE
+        assert sum(row["on_its_way"] for row in await desk.waiting()) == domain_queues.MOST_IN_A_LANE
         assert server.asked <= 30 + smtp(server).limits.default.at_once
         server.held.set()
 
@@ -337,7 +337,7 @@ async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_se
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each mail leaves once."""
-    monkeypatch.setattr(lanes, "COOLING", (5.0,))  # longer than it takes to look
+    monkeypatch.setattr(domain_queues, "COOLING", (5.0,))  # longer than it takes to look
     server.held = asyncio.Event()
     tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]
     last, wanted = await desk.request("wanted@slow.example")
@@ -357,7 +357,7 @@ async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_se
         return waits == ("a server asked for patience with slow.example", False)
 
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
-        await until(lambda: on_their_way(lanes.MOST_IN_A_LANE))
+        await until(lambda: on_their_way(domain_queues.MOST_IN_A_LANE))
         assert not await waits_for_its_turn()
         await room.done("POST", "/pause", {"domain": "slow.example", "reason": "x"})
         one.wake()
@@ -416,7 +416,7 @@ async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_
     desk: Notify, server: MailServer, words: str, remaining: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the others have the mail then, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
-    monkeypatch.setattr(lanes, "COOLING", (3600.0,))
+    monkeypatch.setattr(domain_queues, "COOLING", (3600.0,))
     asked: list[str] = []
 
     def answer(who: str) -> str | None:

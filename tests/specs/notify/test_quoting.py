@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from services.notify.deciding.known import LastWords
+from services.notify.deciding.inputs import LastWords
 from services.notify.policies import Policies
 from services.notify.ticket.commands import RequestAnswer
 from services.notify.writing import wording
-from services.notify.writing.letters import LONGEST_QUOTE
+from services.notify.writing.mail_body import LONGEST_QUOTE
 from shared.addresses import comparable
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.notify.ticket.commands import RequestAnswer, RequestBounce, RequestForward
-from services.notify.writing.letters import LONGEST_HTML
+from services.notify.writing.mail_body import LONGEST_HTML
 from shared.contracts.event import Event
 from shared.contracts.notify import LeftOut, NotificationRequested, NotificationSuppressed
 from shared.contracts.parts import Address, Attachment, Blob, Message

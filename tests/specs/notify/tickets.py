@@ -7,11 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.notify import ticket
-from services.notify.deciding.known import Remembered
+from services.notify.deciding.inputs import Remembered
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
 from services.notify.ticket.commands import Command
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.mail_builder import Letterhead
 from shared.contracts.directory import Member, Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event

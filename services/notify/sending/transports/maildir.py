@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.notify.sending.lanes import Limit, Limits
+from services.notify.sending.domain_queues import Limit, Limits
 from services.notify.sending.transports.transport import Away, Taken
 from services.notify.writing.message import Letter
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from services.notify.sending.lanes import Limit, Limits
+from services.notify.sending.domain_queues import Limit, Limits
 from services.notify.sending.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure
 from services.notify.writing.message import Letter
 

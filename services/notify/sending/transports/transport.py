@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.notify.sending.lanes import Limits
+from services.notify.sending.domain_queues import Limits
 from services.notify.writing.message import Letter
 
 

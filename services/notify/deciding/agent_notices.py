@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from services.notify.deciding.audience import answering, reader, reminded, wanting
-from services.notify.deciding.known import Remembered
+from services.notify.deciding.inputs import Remembered
+from services.notify.notices.audience import answering, reader, reminded, wanting
 from services.notify.ticket.commands import RequestNotice
-from services.notify.writing import letters, wording
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing import mail_body, wording
+from services.notify.writing.mail_builder import Letterhead
 from shared import templates
 from shared.contracts.directory import Notice, Person
 from shared.contracts.envelope import Recorded
@@ -79,7 +79,7 @@ class Notices:
         holder = reader(unlocked.was.id, self.letterhead.document(ticket.queue), self.known.people)
         if holder is None:
             return []
-        due = {"due": letters.moment(unlocked.due_at or event.time, self.letterhead.zone)}
+        due = {"due": mail_body.moment(unlocked.due_at or event.time, self.letterhead.zone)}
         words = (wording.LOCK_EXPIRED, "Your lock has expired")
         return self._notice("lock_expired", event, ticket, [holder], words, {"time": due})
 
@@ -89,8 +89,8 @@ class Notices:
             return []
         wanting = self._wanting("lock_expired", ticket.queue, event)
         people = [each for each in wanting if each.id != unlocked.was.id]
-        due = {"due": letters.moment(unlocked.due_at or event.time, self.letterhead.zone)}
-        more = {"holder": {"name": letters.line(unlocked.was.name)}, "time": due}
+        due = {"due": mail_body.moment(unlocked.due_at or event.time, self.letterhead.zone)}
+        more = {"holder": {"name": mail_body.line(unlocked.was.name)}, "time": due}
         words = (wording.ANOTHERS_LOCK_EXPIRED, "A lock has expired")
         return self._notice("lock_expired", event, ticket, people, words, more, to="those who want to know")
 
@@ -102,7 +102,7 @@ class Notices:
         owns = ticket.owner is not None and ticket.owner.id in {person.id for person in people}
         more = {
             "agent": {"owns": "yes" if owns else ""},
-            "time": {"due": letters.moment(reached.due_at, self.letterhead.zone)},
+            "time": {"due": mail_body.moment(reached.due_at, self.letterhead.zone)},
         }
         return self._notice("reminder", event, ticket, people, (wording.REMINDER, "Reminder"), more)
 
@@ -126,7 +126,7 @@ class Notices:
         if not people:
             return []
         (one, *others) = people
-        agent = {**more.get("agent", {}), **({} if others else {"name": letters.line(one.name)})}
+        agent = {**more.get("agent", {}), **({} if others else {"name": mail_body.line(one.name)})}
         known = {**self.letterhead.variables(ticket), **more, "agent": agent}
         notification, mail = self.letterhead.mail(
             kind,

@@ -6,7 +6,7 @@ Of those who did not ask never more than a handful: a notice to everybody is rea
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.notify.deciding.known import Remembered
+from services.notify.deciding.inputs import Remembered
 from shared.contracts.directory import Notice, Person, Queue
 from shared.contracts.parts import PersonRef
 from shared.rules.access import rights_of

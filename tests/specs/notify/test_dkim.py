@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.notify.writing.dkim import BadKey, Key, Signer
 from services.notify.writing.message import letter
-from services.notify.writing.signing import BadKey, Key, Signer
 from shared.contracts.parts import Address, Attachment, Blob
 from tests.specs.notify.tickets import mail
 

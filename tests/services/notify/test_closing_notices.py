@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.notify.app import policies_of, reactions
-from services.notify.deciding import closings, remembering
-from services.notify.deciding.closings import WAIT, Closings
+from services.notify.deciding import closing_notices, ticket_facts
+from services.notify.deciding.closing_notices import WAIT, Closings
 from services.notify.settings import MailSettings
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived
@@ -45,8 +45,8 @@ async def happens(desk: Notify, ticket: UUID, payloads: Sequence[Event], first: 
         for n, each in enumerate(payloads, first)
     ]
     async with desk.pool.acquire() as connection, connection.transaction():
-        await remembering.remember(connection, events)
-        await closings.keep(connection, events)
+        await ticket_facts.remember(connection, events)
+        await closing_notices.keep(connection, events)
 
 
 async def told(desk: Notify, telling: Closings, ticket: UUID) -> list[Event]:
@@ -103,7 +103,7 @@ async def test_who_has_written_since_the_closing_gets_another_answer(
     written = replace(received, stream=ticket, time=MOMENT + timedelta(seconds=seconds))
     await happens(desk, ticket, [queued(), BY_TIME])
     async with desk.pool.acquire() as connection:
-        await closings.keep(connection, [written])
+        await closing_notices.keep(connection, [written])
     assert bool(await told(desk, telling, ticket)) is is_told
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from services.notify.deciding import last_words
+from services.notify.deciding import last_messages
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.parts import Address, Message
 from tests.services.notify.desk import Notify
@@ -38,8 +38,8 @@ async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(d
         chance.shuffle(events)
         async with desk.pool.acquire() as connection:
             for event in events:
-                await last_words.remember(connection, [event])
-            await last_words.remember(connection, events)
-            found = (await last_words.recall(connection, [ticket]))[ticket]
+                await last_messages.remember(connection, [event])
+            await last_messages.remember(connection, events)
+            found = (await last_messages.recall(connection, [ticket]))[ticket]
     assert (found.words, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
     assert found.readers == {"per@customer.example", "it@help.example.org"}

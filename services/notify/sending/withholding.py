@@ -3,8 +3,8 @@
 from dataclasses import replace
 from uuid import UUID
 
-from services.notify.deciding import remembering
-from services.notify.deciding.audience import may_read
+from services.notify.deciding import ticket_facts
+from services.notify.notices.audience import may_read
 from services.notify.sending.deliveries import Claimed
 from services.notify.ticket.commands import RecordWithheld
 from shared.addresses import comparable
@@ -28,7 +28,7 @@ async def allowed(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithheld
     if kind != "closed" and kind not in TO_AGENTS:
         return claimed, None
     async with pool.acquire() as connection:
-        known = (await remembering.recall(connection, [stream])).get(stream)
+        known = (await ticket_facts.recall(connection, [stream])).get(stream)
         if kind == "closed":
             reopened = known is not None and known.state not in (None, "closed")
             return claimed, _withheld(claimed, REOPENED) if reopened else None

@@ -6,9 +6,9 @@ from datetime import UTC, tzinfo
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.notify.deciding.known import Known, Remembered
-from services.notify.writing import letters
-from services.notify.writing.letters import Around
+from services.notify.deciding.inputs import Known, Remembered
+from services.notify.writing import mail_body
+from services.notify.writing.mail_body import Around
 from shared import templates
 from shared.addresses import comparable
 from shared.contracts.directory import Queue, Salutation, Signature
@@ -88,13 +88,13 @@ class Letterhead:
     ) -> templates.Variables:
         """What templates know (api.md, section 5), each value on one line."""
         known: dict[str, Mapping[str, str]] = {
-            "queue": {"name": letters.line(self.queue(about.queue).name)},
-            "ticket": {"number": about.number, "title": letters.line(about.title)},
+            "queue": {"name": mail_body.line(self.queue(about.queue).name)},
+            "ticket": {"number": about.number, "title": mail_body.line(about.title)},
         }
         if customer is not None:
             known["customer"] = {"name": customer.called, "email": customer.email}
         if agent is not None:
-            known["agent"] = {"name": letters.line(agent.name)}
+            known["agent"] = {"name": mail_body.line(agent.name)}
         return known
 
 

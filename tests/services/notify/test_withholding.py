@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.deciding import remembering
+from services.notify.deciding import ticket_facts
 from shared.contracts.directory import Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationKind, NotificationSent, NotificationSuppressed
@@ -26,7 +26,7 @@ async def happens(desk: Notify, ticket: UUID, *payloads: Event) -> None:
     """Notify hears of what routing has decided."""
     events = [replace(recorded(each), stream=ticket, version=n) for n, each in enumerate((queued(), *payloads), 1)]
     async with desk.pool.acquire() as connection:
-        await remembering.remember(connection, events)
+        await ticket_facts.remember(connection, events)
 
 
 async def comes_of(desk: Notify, server: MailServer, ticket: UUID) -> list[Event]:

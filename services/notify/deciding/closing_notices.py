@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Never
 from uuid import UUID
 
-from services.notify.deciding import remembering
+from services.notify.deciding import ticket_facts
 from services.notify.deciding.people import find
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
@@ -114,7 +114,7 @@ class Closings:
         known, people = self.policies.known.tickets, self.policies.known.people
         known.clear()
         people.clear()
-        known.update(await remembering.recall(connection, [event.stream for event in closings]))
+        known.update(await ticket_facts.recall(connection, [event.stream for event in closings]))
         customers = {ticket.customer.id for ticket in known.values() if ticket.customer is not None}
         people.update(await find(connection, customers))
         await self.reacting.carry_out(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.notify.sending.lanes import COOLING, MOST_IN_A_LANE, Lanes, Limit, Limits
+from services.notify.sending.domain_queues import COOLING, MOST_IN_A_LANE, Lanes, Limit, Limits
 
 NOW = 1_000.0
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.notify.deciding.addresses import mailable
-from services.notify.deciding.known import LastWords
-from services.notify.writing.letters import LONGEST_QUOTE
+from services.notify.deciding.inputs import LastWords
+from services.notify.writing.mail_body import LONGEST_QUOTE
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened

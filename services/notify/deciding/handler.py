@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from services.notify.deciding import closings, last_words, remembering
-from services.notify.deciding.audience import is_colleague, workers
-from services.notify.deciding.known import Known, Refusals
+from services.notify.deciding import closing_notices, last_messages, ticket_facts
+from services.notify.deciding.inputs import Known, Refusals
 from services.notify.deciding.people import find
+from services.notify.notices.audience import is_colleague, workers
 from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
@@ -60,16 +60,16 @@ class Informed:
             await self.copy.load()  # on the command line nothing keeps the snapshot fresh
         events = [delivery.event for delivery in deliveries if delivery.event is not None]
         self.known.forget()
-        await remembering.remember(connection, events)
-        await last_words.remember(connection, events)
-        await closings.keep(connection, events)
+        await ticket_facts.remember(connection, events)
+        await last_messages.remember(connection, events)
+        await closing_notices.keep(connection, events)
         answered = [event for event in events if isinstance(event.payload, AgentReplied)]
         if answered:
-            self.known.words.update(await last_words.recall(connection, [each.stream for each in answered]))
+            self.known.words.update(await last_messages.recall(connection, [each.stream for each in answered]))
             await self._find_readers(connection, answered)
         told = [event for event in events if _is_told(event)]
         if told:
-            self.known.tickets.update(await remembering.recall(connection, [event.stream for event in told]))
+            self.known.tickets.update(await ticket_facts.recall(connection, [event.stream for event in told]))
         await self._find_queues(connection, events)
         if told:
             await self._find_people(connection, told)

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
-from services.notify.deciding.known import Remembered
+from services.notify.deciding.inputs import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Value
 from shared.contracts.intake import TicketOpened
