@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from services.notify import ticket
-from services.notify.deciding.closing_notices import Closings
-from services.notify.deciding.handler import Informed
+from services.notify.deciding.closing_notices import ClosingNotices
+from services.notify.deciding.handler import TicketHandler
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
 from services.notify.sending import deliveries, outgoing_api
@@ -13,7 +13,7 @@ from services.notify.sending.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from services.notify.ticket.commands import Command
-from services.notify.writing.mail_builder import Letterhead
+from services.notify.writing.mail_builder import MailBuilder
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Pool, connect_pool
@@ -41,7 +41,7 @@ CONSUMER = "notify"
 def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
     """The policies on the newest snapshots; each of those who ask them needs its own, for what was looked up."""
     return Policies(
-        Letterhead(
+        MailBuilder(
             lambda: copy.queues,
             mail.key,
             mail.domain,
@@ -75,7 +75,10 @@ def handlers(
     policies = policies_of(copy, mail)
     reacting = reactions(store, policies, requested)
     # Documents first: a ticket of the same batch finds its queue's.
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: Informed(reacting, copy, policies.known)}
+    return {
+        DIRECTORY: ProjectionHandler(DirectoryProjection()),
+        TICKETS: TicketHandler(reacting, copy, policies.inputs),
+    }
 
 
 def handlers_for_replay(store: Store) -> dict[str, Handler]:
@@ -106,9 +109,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 replica=settings.replica,
             )
             relay = Relay(store, settings.database_url, settings.kafka, UNHURRIED)
-            closing_words = policies_of(copy, MailSettings.read())
-            told = Closings(store, reactions(store, closing_words, sender.wake), closing_words)
-            background |= {"relay": relay, "consumer": consumer, "sender": sender, "closings": told}
+            closing_policies = policies_of(copy, MailSettings.read())
+            closing_notices = ClosingNotices(store, reactions(store, closing_policies, sender.wake), closing_policies)
+            background |= {"relay": relay, "consumer": consumer, "sender": sender, "closings": closing_notices}
             background["retention"] = CommandRetention(pool)
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("consumer", consumer.has_its_partitions)

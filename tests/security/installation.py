@@ -14,7 +14,7 @@ from services.intake.records.records import Mail
 from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
-from services.notify.writing.mail_builder import Letterhead
+from services.notify.writing.mail_builder import MailBuilder
 from services.notify.writing.message import Letter, letter
 from shared.contracts.directory import Queue
 from shared.contracts.event import Event
@@ -69,4 +69,4 @@ async def installation(postgres: Any, directory: Path, readers: Readers, domain:
     key = f"the key of {domain}"
     async with open_mailroom(postgres, directory, readers, postmaster, it, key=key) as mailroom:
         queues = mailroom.directory.queues
-        yield Installation(domain, mailroom, Policies(Letterhead(lambda: queues, key.encode(), domain)))
+        yield Installation(domain, mailroom, Policies(MailBuilder(lambda: queues, key.encode(), domain)))

@@ -1,4 +1,4 @@
-"""Which addresses a mail of ours goes to, and which of them no machine should write to."""
+"""Which addresses a mail can be sent to, and to which of them no automatic mail is sent."""
 
 import re
 from collections.abc import Collection
@@ -11,17 +11,17 @@ _ROBOTS = re.compile(
 
 
 def mailable(email: str) -> bool:
-    """Whether a mail can be addressed so."""
+    """Whether this is a valid mail address."""
     return received(email) is not None
 
 
 def is_among(email: str, own: Collection[str]) -> bool:
-    """Whether a mail to this address comes to one of these (`comparable`) ones; what is sent to `it+anything@` comes to `it@` too."""
+    """Whether mail to this address arrives at one of these (`comparable`) addresses; mail to `it+anything@` arrives at `it@`."""
     address = comparable(email)
     local, at, domain = address.rpartition("@")
     return address in own or f"{local.partition('+')[0]}{at}{domain}" in own
 
 
 def is_robot(email: str) -> bool:
-    """Whether an address is one that machines send from: bounces, lists, no-reply (RFC 3834, section 2)."""
+    """Whether machines send from this address: bounces, mailing lists, no-reply (RFC 3834, section 2)."""
     return _ROBOTS.fullmatch(email.rpartition("@")[0].lower()) is not None

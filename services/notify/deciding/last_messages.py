@@ -1,10 +1,11 @@
-"""The last words of those who take part in a ticket: what an answer quotes (decision 0045)."""
+"""The last message on each ticket from somebody who takes part in it: what a reply quotes (decision 0045)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.notify.deciding.addresses import mailable
-from services.notify.deciding.inputs import LastWords
 from services.notify.writing.mail_body import LONGEST_QUOTE
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
@@ -24,39 +25,49 @@ SELECT d.i, d.v, d.words, d.writer, d.at, string_to_array(d.readers, ' '), d.m
        readers = excluded.readers, message_id = excluded.message_id
  WHERE excluded.version > w.version
 """
-RECALL = (
-    "SELECT ticket_id, words, writer, said_at, readers, message_id FROM notify.last_words WHERE ticket_id = ANY($1)"
-)
+LOAD = "SELECT ticket_id, words, writer, said_at, readers, message_id FROM notify.last_words WHERE ticket_id = ANY($1)"
 
 
-async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Keeps what those who take part in a ticket said last, for quotes; no more of it than a quote takes."""
+@dataclass(frozen=True, slots=True)
+class LastMessage:
+    """`readers` are the addresses, as `addresses.comparable` writes them, of its writer and all its recipients."""
+
+    text: str
+    writer: str
+    written_at: datetime
+    readers: frozenset[str]
+    message_id: str | None = None
+
+
+async def save(connection: Connection, events: Sequence[Recorded]) -> None:
+    """Saves the newest message of each ticket, cut to what a quote can hold."""
     newest: dict[UUID, tuple[Recorded, CustomerRef, Message]] = {}
     for event in sorted(events, key=lambda each: each.version):
         match event.payload:
-            case TicketOpened(opened_by=None, customer=customer, message=message):
-                newest[event.stream] = (event, customer, message)
-            case CustomerMessageReceived(standing="participant", customer=customer, message=message):
+            case (
+                TicketOpened(opened_by=None, customer=customer, message=message)
+                | CustomerMessageReceived(standing="participant", customer=customer, message=message)
+            ):
                 newest[event.stream] = (event, customer, message)
             case _:
                 continue
     if newest:
-        said = newest.values()
+        messages = newest.values()
         await connection.execute(
             SAVE,
             list(newest),
-            [event.version for event, _, _ in said],
-            [_cut(message) for _, _, message in said],
-            [customer.called for _, customer, _ in said],
-            [message.written_at or event.time for event, _, message in said],
-            [" ".join(_readers(customer, message)) for _, customer, message in said],
-            [message.message_id for _, _, message in said],
+            [event.version for event, _, _ in messages],
+            [_cut(message) for _, _, message in messages],
+            [customer.called for _, customer, _ in messages],
+            [message.written_at or event.time for event, _, message in messages],
+            [" ".join(_readers(customer, message)) for _, customer, message in messages],
+            [message.message_id for _, _, message in messages],
         )
 
 
 def _cut(message: Message) -> str:
-    words = message.text if message.new_text is None else message.new_text
-    return words[: LONGEST_QUOTE + 1]
+    text = message.text if message.new_text is None else message.new_text
+    return text[: LONGEST_QUOTE + 1]
 
 
 def _readers(customer: CustomerRef, message: Message) -> list[str]:
@@ -65,11 +76,11 @@ def _readers(customer: CustomerRef, message: Message) -> list[str]:
     return [comparable(each) for each in everybody if mailable(each)][:MOST_READERS]
 
 
-async def recall(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, LastWords]:
-    """What was said last on these tickets."""
+async def load(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, LastMessage]:
+    """The last messages of these tickets."""
     return {
-        row["ticket_id"]: LastWords(
+        row["ticket_id"]: LastMessage(
             row["words"], row["writer"], row["said_at"], frozenset(row["readers"]), row["message_id"]
         )
-        for row in await connection.fetch(RECALL, tickets)
+        for row in await connection.fetch(LOAD, tickets)
     }

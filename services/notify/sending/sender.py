@@ -18,7 +18,7 @@ from services.notify.sending import deliveries
 from services.notify.sending.deliveries import LEASE_SECONDS, Claimed, Pause, Postponed, PutBack
 from services.notify.sending.domain_queues import Lanes
 from services.notify.sending.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure, Transport
-from services.notify.sending.withholding import allowed
+from services.notify.sending.withholding import withhold
 from services.notify.ticket.commands import RecordDelayed, RecordFailed, RecordSent, RecordWithheld
 from services.notify.writing.dkim import Signer
 from services.notify.writing.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
@@ -269,7 +269,7 @@ class Sender:
         if claimed.counted > MOST_ATTEMPTS:
             return self._failed(claimed, f"given up after {claimed.attempts} attempts")
         try:
-            claimed, withheld = await allowed(self.store.pool, claimed)
+            claimed, withheld = await withhold(self.store.pool, claimed)
             if withheld is not None and not withheld.partly:
                 OUTCOMES.labels(self.transport.name, "withheld").inc()
                 return Settled(claimed, withheld, utc_now())

@@ -1,10 +1,10 @@
-"""The words of a mail, plain and rich: what an agent wrote, between salutation and signature, with a forwarded message below."""
+"""The text of a mail, plain and in HTML: salutation, what an agent wrote, signature, and a quoted or forwarded message."""
 
-import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from html import escape
 
 from services.notify.writing import wording
 from shared.blobs import texts
@@ -12,26 +12,24 @@ from shared.contracts.parts import Address, Message
 from shared.markup import richtext
 
 LONGEST_HTML = 320_000
-"""Bytes of an event. What is longer leaves as text alone: the event that asks for the mail must stay below what the log takes."""
-
+"""Bytes in an event. A mail whose HTML is longer leaves as plain text: the event that requests it must fit into the log."""
 
 LONGEST_QUOTE = 8_000
-"""Characters of a quote; what is longer is cut off, and the quote says so."""
+"""Characters. A longer quote is cut, and says so."""
 _QUOTES = re.compile(r"^>", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The words that a mail answers, below a line (`attribution`) that tells whose they are."""
+    """The text that a mail answers, below a line (`attribution`) that says who wrote it and when."""
 
     attribution: str
-    words: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """What stands around an agent's words: rendered salutation and signature (A8.02), the words that are answered, and the message that is
-    sent on with them."""
+class BodyParts:
+    """What stands around an agent's message: rendered salutation and signature (A8.02), a quote, and a message that is forwarded."""
 
     salutation: str = ""
     signature: str = ""
@@ -40,52 +38,51 @@ class Around:
     quote: Quote | None = None
 
 
-def text_of(message: Message, around: Around) -> str:
+def text_of(message: Message, parts: BodyParts) -> str:
     """The mail as plain text."""
-    parts = [around.salutation, _whole(message), around.signature]
-    if (quote := around.quote) is not None:
-        parts.append("\n".join((quote.attribution, *(f"> {each}".rstrip() for each in _lines(quote.words)))))
-    if (original := around.forwarded) is not None:
-        parts.append(
-            "\n".join((wording.FORWARDED, *_head(original, around.zone), "", _whole(original), "", wording.END))
+    pieces = [parts.salutation, _whole(message), parts.signature]
+    if (quote := parts.quote) is not None:
+        pieces.append("\n".join((quote.attribution, *(f"> {each}".rstrip() for each in _quoted_lines(quote.text)))))
+    if (original := parts.forwarded) is not None:
+        pieces.append(
+            "\n".join((wording.FORWARDED, *_head(original, parts.zone), "", _whole(original), "", wording.END))
         )
-    return "\n\n".join(part.strip("\r\n") for part in parts if part.strip()) + "\n"
+    return "\n\n".join(piece.strip("\r\n") for piece in pieces if piece.strip()) + "\n"
 
 
-def html_of(message: Message, around: Around, *, by_agent: bool = True) -> str | None:
-    """The same with the rich text of those who wrote any; None where nobody did, or where it is too long.
+def html_of(message: Message, parts: BodyParts, *, by_agent: bool = True) -> str | None:
+    """The mail as HTML; None if neither message has rich text, or if it is too long.
 
-    Rich text was made safe when its article was built; everything else is escaped. Images that an agent has put in from elsewhere are
-    shown, those of others stay set aside.
+    Rich text was made safe when its article was built; everything else is escaped. Images from other servers are shown if an agent
+    inserted them, and stay blocked in messages of others.
     """
-    original = around.forwarded
+    original = parts.forwarded
     if message.html is None and (original is None or original.html is None):
         return None
     written = richtext.as_sent(message.html) if by_agent and message.html is not None else _rich(message)
-    parts = [_paragraph(around.salutation), written, _paragraph(around.signature)]
-    if (quote := around.quote) is not None:
-        words = _paragraph("\n".join(_lines(quote.words)))
-        parts.append(f'{_paragraph(quote.attribution)}\n<blockquote type="cite">{words}</blockquote>')
+    pieces = [_paragraph(parts.salutation), written, _paragraph(parts.signature)]
+    if (quote := parts.quote) is not None:
+        text = _paragraph("\n".join(_quoted_lines(quote.text)))
+        pieces.append(f'{_paragraph(quote.attribution)}\n<blockquote type="cite">{text}</blockquote>')
     if original is not None:
-        head = _paragraph("\n".join((wording.FORWARDED, *_head(original, around.zone))))
-        parts += [head, f'<blockquote type="cite">{_rich(original)}</blockquote>', _paragraph(wording.END)]
-    made = "\n".join(part for part in parts if part)
-    return made if texts.fits(made, LONGEST_HTML) else None
+        head = _paragraph("\n".join((wording.FORWARDED, *_head(original, parts.zone))))
+        pieces += [head, f'<blockquote type="cite">{_rich(original)}</blockquote>', _paragraph(wording.END)]
+    html = "\n".join(piece for piece in pieces if piece)
+    return html if texts.fits(html, LONGEST_HTML) else None
 
 
 def quotes_already(message: Message) -> bool:
-    """Whether its writer has put somebody's words into it themselves."""
+    """Whether the writer has quoted something."""
     return _QUOTES.search(message.text) is not None or "<blockquote" in (message.html or "")
 
 
-def _lines(words: str) -> list[str]:
-    """What is quoted of these words."""
-    cut = words[:LONGEST_QUOTE].strip("\r\n").splitlines()
-    return cut if len(words) <= LONGEST_QUOTE else [*cut, wording.LEFT_OUT]
+def _quoted_lines(text: str) -> list[str]:
+    lines = text[:LONGEST_QUOTE].strip("\r\n").splitlines()
+    return lines if len(text) <= LONGEST_QUOTE else [*lines, wording.LEFT_OUT]
 
 
 def moment(when: datetime, zone: tzinfo | None) -> str:
-    """A time as people read it; one that lies outside of the calendar, as a mail may claim, is told as it stands."""
+    """A time as people read it. A mail may claim a time that has no place in the calendar of the zone: that one is shown as it is."""
     try:
         return f"{when.astimezone(zone):%Y-%m-%d %H:%M %Z}"
     except (OverflowError, ValueError):
@@ -114,7 +111,7 @@ def _named(address: Address) -> str:
 
 
 def _whole(message: Message) -> str:
-    """All of the text, or its beginning and where the rest is."""
+    """The whole text, or its beginning and where the rest is."""
     return message.text if message.text_blob is None else f"{message.text}\n\n{wording.WHOLE_TEXT_ATTACHED}"
 
 
@@ -124,5 +121,5 @@ def _rich(message: Message) -> str:
 
 def _paragraph(text: str) -> str:
     lines = text.strip("\r\n").splitlines()
-    shown = "<br>\n".join(html.escape(each) for each in lines)
+    shown = "<br>\n".join(escape(each) for each in lines)
     return f"<p>{shown}</p>" if lines else ""

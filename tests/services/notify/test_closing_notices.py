@@ -11,7 +11,7 @@ import pytest
 
 from services.notify.app import policies_of, reactions
 from services.notify.deciding import closing_notices, ticket_facts
-from services.notify.deciding.closing_notices import WAIT, Closings
+from services.notify.deciding.closing_notices import WAIT, ClosingNotices
 from services.notify.settings import MailSettings
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived
@@ -30,12 +30,12 @@ BY_KARI = StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN, by=KARI)
 REOPENED = StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL)
 
 
-async def made(desk: Notify) -> Closings:
+async def made(desk: Notify) -> ClosingNotices:
     await seed(desk.url, IT_QUEUE.model_copy(update={"tells_when_closed": True}))
     copy = DirectoryCopy(desk.pool, desk.url)
     await copy.load()
     policies = policies_of(copy, MailSettings(b"key", "help.example.org", ZoneInfo("UTC")))
-    return Closings(desk.store, reactions(desk.store, policies), policies)
+    return ClosingNotices(desk.store, reactions(desk.store, policies), policies)
 
 
 async def happens(desk: Notify, ticket: UUID, payloads: Sequence[Event], first: int = 1) -> None:
@@ -45,14 +45,14 @@ async def happens(desk: Notify, ticket: UUID, payloads: Sequence[Event], first: 
         for n, each in enumerate(payloads, first)
     ]
     async with desk.pool.acquire() as connection, connection.transaction():
-        await ticket_facts.remember(connection, events)
-        await closing_notices.keep(connection, events)
+        await ticket_facts.save(connection, events)
+        await closing_notices.save(connection, events)
 
 
-async def told(desk: Notify, telling: Closings, ticket: UUID) -> list[Event]:
+async def told(desk: Notify, telling: ClosingNotices, ticket: UUID) -> list[Event]:
     """What has been decided once the moment has passed."""
     await desk.pool.execute("UPDATE notify.closings SET tell_at = tell_at - $1::interval", WAIT)
-    while await telling.tell(10):
+    while await telling.decide_due(10):
         pass
     return [event.payload for event in await desk.events(ticket)]
 
@@ -62,7 +62,7 @@ async def told(desk: Notify, telling: Closings, ticket: UUID) -> list[Event]:
 async def test_the_customer_is_told_once_when_the_moment_has_passed(desk: Notify, closed: StateChanged) -> None:
     telling, ticket = await made(desk), uuid4()
     await happens(desk, ticket, [queued(), closed])
-    assert await telling.tell(10) == 0
+    assert await telling.decide_due(10) == 0
     assert await desk.events(ticket) == []
     (requested,) = await told(desk, telling, ticket)
     assert isinstance(requested, NotificationRequested)
@@ -103,7 +103,7 @@ async def test_who_has_written_since_the_closing_gets_another_answer(
     written = replace(received, stream=ticket, time=MOMENT + timedelta(seconds=seconds))
     await happens(desk, ticket, [queued(), BY_TIME])
     async with desk.pool.acquire() as connection:
-        await closing_notices.keep(connection, [written])
+        await closing_notices.save(connection, [written])
     assert bool(await told(desk, telling, ticket)) is is_told
 
 

@@ -38,8 +38,8 @@ async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(d
         chance.shuffle(events)
         async with desk.pool.acquire() as connection:
             for event in events:
-                await last_messages.remember(connection, [event])
-            await last_messages.remember(connection, events)
-            found = (await last_messages.recall(connection, [ticket]))[ticket]
-    assert (found.words, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
+                await last_messages.save(connection, [event])
+            await last_messages.save(connection, events)
+            found = (await last_messages.load(connection, [ticket]))[ticket]
+    assert (found.text, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
     assert found.readers == {"per@customer.example", "it@help.example.org"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 from services.notify.deciding import ticket_facts
-from services.notify.deciding.inputs import Remembered
+from services.notify.deciding.ticket_facts import TicketFacts
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef, TicketRef
@@ -41,16 +41,16 @@ PAST: list[Event] = [
     CustomerChanged(to=PIA, was=PER),
     StateChanged(to=OPEN, was=NEW),
 ]
-NOW = Remembered(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>", state="open")
+NOW = TicketFacts(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>", state="open")
 
 
 def told(ticket: UUID) -> list[Recorded]:
     return [replace(recorded(payload), stream=ticket, version=n) for n, payload in enumerate(PAST, 1)]
 
 
-async def recalled(desk: Notify, ticket: UUID) -> Remembered | None:
+async def recalled(desk: Notify, ticket: UUID) -> TicketFacts | None:
     async with desk.pool.acquire() as connection:
-        return (await ticket_facts.recall(connection, [ticket])).get(ticket)
+        return (await ticket_facts.load(connection, [ticket])).get(ticket)
 
 
 async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -> None:
@@ -63,7 +63,7 @@ async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -
             while events:
                 some = chance.randint(1, 3)
                 batch, events = events[:some], events[some:]
-                await ticket_facts.remember(connection, batch)
+                await ticket_facts.save(connection, batch)
         assert await recalled(desk, ticket) == NOW
 
 
@@ -71,14 +71,14 @@ async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) 
     ticket = uuid4()
     async with desk.pool.acquire() as connection:
         for event in told(ticket)[:4]:
-            await ticket_facts.remember(connection, [event])
-    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None, customer=PER, state="new")
+            await ticket_facts.save(connection, [event])
+    assert await recalled(desk, ticket) == TicketFacts(NUMBER, "It hums", HR, None, customer=PER, state="new")
 
 
 async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -> None:
     ticket = uuid4()
     async with desk.pool.acquire() as connection:
-        await ticket_facts.remember(connection, told(ticket)[1:])
+        await ticket_facts.save(connection, told(ticket)[1:])
     assert await recalled(desk, ticket) is None
 
 
@@ -88,8 +88,8 @@ async def test_what_a_machine_opened_is_remembered_as_such(desk: Notify) -> None
         ticket = uuid4()
         first = replace(recorded(payload), stream=ticket)
         async with desk.pool.acquire() as connection:
-            await ticket_facts.remember(connection, [*told(ticket), first])
-            await ticket_facts.remember(connection, told(ticket)[:1])
+            await ticket_facts.save(connection, [*told(ticket), first])
+            await ticket_facts.save(connection, told(ticket)[:1])
         assert await recalled(desk, ticket) == replace(NOW, by_machine=machines)
 
 
@@ -101,13 +101,13 @@ async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(d
         events = [replace(recorded(each), stream=ticket, version=n) for n, each in enumerate((wish, first), 1)]
         async with desk.pool.acquire() as connection:
             for event in events:
-                await ticket_facts.remember(connection, [event])
-        expected = Remembered(NUMBER, TITLE, IT, customer=PER, proven=proven, state="new", answers_to=(home,))
+                await ticket_facts.save(connection, [event])
+        expected = TicketFacts(NUMBER, TITLE, IT, customer=PER, proven=proven, state="new", answers_to=(home,))
         assert await recalled(desk, ticket) == expected
         later = replace(recorded(CustomerAnswered(article=UUID(int=9), answers_to=())), stream=ticket, version=3)
         async with desk.pool.acquire() as connection:
-            await ticket_facts.remember(connection, [later])
-            await ticket_facts.remember(connection, events)
+            await ticket_facts.save(connection, [later])
+            await ticket_facts.save(connection, events)
         assert await recalled(desk, ticket) == replace(expected, answers_to=())
 
 
@@ -121,7 +121,7 @@ async def test_a_ticket_that_was_merged_is_the_one_in_which_it_goes_on(desk: Not
         versions[ticket] += 1
         event = replace(recorded(payload), stream=ticket, version=versions[ticket])
         async with desk.pool.acquire() as connection:
-            await ticket_facts.remember(connection, [event])
+            await ticket_facts.save(connection, [event])
 
     async def title(ticket: UUID) -> str:
         found = await recalled(desk, ticket)

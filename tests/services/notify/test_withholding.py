@@ -26,7 +26,7 @@ async def happens(desk: Notify, ticket: UUID, *payloads: Event) -> None:
     """Notify hears of what routing has decided."""
     events = [replace(recorded(each), stream=ticket, version=n) for n, each in enumerate((queued(), *payloads), 1)]
     async with desk.pool.acquire() as connection:
-        await ticket_facts.remember(connection, events)
+        await ticket_facts.save(connection, events)
 
 
 async def comes_of(desk: Notify, server: MailServer, ticket: UUID) -> list[Event]:

@@ -12,9 +12,7 @@ from services.notify.ticket.commands import (
     Command,
     RecordFailed,
     RecordSent,
-    RequestAnswer,
-    RequestBounce,
-    RequestForward,
+    RequestAgentMail,
     RequestNotice,
     RequestReceipt,
     RequestRejection,
@@ -30,9 +28,7 @@ OURS = frozenset(("it@help.example.org",))
 ours = st.just(OURS)
 commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(RequestReceipt, ids, mails, ours),
-    st.builds(RequestAnswer, ids, ids, mails, ours),
-    st.builds(RequestForward, ids, ids, mails, ours),
-    st.builds(RequestBounce, ids, ids, mails, ours),
+    st.builds(RequestAgentMail, st.sampled_from(["answer", "forward", "bounce"]), ids, ids, mails, ours),
     st.builds(RequestNotice, ids, st.sampled_from(["lock_expired", "reminder"]), mails, ours),
     st.builds(RequestRejection, st.integers(1, 9).map(lambda n: UUID(int=n)), mails, ours),
     st.builds(RecordSent, ids, st.just("smtp"), st.integers(1, 9)),

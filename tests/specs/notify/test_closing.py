@@ -40,7 +40,7 @@ def closing(changed: StateChanged = BY_KARI, *queues: Queue, **ticket: Any) -> l
 
 
 def told(made: Policies, changed: StateChanged) -> list[RequestClosing]:
-    return made.a_closing_is_told(changed, recorded(changed))
+    return made.to_customers.a_closing_is_told(changed, recorded(changed))
 
 
 @requirement("A5.14", "A10.03")
@@ -145,7 +145,7 @@ def test_no_machine_is_told() -> None:
 def test_it_goes_to_the_address_that_the_customer_has_today() -> None:
     record = Person(id=UUID(int=71), login="per", name="Per Dahl", email="per@new.example", roles=("customer",))
     made = knowing(TELLING, customer=PER, message_id=FIRST, proven=True)
-    made.known.people[PER.id] = record  # under the id that he had before there was a record
+    made.inputs.people[PER.id] = record  # under the id that he had before there was a record
     (one,) = told(made, BY_KARI)
     assert one.mail.to == (Address(email="per@new.example", name="Per Dahl"),)
     assert "Hello Per Dahl," in one.mail.text

@@ -205,7 +205,7 @@ def test_a_refused_message_of_whom_nobody_knows_is_answered_in_our_words_alone()
 def test_a_refused_message_is_answered_where_its_writer_is_today() -> None:
     record = Person(id=UUID(int=71), login="per", name="Per Dahl", email="per@new.example", roles=("customer",))
     made = knowing(IT_QUEUE, customer=PER, proven=True)
-    made.known.people.update({PER.id: record, record.id: record})  # he asked before he had a record
+    made.inputs.people.update({PER.id: record, record.id: record})  # he asked before he had a record
     (told,) = made.react(recorded(rejected(customer=CustomerRef(id=record.id, email=record.email, name=record.name))))
     assert isinstance(told, RequestRejection)
     assert told.mail.to == (Address(email="per@new.example", name="Per Dahl"),)
@@ -252,7 +252,7 @@ def not_told(reason: str) -> NotificationSuppressed:
 
 def test_a_refusal_is_told_once_in_ten_minutes() -> None:
     reason = "the customer was told within the last ten minutes"
-    command = RequestRejection(NOTIFICATION, mail(), before_lately=1, before_today=0)
+    command = RequestRejection(NOTIFICATION, mail(), older_than_ten_minutes=1, older_than_a_day=0)
     (one,) = given(*told_before(1)).when(command).events
     assert isinstance(one, NotificationRequested)
     given(*told_before(2)).when(command).then(not_told(reason))
@@ -261,8 +261,8 @@ def test_a_refusal_is_told_once_in_ten_minutes() -> None:
 
 
 def test_a_machine_that_answers_each_refusal_is_answered_a_few_times_a_day_only() -> None:
-    command = RequestRejection(NOTIFICATION, mail(), before_lately=MOST_REJECTIONS_A_DAY, before_today=0)
+    command = RequestRejection(NOTIFICATION, mail(), older_than_ten_minutes=MOST_REJECTIONS_A_DAY, older_than_a_day=0)
     given(*told_before(MOST_REJECTIONS_A_DAY)).when(command).then(not_told("the customer was told often enough today"))
-    tomorrow = RequestRejection(NOTIFICATION, mail(), before_lately=3, before_today=1)
+    tomorrow = RequestRejection(NOTIFICATION, mail(), older_than_ten_minutes=3, older_than_a_day=1)
     (one,) = given(*told_before(MOST_REJECTIONS_A_DAY)).when(tomorrow).events
     assert isinstance(one, NotificationRequested)

@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.ticket.commands import RequestAnswer, RequestReceipt
+from services.notify.ticket.commands import RequestAgentMail, RequestReceipt
 from shared.contracts.directory import Queue, Salutation, Signature
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message, TicketRef
@@ -32,9 +32,9 @@ def receipt(payload: Event, *documents: Queue) -> RequestReceipt:
     return command
 
 
-def answer(payload: Event, *documents: Queue) -> RequestAnswer:
+def answer(payload: Event, *documents: Queue) -> RequestAgentMail:
     (command,) = policies(*documents).react(recorded(payload))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     return command
 
 
@@ -134,9 +134,9 @@ def test_a_queue_without_address_writes_from_the_default_queues() -> None:
 
 def test_a_queue_that_came_late_is_used() -> None:
     made = policies()
-    made.known.queues[IT_QUEUE.id] = IT_QUEUE
+    made.inputs.queues[IT_QUEUE.id] = IT_QUEUE
     (command,) = made.react(recorded(replied()))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     assert command.mail.sender.email == "it@help.example.org"
 
 
@@ -174,7 +174,7 @@ def test_a_salutation_or_signature_that_names_a_document_stands_for_its_text() -
         signatures=[Signature(id=UUID(int=2), slug="it-team", name="IT", text="{{ agent.name }}, {{ queue.name }}")],
     )
     (command,) = made.react(recorded(replied()))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     assert command.mail.text == "Dear Per Hansen,\n\nPlease send us the serial number.\n\nKari, IT support\n"
     assert answer(replied(), named).mail.text == "formal\n\nPlease send us the serial number.\n\n it-team\n"
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.notify.deciding.inputs import LastWords
+from services.notify.deciding.last_messages import LastMessage
 from services.notify.policies import Policies
-from services.notify.ticket.commands import RequestAnswer
+from services.notify.ticket.commands import RequestAgentMail
 from services.notify.writing import wording
 from services.notify.writing.mail_body import LONGEST_QUOTE
 from shared.addresses import comparable
@@ -32,15 +32,15 @@ READERS = frozenset((PER.email, "it@help.example.org", "ida@customer.example"))
 
 def having(words: str = "It hums.\n\nLoudly.", **more: Any) -> Policies:
     made = policies(IT_QUEUE.model_copy(update={"salutation": "", "signature": "Kari"}))
-    fields: dict[str, Any] = {"writer": "Per Hansen", "said_at": MOMENT, "readers": READERS, "message_id": FIRST}
-    made.known.words[TICKET] = LastWords(words, **{**fields, **more})
+    fields: dict[str, Any] = {"writer": "Per Hansen", "written_at": MOMENT, "readers": READERS, "message_id": FIRST}
+    made.inputs.last_messages[TICKET] = LastMessage(words, **{**fields, **more})
     return made
 
 
 def answer(made: Policies, text: str = "Send it in.", **message: Any) -> OutgoingMail:
     words = replied(text).message.model_copy(update=message)
     (command,) = made.react(recorded(replied(message=words)))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     return command.mail
 
 
@@ -105,7 +105,7 @@ def test_what_came_after_the_words_that_are_answered_is_not_quoted() -> None:
 def test_the_line_above_it_is_in_the_customers_language(language: str | None, line: str) -> None:
     made = having()
     known = knowing(people=[person(20, "Per", roles=("customer",), language=language)])
-    made.known.people.update(known.known.people)
+    made.inputs.people.update(known.inputs.people)
     assert line in answer(made).text.splitlines()
 
 

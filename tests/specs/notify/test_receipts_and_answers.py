@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.ticket.commands import RecordDelayed, RecordFailed, RecordSent, RequestAnswer, RequestReceipt
+from services.notify.ticket.commands import RecordDelayed, RecordFailed, RecordSent, RequestAgentMail, RequestReceipt
 from shared.contracts.notify import (
     NotificationDelayed,
     NotificationFailed,
@@ -79,14 +79,14 @@ def test_a_customer_without_address_gets_no_receipt() -> None:
 
 @requirement("A10.03")
 def test_an_agents_answer_leaves_once() -> None:
-    command = RequestAnswer(ANSWER, ARTICLE, mail())
+    command = RequestAgentMail("answer", ANSWER, ARTICLE, mail())
     given(RECEIPT_REQUESTED).when(command).then(ANSWER_REQUESTED)
     given(RECEIPT_REQUESTED, ANSWER_REQUESTED).when(command).then()
 
 
 def test_an_answer_goes_to_the_addresses_that_a_mail_can_go_to() -> None:
     good, bad = Address(email="per@customer.example"), Address(email="per at customer")
-    decided = given().when(RequestAnswer(ANSWER, ARTICLE, mail(to=(bad, good), cc=(bad,))))
+    decided = given().when(RequestAgentMail("answer", ANSWER, ARTICLE, mail(to=(bad, good), cc=(bad,))))
     (requested,) = decided.events
     assert isinstance(requested, NotificationRequested)
     assert requested.mail.to == (good,)
@@ -94,7 +94,7 @@ def test_an_answer_goes_to_the_addresses_that_a_mail_can_go_to() -> None:
 
 
 def test_an_answer_to_nobody_is_shown_as_not_sent() -> None:
-    given().when(RequestAnswer(ANSWER, ARTICLE, mail("nobody"))).then(
+    given().when(RequestAgentMail("answer", ANSWER, ARTICLE, mail("nobody"))).then(
         NotificationSuppressed(kind="answer", article=ARTICLE, reason="there is no usable mail address")
     )
 

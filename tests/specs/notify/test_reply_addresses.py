@@ -26,7 +26,7 @@ from tests.specs.requirement import requirement
 
 def mail(payload: Event, *, reply_tags: bool = True, address: str = "it@help.example.org") -> OutgoingMail:
     queue = IT_QUEUE.model_copy(update={"address": address})
-    letterhead = replace(policies(queue).letterhead, reply_tags=reply_tags)
+    letterhead = replace(policies(queue).builder, reply_tags=reply_tags)
     (command,) = Policies(letterhead).react(recorded(payload))
     found = command.mail  # type: ignore[union-attr]
     assert isinstance(found, OutgoingMail)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.ticket.commands import RequestAnswer, RequestBounce, RequestForward
+from services.notify.ticket.commands import RequestAgentMail
 from services.notify.writing.mail_body import LONGEST_HTML
 from shared.contracts.event import Event
 from shared.contracts.notify import LeftOut, NotificationRequested, NotificationSuppressed
@@ -36,15 +36,15 @@ PAPER = Attachment(id=UUID(int=3), name="a.pdf", blob=Blob(sha256="1" * 64, size
 PICTURE = Attachment(id=UUID(int=4), name="b.png", blob=Blob(sha256="2" * 64, size=3, type="image/png"))
 
 
-def forward(payload: Event) -> RequestForward:
+def forward(payload: Event) -> RequestAgentMail:
     (command,) = policies(IT_QUEUE).react(recorded(payload))
-    assert isinstance(command, RequestForward)
+    assert isinstance(command, RequestAgentMail)
     return command
 
 
-def bounce(payload: Event) -> RequestBounce:
+def bounce(payload: Event) -> RequestAgentMail:
     (command,) = policies(IT_QUEUE).react(recorded(payload))
-    assert isinstance(command, RequestBounce)
+    assert isinstance(command, RequestAgentMail)
     return command
 
 
@@ -95,7 +95,7 @@ def test_a_forwards_subject_says_so_once(subject: str) -> None:
 
 def test_the_originals_date_is_told_in_the_desks_time_zone() -> None:
     (command,) = knowing(IT_QUEUE, zone="Europe/Oslo").react(recorded(forwarded()))
-    assert isinstance(command, RequestForward)
+    assert isinstance(command, RequestAgentMail)
     assert "Date: 2026-11-23 09:30 CET" in command.mail.text
 
 
@@ -106,7 +106,7 @@ def test_a_date_at_the_end_of_time_keeps_nothing_from_leaving(year: int) -> None
     )
     for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
         (command,) = knowing(IT_QUEUE, zone=zone).react(recorded(forwarded(original=odd)))
-        assert isinstance(command, RequestForward)
+        assert isinstance(command, RequestAgentMail)
         assert "Date: " in command.mail.text
 
 
@@ -179,8 +179,8 @@ def test_an_article_that_was_no_mail_is_written_anew_and_answered_to_its_writer(
 
 def test_a_forward_and_a_bounce_leave_once() -> None:
     for kind, command in (
-        ("forward", RequestForward(NOTIFICATION, ARTICLE, mail())),
-        ("bounce", RequestBounce(NOTIFICATION, ARTICLE, mail())),
+        ("forward", RequestAgentMail("forward", NOTIFICATION, ARTICLE, mail())),
+        ("bounce", RequestAgentMail("bounce", NOTIFICATION, ARTICLE, mail())),
     ):
         requested = NotificationRequested.model_validate(
             {"notification": NOTIFICATION, "kind": kind, "article": ARTICLE, "mail": mail()}
@@ -194,11 +194,11 @@ def test_a_forward_and_a_bounce_leave_once() -> None:
 )
 def test_nothing_is_sent_on_to_our_own_queues(address: str) -> None:
     """It would come in as a mail of the customer's, and could be sent on again for ever."""
-    given().when(RequestBounce(NOTIFICATION, ARTICLE, mail(address), OURS)).then(
+    given().when(RequestAgentMail("bounce", NOTIFICATION, ARTICLE, mail(address), OURS)).then(
         NotificationSuppressed(kind="bounce", article=ARTICLE, reason="the address is one of our own queues")
     )
     both = mail(to=(Address(email=address), Address(email="house@help.example")))
-    (requested,) = given().when(RequestForward(NOTIFICATION, ARTICLE, both, OURS)).events
+    (requested,) = given().when(RequestAgentMail("forward", NOTIFICATION, ARTICLE, both, OURS)).events
     assert isinstance(requested, NotificationRequested)
     assert requested.mail.to == (Address(email="house@help.example"),)
     assert requested.left_out == (LeftOut(recipient=address, reason="the address is one of our own queues"),)
@@ -210,7 +210,7 @@ def test_a_reader_gets_a_mail_once_and_who_gets_none_is_named() -> None:
         cc=(Address(email="KIM@shop.example"), Address(email="ola@blåbær.example")),
         bcc=(Address(email="ola@xn--blbr-roah.example"), Address(email="siv@shop.example")),
     )
-    (requested,) = given().when(RequestAnswer(NOTIFICATION, ARTICLE, everybody, OURS)).events
+    (requested,) = given().when(RequestAgentMail("answer", NOTIFICATION, ARTICLE, everybody, OURS)).events
     assert isinstance(requested, NotificationRequested)
     one = requested.mail
     assert [each.email for each in (*one.to, *one.cc, *one.bcc)] == [
@@ -221,13 +221,13 @@ def test_a_reader_gets_a_mail_once_and_who_gets_none_is_named() -> None:
 
 def test_a_queue_that_was_retired_is_still_ours() -> None:
     made = policies(IT_QUEUE)
-    made.known.queues[UUID(int=12)] = IT_QUEUE.model_copy(update={"id": UUID(int=12), "address": "Old@blåbær.example"})
+    made.inputs.queues[UUID(int=12)] = IT_QUEUE.model_copy(update={"id": UUID(int=12), "address": "Old@blåbær.example"})
     (command,) = made.react(recorded(bounced(raw=RAW)))
-    assert isinstance(command, RequestBounce)
+    assert isinstance(command, RequestAgentMail)
     assert command.own_addresses == {"it@help.example.org", "old@xn--blbr-roah.example"}
 
 
 def test_what_was_sent_on_to_nobody_is_shown_as_not_sent() -> None:
-    given().when(RequestForward(NOTIFICATION, ARTICLE, mail("nobody"))).then(
+    given().when(RequestAgentMail("forward", NOTIFICATION, ARTICLE, mail("nobody"))).then(
         NotificationSuppressed(kind="forward", article=ARTICLE, reason="there is no usable mail address")
     )

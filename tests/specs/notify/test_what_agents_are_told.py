@@ -175,7 +175,7 @@ def test_the_holder_of_a_lock_and_those_who_want_to_know_get_their_own_words() -
 
 def test_of_a_ticket_that_is_not_known_nobody_is_told() -> None:
     made = policies(IT_QUEUE)
-    made.known.wanting.append(SIV)
+    made.inputs.subscribers.append(SIV)
     assert [*notices(made, wrote()), *notices(made, MOVED), *notices(made, expired())] == []
 
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.notify import ticket
-from services.notify.deciding.inputs import Remembered
+from services.notify.deciding.ticket_facts import TicketFacts
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
 from services.notify.ticket.commands import Command
-from services.notify.writing.mail_builder import Letterhead
+from services.notify.writing.mail_builder import MailBuilder
 from shared.contracts.directory import Member, Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
@@ -204,10 +204,10 @@ def knowing(
     configuration = Configuration(
         salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
     )
-    made = Policies(Letterhead(lambda: snapshot, KEY, DOMAIN, lambda: configuration, ZoneInfo(zone)))
-    made.known.tickets[TICKET] = Remembered(NUMBER, TITLE, IT, owner, **ticket)
-    made.known.wanting.extend(wanting)
-    made.known.people.update({each.id: each for each in people})
+    made = Policies(MailBuilder(lambda: snapshot, KEY, DOMAIN, lambda: configuration, ZoneInfo(zone)))
+    made.inputs.tickets[TICKET] = TicketFacts(NUMBER, TITLE, IT, owner, **ticket)
+    made.inputs.subscribers.extend(wanting)
+    made.inputs.people.update({each.id: each for each in people})
     return made
 
 
@@ -238,4 +238,4 @@ def queues(*documents: Queue) -> Queues:
 
 def policies(*documents: Queue) -> Policies:
     snapshot = queues(*documents)
-    return Policies(Letterhead(lambda: snapshot, KEY, DOMAIN))
+    return Policies(MailBuilder(lambda: snapshot, KEY, DOMAIN))
