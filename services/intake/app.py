@@ -40,8 +40,9 @@ from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
 from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler, ProjectionHandler
+from shared.messaging.handlers import Handler
 from shared.messaging.pace import PROMPT, UNHURRIED
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import Relay
 from shared.runtime.periodic import Periodic
 from shared.runtime.pulse import Background

@@ -22,14 +22,17 @@ from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
+from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
 from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
+from shared.messaging.handlers import Handler
 from shared.messaging.pace import UNHURRIED
+from shared.messaging.policy_handler import PolicyHandler
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import Relay
 from shared.runtime.pulse import Background
 from shared.settings import env
@@ -58,9 +61,7 @@ def reactions(
     """How what the policies ask for is recorded, with the mails that have to leave."""
     return PolicyHandler(
         name=CONSUMER,
-        store=store,
-        category="ticket",
-        decider=ticket,
+        runner=CommandRunner(store, "ticket", ticket),
         producers=LISTENS_TO,
         react=policies.react,
         inline=deliveries.schedule,

@@ -22,9 +22,9 @@ from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
 from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.pace import UNHURRIED
 from shared.messaging.parking.commands import MakeHandlers
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.runtime.pulse import Background
 from shared.settings import env
 

@@ -18,17 +18,19 @@ from shared.database import Connection, Pool, connect_pool
 from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
-from shared.eventstore.commands import Commands
 from shared.eventstore.migrations import pending
 from shared.eventstore.retention import CommandRetention
+from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
 from shared.messaging.announcing import Announcer
 from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
+from shared.messaging.handlers import Handler
 from shared.messaging.pace import PROMPT, UNHURRIED
+from shared.messaging.policy_handler import PolicyHandler
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import Relay
 from shared.runtime.periodic import Periodic
 from shared.runtime.pulse import Background
@@ -56,13 +58,11 @@ def handlers(
     return {
         TICKETS: PolicyHandler(
             name=CONSUMER,
-            store=store,
-            category="ticket",
-            decider=ticket,
+            runner=CommandRunner(store, "ticket", ticket),
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=beside,
-            goes_on=policies.goes_on_in,
+            follow=policies.goes_on_in,
             done=wake,
             prepare=loaded,
         ),
@@ -83,7 +83,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         clock = timers.Timers(store)
         uploads = Uploads(BlobStore(settings.blob_url))
         desk = Desk(
-            pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads, processes
+            pool,
+            CommandRunner(store, "ticket", ticket, record=timers.Recording(store, clock.wake)),
+            copy,
+            uploads,
+            processes,
         )
         background: dict[str, Background] = {"directory": copy}
         if role != "api":
