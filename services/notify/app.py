@@ -1,4 +1,4 @@
-"""Where notify's parts are put together."""
+"""Wires notify's parts together."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -42,7 +42,7 @@ CONSUMER = "notify"
 
 
 def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
-    """The policies on the newest snapshots; each of those who ask them needs its own, for what was looked up."""
+    """Policies that read the directory's copy. Each user needs its own, because they hold what was looked up for a batch."""
     return Policies(
         MailBuilder(
             lambda: copy.queues,
@@ -58,7 +58,7 @@ def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
 def reactions(
     store: Store, policies: Policies, requested: Callable[[], None] | None = None
 ) -> PolicyHandler[Command, ticket.Ticket]:
-    """How what the policies ask for is recorded, with the mails that have to leave."""
+    """Records what the policies request, and queues the mails. `requested` is called when mails may wait to be sent."""
     return PolicyHandler(
         name=CONSUMER,
         runner=CommandRunner(store, "ticket", ticket),
@@ -72,10 +72,10 @@ def reactions(
 def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
-    """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
+    """What notify's consumer does with each topic."""
     policies = policies_of(copy, mail)
     reacting = reactions(store, policies, requested)
-    # Documents first: a ticket of the same batch finds its queue's.
+    # Documents come first, so that a ticket of the same batch finds its queue.
     return {
         DIRECTORY: ProjectionHandler(DirectoryProjection()),
         TICKETS: TicketHandler(reacting, copy, policies.inputs),
@@ -83,7 +83,7 @@ def handlers(
 
 
 def handlers_for_replay(store: Store) -> dict[str, Handler]:
-    """The same for a parked ticket that is worked through from the command line."""
+    """The handlers for a parked ticket that is replayed from the command line."""
     return handlers(store, DirectoryCopy(store.pool, env("LEDGERDESK_DATABASE_URL")), MailSettings.read())
 
 

@@ -1,5 +1,7 @@
-"""Whose turn it is among mails that are due: each recipient's domain has a lane of its own, so that a provider that is slow, or asks for
-patience, holds up nobody else's mail."""
+"""The order in which claimed mails are sent: each recipient domain has a queue of its own, with a limit and a backoff.
+
+A domain whose servers are slow, or that throttles us, holds up no mail to other domains.
+"""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
@@ -8,39 +10,42 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-COOLING = (1.0, 5.0, 30.0, 120.0, 600.0)
-"""Seconds that a domain is left alone, each time that a server asks for patience; then one mail at a time tries how things are."""
-MOST_IN_A_LANE = 128
-"""Mails of one domain that a sender holds, so that others find room beside them."""
+BACKOFF = (1.0, 5.0, 30.0, 120.0, 600.0)
+"""Seconds without mail to a domain, longer each time that a server throttles it. Then a single mail is tried."""
+MOST_HELD = 128
+"""Mails to one domain that a sender holds, so that it has room for others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Mails of one domain at a time, and in a minute."""
+    """Mails to one domain at a time, and in a minute."""
 
-    at_once: int
-    a_minute: float | None = None
+    parallel: int
+    per_minute: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limit of every domain, and of those that have one of their own."""
+    """The default limit, and those of domains that have their own."""
 
     default: Limit
     of: Mapping[str, Limit] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str, default: Limit) -> "Limits":
-        """`outlook.com=2:60 *=5`: two mails to outlook.com at once and sixty a minute, five to any other domain. Raises ValueError."""
+        """`outlook.com=2:60 *=5`: two mails to outlook.com at a time and sixty a minute, five to any other domain.
+
+        Raises ValueError.
+        """
         found: dict[str, Limit] = {}
         for each in text.split():
             domain, _, numbers = each.partition("=")
-            at_once, colon, a_minute = numbers.partition(":")
-            if not domain or not at_once.isdecimal() or (colon and not a_minute.isdecimal()):
+            parallel, colon, per_minute = numbers.partition(":")
+            if not domain or not parallel.isdecimal() or (colon and not per_minute.isdecimal()):
                 raise ValueError(f"{each[:80]!r} is not domain=connections or domain=connections:mails-a-minute")
-            limit = Limit(int(at_once), float(a_minute) if colon else None)
-            if limit.at_once < 1 or limit.a_minute == 0:
-                raise ValueError(f"{each[:80]!r} would let nothing through: pause the domain instead")
+            limit = Limit(int(parallel), float(per_minute) if colon else None)
+            if limit.parallel < 1 or limit.per_minute == 0:
+                raise ValueError(f"{each[:80]!r} would stop all mail to the domain: pause the domain instead")
             found[domain.lower()] = limit
         return cls(found.pop("*", default), found)
 
@@ -49,120 +54,125 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Lane(Generic[T]):
+class _Queue(Generic[T]):
+    """`held` counts mails from claim to release, `active` those on their way, `throttled` how often the backoff has grown."""
+
     limit: Limit
     waiting: deque[T] = field(default_factory=deque)
     held: int = 0
     active: int = 0
-    strikes: int = 0
+    throttled: int = 0
     next_start: float = 0.0
 
-    def at_once(self) -> int:
-        return self.limit.at_once if not self.strikes else 1
+    def parallel(self) -> int:
+        return self.limit.parallel if not self.throttled else 1
 
 
-class Lanes(Generic[T]):
-    """What a sender holds, by domain. `parallel`: how many are on their way at a time, all lanes together; `clock` in seconds."""
+class DomainQueues(Generic[T]):
+    """`parallel`: how many mails are on their way at a time, all domains together. `clock` returns seconds."""
 
     def __init__(self, parallel: int, limits: Limits, clock: Callable[[], float]) -> None:
         self.parallel, self.limits, self.clock = parallel, limits, clock
-        self._lanes: OrderedDict[str, _Lane[T]] = OrderedDict()
+        self._queues: OrderedDict[str, _Queue[T]] = OrderedDict()
         self._active = 0
 
     def put(self, domain: str, item: T) -> None:
-        """Another one waits for its turn; it is held until it is `released`."""
-        lane = self._lane(domain)
-        lane.held += 1
-        lane.waiting.append(item)
+        """Adds an item. It counts as held until `release`."""
+        queue = self._queue(domain)
+        queue.held += 1
+        queue.waiting.append(item)
 
     def start(self, fits: Callable[[T], bool]) -> T | None:
-        """The next whose turn it is, if any; from now on it is on its way. The lanes take turns; `fits` tells what has to wait for reasons of
-        its own and is passed over."""
+        """Takes the next item to send, if any; it counts as active until `finish`.
+
+        Domains take turns. Items that do not fit now are skipped.
+        """
         now = self.clock()
         if self._active >= self.parallel:
             return None
-        for domain, lane in self._lanes.items():
-            if lane.active >= lane.at_once() or lane.next_start > now:
+        for domain, queue in self._queues.items():
+            if queue.active >= queue.parallel() or queue.next_start > now:
                 continue
-            found = next((n for n, item in enumerate(lane.waiting) if fits(item)), None)
+            found = next((n for n, item in enumerate(queue.waiting) if fits(item)), None)
             if found is None:
                 continue
-            item = lane.waiting[found]
-            del lane.waiting[found]
-            lane.active += 1
+            item = queue.waiting[found]
+            del queue.waiting[found]
+            queue.active += 1
             self._active += 1
-            if lane.limit.a_minute is not None:
-                lane.next_start = now + 60 / lane.limit.a_minute
-            self._lanes.move_to_end(domain)
+            if queue.limit.per_minute is not None:
+                queue.next_start = now + 60 / queue.limit.per_minute
+            self._queues.move_to_end(domain)
             return item
         return None
 
-    def ended(self, domain: str) -> None:
-        """One of this domain is not on its way any more."""
-        self._lane(domain).active -= 1
+    def finish(self, domain: str) -> None:
+        """An active item of this domain is no longer active."""
+        self._queue(domain).active -= 1
         self._active -= 1
 
-    def released(self, domain: str) -> None:
-        """One of this domain is not held any more."""
-        lane = self._lane(domain)
-        lane.held -= 1
-        if not lane.held and not lane.strikes and lane.next_start <= self.clock():
-            del self._lanes[domain]
+    def release(self, domain: str) -> None:
+        """An item of this domain is no longer held."""
+        queue = self._queue(domain)
+        queue.held -= 1
+        if not queue.held and not queue.throttled and queue.next_start <= self.clock():
+            del self._queues[domain]
 
-    def withdrawn(self, which: Callable[[T], bool]) -> list[T]:
-        """Takes those out that wait for their turn and may not have it now; they stay held."""
+    def withdraw(self, which: Callable[[T], bool]) -> list[T]:
+        """Takes items out that wait; they stay held."""
         found: list[T] = []
-        for lane in self._lanes.values():
-            leaving = [item for item in lane.waiting if which(item)]
+        for queue in self._queues.values():
+            leaving = [item for item in queue.waiting if which(item)]
             if leaving:
-                lane.waiting = deque(item for item in lane.waiting if not which(item))
+                queue.waiting = deque(item for item in queue.waiting if not which(item))
                 found += leaving
         return found
 
-    def slow_down(self, domain: str) -> float:
-        """A server asked for patience with this domain; answers how many seconds it is left alone. Several that were on their way together
-        hear the same thing once."""
-        lane, now = self._lane(domain), self.clock()
-        if not (lane.strikes and lane.next_start > now):
-            lane.strikes += 1
-            lane.next_start = now + COOLING[min(lane.strikes, len(COOLING)) - 1]
-        return lane.next_start - now
+    def throttle(self, domain: str) -> float:
+        """A server throttled mail to this domain. Returns the seconds of backoff that are left.
 
-    def went_well(self, domain: str) -> None:
+        Replies to several mails that were on their way together count once.
+        """
+        queue, now = self._queue(domain), self.clock()
+        if not (queue.throttled and queue.next_start > now):
+            queue.throttled += 1
+            queue.next_start = now + BACKOFF[min(queue.throttled, len(BACKOFF)) - 1]
+        return queue.next_start - now
+
+    def end_backoff(self, domain: str) -> None:
         """A server took a mail to this domain."""
-        lane = self._lane(domain)
-        if lane.strikes:
-            lane.strikes, lane.next_start = 0, 0.0
+        queue = self._queue(domain)
+        if queue.throttled:
+            queue.throttled, queue.next_start = 0, 0.0
 
-    def cooling(self, domain: str) -> float:
-        """How many more seconds the domain is left alone after a server asked for it."""
-        lane = self._lanes.get(domain)
-        return max(0.0, lane.next_start - self.clock()) if lane is not None and lane.strikes else 0.0
+    def backoff_left(self, domain: str) -> float:
+        queue = self._queues.get(domain)
+        return max(0.0, queue.next_start - self.clock()) if queue is not None and queue.throttled else 0.0
 
-    def full(self) -> list[str]:
-        """The domains that nothing more is to be taken of at this time."""
+    def closed(self) -> list[str]:
+        """The domains for which no more mail is to be claimed at this time."""
         now = self.clock()
         return [
             domain
-            for domain, lane in self._lanes.items()
-            if lane.held >= (MOST_IN_A_LANE if not lane.strikes else 1) or (lane.strikes and lane.next_start > now)
+            for domain, queue in self._queues.items()
+            if queue.held >= (MOST_HELD if not queue.throttled else 1) or (queue.throttled and queue.next_start > now)
         ]
 
     def until_next(self) -> float | None:
-        """Seconds until a lane that was left alone is open again."""
+        """Seconds until a domain that has to wait may start again."""
         now = self.clock()
-        starts = [lane.next_start - now for lane in self._lanes.values() if lane.next_start > now]
+        starts = [queue.next_start - now for queue in self._queues.values() if queue.next_start > now]
         return min(starts, default=None)
 
-    def forget_old(self) -> None:
-        """Lanes that nobody is in, and that have been open for long, are no different from new ones."""
+    def drop_idle(self) -> None:
+        """Drops queues that are empty and whose backoff ended long ago: they are no different from new ones."""
         now = self.clock()
-        old = [d for d, lane in self._lanes.items() if not lane.held and lane.next_start + COOLING[-1] < now]
-        for domain in old:
-            del self._lanes[domain]
+        idle = [d for d, queue in self._queues.items() if not queue.held and queue.next_start + BACKOFF[-1] < now]
+        for domain in idle:
+            del self._queues[domain]
 
-    def _lane(self, domain: str) -> _Lane[T]:
-        lane = self._lanes.get(domain)
-        if lane is None:
-            lane = self._lanes[domain] = _Lane(self.limits.limit(domain))
-        return lane
+    def _queue(self, domain: str) -> _Queue[T]:
+        queue = self._queues.get(domain)
+        if queue is None:
+            queue = self._queues[domain] = _Queue(self.limits.limit(domain))
+        return queue

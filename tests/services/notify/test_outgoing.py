@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify.sending import deliveries, domain_queues, outgoing_api, sender
-from services.notify.sending.deliveries import Pause, Postponed, PutBack
+from services.notify.sending import claims, deliveries, domain_queues, outgoing_api, queue_monitor
+from services.notify.sending.claims import Pause, PutBack
+from services.notify.sending.deliveries import Postponed
 from services.notify.sending.outgoing import Outgoing
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
 from shared.directory.copy import DirectoryCopy
@@ -106,7 +107,7 @@ async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
             free, _ = await desk.request("b@other.example")
             assert isinstance(await desk.settled(one, free), NotificationSent)
         else:
-            assert await deliveries.claim(desk.pool, "notify", 5) == []
+            assert await claims.claim(desk.pool, "notify", 5) == []
         one.wake()
         seen = await room.done("GET", "")
         assert (seen["waiting"], seen["paused"], seen["next_attempt_at"]) == (1, 1, None)
@@ -172,15 +173,15 @@ async def test_a_mail_that_may_pass_a_pause_still_may_when_its_turn_had_not_come
         _, notification = await desk.request()
         await room.done("POST", f"/mails/{notification}/retry")
     for _ in range(2):
-        (claimed,) = await deliveries.claim(desk.pool, "notify", 5)
+        (claimed,) = await claims.claim(desk.pool, "notify", 5)
         assert claimed.despite_pause
         async with desk.pool.acquire() as connection:
-            await deliveries.put_back(connection, [PutBack(claimed, 0.0, "its lane is full")])
-    (claimed,) = await deliveries.claim(desk.pool, "notify", 5)
+            await claims.put_back(connection, [PutBack(claimed, 0.0, "its lane is full")])
+    (claimed,) = await claims.claim(desk.pool, "notify", 5)
     tried = Postponed(claimed, 0.0, "450 busy", None, "", datetime.now(UTC))
     async with desk.pool.acquire() as connection:
         await deliveries.postpone(connection, [tried])
-    assert await deliveries.claim(desk.pool, "notify", 5) == []
+    assert await claims.claim(desk.pool, "notify", 5) == []
 
 
 async def test_a_mail_that_is_given_up_never_leaves_and_its_ticket_says_who_and_why(
@@ -263,18 +264,18 @@ async def test_a_backlog_that_may_not_leave_costs_a_claim_nothing(
     if not full:
         await desk.pool.execute(PAUSE, uuid4(), queue, domain)
     wanted = {(await desk.request(f"{n}@small{n % 3}.example"))[1] for n in range(10)}
-    for statement in (deliveries.CLAIM, deliveries.CLAIM_BESIDE):
+    for statement in (claims.CLAIM, claims.CLAIM_BESIDE):
         async with desk.pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            arguments = (64, timedelta(seconds=60), full, deliveries.LOOK)
+            arguments = (64, timedelta(seconds=60), full, claims.LOOK)
             lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
             await transaction.rollback()
         plan = "\n".join(row[0] for row in lines)
         assert "Seq Scan on deliveries" not in plan, plan
         read = re.findall(r"on deliveries\b.*actual time=\S+ rows=([\d.]+)|Rows Removed by \D+: (\d+)", plan)
-        assert all(float(rows or removed) <= deliveries.LOOK + 1 for rows, removed in read), plan
-    claimed = await deliveries.claim(desk.pool, "notify", 64, full)
+        assert all(float(rows or removed) <= claims.LOOK + 1 for rows, removed in read), plan
+    claimed = await claims.claim(desk.pool, "notify", 64, full)
     assert {each.request.notification for each in claimed} == wanted
 
 
@@ -304,8 +305,8 @@ async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_
             and (row["despite_pause"] or not any(each.holds(row["queue_id"], row["domain"]) for each in paused))
         ]
         most = dice.choice([1, 3, 64])
-        monkeypatch.setattr(deliveries, "LOOK", dice.choice([0, 2, 10, 1_000]))
-        claimed = await deliveries.claim(desk.pool, "notify", most, full)
+        monkeypatch.setattr(claims, "LOOK", dice.choice([0, 2, 10, 1_000]))
+        claimed = await claims.claim(desk.pool, "notify", most, full)
         assert {each.request.notification for each in claimed} == set(free[:most])
 
 
@@ -321,8 +322,8 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
 
         await until(quick_ones_arrived)
         assert await desk.outcomes(stuck) == []
-        assert sum(row["on_its_way"] for row in await desk.waiting()) == domain_queues.MOST_IN_A_LANE
-        assert server.asked <= 30 + smtp(server).limits.default.at_once
+        assert sum(row["on_its_way"] for row in await desk.waiting()) == domain_queues.MOST_HELD
+        assert server.asked <= 30 + smtp(server).limits.default.parallel
         server.held.set()
 
         async def all_arrived() -> bool:
@@ -337,7 +338,7 @@ async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_se
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each mail leaves once."""
-    monkeypatch.setattr(domain_queues, "COOLING", (5.0,))  # longer than it takes to look
+    monkeypatch.setattr(domain_queues, "BACKOFF", (5.0,))  # longer than it takes to look
     server.held = asyncio.Event()
     tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]
     last, wanted = await desk.request("wanted@slow.example")
@@ -354,10 +355,10 @@ async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_se
     async def given_back() -> bool:
         found = await row()
         waits = (found["last_error"], found["on_its_way"])
-        return waits == ("a server asked for patience with slow.example", False)
+        return waits == ("a server throttles mail to slow.example", False)
 
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
-        await until(lambda: on_their_way(domain_queues.MOST_IN_A_LANE))
+        await until(lambda: on_their_way(domain_queues.MOST_HELD))
         assert not await waits_for_its_turn()
         await room.done("POST", "/pause", {"domain": "slow.example", "reason": "x"})
         one.wake()
@@ -416,7 +417,7 @@ async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_
     desk: Notify, server: MailServer, words: str, remaining: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the others have the mail then, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
-    monkeypatch.setattr(domain_queues, "COOLING", (3600.0,))
+    monkeypatch.setattr(domain_queues, "BACKOFF", (3600.0,))
     asked: list[str] = []
 
     def answer(who: str) -> str | None:
@@ -433,7 +434,7 @@ async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_
         await until(told)
         (row,) = await desk.waiting()
         assert (row["last_error"], row["remaining"]) == (f"b@big.example: {words}", remaining)
-        assert one._lanes.cooling("big.example") and not one._lanes.cooling("small.example")
+        assert one._queues.backoff_left("big.example") and not one._queues.backoff_left("small.example")
         await desk.request("d@big.example")
         other, _ = await desk.request("e@small.example")
         one.wake()
@@ -448,7 +449,7 @@ async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
     async with sending(desk, smtp(MailServer(port=1))) as one:
 
         async def noticed() -> bool:
-            return one.away
+            return one.server.unavailable
 
         await until(noticed)
     waiting = await desk.waiting()
@@ -467,7 +468,7 @@ async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
 async def test_a_mail_that_nobody_could_try_for_long_is_told_on_its_ticket_once(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(queue_monitor, "LOOK_SECONDS", 0.02)
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
         await room.done("POST", "/pause", {"reason": "they are moving"})
         ticket, _ = await desk.request()

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.sending import deliveries, sender
-from services.notify.sending.sender import LATE_AFTER, PAUSES
+from services.notify.sending import backoff, claims, deliveries, sender
+from services.notify.sending.backoff import LATE_AFTER, RETRY_DELAYS
 from services.notify.sending.transports.maildir import Maildir
 from services.notify.writing.message import MOST_BYTES
 from shared.blobs.store import BlobStore
@@ -93,7 +93,7 @@ async def test_pauses_grow_the_desk_is_told_and_after_five_days_the_mail_is_give
     ticket, _ = await desk.request()
     pauses: list[float] = []
     async with sending(desk, smtp(server)) as one:
-        for attempt in range(1, len(PAUSES) + 1):
+        for attempt in range(1, len(RETRY_DELAYS) + 1):
 
             async def tried(attempt: int = attempt) -> bool:
                 return [(row["attempts"], bool(row["last_error"])) for row in await desk.waiting()] == [(attempt, True)]
@@ -106,10 +106,12 @@ async def test_pauses_grow_the_desk_is_told_and_after_five_days_the_mail_is_give
         told = await until(lambda: desk.outcome(ticket))
     assert told is not None
     assert isinstance(told.payload, NotificationFailed)
-    assert told.payload.attempts == len(PAUSES) + 1
+    assert told.payload.attempts == len(RETRY_DELAYS) + 1
     assert "450 mailbox busy" in told.payload.reason
-    assert all(0.7 * planned - 2 <= pause <= 1.21 * planned for pause, planned in zip(pauses, PAUSES, strict=True))
-    assert 4.8 * 86_400 < sum(PAUSES) < 5.2 * 86_400
+    assert all(
+        0.7 * planned - 2 <= pause <= 1.21 * planned for pause, planned in zip(pauses, RETRY_DELAYS, strict=True)
+    )
+    assert 4.8 * 86_400 < sum(RETRY_DELAYS) < 5.2 * 86_400
     delayed = [
         event.payload for event in await desk.store.load(ticket) if isinstance(event.payload, NotificationDelayed)
     ]
@@ -119,7 +121,7 @@ async def test_pauses_grow_the_desk_is_told_and_after_five_days_the_mail_is_give
 async def test_a_server_that_is_away_loses_nothing(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "AWAY", (3600.0,))  # it is tried once
+    monkeypatch.setattr(backoff, "SERVER_BACKOFF", (3600.0,))  # it is tried once
     away = MailServer(port=1)
     ticket, _ = await desk.request()
     async with sending(desk, smtp(away)):
@@ -179,8 +181,8 @@ async def test_after_a_crash_behind_the_servers_yes_the_repeat_has_the_same_mess
 
 async def test_a_mail_whose_sender_died_comes_up_again_when_its_lease_is_over(desk: Notify, server: MailServer) -> None:
     ticket, _ = await desk.request()
-    (claimed,) = await deliveries.claim(desk.pool, "notify", 10)
-    assert await deliveries.claim(desk.pool, "notify", 10) == []
+    (claimed,) = await claims.claim(desk.pool, "notify", 10)
+    assert await claims.claim(desk.pool, "notify", 10) == []
     await desk.pool.execute("UPDATE notify.deliveries SET due_at = due_at - interval '60 s'")
     async with sending(desk, smtp(server)) as one:
         told = await desk.settled(one, ticket)
@@ -373,7 +375,7 @@ async def test_files_that_are_too_large_together_are_told_on_the_ticket(desk: No
         notification=notification,
         transport="smtp",
         attempts=1,
-        reason="its files have 25.0 MiB together, and a mail takes 25",
+        reason="its attachments have 25.0 MiB together; a mail may have 25 MiB",
     )
     assert server.received == []
 
@@ -384,16 +386,16 @@ async def test_large_mails_wait_for_each_other_and_hold_small_ones_up_for_nothin
     blobs = BlobStore("memory:///")
     large = Attachment(id=uuid4(), name="a.bin", blob=await blobs.put(bytes(sender.HEAVY_BYTES + 1)))
     server.held = asyncio.Event()
-    heavy = [(await desk.request(attachments=(large,)))[0] for _ in range(sender.HEAVY_AT_ONCE + 2)]
+    heavy = [(await desk.request(attachments=(large,)))[0] for _ in range(sender.MOST_HEAVY + 2)]
     async with sending(desk, smtp(server), blobs=blobs) as one:
 
         async def on_their_way(wanted: int) -> bool:
             return server.asked == wanted
 
-        await until(lambda: on_their_way(sender.HEAVY_AT_ONCE))
+        await until(lambda: on_their_way(sender.MOST_HEAVY))
         await desk.request()
         one.wake()
-        await until(lambda: on_their_way(sender.HEAVY_AT_ONCE + 1))
+        await until(lambda: on_their_way(sender.MOST_HEAVY + 1))
         server.held.set()
         for ticket in heavy:
             await desk.settled(one, ticket)
@@ -414,7 +416,7 @@ async def test_a_mail_that_cannot_be_written_is_told(desk: Notify, server: MailS
     async with sending(desk, smtp(server)) as one:
         told = await desk.settled(one, ticket)
     assert isinstance(told, NotificationFailed)
-    assert told.reason == "an address is none that a mail can go to"
+    assert told.reason == "an address is not a valid e-mail address"
 
 
 async def test_the_maildir_is_a_way_out_too(desk: Notify, tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from aiosmtpd.smtp import AuthResult
 
 from services.notify.sending.transports import smtp as module
 from services.notify.sending.transports.smtp import Server, Smtp
-from services.notify.sending.transports.transport import PermanentFailure, Taken, TemporaryFailure
-from services.notify.writing.message import Letter
+from services.notify.sending.transports.transport import PermanentFailure, SendResult, TemporaryFailure
+from services.notify.writing.message import EncodedMail
 from tests.services.notify.desk import MailServer, mail_server
 
-LETTER = Letter(UUID(int=7), "it@help.example.org", ("per@customer.example",), b"Subject: x\r\n\r\n.Hei\r\n..\r\n")
+MAIL = EncodedMail(UUID(int=7), "it@help.example.org", ("per@customer.example",), b"Subject: x\r\n\r\n.Hei\r\n..\r\n")
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def test_a_url_that_will_not_do_is_refused_without_telling_its_password(url: str
 
 
 async def test_a_mail_arrives_byte_by_byte(server: MailServer) -> None:
-    assert await Smtp(server.server).send(LETTER, again=False) == Taken()
-    assert server.received[0].content == LETTER.content
+    assert await Smtp(server.server).send(MAIL, again=False) == SendResult()
+    assert server.received[0].content == MAIL.content
 
 
 async def test_connections_are_kept_and_given_back(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     transport = Smtp(server.server)
     for _ in range(3):
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
     assert len(server.sessions) == 1
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
-    await transport.rest()
-    await transport.send(LETTER, again=False)
+    await transport.close_idle()
+    await transport.send(MAIL, again=False)
     assert len(server.received) == 4
     assert len(server.sessions) == 2
     await transport.close()
@@ -63,19 +63,19 @@ async def test_connections_are_kept_and_given_back(server: MailServer, monkeypat
 async def test_a_kept_connection_that_died_is_replaced() -> None:
     async with mail_server() as first:
         transport = Smtp(first.server)
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
         (_, client), *_ = transport._idle
         client.close()
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
         assert len(first.received) == 2
         await transport.close()
 
 
 async def test_a_refused_recipient_does_not_keep_it_from_the_others(server: MailServer) -> None:
     server.recipient = lambda who: {"b@x.example": "550 unknown", "c@x.example": "452 full"}.get(who)
-    letter = replace(LETTER, recipients=("a@x.example", "b@x.example", "c@x.example"))
-    taken = await Smtp(server.server).send(letter, again=False)
-    assert taken == Taken(later={"c@x.example": "452 full"}, never={"b@x.example": "550 unknown"})
+    mail = replace(MAIL, recipients=("a@x.example", "b@x.example", "c@x.example"))
+    result = await Smtp(server.server).send(mail, again=False)
+    assert result == SendResult(deferred={"c@x.example": "452 full"}, refused={"b@x.example": "550 unknown"})
     assert server.received[0].rcpt_tos == ["a@x.example"]
 
 
@@ -85,22 +85,22 @@ async def test_a_server_that_closes_the_channel_over_one_of_several_has_taken_th
 ) -> None:
     """As if all had been put off (RFC 5321, section 3.8), in its own words and with the recipient of whom it said them."""
     server.recipient = lambda who: "421 4.3.2 closing" if who == whom else None
-    letter = replace(LETTER, recipients=("a@x.example", "b@x.example", "c@y.example"))
+    mail = replace(MAIL, recipients=("a@x.example", "b@x.example", "c@y.example"))
     transport = Smtp(server.server)
     with pytest.raises(TemporaryFailure, match=rf"^{whom}: 421 4\.3\.2 closing$") as refused:
-        await transport.send(letter, again=False)
-    assert (refused.value.patience, refused.value.recipient) == (True, whom)
+        await transport.send(mail, again=False)
+    assert (refused.value.throttled, refused.value.recipient) == (True, whom)
     server.recipient = lambda _: None
-    assert await transport.send(letter, again=False) == Taken()
+    assert await transport.send(mail, again=False) == SendResult()
     assert len(server.received) == 1
 
 
 async def test_after_everybody_was_refused_the_connection_goes_on(server: MailServer) -> None:
     transport = Smtp(server.server)
     server.recipient = lambda _: "550 unknown"
-    assert await transport.send(LETTER, again=False) == Taken(never={"per@customer.example": "550 unknown"})
+    assert await transport.send(MAIL, again=False) == SendResult(refused={"per@customer.example": "550 unknown"})
     server.recipient = lambda _: None
-    assert await transport.send(LETTER, again=False) == Taken()
+    assert await transport.send(MAIL, again=False) == SendResult()
     assert len(server.received) == 1
 
 
@@ -108,28 +108,28 @@ async def test_a_mail_that_is_refused_leaves_no_half_spoken_connection(server: M
     transport = Smtp(server.server)
     server.data = lambda _: "554 spam"
     with pytest.raises(PermanentFailure, match="554 spam"):
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
     server.data = lambda _: None
-    assert await transport.send(LETTER, again=False) == Taken()
+    assert await transport.send(MAIL, again=False) == SendResult()
 
 
 async def test_an_address_in_another_script_needs_a_server_that_takes_it(server: MailServer) -> None:
-    letter = replace(LETTER, recipients=("kåre@customer.example",), international=True)
+    mail = replace(MAIL, recipients=("kåre@customer.example",), international=True)
     with pytest.raises(PermanentFailure, match="SMTPUTF8"):
-        await Smtp(server.server).send(letter, again=False)
+        await Smtp(server.server).send(mail, again=False)
     async with mail_server(international=True) as able:
-        assert await Smtp(able.server).send(letter, again=False) == Taken()
+        assert await Smtp(able.server).send(mail, again=False) == SendResult()
         assert able.received[0].rcpt_tos == ["kåre@customer.example"]
 
 
 async def test_a_server_that_is_away_or_silent_is_a_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TemporaryFailure, match="cannot be reached"):
-        await Smtp(Server.at("smtp://127.0.0.1:1")).send(LETTER, again=False)
+        await Smtp(Server.at("smtp://127.0.0.1:1")).send(MAIL, again=False)
     monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
     silent = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     with pytest.raises(TemporaryFailure, match="cannot be reached"):
-        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(LETTER, again=False)
+        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(MAIL, again=False)
     silent.close()
 
 
@@ -145,8 +145,8 @@ async def test_a_refusal_in_another_charset_is_told_in_words_that_can_be_stored(
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     transport = Smtp(Server.at(f"smtp://127.0.0.1:{port}"))
-    taken = await transport.send(LETTER, again=False)
-    assert taken == Taken(never={"per@customer.example": "550 Postfach nicht verf gbar"})
+    result = await transport.send(MAIL, again=False)
+    assert result == SendResult(refused={"per@customer.example": "550 Postfach nicht verf gbar"})
     await transport.close()
     server.close()
 
@@ -160,7 +160,7 @@ async def test_a_server_that_wants_no_connection_at_all_is_a_reason_to_wait() ->
     closed = await asyncio.start_server(refuse, "127.0.0.1", 0)
     port = closed.sockets[0].getsockname()[1]
     with pytest.raises(TemporaryFailure, match=r"554 5\.7\.1 not you"):
-        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(LETTER, again=False)
+        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(MAIL, again=False)
     closed.close()
 
 
@@ -205,12 +205,12 @@ async def test_the_password_travels_encrypted_only(
     secure = Secure(ours, starttls=starttls)
     async for port in secure.port():
         good = Smtp(Server.at(f"{scheme}://kari:secret@127.0.0.1:{port}"), tls_context=theirs)
-        assert await good.send(LETTER, again=False) == Taken()
+        assert await good.send(MAIL, again=False) == SendResult()
         assert secure.logins == [(b"kari", b"secret")]
         wrong = Smtp(Server.at(f"{scheme}://kari:wrong@127.0.0.1:{port}"), tls_context=theirs)
         with pytest.raises(TemporaryFailure, match="535"):
-            await wrong.send(LETTER, again=False)
+            await wrong.send(MAIL, again=False)
         untrusted = Smtp(Server.at(f"{scheme}://kari:secret@127.0.0.1:{port}"))
         with pytest.raises(TemporaryFailure, match="cannot be reached"):
-            await untrusted.send(LETTER, again=False)
+            await untrusted.send(MAIL, again=False)
         await good.close()

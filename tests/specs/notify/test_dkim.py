@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.writing.dkim import BadKey, Key, Signer
-from services.notify.writing.message import letter
+from services.notify.writing.message import encode
 from shared.contracts.parts import Address, Attachment, Blob
 from tests.specs.notify.tickets import mail
 
@@ -54,7 +54,7 @@ def verified(content: bytes) -> list[bool]:
 
 
 def written(**more: Any) -> bytes:
-    return SIGNER.signed(letter(NOTIFICATION, mail(**more), MOMENT).content, MOMENT)
+    return SIGNER.signed(encode(NOTIFICATION, mail(**more), MOMENT).content, MOMENT)
 
 
 def test_both_signatures_hold_and_every_attempt_has_the_same_bytes() -> None:
@@ -77,7 +77,7 @@ def test_the_signatures_of_any_mail_hold(subject: str, name: str, text: str) -> 
 
 def test_a_mail_with_files_is_signed_as_a_whole() -> None:
     file = Attachment(id=UUID(int=3), name="å.pdf", blob=Blob(sha256="0" * 64, size=3, type="application/pdf"))
-    one = letter(
+    one = encode(
         NOTIFICATION,
         mail(attachments=(file,)),
         MOMENT,
@@ -125,7 +125,7 @@ def test_a_mail_that_is_sent_on_keeps_the_signature_it_came_with() -> None:
     original.set_content("It hums.\n")
     theirs = SIGNER.signed(original.as_bytes().replace(b"\n", b"\r\n"), MOMENT)
     resent = mail(resent=Blob(sha256="0" * 64, size=len(theirs), type="message/rfc822"), text="")
-    assert verified(letter(NOTIFICATION, resent, MOMENT, (), None, theirs).content) == [True, True]
+    assert verified(encode(NOTIFICATION, resent, MOMENT, (), None, theirs).content) == [True, True]
 
 
 def pem(private: PrivateKeyTypes, encryption: serialization.KeySerializationEncryption | None = None) -> bytes:
@@ -144,8 +144,8 @@ def test_keys_are_read_from_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no private key in PEM"),
-        (pem(ed25519.Ed25519PrivateKey.generate())[:40], "it is no private key in PEM"),
+        (b"", "it is not a private key in PEM"),
+        (pem(ed25519.Ed25519PrivateKey.generate())[:40], "it is not a private key in PEM"),
         (pem(ed25519.Ed25519PrivateKey.generate(), serialization.BestAvailableEncryption(b"x")), "it is encrypted"),
         (pem(ec.generate_private_key(ec.SECP256R1())), "neither an RSA nor an Ed25519 key"),
         (pem(rsa.generate_private_key(65537, 1023 + 1)), ""),
@@ -165,5 +165,5 @@ def test_a_key_that_cannot_sign_is_told_in_one_line(tmp_path: Path, content: byt
 def test_a_key_that_is_not_there_and_a_selector_that_is_none_are_told(tmp_path: Path) -> None:
     with pytest.raises(BadKey, match="cannot be read: No such file"):
         Key.read("s1", tmp_path / "missing")
-    with pytest.raises(BadKey, match="no selector"):
+    with pytest.raises(BadKey, match="is not a selector"):
         Key.read("s1; d=evil.example", tmp_path / "missing")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notify.writing.message import Letter, Unsendable, encoded, letter, one_line
+from services.notify.writing.message import EncodedMail, Unsendable, base64_lines, encode, one_line
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment, Blob
 from shared.file_names import safe_name
@@ -34,17 +34,17 @@ words = anything | nasty
 long_words = st.builds(lambda text, n: text * n, st.text(min_size=1, max_size=9), st.integers(1, 300))
 
 
-def made(**more: Any) -> Letter:
-    return letter(NOTIFICATION, mail(**more), MOMENT)
+def made(**more: Any) -> EncodedMail:
+    return encode(NOTIFICATION, mail(**more), MOMENT)
 
 
-def parsed(one: Letter) -> EmailMessage:
+def parsed(one: EncodedMail) -> EmailMessage:
     found = email.message_from_bytes(one.content, policy=email.policy.default)
     assert isinstance(found, EmailMessage)
     return found
 
 
-def well_formed(one: Letter) -> None:
+def well_formed(one: EncodedMail) -> None:
     """Lines end in CRLF only, have at most 998 octets, and are ASCII; the header has our fields, each once."""
     assert b"\r" not in one.content.replace(b"\r\n", b"")
     assert b"\n" not in one.content.replace(b"\r\n", b"")
@@ -67,7 +67,7 @@ def test_any_subject(subject: str) -> None:
     assert str(parsed(one)["Subject"]) == one_line(subject, 2_000)
 
 
-def mailbox(one: Letter, name: str) -> tuple[str, str]:
+def mailbox(one: EncodedMail, name: str) -> tuple[str, str]:
     """Name and address as RFC 2047 reads them; Python's newer parser keeps the space between encoded words of a name."""
     display, spec = parseaddr(email.message_from_bytes(one.content)[name])
     return str(make_header(decode_header(display))), spec
@@ -154,7 +154,7 @@ def test_no_combination_of_values_adds_a_field(
         names = [line.partition(b":")[0].decode() for line in header.split(b"\r\n") if line[:1] not in b" \t"]
         assert len(names) == len(set(names))
         assert set(names) <= FIELDS | MORE | {"Reply-To"}
-        resent = letter(
+        resent = encode(
             NOTIFICATION, mail(**{**fields, **good, "text": "", "resent": ORIGINAL}), MOMENT, (), None, b"A: b\r\n\r\n"
         )
         names = [
@@ -175,7 +175,7 @@ def lines(content: bytes, size: int = 100) -> bytes:
         for start in range(0, len(content), size):
             yield content[start : start + size]
 
-    return asyncio.run(encoded(pieces()))
+    return asyncio.run(base64_lines(pieces()))
 
 
 @given(words, st.binary(max_size=200), words)
@@ -183,12 +183,12 @@ def lines(content: bytes, size: int = 100) -> bytes:
 @example('åse\'s "tegning".pdf' * 8, b"\r\n.\r\n", "application/pdf")
 def test_any_attachment(name: str, content: bytes, kind: str) -> None:
     file = Attachment(id=UUID(int=3), name=name, blob=Blob(sha256="0" * 64, size=len(content), type=kind))
-    one = letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
+    one = encode(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == content
     assert part["Content-Disposition"].params["filename"] == safe_name(name, kind)
     assert b"Bcc" not in one.content
-    assert one == letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
+    assert one == encode(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
 
 
 @given(st.binary(max_size=400), st.integers(1, 120))
@@ -212,7 +212,7 @@ def test_a_file_that_comes_in_pieces_is_encoded_as_one(content: bytes, size: int
 )
 def test_any_kind_of_attachment_is_a_file(kind: str) -> None:
     file = Attachment(id=UUID(int=3), name="a.eml", blob=Blob(sha256="0" * 64, size=3, type=kind))
-    one = letter(NOTIFICATION, mail(), MOMENT, [(file, lines(b"From: x\n\n\xff"))])
+    one = encode(NOTIFICATION, mail(), MOMENT, [(file, lines(b"From: x\n\n\xff"))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == b"From: x\n\n\xff"
     assert part.get_content_disposition() == "attachment"
@@ -244,7 +244,7 @@ def test_any_rich_text_stands_beside_the_plain_one(html: str) -> None:
 @requirement("A7.06")
 def test_images_of_the_rich_text_are_shown_in_it_and_other_files_are_attached() -> None:
     rich = mail(html='<p>This: <img src="cid:hum@customer.example"></p>', attachments=(PICTURE, PAPER))
-    one = letter(NOTIFICATION, rich, MOMENT, [(PICTURE, lines(b"png")), (PAPER, lines(b"pdf"))])
+    one = encode(NOTIFICATION, rich, MOMENT, [(PICTURE, lines(b"png")), (PAPER, lines(b"pdf"))])
     well_formed(one)
     words, paper = parsed(one).iter_parts()
     assert (paper.get_content_disposition(), paper.get_content()) == ("attachment", b"pdf")
@@ -263,7 +263,7 @@ def test_images_of_the_rich_text_are_shown_in_it_and_other_files_are_attached() 
 def test_an_image_that_the_text_does_not_show_is_a_file() -> None:
     odd = PICTURE.model_copy(update={"inline_id": "a>\r\nBcc: x@y"})
     for file, html in ((PICTURE, "<p>none</p>"), (PICTURE, None), (odd, f"cid:{odd.inline_id}")):
-        one = letter(NOTIFICATION, mail(html=html, attachments=(file,)), MOMENT, [(file, lines(b"png"))])
+        one = encode(NOTIFICATION, mail(html=html, attachments=(file,)), MOMENT, [(file, lines(b"png"))])
         (attached,) = parsed(one).iter_attachments()
         assert attached.get_content_disposition() == "attachment"
         assert "Bcc" not in attached
@@ -272,9 +272,9 @@ def test_an_image_that_the_text_does_not_show_is_a_file() -> None:
 RAW = b"Return-Path: <per@customer.example>\r\nFrom: Per\r\n <per@customer.example>\nSubject: \xe6\nMessage-ID: <1@x>\n\n\xff.\n.\nFrom here\n"
 
 
-def resent(raw: bytes, **more: Any) -> Letter:
+def resent(raw: bytes, **more: Any) -> EncodedMail:
     blob = Blob(sha256="0" * 64, size=len(raw), type="message/rfc822")
-    return letter(NOTIFICATION, mail(resent=blob, text="", **more), MOMENT, resent=raw)
+    return encode(NOTIFICATION, mail(resent=blob, text="", **more), MOMENT, resent=raw)
 
 
 @requirement("A7.15")
@@ -365,7 +365,7 @@ def test_a_local_part_in_another_script_needs_a_server_that_takes_it() -> None:
 
 def test_only_those_who_do_not_have_it_yet_get_it_again() -> None:
     both = (Address(email="a@x.example"), Address(email="b@x.example"))
-    one = letter(NOTIFICATION, mail(to=both), MOMENT, remaining=("b@x.example",))
+    one = encode(NOTIFICATION, mail(to=both), MOMENT, remaining=("b@x.example",))
     assert one.recipients == ("b@x.example",)
     assert parsed(one)["To"] == "a@x.example, b@x.example"
 
@@ -374,7 +374,7 @@ def test_only_those_who_do_not_have_it_yet_get_it_again() -> None:
 def test_what_is_no_address_does_not_leave(bad: str) -> None:
     broken: OutgoingMail = mail(to=(Address(email=bad),))
     with pytest.raises(Unsendable):
-        letter(NOTIFICATION, broken, MOMENT)
+        encode(NOTIFICATION, broken, MOMENT)
 
 
 def test_a_local_part_in_quotes_and_a_domain_in_another_script_leave_as_mail_servers_know_them() -> None:
