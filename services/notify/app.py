@@ -42,7 +42,10 @@ CONSUMER = "notify"
 
 
 def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
-    """Policies that read the directory's copy. Each user needs its own, because they hold what was looked up for a batch."""
+    """Policies that read the directory's copy.
+
+    Each user needs its own, because they hold what was looked up for a batch.
+    """
     return Policies(
         MailBuilder(
             lambda: copy.queues,

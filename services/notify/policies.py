@@ -1,4 +1,7 @@
-"""Which event of another service leads to which mail. A mail is written from the event and the queue's document at that moment."""
+"""Which event of another service leads to which mail.
+
+A mail is written from the event and the queue's document at that moment.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,9 +98,9 @@ class Policies:
     def a_forwarded_article_is_sent(self, forwarded: ArticleForwarded, event: Recorded) -> RequestAgentMail:
         """The agent's words, their signature, and the article with its files (A7.14).
 
-        As in OTRS and Zammad, the subject has the ticket's token and the mail our Message-ID, so that the outsider's answer comes
-        back to this ticket, as a message from the outsider. The mail refers to the original as mail programs do when they forward,
-        but it does not reply to it: it has no In-Reply-To and no salutation.
+        As in OTRS and Zammad, the subject has the ticket's token and the mail our Message-ID, so that the outsider's
+        answer comes back to this ticket, as a message from the outsider. The mail refers to the original as mail
+        programs do when they forward, but it does not reply to it: it has no In-Reply-To and no salutation.
         """
         message, original = forwarded.message, forwarded.original
         parts = BodyParts(
@@ -123,8 +126,8 @@ class Policies:
     def a_bounced_mail_is_resent(self, bounced: ArticleBounced, event: Recorded) -> RequestAgentMail:
         """The mail as it came in, resent by us (A7.15; RFC 5322, section 3.6.6).
 
-        An article that was no mail, or that carries malware, becomes a new mail with nothing but its writer's words; answers go to
-        the writer, as they would if the mail were theirs.
+        An article that was no mail, or that carries malware, becomes a new mail with nothing but its writer's words;
+        answers go to the writer, as they would if the mail were theirs.
         """
         original = bounced.original
         fields: dict[str, Any]
@@ -143,7 +146,10 @@ class Policies:
         return RequestAgentMail("bounce", notification, bounced.bounce, mail, self.builder.own_addresses())
 
     def _quote(self, replied: AgentReplied, ticket: UUID) -> Quote | None:
-        """The message that is answered, unless the agent has quoted something. Every recipient must have received it already."""
+        """The message that is answered, unless the agent has quoted something.
+
+        Every recipient must have received it already.
+        """
         last, message = self.inputs.last_messages.get(ticket), replied.message
         if last is None or not last.text.strip() or mail_body.quotes_already(message):
             return None

@@ -19,7 +19,8 @@ from shared.settings import SettingMissing, env
 class MailSettings:
     """How outgoing mail is written: the key and the domain of its Message-IDs, and the desk's time zone.
 
-    `reply_tags`: the mail system delivers mail for `it+anything@` to `it@`, so that replies may come back to an address with a tag.
+    `reply_tags`: the mail system delivers mail for `it+anything@` to `it@`, so that replies may come back to an address
+    with a tag.
     """
 
     key: bytes
@@ -56,7 +57,8 @@ class Settings:
 
     @classmethod
     def read(cls) -> "Settings":
-        """Raises SettingMissing, also for a key that cannot sign: servers would refuse unsigned mails, and nobody would notice."""
+        """Raises SettingMissing, also for a key that cannot sign: servers would refuse unsigned mails, and nobody
+        would notice."""
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
             kafka=KafkaAccount.read("notify"),

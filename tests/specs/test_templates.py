@@ -19,7 +19,7 @@ KNOWN = {
 
 @pytest.mark.parametrize("source", ["{{ self }}", "{{ self.title }}", "{% if self %}x{% endif %}"])
 def test_a_template_cannot_show_itself(source: str) -> None:
-    assert render(source, KNOWN) == f"[template not usable: self is no variable]\n{source}"
+    assert render(source, KNOWN) == f"[template not usable: self is not a variable]\n{source}"
 
 
 @pytest.mark.parametrize(

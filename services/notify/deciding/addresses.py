@@ -6,7 +6,8 @@ from collections.abc import Collection
 from shared.addresses import comparable, received
 
 _ROBOTS = re.compile(
-    r"(no|do|donot|dont)[._-]?(not[._-]?)?reply.*|mailer[._-]?daemon|bounces?([+=-].*)?|listserv|majordomo|owner-.*|.*-owner|.*-request"
+    r"(no|do|donot|dont)[._-]?(not[._-]?)?reply.*|mailer[._-]?daemon|bounces?([+=-].*)?"
+    r"|listserv|majordomo|owner-.*|.*-owner|.*-request"
 )
 
 
@@ -16,7 +17,10 @@ def mailable(email: str) -> bool:
 
 
 def is_among(email: str, own: Collection[str]) -> bool:
-    """Whether mail to this address arrives at one of these (`comparable`) addresses; mail to `it+anything@` arrives at `it@`."""
+    """Whether mail to this address arrives at one of these (`comparable`) addresses.
+
+    Mail to `it+anything@` arrives at `it@`.
+    """
     address = comparable(email)
     local, at, domain = address.rpartition("@")
     return address in own or f"{local.partition('+')[0]}{at}{domain}" in own

@@ -36,7 +36,10 @@ class AgentNotices:
         self.builder, self.inputs = builder, builder.inputs
 
     def react(self, event: Recorded) -> list[RequestNotice]:
-        """One mail for all readers of a notice. Nobody gets two notices about one event, or one about what they did themselves."""
+        """One mail for all readers of a notice.
+
+        Nobody gets two notices about one event, or one about what they did themselves.
+        """
         requests: list[RequestNotice] = []
         left_out = {event.actor.id}
         for notice in notices_about(event.payload):

@@ -1,7 +1,7 @@
 """The notice to the customer that the ticket is closed, which is decided a few seconds after the closing.
 
-A message that was on its way when the ticket closed reopens it, and a message that comes meanwhile gets a reply of its own. In both cases
-the customer is not told about the closing (A5.07, A5.14; decision 0091).
+A message that was on its way when the ticket closed reopens it, and a message that comes meanwhile gets a reply of its
+own. In both cases the customer is not told about the closing (A5.07, A5.14; decision 0091).
 """
 
 import asyncio
@@ -32,7 +32,9 @@ BATCH = 100
 
 SAVE = """
 INSERT INTO notify.closings AS c (ticket_id, version, closed_at, event, tell_at)
-SELECT t, v, a, e, now() + $5 FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::bytea[]) AS n(t, v, a, e) ORDER BY t
+SELECT t, v, a, e, now() + $5
+  FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::bytea[]) AS n(t, v, a, e)
+ ORDER BY t
     ON CONFLICT (ticket_id) DO UPDATE
    SET version = excluded.version, closed_at = excluded.closed_at, event = excluded.event, tell_at = excluded.tell_at
  WHERE excluded.version > c.version

@@ -22,8 +22,10 @@ from shared.contracts.routing import FollowUpRejected, StateChanged
 
 @dataclass(frozen=True, slots=True)
 class _Recipient:
-    """A customer, the addresses at which they want mails (if not at their own), and whether it is proven that the name and the ticket's title
-    are theirs."""
+    """The customer. `answers_to`: where they want mails, if not at their own address.
+
+    `proven`: their name and the ticket's title were not written by just anybody.
+    """
 
     customer: CustomerRef
     answers_to: tuple[Address, ...]
@@ -52,10 +54,10 @@ class CustomerNotices:
         )
 
     def a_closing_is_told(self, changed: StateChanged, event: Recorded) -> list[RequestClosing]:
-        """If the queue wants it (A5.14, A10.03), when the desk or a time limit has closed the ticket without a reply that the customer gets anyway.
+        """If the queue wants it (A5.14, A10.03), and an agent or a time limit has closed the ticket without a reply.
 
-        Not if a machine opened the ticket or it went to a junk queue (decision 0059). `closing_notices` asks for it a few seconds
-        after the event.
+        Not if a machine opened the ticket or it went to a junk queue (decision 0059). `closing_notices` asks for it a
+        few seconds after the event.
         """
         ticket = self.inputs.tickets.get(event.stream)
         if ticket is None or ticket.customer is None or ticket.by_machine or not _closes_unheard(changed):
@@ -86,8 +88,9 @@ class CustomerNotices:
     ) -> tuple[UUID, OutgoingMail]:
         """The notice to one address of the customer's, as a reply to the mail with the Message-ID `replies_to`.
 
-        Anybody can forge a sender, so that a notice could carry a name and a title of theirs to somebody else. Therefore both are left
-        out until it is proven whose they are. `of_queue` are more template variables of the queue.
+        Anybody can forge a sender, so that a notice could carry a name and a title of theirs to somebody else.
+        Therefore both are left out until it is proven whose they are. `of_queue` are more template variables of the
+        queue.
         """
         customer = recipient.customer
         to = recipient.answers_to[:1] or ((address_of(customer),) if customer.email else ())

@@ -1,4 +1,4 @@
-"""Works through the events of tickets: updates notify's read models, looks up what the policies need, and lets them react."""
+"""Handles the events of tickets: updates notify's read models, looks up what the policies need, and lets them react."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -39,7 +39,7 @@ NAMES_A_QUEUE = (TicketOpened, AgentReplied, ArticleForwarded, ArticleBounced, F
 
 
 class TicketHandler:
-    """Runs before the policy handler `inner`, in the same transaction, so that it sees what the batch has just brought."""
+    """Runs before the policy handler `inner`. Both see what the batch brought: they share its transaction."""
 
     def __init__(self, inner: Handler, copy: DirectoryCopy, inputs: PolicyInputs) -> None:
         self.inner, self.copy, self.inputs = inner, copy, inputs

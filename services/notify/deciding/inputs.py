@@ -10,7 +10,7 @@ from shared.contracts.directory import Person, Queue
 
 
 class RejectionCounts(NamedTuple):
-    """How often a ticket's customer was told that it takes no more messages, up to ten minutes and up to 24 hours ago."""
+    """How often a ticket's customer was told that it takes no more messages."""
 
     older_than_ten_minutes: int
     older_than_a_day: int
@@ -20,9 +20,9 @@ class RejectionCounts(NamedTuple):
 class PolicyInputs:
     """What was looked up for a batch of events.
 
-    `queues` are those that the directory's copy does not hold yet. `people` have a record that is in use; the key is the id
-    that was asked for, which may be one that a customer had before they had a record. `last_messages` may be quoted by a
-    reply. `subscribers` want notices about their queues.
+    `queues` are those that the directory's copy does not hold yet. `people` have a record that is in use; the key is
+    the id that was asked for, which may be one that a customer had before they had a record. `last_messages` may be
+    quoted by a reply. `subscribers` want notices about their queues.
     """
 
     queues: dict[UUID, Queue] = field(default_factory=dict)

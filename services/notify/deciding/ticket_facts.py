@@ -39,12 +39,18 @@ FACTS = {
     "state": "text",
     "merged_into": "uuid",
 }
-"""Column and type. Beside each fact stands the version of the event that told it, so that a ticket's events may arrive in any order, and more
-than once."""
+"""Column and type.
+
+Beside each fact stands the version of the event that told it, so that a ticket's events may arrive in any order, and
+more than once.
+"""
 
 
 def _save() -> str:
-    """The statement that replaces older facts. Arguments: ids, numbers, `by_machine`, `proven`, then values and versions of each fact."""
+    """The statement that replaces older facts.
+
+    Arguments: ids, numbers, `by_machine`, `proven`, then values and versions of each fact.
+    """
     columns = [part for fact in FACTS for part in (fact, f"{fact}_version")]
     values = [part for fact, kind in FACTS.items() for part in (f"d.{fact}::{kind}", f"d.{fact}_version")]
     arrays = [f"${n}::{'text' if n % 2 else 'integer'}[]" for n in range(5, 5 + len(columns))]
@@ -76,8 +82,9 @@ SELECT d.id, d.number, d.by_machine, d.proven, {", ".join(values)}
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
 SAVE = _save()
 LOAD = """
-SELECT ticket_id, number, by_machine, proven, title, queue::text AS queue, owner::text AS owner, responsible::text AS responsible,
-       customer::text AS customer, message_id, answers_to::text AS answers_to, state, merged_into
+SELECT ticket_id, number, by_machine, proven, title, queue::text AS queue, owner::text AS owner,
+       responsible::text AS responsible, customer::text AS customer, message_id, answers_to::text AS answers_to, state,
+       merged_into
   FROM notify.tickets
  WHERE ticket_id = ANY($1) AND number <> '' AND queue IS NOT NULL
 """
@@ -87,9 +94,9 @@ SELECT ticket_id, number, by_machine, proven, title, queue::text AS queue, owner
 class TicketFacts:
     """A ticket as routing's events last described it. `message_id` is that of the customer's newest mail.
 
-    `customer`, `message_id` and `state` (its type) are null where they are not known. `by_machine`: no person opened the ticket.
-    `proven`: the title was not written by just anybody. `answers_to`: where the customer wants mails, if not at their own address.
-    The facts of a merged ticket are those of the ticket that it was merged into.
+    `customer`, `message_id` and `state` (its type) are null where they are not known. `by_machine`: no person opened
+    the ticket. `proven`: the title was not written by just anybody. `answers_to`: where the customer wants mails, if
+    not at their own address. The facts of a merged ticket are those of the ticket that it was merged into.
     """
 
     number: str
@@ -187,7 +194,10 @@ def _json(part: Value | None) -> str | None:
 
 
 async def load(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, TicketFacts]:
-    """The facts of these tickets, or of those that they were merged into. Tickets that routing has not queued are missing."""
+    """The facts of these tickets, or of those that they were merged into.
+
+    Tickets that routing has not queued are missing.
+    """
     found: dict[UUID, TicketFacts] = {}
     merged_into = {ticket: ticket for ticket in tickets}
     seen: set[UUID] = set()

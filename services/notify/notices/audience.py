@@ -31,11 +31,11 @@ def nobody(_: Event, __: TicketFacts) -> Sequence[PersonRef | None]:
 
 @dataclass(frozen=True, slots=True)
 class Audience(Generic[E]):
-    """Who gets a notice: the first of the `candidates` who may read the ticket, or the queue's `team` in their place; and all
-    who have the `subscription` for the ticket's queue.
+    """Who gets a notice: the first of the `candidates` who may read the ticket, or the queue's `team` in their place;
+    and all who have the `subscription` for the ticket's queue.
 
-    The team are those who work in the queue and follow it (at most 20), or all who work in it if nobody follows it and they
-    are few.
+    The team are those who work in the queue and follow it (at most 20), or all who work in it if nobody follows it and
+    they are few.
     """
 
     candidates: Candidates[E] = nobody

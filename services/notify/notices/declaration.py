@@ -38,9 +38,9 @@ def always(_: Event) -> bool:
 class AgentNotice(Generic[E]):
     """A mail to agents about an `event`, if `when` says so.
 
-    The subject is `subject` and the ticket's title. `text` is a template; it knows `ticket`, `queue`, `agent.name` (if the
-    notice has a single reader) and `variables`. `distinct` tells apart two notices of the same kind about the same event.
-    When it leaves, a notice goes only to those readers who may still read the ticket (`sending.withholding`).
+    The subject is `subject` and the ticket's title. `text` is a template; it knows `ticket`, `queue`, `agent.name` (if
+    the notice has a single reader) and `variables`. `distinct` tells apart two notices of the same kind about the same
+    event. When it leaves, a notice goes only to those readers who may still read the ticket (`sending.withholding`).
     """
 
     kind: NotificationKind
@@ -57,9 +57,9 @@ class AgentNotice(Generic[E]):
 class CustomerNotice:
     """A mail to the customer of a ticket. Which event leads to it is decided in `deciding.customer_notices`.
 
-    `subject` stands in place of the ticket's title while nobody has proven whose words that title is. `text` is a template;
-    it knows `ticket`, `queue` and `customer`. `outdated` says why the mail must no longer leave, given the ticket as it is at
-    that moment; None: it leaves whatever has happened since.
+    `subject` stands in place of the ticket's title while nobody has proven whose words that title is. `text` is a
+    template; it knows `ticket`, `queue` and `customer`. `outdated` says why the mail must no longer leave, given the
+    ticket as it is at that moment; None: it leaves whatever has happened since.
     """
 
     kind: Literal["receipt", "follow_up_rejected", "closed"]

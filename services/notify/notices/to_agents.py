@@ -144,7 +144,8 @@ This is an automatic notice. Please do not answer it: your answer would become a
         text="""\
 Hello{% if agent.name %} {{ agent.name }}{% endif %},
 
-The lock of {{ holder.name }} on ticket {{ ticket.number }} in {{ queue.name }} ended at {{ time.due }}, because its time was over:
+The lock of {{ holder.name }} on ticket {{ ticket.number }} in {{ queue.name }} ended at {{ time.due }}, because its \
+time was over:
 
     {{ ticket.title }}
 

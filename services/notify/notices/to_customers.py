@@ -11,13 +11,14 @@ RECEIPT = CustomerNotice(
     text="""\
 Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
-Thank you for contacting {{ queue.name }}. Your request has arrived and got the number {{ ticket.number }}{% if ticket.title %}:
+Thank you for contacting {{ queue.name }}. Your request has arrived and got the number \
+{{ ticket.number }}{% if ticket.title %}:
 
     {{ ticket.title }}
 {% else %}.
 {% endif %}
-We will look at it and answer you by mail. To add something, simply reply to this mail and leave the number in the subject, so that \
-everything about your request stays together.
+We will look at it and answer you by mail. To add something, simply reply to this mail and leave the number in the \
+subject, so that everything about your request stays together.
 
 {{ queue.name }}
 """,
@@ -30,13 +31,14 @@ REJECTION = CustomerNotice(
     text="""\
 Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
-Your message has arrived, but your request {{ ticket.number }} is closed and takes no more messages{% if ticket.title %}:
+Your message has arrived, but your request {{ ticket.number }} is closed and takes no more messages\
+{% if ticket.title %}:
 
     {{ ticket.title }}
 {% else %}.
 {% endif %}
-If you need us again, please write a new mail to {{ queue.address }} with a subject of its own, rather than an answer to this one. It \
-will become a new request and get our attention.
+If you need us again, please write a new mail to {{ queue.address }} with a subject of its own, rather than an \
+answer to this one. It will become a new request and get our attention.
 
 {{ queue.name }}
 """,
@@ -59,8 +61,9 @@ Your request {{ ticket.number }} is closed{% if ticket.title %}:
     {{ ticket.title }}
 {% else %}.
 {% endif %}
-{% if queue.takes_more %}If something is still missing, simply reply to this mail and leave the number in the subject.{% else %}If you need \
-us again, please write a new mail to {{ queue.address }} with a subject of its own.{% endif %}
+{% if queue.takes_more %}If something is still missing, simply reply to this mail and leave the number in the \
+subject.{% else %}If you need us again, please write a new mail to {{ queue.address }} with a subject of its own.\
+{% endif %}
 
 {{ queue.name }}
 """,

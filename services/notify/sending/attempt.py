@@ -48,7 +48,10 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 
 class Attempts:
-    """Sends mails one by one. A server that throttles a domain, or takes no mail, starts a backoff; `changed` is called then."""
+    """Sends mails one by one.
+
+    A server that throttles a domain, or takes no mail, starts a backoff; `changed` is called then.
+    """
 
     def __init__(
         self,
@@ -108,7 +111,10 @@ class Attempts:
         return outcome
 
     def _outcome(self, claimed: Claimed, result: SendResult) -> Outcome:
-        """Sent if servers took it for everybody. Refusals for good are recorded as a failure once all others have the mail."""
+        """Sent if servers took it for everybody.
+
+        Refusals for good are recorded as a failure once all others have the mail.
+        """
         refused = _joined(claimed.refused, result.refused)
         if result.deferred:
             if claimed.counted <= len(RETRY_DELAYS):
@@ -138,7 +144,8 @@ class Attempts:
         )
 
     def _unreached(self, claimed: Claimed, error: str, delay: float) -> Outcome:
-        """The reason does not lie in the mail: the attempt does not count against it, and the mail waits for as long as it takes."""
+        """The reason does not lie in the mail: the attempt does not count against it, and the mail waits for as long
+        as it takes."""
         self._count("unreached")
         return Postponed(claimed, delay, error, claimed.remaining, claimed.refused, utc_now(), unreached=True)
 

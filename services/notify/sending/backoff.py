@@ -5,9 +5,13 @@ from collections.abc import Callable
 
 HOUR = 3_600
 RETRY_DELAYS = (1, 5, 30, 120, 600, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 8 * HOUR, *(12 * HOUR,) * 8)
-"""Seconds after each attempt that failed for now. After the last one, about five days, the mail is given up (RFC 5321, section 4.5.4.1)."""
+"""Seconds after each attempt that failed for now.
+
+After the last one, about five days, the mail is given up (RFC 5321, section 4.5.4.1).
+"""
 LATE_AFTER = 6
-"""Attempts after which the ticket is told that a mail is late: a quarter of an hour has passed, and the next attempt is in an hour."""
+"""Attempts after which the ticket is told that a mail is late: a quarter of an hour has passed, and the next attempt
+is in an hour."""
 MOST_ATTEMPTS = 4 * len(RETRY_DELAYS)
 """Attempts in all, with or without an outcome: a mail that crashes every sender is given up in the end."""
 SERVER_BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)

@@ -19,8 +19,8 @@ CHANNELS: tuple[str, ...] = get_args(NotificationChannel)
 LOOK = 1_000
 """Of the mails that are due, so many are checked one by one whether they may leave."""
 
-EVENT = """e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id, e.type, e.actor_kind,
-       e.actor_id, e.traceparent, e.data"""
+EVENT = """e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id, e.type,
+       e.actor_kind, e.actor_id, e.traceparent, e.data"""
 _FREE = """d.domain <> ALL($3::text[])
        AND (d.despite_pause OR NOT EXISTS (
                SELECT FROM notify.pauses p
@@ -31,7 +31,8 @@ _CLAIMED = f"""claimed AS (
        SET due_at = now() + $2, attempts = attempts + 1, last_error = '', on_its_way = true
       FROM due
      WHERE d.notification = due.notification
-    RETURNING d.ticket_id, d.version, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id, d.despite_pause
+    RETURNING d.ticket_id, d.version, d.attempts, d.unreached, d.remaining, d.refused, d.domain, d.queue_id,
+              d.despite_pause
 )
 SELECT {EVENT}, c.attempts, c.unreached, c.remaining, c.refused, c.domain, c.queue_id, c.despite_pause
   FROM claimed c
@@ -45,9 +46,10 @@ WITH due AS (
      ORDER BY d.due_at LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 ), {_CLAIMED}
 """
-# The mails that are due first may be a backlog that is paused or whose domain is closed. If more mails are due than CLAIM checks, this statement
-# finds the oldest mails behind the backlog without reading it: an index leads from subqueue to subqueue (the mails of one queue to one domain),
-# and to the oldest mail of each open one. Mails that may pass a pause are found beside them. While everything is paused, no subqueue is open.
+# The mails that are due first may be a backlog that is paused or whose domain is closed. If more mails are due than
+# CLAIM checks, this statement finds the oldest mails behind the backlog without reading it: an index leads from
+# subqueue to subqueue (the mails of one queue to one domain), and to the oldest mail of each open one. Mails that may
+# pass a pause are found beside them. While everything is paused, no subqueue is open.
 _QUEUE = "coalesce(d.queue_id, '00000000-0000-0000-0000-000000000000'::uuid)"
 CLAIM_BESIDE = f"""
 WITH RECURSIVE subqueues AS (
@@ -123,10 +125,10 @@ class Pause:
 class Claimed:
     """A mail that this sender may try now; `event` holds `request`.
 
-    `attempts` counts all claims, this one included; `unreached` those of them that failed for a reason that does not lie in the
-    mail. `remaining`: the recipients who do not have the mail yet (None: all); `refused`: what servers said about recipients whom they
-    refused for good. `domain`: of the first remaining recipient; `queue`: in whose name the mail leaves. `despite_pause`: an
-    administrator wants this attempt although the mail is paused.
+    `attempts` counts all claims, this one included; `unreached` those of them that failed for a reason that does not
+    lie in the mail. `remaining`: the recipients who do not have the mail yet (None: all); `refused`: what servers said
+    about recipients whom they refused for good. `domain`: of the first remaining recipient; `queue`: in whose name the
+    mail leaves. `despite_pause`: an administrator wants this attempt although the mail is paused.
     """
 
     event: Recorded

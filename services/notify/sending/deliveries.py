@@ -14,13 +14,15 @@ from shared.eventstore.store import Store
 
 SCHEDULE = """
 INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id)
-SELECT n, t, v, m, q FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::uuid[]) AS d(n, t, v, m, q) ORDER BY n
+SELECT n, t, v, m, q
+  FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::uuid[]) AS d(n, t, v, m, q)
+ ORDER BY n
     ON CONFLICT DO NOTHING
 """
 POSTPONE = """
 UPDATE notify.deliveries
-   SET due_at = now() + $3, remaining = $4, refused = $5, last_error = $6, domain = $7, unreached = unreached + $8, on_its_way = false,
-       despite_pause = false, told_late = told_late OR $9
+   SET due_at = now() + $3, remaining = $4, refused = $5, last_error = $6, domain = $7, unreached = unreached + $8,
+       on_its_way = false, despite_pause = false, told_late = told_late OR $9
  WHERE notification = $1 AND attempts = $2
 """
 DONE = "DELETE FROM notify.deliveries WHERE notification = ANY($1)"
@@ -42,8 +44,8 @@ COUNT = "SELECT count(*), extract(epoch FROM now() - min(requested_at))::float8 
 class Postponed:
     """A failed attempt, for all or some (`remaining`) recipients. The next one is due in `delay` seconds.
 
-    `unreached`: the reason does not lie in the mail, and the attempt does not count against it. `late`: the ticket is told that the
-    mail is delayed.
+    `unreached`: the reason does not lie in the mail, and the attempt does not count against it. `late`: the ticket is
+    told that the mail is delayed.
     """
 
     claimed: Claimed

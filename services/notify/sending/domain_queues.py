@@ -55,7 +55,8 @@ class Limits:
 
 @dataclass(slots=True)
 class _Queue(Generic[T]):
-    """`held` counts mails from claim to release, `active` those on their way, `throttled` how often the backoff has grown."""
+    """`held` counts mails from claim to release, `active` those on their way, `throttled` how often the backoff has
+    grown."""
 
     limit: Limit
     waiting: deque[T] = field(default_factory=deque)

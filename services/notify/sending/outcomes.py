@@ -23,7 +23,10 @@ RETRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A mail that leaves the queue: it was sent, withheld or given up. Two commands if it was withheld from some of its readers."""
+    """A mail that leaves the queue: it was sent, withheld or given up.
+
+    Two commands if it was withheld from some of its readers.
+    """
 
     claimed: Claimed
     commands: tuple[RecordSent | RecordWithheld | RecordFailed, ...]
@@ -64,7 +67,8 @@ class OutcomeRecorder:
         await until_recorded(attempt, RETRIES)
 
     async def record_late(self, seconds: float, reason: Callable[[Claimed, str], str]) -> None:
-        """Tells the tickets of mails that have waited for so long that they are delayed, and why; once for each mail."""
+        """Tells the tickets of mails that have waited for so long that they are delayed, and why; once for each
+        mail."""
         async with self.runner.transaction() as (connection, unit):
             found = await deliveries.late(connection, self.store, seconds)
             await unit.load(*(claimed.event.stream for claimed, _ in found))

@@ -1,4 +1,7 @@
-"""What administrators see of mails that have not left, and decide about them. Each decision is kept: who, when and why."""
+"""What administrators see of mails that have not left, and decide about them.
+
+Each decision is kept: who, when and why.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +34,10 @@ _COUNTS = f"""count(*) AS waiting, count(*) FILTER (WHERE {_ON_ITS_WAY}) AS on_t
        min(greatest(due_at, now())) FILTER (WHERE despite_pause OR NOT {_PAUSED}) AS next_attempt_at,
        (array_agg(last_error ORDER BY requested_at DESC) FILTER (WHERE last_error <> ''))[1] AS last_words"""
 WHOLE = f"SELECT {_COUNTS} FROM notify.deliveries d"
-BY_DOMAIN = f"SELECT domain, {_COUNTS} FROM notify.deliveries d GROUP BY domain ORDER BY waiting DESC, domain LIMIT {MOST_GROUPS}"
+BY_DOMAIN = f"""
+SELECT domain, {_COUNTS} FROM notify.deliveries d GROUP BY domain
+ ORDER BY waiting DESC, domain LIMIT {MOST_GROUPS}
+"""
 BY_QUEUE = f"""
 SELECT queue_id, {_COUNTS} FROM notify.deliveries d WHERE queue_id IS NOT NULL GROUP BY queue_id
  ORDER BY waiting DESC, queue_id LIMIT {MOST_GROUPS}
@@ -65,7 +71,9 @@ DECIDE = """
 INSERT INTO notify.decisions (decision, action, by_id, by_name, reason, queue_id, domain, notification, ticket_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
-ONE = f"SELECT ticket_id, attempts, {_ON_ITS_WAY} AS on_its_way FROM notify.deliveries d WHERE notification = $1 FOR UPDATE"
+ONE = f"""
+SELECT ticket_id, attempts, {_ON_ITS_WAY} AS on_its_way FROM notify.deliveries d WHERE notification = $1 FOR UPDATE
+"""
 TICKET_OF = "SELECT ticket_id FROM notify.deliveries WHERE notification = $1"
 RETRY = "UPDATE notify.deliveries SET due_at = now(), despite_pause = true WHERE notification = $1"
 GIVE_UP = "DELETE FROM notify.deliveries WHERE notification = $1"
@@ -124,7 +132,10 @@ class Outgoing:
         return await self.store.pool.fetch(DECISIONS, before, most)
 
     async def pause(self, selection: Selection, who: Identity, reason: str, command: CommandId) -> DecisionResult:
-        """Holds the mail until it is resumed, except mail that is being sent. Pausing again changes nothing, not even the reason."""
+        """Holds the mail until it is resumed, except mail that is being sent.
+
+        Pausing again changes nothing, not even the reason.
+        """
         async with self.store.pool.acquire() as connection, connection.transaction():
             result = await self._once(connection, command, {"paused": True})
             if result.replayed:
@@ -148,7 +159,10 @@ class Outgoing:
         return result
 
     async def retry(self, notification: UUID, who: Identity, command: CommandId) -> DecisionResult:
-        """Makes the next attempt due now, even if the mail is paused. Raises NotWaiting, and Rejected while it is being sent."""
+        """Makes the next attempt due now, even if the mail is paused.
+
+        Raises NotWaiting, and Rejected while it is being sent.
+        """
         async with self.store.pool.acquire() as connection, connection.transaction():
             result = await self._once(connection, command, {"id": str(notification)})
             if result.replayed:

@@ -85,7 +85,10 @@ class GiveUpBody(Body):
 
 
 class Waiting(Body):
-    """`waiting` includes `on_their_way` and `paused`. `last_words`: the last reply of a server about one of these mails."""
+    """`waiting` includes `on_their_way` and `paused`.
+
+    `last_words`: the last reply of a server about one of these mails.
+    """
 
     waiting: int
     on_their_way: int

@@ -32,7 +32,8 @@ MOST_HELD = 512
 CLAIM_BATCH = 64
 HEAVY_BYTES = 1024 * 1024
 MOST_HEAVY = 2
-"""Mails with more bytes of files that are sent at a time: each stands in memory several times while it is encoded and sent."""
+"""Mails with more bytes of files that are sent at a time: each stands in memory several times while it is encoded
+and sent."""
 POLL_SECONDS = 2.0
 RECORD_SECONDS = 0.05
 """Outcomes that come in within this time are recorded together."""
@@ -52,8 +53,8 @@ class _Held:
 class Sender:
     """Several senders may run side by side.
 
-    A mail leaves twice only if a sender dies, or loses its database for the length of a lease, between the server's reply and
-    the record. The repeat then has the same Message-ID.
+    A mail leaves twice only if a sender dies, or loses its database for the length of a lease, between the server's
+    reply and the record. The repeat then has the same Message-ID.
     """
 
     def __init__(
@@ -222,7 +223,8 @@ class Sender:
             self._queues.release(claimed.domain)
 
     async def _drain(self) -> None:
-        """The process ends: attempts get a moment to end, their outcomes are recorded, and all other mails are given back."""
+        """The process ends: attempts get a moment to end, their outcomes are recorded, and all other mails are given
+        back."""
         self._outcomes += [PutBack(each, 0.0, "") for each in self._queues.withdraw(lambda _: True)]
         if self._sending:
             await asyncio.wait(set(self._sending), timeout=DRAIN_SECONDS)

@@ -1,4 +1,5 @@
-"""Whether a mail may still leave, asked before each attempt: rights and tickets change while mails wait (decision 0093)."""
+"""Whether a mail may still leave, asked before each attempt: rights and tickets change while mails wait (decision
+0093)."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -21,8 +22,8 @@ PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' A
 async def withhold(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithheld | None]:
     """The mail with the recipients who may still get it, and what is to be recorded if somebody may not.
 
-    A notice to agents goes to those who may read the ticket now. A notice to the customer may be outdated. Agents' own mails
-    always leave.
+    A notice to agents goes to those who may read the ticket now. A notice to the customer may be outdated. Agents' own
+    mails always leave.
     """
     kind, stream = claimed.request.kind, claimed.event.stream
     to_customer = TO_CUSTOMERS.get(kind)

@@ -34,8 +34,8 @@ class RequestReceipt:
 class RequestRejection:
     """Tells a customer that the closed ticket takes no more messages.
 
-    `older_than_ten_minutes` and `older_than_a_day`: how often the customer was told that before the last ten minutes, and before
-    the last 24 hours. Only newer ones count against the limits.
+    `older_than_ten_minutes` and `older_than_a_day`: how often the customer was told that before the last ten minutes,
+    and before the last 24 hours. Only newer ones count against the limits.
     """
 
     notification: UUID
@@ -75,7 +75,8 @@ class RecordSent:
 
 @dataclass(frozen=True, slots=True)
 class RecordWithheld:
-    """The mail did not leave, or (`partly`) did not leave for every reader, for a reason that came up while it waited."""
+    """The mail did not leave, or (`partly`) did not leave for every reader, for a reason that came up while it
+    waited."""
 
     notification: UUID
     kind: AnyNotificationKind

@@ -35,17 +35,19 @@ from shared.rules.rejected import Rejected
 MOST_REJECTIONS_A_DAY = 3
 """How often a ticket's customer is told that it takes no more messages; and at most once in ten minutes.
 
-This ends a mail loop with a machine that answers each of these mails without saying that it is one (RFC 3834, section 2).
+This ends a mail loop with a machine that answers each of these mails without saying that it is one (RFC 3834, section
+2).
 """
 OURS = "the address is one of our own queues"
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the rules look at. `rejections` counts how often the customer was told that the ticket takes no more messages.
+    """What the rules look at. `rejections` counts how often the customer was told that the ticket takes no more
+    messages.
 
-    `receipt_decided` and `articles`: which mails were requested or suppressed. `waiting` and `delayed`: the notifications that
-    have no outcome yet, and those of them that are recorded as delayed.
+    `receipt_decided` and `articles`: which mails were requested or suppressed. `waiting` and `delayed`: the
+    notifications that have no outcome yet, and those of them that are recorded as delayed.
     """
 
     receipt_decided: bool = False
@@ -182,7 +184,8 @@ def _request_notice(command: RequestNotice, ticket: Ticket) -> list[Event]:
 def _to_usable(
     kind: NotificationKind, notification: UUID, article: UUID, mail: OutgoingMail, own_addresses: frozenset[str]
 ) -> Event:
-    """To every usable address, each reader once, however their address is spelled; recipients who are left out are listed."""
+    """To every usable address, each reader once, however their address is spelled; recipients who are left out are
+    listed."""
     kept: dict[str, list[Address]] = {"to": [], "cc": [], "bcc": []}
     readers: set[str] = set()
     left_out: list[LeftOut] = []

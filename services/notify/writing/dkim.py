@@ -1,7 +1,7 @@
 """DKIM signatures (RFC 6376, RFC 8301, RFC 8463): receivers can tell our domain's mails from forged ones.
 
-Header and body are signed in relaxed canonicalization, because mail servers change white space. The signature depends only on the mail,
-the key and the mail's time, so that every attempt has the same bytes.
+Header and body are signed in relaxed canonicalization, because mail servers change white space. The signature depends
+only on the mail, the key and the mail's time, so that every attempt has the same bytes.
 """
 
 import base64
@@ -20,10 +20,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ONCE = (
-    "From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "MIME-Version", "Content-Type",
-    "Content-Transfer-Encoding",
+    "From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
+    "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
 )  # fmt: skip
-"""Fields that are signed once more than they occur, so that adding another one breaks the signature (RFC 6376, section 8.15)."""
+"""Fields that are signed once more than they occur, so that adding another one breaks the signature (RFC 6376,
+section 8.15)."""
 PRESENT = ("Auto-Submitted", "X-Auto-Response-Suppress")
 """Fields that are signed as often as they occur."""
 LEAST_BITS = 1024
@@ -122,7 +123,10 @@ def _names(fields: Sequence[tuple[bytes, bytes]]) -> list[str]:
 
 
 def _chosen(fields: Sequence[tuple[bytes, bytes]], names: Sequence[str]) -> list[bytes]:
-    """The fields of these names, the last field of a name first. A name without a field stands for nothing (RFC 6376, section 5.4.2)."""
+    """The fields of these names, the last field of a name first.
+
+    A name without a field stands for nothing (RFC 6376, section 5.4.2).
+    """
     left = list(fields)
     chosen: list[bytes] = []
     for name in names:

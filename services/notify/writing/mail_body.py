@@ -1,4 +1,5 @@
-"""The text of a mail, plain and in HTML: salutation, what an agent wrote, signature, and a quoted or forwarded message."""
+"""The text of a mail, plain and in HTML: salutation, what an agent wrote, signature, and a quoted or forwarded
+message."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +13,10 @@ from shared.contracts.parts import Address, Message
 from shared.markup import richtext
 
 LONGEST_HTML = 320_000
-"""Bytes in an event. A mail whose HTML is longer leaves as plain text: the event that requests it must fit into the log."""
+"""Bytes in an event.
+
+A mail whose HTML is longer leaves as plain text: the event that requests it must fit into the log.
+"""
 
 LONGEST_QUOTE = 8_000
 """Characters. A longer quote is cut, and says so."""
@@ -29,7 +33,8 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class BodyParts:
-    """What stands around an agent's message: rendered salutation and signature (A8.02), a quote, and a message that is forwarded."""
+    """What stands around an agent's message: rendered salutation and signature (A8.02), a quote, and a message that
+    is forwarded."""
 
     salutation: str = ""
     signature: str = ""
@@ -53,8 +58,8 @@ def text_of(message: Message, parts: BodyParts) -> str:
 def html_of(message: Message, parts: BodyParts, *, by_agent: bool = True) -> str | None:
     """The mail as HTML; None if neither message has rich text, or if it is too long.
 
-    Rich text was made safe when its article was built; everything else is escaped. Images from other servers are shown if an agent
-    inserted them, and stay blocked in messages of others.
+    Rich text was made safe when its article was built; everything else is escaped. Images from other servers are shown
+    if an agent inserted them, and stay blocked in messages of others.
     """
     original = parts.forwarded
     if message.html is None and (original is None or original.html is None):
@@ -82,7 +87,10 @@ def _quoted_lines(text: str) -> list[str]:
 
 
 def moment(when: datetime, zone: tzinfo | None) -> str:
-    """A time as people read it. A mail may claim a time that has no place in the calendar of the zone: that one is shown as it is."""
+    """A time as people read it.
+
+    A mail may claim a time that has no place in the calendar of the zone: that one is shown as it is.
+    """
     try:
         return f"{when.astimezone(zone):%Y-%m-%d %H:%M %Z}"
     except (OverflowError, ValueError):

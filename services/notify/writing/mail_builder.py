@@ -26,7 +26,10 @@ About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | Follow
 
 
 def notification_id(cause: UUID, kind: NotificationKind, distinct: str = "") -> UUID:
-    """The same event leads to the same notification, however often it is processed. `distinct` tells apart two notifications of a kind."""
+    """The same event leads to the same notification, however often it is processed.
+
+    `distinct` tells apart two notifications of a kind.
+    """
     return uuid5(cause, kind + distinct)
 
 
@@ -36,7 +39,8 @@ def address_of(customer: CustomerRef) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class MailBuilder:
-    """`queues` and `configuration` return the newest copies. `key` signs Message-IDs under `domain`; times are shown in `zone`.
+    """`queues` and `configuration` return the newest copies. `key` signs Message-IDs under `domain`; times are shown in
+    `zone`.
 
     `reply_tags`: replies come back to an address that names the ticket (decision 0028).
     """
@@ -52,7 +56,10 @@ class MailBuilder:
     def mail(
         self, kind: NotificationKind, event: Recorded, queue: QueueRef, *, distinct: str = "", **fields: Any
     ) -> tuple[UUID, OutgoingMail]:
-        """The notification's id, and the mail, whose Message-ID follows from it. `fields` are those of `OutgoingMail`."""
+        """The notification's id, and the mail, whose Message-ID follows from it.
+
+        `fields` are those of `OutgoingMail`.
+        """
         notification = notification_id(event.id, kind, distinct)
         message_id = message_ids.make(self.key, event.stream, notification, self.domain)
         sender = self.sender(queue)
@@ -77,7 +84,10 @@ class MailBuilder:
         return Address(email=email, name=queue.display_name or queue.name)
 
     def own_addresses(self) -> frozenset[str]:
-        """The addresses of our queues, as `addresses.comparable` writes them. We still receive the mail of retired queues."""
+        """The addresses of our queues, as `addresses.comparable` writes them.
+
+        We still receive the mail of retired queues.
+        """
         queues = (*self.queues().by_id.values(), *self.inputs.queues.values())
         return frozenset(comparable(queue.address) for queue in queues if queue.address)
 

@@ -19,7 +19,10 @@ class MailEncoder:
     async def encode(
         self, request: NotificationRequested, date: datetime, remaining: Sequence[str] | None
     ) -> EncodedMail:
-        """The mail to the `remaining` recipients (None: all). Raises Unsendable, BlobMissing and BlobStoreUnavailable."""
+        """The mail to the `remaining` recipients (None: all).
+
+        Raises Unsendable, BlobMissing and BlobStoreUnavailable.
+        """
         mail = request.mail
         if mail.resent is not None:
             # Somebody else's mail keeps the signature that it came with; ours would vouch for its text.

@@ -1,7 +1,7 @@
 """Encodes a mail (RFC 5322, MIME): the same bytes for every attempt.
 
-The header is written field by field (decision 0042). A value is made one line before it is folded, so that it cannot add a field. Ids
-are neither folded nor encoded, so that threading survives.
+The header is written field by field (decision 0042). A value is made one line before it is folded, so that it cannot
+add a field. Ids are neither folded nor encoded, so that threading survives.
 """
 
 import base64
@@ -28,7 +28,8 @@ LONGEST_SUBJECT = 2_000
 LONGEST_ID = 900
 """A line has at most 998 octets (RFC 5322, section 2.1.1), and an id cannot be folded."""
 LONGEST_REFERENCES = 998 - len("References: ")
-"""Characters of all ids together: some servers unfold the field, and it must still fit into one line (RFC 5322, section 2.1.1)."""
+"""Characters of all ids together: some servers unfold the field, and it must still fit into one line (RFC 5322,
+section 2.1.1)."""
 MOST_BYTES = 25 * 1024 * 1024
 """Bytes of all files of a mail before they are encoded; few mail servers take more."""
 _WIDTH = 76
@@ -39,7 +40,10 @@ _ID = re.compile(rf"<[!-;=?-~]{{1,{LONGEST_ID}}}>")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _MBOX_LINE = re.compile(rb"\A>?From [^\r\n]*\r?\n")
-"""A line that some programs write before a stored mail. It is not part of the mail, and would end a header that has fields before it."""
+"""A line that some programs write before a stored mail.
+
+It is not part of the mail, and would end a header that has fields before it.
+"""
 _TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
 _DOCUMENT = '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{}\n</body>\n</html>'
 _INLINE_ID = re.compile(r"[!-;=?-~]{1,200}")
@@ -53,8 +57,8 @@ class Unsendable(Exception):
 class EncodedMail:
     """What a transport takes: envelope and content.
 
-    `sender` is empty for automatic mail, so that nobody gets its bounces (RFC 3834, section 3.3). `international`: an address needs
-    SMTPUTF8 (RFC 6531).
+    `sender` is empty for automatic mail, so that nobody gets its bounces (RFC 3834, section 3.3). `international`: an
+    address needs SMTPUTF8 (RFC 6531).
     """
 
     notification: UUID

@@ -39,8 +39,11 @@ OUTCOMES = (NotificationSent, NotificationFailed, NotificationSuppressed)
 
 @dataclass
 class MailServer:
-    """Takes mail on 127.0.0.1. `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering a mail whose first
-    recipient's address ends in `held_for`; `asked` counts the mails it was given."""
+    """Takes mail on 127.0.0.1.
+
+    `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering a mail whose first
+    recipient's address ends in `held_for`; `asked` counts the mails it was given.
+    """
 
     port: int = 0
     received: list[Envelope] = field(default_factory=list)

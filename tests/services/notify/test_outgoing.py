@@ -257,7 +257,8 @@ async def test_a_backlog_that_may_not_leave_costs_a_claim_nothing(
     """100 000 mails: neither is it read, nor does it stand before the mails that came later."""
     await desk.pool.execute(
         """INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id, due_at)
-           SELECT gen_random_uuid(), gen_random_uuid(), 1, 'big.example', $1, now() - interval '1 hour' + n * interval '1 ms'
+           SELECT gen_random_uuid(), gen_random_uuid(), 1, 'big.example', $1,
+                  now() - interval '1 hour' + n * interval '1 ms'
              FROM generate_series(1, 100000) n""",
         IT.id,
     )
@@ -293,7 +294,8 @@ async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_
         await desk.pool.executemany(PAUSE, [(uuid4(), queue, domain) for queue, domain in pauses])
         await desk.pool.execute(
             """UPDATE notify.deliveries
-                  SET due_at = now() + (random() - 0.8) * interval '1 hour', despite_pause = random() < 0.1, on_its_way = false"""
+                  SET due_at = now() + (random() - 0.8) * interval '1 hour', despite_pause = random() < 0.1,
+                      on_its_way = false"""
         )
         full = dice.sample(domains, dice.choice([0, 0, 1, 2]))
         paused = [Pause(queue, domain, "Ada", "x") for queue, domain in pauses]
@@ -337,7 +339,8 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
 async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_server_has_slowed_down(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each mail leaves once."""
+    """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each
+    mail leaves once."""
     monkeypatch.setattr(domain_queues, "BACKOFF", (5.0,))  # longer than it takes to look
     server.held = asyncio.Event()
     tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]

@@ -1,4 +1,5 @@
-"""The whole process as it runs: an event on the log becomes a mail in the Maildir, and the log tells what came of it."""
+"""The whole process as it runs: an event on the log becomes a mail in the Maildir, and the log tells what came of
+it."""
 
 import asyncio
 import contextlib

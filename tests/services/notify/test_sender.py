@@ -335,7 +335,10 @@ async def test_blind_copies_get_the_mail_and_nobody_sees_them(desk: Notify, serv
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
 
-RAW = b"Received: from x\r\nFrom: Per <per@customer.example>\r\nSubject: hums\r\nMessage-ID: <1@x>\r\n\r\n\xe6\xf8\xe5\r\n.\r\n..two\r\n"
+RAW = (
+    b"Received: from x\r\nFrom: Per <per@customer.example>\r\nSubject: hums\r\nMessage-ID: <1@x>\r\n\r\n"
+    b"\xe6\xf8\xe5\r\n.\r\n..two\r\n"
+)
 
 
 @requirement("A7.15")

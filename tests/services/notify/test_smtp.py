@@ -83,7 +83,8 @@ async def test_a_refused_recipient_does_not_keep_it_from_the_others(server: Mail
 async def test_a_server_that_closes_the_channel_over_one_of_several_has_taken_the_mail_for_nobody(
     server: MailServer, whom: str
 ) -> None:
-    """As if all had been put off (RFC 5321, section 3.8), in its own words and with the recipient of whom it said them."""
+    """As if all had been put off (RFC 5321, section 3.8), in its own words and with the recipient of whom it said
+    them."""
     server.recipient = lambda who: "421 4.3.2 closing" if who == whom else None
     mail = replace(MAIL, recipients=("a@x.example", "b@x.example", "c@y.example"))
     transport = Smtp(server.server)

@@ -1,4 +1,5 @@
-"""Rights and tickets change while mails wait: what holds at the moment of sending counts (A10.05, A19.02; decision 0093)."""
+"""Rights and tickets change while mails wait: what holds at the moment of sending counts (A10.05, A19.02; decision
+0093)."""
 
 from dataclasses import replace
 from uuid import UUID, uuid4

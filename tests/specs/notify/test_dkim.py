@@ -88,9 +88,11 @@ def test_a_mail_with_files_is_signed_as_a_whole() -> None:
 
 @pytest.mark.parametrize(
     "added",
-    [b"From: Boss <boss@help.example.org>", b"Subject: Pay at once", b"To: you@x.example", b"Reply-To: thief@x.example", b"Cc: a@x.example",
-     b"Sender: a@x.example", b"Date: Mon, 23 Nov 2026 08:30:15 +0000", b"Message-ID: <other@x.example>", b"In-Reply-To: <other@x.example>",
-     b"References: <other@x.example>", b"Content-Type: text/html", b"MIME-Version: 1.0", b"Content-Transfer-Encoding: base64"],
+    [b"From: Boss <boss@help.example.org>", b"Subject: Pay at once", b"To: you@x.example",
+     b"Reply-To: thief@x.example", b"Cc: a@x.example", b"Sender: a@x.example",
+     b"Date: Mon, 23 Nov 2026 08:30:15 +0000", b"Message-ID: <other@x.example>", b"In-Reply-To: <other@x.example>",
+     b"References: <other@x.example>", b"Content-Type: text/html", b"MIME-Version: 1.0",
+     b"Content-Transfer-Encoding: base64"],
 )  # fmt: skip
 def test_a_field_that_somebody_adds_breaks_them(added: bytes) -> None:
     content = written()

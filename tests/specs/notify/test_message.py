@@ -68,7 +68,8 @@ def test_any_subject(subject: str) -> None:
 
 
 def mailbox(one: EncodedMail, name: str) -> tuple[str, str]:
-    """Name and address as RFC 2047 reads them; Python's newer parser keeps the space between encoded words of a name."""
+    """Name and address as RFC 2047 reads them; Python's newer parser keeps the space between encoded words of a
+    name."""
     display, spec = parseaddr(email.message_from_bytes(one.content)[name])
     return str(make_header(decode_header(display))), spec
 
@@ -269,7 +270,10 @@ def test_an_image_that_the_text_does_not_show_is_a_file() -> None:
         assert "Bcc" not in attached
 
 
-RAW = b"Return-Path: <per@customer.example>\r\nFrom: Per\r\n <per@customer.example>\nSubject: \xe6\nMessage-ID: <1@x>\n\n\xff.\n.\nFrom here\n"
+RAW = (
+    b"Return-Path: <per@customer.example>\r\nFrom: Per\r\n <per@customer.example>\nSubject: \xe6\nMessage-ID: <1@x>\n\n"
+    b"\xff.\n.\nFrom here\n"
+)
 
 
 def resent(raw: bytes, **more: Any) -> EncodedMail:

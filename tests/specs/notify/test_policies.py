@@ -65,7 +65,8 @@ def test_a_receipt_to_whom_nobody_knows_says_nothing_that_a_stranger_wrote() -> 
     assert "shop.example" not in mail.model_dump_json()
     assert (mail.in_reply_to, mail.references) == (FIRST, (FIRST,))
     assert mail.text.startswith(
-        f"Hello,\n\nThank you for contacting IT support. Your request has arrived and got the number {NUMBER}.\n\nWe will look"
+        "Hello,\n\nThank you for contacting IT support. "
+        f"Your request has arrived and got the number {NUMBER}.\n\nWe will look"
     )
 
 

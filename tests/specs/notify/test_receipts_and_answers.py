@@ -37,8 +37,8 @@ def test_a_receipt_that_was_suppressed_is_not_decided_again() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["noreply@shop.example", "no-reply@shop.example", "do_not_reply+7@shop.example", "MAILER-DAEMON@mx.example", "bounce-1@x.example",
-     "bounces+per=customer.example@x.example", "owner-list@x.example", "list-request@x.example"],
+    ["noreply@shop.example", "no-reply@shop.example", "do_not_reply+7@shop.example", "MAILER-DAEMON@mx.example",
+     "bounce-1@x.example", "bounces+per=customer.example@x.example", "owner-list@x.example", "list-request@x.example"],
 )  # fmt: skip
 def test_machines_get_no_receipt(address: str) -> None:
     given().when(RequestReceipt(RECEIPT, mail(address))).then(

@@ -1,4 +1,5 @@
-"""Where answers to our mails go: to the queue, and on installations whose mail system brings tagged addresses, by the ticket's own."""
+"""Where answers to our mails go: to the queue, and on installations whose mail system brings tagged addresses, by
+the ticket's own."""
 
 from dataclasses import replace
 

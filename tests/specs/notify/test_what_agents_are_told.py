@@ -1,4 +1,5 @@
-"""What agents are told of tickets: of those that they answer for always, of others in their queues if they want it (A6.11, A10.05)."""
+"""What agents are told of tickets: of those that they answer for always, of others in their queues if they want it
+(A6.11, A10.05)."""
 
 from uuid import UUID
 

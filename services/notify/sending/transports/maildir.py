@@ -11,7 +11,8 @@ from services.notify.writing.message import EncodedMail
 
 
 class Maildir:
-    """Writes each mail as one durable file whose name follows from the notification, so that a repeat is the same file."""
+    """Writes each mail as one durable file whose name follows from the notification, so that a repeat is the same
+    file."""
 
     name = "maildir"
     parallel = 128

@@ -31,7 +31,8 @@ LONGEST_REASON = 500
 DEFAULT_LIMITS = Limits(Limit(5))
 """Connections to the server that carry mail to one domain at a time."""
 _THROTTLED = re.compile(r"421\b|4[0-9]{2} 4\.7\.")
-"""Replies that throttle us: the service is not available, or a security or policy rule defers the mail (RFC 3463, section 3.8)."""
+"""Replies that throttle us: the service is not available, or a security or policy rule defers the mail (RFC 3463,
+section 3.8)."""
 _CLOSING = 421
 """The reply of a server that closes the channel, to any command (RFC 5321, section 3.8)."""
 _SIGN_IN = frozenset((530, 534, 535, 538))
@@ -71,8 +72,10 @@ class Server:
 
 
 class _Client(aiosmtplib.SMTP):
-    """After a 421 the library closes the channel itself, and `sendmail` reports only a lost connection. `closing` keeps the reply and its
-    recipient."""
+    """After a 421 the library closes the channel itself, and `sendmail` reports only a lost connection.
+
+    `closing` keeps the reply and its recipient.
+    """
 
     closing: aiosmtplib.SMTPRecipientRefused | None = None
 
@@ -120,8 +123,8 @@ class Smtp:
                 raise PermanentFailure("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
             options = ["SMTPUTF8", "BODY=8BITMIME"]
         elif not mail.content.isascii():
-            # A mail that is resent: another encoding would break its signatures. Nearly all servers that do not offer 8BITMIME
-            # take eight bits anyway.
+            # A mail that is resent: another encoding would break its signatures. Nearly all servers that do not offer
+            # 8BITMIME take eight bits anyway.
             await client.ehlo()
             options = ["BODY=8BITMIME"] if client.supports_extension("8bitmime") else []
         try:
@@ -203,7 +206,8 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
 
 @contextmanager
 def _classified() -> Iterator[None]:
-    """Separates a refusal of this mail (5xx) from what may pass: a busy server, a lost connection, missing authentication."""
+    """Separates a refusal of this mail (5xx) from what may pass: a busy server, a lost connection, missing
+    authentication."""
     try:
         yield
     except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:

@@ -11,7 +11,8 @@ from services.notify.writing.message import EncodedMail
 class TemporaryFailure(Exception):
     """Nobody got the mail, but a later attempt may succeed. The message is the transport's reply.
 
-    `throttled`: the server throttles mail to the recipients' domain; `recipient`: about whom it said so, if that was one of them.
+    `throttled`: the server throttles mail to the recipients' domain; `recipient`: about whom it said so, if that was
+    one of them.
     """
 
     def __init__(self, message: str, *, throttled: bool = False, recipient: str = "") -> None:
@@ -31,8 +32,8 @@ class PermanentFailure(Exception):
 class SendResult:
     """The transport took the mail, except for these recipients.
 
-    `deferred` and `refused` map recipients to replies: to those who may get it later, and to those who never will. `throttled`:
-    recipients for whose domains the server throttles us.
+    `deferred` and `refused` map recipients to replies: to those who may get it later, and to those who never will.
+    `throttled`: recipients for whose domains the server throttles us.
     """
 
     deferred: Mapping[str, str] = field(default_factory=dict)
