@@ -59,7 +59,7 @@ async def told(desk: Notify, telling: ClosingNotices, ticket: UUID) -> list[Even
 
 @requirement("A5.14", "A10.03")
 @pytest.mark.parametrize("closed", [BY_TIME, BY_KARI])
-async def test_the_customer_is_told_once_when_the_moment_has_passed(desk: Notify, closed: StateChanged) -> None:
+async def test_the_customer_is_told_once_after_the_wait(desk: Notify, closed: StateChanged) -> None:
     telling, ticket = await made(desk), uuid4()
     await happens(desk, ticket, [queued(), closed])
     assert await telling.decide_due(10) == 0
@@ -75,9 +75,7 @@ async def test_the_customer_is_told_once_when_the_moment_has_passed(desk: Notify
 @requirement("A5.07")
 @pytest.mark.parametrize("closed", [BY_TIME, BY_KARI])
 @pytest.mark.parametrize("together", [True, False])
-async def test_an_answer_that_was_under_way_leaves_nothing_to_tell(
-    desk: Notify, closed: StateChanged, together: bool
-) -> None:
+async def test_a_reopened_ticket_gets_no_closing_notice(desk: Notify, closed: StateChanged, together: bool) -> None:
     telling, ticket = await made(desk), uuid4()
     if together:
         await happens(desk, ticket, [queued(), closed, REOPENED])
@@ -93,7 +91,7 @@ async def test_an_answer_that_was_under_way_leaves_nothing_to_tell(
     ("seconds", "more", "is_told"),
     [(1, {}, False), (-1, {}, True), (1, {"closes": True}, True), (1, {"standing": "unverified"}, True)],
 )
-async def test_who_has_written_since_the_closing_gets_another_answer(
+async def test_a_customer_who_has_written_since_the_closing_gets_no_closing_notice(
     desk: Notify, seconds: int, more: dict[str, Any], is_told: bool
 ) -> None:
     """Where the queue refuses the message, or makes a ticket of it, the closing is no news any more."""
@@ -107,7 +105,7 @@ async def test_who_has_written_since_the_closing_gets_another_answer(
     assert bool(await told(desk, telling, ticket)) is is_told
 
 
-async def test_a_second_closing_is_told_by_itself(desk: Notify) -> None:
+async def test_a_second_closing_gets_one_notice(desk: Notify) -> None:
     telling, ticket = await made(desk), uuid4()
     await happens(desk, ticket, [queued(), BY_TIME, REOPENED, BY_KARI])
     assert len(await told(desk, telling, ticket)) == 1

@@ -37,7 +37,7 @@ async def process(desk: Notify, server: MailServer, failpoints: str = "") -> Asy
             await asyncio.wait_for(started.wait(), 25)
 
 
-async def test_the_repeat_after_a_kill_is_the_same_mail(desk: Notify, server: MailServer) -> None:
+async def test_the_repeat_after_a_crash_is_the_same_mail(desk: Notify, server: MailServer) -> None:
     ticket, notification = await desk.request()
     async with process(desk, server, "notify.after_send=exit") as first:
         assert await asyncio.wait_for(first.wait(), 30) == -signal.SIGKILL
@@ -54,7 +54,7 @@ async def test_the_repeat_after_a_kill_is_the_same_mail(desk: Notify, server: Ma
     assert one.content == two.content
 
 
-async def test_a_process_that_is_told_to_end_finishes_the_mail_on_its_way(desk: Notify, server: MailServer) -> None:
+async def test_a_terminated_process_finishes_the_mail_that_is_being_sent(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     ticket, _ = await desk.request()
     async with process(desk, server) as one:

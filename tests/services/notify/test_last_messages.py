@@ -24,7 +24,7 @@ def received(text: str, message_id: str, **more: Any) -> CustomerMessageReceived
     return CustomerMessageReceived(number=NUMBER, customer=PER, message=message, **more)
 
 
-async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(desk: Notify) -> None:
+async def test_the_last_message_of_a_participant_is_kept_whatever_the_order(desk: Notify) -> None:
     chance, ticket = random.Random(7), uuid4()
     said = [
         opened(),

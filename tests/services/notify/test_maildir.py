@@ -32,7 +32,7 @@ async def test_a_repeat_is_the_same_file(tmp_path: Path) -> None:
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
-async def test_a_repeat_of_what_a_reader_has_filed_is_not_written(tmp_path: Path) -> None:
+async def test_a_mail_that_a_reader_has_filed_is_not_written_again(tmp_path: Path) -> None:
     box = Maildir(tmp_path)
     await box.send(MAIL, again=False)
     (path,) = (tmp_path / "new").iterdir()
@@ -41,7 +41,7 @@ async def test_a_repeat_of_what_a_reader_has_filed_is_not_written(tmp_path: Path
     assert list((tmp_path / "new").iterdir()) == []
 
 
-async def test_a_disk_that_refuses_is_a_reason_to_wait(tmp_path: Path) -> None:
+async def test_a_disk_error_is_a_temporary_failure(tmp_path: Path) -> None:
     box = Maildir(tmp_path / "sent")
     (tmp_path / "sent" / "tmp").rmdir()
     with pytest.raises(TemporaryFailure, match="cannot be written: No such file"):

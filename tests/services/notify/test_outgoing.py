@@ -63,7 +63,9 @@ async def opened(desk: Notify) -> AsyncIterator[Room]:
         yield Room(desk, client)
 
 
-async def test_what_waits_is_seen_whole_by_domain_by_queue_and_one_by_one(desk: Notify, server: MailServer) -> None:
+async def test_waiting_mails_are_shown_in_total_by_domain_by_queue_and_in_a_list(
+    desk: Notify, server: MailServer
+) -> None:
     server.recipient = lambda _: "450 4.2.1 mailbox busy"
     ticket, notification = await desk.request("a@slow.example", queue=IT.id)
     async with opened(desk) as room:
@@ -97,7 +99,7 @@ async def test_what_waits_is_seen_whole_by_domain_by_queue_and_one_by_one(desk: 
 
 
 @pytest.mark.parametrize("part", [{}, {"domain": "Slow.Example"}, {"queue": "it"}])
-async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
+async def test_paused_mail_waits_until_it_is_resumed_and_other_mail_does_not(
     desk: Notify, server: MailServer, part: dict[str, str]
 ) -> None:
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
@@ -123,7 +125,7 @@ async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
         ]  # fmt: skip
 
 
-async def test_what_a_sender_holds_already_does_not_leave_after_a_pause(desk: Notify, server: MailServer) -> None:
+async def test_mails_that_a_sender_holds_are_put_back_after_a_pause(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     tickets = [(await desk.request())[0] for _ in range(20)]
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
@@ -156,7 +158,7 @@ async def test_what_a_sender_holds_already_does_not_leave_after_a_pause(desk: No
     assert len(server.received) == 20
 
 
-async def test_one_mail_can_be_tried_through_a_pause(desk: Notify, server: MailServer) -> None:
+async def test_a_single_mail_can_be_tried_despite_a_pause(desk: Notify, server: MailServer) -> None:
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
         await room.done("POST", "/pause", {"reason": "x"})
         ticket, notification = await desk.request()
@@ -167,7 +169,7 @@ async def test_one_mail_can_be_tried_through_a_pause(desk: Notify, server: MailS
         assert await desk.outcome(other) is None
 
 
-async def test_a_mail_that_may_pass_a_pause_still_may_when_its_turn_had_not_come(desk: Notify) -> None:
+async def test_a_mail_that_was_put_back_may_still_pass_the_pause(desk: Notify) -> None:
     async with opened(desk) as room:
         await room.done("POST", "/pause", {"reason": "x"})
         _, notification = await desk.request()
@@ -184,7 +186,7 @@ async def test_a_mail_that_may_pass_a_pause_still_may_when_its_turn_had_not_come
     assert await claims.claim(desk.pool, "notify", 5) == []
 
 
-async def test_a_mail_that_is_given_up_never_leaves_and_its_ticket_says_who_and_why(
+async def test_a_mail_that_was_given_up_is_not_sent_and_its_ticket_says_who_and_why(
     desk: Notify, server: MailServer
 ) -> None:
     async with opened(desk) as room:
@@ -203,7 +205,7 @@ async def test_a_mail_that_is_given_up_never_leaves_and_its_ticket_says_who_and_
         assert (told["action"], told["mail"], told["ticket"]) == ("give_up", str(notification), str(ticket))
 
 
-async def test_a_mail_on_its_way_is_left_alone(desk: Notify, server: MailServer) -> None:
+async def test_a_mail_that_is_being_sent_cannot_be_retried_or_given_up(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     _, notification = await desk.request()
     async with opened(desk) as room, sending(desk, smtp(server)):
@@ -217,7 +219,7 @@ async def test_a_mail_on_its_way_is_left_alone(desk: Notify, server: MailServer)
         server.held.set()
 
 
-async def test_what_cannot_be_meant_is_refused(desk: Notify) -> None:
+async def test_invalid_selections_and_other_roles_are_refused(desk: Notify) -> None:
     async with opened(desk) as room:
         for body, pointer in (
             ({"reason": "x", "queue": "none"}, "/queue"),
@@ -251,7 +253,7 @@ PAUSE = (
     [(None, "big.example", []), (IT.id, None, []), (None, None, ["big.example"])],
     ids=["a paused domain", "a paused queue", "a full lane"],
 )
-async def test_a_backlog_that_may_not_leave_costs_a_claim_nothing(
+async def test_a_claim_does_not_read_a_backlog_that_may_not_leave(
     desk: Notify, queue: UUID | None, domain: str | None, full: list[str]
 ) -> None:
     """100 000 mails: neither is it read, nor does it stand before the mails that came later."""
@@ -280,9 +282,7 @@ async def test_a_backlog_that_may_not_leave_costs_a_claim_nothing(
     assert {each.request.notification for each in claimed} == wanted
 
 
-async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_are_looked_at(
-    desk: Notify, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_claim_takes_the_oldest_mails_that_may_leave(desk: Notify, monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(7)
     domains, queues = ["a.example", "b.example", "c.example"], [None, IT.id, UUID(int=12)]
     for n in range(40):
@@ -312,7 +312,7 @@ async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_
         assert {each.request.notification for each in claimed} == set(free[:most])
 
 
-async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailServer) -> None:
+async def test_a_slow_domain_does_not_delay_others(desk: Notify, server: MailServer) -> None:
     """What does not fit in its lane is left for later, and leaves once."""
     server.held, server.held_for = asyncio.Event(), "@slow.example"
     stuck = [(await desk.request(f"{n}@slow.example"))[0] for n in range(200)]
@@ -336,7 +336,7 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
     assert {told.attempts for told in await desk.outcomes(stuck) if isinstance(told, NotificationSent)} == {1}
 
 
-async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_server_has_slowed_down(
+async def test_a_mail_may_pass_a_pause_in_a_full_and_throttled_domain(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each
@@ -387,9 +387,7 @@ async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_se
     assert len(server.received) == len({mail["Message-ID"] for mail in server.mails()}) == 141
 
 
-async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alone(
-    desk: Notify, server: MailServer
-) -> None:
+async def test_throttling_slows_only_the_throttled_domain(desk: Notify, server: MailServer) -> None:
     asked: list[str] = []
 
     def answer(who: str) -> str | None:
@@ -416,7 +414,7 @@ async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alon
     ("words", "remaining"),
     [("421 4.3.2 closing", None), ("451 4.7.1 slow down", ["b@big.example"])],
 )
-async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_with_that_ones_domain(
+async def test_throttling_of_one_recipient_slows_that_recipients_domain(
     desk: Notify, server: MailServer, words: str, remaining: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the others have the mail then, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
@@ -445,7 +443,7 @@ async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_
     assert "d@big.example" not in asked
 
 
-async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
+async def test_an_unavailable_server_counts_against_no_mail_and_few_mails_probe_it(
     desk: Notify, server: MailServer
 ) -> None:
     tickets = [(await desk.request())[0] for _ in range(50)]
@@ -468,7 +466,7 @@ async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
         await until(all_arrived)
 
 
-async def test_a_mail_that_nobody_could_try_for_long_is_told_on_its_ticket_once(
+async def test_a_mail_that_could_not_be_tried_for_long_is_recorded_as_delayed_once(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_monitor, "LOOK_SECONDS", 0.02)

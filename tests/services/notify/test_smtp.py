@@ -31,12 +31,12 @@ MAIL = EncodedMail(UUID(int=7), "it@help.example.org", ("per@customer.example",)
         ("smtp://k:p@127.0.0.1:25", Server("127.0.0.1", 25, False, False, "k", "p")),
     ],
 )
-def test_a_server_is_named_by_a_url(url: str, server: Server) -> None:
+def test_a_server_is_parsed_from_a_url(url: str, server: Server) -> None:
     assert Server.at(url) == server
 
 
 @pytest.mark.parametrize("url", ["", "mx.example", "http://mx.example", "smtp://", "smtp://kari:secret@mx.example"])
-def test_a_url_that_will_not_do_is_refused_without_telling_its_password(url: str) -> None:
+def test_the_error_for_an_invalid_url_does_not_contain_its_password(url: str) -> None:
     with pytest.raises(ValueError, match="LEDGERDESK_SMTP_URL") as refused:
         Server.at(url)
     assert "secret" not in str(refused.value)
@@ -47,7 +47,7 @@ async def test_a_mail_arrives_byte_by_byte(server: MailServer) -> None:
     assert server.received[0].content == MAIL.content
 
 
-async def test_connections_are_kept_and_given_back(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_are_reused_and_closed_when_idle(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     transport = Smtp(server.server)
     for _ in range(3):
         await transport.send(MAIL, again=False)
@@ -60,7 +60,7 @@ async def test_connections_are_kept_and_given_back(server: MailServer, monkeypat
     await transport.close()
 
 
-async def test_a_kept_connection_that_died_is_replaced() -> None:
+async def test_a_dead_idle_connection_is_replaced() -> None:
     async with mail_server() as first:
         transport = Smtp(first.server)
         await transport.send(MAIL, again=False)
@@ -71,7 +71,7 @@ async def test_a_kept_connection_that_died_is_replaced() -> None:
         await transport.close()
 
 
-async def test_a_refused_recipient_does_not_keep_it_from_the_others(server: MailServer) -> None:
+async def test_a_refused_recipient_does_not_stop_the_mail_to_others(server: MailServer) -> None:
     server.recipient = lambda who: {"b@x.example": "550 unknown", "c@x.example": "452 full"}.get(who)
     mail = replace(MAIL, recipients=("a@x.example", "b@x.example", "c@x.example"))
     result = await Smtp(server.server).send(mail, again=False)
@@ -80,9 +80,7 @@ async def test_a_refused_recipient_does_not_keep_it_from_the_others(server: Mail
 
 
 @pytest.mark.parametrize("whom", ["a@x.example", "b@x.example", "c@y.example"])
-async def test_a_server_that_closes_the_channel_over_one_of_several_has_taken_the_mail_for_nobody(
-    server: MailServer, whom: str
-) -> None:
+async def test_a_421_to_one_recipient_defers_the_mail_for_all(server: MailServer, whom: str) -> None:
     """As if all had been put off (RFC 5321, section 3.8), in its own words and with the recipient of whom it said
     them."""
     server.recipient = lambda who: "421 4.3.2 closing" if who == whom else None
@@ -96,7 +94,7 @@ async def test_a_server_that_closes_the_channel_over_one_of_several_has_taken_th
     assert len(server.received) == 1
 
 
-async def test_after_everybody_was_refused_the_connection_goes_on(server: MailServer) -> None:
+async def test_the_connection_is_reused_after_all_recipients_were_refused(server: MailServer) -> None:
     transport = Smtp(server.server)
     server.recipient = lambda _: "550 unknown"
     assert await transport.send(MAIL, again=False) == SendResult(refused={"per@customer.example": "550 unknown"})
@@ -105,7 +103,7 @@ async def test_after_everybody_was_refused_the_connection_goes_on(server: MailSe
     assert len(server.received) == 1
 
 
-async def test_a_mail_that_is_refused_leaves_no_half_spoken_connection(server: MailServer) -> None:
+async def test_a_refused_mail_does_not_break_the_next_one(server: MailServer) -> None:
     transport = Smtp(server.server)
     server.data = lambda _: "554 spam"
     with pytest.raises(PermanentFailure, match="554 spam"):
@@ -114,7 +112,7 @@ async def test_a_mail_that_is_refused_leaves_no_half_spoken_connection(server: M
     assert await transport.send(MAIL, again=False) == SendResult()
 
 
-async def test_an_address_in_another_script_needs_a_server_that_takes_it(server: MailServer) -> None:
+async def test_an_international_address_needs_a_server_with_smtputf8(server: MailServer) -> None:
     mail = replace(MAIL, recipients=("kåre@customer.example",), international=True)
     with pytest.raises(PermanentFailure, match="SMTPUTF8"):
         await Smtp(server.server).send(mail, again=False)
@@ -123,7 +121,7 @@ async def test_an_address_in_another_script_needs_a_server_that_takes_it(server:
         assert able.received[0].rcpt_tos == ["kåre@customer.example"]
 
 
-async def test_a_server_that_is_away_or_silent_is_a_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_or_silent_server_is_a_temporary_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TemporaryFailure, match="cannot be reached"):
         await Smtp(Server.at("smtp://127.0.0.1:1")).send(MAIL, again=False)
     monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
@@ -134,7 +132,7 @@ async def test_a_server_that_is_away_or_silent_is_a_reason_to_wait(monkeypatch: 
     silent.close()
 
 
-async def test_a_refusal_in_another_charset_is_told_in_words_that_can_be_stored() -> None:
+async def test_a_reply_in_another_charset_becomes_storable_text() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mx\r\n")
         while line := await reader.readline():
@@ -152,7 +150,7 @@ async def test_a_refusal_in_another_charset_is_told_in_words_that_can_be_stored(
     server.close()
 
 
-async def test_a_server_that_wants_no_connection_at_all_is_a_reason_to_wait() -> None:
+async def test_a_refused_connection_is_a_temporary_failure() -> None:
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"554 5.7.1 not you\r\n")
         await writer.drain()
@@ -199,7 +197,7 @@ class Secure:
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize(("scheme", "starttls"), [("smtps", False), ("smtp+starttls", True)])
-async def test_the_password_travels_encrypted_only(
+async def test_the_password_is_sent_encrypted_only(
     certificate: tuple[ssl.SSLContext, ssl.SSLContext], scheme: str, starttls: bool
 ) -> None:
     ours, theirs = certificate

@@ -53,7 +53,7 @@ async def recalled(desk: Notify, ticket: UUID) -> TicketFacts | None:
         return (await ticket_facts.load(connection, [ticket])).get(ticket)
 
 
-async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -> None:
+async def test_batches_of_any_size_and_order_give_the_same_facts(desk: Notify) -> None:
     chance = random.Random(7)
     for _ in range(20):
         ticket = uuid4()
@@ -67,7 +67,7 @@ async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -
         assert await recalled(desk, ticket) == NOW
 
 
-async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) -> None:
+async def test_a_ticket_whose_owner_was_removed_has_none(desk: Notify) -> None:
     ticket = uuid4()
     async with desk.pool.acquire() as connection:
         for event in told(ticket)[:4]:
@@ -75,14 +75,14 @@ async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) 
     assert await recalled(desk, ticket) == TicketFacts(NUMBER, "It hums", HR, None, customer=PER, state="new")
 
 
-async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -> None:
+async def test_a_ticket_that_routing_has_not_queued_is_unknown(desk: Notify) -> None:
     ticket = uuid4()
     async with desk.pool.acquire() as connection:
         await ticket_facts.save(connection, told(ticket)[1:])
     assert await recalled(desk, ticket) is None
 
 
-async def test_what_a_machine_opened_is_remembered_as_such(desk: Notify) -> None:
+async def test_facts_say_whether_a_machine_opened_the_ticket(desk: Notify) -> None:
     agents = opened(receipt=False, opened_by=KARI, channel="phone")
     for payload, machines in ((opened(receipt=False), True), (opened(), False), (agents, False)):
         ticket = uuid4()
@@ -93,7 +93,7 @@ async def test_what_a_machine_opened_is_remembered_as_such(desk: Notify) -> None
         assert await recalled(desk, ticket) == replace(NOW, by_machine=machines)
 
 
-async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(desk: Notify) -> None:
+async def test_facts_say_whether_the_title_is_proven_and_where_mails_are_wanted(desk: Notify) -> None:
     home = Address(email="per@home.example", name="Per")
     wish = queued(answers_to=(home,))
     for first, proven in ((opened(), False), (opened(proven=True), True), (replied(), True)):
@@ -112,7 +112,7 @@ async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(d
 
 
 @requirement("A7.19")
-async def test_a_ticket_that_was_merged_is_the_one_in_which_it_goes_on(desk: Notify) -> None:
+async def test_the_facts_of_a_merged_ticket_are_those_of_its_target(desk: Notify) -> None:
     one, two, three = uuid4(), uuid4(), uuid4()
     into = {ticket: TicketRef(id=ticket) for ticket in (two, three)}
     versions = dict.fromkeys((one, two, three), 0)

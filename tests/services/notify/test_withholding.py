@@ -40,9 +40,7 @@ async def comes_of(desk: Notify, server: MailServer, ticket: UUID) -> list[Event
 
 @requirement("A10.05")
 @pytest.mark.parametrize("kind", ["reminder", "lock_expired", "new_ticket", "follow_up", "moved"])
-async def test_a_notice_reaches_who_may_read_the_ticket(
-    desk: Notify, server: MailServer, kind: NotificationKind
-) -> None:
+async def test_a_notice_reaches_readers_of_the_ticket(desk: Notify, server: MailServer, kind: NotificationKind) -> None:
     await seed(desk.url, team(KARI_PERSON), KARI_PERSON)
     ticket, _ = await desk.request(KARI_PERSON.email, kind=kind, queue=IT.id)
     await happens(desk, ticket)
@@ -57,7 +55,7 @@ async def test_a_notice_reaches_who_may_read_the_ticket(
     "what",
     ["the right is gone", "the person is a customer", "nobody has that address", "it was moved", "it was merged"],
 )
-async def test_who_may_not_read_it_any_more_gets_nothing(
+async def test_agents_who_may_no_longer_read_the_ticket_get_nothing(
     desk: Notify, server: MailServer, kind: NotificationKind, what: str
 ) -> None:
     reader: Person = KARI_PERSON
@@ -83,7 +81,7 @@ async def test_who_may_not_read_it_any_more_gets_nothing(
     assert await desk.waiting() == []
 
 
-async def test_the_others_get_it_and_the_log_says_who_did_not(desk: Notify, server: MailServer) -> None:
+async def test_other_readers_get_the_notice_and_the_log_says_who_did_not(desk: Notify, server: MailServer) -> None:
     await seed(desk.url, team(OLA), KARI_PERSON, OLA)
     ticket, notification = await desk.request(KARI_PERSON.email, OLA.email, kind="reminder", queue=IT.id)
     await happens(desk, ticket)
@@ -97,9 +95,7 @@ async def test_the_others_get_it_and_the_log_says_who_did_not(desk: Notify, serv
 
 
 @requirement("A5.14")
-async def test_word_of_a_closing_that_waited_is_not_sent_when_the_ticket_is_open_again(
-    desk: Notify, server: MailServer
-) -> None:
+async def test_a_closing_notice_is_not_sent_if_the_ticket_was_reopened(desk: Notify, server: MailServer) -> None:
     ticket, notification = await desk.request(PER, kind="closed", queue=IT.id)
     await happens(
         desk,

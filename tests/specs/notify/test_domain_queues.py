@@ -32,7 +32,7 @@ def started(made: DomainQueues[str]) -> list[str]:
     return found
 
 
-def test_one_domain_has_so_many_at_a_time_and_the_next_follows_one_that_ended() -> None:
+def test_a_domain_has_a_limit_of_mails_at_a_time() -> None:
     made, _ = queues(default=2)
     fill(made, "slow", 4)
     assert started(made) == ["slow 0", "slow 1"]
@@ -40,7 +40,7 @@ def test_one_domain_has_so_many_at_a_time_and_the_next_follows_one_that_ended() 
     assert started(made) == ["slow 2"]
 
 
-def test_a_slow_domain_leaves_room_for_the_others_and_the_lanes_take_turns() -> None:
+def test_a_slow_domain_leaves_room_for_others_and_domains_take_turns() -> None:
     made, _ = queues(parallel=4, default=2)
     fill(made, "slow", 9)
     fill(made, "a", 2)
@@ -52,14 +52,14 @@ def test_a_slow_domain_leaves_room_for_the_others_and_the_lanes_take_turns() -> 
     assert started(made) == ["b 1"]
 
 
-def test_all_lanes_together_have_a_limit() -> None:
+def test_all_domains_together_have_a_limit() -> None:
     made, _ = queues(parallel=3)
     for domain in "abcdef":
         fill(made, domain, 1)
     assert len(started(made)) == 3
 
 
-def test_a_limit_by_the_minute_spreads_the_starts() -> None:
+def test_a_limit_per_minute_spreads_the_starts() -> None:
     made, clock = queues(a=Limit(5, 60))
     fill(made, "a", 3)
     assert started(made) == ["a 0"]
@@ -68,7 +68,7 @@ def test_a_limit_by_the_minute_spreads_the_starts() -> None:
     assert started(made) == ["a 1"]
 
 
-def test_a_domain_that_asks_for_patience_is_left_alone_longer_each_time_and_then_asked_with_one_mail() -> None:
+def test_the_backoff_of_a_throttled_domain_grows_and_then_a_single_mail_is_tried() -> None:
     made, clock = queues()
     fill(made, "a", 9)
     fill(made, "b", 1)
@@ -87,7 +87,7 @@ def test_a_domain_that_asks_for_patience_is_left_alone_longer_each_time_and_then
         assert made.throttle("a") == expected
 
 
-def test_a_mail_that_is_taken_opens_the_lane_again() -> None:
+def test_a_sent_mail_ends_the_backoff() -> None:
     made, clock = queues()
     fill(made, "a", 9)
     made.throttle("a")
@@ -98,7 +98,7 @@ def test_a_mail_that_is_taken_opens_the_lane_again() -> None:
     assert made.backoff_left("a") == 0
 
 
-def test_what_waits_can_be_taken_back_and_nothing_more_comes_of_a_full_lane() -> None:
+def test_waiting_mails_can_be_withdrawn_and_a_full_domain_is_closed() -> None:
     made, _ = queues(default=1)
     fill(made, "a", MOST_HELD)
     assert started(made) == ["a 0"]
@@ -112,14 +112,14 @@ def test_what_waits_can_be_taken_back_and_nothing_more_comes_of_a_full_lane() ->
     assert started(made) == ["a 3"]
 
 
-def test_what_does_not_fit_now_is_passed_over() -> None:
+def test_items_that_do_not_fit_are_skipped() -> None:
     made, _ = queues()
     fill(made, "a", 2)
     assert made.start(lambda item: item != "a 0") == "a 1"
     assert made.start(lambda item: item != "a 0") is None
 
 
-def test_lanes_that_are_over_are_forgotten() -> None:
+def test_idle_queues_are_dropped() -> None:
     made, clock = queues()
     for n in range(100):
         domain = f"d{n}"
@@ -136,7 +136,7 @@ def test_lanes_that_are_over_are_forgotten() -> None:
     assert made.closed() == []
 
 
-def test_limits_are_written_on_one_line() -> None:
+def test_limits_are_parsed_from_one_line() -> None:
     made = Limits.parse("Outlook.com=2:60  *=7", Limit(5))
     assert made.limit("outlook.com") == Limit(2, 60)
     assert made.limit("elsewhere.example") == Limit(7)
@@ -144,6 +144,6 @@ def test_limits_are_written_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "x=", "=3", "x=a", "x=3:", "x=3:b", "x=0", "x=3:0", "x=-1", "x=1.5"])
-def test_limits_that_cannot_be_read_are_told(text: str) -> None:
+def test_invalid_limits_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"'x|'=3"):
         Limits.parse(text, Limit(5))

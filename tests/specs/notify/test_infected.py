@@ -26,14 +26,14 @@ ORIGINAL = QUESTION.model_copy(update={"attachments": (CLEAN, UNKNOWN, INFECTED)
         bounced(original=ORIGINAL, raw=RAW),
     ],
 )
-def test_malware_does_not_leave_with_what_is_sent_on(payload: Event) -> None:
+def test_infected_attachments_are_not_sent(payload: Event) -> None:
     (command,) = policies(IT_QUEUE).react(recorded(payload))
     assert isinstance(command, RequestAgentMail)
     assert [each.id for each in command.mail.attachments] == [CLEAN.id, UNKNOWN.id]
     assert command.mail.resent is None
 
 
-def test_a_mail_without_any_is_sent_on_as_it_came() -> None:
+def test_a_mail_without_malware_is_resent_as_it_came() -> None:
     harmless = ORIGINAL.model_copy(update={"attachments": (CLEAN, UNKNOWN)})
     (command,) = policies(IT_QUEUE).react(recorded(bounced(original=harmless, raw=RAW)))
     assert isinstance(command, RequestAgentMail)

@@ -115,7 +115,7 @@ def test_references_are_never_encoded_or_broken() -> None:
     assert parsed(one)["Message-ID"] == mail().message_id
 
 
-def test_references_that_are_too_many_keep_the_first_and_the_last() -> None:
+def test_long_references_keep_the_first_and_the_last_ids() -> None:
     many = [f"<{'x' * 90}{n}@customer.example>" for n in range(50)]
     kept = str(parsed(made(references=tuple(many)))["References"]).split()
     assert kept[0] == many[0]
@@ -193,7 +193,7 @@ def test_any_attachment(name: str, content: bytes, kind: str) -> None:
 
 
 @given(st.binary(max_size=400), st.integers(1, 120))
-def test_a_file_that_comes_in_pieces_is_encoded_as_one(content: bytes, size: int) -> None:
+def test_a_file_read_in_pieces_is_encoded_as_one(content: bytes, size: int) -> None:
     made = lines(content, size)
     assert base64.b64decode(made) == content
     assert all(len(line) == 76 for line in made.split(b"\r\n")[:-2])
@@ -211,7 +211,7 @@ def test_a_file_that_comes_in_pieces_is_encoded_as_one(content: bytes, size: int
         "a/b\r\nBcc: x@y",
     ],
 )
-def test_any_kind_of_attachment_is_a_file(kind: str) -> None:
+def test_any_media_type_can_be_attached(kind: str) -> None:
     file = Attachment(id=UUID(int=3), name="a.eml", blob=Blob(sha256="0" * 64, size=3, type=kind))
     one = encode(NOTIFICATION, mail(), MOMENT, [(file, lines(b"From: x\n\n\xff"))])
     (part,) = parsed(one).iter_attachments()
@@ -231,7 +231,7 @@ PAPER = Attachment(id=UUID(int=5), name="a.pdf", blob=Blob(sha256="2" * 64, size
 
 @given(words | long_words)
 @example("</body><p>{}{0}")
-def test_any_rich_text_stands_beside_the_plain_one(html: str) -> None:
+def test_html_stands_beside_the_plain_text(html: str) -> None:
     one = made(html=html)
     well_formed(one)
     assert parsed(one).get_content_type() == "multipart/alternative"
@@ -243,7 +243,7 @@ def test_any_rich_text_stands_beside_the_plain_one(html: str) -> None:
 
 
 @requirement("A7.06")
-def test_images_of_the_rich_text_are_shown_in_it_and_other_files_are_attached() -> None:
+def test_images_of_the_html_are_inline_and_other_files_are_attached() -> None:
     rich = mail(html='<p>This: <img src="cid:hum@customer.example"></p>', attachments=(PICTURE, PAPER))
     one = encode(NOTIFICATION, rich, MOMENT, [(PICTURE, lines(b"png")), (PAPER, lines(b"pdf"))])
     well_formed(one)
@@ -261,7 +261,7 @@ def test_images_of_the_rich_text_are_shown_in_it_and_other_files_are_attached() 
     assert (picture.get_content_disposition(), picture.get_content()) == ("inline", b"png")
 
 
-def test_an_image_that_the_text_does_not_show_is_a_file() -> None:
+def test_an_image_that_the_html_does_not_show_is_attached() -> None:
     odd = PICTURE.model_copy(update={"inline_id": "a>\r\nBcc: x@y"})
     for file, html in ((PICTURE, "<p>none</p>"), (PICTURE, None), (odd, f"cid:{odd.inline_id}")):
         one = encode(NOTIFICATION, mail(html=html, attachments=(file,)), MOMENT, [(file, lines(b"png"))])
@@ -282,7 +282,7 @@ def resent(raw: bytes, **more: Any) -> EncodedMail:
 
 
 @requirement("A7.15")
-def test_a_mail_that_is_sent_on_is_the_same_bytes_below_the_resent_fields() -> None:
+def test_a_resent_mail_is_unchanged_below_the_resent_fields() -> None:
     one = resent(RAW)
     assert one.content.endswith(RAW)
     added = email.message_from_bytes(one.content.removesuffix(RAW), policy=email.policy.default)
@@ -296,14 +296,14 @@ def test_a_mail_that_is_sent_on_is_the_same_bytes_below_the_resent_fields() -> N
 
 
 @pytest.mark.parametrize("mark", [b"From per@customer.example Mon Nov 23 08:30:15 2026\n", b">From x\r\n"])
-def test_what_a_mail_program_puts_before_a_mail_that_it_keeps_is_no_part_of_it(mark: bytes) -> None:
+def test_an_mbox_line_before_a_resent_mail_is_dropped(mark: bytes) -> None:
     assert resent(mark + RAW).content == resent(RAW).content
 
 
 @given(words, words)
 @example('Hansen, Per (it) "x" \\', "=?utf-8?q?x?=")
 @example("a\r\nBcc: x@example.org", "")
-def test_any_names_before_a_mail_that_is_sent_on(sender: str, recipient: str) -> None:
+def test_any_names_in_resent_fields(sender: str, recipient: str) -> None:
     one = resent(
         RAW,
         sender=Address(email="it@help.example.org", name=sender),
@@ -314,31 +314,31 @@ def test_any_names_before_a_mail_that_is_sent_on(sender: str, recipient: str) ->
     assert "Bcc" not in parsed(one)
 
 
-def test_an_answer_can_be_led_to_somebody_else() -> None:
+def test_a_mail_may_have_a_reply_to() -> None:
     one = made(reply_to=Address(email="ida@x.example", name="Ida"))
     assert parsed(one)["Reply-To"] == "Ida <ida@x.example>"
 
 
-def test_the_same_mail_is_the_same_bytes_with_the_events_date() -> None:
+def test_encoding_a_mail_again_gives_the_same_bytes_with_the_events_date() -> None:
     assert made() == made()
     assert parsedate_to_datetime(parsed(made())["Date"]) == MOMENT.replace(microsecond=0)
 
 
-def test_automatic_mail_says_so_and_has_no_sender_to_bounce_to() -> None:
+def test_automatic_mail_is_marked_and_has_an_empty_envelope_sender() -> None:
     one = made(auto_submitted="auto-replied")
     assert parsed(one)["Auto-Submitted"] == "auto-replied"
     assert parsed(one)["X-Auto-Response-Suppress"] == "All"
     assert one.sender == ""
 
 
-def test_peoples_mail_does_not_say_so() -> None:
+def test_mail_written_by_people_is_not_marked_as_automatic() -> None:
     one = made()
     assert parsed(one)["Auto-Submitted"] is None
     assert parsed(one)["X-Auto-Response-Suppress"] is None
     assert one.sender == "it@help.example.org"
 
 
-def test_blind_copies_are_in_the_envelope_only() -> None:
+def test_bcc_recipients_are_in_the_envelope_only() -> None:
     one = made(
         cc=(Address(email="b@x.example"),),
         bcc=(Address(email="c@x.example", name="Secret"), Address(email="b@x.example")),
@@ -349,25 +349,25 @@ def test_blind_copies_are_in_the_envelope_only() -> None:
     assert b"Secret" not in one.content
 
 
-def test_a_mail_to_blind_copies_alone_says_so() -> None:
+def test_a_mail_with_bcc_recipients_only_has_undisclosed_recipients() -> None:
     one = made(to=(), bcc=(Address(email="c@x.example"),))
     assert parsed(one)["To"] == "undisclosed-recipients:;"
 
 
-def test_a_domain_in_another_script_is_written_as_dns_knows_it() -> None:
+def test_an_international_domain_is_written_in_punycode() -> None:
     one = made(to=(Address(email="per@blåbær.example", name="Per"),))
     assert one.recipients == ("per@xn--blbr-roah.example",)
     assert not one.international
     well_formed(one)
 
 
-def test_a_local_part_in_another_script_needs_a_server_that_takes_it() -> None:
+def test_an_international_local_part_needs_smtputf8() -> None:
     one = made(to=(Address(email="kåre@customer.example", name="Kåre"),))
     assert one.international
     assert "kåre@customer.example".encode() in one.content
 
 
-def test_only_those_who_do_not_have_it_yet_get_it_again() -> None:
+def test_only_remaining_recipients_get_the_mail_again() -> None:
     both = (Address(email="a@x.example"), Address(email="b@x.example"))
     one = encode(NOTIFICATION, mail(to=both), MOMENT, remaining=("b@x.example",))
     assert one.recipients == ("b@x.example",)
@@ -375,13 +375,13 @@ def test_only_those_who_do_not_have_it_yet_get_it_again() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "x", "a@b@", "a\r\nBcc: c@x.example", "a b@x.example", "a@[127.0.0.1]"])
-def test_what_is_no_address_does_not_leave(bad: str) -> None:
+def test_a_mail_with_an_invalid_address_is_unsendable(bad: str) -> None:
     broken: OutgoingMail = mail(to=(Address(email=bad),))
     with pytest.raises(Unsendable):
         encode(NOTIFICATION, broken, MOMENT)
 
 
-def test_a_local_part_in_quotes_and_a_domain_in_another_script_leave_as_mail_servers_know_them() -> None:
+def test_quoted_local_parts_and_international_domains_are_written_as_mail_servers_expect() -> None:
     letter = made(to=(Address(email='"fax 22 33"@kjøtt.example', name="Fax"),))
     assert b'To: "Fax" <"fax 22 33"@xn--kjtt-hra.example>\r\n' in letter.content
     assert letter.recipients == ('"fax 22 33"@xn--kjtt-hra.example',)

@@ -44,13 +44,13 @@ def answer(made: Policies, text: str = "Send it in.", **message: Any) -> Outgoin
     return command.mail
 
 
-def test_an_answer_quotes_what_it_answers_below_the_signature() -> None:
+def test_a_reply_quotes_the_message_below_the_signature() -> None:
     assert answer(having()).text == (
         "Send it in.\n\nKari\n\nOn 2026-11-23 08:30 UTC, Per Hansen wrote:\n> It hums.\n>\n> Loudly.\n"
     )
 
 
-def test_the_quote_stands_in_the_rich_text_too_and_is_no_markup() -> None:
+def test_the_quote_is_in_the_html_too_and_is_escaped() -> None:
     html = answer(having("<b>It</b> hums & hums."), html="<p>Send <i>it</i> in.</p>").html
     assert html is not None
     assert html.endswith(
@@ -76,15 +76,15 @@ def test_a_long_quote_is_cut_and_says_so() -> None:
         {"html": "<blockquote>It hums.</blockquote><p>Send it in.</p>"},
     ],
 )
-def test_nobody_gets_words_that_were_not_written_to_them_and_nothing_is_quoted_twice(more: dict[str, Any]) -> None:
+def test_nothing_is_quoted_to_new_recipients_or_twice(more: dict[str, Any]) -> None:
     assert "On 2026" not in answer(having(), **more).text
 
 
-def test_those_who_got_the_words_may_get_them_again() -> None:
+def test_earlier_recipients_may_get_the_quote() -> None:
     assert "> It hums." in answer(having(), cc=(Address(email="Ida@Customer.example"),)).text
 
 
-def test_what_came_after_the_words_that_are_answered_is_not_quoted() -> None:
+def test_a_message_after_the_answered_one_is_not_quoted() -> None:
     assert "hums" not in answer(having(message_id="<third@customer.example>")).text
     assert "> It hums." in answer(having(message_id=None)).text
     assert "wrote" not in answer(having(" \n")).text
@@ -102,14 +102,14 @@ def test_what_came_after_the_words_that_are_answered_is_not_quoted() -> None:
     ],
 )
 @requirement("A21.06")
-def test_the_line_above_it_is_in_the_customers_language(language: str | None, line: str) -> None:
+def test_the_line_above_the_quote_is_in_the_customers_language(language: str | None, line: str) -> None:
     made = having()
     known = knowing(people=[person(20, "Per", roles=("customer",), language=language)])
     made.inputs.people.update(known.inputs.people)
     assert line in answer(made).text.splitlines()
 
 
-def test_addresses_are_compared_as_the_same_however_they_are_written() -> None:
+def test_addresses_are_compared_without_regard_to_case() -> None:
     assert comparable("Per@CUSTOMER.example") in READERS
 
 
@@ -132,7 +132,7 @@ def test_addresses_are_compared_as_the_same_however_they_are_written() -> None:
     ],
 )
 @requirement("A2.07")
-def test_prefixes_do_not_pile_up(subject: str, expected: str) -> None:
+def test_reply_prefixes_do_not_pile_up(subject: str, expected: str) -> None:
     made = wording.reply_subject(NUMBER, subject)
     assert made == expected
     assert wording.reply_subject(NUMBER, made) == made

@@ -38,7 +38,7 @@ def mail(payload: Event, *, reply_tags: bool = True, address: str = "it@help.exa
 @pytest.mark.parametrize(
     "payload", [opened(), replied(), forwarded(), rejected()], ids=lambda each: type(each).__name__
 )
-def test_answers_come_back_to_the_tickets_own_address(payload: Event) -> None:
+def test_with_reply_tags_replies_go_to_an_address_of_the_ticket(payload: Event) -> None:
     made = mail(payload)
     assert made.reply_to is not None
     assert made.reply_to.name == made.sender.name
@@ -47,16 +47,16 @@ def test_answers_come_back_to_the_tickets_own_address(payload: Event) -> None:
     assert made.sender.email == "it@help.example.org"
 
 
-def test_without_the_setting_answers_go_to_the_queue() -> None:
+def test_without_reply_tags_replies_go_to_the_queue() -> None:
     assert mail(replied(), reply_tags=False).reply_to is None
 
 
-def test_an_address_without_room_for_a_tag_stays_as_it_is() -> None:
+def test_an_address_without_room_for_a_tag_gets_none() -> None:
     assert mail(replied(), address=f"{'a' * 40}@help.example.org").reply_to is None
     assert mail(replied(), address="it+desk@help.example.org").reply_to is None
 
 
-def test_a_mail_that_is_sent_on_is_its_writers_to_answer() -> None:
+def test_replies_to_a_bounced_mail_go_to_its_writer() -> None:
     assert mail(bounced()).reply_to == Address(email="per@customer.example", name="Per Hansen")
     raw = Blob(sha256="0" * 64, size=1, type="message/rfc822")
     assert mail(bounced(raw=raw)).reply_to is None
