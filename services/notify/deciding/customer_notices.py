@@ -48,9 +48,9 @@ class CustomerNotices:
             recipient = _Recipient(self._today(ticket.customer), ticket.answers_to, ticket.proven)
         address = self.builder.sender(rejected.queue).email
         notification, mail = self._mail(REJECTION, event, rejected, recipient, rejected.message_id, address=address)
-        told = self.inputs.rejections.get(event.stream, RejectionCounts(0, 0))
+        sent = self.inputs.rejections.get(event.stream, RejectionCounts(0, 0))
         return RequestRejection(
-            notification, mail, self.builder.own_addresses(), told.older_than_ten_minutes, told.older_than_a_day
+            notification, mail, self.builder.own_addresses(), sent.older_than_ten_minutes, sent.older_than_a_day
         )
 
     def a_closing_is_told(self, changed: StateChanged, event: Recorded) -> list[RequestClosing]:

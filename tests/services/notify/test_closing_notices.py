@@ -1,4 +1,4 @@
-"""Word of a closing is decided a moment after it (A5.07, A5.14; decision 0091)."""
+"""Closing notices are decided a few seconds after the closing (A5.07, A5.14; decision 0091)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,7 +39,7 @@ async def made(desk: Notify) -> ClosingNotices:
 
 
 async def happens(desk: Notify, ticket: UUID, payloads: Sequence[Event], first: int = 1) -> None:
-    """Routing's events of a ticket arrive, together."""
+    """Routing's events of a ticket arrive together."""
     events = [
         replace(recorded(each), id=uuid5(ticket, str(n)), stream=ticket, version=n)
         for n, each in enumerate(payloads, first)
@@ -50,7 +50,7 @@ async def happens(desk: Notify, ticket: UUID, payloads: Sequence[Event], first: 
 
 
 async def told(desk: Notify, telling: ClosingNotices, ticket: UUID) -> list[Event]:
-    """What has been decided once the moment has passed."""
+    """The events that are decided after the wait."""
     await desk.pool.execute("UPDATE notify.closings SET tell_at = tell_at - $1::interval", WAIT)
     while await telling.decide_due(10):
         pass
@@ -94,7 +94,7 @@ async def test_a_reopened_ticket_gets_no_closing_notice(desk: Notify, closed: St
 async def test_a_customer_who_has_written_since_the_closing_gets_no_closing_notice(
     desk: Notify, seconds: int, more: dict[str, Any], is_told: bool
 ) -> None:
-    """Where the queue refuses the message, or makes a ticket of it, the closing is no news any more."""
+    """If the queue rejects the message, or opens a new ticket for it, the customer needs no closing notice."""
     telling, ticket = await made(desk), uuid4()
     words = Message(id=uuid4(), channel="email", text="Still?")
     received = recorded(CustomerMessageReceived(number=NUMBER, customer=PER, message=words, **more))

@@ -1,4 +1,4 @@
-"""A real process, killed between the server's yes and the record: what its successor does."""
+"""A real process that is killed between the server's reply and the record, and its successor."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tests.services.notify.desk import MailServer, Notify
 
 @contextlib.asynccontextmanager
 async def process(desk: Notify, server: MailServer, failpoints: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker of notify. There is no Kafka where it looks for one: mails that wait leave all the same."""
+    """A worker of notify without Kafka: waiting mails are sent all the same."""
     environment = {
         **os.environ,
         "LEDGERDESK_LISTEN": "127.0.0.1:0",

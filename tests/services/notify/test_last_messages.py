@@ -1,4 +1,4 @@
-"""What an answer may quote is what a participant said last, in whatever order and how often the events come."""
+"""A reply may quote the last message of a participant, in whatever order and how often events arrive."""
 
 import random
 from dataclasses import replace

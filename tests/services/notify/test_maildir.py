@@ -1,4 +1,4 @@
-"""Mails as files: whole, durable, and one for each notification however often it is tried."""
+"""Mails as files: complete, durable, and one for each notification however often it is tried."""
 
 import mailbox
 from pathlib import Path

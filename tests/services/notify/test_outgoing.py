@@ -1,4 +1,4 @@
-"""Mails that wait, as administrators see them and decide about them; and what holds up no other mail."""
+"""Waiting mails, as administrators see them and decide about them; and what delays no other mail."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ AGENT = ADMIN.model_copy(update={"kind": "agent", "roles": ("agent",), "login": 
 
 @dataclass
 class Room:
-    """Where an administrator looks after outgoing mail."""
+    """An administrator's client."""
 
     desk: Notify
     client: AsyncClient
@@ -178,7 +178,7 @@ async def test_a_mail_that_was_put_back_may_still_pass_the_pause(desk: Notify) -
         (claimed,) = await claims.claim(desk.pool, "notify", 5)
         assert claimed.despite_pause
         async with desk.pool.acquire() as connection:
-            await claims.put_back(connection, [PutBack(claimed, 0.0, "its lane is full")])
+            await claims.put_back(connection, [PutBack(claimed, 0.0, "the limit is reached")])
     (claimed,) = await claims.claim(desk.pool, "notify", 5)
     tried = Postponed(claimed, 0.0, "450 busy", None, "", datetime.now(UTC))
     async with desk.pool.acquire() as connection:
@@ -251,12 +251,12 @@ PAUSE = (
 @pytest.mark.parametrize(
     ("queue", "domain", "full"),
     [(None, "big.example", []), (IT.id, None, []), (None, None, ["big.example"])],
-    ids=["a paused domain", "a paused queue", "a full lane"],
+    ids=["a paused domain", "a paused queue", "a full domain"],
 )
 async def test_a_claim_does_not_read_a_backlog_that_may_not_leave(
     desk: Notify, queue: UUID | None, domain: str | None, full: list[str]
 ) -> None:
-    """100 000 mails: neither is it read, nor does it stand before the mails that came later."""
+    """100 000 mails are neither read, nor do they delay later mails."""
     await desk.pool.execute(
         """INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id, due_at)
            SELECT gen_random_uuid(), gen_random_uuid(), 1, 'big.example', $1,
@@ -313,7 +313,7 @@ async def test_a_claim_takes_the_oldest_mails_that_may_leave(desk: Notify, monke
 
 
 async def test_a_slow_domain_does_not_delay_others(desk: Notify, server: MailServer) -> None:
-    """What does not fit in its lane is left for later, and leaves once."""
+    """Mails beyond the limit of their domain wait, and are sent once."""
     server.held, server.held_for = asyncio.Event(), "@slow.example"
     stuck = [(await desk.request(f"{n}@slow.example"))[0] for n in range(200)]
     quick = [(await desk.request(f"{n}@quick.example"))[0] for n in range(30)]
@@ -339,8 +339,7 @@ async def test_a_slow_domain_does_not_delay_others(desk: Notify, server: MailSer
 async def test_a_mail_may_pass_a_pause_in_a_full_and_throttled_domain(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each
-    mail leaves once."""
+    """It waits, is put back during the backoff, and is sent before all paused mail. Each mail is sent once."""
     monkeypatch.setattr(domain_queues, "BACKOFF", (5.0,))  # longer than it takes to look
     server.held = asyncio.Event()
     tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]
@@ -417,7 +416,7 @@ async def test_throttling_slows_only_the_throttled_domain(desk: Notify, server: 
 async def test_throttling_of_one_recipient_slows_that_recipients_domain(
     desk: Notify, server: MailServer, words: str, remaining: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the others have the mail then, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
+    """Either the other recipients have the mail, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
     monkeypatch.setattr(domain_queues, "BACKOFF", (3600.0,))
     asked: list[str] = []
 

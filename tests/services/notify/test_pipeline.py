@@ -1,5 +1,4 @@
-"""The whole process as it runs: an event on the log becomes a mail in the Maildir, and the log tells what came of
-it."""
+"""The whole process: an event on the log becomes a mail in the Maildir, and its outcome an event."""
 
 import asyncio
 import contextlib
@@ -59,7 +58,7 @@ KEY = "mail key"
 
 @dataclass
 class Running:
-    """A notify process at work, and the other services' hand on the log."""
+    """A running notify process, and a client that writes other services' events to the log."""
 
     notify: Notify
     kafka: Kafka
@@ -90,7 +89,7 @@ class Running:
         return events
 
     async def until_known(self, *documents: UUID) -> None:
-        """Documents travel on a topic of their own."""
+        """Documents come on another topic than tickets."""
 
         async def probe() -> bool:
             found = await self.notify.pool.fetchval(
@@ -101,7 +100,7 @@ class Running:
         await until(probe)
 
     def files(self, address: str) -> list[bytes]:
-        """The mails to this address as they left, the lines of their envelopes before them."""
+        """The mails to this address, with their envelopes before them."""
         found = [path.read_bytes() for path in (self.sent / "new").iterdir()]
         return [each for each in found if f"X-Envelope-To: <{address}>".encode() in each]
 
@@ -366,7 +365,7 @@ async def test_our_own_queues_get_no_reply(running: Running) -> None:
     us = customer().model_copy(update={"email": it.address})
 
     async def suppressed() -> bool:
-        """The document travels on a topic of its own: until it has come, nobody can know that the address is ours."""
+        """Documents come on another topic: until it has arrived, nobody knows that the address is ours."""
         ticket = uuid4()
         await running.happens(ticket, opened(customer=us))
         (first, *_) = await running.until_events(ticket, 1)
@@ -376,7 +375,7 @@ async def test_our_own_queues_get_no_reply(running: Running) -> None:
 
 
 async def test_a_replayed_ticket_finds_its_queue(running: Running) -> None:
-    """There is no snapshot yet: it is loaded before the first reaction."""
+    """The directory's copy is empty: it is loaded before the first reaction."""
     it, ticket = queue(), uuid4()
     await running.happens(it.id, QueueSaved(queue=it))
 

@@ -1,4 +1,4 @@
-"""Mails that wait leave once, failures are retried or told, and a repeat after a crash is recognisable."""
+"""Waiting mails are sent once, failures are retried or recorded, and a repeat after a crash is recognisable."""
 
 import asyncio
 from pathlib import Path
@@ -162,7 +162,7 @@ async def test_each_recipient_gets_the_mail_once_if_some_are_deferred_and_one_is
 async def test_after_a_crash_between_reply_and_record_the_repeat_has_the_same_message_id(
     desk: Notify, server: MailServer
 ) -> None:
-    """The crash is an error at the failpoint; tests/chaos kills the process there."""
+    """The crash is an error at the failpoint; test_crash.py kills the process there."""
     failpoints.arm("notify.after_send=raise")
     ticket, _ = await desk.request()
     async with sending(desk, smtp(server)) as one:
@@ -278,7 +278,8 @@ async def test_a_stopping_process_waits_for_the_mail_that_is_being_sent(desk: No
 async def test_an_outcome_survives_a_lost_database_connection(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connections cut between the server's yes and the record: the sender still knows, and does not send again."""
+    """The connection is cut between the server's reply and the record: the sender keeps the outcome, and does not send
+    again."""
     failing = 3
     done = deliveries.done
 
@@ -370,7 +371,7 @@ async def test_a_mail_whose_original_is_missing_waits(desk: Notify, server: Mail
 async def test_attachments_that_are_too_large_together_are_recorded_as_a_failure(
     desk: Notify, server: MailServer
 ) -> None:
-    """Neither is read: their sizes stand in the event."""
+    """No file is read: their sizes stand in the event."""
     half = Blob(sha256="0" * 64, size=MOST_BYTES // 2 + 1, type="application/pdf")
     files = tuple(Attachment(id=uuid4(), name=f"{n}.pdf", blob=half) for n in range(2))
     ticket, notification = await desk.request(attachments=files)

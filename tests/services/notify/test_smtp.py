@@ -1,4 +1,4 @@
-"""What the mail server is told, and what its answers mean."""
+"""What the transport sends to the mail server, and what the replies mean."""
 
 import asyncio
 import ssl
@@ -81,8 +81,7 @@ async def test_a_refused_recipient_does_not_stop_the_mail_to_others(server: Mail
 
 @pytest.mark.parametrize("whom", ["a@x.example", "b@x.example", "c@y.example"])
 async def test_a_421_to_one_recipient_defers_the_mail_for_all(server: MailServer, whom: str) -> None:
-    """As if all had been put off (RFC 5321, section 3.8), in its own words and with the recipient of whom it said
-    them."""
+    """The failure has the server's reply, and the recipient that it is about (RFC 5321, section 3.8)."""
     server.recipient = lambda who: "421 4.3.2 closing" if who == whom else None
     mail = replace(MAIL, recipients=("a@x.example", "b@x.example", "c@y.example"))
     transport = Smtp(server.server)

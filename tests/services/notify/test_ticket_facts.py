@@ -1,4 +1,4 @@
-"""What notify remembers of tickets is what routing told last, in whatever order and how often its events come."""
+"""The facts of a ticket are the newest, in whatever order and how often its events arrive."""
 
 import random
 from dataclasses import replace

@@ -1,5 +1,4 @@
-"""Rights and tickets change while mails wait: what holds at the moment of sending counts (A10.05, A19.02; decision
-0093)."""
+"""Rights and tickets change while mails wait: those at the moment of sending count (A10.05, A19.02; decision 0093)."""
 
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -24,14 +23,14 @@ SECRET_QUEUE = Queue(id=SECRET.id, slug="secret", name="Secret")
 
 
 async def happens(desk: Notify, ticket: UUID, *payloads: Event) -> None:
-    """Notify hears of what routing has decided."""
+    """Routing's events of a ticket arrive."""
     events = [replace(recorded(each), stream=ticket, version=n) for n, each in enumerate((queued(), *payloads), 1)]
     async with desk.pool.acquire() as connection:
         await ticket_facts.save(connection, events)
 
 
 async def comes_of(desk: Notify, server: MailServer, ticket: UUID) -> list[Event]:
-    """What is recorded of a ticket's mail once a sender has had it."""
+    """The events after a sender has tried the ticket's mail."""
     await desk.hurry()
     async with sending(desk, smtp(server)) as sender:
         await desk.settled(sender, ticket)

@@ -1,4 +1,4 @@
-"""What our signature covers, as a verifier of somebody else's making (dkimpy) sees it."""
+"""DKIM signatures, verified with an independent library (dkimpy)."""
 
 import base64
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ RECORDS = {f"{key.selector}._domainkey.{DOMAIN}.": published(key) for key in (RS
 
 
 def verified(content: bytes) -> list[bool]:
-    """Whether each of the mail's signatures holds."""
+    """Whether each of the mail's signatures is valid."""
     count = content.partition(b"\r\n\r\n")[0].count(b"DKIM-Signature:")
     found = []
     for n in range(count):

@@ -1,4 +1,4 @@
-"""Whose turn it is: no domain waits for another one's provider."""
+"""The order in which mails are sent: a slow or throttled domain delays no other one."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a virus scanner calls malware is kept at the desk: it does not leave."""
+"""Attachments in which a virus scanner found malware are not sent."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Whatever people and administrators write, the mail parses back to it, and nobody adds a field."""
+"""Whatever people and administrators write, the mail parses back to it, and nothing adds a field."""
 
 import asyncio
 import base64
@@ -131,7 +131,7 @@ addresses = st.builds(lambda local, domain: f"{local}@{domain}", words, words) |
 def test_no_combination_of_values_adds_a_field(
     subject: str, name: str, other: str, sender: str, to: str, message_id: str, automatic: str, ids: list[str]
 ) -> None:
-    """Either each field of ours stands there once and no other one, or the mail cannot be sent."""
+    """Either the mail has each of our fields once and no other one, or it is unsendable."""
     fields: dict[str, Any] = {
         "subject": subject,
         "sender": Address(email=sender, name=name),
@@ -170,7 +170,7 @@ ORIGINAL = Blob(sha256="0" * 64, size=8, type="message/rfc822")
 
 
 def lines(content: bytes, size: int = 100) -> bytes:
-    """A file's content as the sender encodes it, in pieces of so many bytes."""
+    """A file's content as the sender encodes it, in pieces of this many bytes."""
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(content), size):
@@ -382,6 +382,6 @@ def test_a_mail_with_an_invalid_address_is_unsendable(bad: str) -> None:
 
 
 def test_quoted_local_parts_and_international_domains_are_written_as_mail_servers_expect() -> None:
-    letter = made(to=(Address(email='"fax 22 33"@kjøtt.example', name="Fax"),))
-    assert b'To: "Fax" <"fax 22 33"@xn--kjtt-hra.example>\r\n' in letter.content
-    assert letter.recipients == ('"fax 22 33"@xn--kjtt-hra.example',)
+    one = made(to=(Address(email='"fax 22 33"@kjøtt.example', name="Fax"),))
+    assert b'To: "Fax" <"fax 22 33"@xn--kjtt-hra.example>\r\n' in one.content
+    assert one.recipients == ('"fax 22 33"@xn--kjtt-hra.example',)

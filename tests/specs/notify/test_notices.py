@@ -1,4 +1,4 @@
-"""What people are told that nobody wrote: locks that expired, reminders, messages that a closed ticket refused."""
+"""Notices of expired locks, reminders, and rejections of messages to closed tickets."""
 
 from uuid import UUID
 
@@ -83,7 +83,7 @@ def test_an_agent_who_has_left_is_not_told() -> None:
 
 @requirement("A19.02")
 def test_an_agent_who_may_no_longer_read_the_ticket_is_not_told() -> None:
-    """They had the lock, or owned it, before the queue was taken from them or the ticket went to another."""
+    """They held the lock, or owned the ticket, before they lost the queue or the ticket moved to another."""
     assert knowing(team(OLA), people=[KARI_PERSON, OLA]).react(recorded(expired())) == []
     assert told(knowing(team(OLA), people=[KARI_PERSON, OLA], owner=KARI)) == ["ola@help.example"]
     assert told(knowing(team(OLA, rights=("work",)), people=[OLA])) == []

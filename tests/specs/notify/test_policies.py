@@ -161,7 +161,7 @@ def test_a_text_that_does_not_fit_into_the_event_is_attached() -> None:
 
 
 def test_a_split_ticket_sends_no_mail() -> None:
-    """They are the customer's own, though the agent opened it and the channel is the article's."""
+    """The text is the customer's own, although an agent opened the ticket and its channel is email."""
     made = opened(receipt=False, opened_by=KARI, split_from=TicketRef(id=UUID(int=41), number="2026112310000008"))
     assert policies(IT_QUEUE).react(recorded(made)) == []
 

@@ -1,4 +1,4 @@
-"""What an answer quotes, whose words nobody gets who did not have them, and subjects that stay short."""
+"""What a reply quotes, and to whom; and subjects of replies."""
 
 from typing import Any
 

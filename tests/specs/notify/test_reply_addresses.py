@@ -1,5 +1,4 @@
-"""Where answers to our mails go: to the queue, and on installations whose mail system brings tagged addresses, by
-the ticket's own."""
+"""Reply addresses: the queue's, or the ticket's own where the mail system delivers tagged addresses."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Articles that go to somebody outside: forwarded with an agent's words, or bounced as they came in."""
+"""Articles that are sent to outsiders: forwarded with an agent's words, or bounced as they came in."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -193,7 +193,7 @@ def test_a_forward_and_a_bounce_are_requested_once() -> None:
     "address", ["HR@help.example.org", "hr+print@help.example.org", "hr@HELP.example.ORG", "it@help.example.org"]
 )
 def test_nothing_is_forwarded_or_bounced_to_our_own_queues(address: str) -> None:
-    """It would come in as a mail of the customer's, and could be sent on again for ever."""
+    """It would come in as the customer's mail, and could be sent on for ever."""
     given().when(RequestAgentMail("bounce", NOTIFICATION, ARTICLE, mail(address), OURS)).then(
         NotificationSuppressed(kind="bounce", article=ARTICLE, reason="the address is one of our own queues")
     )

@@ -1,5 +1,4 @@
-"""What agents are told of tickets: of those that they answer for always, of others in their queues if they want it
-(A6.11, A10.05)."""
+"""Notices to agents: about their own tickets always, about others in their queues if they want (A6.11, A10.05)."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The people, queue, events and mails that notify's specs are about."""
+"""People, a queue, events and mails for notify's specs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -119,7 +119,7 @@ QUESTION = Message(
     message_id=FIRST,
     written_at=MOMENT,
 )
-"""The article that is sent on."""
+"""The article that is forwarded or bounced."""
 
 
 def forwarded(**more: object) -> ArticleForwarded:
@@ -184,7 +184,7 @@ def person(number: int, name: str, **more: object) -> Person:
 
 
 def team(*people: Person, rights: tuple[str, ...] = ("read", "work")) -> Queue:
-    """The queue, with these working in it."""
+    """The queue with these people as members."""
     members = tuple(Member.model_validate({"person": each.id, "rights": rights}) for each in people)
     return IT_QUEUE.model_copy(update={"members": members})
 
@@ -199,7 +199,7 @@ def knowing(
     wanting: Sequence[Person] = (),
     **ticket: Any,
 ) -> Policies:
-    """Policies for which the ticket, and these people, were looked up; `wanting` are those who want notices."""
+    """Policies for which the ticket and these people were looked up; `wanting` are the subscribers."""
     snapshot = queues(*documents)
     configuration = Configuration(
         salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
