@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.notify.deciding.addresses import mailable
 from services.notify.deciding.agent_notices import AgentNotices
 from services.notify.deciding.customer_notices import CustomerNotices
+from services.notify.ticket.addresses import mailable
 from services.notify.ticket.commands import Command, RequestAgentMail
 from services.notify.writing import mail_body, wording
 from services.notify.writing.mail_body import BodyParts, Quote

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from services.notify.deciding.ticket_facts import TicketFacts
 from services.notify.notices.declaration import AgentNotice, Occasion
 from services.notify.notices.to_agents import notices_about
+from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.ticket.commands import RequestNotice
 from services.notify.writing import mail_body, wording
 from services.notify.writing.mail_builder import MailBuilder

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Never
 from uuid import UUID
 
-from services.notify.deciding import ticket_facts
-from services.notify.deciding.people import find
 from services.notify.policies import Policies
+from services.notify.read_models import ticket_facts
+from services.notify.read_models.people import find
 from services.notify.ticket import Ticket
 from services.notify.ticket.commands import Command
 from shared.contracts.envelope import Recorded, decode, encode

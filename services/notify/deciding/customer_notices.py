@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.notify.deciding.inputs import RejectionCounts
-from services.notify.deciding.ticket_facts import TicketFacts
 from services.notify.notices.declaration import CustomerNotice
 from services.notify.notices.to_customers import CLOSED, RECEIPT, REJECTION
+from services.notify.read_models.inputs import RejectionCounts
+from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.ticket.commands import RequestClosing, RequestReceipt, RequestRejection
 from services.notify.writing import wording
 from services.notify.writing.mail_builder import MailBuilder, address_of

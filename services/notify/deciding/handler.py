@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from services.notify.deciding import closing_notices, last_messages, ticket_facts
-from services.notify.deciding.inputs import PolicyInputs, RejectionCounts
-from services.notify.deciding.people import find
+from services.notify.deciding import closing_notices
 from services.notify.notices.audience import workers
 from services.notify.notices.to_agents import notices_about
+from services.notify.read_models import last_messages, ticket_facts
+from services.notify.read_models.inputs import PolicyInputs, RejectionCounts
+from services.notify.read_models.people import find
 from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened

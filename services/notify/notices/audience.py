@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
-from services.notify.deciding.ticket_facts import TicketFacts
+from services.notify.read_models.ticket_facts import TicketFacts
 from shared.contracts.directory import Notice, Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Generic, Literal, TypeVar
 
-from services.notify.deciding.ticket_facts import TicketFacts
 from services.notify.notices.audience import Audience
+from services.notify.read_models.ticket_facts import TicketFacts
 from shared import templates
 from shared.contracts.directory import Person
 from shared.contracts.envelope import Recorded

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.notify.deciding.ticket_facts import TicketFacts
 from services.notify.notices.audience import Audience
 from services.notify.notices.declaration import AgentNotice, Occasion
+from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.writing import mail_body, wording
 from shared import templates
 from shared.contracts.event import Event

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from services.notify.deciding.ticket_facts import TicketFacts
 from services.notify.notices.declaration import CustomerNotice
+from services.notify.read_models.ticket_facts import TicketFacts
 
 RECEIPT = CustomerNotice(
     kind="receipt",

@@ -4,10 +4,10 @@
 from dataclasses import replace
 from uuid import UUID
 
-from services.notify.deciding import ticket_facts
 from services.notify.notices.audience import may_read
 from services.notify.notices.to_agents import KINDS_TO_AGENTS
 from services.notify.notices.to_customers import TO_CUSTOMERS
+from services.notify.read_models import ticket_facts
 from services.notify.sending.claims import Claimed
 from services.notify.ticket.commands import RecordWithheld
 from shared.addresses import comparable

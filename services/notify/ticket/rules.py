@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from services.notify.deciding.addresses import is_among, is_robot, mailable
+from services.notify.ticket.addresses import is_among, is_robot, mailable
 from services.notify.ticket.commands import (
     Command,
     RecordDelayed,

@@ -6,8 +6,8 @@ from datetime import UTC, tzinfo
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.notify.deciding.inputs import PolicyInputs
-from services.notify.deciding.ticket_facts import TicketFacts
+from services.notify.read_models.inputs import PolicyInputs
+from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.writing import mail_body
 from services.notify.writing.mail_body import BodyParts
 from shared import templates

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.notify.app import policies_of, reactions
-from services.notify.deciding import closing_notices, ticket_facts
+from services.notify.deciding import closing_notices
 from services.notify.deciding.closing_notices import WAIT, ClosingNotices
+from services.notify.read_models import ticket_facts
 from services.notify.settings import MailSettings
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived

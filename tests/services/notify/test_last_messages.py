@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from services.notify.deciding import last_messages
+from services.notify.read_models import last_messages
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.parts import Address, Message
 from tests.services.notify.desk import Notify

@@ -4,8 +4,8 @@ import random
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from services.notify.deciding import ticket_facts
-from services.notify.deciding.ticket_facts import TicketFacts
+from services.notify.read_models import ticket_facts
+from services.notify.read_models.ticket_facts import TicketFacts
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef, TicketRef

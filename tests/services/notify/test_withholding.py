@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.deciding import ticket_facts
+from services.notify.read_models import ticket_facts
 from shared.contracts.directory import Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationKind, NotificationSent, NotificationSuppressed

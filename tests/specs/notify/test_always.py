@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import ticket
-from services.notify.deciding.addresses import is_among
+from services.notify.ticket.addresses import is_among
 from services.notify.ticket.commands import (
     Command,
     RecordFailed,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.notify.deciding.last_messages import LastMessage
 from services.notify.policies import Policies
+from services.notify.read_models.last_messages import LastMessage
 from services.notify.ticket.commands import RequestAgentMail
 from services.notify.writing import wording
 from services.notify.writing.mail_body import LONGEST_QUOTE

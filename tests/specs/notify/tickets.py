@@ -7,8 +7,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.notify import ticket
-from services.notify.deciding.ticket_facts import TicketFacts
 from services.notify.policies import Policies
+from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.ticket import Ticket
 from services.notify.ticket.commands import Command
 from services.notify.writing.mail_builder import MailBuilder

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.notify.deciding.addresses import mailable
+from services.notify.ticket.addresses import mailable
 from services.notify.writing.mail_body import LONGEST_QUOTE
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from services.notify.deciding.last_messages import LastMessage
-from services.notify.deciding.ticket_facts import TicketFacts
+from services.notify.read_models.last_messages import LastMessage
+from services.notify.read_models.ticket_facts import TicketFacts
 from shared.contracts.directory import Person, Queue
 
 
