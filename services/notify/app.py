@@ -114,7 +114,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             )
             relay = Relay(store, settings.database_url, settings.kafka, UNHURRIED)
             closing_policies = policies_of(copy, MailSettings.read())
-            closing_notices = ClosingNotices(store, reactions(store, closing_policies, sender.wake), closing_policies)
+            closing_notices = ClosingNotices(
+                store, reactions(store, closing_policies, sender.wake), closing_policies.to_customers
+            )
             background |= {"relay": relay, "consumer": consumer, "sender": sender, "closings": closing_notices}
             background["retention"] = CommandRetention(pool)
             if role == "worker":  # an API stays ready while Kafka is down

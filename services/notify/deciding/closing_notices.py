@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Never
 from uuid import UUID
 
-from services.notify.policies import Policies
+from services.notify.deciding.customer_notices import CustomerNotices
 from services.notify.read_models import ticket_facts
 from services.notify.read_models.people import find
 from services.notify.ticket import Ticket
@@ -88,8 +88,8 @@ def _is_customers_message(event: Recorded) -> bool:
 class ClosingNotices:
     """Tells customers about closings that still hold. Several may run side by side."""
 
-    def __init__(self, store: Store, reacting: PolicyHandler[Command, Ticket], policies: Policies) -> None:
-        self.store, self.reacting, self.policies = store, reacting, policies
+    def __init__(self, store: Store, reacting: PolicyHandler[Command, Ticket], notices: CustomerNotices) -> None:
+        self.store, self.reacting, self.notices = store, reacting, notices
         self.pulse = Pulse()
 
     async def run(self) -> Never:
@@ -117,7 +117,7 @@ class ClosingNotices:
         return len(rows)
 
     async def _decide(self, connection: Connection, closings: Sequence[Recorded]) -> None:
-        inputs = self.policies.inputs
+        inputs = self.notices.inputs
         inputs.clear()
         inputs.tickets.update(await ticket_facts.load(connection, [event.stream for event in closings]))
         customers = {ticket.customer.id for ticket in inputs.tickets.values() if ticket.customer is not None}
@@ -125,7 +125,7 @@ class ClosingNotices:
         await self.reacting.carry_out(
             connection,
             [
-                (event, self.policies.to_customers.a_closing_is_told(event.payload, event))
+                (event, self.notices.a_closing_is_told(event.payload, event))
                 for event in closings
                 if isinstance(event.payload, StateChanged)
                 and event.stream in inputs.tickets

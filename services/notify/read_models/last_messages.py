@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from services.notify.ticket.addresses import mailable
-from services.notify.writing.mail_body import LONGEST_QUOTE
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
@@ -14,6 +13,8 @@ from shared.contracts.parts import CustomerRef, Message
 from shared.database import Connection
 
 MOST_READERS = 100
+LONGEST_QUOTE = 8_000
+"""Characters. A longer quote is cut, and says so; therefore one character more is saved."""
 SAVE = """
 INSERT INTO notify.last_words AS w (ticket_id, version, words, writer, said_at, readers, message_id)
 SELECT d.i, d.v, d.words, d.writer, d.at, string_to_array(d.readers, ' '), d.m

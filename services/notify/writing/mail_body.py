@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from html import escape
 
+from services.notify.read_models.last_messages import LONGEST_QUOTE
 from services.notify.writing import wording
 from shared.blobs import texts
 from shared.contracts.parts import Address, Message
@@ -18,8 +19,6 @@ LONGEST_HTML = 320_000
 A mail whose HTML is longer leaves as plain text: the event that requests it must fit into the log.
 """
 
-LONGEST_QUOTE = 8_000
-"""Characters. A longer quote is cut, and says so."""
 _QUOTES = re.compile(r"^>", re.MULTILINE)
 
 

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from services.notify.policies import Policies
-from services.notify.read_models.last_messages import LastMessage
+from services.notify.read_models.last_messages import LONGEST_QUOTE, LastMessage
 from services.notify.ticket.commands import RequestAgentMail
 from services.notify.writing import wording
-from services.notify.writing.mail_body import LONGEST_QUOTE
 from shared.addresses import comparable
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address
