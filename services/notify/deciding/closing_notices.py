@@ -73,10 +73,10 @@ async def save(connection: Connection, events: Sequence[Recorded]) -> None:
     if closed:
         columns = [[e.stream for e in closed], [e.version for e in closed], [e.time for e in closed]]
         await connection.execute(SAVE, *columns, [encode(e) for e in closed], WAIT)
-    answers = [event for event in events if _is_customers_message(event)]
-    if answers:
+    messages = [event for event in events if _is_customers_message(event)]
+    if messages:
         await connection.execute(
-            DELETE_ANSWERED, [event.stream for event in answers], [event.time for event in answers]
+            DELETE_ANSWERED, [event.stream for event in messages], [event.time for event in messages]
         )
 
 
@@ -88,8 +88,8 @@ def _is_customers_message(event: Recorded) -> bool:
 class ClosingNotices:
     """Tells customers about closings that still hold. Several may run side by side."""
 
-    def __init__(self, store: Store, reacting: PolicyHandler[Command, Ticket], notices: CustomerNotices) -> None:
-        self.store, self.reacting, self.notices = store, reacting, notices
+    def __init__(self, store: Store, handler: PolicyHandler[Command, Ticket], notices: CustomerNotices) -> None:
+        self.store, self.handler, self.notices = store, handler, notices
         self.pulse = Pulse()
 
     async def run(self) -> Never:
@@ -113,7 +113,7 @@ class ClosingNotices:
                 await connection.execute(DELETE, [row["ticket_id"] for row in rows])
         except VersionConflict:
             return 0  # something else was recorded for one of the tickets: try again in the next round
-        self.reacting.committed()
+        self.handler.committed()
         return len(rows)
 
     async def _decide(self, connection: Connection, closings: Sequence[Recorded]) -> None:
@@ -122,7 +122,7 @@ class ClosingNotices:
         inputs.tickets.update(await ticket_facts.load(connection, [event.stream for event in closings]))
         customers = {ticket.customer.id for ticket in inputs.tickets.values() if ticket.customer is not None}
         inputs.people.update(await find(connection, customers))
-        await self.reacting.carry_out(
+        await self.handler.carry_out(
             connection,
             [
                 (event, self.notices.a_closing_is_told(event.payload, event))
