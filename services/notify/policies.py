@@ -5,7 +5,7 @@ A mail is written from the event and the queue's document at that moment.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from services.notify.deciding.agent_notices import AgentNotices
@@ -18,7 +18,7 @@ from services.notify.writing.mail_builder import MailBuilder, address_of
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
-from shared.contracts.parts import Attachment, Message, PersonRef
+from shared.contracts.parts import Attachment, Message, PersonRef, QueueRef
 from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
 
 LISTENS_TO = frozenset(("intake", "routing"))
@@ -59,41 +59,30 @@ class Policies:
         A ticket that was split off is not sent: its text is that of an article that the customer has already.
         """
         message = opened.message
-        parts = self.builder.body_parts(opened, opened.customer, agent)
-        notification, mail = self.builder.mail(
+        return self._agent_mail(
             "answer",
             event,
             opened.queue,
+            message,
+            self.builder.body_parts(opened, opened.customer, agent),
             to=message.to or (address_of(opened.customer),),
-            cc=message.cc,
-            bcc=message.bcc,
             subject=wording.opening_subject(opened.number, message.subject or opened.title),
-            text=mail_body.text_of(message, parts),
-            html=mail_body.html_of(message, parts),
-            attachments=_attachments(message),
         )
-        return RequestAgentMail("answer", notification, message.id, mail, self.builder.own_addresses())
 
     def an_agents_reply_is_sent(self, replied: AgentReplied, event: Recorded) -> RequestAgentMail:
         message = replied.message
-        parts = replace(
-            self.builder.body_parts(replied, replied.customer, replied.by), quote=self._quote(replied, event.stream)
-        )
-        notification, mail = self.builder.mail(
+        parts = self.builder.body_parts(replied, replied.customer, replied.by)
+        return self._agent_mail(
             "answer",
             event,
             replied.queue,
+            message,
+            replace(parts, quote=self._quote(replied, event.stream)),
             to=message.to or (address_of(replied.customer),),
-            cc=message.cc,
-            bcc=message.bcc,
             subject=wording.reply_subject(replied.number, message.subject or replied.title),
-            text=mail_body.text_of(message, parts),
-            html=mail_body.html_of(message, parts),
             in_reply_to=replied.references[-1] if replied.references else None,
             references=replied.references,
-            attachments=_attachments(message),
         )
-        return RequestAgentMail("answer", notification, message.id, mail, self.builder.own_addresses())
 
     def a_forwarded_article_is_sent(self, forwarded: ArticleForwarded, event: Recorded) -> RequestAgentMail:
         """The agent's words, their signature, and the article with its files (A7.14).
@@ -103,25 +92,17 @@ class Policies:
         programs do when they forward, but it does not reply to it: it has no In-Reply-To and no salutation.
         """
         message, original = forwarded.message, forwarded.original
-        parts = BodyParts(
-            signature=self.builder.body_parts(forwarded, forwarded.customer, forwarded.by).signature,
-            forwarded=original,
-            zone=self.builder.zone,
-        )
-        notification, mail = self.builder.mail(
+        signature = self.builder.body_parts(forwarded, forwarded.customer, forwarded.by).signature
+        return self._agent_mail(
             "forward",
             event,
             forwarded.queue,
+            message,
+            BodyParts(signature=signature, forwarded=original, zone=self.builder.zone),
             to=message.to,
-            cc=message.cc,
-            bcc=message.bcc,
             subject=wording.forward_subject(forwarded.number, message.subject or forwarded.title),
-            text=mail_body.text_of(message, parts),
-            html=mail_body.html_of(message, parts),
             references=(original.message_id,) if original.message_id else (),
-            attachments=_attachments(message, original),
         )
-        return RequestAgentMail("forward", notification, message.id, mail, self.builder.own_addresses())
 
     def a_bounced_mail_is_resent(self, bounced: ArticleBounced, event: Recorded) -> RequestAgentMail:
         """The mail as it came in, resent by us (A7.15; RFC 5322, section 3.6.6).
@@ -144,6 +125,29 @@ class Policies:
             }
         notification, mail = self.builder.mail("bounce", event, bounced.queue, to=bounced.to, **fields)
         return RequestAgentMail("bounce", notification, bounced.bounce, mail, self.builder.own_addresses())
+
+    def _agent_mail(
+        self,
+        kind: Literal["answer", "forward"],
+        event: Recorded,
+        queue: QueueRef,
+        message: Message,
+        parts: BodyParts,
+        **fields: Any,
+    ) -> RequestAgentMail:
+        """A message that an agent has written. `fields` are more fields of `OutgoingMail`."""
+        notification, mail = self.builder.mail(
+            kind,
+            event,
+            queue,
+            cc=message.cc,
+            bcc=message.bcc,
+            text=mail_body.text_of(message, parts),
+            html=mail_body.html_of(message, parts),
+            attachments=_attachments(message, *([parts.forwarded] if parts.forwarded is not None else [])),
+            **fields,
+        )
+        return RequestAgentMail(kind, notification, message.id, mail, self.builder.own_addresses())
 
     def _quote(self, replied: AgentReplied, ticket: UUID) -> Quote | None:
         """The message that is answered, unless the agent has quoted something.

@@ -136,7 +136,7 @@ def _request_rejection(command: RequestRejection, ticket: Ticket) -> list[Event]
     if ticket.rejections > command.older_than_ten_minutes:
         reason = "the customer was told within the last ten minutes"
     elif ticket.rejections - command.older_than_a_day >= MOST_REJECTIONS_A_DAY:
-        reason = "the customer was told often enough today"
+        reason = f"the customer was told {MOST_REJECTIONS_A_DAY} times within 24 hours"
     if reason is not None:
         return [NotificationSuppressed(kind="follow_up_rejected", article=command.notification, reason=reason)]
     return [_to_customer("follow_up_rejected", command)]
@@ -170,7 +170,7 @@ def _why_not_automatic(mail: OutgoingMail, own_addresses: frozenset[str]) -> str
         if is_among(recipient.email, own_addresses):
             return OURS
         if is_robot(recipient.email):
-            return "the address is a machine's"
+            return "the address belongs to a machine"
     return None if mail.to else "the customer has no usable mail address"
 
 

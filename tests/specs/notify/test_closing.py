@@ -138,7 +138,7 @@ def test_each_closing_leads_to_one_notice() -> None:
 
 def test_machines_get_no_closing_notice() -> None:
     given().when(RequestClosing(UUID(int=8), mail("noreply@shop.example"))).then(
-        NotificationSuppressed(kind="closed", article=UUID(int=8), reason="the address is a machine's")
+        NotificationSuppressed(kind="closed", article=UUID(int=8), reason="the address belongs to a machine")
     )
 
 

@@ -31,7 +31,7 @@ def test_a_ticket_has_one_receipt_however_often_it_is_requested() -> None:
 
 
 def test_a_receipt_that_was_suppressed_is_not_decided_again() -> None:
-    suppressed = NotificationSuppressed(kind="receipt", article=RECEIPT, reason="the address is a machine's")
+    suppressed = NotificationSuppressed(kind="receipt", article=RECEIPT, reason="the address belongs to a machine")
     given(suppressed).when(RequestReceipt(RECEIPT, mail())).then()
 
 
@@ -42,7 +42,7 @@ def test_a_receipt_that_was_suppressed_is_not_decided_again() -> None:
 )  # fmt: skip
 def test_machines_get_no_receipt(address: str) -> None:
     given().when(RequestReceipt(RECEIPT, mail(address))).then(
-        NotificationSuppressed(kind="receipt", article=RECEIPT, reason="the address is a machine's")
+        NotificationSuppressed(kind="receipt", article=RECEIPT, reason="the address belongs to a machine")
     )
 
 
