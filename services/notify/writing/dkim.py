@@ -1,7 +1,7 @@
-"""Our domain's signature on a mail (DKIM: RFC 6376, RFC 8301, RFC 8463), so that its receiver can tell it from a forged one.
+"""DKIM signatures (RFC 6376, RFC 8301, RFC 8463): receivers can tell our domain's mails from forged ones.
 
-Header and body are signed in their relaxed form, which survives what mail servers do to white space. The signature follows from
-mail, key and moment alone, so that every attempt has the same bytes.
+Header and body are signed in relaxed canonicalization, because mail servers change white space. The signature depends
+only on the mail, the key and the mail's time, so that every attempt has the same bytes.
 """
 
 import base64
@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ONCE = (
-    "From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "MIME-Version", "Content-Type",
-    "Content-Transfer-Encoding",
+    "From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
+    "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
 )  # fmt: skip
-"""Fields that are signed once more than they occur: a second one that somebody adds on the way breaks the signature (RFC 6376, section
-8.15)."""
+"""Fields that are signed once more than they occur, so that adding another one breaks the signature (RFC 6376,
+section 8.15)."""
 PRESENT = ("Auto-Submitted", "X-Auto-Response-Suppress")
-"""Fields that are signed where they occur."""
+"""Fields that are signed as often as they occur."""
 LEAST_BITS = 1024
 """Verifiers ignore signatures of shorter RSA keys (RFC 8301, section 3.2)."""
 
@@ -38,7 +38,7 @@ _LINE = 68
 
 
 class BadKey(Exception):
-    """This key cannot sign; the message says why in one line, without anything of the key."""
+    """This key cannot sign. The message says why on one line, and contains nothing of the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,19 @@ class Key:
     def read(cls, selector: str, path: Path) -> "Key":
         """Reads a private key in PEM. Raises BadKey."""
         if not _SELECTOR.fullmatch(selector):
-            raise BadKey(f"{selector[:70]!r} is no selector: letters, digits, hyphens and dots are")
+            raise BadKey(f"{selector[:70]!r} is not a selector: use letters, digits, hyphens and dots")
         try:
             private = load_pem_private_key(path.read_bytes(), None)
         except OSError as error:
             raise BadKey(f"the key {selector} in {path} cannot be read: {error.strerror}") from error
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            reason = "it is encrypted" if isinstance(error, TypeError) else "it is no private key in PEM"
+            reason = "it is encrypted" if isinstance(error, TypeError) else "it is not a private key in PEM"
             raise BadKey(f"the key {selector} in {path} cannot be used: {reason}") from error
         if not isinstance(private, RSAPrivateKey | Ed25519PrivateKey):
             raise BadKey(f"the key {selector} in {path} is neither an RSA nor an Ed25519 key")
         if isinstance(private, RSAPrivateKey) and private.key_size < LEAST_BITS:
             raise BadKey(
-                f"the key {selector} in {path} has {private.key_size} bits; receivers want {LEAST_BITS} at least"
+                f"the key {selector} in {path} has {private.key_size} bits; receivers require at least {LEAST_BITS}"
             )
         return cls(selector, private)
 
@@ -80,13 +80,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs for one domain, once with each key: receivers that do not know Ed25519 yet look at the RSA signature."""
+    """Signs for one domain, once with each key: receivers without Ed25519 verify the RSA signature."""
 
     domain: str
     keys: tuple[Key, ...]
 
     def signed(self, content: bytes, date: datetime) -> bytes:
-        """The mail with its signatures before its own fields. `content` has CRLF line ends."""
+        """The mail with its signatures before its other fields. `content` has CRLF line ends."""
         header, _, body = content.partition(b"\r\n\r\n")
         fields = [_field(each) for each in _NEW_FIELD.split(header)]
         body_hash = base64.b64encode(hashlib.sha256(_relaxed_body(body)).digest()).decode()
@@ -123,8 +123,10 @@ def _names(fields: Sequence[tuple[bytes, bytes]]) -> list[str]:
 
 
 def _chosen(fields: Sequence[tuple[bytes, bytes]], names: Sequence[str]) -> list[bytes]:
-    """The fields that the names stand for, the last one of a name first; a name that is left over stands for nothing (RFC 6376,
-    section 5.4.2)."""
+    """The fields of these names, the last field of a name first.
+
+    A name without a field stands for nothing (RFC 6376, section 5.4.2).
+    """
     left = list(fields)
     chosen: list[bytes] = []
     for name in names:
@@ -137,12 +139,12 @@ def _chosen(fields: Sequence[tuple[bytes, bytes]], names: Sequence[str]) -> list
 
 
 def _relaxed(name: bytes, value: bytes) -> bytes:
-    """A field in its relaxed form (RFC 6376, section 3.4.2)."""
+    """A field in relaxed canonicalization (RFC 6376, section 3.4.2)."""
     return name + b":" + _SPACE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ") + b"\r\n"
 
 
 def _relaxed_body(body: bytes) -> bytes:
-    """A body in its relaxed form (RFC 6376, section 3.4.4)."""
+    """A body in relaxed canonicalization (RFC 6376, section 3.4.4)."""
     lines = _SPACE.sub(b" ", _SPACE_AT_END.sub(b"", body)) if b" " in body or b"\t" in body else body
     shortened = lines.rstrip(b"\r\n")
     return shortened + b"\r\n" if shortened else b""

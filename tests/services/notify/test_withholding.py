@@ -1,11 +1,11 @@
-"""Rights and tickets change while mails wait: what holds at the moment of sending counts (A10.05, A19.02; decision 0093)."""
+"""Rights and tickets change while mails wait: those at the moment of sending count (A10.05, A19.02; decision 0093)."""
 
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.deciding import remembering
+from services.notify.read_models import ticket_facts
 from shared.contracts.directory import Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationKind, NotificationSent, NotificationSuppressed
@@ -23,14 +23,14 @@ SECRET_QUEUE = Queue(id=SECRET.id, slug="secret", name="Secret")
 
 
 async def happens(desk: Notify, ticket: UUID, *payloads: Event) -> None:
-    """Notify hears of what routing has decided."""
+    """Routing's events of a ticket arrive."""
     events = [replace(recorded(each), stream=ticket, version=n) for n, each in enumerate((queued(), *payloads), 1)]
     async with desk.pool.acquire() as connection:
-        await remembering.remember(connection, events)
+        await ticket_facts.save(connection, events)
 
 
 async def comes_of(desk: Notify, server: MailServer, ticket: UUID) -> list[Event]:
-    """What is recorded of a ticket's mail once a sender has had it."""
+    """The events after a sender has tried the ticket's mail."""
     await desk.hurry()
     async with sending(desk, smtp(server)) as sender:
         await desk.settled(sender, ticket)
@@ -39,9 +39,7 @@ async def comes_of(desk: Notify, server: MailServer, ticket: UUID) -> list[Event
 
 @requirement("A10.05")
 @pytest.mark.parametrize("kind", ["reminder", "lock_expired", "new_ticket", "follow_up", "moved"])
-async def test_a_notice_reaches_who_may_read_the_ticket(
-    desk: Notify, server: MailServer, kind: NotificationKind
-) -> None:
+async def test_a_notice_reaches_readers_of_the_ticket(desk: Notify, server: MailServer, kind: NotificationKind) -> None:
     await seed(desk.url, team(KARI_PERSON), KARI_PERSON)
     ticket, _ = await desk.request(KARI_PERSON.email, kind=kind, queue=IT.id)
     await happens(desk, ticket)
@@ -56,7 +54,7 @@ async def test_a_notice_reaches_who_may_read_the_ticket(
     "what",
     ["the right is gone", "the person is a customer", "nobody has that address", "it was moved", "it was merged"],
 )
-async def test_who_may_not_read_it_any_more_gets_nothing(
+async def test_agents_who_may_no_longer_read_the_ticket_get_nothing(
     desk: Notify, server: MailServer, kind: NotificationKind, what: str
 ) -> None:
     reader: Person = KARI_PERSON
@@ -82,7 +80,7 @@ async def test_who_may_not_read_it_any_more_gets_nothing(
     assert await desk.waiting() == []
 
 
-async def test_the_others_get_it_and_the_log_says_who_did_not(desk: Notify, server: MailServer) -> None:
+async def test_other_readers_get_the_notice_and_the_log_says_who_did_not(desk: Notify, server: MailServer) -> None:
     await seed(desk.url, team(OLA), KARI_PERSON, OLA)
     ticket, notification = await desk.request(KARI_PERSON.email, OLA.email, kind="reminder", queue=IT.id)
     await happens(desk, ticket)
@@ -96,9 +94,7 @@ async def test_the_others_get_it_and_the_log_says_who_did_not(desk: Notify, serv
 
 
 @requirement("A5.14")
-async def test_word_of_a_closing_that_waited_is_not_sent_when_the_ticket_is_open_again(
-    desk: Notify, server: MailServer
-) -> None:
+async def test_a_closing_notice_is_not_sent_if_the_ticket_was_reopened(desk: Notify, server: MailServer) -> None:
     ticket, notification = await desk.request(PER, kind="closed", queue=IT.id)
     await happens(
         desk,

@@ -1,4 +1,4 @@
-"""A row for each ticket with what notices need of it: most events name neither its number nor its queue nor its people."""
+"""A read model of tickets for notices: most events name neither the ticket's number nor its queue nor its people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,6 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
-from services.notify.deciding.known import Remembered
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Value
 from shared.contracts.intake import TicketOpened
@@ -40,12 +39,18 @@ FACTS = {
     "state": "text",
     "merged_into": "uuid",
 }
-"""Column and type. Each fact has the version of the event that told it, so that events of a ticket may come again, or late, in any order."""
+"""Column and type.
+
+Beside each fact stands the version of the event that told it, so that a ticket's events may arrive in any order, and
+more than once.
+"""
 
 
 def _save() -> str:
-    """The statement that takes what is newer than what stands there. Its arguments: ids, numbers, `by_machine`, `proven`, then values and
-    versions of each fact."""
+    """The statement that replaces older facts.
+
+    Arguments: ids, numbers, `by_machine`, `proven`, then values and versions of each fact.
+    """
     columns = [part for fact in FACTS for part in (fact, f"{fact}_version")]
     values = [part for fact, kind in FACTS.items() for part in (f"d.{fact}::{kind}", f"d.{fact}_version")]
     arrays = [f"${n}::{'text' if n % 2 else 'integer'}[]" for n in range(5, 5 + len(columns))]
@@ -76,17 +81,40 @@ SELECT d.id, d.number, d.by_machine, d.proven, {", ".join(values)}
 
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
 SAVE = _save()
-RECALL = """
-SELECT ticket_id, number, by_machine, proven, title, queue::text AS queue, owner::text AS owner, responsible::text AS responsible,
-       customer::text AS customer, message_id, answers_to::text AS answers_to, state, merged_into
+LOAD = """
+SELECT ticket_id, number, by_machine, proven, title, queue::text AS queue, owner::text AS owner,
+       responsible::text AS responsible, customer::text AS customer, message_id, answers_to::text AS answers_to, state,
+       merged_into
   FROM notify.tickets
  WHERE ticket_id = ANY($1) AND number <> '' AND queue IS NOT NULL
 """
 
 
+@dataclass(frozen=True, slots=True)
+class TicketFacts:
+    """A ticket as routing's events last described it. `message_id` is that of the customer's newest mail.
+
+    `customer`, `message_id` and `state` (its type) are null where they are not known. `by_machine`: no person opened
+    the ticket. `proven`: the title was not written by just anybody. `answers_to`: where the customer wants mails, if
+    not at their own address. The facts of a merged ticket are those of the ticket that it was merged into.
+    """
+
+    number: str
+    title: str
+    queue: QueueRef
+    owner: PersonRef | None = None
+    responsible: PersonRef | None = None
+    customer: CustomerRef | None = None
+    message_id: str | None = None
+    by_machine: bool = False
+    proven: bool = False
+    answers_to: tuple[Address, ...] = ()
+    state: str | None = None
+
+
 @dataclass(slots=True)
 class _Row:
-    """What a batch tells of one ticket: the newest value of each fact with its version."""
+    """What a batch says about one ticket: the newest value of each fact with its version."""
 
     number: str = ""
     by_machine: bool = False
@@ -94,11 +122,11 @@ class _Row:
     facts: dict[str, tuple[str | None, int]] = field(default_factory=dict)
 
 
-async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Keeps what the events tell, in the transaction of what is made of them."""
+async def save(connection: Connection, events: Sequence[Recorded]) -> None:
+    """Saves what the events say about their tickets."""
     rows: dict[UUID, _Row] = {}
     for event in sorted(events, key=lambda each: each.version):
-        told: dict[str, str | None] = {}
+        facts: dict[str, str | None] = {}
         row = rows.get(event.stream) or _Row()
         match event.payload:
             case TicketOpened() as opened if opened.proven or (not opened.receipt and opened.opened_by is None):
@@ -108,38 +136,38 @@ async def remember(connection: Connection, events: Sequence[Recorded]) -> None:
                 row.proven = True  # an agent has written to the customer under this title
             case TicketQueued() as queued:
                 row.number = queued.number
-                told = {"title": queued.title, "queue": _json(queued.queue), "customer": _json(queued.customer)}
-                told |= {
+                facts = {"title": queued.title, "queue": _json(queued.queue), "customer": _json(queued.customer)}
+                facts |= {
                     "message_id": queued.message_id,
                     "answers_to": _addresses(queued.answers_to),
                     "state": queued.state.type,
                 }
             case StateChanged(to=state):
-                told = {"state": state.type}
+                facts = {"state": state.type}
             case TicketMerged(into=living):
-                told = {"state": "merged", "merged_into": str(living.id)}
+                facts = {"state": "merged", "merged_into": str(living.id)}
             case MergeUndone(state=state):
-                told = {"state": state.type, "merged_into": None}
+                facts = {"state": state.type, "merged_into": None}
             case TicketRemoved():
-                told = {"state": "removed"}
+                facts = {"state": "removed"}
             case TicketRenamed(to=title):
-                told = {"title": title}
+                facts = {"title": title}
             case TicketMoved(to=queue):
-                told = {"queue": _json(queue)}
+                facts = {"queue": _json(queue)}
             case OwnerChanged(to=owner):
-                told = {"owner": _json(owner)}
+                facts = {"owner": _json(owner)}
             case ResponsibleChanged(to=responsible):
-                told = {"responsible": _json(responsible)}
+                facts = {"responsible": _json(responsible)}
             case CustomerChanged(to=customer):
-                told = {"customer": _json(customer), "answers_to": _addresses(())}
+                facts = {"customer": _json(customer), "answers_to": _addresses(())}
             case CustomerAnswered() as answered:
                 if answered.message_id is not None:
-                    told["message_id"] = answered.message_id
+                    facts["message_id"] = answered.message_id
                 if answered.answers_to is not None:
-                    told["answers_to"] = _addresses(answered.answers_to)
+                    facts["answers_to"] = _addresses(answered.answers_to)
             case _:
                 continue
-        row.facts |= {fact: (value, event.version) for fact, value in told.items()}
+        row.facts |= {fact: (value, event.version) for fact, value in facts.items()}
         rows[event.stream] = row
     if rows:
         columns: list[list[Any]] = []
@@ -165,24 +193,27 @@ def _json(part: Value | None) -> str | None:
     return part.model_dump_json() if part is not None else None
 
 
-async def recall(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, Remembered]:
-    """What is known of these tickets, or of those in which they go on; those that routing has not queued are missing."""
-    found: dict[UUID, Remembered] = {}
-    goes_on_in = {ticket: ticket for ticket in tickets}
+async def load(connection: Connection, tickets: Sequence[UUID]) -> dict[UUID, TicketFacts]:
+    """The facts of these tickets, or of those that they were merged into.
+
+    Tickets that routing has not queued are missing.
+    """
+    found: dict[UUID, TicketFacts] = {}
+    merged_into = {ticket: ticket for ticket in tickets}
     seen: set[UUID] = set()
-    while wanted := set(goes_on_in.values()) - seen:
+    while wanted := set(merged_into.values()) - seen:
         seen |= wanted
-        for row in await connection.fetch(RECALL, list(wanted)):
-            named = [ticket for ticket, living in goes_on_in.items() if living == row["ticket_id"]]
-            remembered = _remembered(row)
+        for row in await connection.fetch(LOAD, list(wanted)):
+            named = [ticket for ticket, living in merged_into.items() if living == row["ticket_id"]]
+            facts = _facts(row)
             for ticket in named:
-                found[ticket] = remembered
-                goes_on_in[ticket] = row["merged_into"] or row["ticket_id"]
+                found[ticket] = facts
+                merged_into[ticket] = row["merged_into"] or row["ticket_id"]
     return found
 
 
-def _remembered(row: asyncpg.Record) -> Remembered:
-    return Remembered(
+def _facts(row: asyncpg.Record) -> TicketFacts:
+    return TicketFacts(
         number=row["number"],
         title=row["title"],
         queue=QueueRef.model_validate_json(row["queue"]),

@@ -1,4 +1,4 @@
-"""People with a record, as notify looks them up."""
+"""Looks up people in the directory."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -15,7 +15,10 @@ SELECT i.id, p.document::text AS document
 
 
 async def find(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Person]:
-    """Those of these people and customers who have a record in use, by the id that was asked for: a customer's may be the one that they had
-    before they had a record (decision 0089)."""
+    """Those of these people and customers who have a record that is in use.
+
+    The keys are the ids that were asked for: a customer's may be the one that they had before they had a record
+    (decision 0089).
+    """
     rows = await connection.fetch(FIND, list(ids)) if ids else ()
     return {row["id"]: Person.model_validate_json(row["document"]) for row in rows}

@@ -1,11 +1,11 @@
-"""What notify remembers of tickets is what routing told last, in whatever order and how often its events come."""
+"""The facts of a ticket are the newest, in whatever order and how often its events arrive."""
 
 import random
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from services.notify.deciding import remembering
-from services.notify.deciding.known import Remembered
+from services.notify.read_models import ticket_facts
+from services.notify.read_models.ticket_facts import TicketFacts
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef, TicketRef
@@ -41,19 +41,19 @@ PAST: list[Event] = [
     CustomerChanged(to=PIA, was=PER),
     StateChanged(to=OPEN, was=NEW),
 ]
-NOW = Remembered(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>", state="open")
+NOW = TicketFacts(NUMBER, "It hums loudly", IT, OLA, KARI, PIA, "<second@customer.example>", state="open")
 
 
 def told(ticket: UUID) -> list[Recorded]:
     return [replace(recorded(payload), stream=ticket, version=n) for n, payload in enumerate(PAST, 1)]
 
 
-async def recalled(desk: Notify, ticket: UUID) -> Remembered | None:
+async def recalled(desk: Notify, ticket: UUID) -> TicketFacts | None:
     async with desk.pool.acquire() as connection:
-        return (await remembering.recall(connection, [ticket])).get(ticket)
+        return (await ticket_facts.load(connection, [ticket])).get(ticket)
 
 
-async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -> None:
+async def test_batches_of_any_size_and_order_give_the_same_facts(desk: Notify) -> None:
     chance = random.Random(7)
     for _ in range(20):
         ticket = uuid4()
@@ -63,37 +63,37 @@ async def test_batches_of_any_size_in_any_order_come_to_the_same(desk: Notify) -
             while events:
                 some = chance.randint(1, 3)
                 batch, events = events[:some], events[some:]
-                await remembering.remember(connection, batch)
+                await ticket_facts.save(connection, batch)
         assert await recalled(desk, ticket) == NOW
 
 
-async def test_a_ticket_that_belongs_to_nobody_again_has_no_owner(desk: Notify) -> None:
+async def test_a_ticket_whose_owner_was_removed_has_none(desk: Notify) -> None:
     ticket = uuid4()
     async with desk.pool.acquire() as connection:
         for event in told(ticket)[:4]:
-            await remembering.remember(connection, [event])
-    assert await recalled(desk, ticket) == Remembered(NUMBER, "It hums", HR, None, customer=PER, state="new")
+            await ticket_facts.save(connection, [event])
+    assert await recalled(desk, ticket) == TicketFacts(NUMBER, "It hums", HR, None, customer=PER, state="new")
 
 
-async def test_a_ticket_that_routing_has_not_queued_is_not_known(desk: Notify) -> None:
+async def test_a_ticket_that_routing_has_not_queued_is_unknown(desk: Notify) -> None:
     ticket = uuid4()
     async with desk.pool.acquire() as connection:
-        await remembering.remember(connection, told(ticket)[1:])
+        await ticket_facts.save(connection, told(ticket)[1:])
     assert await recalled(desk, ticket) is None
 
 
-async def test_what_a_machine_opened_is_remembered_as_such(desk: Notify) -> None:
+async def test_facts_say_whether_a_machine_opened_the_ticket(desk: Notify) -> None:
     agents = opened(receipt=False, opened_by=KARI, channel="phone")
     for payload, machines in ((opened(receipt=False), True), (opened(), False), (agents, False)):
         ticket = uuid4()
         first = replace(recorded(payload), stream=ticket)
         async with desk.pool.acquire() as connection:
-            await remembering.remember(connection, [*told(ticket), first])
-            await remembering.remember(connection, told(ticket)[:1])
+            await ticket_facts.save(connection, [*told(ticket), first])
+            await ticket_facts.save(connection, told(ticket)[:1])
         assert await recalled(desk, ticket) == replace(NOW, by_machine=machines)
 
 
-async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(desk: Notify) -> None:
+async def test_facts_say_whether_the_title_is_proven_and_where_mails_are_wanted(desk: Notify) -> None:
     home = Address(email="per@home.example", name="Per")
     wish = queued(answers_to=(home,))
     for first, proven in ((opened(), False), (opened(proven=True), True), (replied(), True)):
@@ -101,18 +101,18 @@ async def test_whose_words_a_title_is_and_where_mails_are_wanted_is_remembered(d
         events = [replace(recorded(each), stream=ticket, version=n) for n, each in enumerate((wish, first), 1)]
         async with desk.pool.acquire() as connection:
             for event in events:
-                await remembering.remember(connection, [event])
-        expected = Remembered(NUMBER, TITLE, IT, customer=PER, proven=proven, state="new", answers_to=(home,))
+                await ticket_facts.save(connection, [event])
+        expected = TicketFacts(NUMBER, TITLE, IT, customer=PER, proven=proven, state="new", answers_to=(home,))
         assert await recalled(desk, ticket) == expected
         later = replace(recorded(CustomerAnswered(article=UUID(int=9), answers_to=())), stream=ticket, version=3)
         async with desk.pool.acquire() as connection:
-            await remembering.remember(connection, [later])
-            await remembering.remember(connection, events)
+            await ticket_facts.save(connection, [later])
+            await ticket_facts.save(connection, events)
         assert await recalled(desk, ticket) == replace(expected, answers_to=())
 
 
 @requirement("A7.19")
-async def test_a_ticket_that_was_merged_is_the_one_in_which_it_goes_on(desk: Notify) -> None:
+async def test_the_facts_of_a_merged_ticket_are_those_of_its_target(desk: Notify) -> None:
     one, two, three = uuid4(), uuid4(), uuid4()
     into = {ticket: TicketRef(id=ticket) for ticket in (two, three)}
     versions = dict.fromkeys((one, two, three), 0)
@@ -121,7 +121,7 @@ async def test_a_ticket_that_was_merged_is_the_one_in_which_it_goes_on(desk: Not
         versions[ticket] += 1
         event = replace(recorded(payload), stream=ticket, version=versions[ticket])
         async with desk.pool.acquire() as connection:
-            await remembering.remember(connection, [event])
+            await ticket_facts.save(connection, [event])
 
     async def title(ticket: UUID) -> str:
         found = await recalled(desk, ticket)

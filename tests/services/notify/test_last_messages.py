@@ -1,11 +1,11 @@
-"""What an answer may quote is what a participant said last, in whatever order and how often the events come."""
+"""A reply may quote the last message of a participant, in whatever order and how often events arrive."""
 
 import random
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from services.notify.deciding import last_words
+from services.notify.read_models import last_messages
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.parts import Address, Message
 from tests.services.notify.desk import Notify
@@ -24,7 +24,7 @@ def received(text: str, message_id: str, **more: Any) -> CustomerMessageReceived
     return CustomerMessageReceived(number=NUMBER, customer=PER, message=message, **more)
 
 
-async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(desk: Notify) -> None:
+async def test_the_last_message_of_a_participant_is_kept_whatever_the_order(desk: Notify) -> None:
     chance, ticket = random.Random(7), uuid4()
     said = [
         opened(),
@@ -38,8 +38,8 @@ async def test_what_a_participant_said_last_is_kept_in_whatever_order_it_comes(d
         chance.shuffle(events)
         async with desk.pool.acquire() as connection:
             for event in events:
-                await last_words.remember(connection, [event])
-            await last_words.remember(connection, events)
-            found = (await last_words.recall(connection, [ticket]))[ticket]
-    assert (found.words, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
+                await last_messages.save(connection, [event])
+            await last_messages.save(connection, events)
+            found = (await last_messages.load(connection, [ticket]))[ticket]
+    assert (found.text, found.writer, found.message_id) == ("Louder!", "Per Hansen", "<third@customer.example>")
     assert found.readers == {"per@customer.example", "it@help.example.org"}

@@ -1,4 +1,4 @@
-"""What our signature covers, as a verifier of somebody else's making (dkimpy) sees it."""
+"""DKIM signatures, verified with an independent library (dkimpy)."""
 
 import base64
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.writing.message import letter
-from services.notify.writing.signing import BadKey, Key, Signer
+from services.notify.writing.dkim import BadKey, Key, Signer
+from services.notify.writing.message import encode
 from shared.contracts.parts import Address, Attachment, Blob
 from tests.specs.notify.tickets import mail
 
@@ -42,7 +42,7 @@ RECORDS = {f"{key.selector}._domainkey.{DOMAIN}.": published(key) for key in (RS
 
 
 def verified(content: bytes) -> list[bool]:
-    """Whether each of the mail's signatures holds."""
+    """Whether each of the mail's signatures is valid."""
     count = content.partition(b"\r\n\r\n")[0].count(b"DKIM-Signature:")
     found = []
     for n in range(count):
@@ -54,10 +54,10 @@ def verified(content: bytes) -> list[bool]:
 
 
 def written(**more: Any) -> bytes:
-    return SIGNER.signed(letter(NOTIFICATION, mail(**more), MOMENT).content, MOMENT)
+    return SIGNER.signed(encode(NOTIFICATION, mail(**more), MOMENT).content, MOMENT)
 
 
-def test_both_signatures_hold_and_every_attempt_has_the_same_bytes() -> None:
+def test_both_signatures_are_valid_and_every_attempt_has_the_same_bytes() -> None:
     assert verified(written()) == [True, True]
     assert written() == written()
 
@@ -67,7 +67,7 @@ words = st.text(max_size=120) | st.text(alphabet=st.sampled_from('\r\n\t .:;=<>"
 
 @given(words, words, words)
 @settings(max_examples=60)
-def test_the_signatures_of_any_mail_hold(subject: str, name: str, text: str) -> None:
+def test_the_signatures_of_any_mail_are_valid(subject: str, name: str, text: str) -> None:
     content = written(
         subject=subject, to=(Address(email="per@customer.example", name=name),), text=text, html=f"<p>{text}</p>"
     )
@@ -75,9 +75,9 @@ def test_the_signatures_of_any_mail_hold(subject: str, name: str, text: str) -> 
     assert max(map(len, content.split(b"\r\n"))) <= 998
 
 
-def test_a_mail_with_files_is_signed_as_a_whole() -> None:
+def test_the_signature_covers_attachments() -> None:
     file = Attachment(id=UUID(int=3), name="å.pdf", blob=Blob(sha256="0" * 64, size=3, type="application/pdf"))
-    one = letter(
+    one = encode(
         NOTIFICATION,
         mail(attachments=(file,)),
         MOMENT,
@@ -88,18 +88,20 @@ def test_a_mail_with_files_is_signed_as_a_whole() -> None:
 
 @pytest.mark.parametrize(
     "added",
-    [b"From: Boss <boss@help.example.org>", b"Subject: Pay at once", b"To: you@x.example", b"Reply-To: thief@x.example", b"Cc: a@x.example",
-     b"Sender: a@x.example", b"Date: Mon, 23 Nov 2026 08:30:15 +0000", b"Message-ID: <other@x.example>", b"In-Reply-To: <other@x.example>",
-     b"References: <other@x.example>", b"Content-Type: text/html", b"MIME-Version: 1.0", b"Content-Transfer-Encoding: base64"],
+    [b"From: Boss <boss@help.example.org>", b"Subject: Pay at once", b"To: you@x.example",
+     b"Reply-To: thief@x.example", b"Cc: a@x.example", b"Sender: a@x.example",
+     b"Date: Mon, 23 Nov 2026 08:30:15 +0000", b"Message-ID: <other@x.example>", b"In-Reply-To: <other@x.example>",
+     b"References: <other@x.example>", b"Content-Type: text/html", b"MIME-Version: 1.0",
+     b"Content-Transfer-Encoding: base64"],
 )  # fmt: skip
-def test_a_field_that_somebody_adds_breaks_them(added: bytes) -> None:
+def test_an_added_field_invalidates_the_signatures(added: bytes) -> None:
     content = written()
     header, _, body = content.partition(b"\r\n\r\n")
     assert verified(added + b"\r\n" + content) == [False, False]
     assert verified(header + b"\r\n" + added + b"\r\n\r\n" + body) == [False, False]
 
 
-def test_other_words_break_them_and_what_servers_add_or_fold_does_not() -> None:
+def test_a_changed_body_invalidates_the_signatures_and_refolding_does_not() -> None:
     content = written()
     assert verified(content.replace(b"serial number", b"password")) == [False, False]
     assert verified(content.replace(b"auto", b"x").replace(b"My computer hums", b"My computer bums")) == [False, False]
@@ -109,13 +111,13 @@ def test_other_words_break_them_and_what_servers_add_or_fold_does_not() -> None:
     ]
 
 
-def test_what_says_that_a_mail_is_automatic_is_signed() -> None:
+def test_the_fields_of_automatic_mail_are_signed() -> None:
     content = written(auto_submitted="auto-replied")
     assert verified(content) == [True, True]
     assert verified(content.replace(b"auto-replied", b"no")) == [False, False]
 
 
-def test_a_mail_that_is_sent_on_keeps_the_signature_it_came_with() -> None:
+def test_a_resent_mail_keeps_its_signature() -> None:
     original = EmailMessage()
     original["From"], original["Subject"], original["Message-ID"] = (
         "per@customer.example",
@@ -125,7 +127,7 @@ def test_a_mail_that_is_sent_on_keeps_the_signature_it_came_with() -> None:
     original.set_content("It hums.\n")
     theirs = SIGNER.signed(original.as_bytes().replace(b"\n", b"\r\n"), MOMENT)
     resent = mail(resent=Blob(sha256="0" * 64, size=len(theirs), type="message/rfc822"), text="")
-    assert verified(letter(NOTIFICATION, resent, MOMENT, (), None, theirs).content) == [True, True]
+    assert verified(encode(NOTIFICATION, resent, MOMENT, (), None, theirs).content) == [True, True]
 
 
 def pem(private: PrivateKeyTypes, encryption: serialization.KeySerializationEncryption | None = None) -> bytes:
@@ -144,14 +146,14 @@ def test_keys_are_read_from_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no private key in PEM"),
-        (pem(ed25519.Ed25519PrivateKey.generate())[:40], "it is no private key in PEM"),
+        (b"", "it is not a private key in PEM"),
+        (pem(ed25519.Ed25519PrivateKey.generate())[:40], "it is not a private key in PEM"),
         (pem(ed25519.Ed25519PrivateKey.generate(), serialization.BestAvailableEncryption(b"x")), "it is encrypted"),
         (pem(ec.generate_private_key(ec.SECP256R1())), "neither an RSA nor an Ed25519 key"),
         (pem(rsa.generate_private_key(65537, 1023 + 1)), ""),
     ],
 )
-def test_a_key_that_cannot_sign_is_told_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_the_error_for_a_bad_key_is_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(content)
     if not reason:
@@ -162,8 +164,8 @@ def test_a_key_that_cannot_sign_is_told_in_one_line(tmp_path: Path, content: byt
     assert "\n" not in str(told.value)
 
 
-def test_a_key_that_is_not_there_and_a_selector_that_is_none_are_told(tmp_path: Path) -> None:
+def test_a_missing_key_and_an_invalid_selector_are_errors(tmp_path: Path) -> None:
     with pytest.raises(BadKey, match="cannot be read: No such file"):
         Key.read("s1", tmp_path / "missing")
-    with pytest.raises(BadKey, match="no selector"):
+    with pytest.raises(BadKey, match="is not a selector"):
         Key.read("s1; d=evil.example", tmp_path / "missing")
