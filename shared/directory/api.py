@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from shared.contracts.directory import DocumentKind
+from shared.contracts.declaration import DocumentKind
 from shared.directory.copy import DirectoryCopy
 from shared.http.identity import service_only
 from shared.http.serving.routes import router as strict

@@ -10,10 +10,10 @@ import asyncpg
 import orjson
 
 from shared.addresses import comparable
+from shared.contracts.declaration import DocumentKind
 from shared.contracts.directory import (
     SETTINGS,
     Company,
-    DocumentKind,
     Mailbox,
     Person,
     Priority,

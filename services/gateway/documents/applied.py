@@ -7,7 +7,7 @@ from uuid import UUID
 
 import aiohttp
 
-from shared.contracts.directory import DocumentKind
+from shared.contracts.declaration import DocumentKind
 from shared.http.identity import HEADER, sign
 from shared.http.keys import SigningKey
 from shared.rules.access import Identity

@@ -1,7 +1,8 @@
 """Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -9,99 +10,126 @@ from uuid_utils.compat import uuid7
 from services.gateway.documents import document as rules
 from services.gateway.documents import rows
 from services.gateway.documents.authority import Guard
-from services.gateway.documents.drafts import Draft
-from services.gateway.documents.kinds.people import PersonDraft
-from services.gateway.documents.names import is_id
+from services.gateway.documents.draft import Draft
+from services.gateway.documents.kind import Kind
+from services.gateway.documents.references import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
-from shared.contracts.directory import DocumentKind, Person, Queue, Salutation, Signature, State, TicketField
-from shared.contracts.envelope import Recorded
+from shared.contracts.declaration import Document, DocumentKind
+from shared.contracts.directory import Person, Queue, Salutation, Signature, State, TicketField
 from shared.contracts.event import Event
 from shared.database import Connection
 from shared.eventstore.errors import UnknownStream, VersionConflict
 from shared.eventstore.store import Append, Context, NewEvent, Store
-from shared.http.problems import invalid
+from shared.http.problems import invalid, invalid_fields
+from shared.input_types import is_id
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock($1)"
-_LOCK = 0x5E77  # settings change rarely; one writer at a time lets a rule look at other documents without a race
+_LOCK = 0x5E77  # documents change rarely; one writer at a time lets a rule look at other documents without a race
 CREDENTIAL = """
 INSERT INTO gateway.credentials (person_id, hash) VALUES ($1, $2)
     ON CONFLICT (person_id) DO UPDATE SET hash = excluded.hash, changed_at = now()
 """
 FORGET_CREDENTIAL = "DELETE FROM gateway.credentials WHERE person_id = $1"
 
+D = TypeVar("D", bound=Document)
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How a document stands after a request; `changed`: there is a new version to wait for."""
+    """Result of saving or retiring a document."""
 
     row: rows.Row
     created: bool
-    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """Replaces a person's password. Their sessions end except `keep_session`, and with `end_tokens` their API tokens."""
+
+    hash: str
+    keep_session: UUID | None = None
+    end_tokens: bool = True
 
 
 class Documents:
-    """Takes whole documents; a reader finds the rules in `document` and in the draft of each kind."""
+    """The documents and their rules: those of one document are in `document`, those of a kind in `kinds`."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     async def save(
         self,
-        kind: DocumentKind,
+        kind: Kind[D],
         reference: str,
         draft: Draft,
         context: Context,
         *,
         expected: int | None = None,
-        password_hash: str | None = None,
-        keep_session: UUID | None = None,
-        end_tokens: bool = True,
+        password: NewPassword | None = None,
         guard: Guard | None = None,
     ) -> Saved:
-        """Puts the draft in the place of the document with this slug or id, or makes a new one with this slug.
+        """Saves the draft as the document with this slug or id, or as a new one with this slug.
 
-        `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`, and the person's API
-        tokens with `end_tokens`. `guard` may refuse what becomes of a person.
-        Raises Problem 422, VersionConflict (`expected` is not its version), UnknownStream (an id of nothing), Rejected.
+        `guard` may refuse the change of a person. Raises Problem 422, VersionConflict (`expected` is not the newest version), UnknownStream
+        (there is no document with this id), Rejected.
         """
+        name = kind.model.KIND
         async with self.store.pool.acquire() as connection, connection.transaction():
             await connection.execute(ONE_AT_A_TIME, _LOCK)
-            current = await rows.find(connection, kind, reference)
+            current = await rows.find(connection, name, reference)
             _require_version(current, expected)
             if current is None and is_id(reference):
                 raise UnknownStream(UUID(reference))
-            if current is None and _name_in(draft) != reference.lower():
-                field = "login" if kind == "person" else "slug"
-                raise invalid(f"/{field}", "a new document has the name that the address says")
             document_id = current.id if current is not None else uuid7()
             if draft.id is not None and draft.id != document_id:
-                raise invalid("/id", "is the id of something else")
-            wanted = await draft.document(connection, document_id, current)
+                raise invalid("/id", "This is the id of another document.")
+            was = current.document if current is not None and isinstance(current.document, kind.model) else None
+            wanted, errors = await document_from(draft, kind.model, document_id, was, connection)
+            if current is None and wanted.url_name != reference.lower():
+                raise invalid(f"/{kind.model.URL_FIELD}", "A new document must have the name in the address.")
+            errors += await kind.check(wanted, was, connection)
+            if errors:
+                raise invalid_fields(errors)
+            wanted = without_repeats(wanted)
             if guard is not None and isinstance(wanted, Person):
                 await guard(connection, current, wanted)
-            last_admin = kind == "person" and await self._last_admin(connection, current)
-            command = rules.Save(wanted, password_changed=password_hash is not None, last_admin=last_admin)
-            saved = await self._record(connection, kind, current, document_id, command, context)
-            if password_hash is not None:
-                await connection.execute(CREDENTIAL, document_id, password_hash)
-                await end_of_person(connection, document_id, tokens=end_tokens, but=keep_session)
+            saved = await self._save(connection, current, wanted, password, context)
+        self.store.appended.set()
+        return saved
+
+    async def change_person(
+        self,
+        person: UUID,
+        change: Callable[[Person], Person],
+        context: Context,
+        *,
+        password: NewPassword | None = None,
+    ) -> Saved:
+        """Changes what a person may change of their own document. Raises UnknownStream."""
+        async with self.store.pool.acquire() as connection, connection.transaction():
+            await connection.execute(ONE_AT_A_TIME, _LOCK)
+            current = await rows.find(connection, "person", str(person))
+            if current is None or not isinstance(current.document, Person):
+                raise UnknownStream(person)
+            saved = await self._save(connection, current, change(current.document), password, context)
         self.store.appended.set()
         return saved
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
-        """Takes the document out of use; a person's sign-ins end with it. Raises as `save` does."""
+        """Takes the document out of use; a person's sign-ins end. Raises VersionConflict, UnknownStream, Rejected."""
         async with self.store.pool.acquire() as connection, connection.transaction():
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, kind, reference)
             if current is None:
                 raise UnknownStream(UUID(reference) if is_id(reference) else UUID(int=0))
             _require_version(current, expected)
-            queues = await _needing(connection, current.document)
-            topics = await _asking(connection, current.document)
-            last_admin = kind == "person" and not current.retired and await self._last_admin(connection, current)
-            command = rules.Retire(last_admin=last_admin, queues=tuple(queues), topics=tuple(topics))
+            command = rules.Retire(
+                last_admin=not current.retired and await _is_last_admin(connection, current),
+                queues=tuple(await _queues_that_need(connection, current.document)),
+                topics=tuple(await _topics_that_need(connection, current.document)),
+            )
             saved = await self._record(connection, kind, current, current.id, command, context)
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
@@ -109,12 +137,22 @@ class Documents:
         self.store.appended.set()
         return saved
 
-    async def history(self, kind: DocumentKind, reference: str) -> list[Recorded]:
-        """Every event of a document. Raises UnknownStream."""
-        row = await rows.find(self.store.pool, kind, reference)
-        if row is None:
-            raise UnknownStream(UUID(int=0))
-        return await self.store.load(row.id)
+    async def _save(
+        self,
+        connection: Connection,
+        current: rows.Row | None,
+        wanted: Document,
+        password: NewPassword | None,
+        context: Context,
+    ) -> Saved:
+        command = rules.Save(
+            wanted, password_changed=password is not None, last_admin=await _is_last_admin(connection, current)
+        )
+        saved = await self._record(connection, wanted.KIND, current, wanted.id, command, context)
+        if password is not None:
+            await connection.execute(CREDENTIAL, wanted.id, password.hash)
+            await end_of_person(connection, wanted.id, tokens=password.end_tokens, but=password.keep_session)
+        return saved
 
     async def _record(
         self,
@@ -125,7 +163,7 @@ class Documents:
         command: rules.Command,
         context: Context,
     ) -> Saved:
-        state = rules.State(current.document, current.retired) if current is not None else rules.initial()
+        state = rules.DocumentState(current.document, current.retired) if current is not None else rules.initial()
         version = current.version if current is not None else 0
         events: list[Event] = rules.decide(command, state)
         if events:
@@ -139,15 +177,16 @@ class Documents:
             await rows.write(connection, state.document, version + len(events), retired=state.retired)
         row = await rows.find(connection, kind, str(document_id))
         assert row is not None
-        return Saved(row, created=current is None, changed=bool(events))
-
-    async def _last_admin(self, connection: Connection, current: rows.Row | None) -> bool:
-        if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
-            return False
-        return not await rows.other_admin(connection, current.id)
+        return Saved(row, created=current is None)
 
 
-async def _needing(connection: Connection, document: rules.Document) -> Sequence[str]:
+async def _is_last_admin(connection: Connection, current: rows.Row | None) -> bool:
+    if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
+        return False
+    return not await rows.other_admin(connection, current.id)
+
+
+async def _queues_that_need(connection: Connection, document: Document) -> Sequence[str]:
     match document:
         case Queue(slug=slug):
             return [*await rows.children(connection, slug), *await rows.naming(connection, "junk_queue", slug)]
@@ -161,8 +200,7 @@ async def _needing(connection: Connection, document: rules.Document) -> Sequence
             return ()
 
 
-async def _asking(connection: Connection, document: rules.Document) -> Sequence[str]:
-    """The topics that lead to a queue or ask for a field."""
+async def _topics_that_need(connection: Connection, document: Document) -> Sequence[str]:
     match document:
         case Queue(slug=slug):
             return await rows.topics(connection, {"queue": slug})
@@ -175,8 +213,3 @@ async def _asking(connection: Connection, document: rules.Document) -> Sequence[
 def _require_version(current: rows.Row | None, expected: int | None) -> None:
     if expected is not None and (current is None or current.version != expected):
         raise VersionConflict(current.id if current else UUID(int=0), current.version if current else 0)
-
-
-def _name_in(draft: Draft) -> str:
-    name: str = draft.login if isinstance(draft, PersonDraft) else getattr(draft, "slug")  # noqa: B009
-    return name

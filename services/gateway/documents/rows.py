@@ -1,4 +1,4 @@
-"""The documents as they stand: rows of `gateway.documents`."""
+"""The newest version of each document: rows of `gateway.documents`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,12 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.gateway.documents.document import Document
 from shared.addresses import canonical, comparable
-from shared.contracts.directory import SETTINGS, Company, DocumentKind, Person, Queue, Setting
+from shared.contracts.declaration import Document, DocumentKind
+from shared.contracts.directory import DOCUMENTS, Person, Queue
 from shared.database import Connection, Pool
 
-MODELS: dict[str, type[Document]] = {
-    "queue": Queue,
-    "person": Person,
-    "company": Company,
-    **{model.KIND: model for model in SETTINGS},
-}
+MODELS: Mapping[str, type[Document]] = {model.KIND: model for model in DOCUMENTS}
 
 _COLUMNS = "id, kind, slug, retired, document::text AS document, version, created_at, updated_at"
 BY_ID = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND id = $2"
@@ -79,24 +74,6 @@ class Row:
         return self.document.id
 
 
-def slug_of(document: Document) -> str:
-    """The name of a document in URLs: a person's is the login."""
-    return document.login if isinstance(document, Person) else document.slug
-
-
-def kind_of(document: Document) -> str:
-    """What kind of document this is, as the rows name it."""
-    match document:
-        case Queue():
-            return "queue"
-        case Person():
-            return "person"
-        case Company():
-            return "company"
-        case Setting():
-            return document.KIND
-
-
 def _row(found: asyncpg.Record) -> Row:
     return Row(
         document=MODELS[found["kind"]].model_validate_json(found["document"]),
@@ -134,8 +111,8 @@ async def write(connection: Connection, document: Document, version: int, *, ret
     await connection.execute(
         UPSERT,
         document.id,
-        kind_of(document),
-        slug_of(document),
+        document.KIND,
+        document.url_name,
         email,
         address,
         retired,

@@ -12,7 +12,6 @@ import aiohttp
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
-from services.gateway.documents.names import is_id
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.proxy import identity_refused
 from services.gateway.signing_in.signed_in import Writer
@@ -23,6 +22,7 @@ from shared.http.identity import HEADER, sign
 from shared.http.json_input import read_json
 from shared.http.keys import SigningKey
 from shared.http.serving.routes import router as strict
+from shared.input_types import is_id
 from shared.rules.access import Identity
 from shared.rules.subjects import number_in
 from shared.telemetry.tracing import TRACEPARENT, traceparent

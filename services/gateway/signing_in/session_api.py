@@ -18,12 +18,13 @@ from services.gateway.signing_in.signed_in import Proven, SignedIn, TokenHolder,
 from shared.contracts.directory import Person, Queue
 from shared.eventstore.store import utc_now
 from shared.http import problems
-from shared.http.bodies import Body, Line
+from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import answer, command_id
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
+from shared.input_types import Line
 from shared.rules.access import ALL_RIGHTS
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from services.gateway.documents import rows
-from services.gateway.documents.kinds.people import ADMIN
+from services.gateway.documents.document import ADMIN
 from services.gateway.signing_in.guesses import Guesses
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sign_in_places import SignInPlaces

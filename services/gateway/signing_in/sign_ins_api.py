@@ -9,26 +9,24 @@ from pydantic import Field
 
 from services.gateway.documents import rows
 from services.gateway.documents.applied import Appliers
-from services.gateway.documents.documents import Documents
+from services.gateway.documents.documents import Documents, NewPassword
 from services.gateway.documents.documents_api import Reference, context_of
-from services.gateway.documents.drafts import Draft
-from services.gateway.documents.kinds.people import Password
+from services.gateway.documents.kinds.people import ChosenPassword
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.session_api import GivenPassword, TokenList, moment, tokens_page
 from services.gateway.signing_in.sessions import Sessions, Signed
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.signed_in import Overseer, TokenHolder
 from shared.contracts.directory import Person
-from shared.database import Connection
-from shared.eventstore.errors import UnknownStream
 from shared.http import problems
-from shared.http.bodies import Body, Flag
+from shared.http.bodies import Body
 from shared.http.consistency import LAG
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import REPLAYED, answer, command_id
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
+from shared.input_types import Flag
 
 
 class Proof(Body):
@@ -41,7 +39,7 @@ class PasswordChange(Body):
     """`current` proves that it is you. `end_tokens`: your API tokens end too, as they should where somebody else may have made one."""
 
     current: GivenPassword
-    new: Annotated[Password, Field(json_schema_extra={"format": "password"})]
+    new: Annotated[ChosenPassword, Field(json_schema_extra={"format": "password"})]
     end_tokens: Flag = True
 
 
@@ -58,15 +56,6 @@ class SessionShown(Body):
 class SessionList(Body):
     items: list[SessionShown]
     next_cursor: str | None
-
-
-class Unchanged(Draft):
-    """The person's document as it is: only the password changes."""
-
-    async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
-        if current is None or not isinstance(current.document, Person):
-            raise UnknownStream(document_id)
-        return current.document
 
 
 def router(
@@ -116,15 +105,8 @@ def router(
         person = await proves(request, signed, body.current, "/current")
         if body.new == body.current:
             raise problems.invalid("/new", "is your password already")
-        saved = await documents.save(
-            "person",
-            str(person.id),
-            Unchanged(),
-            context_of(signed),
-            password_hash=await sign_in.passwords.hash(body.new),
-            keep_session=signed.session,
-            end_tokens=body.end_tokens,
-        )
+        new = NewPassword(await sign_in.passwords.hash(body.new), signed.session, body.end_tokens)
+        saved = await documents.change_person(person.id, lambda unchanged: unchanged, context_of(signed), password=new)
         await sessions.prove(signed.session)
         if command is not None:
             await documents.store.append([], command=command, answer={})

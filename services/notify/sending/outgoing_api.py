@@ -17,7 +17,7 @@ from shared.directory.copy import DirectoryCopy
 from shared.eventstore.commands import once
 from shared.eventstore.store import CommandId
 from shared.http import problems
-from shared.http.bodies import Body, Line
+from shared.http.bodies import Body
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
@@ -25,6 +25,7 @@ from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
+from shared.input_types import Line
 from shared.rules.access import Identity
 
 

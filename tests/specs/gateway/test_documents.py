@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.gateway.documents.document import Command, Retire, Save, State, decide, evolve, initial
+from services.gateway.documents.document import Command, DocumentState, Retire, Save, decide, evolve, initial
 from shared.contracts.directory import (
     Company,
     CompanySaved,
@@ -28,7 +28,7 @@ ADMIN = Person(id=UUID(int=3), login="admin", name="Admin", email="admin@example
 ACME = Company(id=UUID(int=4), slug="acme", name="Acme")
 
 
-def state(*events: Event) -> State:
+def state(*events: Event) -> DocumentState:
     now = initial()
     for event in events:
         now = evolve(now, event)
@@ -86,13 +86,13 @@ def test_the_last_administrator_stays_one() -> None:
 
 
 def test_an_event_of_tomorrow_changes_nothing() -> None:
-    assert state(QueueSaved(queue=IT), Unknown(data={})) == State(IT)
+    assert state(QueueSaved(queue=IT), Unknown(data={})) == DocumentState(IT)
 
 
 def test_what_topics_need_stays() -> None:
     room = TicketField(id=UUID(int=5), slug="room", name="Room")
-    with pytest.raises(Rejected, match="topics lead to it: recount"):
+    with pytest.raises(Rejected, match="Topics lead to it: recount"):
         after(QueueSaved(queue=IT)).when(Retire(topics=("recount",)))
-    with pytest.raises(Rejected, match="topics ask for it: recount"):
+    with pytest.raises(Rejected, match="Topics ask for it: recount"):
         after(TicketFieldSaved(document=room)).when(Retire(topics=("recount",)))
     assert after(TicketFieldSaved(document=room)).when(Retire()) == [TicketFieldRetired(document=room)]

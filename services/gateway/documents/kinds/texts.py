@@ -1,0 +1,57 @@
+"""Texts with placeholders: standard answers, salutations and signatures."""
+
+from services.gateway.documents.derivation import draft_model, shown_model
+from services.gateway.documents.kind import Kind, agents
+from shared import templates
+from shared.contracts.directory import Salutation, Signature, Template
+from shared.database import Connection
+from shared.http.problems import FieldError
+
+
+async def check_template(template: Template, _was: Template | None, _: Connection) -> list[FieldError]:
+    return _faults("/subject", template.subject) + _faults("/text", template.text)
+
+
+async def check_text(
+    document: Salutation | Signature, _was: Salutation | Signature | None, _: Connection
+) -> list[FieldError]:
+    return _faults("/text", document.text)
+
+
+def _faults(pointer: str, source: str) -> list[FieldError]:
+    """Why a text cannot be used as a template."""
+    fault = templates.fault(source)
+    return [FieldError(pointer, fault)] if fault else []
+
+
+TEMPLATE = Kind(
+    Template,
+    "templates",
+    "Template",
+    "Templates",
+    draft_model(Template, "TemplateDraft"),
+    shown_model(Template, "TemplateShown"),
+    visible=agents,
+    check=check_template,
+)
+_TEXT = shown_model(Salutation, "TextShown")
+SALUTATION = Kind(
+    Salutation,
+    "salutations",
+    "Salutation",
+    "Salutations",
+    draft_model(Salutation, "SalutationDraft"),
+    _TEXT,
+    visible=agents,
+    check=check_text,
+)
+SIGNATURE = Kind(
+    Signature,
+    "signatures",
+    "Signature",
+    "Signatures",
+    draft_model(Signature, "SignatureDraft"),
+    _TEXT,
+    visible=agents,
+    check=check_text,
+)
