@@ -12,7 +12,7 @@ from services.gateway.documents.documents_api import DocumentList, Reference, co
 from services.gateway.documents.kinds import people
 from services.gateway.signing_in.signed_in import Reader, Writer
 from shared.contracts.directory import Person
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.errors import PreconditionFailed
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.etag import IfMatch, etag
@@ -113,9 +113,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         guard, context = authority.agents(signed), context_of(signed)
         try:
             saved = await documents.save(people.KIND, reference, draft, context, expected=expected, guard=guard)
-        except VersionConflict as error:
-            if expected is None:
-                raise
+        except PreconditionFailed as error:
             row = await rows.find(documents.store.pool, "person", reference)
             raise problems.precondition_failed(_shown(row) if row else None, member="person") from error
         headers = await headers_of_saved(appliers, saved.row, "customers")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,11 +15,13 @@ from services.gateway.documents.kind import Kind
 from services.gateway.documents.references import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
 from shared.contracts.declaration import Document, DocumentKind
-from shared.contracts.directory import Person, Queue, Salutation, Signature, State, TicketField
-from shared.contracts.event import Event
+from shared.contracts.directory import DOCUMENTS, Person, Queue, Salutation, Signature, State, TicketField
 from shared.database import Connection
-from shared.eventstore.errors import UnknownStream, VersionConflict
-from shared.eventstore.store import Append, Context, NewEvent, Store
+from shared.eventstore.errors import PreconditionFailed, UnknownStream
+from shared.eventstore.runner import CommandRunner
+from shared.eventstore.state_cache import Versioned
+from shared.eventstore.store import Context, Store
+from shared.eventstore.unit_of_work import UnitOfWork
 from shared.http.problems import invalid, invalid_fields
 from shared.input_types import is_id
 
@@ -32,6 +34,7 @@ INSERT INTO gateway.credentials (person_id, hash) VALUES ($1, $2)
 FORGET_CREDENTIAL = "DELETE FROM gateway.credentials WHERE person_id = $1"
 
 D = TypeVar("D", bound=Document)
+Unit: TypeAlias = UnitOfWork[rules.Command, rules.DocumentState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Documents:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.runners = {model.KIND: CommandRunner(store, model.KIND, rules) for model in DOCUMENTS}
 
     async def save(
         self,
@@ -70,11 +74,11 @@ class Documents:
     ) -> Saved:
         """Saves the draft as the document with this slug or id, or as a new one with this slug.
 
-        `guard` may refuse the change of a person. Raises Problem 422, VersionConflict (`expected` is not the newest version), UnknownStream
+        `guard` may refuse the change of a person. Raises Problem 422, PreconditionFailed (`expected` is not the newest version), UnknownStream
         (there is no document with this id), Rejected.
         """
         name = kind.model.KIND
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        async with self.runners[name].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, name, reference)
             _require_version(current, expected)
@@ -93,9 +97,7 @@ class Documents:
             wanted = without_repeats(wanted)
             if guard is not None and isinstance(wanted, Person):
                 await guard(connection, current, wanted)
-            saved = await self._save(connection, current, wanted, password, context)
-        self.store.appended.set()
-        return saved
+            return await _save(connection, unit, current, wanted, password, context)
 
     async def change_person(
         self,
@@ -106,20 +108,18 @@ class Documents:
         password: NewPassword | None = None,
     ) -> Saved:
         """Changes what a person may change of their own document. Raises UnknownStream."""
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
-            saved = await self._save(connection, current, change(current.document), password, context)
-        self.store.appended.set()
-        return saved
+            return await _save(connection, unit, current, change(current.document), password, context)
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
-        """Takes the document out of use; a person's sign-ins end. Raises VersionConflict, UnknownStream, Rejected."""
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        """Takes the document out of use; a person's sign-ins end. Raises PreconditionFailed, UnknownStream, Rejected."""
+        async with self.runners[kind].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, kind, reference)
             if current is None:
@@ -130,54 +130,51 @@ class Documents:
                 queues=tuple(await _queues_that_need(connection, current.document)),
                 topics=tuple(await _topics_that_need(connection, current.document)),
             )
-            saved = await self._record(connection, kind, current, current.id, command, context)
+            saved = await _record(connection, unit, current, current.id, command, context)
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
                 await connection.execute(FORGET_CREDENTIAL, current.id)
-        self.store.appended.set()
         return saved
 
-    async def _save(
-        self,
-        connection: Connection,
-        current: rows.Row | None,
-        wanted: Document,
-        password: NewPassword | None,
-        context: Context,
-    ) -> Saved:
-        command = rules.Save(
-            wanted, password_changed=password is not None, last_admin=await _is_last_admin(connection, current)
-        )
-        saved = await self._record(connection, wanted.KIND, current, wanted.id, command, context)
-        if password is not None:
-            await connection.execute(CREDENTIAL, wanted.id, password.hash)
-            await end_of_person(connection, wanted.id, tokens=password.end_tokens, but=password.keep_session)
-        return saved
 
-    async def _record(
-        self,
-        connection: Connection,
-        kind: DocumentKind,
-        current: rows.Row | None,
-        document_id: UUID,
-        command: rules.Command,
-        context: Context,
-    ) -> Saved:
-        state = rules.DocumentState(current.document, current.retired) if current is not None else rules.initial()
-        version = current.version if current is not None else 0
-        events: list[Event] = rules.decide(command, state)
-        if events:
-            for event in events:
-                state = rules.evolve(state, event)
-            await self.store.append(
-                [Append(document_id, kind, version, tuple(NewEvent(event) for event in events), context)],
-                connection=connection,
-            )
-            assert state.document is not None
-            await rows.write(connection, state.document, version + len(events), retired=state.retired)
-        row = await rows.find(connection, kind, str(document_id))
-        assert row is not None
-        return Saved(row, created=current is None)
+async def _save(
+    connection: Connection,
+    unit: Unit,
+    current: rows.Row | None,
+    wanted: Document,
+    password: NewPassword | None,
+    context: Context,
+) -> Saved:
+    last_admin = await _is_last_admin(connection, current)
+    command = rules.Save(wanted, password_changed=password is not None, last_admin=last_admin)
+    saved = await _record(connection, unit, current, wanted.id, command, context)
+    if password is not None:
+        await connection.execute(CREDENTIAL, wanted.id, password.hash)
+        await end_of_person(connection, wanted.id, tokens=password.end_tokens, but=password.keep_session)
+    return saved
+
+
+async def _record(
+    connection: Connection,
+    unit: Unit,
+    current: rows.Row | None,
+    document_id: UUID,
+    command: rules.Command,
+    context: Context,
+) -> Saved:
+    """Records what the command leads to, and writes the document's row."""
+    if current is not None:
+        unit.begin(document_id, Versioned(rules.DocumentState(current.document, current.retired), current.version))
+    if unit.decide(document_id, command, context):
+        await unit.record()
+        state = unit.state(document_id)
+        assert state.document is not None
+        await rows.write(connection, state.document, unit.version(document_id), retired=state.retired)
+    document = unit.state(document_id).document
+    assert document is not None
+    row = await rows.find(connection, document.KIND, str(document_id))
+    assert row is not None
+    return Saved(row, created=current is None)
 
 
 async def _is_last_admin(connection: Connection, current: rows.Row | None) -> bool:
@@ -212,4 +209,4 @@ async def _topics_that_need(connection: Connection, document: Document) -> Seque
 
 def _require_version(current: rows.Row | None, expected: int | None) -> None:
     if expected is not None and (current is None or current.version != expected):
-        raise VersionConflict(current.id if current else UUID(int=0), current.version if current else 0)
+        raise PreconditionFailed(current.id if current else UUID(int=0), current.version if current else 0)

@@ -21,7 +21,7 @@ from shared.addresses import shown, shown_domain
 from shared.contracts.declaration import Document
 from shared.contracts.directory import Company, Person, Queue
 from shared.contracts.envelope import Actor
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems
 from shared.http.bodies import Body
@@ -140,9 +140,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             raise problems.not_found()
         return row
 
-    async def refuse_old(reference: str, error: VersionConflict, expected: int | None) -> problems.Problem:
-        if expected is None:
-            raise error
+    async def refuse_old(reference: str) -> problems.Problem:
         row = await rows.find(documents.store.pool, name, reference)
         return problems.precondition_failed(whole(row) if row else None, member=name)
 
@@ -210,8 +208,8 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             saved = await documents.save(
                 kind, reference, draft, context_of(signed), expected=expected, password=password, guard=guard
             )
-        except VersionConflict as error:
-            raise await refuse_old(reference, error, expected) from error
+        except PreconditionFailed as error:
+            raise await refuse_old(reference) from error
         return await told(signed, saved, 201 if saved.created else 200)
 
     @routes.delete(
@@ -223,8 +221,8 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
     async def delete_one(reference: Reference, signed: Manager, expected: IfMatch) -> Response:
         try:
             saved = await documents.retire(name, reference, context_of(signed), expected=expected)
-        except VersionConflict as error:
-            raise await refuse_old(reference, error, expected) from error
+        except PreconditionFailed as error:
+            raise await refuse_old(reference) from error
         return await told(signed, saved, 204)
 
     @routes.get(

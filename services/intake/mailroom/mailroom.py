@@ -28,7 +28,7 @@ from services.intake.mailroom.standing import is_agents_own, standing
 from services.intake.opening.opening import queue_ref, registration
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts, receipt_address, receipt_mailbox
-from services.intake.records.records import Copies, Known, Mail, OpenedTicket, Raced, Records, Rows
+from services.intake.records.records import Copies, Known, Mail, OpenedTicket, Records, Rows
 from services.intake.ticket.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
 from services.intake.uploads.virus_scan import NOT_SCANNED, Scan, VirusScan
 from shared.addresses import received
@@ -40,8 +40,8 @@ from shared.contracts.intake import AutomaticKind, FailedRecipient
 from shared.contracts.parts import Address, Attachment, Blob, Message, PersonRef, Standing, TicketRef
 from shared.database import TRANSIENT
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
-from shared.eventstore.folds import Folded
+from shared.eventstore.errors import CommandReused, CommandRunning, Raced
+from shared.eventstore.state_cache import Versioned
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.rules import reply_addresses
 from shared.rules.access import Identity, rights
@@ -263,7 +263,7 @@ class Mailroom:
                 copies = await self.records.copies(first)
                 if queue.id in copies or len(copies) > MOST_COPIES:
                     break
-                with suppress(Raced, VersionConflict):
+                with suppress(Raced):
                     await self._open_hidden_copy(first, arrived, queue, copies)
 
     async def _open_hidden_copy(self, first: Mail, arrived: Arrived, queue: Queue, copies: Copies) -> None:
@@ -297,7 +297,7 @@ class Mailroom:
         try:
             try:
                 return await self._record(arrived, found)
-            except (Raced, VersionConflict):
+            except Raced:
                 async with self._lost_a_race:
                     return await self._decided_again(arrived)
         except (*TRANSIENT, CommandRunning, CommandReused, FailpointRaised):
@@ -313,7 +313,7 @@ class Mailroom:
                 return await self._again(found.mail_id, arrived.command)
             try:
                 return await self._record(arrived, found)
-            except (Raced, VersionConflict):
+            except Raced:
                 continue
         raise Contended("a mail lost every race for its ticket")
 
@@ -520,7 +520,7 @@ class Mailroom:
         answers_to: list[tuple[UUID, tuple[str, ...]]] = []
         open_ones = await self.records.newest([s for s, _, command in commands if not isinstance(command, OpenTicket)])
         for stream, named, command in commands:
-            state, version = open_ones.get(stream) or Folded(ticket.initial(), 0)
+            state, version = open_ones.get(stream) or Versioned(ticket.initial(), 0)
             try:
                 decided = ticket.decide(command, state)
             except Rejected as refusal:
@@ -550,7 +550,7 @@ class Mailroom:
         )
         told = {"mail": str(mail.id)}
         appended = await self.records.record(appends, rows, command=arrived.command, answer=told)
-        return mail if appended.status == "appended" else await self._known(UUID((appended.answer or told)["mail"]))
+        return mail if appended.status == "appended" else await self._known(UUID((appended.response or told)["mail"]))
 
     async def _brought_in(self, judged: Judged) -> list[str]:
         """Whom a proven sender writes to besides us (A1.20): they take part from now on. Not our queues; nor the desk's own people, who

@@ -24,7 +24,7 @@ def router(opening: Opening) -> APIRouter:
     @body_limit(JSON_BODY, values=MOST_VALUES)
     async def open_ticket(who: Caller, key: Key, body: TicketBody) -> Response:
         outcome = await opening.open(body, who, key)
-        told = outcome.answer
+        told = outcome.response
         return answer(
             told,
             status=201,
@@ -44,6 +44,6 @@ def router(opening: Opening) -> APIRouter:
     async def add_message(ref: Ref, who: Caller, key: Key, body: MessageBody) -> Response:
         stream, outcome = await opening.receive(ref, body, who, key)
         headers = {HEADER: encode([Written("intake", stream, outcome.version)])} if stream is not None else None
-        return answer(outcome.answer, replayed=outcome.replayed, headers=headers)
+        return answer(outcome.response, replayed=outcome.replayed, headers=headers)
 
     return routes

@@ -15,7 +15,7 @@ from services.intake.opening.allowances import Allowances
 from services.intake.opening.bodies import MessageBody, TicketBody
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import receipt_mailbox
-from services.intake.records.records import OpenedTicket, Place, Raced, Records, Rows, Way
+from services.intake.records.records import OpenedTicket, Place, Records, Rows, Way
 from services.intake.ticket import Ticket
 from services.intake.ticket.commands import OpenTicket, ReceiveMessage
 from shared.addresses import comparable
@@ -39,8 +39,8 @@ from shared.contracts.parts import (
     QueueRef,
 )
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import RETRIES, Outcome, once, replayed
-from shared.eventstore.errors import CommandReused, UnknownStream, VersionConflict
+from shared.eventstore.errors import CommandReused, Raced, UnknownStream
+from shared.eventstore.runner import RETRIES, Outcome, once, replayed
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.fields import checked
 from shared.http import problems
@@ -139,7 +139,7 @@ class Opening:
             except Raced:
                 continue
             if appended.status == "duplicate":
-                return Outcome(1, appended.answer or {}, replayed=True)
+                return Outcome(1, appended.response or {}, replayed=True)
             OPENED.labels(body.channel).inc()
             return Outcome(1, answer)
         raise problems.version_conflict()
@@ -265,12 +265,12 @@ class Opening:
             rows = Rows(customers=[found.customer] if found.new_customer else [])
             try:
                 appended = await self.records.record(appends, rows, command=key, answer=answer)
-            except (Raced, VersionConflict):
+            except Raced:
                 if attempt == RETRIES:
                     raise problems.version_conflict() from None
                 continue
             if appended.status == "duplicate":
-                answer = appended.answer or {}
+                answer = appended.response or {}
             return stream, Outcome(answer.get("version", 0), answer, replayed=appended.status == "duplicate")
         raise AssertionError("unreachable")
 

@@ -20,7 +20,8 @@ from services.intake.ticket import Ticket
 from shared.contracts.event import parse
 from shared.contracts.parts import CustomerRef, TicketRef
 from shared.database import Pool
-from shared.eventstore.folds import Folded
+from shared.eventstore.errors import Raced
+from shared.eventstore.state_cache import Versioned
 from shared.eventstore.store import APPEND, APPEND_ARGUMENTS, Append, Appended, CommandId, Store, conflict
 from shared.testing.failpoints import hit
 
@@ -187,10 +188,6 @@ SELECT {MAIL_COLUMNS}
 
 Copies = dict[UUID, UUID]
 """Queue -> the ticket that a mail has opened there."""
-
-
-class Raced(Exception):
-    """Somebody else recorded the same customer, number or mail at this moment: look again and decide anew."""
 
 
 def hash_of(message_id: str) -> bytes:
@@ -387,15 +384,15 @@ class Records:
         hit("intake.after_commit")
         return self.store.outcome(row, appends)
 
-    async def newest(self, tickets: Sequence[UUID]) -> dict[UUID, Folded[Ticket]]:
+    async def newest(self, tickets: Sequence[UUID]) -> dict[UUID, Versioned[Ticket]]:
         """What the rules look at of each ticket, at its stream's version; one that is not open here is left out.
 
         It costs the same for a ticket of two messages and of a hundred thousand: the first event, and what is counted beside it.
         """
-        found: dict[UUID, Folded[Ticket]] = {}
+        found: dict[UUID, Versioned[Ticket]] = {}
         for row in await self.pool.fetch(NEWEST, list(tickets)):
             opened = ticket.evolve(ticket.initial(), parse(row["type"], row["data"]))
-            found[row["stream_id"]] = Folded(replace(opened, automatic=row["automatic"]), row["stream_version"])
+            found[row["stream_id"]] = Versioned(replace(opened, automatic=row["automatic"]), row["stream_version"])
         return found
 
     async def taking_part(self, ticket_id: UUID, emails: Sequence[str]) -> set[str]:
@@ -413,7 +410,7 @@ class Records:
         copies = {row["queue_id"]: row["ticket_id"] for row in found}
         first = (await self.newest([mail.ticket_id]))[mail.ticket_id].state
         others = await self.newest([*first.also_opened])
-        for stream, (state, _) in ((mail.ticket_id, Folded(first, 1)), *others.items()):
+        for stream, (state, _) in ((mail.ticket_id, Versioned(first, 1)), *others.items()):
             if state.opened_in is not None:
                 copies[state.opened_in.id] = stream
         return copies
