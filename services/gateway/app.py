@@ -7,11 +7,11 @@ import aiohttp
 from starlette.types import Scope
 
 from services.gateway.documents import customers_api, documents_api
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents
-from services.gateway.front import led
+from services.gateway.documents.propagation import Appliers
+from services.gateway.front import article_commands
 from services.gateway.front.consistency_tokens import ConsistencyTokens
-from services.gateway.front.door import Door
+from services.gateway.front.dispatcher import Door
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
 from services.gateway.preferences import following_api, notices_api
@@ -19,10 +19,10 @@ from services.gateway.schema import MIGRATIONS
 from services.gateway.settings import Settings
 from services.gateway.signing_in import session_api, sign_ins_api
 from services.gateway.signing_in.authentication import Authentication
-from services.gateway.signing_in.guesses import Guesses
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
+from services.gateway.signing_in.throttling import Guesses
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
@@ -90,7 +90,7 @@ def _door(
             customers_api.router(documents, appliers),
             following_api.router(documents, appliers),
             notices_api.router(documents, appliers),
-            led.router(led.Leader(client, settings.services, settings.signing_key, tokens)),
+            article_commands.router(article_commands.Leader(client, settings.services, settings.signing_key, tokens)),
             reference_router(),
         ],
     )

@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.gateway.documents import authority, rows
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import DocumentList, Reference, context_of, headers_of_saved, whole
 from services.gateway.documents.kinds import people
-from services.gateway.signing_in.signed_in import Reader, Writer
+from services.gateway.documents.propagation import Appliers
+from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Person
 from shared.eventstore.errors import PreconditionFailed
 from shared.http import problems

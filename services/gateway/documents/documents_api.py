@@ -7,16 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.gateway.documents import authority, rows
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents, NewPassword, Saved
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind, administrators
 from services.gateway.documents.kinds import companies, fields, mailboxes, people, queues, states, texts, topics
+from services.gateway.documents.propagation import Appliers
 from services.gateway.signing_in import scopes
+from services.gateway.signing_in.dependencies import Manager, Reader
 from services.gateway.signing_in.session_api import moment
 from services.gateway.signing_in.sessions import Signed
 from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.signed_in import Manager, Reader
 from shared.addresses import shown, shown_domain
 from shared.contracts.declaration import Document
 from shared.contracts.directory import Company, Person, Queue

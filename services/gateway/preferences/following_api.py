@@ -6,12 +6,12 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from services.gateway.documents import rows
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
 from services.gateway.documents.kinds import queues
+from services.gateway.documents.propagation import Appliers
+from services.gateway.signing_in.dependencies import Reader, Writer
 from services.gateway.signing_in.session_api import QueueNamed
-from services.gateway.signing_in.signed_in import Reader, Writer
 from shared.contracts.directory import Person, Queue
 from shared.http import problems
 from shared.http.bodies import Body

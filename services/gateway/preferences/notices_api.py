@@ -4,11 +4,11 @@ from typing import Any, get_args
 
 from fastapi import APIRouter, Response
 
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
+from services.gateway.documents.propagation import Appliers
 from services.gateway.preferences.following_api import own, person_in
-from services.gateway.signing_in.signed_in import Reader, Writer
+from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Notice, Person
 from shared.http.bodies import Body
 from shared.http.consistency import LAG

@@ -11,10 +11,10 @@ from starlette.types import Scope
 from services.gateway.documents import rows
 from services.gateway.signing_in import scopes
 from services.gateway.signing_in.authentication import Authentication, cookie_of, set_cookie
+from services.gateway.signing_in.dependencies import Proven, SignedIn, TokenHolder, signed_in
 from services.gateway.signing_in.scopes import Scope as TokenScope
 from services.gateway.signing_in.sessions import Sessions, Signed
 from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.signed_in import Proven, SignedIn, TokenHolder, signed_in
 from shared.contracts.directory import Person, Queue
 from shared.eventstore.store import utc_now
 from shared.http import problems

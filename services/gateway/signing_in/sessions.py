@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from services.gateway.signing_in.lookups import Lookups
+from services.gateway.signing_in.session_loader import Lookups
 from shared.contracts.directory import Person
 from shared.database import TRANSIENT, Connection, Pool
 from shared.eventstore.errors import CommandReused

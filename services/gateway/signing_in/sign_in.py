@@ -6,9 +6,9 @@ from prometheus_client import Counter
 
 from services.gateway.documents import rows
 from services.gateway.documents.document import ADMIN
-from services.gateway.signing_in.guesses import Guesses
 from services.gateway.signing_in.passwords import Passwords
-from services.gateway.signing_in.sign_in_places import SignInPlaces
+from services.gateway.signing_in.sign_in_limits import SignInPlaces
+from services.gateway.signing_in.throttling import Guesses
 from shared.contracts.directory import Person
 from shared.database import Pool
 from shared.http import problems

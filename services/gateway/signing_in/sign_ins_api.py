@@ -8,15 +8,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from services.gateway.documents import rows
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents, NewPassword
 from services.gateway.documents.documents_api import Reference, context_of
 from services.gateway.documents.kinds.people import ChosenPassword
+from services.gateway.documents.propagation import Appliers
 from services.gateway.signing_in.authentication import Authentication
+from services.gateway.signing_in.dependencies import Overseer, TokenHolder
 from services.gateway.signing_in.session_api import GivenPassword, TokenList, moment, tokens_page
 from services.gateway.signing_in.sessions import Sessions, Signed
 from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.signed_in import Overseer, TokenHolder
 from shared.contracts.directory import Person
 from shared.http import problems
 from shared.http.bodies import Body

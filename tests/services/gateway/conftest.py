@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 
 from services.gateway import app as gateway_app
 from services.gateway.documents.first_start import first_documents
-from services.gateway.front.door import Door
+from services.gateway.front.dispatcher import Door
 from services.gateway.schema import MIGRATIONS
 from services.gateway.signing_in import passwords
 from shared.database import OwnConnection, Pool, connect, connect_pool

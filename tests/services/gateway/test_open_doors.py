@@ -13,10 +13,10 @@ import pytest
 
 from services.gateway.front.proxy import FORWARDED
 from services.gateway.signing_in import passwords
-from services.gateway.signing_in import sign_in_places as places
-from services.gateway.signing_in.guesses import Guesses
+from services.gateway.signing_in import sign_in_limits as places
 from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.sign_in_places import SignInPlaces
+from services.gateway.signing_in.sign_in_limits import SignInPlaces
+from services.gateway.signing_in.throttling import Guesses
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from services.gateway.signing_in.guesses import LATELY_DAYS, Guesses
-from services.gateway.signing_in.slow_down import ADDRESS, PERSON
+from services.gateway.signing_in.backoff import ADDRESS, PERSON
+from services.gateway.signing_in.throttling import LATELY_DAYS, Guesses
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
 

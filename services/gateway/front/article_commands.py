@@ -14,7 +14,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.proxy import identity_refused
-from services.gateway.signing_in.signed_in import Writer
+from services.gateway.signing_in.dependencies import Writer
 from shared.http import problems
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import LAG

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.signing_in.lookups import Lookups
+from services.gateway.signing_in.session_loader import Lookups
 
 
 class Database:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.signing_in.slow_down import ADDRESS, PERSON, REMEMBERED_SECONDS, Counted, Rule, pause, taken
+from services.gateway.signing_in.backoff import ADDRESS, PERSON, REMEMBERED_SECONDS, Counted, Rule, pause, taken
 
 RULES = st.sampled_from((PERSON, ADDRESS))
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.gateway.signing_in.slow_down import ADDRESS, PERSON, REMEMBERED_SECONDS, Counted, Rule, pause, taken
+from services.gateway.signing_in.backoff import ADDRESS, PERSON, REMEMBERED_SECONDS, Counted, Rule, pause, taken
 from shared.database import Connection, Pool
 from shared.http import problems
 from shared.loopback import is_loopback
