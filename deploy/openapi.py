@@ -30,8 +30,8 @@ def routers() -> dict[str, list[APIRouter]]:
     """Every service's public routes."""
     return {
         "gateway": [
-            session_api.router(NOTHING, NOTHING, NOTHING),
-            sign_ins_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+            session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+            sign_ins_api.router(NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),

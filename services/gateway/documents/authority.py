@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from services.gateway.documents import rows
 from services.gateway.signing_in import scopes
-from services.gateway.signing_in.sessions import Signed
+from services.gateway.signing_in.sessions import Principal
 from shared.contracts.directory import Person
 from shared.database import Connection
 from shared.http import problems
@@ -27,17 +27,17 @@ def decides(was: Person | None, wanted: Person) -> bool:
     return before != (wanted.login, wanted.email, wanted.roles, wanted.company)
 
 
-def administrators(signed: Signed) -> Guard:
+def administrators(principal: Principal) -> Guard:
     """Administrators change everything of people, but not with a token, and not with a sign-in that somebody has left open."""
 
     async def guard(_: Connection, row: rows.Row | None, wanted: Person) -> None:
         if decides(_in_use(row), wanted):
-            scopes.require_proof(signed)
+            scopes.require_proof(principal)
 
     return guard
 
 
-def agents(signed: Signed) -> Guard:
+def agents(principal: Principal) -> Guard:
     """Agents keep the records of customers: not their company, and not the name and address of who can sign in."""
 
     async def guard(connection: Connection, row: rows.Row | None, wanted: Person) -> None:
@@ -48,7 +48,7 @@ def agents(signed: Signed) -> Guard:
         if renamed and await connection.fetchval(CAN_SIGN_IN, wanted.id):
             raise problems.forbidden("Only administrators change the login and address of somebody who can sign in.")
 
-    return administrators(signed) if signed.identity.is_admin else guard
+    return administrators(principal) if principal.identity.is_admin else guard
 
 
 def _in_use(row: rows.Row | None) -> Person | None:

@@ -9,7 +9,7 @@ from services.gateway.documents import authority, rows
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import DocumentList, Reference, context_of, headers_of_saved, whole
 from services.gateway.documents.kinds import people
-from services.gateway.documents.propagation import Appliers
+from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Person
 from shared.eventstore.errors import PreconditionFailed
@@ -33,17 +33,17 @@ class RoleShown(Body):
     meaning: str
 
 
-def router(documents: Documents, appliers: Appliers) -> APIRouter:
+def router(documents: Documents, propagation: Propagation) -> APIRouter:
     routes = strict("/api/v1", tags=["settings"])
 
     @routes.get(
         "/roles", operation_id="listRoles", response_model=DocumentList[RoleShown], summary="The kinds of people"
     )
-    async def get_roles(signed: Reader) -> Response:
+    async def get_roles(principal: Reader) -> Response:
         return answer(page([{"slug": slug, "meaning": meaning} for slug, meaning in ROLES.items()], None))
 
     @routes.get("/roles/{role}", operation_id="getRole", response_model=RoleShown, summary="One kind of people")
-    async def get_role(role: Annotated[str, Path(max_length=64)], signed: Reader) -> Response:
+    async def get_role(role: Annotated[str, Path(max_length=64)], principal: Reader) -> Response:
         if role not in ROLES:
             raise problems.not_found()
         return answer({"slug": role, "meaning": ROLES[role]})
@@ -56,7 +56,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
     )
     async def get_customers(
         request: Request,
-        signed: Reader,
+        principal: Reader,
         q: Annotated[
             str, Query(max_length=200, description="how an address or login begins, or a part of a name")
         ] = "",
@@ -64,7 +64,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         limit: Limit = 50,
         cursor: CursorText = None,
     ) -> Response:
-        who = _agent(signed.identity)
+        who = _agent(principal.identity)
         cursors = request.app.state.cursors
         query = ["customers", q, company]
         position = cursors.decode(who, query, cursor)
@@ -80,8 +80,8 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         response_model=people.SHOWN,
         summary="One customer's record",
     )
-    async def get_customer(reference: Reference, signed: Reader) -> Response:
-        _agent(signed.identity)
+    async def get_customer(reference: Reference, principal: Reader) -> Response:
+        _agent(principal.identity)
         row = await rows.find(documents.store.pool, "person", reference)
         if row is None or row.retired or "customer" not in _person(row).roles:
             raise problems.not_found()
@@ -96,27 +96,27 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
     )
     async def put_customer(
         reference: Reference,
-        signed: Writer,
+        principal: Writer,
         expected: IfMatch,
         body: people.CUSTOMER_DRAFT,  # type: ignore[valid-type]
     ) -> Response:
         """Agents change the records of customers. Only administrators change people with another role, the company of a customer, and the
         login and address of a customer who can sign in."""
         record: Body = body
-        _agent(signed.identity)
+        _agent(principal.identity)
         known = await rows.find(documents.store.pool, "person", reference)
         if known is not None and _person(known).roles != ("customer",):
             raise problems.forbidden("Only administrators change people who are more than customers.")
         if known is not None and known.retired:
             raise problems.forbidden("Only administrators bring somebody back.")
         draft = people.KIND.draft.model_validate(record.model_dump() | {"roles": ["customer"]})
-        guard, context = authority.agents(signed), context_of(signed)
+        guard, context = authority.agents(principal), context_of(principal)
         try:
             saved = await documents.save(people.KIND, reference, draft, context, expected=expected, guard=guard)
         except PreconditionFailed as error:
             row = await rows.find(documents.store.pool, "person", reference)
             raise problems.precondition_failed(_shown(row) if row else None, member="person") from error
-        headers = await headers_of_saved(appliers, saved.row, "customers")
+        headers = await headers_of_saved(propagation, saved.row, "customers")
         return answer(_shown(saved.row), status=201 if saved.created else 200, headers=headers)
 
     return routes

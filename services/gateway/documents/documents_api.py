@@ -11,11 +11,10 @@ from services.gateway.documents.documents import Documents, NewPassword, Saved
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind, administrators
 from services.gateway.documents.kinds import companies, fields, mailboxes, people, queues, states, texts, topics
-from services.gateway.documents.propagation import Appliers
+from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in import scopes
 from services.gateway.signing_in.dependencies import Manager, Reader
-from services.gateway.signing_in.session_api import moment
-from services.gateway.signing_in.sessions import Signed
+from services.gateway.signing_in.sessions import Principal
 from services.gateway.signing_in.sign_in import SignIn
 from shared.addresses import shown, shown_domain
 from shared.contracts.declaration import Document
@@ -25,13 +24,13 @@ from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.consistency import LAG
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import answer
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import body_limit
 from shared.http.serving.routes import router as strict
 from shared.telemetry.tracing import traceparent
+from shared.timestamps import timestamp
 
 Item = TypeVar("Item", bound=Body)
 Reference = Annotated[str, Path(max_length=254, description="Slug or id.")]
@@ -94,8 +93,8 @@ def whole(row: rows.Row) -> dict[str, Any]:
         | {
             "version": row.version,
             "retired": row.retired,
-            "created_at": moment(row.created_at),
-            "updated_at": moment(row.updated_at),
+            "created_at": timestamp(row.created_at),
+            "updated_at": timestamp(row.updated_at),
         }
     )
 
@@ -113,30 +112,30 @@ def _readable_addresses(document: Document) -> dict[str, Any]:
             return {}
 
 
-def router(documents: Documents, sign_in: SignIn, appliers: Appliers) -> APIRouter:
+def router(documents: Documents, sign_in: SignIn, propagation: Propagation) -> APIRouter:
     routes = strict("/api/v1", tags=["settings"])
     for kind in KINDS:
-        _add(routes, kind, documents, sign_in, appliers)
+        _add(routes, kind, documents, sign_in, propagation)
     return routes
 
 
-def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: SignIn, appliers: Appliers) -> None:
+def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: SignIn, propagation: Propagation) -> None:
     draft_type, name = kind.draft, kind.model.KIND
 
-    def view(signed: Signed, row: rows.Row) -> dict[str, Any]:
-        return kind.view(signed.identity, row.document, whole(row))
+    def view(principal: Principal, row: rows.Row) -> dict[str, Any]:
+        return kind.view(principal.identity, row.document, whole(row))
 
-    async def told(signed: Signed, saved: Saved, status: int) -> Response:
+    async def told(principal: Principal, saved: Saved, status: int) -> Response:
         """Answers once every service works with the new version, or says that one does not yet."""
         row = saved.row
-        headers = await headers_of_saved(appliers, row, kind.path)
+        headers = await headers_of_saved(propagation, row, kind.path)
         if status == 204:
             return Response(status_code=204, headers=headers)
-        return answer(view(signed, row), status=status, headers=headers)
+        return answer(view(principal, row), status=status, headers=headers)
 
-    async def found(signed: Signed, reference: str) -> rows.Row:
+    async def found(principal: Principal, reference: str) -> rows.Row:
         row = await rows.find(documents.store.pool, name, reference)
-        if row is None or not kind.visible(signed.identity, row.document):
+        if row is None or not kind.visible(principal.identity, row.document):
             raise problems.not_found()
         return row
 
@@ -151,9 +150,9 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         summary=f"{kind.many} by name",
     )
     async def get_list(
-        request: Request, signed: Reader, limit: Limit = 50, cursor: CursorText = None, retired: WithRetired = False
+        request: Request, principal: Reader, limit: Limit = 50, cursor: CursorText = None, retired: WithRetired = False
     ) -> Response:
-        who = signed.identity
+        who = principal.identity
         if retired and not who.is_admin:
             raise problems.forbidden("Only administrators see what is retired.")
         if kind.visible is administrators and not who.is_admin:
@@ -165,7 +164,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             reference = {"person": str(who.person_id), "company": who.company}.get(name)
             own = await rows.find(documents.store.pool, name, reference) if reference else None
             visible = own is not None and kind.visible(who, own.document)
-            return answer(page([view(signed, own)] if own is not None and visible else [], None))
+            return answer(page([view(principal, own)] if own is not None and visible else [], None))
         member = who.person_id if name == "queue" and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
         items = await rows.listed(
@@ -173,7 +172,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         )
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
-        shown = [view(signed, row) for row in items[:limit] if kind.visible(who, row.document)]
+        shown = [view(principal, row) for row in items[:limit] if kind.visible(who, row.document)]
         return answer(page(shown, following))
 
     @routes.get(
@@ -182,9 +181,9 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         response_model=kind.shown,
         summary=f"One {name}",
     )
-    async def get_one(reference: Reference, signed: Reader) -> Response:
-        row = await found(signed, reference)
-        return answer(view(signed, row), headers={"ETag": etag(row.version)})
+    async def get_one(reference: Reference, principal: Reader) -> Response:
+        row = await found(principal, reference)
+        return answer(view(principal, row), headers={"ETag": etag(row.version)})
 
     @routes.put(
         f"/{kind.path}/{{reference}}",
@@ -194,23 +193,23 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         summary=f"Save a whole {name}",
     )
     @body_limit(DOCUMENT_BODY, values=DOCUMENT_VALUES)
-    async def put_one(reference: Reference, signed: Manager, expected: IfMatch, body: draft_type) -> Response:  # type: ignore[valid-type]
+    async def put_one(reference: Reference, principal: Manager, expected: IfMatch, body: draft_type) -> Response:  # type: ignore[valid-type]
         draft: Draft = body
         password: NewPassword | None = None
         if isinstance(draft, people.DraftWithPassword) and draft.password is not None:
-            scopes.require_proof(signed)
+            scopes.require_proof(principal)
             row = await rows.find(documents.store.pool, "person", reference)
             known = row.document if row is not None and isinstance(row.document, Person) else None
             if known is None or not await sign_in.same(known, draft.password):
-                password = NewPassword(await sign_in.passwords.hash(draft.password), keep_session=signed.session)
-        guard = authority.administrators(signed)
+                password = NewPassword(await sign_in.passwords.hash(draft.password), keep_session=principal.session)
+        guard = authority.administrators(principal)
         try:
             saved = await documents.save(
-                kind, reference, draft, context_of(signed), expected=expected, password=password, guard=guard
+                kind, reference, draft, context_of(principal), expected=expected, password=password, guard=guard
             )
         except PreconditionFailed as error:
             raise await refuse_old(reference) from error
-        return await told(signed, saved, 201 if saved.created else 200)
+        return await told(principal, saved, 201 if saved.created else 200)
 
     @routes.delete(
         f"/{kind.path}/{{reference}}",
@@ -218,12 +217,12 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         operation_id=f"retire{kind.one}",
         summary=f"Take a {name} out of use",
     )
-    async def delete_one(reference: Reference, signed: Manager, expected: IfMatch) -> Response:
+    async def delete_one(reference: Reference, principal: Manager, expected: IfMatch) -> Response:
         try:
-            saved = await documents.retire(name, reference, context_of(signed), expected=expected)
+            saved = await documents.retire(name, reference, context_of(principal), expected=expected)
         except PreconditionFailed as error:
             raise await refuse_old(reference) from error
-        return await told(signed, saved, 204)
+        return await told(principal, saved, 204)
 
     @routes.get(
         f"/{kind.path}/{{reference}}/history",
@@ -232,10 +231,10 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         summary=f"Every version of a {name}, oldest first",
     )
     async def get_history(
-        request: Request, reference: Reference, signed: Reader, limit: Limit = 50, cursor: CursorText = None
+        request: Request, reference: Reference, principal: Reader, limit: Limit = 50, cursor: CursorText = None
     ) -> Response:
-        who = signed.identity
-        row = await found(signed, reference)
+        who = principal.identity
+        row = await found(principal, reference)
         if not who.is_admin:
             raise problems.forbidden("Only administrators see the history of settings.")
         cursors = request.app.state.cursors
@@ -248,7 +247,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
                 "type": event.type,
                 "source": event.source,
                 "version": event.version,
-                "at": moment(event.time),
+                "at": timestamp(event.time),
                 "actor": {"kind": event.actor.kind, "id": event.actor.id},
                 "data": event.payload.model_dump(mode="json"),
             }
@@ -260,17 +259,15 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         )
 
 
-async def headers_of_saved(appliers: Appliers, row: rows.Row, path: str) -> dict[str, str]:
+async def headers_of_saved(propagation: Propagation, row: rows.Row, path: str) -> dict[str, str]:
     """Waits until every service works with the saved document; the headers tell if one does not yet."""
-    headers = {"ETag": etag(row.version), "Location": f"/api/v1/{path}/{row.document.url_name}"}
-    if not await appliers.wait(row.document.KIND, row.id, row.version):
-        headers[LAG] = "true"
-    return headers
+    known = {"ETag": etag(row.version), "Location": f"/api/v1/{path}/{row.document.url_name}"}
+    return known | await propagation.lag(row)
 
 
-def context_of(signed: Signed) -> Context:
+def context_of(principal: Principal) -> Context:
     """Who changed a setting, for its event."""
-    who = signed.identity
+    who = principal.identity
     return Context(
         actor=Actor("agent" if who.is_agent else "customer", str(who.person_id)),
         traceparent=traceparent(),

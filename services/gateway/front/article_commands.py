@@ -71,7 +71,7 @@ SUMMARIES = {
 }
 
 
-class Leader:
+class ArticleCommands:
     """`urls`: service name -> base URL."""
 
     def __init__(
@@ -191,14 +191,14 @@ def _refused(status: int, content: bytes) -> problems.Problem:
     return problems.unavailable("The articles cannot be read now.")
 
 
-def router(leader: Leader) -> APIRouter:
+def router(leader: ArticleCommands) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["desk"])
     for command in SCHEMAS:
         _add(routes, leader, command)
     return routes
 
 
-def _add(routes: APIRouter, leader: Leader, command: str) -> None:
+def _add(routes: APIRouter, leader: ArticleCommands, command: str) -> None:
     operation, summary = SUMMARIES[command]
     schema = {"type": "object", "additionalProperties": False, **SCHEMAS[command]}
 
@@ -209,5 +209,5 @@ def _add(routes: APIRouter, leader: Leader, command: str) -> None:
         responses={200: {"content": {"application/json": {"schema": DONE}}}},
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
     )
-    async def lead(request: Request, ref: Ref, signed: Writer) -> Response:
-        return await leader.lead(request, command, ref, signed.identity)
+    async def lead(request: Request, ref: Ref, principal: Writer) -> Response:
+        return await leader.lead(request, command, ref, principal.identity)

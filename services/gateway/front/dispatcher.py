@@ -15,13 +15,13 @@ FORGED = b"x-ledgerdesk-"
 TARGET = "ledgerdesk.target"
 
 
-class Door:
+class Dispatcher:
     """`own` answers everything that `routes` does not name."""
 
     def __init__(
         self, own: ASGIApp, proxy: Proxy, authenticated: Authentication, limited: Limited | None = None
     ) -> None:
-        self.own, self.proxy, self.hop = own, proxy, protected(Hop(proxy, authenticated), limited)
+        self.own, self.proxy, self.hop = own, proxy, protected(AuthenticatedProxy(proxy, authenticated), limited)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def safely(message: Message) -> None:
@@ -52,7 +52,7 @@ class Door:
             await self.hop(scope, receive, send)
 
 
-class Hop:
+class AuthenticatedProxy:
     """Everything about one proxied request: who asks, whether the sign-in covers it, and the way to the service and back."""
 
     def __init__(self, proxy: Proxy, authenticated: Authentication) -> None:
@@ -60,9 +60,9 @@ class Hop:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found: Target = scope[TARGET]
-        signed = await self.authenticated(scope)
-        scopes.require(signed.identity, found.scope)
+        principal = await self.authenticated(scope)
+        scopes.require(principal.identity, found.scope)
         try:
-            await self.proxy.forward(scope, receive, send, found, signed)
+            await self.proxy.forward(scope, receive, send, found, principal)
         except ClientGone:
             return

@@ -20,7 +20,7 @@ from yarl import URL
 
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.routes import Target
-from services.gateway.signing_in.sessions import Signed
+from services.gateway.signing_in.sessions import Principal
 from shared.http import problems
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.identity import HEADER, sign
@@ -83,7 +83,7 @@ class Proxy:
         self.client, self.services, self.signing_key, self.tokens = client, services, signing_key, tokens
         self._vouchers: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
 
-    async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, signed: Signed) -> int:
+    async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, principal: Principal) -> int:
         """Passes a request on and its answer back; answers the status. Raises Problem 413, 422, 503 or 504 while nothing has been sent."""
         base = self.services.get(target.service)
         if base is None:
@@ -92,7 +92,7 @@ class Proxy:
         headers, length = _request_headers(scope)
         if CONSISTENCY in headers:
             headers[CONSISTENCY] = self.tokens.open(headers[CONSISTENCY])
-        headers[HEADER] = self._voucher(signed, target.service)
+        headers[HEADER] = self._voucher(principal, target.service)
         if scope["method"] == "POST" and KEY not in headers:
             headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the hop itself may repeat it
         body = Body(receive, length)
@@ -142,14 +142,14 @@ class Proxy:
                     raise _problem(service, error, nothing_done=False) from error
                 doubtful = True
 
-    def _voucher(self, signed: Signed, service: str) -> str:
+    def _voucher(self, principal: Principal, service: str) -> str:
         """The signed identity for a service, made anew when the person changed or it grows old."""
-        key = (signed.session, signed.person_version, service)
+        key = (principal.session, principal.person_version, service)
         now = time.monotonic()
         known = self._vouchers.get(key)
         if known is not None and now - known[0] < VOUCHER_SECONDS:
             return known[1]
-        voucher = sign(signed.identity, service, self.signing_key)
+        voucher = sign(principal.identity, service, self.signing_key)
         self._vouchers[key] = (now, voucher)
         self._vouchers.move_to_end(key)
         if len(self._vouchers) > VOUCHERS:

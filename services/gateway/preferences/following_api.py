@@ -9,13 +9,12 @@ from services.gateway.documents import rows
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
 from services.gateway.documents.kinds import queues
-from services.gateway.documents.propagation import Appliers
+from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.dependencies import Reader, Writer
 from services.gateway.signing_in.session_api import QueueNamed
 from shared.contracts.directory import Person, Queue
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.consistency import LAG
 from shared.http.idempotency import answer
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.serving.routes import router as strict
@@ -33,27 +32,27 @@ class FollowedShown(Body):
     queues: list[QueueNamed]
 
 
-def router(documents: Documents, appliers: Appliers) -> APIRouter:
+def router(documents: Documents, propagation: Propagation) -> APIRouter:
     routes = strict("/api/v1/session", tags=["signing in"])
 
     @routes.get(
         "/queues", operation_id="listMyQueues", response_model=FollowedShown, summary="The queues that I follow"
     )
-    async def get_followed(signed: Reader) -> Response:
-        row = await own(documents, signed.identity)
+    async def get_followed(principal: Reader) -> Response:
+        row = await own(documents, principal.identity)
         return answer(await _shown(documents, person_in(row)))
 
     @routes.put(
         "/queues", operation_id="putMyQueues", response_model=FollowedShown, summary="Choose the queues to follow"
     )
-    async def put_followed(signed: Writer, body: FollowedQueues) -> Response:
-        row = await own(documents, signed.identity)
+    async def put_followed(principal: Writer, body: FollowedQueues) -> Response:
+        row = await own(documents, principal.identity)
         chosen: list[Queue] = []
         errors: list[FieldError] = []
         for n, reference in enumerate(body.queues):
             found = await rows.find(documents.store.pool, "queue", reference)
             queue = found.document if found is not None and not found.retired else None
-            if isinstance(queue, Queue) and queues.visible(signed.identity, queue):
+            if isinstance(queue, Queue) and queues.visible(principal.identity, queue):
                 chosen.append(queue)
             else:
                 errors.append(FieldError(f"/queues/{n}", "No such queue, or you have no rights on it."))
@@ -61,10 +60,9 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
             raise invalid_fields(errors)
         follows = tuple(dict.fromkeys(queue.id for queue in chosen))
         saved = await documents.change_person(
-            row.id, lambda person: person.model_copy(update={"follows": follows}), context_of(signed)
+            row.id, lambda person: person.model_copy(update={"follows": follows}), context_of(principal)
         )
-        headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
-        return answer(await _shown(documents, person_in(saved.row)), headers=headers)
+        return answer(await _shown(documents, person_in(saved.row)), headers=await propagation.lag(saved.row))
 
     return routes
 

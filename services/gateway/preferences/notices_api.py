@@ -6,12 +6,11 @@ from fastapi import APIRouter, Response
 
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
-from services.gateway.documents.propagation import Appliers
+from services.gateway.documents.propagation import Propagation
 from services.gateway.preferences.following_api import own, person_in
 from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Notice, Person
 from shared.http.bodies import Body
-from shared.http.consistency import LAG
 from shared.http.idempotency import answer
 from shared.http.serving.routes import router as strict
 from shared.input_types import Flag
@@ -28,26 +27,25 @@ class Notices(Body):
     moved: Flag = False
 
 
-def router(documents: Documents, appliers: Appliers) -> APIRouter:
+def router(documents: Documents, propagation: Propagation) -> APIRouter:
     routes = strict("/api/v1/session", tags=["signing in"])
 
     @routes.get(
         "/notices", operation_id="getMyNotices", response_model=Notices, summary="What I get mails about in my queues"
     )
-    async def get_notices(signed: Reader) -> Response:
-        return answer(_shown(person_in(await own(documents, signed.identity))))
+    async def get_notices(principal: Reader) -> Response:
+        return answer(_shown(person_in(await own(documents, principal.identity))))
 
     @routes.put(
         "/notices", operation_id="putMyNotices", response_model=Notices, summary="Choose what to get mails about"
     )
-    async def put_notices(signed: Writer, body: Notices) -> Response:
-        row = await own(documents, signed.identity)
+    async def put_notices(principal: Writer, body: Notices) -> Response:
+        row = await own(documents, principal.identity)
         wanted: tuple[Notice, ...] = tuple(each for each in NOTICES if getattr(body, each))
         saved = await documents.change_person(
-            row.id, lambda person: person.model_copy(update={"notices": wanted}), context_of(signed)
+            row.id, lambda person: person.model_copy(update={"notices": wanted}), context_of(principal)
         )
-        headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
-        return answer(_shown(person_in(saved.row)), headers=headers)
+        return answer(_shown(person_in(saved.row)), headers=await propagation.lag(saved.row))
 
     return routes
 

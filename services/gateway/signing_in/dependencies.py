@@ -1,4 +1,4 @@
-"""The sign-in of a request to the gateway's own routes, as FastAPI dependencies that are asked before a body is read."""
+"""The sign-in of a request to the gateway's own routes, as FastAPI dependencies. They run before the body is read."""
 
 from typing import Annotated
 
@@ -6,82 +6,81 @@ from fastapi import Depends, Request
 
 from services.gateway.signing_in import scopes
 from services.gateway.signing_in.authentication import Authentication
-from services.gateway.signing_in.sessions import Signed
+from services.gateway.signing_in.scopes import Scope
+from services.gateway.signing_in.sessions import Principal
 from shared.http import problems
 from shared.http.request_values import reads_request
 
+PRINCIPAL = "ledgerdesk.principal"
 IDENTITY = "ledgerdesk.identity"
-"""Where `shared.http.identity.caller` keeps who asks: the gateway puts there whom it has just authenticated itself."""
+"""Where `shared.http.identity.caller` finds who asks."""
 
 
 @reads_request
-async def signed_in(request: Request) -> Signed:
-    """401 without a valid sign-in. Use as `SignedIn`."""
-    known: Signed | None = request.scope.get("ledgerdesk.signed")
+async def signed_in(request: Request) -> Principal:
+    known: Principal | None = request.scope.get(PRINCIPAL)
     if known is None:
         authenticated: Authentication = request.app.state.authentication
         known = await authenticated(request.scope)
-        request.scope["ledgerdesk.signed"] = known
+        request.scope[PRINCIPAL] = known
         request.scope[IDENTITY] = known.identity
     return known
 
 
-SignedIn = Annotated[Signed, Depends(signed_in)]
+@reads_request
+async def reader(request: Request) -> Principal:
+    return await _covering(request, "read")
 
 
 @reads_request
-async def reader(request: Request) -> Signed:
-    """Somebody whose sign-in covers reading. Use as `Reader`."""
-    signed = await signed_in(request)
-    scopes.require(signed.identity, "read")
-    return signed
+async def writer(request: Request) -> Principal:
+    return await _covering(request, "write")
 
 
 @reads_request
-async def writer(request: Request) -> Signed:
-    """Somebody whose sign-in covers commands. Use as `Writer`."""
-    signed = await signed_in(request)
-    scopes.require(signed.identity, "write")
-    return signed
+async def manager(request: Request) -> Principal:
+    return await _covering(request, "manage")
 
 
 @reads_request
-async def manager(request: Request) -> Signed:
-    """An administrator whose sign-in covers settings; else 403. Use as `Manager`."""
-    signed = await signed_in(request)
-    scopes.require(signed.identity, "manage")
-    return signed
+async def with_session(request: Request) -> Principal:
+    principal = await signed_in(request)
+    scopes.require_session(principal)
+    return principal
 
 
 @reads_request
-async def token_holder(request: Request) -> Signed:
-    """Somebody signed in with a password; else 403. Use as `TokenHolder`."""
-    signed = await signed_in(request)
-    scopes.require_session(signed)
-    return signed
+async def with_proof(request: Request) -> Principal:
+    principal = await signed_in(request)
+    scopes.require_proof(principal)
+    return principal
 
 
 @reads_request
-async def proven(request: Request) -> Signed:
-    """Somebody whose session proved its password lately; else 403. Use as `Proven`."""
-    signed = await signed_in(request)
-    scopes.require_proof(signed)
-    return signed
-
-
-@reads_request
-async def overseer(request: Request) -> Signed:
-    """An administrator signed in with a password; else 403. Use as `Overseer`."""
-    signed = await signed_in(request)
-    scopes.require_session(signed)
-    if not signed.identity.is_admin:
+async def administrator_session(request: Request) -> Principal:
+    principal = await with_session(request)
+    if not principal.identity.is_admin:
         raise problems.forbidden("Only administrators may do this.")
-    return signed
+    return principal
 
 
-Reader = Annotated[Signed, Depends(reader)]
-Writer = Annotated[Signed, Depends(writer)]
-Manager = Annotated[Signed, Depends(manager)]
-TokenHolder = Annotated[Signed, Depends(token_holder)]
-Proven = Annotated[Signed, Depends(proven)]
-Overseer = Annotated[Signed, Depends(overseer)]
+async def _covering(request: Request, scope: Scope) -> Principal:
+    principal = await signed_in(request)
+    scopes.require(principal.identity, scope)
+    return principal
+
+
+SignedIn = Annotated[Principal, Depends(signed_in)]
+"""Any valid sign-in; else 401."""
+Reader = Annotated[Principal, Depends(reader)]
+"""A sign-in that covers reading; else 403."""
+Writer = Annotated[Principal, Depends(writer)]
+"""A sign-in that covers commands; else 403."""
+Manager = Annotated[Principal, Depends(manager)]
+"""An administrator whose sign-in covers settings; else 403."""
+WithSession = Annotated[Principal, Depends(with_session)]
+"""A sign-in with a password; 403 for an API token."""
+WithProof = Annotated[Principal, Depends(with_proof)]
+"""A session whose password was given recently; else 403."""
+AdministratorSession = Annotated[Principal, Depends(administrator_session)]
+"""An administrator signed in with a password; else 403."""

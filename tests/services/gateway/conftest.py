@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 
 from services.gateway import app as gateway_app
 from services.gateway.documents.first_start import first_documents
-from services.gateway.front.dispatcher import Door
+from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.schema import MIGRATIONS
 from services.gateway.signing_in import passwords
 from shared.database import OwnConnection, Pool, connect, connect_pool
@@ -163,7 +163,7 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
                 serving = asyncio.create_task(serve(process.app, listener, health, {}, stop))
                 host, port = listener.getsockname()[:2]
                 pool = await connect_pool(app_url, smallest=1, largest=2)
-                assert isinstance(process.app, Door) and isinstance(process.app.proxy.services, dict)
+                assert isinstance(process.app, Dispatcher) and isinstance(process.app.proxy.services, dict)
                 services = process.app.proxy.services
                 yield Gateway(f"http://{host}:{port}", session, service, services, pool), owner
                 await pool.close()

@@ -15,8 +15,8 @@ from services.gateway.front.proxy import FORWARDED
 from services.gateway.signing_in import passwords
 from services.gateway.signing_in import sign_in_limits as places
 from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.sign_in_limits import SignInPlaces
-from services.gateway.signing_in.throttling import Guesses
+from services.gateway.signing_in.sign_in_limits import SignInLimits
+from services.gateway.signing_in.throttling import SignInThrottle
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
@@ -230,35 +230,35 @@ async def test_every_documented_header_reaches_the_service(gateway: Gateway) -> 
 
 
 def test_strangers_take_no_places_of_those_who_work_here() -> None:
-    holder = SignInPlaces()
+    holder = SignInLimits()
     with ExitStack() as people:
         with ExitStack() as flood:
             for n in range(places.STRANGERS):
-                flood.enter_context(holder.held(f"nobody-{n}", f"192.0.2.{n}", known=False))
+                flood.enter_context(holder.place(f"nobody-{n}", f"192.0.2.{n}", known=False))
             with pytest.raises(Problem) as refused:
-                people.enter_context(holder.held("one-more", "198.51.100.1", known=False))
+                people.enter_context(holder.place("one-more", "198.51.100.1", known=False))
             assert refused.value.status == 429
             for n in range(places.AN_ACCOUNT):
-                people.enter_context(holder.held("kari", f"192.0.2.{n}", known=True))
+                people.enter_context(holder.place("kari", f"192.0.2.{n}", known=True))
             with pytest.raises(Problem):
-                people.enter_context(holder.held("kari", "192.0.2.9", known=True))
-            people.enter_context(holder.held("ola", "192.0.2.9", known=True))
-        people.enter_context(holder.held("one-more", "198.51.100.1", known=False))
+                people.enter_context(holder.place("kari", "192.0.2.9", known=True))
+            people.enter_context(holder.place("ola", "192.0.2.9", known=True))
+        people.enter_context(holder.place("one-more", "198.51.100.1", known=False))
 
 
 def test_neither_one_address_nor_one_account_takes_all_places_of_strangers() -> None:
-    holder = SignInPlaces()
+    holder = SignInLimits()
     with ExitStack() as flood:
         for n in range(places.STRANGERS_OF_AN_ADDRESS):
-            flood.enter_context(holder.held(f"nobody-{n}", "2001:db8:1:2::1", known=False))
+            flood.enter_context(holder.place(f"nobody-{n}", "2001:db8:1:2::1", known=False))
         with pytest.raises(Problem):
-            flood.enter_context(holder.held("nobody", "2001:db8:1:2:ffff::1", known=False))
+            flood.enter_context(holder.place("nobody", "2001:db8:1:2:ffff::1", known=False))
     with ExitStack() as flood:
         for n in range(places.AN_ACCOUNT):
-            flood.enter_context(holder.held("kari", f"192.0.2.{n}", known=False))
+            flood.enter_context(holder.place("kari", f"192.0.2.{n}", known=False))
         with pytest.raises(Problem):
-            flood.enter_context(holder.held("kari", "198.51.100.1", known=False))
-        flood.enter_context(holder.held("ola", "198.51.100.1", known=False))
+            flood.enter_context(holder.place("kari", "198.51.100.1", known=False))
+        flood.enter_context(holder.place("ola", "198.51.100.1", known=False))
 
 
 async def test_who_works_here_is_signed_in_while_others_flood(
@@ -291,12 +291,12 @@ async def test_who_works_here_is_signed_in_while_others_flood(
 
 async def test_who_is_known_has_a_place_however_many_strangers_there_are(gateway: Gateway) -> None:
     await gateway.person("kari", "agent")
-    sign_in = SignIn(gateway.pool, passwords.Passwords(), Guesses(gateway.pool, b"key"))
+    sign_in = SignIn(gateway.pool, passwords.Passwords(), SignInThrottle(gateway.pool, b"key"))
 
     async def refused(login: str, address: str) -> bool:
         with ExitStack() as flood:
             for n in range(places.STRANGERS):
-                flood.enter_context(sign_in.places.held(f"nobody-{n}", f"192.0.2.{n}", known=False))
+                flood.enter_context(sign_in.limits.place(f"nobody-{n}", f"192.0.2.{n}", known=False))
             try:
                 await sign_in.check(login, PASSWORD, address)
             except Problem as problem:

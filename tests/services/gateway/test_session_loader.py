@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.signing_in.session_loader import Lookups
+from services.gateway.signing_in.session_loader import SessionLoader
 
 
 class Database:
@@ -31,14 +31,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def asking(lookups: Lookups, *digests: bytes) -> list[asyncio.Task[Any]]:
-    return [asyncio.create_task(lookups.find(digest)) for digest in digests]
+def asking(loader: SessionLoader, *digests: bytes) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(loader.load(digest)) for digest in digests]
 
 
 async def test_who_comes_meanwhile_shares_the_next_statement() -> None:
     database = Database(b"a", b"b")
-    lookups = Lookups(cast("Any", database))
-    tasks = asking(lookups, b"a", b"b", b"c", b"b", b"a")
+    loader = SessionLoader(cast("Any", database))
+    tasks = asking(loader, b"a", b"b", b"c", b"b", b"a")
     await settle()
     assert database.asked == [[b"a"]]
     database.gates[0].set_result(None)
@@ -52,11 +52,11 @@ async def test_who_comes_meanwhile_shares_the_next_statement() -> None:
 
 async def test_nobody_gets_an_answer_that_is_older_than_the_question() -> None:
     database = Database(b"a")
-    lookups = Lookups(cast("Any", database))
-    first = asking(lookups, b"a")
+    loader = SessionLoader(cast("Any", database))
+    first = asking(loader, b"a")
     await settle()
     database.live.clear()  # signed out while the first statement runs
-    second = asking(lookups, b"a")
+    second = asking(loader, b"a")
     await settle()
     database.gates[0].set_result(None)
     await settle()
@@ -66,14 +66,14 @@ async def test_nobody_gets_an_answer_that_is_older_than_the_question() -> None:
 
 async def test_a_failure_is_everybodys_who_waited_and_nobodys_after() -> None:
     database = Database(b"a")
-    lookups = Lookups(cast("Any", database))
-    tasks = asking(lookups, b"a", b"b", b"b")
+    loader = SessionLoader(cast("Any", database))
+    tasks = asking(loader, b"a", b"b", b"b")
     await settle()
     database.gates[0].set_exception(ConnectionError())
     await settle()
     database.gates[1].set_exception(ConnectionError())
     assert [type(r) for r in await asyncio.gather(*tasks, return_exceptions=True)] == [ConnectionError] * 3
-    (later,) = asking(lookups, b"a")
+    (later,) = asking(loader, b"a")
     await settle()
     database.gates[2].set_result(None)
     assert await later == {"token_hash": b"a"}
@@ -82,8 +82,8 @@ async def test_a_failure_is_everybodys_who_waited_and_nobodys_after() -> None:
 @pytest.mark.parametrize("gone", [0, 1, 2])
 async def test_a_caller_who_goes_away_takes_nobody_along(gone: int) -> None:
     database = Database(b"a", b"b")
-    lookups = Lookups(cast("Any", database))
-    tasks = asking(lookups, b"a", b"b", b"b", b"a")
+    loader = SessionLoader(cast("Any", database))
+    tasks = asking(loader, b"a", b"b", b"b", b"a")
     await settle()
     tasks[gone].cancel()
     await settle()

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.gateway.signing_in.backoff import ADDRESS, PERSON
-from services.gateway.signing_in.throttling import LATELY_DAYS, Guesses
+from services.gateway.signing_in.throttling import KNOWN_ADDRESS_DAYS, SignInThrottle
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
 
@@ -21,29 +21,29 @@ async def statuses(gateway: Gateway, names: list[str], password: str = "wrong") 
     return [(await gateway.nobody.post("/session", {"login": name, "password": password})).status for name in names]
 
 
-async def slowed(guesses: Guesses, who: str, address: str) -> bool:
+async def slowed(throttle: SignInThrottle, who: str, address: str) -> bool:
     """Whether a guess is refused; it counts where it is not."""
     try:
-        async with guesses.one(who, address):
+        async with throttle.attempt(who, address):
             return False
     except Problem as problem:
         assert problem.status == 429 and int(problem.headers["Retry-After"]) >= 1
         return True
 
 
-async def failures(guesses: Guesses, times: int, who: str = "kari", address: str = ELSEWHERE) -> None:
+async def failures(throttle: SignInThrottle, times: int, who: str = "kari", address: str = ELSEWHERE) -> None:
     for _ in range(times):
-        assert not await slowed(guesses, who, address)
+        assert not await slowed(throttle, who, address)
 
 
-async def right(guesses: Guesses, who: str, address: str) -> None:
-    async with guesses.one(who, address) as guess:
-        await guesses.was_right(guess)
+async def right(throttle: SignInThrottle, who: str, address: str) -> None:
+    async with throttle.attempt(who, address) as attempt:
+        await throttle.succeeded(attempt)
 
 
 @pytest.fixture
-def guesses(gateway: Gateway) -> Guesses:
-    return Guesses(gateway.pool, KEY)
+def throttle(gateway: Gateway) -> SignInThrottle:
+    return SignInThrottle(gateway.pool, KEY)
 
 
 def spellings(person: UUID) -> list[str]:
@@ -83,88 +83,92 @@ async def test_guesses_that_come_at_once_are_not_free(gateway: Gateway) -> None:
 
 
 async def test_several_processes_count_together(gateway: Gateway) -> None:
-    """Each process has its own `Guesses`; what they share is the database."""
-    processes = [Guesses(gateway.pool, KEY) for _ in range(4)]
+    """Each process has its own `SignInThrottle`; what they share is the database."""
+    processes = [SignInThrottle(gateway.pool, KEY) for _ in range(4)]
     seen = await asyncio.gather(*(slowed(process, "kari", ELSEWHERE) for process in processes for _ in range(6)))
     assert PERSON.free <= seen.count(False) <= PERSON.free + 1
-    assert await slowed(Guesses(gateway.pool, KEY), "kari", ELSEWHERE), "and one that was started anew knows"
+    assert await slowed(SignInThrottle(gateway.pool, KEY), "kari", ELSEWHERE), "and one that was started anew knows"
 
 
-async def test_guessing_one_person_from_many_addresses_slows_it_down(guesses: Guesses) -> None:
+async def test_guessing_one_person_from_many_addresses_slows_it_down(throttle: SignInThrottle) -> None:
     for n in range(PERSON.free):
-        await failures(guesses, 1, address=f"198.51.100.{n}")
-    assert await slowed(guesses, "kari", "203.0.113.9") and not await slowed(guesses, "ola", "203.0.113.9")
+        await failures(throttle, 1, address=f"198.51.100.{n}")
+    assert await slowed(throttle, "kari", "203.0.113.9") and not await slowed(throttle, "ola", "203.0.113.9")
 
 
-async def test_guessing_many_from_one_address_slows_it_down(guesses: Guesses) -> None:
+async def test_guessing_many_from_one_address_slows_it_down(throttle: SignInThrottle) -> None:
     for n in range(ADDRESS.free):
-        await failures(guesses, 1, who=f"person {n}")
-    assert await slowed(guesses, "another", ELSEWHERE) and not await slowed(guesses, "another", HOME)
+        await failures(throttle, 1, who=f"person {n}")
+    assert await slowed(throttle, "another", ELSEWHERE) and not await slowed(throttle, "another", HOME)
 
 
-async def test_a_right_password_of_ones_own_frees_no_address_for_guesses_at_others(guesses: Guesses) -> None:
+async def test_a_right_password_of_ones_own_frees_no_address_for_guesses_at_others(throttle: SignInThrottle) -> None:
     for n in range(ADDRESS.free - 1):
-        await failures(guesses, 1, who=f"person {n}")
-        await right(guesses, f"mine {n}", ELSEWHERE)
-    await failures(guesses, 1, who="the last")
-    assert await slowed(guesses, "another", ELSEWHERE)
+        await failures(throttle, 1, who=f"person {n}")
+        await right(throttle, f"mine {n}", ELSEWHERE)
+    await failures(throttle, 1, who="the last")
+    assert await slowed(throttle, "another", ELSEWHERE)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
-async def test_loopback_is_no_address_but_the_person_is_slowed_there_too(guesses: Guesses, address: str) -> None:
+async def test_loopback_is_no_address_but_the_person_is_slowed_there_too(
+    throttle: SignInThrottle, address: str
+) -> None:
     for n in range(2 * ADDRESS.free):
-        await failures(guesses, 1, who=f"person {n}", address=address)
-    await failures(guesses, PERSON.free, address=address)
-    assert await slowed(guesses, "kari", address)
+        await failures(throttle, 1, who=f"person {n}", address=address)
+    await failures(throttle, PERSON.free, address=address)
+    assert await slowed(throttle, "kari", address)
 
 
-async def test_an_ipv6_caller_is_its_network(guesses: Guesses) -> None:
+async def test_an_ipv6_caller_is_its_network(throttle: SignInThrottle) -> None:
     for n in range(ADDRESS.free):
-        await failures(guesses, 1, who=f"person {n}", address=f"2001:db8::{n:x}")
-    assert await slowed(guesses, "another", "2001:db8::ffff")
-    assert not await slowed(guesses, "another", "2001:db8:0:1::1")
+        await failures(throttle, 1, who=f"person {n}", address=f"2001:db8::{n:x}")
+    assert await slowed(throttle, "another", "2001:db8::ffff")
+    assert not await slowed(throttle, "another", "2001:db8:0:1::1")
 
 
-async def test_a_stranger_keeps_nobody_out_where_they_have_signed_in_lately(gateway: Gateway, guesses: Guesses) -> None:
-    await right(guesses, "kari", HOME)
+async def test_a_stranger_keeps_nobody_out_where_they_have_signed_in_lately(
+    gateway: Gateway, throttle: SignInThrottle
+) -> None:
+    await right(throttle, "kari", HOME)
     for n in range(3 * ADDRESS.free):
-        await slowed(guesses, "kari", f"198.51.100.{n}")
-        await slowed(guesses, f"person {n}", HOME)
-    await failures(guesses, PERSON.free, address=HOME)
-    assert await slowed(guesses, "kari", HOME), "but their own guesses count"
+        await slowed(throttle, "kari", f"198.51.100.{n}")
+        await slowed(throttle, f"person {n}", HOME)
+    await failures(throttle, PERSON.free, address=HOME)
+    assert await slowed(throttle, "kari", HOME), "but their own guesses count"
     await gateway.pool.execute("DELETE FROM gateway.guesses")
     await gateway.pool.execute(
-        "UPDATE gateway.known_places SET last = now() - make_interval(days => $1)", LATELY_DAYS + 1
+        "UPDATE gateway.known_places SET last = now() - make_interval(days => $1)", KNOWN_ADDRESS_DAYS + 1
     )
     for n in range(PERSON.free):
-        await failures(guesses, 1, address=f"198.51.100.{n}")
-    assert await slowed(guesses, "kari", HOME), "a month ago is not lately"
+        await failures(throttle, 1, address=f"198.51.100.{n}")
+    assert await slowed(throttle, "kari", HOME), "a month ago is not lately"
 
 
-async def test_a_right_password_gives_its_guesses_back(guesses: Guesses) -> None:
+async def test_a_right_password_gives_its_guesses_back(throttle: SignInThrottle) -> None:
     for _ in range(3):
-        await failures(guesses, PERSON.free - 1)
-        await right(guesses, "kari", ELSEWHERE)
+        await failures(throttle, PERSON.free - 1)
+        await right(throttle, "kari", ELSEWHERE)
 
 
-async def test_what_was_not_looked_at_does_not_count(guesses: Guesses) -> None:
+async def test_what_was_not_looked_at_does_not_count(throttle: SignInThrottle) -> None:
     for _ in range(3 * PERSON.free):
-        async with guesses.one("kari", ELSEWHERE) as guess:
-            await guesses.give_back(guess)
-    await failures(guesses, PERSON.free)
+        async with throttle.attempt("kari", ELSEWHERE) as attempt:
+            await throttle.take_back(attempt)
+    await failures(throttle, PERSON.free)
 
 
-async def test_who_goes_away_meanwhile_has_guessed(guesses: Guesses) -> None:
+async def test_who_goes_away_meanwhile_has_guessed(throttle: SignInThrottle) -> None:
     for _ in range(PERSON.free):
         with pytest.raises(asyncio.CancelledError):
-            async with guesses.one("kari", ELSEWHERE):
+            async with throttle.attempt("kari", ELSEWHERE):
                 raise asyncio.CancelledError
-    assert await slowed(guesses, "kari", ELSEWHERE)
+    assert await slowed(throttle, "kari", ELSEWHERE)
 
 
-async def test_the_tables_hold_no_names_and_no_addresses_and_forget(gateway: Gateway, guesses: Guesses) -> None:
-    await failures(guesses, 1)
-    await right(guesses, "ola", HOME)
+async def test_the_tables_hold_no_names_and_no_addresses_and_forget(gateway: Gateway, throttle: SignInThrottle) -> None:
+    await failures(throttle, 1)
+    await right(throttle, "ola", HOME)
     rows: list[Any] = [
         *await gateway.pool.fetch("SELECT t::text FROM gateway.guesses t"),
         *await gateway.pool.fetch("SELECT t::text FROM gateway.known_places t"),
@@ -173,10 +177,10 @@ async def test_the_tables_hold_no_names_and_no_addresses_and_forget(gateway: Gat
     for row in rows:
         for word in ("kari", "ola", HOME, ELSEWHERE):
             assert word not in row[0] and word.encode().hex() not in row[0]
-    await guesses.purge()
+    await throttle.purge()
     assert await gateway.pool.fetchval("SELECT count(*) FROM gateway.guesses") > 0
     await gateway.pool.execute("UPDATE gateway.guesses SET last = last - interval '1 hour'")
     await gateway.pool.execute("UPDATE gateway.known_places SET last = last - interval '1 year'")
-    await guesses.purge()
+    await throttle.purge()
     assert await gateway.pool.fetchval("SELECT count(*) FROM gateway.guesses") == 0
     assert await gateway.pool.fetchval("SELECT count(*) FROM gateway.known_places") == 0
