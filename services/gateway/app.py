@@ -36,7 +36,10 @@ from shared.runtime.places import Places
 SERVICE = "gateway"
 PURGE_SECONDS = 3600.0
 MOST_OF_AN_ADDRESS = 384
-"""Running requests of one address. Large, because it may be the address of a whole company, or of a proxy that is not configured."""
+"""Running requests of one address.
+
+Large, because it may be the address of a whole company, or of a proxy that is not configured.
+"""
 MOST_OF_A_PERSON = 128
 """Running requests of one person, with all their sessions and tokens."""
 KEEP_ALIVE_SECONDS = 15.0

@@ -1,8 +1,9 @@
 """How a configuration document is declared (decision record 0095).
 
-A field has the type in which it is stored; its docstring describes it in events, requests and answers. Without a mark, the API takes `bool` as
-true or false only, `int` as a number that fits SQL, `str` as one line. A mark says what else it takes or shows. Nothing is checked
-again when a stored document is read: a check that becomes stricter must not make old documents unreadable.
+A field has the type in which it is stored; its docstring describes it in events, requests and answers. Without a mark,
+the API takes `bool` as true or false only, `int` as a number that fits SQL, `str` as one line. A mark says what else it
+takes or shows. Nothing is checked again when a stored document is read: a check that becomes stricter must not make old
+documents unreadable.
 """
 
 from typing import Annotated, Any, ClassVar, Literal
@@ -31,8 +32,8 @@ DocumentKind = Literal[
 class Input:
     """Marks a value with what the API takes for it: another type, and constraints of `pydantic.Field`.
 
-    The default of a field is that of documents from before the field existed. A new document may have another `default`, or `required` says
-    that a request must bring the field.
+    The default of a field is that of documents from before the field existed. A new document may have another
+    `default`, or `required` says that a request must bring the field.
     """
 
     def __init__(self, taken: Any = None, *, default: Any = None, required: bool = False, **constraints: Any) -> None:

@@ -57,7 +57,10 @@ class Queue(Named):
     follow_up: AnyFollowUp = "reopen"
     """What a message to a closed ticket does."""
     follow_up_days: Annotated[int, Input(ge=0, le=36_525)] | None = None
-    """With `reopen`: a closed ticket reopens within this many days; later messages open tickets of their own. Null: always."""
+    """With `reopen`: a closed ticket reopens within this many days; later messages open tickets of their own.
+
+    Null: always.
+    """
     unverified_reopens: bool = False
     """Mail from somebody who is not known to take part may reopen a closed ticket."""
     opens_copies: bool = False
@@ -174,7 +177,10 @@ class Password(Part):
 
 
 class OAuth2(Part):
-    """Opens a mailbox with access tokens (XOAUTH2) for a refresh token (RFC 6749, section 6). The document names the secrets."""
+    """Opens a mailbox with access tokens (XOAUTH2) for a refresh token (RFC 6749, section 6).
+
+    The document names the secrets.
+    """
 
     kind: Literal["oauth2"]
     client_id: Annotated[str, Input(min_length=1)]

@@ -1,4 +1,5 @@
-"""Writes the events of the directory topic to `directory.documents`: the copy of the configuration documents that each service has."""
+"""Writes the events of the directory topic to `directory.documents`: the copy of the configuration documents that each
+service has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,10 @@ from shared.database import Connection
 from shared.messaging.projection import Position, Seen
 
 OWNER = "gateway"
-"""The service whose events make documents. Of the events of intake, only those that tell which person a customer is are kept."""
+"""The service whose events make documents.
+
+Of the events of intake, only those that tell which person a customer is are kept.
+"""
 
 LOAD = """
 SELECT id, kind, slug, email, retired, document::text AS document, version, event_id
@@ -40,8 +44,8 @@ IDENTIFY = "SELECT directory.identify($1, $2)"
 class DocumentRow:
     """One document after its newest event.
 
-    `document` is JSON text; `kind` is empty for a kind that only a later version knows. `identified`: no document, but the customer and the
-    person of an event of intake.
+    `document` is JSON text; `kind` is empty for a kind that only a later version knows. `identified`: no document, but
+    the customer and the person of an event of intake.
     """
 
     kind: str = ""
@@ -105,7 +109,8 @@ class DirectoryProjection:
 
 
 def _kept(document: Document, event: Recorded) -> DocumentRow:
-    """The row of a document as it was recorded, with fields that only a later version knows: nobody sends the document again by then."""
+    """The row of a document as it was recorded, with fields that only a later version knows: nobody sends the document
+    again by then."""
     row = row_of(document)
     if event.data is None or event.type != event.payload.TYPE:
         return row

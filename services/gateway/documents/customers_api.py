@@ -1,4 +1,4 @@
-"""Customers as agents keep them (A21.12): found by address, name or company; their records made and changed. Roles are the three that are built in."""
+"""Customers for agents (A21.12): search and change their records. Also the three built-in roles."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -37,12 +37,12 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
     routes = strict("/api/v1", tags=["settings"])
 
     @routes.get(
-        "/roles", operation_id="listRoles", response_model=DocumentList[RoleShown], summary="The kinds of people"
+        "/roles", operation_id="listRoles", response_model=DocumentList[RoleShown], summary="The roles of people"
     )
     async def get_roles(principal: Reader) -> Response:
         return answer(page([{"slug": slug, "meaning": meaning} for slug, meaning in ROLES.items()], None))
 
-    @routes.get("/roles/{role}", operation_id="getRole", response_model=RoleShown, summary="One kind of people")
+    @routes.get("/roles/{role}", operation_id="getRole", response_model=RoleShown, summary="One role")
     async def get_role(role: Annotated[str, Path(max_length=64)], principal: Reader) -> Response:
         if role not in ROLES:
             raise problems.not_found()
@@ -58,9 +58,9 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         request: Request,
         principal: Reader,
         q: Annotated[
-            str, Query(max_length=200, description="how an address or login begins, or a part of a name")
+            str, Query(max_length=200, description="The beginning of an address or login, or a part of a name.")
         ] = "",
-        company: Annotated[str | None, Query(max_length=64, description="a company's slug")] = None,
+        company: Annotated[str | None, Query(max_length=64, description="The slug of a company.")] = None,
         limit: Limit = 50,
         cursor: CursorText = None,
     ) -> Response:
@@ -100,15 +100,15 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         expected: IfMatch,
         body: people.CUSTOMER_DRAFT,  # type: ignore[valid-type]
     ) -> Response:
-        """Agents change the records of customers. Only administrators change people with another role, the company of a customer, and the
-        login and address of a customer who can sign in."""
+        """Agents change the records of customers. Only administrators change people with another role, the company of a
+        customer, and the login and address of a customer who can sign in."""
         record: Body = body
         _agent(principal.identity)
         known = await rows.find(documents.store.pool, "person", reference)
         if known is not None and _person(known).roles != ("customer",):
-            raise problems.forbidden("Only administrators change people who are more than customers.")
+            raise problems.forbidden("Only administrators change people with another role than customer.")
         if known is not None and known.retired:
-            raise problems.forbidden("Only administrators bring somebody back.")
+            raise problems.forbidden("Only administrators bring a retired person back.")
         draft = people.KIND.draft.model_validate(record.model_dump() | {"roles": ["customer"]})
         guard, context = authority.agents(principal), context_of(principal)
         try:
@@ -124,7 +124,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
 
 def _agent(who: Identity) -> Identity:
     if not who.is_agent:
-        raise problems.forbidden("Customers' records are the desk's.")
+        raise problems.forbidden("Only agents see the records of customers.")
     return who
 
 

@@ -42,7 +42,10 @@ def body_model(model: type[Document], name: str, only: Collection[str]) -> type[
 
 
 def shown_model(model: type[Document], name: str, *, always: Collection[str] = ()) -> type[Body]:
-    """The answer that shows such a document. `always`: the fields that everybody sees, if there are others that not everybody sees."""
+    """The answer that shows such a document.
+
+    `always`: the fields that everybody sees, if there are others that not everybody sees.
+    """
     fields: dict[str, Any] = {}
     for field, info in [*model.model_fields.items(), *About.model_fields.items()]:
         shown = _shown(marked_field(info))

@@ -83,8 +83,9 @@ class Save:
 class Retire:
     """Takes the document out of use.
 
-    `queues` are the slugs of queues that need it: those below a queue or that send it their junk, those whose replies lead to a state,
-    those whose mails use a salutation or signature. `topics` are the slugs of topics that lead to a queue or ask for a field.
+    `queues` are the slugs of queues that need it: those below a queue or that send it their junk, those whose replies
+    lead to a state, those whose mails use a salutation or signature. `topics` are the slugs of topics that lead to a
+    queue or ask for a field.
     """
 
     last_admin: bool = False

@@ -1,4 +1,5 @@
-"""Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one transaction."""
+"""Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one
+transaction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class NewPassword:
-    """Replaces a person's password. Their sessions end except `keep_session`, and with `end_tokens` their API tokens."""
+    """Replaces a person's password.
+
+    Their sessions end except `keep_session`, and with `end_tokens` their API tokens.
+    """
 
     hash: str
     keep_session: UUID | None = None
@@ -74,8 +78,8 @@ class Documents:
     ) -> Saved:
         """Saves the draft as the document with this slug or id, or as a new one with this slug.
 
-        `guard` may refuse the change of a person. Raises Problem 422, PreconditionFailed (`expected` is not the newest version), UnknownStream
-        (there is no document with this id), Rejected.
+        `guard` may refuse the change of a person. Raises Problem 422, PreconditionFailed (`expected` is not the newest
+        version), UnknownStream (there is no document with this id), Rejected.
         """
         name = kind.model.KIND
         async with self.runners[name].transaction() as (connection, unit):
@@ -96,7 +100,8 @@ class Documents:
                 raise invalid_fields(errors)
             wanted = without_repeats(wanted)
             if guard is not None and isinstance(wanted, Person):
-                await guard(connection, current, wanted)
+                in_use = was if isinstance(was, Person) and current is not None and not current.retired else None
+                await guard(connection, in_use, wanted)
             return await _save(connection, unit, current, wanted, password, context)
 
     async def change_person(
@@ -118,7 +123,10 @@ class Documents:
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
-        """Takes the document out of use; a person's sign-ins end. Raises PreconditionFailed, UnknownStream, Rejected."""
+        """Takes the document out of use; a person's sign-ins end.
+
+        Raises PreconditionFailed, UnknownStream, Rejected.
+        """
         async with self.runners[kind].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, kind, reference)
@@ -186,13 +194,16 @@ async def _is_last_admin(connection: Connection, current: rows.Row | None) -> bo
 async def _queues_that_need(connection: Connection, document: Document) -> Sequence[str]:
     match document:
         case Queue(slug=slug):
-            return [*await rows.children(connection, slug), *await rows.naming(connection, "junk_queue", slug)]
+            return [
+                *await rows.queues_naming(connection, "parent", slug),
+                *await rows.queues_naming(connection, "junk_queue", slug),
+            ]
         case State(slug=slug):
-            return await rows.naming(connection, "next_state_after_reply", slug)
+            return await rows.queues_naming(connection, "next_state_after_reply", slug)
         case Salutation(slug=slug):
-            return await rows.naming(connection, "salutation", slug)
+            return await rows.queues_naming(connection, "salutation", slug)
         case Signature(slug=slug):
-            return await rows.naming(connection, "signature", slug)
+            return await rows.queues_naming(connection, "signature", slug)
         case _:
             return ()
 
@@ -200,9 +211,9 @@ async def _queues_that_need(connection: Connection, document: Document) -> Seque
 async def _topics_that_need(connection: Connection, document: Document) -> Sequence[str]:
     match document:
         case Queue(slug=slug):
-            return await rows.topics(connection, {"queue": slug})
+            return await rows.topics_with(connection, {"queue": slug})
         case TicketField(slug=slug):
-            return await rows.topics(connection, {"fields": [{"field": slug}]})
+            return await rows.topics_with(connection, {"fields": [{"field": slug}]})
         case _:
             return ()
 

@@ -125,8 +125,8 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
     def view(principal: Principal, row: rows.Row) -> dict[str, Any]:
         return kind.view(principal.identity, row.document, whole(row))
 
-    async def told(principal: Principal, saved: Saved, status: int) -> Response:
-        """Answers once every service works with the new version, or says that one does not yet."""
+    async def answered(principal: Principal, saved: Saved, status: int) -> Response:
+        """Answers once every service works with the new version, else with a header that says so."""
         row = saved.row
         headers = await headers_of_saved(propagation, row, kind.path)
         if status == 204:
@@ -139,7 +139,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             raise problems.not_found()
         return row
 
-    async def refuse_old(reference: str) -> problems.Problem:
+    async def outdated(reference: str) -> problems.Problem:
         row = await rows.find(documents.store.pool, name, reference)
         return problems.precondition_failed(whole(row) if row else None, member=name)
 
@@ -154,7 +154,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
     ) -> Response:
         who = principal.identity
         if retired and not who.is_admin:
-            raise problems.forbidden("Only administrators see what is retired.")
+            raise problems.forbidden("Only administrators see retired documents.")
         if kind.visible is administrators and not who.is_admin:
             raise problems.forbidden(f"Only administrators see {kind.many.lower()}.")
         cursors = request.app.state.cursors
@@ -193,7 +193,12 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         summary=f"Save a whole {name}",
     )
     @body_limit(DOCUMENT_BODY, values=DOCUMENT_VALUES)
-    async def put_one(reference: Reference, principal: Manager, expected: IfMatch, body: draft_type) -> Response:  # type: ignore[valid-type]
+    async def put_one(
+        reference: Reference,
+        principal: Manager,
+        expected: IfMatch,
+        body: draft_type,  # type: ignore[valid-type]
+    ) -> Response:
         draft: Draft = body
         password: NewPassword | None = None
         if isinstance(draft, people.DraftWithPassword) and draft.password is not None:
@@ -208,8 +213,8 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
                 kind, reference, draft, context_of(principal), expected=expected, password=password, guard=guard
             )
         except PreconditionFailed as error:
-            raise await refuse_old(reference) from error
-        return await told(principal, saved, 201 if saved.created else 200)
+            raise await outdated(reference) from error
+        return await answered(principal, saved, 201 if saved.created else 200)
 
     @routes.delete(
         f"/{kind.path}/{{reference}}",
@@ -221,8 +226,8 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         try:
             saved = await documents.retire(name, reference, context_of(principal), expected=expected)
         except PreconditionFailed as error:
-            raise await refuse_old(reference) from error
-        return await told(principal, saved, 204)
+            raise await outdated(reference) from error
+        return await answered(principal, saved, 204)
 
     @routes.get(
         f"/{kind.path}/{{reference}}/history",
@@ -266,7 +271,7 @@ async def headers_of_saved(propagation: Propagation, row: rows.Row, path: str) -
 
 
 def context_of(principal: Principal) -> Context:
-    """Who changed a setting, for its event."""
+    """Who changes a document, for its event."""
     who = principal.identity
     return Context(
         actor=Actor("agent" if who.is_agent else "customer", str(who.person_id)),

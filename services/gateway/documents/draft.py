@@ -11,7 +11,10 @@ from shared.input_types import Flag, Whole
 
 
 class Draft(Body):
-    """A whole document as a request brings it. It may repeat what an answer adds, so that a client can change what it has read and send it."""
+    """A whole document as a request brings it.
+
+    It may repeat what an answer adds, so that a client can change what it has read and send it.
+    """
 
     id: Annotated[
         UUID | None,

@@ -1,6 +1,6 @@
-"""What an installation begins with: the person `admin`, the standard states and priorities, the default queue.
+"""The first documents of an installation: the person `admin`, the standard states and priorities, the default queue.
 
-Part of `migrate`; makes what was never made, and leaves the rest as it is.
+`migrate` makes those that never existed, and leaves the others unchanged.
 """
 
 import secrets
@@ -25,7 +25,7 @@ DOMAIN = "ledgerdesk.invalid"
 
 
 async def first_documents(database_url: str) -> None:
-    """Makes the administrator and the default queue where they were never made. A generated password is printed once, to stderr."""
+    """Makes the documents that never existed. A generated password is printed once, to stderr."""
     domain = env("LEDGERDESK_MAIL_DOMAIN", DOMAIN)
     given = env("LEDGERDESK_ADMIN_PASSWORD", "")
     pool = await connect_pool(database_url, smallest=1, largest=1)
@@ -39,7 +39,7 @@ async def first_documents(database_url: str) -> None:
             new_password = NewPassword(await passwords.hash(password))
             await documents.save(people.KIND, ADMIN, _draft(people.KIND, admin), context, password=new_password)
             if not given:
-                print(f"The administrator's password, shown only now: {password}", file=sys.stderr)
+                print(f"The password of the administrator, shown only now: {password}", file=sys.stderr)
         for state in STANDARD.values():
             if await rows.find(pool, "state", state.slug) is None:
                 await documents.save(states.STATE, state.slug, _draft(states.STATE, state.model_dump()), context)

@@ -27,8 +27,8 @@ def _all_of_it(_who: Identity, _document: Any, whole: Shown) -> Shown:
 class Kind(Generic[D]):
     """One kind.
 
-    `visible` says who sees a document, `view` what of it. `check` finds what is wrong with the wanted document beyond single fields;
-    it gets the document as it was, if there was one.
+    `visible` says who sees a document, `view` what of it. `check` finds what is wrong with the wanted document beyond
+    single fields; it gets the document as it was, if there was one.
     """
 
     model: type[D]

@@ -28,7 +28,8 @@ class Propagation:
         self.client, self.urls, self.signing_key = client, urls, signing_key
 
     async def lag(self, row: Row) -> dict[str, str]:
-        """The header for an answer about a saved document: none if every service works with this version within two seconds."""
+        """The header for an answer about a saved document: none if every service works with this version within two
+        seconds."""
         applied = await asyncio.gather(*(self._applied(service, row.document, row.version) for service in self.urls))
         return {} if all(applied) else {LAG: "true"}
 

@@ -1,4 +1,5 @@
-"""Makes the document that a request asks for, with the other documents that it names looked up (decision record 0095)."""
+"""Makes the document that a request asks for, with the other documents that it names looked up (decision record
+0095)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -38,7 +39,8 @@ async def document_from(
 
 
 def without_repeats(document: D) -> D:
-    """The document with each value once in its lists; to be called after the checks, whose errors count the values as they were sent."""
+    """The document with each value once in its lists; to be called after the checks, whose errors count the values as
+    they were sent."""
     return document.model_copy(
         update={name: tuple(dict.fromkeys(value)) for name, value in document if isinstance(value, tuple)}
     )

@@ -1,4 +1,4 @@
-"""The queues that an agent follows: "my queues" of lists and counts (A3.14)."""
+"""The queues that an agent follows: "my queues" in lists and counts (A3.14)."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from shared.rules.access import Identity
 
 
 class FollowedQueues(Body):
-    """The queues by slug or id, whole; none: all those in which the agent has a right."""
+    """The whole list, by slug or id. An empty list stands for all queues on which the agent has a right."""
 
     queues: Annotated[list[Reference], Field(max_length=500)]
 
@@ -68,16 +68,16 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
 
 
 async def own(documents: Documents, who: Identity) -> rows.Row:
-    """The row of an agent who changes what they follow or are told of. Raises Problem 403 for customers."""
+    """The row of the agent who asks. Raises Problem 403 for customers."""
     if not who.is_agent:
-        raise problems.forbidden("Queues are the desk's.")
+        raise problems.forbidden("Only agents follow queues.")
     row = await rows.find(documents.store.pool, "person", str(who.person_id))
     assert row is not None
     return row
 
 
 def person_in(row: rows.Row) -> Person:
-    """The person whose row this is."""
+    """The person in the row."""
     assert isinstance(row.document, Person)
     return row.document
 

@@ -1,4 +1,4 @@
-"""What an agent wants a mail about, of tickets in the queues that they follow (A10.05, A10.06)."""
+"""The mails that an agent wants about tickets in the queues they follow (A10.05, A10.06)."""
 
 from typing import Any, get_args
 
@@ -19,7 +19,10 @@ NOTICES: tuple[Notice, ...] = get_args(Notice)
 
 
 class Notices(Body):
-    """Whole; what is left out is not wanted. Of somebody's own tickets they are told anyhow: replies, reminders, locks that expired."""
+    """The whole choice; what is left out is false.
+
+    Mails about one's own tickets (replies, reminders, expired locks) always come.
+    """
 
     new_ticket: Flag = False
     follow_up: Flag = False

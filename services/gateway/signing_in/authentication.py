@@ -33,8 +33,8 @@ class Authentication:
     trusts_proxy: bool = False
 
     async def __call__(self, scope: Scope) -> Principal:
-        """Raises Problem 401 without a valid sign-in, 403 for a change that another site sends with the cookie, 429 for a person with too
-        many running requests."""
+        """Raises Problem 401 without a valid sign-in, 403 for a change that another site sends with the cookie, 429 for
+        a person with too many running requests."""
         principal = await self._principal(scope)
         running: Running | None = scope.get(RUNNING)
         if running is not None:
@@ -70,7 +70,8 @@ class Authentication:
         return principal
 
     def require_same_origin(self, scope: Scope, *, absent_is_fine: bool = False) -> None:
-        """Refuses requests that another site makes a browser send: Origin must be this site, or absent if `absent_is_fine`."""
+        """Refuses requests that another site makes a browser send: Origin must be this site, or absent if
+        `absent_is_fine`."""
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         if not origins and absent_is_fine:
             return

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BackoffRule:
-    """`free` attempts cost nothing. Each further one doubles the pause, up to `longest` seconds. One is forgotten every `forget` seconds."""
+    """`free` attempts cost nothing.
+
+    Each further one doubles the pause, up to `longest` seconds. One is forgotten every `forget` seconds.
+    """
 
     free: int
     longest: float
@@ -23,14 +26,18 @@ class BackoffRule:
 
 PERSON = BackoffRule(free=5, longest=60.0, forget=60.0)
 ADDRESS = BackoffRule(free=30, longest=30.0, forget=5.0)
-"""Larger, because a whole office may share an address. It does not apply to loopback: that is the machine itself or a proxy."""
+"""Larger, because a whole office may share an address.
+
+It does not apply to loopback: that is the machine itself or a proxy.
+"""
 REMEMBERED_SECONDS = max(rule.highest_level * rule.forget for rule in (PERSON, ADDRESS))
 """After this time every attempt is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """The attempts for one key: their number, less those forgotten before the last one, and the seconds since the last one."""
+    """The attempts for one key: their number, less those forgotten before the last one, and the seconds since the last
+    one."""
 
     level: float = 0.0
     ago: float = 0.0

@@ -1,7 +1,7 @@
 """Hashes and verifies passwords with argon2id, in threads.
 
-The parameters are OWASP's first choice (46 MiB, one pass, one lane; docs/decisions/0031-passwords-and-sessions.md). A flood of
-sign-ins takes at most `AT_ONCE` cores and 46 MiB for each.
+The parameters are OWASP's first choice (46 MiB, one pass, one lane; docs/decisions/0031-passwords-and-sessions.md). A
+flood of sign-ins takes at most `AT_ONCE` cores and 46 MiB for each.
 """
 
 import asyncio
@@ -36,7 +36,8 @@ class Passwords:
         return await self._run(True, _hash, password)
 
     async def verify(self, known: str | None, password: str, *, first: bool = True) -> bool:
-        """Whether the password is right. It takes the same time for a person without a password and for nobody (`known` is None).
+        """Whether the password is right. It takes the same time for a person without a password and for nobody (`known`
+        is None).
 
         `first`: before all passwords that wait without it.
         """

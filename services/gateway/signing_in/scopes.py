@@ -1,7 +1,7 @@
 """What a sign-in may be used for.
 
-An API token has scopes. A session has none: it may do all that its person may. Changes to identities and rights need a password that was
-given recently (decision record 0074).
+An API token has scopes. A session has none: it may do all that its person may. Changes to identities and rights need a
+password that was given recently (decision record 0074).
 """
 
 from datetime import timedelta
@@ -33,15 +33,15 @@ def require(identity: Identity, scope: Scope) -> None:
 
 
 def require_session(principal: Principal) -> None:
-    """Raises Problem 403 for an API token. A token never makes, lists or ends sign-ins and never changes identities or rights, so that it
-    cannot outgrow its scopes."""
+    """Raises Problem 403 for an API token. A token never makes, lists or ends sign-ins and never changes identities or
+    rights, so that it cannot outgrow its scopes."""
     if principal.kind != "session":
         raise problems.forbidden("Sign in with a password; an API token cannot do this.")
 
 
 def require_proof(principal: Principal) -> None:
-    """Raises Problem 403 for an API token and for a session whose password was not given recently: whoever finds an open session must not
-    gain access that lasts."""
+    """Raises Problem 403 for an API token and for a session whose password was not given recently: whoever finds an
+    open session must not gain access that lasts."""
     require_session(principal)
     if principal.proved_at is None or principal.proved_at < utc_now() - PROOF_LASTS:
         raise problems.Problem(

@@ -91,7 +91,10 @@ class Proof(Body):
 
 
 class PasswordChange(Body):
-    """`current` proves who you are. `end_tokens`: your API tokens end too, as they should if somebody else may have made one."""
+    """`current` proves who you are.
+
+    `end_tokens`: your API tokens end too, as they should if somebody else may have made one.
+    """
 
     current: GivenPassword
     new: Annotated[ChosenPassword, Field(json_schema_extra={"format": "password"})]
@@ -104,7 +107,10 @@ def router(
     routes = strict("/api/v1/session", tags=["signing in"])
 
     async def end_previous_session(scope: Scope, new: UUID) -> None:
-        """Ends the session in the cookie of this browser, whoever had it. A repeat of the same request has the new one already."""
+        """Ends the session in the cookie of this browser, whoever had it.
+
+        A repeat of the same request has the new one already.
+        """
         secret = cookie_of(scope)
         old = await sessions.authenticate(secret) if secret is not None else None
         if old is not None and old.kind == "session" and old.session != new:
@@ -164,8 +170,9 @@ def router(
         operation_id="proveSession",
         summary="Prove a session with the password again",
         description=(
-            "Changes to passwords, roles, addresses, companies and API tokens need a session whose password was given within the last 15 "
-            "minutes, at the sign-in or here; else they answer 403 `/problems/password-proof-needed`. API tokens cannot be proved."
+            "Changes to passwords, roles, addresses, companies and API tokens need a session whose password was given "
+            "within the last 15 minutes, at the sign-in or here; else they answer 403 "
+            "`/problems/password-proof-needed`. API tokens cannot be proved."
         ),
     )
     @body_limit(SMALL_BODY)

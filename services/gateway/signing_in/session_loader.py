@@ -15,13 +15,14 @@ SELECT s.token_hash, s.id, s.kind, s.scopes, s.expires_at, s.proved_at, s.person
        coalesce(s.last_used < now() - interval '1 minute', true) AS unused
   FROM gateway.sessions s
   JOIN gateway.documents d ON d.id = s.person_id
- WHERE s.token_hash = ANY($1) AND s.ended_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now()) AND NOT d.retired
+ WHERE s.token_hash = ANY($1) AND s.ended_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now())
+   AND NOT d.retired
 """
 
 
 class SessionLoader:
-    """Runs one statement at a time. Requests that arrive meanwhile share the next one. They never share the running one: its snapshot
-    may be older than a sign-out that they must see."""
+    """Runs one statement at a time. Requests that arrive meanwhile share the next one. They never share the running
+    one: its snapshot may be older than a sign-out that they must see."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool

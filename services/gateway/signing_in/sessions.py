@@ -32,7 +32,11 @@ CACHED = 10_000
 """Principals kept in memory. One is valid while the version of its person is the same."""
 
 PERSON = "SELECT document::text AS document, version FROM gateway.documents WHERE id = $1"
-USED = "UPDATE gateway.sessions SET last_used = now() WHERE id = $1 AND (last_used IS NULL OR last_used < now() - interval '1 minute')"
+USED = """
+UPDATE gateway.sessions
+   SET last_used = now()
+ WHERE id = $1 AND (last_used IS NULL OR last_used < now() - interval '1 minute')
+"""
 INSERT = """
 INSERT INTO gateway.sessions
     (token_hash, id, person_id, kind, name, scopes, command_id, fingerprint, created_at, expires_at, client, proved_at)
@@ -41,9 +45,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $4::text = 'sess
 """
 FIRST = "SELECT id, person_id, fingerprint, created_at, expires_at FROM gateway.sessions WHERE command_id = $1"
 END = "UPDATE gateway.sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL"
-END_ONE = "UPDATE gateway.sessions SET ended_at = now() WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL"
+END_ONE = """
+UPDATE gateway.sessions
+   SET ended_at = now()
+ WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL
+"""
 PROVE = "UPDATE gateway.sessions SET proved_at = now() WHERE id = $1"
-END_OF_PERSON = "UPDATE gateway.sessions SET ended_at = now() WHERE person_id = $1 AND ended_at IS NULL AND (kind = 'session' OR $2) AND id <> $3"
+END_OF_PERSON = """
+UPDATE gateway.sessions
+   SET ended_at = now()
+ WHERE person_id = $1 AND ended_at IS NULL AND (kind = 'session' OR $2) AND id <> $3
+"""
 LISTED = """
 SELECT id, name, scopes, created_at, expires_at, last_used, client
   FROM gateway.sessions
@@ -58,7 +70,10 @@ NOBODY = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The sign-in of a request: its session or token, and whose it is. `proved_at`: when the person last gave the password of a session."""
+    """The sign-in of a request: its session or token, and whose it is.
+
+    `proved_at`: when the person last gave the password of a session.
+    """
 
     session: UUID
     kind: Kind
@@ -118,15 +133,15 @@ class Sessions:
         command: CommandId | None = None,
         connection: Connection | None = None,
     ) -> Issued:
-        """Makes a session or token. With a command (a request that may be repeated) the secret is derived from it: the repeat gets the same
-        answer although the secret is not stored. Raises CommandReused."""
+        """Makes a session or token. With a command (a request that may be repeated) the secret is derived from it: the
+        repeat gets the same answer although the secret is not stored. Raises CommandReused."""
         secret = self._derived(kind, person, command) if command else _random(kind)
         now = utc_now()
         issued = Issued(uuid7(), secret, now, expires_at or (now + self.lifetime if kind == "session" else None), False)
         fingerprint = self.without_secrets(command).fingerprint if command else None
         done = await (connection or self.pool).execute(
-            INSERT, _digest(secret), issued.id, person, kind, name, scopes, command.id if command else None, fingerprint, now,
-            issued.expires_at, client,
+            INSERT, _digest(secret), issued.id, person, kind, name, scopes, command.id if command else None,
+            fingerprint, now, issued.expires_at, client,
         )  # fmt: skip
         if done == "INSERT 0 1" or command is None:
             return issued
@@ -192,7 +207,8 @@ class Sessions:
 
 
 async def end_of_person(connection: Connection, person: UUID, *, tokens: bool, but: UUID | None = None) -> None:
-    """Ends all sessions of a person except `but`, and with `tokens` the API tokens too, in the transaction of the caller."""
+    """Ends all sessions of a person except `but`, and with `tokens` the API tokens too, in the transaction of the
+    caller."""
     await connection.execute(END_OF_PERSON, person, tokens, but or NOBODY)
 
 

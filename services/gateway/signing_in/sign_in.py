@@ -29,7 +29,10 @@ class SignIn:
         self.limits = SignInLimits()
 
     async def check(self, login: str, password: str, address: str) -> Person:
-        """The person. Raises Problem 401 for a wrong password or an unknown login, 429 for too many attempts or sign-ins."""
+        """The person.
+
+        Raises Problem 401 for a wrong password or an unknown login, 429 for too many attempts or sign-ins.
+        """
         name = login.strip().lower()
         row = await rows.find(self.pool, "person", name)
         person = row.document if row is not None and not row.retired and isinstance(row.document, Person) else None
@@ -48,7 +51,10 @@ class SignIn:
         return person
 
     async def proves(self, person: Person, password: str, address: str) -> bool:
-        """Whether this is the password of the person, who is signed in. Attempts count as at a sign-in. Raises Problem 429."""
+        """Whether this is the password of the person, who is signed in.
+
+        Attempts count as at a sign-in. Raises Problem 429.
+        """
         return await self._is_right(person, f"person {person.id}", password, address, first=True)
 
     async def same(self, person: Person, password: str) -> bool:
@@ -75,7 +81,8 @@ class SignIn:
 
 
 def _canonical(name: str) -> str:
-    """An unknown name in one spelling, as for a person: the number of free attempts must not tell whether a person exists."""
+    """An unknown name in one spelling, as for a person: the number of free attempts must not tell whether a person
+    exists."""
     try:
         return str(UUID(name))
     except ValueError:

@@ -1,8 +1,8 @@
 """Limits how many sign-ins wait for a password check, so that a flood does not keep out the people who work here.
 
-Attempts come in any number and from any address, so strangers have places of their own: a flood takes those and no others. Accounts
-have further places, with priority, at addresses where they have signed in before. So has the first administrator on the machine
-itself, from the start. No account may take more than a part of either kind.
+Attempts come in any number and from any address, so strangers have places of their own: a flood takes those and no
+others. Accounts have further places, with priority, at addresses where they have signed in before. So has the first
+administrator on the machine itself, from the start. No account may take more than a part of either kind.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,10 @@ class SignInLimits:
 
     @contextmanager
     def place(self, account: str, address: str, *, known: bool) -> Iterator[None]:
-        """A place until the block ends. `known`: the account has signed in from this address before. Raises Problem 429 if none is free."""
+        """A place until the block ends.
+
+        `known`: the account has signed in from this address before. Raises Problem 429 if none is free.
+        """
         taken: list[tuple[Places, str]] = []
         wanted = [(self._known, account)] if known else [(self._strangers, network(address)), (self._accounts, account)]
         try:

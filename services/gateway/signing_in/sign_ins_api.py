@@ -71,7 +71,10 @@ class TokenList(Body):
 
 
 class SessionShown(Body):
-    """A sign-in with a password. `client` is what the client program calls itself; `current` marks the session that asks."""
+    """A sign-in with a password.
+
+    `client` is what the client program calls itself; `current` marks the session that asks.
+    """
 
     id: UUID
     created_at: datetime

@@ -1,7 +1,8 @@
-"""Throttles password attempts. Each is counted before the password is checked (ASVS 5.0, 6.3.1), so parallel attempts count like a sequence.
+"""Throttles password attempts. Each is counted before the password is checked (ASVS 5.0, 6.3.1), so parallel attempts
+count like a sequence.
 
-A right password takes its attempt back. The attempts of strangers slow down everybody who tries the password of this person, except from
-addresses where the person has signed in lately.
+A right password takes its attempt back. The attempts of strangers slow down everybody who tries the password of this
+person, except from addresses where the person has signed in lately.
 """
 
 import asyncio
@@ -34,7 +35,11 @@ LONGEST_QUEUE = 32
 IS_KNOWN = (
     "SELECT EXISTS (SELECT FROM gateway.known_places WHERE place = $1 AND last > now() - make_interval(days => $2))"
 )
-LOOK = "SELECT key, level, extract(epoch FROM clock_timestamp() - last)::float8 AS ago FROM gateway.guesses WHERE key = ANY($1)"
+LOOK = """
+SELECT key, level, extract(epoch FROM clock_timestamp() - last)::float8 AS ago
+  FROM gateway.guesses
+ WHERE key = ANY($1)
+"""
 MAKE = (
     "INSERT INTO gateway.guesses (key) SELECT key FROM unnest($1::bytea[]) AS key ORDER BY key ON CONFLICT DO NOTHING"
 )
@@ -53,7 +58,10 @@ PURGE_ADDRESSES = "DELETE FROM gateway.known_places WHERE last < now() - make_in
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A counted attempt. `here` is the key of the person at this address; `rules` holds every key that it counts for."""
+    """A counted attempt.
+
+    `here` is the key of the person at this address; `rules` holds every key that it counts for.
+    """
 
     here: bytes
     rules: Mapping[bytes, BackoffRule]
@@ -70,8 +78,9 @@ class SignInThrottle:
     async def attempt(self, who: str, address: str) -> AsyncIterator[Attempt]:
         """Counts an attempt at the password of `who` from an address; the block checks the password.
 
-        `who` identifies a person, or a name that nobody has, in one spelling. Attempts at one person from one address run one after the
-        other: right passwords that come together must not count against each other. Raises Problem 429 during a pause.
+        `who` identifies a person, or a name that nobody has, in one spelling. Attempts at one person from one address
+        run one after the other: right passwords that come together must not count against each other. Raises Problem
+        429 during a pause.
         """
         here = self._digest("place", who, network(address))
         queue = self._queues.setdefault(here, _Queue())
@@ -97,7 +106,10 @@ class SignInThrottle:
             await connection.execute(TAKE_BACK, list(attempt.rules))
 
     async def succeeded(self, attempt: Attempt) -> None:
-        """Forgets the attempts at the person and remembers the address for them. Other attempts from the address still count."""
+        """Forgets the attempts at the person and remembers the address for them.
+
+        Other attempts from the address still count.
+        """
         of_person = [key for key, rule in attempt.rules.items() if rule is PERSON]
         of_address = [key for key, rule in attempt.rules.items() if rule is not PERSON]
         async with self.pool.acquire() as connection, connection.transaction():

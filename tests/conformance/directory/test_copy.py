@@ -1,4 +1,5 @@
-"""Each service's copy of the documents, on real PostgreSQL and Kafka: from the gateway's event to what the service works with."""
+"""Each service's copy of the documents, on real PostgreSQL and Kafka: from the gateway's event to what the service
+works with."""
 
 import asyncio
 import contextlib
@@ -91,9 +92,19 @@ async def following(postgres: Any) -> AsyncIterator[Following]:
 def recorded(stream: UUID, version: int, payload: Event, producer: str = "gateway") -> Recorded:
     now = utc_now()
     return Recorded(
-        id=uuid4(), type=payload.TYPE or "helpdesk.OfTomorrow.v1", source=f"/services/{producer}", stream=stream, version=version,
-        time=now, recorded_at=now, correlation_id=uuid4(), causation_id=None, actor=Actor("agent"), traceparent=None, payload=payload,
-    )  # fmt: skip
+        id=uuid4(),
+        type=payload.TYPE or "helpdesk.OfTomorrow.v1",
+        source=f"/services/{producer}",
+        stream=stream,
+        version=version,
+        time=now,
+        recorded_at=now,
+        correlation_id=uuid4(),
+        causation_id=None,
+        actor=Actor("agent"),
+        traceparent=None,
+        payload=payload,
+    )
 
 
 def queue(slug: str = "it", **more: Any) -> Queue:

@@ -30,7 +30,9 @@ PASSWORD = "correct horse battery staple"
 
 SESSION = """
 INSERT INTO gateway.sessions (token_hash, id, person_id, kind, expires_at, proved_at)
-SELECT $1, $2, id, 'session', now() + interval '1 hour', now() FROM gateway.documents WHERE kind = 'person' AND slug = $3
+SELECT $1, $2, id, 'session', now() + interval '1 hour', now()
+  FROM gateway.documents
+ WHERE kind = 'person' AND slug = $3
 """
 
 
@@ -113,8 +115,13 @@ class Gateway:
         """A new person, made by the administrator and signed in."""
         admin = await self.admin()
         document = {
-            "login": login, "name": login.title(), "email": f"{login}@help.example.org", "password": PASSWORD, "roles": roles, **more
-        }  # fmt: skip
+            "login": login,
+            "name": login.title(),
+            "email": f"{login}@help.example.org",
+            "password": PASSWORD,
+            "roles": roles,
+            **more,
+        }
         answer = await admin.put(f"/people/{login}", document)
         assert answer.status == 201, answer
         return await self.session_of(login)

@@ -1,4 +1,5 @@
-"""Commands about articles: the gateway fetches what they name, and a repeat is answered even when that is out of sight by now."""
+"""Commands about articles: the gateway fetches what they name, and a repeat is answered even when that is out of sight
+by now."""
 
 import asyncio
 from typing import Any

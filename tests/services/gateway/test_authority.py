@@ -1,4 +1,5 @@
-"""What decides who somebody is and what they may do: only with a session that proved its password lately, whatever call it takes."""
+"""What decides who somebody is and what they may do: only with a session that proved its password lately, whatever call
+it takes."""
 
 from typing import Any
 

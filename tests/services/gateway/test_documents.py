@@ -1,4 +1,5 @@
-"""Queues, people and companies: whole documents with versions, checked against each other, and who may see or change them."""
+"""Queues, people and companies: whole documents with versions, checked against each other, and who may see or change
+them."""
 
 import asyncio
 from typing import Any

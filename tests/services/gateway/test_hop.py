@@ -14,7 +14,7 @@ from shared.http.consistency import Written, encode
 from shared.http.identity import HEADER, sign, verify
 from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
-from tests.services.gateway.conftest import Gateway
+from tests.services.gateway.conftest import Client, Gateway
 from tests.services.gateway.upstream import WRITTEN, Asked, echo, response
 
 ID = "01a208db-eeca-7020-aaac-d52bf975aba2"
@@ -55,6 +55,11 @@ async def test_each_path_goes_to_its_service_with_the_persons_identity(
     assert (asked.method, asked.target) == (method, "/api/v1" + path)
     who = verify(asked.get(HEADER.lower()), service, KEYS.gateway)
     assert who.login == "admin" and who.kind == "admin" and who.scopes is None
+
+
+def bearer(client: Client) -> str:
+    """The header that signs a raw request in."""
+    return f"Authorization: Bearer {client.token}\r\n"
 
 
 async def test_an_agent_and_a_customer_are_told_apart(gateway: Gateway) -> None:
@@ -232,9 +237,7 @@ async def test_envelope_headers_are_repeatable_and_others_are_not(gateway: Gatew
 )
 async def test_unknown_paths_are_404_and_go_nowhere(gateway: Gateway, path: str) -> None:
     admin = await gateway.admin()
-    answer = await raw(
-        gateway, f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode()
-    )
+    answer = await raw(gateway, f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\n{bearer(admin)}\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 404") and b"application/problem+json" in answer
     assert gateway.service.asked == []
 
@@ -260,7 +263,7 @@ async def test_internal_routes_are_not_reachable(gateway: Gateway) -> None:
     admin = await gateway.admin()
     answer = await raw(
         gateway,
-        f"GET /internal/directory/queue/{ID}?version=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode(),
+        f"GET /internal/directory/queue/{ID}?version=1 HTTP/1.1\r\nHost: x\r\n{bearer(admin)}\r\n".encode(),
     )
     assert answer.startswith(b"HTTP/1.1 404") and gateway.service.asked == []
 
@@ -268,7 +271,7 @@ async def test_internal_routes_are_not_reachable(gateway: Gateway) -> None:
 async def test_a_query_goes_through_as_it_is(gateway: Gateway) -> None:
     admin = await gateway.admin()
     target = "/api/v1/tickets?q=a%20b%2Fc&x=%C3%A6&y=a+b&z=[1]&&="
-    await raw(gateway, f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode())
+    await raw(gateway, f"GET {target} HTTP/1.1\r\nHost: x\r\n{bearer(admin)}\r\n".encode())
     assert gateway.service.business[0].target == target
 
 
@@ -296,7 +299,7 @@ async def test_large_bodies_stream_and_too_large_ones_are_413(gateway: Gateway) 
 
 async def test_too_large_is_refused_before_it_is_sent(gateway: Gateway) -> None:
     admin = await gateway.admin()
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: {33 << 20}\r\n\r\n"
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: {33 << 20}\r\n\r\n"
     answer = await raw(gateway, head.encode() + b" " * 1024)
     assert answer.startswith(b"HTTP/1.1 413") and gateway.service.asked == []
 
@@ -476,7 +479,7 @@ async def test_a_client_that_hangs_up_ends_the_request_behind(gateway: Gateway) 
     where = urlsplit(gateway.url)
     _, writer = await asyncio.open_connection(where.hostname, where.port)
     body = b"{}"
-    head = f"POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     async with asyncio.timeout(5):
         await gateway.service.arrived.wait()
@@ -490,7 +493,7 @@ async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(gateway:
     admin = await gateway.admin()
     where = urlsplit(gateway.url)
     _, writer = await asyncio.open_connection(where.hostname, where.port)
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: 3000000\r\n\r\n"
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: 3000000\r\n\r\n"
     writer.write(head.encode() + b"x" * 1_000_000)
     await writer.drain()
     writer.close()
@@ -525,7 +528,7 @@ async def test_a_request_behind_another_is_a_request_of_its_own(gateway: Gateway
     """What follows a body is never taken for part of it, nor sent on without a sign-in."""
     admin = await gateway.admin()
     body = b"GET /internal/directory/queue/x HTTP/1.1\r\nHost: x\r\n\r\n"
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: {len(body)}\r\n\r\n"
     answer = await raw(
         gateway, head.encode() + body + b"GET /api/v1/tickets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     )
@@ -536,7 +539,7 @@ async def test_a_request_behind_another_is_a_request_of_its_own(gateway: Gateway
 
 async def test_header_values_that_are_no_text_go_nowhere_or_through_unharmed(gateway: Gateway) -> None:
     admin = await gateway.admin()
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: 0\r\n".encode()
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: 0\r\n".encode()
     for value in ("æ@x.example".encode(), b"\xff\xfe", b"a" * 8000):
         gateway.service.asked.clear()
         answer = await raw(gateway, head + b"X-Envelope-From: " + value + b"\r\n\r\n")

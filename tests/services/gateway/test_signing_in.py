@@ -111,7 +111,8 @@ async def test_secrets_are_stored_as_hashes_only(gateway: Gateway) -> None:
         "token"
     ]
     tables = await gateway.pool.fetch(
-        "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema IN ('gateway', 'es')"
+        "SELECT format('%s.%s', table_schema, table_name) FROM information_schema.tables"
+        " WHERE table_schema IN ('gateway', 'es')"
     )
     for (table,) in tables:
         for row in await gateway.pool.fetch(f"SELECT t::text FROM {table} t"):

@@ -49,7 +49,8 @@ def throttle(gateway: Gateway) -> SignInThrottle:
 def spellings(person: UUID) -> list[str]:
     plain = person.hex
     return [
-        "kari", "KARI ", "kari@help.example.org", "Kari@HELP.example.org", str(person), plain, plain.upper(), f"{{{person}}}",
+        "kari", "KARI ", "kari@help.example.org", "Kari@HELP.example.org", str(person), plain, plain.upper(),
+        f"{{{person}}}",
         person.urn, f"{plain[:9]}-{plain[9:]}", f"{plain[:3]}-{plain[3:20]}-{plain[20:]}",
     ]  # fmt: skip
 
