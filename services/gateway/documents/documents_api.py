@@ -172,8 +172,8 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         )
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
-        shown = [view(principal, row) for row in items[:limit] if kind.visible(who, row.document)]
-        return answer(page(shown, following))
+        visible_items = [view(principal, row) for row in items[:limit] if kind.visible(who, row.document)]
+        return answer(page(visible_items, following))
 
     @routes.get(
         f"/{kind.path}/{{reference}}",

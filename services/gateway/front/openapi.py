@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-
 from services.gateway.signing_in.scopes import MEANINGS
 
 Document = dict[str, Any]
@@ -95,11 +92,6 @@ _WITH_BODY = {
 _OTHER_BODY = {"415": "The media type of the body is not supported"}
 _CONDITIONAL = {"412": "If-Match names an older version"}
 _SLOWED = {"429": "Too many requests; Retry-After says when to try again"}
-
-
-def own_document(app: FastAPI) -> Document:
-    """The gateway's own routes."""
-    return get_openapi(title=TITLE, version=VERSION, openapi_version="3.1.0", routes=app.routes)
 
 
 def merged(own: Document, services: Mapping[str, Document]) -> Document:
