@@ -30,7 +30,7 @@ class Passwords:
         self._running = 0
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
         """Those with priority, and the others."""
-        self._dummy_hash = _HASHER.hash("the password of nobody")
+        self._dummy_hash = _HASHER.hash("nobody's password")
 
     async def hash(self, password: str) -> str:
         return await self._run(True, _hash, password)

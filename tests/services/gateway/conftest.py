@@ -1,4 +1,4 @@
-"""A gateway as it runs, on a database of its own, in front of one stand-in for all four services."""
+"""A running gateway with a database of its own, and one stand-in for all four services."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ class Answer:
 
 
 class Client:
-    """One caller, signed in or not; answers are read whole."""
+    """One caller, signed in or not. Answers are read in full."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, token: str | None = None) -> None:
         self.session, self.url, self.token = session, url, token
@@ -82,7 +82,7 @@ class Client:
 
 @dataclass
 class Gateway:
-    """The running gateway; `service` is what stands behind it."""
+    """The running gateway; `service` is the stand-in for the services."""
 
     url: str
     session: aiohttp.ClientSession
@@ -91,19 +91,19 @@ class Gateway:
     pool: Pool
 
     @property
-    def nobody(self) -> Client:
+    def anonymous(self) -> Client:
         return Client(self.session, self.url)
 
     def holding(self, token: str) -> Client:
         return Client(self.session, self.url, token)
 
     async def sign_in(self, login: str, password: str = PASSWORD) -> Client:
-        answer = await self.nobody.post("/session", {"login": login, "password": password})
+        answer = await self.anonymous.post("/session", {"login": login, "password": password})
         assert answer.status == 201, answer
         return self.holding(answer.body["token"])
 
     async def session_of(self, login: str) -> Client:
-        """Somebody with a session, without the cost of a password."""
+        """A client with a session, without the cost of a password."""
         secret = f"lds_{token_urlsafe(32)}"
         await self.pool.execute(SESSION, sha256(secret.encode()).digest(), uuid4(), login)
         return self.holding(secret)
@@ -112,7 +112,7 @@ class Gateway:
         return await self.session_of("admin")
 
     async def person(self, login: str, *roles: str, **more: Any) -> Client:
-        """A new person, made by the administrator and signed in."""
+        """A new person, created by the administrator and signed in."""
         admin = await self.admin()
         document = {
             "login": login,
@@ -182,7 +182,7 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
 
 @pytest.fixture
 async def gateway(running_gateway: tuple[Gateway, OwnConnection]) -> Gateway:
-    """The gateway as after its first start: the documents `admin` and `postmaster`, nobody signed in."""
+    """The gateway as after its first start: with its first documents and nobody signed in."""
     found, owner = running_gateway
     await owner.execute(START_AGAIN)
     found.service.start_again()
