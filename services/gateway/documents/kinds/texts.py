@@ -21,7 +21,7 @@ async def check_text(
 def _faults(pointer: str, source: str) -> list[FieldError]:
     """Why a text cannot be used as a template."""
     fault = templates.fault(source)
-    return [FieldError(pointer, fault)] if fault else []
+    return [FieldError(pointer, f"This text cannot be used: {fault}.")] if fault else []
 
 
 TEMPLATE = Kind(
