@@ -104,11 +104,11 @@ class Company(Named):
     """Mail domains. Their senders belong to the company unless their record names another. Subdomains do not count."""
 
 
-class Setting(Named):
+class SmallDocument(Named):
     """A smaller document. What they have in common is the form of their events."""
 
 
-class State(Setting):
+class State(SmallDocument):
     """A state of tickets (A5.01). The rules look at its type alone."""
 
     KIND = "state"
@@ -119,7 +119,7 @@ class State(Setting):
     """How long a ticket stays in a pending state if its form gives no date; null: 24 hours."""
 
 
-class Priority(Setting):
+class Priority(SmallDocument):
     """A priority (A4.02); `slug` is its number."""
 
     KIND = "priority"
@@ -128,7 +128,7 @@ class Priority(Setting):
     offered_to_customers: bool = True
 
 
-class Template(Setting):
+class Template(SmallDocument):
     """A standard answer (A8.01)."""
 
     KIND = "template"
@@ -139,7 +139,7 @@ class Template(Setting):
     """The queues that offer it; empty: every queue."""
 
 
-class Salutation(Setting):
+class Salutation(SmallDocument):
     """How a mail begins (A8.03)."""
 
     KIND = "salutation"
@@ -147,7 +147,7 @@ class Salutation(Setting):
     text: TextOfMails
 
 
-class Signature(Setting):
+class Signature(SmallDocument):
     """How a mail ends (A8.04)."""
 
     KIND = "signature"
@@ -155,7 +155,7 @@ class Signature(Setting):
     text: TextOfMails
 
 
-class TicketField(Setting):
+class TicketField(SmallDocument):
     """A field of tickets (A7.27, A21.09)."""
 
     KIND = "field"
@@ -199,7 +199,7 @@ class OtherCredential(Part):
     kind: str
 
 
-class Mailbox(Setting):
+class Mailbox(SmallDocument):
     """A mailbox on another server, from which mails are fetched (A1.01)."""
 
     KIND = "mailbox"
@@ -235,7 +235,7 @@ class AskedField(Part):
     """No ticket opens without a value (A7.25)."""
 
 
-class Topic(Setting):
+class Topic(SmallDocument):
     """What a customer can ask for (A3.12, A1.06): a form that leads to a queue."""
 
     KIND = "topic"
@@ -250,10 +250,19 @@ class Topic(Setting):
     offered_to_customers: bool = True
 
 
-D = TypeVar("D", bound=Setting)
+D = TypeVar("D", bound=SmallDocument)
 
-SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField, Mailbox, Topic)
-DOCUMENTS: tuple[type[Document], ...] = (Queue, Person, Company, *SETTINGS)
+SMALL_DOCUMENTS: tuple[type[SmallDocument], ...] = (
+    State,
+    Priority,
+    Template,
+    Salutation,
+    Signature,
+    TicketField,
+    Mailbox,
+    Topic,
+)
+DOCUMENTS: tuple[type[Document], ...] = (Queue, Person, Company, *SMALL_DOCUMENTS)
 
 
 @event("helpdesk.QueueSaved.v1", owner="gateway", topic=DIRECTORY)
@@ -289,93 +298,93 @@ class CompanyRetired(Event):
     company: Company
 
 
-class SettingSaved(Event, Generic[D]):
+class SmallDocumentSaved(Event, Generic[D]):
     """What the events of the smaller documents share."""
 
     document: D
 
 
-class SettingRetired(Event, Generic[D]):
+class SmallDocumentRetired(Event, Generic[D]):
     """The document is out of use."""
 
     document: D
 
 
 @event("helpdesk.StateSaved.v1", owner="gateway", topic=DIRECTORY)
-class StateSaved(SettingSaved[State]):
+class StateSaved(SmallDocumentSaved[State]):
     pass
 
 
 @event("helpdesk.StateRetired.v1", owner="gateway", topic=DIRECTORY)
-class StateRetired(SettingRetired[State]):
+class StateRetired(SmallDocumentRetired[State]):
     pass
 
 
 @event("helpdesk.PrioritySaved.v1", owner="gateway", topic=DIRECTORY)
-class PrioritySaved(SettingSaved[Priority]):
+class PrioritySaved(SmallDocumentSaved[Priority]):
     pass
 
 
 @event("helpdesk.PriorityRetired.v1", owner="gateway", topic=DIRECTORY)
-class PriorityRetired(SettingRetired[Priority]):
+class PriorityRetired(SmallDocumentRetired[Priority]):
     pass
 
 
 @event("helpdesk.TemplateSaved.v1", owner="gateway", topic=DIRECTORY)
-class TemplateSaved(SettingSaved[Template]):
+class TemplateSaved(SmallDocumentSaved[Template]):
     pass
 
 
 @event("helpdesk.TemplateRetired.v1", owner="gateway", topic=DIRECTORY)
-class TemplateRetired(SettingRetired[Template]):
+class TemplateRetired(SmallDocumentRetired[Template]):
     pass
 
 
 @event("helpdesk.SalutationSaved.v1", owner="gateway", topic=DIRECTORY)
-class SalutationSaved(SettingSaved[Salutation]):
+class SalutationSaved(SmallDocumentSaved[Salutation]):
     pass
 
 
 @event("helpdesk.SalutationRetired.v1", owner="gateway", topic=DIRECTORY)
-class SalutationRetired(SettingRetired[Salutation]):
+class SalutationRetired(SmallDocumentRetired[Salutation]):
     pass
 
 
 @event("helpdesk.SignatureSaved.v1", owner="gateway", topic=DIRECTORY)
-class SignatureSaved(SettingSaved[Signature]):
+class SignatureSaved(SmallDocumentSaved[Signature]):
     pass
 
 
 @event("helpdesk.SignatureRetired.v1", owner="gateway", topic=DIRECTORY)
-class SignatureRetired(SettingRetired[Signature]):
+class SignatureRetired(SmallDocumentRetired[Signature]):
     pass
 
 
 @event("helpdesk.TicketFieldSaved.v1", owner="gateway", topic=DIRECTORY)
-class TicketFieldSaved(SettingSaved[TicketField]):
+class TicketFieldSaved(SmallDocumentSaved[TicketField]):
     pass
 
 
 @event("helpdesk.TicketFieldRetired.v1", owner="gateway", topic=DIRECTORY)
-class TicketFieldRetired(SettingRetired[TicketField]):
+class TicketFieldRetired(SmallDocumentRetired[TicketField]):
     pass
 
 
 @event("helpdesk.MailboxSaved.v1", owner="gateway", topic=DIRECTORY)
-class MailboxSaved(SettingSaved[Mailbox]):
+class MailboxSaved(SmallDocumentSaved[Mailbox]):
     pass
 
 
 @event("helpdesk.MailboxRetired.v1", owner="gateway", topic=DIRECTORY)
-class MailboxRetired(SettingRetired[Mailbox]):
+class MailboxRetired(SmallDocumentRetired[Mailbox]):
     pass
 
 
 @event("helpdesk.TopicSaved.v1", owner="gateway", topic=DIRECTORY)
-class TopicSaved(SettingSaved[Topic]):
+class TopicSaved(SmallDocumentSaved[Topic]):
     pass
 
 
 @event("helpdesk.TopicRetired.v1", owner="gateway", topic=DIRECTORY)
-class TopicRetired(SettingRetired[Topic]):
+class TopicRetired(SmallDocumentRetired[Topic]):
     pass

@@ -13,15 +13,15 @@ import orjson
 from shared.addresses import comparable
 from shared.contracts.declaration import DocumentKind
 from shared.contracts.directory import (
-    SETTINGS,
+    SMALL_DOCUMENTS,
     Company,
     Mailbox,
     Person,
     Priority,
     Queue,
     Salutation,
-    Setting,
     Signature,
+    SmallDocument,
     State,
     Template,
     TicketField,
@@ -38,9 +38,9 @@ DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
 """How old a snapshot can be if a notification was lost."""
 
-IN_MEMORY_KINDS: frozenset[str] = frozenset(("queue", *(setting.KIND for setting in SETTINGS)))
+IN_MEMORY_KINDS: frozenset[str] = frozenset(("queue", *(model.KIND for model in SMALL_DOCUMENTS)))
 """The kinds in memory. People and companies are read from the database."""
-S = TypeVar("S", bound=Setting)
+S = TypeVar("S", bound=SmallDocument)
 
 REVISION = "SELECT revision FROM directory.revision"
 IN_MEMORY = "SELECT kind, document::text AS document, version, retired FROM directory.documents WHERE kind = ANY($1)"
@@ -357,4 +357,4 @@ def _of(model: type[S], rows: Sequence[asyncpg.Record], *, retired: bool = False
         for row in rows
         if row["kind"] == model.KIND and row["retired"] == retired
     )
-    return {setting.slug: setting for setting in found}
+    return {document.slug: document for document in found}

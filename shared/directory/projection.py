@@ -17,8 +17,8 @@ from shared.contracts.directory import (
     PersonSaved,
     QueueRetired,
     QueueSaved,
-    SettingRetired,
-    SettingSaved,
+    SmallDocumentRetired,
+    SmallDocumentSaved,
 )
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerIdentified
@@ -77,11 +77,11 @@ class DirectoryProjection:
         match event.payload:
             case QueueSaved(queue=document) | PersonSaved(person=document):
                 return _kept(document, event)
-            case CompanySaved(company=document) | SettingSaved(document=document):
+            case CompanySaved(company=document) | SmallDocumentSaved(document=document):
                 return _kept(document, event)
             case QueueRetired(queue=document) | PersonRetired(person=document):
                 return replace(_kept(document, event), retired=True)
-            case CompanyRetired(company=document) | SettingRetired(document=document):
+            case CompanyRetired(company=document) | SmallDocumentRetired(document=document):
                 return replace(_kept(document, event), retired=True)
             case CustomerIdentified(customer=customer, person=person):
                 return DocumentRow(identified=(customer, person))

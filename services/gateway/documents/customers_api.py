@@ -22,7 +22,7 @@ from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
 
 ROLES = {
-    "admin": "changes settings, sees and works on every ticket",
+    "admin": "changes the configuration, sees and works on every ticket",
     "agent": "works on tickets of the queues on which they have rights",
     "customer": "sees and writes on own tickets and those of their company",
 }

@@ -26,11 +26,11 @@ from shared.contracts.directory import (
     Salutation,
     SalutationRetired,
     SalutationSaved,
-    SettingRetired,
-    SettingSaved,
     Signature,
     SignatureRetired,
     SignatureSaved,
+    SmallDocumentRetired,
+    SmallDocumentSaved,
     State,
     StateRetired,
     StateSaved,
@@ -50,7 +50,7 @@ ADMIN = "admin"
 """The login of the first person, whom the first start makes."""
 DEFAULT_QUEUE = "postmaster"
 LAST_ADMIN = "This is the last administrator. Make somebody else an administrator first."
-SETTING_EVENTS: Mapping[DocumentKind, tuple[type[SettingSaved[Any]], type[SettingRetired[Any]]]] = {
+SMALL_DOCUMENT_EVENTS: Mapping[DocumentKind, tuple[type[SmallDocumentSaved[Any]], type[SmallDocumentRetired[Any]]]] = {
     "state": (StateSaved, StateRetired),
     "priority": (PrioritySaved, PriorityRetired),
     "template": (TemplateSaved, TemplateRetired),
@@ -150,8 +150,8 @@ def _saved(command: Save) -> Event:
             return PersonSaved(person=person, password_changed=command.password_changed)
         case Company() as company:
             return CompanySaved(company=company)
-        case setting:
-            return SETTING_EVENTS[setting.KIND][0](document=setting)
+        case small:
+            return SMALL_DOCUMENT_EVENTS[small.KIND][0](document=small)
 
 
 def _retired(document: Document) -> Event:
@@ -162,17 +162,17 @@ def _retired(document: Document) -> Event:
             return PersonRetired(person=document)
         case Company():
             return CompanyRetired(company=document)
-        case setting:
-            return SETTING_EVENTS[setting.KIND][1](document=setting)
+        case small:
+            return SMALL_DOCUMENT_EVENTS[small.KIND][1](document=small)
 
 
 def evolve(state: DocumentState, event: Event) -> DocumentState:
     match event:
         case QueueSaved(queue=document) | PersonSaved(person=document):
             return DocumentState(document)
-        case CompanySaved(company=document) | SettingSaved(document=document):
+        case CompanySaved(company=document) | SmallDocumentSaved(document=document):
             return DocumentState(document)
-        case QueueRetired() | PersonRetired() | CompanyRetired() | SettingRetired():
+        case QueueRetired() | PersonRetired() | CompanyRetired() | SmallDocumentRetired():
             return replace(state, retired=True)
         case _:
             return state

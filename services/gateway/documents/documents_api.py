@@ -241,7 +241,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         who = principal.identity
         row = await found(principal, reference)
         if not who.is_admin:
-            raise problems.forbidden("Only administrators see the history of settings.")
+            raise problems.forbidden("Only administrators see the history of a document.")
         cursors = request.app.state.cursors
         position = cursors.decode(who, [kind.path, str(row.id)], cursor)
         after = int(position[0]) if position else 0

@@ -77,7 +77,7 @@ Reader = Annotated[Principal, Depends(reader)]
 Writer = Annotated[Principal, Depends(writer)]
 """A sign-in that covers commands; else 403."""
 Manager = Annotated[Principal, Depends(manager)]
-"""An administrator whose sign-in covers settings; else 403."""
+"""An administrator whose sign-in covers the configuration; else 403."""
 WithSession = Annotated[Principal, Depends(with_session)]
 """A sign-in with a password; 403 for an API token."""
 WithProof = Annotated[Principal, Depends(with_proof)]

@@ -17,7 +17,7 @@ Scope = Literal["read", "write", "manage", "mail"]
 MEANINGS: dict[Scope, str] = {
     "read": "see what the person may see",
     "write": "open tickets and give commands",
-    "manage": "change settings (administrators)",
+    "manage": "change the configuration (administrators)",
     "mail": "hand in raw mails (administrators)",
 }
 PROOF_LASTS = timedelta(minutes=15)

@@ -198,7 +198,7 @@ TOKENS = {
 
 
 @requirement("A1.01")
-async def test_a_mailbox_is_a_setting_that_only_administrators_see(gateway: Gateway) -> None:
+async def test_only_administrators_see_mailboxes(gateway: Gateway) -> None:
     admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
     saved = await admin.put("/mailboxes/support", MAILBOX)
     assert saved.status == 201, saved

@@ -1,8 +1,7 @@
 """Companies."""
 
 from services.gateway.documents import rows
-from services.gateway.documents.derivation import draft_model, shown_model
-from services.gateway.documents.kind import Kind
+from services.gateway.documents.kind import kind
 from shared.contracts.directory import Company
 from shared.database import Connection
 from shared.http.problems import FieldError
@@ -23,13 +22,4 @@ def visible(who: Identity, company: Company) -> bool:
     return who.is_agent or company.slug == who.company
 
 
-KIND = Kind(
-    Company,
-    "companies",
-    "Company",
-    "Companies",
-    draft_model(Company, "CompanyDraft"),
-    shown_model(Company, "CompanyShown"),
-    visible=visible,
-    check=check,
-)
+KIND = kind(Company, "companies", visible, check=check)

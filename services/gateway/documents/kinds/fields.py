@@ -1,7 +1,6 @@
 """Fields of tickets."""
 
-from services.gateway.documents.derivation import draft_model, shown_model
-from services.gateway.documents.kind import Kind, everybody
+from services.gateway.documents.kind import everybody, kind
 from shared.contracts.directory import TicketField
 from shared.database import Connection
 from shared.http.problems import FieldError
@@ -17,13 +16,4 @@ async def check(field: TicketField, was: TicketField | None, _: Connection) -> l
     return errors
 
 
-KIND = Kind(
-    TicketField,
-    "fields",
-    "Field",
-    "Fields",
-    draft_model(TicketField, "FieldDraft"),
-    shown_model(TicketField, "FieldShown"),
-    visible=everybody,
-    check=check,
-)
+KIND = kind(TicketField, "fields", everybody, check=check)

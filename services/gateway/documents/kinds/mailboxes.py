@@ -3,8 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from services.gateway.documents.derivation import draft_model, shown_model
-from services.gateway.documents.kind import Kind, administrators
+from services.gateway.documents.kind import administrators, kind
 from shared.contracts.directory import Mailbox, OAuth2
 from shared.database import Connection
 from shared.http.problems import FieldError
@@ -46,13 +45,4 @@ def _is_endpoint(address: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
-KIND = Kind(
-    Mailbox,
-    "mailboxes",
-    "Mailbox",
-    "Mailboxes",
-    draft_model(Mailbox, "MailboxDraft"),
-    shown_model(Mailbox, "MailboxShown"),
-    visible=administrators,
-    check=check,
-)
+KIND = kind(Mailbox, "mailboxes", administrators, check=check)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from services.gateway.documents import rows
 from services.gateway.documents.derivation import body_model, draft_model, shown_model
 from services.gateway.documents.draft import Draft
-from services.gateway.documents.kind import Kind, Shown
+from services.gateway.documents.kind import Shown, kind
 from shared.contracts.directory import Person
 from shared.database import Connection
 from shared.http.problems import FieldError
@@ -51,15 +51,6 @@ def view(who: Identity, person: Person, whole: Shown) -> Shown:
 
 
 SHOWN = shown_model(Person, "PersonListed", always=KNOWN_TO_AGENTS)
-KIND = Kind(
-    Person,
-    "people",
-    "Person",
-    "People",
-    draft_model(Person, "PersonDraft", DraftWithPassword),
-    SHOWN,
-    visible=visible,
-    view=view,
-    check=check,
-)
+DRAFT = draft_model(Person, "PersonDraft", DraftWithPassword)
+KIND = kind(Person, "people", visible, check=check, view=view, draft=DRAFT, shown=SHOWN)
 CUSTOMER_DRAFT = body_model(Person, "CustomerDraft", ("login", "name", "email", "company", "language"))

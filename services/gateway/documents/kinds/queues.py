@@ -1,8 +1,7 @@
 """Queues: what is valid beyond single fields, and who sees one."""
 
 from services.gateway.documents import rows
-from services.gateway.documents.derivation import draft_model, shown_model
-from services.gateway.documents.kind import Kind
+from services.gateway.documents.kind import kind
 from services.gateway.documents.kinds.states import FOR_FORMS
 from shared.contracts.directory import Queue, State
 from shared.database import Connection
@@ -45,13 +44,4 @@ def visible(who: Identity, queue: Queue) -> bool:
     return bool(rights(who, queue.members))
 
 
-KIND = Kind(
-    Queue,
-    "queues",
-    "Queue",
-    "Queues",
-    draft_model(Queue, "QueueDraft"),
-    shown_model(Queue, "QueueShown"),
-    visible=visible,
-    check=check,
-)
+KIND = kind(Queue, "queues", visible, check=check)

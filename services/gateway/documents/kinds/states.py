@@ -1,7 +1,6 @@
 """States and priorities of tickets."""
 
-from services.gateway.documents.derivation import draft_model, shown_model
-from services.gateway.documents.kind import Kind, everybody
+from services.gateway.documents.kind import everybody, kind
 from shared.contracts.directory import Priority, State
 from shared.contracts.parts import StateType
 from shared.database import Connection
@@ -36,23 +35,5 @@ def visible_priority(who: Identity, priority: Priority) -> bool:
     return who.is_agent or priority.offered_to_customers
 
 
-STATE = Kind(
-    State,
-    "states",
-    "State",
-    "States",
-    draft_model(State, "StateDraft"),
-    shown_model(State, "StateShown"),
-    visible=everybody,
-    check=check_state,
-)
-PRIORITY = Kind(
-    Priority,
-    "priorities",
-    "Priority",
-    "Priorities",
-    draft_model(Priority, "PriorityDraft"),
-    shown_model(Priority, "PriorityShown"),
-    visible=visible_priority,
-    check=check_priority,
-)
+STATE = kind(State, "states", everybody, check=check_state)
+PRIORITY = kind(Priority, "priorities", visible_priority, check=check_priority)

@@ -1,7 +1,7 @@
 """Texts with placeholders: standard answers, salutations and signatures."""
 
-from services.gateway.documents.derivation import draft_model, shown_model
-from services.gateway.documents.kind import Kind, agents
+from services.gateway.documents.derivation import shown_model
+from services.gateway.documents.kind import agents, kind
 from shared import templates
 from shared.contracts.directory import Salutation, Signature, Template
 from shared.database import Connection
@@ -24,34 +24,7 @@ def _faults(pointer: str, source: str) -> list[FieldError]:
     return [FieldError(pointer, f"This text cannot be used: {fault}.")] if fault else []
 
 
-TEMPLATE = Kind(
-    Template,
-    "templates",
-    "Template",
-    "Templates",
-    draft_model(Template, "TemplateDraft"),
-    shown_model(Template, "TemplateShown"),
-    visible=agents,
-    check=check_template,
-)
-_TEXT = shown_model(Salutation, "TextShown")
-SALUTATION = Kind(
-    Salutation,
-    "salutations",
-    "Salutation",
-    "Salutations",
-    draft_model(Salutation, "SalutationDraft"),
-    _TEXT,
-    visible=agents,
-    check=check_text,
-)
-SIGNATURE = Kind(
-    Signature,
-    "signatures",
-    "Signature",
-    "Signatures",
-    draft_model(Signature, "SignatureDraft"),
-    _TEXT,
-    visible=agents,
-    check=check_text,
-)
+TEMPLATE = kind(Template, "templates", agents, check=check_template)
+_SHOWN = shown_model(Salutation, "TextShown")
+SALUTATION = kind(Salutation, "salutations", agents, check=check_text, shown=_SHOWN)
+SIGNATURE = kind(Signature, "signatures", agents, check=check_text, shown=_SHOWN)

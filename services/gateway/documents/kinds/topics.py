@@ -1,7 +1,6 @@
 """Topics: what customers can ask for."""
 
-from services.gateway.documents.derivation import draft_model, shown_model
-from services.gateway.documents.kind import Kind, Shown
+from services.gateway.documents.kind import Shown, kind
 from shared.contracts.directory import Topic
 from shared.rules.access import Identity
 
@@ -16,13 +15,4 @@ def view(who: Identity, _topic: Topic, whole: Shown) -> Shown:
     return whole if who.is_admin else whole | {"queue": None}
 
 
-KIND = Kind(
-    Topic,
-    "topics",
-    "Topic",
-    "Topics",
-    draft_model(Topic, "TopicDraft"),
-    shown_model(Topic, "TopicShown"),
-    visible=visible,
-    view=view,
-)
+KIND = kind(Topic, "topics", visible, view=view)
