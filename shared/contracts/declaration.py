@@ -54,7 +54,8 @@ class ReferenceTo:
     """
 
     def __init__(self, kind: DocumentKind, *, keeps_retired: bool = False) -> None:
-        self.kind, self.keeps_retired = kind, keeps_retired
+        self.kind: DocumentKind = kind
+        self.keeps_retired = keeps_retired
 
 
 class Shown:
@@ -64,13 +65,13 @@ class Shown:
         self.shown = shown
 
 
-class Part(Value):
+class DocumentPart(Value):
     """A part of a document."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class Document(Part):
+class Document(DocumentPart):
     """A document: its stream is its id, its version the stream's."""
 
     KIND: ClassVar[DocumentKind]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.declaration import Document, Input, Named, Part, ReadOnly, ReferenceTo, Shown
+from shared.contracts.declaration import Document, DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
 from shared.contracts.event import Event, event
 from shared.contracts.open_values import Known
 from shared.contracts.parts import AnyStateType
@@ -28,7 +28,7 @@ QueueSlug = Annotated[str, ReferenceTo("queue")]
 TextOfMails = Annotated[str, Input(Text, max_length=10_000)]
 
 
-class Member(Part):
+class Member(DocumentPart):
     """What one person may do on a queue."""
 
     person: Annotated[UUID, ReferenceTo("person", keeps_retired=True)]
@@ -168,7 +168,7 @@ class TicketField(SmallDocument):
     """The queues whose tickets need a value before they are closed (A7.25)."""
 
 
-class Password(Part):
+class Password(DocumentPart):
     """Opens a mailbox with a password. The document names the secret that holds it."""
 
     kind: Literal["password"]
@@ -176,7 +176,7 @@ class Password(Part):
     """The name of a file in the secrets folder of the intake service."""
 
 
-class OAuth2(Part):
+class OAuth2(DocumentPart):
     """Opens a mailbox with access tokens (XOAUTH2) for a refresh token (RFC 6749, section 6).
 
     The document names the secrets.
@@ -193,7 +193,7 @@ class OAuth2(Part):
     scope: str = ""
 
 
-class OtherCredential(Part):
+class OtherCredential(DocumentPart):
     """A credential of a kind that a later version has added. This version leaves such a mailbox alone."""
 
     kind: str
@@ -227,7 +227,7 @@ class Mailbox(SmallDocument):
     """Headers of its mails may set the queue, priority and so on, and its server's word on their recipients counts."""
 
 
-class AskedField(Part):
+class AskedField(DocumentPart):
     """A field that a topic asks for."""
 
     field: Annotated[str, ReferenceTo("field")]

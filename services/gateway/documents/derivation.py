@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, alternatives, is_part, items_of, marked, marked_field, not_null
-from shared.contracts.declaration import Document, Input, Part, ReadOnly, ReferenceTo, Shown
+from shared.contracts.declaration import Document, DocumentPart, Input, ReadOnly, ReferenceTo, Shown
 from shared.contracts.open_values import Known
 from shared.http.bodies import Body
 from shared.input_types import Flag, Line, Reference, Whole
@@ -107,7 +107,7 @@ def _shown(value: Marked) -> Any:
     return _mapped(value.annotation if mark is None else mark.shown, _shown, _shown_part)
 
 
-def _mapped(annotation: Any, inner: Callable[[Marked], Any], part: Callable[[type[Part]], type[Body]]) -> Any:
+def _mapped(annotation: Any, inner: Callable[[Marked], Any], part: Callable[[type[DocumentPart]], type[Body]]) -> Any:
     """The type as JSON has it: tuples as lists, parts of a document as models of their own."""
     if is_part(annotation):
         return part(annotation)
@@ -120,13 +120,13 @@ def _mapped(annotation: Any, inner: Callable[[Marked], Any], part: Callable[[typ
 
 
 @cache
-def _draft_part(model: type[Part]) -> type[Body]:
+def _draft_part(model: type[DocumentPart]) -> type[Body]:
     fields: dict[str, Any] = {field: _draft_field(info) for field, info in model.model_fields.items()}
     return create_model(f"{model.__name__}Draft", __base__=Body, __doc__=model.__doc__, **fields)
 
 
 @cache
-def _shown_part(model: type[Part]) -> type[Body]:
+def _shown_part(model: type[DocumentPart]) -> type[Body]:
     fields: dict[str, Any] = {
         field: (_shown(marked_field(info)), Field(description=info.description))
         for field, info in model.model_fields.items()

@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar, Union, get_ar
 
 from pydantic.fields import FieldInfo
 
-from shared.contracts.declaration import Part
+from shared.contracts.declaration import DocumentPart
 
 M = TypeVar("M")
 
@@ -32,8 +32,8 @@ def marked_field(field: FieldInfo) -> Marked:
     return Marked(field.annotation, tuple(field.metadata))
 
 
-def is_part(annotation: Any) -> TypeGuard[type[Part]]:
-    return isinstance(annotation, type) and issubclass(annotation, Part)
+def is_part(annotation: Any) -> TypeGuard[type[DocumentPart]]:
+    return isinstance(annotation, type) and issubclass(annotation, DocumentPart)
 
 
 def items_of(annotation: Any) -> Any:

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.gateway.documents import rows
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, is_part, items_of, marked, marked_field, not_null
-from shared.contracts.declaration import Document, Named, Part, ReadOnly, ReferenceTo
+from shared.contracts.declaration import Document, DocumentPart, Named, ReadOnly, ReferenceTo
 from shared.contracts.open_values import Known
 from shared.database import Connection
 from shared.http.problems import FieldError
@@ -74,7 +74,7 @@ class _References:
         self.errors.append(FieldError(at, f"No such {reference.kind}."))
         return None
 
-    async def _part(self, model: type[Part], sent: Mapping[str, Any], at: str) -> dict[str, Any] | None:
+    async def _part(self, model: type[DocumentPart], sent: Mapping[str, Any], at: str) -> dict[str, Any] | None:
         fields = model.model_fields.items()
         part = {name: await self.resolved(marked_field(info), sent[name], f"{at}/{name}") for name, info in fields}
         return part if all(part[name] is not None or sent[name] is None for name in part) else None

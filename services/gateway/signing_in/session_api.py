@@ -33,7 +33,7 @@ from shared.timestamps import timestamp
 GivenPassword = Annotated[
     str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})
 ]
-"""A password as somebody types it, right or wrong."""
+"""A password to check, right or wrong."""
 LONGEST_CLIENT = 200
 
 
@@ -107,7 +107,7 @@ def router(
     routes = strict("/api/v1/session", tags=["signing in"])
 
     async def end_previous_session(scope: Scope, new: UUID) -> None:
-        """Ends the session in the cookie of this browser, whoever had it.
+        """Ends the session in the cookie of this browser, even of another person.
 
         A repeat of the same request has the new one already.
         """

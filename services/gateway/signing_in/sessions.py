@@ -213,7 +213,7 @@ async def end_of_person(connection: Connection, person: UUID, *, tokens: bool, b
 
 
 def identity_of(person: Person, scopes: tuple[str, ...] | None) -> Identity:
-    """What the services are told about a person."""
+    """The identity that the services get of a person."""
     kind: Literal["admin", "agent", "customer"] = (
         "admin" if "admin" in person.roles else "agent" if "agent" in person.roles else "customer"
     )

@@ -39,7 +39,7 @@ class SignIn:
         who = f"person {person.id}" if person is not None else f"nobody {_canonical(name)}"
         known_here = await self.throttle.knows(who, address) or (name == ADMIN and is_loopback(address))
         try:
-            with self.limits.place(who, address, known=known_here):
+            with self.limits.slot(who, address, known=known_here):
                 right = await self._is_right(person, who, password, address, first=known_here)
         except Problem as refused:
             SIGN_INS.labels("slowed" if refused.status == 429 else "failed").inc()

@@ -1,7 +1,7 @@
-"""Limits how many sign-ins wait for a password check, so that a flood does not keep out the people who work here.
+"""Limits how many sign-ins wait for a password check, so that a flood does not block the people who work here.
 
-Attempts come in any number and from any address, so strangers have places of their own: a flood takes those and no
-others. Accounts have further places, with priority, at addresses where they have signed in before. So has the first
+Attempts come in any number and from any address, so strangers have slots of their own: a flood takes those and no
+others. Accounts have further slots, with priority, at addresses where they have signed in before. So has the first
 administrator on the machine itself, from the start. No account may take more than a part of either kind.
 """
 
@@ -27,8 +27,8 @@ class SignInLimits:
         self._accounts = Places(STRANGERS, AN_ACCOUNT)
 
     @contextmanager
-    def place(self, account: str, address: str, *, known: bool) -> Iterator[None]:
-        """A place until the block ends.
+    def slot(self, account: str, address: str, *, known: bool) -> Iterator[None]:
+        """A slot until the block ends.
 
         `known`: the account has signed in from this address before. Raises Problem 429 if none is free.
         """

@@ -239,31 +239,31 @@ def test_strangers_take_no_places_of_known_accounts() -> None:
     with ExitStack() as people:
         with ExitStack() as flood:
             for n in range(places.STRANGERS):
-                flood.enter_context(holder.place(f"nobody-{n}", f"192.0.2.{n}", known=False))
+                flood.enter_context(holder.slot(f"nobody-{n}", f"192.0.2.{n}", known=False))
             with pytest.raises(Problem) as refused:
-                people.enter_context(holder.place("one-more", "198.51.100.1", known=False))
+                people.enter_context(holder.slot("one-more", "198.51.100.1", known=False))
             assert refused.value.status == 429
             for n in range(places.AN_ACCOUNT):
-                people.enter_context(holder.place("kari", f"192.0.2.{n}", known=True))
+                people.enter_context(holder.slot("kari", f"192.0.2.{n}", known=True))
             with pytest.raises(Problem):
-                people.enter_context(holder.place("kari", "192.0.2.9", known=True))
-            people.enter_context(holder.place("ola", "192.0.2.9", known=True))
-        people.enter_context(holder.place("one-more", "198.51.100.1", known=False))
+                people.enter_context(holder.slot("kari", "192.0.2.9", known=True))
+            people.enter_context(holder.slot("ola", "192.0.2.9", known=True))
+        people.enter_context(holder.slot("one-more", "198.51.100.1", known=False))
 
 
 def test_neither_one_address_nor_one_account_takes_all_places_of_strangers() -> None:
     holder = SignInLimits()
     with ExitStack() as flood:
         for n in range(places.STRANGERS_OF_AN_ADDRESS):
-            flood.enter_context(holder.place(f"nobody-{n}", "2001:db8:1:2::1", known=False))
+            flood.enter_context(holder.slot(f"nobody-{n}", "2001:db8:1:2::1", known=False))
         with pytest.raises(Problem):
-            flood.enter_context(holder.place("nobody", "2001:db8:1:2:ffff::1", known=False))
+            flood.enter_context(holder.slot("nobody", "2001:db8:1:2:ffff::1", known=False))
     with ExitStack() as flood:
         for n in range(places.AN_ACCOUNT):
-            flood.enter_context(holder.place("kari", f"192.0.2.{n}", known=False))
+            flood.enter_context(holder.slot("kari", f"192.0.2.{n}", known=False))
         with pytest.raises(Problem):
-            flood.enter_context(holder.place("kari", "198.51.100.1", known=False))
-        flood.enter_context(holder.place("ola", "198.51.100.1", known=False))
+            flood.enter_context(holder.slot("kari", "198.51.100.1", known=False))
+        flood.enter_context(holder.slot("ola", "198.51.100.1", known=False))
 
 
 async def test_known_people_sign_in_during_a_flood(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +299,7 @@ async def test_known_accounts_have_a_place_however_many_strangers_come(gateway: 
     async def refused(login: str, address: str) -> bool:
         with ExitStack() as flood:
             for n in range(places.STRANGERS):
-                flood.enter_context(sign_in.limits.place(f"nobody-{n}", f"192.0.2.{n}", known=False))
+                flood.enter_context(sign_in.limits.slot(f"nobody-{n}", f"192.0.2.{n}", known=False))
             try:
                 await sign_in.check(login, PASSWORD, address)
             except Problem as problem:

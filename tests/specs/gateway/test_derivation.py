@@ -7,13 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from services.gateway.documents.derivation import draft_model, shown_model
-from shared.contracts.declaration import Input, Named, Part, ReadOnly, ReferenceTo, Shown
+from shared.contracts.declaration import DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
 from shared.contracts.directory import FollowUp
 from shared.contracts.open_values import Known
 from shared.input_types import Text
 
 
-class Room(Part):
+class Room(DocumentPart):
     """A room of a house."""
 
     keeper: Annotated[UUID, ReferenceTo("person")]
