@@ -6,7 +6,8 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from services.notify.sending.outgoing import Action
-from shared.http.bodies import Body, Line
+from shared.http.bodies import Body
+from shared.input_types import Line
 
 
 def _not_blank(text: str) -> str:

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from shared.addresses import canonical
 from shared.contracts.routing import LinkKind
-from shared.http.bodies import Body, Flag, Line, Text, Whole
+from shared.http.bodies import Body
+from shared.input_types import Flag, Line, Text, Whole
 
 MOST_RECIPIENTS = 100
 MOST_ATTACHMENTS = 100

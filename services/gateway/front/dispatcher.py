@@ -1,4 +1,4 @@
-"""The outermost ASGI application: what belongs to a service goes through the proxy, the rest to the gateway's own routes."""
+"""The outermost ASGI application: it sends each request to the proxy or to the gateway's own routes."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,31 +9,35 @@ from services.gateway.signing_in.authentication import Authentication
 from shared.http import problems
 from shared.http.serving.application import Limited, protected
 
-SAFE = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
-"""On every answer that does not say otherwise itself: what is told here is for one caller, and is what it says it is."""
-FORGED = b"x-ledgerdesk-"
+SAFE_HEADERS = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
+"""Added to every answer without such headers: it is for one caller, and its type is the declared one."""
+INTERNAL = b"x-ledgerdesk-"
 TARGET = "ledgerdesk.target"
 
 
-class Door:
-    """`own` answers everything that `routes` does not name."""
+class Dispatcher:
+    """`own` serves every path that is not in `routes`."""
 
     def __init__(
         self, own: ASGIApp, proxy: Proxy, authenticated: Authentication, limited: Limited | None = None
     ) -> None:
-        self.own, self.proxy, self.hop = own, proxy, protected(Hop(proxy, authenticated), limited)
+        self.own, self.proxy = own, proxy
+        self.proxied = protected(AuthenticatedProxy(proxy, authenticated), limited)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def safely(message: Message) -> None:
+        async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                said = {name.lower() for name, _ in headers}
-                message["headers"] = [*headers, *((name, value) for name, value in SAFE.items() if name not in said)]
+                given = {name.lower() for name, _ in headers}
+                message["headers"] = [
+                    *headers,
+                    *((name, value) for name, value in SAFE_HEADERS.items() if name not in given),
+                ]
             await send(message)
 
-        await self._serve(scope, receive, safely)
+        await self._dispatch(scope, receive, send_safe)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.own(scope, receive, send)
             return
@@ -44,25 +48,25 @@ class Door:
             await problem.response()(scope, receive, send)
             return
         if found is None:
-            # Whoever says to be vouched for has made that up: the gateway alone vouches.
-            scope["headers"] = [(name, value) for name, value in scope["headers"] if not name.startswith(FORGED)]
+            # Only the gateway writes these headers; from outside they are forged.
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if not name.startswith(INTERNAL)]
             await self.own(scope, receive, send)
         else:
-            scope[TARGET] = scope["route"] = found  # the telemetry reads the route's template there
-            await self.hop(scope, receive, send)
+            scope[TARGET] = scope["route"] = found  # telemetry reads the path template there
+            await self.proxied(scope, receive, send)
 
 
-class Hop:
-    """Everything about one proxied request: who asks, whether the sign-in covers it, and the way to the service and back."""
+class AuthenticatedProxy:
+    """Authenticates a proxied request, checks its scope and forwards it."""
 
     def __init__(self, proxy: Proxy, authenticated: Authentication) -> None:
         self.proxy, self.authenticated = proxy, authenticated
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found: Target = scope[TARGET]
-        signed = await self.authenticated(scope)
-        scopes.require(signed.identity, found.scope)
+        principal = await self.authenticated(scope)
+        scopes.require(principal.identity, found.scope)
         try:
-            await self.proxy.forward(scope, receive, send, found, signed)
+            await self.proxy.forward(scope, receive, send, found, principal)
         except ClientGone:
             return

@@ -1,4 +1,4 @@
-"""Commands about articles: the gateway fetches what they name, and a repeat is answered even when that is out of sight by now."""
+"""Commands about articles: the gateway fetches the articles, and answers a repeat even if they are hidden by now."""
 
 import asyncio
 from typing import Any
@@ -12,11 +12,11 @@ from tests.services.gateway.upstream import Asked, Behaviour, response
 JSON = "application/json"
 
 
-def hidden(told_before: bool) -> Behaviour:
-    """Reporting shows nothing; routing knows the command from before, or does not."""
+def hidden(repeated: bool) -> Behaviour:
+    """Reporting shows nothing. Routing knows the command from before if `repeated`."""
 
     async def behave(asked: Asked, writer: asyncio.StreamWriter) -> bool:
-        if asked.method == "POST" and told_before:
+        if asked.method == "POST" and repeated:
             assert orjson.loads(asked.body)["originals"] is None
             writer.write(response(body=b'{"version": 7}', content_type=JSON, idempotent_replayed="true"))
         else:
@@ -33,17 +33,17 @@ async def forward(gateway: Gateway, key: str | None) -> Any:
     return await agent.post("/tickets/2026112910000001/forward", body, headers=headers)
 
 
-async def test_a_repeat_is_answered_although_the_article_is_out_of_sight(gateway: Gateway) -> None:
-    gateway.service.behaviour = hidden(told_before=True)
+async def test_a_repeated_command_is_answered_although_the_article_is_hidden_now(gateway: Gateway) -> None:
+    gateway.service.behaviour = hidden(repeated=True)
     answer = await forward(gateway, "once")
     assert (answer.status, answer.body, answer.headers["Idempotent-Replayed"]) == (200, {"version": 7}, "true")
 
 
-async def test_a_new_command_about_what_is_out_of_sight_is_not_found(gateway: Gateway) -> None:
-    gateway.service.behaviour = hidden(told_before=False)
+async def test_a_new_command_about_a_hidden_article_is_404(gateway: Gateway) -> None:
+    gateway.service.behaviour = hidden(repeated=False)
     assert (await forward(gateway, "once")).status == 404
 
 
-async def test_without_a_key_there_is_nothing_to_repeat(gateway: Gateway) -> None:
-    gateway.service.behaviour = hidden(told_before=True)
+async def test_a_command_without_a_key_is_no_repeat(gateway: Gateway) -> None:
+    gateway.service.behaviour = hidden(repeated=True)
     assert (await forward(gateway, None)).status == 404

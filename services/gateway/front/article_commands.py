@@ -1,5 +1,8 @@
-"""Commands about articles: forward, bounce, split. Articles are reporting's to show and commands routing's to decide on, so the gateway
-leads: it fetches what the caller named, as the caller may see it, and hands both over."""
+"""Commands about articles: forward, bounce, split.
+
+Reporting shows articles and routing decides on commands. The gateway coordinates them: it fetches the articles that the
+caller names, as far as the caller may see them, and passes them to routing with the command.
+"""
 
 import json
 import logging
@@ -12,10 +15,9 @@ import aiohttp
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
-from services.gateway.documents.names import is_id
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.proxy import identity_refused
-from services.gateway.signing_in.signed_in import Writer
+from services.gateway.signing_in.dependencies import Writer
 from shared.http import problems
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import LAG
@@ -23,28 +25,32 @@ from shared.http.identity import HEADER, sign
 from shared.http.json_input import read_json
 from shared.http.keys import SigningKey
 from shared.http.serving.routes import router as strict
+from shared.input_types import is_id
 from shared.rules.access import Identity
 from shared.rules.subjects import number_in
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
 log = logging.getLogger(__name__)
 
-Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
+Ref = Annotated[str, Path(max_length=64, description="The id or number of the ticket.")]
 MOST_ARTICLES = 100
-PASSED_ON = ("idempotency-key", "if-match")
-PASSED_BACK = ("content-type", "etag", "idempotent-replayed", "retry-after")
+REQUEST_HEADERS = ("idempotency-key", "if-match")
+ANSWER_HEADERS = ("content-type", "etag", "idempotent-replayed", "retry-after")
 SECONDS = 30.0
 
 _ADDRESSES = {"type": "array", "items": {"type": "string", "format": "email"}, "minItems": 1, "maxItems": 100}
 _UUID = {"type": "string", "format": "uuid"}
-_WORDS = {
+_MESSAGE = {
     "text": {"type": "string"},
     "html": {"type": "string"},
     "subject": {"type": "string", "maxLength": 500},
     "attachments": {"type": "array", "items": _UUID, "maxItems": 100},
 }
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "forward": {"required": ["article", "to"], "properties": {"article": _UUID, "to": _ADDRESSES, "cc": {**_ADDRESSES, "minItems": 0}, **_WORDS}},
+    "forward": {
+        "required": ["article", "to"],
+        "properties": {"article": _UUID, "to": _ADDRESSES, "cc": {**_ADDRESSES, "minItems": 0}, **_MESSAGE},
+    },
     "bounce": {"required": ["article", "to"], "properties": {"article": _UUID, "to": _ADDRESSES}},
     "split": {
         "required": ["articles"],
@@ -54,25 +60,25 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "subject": {"type": "string", "maxLength": 500},
         },
     },
-}  # fmt: skip
+}
 DONE: dict[str, Any] = {
     "type": "object",
     "required": ["version"],
     "properties": {
         "version": {"type": "integer"},
         "article_id": _UUID,
-        "ticket": {"type": "object", "properties": {"id": _UUID}, "description": "the new ticket of a split"},
+        "ticket": {"type": "object", "properties": {"id": _UUID}, "description": "The new ticket of a split."},
     },
 }
 SUMMARIES = {
     "forward": ("forwardArticle", "Send an article to somebody outside"),
-    "bounce": ("bounceArticle", "Send a mail on as it came in"),
+    "bounce": ("bounceArticle", "Send a mail on unchanged"),
     "split": ("splitTicket", "Make articles a ticket of their own"),
 }
 
 
-class Leader:
-    """`urls`: service name -> base URL."""
+class ArticleCommands:
+    """`urls` maps the name of a service to its base URL."""
 
     def __init__(
         self,
@@ -83,8 +89,8 @@ class Leader:
     ) -> None:
         self.client, self.urls, self.signing_key, self.tokens = client, urls, signing_key, tokens
 
-    async def lead(self, request: Request, command: str, ref: str, who: Identity) -> Response:
-        """Carries the command out; the answer is routing's. Raises Problem 404, 403, 422, 503."""
+    async def run(self, request: Request, command: str, ref: str, who: Identity) -> Response:
+        """Runs the command; the answer is that of routing. Raises Problem 404, 403, 422, 503."""
         number = number_in(ref)
         if number is None and not is_id(ref):
             raise problems.not_found()
@@ -92,38 +98,38 @@ class Leader:
         try:
             body = read_json(await request.body())
         except json.JSONDecodeError:
-            raise problems.invalid("", "is not JSON") from None
+            raise problems.invalid("", "This is not JSON.") from None
         if not isinstance(body, dict):
-            raise problems.invalid("", "must be an object")
+            raise problems.invalid("", "Must be an object.")
         try:
             originals = await self._originals(request, command, ref, body, who)
         except problems.Problem as problem:
             if "idempotency-key" not in request.headers:
                 raise
-            before = await self._hand_over(request, command, ref, {"body": body, "originals": None}, who)
+            before = await self._send_to_routing(request, command, ref, {"body": body, "originals": None}, who)
             if before.status_code == problems.not_found().status:
                 raise problem from None
             return before
-        return await self._hand_over(request, command, ref, {"body": body, "originals": originals}, who)
+        return await self._send_to_routing(request, command, ref, {"body": body, "originals": originals}, who)
 
-    async def _hand_over(
+    async def _send_to_routing(
         self, request: Request, command: str, ref: str, content: Mapping[str, Any], who: Identity
     ) -> Response:
-        """Routing's answer. Without originals that is the first one of a command that was carried out before, else 404."""
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        """The answer of routing. Without originals, it is the first answer to a repeated command, else 404."""
+        headers = {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
         headers["content-type"] = "application/json"
-        status, told, answered = await self._call(
+        status, reply, answered = await self._call(
             "POST", "routing", f"/internal/tickets/{ref}/{command}", who, headers, orjson.dumps(content)
         )
-        passed = {name: answered[name] for name in PASSED_BACK if name in answered}
+        passed = {name: answered[name] for name in ANSWER_HEADERS if name in answered}
         if CONSISTENCY in answered:
             passed[CONSISTENCY] = self.tokens.seal(answered[CONSISTENCY])
-        return Response(told, status, headers=passed)
+        return Response(reply, status, headers=passed)
 
     async def _originals(
         self, request: Request, command: str, ref: str, body: Mapping[str, Any], who: Identity
     ) -> list[Any]:
-        """The articles that the body names; none where routing has to say what is wrong with the body itself."""
+        """The articles that the body names; none if the body is wrong, which routing reports."""
         field = "articles" if command == "split" else "article"
         named = body.get(field) if command == "split" else [body.get(field)]
         if not isinstance(named, list) or not 1 <= len(named) <= MOST_ARTICLES:
@@ -140,7 +146,7 @@ class Leader:
             if status == 404:
                 await self._require_ticket(ref, who, waiting)
                 raise problems.invalid(
-                    f"/articles/{n}" if command == "split" else "/article", "names no article of this ticket"
+                    f"/articles/{n}" if command == "split" else "/article", "No such article in this ticket."
                 )
             if status != 200:
                 raise _refused(status, content)
@@ -148,12 +154,12 @@ class Leader:
         return originals
 
     async def _require_ticket(self, ref: str, who: Identity, waiting: Mapping[str, str]) -> None:
-        """Raises 404 when it is the ticket that is not there, 503 when reporting does not know all yet."""
+        """Raises 404 if there is no such ticket, 503 if reporting does not show all of it yet."""
         status, content, headers = await self._call("GET", "reporting", f"/api/v1/tickets/{ref}", who, waiting)
         if status != 200:
             raise _refused(status, content)
         if LAG in headers:
-            raise problems.unavailable("The article is not known yet; if it was just written, try again.")
+            raise problems.unavailable("The article is not known yet. If it was just written, try again.")
 
     async def _call(
         self,
@@ -164,41 +170,41 @@ class Leader:
         headers: Mapping[str, str],
         content: bytes | None = None,
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        told = {**headers, HEADER: sign(who, service, self.signing_key)}
+        sent = {**headers, HEADER: sign(who, service, self.signing_key)}
         if (trace := traceparent()) is not None:
-            told[TRACEPARENT] = trace
+            sent[TRACEPARENT] = trace
         base = self.urls.get(service)
         if base is None:
-            raise problems.unavailable(f"{service} is not configured here.", retry_after=30)
+            raise problems.unavailable(f"The service {service} is not configured.", retry_after=30)
         try:
             timeout = aiohttp.ClientTimeout(total=SECONDS)
-            async with self.client.request(method, base + path, headers=told, data=content, timeout=timeout) as answer:
+            async with self.client.request(method, base + path, headers=sent, data=content, timeout=timeout) as answer:
                 if answer.status == 401:
                     raise identity_refused(service)
                 return answer.status, await answer.read(), answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("%s did not answer %s %s: %s", service, method, path, type(error).__name__)
-            raise problems.unavailable(f"{service} does not answer.") from error
+            raise problems.unavailable(f"The service {service} does not answer.") from error
 
 
 def _refused(status: int, content: bytes) -> problems.Problem:
-    """What a service refused, in its own words where they are for the caller."""
+    """The refusal of a service, in its own words where they are meant for the caller."""
     if status == 404:
         return problems.not_found()
     if status == 403:
         return problems.forbidden(str(orjson.loads(content).get("detail", "")))
-    log.error("reporting answered %d to a led command", status)
-    return problems.unavailable("The articles cannot be read now.")
+    log.error("reporting answered %d to a command about articles", status)
+    return problems.unavailable("The articles cannot be read now. Try again.")
 
 
-def router(leader: Leader) -> APIRouter:
+def router(commands: ArticleCommands) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["desk"])
     for command in SCHEMAS:
-        _add(routes, leader, command)
+        _add(routes, commands, command)
     return routes
 
 
-def _add(routes: APIRouter, leader: Leader, command: str) -> None:
+def _add(routes: APIRouter, commands: ArticleCommands, command: str) -> None:
     operation, summary = SUMMARIES[command]
     schema = {"type": "object", "additionalProperties": False, **SCHEMAS[command]}
 
@@ -209,5 +215,5 @@ def _add(routes: APIRouter, leader: Leader, command: str) -> None:
         responses={200: {"content": {"application/json": {"schema": DONE}}}},
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
     )
-    async def lead(request: Request, ref: Ref, signed: Writer) -> Response:
-        return await leader.lead(request, command, ref, signed.identity)
+    async def run(request: Request, ref: Ref, principal: Writer) -> Response:
+        return await commands.run(request, command, ref, principal.identity)

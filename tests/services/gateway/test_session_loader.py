@@ -1,4 +1,4 @@
-"""Sign-ins looked up together: each request gets its own answer, and none that was true only before it came."""
+"""Sign-ins are loaded in batches. Each request gets its own answer, never one from before it arrived."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,11 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.signing_in.lookups import Lookups
+from services.gateway.signing_in.session_loader import SessionLoader
 
 
 class Database:
-    """Answers each statement when it is let go; `live` are the tokens that exist at the moment it starts."""
+    """Answers a statement when its gate opens.
+
+    `live` are the tokens that exist; a statement reads them when it starts.
+    """
 
     def __init__(self, *live: bytes) -> None:
         self.live = set(live)
@@ -31,14 +34,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def asking(lookups: Lookups, *digests: bytes) -> list[asyncio.Task[Any]]:
-    return [asyncio.create_task(lookups.find(digest)) for digest in digests]
+def asking(loader: SessionLoader, *digests: bytes) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(loader.load(digest)) for digest in digests]
 
 
-async def test_who_comes_meanwhile_shares_the_next_statement() -> None:
+async def test_requests_that_arrive_during_a_statement_share_the_next_one() -> None:
     database = Database(b"a", b"b")
-    lookups = Lookups(cast("Any", database))
-    tasks = asking(lookups, b"a", b"b", b"c", b"b", b"a")
+    loader = SessionLoader(cast("Any", database))
+    tasks = asking(loader, b"a", b"b", b"c", b"b", b"a")
     await settle()
     assert database.asked == [[b"a"]]
     database.gates[0].set_result(None)
@@ -50,13 +53,13 @@ async def test_who_comes_meanwhile_shares_the_next_statement() -> None:
     ]  # fmt: skip
 
 
-async def test_nobody_gets_an_answer_that_is_older_than_the_question() -> None:
+async def test_no_answer_is_older_than_its_request() -> None:
     database = Database(b"a")
-    lookups = Lookups(cast("Any", database))
-    first = asking(lookups, b"a")
+    loader = SessionLoader(cast("Any", database))
+    first = asking(loader, b"a")
     await settle()
     database.live.clear()  # signed out while the first statement runs
-    second = asking(lookups, b"a")
+    second = asking(loader, b"a")
     await settle()
     database.gates[0].set_result(None)
     await settle()
@@ -64,26 +67,26 @@ async def test_nobody_gets_an_answer_that_is_older_than_the_question() -> None:
     assert await first[0] is not None and await second[0] is None
 
 
-async def test_a_failure_is_everybodys_who_waited_and_nobodys_after() -> None:
+async def test_a_failure_reaches_all_who_waited_and_nobody_later() -> None:
     database = Database(b"a")
-    lookups = Lookups(cast("Any", database))
-    tasks = asking(lookups, b"a", b"b", b"b")
+    loader = SessionLoader(cast("Any", database))
+    tasks = asking(loader, b"a", b"b", b"b")
     await settle()
     database.gates[0].set_exception(ConnectionError())
     await settle()
     database.gates[1].set_exception(ConnectionError())
     assert [type(r) for r in await asyncio.gather(*tasks, return_exceptions=True)] == [ConnectionError] * 3
-    (later,) = asking(lookups, b"a")
+    (later,) = asking(loader, b"a")
     await settle()
     database.gates[2].set_result(None)
     assert await later == {"token_hash": b"a"}
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2])
-async def test_a_caller_who_goes_away_takes_nobody_along(gone: int) -> None:
+async def test_a_cancelled_caller_does_not_affect_others(gone: int) -> None:
     database = Database(b"a", b"b")
-    lookups = Lookups(cast("Any", database))
-    tasks = asking(lookups, b"a", b"b", b"b", b"a")
+    loader = SessionLoader(cast("Any", database))
+    tasks = asking(loader, b"a", b"b", b"b", b"a")
     await settle()
     tasks[gone].cancel()
     await settle()

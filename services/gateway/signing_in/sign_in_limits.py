@@ -1,8 +1,8 @@
-"""Who may wait for a password to be checked when many do: a flood of sign-ins must not keep out the people who work here.
+"""Limits how many sign-ins wait for a password check, so that a flood does not block the people who work here.
 
-Guesses come in any number and from anywhere, so strangers share places of their own: a flood takes those and no others. Whoever has
-signed in to an account from an address before has places besides, and goes first; so does the first administrator on the machine
-itself, who was made there, from the start. No account has more than a part of either kind.
+Attempts come in any number and from any address, so strangers have slots of their own: a flood takes those and no
+others. Accounts have further slots, with priority, at addresses where they have signed in before. So has the first
+administrator on the machine itself, from the start. No account may take more than a part of either kind.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ KNOWN = 64
 AN_ACCOUNT = 24
 
 
-class SignInPlaces:
+class SignInLimits:
     """One per process."""
 
     def __init__(self) -> None:
@@ -27,14 +27,17 @@ class SignInPlaces:
         self._accounts = Places(STRANGERS, AN_ACCOUNT)
 
     @contextmanager
-    def held(self, account: str, address: str, *, known: bool) -> Iterator[None]:
-        """A place until the block ends. Raises Problem 429 where there is none. `known`: this account is used from this address."""
+    def slot(self, account: str, address: str, *, known: bool) -> Iterator[None]:
+        """A slot until the block ends.
+
+        `known`: the account has signed in from this address before. Raises Problem 429 if none is free.
+        """
         taken: list[tuple[Places, str]] = []
         wanted = [(self._known, account)] if known else [(self._strangers, network(address)), (self._accounts, account)]
         try:
             for places, holder in wanted:
                 if not places.take(holder):
-                    raise problems.too_many(2, "Too many people sign in at once.")
+                    raise problems.too_many(2, "Too many sign-ins at the same time. Try again in a few seconds.")
                 taken.append((places, holder))
             yield
         finally:

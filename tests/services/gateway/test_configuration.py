@@ -1,4 +1,4 @@
-"""States, priorities, standard answers, salutations, signatures and fields as documents; customers and followed queues."""
+"""The smaller documents, the records of customers, and what agents choose for themselves."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def test_an_installation_begins_with_the_standard_states_and_priorities(ga
     ]
 
 
-async def test_a_state_of_ones_own(gateway: Gateway) -> None:
+async def test_an_administrator_adds_a_state(gateway: Gateway) -> None:
     admin = await gateway.admin()
     assert (await admin.put("/states/done", DONE)).status == 201
     queue = await admin.put("/queues/it", {**IT, "next_state_after_reply": "done"})
@@ -51,7 +51,7 @@ async def test_a_state_of_ones_own(gateway: Gateway) -> None:
 
 @requirement("A8.03", "A8.04")
 @pytest.mark.parametrize("kind", ["salutation", "signature"])
-async def test_the_words_of_a_queue_cannot_be_taken_from_it(gateway: Gateway, kind: str) -> None:
+async def test_a_salutation_or_signature_in_use_cannot_be_retired(gateway: Gateway, kind: str) -> None:
     admin = await gateway.admin()
     await admin.put(f"/{kind}s/polite", {"slug": "polite", "name": "polite", "text": "With kind regards"})
     assert (await admin.put("/queues/it", {**IT, kind: "polite"})).status == 201
@@ -81,13 +81,15 @@ async def test_the_words_of_a_queue_cannot_be_taken_from_it(gateway: Gateway, ki
         ("/queues/it", {**IT, "next_state_after_reply": "new"}, "/next_state_after_reply"),
     ],
 )
-async def test_what_is_wrong_names_the_field(gateway: Gateway, path: str, body: dict[str, Any], pointer: str) -> None:
+async def test_the_error_of_a_document_names_the_field(
+    gateway: Gateway, path: str, body: dict[str, Any], pointer: str
+) -> None:
     answer = await (await gateway.admin()).put(path, body)
     assert answer.status == 422, answer
     assert pointer in {error["pointer"] for error in answer.body["errors"]}
 
 
-async def test_what_the_rules_need_stays(gateway: Gateway) -> None:
+async def test_documents_that_the_rules_need_cannot_be_retired(gateway: Gateway) -> None:
     admin = await gateway.admin()
     for path in ("/states/open", "/states/merged", "/priorities/3"):
         assert (await admin.delete(path)).status == 409
@@ -122,7 +124,7 @@ async def test_who_may_read_what(gateway: Gateway) -> None:
 
 
 @requirement("A21.11", "A21.12", "A7.07")
-async def test_agents_keep_customers(gateway: Gateway) -> None:
+async def test_agents_change_the_records_of_customers(gateway: Gateway) -> None:
     admin, kari, per = (
         await gateway.admin(),
         await gateway.person("kari", "agent"),
@@ -136,8 +138,8 @@ async def test_agents_keep_customers(gateway: Gateway) -> None:
     made = await admin.put("/customers/lise", lise)
     assert made.status == 200 and made.body["company"] == "acme"
     for query, logins in (
-        ("", ["lise", "per"]), ("?q=LISE", ["lise"]), ("?q=berg", ["lise"]), ("?q=100%25", ["lise"]), ("?q=%25", ["lise"]),
-        ("?q=_", []), ("?company=acme", ["lise"]), ("?q=nobody", []),
+        ("", ["lise", "per"]), ("?q=LISE", ["lise"]), ("?q=berg", ["lise"]), ("?q=100%25", ["lise"]),
+        ("?q=%25", ["lise"]), ("?q=_", []), ("?company=acme", ["lise"]), ("?q=nobody", []),
     ):  # fmt: skip
         found = await kari.get(f"/customers{query}")
         assert [each["login"] for each in found.body["items"]] == logins, query
@@ -145,7 +147,7 @@ async def test_agents_keep_customers(gateway: Gateway) -> None:
     assert changed.status == 200 and changed.body["name"] == "Lise"
     late = await kari.put("/customers/lise", {**lise, "name": "L"}, headers={"If-Match": made.headers["ETag"]})
     assert late.status == 412
-    # What somebody may do is for administrators alone.
+    # Only administrators change roles.
     assert (await kari.put("/customers/admin", {**lise, "login": "admin"})).status == 403
     assert (await kari.put("/customers/kari", {**lise, "login": "kari"})).status == 403
     assert (await kari.put("/customers/lise", {**lise, "roles": ["admin"]})).status == 422
@@ -160,7 +162,7 @@ async def test_agents_keep_customers(gateway: Gateway) -> None:
 
 
 @requirement("A3.14")
-async def test_my_queues(gateway: Gateway) -> None:
+async def test_an_agent_chooses_the_queues_to_follow(gateway: Gateway) -> None:
     admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
     for slug in ("it", "hr"):
         members = [{"person": "kari", "rights": ["read"]}] if slug == "it" else []
@@ -170,7 +172,7 @@ async def test_my_queues(gateway: Gateway) -> None:
     assert chosen.status == 200 and [queue["slug"] for queue in chosen.body["queues"]] == ["it"]
     hidden = await kari.put("/session/queues", {"queues": ["it", "hr"]})
     assert hidden.status == 422 and hidden.body["errors"][0]["pointer"] == "/queues/1"
-    # A later change of the record by an administrator keeps what was chosen.
+    # A later change by an administrator keeps the choice.
     read = (await admin.get("/people/kari")).body
     await admin.put("/people/kari", {**read, "name": "Kari N."})
     assert [queue["slug"] for queue in (await kari.get("/session/queues")).body["queues"]] == ["it"]
@@ -196,7 +198,7 @@ TOKENS = {
 
 
 @requirement("A1.01")
-async def test_a_mailbox_is_a_setting_that_only_administrators_see(gateway: Gateway) -> None:
+async def test_only_administrators_see_mailboxes(gateway: Gateway) -> None:
     admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
     saved = await admin.put("/mailboxes/support", MAILBOX)
     assert saved.status == 201, saved
@@ -243,7 +245,7 @@ async def test_a_mailbox_is_a_setting_that_only_administrators_see(gateway: Gate
         ({"user": "a\r\nb"}, "/user"),
     ],
 )
-async def test_what_is_wrong_with_a_mailbox(gateway: Gateway, wrong: dict[str, Any], pointer: str) -> None:
+async def test_the_error_of_a_mailbox_names_the_field(gateway: Gateway, wrong: dict[str, Any], pointer: str) -> None:
     answer = await (await gateway.admin()).put("/mailboxes/wrong", {**MAILBOX, "slug": "wrong", **wrong})
     assert answer.status == 422, answer
     assert pointer in {error["pointer"] for error in answer.body["errors"]}
@@ -257,7 +259,7 @@ async def test_a_mailbox_on_this_machine_needs_no_encryption(gateway: Gateway) -
 
 
 @requirement("A10.05", "A10.06", "A10.09")
-async def test_my_notices(gateway: Gateway) -> None:
+async def test_an_agent_chooses_which_mails_to_get(gateway: Gateway) -> None:
     admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
     none = dict.fromkeys(("new_ticket", "follow_up", "lock_expired", "moved"), False)
     assert (await kari.get("/session/notices")).body == none
@@ -288,7 +290,7 @@ RECOUNT = {
 
 
 @requirement("A1.06", "A3.12", "A3.13", "A7.24", "A7.25", "A14.18")
-async def test_a_topic_leads_to_a_queue_and_asks(gateway: Gateway) -> None:
+async def test_a_topic_leads_to_a_queue_and_asks_for_fields(gateway: Gateway) -> None:
     admin, per = await gateway.admin(), await gateway.person("per", "customer")
     await admin.put("/queues/it", IT)
     for slug in ("period", "cause"):

@@ -1,4 +1,4 @@
-"""Waits until the services work with a setting that was just saved, so that its PUT can say so (api.md, section 1)."""
+"""Waits until every service works with a saved document, so that the answer can say so (api.md, section 1)."""
 
 import asyncio
 import logging
@@ -7,7 +7,9 @@ from uuid import UUID
 
 import aiohttp
 
-from shared.contracts.directory import DocumentKind
+from services.gateway.documents.rows import Row
+from shared.contracts.declaration import Document
+from shared.http.consistency import LAG
 from shared.http.identity import HEADER, sign
 from shared.http.keys import SigningKey
 from shared.rules.access import Identity
@@ -19,19 +21,20 @@ SECONDS = 2.0
 GATEWAY = Identity(person_id=UUID(int=0), kind="service", login="gateway", name="gateway", email="")
 
 
-class Appliers:
-    """Asks every service at once; `urls` are service name -> base URL."""
+class Propagation:
+    """Asks all services at the same time. `urls` maps the name of a service to its base URL."""
 
     def __init__(self, client: aiohttp.ClientSession, urls: Mapping[str, str], signing_key: SigningKey) -> None:
         self.client, self.urls, self.signing_key = client, urls, signing_key
 
-    async def wait(self, kind: DocumentKind, document: UUID, version: int) -> bool:
-        """Whether all of them have applied that version within two seconds."""
-        answers = await asyncio.gather(*(self._one(service, kind, document, version) for service in self.urls))
-        return all(answers)
+    async def lag(self, row: Row) -> dict[str, str]:
+        """The header for an answer about a saved document: none if every service works with this version within two
+        seconds."""
+        applied = await asyncio.gather(*(self._applied(service, row.document, row.version) for service in self.urls))
+        return {} if all(applied) else {LAG: "true"}
 
-    async def _one(self, service: str, kind: DocumentKind, document: UUID, version: int) -> bool:
-        url = f"{self.urls[service]}/internal/directory/{kind}/{document}?version={version}"
+    async def _applied(self, service: str, document: Document, version: int) -> bool:
+        url = f"{self.urls[service]}/internal/directory/{document.KIND}/{document.id}?version={version}"
         headers = {HEADER: sign(GATEWAY, service, self.signing_key)}
         if (trace := traceparent()) is not None:
             headers[TRACEPARENT] = trace
@@ -40,5 +43,6 @@ class Appliers:
                 async with self.client.get(url, headers=headers) as answer:
                     return answer.status == 204
         except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("%s did not say that it applies %s %s: %s", service, kind, document, type(error).__name__)
+            name = type(error).__name__
+            log.warning("%s did not say that it applies %s %s: %s", service, document.KIND, document.id, name)
             return False
