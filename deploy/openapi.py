@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from services.gateway.documents import customers_api, documents_api
-from services.gateway.front import led
+from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
 from services.gateway.preferences import following_api, notices_api
@@ -30,13 +30,13 @@ def routers() -> dict[str, list[APIRouter]]:
     """Every service's public routes."""
     return {
         "gateway": [
-            session_api.router(NOTHING, NOTHING, NOTHING),
-            sign_ins_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+            session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+            sign_ins_api.router(NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
-            led.router(NOTHING),
+            article_commands.router(NOTHING),
         ],
         "intake": [
             intake_api.router(NOTHING),

@@ -1,7 +1,7 @@
-"""Salutations, signatures and receipts: templates that administrators write, filled with plain strings (api.md, section 5).
+"""Templates that administrators write, such as salutations and signatures; their values are strings (api.md, section 5).
 
-A template can show values and choose between texts, nothing else: no loops, calls, macros or arithmetic, so that none can take long
-or reach anything. What is wrong in one is shown in its place and never keeps a mail from leaving.
+A template can show values and choose between texts. It has no loops, calls, macros or arithmetic, so that it cannot run
+for long or access anything else. An invalid template is shown with its error; it never stops a mail.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,16 +12,16 @@ from jinja2 import ChainableUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 Variables = Mapping[str, Mapping[str, str]]
-"""Noun -> field -> value, as in `customer.name`."""
+"""Noun -> field -> value, such as `customer.name`."""
 
 LONGEST_SOURCE = 50_000
 LONGEST_RESULT = 20_000
-"""Characters. With the text of an article a mail stays far below the size of an event."""
+"""Characters. Together with the text of an article, a mail stays far below the maximum size of an event."""
 
 ALLOWED_FILTERS = frozenset(("capitalize", "default", "lower", "title", "trim", "upper"))
 _ALLOWED = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Getattr, nodes.Const, nodes.Filter,
-    nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Keyword,
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Getattr, nodes.Const,
+    nodes.Filter, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Keyword,
 )  # fmt: skip
 _NAMES = {
     nodes.For: "loops",
@@ -33,7 +33,7 @@ _NAMES = {
 
 
 class Unknown(ChainableUndefined):
-    """A variable that there is not: false in a condition, a clear mark where it is shown."""
+    """An unknown variable: false in a condition, `[unknown: ...]` where it is shown."""
 
     def __str__(self) -> str:
         return f"[unknown: {self._undefined_name}]"
@@ -44,14 +44,14 @@ class Unknown(ChainableUndefined):
     def __getattr__(self, name: str) -> "Unknown":
         if name.startswith("__"):
             raise AttributeError(name)
-        return self.part(name)
+        return self.field(name)
 
-    def part(self, name: str) -> "Unknown":
+    def field(self, name: str) -> "Unknown":
         return Unknown(name=f"{self._undefined_name}.{name}")
 
 
 class _Noun:
-    """The fields of one noun. Not a dictionary: a template must see fields, not methods."""
+    """The fields of one noun. It is not a dictionary because templates must not see a dictionary's methods."""
 
     __slots__ = ("fields", "noun")
 
@@ -69,7 +69,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                 value = obj.fields.get(attribute)
                 return Unknown(name=f"{obj.noun}.{attribute}") if value is None else value
             case Unknown():
-                return obj.part(attribute)
+                return obj.field(attribute)
             case _:
                 return Unknown(name=attribute)
 
@@ -79,17 +79,17 @@ _environment.globals.clear()
 
 
 class _Unusable(Exception):
-    """Why a template is not taken, in the words of its writer."""
+    """Why a template is invalid, in words that its writer understands."""
 
 
 def render(source: str, variables: Variables) -> str:
-    """The filled template; one that cannot be used is shown as it was written, behind a mark that says why."""
+    """The rendered template. An invalid one is returned as it was written, below a line that says why."""
     compiled = _compiled(source)
     if isinstance(compiled, str):
         return compiled
     try:
         return compiled.render({noun: _Noun(noun, fields) for noun, fields in variables.items()})[:LONGEST_RESULT]
-    except Exception as error:  # such as a comparison of a text with a number: the writer's mistake, whatever its type
+    except Exception as error:  # a mistake of the writer's, such as comparing a text with a number
         return _marked(source, type(error).__name__)
 
 
@@ -110,19 +110,19 @@ def _compiled(source: str) -> Template | str:
 
 
 def fault(source: str) -> str:
-    """Why a template cannot be used, in words; empty if it can."""
+    """Why a template is invalid; empty if it is valid."""
     compiled = _compiled(source)
     return compiled.partition("]")[0].removeprefix("[template not usable: ") if isinstance(compiled, str) else ""
 
 
 def _check(tree: nodes.Template) -> None:
-    """Raises _Unusable for whatever is not on the list; before anything of the template is evaluated."""
+    """Raises _Unusable for anything that is not allowed. Nothing of the template has been evaluated yet."""
     for node in _all(tree):
         if not isinstance(node, _ALLOWED):
             what = next((name for kind, name in _NAMES.items() if isinstance(node, kind)), type(node).__name__.lower())
             raise _Unusable(f"{what} are not allowed" if what in _NAMES.values() else f"{what} is not allowed")
         if isinstance(node, nodes.Name) and node.name == "self":
-            raise _Unusable("self is no variable")  # to Jinja2 it is the template
+            raise _Unusable("self is not a variable")  # to Jinja2 it is the template
         if isinstance(node, nodes.Filter) and node.name not in ALLOWED_FILTERS:
             raise _Unusable(f"there is no filter {node.name}")
 

@@ -1,4 +1,4 @@
-"""Where the gateway's parts are put together."""
+"""Puts the parts of the gateway together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,11 +7,11 @@ import aiohttp
 from starlette.types import Scope
 
 from services.gateway.documents import customers_api, documents_api
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents
-from services.gateway.front import led
+from services.gateway.documents.propagation import Propagation
+from services.gateway.front import article_commands
 from services.gateway.front.consistency_tokens import ConsistencyTokens
-from services.gateway.front.door import Door
+from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
 from services.gateway.preferences import following_api, notices_api
@@ -19,10 +19,10 @@ from services.gateway.schema import MIGRATIONS
 from services.gateway.settings import Settings
 from services.gateway.signing_in import session_api, sign_ins_api
 from services.gateway.signing_in.authentication import Authentication
-from services.gateway.signing_in.guesses import Guesses
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
+from services.gateway.signing_in.throttling import SignInThrottle
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
@@ -36,11 +36,14 @@ from shared.runtime.places import Places
 SERVICE = "gateway"
 PURGE_SECONDS = 3600.0
 MOST_OF_AN_ADDRESS = 384
-"""Of the requests that run at once. It may be a whole company's, or that of a proxy that was not named to us, so it is large."""
+"""Running requests of one address.
+
+Large, because it may be the address of a whole company, or of a proxy that is not configured.
+"""
 MOST_OF_A_PERSON = 128
-"""With all their sessions and tokens."""
+"""Running requests of one person, with all their sessions and tokens."""
 KEEP_ALIVE_SECONDS = 15.0
-"""Shorter than the services keep a connection, so that they do not close one that the proxy is just about to use."""
+"""Shorter than the services keep a connection open: they must not close one that the proxy is about to use."""
 
 
 @asynccontextmanager
@@ -48,34 +51,36 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
     async with assembled(role, health, settings, MIGRATIONS) as parts:
         sessions = Sessions(parts.pool, settings.keys.purpose("session secrets"), settings.session_lifetime)
-        guesses = Guesses(parts.pool, settings.keys.purpose("guesses"))
+        throttle = SignInThrottle(parts.pool, settings.keys.purpose("guesses"))
         parts.relay(PROMPT)
         if parts.works:
-            parts.run("purge", Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, guesses)))
+            parts.run("purge", Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, throttle)))
         if not parts.serves:
             yield parts.process()
             return
         passwords = Passwords()
         try:
             async with http_client(settings.upstream_seconds) as client:
-                yield Process(_door(settings, health, parts, client, sessions, passwords, guesses), parts.background)
+                yield Process(
+                    _dispatcher(settings, health, parts, client, sessions, passwords, throttle), parts.background
+                )
         finally:
             passwords.close()
 
 
-def _door(
+def _dispatcher(
     settings: Settings,
     health: Health,
     parts: Assembly,
     client: aiohttp.ClientSession,
     sessions: Sessions,
     passwords: Passwords,
-    guesses: Guesses,
-) -> Door:
+    throttle: SignInThrottle,
+) -> Dispatcher:
     """The public application: the gateway's own routes, and the proxy to the services."""
     authentication = Authentication(sessions, settings.trusts_proxy)
-    sign_in = SignIn(parts.pool, passwords, guesses)
-    appliers = Appliers(client, settings.services, settings.signing_key)
+    sign_in = SignIn(parts.pool, passwords, throttle)
+    propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
@@ -84,22 +89,24 @@ def _door(
         limited=limited,
         keys=settings.keys,
         routers=[
-            session_api.router(sign_in, sessions, authentication),
-            sign_ins_api.router(sign_in, sessions, documents, appliers, authentication),
-            documents_api.router(documents, sign_in, appliers),
-            customers_api.router(documents, appliers),
-            following_api.router(documents, appliers),
-            notices_api.router(documents, appliers),
-            led.router(led.Leader(client, settings.services, settings.signing_key, tokens)),
+            session_api.router(sign_in, sessions, documents, propagation, authentication),
+            sign_ins_api.router(sessions),
+            documents_api.router(documents, sign_in, propagation),
+            customers_api.router(documents, propagation),
+            following_api.router(documents, propagation),
+            notices_api.router(documents, propagation),
+            article_commands.router(
+                article_commands.ArticleCommands(client, settings.services, settings.signing_key, tokens)
+            ),
             reference_router(),
         ],
     )
     own.state.authentication = authentication
-    return Door(own, Proxy(client, settings.services, settings.signing_key, tokens), authentication, limited)
+    return Dispatcher(own, Proxy(client, settings.services, settings.signing_key, tokens), authentication, limited)
 
 
 def running_limit(authentication: Authentication) -> Limited:
-    """One bound for all that the gateway answers."""
+    """One limit for everything that the gateway answers."""
     addresses, people = Places(MOST_RUNNING, MOST_OF_AN_ADDRESS), Places(MOST_RUNNING, MOST_OF_A_PERSON)
 
     def address(scope: Scope) -> str:
@@ -109,7 +116,7 @@ def running_limit(authentication: Authentication) -> Limited:
 
 
 def http_client(seconds: float) -> aiohttp.ClientSession:
-    """The client to the services. `seconds` bounds their silence; what they send is passed on as it is."""
+    """The HTTP client for the services. `seconds` is how long one may stay silent; answers are passed on unchanged."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=512, keepalive_timeout=KEEP_ALIVE_SECONDS, use_dns_cache=True),
         timeout=aiohttp.ClientTimeout(total=None, connect=3, sock_connect=3, sock_read=seconds),
@@ -119,6 +126,6 @@ def http_client(seconds: float) -> aiohttp.ClientSession:
     )
 
 
-async def _purge(sessions: Sessions, guesses: Guesses) -> None:
+async def _purge(sessions: Sessions, throttle: SignInThrottle) -> None:
     await sessions.purge()
-    await guesses.purge()
+    await throttle.purge()

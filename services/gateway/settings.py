@@ -1,4 +1,4 @@
-"""The gateway's configuration, from the environment only."""
+"""The settings of the gateway, from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,12 @@ SERVICES = ("intake", "routing", "notify", "reporting")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`signing_key`: with which it vouches for people; `keys`: its own secret, and the public half of that key. `services`: name -> base URL. `trusts_proxy`: X-Forwarded-For and -Proto come from a reverse proxy of ours."""
+    """`signing_key` signs identities for the services; `keys` holds the gateway's own secret and the public half of
+    that key.
+
+    `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
+    reverse proxy.
+    """
 
     database_url: str
     kafka: KafkaAccount

@@ -1,11 +1,11 @@
-"""Where notify's parts are put together."""
+"""Wires notify's parts together."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from services.notify import ticket
-from services.notify.deciding.closings import Closings
-from services.notify.deciding.lookups import Informed
+from services.notify.deciding.closing_notices import ClosingNotices
+from services.notify.deciding.handler import TicketHandler
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
 from services.notify.sending import deliveries, outgoing_api
@@ -13,7 +13,7 @@ from services.notify.sending.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from services.notify.ticket.commands import Command
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.mail_builder import MailBuilder
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.directory.copy import DirectoryCopy
@@ -34,9 +34,12 @@ CONSUMER = "notify"
 
 
 def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
-    """The policies on the newest snapshots; each of those who ask them needs its own, for what was looked up."""
+    """Policies that read the directory's copy.
+
+    Each user needs its own, because they hold what was looked up for a batch.
+    """
     return Policies(
-        Letterhead(
+        MailBuilder(
             lambda: copy.queues,
             mail.key,
             mail.domain,
@@ -50,7 +53,7 @@ def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
 def reactions(
     store: Store, policies: Policies, requested: Callable[[], None] | None = None
 ) -> PolicyHandler[Command, ticket.Ticket]:
-    """How what the policies ask for is recorded, with the mails that have to leave."""
+    """Records what the policies request, and queues the mails. `requested` is called when mails may wait to be sent."""
     return PolicyHandler(
         name=CONSUMER,
         runner=CommandRunner(store, "ticket", ticket),
@@ -64,15 +67,18 @@ def reactions(
 def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
-    """What notify's consumer does with each topic; `requested` is called when mails may wait to be sent."""
+    """What notify's consumer does with each topic."""
     policies = policies_of(copy, mail)
     reacting = reactions(store, policies, requested)
-    # Documents first: a ticket of the same batch finds its queue's.
-    return {DIRECTORY: ProjectionHandler(DirectoryProjection()), TICKETS: Informed(reacting, copy, policies.known)}
+    # Documents come first, so that a ticket of the same batch finds its queue.
+    return {
+        DIRECTORY: ProjectionHandler(DirectoryProjection()),
+        TICKETS: TicketHandler(reacting, copy, policies.inputs),
+    }
 
 
 def handlers_for_replay(store: Store) -> dict[str, Handler]:
-    """The same for a parked ticket that is worked through from the command line."""
+    """The handlers for a parked ticket that is replayed from the command line."""
     return handlers(store, DirectoryCopy(store.pool, env("LEDGERDESK_DATABASE_URL")), MailSettings.read())
 
 
@@ -90,8 +96,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 made = handlers(store, copy, mail, sender.wake)
                 parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
                 parts.run("sender", sender)
-                closing_words = policies_of(copy, mail)
-                parts.run("closings", Closings(store, reactions(store, closing_words, sender.wake), closing_words))
+                closing_policies = policies_of(copy, mail)
+                reacting = reactions(store, closing_policies, sender.wake)
+                parts.run("closings", ClosingNotices(store, reacting, closing_policies.to_customers))
             outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
             yield parts.process([outgoing_api.router(outgoing, copy)])
         finally:

@@ -1,14 +1,14 @@
-"""What notify is told by its environment."""
+"""Notify's settings, from the environment."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.notify.sending.lanes import Limits
+from services.notify.sending.domain_queues import Limits
 from services.notify.sending.transports.maildir import Maildir
 from services.notify.sending.transports.smtp import DEFAULT_LIMITS, Server, Smtp
 from services.notify.sending.transports.transport import Transport
-from services.notify.writing.signing import BadKey, Key, Signer
+from services.notify.writing.dkim import BadKey, Key, Signer
 from shared.addresses import canonical_domain
 from shared.http.keys import Keys
 from shared.messaging.access.account import KafkaAccount
@@ -17,8 +17,11 @@ from shared.settings import SettingMissing, env
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """What outgoing mail is written with: the key of its Message-IDs and their domain, the desk's time zone, and whether the mail system
-    brings what is sent to `it+anything@` to `it@`, so that answers may come back to an address with a tag."""
+    """How outgoing mail is written: the key and the domain of its Message-IDs, and the desk's time zone.
+
+    `reply_tags`: the mail system delivers mail for `it+anything@` to `it@`, so that replies may come back to an address
+    with a tag.
+    """
 
     key: bytes
     domain: str
@@ -27,10 +30,10 @@ class MailSettings:
 
     @classmethod
     def read(cls) -> "MailSettings":
-        """Raises SettingMissing when there is no key, or when the domain or the time zone is none."""
+        """Raises SettingMissing if there is no key, or if the domain or the time zone is not valid."""
         key, domain = env("LEDGERDESK_MAIL_KEY"), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid")
         if not key:
-            raise SettingMissing("LEDGERDESK_MAIL_KEY is empty: anybody could make up Message-IDs")
+            raise SettingMissing("LEDGERDESK_MAIL_KEY is empty: anybody could forge Message-IDs")
         if not domain.isascii() or canonical_domain(domain) is None:
             raise SettingMissing("LEDGERDESK_MAIL_DOMAIN must be a domain such as help.example.org")
         try:
@@ -54,7 +57,8 @@ class Settings:
 
     @classmethod
     def read(cls) -> "Settings":
-        """Raises SettingMissing, for a key that cannot sign too: mails that leave unsigned would be refused without anybody noticing."""
+        """Raises SettingMissing, also for a key that cannot sign: servers would refuse unsigned mails, and nobody
+        would notice."""
         return cls(
             database_url=env("LEDGERDESK_DATABASE_URL"),
             kafka=KafkaAccount.read("notify"),
@@ -87,7 +91,7 @@ def _limits(text: str) -> Limits:
 
 
 def _signer(keys: str, domain: str) -> Signer | None:
-    """What signs our mails; None when no key is named. `keys` are `selector:path` with spaces between them."""
+    """Signs our mails; None if there are no keys. `keys` are `selector:path`, separated by spaces."""
     if not keys.strip():
         return None
     domain = domain or MailSettings.read().domain
@@ -98,7 +102,7 @@ def _signer(keys: str, domain: str) -> Signer | None:
     for each in keys.split():
         selector, colon, path = each.partition(":")
         if not colon or not path:
-            raise SettingMissing("LEDGERDESK_DKIM_KEYS must be selector:path, with spaces between several")
+            raise SettingMissing("LEDGERDESK_DKIM_KEYS must be selector:path, several of them separated by spaces")
         try:
             found.append(Key.read(selector, Path(path)))
         except BadKey as error:

@@ -1,29 +1,18 @@
-"""Configuration documents and their events. The stream of a document is its id; its version is the stream's."""
+"""Configuration documents and their events."""
 
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.event import Event, Value, event
+from shared.contracts.declaration import Document, DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
+from shared.contracts.event import Event, event
 from shared.contracts.open_values import Known
 from shared.contracts.parts import AnyStateType
 from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY
+from shared.input_types import Language, Login, MailAddress, MailDomain, Slug, Text, Title
 
-DocumentKind = Literal[
-    "queue",
-    "person",
-    "company",
-    "state",
-    "priority",
-    "template",
-    "salutation",
-    "signature",
-    "field",
-    "mailbox",
-    "topic",
-]
 Right = Literal["read", "create", "move_into", "note", "work"]
 Role = Literal["admin", "agent", "customer"]
 FollowUp = Literal["reopen", "new-linked", "reject"]
@@ -35,206 +24,245 @@ Protocol = Literal["imap", "pop3"]
 Encryption = Literal["implicit", "starttls", "none"]
 Afterwards = Literal["flag", "move", "delete"]
 
+QueueSlug = Annotated[str, ReferenceTo("queue")]
+TextOfMails = Annotated[str, Input(Text, max_length=10_000)]
 
-class Member(Value):
+
+class Member(DocumentPart):
     """What one person may do on a queue."""
 
-    person: UUID
-    rights: tuple[Annotated[str, Known(Right)], ...]
+    person: Annotated[UUID, ReferenceTo("person", keeps_retired=True)]
+    rights: Annotated[tuple[Annotated[str, Known(Right)], ...], Input(max_length=5)]
 
 
-class Queue(Value):
-    """A queue (api.md, section 5). `address` is lower case; null for a queue that gets no mail.
+class Queue(Named):
+    """A queue (api.md, section 5)."""
 
-    `follow_up_days`: a closed ticket reopens within so many; a later message becomes a ticket of its own. A `salutation` or `signature`
-    that is the slug of such a document stands for its text. `tells_when_closed`: the customer gets a mail when a ticket is closed (A5.14).
+    KIND = "queue"
 
-    Of mails: `unverified_reopens`: who did not show that they take part may reopen a closed ticket all the same; `opens_copies`: a mail
-    that went to another queue first opens a ticket here too; `opens_reports`: so do machines' answers that belong to no ticket;
-    `junk_queue`: the slug of the queue that takes what a filter calls spam.
-    """
-
-    id: UUID
-    slug: str
-    name: str
-    parent: str | None = None
-    address: str | None = None
-    display_name: str = ""
-    salutation: str = ""
-    signature: str = ""
-    next_state_after_reply: str = "open"
-    lock_timeout_minutes: float | None = None
+    parent: QueueSlug | None = None
+    """The queue above this one."""
+    address: Annotated[str, Input(MailAddress)] | None = None
+    """The address whose mail goes here; null: the queue gets no mail."""
+    display_name: Annotated[str, Input(max_length=200)] = ""
+    """The sender's name on mails from this queue."""
+    salutation: TextOfMails = ""
+    """How mails begin: a text, or the slug of a salutation."""
+    signature: TextOfMails = ""
+    """How mails end: a text, or the slug of a signature."""
+    next_state_after_reply: Annotated[str, Input(Slug)] = "open"
+    """The state after a reply that names none, by slug."""
+    lock_timeout_minutes: Annotated[float, Input(strict=True, gt=0, le=525_600, allow_inf_nan=False)] | None = None
+    """After this time a lock expires; null: never."""
     follow_up: AnyFollowUp = "reopen"
-    follow_up_days: int | None = None
+    """What a message to a closed ticket does."""
+    follow_up_days: Annotated[int, Input(ge=0, le=36_525)] | None = None
+    """With `reopen`: a closed ticket reopens within this many days; later messages open tickets of their own.
+
+    Null: always.
+    """
     unverified_reopens: bool = False
+    """Mail from somebody who is not known to take part may reopen a closed ticket."""
     opens_copies: bool = False
+    """A mail that another queue got first opens a ticket here too, linked to the first."""
     opens_reports: bool = False
-    junk_queue: str | None = None
-    tells_when_closed: bool = False
-    members: tuple[Member, ...] = ()
+    """Delivery reports and absence notes that belong to no ticket open one."""
+    junk_queue: QueueSlug | None = None
+    """The queue for mails that a filter marks as spam."""
+    tells_when_closed: Annotated[bool, Input(default=True)] = False
+    """The customer gets a mail when a ticket is closed without an answer (A5.14)."""
+    members: Annotated[tuple[Member, ...], Input(max_length=2000)] = ()
 
 
-class Person(Value):
-    """Somebody who may sign in. The password is not part of the document: its hash never leaves the gateway."""
+class Person(Document):
+    """A person who may sign in. The password is no part of the document: its hash never leaves the gateway."""
 
-    id: UUID
-    login: str
-    name: Personal[str]
-    email: Personal[str]
-    roles: tuple[Annotated[str, Known(Role)], ...] = ()
-    company: str | None = None
-    language: str | None = None
-    follows: tuple[UUID, ...] = ()
+    KIND = "person"
+    URL_FIELD = "login"
+
+    login: Annotated[str, Input(Login)]
+    name: Annotated[Personal[str], Input(Title)]
+    email: Annotated[Personal[str], Input(MailAddress)]
+    roles: Annotated[tuple[Annotated[str, Known(Role)], ...], Input(required=True, min_length=1, max_length=3)] = ()
+    company: Annotated[str, ReferenceTo("company")] | None = None
+    """The company of a customer."""
+    language: Annotated[str, Input(Language)] | None = None
+    follows: Annotated[tuple[UUID, ...], ReadOnly("/session/queues"), Input(max_length=500)] = ()
     """The queues that the person follows: "my queues" (A3.14)."""
-    notices: tuple[Annotated[str, Known(Notice)], ...] = ()
+    notices: Annotated[
+        tuple[Annotated[str, Known(Notice)], ...], ReadOnly("/session/notices"), Input(max_length=10)
+    ] = ()
     """What the person wants a mail about, of tickets in their queues (A10.05, A10.06)."""
 
 
-class Company(Value):
+class Company(Named):
     """An organisation that customers belong to."""
 
-    id: UUID
-    slug: str
-    name: str
-    domains: tuple[str, ...] = ()
+    KIND = "company"
+
+    domains: Annotated[tuple[Annotated[str, Input(MailDomain)], ...], Input(max_length=200)] = ()
+    """Mail domains. Their senders belong to the company unless their record names another. Subdomains do not count."""
 
 
-class Setting(Value):
-    """What the smaller documents share. `slug` names one for ever, `name` may change."""
-
-    KIND: ClassVar[str]
-
-    id: UUID
-    slug: str
-    name: str
+class SmallDocument(Named):
+    """A smaller document. What they have in common is the form of their events."""
 
 
-class State(Setting):
-    """A state of tickets (A5.01). `close_after_hours`: how long a pending one waits where a form gives no date."""
+class State(SmallDocument):
+    """A state of tickets (A5.01). The rules look at its type alone."""
 
-    KIND: ClassVar[str] = "state"
+    KIND = "state"
 
     type: AnyStateType
-    close_after_hours: float | None = None
+    """Cannot change."""
+    close_after_hours: Annotated[float, Input(strict=True, gt=0, le=87_660, allow_inf_nan=False)] | None = None
+    """How long a ticket stays in a pending state if its form gives no date; null: 24 hours."""
 
 
-class Priority(Setting):
-    """A priority (A4.02); `slug` is its number, 1 to 5."""
+class Priority(SmallDocument):
+    """A priority (A4.02); `slug` is its number."""
 
-    KIND: ClassVar[str] = "priority"
+    KIND = "priority"
 
-    number: int
+    number: Annotated[int, Input(ge=1, le=5)]
     offered_to_customers: bool = True
 
 
-class Template(Setting):
-    """A standard answer (A8.01), of the queues named by slug; of every queue if none is."""
+class Template(SmallDocument):
+    """A standard answer (A8.01)."""
 
-    KIND: ClassVar[str] = "template"
+    KIND = "template"
 
     subject: str = ""
-    text: str
-    queues: tuple[str, ...] = ()
+    text: Annotated[str, Input(Text, min_length=1, max_length=100_000)]
+    queues: Annotated[tuple[QueueSlug, ...], Input(max_length=500)] = ()
+    """The queues that offer it; empty: every queue."""
 
 
-class Salutation(Setting):
+class Salutation(SmallDocument):
     """How a mail begins (A8.03)."""
 
-    KIND: ClassVar[str] = "salutation"
+    KIND = "salutation"
 
-    text: str
+    text: TextOfMails
 
 
-class Signature(Setting):
+class Signature(SmallDocument):
     """How a mail ends (A8.04)."""
 
-    KIND: ClassVar[str] = "signature"
+    KIND = "signature"
 
-    text: str
+    text: TextOfMails
 
 
-class TicketField(Setting):
-    """A field of tickets (A7.27, A21.09). `required_in` names queues whose tickets need a value before they are closed (A7.25)."""
+class TicketField(SmallDocument):
+    """A field of tickets (A7.27, A21.09)."""
 
-    KIND: ClassVar[str] = "field"
+    KIND = "field"
 
     kind: Annotated[str, Known(FieldKind)] = "text"
-    choices: tuple[str, ...] = ()
-    required_in: tuple[str, ...] = ()
+    """Cannot change."""
+    choices: Annotated[tuple[Annotated[str, Input(min_length=1, max_length=200)], ...], Input(max_length=500)] = ()
+    """The values of a `choice`."""
+    required_in: Annotated[tuple[QueueSlug, ...], Input(max_length=500)] = ()
+    """The queues whose tickets need a value before they are closed (A7.25)."""
 
 
-class Password(Value):
-    """How a mailbox is opened: by the password that stands in the secret of this name, which no document or event holds."""
+class Password(DocumentPart):
+    """Opens a mailbox with a password. The document names the secret that holds it."""
 
     kind: Literal["password"]
-    secret: str
+    secret: Annotated[str, Input(Slug)]
+    """The name of a file in the secrets folder of the intake service."""
 
 
-class OAuth2(Value):
-    """How a mailbox is opened: by access tokens (XOAUTH2) that `token_endpoint` gives for a refresh token. `refresh_token` and
-    `client_secret` name secrets, which no document or event holds."""
+class OAuth2(DocumentPart):
+    """Opens a mailbox with access tokens (XOAUTH2) for a refresh token (RFC 6749, section 6).
+
+    The document names the secrets.
+    """
 
     kind: Literal["oauth2"]
-    client_id: str
-    token_endpoint: str
-    refresh_token: str
-    client_secret: str | None = None
+    client_id: Annotated[str, Input(min_length=1)]
+    token_endpoint: Annotated[str, Input(min_length=1)]
+    """The https address that gives access tokens."""
+    refresh_token: Annotated[str, Input(Slug)]
+    """The name of a file in the secrets folder of the intake service."""
+    client_secret: Annotated[str, Input(Slug)] | None = None
+    """The name of a file in the secrets folder of the intake service."""
     scope: str = ""
 
 
-class OtherCredential(Value):
-    """A way of tomorrow to open a mailbox: this version cannot, and leaves it alone."""
+class OtherCredential(DocumentPart):
+    """A credential of a kind that a later version has added. This version leaves such a mailbox alone."""
 
     kind: str
 
 
-class Mailbox(Setting):
-    """A mailbox on another server, from which mails are fetched (A1.01).
+class Mailbox(SmallDocument):
+    """A mailbox on another server, from which mails are fetched (A1.01)."""
 
-    `afterwards`: what happens there to a mail once it is safe here: it is marked as seen, moved to the folder `move_to`, or deleted.
-    `recipient` is the address that its mails are for, so that it decides on the queue; null: what the mails themselves say. Mails from a
-    `trusted` one may steer what becomes of them, and its server's word on their recipients counts.
-    """
-
-    KIND: ClassVar[str] = "mailbox"
+    KIND = "mailbox"
 
     protocol: Annotated[str, Known(Protocol)]
-    host: str
-    port: int
+    host: Annotated[str, Input(min_length=1, max_length=253)]
+    port: Annotated[int, Input(ge=1, le=65_535)]
     tls: Annotated[str, Known(Encryption)] = "implicit"
-    user: str
-    credential: Annotated[Password | OAuth2 | OtherCredential, Field(union_mode="left_to_right")]
-    folder: str = "INBOX"
+    """`none` only for a server on the same machine."""
+    user: Annotated[str, Input(min_length=1)]
+    credential: Annotated[
+        Password | OAuth2 | OtherCredential,
+        Field(union_mode="left_to_right"),
+        Input(Password | OAuth2, discriminator="kind"),
+        Shown(Password | OAuth2),
+    ]
+    folder: Annotated[str, Input(min_length=1, max_length=200)] = "INBOX"
     afterwards: Annotated[str, Known(Afterwards)] = "flag"
-    move_to: str | None = None
-    recipient: str | None = None
+    """What happens on the server to a mail that has been fetched: it is marked as seen, moved or deleted."""
+    move_to: Annotated[str, Input(min_length=1, max_length=200)] | None = None
+    """With `move`: the folder that takes it."""
+    recipient: Annotated[str, Input(MailAddress)] | None = None
+    """The address that the mails are for; null: what the mails themselves say."""
     trusted: bool = False
+    """Headers of its mails may set the queue, priority and so on, and its server's word on their recipients counts."""
 
 
-class AskedField(Value):
-    """A field that a topic asks, by its slug; `required`: there is no ticket without a value (A7.25)."""
+class AskedField(DocumentPart):
+    """A field that a topic asks for."""
 
-    field: str
+    field: Annotated[str, ReferenceTo("field")]
     required: bool = False
+    """No ticket opens without a value (A7.25)."""
 
 
-class Topic(Setting):
-    """What somebody can ask for (A3.12, A1.06): it leads to a queue, by its slug, tells in `guidance` when it is the right one, and is the form
-    that asks what the desk needs to know. `attachment_required`: a file has to come along (A7.24).
-    """
+class Topic(SmallDocument):
+    """What a customer can ask for (A3.12, A1.06): a form that leads to a queue."""
 
-    KIND: ClassVar[str] = "topic"
+    KIND = "topic"
 
-    queue: str
-    guidance: str = ""
-    fields: tuple[AskedField, ...] = ()
+    queue: Annotated[QueueSlug, Shown(str | None)]
+    """The queue that it leads to; only administrators see it."""
+    guidance: Annotated[str, Input(Text, max_length=10_000)] = ""
+    """Helps customers to choose the right topic."""
+    fields: Annotated[tuple[AskedField, ...], Input(max_length=100)] = ()
     attachment_required: bool = False
+    """No ticket opens without a file (A7.24)."""
     offered_to_customers: bool = True
 
 
-D = TypeVar("D", bound=Setting)
+D = TypeVar("D", bound=SmallDocument)
 
-SETTINGS: tuple[type[Setting], ...] = (State, Priority, Template, Salutation, Signature, TicketField, Mailbox, Topic)
+SMALL_DOCUMENTS: tuple[type[SmallDocument], ...] = (
+    State,
+    Priority,
+    Template,
+    Salutation,
+    Signature,
+    TicketField,
+    Mailbox,
+    Topic,
+)
+DOCUMENTS: tuple[type[Document], ...] = (Queue, Person, Company, *SMALL_DOCUMENTS)
 
 
 @event("helpdesk.QueueSaved.v1", owner="gateway", topic=DIRECTORY)
@@ -270,93 +298,93 @@ class CompanyRetired(Event):
     company: Company
 
 
-class SettingSaved(Event, Generic[D]):
+class SmallDocumentSaved(Event, Generic[D]):
     """What the events of the smaller documents share."""
 
     document: D
 
 
-class SettingRetired(Event, Generic[D]):
+class SmallDocumentRetired(Event, Generic[D]):
     """The document is out of use."""
 
     document: D
 
 
 @event("helpdesk.StateSaved.v1", owner="gateway", topic=DIRECTORY)
-class StateSaved(SettingSaved[State]):
+class StateSaved(SmallDocumentSaved[State]):
     pass
 
 
 @event("helpdesk.StateRetired.v1", owner="gateway", topic=DIRECTORY)
-class StateRetired(SettingRetired[State]):
+class StateRetired(SmallDocumentRetired[State]):
     pass
 
 
 @event("helpdesk.PrioritySaved.v1", owner="gateway", topic=DIRECTORY)
-class PrioritySaved(SettingSaved[Priority]):
+class PrioritySaved(SmallDocumentSaved[Priority]):
     pass
 
 
 @event("helpdesk.PriorityRetired.v1", owner="gateway", topic=DIRECTORY)
-class PriorityRetired(SettingRetired[Priority]):
+class PriorityRetired(SmallDocumentRetired[Priority]):
     pass
 
 
 @event("helpdesk.TemplateSaved.v1", owner="gateway", topic=DIRECTORY)
-class TemplateSaved(SettingSaved[Template]):
+class TemplateSaved(SmallDocumentSaved[Template]):
     pass
 
 
 @event("helpdesk.TemplateRetired.v1", owner="gateway", topic=DIRECTORY)
-class TemplateRetired(SettingRetired[Template]):
+class TemplateRetired(SmallDocumentRetired[Template]):
     pass
 
 
 @event("helpdesk.SalutationSaved.v1", owner="gateway", topic=DIRECTORY)
-class SalutationSaved(SettingSaved[Salutation]):
+class SalutationSaved(SmallDocumentSaved[Salutation]):
     pass
 
 
 @event("helpdesk.SalutationRetired.v1", owner="gateway", topic=DIRECTORY)
-class SalutationRetired(SettingRetired[Salutation]):
+class SalutationRetired(SmallDocumentRetired[Salutation]):
     pass
 
 
 @event("helpdesk.SignatureSaved.v1", owner="gateway", topic=DIRECTORY)
-class SignatureSaved(SettingSaved[Signature]):
+class SignatureSaved(SmallDocumentSaved[Signature]):
     pass
 
 
 @event("helpdesk.SignatureRetired.v1", owner="gateway", topic=DIRECTORY)
-class SignatureRetired(SettingRetired[Signature]):
+class SignatureRetired(SmallDocumentRetired[Signature]):
     pass
 
 
 @event("helpdesk.TicketFieldSaved.v1", owner="gateway", topic=DIRECTORY)
-class TicketFieldSaved(SettingSaved[TicketField]):
+class TicketFieldSaved(SmallDocumentSaved[TicketField]):
     pass
 
 
 @event("helpdesk.TicketFieldRetired.v1", owner="gateway", topic=DIRECTORY)
-class TicketFieldRetired(SettingRetired[TicketField]):
+class TicketFieldRetired(SmallDocumentRetired[TicketField]):
     pass
 
 
 @event("helpdesk.MailboxSaved.v1", owner="gateway", topic=DIRECTORY)
-class MailboxSaved(SettingSaved[Mailbox]):
+class MailboxSaved(SmallDocumentSaved[Mailbox]):
     pass
 
 
 @event("helpdesk.MailboxRetired.v1", owner="gateway", topic=DIRECTORY)
-class MailboxRetired(SettingRetired[Mailbox]):
+class MailboxRetired(SmallDocumentRetired[Mailbox]):
     pass
 
 
 @event("helpdesk.TopicSaved.v1", owner="gateway", topic=DIRECTORY)
-class TopicSaved(SettingSaved[Topic]):
+class TopicSaved(SmallDocumentSaved[Topic]):
     pass
 
 
 @event("helpdesk.TopicRetired.v1", owner="gateway", topic=DIRECTORY)
-class TopicRetired(SettingRetired[Topic]):
+class TopicRetired(SmallDocumentRetired[Topic]):
     pass

@@ -1,11 +1,11 @@
-"""Where the gateway asks whether this process works with a setting that was just saved."""
+"""The route on which the gateway asks whether this process works with a document that was just saved."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from shared.contracts.directory import DocumentKind
+from shared.contracts.declaration import DocumentKind
 from shared.directory.copy import DirectoryCopy
 from shared.http.identity import service_only
 from shared.http.serving.routes import router as strict
@@ -14,7 +14,8 @@ SECONDS = 2.0
 
 
 def router(copy: DirectoryCopy) -> APIRouter:
-    """`GET /internal/directory/{kind}/{id}?version=n`: 204 once version n is applied here, 504 when it is not within 2 s."""
+    """`GET /internal/directory/{kind}/{id}?version=n`: 204 once this process works with version n, 504 after 2 s
+    without it."""
     routes = strict("/internal/directory", dependencies=[Depends(service_only)], include_in_schema=False)
 
     @routes.get("/{kind}/{document_id}")

@@ -1,4 +1,5 @@
-"""What a service asks its copy of the configuration documents: queues from memory, people and companies from its database."""
+"""Reads the copy of the configuration documents that each service has: people and companies from its database, the rest
+from memory."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,17 +11,17 @@ import asyncpg
 import orjson
 
 from shared.addresses import comparable
+from shared.contracts.declaration import DocumentKind
 from shared.contracts.directory import (
-    SETTINGS,
+    SMALL_DOCUMENTS,
     Company,
-    DocumentKind,
     Mailbox,
     Person,
     Priority,
     Queue,
     Salutation,
-    Setting,
     Signature,
+    SmallDocument,
     State,
     Template,
     TicketField,
@@ -35,17 +36,23 @@ from shared.runtime.wakeup import woken
 
 DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
-"""How old a snapshot can be when a notification was lost."""
+"""How old a snapshot can be if a notification was lost."""
 
-HELD: frozenset[str] = frozenset(("queue", *(setting.KIND for setting in SETTINGS)))
-"""The kinds that stand in memory; people and companies are asked for."""
-S = TypeVar("S", bound=Setting)
+IN_MEMORY_KINDS: frozenset[str] = frozenset(("queue", *(model.KIND for model in SMALL_DOCUMENTS)))
+"""The kinds in memory. People and companies are read from the database."""
+S = TypeVar("S", bound=SmallDocument)
 
 REVISION = "SELECT revision FROM directory.revision"
 IN_MEMORY = "SELECT kind, document::text AS document, version, retired FROM directory.documents WHERE kind = ANY($1)"
 ONE = "SELECT document::text FROM directory.documents WHERE kind = $1 AND id = $2 AND (NOT retired OR $3)"
 PERSON_BY_LOGIN = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND NOT retired"
-PERSON_BY_EMAIL = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = $1 AND NOT retired ORDER BY id LIMIT 1"
+PERSON_BY_EMAIL = """
+SELECT document::text
+  FROM directory.documents
+ WHERE kind = 'person' AND email = $1 AND NOT retired
+ ORDER BY id
+ LIMIT 1
+"""
 AGENTS_AMONG = """
 SELECT email FROM directory.documents
  WHERE kind = 'person' AND email = ANY($1) AND NOT retired AND document -> 'roles' ?| ARRAY['agent', 'admin']
@@ -60,19 +67,23 @@ IDENTITIES = "SELECT customer_id FROM directory.identities WHERE person_id = $1 
 PERSON_OF = "SELECT person_id FROM directory.identities WHERE customer_id = $1"
 COMPANY_OF = "SELECT directory.company_of($1)"
 RETIRED_PERSON = """
-SELECT document::text FROM directory.documents WHERE kind = 'person' AND slug = $1 AND retired ORDER BY version DESC, id LIMIT 1
+SELECT document::text
+  FROM directory.documents
+ WHERE kind = 'person' AND slug = $1 AND retired
+ ORDER BY version DESC, id
+ LIMIT 1
 """
 COMPANY_BY_SLUG = "SELECT document::text FROM directory.documents WHERE kind = 'company' AND slug = $1 AND NOT retired"
 VERSION = "SELECT version FROM directory.documents WHERE kind = $1 AND id = $2"
 
 
-MOST_REMEMBERED = 20_000
-"""People whom a process remembers between two changes of the documents."""
+MOST_CACHED = 20_000
+"""People in the cache of a process. Each change of a document empties it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """A person with a record as they are called today; `email` is their address, none if they are retired."""
+    """The current name and address of a person with a record; `email` is None for a retired one."""
 
     id: UUID
     name: str
@@ -81,7 +92,7 @@ class Someone:
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """Every queue at one moment. Retired ones are found by id only; addresses are in lower case."""
+    """A snapshot of all queues. `by_slug` and `by_address` hold those in use; addresses are in canonical form."""
 
     by_id: Mapping[UUID, Queue] = field(default_factory=dict)
     by_slug: Mapping[str, Queue] = field(default_factory=dict)
@@ -91,7 +102,7 @@ class Queues:
 
     @property
     def default(self) -> Queue | None:
-        """The queue of tickets that name none; null until the first start's documents have arrived."""
+        """The queue for tickets that name none; None until the first documents have arrived."""
         return self.by_slug.get(DEFAULT_QUEUE)
 
     @property
@@ -111,7 +122,7 @@ class Queues:
         return None if wanted in self.retired else self.by_id.get(wanted)
 
     def ever_named(self, reference: str) -> Queue | None:
-        """The queue in use with this slug or id, else a retired one: its tickets are still there."""
+        """The queue with this slug or id; a retired one, which still has tickets, only if none in use matches."""
         found = self.named(reference)
         if found is not None:
             return found
@@ -119,13 +130,13 @@ class Queues:
         return next((queue for queue in gone if reference in (queue.slug, str(queue.id))), None)
 
     def for_address(self, address: str) -> Queue | None:
-        """The queue in use that gets the mail of this address."""
+        """The queue in use that gets the mail to this address."""
         return self.by_address.get(comparable(address))
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The smaller documents in use at one moment, by slug; empty until the first start's have arrived."""
+    """A snapshot of the smaller documents in use, by slug; empty until the first documents have arrived."""
 
     states: Mapping[str, State] = field(default_factory=dict)
     priorities: Mapping[str, Priority] = field(default_factory=dict)
@@ -137,16 +148,19 @@ class Configuration:
     topics: Mapping[str, Topic] = field(default_factory=dict)
     versions: Mapping[UUID, int] = field(default_factory=dict)
     retired_states: Mapping[str, State] = field(default_factory=dict)
-    """By slug: tickets may stand in them still."""
+    """Tickets may still be in them."""
 
     @property
     def all_states(self) -> Mapping[str, State]:
-        """Every state that a ticket may stand in, by slug."""
+        """Every state that a ticket may be in, by slug."""
         return {**self.retired_states, **self.states}
 
 
 class DirectoryCopy:
-    """Reads this service's copy. `queues` and `configuration` are snapshots that `run` keeps fresh; call `load` once before the first use."""
+    """`queues` and `configuration` are snapshots, which `run` keeps up to date.
+
+    Call `load` once before the first use.
+    """
 
     def __init__(self, pool: Pool, database_url: str) -> None:
         self.pool, self.database_url = pool, database_url
@@ -159,12 +173,12 @@ class DirectoryCopy:
         self.pulse = Pulse()
 
     async def load(self) -> None:
-        """Takes a new snapshot if the documents have changed since the last one."""
+        """Takes a new snapshot if documents have changed since the last one."""
         async with self.pool.acquire() as connection:
             await self._refresh(connection)
 
     async def run(self) -> Never:
-        """Never ends: follows the notifications, and looks by itself now and then in case one was lost."""
+        """Follows notifications, and also polls in case one was lost. Never returns."""
         await restarting("directory copy", self._follow, self.pulse)
 
     async def _follow(self) -> None:
@@ -182,21 +196,21 @@ class DirectoryCopy:
             connection.terminate()
 
     async def _refresh(self, connection: Connection) -> None:
-        # The revision is read before the rows: rows that are newer than it only mean one refresh too many.
+        # The revision is read before the rows: newer rows only cause one refresh too many.
         revision = await connection.fetchval(REVISION)
         if revision == self._revision:
             return
-        rows = await connection.fetch(IN_MEMORY, sorted(HELD))
+        rows = await connection.fetch(IN_MEMORY, sorted(IN_MEMORY_KINDS))
         queues = _snapshot([row for row in rows if row["kind"] == "queue"])
         if revision < self._revision:
-            return  # another refresh has overtaken this one
+            return  # another refresh was faster
         self.queues, self.configuration, self._revision = queues, _configuration(rows), revision
         self._people, self._identities = {}, {}
         async with self._changed:
             self._changed.notify_all()
 
     async def person(self, person_id: UUID, *, retired: bool = False) -> Person | None:
-        """The person with this id; one who is retired only if asked for."""
+        """The person with this id. A retired one only with `retired`."""
         text = await self.pool.fetchval(ONE, "person", person_id, retired)
         return Person.model_validate_json(text) if text else None
 
@@ -219,13 +233,15 @@ class DirectoryCopy:
         return Person.model_validate_json(text) if text else None
 
     async def agents_among(self, emails: Sequence[str]) -> set[str]:
-        """Those of these canonical addresses that belong to agents and administrators in use."""
+        """The canonical addresses among these that belong to agents and administrators in use."""
         return {row["email"] for row in await self.pool.fetch(AGENTS_AMONG, list(emails))}
 
     async def people(self, ids: Iterable[UUID]) -> dict[UUID, Someone]:
-        """Those of these people and customers who have a record, retired ones included. What was asked before is remembered until a document
-        changes."""
-        if len(self._people) > MOST_REMEMBERED:
+        """The people and customers among these who have a record, also retired ones.
+
+        Answers are cached until a document changes.
+        """
+        if len(self._people) > MOST_CACHED:
             self._people = {}
         known, wanted = self._people, set(ids)
         missing = [each for each in wanted if each not in known]
@@ -235,15 +251,15 @@ class DirectoryCopy:
         return {each: someone for each in wanted if (someone := known.get(each)) is not None}
 
     async def today(self, customer: CustomerRef) -> CustomerRef:
-        """The customer by the name and address that their record has now; as known before if they have none in use."""
+        """The customer with the current name and address of their record; unchanged if no record is in use."""
         someone = (await self.people([customer.id])).get(customer.id)
         if someone is None or someone.email is None:
             return customer
         return customer.model_copy(update={"id": someone.id, "name": someone.name, "email": someone.email})
 
     async def recognised(self, who: Identity) -> Identity:
-        """Who asks, with the customers that they were known as before they had a record."""
-        if len(self._identities) > MOST_REMEMBERED:
+        """The identity with the customers that the person was known as before they had a record."""
+        if len(self._identities) > MOST_CACHED:
             self._identities = {}
         known = self._identities
         if who.person_id not in known:
@@ -253,17 +269,17 @@ class DirectoryCopy:
         return who.model_copy(update={"known_as": customers}) if customers else who
 
     async def known_as(self, customer: UUID) -> list[UUID]:
-        """Every id under which tickets of this person or customer stand."""
+        """Every id under which this person or customer has tickets."""
         person = await self.person_of(customer) or customer
         return [person, *(row["customer_id"] for row in await self.pool.fetch(IDENTITIES, person))]
 
     async def person_of(self, customer: UUID) -> UUID | None:
-        """The person whom a customer that was known by an address turned out to be."""
+        """The person that a customer, known by an address, was identified as."""
         found: UUID | None = await self.pool.fetchval(PERSON_OF, customer)
         return found
 
     async def ever_named(self, reference: str) -> Person | None:
-        """As `person_named`; a retired one with this id or login where nobody in use has it."""
+        """As `person_named`; a retired person with this id or login if none in use has it."""
         if "@" in reference:
             return await self.person_with(reference)
         found = await self.person_named(reference)
@@ -276,7 +292,7 @@ class DirectoryCopy:
         return Person.model_validate_json(text) if text else None
 
     async def company_of(self, email: str) -> str | None:
-        """The slug of the company that counts the tickets of this address as its own."""
+        """The slug of the company whose tickets include those of this address."""
         found: str | None = await self.pool.fetchval(COMPANY_OF, comparable(email))
         return found
 
@@ -286,7 +302,7 @@ class DirectoryCopy:
         return Company.model_validate_json(text) if text else None
 
     async def applied(self, kind: DocumentKind, document_id: UUID, version: int, *, seconds: float = 2.0) -> bool:
-        """Waits until this process works with that version of a document; false when it does not in time."""
+        """Waits until this process works with that version of a document. False if it does not in time."""
         try:
             async with asyncio.timeout(seconds), self._changed:
                 while not await self._has(kind, document_id, version):
@@ -298,9 +314,9 @@ class DirectoryCopy:
     async def _has(self, kind: DocumentKind, document_id: UUID, version: int) -> bool:
         if kind == "queue":
             return self.queues.versions.get(document_id, 0) >= version
-        if kind in HELD:
+        if kind in IN_MEMORY_KINDS:
             return self.configuration.versions.get(document_id, 0) >= version
-        self._people, self._identities = {}, {}  # the notification of the change may still be on its way
+        self._people, self._identities = {}, {}  # the notification of the change may not have arrived yet
         return (await self.pool.fetchval(VERSION, kind, document_id) or 0) >= version
 
 
@@ -341,4 +357,4 @@ def _of(model: type[S], rows: Sequence[asyncpg.Record], *, retired: bool = False
         for row in rows
         if row["kind"] == model.KIND and row["retired"] == retired
     )
-    return {setting.slug: setting for setting in found}
+    return {document.slug: document for document in found}

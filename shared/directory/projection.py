@@ -1,4 +1,5 @@
-"""The directory topic as rows of `directory.documents`: each service's own copy of the configuration documents."""
+"""Writes the events of the directory topic to `directory.documents`: the copy of the configuration documents that each
+service has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,19 +8,17 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from shared.addresses import comparable
+from shared.contracts.declaration import Document
 from shared.contracts.directory import (
-    Company,
     CompanyRetired,
     CompanySaved,
     Person,
     PersonRetired,
     PersonSaved,
-    Queue,
     QueueRetired,
     QueueSaved,
-    Setting,
-    SettingRetired,
-    SettingSaved,
+    SmallDocumentRetired,
+    SmallDocumentSaved,
 )
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerIdentified
@@ -27,7 +26,10 @@ from shared.database import Connection
 from shared.messaging.projection import Position, Seen
 
 OWNER = "gateway"
-"""The service whose events make documents; of what intake writes to the topic, only who a customer turned out to be is kept."""
+"""The service whose events make documents.
+
+Of the events of intake, only those that tell which person a customer is are kept.
+"""
 
 LOAD = """
 SELECT id, kind, slug, email, retired, document::text AS document, version, event_id
@@ -40,8 +42,11 @@ IDENTIFY = "SELECT directory.identify($1, $2)"
 
 @dataclass(slots=True)
 class DocumentRow:
-    """One document as its newest event left it; `document` is JSON text, `kind` empty for a kind of tomorrow. `identified`: no document, but
-    the customer and the person that a fact of intake's is about."""
+    """One document after its newest event.
+
+    `document` is JSON text; `kind` is empty for a kind that only a later version knows. `identified`: no document, but
+    the customer and the person of an event of intake.
+    """
 
     kind: str = ""
     slug: str = ""
@@ -53,7 +58,7 @@ class DocumentRow:
 
 
 class DirectoryProjection:
-    """Keeps `directory.documents`. Retired documents stay, because tickets of the past name them."""
+    """Maintains `directory.documents`. Retired documents stay, because old tickets refer to them."""
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, DocumentRow]:
         return {
@@ -72,15 +77,15 @@ class DirectoryProjection:
         match event.payload:
             case QueueSaved(queue=document) | PersonSaved(person=document):
                 return _kept(document, event)
-            case CompanySaved(company=document) | SettingSaved(document=document):
+            case CompanySaved(company=document) | SmallDocumentSaved(document=document):
                 return _kept(document, event)
             case QueueRetired(queue=document) | PersonRetired(person=document):
                 return replace(_kept(document, event), retired=True)
-            case CompanyRetired(company=document) | SettingRetired(document=document):
+            case CompanyRetired(company=document) | SmallDocumentRetired(document=document):
                 return replace(_kept(document, event), retired=True)
             case CustomerIdentified(customer=customer, person=person):
                 return DocumentRow(identified=(customer, person))
-            case _:  # an event of tomorrow, or another service's: only its version is of interest
+            case _:  # an event of a later version or of another service: only its position counts
                 return replace(row) if row is not None else DocumentRow()
 
     async def save(self, connection: Connection, rows: Mapping[UUID, DocumentRow]) -> None:
@@ -103,8 +108,9 @@ class DirectoryProjection:
         )
 
 
-def _kept(document: Queue | Person | Company | Setting, event: Recorded) -> DocumentRow:
-    """The row of a document as it was recorded, with fields that only a version of tomorrow knows: by then nobody sends it again."""
+def _kept(document: Document, event: Recorded) -> DocumentRow:
+    """The row of a document as it was recorded, with fields that only a later version knows: nobody sends the document
+    again by then."""
     row = row_of(document)
     if event.data is None or event.type != event.payload.TYPE:
         return row
@@ -112,15 +118,7 @@ def _kept(document: Queue | Person | Company | Setting, event: Recorded) -> Docu
     return replace(row, document=to_json({**document.model_dump(mode="json"), **event.data[name]}).decode())
 
 
-def row_of(document: Queue | Person | Company | Setting) -> DocumentRow:
+def row_of(document: Document) -> DocumentRow:
     """The row of a document in use, of no event yet."""
-    text = document.model_dump_json()
-    match document:
-        case Queue():
-            return DocumentRow("queue", document.slug, document=text)
-        case Person():
-            return DocumentRow("person", document.login, comparable(document.email), document=text)
-        case Company():
-            return DocumentRow("company", document.slug, document=text)
-        case Setting():
-            return DocumentRow(document.KIND, document.slug, document=text)
+    email = comparable(document.email) if isinstance(document, Person) else None
+    return DocumentRow(document.KIND, document.url_name, email, document=document.model_dump_json())

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from uuid import uuid4
 
-from shared.contracts.directory import Company, Person, Queue, Setting
+from shared.contracts.declaration import Document
 from shared.database import connect
 from shared.directory.projection import OWNER, DirectoryProjection, row_of
 
 
-async def seed(url: str, *documents: Queue | Person | Company | Setting) -> None:
+async def seed(url: str, *documents: Document) -> None:
     """Saves documents in the database at `url` as the projection does with their first event."""
     connection = await connect(url)
     try:

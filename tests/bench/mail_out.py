@@ -30,7 +30,7 @@ from services.notify.schema import MIGRATIONS
 from services.notify.sending import deliveries
 from services.notify.sending.sender import Sender
 from services.notify.sending.transports.smtp import Server, Smtp
-from services.notify.writing.signing import Key, Signer
+from services.notify.writing.dkim import Key, Signer
 from shared.contracts.envelope import Actor
 from shared.contracts.notify import NotificationRequested, OutgoingMail
 from shared.contracts.parts import Address

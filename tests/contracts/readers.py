@@ -6,7 +6,7 @@ from services.gateway.documents import document as gateway_document
 from services.intake import ticket as intake_ticket
 from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.mail_builder import MailBuilder
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.desk.fold import fold
 from services.reporting.tickets.summaries import summary
@@ -23,7 +23,7 @@ def read_by_all(event: Recorded) -> None:
     for decider in (routing_ticket, notify_ticket, intake_ticket, gateway_document):
         decider.evolve(decider.initial(), event.payload)
     routing_policies.Policies(Queues).react(event)
-    Policies(Letterhead(Queues, b"a key of the tests, long enough", "help.example.org")).react(event)
+    Policies(MailBuilder(Queues, b"a key of the tests, long enough", "help.example.org")).react(event)
     assert fold(None, event).event_count == 1
     position = Position(event.payload.TOPIC, 0, 0)
     StatsProjection("stats", ZoneInfo("UTC")).apply(None, event, position)

@@ -13,7 +13,7 @@ import jsonschema_rs
 import pytest
 
 from services.intake.ways_in.mailboxes.fetchers import is_known
-from services.notify.sending.deliveries import CHANNELS
+from services.notify.sending.claims import CHANNELS
 from services.routing import ticket as routing_ticket
 from services.routing.operations import states
 from services.routing.policies import Policies

@@ -14,8 +14,8 @@ from services.intake.records.records import Mail
 from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket
-from services.notify.writing.letterhead import Letterhead
-from services.notify.writing.message import Letter, letter
+from services.notify.writing.mail_builder import MailBuilder
+from services.notify.writing.message import EncodedMail, encode
 from shared.contracts.directory import Queue
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationRequested
@@ -29,7 +29,7 @@ class Installation:
     domain: str
     mailroom: Mailroom
     policies: Policies
-    mails: list[Letter] = field(default_factory=list)
+    mails: list[EncodedMail] = field(default_factory=list)
     _seen: dict[UUID, int] = field(default_factory=dict)
     _states: dict[UUID, Ticket] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Installation:
                 for decided in notify_ticket.decide(command, state):
                     state = notify_ticket.evolve(state, decided)
                     if isinstance(decided, NotificationRequested):
-                        self.mails.append(letter(decided.notification, decided.mail, datetime.now(UTC)))
+                        self.mails.append(encode(decided.notification, decided.mail, datetime.now(UTC)))
         self._seen[stream], self._states[stream] = len(events), state
 
 
@@ -69,4 +69,4 @@ async def installation(postgres: Any, directory: Path, readers: Readers, domain:
     key = f"the key of {domain}"
     async with open_mailroom(postgres, directory, readers, postmaster, it, key=key) as mailroom:
         queues = mailroom.directory.queues
-        yield Installation(domain, mailroom, Policies(Letterhead(lambda: queues, key.encode(), domain)))
+        yield Installation(domain, mailroom, Policies(MailBuilder(lambda: queues, key.encode(), domain)))

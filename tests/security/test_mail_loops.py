@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.intake.records.receipts import Receipts
-from services.notify.writing.message import Letter
+from services.notify.writing.message import EncodedMail
 from tests.security.installation import Installation
 from tests.services.intake.reception import mail
 
@@ -16,16 +16,16 @@ MARKS = re.compile(
 MOST_TURNS = 200
 
 
-def as_it_is(letter: Letter, _: Installation) -> tuple[bytes, str]:
+def as_it_is(letter: EncodedMail, _: Installation) -> tuple[bytes, str]:
     return letter.content, letter.sender
 
 
-def without_marks(letter: Letter, sender: Installation) -> tuple[bytes, str]:
+def without_marks(letter: EncodedMail, sender: Installation) -> tuple[bytes, str]:
     """A gateway that hides that it was a machine's, and what it answers."""
     return MARKS.sub(b"", letter.content), sender.address
 
 
-def without_anything(letter: Letter, sender: Installation) -> tuple[bytes, str]:
+def without_anything(letter: EncodedMail, sender: Installation) -> tuple[bytes, str]:
     """The same, and each with a subject of its own."""
     content, address = without_marks(letter, sender)
     return re.sub(

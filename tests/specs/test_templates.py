@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.writing import wording
+from services.notify.notices.to_customers import RECEIPT
 from shared.templates import LONGEST_RESULT, render
 
 KNOWN = {
@@ -19,7 +19,7 @@ KNOWN = {
 
 @pytest.mark.parametrize("source", ["{{ self }}", "{{ self.title }}", "{% if self %}x{% endif %}"])
 def test_a_template_cannot_show_itself(source: str) -> None:
-    assert render(source, KNOWN) == f"[template not usable: self is no variable]\n{source}"
+    assert render(source, KNOWN) == f"[template not usable: self is not a variable]\n{source}"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_value_is_never_taken_for_a_template() -> None:
 
 
 def test_the_receipt_knows_all_its_words() -> None:
-    text = render(wording.RECEIPT, {key: value for key, value in KNOWN.items() if key != "agent"})
+    text = render(RECEIPT.text, {key: value for key, value in KNOWN.items() if key != "agent"})
     assert "[" not in text
 
 

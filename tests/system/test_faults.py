@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from deploy.local.home import CHECKOUT, SERVICES
-from services.notify.sending.deliveries import LEASE_SECONDS
+from services.notify.sending.claims import LEASE_SECONDS
 from shared.messaging import topics
 from shared.testing.progress import until
 from tests.chaos.checks import Checks

@@ -1,13 +1,13 @@
-"""The rules of a configuration document: a queue, a person, a state, a template ... Its stream is its id.
+"""The rules of a configuration document: a queue, a person, a state, a template ...
 
 What a rule needs to know of other documents comes with the command.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
-from shared.contracts import directory
+from shared.contracts.declaration import Document, DocumentKind
 from shared.contracts.directory import (
     Company,
     CompanyRetired,
@@ -17,22 +17,26 @@ from shared.contracts.directory import (
     Person,
     PersonRetired,
     PersonSaved,
+    Priority,
     PriorityRetired,
     PrioritySaved,
     Queue,
     QueueRetired,
     QueueSaved,
+    Salutation,
     SalutationRetired,
     SalutationSaved,
-    Setting,
-    SettingRetired,
-    SettingSaved,
+    Signature,
     SignatureRetired,
     SignatureSaved,
+    SmallDocumentRetired,
+    SmallDocumentSaved,
+    State,
     StateRetired,
     StateSaved,
     TemplateRetired,
     TemplateSaved,
+    TicketField,
     TicketFieldRetired,
     TicketFieldSaved,
     TopicRetired,
@@ -42,33 +46,25 @@ from shared.contracts.event import Event
 from shared.rules.rejected import Rejected
 from shared.rules.states import STANDARD
 
-Document: TypeAlias = Queue | Person | Company | Setting
+ADMIN = "admin"
+"""The login of the first person, whom the first start makes."""
 DEFAULT_QUEUE = "postmaster"
-SAVED: dict[str, Callable[..., Event]] = {
-    "state": StateSaved,
-    "priority": PrioritySaved,
-    "template": TemplateSaved,
-    "salutation": SalutationSaved,
-    "signature": SignatureSaved,
-    "field": TicketFieldSaved,
-    "mailbox": MailboxSaved,
-    "topic": TopicSaved,
-}
-RETIRED: dict[str, Callable[..., Event]] = {
-    "state": StateRetired,
-    "priority": PriorityRetired,
-    "template": TemplateRetired,
-    "salutation": SalutationRetired,
-    "signature": SignatureRetired,
-    "field": TicketFieldRetired,
-    "mailbox": MailboxRetired,
-    "topic": TopicRetired,
+LAST_ADMIN = "This is the last administrator. Make somebody else an administrator first."
+SMALL_DOCUMENT_EVENTS: Mapping[DocumentKind, tuple[type[SmallDocumentSaved[Any]], type[SmallDocumentRetired[Any]]]] = {
+    "state": (StateSaved, StateRetired),
+    "priority": (PrioritySaved, PriorityRetired),
+    "template": (TemplateSaved, TemplateRetired),
+    "salutation": (SalutationSaved, SalutationRetired),
+    "signature": (SignatureSaved, SignatureRetired),
+    "field": (TicketFieldSaved, TicketFieldRetired),
+    "mailbox": (MailboxSaved, MailboxRetired),
+    "topic": (TopicSaved, TopicRetired),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """A document as its own events left it; None before the first one."""
+class DocumentState:
+    """A document after its events; None before the first one."""
 
     document: Document | None = None
     retired: bool = False
@@ -76,7 +72,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Put this in place of what was there. `last_admin`: nobody else in use is an administrator."""
+    """Saves the whole document. `last_admin`: the person is an administrator, and nobody else in use is one."""
 
     document: Document
     password_changed: bool = False
@@ -85,8 +81,12 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Take the document out of use. `queues` are the slugs of queues that need it: those below a queue or whose junk goes there, those whose answers
-    lead to a state, those whose mails begin or end with a salutation or signature. `topics` are those of topics that lead to a queue or ask for a field."""
+    """Takes the document out of use.
+
+    `queues` are the slugs of queues that need it: those below a queue or that send it their junk, those whose replies
+    lead to a state, those whose mails use a salutation or signature. `topics` are the slugs of topics that lead to a
+    queue or ask for a field.
+    """
 
     last_admin: bool = False
     queues: tuple[str, ...] = ()
@@ -96,14 +96,14 @@ class Retire:
 Command: TypeAlias = Save | Retire
 
 
-def initial() -> State:
-    return State()
+def initial() -> DocumentState:
+    return DocumentState()
 
 
-def decide(command: Command, state: State) -> list[Event]:
+def decide(command: Command, state: DocumentState) -> list[Event]:
     match command:
         case Save(document=Person() as person, last_admin=True) if "admin" not in person.roles:
-            raise Rejected("this is the last administrator: make somebody else one first")
+            raise Rejected(LAST_ADMIN)
         case Save() if command.document == state.document and not state.retired and not command.password_changed:
             return []
         case Save():
@@ -111,9 +111,35 @@ def decide(command: Command, state: State) -> list[Event]:
         case Retire():
             if state.document is None or state.retired:
                 return []
-            return [_retired(command, state.document)]
+            _require_retirable(state.document, command)
+            return [_retired(state.document)]
         case _:
             assert_never(command)
+
+
+def _require_retirable(document: Document, command: Retire) -> None:
+    queues, topics = ", ".join(command.queues), ", ".join(command.topics)
+    match document:
+        case Queue(slug=slug) if slug == DEFAULT_QUEUE:
+            raise Rejected("The default queue cannot be retired.")
+        case Queue() if queues:
+            raise Rejected(f"Queues are below it or send it their junk: {queues}.")
+        case Queue() if topics:
+            raise Rejected(f"Topics lead to it: {topics}.")
+        case Person() if command.last_admin:
+            raise Rejected(LAST_ADMIN)
+        case State(slug=slug) if slug in STANDARD:
+            raise Rejected("The rules of the desk need this state.")
+        case State() if queues:
+            raise Rejected(f"Replies from these queues lead to it: {queues}.")
+        case Salutation() | Signature() if queues:
+            raise Rejected(f"Mails of these queues use it: {queues}.")
+        case TicketField() if topics:
+            raise Rejected(f"Topics ask for it: {topics}.")
+        case Priority():
+            raise Rejected("The five priorities stay. Instead, do not offer this one to customers.")
+        case _:
+            pass
 
 
 def _saved(command: Save) -> Event:
@@ -124,55 +150,29 @@ def _saved(command: Save) -> Event:
             return PersonSaved(person=person, password_changed=command.password_changed)
         case Company() as company:
             return CompanySaved(company=company)
-        case Setting() as setting:
-            return SAVED[setting.KIND](document=setting)
-        case _:
-            assert_never(command.document)
+        case small:
+            return SMALL_DOCUMENT_EVENTS[small.KIND][0](document=small)
 
 
-def _retired(command: Retire, document: Document) -> Event:
+def _retired(document: Document) -> Event:
     match document:
-        case Queue(slug="postmaster"):
-            raise Rejected("the default queue cannot be retired")
-        case Queue() if command.queues:
-            raise Rejected(f"queues stand below it, or send it their junk: {', '.join(command.queues)}")
-        case Queue() if command.topics:
-            raise Rejected(f"topics lead to it: {', '.join(command.topics)}")
         case Queue():
             return QueueRetired(queue=document)
-        case Person() if command.last_admin:
-            raise Rejected("this is the last administrator: make somebody else one first")
         case Person():
             return PersonRetired(person=document)
         case Company():
             return CompanyRetired(company=document)
-        case directory.State(slug=slug) if slug in STANDARD:
-            raise Rejected("the rules of the desk need this state")
-        case directory.State() if command.queues:
-            raise Rejected(f"answers from these queues lead to it: {', '.join(command.queues)}")
-        case directory.Salutation() | directory.Signature() if command.queues:
-            raise Rejected(f"mails of these queues have it: {', '.join(command.queues)}")
-        case directory.TicketField() if command.topics:
-            raise Rejected(f"topics ask for it: {', '.join(command.topics)}")
-        case directory.Priority():
-            raise Rejected("the five priorities stay; do not offer it to customers instead")
-        case Setting() as setting:
-            return RETIRED[setting.KIND](document=setting)
-        case _:
-            assert_never(document)
+        case small:
+            return SMALL_DOCUMENT_EVENTS[small.KIND][1](document=small)
 
 
-def evolve(state: State, event: Event) -> State:
+def evolve(state: DocumentState, event: Event) -> DocumentState:
     match event:
-        case QueueSaved(queue=document):
-            return State(document)
-        case PersonSaved(person=document):
-            return State(document)
-        case CompanySaved(company=document):
-            return State(document)
-        case SettingSaved(document=document):
-            return State(document)
-        case QueueRetired() | PersonRetired() | CompanyRetired() | SettingRetired():
+        case QueueSaved(queue=document) | PersonSaved(person=document):
+            return DocumentState(document)
+        case CompanySaved(company=document) | SmallDocumentSaved(document=document):
+            return DocumentState(document)
+        case QueueRetired() | PersonRetired() | CompanyRetired() | SmallDocumentRetired():
             return replace(state, retired=True)
         case _:
             return state

@@ -1,17 +1,19 @@
-"""What an installation begins with: the person `admin`, the standard states and priorities, the default queue.
+"""The first documents of an installation: the person `admin`, the standard states and priorities, the default queue.
 
-Part of `migrate`; makes what was never made, and leaves the rest as it is.
+`migrate` makes those that never existed, and leaves the others unchanged.
 """
 
 import secrets
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from services.gateway.documents import rows
-from services.gateway.documents.document import DEFAULT_QUEUE
-from services.gateway.documents.documents import Documents
-from services.gateway.documents.kinds.people import ADMIN, PersonDraft
-from services.gateway.documents.kinds.queues import QueueDraft
-from services.gateway.documents.kinds.setting_drafts import PriorityDraft, StateDraft
+from services.gateway.documents.document import ADMIN, DEFAULT_QUEUE
+from services.gateway.documents.documents import Documents, NewPassword
+from services.gateway.documents.draft import Draft
+from services.gateway.documents.kind import Kind
+from services.gateway.documents.kinds import people, queues, states
 from services.gateway.signing_in.passwords import Passwords
 from shared.contracts.envelope import Actor
 from shared.database import connect_pool
@@ -23,7 +25,7 @@ DOMAIN = "ledgerdesk.invalid"
 
 
 async def first_documents(database_url: str) -> None:
-    """Makes the administrator and the default queue where they were never made. A generated password is printed once, to stderr."""
+    """Makes the documents that never existed. A generated password is printed once, to stderr."""
     domain = env("LEDGERDESK_MAIL_DOMAIN", DOMAIN)
     given = env("LEDGERDESK_ADMIN_PASSWORD", "")
     pool = await connect_pool(database_url, smallest=1, largest=1)
@@ -33,23 +35,27 @@ async def first_documents(database_url: str) -> None:
         context = Context(Actor("system", "first start"))
         if await rows.find(pool, "person", ADMIN) is None:
             password = given or secrets.token_urlsafe(18)
-            draft = PersonDraft(login=ADMIN, name="Administrator", email=f"{ADMIN}@{domain}", roles=["admin"])
-            await documents.save("person", ADMIN, draft, context, password_hash=await passwords.hash(password))
+            admin = {"login": ADMIN, "name": "Administrator", "email": f"{ADMIN}@{domain}", "roles": ["admin"]}
+            new_password = NewPassword(await passwords.hash(password))
+            await documents.save(people.KIND, ADMIN, _draft(people.KIND, admin), context, password=new_password)
             if not given:
-                print(f"The administrator's password, shown only now: {password}", file=sys.stderr)
+                print(f"The password of the administrator, shown only now: {password}", file=sys.stderr)
         for state in STANDARD.values():
             if await rows.find(pool, "state", state.slug) is None:
-                made = StateDraft.model_validate(state.model_dump())
-                await documents.save("state", state.slug, made, context)
+                await documents.save(states.STATE, state.slug, _draft(states.STATE, state.model_dump()), context)
         for number, name in PRIORITIES.items():
-            if await rows.find(pool, "priority", str(number)) is None:
-                offered = PriorityDraft(slug=str(number), name=name, number=number, offered_to_customers=number > 1)
-                await documents.save("priority", str(number), offered, context)
+            slug = str(number)
+            if await rows.find(pool, "priority", slug) is None:
+                priority = {"slug": slug, "name": name, "number": number, "offered_to_customers": number > 1}
+                await documents.save(states.PRIORITY, slug, _draft(states.PRIORITY, priority), context)
         if await rows.find(pool, "queue", DEFAULT_QUEUE) is None:
-            queue = QueueDraft(
-                slug=DEFAULT_QUEUE, name="Postmaster", address=f"{DEFAULT_QUEUE}@{domain}", display_name="Postmaster"
-            )
-            await documents.save("queue", DEFAULT_QUEUE, queue, context)
+            address = f"{DEFAULT_QUEUE}@{domain}"
+            queue = {"slug": DEFAULT_QUEUE, "name": "Postmaster", "address": address, "display_name": "Postmaster"}
+            await documents.save(queues.KIND, DEFAULT_QUEUE, _draft(queues.KIND, queue), context)
     finally:
         passwords.close()
         await pool.close()
+
+
+def _draft(kind: Kind[Any], values: Mapping[str, Any]) -> Draft:
+    return kind.draft.model_validate(values)

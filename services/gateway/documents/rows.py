@@ -1,4 +1,4 @@
-"""The documents as they stand: rows of `gateway.documents`."""
+"""The newest version of each document: rows of `gateway.documents`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,12 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.gateway.documents.document import Document
 from shared.addresses import canonical, comparable
-from shared.contracts.directory import SETTINGS, Company, DocumentKind, Person, Queue, Setting
+from shared.contracts.declaration import Document, DocumentKind
+from shared.contracts.directory import DOCUMENTS, Person, Queue
 from shared.database import Connection, Pool
 
-MODELS: dict[str, type[Document]] = {
-    "queue": Queue,
-    "person": Person,
-    "company": Company,
-    **{model.KIND: model for model in SETTINGS},
-}
+MODELS: Mapping[str, type[Document]] = {model.KIND: model for model in DOCUMENTS}
 
 _COLUMNS = "id, kind, slug, retired, document::text AS document, version, created_at, updated_at"
 BY_ID = f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND id = $2"
@@ -31,7 +26,8 @@ LIST = f"""
 SELECT {_COLUMNS}
   FROM gateway.documents
  WHERE kind = $1 AND (NOT retired OR $2) AND ($3::text IS NULL OR (slug, id) > ($3, $4))
-   AND ($5::uuid IS NULL OR document @> jsonb_build_object('members', jsonb_build_array(jsonb_build_object('person', $5::text))))
+   AND ($5::uuid IS NULL OR document @> jsonb_build_object(
+                                'members', jsonb_build_array(jsonb_build_object('person', $5::text))))
  ORDER BY slug, id
  LIMIT $6
 """
@@ -49,24 +45,40 @@ SELECT w.domain, d.slug
   JOIN unnest($1::text[]) AS w(domain) ON d.document -> 'domains' ? w.domain
  WHERE d.kind = 'company' AND NOT d.retired AND d.id <> $2
 """
-CHILDREN = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>'parent' = $1 ORDER BY slug LIMIT 10"
-NAMING = "SELECT slug FROM gateway.documents WHERE kind = 'queue' AND NOT retired AND document->>$1 = $2 ORDER BY slug LIMIT 10"
-TOPICS = "SELECT slug FROM gateway.documents WHERE kind = 'topic' AND NOT retired AND document @> $1::text::jsonb ORDER BY slug LIMIT 10"
+QUEUES_NAMING = """
+SELECT slug
+  FROM gateway.documents
+ WHERE kind = 'queue' AND NOT retired AND document->>$1 = $2
+ ORDER BY slug
+ LIMIT 10
+"""
+TOPICS_WITH = """
+SELECT slug
+  FROM gateway.documents
+ WHERE kind = 'topic' AND NOT retired AND document @> $1::text::jsonb
+ ORDER BY slug
+ LIMIT 10
+"""
 CUSTOMERS = f"""
 SELECT {_COLUMNS}
   FROM gateway.documents
- WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'customer' AND ($3::text IS NULL OR (slug, id) > ($3, $4))
+ WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'customer'
+   AND ($3::text IS NULL OR (slug, id) > ($3, $4))
    AND ($1 = '' OR email LIKE $1 || '%' OR lower(document->>'name') LIKE '%' || $1 || '%' OR slug LIKE $1 || '%')
    AND ($2::text IS NULL OR document->>'company' = $2)
  ORDER BY slug, id
  LIMIT $5
 """
-OTHER_ADMIN = "SELECT EXISTS (SELECT FROM gateway.documents WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'admin' AND id <> $1)"
+OTHER_ADMIN = """
+SELECT EXISTS (SELECT
+                 FROM gateway.documents
+                WHERE kind = 'person' AND NOT retired AND document->'roles' ? 'admin' AND id <> $1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A document with what is known about it."""
+    """A document and its version."""
 
     document: Document
     version: int
@@ -77,24 +89,6 @@ class Row:
     @property
     def id(self) -> UUID:
         return self.document.id
-
-
-def slug_of(document: Document) -> str:
-    """The name of a document in URLs: a person's is the login."""
-    return document.login if isinstance(document, Person) else document.slug
-
-
-def kind_of(document: Document) -> str:
-    """What kind of document this is, as the rows name it."""
-    match document:
-        case Queue():
-            return "queue"
-        case Person():
-            return "person"
-        case Company():
-            return "company"
-        case Setting():
-            return document.KIND
 
 
 def _row(found: asyncpg.Record) -> Row:
@@ -108,7 +102,7 @@ def _row(found: asyncpg.Record) -> Row:
 
 
 async def find(connection: Connection | Pool, kind: DocumentKind, reference: str) -> Row | None:
-    """The document with this slug or id, a person also by e-mail address; one in use before a retired one."""
+    """The document with this slug or id, a person also by e-mail address. One in use is preferred to a retired one."""
     found = await connection.fetchrow(BY_SLUG, kind, reference.lower())
     if found is None or found["retired"]:
         try:
@@ -128,14 +122,14 @@ async def listed(
 
 
 async def write(connection: Connection, document: Document, version: int, *, retired: bool) -> None:
-    """Makes the row show this document."""
+    """Writes the row of a document."""
     email = comparable(document.email) if isinstance(document, Person) else None
     address = comparable(document.address) if isinstance(document, Queue) and document.address else None
     await connection.execute(
         UPSERT,
         document.id,
-        kind_of(document),
-        slug_of(document),
+        document.KIND,
+        document.url_name,
         email,
         address,
         retired,
@@ -145,39 +139,34 @@ async def write(connection: Connection, document: Document, version: int, *, ret
 
 
 async def holder(connection: Connection, column: Literal["email", "address"], value: str, but: UUID) -> str | None:
-    """The slug of the other document in use that has this e-mail address (of a person) or address (of a queue)."""
+    """The slug of another document in use with this address: `email` of a person or `address` of a queue."""
     found: str | None = await connection.fetchval(HOLDER.format(column=column), value, but)
     return found
 
 
 async def claimed(connection: Connection, domains: Sequence[str], but: UUID) -> Mapping[str, str]:
-    """Those of these mail domains that another company in use has, with its slug."""
+    """The domains that another company in use has, with the slug of that company."""
     return {each["domain"]: each["slug"] for each in await connection.fetch(CLAIMED, list(domains), but)}
 
 
-async def children(connection: Connection, slug: str) -> Sequence[str]:
-    """Some of the queues in use right below this one."""
-    return [found["slug"] for found in await connection.fetch(CHILDREN, slug)]
-
-
-async def naming(
+async def queues_naming(
     connection: Connection,
-    member: Literal["next_state_after_reply", "salutation", "signature", "junk_queue"],
+    field: Literal["parent", "next_state_after_reply", "salutation", "signature", "junk_queue"],
     slug: str,
 ) -> Sequence[str]:
-    """Some of the queues in use that name this document there."""
-    return [found["slug"] for found in await connection.fetch(NAMING, member, slug)]
+    """Up to ten queues in use that name this document in that field."""
+    return [found["slug"] for found in await connection.fetch(QUEUES_NAMING, field, slug)]
 
 
-async def topics(connection: Connection, having: Mapping[str, Any]) -> Sequence[str]:
-    """Some of the topics in use whose documents contain this."""
-    return [found["slug"] for found in await connection.fetch(TOPICS, orjson.dumps(having).decode())]
+async def topics_with(connection: Connection, values: Mapping[str, Any]) -> Sequence[str]:
+    """Up to ten topics in use whose documents contain these values."""
+    return [found["slug"] for found in await connection.fetch(TOPICS_WITH, orjson.dumps(values).decode())]
 
 
 async def customers(
     pool: Pool, words: str, company: str | None, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[Row]:
-    """Customers by login whose address or login begins with these words, or whose name has them."""
+    """Customers by login. Their address or login begins with the words, or their name contains them."""
     escaped = (canonical(words) or words.lower()).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     slug, last = after or (None, None)
     return [_row(found) for found in await pool.fetch(CUSTOMERS, escaped, company, slug, last, limit)]

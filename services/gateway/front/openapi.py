@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-
 from services.gateway.signing_in.scopes import MEANINGS
 
 Document = dict[str, Any]
@@ -19,15 +16,15 @@ VERSION = "1"
 DESCRIPTION = """\
 The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Authorization: Bearer <token>`.
 
-* Errors are problem documents (RFC 9457) with a `trace_id`; fields that are wrong stand in `errors`.
+* Errors are problem documents (RFC 9457) with a `trace_id`; `errors` lists the fields that are wrong.
 * Every POST takes an `Idempotency-Key`: the same request again gets the first answer.
-* A command answers `X-Consistency-Token`; a read that sends it back waits until it shows that command's effect.
+* A command answers `X-Consistency-Token`; a read that sends it back waits until it shows the effect of that command.
 """
 PUBLIC = frozenset(("signIn",))
 BOUNDED = frozenset(("proveSession", "changePassword", "openTicket", "addCustomerMessage", "uploadFiles"))
-"""What somebody may do only so often."""
+"""Operations with a rate limit."""
 UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions")
-"""What is ended, and has no versions."""
+"""Paths of objects that are ended and have no versions."""
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -39,14 +36,17 @@ CONSISTENCY_TOKEN = {
     "name": "X-Consistency-Token",
     "in": "header",
     "required": False,
-    "description": "What a command answered: the read waits up to 2 s until it shows that command, else answers X-Projection-Lag.",
+    "description": (
+        "The token that a command answered. The read waits up to 2 s until it shows the effect of that command, else "
+        "it answers X-Projection-Lag."
+    ),
     "schema": {"type": "string"},
 }
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "description": 'The ETag on which the change is based, such as `"7"`; 412 when there is a newer one.',
+    "description": 'The ETag on which the change is based, such as `"7"`; 412 if there is a newer one.',
     "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$', "examples": ['"7"']},
 }
 PROBLEM = {
@@ -55,13 +55,13 @@ PROBLEM = {
     "properties": {
         "type": {
             "type": "string",
-            "description": "what kind of problem: `/problems/<slug>`",
+            "description": "The kind of problem: `/problems/<slug>`.",
             "examples": ["/problems/invalid"],
         },
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "in words, for people"},
-        "trace_id": {"type": "string", "description": "finds the request in the logs"},
+        "detail": {"type": "string", "description": "In words, for people."},
+        "trace_id": {"type": "string", "description": "Finds the request in the logs."},
         "errors": {
             "type": "array",
             "items": {
@@ -70,7 +70,7 @@ PROBLEM = {
                 "properties": {
                     "pointer": {
                         "type": "string",
-                        "description": "a JSON pointer into the body, or `/query/...`, `/path/...`, `/header/...`",
+                        "description": "A JSON pointer into the body, or `/query/...`, `/path/...`, `/header/...`.",
                     },
                     "detail": {"type": "string"},
                 },
@@ -81,19 +81,17 @@ PROBLEM = {
 _ALWAYS = {"422": "Malformed, missing or unknown input", "503": "Not available now; Retry-After says when to try again"}
 _SIGNED_IN = {"401": "Not signed in", "403": "The sign-in or the person does not cover this"}
 _PROXIED = {"504": "A service did not answer in time"}
-_NAMED = {"404": "There is no such thing, or you may not see it"}
+_NAMED = {"404": "This does not exist, or you may not see it"}
 _CHANGING = {"409": "Refused by the rules, or the first request with this Idempotency-Key is still running"}
 _WITH_BODY = {
-    "413": "The body is larger than it may be here: 4 KiB for a few short values (signing in), 1 MiB for a document, 2 MiB for other JSON, 32 MiB for a mail or files"
+    "413": (
+        "The body is too large. The limit is 4 KiB for a few short values (signing in), 1 MiB for a document, 2 MiB "
+        "for other JSON, 32 MiB for a mail or files"
+    )
 }
-_OTHER_BODY = {"415": "The body is of another media type"}
+_OTHER_BODY = {"415": "The media type of the body is not supported"}
 _CONDITIONAL = {"412": "If-Match names an older version"}
 _SLOWED = {"429": "Too many requests; Retry-After says when to try again"}
-
-
-def own_document(app: FastAPI) -> Document:
-    """What the gateway answers itself."""
-    return get_openapi(title=TITLE, version=VERSION, openapi_version="3.1.0", routes=app.routes)
 
 
 def merged(own: Document, services: Mapping[str, Document]) -> Document:
@@ -135,7 +133,7 @@ def merged(own: Document, services: Mapping[str, Document]) -> Document:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "Of a session or an API token. Scopes of API tokens: "
+                    "description": "The token of a session or an API token. Scopes of API tokens: "
                     + "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items()),
                 },
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "ledgerdesk_session"},
@@ -145,7 +143,7 @@ def merged(own: Document, services: Mapping[str, Document]) -> Document:
 
 
 def _with_own_names(document: Document, service: str, taken: Document) -> Document:
-    """The document with schemas renamed whose name another service has given to something else."""
+    """The document, in which schemas are renamed whose names another service uses for other schemas."""
     document = deepcopy(document)
     schemas = document.get("components", {}).get("schemas", {})
     renamed = {
@@ -174,7 +172,7 @@ def _replaced(value: Any, references: Mapping[str, str]) -> Any:
 
 
 def _completed(operation: Document, path: str, method: str, *, proxied: bool) -> Document:
-    """An operation with the headers and errors that every one of its sort has."""
+    """An operation with the headers and errors that all operations of its kind have."""
     parameters: list[Document] = list(operation.get("parameters", []))
     errors = dict(_ALWAYS)
     public = operation["operationId"] in PUBLIC

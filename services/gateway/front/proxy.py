@@ -1,6 +1,6 @@
-"""The hop from the public door to the service that answers: raw ASGI in, one pooled connection out, bodies streamed.
+"""Forwards requests to the services: raw ASGI in, one pooled connection out, bodies streamed.
 
-Every request takes this way, so it is written for few steps (docs/decisions/0030-the-hop.md has the figures).
+Almost every request comes this way, so it takes few steps (docs/decisions/0030-the-hop.md has the figures).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from yarl import URL
 
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.routes import Target
-from services.gateway.signing_in.sessions import Signed
+from services.gateway.signing_in.sessions import Principal
 from shared.http import problems
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.identity import HEADER, sign
@@ -37,41 +37,52 @@ FAILED = Counter(
 
 FORWARDED = frozenset(
     (
-        b"accept", b"accept-language", b"content-type", b"idempotency-key", b"if-match", b"if-none-match", b"last-event-id", b"range",
-        b"traceparent", b"tracestate", b"x-client-address", b"x-client-helo", b"x-consistency-token", b"x-envelope-from",
-        b"x-envelope-to",
+        b"accept", b"accept-language", b"content-type", b"idempotency-key", b"if-match", b"if-none-match",
+        b"last-event-id", b"range", b"traceparent", b"tracestate", b"x-client-address", b"x-client-helo",
+        b"x-consistency-token", b"x-envelope-from", b"x-envelope-to",
     )
 )  # fmt: skip
-"""What a service may see of a request's headers; all else, the credentials and any forged identity above all, stays here."""
+"""The headers of a request that a service may see.
+
+All others stay here, above all credentials and forged identities.
+"""
 REPEATABLE = frozenset((b"accept", b"accept-language", b"if-match", b"if-none-match", b"tracestate", b"x-envelope-to"))
-"""Two of any other header mean two readings of one request, so they are refused."""
-KEPT_BACK = frozenset(
+"""Headers that may come twice.
+
+Two of any other header would let one request be read in two ways, so they are refused.
+"""
+REMOVED = frozenset(
     (
-        b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"date", b"server", b"set-cookie",
-        b"x-ledgerdesk-identity", b"x-consistency-token",
+        b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"date", b"server",
+        b"set-cookie", b"x-ledgerdesk-identity", b"x-consistency-token",
     )
 )  # fmt: skip
-"""Headers of an answer that belong to the hop, that a service has no business setting, or that go on in another form."""
+"""Headers of an answer that belong to one connection, that no service may set, or that are passed on in another
+form."""
 NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 KEY = "Idempotency-Key"
 
-HELD = 256 * 1024
-"""A request body up to this size is held and sent at once, and can be sent again; a longer one is streamed."""
+BUFFERED = 256 * 1024
+"""Bytes. A request body up to this size is buffered and can be sent again; a longer one is streamed."""
 WHOLE = 256 * 1024
-"""An answer up to this size is passed on in one piece."""
+"""Bytes. An answer up to this size is passed on in one piece."""
 WATCH_AFTER = 0.25
-"""Seconds after which a waiting request begins to watch whether its client is still there: quick ones never need to."""
-VOUCHER_SECONDS = 20.0
-"""How long one signed identity is used again for the same session; it is valid for 60 s."""
-VOUCHERS = 5000
+"""Seconds after which a waiting request starts to watch whether its client is still connected.
+
+Quick requests never do.
+"""
+REUSE_SECONDS = 20.0
+"""How long a signed identity is used again for the same session; it is valid for 60 s."""
+MOST_IDENTITIES = 5000
+"""Signed identities in memory."""
 
 
 class ClientGone(Exception):
-    """There is nobody left to answer."""
+    """The client has closed the connection: nobody is left to answer."""
 
 
 class Proxy:
-    """`services` are name -> base URL; the client bounds how long one may stay silent."""
+    """`services` maps names to base URLs. The HTTP client limits how long a service may stay silent."""
 
     def __init__(
         self,
@@ -81,26 +92,29 @@ class Proxy:
         tokens: ConsistencyTokens,
     ) -> None:
         self.client, self.services, self.signing_key, self.tokens = client, services, signing_key, tokens
-        self._vouchers: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
+        self._identities: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
 
-    async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, signed: Signed) -> int:
-        """Passes a request on and its answer back; answers the status. Raises Problem 413, 422, 503 or 504 while nothing has been sent."""
+    async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, principal: Principal) -> int:
+        """Forwards a request and passes the answer back; returns its status.
+
+        Raises Problem 413, 422, 503 or 504 before anything is sent.
+        """
         base = self.services.get(target.service)
         if base is None:
-            raise problems.unavailable(f"{target.service} is not configured here.", retry_after=30)
+            raise problems.unavailable(f"The service {target.service} is not configured.", retry_after=30)
         receive = bounded(scope, receive, target.most)
         headers, length = _request_headers(scope)
         if CONSISTENCY in headers:
             headers[CONSISTENCY] = self.tokens.open(headers[CONSISTENCY])
-        headers[HEADER] = self._voucher(signed, target.service)
+        headers[HEADER] = self._signed_identity(principal, target.service)
         if scope["method"] == "POST" and KEY not in headers:
-            headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the hop itself may repeat it
+            headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the proxy may repeat the request
         body = Body(receive, length)
         content = await body.begin()
         if content is None and length is not None:
             headers["Content-Length"] = str(length)
         url = URL(base + quote(scope["path"]) + _query(scope["query_string"]), encoded=True)
-        watch = Watch(body)
+        watch = DisconnectWatch(body)
         try:
             return await self._exchange(scope["method"], url, headers, content, body, send, target.service)
         except asyncio.CancelledError:
@@ -120,7 +134,7 @@ class Proxy:
         send: Send,
         service: str,
     ) -> int:
-        doubtful = False
+        sent_before = False
         while True:
             try:
                 data = content if content is not None else body.rest()
@@ -134,31 +148,31 @@ class Proxy:
                 if body.failure is not None:
                     raise body.failure from error
                 if isinstance(error, NOTHING_SENT):
-                    raise _problem(service, error, nothing_done=not doubtful) from error
-                # The connection broke under the request: whether the service has done it is not known. Every request that is
-                # held here may be sent again, because all that change something carry a key.
+                    raise _problem(service, error, nothing_done=not sent_before) from error
+                # The connection broke during the request, so the service may have carried it out. A buffered request
+                # may be sent again all the same: every request that changes something has an idempotency key.
                 broke = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
-                if not broke or doubtful or content is None:
+                if not broke or sent_before or content is None:
                     raise _problem(service, error, nothing_done=False) from error
-                doubtful = True
+                sent_before = True
 
-    def _voucher(self, signed: Signed, service: str) -> str:
-        """The signed identity for a service, made anew when the person changed or it grows old."""
-        key = (signed.session, signed.person_version, service)
+    def _signed_identity(self, principal: Principal, service: str) -> str:
+        """The signed identity for a service. A new one is made when the person has changed or the old one is due."""
+        key = (principal.session, principal.person_version, service)
         now = time.monotonic()
-        known = self._vouchers.get(key)
-        if known is not None and now - known[0] < VOUCHER_SECONDS:
+        known = self._identities.get(key)
+        if known is not None and now - known[0] < REUSE_SECONDS:
             return known[1]
-        voucher = sign(signed.identity, service, self.signing_key)
-        self._vouchers[key] = (now, voucher)
-        self._vouchers.move_to_end(key)
-        if len(self._vouchers) > VOUCHERS:
-            self._vouchers.popitem(last=False)
-        return voucher
+        signed = sign(principal.identity, service, self.signing_key)
+        self._identities[key] = (now, signed)
+        self._identities.move_to_end(key)
+        if len(self._identities) > MOST_IDENTITIES:
+            self._identities.popitem(last=False)
+        return signed
 
 
 class Body:
-    """A request's body: its beginning held, the rest streamed. `failure` is why a stream was broken off."""
+    """The body of a request: its beginning is buffered, the rest streamed. `failure` is why a stream stopped early."""
 
     def __init__(self, receive: Receive, length: int | None) -> None:
         self._receive, self._length = receive, length
@@ -168,13 +182,13 @@ class Body:
         self.failure: ClientGone | problems.Problem | None = None
 
     async def begin(self) -> bytes | None:
-        """The whole body if it is short; None when there is more, which `rest` gives, beginning included."""
-        while not self.complete and self._size <= HELD:
+        """The whole body if it is short, else None; then `rest` gives all of it."""
+        while not self.complete and self._size <= BUFFERED:
             self._head.append(await self._next())
-        return b"".join(self._head) if self.complete and self._size <= HELD else None
+        return b"".join(self._head) if self.complete and self._size <= BUFFERED else None
 
     async def rest(self) -> AsyncIterator[bytes]:
-        """The body in pieces. aiohttp hides what is raised in here, hence `failure`."""
+        """The whole body in pieces. aiohttp hides exceptions from here, so they are also kept in `failure`."""
         try:
             for piece in self._head:
                 yield piece
@@ -194,13 +208,13 @@ class Body:
         return piece
 
     async def until_gone(self) -> None:
-        """Returns when the client has hung up; to be called once the body is complete."""
+        """Returns when the client has disconnected. Call it once the body is complete."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
 
-class Watch:
-    """Cancels the task that serves a request when its client hangs up meanwhile."""
+class DisconnectWatch:
+    """Cancels the task that serves a request if its client disconnects."""
 
     def __init__(self, body: Body) -> None:
         self.gone = False
@@ -213,7 +227,7 @@ class Watch:
     def _begin(self) -> None:
         if self._body.complete:
             self._watching = self._loop.create_task(self._watch())
-        else:  # who reads the body sees a client that is gone
+        else:  # reading the body notices a disconnect
             self._later = self._loop.call_later(WATCH_AFTER, self._begin)
 
     async def _watch(self) -> None:
@@ -229,7 +243,7 @@ class Watch:
 
 
 def _request_headers(scope: Scope) -> tuple[CIMultiDict[str], int | None]:
-    """What goes on to the service, and how long the body says it is (None: it does not say). Raises Problem 422."""
+    """The headers for the service, and the length of the body (None: not given). Raises Problem 422."""
     headers: CIMultiDict[str] = CIMultiDict()
     length: int | None = None
     chunked = False
@@ -237,14 +251,14 @@ def _request_headers(scope: Scope) -> tuple[CIMultiDict[str], int | None]:
         if name in FORWARDED:
             text = name.decode("ascii")
             if text in headers and name not in REPEATABLE:
-                raise problems.invalid(f"/header/{text}", "was given twice")
+                raise problems.invalid(f"/header/{text}", "This header was given twice.")
             try:
                 headers.add(text, value.decode())
             except UnicodeDecodeError:
-                raise problems.invalid(f"/header/{text}", "must be text in UTF-8") from None
+                raise problems.invalid(f"/header/{text}", "Must be text in UTF-8.") from None
         elif name == b"content-length":
             if length is not None or not value.isdigit():
-                raise problems.invalid("/header/content-length", "must be one number")
+                raise problems.invalid("/header/content-length", "Must be one number.")
             length = int(value)
         elif name == b"transfer-encoding":
             chunked = True
@@ -255,9 +269,7 @@ def _request_headers(scope: Scope) -> tuple[CIMultiDict[str], int | None]:
     current = traceparent()
     if current is not None:
         headers[TRACEPARENT] = current
-    elif (
-        TRACEPARENT not in headers
-    ):  # log lines and problem documents of one request share their trace id, traced or not
+    elif TRACEPARENT not in headers:  # log lines and problem documents of one request share a trace id, traced or not
         headers[TRACEPARENT] = f"00-{trace_id()}-{getrandbits(64):016x}-00"
     return headers, length
 
@@ -270,7 +282,7 @@ def _query(raw: bytes) -> str:
 
 
 async def _pass_back(answer: aiohttp.ClientResponse, send: Send, tokens: ConsistencyTokens) -> int:
-    headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in KEPT_BACK]
+    headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in REMOVED]
     if CONSISTENCY in answer.headers:
         headers.append((CONSISTENCY.lower().encode(), tokens.seal(answer.headers[CONSISTENCY]).encode()))
     start = {"type": "http.response.start", "status": answer.status, "headers": headers}
@@ -285,32 +297,30 @@ async def _pass_back(answer: aiohttp.ClientResponse, send: Send, tokens: Consist
         async for piece in answer.content.iter_any():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     except aiohttp.ClientError as error:
-        # Too late for a problem document: the answer stays unfinished, which the client's HTTP library recognises.
-        log.warning("an answer broke off: %s", type(error).__name__)
+        # It is too late for a problem document. The answer stays incomplete, which HTTP clients recognise.
+        log.warning("an answer stopped early: %s", type(error).__name__)
         return answer.status
     await send({"type": "http.response.body", "body": b""})
     return answer.status
 
 
 def identity_refused(service: str) -> problems.Problem:
-    """A service does not believe the gateway: its public keys are of another time, as in the middle of an update. The caller is signed in, and must
-    not be told otherwise."""
+    """For a service that does not accept the gateway's signature: it has another public key, as during an update. Its
+    401 is not for the caller, who is signed in."""
     FAILED.labels(service, "IdentityRefused").inc()
     log.error("%s does not accept what the gateway signs: it needs the public half of the gateway's key", service)
-    return problems.unavailable(f"The service {service} cannot be used now; nothing was done.")
+    return problems.unavailable(f"The service {service} cannot be used now. Nothing was done.")
 
 
 def _problem(service: str, error: aiohttp.ClientError, *, nothing_done: bool) -> problems.Problem:
     FAILED.labels(service, type(error).__name__).inc()
     log.warning("%s: %s: %s", service, type(error).__name__, error)
     if isinstance(error, aiohttp.SocketTimeoutError):
-        return problems.Problem(
-            504, "no-answer-in-time", f"The service {service} did not answer in time; it may still do what was asked.",
-            headers={"Retry-After": "5"},
-        )  # fmt: skip
+        detail = f"The service {service} did not answer in time. It may still carry out the request."
+        return problems.Problem(504, "no-answer-in-time", detail, headers={"Retry-After": "5"})
     if nothing_done:
-        return problems.unavailable(f"The service {service} cannot be reached now; nothing was done.")
+        return problems.unavailable(f"The service {service} cannot be reached now. Nothing was done.")
     return problems.unavailable(
-        f"The service {service} hung up before it answered; whether it did what was asked is not known. "
-        "Send the request again with the same Idempotency-Key."
+        f"The service {service} closed the connection before it answered. It is not known whether it carried out the "
+        "request. Send it again with the same Idempotency-Key."
     )

@@ -1,4 +1,4 @@
-"""The API's description: the OpenAPI document and the pages to browse it, all served from here."""
+"""Serves the description of the API: the OpenAPI document and pages to browse it."""
 
 from functools import cache
 from pathlib import Path
@@ -34,7 +34,9 @@ PAGE = """\
 </html>
 """
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }

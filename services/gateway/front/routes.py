@@ -1,4 +1,4 @@
-"""Which service answers which path: the whole public surface that the gateway does not answer itself."""
+"""The public paths that services serve. The gateway serves all others itself."""
 
 import re
 from typing import NamedTuple
@@ -8,8 +8,10 @@ from shared.http.serving.limits import JSON_BODY, MAX_BODY, SMALL_BODY
 
 
 class Target(NamedTuple):
-    """Where a request goes and which scope a token needs for it; `path_format` is the path with its parameters' names, for metrics,
-    `most` the bytes that its body may have."""
+    """Where a request goes, and which scope a token needs for it.
+
+    `path_format` is the path with the names of its parameters, for metrics; `most` is the longest body in bytes.
+    """
 
     service: str
     scope: Scope
@@ -18,14 +20,14 @@ class Target(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Requests whose path matches go where their method says."""
+    """The targets of a path by method."""
 
     pattern: re.Pattern[str]
     methods: dict[str, Target]
 
 
 def _route(path: str, *, most: int = JSON_BODY, **methods: tuple[str, Scope]) -> Route:
-    """`path` is a template below /api/v1; a trailing `{command}` stands for any command's name."""
+    """`path` is a template below /api/v1. `{command}` stands for the name of any command."""
     pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
     for name, allowed in _PARAMETERS.items():
         pattern = pattern.replace("{" + name + "}", allowed)
@@ -37,10 +39,10 @@ def _route(path: str, *, most: int = JSON_BODY, **methods: tuple[str, Scope]) ->
 
 
 _PARAMETERS = {
-    # An id, or a number, as it is or as people write it; which one it is the services tell.
+    # An id, or a number in any form in which people write it. The services find out which.
     "ref": r"(?:[0-9A-Za-z-]{1,64}|[\[(]?(?i:ticket)?[A-Za-z #.:-]{0,12}[0-9][0-9 .-]{14,24}[0-9][\])]?)",
     "id": "[0-9A-Za-z_.-]{1,128}",
-    "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # those the gateway leads itself: led
+    "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # the gateway serves these: article_commands
     "stat": "[a-z]{1,40}",
 }
 
@@ -70,7 +72,7 @@ ROUTES = (
     _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/stats/{stat}", GET=("reporting", "read")),
 )
-"""The first that matches decides."""
+"""The first match wins."""
 
 
 class WrongMethod(Exception):
@@ -82,7 +84,7 @@ class WrongMethod(Exception):
 
 
 def target(method: str, path: str) -> Target | None:
-    """Where this request goes; None for a path that is not another service's. Raises WrongMethod."""
+    """Where a request goes; None for a path that the gateway serves itself. Raises WrongMethod."""
     for route in ROUTES:
         if route.pattern.fullmatch(path):
             found = route.methods.get(method)

@@ -1,30 +1,28 @@
-"""What an agent wants a mail about, of tickets in the queues that they follow (A10.05, A10.06)."""
+"""The mails that an agent wants about tickets in the queues they follow (A10.05, A10.06)."""
 
 from typing import Any, get_args
-from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from services.gateway.documents import rows
-from services.gateway.documents.applied import Appliers
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
-from services.gateway.documents.drafts import Draft
+from services.gateway.documents.propagation import Propagation
 from services.gateway.preferences.following_api import own, person_in
-from services.gateway.signing_in.signed_in import Reader, Writer
+from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Notice, Person
-from shared.database import Connection
-from shared.eventstore.errors import UnknownStream
-from shared.http.bodies import Body, Flag
-from shared.http.consistency import LAG
+from shared.http.bodies import Body
 from shared.http.idempotency import answer
 from shared.http.serving.routes import router as strict
+from shared.input_types import Flag
 
 NOTICES: tuple[Notice, ...] = get_args(Notice)
 
 
 class Notices(Body):
-    """Whole; what is left out is not wanted. Of somebody's own tickets they are told anyhow: replies, reminders, locks that expired."""
+    """The whole choice; what is left out is false.
+
+    Mails about one's own tickets (replies, reminders, expired locks) always come.
+    """
 
     new_ticket: Flag = False
     follow_up: Flag = False
@@ -32,35 +30,25 @@ class Notices(Body):
     moved: Flag = False
 
 
-class Wanting(Draft):
-    """The person's document with other notices, and nothing else changed."""
-
-    notices: tuple[Notice, ...]
-
-    async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
-        if current is None:
-            raise UnknownStream(document_id)
-        return person_in(current).model_copy(update={"notices": self.notices})
-
-
-def router(documents: Documents, appliers: Appliers) -> APIRouter:
+def router(documents: Documents, propagation: Propagation) -> APIRouter:
     routes = strict("/api/v1/session", tags=["signing in"])
 
     @routes.get(
         "/notices", operation_id="getMyNotices", response_model=Notices, summary="What I get mails about in my queues"
     )
-    async def get_notices(signed: Reader) -> Response:
-        return answer(_shown(person_in(await own(documents, signed.identity))))
+    async def get_notices(principal: Reader) -> Response:
+        return answer(_shown(person_in(await own(documents, principal.identity))))
 
     @routes.put(
         "/notices", operation_id="putMyNotices", response_model=Notices, summary="Choose what to get mails about"
     )
-    async def put_notices(signed: Writer, body: Notices) -> Response:
-        row = await own(documents, signed.identity)
+    async def put_notices(principal: Writer, body: Notices) -> Response:
+        row = await own(documents, principal.identity)
         wanted: tuple[Notice, ...] = tuple(each for each in NOTICES if getattr(body, each))
-        saved = await documents.save("person", str(row.id), Wanting(notices=wanted), context_of(signed))
-        headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
-        return answer(_shown(person_in(saved.row)), headers=headers)
+        saved = await documents.change_person(
+            row.id, lambda person: person.model_copy(update={"notices": wanted}), context_of(principal)
+        )
+        return answer(_shown(person_in(saved.row)), headers=await propagation.lag(saved.row))
 
     return routes
 

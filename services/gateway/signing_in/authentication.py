@@ -1,10 +1,10 @@
-"""From a request's headers to who is asking. Everything that comes in passes here exactly once."""
+"""Authenticates each request once, by its bearer token or session cookie."""
 
 from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from services.gateway.signing_in.sessions import Sessions, Signed
+from services.gateway.signing_in.sessions import Principal, Sessions
 from shared.http import problems
 from shared.http.serving.limits import RUNNING, Running
 
@@ -14,7 +14,7 @@ SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Where a request came from, with what a trusted proxy in front says taken into account."""
+    """Where a request came from, as a trusted proxy in front reports it."""
 
     address: str
     scheme: str
@@ -27,27 +27,27 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Reads the bearer token or the cookie. `trusts_proxy`: X-Forwarded-For and -Proto come from a proxy of ours."""
+    """`trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted reverse proxy."""
 
     sessions: Sessions
     trusts_proxy: bool = False
 
-    async def __call__(self, scope: Scope) -> Signed:
-        """Raises Problem 401 without a valid sign-in, 403 for a cookie request that changes something from elsewhere, 429 for somebody
-        who has too many requests running."""
-        signed = await self._signed(scope)
+    async def __call__(self, scope: Scope) -> Principal:
+        """Raises Problem 401 without a valid sign-in, 403 for a change that another site sends with the cookie, 429 for
+        a person with too many running requests."""
+        principal = await self._principal(scope)
         running: Running | None = scope.get(RUNNING)
         if running is not None:
-            running.count_for(str(signed.identity.person_id))
-        return signed
+            running.count_for(str(principal.identity.person_id))
+        return principal
 
-    async def _signed(self, scope: Scope) -> Signed:
+    async def _principal(self, scope: Scope) -> Principal:
         authorization: bytes | None = None
         cookies: list[bytes] = []
         for name, value in scope["headers"]:
             if name == b"authorization":
                 if authorization is not None:
-                    raise problems.unauthorized("There are two Authorization headers.")
+                    raise problems.unauthorized("There are two Authorization headers. Send one.")
                 authorization = value
             elif name == b"cookie":
                 cookies.append(value)
@@ -63,14 +63,15 @@ class Authentication:
             self.require_same_origin(scope)
         return await self._known(secret_of_cookie)
 
-    async def _known(self, secret: str) -> Signed:
-        signed = await self.sessions.authenticate(secret)
-        if signed is None:
-            raise problems.unauthorized("The sign-in is not valid or has ended.")
-        return signed
+    async def _known(self, secret: str) -> Principal:
+        principal = await self.sessions.authenticate(secret)
+        if principal is None:
+            raise problems.unauthorized("The sign-in is not valid or has ended. Sign in again.")
+        return principal
 
     def require_same_origin(self, scope: Scope, *, absent_is_fine: bool = False) -> None:
-        """Refuses what another site makes a browser send: the Origin must be ours, and be there unless absence is fine."""
+        """Refuses requests that another site makes a browser send: Origin must be this site, or absent if
+        `absent_is_fine`."""
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         if not origins and absent_is_fine:
             return
@@ -78,11 +79,11 @@ class Authentication:
             raise problems.Problem(
                 403,
                 "foreign-origin",
-                "A request with the session cookie that changes something needs an Origin of this site.",
+                "A change with the session cookie needs an Origin header of this site.",
             )
 
     def arrival(self, scope: Scope) -> Arrival:
-        """The caller's address, and the scheme and host by which it reached us."""
+        """The address of the caller, and the scheme and host of its request."""
         client = scope.get("client")
         address, scheme, host = client[0] if client else "", scope["scheme"], ""
         for name, value in scope["headers"]:
@@ -96,12 +97,12 @@ class Authentication:
 
 
 def cookie_of(scope: Scope) -> str | None:
-    """The session's secret in a request's cookie, if there is one."""
+    """The secret of the session in the cookie of a request, if there is one."""
     return session_cookie([value for name, value in scope["headers"] if name == b"cookie"])
 
 
 def session_cookie(headers: list[bytes]) -> str | None:
-    """The session's secret in the Cookie headers, if there is one."""
+    """The secret of the session in the Cookie headers, if there is one."""
     wanted = COOKIE.encode()
     for header in headers:
         for pair in header.split(b";"):
@@ -112,5 +113,5 @@ def session_cookie(headers: list[bytes]) -> str | None:
 
 
 def set_cookie(secret: str, seconds: int, *, secure: bool) -> str:
-    """The Set-Cookie value of a session; with 0 seconds it takes the cookie away."""
+    """The Set-Cookie value of a session; 0 seconds deletes the cookie."""
     return f"{COOKIE}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"

@@ -1,7 +1,7 @@
-"""Passwords: argon2id, in threads, a few at a time.
+"""Hashes and verifies passwords with argon2id, in threads.
 
-The parameters are OWASP's first choice (46 MiB, one pass, one lane; docs/decisions/0031-passwords-and-sessions.md): they bound what
-a flood of sign-ins can take from the machine to `AT_ONCE` cores and 46 MiB each.
+The parameters are OWASP's first choice (46 MiB, one pass, one lane; docs/decisions/0031-passwords-and-sessions.md). A
+flood of sign-ins takes at most `AT_ONCE` cores and 46 MiB for each.
 """
 
 import asyncio
@@ -23,26 +23,29 @@ _HASHER = PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
 
 
 class Passwords:
-    """Hashes and verifies without stopping the event loop, those that come `first` before all others. Raises Problem 429 when too many
-    passwords wait already."""
+    """Hashes and verifies without blocking the event loop. Raises Problem 429 when too many passwords wait already."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
         self._running = 0
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
-        """The turns that come first, and the others."""
-        self._nobodys = _HASHER.hash("nobody's password")
+        """Those with priority, and the others."""
+        self._dummy_hash = _HASHER.hash("nobody's password")
 
     async def hash(self, password: str) -> str:
         return await self._run(True, _hash, password)
 
     async def verify(self, known: str | None, password: str, *, first: bool = True) -> bool:
-        """Whether the password is the right one. Takes the same time for a person who has none, or does not exist (None)."""
-        right = await self._run(first, _verify, known or self._nobodys, password)
+        """Whether the password is right. It takes the same time for a person without a password and for nobody (`known`
+        is None).
+
+        `first`: before all passwords that wait without it.
+        """
+        right = await self._run(first, _verify, known or self._dummy_hash, password)
         return right and known is not None
 
     def outdated(self, known: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
+        """Whether the hash was made with other parameters than the current ones."""
         return _HASHER.check_needs_rehash(known)
 
     async def _run(self, first: bool, function: Callable[..., Done], *arguments: str) -> Done:
@@ -58,18 +61,18 @@ class Passwords:
             return
         waiting = self._waiting[0 if first else 1]
         if len(waiting) >= WAITING:
-            raise problems.too_many(2, "Too many people sign in at once.")
+            raise problems.too_many(2, "Too many sign-ins at the same time. Try again in a few seconds.")
         turn = asyncio.get_running_loop().create_future()
         waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._next()  # it had been given a turn just then
+                self._next()  # it was given a turn at this moment
             raise
 
     def _next(self) -> None:
-        """Passes a turn on to whoever waits for one."""
+        """Gives the turn to the next one that waits."""
         for waiting in self._waiting:
             while waiting:
                 turn = waiting.popleft()

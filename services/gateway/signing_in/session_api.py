@@ -1,49 +1,44 @@
-"""Signing in and out, and API tokens, over HTTP (api.md, section 2)."""
+"""One's own session over HTTP: sign in and out, prove and change the password (api.md, section 2)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AfterValidator, AwareDatetime, Field
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
 from starlette.types import Scope
 
 from services.gateway.documents import rows
-from services.gateway.signing_in import scopes
+from services.gateway.documents.documents import Documents, NewPassword
+from services.gateway.documents.documents_api import context_of
+from services.gateway.documents.kinds.people import ChosenPassword
+from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.authentication import Authentication, cookie_of, set_cookie
-from services.gateway.signing_in.scopes import Scope as TokenScope
-from services.gateway.signing_in.sessions import Sessions, Signed
+from services.gateway.signing_in.dependencies import SignedIn, WithSession
+from services.gateway.signing_in.sessions import Principal, Sessions
 from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.signed_in import Proven, SignedIn, TokenHolder, signed_in
 from shared.contracts.directory import Person, Queue
+from shared.database import Pool
 from shared.eventstore.store import utc_now
 from shared.http import problems
-from shared.http.bodies import Body, Line
+from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import answer, command_id
-from shared.http.paging import CursorText, Limit, page
+from shared.http.idempotency import REPLAYED, answer, command_id
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
-from shared.rules.access import ALL_RIGHTS
-
-
-def in_utc(at: datetime | None) -> datetime | None:
-    """The same moment in UTC, if there is one: 9999-12-31 west of Greenwich has none."""
-    try:
-        return at.astimezone(UTC) if at is not None else None
-    except OverflowError:
-        raise ValueError("is beyond the range of dates") from None
-
+from shared.input_types import Flag, Line
+from shared.rules.access import ALL_RIGHTS, Identity
+from shared.timestamps import timestamp
 
 GivenPassword = Annotated[
     str, Field(strict=True, min_length=1, max_length=1024, json_schema_extra={"format": "password"})
 ]
-"""A password as somebody types it, right or wrong."""
+"""A password to check, right or wrong."""
 LONGEST_CLIENT = 200
 
 
 class Credentials(Body):
-    """A login (or e-mail address) and its password."""
+    """A login or e-mail address, and the password."""
 
     login: Annotated[Line, Field(min_length=1, max_length=254)]
     password: GivenPassword
@@ -60,7 +55,7 @@ class PersonShown(Body):
 
 
 class SessionMade(Body):
-    """`token` goes into `Authorization: Bearer`; the cookie of the answer holds the same."""
+    """Send `token` as `Authorization: Bearer`; the cookie of the answer holds the same."""
 
     token: str
     expires_at: datetime
@@ -89,44 +84,46 @@ class WhoAmI(Body):
     expires_at: datetime | None
 
 
-class TokenDraft(Body):
-    """What an API token is for. Without `expires_at` it lives until it is revoked."""
+class Proof(Body):
+    """The password of the person who is signed in."""
 
-    name: Annotated[Line, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[TokenScope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
-    expires_at: Annotated[AwareDatetime | None, AfterValidator(in_utc)] = None
+    password: GivenPassword
 
 
-class TokenShown(Body):
-    id: UUID
-    name: str
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
+class PasswordChange(Body):
+    """`current` proves who you are.
+
+    `end_tokens`: your API tokens end too, as they should if somebody else may have made one.
+    """
+
+    current: GivenPassword
+    new: Annotated[ChosenPassword, Field(json_schema_extra={"format": "password"})]
+    end_tokens: Flag = True
 
 
-class TokenMade(Body):
-    """`token` is shown here once and never again."""
+def router(
+    sign_in: SignIn, sessions: Sessions, documents: Documents, propagation: Propagation, authentication: Authentication
+) -> APIRouter:
+    routes = strict("/api/v1/session", tags=["signing in"])
 
-    id: UUID
-    token: str
-    name: str
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime | None
+    async def end_previous_session(scope: Scope, new: UUID) -> None:
+        """Ends the session in the cookie of this browser, even of another person.
 
+        A repeat of the same request has the new one already.
+        """
+        secret = cookie_of(scope)
+        old = await sessions.authenticate(secret) if secret is not None else None
+        if old is not None and old.kind == "session" and old.session != new:
+            await sessions.end(old.session)
 
-class TokenList(Body):
-    items: list[TokenShown]
-    next_cursor: str | None
+    async def require_password(request: Request, principal: Principal, password: str, field: str) -> Person:
+        """The person. Raises Problem 422 for a wrong password, 429 for too many."""
+        person = await _person(sessions.pool, principal.identity)
+        if not await sign_in.proves(person, password, authentication.arrival(request.scope).address):
+            raise problems.invalid(field, "This is not your password.")
+        return person
 
-
-def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) -> APIRouter:
-    routes = strict("/api/v1", tags=["signing in"])
-    members_only = [Depends(signed_in)]
-
-    @routes.post("/session", status_code=201, operation_id="signIn", response_model=SessionMade, summary="Sign in")
+    @routes.post("", status_code=201, operation_id="signIn", response_model=SessionMade, summary="Sign in")
     @body_limit(SMALL_BODY)
     async def post_session(request: Request, body: Credentials) -> Response:
         authentication.require_same_origin(request.scope, absent_is_fine=True)
@@ -137,153 +134,116 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
             command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
         )
         issued = await sessions.issue(person.id, "session", command=command, client=_client(request))
-        await end_old_session(request.scope, issued.id)
+        await end_previous_session(request.scope, issued.id)
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
         return answer(
-            {"token": issued.secret, "expires_at": moment(issued.expires_at), "person": shown(person)},
+            {"token": issued.secret, "expires_at": timestamp(issued.expires_at), "person": _shown(person)},
             status=201,
             replayed=issued.replayed,
-            headers={
-                "Set-Cookie": set_cookie(issued.secret, seconds, secure=arrival.scheme == "https"),
-            },
+            headers={"Set-Cookie": set_cookie(issued.secret, seconds, secure=arrival.scheme == "https")},
         )
 
-    async def end_old_session(scope: Scope, new: UUID) -> None:
-        """Ends the session that this browser had until now, whosever it was; a repeat of the same request has the new one already."""
-        secret = cookie_of(scope)
-        old = await sessions.authenticate(secret) if secret is not None else None
-        if old is not None and old.kind == "session" and old.session != new:
-            await sessions.end(old.session)
-
-    @routes.get("/session", operation_id="whoAmI", response_model=WhoAmI, summary="Who I am and what I may do")
-    async def get_session(signed: SignedIn) -> Response:
-        identity = signed.identity
-        row = await rows.find(sessions.pool, "person", str(identity.person_id))
-        assert row is not None
-        assert isinstance(row.document, Person)
+    @routes.get("", operation_id="whoAmI", response_model=WhoAmI, summary="Who I am and what I may do")
+    async def get_session(principal: SignedIn) -> Response:
+        identity = principal.identity
         return answer(
             {
-                "person": shown(row.document),
+                "person": _shown(await _person(sessions.pool, identity)),
                 "roles": list(identity.roles),
-                "rights": await rights(sessions, signed),
-                "kind": signed.kind,
+                "rights": await _rights(sessions.pool, identity),
+                "kind": principal.kind,
                 "scopes": list(identity.scopes) if identity.scopes is not None else None,
-                "expires_at": moment(signed.expires_at),
+                "expires_at": timestamp(principal.expires_at),
             }
         )
 
-    @routes.delete(
-        "/session", status_code=204, operation_id="signOut", summary="Sign out: the token is dead everywhere at once"
-    )
-    async def delete_session(request: Request, signed: SignedIn) -> Response:
-        await sessions.end(signed.session)
+    @routes.delete("", status_code=204, operation_id="signOut", summary="Sign out: the token ends at once")
+    async def delete_session(request: Request, principal: SignedIn) -> Response:
+        await sessions.end(principal.session)
         secure = authentication.arrival(request.scope).scheme == "https"
         return Response(status_code=204, headers={"Set-Cookie": set_cookie("", 0, secure=secure)})
 
     @routes.post(
-        "/tokens",
-        status_code=201,
-        operation_id="createToken",
-        response_model=TokenMade,
-        summary="Make an API token",
-        dependencies=members_only,
+        "/proof",
+        status_code=204,
+        operation_id="proveSession",
+        summary="Prove a session with the password again",
+        description=(
+            "Changes to passwords, roles, addresses, companies and API tokens need a session whose password was given "
+            "within the last 15 minutes, at the sign-in or here; else they answer 403 "
+            "`/problems/password-proof-needed`. API tokens cannot be proved."
+        ),
     )
     @body_limit(SMALL_BODY)
-    async def post_token(request: Request, signed: Proven, body: TokenDraft) -> Response:
-        wanted = list(dict.fromkeys(body.scopes))
-        refused = scopes.beyond(signed.identity, wanted)
-        if refused:
-            raise problems.forbidden(f"Only administrators may give the scope {refused[0]}.")
-        if body.expires_at is not None and body.expires_at <= utc_now():
-            raise problems.invalid("/expires_at", "has passed already")
-        key = request.headers.get(KEY)
-        person = signed.identity.person_id
-        command = command_id(person, "POST", "/api/v1/tokens", key, await request.body()) if key is not None else None
-        issued = await sessions.issue(
-            person, "token", name=body.name, scopes=wanted, expires_at=body.expires_at, command=command
-        )
-        return answer(
-            {
-                "id": str(issued.id),
-                "token": issued.secret,
-                "name": body.name,
-                "scopes": wanted,
-                "created_at": moment(issued.created_at),
-                "expires_at": moment(issued.expires_at),
-            },
-            status=201,
-            replayed=issued.replayed,
-            headers={"Location": f"/api/v1/tokens/{issued.id}"},
-        )
+    async def post_proof(request: Request, principal: WithSession, body: Proof) -> Response:
+        await require_password(request, principal, body.password, "/password")
+        await sessions.prove(principal.session)
+        return Response(status_code=204)
 
-    @routes.get(
-        "/tokens", operation_id="listTokens", response_model=TokenList, summary="My API tokens, without their secrets"
+    @routes.post(
+        "/password",
+        status_code=204,
+        operation_id="changePassword",
+        summary="Change my password",
+        description="Ends all other sessions and, unless `end_tokens` is false, all API tokens.",
     )
-    async def get_tokens(
-        request: Request, signed: TokenHolder, limit: Limit = 50, cursor: CursorText = None
-    ) -> Response:
-        return await tokens_page(request, sessions, signed, signed.identity.person_id, limit, cursor)
+    @body_limit(2 * SMALL_BODY)
+    async def post_password(request: Request, principal: WithSession, body: PasswordChange) -> Response:
+        key = request.headers.get(KEY)
+        command = None
+        if key is not None:
+            named = command_id(
+                principal.identity.person_id, "POST", "/api/v1/session/password", key, await request.body()
+            )
+            command = sessions.without_secrets(named)
+            if await documents.store.response_of(command) is not None:
+                return Response(status_code=204, headers={REPLAYED: "true"})
+        person = await require_password(request, principal, body.current, "/current")
+        if body.new == body.current:
+            raise problems.invalid("/new", "This is your password already.")
+        new = NewPassword(await sign_in.passwords.hash(body.new), principal.session, body.end_tokens)
+        saved = await documents.change_person(
+            person.id, lambda unchanged: unchanged, context_of(principal), password=new
+        )
+        await sessions.prove(principal.session)
+        if command is not None:
+            await documents.store.append([], command=command, response={})
+        return Response(status_code=204, headers=await propagation.lag(saved.row))
 
     return routes
 
 
-async def tokens_page(
-    request: Request, sessions: Sessions, signed: Signed, person: UUID, limit: int, cursor: str | None
-) -> Response:
-    """A person's API tokens, oldest first, without their secrets."""
-    cursors, query = request.app.state.cursors, ["tokens", str(person)]
-    position = cursors.decode(signed.identity, query, cursor)
-    found = await sessions.listed(person, "token", UUID(position[0]) if position else None, limit + 1)
-    items: list[dict[str, Any]] = [
-        {
-            "id": str(row["id"]),
-            "name": row["name"],
-            "scopes": row["scopes"],
-            "created_at": moment(row["created_at"]),
-            "expires_at": moment(row["expires_at"]),
-            "last_used_at": moment(row["last_used"]),
-        }
-        for row in found[:limit]
-    ]
-    more = cursors.encode(signed.identity, query, [items[-1]["id"]]) if len(found) > limit else None
-    return answer(page(items, more))
+async def _person(pool: Pool, identity: Identity) -> Person:
+    row = await rows.find(pool, "person", str(identity.person_id))
+    assert row is not None
+    assert isinstance(row.document, Person)
+    return row.document
 
 
-def _client(request: Request) -> str:
-    """What the program calls itself, for the person's own list; whatever it wrote there, one line."""
-    told = request.headers.get("user-agent", "")[:LONGEST_CLIENT]
-    return "".join(c if c.isprintable() else " " for c in told)
-
-
-async def rights(sessions: Sessions, signed: Signed) -> list[dict[str, Any]]:
-    """What the person may do on which queue in use, by slug."""
-    identity = signed.identity
-    if not identity.is_agent:
-        return []
-    member = None if identity.is_admin else identity.person_id
-    found = await rows.listed(sessions.pool, "queue", retired=False, after=None, member=member, limit=10_000)
-    told: list[dict[str, Any]] = []
-    for row in found:
-        queue = row.document
-        assert isinstance(queue, Queue)
-        held = (
-            ALL_RIGHTS
-            if identity.is_admin
-            else {r for m in queue.members if m.person == identity.person_id for r in m.rights}
-        )
-        if held:
-            told.append(
-                {"queue": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}, "rights": sorted(held)}
-            )
-    return told
-
-
-def shown(person: Person) -> dict[str, Any]:
-    """A person to themselves and to administrators."""
+def _shown(person: Person) -> dict[str, Any]:
+    """A person to themselves."""
     return person.model_dump(mode="json")
 
 
-def moment(at: datetime | None) -> str | None:
-    """RFC 3339 UTC with milliseconds, as everywhere in the API."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at is not None else None
+def _client(request: Request) -> str:
+    """What the client program calls itself, on one line, for the person's list of sessions."""
+    given = request.headers.get("user-agent", "")[:LONGEST_CLIENT]
+    return "".join(c if c.isprintable() else " " for c in given)
+
+
+async def _rights(pool: Pool, identity: Identity) -> list[dict[str, Any]]:
+    """The person's rights on each queue in use, by slug."""
+    if not identity.is_agent:
+        return []
+    member = None if identity.is_admin else identity.person_id
+    shown: list[dict[str, Any]] = []
+    for row in await rows.listed(pool, "queue", retired=False, after=None, member=member, limit=10_000):
+        queue = row.document
+        assert isinstance(queue, Queue)
+        own = {right for m in queue.members if m.person == identity.person_id for right in m.rights}
+        held = ALL_RIGHTS if identity.is_admin else own
+        if held:
+            named = {"id": str(queue.id), "slug": queue.slug, "name": queue.name}
+            shown.append({"queue": named, "rights": sorted(held)})
+    return shown

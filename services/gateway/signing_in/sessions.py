@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from services.gateway.signing_in.lookups import Lookups
+from services.gateway.signing_in.session_loader import SessionLoader
 from shared.contracts.directory import Person
 from shared.database import TRANSIENT, Connection, Pool
 from shared.eventstore.errors import CommandReused
@@ -27,12 +27,16 @@ log = logging.getLogger(__name__)
 
 Kind = Literal["session", "token"]
 PREFIXES: dict[Kind, str] = {"session": "lds_", "token": "ldt_"}
-"""What a secret begins with, so that secret scanners and people recognise one."""
-REMEMBERED = 10_000
-"""Sign-ins whose person need not be read again while the person's version is the same."""
+"""How a secret begins, so that people and secret scanners recognise it."""
+CACHED = 10_000
+"""Principals kept in memory. One is valid while the version of its person is the same."""
 
 PERSON = "SELECT document::text AS document, version FROM gateway.documents WHERE id = $1"
-USED = "UPDATE gateway.sessions SET last_used = now() WHERE id = $1 AND (last_used IS NULL OR last_used < now() - interval '1 minute')"
+USED = """
+UPDATE gateway.sessions
+   SET last_used = now()
+ WHERE id = $1 AND (last_used IS NULL OR last_used < now() - interval '1 minute')
+"""
 INSERT = """
 INSERT INTO gateway.sessions
     (token_hash, id, person_id, kind, name, scopes, command_id, fingerprint, created_at, expires_at, client, proved_at)
@@ -41,9 +45,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $4::text = 'sess
 """
 FIRST = "SELECT id, person_id, fingerprint, created_at, expires_at FROM gateway.sessions WHERE command_id = $1"
 END = "UPDATE gateway.sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL"
-END_ONE = "UPDATE gateway.sessions SET ended_at = now() WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL"
+END_ONE = """
+UPDATE gateway.sessions
+   SET ended_at = now()
+ WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL
+"""
 PROVE = "UPDATE gateway.sessions SET proved_at = now() WHERE id = $1"
-END_OF_PERSON = "UPDATE gateway.sessions SET ended_at = now() WHERE person_id = $1 AND ended_at IS NULL AND (kind = 'session' OR $2) AND id <> $3"
+END_OF_PERSON = """
+UPDATE gateway.sessions
+   SET ended_at = now()
+ WHERE person_id = $1 AND ended_at IS NULL AND (kind = 'session' OR $2) AND id <> $3
+"""
 LISTED = """
 SELECT id, name, scopes, created_at, expires_at, last_used, client
   FROM gateway.sessions
@@ -57,9 +69,11 @@ NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A request's sign-in: which session or token it came with, and for whom it stands. `proved_at`: when a session's person last gave their
-    password."""
+class Principal:
+    """The sign-in of a request: its session or token, and whose it is.
+
+    `proved_at`: when the person last gave the password of a session.
+    """
 
     session: UUID
     kind: Kind
@@ -71,7 +85,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A secret to tell once. `replayed`: the same request was answered with it before."""
+    """A secret, to be shown once. `replayed`: it is the first answer to the same request."""
 
     id: UUID
     secret: str
@@ -81,31 +95,31 @@ class Issued:
 
 
 class Sessions:
-    """`key`: from which the secrets of repeatable requests are derived."""
+    """`key` derives the secrets of requests that may be repeated."""
 
     def __init__(self, pool: Pool, key: bytes, lifetime: timedelta) -> None:
         self.pool, self.lifetime = pool, lifetime
-        self._lookups = Lookups(pool)
+        self._loader = SessionLoader(pool)
         self._key = key
-        self._known: OrderedDict[UUID, Signed] = OrderedDict()
+        self._known: OrderedDict[UUID, Principal] = OrderedDict()
         self._marking: set[asyncio.Task[None]] = set()
 
-    async def authenticate(self, secret: str) -> Signed | None:
-        """Who the secret stands for right now; None when it is unknown, ended or expired, or its person retired."""
+    async def authenticate(self, secret: str) -> Principal | None:
+        """Whose secret this is; None if it is unknown, ended or expired, or if the person is retired."""
         if not secret.startswith(tuple(PREFIXES.values())) or len(secret) > 100:
             return None
-        row = await self._lookups.find(_digest(secret))
+        row = await self._loader.load(_digest(secret))
         if row is None:
             return None
         if row["unused"]:
             self._mark_used(row["id"])
-        signed = self._known.get(row["id"])
-        if signed is None or (signed.person_version, signed.proved_at) != (row["version"], row["proved_at"]):
-            signed = await self._signed(row)
-            self._known[row["id"]] = signed
-            if len(self._known) > REMEMBERED:
+        principal = self._known.get(row["id"])
+        if principal is None or (principal.person_version, principal.proved_at) != (row["version"], row["proved_at"]):
+            principal = await self._principal(row)
+            self._known[row["id"]] = principal
+            if len(self._known) > CACHED:
                 self._known.popitem(last=False)
-        return signed
+        return principal
 
     async def issue(
         self,
@@ -119,15 +133,15 @@ class Sessions:
         command: CommandId | None = None,
         connection: Connection | None = None,
     ) -> Issued:
-        """Makes a session or token. With a command (a request that may be repeated) the secret is derived from it instead of drawn,
-        so that the repeat gets the same answer though the secret is stored nowhere. Raises CommandReused."""
-        secret = self._derived(kind, person, command) if command else _drawn(kind)
+        """Makes a session or token. With a command (a request that may be repeated) the secret is derived from it: the
+        repeat gets the same answer although the secret is not stored. Raises CommandReused."""
+        secret = self._derived(kind, person, command) if command else _random(kind)
         now = utc_now()
         issued = Issued(uuid7(), secret, now, expires_at or (now + self.lifetime if kind == "session" else None), False)
         fingerprint = self.without_secrets(command).fingerprint if command else None
         done = await (connection or self.pool).execute(
-            INSERT, _digest(secret), issued.id, person, kind, name, scopes, command.id if command else None, fingerprint, now,
-            issued.expires_at, client,
+            INSERT, _digest(secret), issued.id, person, kind, name, scopes, command.id if command else None,
+            fingerprint, now, issued.expires_at, client,
         )  # fmt: skip
         if done == "INSERT 0 1" or command is None:
             return issued
@@ -137,34 +151,34 @@ class Sessions:
         return Issued(first["id"], secret, first["created_at"], first["expires_at"], True)
 
     async def end(self, session: UUID) -> None:
-        """Ends a session or token; it is dead everywhere at once, because every request looks here."""
+        """Ends a session or token at once: every request looks it up."""
         await self.pool.execute(END, session)
 
     async def end_one(self, signed_in: UUID, kind: Kind, person: UUID | None) -> bool:
-        """Ends a session or token of the person (None: of anybody); false when there is none such."""
+        """Ends a session or token of the person (None: of anybody). False if there is none."""
         return bool(await self.pool.execute(END_ONE, signed_in, kind, person) == "UPDATE 1")
 
     async def prove(self, session: UUID) -> None:
-        """The session's person has given their password just now."""
+        """Records that the person has given the password now."""
         await self.pool.execute(PROVE, session)
 
     async def listed(self, person: UUID, kind: Kind, after: UUID | None, limit: int) -> list[asyncpg.Record]:
-        """The person's sessions or tokens in use, oldest first."""
+        """The sessions or tokens of a person in use, oldest first."""
         return await self.pool.fetch(LISTED, person, kind, after, limit)
 
     def without_secrets(self, command: CommandId) -> CommandId:
-        """A command whose fingerprint may be stored though its request holds a password."""
+        """The command with a keyed fingerprint, which may be stored although the request holds a password."""
         return CommandId(command.id, hmac.digest(self._key, command.fingerprint, hashlib.sha256))
 
     async def purge(self) -> None:
-        """Forgets what ended more than 30 days ago."""
+        """Deletes sessions and tokens that ended more than 30 days ago."""
         await self.pool.execute(PURGE)
 
-    async def _signed(self, row: asyncpg.Record) -> Signed:
+    async def _principal(self, row: asyncpg.Record) -> Principal:
         found = await self.pool.fetchrow(PERSON, row["person_id"])
         assert found is not None
         scopes = row["scopes"]
-        return Signed(
+        return Principal(
             session=row["id"],
             kind=row["kind"],
             identity=identity_of(
@@ -183,7 +197,7 @@ class Sessions:
     async def _used(self, session: UUID) -> None:
         try:
             await self.pool.execute(USED, session)
-        except TRANSIENT as error:  # the request itself must not fail for it
+        except TRANSIENT as error:  # the request itself must not fail
             log.warning("last use of a session not recorded: %s", type(error).__name__)
 
     def _derived(self, kind: Kind, person: UUID, command: CommandId) -> str:
@@ -193,12 +207,13 @@ class Sessions:
 
 
 async def end_of_person(connection: Connection, person: UUID, *, tokens: bool, but: UUID | None = None) -> None:
-    """Ends all sessions of a person except `but`, and the tokens too if asked for, in the caller's transaction."""
+    """Ends all sessions of a person except `but`, and with `tokens` the API tokens too, in the transaction of the
+    caller."""
     await connection.execute(END_OF_PERSON, person, tokens, but or NOBODY)
 
 
 def identity_of(person: Person, scopes: tuple[str, ...] | None) -> Identity:
-    """What the services are told about a person."""
+    """The identity that the services get of a person."""
     kind: Literal["admin", "agent", "customer"] = (
         "admin" if "admin" in person.roles else "agent" if "agent" in person.roles else "customer"
     )
@@ -214,7 +229,7 @@ def identity_of(person: Person, scopes: tuple[str, ...] | None) -> Identity:
     )
 
 
-def _drawn(kind: Kind) -> str:
+def _random(kind: Kind) -> str:
     return PREFIXES[kind] + _text(secrets.token_bytes(32))
 
 

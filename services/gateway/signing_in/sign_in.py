@@ -1,14 +1,14 @@
-"""Checks a login and its password: the same answer, after the same work, for a wrong password and for nobody."""
+"""Checks a login and its password. A wrong password and an unknown login get the same answer after the same work."""
 
 from uuid import UUID
 
 from prometheus_client import Counter
 
 from services.gateway.documents import rows
-from services.gateway.documents.kinds.people import ADMIN
-from services.gateway.signing_in.guesses import Guesses
+from services.gateway.documents.document import ADMIN
 from services.gateway.signing_in.passwords import Passwords
-from services.gateway.signing_in.sign_in_places import SignInPlaces
+from services.gateway.signing_in.sign_in_limits import SignInLimits
+from services.gateway.signing_in.throttling import SignInThrottle
 from shared.contracts.directory import Person
 from shared.database import Pool
 from shared.http import problems
@@ -22,22 +22,25 @@ REHASH = "UPDATE gateway.credentials SET hash = $2 WHERE person_id = $1 AND hash
 
 
 class SignIn:
-    """Whatever somebody is named by, login, address or id in any spelling: guesses count for the person found."""
+    """Attempts count for the person, whether a login, an e-mail address or an id names them, in any spelling."""
 
-    def __init__(self, pool: Pool, passwords: Passwords, guesses: Guesses) -> None:
-        self.pool, self.passwords, self.guesses = pool, passwords, guesses
-        self.places = SignInPlaces()
+    def __init__(self, pool: Pool, passwords: Passwords, throttle: SignInThrottle) -> None:
+        self.pool, self.passwords, self.throttle = pool, passwords, throttle
+        self.limits = SignInLimits()
 
     async def check(self, login: str, password: str, address: str) -> Person:
-        """The person. Raises Problem 401 for a wrong password or nobody, 429 for too many failures or too many sign-ins at once."""
+        """The person.
+
+        Raises Problem 401 for a wrong password or an unknown login, 429 for too many attempts or sign-ins.
+        """
         name = login.strip().lower()
         row = await rows.find(self.pool, "person", name)
         person = row.document if row is not None and not row.retired and isinstance(row.document, Person) else None
         who = f"person {person.id}" if person is not None else f"nobody {_canonical(name)}"
-        known_here = await self.guesses.knows(who, address) or (name == ADMIN and is_loopback(address))
+        known_here = await self.throttle.knows(who, address) or (name == ADMIN and is_loopback(address))
         try:
-            with self.places.held(who, address, known=known_here):
-                right = await self._right(person, who, password, address, first=known_here)
+            with self.limits.slot(who, address, known=known_here):
+                right = await self._is_right(person, who, password, address, first=known_here)
         except Problem as refused:
             SIGN_INS.labels("slowed" if refused.status == 429 else "failed").inc()
             raise
@@ -48,23 +51,26 @@ class SignIn:
         return person
 
     async def proves(self, person: Person, password: str, address: str) -> bool:
-        """Whether somebody who is signed in gives their own password; guesses count as at a sign-in. Raises Problem 429."""
-        return await self._right(person, f"person {person.id}", password, address, first=True)
+        """Whether this is the password of the person, who is signed in.
+
+        Attempts count as at a sign-in. Raises Problem 429.
+        """
+        return await self._is_right(person, f"person {person.id}", password, address, first=True)
 
     async def same(self, person: Person, password: str) -> bool:
-        """Whether this is the person's password already."""
+        """Whether the person has this password already. Does not count as an attempt."""
         return await self.passwords.verify(await self._hash(person), password)
 
-    async def _right(self, person: Person | None, who: str, password: str, address: str, *, first: bool) -> bool:
-        async with self.guesses.one(who, address) as guess:
+    async def _is_right(self, person: Person | None, who: str, password: str, address: str, *, first: bool) -> bool:
+        async with self.throttle.attempt(who, address) as attempt:
             known = await self._hash(person)
             try:
                 right = await self.passwords.verify(known, password, first=first)
             except Problem:
-                await self.guesses.give_back(guess)
+                await self.throttle.take_back(attempt)
                 raise
             if right:
-                await self.guesses.was_right(guess)
+                await self.throttle.succeeded(attempt)
         if right and person is not None and known is not None and self.passwords.outdated(known):
             await self.pool.execute(REHASH, person.id, await self.passwords.hash(password), known)
         return right
@@ -75,7 +81,8 @@ class SignIn:
 
 
 def _canonical(name: str) -> str:
-    """A name of nobody, in one spelling: by the number of guesses that are free nobody must tell them from somebody."""
+    """An unknown name in one spelling, as for a person: the number of free attempts must not tell whether a person
+    exists."""
     try:
         return str(UUID(name))
     except ValueError:

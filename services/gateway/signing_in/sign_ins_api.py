@@ -1,52 +1,80 @@
-"""Proving and changing one's password, and looking after sign-ins: one's own, and everybody's for administrators (api.md, sections 2 and 9)."""
+"""Sessions and API tokens over HTTP: one's own, and everybody's for administrators (api.md, sections 2 and 9)."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from services.gateway.documents import rows
-from services.gateway.documents.applied import Appliers
-from services.gateway.documents.documents import Documents
-from services.gateway.documents.documents_api import Reference, context_of
-from services.gateway.documents.drafts import Draft
-from services.gateway.documents.kinds.people import Password
-from services.gateway.signing_in.authentication import Authentication
-from services.gateway.signing_in.session_api import GivenPassword, TokenList, moment, tokens_page
-from services.gateway.signing_in.sessions import Sessions, Signed
-from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.signed_in import Overseer, TokenHolder
-from shared.contracts.directory import Person
-from shared.database import Connection
-from shared.eventstore.errors import UnknownStream
+from services.gateway.documents.documents_api import Reference
+from services.gateway.signing_in import scopes
+from services.gateway.signing_in.dependencies import AdministratorSession, WithProof, WithSession
+from services.gateway.signing_in.scopes import Scope
+from services.gateway.signing_in.sessions import Kind, Principal, Sessions
+from shared.eventstore.store import utc_now
 from shared.http import problems
-from shared.http.bodies import Body, Flag
-from shared.http.consistency import LAG
+from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED, answer, command_id
+from shared.http.idempotency import answer, command_id
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
+from shared.input_types import Line
+from shared.timestamps import timestamp
+
+Shown = dict[str, Any]
 
 
-class Proof(Body):
-    """The password of the person who is signed in."""
+def _in_utc(at: datetime | None) -> datetime | None:
+    """The same moment in UTC. Late on 9999-12-31 west of Greenwich, there is none."""
+    try:
+        return at.astimezone(UTC) if at is not None else None
+    except OverflowError:
+        raise ValueError("This date is too late.") from None
 
-    password: GivenPassword
+
+class TokenDraft(Body):
+    """What an API token is for. Without `expires_at` it lasts until it is revoked."""
+
+    name: Annotated[Line, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(scopes.MEANINGS))]
+    expires_at: Annotated[AwareDatetime | None, AfterValidator(_in_utc)] = None
 
 
-class PasswordChange(Body):
-    """`current` proves that it is you. `end_tokens`: your API tokens end too, as they should where somebody else may have made one."""
+class TokenShown(Body):
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
 
-    current: GivenPassword
-    new: Annotated[Password, Field(json_schema_extra={"format": "password"})]
-    end_tokens: Flag = True
+
+class TokenMade(Body):
+    """`token` is shown here once and never again."""
+
+    id: UUID
+    token: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class TokenList(Body):
+    items: list[TokenShown]
+    next_cursor: str | None
 
 
 class SessionShown(Body):
-    """A sign-in with a password. `client` is what the program called itself; `current`: the one that asks."""
+    """A sign-in with a password.
+
+    `client` is what the client program calls itself; `current` marks the session that asks.
+    """
 
     id: UUID
     created_at: datetime
@@ -60,82 +88,87 @@ class SessionList(Body):
     next_cursor: str | None
 
 
-class Unchanged(Draft):
-    """The person's document as it is: only the password changes."""
-
-    async def document(self, connection: Connection, document_id: UUID, current: rows.Row | None) -> Person:
-        if current is None or not isinstance(current.document, Person):
-            raise UnknownStream(document_id)
-        return current.document
-
-
-def router(
-    sign_in: SignIn, sessions: Sessions, documents: Documents, appliers: Appliers, authentication: Authentication
-) -> APIRouter:
+def router(sessions: Sessions) -> APIRouter:
     routes = strict("/api/v1", tags=["signing in"])
 
-    async def proves(request: Request, signed: Signed, password: str, field: str) -> Person:
-        """The person, if this is their password; else 422, and 429 after too many."""
-        person = await _person(documents, str(signed.identity.person_id))
-        if not await sign_in.proves(person, password, authentication.arrival(request.scope).address):
-            raise problems.invalid(field, "is not your password")
-        return person
+    async def listed(
+        request: Request, principal: Principal, kind: Kind, person: UUID, limit: int, cursor: str | None
+    ) -> Response:
+        """A page of a person's sessions or tokens, oldest first."""
+        cursors, query = request.app.state.cursors, [f"{kind}s", str(person)]
+        position = cursors.decode(principal.identity, query, cursor)
+        found = await sessions.listed(person, kind, UUID(position[0]) if position else None, limit + 1)
+        show: Callable[[asyncpg.Record, Principal], Shown] = _session if kind == "session" else _token
+        items = [show(row, principal) for row in found[:limit]]
+        more = cursors.encode(principal.identity, query, [items[-1]["id"]]) if len(found) > limit else None
+        return answer(page(items, more))
 
-    @routes.post(
-        "/session/proof",
-        status_code=204,
-        operation_id="proveSession",
-        summary="Prove a session with the password again",
-        description=(
-            "Passwords, roles, addresses, companies and API tokens need a session whose password was given within the last 15 minutes, at the "
-            "sign-in or here; else they answer 403 `/problems/password-proof-needed`. API tokens cannot be proved."
-        ),
-    )
-    @body_limit(SMALL_BODY)
-    async def post_proof(request: Request, signed: TokenHolder, body: Proof) -> Response:
-        await proves(request, signed, body.password, "/password")
-        await sessions.prove(signed.session)
+    async def ended(principal: Principal, kind: Kind, which: UUID) -> Response:
+        """Ends a session or token of the person, or of anybody for an administrator. Raises Problem 404."""
+        owner = None if principal.identity.is_admin else principal.identity.person_id
+        if not await sessions.end_one(which, kind, owner):
+            raise problems.not_found()
         return Response(status_code=204)
 
+    async def id_of_person(reference: str) -> UUID:
+        row = await rows.find(sessions.pool, "person", reference)
+        if row is None:
+            raise problems.not_found()
+        return row.id
+
     @routes.post(
-        "/session/password",
-        status_code=204,
-        operation_id="changePassword",
-        summary="Change my password",
-        description="Ends all other sessions and, unless `end_tokens` is false, all API tokens.",
+        "/tokens", status_code=201, operation_id="createToken", response_model=TokenMade, summary="Make an API token"
     )
-    @body_limit(2 * SMALL_BODY)
-    async def post_password(request: Request, signed: TokenHolder, body: PasswordChange) -> Response:
+    @body_limit(SMALL_BODY)
+    async def post_token(request: Request, principal: WithProof, body: TokenDraft) -> Response:
+        wanted = list(dict.fromkeys(body.scopes))
+        refused = scopes.beyond(principal.identity, wanted)
+        if refused:
+            raise problems.forbidden(f"Only administrators may give the scope {refused[0]}.")
+        if body.expires_at is not None and body.expires_at <= utc_now():
+            raise problems.invalid("/expires_at", "This time has passed already.")
         key = request.headers.get(KEY)
-        command = None
-        if key is not None:
-            named = command_id(signed.identity.person_id, "POST", "/api/v1/session/password", key, await request.body())
-            command = sessions.without_secrets(named)
-            if await documents.store.response_of(command) is not None:
-                return Response(status_code=204, headers={REPLAYED: "true"})
-        person = await proves(request, signed, body.current, "/current")
-        if body.new == body.current:
-            raise problems.invalid("/new", "is your password already")
-        saved = await documents.save(
-            "person",
-            str(person.id),
-            Unchanged(),
-            context_of(signed),
-            password_hash=await sign_in.passwords.hash(body.new),
-            keep_session=signed.session,
-            end_tokens=body.end_tokens,
+        person = principal.identity.person_id
+        command = command_id(person, "POST", "/api/v1/tokens", key, await request.body()) if key is not None else None
+        issued = await sessions.issue(
+            person, "token", name=body.name, scopes=wanted, expires_at=body.expires_at, command=command
         )
-        await sessions.prove(signed.session)
-        if command is not None:
-            await documents.store.append([], command=command, response={})
-        applied = await appliers.wait("person", saved.row.id, saved.row.version)
-        return Response(status_code=204, headers={} if applied else {LAG: "true"})
+        return answer(
+            {
+                "id": str(issued.id),
+                "token": issued.secret,
+                "name": body.name,
+                "scopes": wanted,
+                "created_at": timestamp(issued.created_at),
+                "expires_at": timestamp(issued.expires_at),
+            },
+            status=201,
+            replayed=issued.replayed,
+            headers={"Location": f"/api/v1/tokens/{issued.id}"},
+        )
+
+    @routes.get(
+        "/tokens", operation_id="listTokens", response_model=TokenList, summary="My API tokens, without their secrets"
+    )
+    async def get_tokens(
+        request: Request, principal: WithSession, limit: Limit = 50, cursor: CursorText = None
+    ) -> Response:
+        return await listed(request, principal, "token", principal.identity.person_id, limit, cursor)
+
+    @routes.delete(
+        "/tokens/{token}",
+        status_code=204,
+        operation_id="revokeToken",
+        summary="Revoke an API token: one's own; administrators anybody's",
+    )
+    async def delete_token(token: UUID, principal: WithSession) -> Response:
+        return await ended(principal, "token", token)
 
     @routes.get("/sessions", operation_id="listSessions", response_model=SessionList, summary="Where I am signed in")
     async def get_sessions(
-        request: Request, signed: TokenHolder, limit: Limit = 50, cursor: CursorText = None
+        request: Request, principal: WithSession, limit: Limit = 50, cursor: CursorText = None
     ) -> Response:
-        return await sessions_page(request, signed, signed.identity.person_id, limit, cursor)
+        return await listed(request, principal, "session", principal.identity.person_id, limit, cursor)
 
     @routes.delete(
         "/sessions/{session}",
@@ -143,10 +176,8 @@ def router(
         operation_id="endSession",
         summary="End a session: one's own; administrators anybody's",
     )
-    async def delete_session(session: UUID, signed: TokenHolder) -> Response:
-        if not await sessions.end_one(session, "session", _owner(signed)):
-            raise problems.not_found()
-        return Response(status_code=204)
+    async def delete_session(session: UUID, principal: WithSession) -> Response:
+        return await ended(principal, "session", session)
 
     @routes.get(
         "/people/{reference}/sessions",
@@ -155,10 +186,13 @@ def router(
         summary="Where somebody is signed in (administrators)",
     )
     async def get_sessions_of(
-        request: Request, reference: Reference, signed: Overseer, limit: Limit = 50, cursor: CursorText = None
+        request: Request,
+        reference: Reference,
+        principal: AdministratorSession,
+        limit: Limit = 50,
+        cursor: CursorText = None,
     ) -> Response:
-        person = await _person(documents, reference)
-        return await sessions_page(request, signed, person.id, limit, cursor)
+        return await listed(request, principal, "session", await id_of_person(reference), limit, cursor)
 
     @routes.get(
         "/people/{reference}/tokens",
@@ -167,49 +201,34 @@ def router(
         summary="Somebody's API tokens, without their secrets (administrators)",
     )
     async def get_tokens_of(
-        request: Request, reference: Reference, signed: Overseer, limit: Limit = 50, cursor: CursorText = None
+        request: Request,
+        reference: Reference,
+        principal: AdministratorSession,
+        limit: Limit = 50,
+        cursor: CursorText = None,
     ) -> Response:
-        person = await _person(documents, reference)
-        return await tokens_page(request, sessions, signed, person.id, limit, cursor)
-
-    async def sessions_page(request: Request, signed: Signed, person: UUID, limit: int, cursor: str | None) -> Response:
-        cursors, query = request.app.state.cursors, ["sessions", str(person)]
-        position = cursors.decode(signed.identity, query, cursor)
-        found = await sessions.listed(person, "session", UUID(position[0]) if position else None, limit + 1)
-        items: list[dict[str, Any]] = [
-            {
-                "id": str(row["id"]),
-                "created_at": moment(row["created_at"]),
-                "last_used_at": moment(row["last_used"]),
-                "client": row["client"],
-                "current": row["id"] == signed.session,
-            }
-            for row in found[:limit]
-        ]
-        more = cursors.encode(signed.identity, query, [items[-1]["id"]]) if len(found) > limit else None
-        return answer(page(items, more))
-
-    @routes.delete(
-        "/tokens/{token}",
-        status_code=204,
-        operation_id="revokeToken",
-        summary="Revoke an API token: one's own; administrators anybody's",
-    )
-    async def delete_token(token: UUID, signed: TokenHolder) -> Response:
-        if not await sessions.end_one(token, "token", _owner(signed)):
-            raise problems.not_found()
-        return Response(status_code=204)
+        return await listed(request, principal, "token", await id_of_person(reference), limit, cursor)
 
     return routes
 
 
-def _owner(signed: Signed) -> UUID | None:
-    """Whose sign-ins somebody may end; None: everybody's."""
-    return None if signed.identity.is_admin else signed.identity.person_id
+def _session(row: asyncpg.Record, principal: Principal) -> Shown:
+    return {
+        "id": str(row["id"]),
+        "created_at": timestamp(row["created_at"]),
+        "last_used_at": timestamp(row["last_used"]),
+        "client": row["client"],
+        "current": row["id"] == principal.session,
+    }
 
 
-async def _person(documents: Documents, reference: str) -> Person:
-    row = await rows.find(documents.store.pool, "person", reference)
-    if row is None or not isinstance(row.document, Person):
-        raise problems.not_found()
-    return row.document
+def _token(row: asyncpg.Record, _: Principal) -> Shown:
+    """A token without its secret."""
+    return {
+        "id": str(row["id"]),
+        "name": row["name"],
+        "scopes": row["scopes"],
+        "created_at": timestamp(row["created_at"]),
+        "expires_at": timestamp(row["expires_at"]),
+        "last_used_at": timestamp(row["last_used"]),
+    }

@@ -8,7 +8,8 @@ import orjson
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.addresses import canonical
-from shared.http.bodies import Body, Flag, Line, Text, Whole
+from shared.http.bodies import Body
+from shared.input_types import Flag, Line, Text, Whole
 
 LONGEST_SUBJECT = 300
 MOST_FIELDS_BYTES = 64 * 1024

@@ -1,4 +1,7 @@
-"""What administrators see of the mails that have not left, and decide about them; each decision is kept with who, when and why."""
+"""What administrators see of mails that have not left, and decide about them.
+
+Each decision is kept: who, when and why.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +34,10 @@ _COUNTS = f"""count(*) AS waiting, count(*) FILTER (WHERE {_ON_ITS_WAY}) AS on_t
        min(greatest(due_at, now())) FILTER (WHERE despite_pause OR NOT {_PAUSED}) AS next_attempt_at,
        (array_agg(last_error ORDER BY requested_at DESC) FILTER (WHERE last_error <> ''))[1] AS last_words"""
 WHOLE = f"SELECT {_COUNTS} FROM notify.deliveries d"
-BY_DOMAIN = f"SELECT domain, {_COUNTS} FROM notify.deliveries d GROUP BY domain ORDER BY waiting DESC, domain LIMIT {MOST_GROUPS}"
+BY_DOMAIN = f"""
+SELECT domain, {_COUNTS} FROM notify.deliveries d GROUP BY domain
+ ORDER BY waiting DESC, domain LIMIT {MOST_GROUPS}
+"""
 BY_QUEUE = f"""
 SELECT queue_id, {_COUNTS} FROM notify.deliveries d WHERE queue_id IS NOT NULL GROUP BY queue_id
  ORDER BY waiting DESC, queue_id LIMIT {MOST_GROUPS}
@@ -65,42 +71,44 @@ DECIDE = """
 INSERT INTO notify.decisions (decision, action, by_id, by_name, reason, queue_id, domain, notification, ticket_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
-ONE = f"SELECT ticket_id, attempts, {_ON_ITS_WAY} AS on_its_way FROM notify.deliveries d WHERE notification = $1 FOR UPDATE"
+ONE = f"""
+SELECT ticket_id, attempts, {_ON_ITS_WAY} AS on_its_way FROM notify.deliveries d WHERE notification = $1 FOR UPDATE
+"""
 TICKET_OF = "SELECT ticket_id FROM notify.deliveries WHERE notification = $1"
 RETRY = "UPDATE notify.deliveries SET due_at = now(), despite_pause = true WHERE notification = $1"
 GIVE_UP = "DELETE FROM notify.deliveries WHERE notification = $1"
 
 
 class NotWaiting(Exception):
-    """There is no such mail among those that wait."""
+    """No such mail is waiting."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Which of the outgoing mail is meant: of a queue, to a domain, or (both None) all of it."""
+class Selection:
+    """Which outgoing mail is meant: of a queue, to a domain, or (both None) all of it."""
 
     queue: UUID | None = None
     domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A decision's answer, and the version of the ticket's stream that it wrote, if any."""
+class DecisionResult:
+    """The response to a decision, and the ticket's stream and its version if the decision wrote to it."""
 
-    answer: dict[str, Any]
+    response: dict[str, Any]
     replayed: bool = False
     written: tuple[UUID, int] | None = None
 
 
 class Outgoing:
-    """The queue of mails over the database; `transport` is what the way out is called in events."""
+    """`transport` is the name of the transport in events."""
 
     def __init__(self, store: Store, transport: str) -> None:
         self.store, self.transport = store, transport
         self.runner = CommandRunner(store, "ticket", ticket)
 
     async def summary(self) -> Mapping[str, Any]:
-        """The whole, by domain and by queue, and what is paused; from one moment."""
+        """Numbers of all mails, by domain and by queue, and the pauses; all from one snapshot of the database."""
         async with (
             self.store.pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -112,93 +120,112 @@ class Outgoing:
                 "pauses": await connection.fetch(PAUSES),
             }
 
-    async def mails(self, part: Part, after: tuple[datetime, UUID] | None, most: int) -> Sequence[asyncpg.Record]:
-        """Mails that wait, the oldest first."""
+    async def mails(
+        self, selection: Selection, after: tuple[datetime, UUID] | None, most: int
+    ) -> Sequence[asyncpg.Record]:
+        """Waiting mails, oldest first."""
         moment, notification = after or (None, None)
-        return await self.store.pool.fetch(MAILS, part.queue, part.domain, moment, notification, most)
+        return await self.store.pool.fetch(MAILS, selection.queue, selection.domain, moment, notification, most)
 
     async def decisions(self, before: UUID | None, most: int) -> Sequence[asyncpg.Record]:
-        """What was decided, the newest first."""
+        """Past decisions, newest first."""
         return await self.store.pool.fetch(DECISIONS, before, most)
 
-    async def pause(self, part: Part, who: Identity, reason: str, command: CommandId) -> Done:
-        """Nothing of it leaves until it is resumed; what is on its way arrives. What is paused already stays so for the first reason."""
-        async with self.store.pool.acquire() as connection, connection.transaction():
-            told = await self._known(connection, command, {"paused": True})
-            if told.replayed:
-                return told
-            done = await connection.execute(PAUSE, uuid7(), part.queue, part.domain, who.person_id, who.name, reason)
-            if done.endswith(" 1"):
-                await self._decided(connection, "pause", who, reason, part)
-        return told
+    async def pause(self, selection: Selection, who: Identity, reason: str, command: CommandId) -> DecisionResult:
+        """Holds the mail until it is resumed, except mail that is being sent.
 
-    async def resume(self, part: Part, who: Identity, reason: str, command: CommandId) -> Done:
-        """It leaves again. Raises Rejected when exactly this was not paused."""
+        Pausing again changes nothing, not even the reason.
+        """
         async with self.store.pool.acquire() as connection, connection.transaction():
-            told = await self._known(connection, command, {"paused": False})
-            if told.replayed:
-                return told
-            if not (await connection.execute(RESUME, part.queue, part.domain)).endswith(" 1"):
-                raise Rejected("this is not paused; GET /outgoing tells what is")
-            await self._decided(connection, "resume", who, reason, part)
-        return told
+            result = await self._once(connection, command, {"paused": True})
+            if result.replayed:
+                return result
+            inserted = await connection.execute(
+                PAUSE, uuid7(), selection.queue, selection.domain, who.person_id, who.name, reason
+            )
+            if inserted.endswith(" 1"):
+                await self._keep_decision(connection, "pause", who, reason, selection)
+        return result
 
-    async def retry(self, notification: UUID, who: Identity, command: CommandId) -> Done:
-        """The next attempt is due now, even if the mail is paused. Raises NotWaiting, and Rejected while it is on its way."""
+    async def resume(self, selection: Selection, who: Identity, reason: str, command: CommandId) -> DecisionResult:
+        """Lets the mail leave again. Raises Rejected if exactly this selection is not paused."""
         async with self.store.pool.acquire() as connection, connection.transaction():
-            told = await self._known(connection, command, {"id": str(notification)})
-            if told.replayed:
-                return told
+            result = await self._once(connection, command, {"paused": False})
+            if result.replayed:
+                return result
+            if not (await connection.execute(RESUME, selection.queue, selection.domain)).endswith(" 1"):
+                raise Rejected("this is not paused; GET /outgoing lists what is")
+            await self._keep_decision(connection, "resume", who, reason, selection)
+        return result
+
+    async def retry(self, notification: UUID, who: Identity, command: CommandId) -> DecisionResult:
+        """Makes the next attempt due now, even if the mail is paused.
+
+        Raises NotWaiting, and Rejected while it is being sent.
+        """
+        async with self.store.pool.acquire() as connection, connection.transaction():
+            result = await self._once(connection, command, {"id": str(notification)})
+            if result.replayed:
+                return result
             row = await self._one(connection, notification)
             await connection.execute(RETRY, notification)
-            await self._decided(connection, "retry", who, "", Part(), notification, row["ticket_id"])
-        return told
+            await self._keep_decision(connection, "retry", who, "", Selection(), notification, row["ticket_id"])
+        return result
 
-    async def give_up(self, notification: UUID, who: Identity, reason: str, command: CommandId) -> Done:
-        """The mail never leaves, and its ticket says why. Raises NotWaiting, and Rejected while it is on its way."""
+    async def give_up(self, notification: UUID, who: Identity, reason: str, command: CommandId) -> DecisionResult:
+        """Removes the mail, and records why on its ticket. Raises NotWaiting, and Rejected while it is being sent."""
         async with self.runner.transaction() as (connection, unit):
-            told = await self._known(connection, command, {"id": str(notification)})
-            if told.replayed:
-                return told
+            result = await self._once(connection, command, {"id": str(notification)})
+            if result.replayed:
+                return result
             stream = await connection.fetchval(TICKET_OF, notification)
             if stream is None:
                 raise NotWaiting
             await self.store.lock(connection, [stream])
             row = await self._one(connection, notification)
             await unit.load(stream)
-            words = f"given up by {who.name}: {reason}"
-            failed = RecordFailed(notification, self.transport, row["attempts"], words)
+            reason_on_ticket = f"given up by {who.name}: {reason}"
+            failed = RecordFailed(notification, self.transport, row["attempts"], reason_on_ticket)
             unit.decide(stream, failed, Context(actor=Actor("agent", str(who.person_id))))
             await unit.record()
             await connection.execute(GIVE_UP, notification)
-            await self._decided(connection, "give_up", who, reason, Part(), notification, stream)
-        return Done(told.answer, written=(stream, unit.version(stream)))
+            await self._keep_decision(connection, "give_up", who, reason, Selection(), notification, stream)
+        return DecisionResult(result.response, written=(stream, unit.version(stream)))
 
-    async def _known(self, connection: Connection, command: CommandId, answer: dict[str, Any]) -> Done:
-        """Remembers the command with its answer, in the transaction of what it does; `replayed` if it was known."""
-        appended = await self.store.append([], command=command, response=answer, connection=connection)
+    async def _once(self, connection: Connection, command: CommandId, response: dict[str, Any]) -> DecisionResult:
+        """Records the command with its response in the caller's transaction; `replayed` if it was known."""
+        appended = await self.store.append([], command=command, response=response, connection=connection)
         if appended.status == "duplicate":
-            return Done(appended.response or {}, replayed=True)
-        return Done(answer)
+            return DecisionResult(appended.response or {}, replayed=True)
+        return DecisionResult(response)
 
     async def _one(self, connection: Connection, notification: UUID) -> asyncpg.Record:
         row = await connection.fetchrow(ONE, notification)
         if row is None:
             raise NotWaiting
         if row["on_its_way"]:
-            raise Rejected("this mail is on its way at this moment; look again when its attempt has ended")
+            raise Rejected("this mail is being sent; try again when the attempt has ended")
         return row
 
-    async def _decided(
+    async def _keep_decision(
         self,
         connection: Connection,
         action: Action,
         who: Identity,
         reason: str,
-        part: Part,
+        selection: Selection,
         notification: UUID | None = None,
-        about: UUID | None = None,
+        ticket_id: UUID | None = None,
     ) -> None:
         await connection.execute(
-            DECIDE, uuid7(), action, who.person_id, who.name, reason, part.queue, part.domain, notification, about
+            DECIDE,
+            uuid7(),
+            action,
+            who.person_id,
+            who.name,
+            reason,
+            selection.queue,
+            selection.domain,
+            notification,
+            ticket_id,
         )

@@ -1,4 +1,4 @@
-"""Mails that have not left yet, over HTTP: seen, paused, resumed, tried at once, given up. For administrators."""
+"""HTTP routes for administrators: mails that have not left yet, and decisions about them."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -8,16 +8,26 @@ from uuid import UUID
 import asyncpg
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime, Field
 
-from services.notify.sending.outgoing import Action, Done, NotWaiting, Outgoing, Part
+from services.notify.sending.outgoing import DecisionResult, NotWaiting, Outgoing, Selection
+from services.notify.sending.outgoing_bodies import (
+    DecisionPage,
+    DomainName,
+    GiveUpBody,
+    MailAnswer,
+    OutgoingPage,
+    PauseAnswer,
+    PauseBody,
+    QueueName,
+    ResumeBody,
+    Summary,
+)
 from shared.addresses import canonical_domain
 from shared.contracts.directory import Queue
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.runner import once
 from shared.eventstore.store import CommandId
 from shared.http import problems
-from shared.http.bodies import Body, Line
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
@@ -28,149 +38,12 @@ from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
 
 
-def _said(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty: those who come after you want to know why")
-    return text.strip()
-
-
-Reason = Annotated[Line, Field(max_length=500, description="why, for those who come after you"), AfterValidator(_said)]
-QueueName = Annotated[Line, Field(min_length=1, max_length=254, description="a queue by slug or id")]
-DomainName = Annotated[
-    Line, Field(min_length=1, max_length=253, description="the domain of the recipients, such as outlook.com")
-]
-
-
-class QueueOfMail(Body):
-    id: UUID
-    slug: str
-    name: str
-
-
-class TicketOfMail(Body):
-    id: UUID
-    number: str | None
-
-
-class Who(Body):
-    id: UUID
-    name: str
-
-
-class PartBody(Body):
-    """Which mail is meant: of a queue, to a domain, or all of it."""
-
-    queue: QueueName | None = None
-    domain: DomainName | None = None
-
-
-class PauseBody(PartBody):
-    """What is not to leave for now, and why."""
-
-    reason: Reason
-
-
-class ResumeBody(PartBody):
-    """What is to leave again: exactly what was paused."""
-
-    reason: Annotated[Line, Field(max_length=500)] = ""
-
-
-class GiveUpBody(Body):
-    """Why this mail is never to leave."""
-
-    reason: Reason
-
-
-class Waiting(Body):
-    """`on_their_way` and `paused` count among `waiting`; `last_words`: what a server said last of one of them."""
-
-    waiting: int
-    on_their_way: int
-    paused: int
-    oldest_at: AwareDatetime | None
-    next_attempt_at: AwareDatetime | None
-    last_words: str | None
-
-
-class WaitingDomain(Waiting):
-    domain: str
-
-
-class WaitingQueue(Waiting):
-    queue: QueueOfMail
-
-
-class Pause(Body):
-    queue: QueueOfMail | None
-    domain: str | None
-    by: Who
-    reason: str
-    since: AwareDatetime
-
-
-class Summary(Waiting):
-    """All mails that have not left."""
-
-    pauses: list[Pause]
-    domains: list[WaitingDomain]
-    queues: list[WaitingQueue]
-
-
-class OutgoingItem(Body):
-    """A mail that has not left. `recipients` are those who do not have it yet."""
-
-    id: UUID
-    ticket: TicketOfMail
-    kind: str
-    queue: QueueOfMail | None
-    domain: str
-    recipients: list[str]
-    subject: str
-    requested_at: AwareDatetime
-    next_attempt_at: AwareDatetime | None = Field(description="null while it is paused")
-    attempts: int
-    on_its_way: bool
-    paused: bool
-    last_words: str | None = Field(description="what the server said at the last attempt")
-
-
-class OutgoingPage(Body):
-    items: list[OutgoingItem]
-    next_cursor: str | None
-
-
-class Decision(Body):
-    id: UUID
-    at: AwareDatetime
-    action: Action
-    by: Who
-    reason: str
-    queue: QueueOfMail | None
-    domain: str | None
-    mail: UUID | None
-    ticket: UUID | None
-
-
-class DecisionPage(Body):
-    items: list[Decision]
-    next_cursor: str | None
-
-
-class PauseAnswer(Body):
-    paused: bool
-
-
-class MailAnswer(Body):
-    id: UUID
-
-
 def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     routes = strict("/api/v1/outgoing", tags=["outgoing mail"])
 
     @routes.get("", operation_id="getOutgoing", response_model=Summary, summary="Mails that have not left, in numbers")
     async def summary(who: Caller) -> Response:
-        _administrators(who)
+        _check_administrator(who)
         found = await outgoing.summary()
         return answer(
             _counts(found["whole"])
@@ -195,13 +68,13 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         limit: Limit = 50,
         cursor: CursorText = None,
     ) -> Response:
-        _administrators(who)
-        part = _part(queue, domain, "/query/")
+        _check_administrator(who)
+        selection = _selection(queue, domain, "/query/")
         cursors = request.app.state.cursors
-        asked = ["outgoing", str(part.queue), part.domain]
+        asked = ["outgoing", str(selection.queue), selection.domain]
         position = cursors.decode(who, asked, cursor)
         after = (datetime.fromisoformat(position[0]), UUID(position[1])) if position else None
-        found = await outgoing.mails(part, after, limit + 1)
+        found = await outgoing.mails(selection, after, limit + 1)
         more = None
         if len(found) > limit:
             last = found[limit - 1]
@@ -212,10 +85,10 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         "/decisions",
         operation_id="listOutgoingDecisions",
         response_model=DecisionPage,
-        summary="What was decided about outgoing mail, newest first",
+        summary="Decisions about outgoing mail, newest first",
     )
     async def decisions(request: Request, who: Caller, limit: Limit = 50, cursor: CursorText = None) -> Response:
-        _administrators(who)
+        _check_administrator(who)
         cursors = request.app.state.cursors
         position = cursors.decode(who, "decisions", cursor)
         found = await outgoing.decisions(UUID(position[0]) if position else None, limit + 1)
@@ -228,32 +101,34 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         "/pause",
         operation_id="pauseOutgoing",
         response_model=PauseAnswer,
-        summary="Keep mail from leaving: all, of a queue, or to a domain",
+        summary="Hold mail: all, of a queue, or to a domain",
     )
     @body_limit(SMALL_BODY)
     async def pause(who: Caller, key: Key, body: PauseBody) -> Response:
-        _administrators(who)
-        return await _once(key, lambda: outgoing.pause(_part(body.queue, body.domain), who, body.reason, key))
+        _check_administrator(who)
+        return await _once(key, lambda: outgoing.pause(_selection(body.queue, body.domain), who, body.reason, key))
 
     @routes.post(
-        "/resume", operation_id="resumeOutgoing", response_model=PauseAnswer, summary="Let mail leave that was paused"
+        "/resume", operation_id="resumeOutgoing", response_model=PauseAnswer, summary="Send mail again that was paused"
     )
     @body_limit(SMALL_BODY)
     async def resume(who: Caller, key: Key, body: ResumeBody) -> Response:
-        _administrators(who)
-        return await _once(key, lambda: outgoing.resume(_part(body.queue, body.domain), who, body.reason.strip(), key))
+        _check_administrator(who)
+        return await _once(
+            key, lambda: outgoing.resume(_selection(body.queue, body.domain), who, body.reason.strip(), key)
+        )
 
     @routes.post(
         "/mails/{mail}/retry",
         operation_id="retryOutgoing",
         response_model=MailAnswer,
-        summary="Try one mail at once, even if it is paused",
+        summary="Try one mail now, even if it is paused",
     )
     @body_limit(SMALL_BODY)
     async def retry(mail: UUID, who: Caller, key: Key) -> Response:
-        _administrators(who)
+        _check_administrator(who)
         try:
-            return _told(await outgoing.retry(mail, who, key))
+            return _response(await outgoing.retry(mail, who, key))
         except NotWaiting:
             raise problems.not_found() from None
 
@@ -265,30 +140,32 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     )
     @body_limit(SMALL_BODY)
     async def give_up(mail: UUID, who: Caller, key: Key, body: GiveUpBody) -> Response:
-        _administrators(who)
+        _check_administrator(who)
         try:
-            return _told(await outgoing.give_up(mail, who, body.reason, key))
+            return _response(await outgoing.give_up(mail, who, body.reason, key))
         except NotWaiting:
             raise problems.not_found() from None
 
-    async def _once(key: CommandId, doing: Callable[[], Awaitable[Done]]) -> Response:
-        return _told(await once(outgoing.store, key, doing, lambda told: Done(told or {}, replayed=True)))
+    async def _once(key: CommandId, attempt: Callable[[], Awaitable[DecisionResult]]) -> Response:
+        return _response(
+            await once(outgoing.store, key, attempt, lambda first: DecisionResult(first or {}, replayed=True))
+        )
 
-    def _part(queue: str | None, domain: str | None, below: str = "/") -> Part:
-        """Raises Problem 422 for both at once, a queue that does not exist, and what is no domain."""
+    def _selection(queue: str | None, domain: str | None, below: str = "/") -> Selection:
+        """Raises Problem 422 for both a queue and a domain, an unknown queue, and an invalid domain."""
         if queue is not None and domain is not None:
             raise problems.invalid(f"{below}domain", "name a queue or a domain, not both")
         if queue is not None:
             found = _found(queue)
             if found is None:
-                raise problems.invalid(f"{below}queue", "there is no such queue")
-            return Part(queue=found.id)
+                raise problems.invalid(f"{below}queue", "no such queue")
+            return Selection(queue=found.id)
         if domain is not None:
             known = canonical_domain(domain)
             if known is None:
-                raise problems.invalid(f"{below}domain", "is no domain such as outlook.com")
-            return Part(domain=known)
-        return Part()
+                raise problems.invalid(f"{below}domain", "is not a domain such as outlook.com")
+            return Selection(domain=known)
+        return Selection()
 
     def _found(name: str) -> Queue | None:
         try:
@@ -346,14 +223,14 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     return routes
 
 
-def _administrators(who: Identity) -> None:
+def _check_administrator(who: Identity) -> None:
     if not who.is_admin:
-        raise problems.forbidden("Only administrators look after outgoing mail.")
+        raise problems.forbidden("Only administrators may manage outgoing mail.")
 
 
-def _told(done: Done) -> Response:
-    headers = {HEADER: encode([Written("notify", *done.written)])} if done.written else None
-    return answer(done.answer, replayed=done.replayed, headers=headers)
+def _response(result: DecisionResult) -> Response:
+    headers = {HEADER: encode([Written("notify", *result.written)])} if result.written else None
+    return answer(result.response, replayed=result.replayed, headers=headers)
 
 
 def _counts(row: asyncpg.Record) -> dict[str, Any]:

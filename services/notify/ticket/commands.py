@@ -1,13 +1,24 @@
-"""What notify can be asked to do for a ticket. The mail arrives written: the decider looks nothing up.
+"""What notify can be asked to do for a ticket. Mails arrive fully written: the decider looks nothing up.
 
-`own_addresses` are those of our queues, as `addresses.comparable` writes them: no mail of ours goes there.
+`own_addresses` are those of our queues, as `addresses.comparable` writes them: we send no mail to them.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from shared.contracts.notify import AnyNotificationKind, OutgoingMail
+from shared.contracts.notify import AnyNotificationKind, NotificationKind, OutgoingMail
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAgentMail:
+    """Sends what an agent has written or sends on; `article` is the article of the mail."""
+
+    kind: Literal["answer", "forward", "bounce"]
+    notification: UUID
+    article: UUID
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,31 +31,25 @@ class RequestReceipt:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestAnswer:
-    """Sends an agent's words to the customer; `article` is the message that they stand in."""
+class RequestRejection:
+    """Tells a customer that the closed ticket takes no more messages.
+
+    `older_than_ten_minutes` and `older_than_a_day`: how often the customer was told that before the last ten minutes,
+    and before the last 24 hours. Only newer ones count against the limits.
+    """
 
     notification: UUID
-    article: UUID
     mail: OutgoingMail
     own_addresses: frozenset[str] = frozenset()
+    older_than_ten_minutes: int = 0
+    older_than_a_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class RequestForward:
-    """Sends an article with an agent's words to somebody outside; `article` is the message of those words."""
+class RequestClosing:
+    """Tells a customer that the ticket is closed."""
 
     notification: UUID
-    article: UUID
-    mail: OutgoingMail
-    own_addresses: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class RequestBounce:
-    """Sends a mail on as it came in; `article` is the bounce's own."""
-
-    notification: UUID
-    article: UUID
     mail: OutgoingMail
     own_addresses: frozenset[str] = frozenset()
 
@@ -54,28 +59,7 @@ class RequestNotice:
     """Tells agents what has happened to a ticket of theirs or of their queues."""
 
     notification: UUID
-    kind: Literal["lock_expired", "reminder", "new_ticket", "follow_up", "moved"]
-    mail: OutgoingMail
-    own_addresses: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRejection:
-    """Tells a customer that the closed ticket takes no more messages. `before_lately` and `before_today`: how often that was told
-    before the last ten minutes, and before the last 24 hours; the rest is what counts."""
-
-    notification: UUID
-    mail: OutgoingMail
-    own_addresses: frozenset[str] = frozenset()
-    before_lately: int = 0
-    before_today: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RequestClosing:
-    """Tells a customer that the ticket is closed."""
-
-    notification: UUID
+    kind: NotificationKind
     mail: OutgoingMail
     own_addresses: frozenset[str] = frozenset()
 
@@ -91,7 +75,8 @@ class RecordSent:
 
 @dataclass(frozen=True, slots=True)
 class RecordWithheld:
-    """The mail did not leave, or (`partly`) not to everybody, for a reason that came up while it waited."""
+    """The mail did not leave, or (`partly`) did not leave for every reader, for a reason that came up while it
+    waited."""
 
     notification: UUID
     kind: AnyNotificationKind
@@ -101,7 +86,7 @@ class RecordWithheld:
 
 @dataclass(frozen=True, slots=True)
 class RecordDelayed:
-    """The mail could not leave for a while; `reason` in the transport's words."""
+    """The mail has waited for a while; `reason` is the transport's reply."""
 
     notification: UUID
     transport: str
@@ -111,7 +96,7 @@ class RecordDelayed:
 
 @dataclass(frozen=True, slots=True)
 class RecordFailed:
-    """The mail is given up; `reason` in the transport's words."""
+    """The mail is given up; `reason` is the transport's reply."""
 
     notification: UUID
     transport: str
@@ -120,13 +105,11 @@ class RecordFailed:
 
 
 Command = (
-    RequestReceipt
-    | RequestAnswer
-    | RequestForward
-    | RequestBounce
-    | RequestNotice
+    RequestAgentMail
+    | RequestReceipt
     | RequestRejection
     | RequestClosing
+    | RequestNotice
     | RecordSent
     | RecordWithheld
     | RecordDelayed

@@ -1,20 +1,18 @@
-"""Who is told what about a ticket: every rule of mails and their outcomes, as pure functions."""
+"""Which mails leave for a ticket, and what is recorded of them: every rule, as pure functions."""
 
 from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from services.notify.deciding.addresses import is_among, is_robot, mailable
+from services.notify.ticket.addresses import is_among, is_robot, mailable
 from services.notify.ticket.commands import (
     Command,
     RecordDelayed,
     RecordFailed,
     RecordSent,
     RecordWithheld,
-    RequestAnswer,
-    RequestBounce,
+    RequestAgentMail,
     RequestClosing,
-    RequestForward,
     RequestNotice,
     RequestReceipt,
     RequestRejection,
@@ -35,15 +33,22 @@ from shared.contracts.parts import Address
 from shared.rules.rejected import Rejected
 
 MOST_REJECTIONS_A_DAY = 3
-"""Mails that tell one ticket's customer that it takes no more messages, and one in ten minutes. A machine that answers each of them, and
-hides that it is one, ends here (RFC 3834, section 2)."""
+"""How often a ticket's customer is told that it takes no more messages; and at most once in ten minutes.
+
+This ends a mail loop with a machine that answers each of these mails without saying that it is one (RFC 3834, section
+2).
+"""
 OURS = "the address is one of our own queues"
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the rules look at: whether the receipt was decided, which articles were, which notifications wait for their outcome or are known
-    to be late, and how often the customer was told that the ticket takes no more messages."""
+    """What the rules look at. `rejections` counts how often the customer was told that the ticket takes no more
+    messages.
+
+    `receipt_decided` and `articles`: which mails were requested or suppressed. `waiting` and `delayed`: the
+    notifications that have no outcome yet, and those of them that are recorded as delayed.
+    """
 
     receipt_decided: bool = False
     rejections: int = 0
@@ -59,20 +64,16 @@ def initial() -> Ticket:
 
 def decide(command: Command, ticket: Ticket) -> list[Event]:
     match command:
+        case RequestAgentMail():
+            return _request_agent_mail(command, ticket)
         case RequestReceipt():
             return _request_receipt(command, ticket)
-        case RequestAnswer():
-            return _request_for_agent("answer", command, ticket)
-        case RequestForward():
-            return _request_for_agent("forward", command, ticket)
-        case RequestBounce():
-            return _request_for_agent("bounce", command, ticket)
-        case RequestNotice():
-            return _request_notice(command, ticket)
         case RequestRejection():
             return _request_rejection(command, ticket)
         case RequestClosing():
             return _request_closing(command, ticket)
+        case RequestNotice():
+            return _request_notice(command, ticket)
         case RecordSent():
             return _outcome(
                 command.notification,
@@ -82,7 +83,7 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
                 ticket,
             )
         case RecordWithheld():
-            # Such a mail is no article of an agent's: it names itself.
+            # Such a mail carries no article, so that its notification stands for the article.
             withheld = NotificationSuppressed(kind=command.kind, article=command.notification, reason=command.reason)
             return [withheld] if command.partly else _outcome(command.notification, withheld, ticket)
         case RecordDelayed():
@@ -113,22 +114,29 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
             assert_never(command)
 
 
+def _request_agent_mail(command: RequestAgentMail, ticket: Ticket) -> list[Event]:
+    """Once, to every usable address except our own: a mail to ourselves would come back as somebody's question."""
+    if _is_decided(command.notification, command.article, ticket):
+        return []
+    return [_to_usable(command.kind, command.notification, command.article, command.mail, command.own_addresses)]
+
+
 def _request_receipt(command: RequestReceipt, ticket: Ticket) -> list[Event]:
-    """One receipt a ticket, whatever happens, and never to a machine: two of them would write to each other for ever."""
+    """At most one for a ticket, and never to a machine: two machines would write to each other for ever."""
     if ticket.receipt_decided or command.notification in ticket.requested:
         return []
     return [_to_customer("receipt", command)]
 
 
 def _request_rejection(command: RequestRejection, ticket: Ticket) -> list[Event]:
-    """As a receipt never to a machine, and only so often."""
-    if _decided(command.notification, command.notification, ticket):
+    """Never to a machine, and not too often."""
+    if _is_decided(command.notification, command.notification, ticket):
         return []
     reason = None
-    if ticket.rejections > command.before_lately:
+    if ticket.rejections > command.older_than_ten_minutes:
         reason = "the customer was told within the last ten minutes"
-    elif ticket.rejections - command.before_today >= MOST_REJECTIONS_A_DAY:
-        reason = "the customer was told often enough today"
+    elif ticket.rejections - command.older_than_a_day >= MOST_REJECTIONS_A_DAY:
+        reason = f"the customer was told {MOST_REJECTIONS_A_DAY} times within 24 hours"
     if reason is not None:
         return [NotificationSuppressed(kind="follow_up_rejected", article=command.notification, reason=reason)]
     return [_to_customer("follow_up_rejected", command)]
@@ -136,17 +144,17 @@ def _request_rejection(command: RequestRejection, ticket: Ticket) -> list[Event]
 
 def _request_closing(command: RequestClosing, ticket: Ticket) -> list[Event]:
     """Once for each closing (A5.14)."""
-    if _decided(command.notification, command.notification, ticket):
+    if _is_decided(command.notification, command.notification, ticket):
         return []
     return [_to_customer("closed", command)]
 
 
-def _decided(notification: UUID, article: UUID, ticket: Ticket) -> bool:
+def _is_decided(notification: UUID, article: UUID, ticket: Ticket) -> bool:
     return article in ticket.articles or notification in ticket.requested
 
 
 def _to_customer(kind: NotificationKind, command: RequestReceipt | RequestRejection | RequestClosing) -> Event:
-    """An automatic mail to the customer: no article is sent with it, so that it names itself."""
+    """An automatic mail to the customer. It carries no article, so that its notification stands for the article."""
     reason = _why_not_automatic(command.mail, command.own_addresses)
     if reason is not None:
         return NotificationSuppressed(kind=kind, article=command.notification, reason=reason)
@@ -162,22 +170,13 @@ def _why_not_automatic(mail: OutgoingMail, own_addresses: frozenset[str]) -> str
         if is_among(recipient.email, own_addresses):
             return OURS
         if is_robot(recipient.email):
-            return "the address is a machine's"
+            return "the address belongs to a machine"
     return None if mail.to else "the customer has no usable mail address"
 
 
-def _request_for_agent(
-    kind: NotificationKind, command: RequestAnswer | RequestForward | RequestBounce, ticket: Ticket
-) -> list[Event]:
-    """What an agent sends leaves once, to every address that a mail can go to, except our own: it would come back as somebody's question."""
-    if _decided(command.notification, command.article, ticket):
-        return []
-    return [_to_usable(kind, command.notification, command.article, command.mail, command.own_addresses)]
-
-
 def _request_notice(command: RequestNotice, ticket: Ticket) -> list[Event]:
-    """Agents are told once."""
-    if _decided(command.notification, command.notification, ticket):
+    """Once."""
+    if _is_decided(command.notification, command.notification, ticket):
         return []
     return [_to_usable(command.kind, command.notification, command.notification, command.mail, command.own_addresses)]
 
@@ -185,7 +184,8 @@ def _request_notice(command: RequestNotice, ticket: Ticket) -> list[Event]:
 def _to_usable(
     kind: NotificationKind, notification: UUID, article: UUID, mail: OutgoingMail, own_addresses: frozenset[str]
 ) -> Event:
-    """To everybody whom a mail can reach, each reader once, however their address is spelled; who is left out is named."""
+    """To every usable address, each reader once, however their address is spelled; recipients who are left out are
+    listed."""
     kept: dict[str, list[Address]] = {"to": [], "cc": [], "bcc": []}
     readers: set[str] = set()
     left_out: list[LeftOut] = []
@@ -214,7 +214,7 @@ def _why_unusable(email: str, own_addresses: frozenset[str]) -> str | None:
 
 
 def _outcome(notification: UUID, outcome: Event, ticket: Ticket) -> list[Event]:
-    """The first outcome counts; a repeat after a crash says nothing new."""
+    """The first outcome counts; after a crash the same outcome may come again."""
     if notification not in ticket.requested:
         raise Rejected("this notification was never requested")
     return [outcome] if notification in ticket.waiting else []

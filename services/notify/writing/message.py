@@ -1,7 +1,7 @@
-"""A mail as bytes (RFC 5322, MIME), the same for every attempt.
+"""Encodes a mail (RFC 5322, MIME): the same bytes for every attempt.
 
-The header is written here, field by field: a value is one line before it is folded, so that none can add a field, and ids are
-never folded or encoded, so that threading survives.
+The header is written field by field (decision 0042). A value is made one line before it is folded, so that it cannot
+add a field. Ids are neither folded nor encoded, so that threading survives.
 """
 
 import base64
@@ -24,13 +24,14 @@ from shared.file_names import safe_name
 
 LONGEST_NAME = 200
 LONGEST_SUBJECT = 2_000
-"""Characters; what is longer is cut and ends in an ellipsis."""
+"""Characters; a longer one is cut and ends in an ellipsis."""
 LONGEST_ID = 900
 """A line has at most 998 octets (RFC 5322, section 2.1.1), and an id cannot be folded."""
 LONGEST_REFERENCES = 998 - len("References: ")
-"""Characters of all ids together: unfolded, as some servers on the way make it, the field is still one line (RFC 5322, section 2.1.1)."""
+"""Characters of all ids together: some servers unfold the field, and it must still fit into one line (RFC 5322,
+section 2.1.1)."""
 MOST_BYTES = 25 * 1024 * 1024
-"""Bytes of all files of a mail before they are encoded; hardly any mail server takes more."""
+"""Bytes of all files of a mail before they are encoded; few mail servers take more."""
 _WIDTH = 76
 _BASE64_LINE = 57
 """Bytes that make a line of `_WIDTH` characters."""
@@ -39,20 +40,26 @@ _ID = re.compile(rf"<[!-;=?-~]{{1,{LONGEST_ID}}}>")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _MBOX_LINE = re.compile(rb"\A>?From [^\r\n]*\r?\n")
-"""What some programs put before a mail that they keep; it is no part of the mail, and ends the header of one that has fields before it."""
+"""A line that some programs write before a stored mail.
+
+It is not part of the mail, and would end a header that has fields before it.
+"""
 _TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
 _DOCUMENT = '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{}\n</body>\n</html>'
 _INLINE_ID = re.compile(r"[!-;=?-~]{1,200}")
 
 
 class Unsendable(Exception):
-    """This mail can never leave as it is; the message says why."""
+    """This mail can never be sent as it is; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """What a transport takes. `sender` is empty for automatic mail, so that its bounces end there (RFC 3834, section 3.3);
-    `international`: an address needs SMTPUTF8 (RFC 6531)."""
+class EncodedMail:
+    """What a transport takes: envelope and content.
+
+    `sender` is empty for automatic mail, so that nobody gets its bounces (RFC 3834, section 3.3). `international`: an
+    address needs SMTPUTF8 (RFC 6531).
+    """
 
     notification: UUID
     sender: str
@@ -61,16 +68,18 @@ class Letter:
     international: bool = False
 
 
-def letter(
+def encode(
     notification: UUID,
     mail: OutgoingMail,
     date: datetime,
     files: Sequence[tuple[Attachment, bytes]] = (),
     remaining: Sequence[str] | None = None,
     resent: bytes = b"",
-) -> Letter:
-    """The mail as it goes to a transport. `files` in base64 (`encoded`); `resent` is the mail that `mail.resent` names; `remaining`
-    limits the recipients to those who do not have it yet. Raises Unsendable."""
+) -> EncodedMail:
+    """Encodes a mail. `files` are in base64 (`base64_lines`); `resent` is the mail that `mail.resent` names.
+
+    `remaining` limits the recipients to those who do not have the mail yet. Raises Unsendable.
+    """
     recipients = tuple(dict.fromkeys(_spec(each.email) for each in (*mail.to, *mail.cc, *mail.bcc)))
     if remaining is not None:
         recipients = tuple(each for each in recipients if each in remaining)
@@ -82,16 +91,16 @@ def letter(
     else:
         content = _lines(_resent_fields(mail, date)) + _MBOX_LINE.sub(b"", resent, count=1)
     international = not all(each.isascii() for each in (sender, *recipients))
-    return Letter(notification, "" if mail.auto_submitted else sender, recipients, content, international)
+    return EncodedMail(notification, "" if mail.auto_submitted else sender, recipients, content, international)
 
 
-def sized(mail: OutgoingMail) -> int:
-    """Bytes that the mail's files, or the mail that is sent on, take before they are encoded."""
+def size_of_files(mail: OutgoingMail) -> int:
+    """Bytes of the mail's files, or of the mail that is resent, before they are encoded."""
     return sum(each.blob.size for each in mail.attachments) + (mail.resent.size if mail.resent is not None else 0)
 
 
-async def encoded(pieces: AsyncIterator[bytes]) -> bytes:
-    """A file's content as lines of base64, made piece by piece as it comes."""
+async def base64_lines(pieces: AsyncIterator[bytes]) -> bytes:
+    """A file's content as lines of base64, encoded piece by piece as it arrives."""
     lines: list[bytes] = []
     rest = b""
     async for piece in pieces:
@@ -111,7 +120,7 @@ def _lines(fields: Iterator[tuple[str, str]]) -> bytes:
 
 
 def _resent_fields(mail: OutgoingMail, date: datetime) -> Iterator[tuple[str, str]]:
-    """What stands before a mail that is sent on as it came in (RFC 5322, section 3.6.6)."""
+    """The fields before a mail that is resent as it came in (RFC 5322, section 3.6.6)."""
     yield "Resent-Message-ID", _own_id(mail.message_id)
     yield "Resent-Date", format_datetime(date.astimezone(UTC))
     yield "Resent-From", _mailbox(mail.sender)
@@ -146,20 +155,22 @@ def one_line(text: str, most: int) -> str:
 
 
 def _ids(values: Sequence[str]) -> list[str]:
-    """Well-formed message ids, each once; what somebody else's mail program made up otherwise cannot be referred to."""
+    """The well-formed message ids, each once. Malformed ones of other mail programs cannot be referred to."""
     return list(dict.fromkeys(found for value in values for found in _ID.findall(value)))
 
 
 def _own_id(message_id: str) -> str:
-    """Raises Unsendable for what is no message id as a whole."""
+    """Raises Unsendable if this is not exactly one message id."""
     if not _ID.fullmatch(message_id):
-        raise Unsendable("the mail's own Message-ID is none")
+        raise Unsendable("the mail's Message-ID is not valid")
     return message_id
 
 
 def _shortened(ids: list[str]) -> list[str]:
-    """The first id, which names the conversation, and of the others the last ones that fit: what some mail programs cut off at the end
-    is what a reader's program looks for (RFC 5537, section 3.4.4)."""
+    """The first id, which names the conversation, and as many of the last ones as fit (RFC 5537, section 3.4.4).
+
+    Some mail programs cut off the last ones instead, but those are the ones that the reader's program looks for.
+    """
     first, *rest = ids or [""]
     room = LONGEST_REFERENCES - len(first)
     kept: list[str] = []
@@ -187,7 +198,7 @@ def _unstructured(line: str, name: str) -> str:
 
 
 def _encoded(text: str, used: int) -> str:
-    """Encoded words of UTF-8 (RFC 2047), folded between them."""
+    """UTF-8 as encoded words (RFC 2047), folded between them."""
     return Header(text, "utf-8", maxlinelen=_WIDTH - 1, header_name="x" * max(0, used - 2)).encode(linesep="\r\n")
 
 
@@ -207,30 +218,30 @@ def _mailbox(address: Address) -> str:
 
 @lru_cache(maxsize=1024)
 def _spec(email: str) -> str:
-    """The address as it travels, its domain as DNS knows it. Raises Unsendable for what is no address."""
+    """The address with its domain as DNS knows it. Raises Unsendable if it is not valid."""
     known = received(email)
     if known is None:
-        raise Unsendable("an address is none that a mail can go to")
+        raise Unsendable("an address is not a valid e-mail address")
     return known
 
 
 def _body(mail: OutgoingMail, files: Sequence[tuple[Attachment, bytes]], notification: UUID) -> bytes:
-    """The fields of MIME and everything below them: the text, beside it the same in HTML with the images that it shows, then files."""
-    part = _words(mail.text, "plain")
+    """The MIME fields and all parts: the text, beside it the same in HTML with the images that it shows, then files."""
+    part = _text_part(mail.text, "plain")
     rest = [(file, content) for file, content in files if not _is_shown(file, mail.html)]
     if mail.html is not None:
-        rich = _words(_DOCUMENT.format(mail.html), "html")
-        shown = [_file(file, content, shown=True) for file, content in files if _is_shown(file, mail.html)]
+        rich = _text_part(_DOCUMENT.format(mail.html), "html")
+        shown = [_file_part(file, content, shown=True) for file, content in files if _is_shown(file, mail.html)]
         if shown:
             rich = _multipart('related; type="text/html"', f"r_{notification.hex}", [rich, *shown])
         part = _multipart("alternative", f"a_{notification.hex}", [part, rich])
     if rest:
-        part = _multipart("mixed", notification.hex, [part, *(_file(file, content) for file, content in rest)])
+        part = _multipart("mixed", notification.hex, [part, *(_file_part(file, content) for file, content in rest)])
     return b"MIME-Version: 1.0\r\n" + part
 
 
 def _is_shown(file: Attachment, html: str | None) -> bool:
-    """Whether the HTML shows this file in its place."""
+    """Whether the HTML shows this file inline."""
     return bool(html and file.inline_id and _INLINE_ID.fullmatch(file.inline_id) and f"cid:{file.inline_id}" in html)
 
 
@@ -245,8 +256,8 @@ def _multipart(kind: str, boundary: str, parts: Sequence[bytes]) -> bytes:
     )
 
 
-def _words(text: str, kind: str) -> bytes:
-    """A text as a part, in an encoding that every server on the way passes on."""
+def _text_part(text: str, kind: str) -> bytes:
+    """A text as a part, in an encoding that every server passes on."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").rstrip("\n") + "\n"
     raw = lines.encode("utf-8", "replace")
     if lines.isascii() and all(len(line) <= _WIDTH and line.isprintable() for line in lines.split("\n")):
@@ -259,11 +270,11 @@ def _words(text: str, kind: str) -> bytes:
     return field + encoding + b"\r\n\r\n" + content.replace(b"\n", b"\r\n")
 
 
-def _file(attachment: Attachment, content: bytes, *, shown: bool = False) -> bytes:
-    """A file as a part; `content` is encoded already. `shown`: in the HTML, which names it."""
+def _file_part(attachment: Attachment, content: bytes, *, shown: bool = False) -> bytes:
+    """A file as a part; `content` is in base64. `shown`: the HTML shows it inline."""
     kind = attachment.blob.type.partition(";")[0].strip().lower()
     if not _TYPE.fullmatch(kind) or kind.startswith(("multipart/", "message/")):
-        kind = "application/octet-stream"  # a mail within the mail may not be encoded, so it travels as a file
+        kind = "application/octet-stream"  # a message part may not be base64, so it is sent as an ordinary file
     maintype, subtype = kind.split("/")
     part = MIMEPart(policy=SMTP)
     disposition = "inline" if shown else "attachment"

@@ -19,7 +19,8 @@ from services.routing.operations.content.originals import Original
 from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.runner import Outcome
-from shared.http.bodies import Body, Flag
+from shared.http.bodies import Body
+from shared.input_types import Flag
 
 
 class ReplyBody(ContentBody, NextStepBody):

@@ -10,8 +10,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Validation
 from services.routing.operations.content.composing import Content
 from services.routing.operations.states import NextStep
 from shared.addresses import canonical
-from shared.http.bodies import Body, Line, Text
+from shared.http.bodies import Body
 from shared.http.problems import FieldError, invalid_fields, pointer
+from shared.input_types import Line, Text
 
 MOST_RECIPIENTS = 100
 MOST_ATTACHMENTS = 100

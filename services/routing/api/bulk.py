@@ -19,12 +19,13 @@ from shared.eventstore.errors import CommandRunning, Raced
 from shared.eventstore.runner import Outcome
 from shared.eventstore.store import CommandId
 from shared.http import problems
-from shared.http.bodies import Body, Line
+from shared.http.bodies import Body
 from shared.http.consistency import HEADER, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer
 from shared.http.identity import Caller
 from shared.http.serving.failures import problem_of
+from shared.input_types import Line
 
 MOST_TICKETS = 200
 PATIENCE_SECONDS = 10.0

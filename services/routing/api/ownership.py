@@ -12,7 +12,8 @@ from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from services.routing.ticket.ownership import Lock, Unlock
 from shared.eventstore.runner import Outcome
-from shared.http.bodies import Body, Flag, Text
+from shared.http.bodies import Body
+from shared.input_types import Flag, Text
 
 PREVIOUS = "previous"
 

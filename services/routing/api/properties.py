@@ -11,7 +11,8 @@ from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from services.routing.ticket.properties import Rename, SetPriority, Tag, Untag
 from shared.eventstore.runner import Outcome
-from shared.http.bodies import Body, Flag, Line, Whole
+from shared.http.bodies import Body
+from shared.input_types import Flag, Line, Whole
 
 FieldName = Annotated[Line, Field(min_length=1, max_length=80)]
 FieldValue = Annotated[Line, Field(max_length=2000)] | Flag | Whole | float | None

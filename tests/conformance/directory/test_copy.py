@@ -1,4 +1,4 @@
-"""Each service's copy of the documents, on real PostgreSQL and Kafka: from the gateway's event to what the service works with."""
+"""The copy of the documents in each service, on real PostgreSQL and Kafka."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ SELECT pg_terminate_backend(pid)
 
 @dataclass
 class Following:
-    """A copy, and the events of the gateway's that it follows, fed without a broker."""
+    """A copy, and the events of the gateway, which arrive without a broker."""
 
     pool: Pool
     url: str
@@ -91,9 +91,19 @@ async def following(postgres: Any) -> AsyncIterator[Following]:
 def recorded(stream: UUID, version: int, payload: Event, producer: str = "gateway") -> Recorded:
     now = utc_now()
     return Recorded(
-        id=uuid4(), type=payload.TYPE or "helpdesk.OfTomorrow.v1", source=f"/services/{producer}", stream=stream, version=version,
-        time=now, recorded_at=now, correlation_id=uuid4(), causation_id=None, actor=Actor("agent"), traceparent=None, payload=payload,
-    )  # fmt: skip
+        id=uuid4(),
+        type=payload.TYPE or "helpdesk.OfTomorrow.v1",
+        source=f"/services/{producer}",
+        stream=stream,
+        version=version,
+        time=now,
+        recorded_at=now,
+        correlation_id=uuid4(),
+        causation_id=None,
+        actor=Actor("agent"),
+        traceparent=None,
+        payload=payload,
+    )
 
 
 def queue(slug: str = "it", **more: Any) -> Queue:
@@ -132,7 +142,7 @@ async def test_a_retired_queue_is_found_by_id_only(following: Following) -> None
 
 
 async def test_a_name_may_pass_to_another_queue_in_any_order(following: Following) -> None:
-    """The events of two documents stand in two partitions: the new holder may arrive before the old one has gone."""
+    """Two documents may be in two partitions: the new holder may arrive before the old one is retired."""
     old, new = queue(), queue()
     await following.feed(recorded(old.id, 1, QueueSaved(queue=old)), recorded(new.id, 1, QueueSaved(queue=new)))
     await following.feed(recorded(old.id, 2, QueueRetired(queue=old)))
@@ -162,7 +172,7 @@ async def test_a_login_that_looks_like_hexadecimal_is_a_login(following: Followi
     assert await following.copy.person_named(odd.login) == odd
 
 
-async def test_customers_and_kinds_of_tomorrow_pass_by(following: Following) -> None:
+async def test_customers_and_kinds_of_a_later_version_are_ignored(following: Following) -> None:
     customer, template = uuid4(), uuid4()
     ref = CustomerRef(id=customer, email="per@example.org")
     await following.feed(
@@ -176,7 +186,7 @@ async def test_customers_and_kinds_of_tomorrow_pass_by(following: Following) -> 
     assert following.copy.queues.live == []
 
 
-async def test_an_event_of_tomorrow_on_a_known_document_leaves_it_as_it_is(following: Following) -> None:
+async def test_an_event_of_a_later_version_leaves_a_known_document_unchanged(following: Following) -> None:
     it = queue()
     await following.feed(recorded(it.id, 1, QueueSaved(queue=it)), recorded(it.id, 2, Unknown(data={})))
     await following.copy.load()
@@ -221,7 +231,7 @@ async def test_a_change_is_seen_at_once(following: Following) -> None:
         assert await waiting
 
 
-async def test_a_change_whose_notification_was_lost_is_seen_all_the_same(following: Following) -> None:
+async def test_a_change_is_seen_although_its_notification_was_lost(following: Following) -> None:
     async with run(following.copy):
         it = queue()
         insert = "INSERT INTO directory.documents VALUES ($1, 'queue', 'it', NULL, false, $2, 1, $3)"
@@ -231,7 +241,7 @@ async def test_a_change_whose_notification_was_lost_is_seen_all_the_same(followi
         await until(lambda: following.copy.applied("queue", it.id, 1))
 
 
-async def test_a_lost_connection_is_made_again(following: Following) -> None:
+async def test_a_lost_connection_is_opened_again(following: Following) -> None:
     async with run(following.copy):
         it = queue()
         (lost,) = await until(lambda: following.pool.fetch(END_LISTENER))
@@ -240,19 +250,19 @@ async def test_a_lost_connection_is_made_again(following: Following) -> None:
         assert await following.copy.applied("queue", it.id, 1, seconds=10)
 
 
-async def test_waiting_for_a_version_that_does_not_come_ends(following: Following) -> None:
+async def test_waiting_for_a_missing_version_ends(following: Following) -> None:
     async with run(following.copy):
         for kind in ("queue", "person", "company"):
             assert not await following.copy.applied(kind, uuid4(), 1, seconds=0.05)
 
 
-async def test_people_are_waited_for_too(following: Following) -> None:
+async def test_the_copy_waits_for_people_too(following: Following) -> None:
     async with run(following.copy):
         kari = person()
         waiting = asyncio.create_task(following.copy.applied("person", kari.id, 1))
         await following.feed(recorded(kari.id, 1, PersonSaved(person=kari)))
         assert await waiting
-        assert await following.copy.applied("person", kari.id, 1), "and one that is there already"
+        assert await following.copy.applied("person", kari.id, 1), "also one that is there already"
 
 
 async def test_the_gateway_asks_over_http(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.intake.ways_in import lmtp
-from services.notify.sending import sender
+from services.notify.sending import queue_monitor, sender
 from shared.eventstore.migrations import migrate
 from shared.http.serving.health import Health
 from shared.messaging import announcing
@@ -43,7 +43,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     }.items():
         monkeypatch.setenv(f"LEDGERDESK_{name}", value)
     monkeypatch.setattr(lmtp, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(queue_monitor, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "RECORD_PULSE_SECONDS", 0.05)
     monkeypatch.setattr(sender, "RENEW_SECONDS", 0.05)
     monkeypatch.setattr(announcing, "LOOK_SECONDS", 0.05)
 

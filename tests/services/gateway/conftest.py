@@ -1,4 +1,4 @@
-"""A gateway as it runs, on a database of its own, in front of one stand-in for all four services."""
+"""A running gateway with a database of its own, and one stand-in for all four services."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 
 from services.gateway import app as gateway_app
 from services.gateway.documents.first_start import first_documents
-from services.gateway.front.door import Door
+from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.schema import MIGRATIONS
 from services.gateway.signing_in import passwords
 from shared.database import OwnConnection, Pool, connect, connect_pool
@@ -30,7 +30,9 @@ PASSWORD = "correct horse battery staple"
 
 SESSION = """
 INSERT INTO gateway.sessions (token_hash, id, person_id, kind, expires_at, proved_at)
-SELECT $1, $2, id, 'session', now() + interval '1 hour', now() FROM gateway.documents WHERE kind = 'person' AND slug = $3
+SELECT $1, $2, id, 'session', now() + interval '1 hour', now()
+  FROM gateway.documents
+ WHERE kind = 'person' AND slug = $3
 """
 
 
@@ -43,7 +45,7 @@ class Answer:
 
 
 class Client:
-    """One caller, signed in or not; answers are read whole."""
+    """One caller, signed in or not. Answers are read in full."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, token: str | None = None) -> None:
         self.session, self.url, self.token = session, url, token
@@ -80,7 +82,7 @@ class Client:
 
 @dataclass
 class Gateway:
-    """The running gateway; `service` is what stands behind it."""
+    """The running gateway; `service` is the stand-in for the services."""
 
     url: str
     session: aiohttp.ClientSession
@@ -89,19 +91,19 @@ class Gateway:
     pool: Pool
 
     @property
-    def nobody(self) -> Client:
+    def anonymous(self) -> Client:
         return Client(self.session, self.url)
 
     def holding(self, token: str) -> Client:
         return Client(self.session, self.url, token)
 
     async def sign_in(self, login: str, password: str = PASSWORD) -> Client:
-        answer = await self.nobody.post("/session", {"login": login, "password": password})
+        answer = await self.anonymous.post("/session", {"login": login, "password": password})
         assert answer.status == 201, answer
         return self.holding(answer.body["token"])
 
     async def session_of(self, login: str) -> Client:
-        """Somebody with a session, without the cost of a password."""
+        """A client with a session, without the cost of a password."""
         secret = f"lds_{token_urlsafe(32)}"
         await self.pool.execute(SESSION, sha256(secret.encode()).digest(), uuid4(), login)
         return self.holding(secret)
@@ -110,11 +112,16 @@ class Gateway:
         return await self.session_of("admin")
 
     async def person(self, login: str, *roles: str, **more: Any) -> Client:
-        """A new person, made by the administrator and signed in."""
+        """A new person, created by the administrator and signed in."""
         admin = await self.admin()
         document = {
-            "login": login, "name": login.title(), "email": f"{login}@help.example.org", "password": PASSWORD, "roles": roles, **more
-        }  # fmt: skip
+            "login": login,
+            "name": login.title(),
+            "email": f"{login}@help.example.org",
+            "password": PASSWORD,
+            "roles": roles,
+            **more,
+        }
         answer = await admin.put(f"/people/{login}", document)
         assert answer.status == 201, answer
         return await self.session_of(login)
@@ -163,7 +170,7 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
                 serving = asyncio.create_task(serve(process.app, listener, health, {}, stop))
                 host, port = listener.getsockname()[:2]
                 pool = await connect_pool(app_url, smallest=1, largest=2)
-                assert isinstance(process.app, Door) and isinstance(process.app.proxy.services, dict)
+                assert isinstance(process.app, Dispatcher) and isinstance(process.app.proxy.services, dict)
                 services = process.app.proxy.services
                 yield Gateway(f"http://{host}:{port}", session, service, services, pool), owner
                 await pool.close()
@@ -175,7 +182,7 @@ async def running_gateway(postgres: Any) -> AsyncIterator[tuple[Gateway, OwnConn
 
 @pytest.fixture
 async def gateway(running_gateway: tuple[Gateway, OwnConnection]) -> Gateway:
-    """The gateway as after its first start: the documents `admin` and `postmaster`, nobody signed in."""
+    """The gateway as after its first start: with its first documents and nobody signed in."""
     found, owner = running_gateway
     await owner.execute(START_AGAIN)
     found.service.start_again()

@@ -1,4 +1,4 @@
-"""Where a request came from, and what a reverse proxy in front may say about it."""
+"""Where a request came from, directly or through a reverse proxy."""
 
 from typing import Any, cast
 
@@ -22,12 +22,12 @@ def authentication(trusts_proxy: bool) -> Authentication:
     return Authentication(cast("Any", None), trusts_proxy)
 
 
-def test_only_a_proxy_of_ours_is_believed() -> None:
+def test_forwarded_headers_count_only_from_a_configured_proxy() -> None:
     assert authentication(False).arrival(scope(HEADERS)) == Arrival("127.0.0.1", "http", "help.example.org")
     assert authentication(True).arrival(scope(HEADERS)) == Arrival("203.0.113.5", "https", "help.example.org")
 
 
-def test_a_proxy_that_says_nonsense_is_not_believed() -> None:
+def test_an_invalid_forwarded_scheme_is_ignored() -> None:
     odd = [(b"host", b"x"), (b"x-forwarded-proto", b"javascript")]
     assert authentication(True).arrival(scope(odd)).scheme == "http"
 

@@ -1,4 +1,4 @@
-"""What decides who somebody is and what they may do: only with a session that proved its password lately, whatever call it takes."""
+"""Changes to the identity and rights of a person need a session whose password was given recently."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture
 async def admin(gateway: Gateway) -> Client:
-    """An administrator; there are an agent, a customer, one who has gone, and a company."""
+    """An administrator. There are also an agent, a customer, a retired person and a company."""
     await gateway.person("kari", "agent")
     await gateway.person("per", "customer")
     await gateway.person("gone", "agent")
@@ -61,7 +61,7 @@ async def people(gateway: Gateway) -> list[Any]:
 
 
 @pytest.mark.parametrize(("path", "document"), DECISIVE)
-async def test_no_token_decides_who_somebody_is(
+async def test_no_api_token_changes_identity_or_rights(
     gateway: Gateway, admin: Client, path: str, document: dict[str, Any]
 ) -> None:
     ci = await token(gateway, admin, "read", "write", "manage", "mail")
@@ -72,7 +72,7 @@ async def test_no_token_decides_who_somebody_is(
 
 
 @pytest.mark.parametrize(("path", "document"), DECISIVE)
-async def test_nor_does_a_session_that_proved_nothing_lately_until_it_does(
+async def test_a_session_needs_a_recent_password_to_change_identity_or_rights(
     gateway: Gateway, admin: Client, path: str, document: dict[str, Any]
 ) -> None:
     await gateway.pool.execute(LONG_AGO)
@@ -85,7 +85,7 @@ async def test_nor_does_a_session_that_proved_nothing_lately_until_it_does(
 
 
 @pytest.mark.parametrize(("path", "document"), HARMLESS)
-async def test_what_is_harmless_needs_no_proof(
+async def test_other_changes_need_no_recent_password(
     gateway: Gateway, admin: Client, path: str, document: dict[str, Any]
 ) -> None:
     ci = await token(gateway, admin, "write", "manage")
@@ -94,7 +94,7 @@ async def test_what_is_harmless_needs_no_proof(
     assert answer.status in (200, 201), answer
 
 
-async def test_tokens_are_made_with_proof_and_ended_without(gateway: Gateway, admin: Client) -> None:
+async def test_making_a_token_needs_a_recent_password_and_ending_one_does_not(gateway: Gateway, admin: Client) -> None:
     kari = await gateway.session_of("kari")
     made = (await kari.post("/tokens", {"name": "x", "scopes": ["read"]})).body["id"]
     await gateway.pool.execute(LONG_AGO)
@@ -104,19 +104,19 @@ async def test_tokens_are_made_with_proof_and_ended_without(gateway: Gateway, ad
     assert (await kari.delete(f"/tokens/{made}")).status == 204
 
 
-async def test_a_wrong_password_proves_nothing_and_counts_as_a_guess(gateway: Gateway, admin: Client) -> None:
+async def test_a_wrong_password_proves_nothing_and_counts_as_an_attempt(gateway: Gateway, admin: Client) -> None:
     kari = await gateway.session_of("kari")
     await gateway.pool.execute(LONG_AGO)
     seen = [await kari.post("/session/proof", {"password": f"wrong {n}"}) for n in range(5)]
     assert {answer.status for answer in seen} == {422} and seen[0].body["errors"][0]["pointer"] == "/password"
     await gateway.pool.execute("UPDATE gateway.guesses SET last = last + interval '1 hour'")
     assert (await kari.post("/session/proof", {"password": PASSWORD})).status == 429
-    assert (await gateway.nobody.post("/session", {"login": "kari", "password": PASSWORD})).status == 429
+    assert (await gateway.anonymous.post("/session", {"login": "kari", "password": PASSWORD})).status == 429
     assert (await kari.post("/session/password", {"current": PASSWORD, "new": "another horse"})).status == 429
     assert (await kari.post("/tokens", {"name": "y", "scopes": ["read"]})).status == 403
 
 
-async def test_tokens_prove_nothing_and_look_after_no_sign_ins(gateway: Gateway, admin: Client) -> None:
+async def test_api_tokens_cannot_prove_a_password_or_manage_sign_ins(gateway: Gateway, admin: Client) -> None:
     ci = await token(gateway, admin, "read", "write", "manage", "mail")
     session = (await admin.get("/sessions")).body["items"][0]["id"]
     for method, path, body in (
@@ -134,7 +134,7 @@ async def test_tokens_prove_nothing_and_look_after_no_sign_ins(gateway: Gateway,
     assert (await admin.get("/session")).status == 200
 
 
-async def test_changing_ones_password_ends_what_others_may_have(gateway: Gateway, admin: Client) -> None:
+async def test_changing_a_password_ends_other_sessions_and_tokens(gateway: Gateway, admin: Client) -> None:
     here, elsewhere = await gateway.sign_in("kari"), await gateway.sign_in("kari")
     program = gateway.holding((await here.post("/tokens", {"name": "x", "scopes": ["read"]})).body["token"])
     for body, pointer in (
@@ -151,11 +151,11 @@ async def test_changing_ones_password_ends_what_others_may_have(gateway: Gateway
     assert (first.status, again.status) == (204, 204) and again.headers["Idempotent-Replayed"] == "true"
     assert (await here.get("/session")).status == 200
     assert (await elsewhere.get("/session")).status == 401 and (await program.get("/tickets")).status == 401
-    assert (await gateway.nobody.post("/session", {"login": "kari", "password": PASSWORD})).status == 401
+    assert (await gateway.anonymous.post("/session", {"login": "kari", "password": PASSWORD})).status == 401
     await gateway.sign_in("kari", "another horse")
 
 
-async def test_who_wants_to_keeps_their_tokens(gateway: Gateway, admin: Client) -> None:
+async def test_a_password_change_may_keep_the_api_tokens(gateway: Gateway, admin: Client) -> None:
     here = await gateway.sign_in("kari")
     program = gateway.holding((await here.post("/tokens", {"name": "x", "scopes": ["read"]})).body["token"])
     change = {"current": PASSWORD, "new": "another horse", "end_tokens": False}
@@ -163,7 +163,7 @@ async def test_who_wants_to_keeps_their_tokens(gateway: Gateway, admin: Client) 
     assert (await program.get("/tickets")).status == 200
 
 
-async def test_a_password_that_somebody_else_sets_ends_sessions_and_tokens(gateway: Gateway, admin: Client) -> None:
+async def test_a_password_set_by_an_administrator_ends_sessions_and_tokens(gateway: Gateway, admin: Client) -> None:
     kari = await gateway.sign_in("kari")
     program = gateway.holding((await kari.post("/tokens", {"name": "x", "scopes": ["read"]})).body["token"])
     assert (await admin.put("/people/kari", KARI | {"name": "Kari N."})).status == 200
@@ -192,11 +192,11 @@ async def test_administrators_see_and_end_everybodys_sign_ins(gateway: Gateway, 
     assert (await kari.get("/session")).status == 401
 
 
-async def test_where_i_am_signed_in(gateway: Gateway, admin: Client) -> None:
+async def test_a_person_lists_and_ends_their_own_sessions(gateway: Gateway, admin: Client) -> None:
     await gateway.pool.execute("DELETE FROM gateway.sessions")
     body = {"login": "kari", "password": PASSWORD}
     agents = ("Browser/1.0 (a machine)", "x" * 500)
-    made = [await gateway.nobody.post("/session", body, headers={"User-Agent": told}) for told in agents]
+    made = [await gateway.anonymous.post("/session", body, headers={"User-Agent": told}) for told in agents]
     one, two = (gateway.holding(each.body["token"]) for each in made)
     first = (await one.get("/sessions?limit=1")).body
     second = (await one.get(f"/sessions?limit=1&cursor={first['next_cursor']}")).body
@@ -206,7 +206,7 @@ async def test_where_i_am_signed_in(gateway: Gateway, admin: Client) -> None:
     assert (await one.delete(f"/sessions/{listed[1]['id']}")).status == 204
     assert (await two.get("/session")).status == 401 and (await one.get("/session")).status == 200
     program = (await one.post("/tokens", {"name": "x", "scopes": ["read"]})).body["id"]
-    assert (await one.delete(f"/sessions/{program}")).status == 404, "a token is no session"
+    assert (await one.delete(f"/sessions/{program}")).status == 404, "a token is not a session"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_where_i_am_signed_in(gateway: Gateway, admin: Client) -> None:
         {"company": "acme"}, {"company": None}, {"email": "mine@example.org"}, {"login": "mine"},
     ],
 )  # fmt: skip
-async def test_an_agent_moves_no_customer_who_can_sign_in(
+async def test_an_agent_does_not_change_company_login_or_address_of_who_can_sign_in(
     gateway: Gateway, admin: Client, change: dict[str, Any]
 ) -> None:
     await admin.put("/companies/other", {"slug": "other", "name": "Other"})
@@ -228,7 +228,7 @@ async def test_an_agent_moves_no_customer_who_can_sign_in(
     assert (await admin.put("/customers/per", record | change)).status == 200
 
 
-async def test_an_agent_keeps_the_address_of_who_cannot_sign_in_and_gives_nobody_a_company(
+async def test_an_agent_changes_the_address_of_who_cannot_sign_in_but_no_company(
     gateway: Gateway, admin: Client
 ) -> None:
     kari = await gateway.session_of("kari")

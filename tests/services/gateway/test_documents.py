@@ -1,4 +1,4 @@
-"""Queues, people and companies: whole documents with versions, checked against each other, and who may see or change them."""
+"""Queues, people and companies: saving, versions, checks, and who may see or change them."""
 
 import asyncio
 from typing import Any
@@ -93,7 +93,7 @@ async def test_of_many_writers_with_one_etag_one_wins(gateway: Gateway) -> None:
     assert sorted(a.status for a in answers) == [200] + [412] * 7
 
 
-async def test_of_many_who_make_the_same_one_makes_it(gateway: Gateway) -> None:
+async def test_of_many_writers_of_a_new_document_one_creates_it(gateway: Gateway) -> None:
     admin = await gateway.admin()
     answers = await asyncio.gather(*(admin.put(f"/queues/q{n}", {**IT, "slug": f"q{n}"}) for n in range(6)))
     assert sorted(a.status for a in answers) == [201] + [422] * 5, "one address belongs to one queue"
@@ -145,7 +145,7 @@ async def test_of_many_who_make_the_same_one_makes_it(gateway: Gateway) -> None:
         ({"colour": "red"}, "/colour"),
     ],
 )
-async def test_a_queue_that_is_wrong_names_the_field(gateway: Gateway, change: dict[str, Any], pointer: str) -> None:
+async def test_the_error_of_a_queue_names_the_field(gateway: Gateway, change: dict[str, Any], pointer: str) -> None:
     answer = await (await gateway.admin()).put("/queues/it", {**IT, **change})
     assert answer.status == 422, answer
     assert {e["pointer"] for e in answer.body["errors"]} == {pointer}
@@ -225,7 +225,7 @@ KARI: dict[str, Any] = {"login": "kari", "name": "Kari", "email": "kari@help.exa
         ({"admin": True}, "/admin"),
     ],
 )
-async def test_a_person_who_is_wrong_names_the_field(gateway: Gateway, change: dict[str, Any], pointer: str) -> None:
+async def test_the_error_of_a_person_names_the_field(gateway: Gateway, change: dict[str, Any], pointer: str) -> None:
     answer = await (await gateway.admin()).put("/people/kari", {**KARI, **change})
     assert answer.status == 422 and {e["pointer"] for e in answer.body["errors"]} == {pointer}
 
@@ -248,7 +248,7 @@ async def test_the_last_administrator_stays(gateway: Gateway) -> None:
     assert (await admin.delete("/people/admin")).status == 409
     await admin.put("/people/eva", {**KARI, "login": "eva", "roles": ["admin"], "email": "eva@example.org"})
     assert (await admin.put("/people/admin", me)).status == 200
-    assert (await admin.put("/people/admin", me)).status == 403, "an administrator no more, at once"
+    assert (await admin.put("/people/admin", me)).status == 403, "the change takes effect at once"
 
 
 async def test_a_password_is_in_no_event_and_no_answer(gateway: Gateway) -> None:
@@ -261,7 +261,7 @@ async def test_a_password_is_in_no_event_and_no_answer(gateway: Gateway) -> None
         assert "argon2" not in (await admin.get(path)).raw.decode()
 
 
-async def test_a_mail_domain_is_one_companys_however_it_is_spelt(gateway: Gateway) -> None:
+async def test_a_mail_domain_belongs_to_one_company_in_any_spelling(gateway: Gateway) -> None:
     admin = await gateway.admin()
     first = {"slug": "first", "name": "First", "domains": ["Kjøtt.example", "first.example."]}
     made = await admin.put("/companies/first", first)
@@ -275,10 +275,10 @@ async def test_a_mail_domain_is_one_companys_however_it_is_spelt(gateway: Gatewa
         assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/domains/0"), wrong
     await admin.delete("/companies/first")
     assert (await admin.put("/companies/second", second)).status == 201
-    assert (await admin.put("/companies/first", first)).status == 422, "back in use, it has to find its domain taken"
+    assert (await admin.put("/companies/first", first)).status == 422, "another company has the domain now"
 
 
-async def test_an_address_is_one_persons_however_it_is_spelt(gateway: Gateway) -> None:
+async def test_an_address_belongs_to_one_person_in_any_spelling(gateway: Gateway) -> None:
     admin = await gateway.admin()
     made = await admin.put("/people/kari", {**KARI, "email": "Kari@KJØTT.example"})
     assert made.body["email"] == "kari@kjøtt.example"
@@ -334,7 +334,7 @@ async def _changes_nothing(gateway: Gateway, client: Client) -> None:
     assert await gateway.pool.fetchval("SELECT count(*) FROM es.events") == before
 
 
-async def test_nobody_sees_or_changes_anything(gateway: Gateway) -> None:
+async def test_nothing_is_seen_or_changed_without_a_sign_in(gateway: Gateway) -> None:
     for kind in ("queues", "people", "companies"):
         for method, path in (
             ("GET", f"/{kind}"),
@@ -342,10 +342,10 @@ async def test_nobody_sees_or_changes_anything(gateway: Gateway) -> None:
             ("PUT", f"/{kind}/x"),
             ("DELETE", f"/{kind}/x"),
         ):
-            assert (await gateway.nobody.call(method, path, {} if method == "PUT" else None)).status == 401
+            assert (await gateway.anonymous.call(method, path, {} if method == "PUT" else None)).status == 401
 
 
-async def test_lists_come_in_pages_that_stand_still(gateway: Gateway) -> None:
+async def test_lists_come_in_stable_pages(gateway: Gateway) -> None:
     admin = await gateway.admin()
     for slug in ("b", "d", "f"):
         await admin.put(f"/companies/{slug}", {"slug": slug, "name": slug})
@@ -366,7 +366,7 @@ async def test_lists_come_in_pages_that_stand_still(gateway: Gateway) -> None:
     assert (await admin.get(f"/queues?cursor={first['next_cursor']}")).status == 422
 
 
-async def test_an_unknown_id_is_404_and_not_made(gateway: Gateway) -> None:
+async def test_an_unknown_id_is_404_and_creates_nothing(gateway: Gateway) -> None:
     admin = await gateway.admin()
     unknown = "01a208db-eeca-7020-aaac-d52bf975aba2"
     assert (await admin.put(f"/queues/{unknown}", IT)).status == 404
@@ -405,7 +405,7 @@ async def test_a_put_says_when_a_service_has_not_applied_it_yet(gateway: Gateway
     async with asyncio.timeout(5):
         made = await admin.put("/queues/it", IT)
     assert made.status == 201
-    if failure != "dies":  # a question that broke off is asked again
+    if failure != "dies":  # a request whose connection broke is sent again
         assert made.headers["X-Projection-Lag"] == "true"
 
 
@@ -422,7 +422,7 @@ async def test_the_first_start_runs_once(
     assert capsys.readouterr().err == ""
 
 
-async def test_a_body_that_is_no_document_is_422(gateway: Gateway) -> None:
+async def test_a_body_that_is_not_a_document_is_422(gateway: Gateway) -> None:
     admin = await gateway.admin()
     for data in (b"{", b"[]", b"null", b'"x"', b"", b"\xff", b'{"slug": NaN}', b"[" * 5000):
         answer = await admin.call("PUT", "/queues/it", data=data, headers={"Content-Type": "application/json"})

@@ -1,4 +1,4 @@
-"""The hop to the services: what goes through, what does not, and what happens when a service misbehaves."""
+"""Forwarding to the services: what is passed on, what is not, and what happens when a service misbehaves."""
 
 import asyncio
 import base64
@@ -14,7 +14,7 @@ from shared.http.consistency import Written, encode
 from shared.http.identity import HEADER, sign, verify
 from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
-from tests.services.gateway.conftest import Gateway
+from tests.services.gateway.conftest import Client, Gateway
 from tests.services.gateway.upstream import WRITTEN, Asked, echo, response
 
 ID = "01a208db-eeca-7020-aaac-d52bf975aba2"
@@ -57,6 +57,11 @@ async def test_each_path_goes_to_its_service_with_the_persons_identity(
     assert who.login == "admin" and who.kind == "admin" and who.scopes is None
 
 
+def bearer(client: Client) -> str:
+    """The header that signs a raw request in."""
+    return f"Authorization: Bearer {client.token}\r\n"
+
+
 async def test_an_agent_and_a_customer_are_told_apart(gateway: Gateway) -> None:
     admin = await gateway.admin()
     await admin.put("/companies/acme", {"slug": "acme", "name": "Acme"})
@@ -67,7 +72,7 @@ async def test_an_agent_and_a_customer_are_told_apart(gateway: Gateway) -> None:
         assert (who.kind, who.roles, who.company, who.email) == (role, (role,), "acme", f"{login}@help.example.org")
 
 
-async def test_a_changed_person_is_another_identity_at_once(gateway: Gateway) -> None:
+async def test_a_changed_person_gets_a_new_identity_at_once(gateway: Gateway) -> None:
     kari, admin = await gateway.person("kari", "agent"), await gateway.admin()
     await kari.get("/tickets")
     await admin.put(
@@ -80,12 +85,12 @@ async def test_a_changed_person_is_another_identity_at_once(gateway: Gateway) ->
 
 async def test_nobody_gets_through_without_signing_in(gateway: Gateway) -> None:
     for method, path in (("GET", "/tickets"), ("POST", "/tickets"), ("POST", "/mail"), ("GET", "/stats/queues")):
-        answer = await gateway.nobody.call(method, path)
+        answer = await gateway.anonymous.call(method, path)
         assert answer.status == 401 and answer.body["type"] == "/problems/unauthorized"
     assert gateway.service.asked == []
 
 
-async def test_credentials_and_forged_identities_stay_here(gateway: Gateway) -> None:
+async def test_credentials_and_forged_identities_are_not_forwarded(gateway: Gateway) -> None:
     admin = await gateway.admin()
     forged = Identity(person_id="00000000-0000-0000-0000-000000000001", kind="service", login="x", name="x", email="")
     headers = {
@@ -111,11 +116,9 @@ async def test_credentials_and_forged_identities_stay_here(gateway: Gateway) -> 
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/tickets"), ("POST", f"/tickets/{ID}/forward")])
-async def test_a_consistency_token_tells_nothing_and_works_for_whoever_was_given_it(
-    gateway: Gateway, method: str, path: str
-) -> None:
+async def test_a_consistency_token_is_opaque_and_works_for_its_holder(gateway: Gateway, method: str, path: str) -> None:
     admin = await gateway.admin()
-    gateway.service.behaviour = echo  # what is led comes in under /internal
+    gateway.service.behaviour = echo  # commands about articles go to /internal
     answer = await admin.call(method, path, {"article": "none", "to": ["x@example.org"]})
     sealed = answer.headers["X-Consistency-Token"]
     inside = base64.urlsafe_b64decode(sealed + "==")
@@ -125,7 +128,7 @@ async def test_a_consistency_token_tells_nothing_and_works_for_whoever_was_given
     assert gateway.service.business[-1].get("x-consistency-token") == WRITTEN
 
 
-async def test_a_consistency_token_that_was_not_given_out_is_refused_before_the_hop(gateway: Gateway) -> None:
+async def test_a_forged_consistency_token_is_refused_by_the_gateway(gateway: Gateway) -> None:
     admin = await gateway.admin()
     sealed = (await admin.post("/tickets")).headers["X-Consistency-Token"]
     before = len(gateway.service.business)
@@ -160,10 +163,10 @@ async def test_the_largest_token_fits(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/tickets"), ("POST", f"/tickets/{ID}/forward")])
-async def test_a_service_that_does_not_believe_the_gateway_signs_nobody_out(
+async def test_a_service_that_rejects_the_gateways_key_signs_nobody_out(
     gateway: Gateway, method: str, path: str
 ) -> None:
-    """As in the middle of an update, when one of them has another key already."""
+    """As during an update, when one of them has another key already."""
     admin = await gateway.admin()
 
     async def unbelieving(_: Asked, writer: asyncio.StreamWriter) -> bool:
@@ -176,12 +179,12 @@ async def test_a_service_that_does_not_believe_the_gateway_signs_nobody_out(
     assert (await admin.get("/session")).status == 200
 
 
-async def test_the_gateway_itself_takes_no_ones_word_for_who_they_are(gateway: Gateway) -> None:
+async def test_the_gateways_own_routes_ignore_identity_headers(gateway: Gateway) -> None:
     forged = Identity(
         person_id="00000000-0000-0000-0000-000000000001", kind="admin", login="x", name="x", email="", roles=("admin",)
     )
     for audience in ("gateway", "reporting"):
-        answer = await gateway.nobody.get("/people", headers={HEADER: sign(forged, audience, SIGNING)})
+        answer = await gateway.anonymous.get("/people", headers={HEADER: sign(forged, audience, SIGNING)})
         assert answer.status == 401
 
 
@@ -230,11 +233,9 @@ async def test_envelope_headers_are_repeatable_and_others_are_not(gateway: Gatew
         "/Tickets",
     ],
 )
-async def test_unknown_paths_are_404_and_go_nowhere(gateway: Gateway, path: str) -> None:
+async def test_unknown_paths_are_404_and_reach_no_service(gateway: Gateway, path: str) -> None:
     admin = await gateway.admin()
-    answer = await raw(
-        gateway, f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode()
-    )
+    answer = await raw(gateway, f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\n{bearer(admin)}\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 404") and b"application/problem+json" in answer
     assert gateway.service.asked == []
 
@@ -260,15 +261,15 @@ async def test_internal_routes_are_not_reachable(gateway: Gateway) -> None:
     admin = await gateway.admin()
     answer = await raw(
         gateway,
-        f"GET /internal/directory/queue/{ID}?version=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode(),
+        f"GET /internal/directory/queue/{ID}?version=1 HTTP/1.1\r\nHost: x\r\n{bearer(admin)}\r\n".encode(),
     )
     assert answer.startswith(b"HTTP/1.1 404") and gateway.service.asked == []
 
 
-async def test_a_query_goes_through_as_it_is(gateway: Gateway) -> None:
+async def test_a_query_is_forwarded_unchanged(gateway: Gateway) -> None:
     admin = await gateway.admin()
     target = "/api/v1/tickets?q=a%20b%2Fc&x=%C3%A6&y=a+b&z=[1]&&="
-    await raw(gateway, f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\n\r\n".encode())
+    await raw(gateway, f"GET {target} HTTP/1.1\r\nHost: x\r\n{bearer(admin)}\r\n".encode())
     assert gateway.service.business[0].target == target
 
 
@@ -291,12 +292,12 @@ async def test_large_bodies_stream_and_too_large_ones_are_413(gateway: Gateway) 
         f"{gateway.url}/api/v1/mail", headers={"Authorization": f"Bearer {admin.token}"}, data=pieces(513)
     ) as answer:
         assert answer.status == 413 and (await answer.json())["type"] == "/problems/too-large"
-    assert len(gateway.service.business) == count, "the service has not got the whole of it"
+    assert len(gateway.service.business) == count, "the service has not got the whole body"
 
 
 async def test_too_large_is_refused_before_it_is_sent(gateway: Gateway) -> None:
     admin = await gateway.admin()
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: {33 << 20}\r\n\r\n"
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: {33 << 20}\r\n\r\n"
     answer = await raw(gateway, head.encode() + b" " * 1024)
     assert answer.startswith(b"HTTP/1.1 413") and gateway.service.asked == []
 
@@ -329,7 +330,7 @@ async def test_answers_without_a_body_and_errors_go_through(gateway: Gateway) ->
         assert (await admin.get("/tickets")).status == int(status[:3])
 
 
-async def test_what_belongs_to_the_hop_or_to_the_gateway_does_not_come_back(gateway: Gateway) -> None:
+async def test_internal_and_connection_headers_are_not_passed_back(gateway: Gateway) -> None:
     answer = await (await gateway.admin()).get("/tickets")
     assert "Set-Cookie" not in answer.headers and HEADER not in answer.headers
 
@@ -343,7 +344,7 @@ async def test_an_unreachable_service_is_503(
     assert answer.status == 503 and answer.headers["Retry-After"] and answer.body["type"] == "/problems/unavailable"
 
 
-async def test_a_service_that_hangs_is_504_within_bound(gateway: Gateway) -> None:
+async def test_a_service_that_hangs_is_504_in_time(gateway: Gateway) -> None:
     async def hanging(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         await asyncio.Event().wait()
         return False
@@ -384,10 +385,10 @@ async def test_a_connection_that_breaks_is_tried_again(gateway: Gateway, method:
     assert answer.status == 200 and len(gateway.service.business) == 2
 
 
-async def test_a_service_that_is_gone_after_it_may_have_done_it_is_not_said_to_have_done_nothing(
+async def test_the_answer_says_that_it_is_not_known_whether_the_first_try_worked(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first try breaks, the second one finds nobody."""
+    """The first try breaks, and the second one cannot connect."""
 
     async def last(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         listener.close()
@@ -414,7 +415,7 @@ async def test_a_streamed_body_is_sent_once(gateway: Gateway) -> None:
 
 
 async def test_a_kept_connection_that_the_service_closed_is_not_used(gateway: Gateway) -> None:
-    """An idle connection that was closed in between costs no request, not even one that must not be sent twice."""
+    """A connection that was closed while idle costs no request, not even one that must not be sent twice."""
     admin = await gateway.admin()
     closed = asyncio.Event()
 
@@ -432,7 +433,7 @@ async def test_a_kept_connection_that_the_service_closed_is_not_used(gateway: Ga
     assert len(gateway.service.business) == 20
 
 
-async def test_an_answer_that_breaks_off_does_not_look_whole(gateway: Gateway) -> None:
+async def test_an_answer_that_stops_early_looks_incomplete(gateway: Gateway) -> None:
     async def half(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n" + b"x" * 100_000)
         await writer.drain()
@@ -443,7 +444,7 @@ async def test_an_answer_that_breaks_off_does_not_look_whole(gateway: Gateway) -
         await (await gateway.admin()).get("/tickets")
 
 
-async def test_a_short_answer_that_breaks_off_is_503(gateway: Gateway) -> None:
+async def test_a_short_answer_that_stops_early_is_503(gateway: Gateway) -> None:
     async def half(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx")
         return False
@@ -455,7 +456,7 @@ async def test_a_short_answer_that_breaks_off_is_503(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     "garbage", [b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"]
 )
-async def test_a_service_that_talks_nonsense_is_503(gateway: Gateway, garbage: bytes) -> None:
+async def test_an_invalid_answer_of_a_service_is_503(gateway: Gateway, garbage: bytes) -> None:
     async def nonsense(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         writer.write(garbage)
         return False
@@ -464,7 +465,7 @@ async def test_a_service_that_talks_nonsense_is_503(gateway: Gateway, garbage: b
     assert (await (await gateway.admin()).get("/tickets")).status == 503
 
 
-async def test_a_client_that_hangs_up_ends_the_request_behind(gateway: Gateway) -> None:
+async def test_a_client_that_disconnects_ends_the_request_to_the_service(gateway: Gateway) -> None:
     admin = await gateway.admin()
 
     async def until_closed(asked: Asked, writer: asyncio.StreamWriter) -> bool:
@@ -476,21 +477,21 @@ async def test_a_client_that_hangs_up_ends_the_request_behind(gateway: Gateway) 
     where = urlsplit(gateway.url)
     _, writer = await asyncio.open_connection(where.hostname, where.port)
     body = b"{}"
-    head = f"POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     async with asyncio.timeout(5):
         await gateway.service.arrived.wait()
         began = asyncio.get_running_loop().time()
         writer.close()
         await gateway.service.hung_up.wait()
-    assert asyncio.get_running_loop().time() - began < 0.45, "not only because it hung for too long"
+    assert asyncio.get_running_loop().time() - began < 0.45, "it ended before the timeout of the service"
 
 
-async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(gateway: Gateway) -> None:
+async def test_a_client_that_disconnects_in_its_body_leaves_nothing_behind(gateway: Gateway) -> None:
     admin = await gateway.admin()
     where = urlsplit(gateway.url)
     _, writer = await asyncio.open_connection(where.hostname, where.port)
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: 3000000\r\n\r\n"
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: 3000000\r\n\r\n"
     writer.write(head.encode() + b"x" * 1_000_000)
     await writer.drain()
     writer.close()
@@ -514,18 +515,18 @@ async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(gateway:
         "GET /api/v1/tickets\x01 HTTP/1.1\r\nHost: x\r\n{a}\r\n",
     ],
 )
-async def test_requests_with_two_readings_go_nowhere(gateway: Gateway, request_head: str) -> None:
+async def test_requests_that_can_be_read_in_two_ways_are_refused(gateway: Gateway, request_head: str) -> None:
     admin = await gateway.admin()
     answer = await raw(gateway, request_head.format(a=f"Authorization: Bearer {admin.token}\r\n").encode("latin-1"))
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 422", b"HTTP/1.1 404")), answer
     assert gateway.service.business == []
 
 
-async def test_a_request_behind_another_is_a_request_of_its_own(gateway: Gateway) -> None:
-    """What follows a body is never taken for part of it, nor sent on without a sign-in."""
+async def test_bytes_after_a_body_are_a_request_of_their_own(gateway: Gateway) -> None:
+    """They are neither part of the body nor forwarded without a sign-in."""
     admin = await gateway.admin()
     body = b"GET /internal/directory/queue/x HTTP/1.1\r\nHost: x\r\n\r\n"
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: {len(body)}\r\n\r\n"
     answer = await raw(
         gateway, head.encode() + body + b"GET /api/v1/tickets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     )
@@ -534,9 +535,9 @@ async def test_a_request_behind_another_is_a_request_of_its_own(gateway: Gateway
     assert asked.body == body
 
 
-async def test_header_values_that_are_no_text_go_nowhere_or_through_unharmed(gateway: Gateway) -> None:
+async def test_header_values_that_are_not_text_are_refused_or_passed_on_unchanged(gateway: Gateway) -> None:
     admin = await gateway.admin()
-    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin.token}\r\nContent-Length: 0\r\n".encode()
+    head = f"POST /api/v1/mail HTTP/1.1\r\nHost: x\r\n{bearer(admin)}Content-Length: 0\r\n".encode()
     for value in ("æ@x.example".encode(), b"\xff\xfe", b"a" * 8000):
         gateway.service.asked.clear()
         answer = await raw(gateway, head + b"X-Envelope-From: " + value + b"\r\n\r\n")
@@ -560,19 +561,19 @@ async def test_a_database_that_is_gone_is_503(gateway: Gateway, monkeypatch: pyt
         assert answer.status == 503 and answer.headers["Retry-After"]
 
 
-async def test_answers_say_which_request_they_are_about(gateway: Gateway) -> None:
-    """One trace id from the gateway's own refusal to the service's log, whether traces are recorded or not."""
+async def test_answers_carry_the_trace_id_of_their_request(gateway: Gateway) -> None:
+    """The gateway's refusals and the log of the service have the same trace id, whether traces are recorded or not."""
     admin = await gateway.admin()
     await admin.get("/tickets")
     carried = str(gateway.service.business[0].get("traceparent"))
     version, trace, span, flags = carried.split("-")
     assert (version, len(trace), len(span), flags) == ("00", 32, 16, "00")
-    refused = await gateway.nobody.get("/tickets", headers={"traceparent": f"00-{'1' * 32}-{'2' * 16}-00"})
+    refused = await gateway.anonymous.get("/tickets", headers={"traceparent": f"00-{'1' * 32}-{'2' * 16}-00"})
     assert refused.body["trace_id"] == "1" * 32
 
 
 async def raw(gateway: Gateway, request: bytes) -> bytes:
-    """Sends bytes as they are and reads until the connection is quiet: one answer, or the end."""
+    """Sends these bytes and reads until the connection is quiet: one answer, or the end."""
     where = urlsplit(gateway.url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     writer.write(request)

@@ -1,4 +1,4 @@
-"""What the one public door does for callers whom it does not know, and what it tells the caches on the way back."""
+"""Limits for callers who are not signed in, and headers for caches."""
 
 import asyncio
 import json
@@ -13,10 +13,10 @@ import pytest
 
 from services.gateway.front.proxy import FORWARDED
 from services.gateway.signing_in import passwords
-from services.gateway.signing_in import sign_in_places as places
-from services.gateway.signing_in.guesses import Guesses
+from services.gateway.signing_in import sign_in_limits as places
 from services.gateway.signing_in.sign_in import SignIn
-from services.gateway.signing_in.sign_in_places import SignInPlaces
+from services.gateway.signing_in.sign_in_limits import SignInLimits
+from services.gateway.signing_in.throttling import SignInThrottle
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
@@ -27,7 +27,7 @@ SIGN_IN = b"POST /api/v1/session HTTP/1.1\r\nHost: here\r\nContent-Type: applica
 GUESS = "wrong"  # pragma: allowlist secret
 
 
-async def test_a_sign_in_is_short_and_is_refused_before_it_is_read(gateway: Gateway) -> None:
+async def test_a_long_sign_in_is_refused_before_it_is_read(gateway: Gateway) -> None:
     head = SIGN_IN + b"Content-Length: 4097\r\nExpect: 100-continue\r\n\r\n"
     assert (await raw(gateway, head)).startswith(b"HTTP/1.1 413 ")
 
@@ -40,8 +40,8 @@ async def test_a_sign_in_is_short_and_is_refused_before_it_is_read(gateway: Gate
         assert answer.status == 413 and "4 KiB" in (await answer.json())["detail"]
 
 
-async def test_nothing_is_read_of_somebody_who_is_not_signed_in(gateway: Gateway) -> None:
-    """The answer comes although the body does not."""
+async def test_the_body_of_a_request_without_a_sign_in_is_not_read(gateway: Gateway) -> None:
+    """The answer comes although the body never does."""
     for head in (
         b"PUT /api/v1/companies/acme HTTP/1.1\r\nHost: here\r\n",
         b"POST /api/v1/tokens HTTP/1.1\r\nHost: here\r\n",
@@ -53,7 +53,7 @@ async def test_nothing_is_read_of_somebody_who_is_not_signed_in(gateway: Gateway
         )
 
 
-async def test_proofs_are_as_short_as_sign_ins(gateway: Gateway) -> None:
+async def test_password_proofs_have_the_limit_of_sign_ins(gateway: Gateway) -> None:
     admin = await gateway.admin()
     for path, most in (("/session/proof", 4 << 10), ("/session/password", 8 << 10)):
         assert (await admin.post(path, data=b" " * (most + 1))).status == 413
@@ -70,7 +70,7 @@ async def test_each_proxied_route_has_its_own_limit(gateway: Gateway) -> None:
 
 
 async def test_only_documents_may_hold_many_values(gateway: Gateway) -> None:
-    """A queue with thousands of members; nobody else makes the door look at thousands of things."""
+    """A queue may have thousands of members. No other body may have thousands of values."""
     admin = await gateway.admin()
     many = {f"word-{n}": n for n in range(5_000)}
     for path in ("/session/queues", "/session/notices", "/customers/kari"):
@@ -82,8 +82,8 @@ async def test_only_documents_may_hold_many_values(gateway: Gateway) -> None:
     assert "is not known here" in document["detail"], document
 
 
-async def test_sign_ins_that_do_not_come_keep_nobody_out(gateway: Gateway) -> None:
-    """More of them than requests may run at a time."""
+async def test_unfinished_sign_ins_do_not_block_others(gateway: Gateway) -> None:
+    """There are more of them than requests may run at the same time."""
     slow = [await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":")) for _ in range(600)]
     for _, writer in slow:
         writer.write(SIGN_IN + b"Content-Length: 1000\r\n\r\n{")
@@ -95,7 +95,7 @@ async def test_sign_ins_that_do_not_come_keep_nobody_out(gateway: Gateway) -> No
         writer.close()
 
 
-async def test_one_person_has_a_share_of_what_runs(gateway: Gateway) -> None:
+async def test_one_person_has_a_limit_of_running_requests(gateway: Gateway) -> None:
     from services.gateway.app import MOST_OF_A_PERSON
 
     await gateway.person("kari", "agent")
@@ -126,7 +126,7 @@ async def test_one_person_has_a_share_of_what_runs(gateway: Gateway) -> None:
         assert sorted(await asyncio.gather(*running))[:1] in ([200], [429])
 
 
-async def test_answers_are_kept_by_nobody_and_are_what_they_say(gateway: Gateway) -> None:
+async def test_answers_are_not_cached_and_their_types_are_not_guessed(gateway: Gateway) -> None:
     admin = await gateway.admin()
     answers = [
         await admin.get("/session"),
@@ -135,10 +135,10 @@ async def test_answers_are_kept_by_nobody_and_are_what_they_say(gateway: Gateway
         await admin.get("/tickets"),
         await admin.get("/nothing"),
         await admin.delete("/tickets"),
-        await gateway.nobody.get("/tickets"),
-        await gateway.nobody.post("/session", {"login": "admin", "password": GUESS}),
-        await gateway.nobody.get("/readyz"),
-        await gateway.nobody.get("/metrics"),
+        await gateway.anonymous.get("/tickets"),
+        await gateway.anonymous.post("/session", {"login": "admin", "password": GUESS}),
+        await gateway.anonymous.get("/readyz"),
+        await gateway.anonymous.get("/metrics"),
     ]
     for answer in answers:
         told = answer.headers.getall("Cache-Control"), answer.headers.getall("X-Content-Type-Options")
@@ -153,14 +153,17 @@ async def test_answers_are_kept_by_nobody_and_are_what_they_say(gateway: Gateway
         b"GET /readyz HTTP/1.1\r\nHost: here\r\n" + b"X-Long: %b\r\n" % (b"x" * 4000) * 20,
     ],
 )
-async def test_so_are_those_to_what_is_no_request(gateway: Gateway, head: bytes) -> None:
+async def test_answers_to_invalid_requests_have_the_same_headers(gateway: Gateway, head: bytes) -> None:
     answer = (await raw(gateway, head)).lower()
     assert answer.startswith((b"http/1.1 400 ", b"http/1.1 431 "))
     assert answer.count(b"x-content-type-options: nosniff\r\n") == answer.count(b"cache-control: no-store\r\n") == 1
 
 
-async def test_the_descriptions_files_may_be_kept(gateway: Gateway) -> None:
-    styles, document = await gateway.nobody.get("/api/docs/swagger-ui.css"), await gateway.nobody.get("/openapi.json")
+async def test_the_files_of_the_api_description_may_be_cached(gateway: Gateway) -> None:
+    styles, document = (
+        await gateway.anonymous.get("/api/docs/swagger-ui.css"),
+        await gateway.anonymous.get("/openapi.json"),
+    )
     assert styles.headers["Cache-Control"] == "max-age=86400" and document.headers["Cache-Control"] == "no-cache"
     assert (
         styles.headers.getall("X-Content-Type-Options")
@@ -173,9 +176,11 @@ async def test_a_browser_that_signs_in_again_leaves_no_session_behind(gateway: G
     await gateway.person("kari", "agent")
     old, elsewhere = await gateway.session_of("kari"), await gateway.session_of("kari")
     cookie = {"Cookie": f"ledgerdesk_session={old.token}"}
-    assert (await gateway.nobody.post("/session", {"login": "admin", "password": GUESS}, headers=cookie)).status == 401
-    assert (await old.get("/session")).status == 200, "nobody has signed in"
-    made = await gateway.nobody.post("/session", {"login": "admin", "password": PASSWORD}, headers=cookie)
+    assert (
+        await gateway.anonymous.post("/session", {"login": "admin", "password": GUESS}, headers=cookie)
+    ).status == 401
+    assert (await old.get("/session")).status == 200, "a failed sign-in ends nothing"
+    made = await gateway.anonymous.post("/session", {"login": "admin", "password": PASSWORD}, headers=cookie)
     assert (await old.get("/session")).status == 401
     assert (await elsewhere.get("/session")).status == 200
     assert (await gateway.holding(made.body["token"]).get("/session")).status == 200
@@ -184,22 +189,22 @@ async def test_a_browser_that_signs_in_again_leaves_no_session_behind(gateway: G
 async def test_a_repeated_sign_in_does_not_end_its_own_session(gateway: Gateway) -> None:
     key = {"Idempotency-Key": "once"}
     body = {"login": "admin", "password": PASSWORD}
-    token = (await gateway.nobody.post("/session", body, headers=key)).body["token"]
-    again = await gateway.nobody.post("/session", body, headers={**key, "Cookie": f"ledgerdesk_session={token}"})
+    token = (await gateway.anonymous.post("/session", body, headers=key)).body["token"]
+    again = await gateway.anonymous.post("/session", body, headers={**key, "Cookie": f"ledgerdesk_session={token}"})
     assert again.body["token"] == token and (await gateway.holding(token).get("/session")).status == 200
 
 
 async def test_an_api_token_in_the_cookie_is_not_ended(gateway: Gateway) -> None:
     session = await gateway.sign_in("admin")
     token = (await session.post("/tokens", {"name": "script", "scopes": ["read"]})).body["token"]
-    await gateway.nobody.post(
+    await gateway.anonymous.post(
         "/session", {"login": "admin", "password": PASSWORD}, headers={"Cookie": f"ledgerdesk_session={token}"}
     )
     assert (await gateway.holding(token).get("/session")).status == 200
 
 
 def documented_headers() -> set[str]:
-    """Every request header that the API's description or the documents promise for a service behind the gateway."""
+    """Every request header that the API description or api.md promises for a service."""
     document = json.loads((ROOT / "services/gateway/front/openapi.json").read_text())
     described = {
         parameter["name"]
@@ -219,7 +224,7 @@ def documented_headers() -> set[str]:
 
 
 async def test_every_documented_header_reaches_the_service(gateway: Gateway) -> None:
-    wanted = documented_headers() - {CONSISTENCY}  # what the gateway seals it opens: test_hop.py
+    wanted = documented_headers() - {CONSISTENCY}  # the gateway decrypts it: test_hop.py
     assert {"X-Client-Address", "X-Client-Helo", "X-Envelope-From", "If-Match"} <= wanted
     values = {name: f"value-of-{name.lower()}" for name in wanted}
     admin = await gateway.admin()
@@ -229,41 +234,39 @@ async def test_every_documented_header_reaches_the_service(gateway: Gateway) -> 
     assert {name.lower().encode() for name in wanted} <= FORWARDED
 
 
-def test_strangers_take_no_places_of_those_who_work_here() -> None:
-    holder = SignInPlaces()
+def test_strangers_take_no_places_of_known_accounts() -> None:
+    holder = SignInLimits()
     with ExitStack() as people:
         with ExitStack() as flood:
             for n in range(places.STRANGERS):
-                flood.enter_context(holder.held(f"nobody-{n}", f"192.0.2.{n}", known=False))
+                flood.enter_context(holder.slot(f"nobody-{n}", f"192.0.2.{n}", known=False))
             with pytest.raises(Problem) as refused:
-                people.enter_context(holder.held("one-more", "198.51.100.1", known=False))
+                people.enter_context(holder.slot("one-more", "198.51.100.1", known=False))
             assert refused.value.status == 429
             for n in range(places.AN_ACCOUNT):
-                people.enter_context(holder.held("kari", f"192.0.2.{n}", known=True))
+                people.enter_context(holder.slot("kari", f"192.0.2.{n}", known=True))
             with pytest.raises(Problem):
-                people.enter_context(holder.held("kari", "192.0.2.9", known=True))
-            people.enter_context(holder.held("ola", "192.0.2.9", known=True))
-        people.enter_context(holder.held("one-more", "198.51.100.1", known=False))
+                people.enter_context(holder.slot("kari", "192.0.2.9", known=True))
+            people.enter_context(holder.slot("ola", "192.0.2.9", known=True))
+        people.enter_context(holder.slot("one-more", "198.51.100.1", known=False))
 
 
 def test_neither_one_address_nor_one_account_takes_all_places_of_strangers() -> None:
-    holder = SignInPlaces()
+    holder = SignInLimits()
     with ExitStack() as flood:
         for n in range(places.STRANGERS_OF_AN_ADDRESS):
-            flood.enter_context(holder.held(f"nobody-{n}", "2001:db8:1:2::1", known=False))
+            flood.enter_context(holder.slot(f"nobody-{n}", "2001:db8:1:2::1", known=False))
         with pytest.raises(Problem):
-            flood.enter_context(holder.held("nobody", "2001:db8:1:2:ffff::1", known=False))
+            flood.enter_context(holder.slot("nobody", "2001:db8:1:2:ffff::1", known=False))
     with ExitStack() as flood:
         for n in range(places.AN_ACCOUNT):
-            flood.enter_context(holder.held("kari", f"192.0.2.{n}", known=False))
+            flood.enter_context(holder.slot("kari", f"192.0.2.{n}", known=False))
         with pytest.raises(Problem):
-            flood.enter_context(holder.held("kari", "198.51.100.1", known=False))
-        flood.enter_context(holder.held("ola", "198.51.100.1", known=False))
+            flood.enter_context(holder.slot("kari", "198.51.100.1", known=False))
+        flood.enter_context(holder.slot("ola", "198.51.100.1", known=False))
 
 
-async def test_who_works_here_is_signed_in_while_others_flood(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_known_people_sign_in_during_a_flood(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     await gateway.sign_in("admin")
     gate, verify = threading.Event(), passwords._verify
 
@@ -275,7 +278,7 @@ async def test_who_works_here_is_signed_in_while_others_flood(
     monkeypatch.setattr(passwords, "_verify", waiting)
 
     async def guess(n: int) -> int:
-        return (await gateway.nobody.post("/session", {"login": f"nobody-{n}", "password": GUESS})).status
+        return (await gateway.anonymous.post("/session", {"login": f"nobody-{n}", "password": GUESS})).status
 
     flood = [asyncio.create_task(guess(n)) for n in range(90)]
     refused = 0
@@ -289,14 +292,14 @@ async def test_who_works_here_is_signed_in_while_others_flood(
     assert sorted({await each for each in flood}) == [401, 429]
 
 
-async def test_who_is_known_has_a_place_however_many_strangers_there_are(gateway: Gateway) -> None:
+async def test_known_accounts_have_a_place_however_many_strangers_come(gateway: Gateway) -> None:
     await gateway.person("kari", "agent")
-    sign_in = SignIn(gateway.pool, passwords.Passwords(), Guesses(gateway.pool, b"key"))
+    sign_in = SignIn(gateway.pool, passwords.Passwords(), SignInThrottle(gateway.pool, b"key"))
 
     async def refused(login: str, address: str) -> bool:
         with ExitStack() as flood:
             for n in range(places.STRANGERS):
-                flood.enter_context(sign_in.places.held(f"nobody-{n}", f"192.0.2.{n}", known=False))
+                flood.enter_context(sign_in.limits.slot(f"nobody-{n}", f"192.0.2.{n}", known=False))
             try:
                 await sign_in.check(login, PASSWORD, address)
             except Problem as problem:
@@ -307,11 +310,11 @@ async def test_who_is_known_has_a_place_however_many_strangers_there_are(gateway
     await sign_in.check("kari", PASSWORD, "198.51.100.1")
     assert not await refused("kari", "198.51.100.1")
     assert await refused("kari", "127.0.0.1") and await refused("admin", "198.51.100.1")
-    assert not await refused("admin", "127.0.0.1"), "from the start, on the machine that this administrator was made on"
+    assert not await refused("admin", "127.0.0.1"), "the first administrator always has a place on the machine itself"
     sign_in.passwords.close()
 
 
-async def test_those_who_come_first_do_not_wait_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_passwords_with_priority_do_not_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, order = threading.Event(), list[str]()
 
     def recorded(known: str, password: str) -> bool:

@@ -21,7 +21,7 @@ async def test_a_hash_is_argon2id_with_owasps_parameters_and_never_the_same_twic
 
 
 @pytest.mark.parametrize("password", ["nobody's password", ""])
-async def test_nobody_has_a_password(password: str) -> None:
+async def test_no_password_is_right_for_an_unknown_person(password: str) -> None:
     keeper = Passwords()
     assert not await keeper.verify(None, password)
     keeper.close()

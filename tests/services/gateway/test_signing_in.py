@@ -29,21 +29,21 @@ async def test_login_and_address_both_sign_in_in_any_case(gateway: Gateway) -> N
         await gateway.sign_in(login)
 
 
-async def test_wrong_and_unknown_are_the_same_answer(gateway: Gateway) -> None:
-    wrong = await gateway.nobody.post("/session", {"login": "admin", "password": "wrong"})
-    unknown = await gateway.nobody.post("/session", {"login": "nobody", "password": "wrong"})
+async def test_a_wrong_password_and_an_unknown_login_get_the_same_answer(gateway: Gateway) -> None:
+    wrong = await gateway.anonymous.post("/session", {"login": "admin", "password": "wrong"})
+    unknown = await gateway.anonymous.post("/session", {"login": "nobody", "password": "wrong"})
     without_password = await gateway.admin()
     await without_password.put(
         "/people/per", {"login": "per", "name": "Per", "email": "per@example.org", "roles": ["customer"]}
     )
-    none = await gateway.nobody.post("/session", {"login": "per", "password": "wrong"})
+    none = await gateway.anonymous.post("/session", {"login": "per", "password": "wrong"})
     for answer in (wrong, unknown, none):
         assert answer.status == 401 and answer.headers["Content-Type"] == "application/problem+json"
         assert answer.headers["WWW-Authenticate"]
         assert {**answer.body, "trace_id": ""} == {**wrong.body, "trace_id": ""}
 
 
-async def test_nobodys_password_costs_as_much_to_check_as_somebodys(
+async def test_an_unknown_login_costs_as_much_as_a_wrong_password(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from services.gateway.signing_in import passwords
@@ -57,7 +57,7 @@ async def test_nobodys_password_costs_as_much_to_check_as_somebodys(
 
     monkeypatch.setattr(passwords, "_verify", watched)
     for login in ("admin", "nobody"):
-        await gateway.nobody.post("/session", {"login": login, "password": "wrong"})
+        await gateway.anonymous.post("/session", {"login": login, "password": "wrong"})
     somebodys, nobodys = (known.split("$")[1:4] for known in checked)
     assert somebodys == nobodys
 
@@ -78,7 +78,7 @@ async def test_nobodys_password_costs_as_much_to_check_as_somebodys(
     ],
 )
 async def test_malformed_credentials_are_422_and_never_repeated(gateway: Gateway, body: Any) -> None:
-    answer = await gateway.nobody.post("/session", body)
+    answer = await gateway.anonymous.post("/session", body)
     assert answer.status == 422 and answer.body["errors"]
     assert "xxxx" not in answer.raw.decode()
 
@@ -94,12 +94,12 @@ async def test_signing_out_is_at_once(gateway: Gateway) -> None:
 
 async def test_a_repeated_sign_in_with_one_key_gives_the_same_session(gateway: Gateway) -> None:
     body = {"login": "admin", "password": PASSWORD}
-    answers = [await gateway.nobody.post("/session", body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    answers = [await gateway.anonymous.post("/session", body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
     assert [a.status for a in answers] == [201, 201] and answers[0].body == answers[1].body
     assert answers[1].headers["Idempotent-Replayed"] == "true"
     assert await gateway.pool.fetchval("SELECT count(*) FROM gateway.sessions") == 1
     await gateway.holding(answers[0].body["token"]).delete("/session")
-    again = await gateway.nobody.post("/session", body, headers={"Idempotency-Key": "k"})
+    again = await gateway.anonymous.post("/session", body, headers={"Idempotency-Key": "k"})
     assert (await gateway.holding(again.body["token"]).get("/session")).status == 401, (
         "a repeat must not revive what was ended"
     )
@@ -111,7 +111,8 @@ async def test_secrets_are_stored_as_hashes_only(gateway: Gateway) -> None:
         "token"
     ]
     tables = await gateway.pool.fetch(
-        "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema IN ('gateway', 'es')"
+        "SELECT format('%s.%s', table_schema, table_name) FROM information_schema.tables"
+        " WHERE table_schema IN ('gateway', 'es')"
     )
     for (table,) in tables:
         for row in await gateway.pool.fetch(f"SELECT t::text FROM {table} t"):
@@ -153,7 +154,7 @@ async def test_a_token_is_listed_in_pages(gateway: Gateway) -> None:
     )
 
 
-async def test_tokens_are_ones_own(gateway: Gateway) -> None:
+async def test_a_token_belongs_to_its_person(gateway: Gateway) -> None:
     admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
     token = (await admin.post("/tokens", {"name": "x", "scopes": ["read"]})).body["id"]
     assert (await kari.get("/tokens")).body["items"] == []
@@ -180,7 +181,7 @@ async def test_a_malformed_token_request_names_the_field(gateway: Gateway, body:
     assert answer.status == 422 and [e["pointer"] for e in answer.body["errors"]] == [pointer]
 
 
-async def test_an_expired_token_is_dead(gateway: Gateway) -> None:
+async def test_an_expired_token_is_refused(gateway: Gateway) -> None:
     admin = await gateway.admin()
     made = await admin.post("/tokens", {"name": "x", "scopes": ["read"], "expires_at": "2999-01-01T00:00:00Z"})
     assert made.body["expires_at"] == "2999-01-01T00:00:00.000Z"
@@ -209,7 +210,7 @@ async def test_an_expired_token_is_dead(gateway: Gateway) -> None:
         (["manage"], "PUT", "/companies/x", 201),
     ],
 )
-async def test_the_scopes_of_a_token_hold(
+async def test_a_token_is_limited_to_its_scopes(
     gateway: Gateway, scopes: list[str], method: str, path: str, status: int
 ) -> None:
     admin = await gateway.admin()
@@ -221,7 +222,7 @@ async def test_the_scopes_of_a_token_hold(
     assert answer.status == status, answer
 
 
-async def test_a_token_cannot_exceed_its_maker(gateway: Gateway) -> None:
+async def test_a_token_cannot_exceed_the_rights_of_its_person(gateway: Gateway) -> None:
     kari = await gateway.person("kari", "agent")
     for scope in ("mail", "manage"):
         assert (await kari.post("/tokens", {"name": "x", "scopes": [scope]})).status == 403
@@ -234,22 +235,22 @@ async def test_a_token_cannot_exceed_its_maker(gateway: Gateway) -> None:
     token = gateway.holding((await eva.post("/tokens", {"name": "x", "scopes": ["mail"]})).body["token"])
     assert (await token.post("/mail", data=b"x")).status == 200
     await admin.put("/people/eva", {"login": "eva", "name": "Eva", "email": "eva@example.org", "roles": ["agent"]})
-    assert (await token.post("/mail", data=b"x")).status == 403, "who is no administrator any more has no such tokens"
+    assert (await token.post("/mail", data=b"x")).status == 403, "the scope needs an administrator"
 
 
-async def test_the_sign_ins_of_a_retired_person_die_at_once(gateway: Gateway) -> None:
+async def test_the_sign_ins_of_a_retired_person_end_at_once(gateway: Gateway) -> None:
     kari = await gateway.person("kari", "agent")
     token = gateway.holding((await kari.post("/tokens", {"name": "x", "scopes": ["read"]})).body["token"])
     admin = await gateway.admin()
     assert (await admin.delete("/people/kari")).status == 204
     assert (await kari.get("/session")).status == 401 and (await token.get("/tickets")).status == 401
-    refused = await gateway.nobody.post("/session", {"login": "kari", "password": PASSWORD})
+    refused = await gateway.anonymous.post("/session", {"login": "kari", "password": PASSWORD})
     assert refused.status == 401
     await admin.put(
         "/people/kari", {"login": "kari", "name": "Kari", "email": "kari@help.example.org", "roles": ["agent"]}
     )
-    assert (await kari.get("/session")).status == 401, "coming back is not signing in"
-    assert (await gateway.nobody.post("/session", {"login": "kari", "password": PASSWORD})).status == 401
+    assert (await kari.get("/session")).status == 401, "old sessions stay ended"
+    assert (await gateway.anonymous.post("/session", {"login": "kari", "password": PASSWORD})).status == 401
 
 
 async def test_a_new_password_ends_the_other_sessions(gateway: Gateway) -> None:
@@ -272,15 +273,15 @@ async def test_a_new_password_ends_the_other_sessions(gateway: Gateway) -> None:
         "password": "mine alone",
     }
     assert (await admin.put("/people/admin", mine)).status == 200
-    assert (await admin.get("/session")).status == 200, "whoever changes their own stays signed in"
+    assert (await admin.get("/session")).status == 200, "the session that changes the password stays"
     assert (await other.get("/session")).status == 401
 
 
-async def test_failures_slow_down_and_a_right_password_gets_through_from_where_it_is_known(gateway: Gateway) -> None:
+async def test_failed_sign_ins_of_one_login_do_not_slow_down_another(gateway: Gateway) -> None:
     await gateway.person("kari", "agent")
-    statuses = [(await gateway.nobody.post("/session", {"login": "ola", "password": "x"})).status for _ in range(7)]
+    statuses = [(await gateway.anonymous.post("/session", {"login": "ola", "password": "x"})).status for _ in range(7)]
     assert statuses[:5] == [401] * 5 and statuses[-1] == 429
-    slowed = await gateway.nobody.post("/session", {"login": "ola", "password": "x"})
+    slowed = await gateway.anonymous.post("/session", {"login": "ola", "password": "x"})
     assert int(slowed.headers["Retry-After"]) >= 1 and slowed.body["type"] == "/problems/too-many-requests"
     await gateway.sign_in("kari")
 
@@ -288,12 +289,12 @@ async def test_failures_slow_down_and_a_right_password_gets_through_from_where_i
 @pytest.mark.parametrize(
     "authorization", ["Bearer", "Bearer x", "Basic YWRtaW46YWRtaW4=", "Bearer lds_" + "A" * 43, "bearer \xff", ""]
 )
-async def test_a_made_up_authorization_is_401(gateway: Gateway, authorization: str) -> None:
-    answer = await gateway.nobody.get("/tickets", headers={"Authorization": authorization})
+async def test_an_invalid_authorization_header_is_401(gateway: Gateway, authorization: str) -> None:
+    answer = await gateway.anonymous.get("/tickets", headers={"Authorization": authorization})
     assert answer.status == 401 and gateway.service.business == []
 
 
-async def test_many_at_once_wait_in_line(gateway: Gateway) -> None:
+async def test_many_sign_ins_at_once_wait_for_each_other(gateway: Gateway) -> None:
     await gateway.person("kari", "agent")
     began = time.monotonic()
     await asyncio.gather(*(gateway.sign_in("kari") for _ in range(20)))

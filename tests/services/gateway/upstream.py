@@ -1,4 +1,4 @@
-"""A service as the gateway sees one: answers what it was asked, or misbehaves in the way that a test wants."""
+"""A stand-in for a service. It answers requests, or misbehaves as a test wants."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ Behaviour = Callable[["Asked", asyncio.StreamWriter], Awaitable[bool]]
 
 @dataclass
 class Asked:
-    """A request as it came over the wire; `reader` ends when the gateway hangs up."""
+    """A request as it arrived; `reader` ends when the gateway disconnects."""
 
     method: str
     target: str
@@ -38,11 +38,11 @@ def response(status: str = "200 OK", body: bytes = b"{}", **headers: str) -> byt
 
 
 WRITTEN = encode([Written("routing", UUID(int=7), 12)])
-"""The consistency token of what the stand-in says it wrote, as the services write it among themselves."""
+"""A consistency token in the form that the services use among themselves."""
 
 
 async def echo(asked: Asked, writer: asyncio.StreamWriter) -> bool:
-    """Says what was asked."""
+    """Answers with the request."""
     body = orjson.dumps(
         {"method": asked.method, "target": asked.target, "headers": asked.headers, "size": len(asked.body)}
     )
@@ -53,7 +53,7 @@ async def echo(asked: Asked, writer: asyncio.StreamWriter) -> bool:
 
 
 async def applied(asked: Asked, writer: asyncio.StreamWriter) -> bool:
-    """Says that a document is applied, and echoes everything else."""
+    """Confirms that documents are applied, and echoes everything else."""
     if not asked.target.startswith("/internal/"):
         return await echo(asked, writer)
     writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
@@ -62,7 +62,7 @@ async def applied(asked: Asked, writer: asyncio.StreamWriter) -> bool:
 
 @dataclass
 class Upstream:
-    """The requests in the order of their arrival, and how the next ones are answered."""
+    """The requests in the order of arrival, and how the next ones are answered."""
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
@@ -73,11 +73,11 @@ class Upstream:
 
     @property
     def business(self) -> list[Asked]:
-        """What was asked apart from internal questions."""
+        """The requests without those to internal routes."""
         return [asked for asked in self.asked if not asked.target.startswith("/internal/")]
 
     def start_again(self) -> None:
-        """Forgets what was asked, and behaves well."""
+        """Forgets the requests, and behaves well again."""
         self.asked.clear()
         self.behaviour = applied
         self.connections = 0

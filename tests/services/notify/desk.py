@@ -1,4 +1,4 @@
-"""Notify on a real database, with a mail server of the test's own that can be told to refuse."""
+"""Notify on a real database, and a mail server that can be told to refuse."""
 
 import asyncio
 import contextlib
@@ -39,8 +39,11 @@ OUTCOMES = (NotificationSent, NotificationFailed, NotificationSuppressed)
 
 @dataclass
 class MailServer:
-    """Takes mail on 127.0.0.1. `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering a mail whose first
-    recipient's address ends in `held_for`; `asked` counts the mails it was given."""
+    """Takes mail on 127.0.0.1.
+
+    `recipient` and `data` decide what it answers (None: yes); `held` keeps it from answering a mail whose first
+    recipient's address ends in `held_for`; `asked` counts the mails it was given.
+    """
 
     port: int = 0
     received: list[Envelope] = field(default_factory=list)
@@ -83,7 +86,7 @@ class MailServer:
 
 @contextlib.asynccontextmanager
 async def mail_server(**more: Any) -> AsyncIterator[MailServer]:
-    """A server in the test's own loop, so that what it does is seen without threads."""
+    """A server in the test's own loop, so that no thread is needed to watch it."""
     handler = MailServer(**more)
     made = Controller(handler, hostname="127.0.0.1", port=0, enable_SMTPUTF8=handler.international)
     server = await asyncio.get_running_loop().create_server(made.factory, "127.0.0.1", 0)
@@ -104,7 +107,7 @@ class Notify:
     owner_url: str
 
     async def ages(self, ticket: UUID, *, minutes: int) -> None:
-        """Lets time pass for a ticket's events; only the tables' owner could."""
+        """Lets time pass for a ticket's events. Only the tables' owner can do that."""
         owner = await connect(self.owner_url)
         moved = "UPDATE es.events SET recorded_at = recorded_at - make_interval(mins => $2) WHERE stream_id = $1"
         await owner.execute(moved, ticket, minutes)
@@ -118,7 +121,7 @@ class Notify:
         kind: NotificationKind = "answer",
         **more: Any,
     ) -> tuple[UUID, UUID]:
-        """Has a mail requested and queued as the policy does; answers ticket and notification."""
+        """Requests and queues a mail as the policies do. Returns ticket and notification."""
         ticket, notification = ticket or uuid4(), uuid4()
         written = mail(
             message_id=f"<{notification.hex}@help.example.org>",
@@ -139,7 +142,7 @@ class Notify:
         return await self.store.load(ticket)
 
     async def outcome(self, ticket: UUID) -> Recorded | None:
-        """The event that tells what came of the ticket's newest mail."""
+        """The event with the outcome of the ticket's newest mail, if it has one."""
         last = (await self.store.load(ticket))[-1]
         return last if isinstance(last.payload, OUTCOMES) else None
 
@@ -158,7 +161,7 @@ class Notify:
         await self.pool.execute("UPDATE notify.deliveries SET due_at = now()")
 
     async def settled(self, sender: Sender, ticket: UUID) -> Event:
-        """What came of a ticket's mail, all its pauses passed over."""
+        """The outcome of a ticket's mail; all its retry delays are skipped."""
 
         async def probe() -> Recorded | None:
             found = await self.outcome(ticket)
@@ -187,7 +190,7 @@ async def notify(postgres: Any) -> AsyncIterator[Notify]:
 
 @contextlib.asynccontextmanager
 async def sending(one: Notify, transport: Transport, **more: Any) -> AsyncIterator[Sender]:
-    """A sender at work until the block ends, when it drains."""
+    """A sender that runs until the block ends, and then drains."""
     sender = Sender(one.store, transport, **more)
     task = asyncio.create_task(sender.run())
     try:

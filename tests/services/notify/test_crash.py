@@ -1,4 +1,4 @@
-"""A real process, killed between the server's yes and the record: what its successor does."""
+"""A real process that is killed between the server's reply and the record, and its successor."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tests.services.notify.desk import MailServer, Notify
 
 @contextlib.asynccontextmanager
 async def process(desk: Notify, server: MailServer, failpoints: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker of notify. There is no Kafka where it looks for one: mails that wait leave all the same."""
+    """A worker of notify without Kafka: waiting mails are sent all the same."""
     environment = {
         **os.environ,
         "LEDGERDESK_LISTEN": "127.0.0.1:0",
@@ -37,7 +37,7 @@ async def process(desk: Notify, server: MailServer, failpoints: str = "") -> Asy
             await asyncio.wait_for(started.wait(), 25)
 
 
-async def test_the_repeat_after_a_kill_is_the_same_mail(desk: Notify, server: MailServer) -> None:
+async def test_the_repeat_after_a_crash_is_the_same_mail(desk: Notify, server: MailServer) -> None:
     ticket, notification = await desk.request()
     async with process(desk, server, "notify.after_send=exit") as first:
         assert await asyncio.wait_for(first.wait(), 30) == -signal.SIGKILL
@@ -54,7 +54,7 @@ async def test_the_repeat_after_a_kill_is_the_same_mail(desk: Notify, server: Ma
     assert one.content == two.content
 
 
-async def test_a_process_that_is_told_to_end_finishes_the_mail_on_its_way(desk: Notify, server: MailServer) -> None:
+async def test_a_terminated_process_finishes_the_mail_that_is_being_sent(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     ticket, _ = await desk.request()
     async with process(desk, server) as one:

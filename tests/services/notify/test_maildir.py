@@ -1,4 +1,4 @@
-"""Mails as files: whole, durable, and one for each notification however often it is tried."""
+"""Mails as files: complete, durable, and one for each notification however often it is tried."""
 
 import mailbox
 from pathlib import Path
@@ -7,16 +7,16 @@ from uuid import UUID
 import pytest
 
 from services.notify.sending.transports.maildir import Maildir
-from services.notify.sending.transports.transport import Taken, TemporaryFailure
-from services.notify.writing.message import Letter
+from services.notify.sending.transports.transport import SendResult, TemporaryFailure
+from services.notify.writing.message import EncodedMail
 
-LETTER = Letter(
+MAIL = EncodedMail(
     UUID(int=7), "it@help.example.org", ("per@customer.example", "b@x.example"), b"Subject: x\r\n\r\nHei\r\n"
 )
 
 
 async def test_a_mail_is_a_file_that_any_maildir_reader_finds(tmp_path: Path) -> None:
-    assert await Maildir(tmp_path / "sent").send(LETTER, again=False) == Taken()
+    assert await Maildir(tmp_path / "sent").send(MAIL, again=False) == SendResult()
     (found,) = mailbox.Maildir(tmp_path / "sent", create=False)
     assert found["Subject"] == "x"
     assert found.get_payload() == "Hei\n"
@@ -27,22 +27,22 @@ async def test_a_mail_is_a_file_that_any_maildir_reader_finds(tmp_path: Path) ->
 
 async def test_a_repeat_is_the_same_file(tmp_path: Path) -> None:
     box = Maildir(tmp_path)
-    await box.send(LETTER, again=False)
-    await box.send(LETTER, again=True)
+    await box.send(MAIL, again=False)
+    await box.send(MAIL, again=True)
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
-async def test_a_repeat_of_what_a_reader_has_filed_is_not_written(tmp_path: Path) -> None:
+async def test_a_mail_that_a_reader_has_filed_is_not_written_again(tmp_path: Path) -> None:
     box = Maildir(tmp_path)
-    await box.send(LETTER, again=False)
+    await box.send(MAIL, again=False)
     (path,) = (tmp_path / "new").iterdir()
     path.rename(tmp_path / "cur" / f"{path.name}:2,S")
-    await box.send(LETTER, again=True)
+    await box.send(MAIL, again=True)
     assert list((tmp_path / "new").iterdir()) == []
 
 
-async def test_a_disk_that_refuses_is_a_reason_to_wait(tmp_path: Path) -> None:
+async def test_a_disk_error_is_a_temporary_failure(tmp_path: Path) -> None:
     box = Maildir(tmp_path / "sent")
     (tmp_path / "sent" / "tmp").rmdir()
     with pytest.raises(TemporaryFailure, match="cannot be written: No such file"):
-        await box.send(LETTER, again=False)
+        await box.send(MAIL, again=False)

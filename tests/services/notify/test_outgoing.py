@@ -1,4 +1,4 @@
-"""Mails that wait, as administrators see them and decide about them; and what holds up no other mail."""
+"""Waiting mails, as administrators see them and decide about them; and what delays no other mail."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify.sending import deliveries, lanes, outgoing_api, sender
-from services.notify.sending.deliveries import Pause, Postponed, PutBack
+from services.notify.sending import claims, deliveries, domain_queues, outgoing_api, queue_monitor
+from services.notify.sending.claims import Pause, PutBack
+from services.notify.sending.deliveries import Postponed
 from services.notify.sending.outgoing import Outgoing
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
 from shared.directory.copy import DirectoryCopy
@@ -36,7 +37,7 @@ AGENT = ADMIN.model_copy(update={"kind": "agent", "roles": ("agent",), "login": 
 
 @dataclass
 class Room:
-    """Where an administrator looks after outgoing mail."""
+    """An administrator's client."""
 
     desk: Notify
     client: AsyncClient
@@ -62,7 +63,9 @@ async def opened(desk: Notify) -> AsyncIterator[Room]:
         yield Room(desk, client)
 
 
-async def test_what_waits_is_seen_whole_by_domain_by_queue_and_one_by_one(desk: Notify, server: MailServer) -> None:
+async def test_waiting_mails_are_shown_in_total_by_domain_by_queue_and_in_a_list(
+    desk: Notify, server: MailServer
+) -> None:
     server.recipient = lambda _: "450 4.2.1 mailbox busy"
     ticket, notification = await desk.request("a@slow.example", queue=IT.id)
     async with opened(desk) as room:
@@ -96,7 +99,7 @@ async def test_what_waits_is_seen_whole_by_domain_by_queue_and_one_by_one(desk: 
 
 
 @pytest.mark.parametrize("part", [{}, {"domain": "Slow.Example"}, {"queue": "it"}])
-async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
+async def test_paused_mail_waits_until_it_is_resumed_and_other_mail_does_not(
     desk: Notify, server: MailServer, part: dict[str, str]
 ) -> None:
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
@@ -106,7 +109,7 @@ async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
             free, _ = await desk.request("b@other.example")
             assert isinstance(await desk.settled(one, free), NotificationSent)
         else:
-            assert await deliveries.claim(desk.pool, "notify", 5) == []
+            assert await claims.claim(desk.pool, "notify", 5) == []
         one.wake()
         seen = await room.done("GET", "")
         assert (seen["waiting"], seen["paused"], seen["next_attempt_at"]) == (1, 1, None)
@@ -122,7 +125,7 @@ async def test_what_is_paused_waits_until_it_is_resumed_and_nothing_else_does(
         ]  # fmt: skip
 
 
-async def test_what_a_sender_holds_already_does_not_leave_after_a_pause(desk: Notify, server: MailServer) -> None:
+async def test_mails_that_a_sender_holds_are_put_back_after_a_pause(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     tickets = [(await desk.request())[0] for _ in range(20)]
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
@@ -155,7 +158,7 @@ async def test_what_a_sender_holds_already_does_not_leave_after_a_pause(desk: No
     assert len(server.received) == 20
 
 
-async def test_one_mail_can_be_tried_through_a_pause(desk: Notify, server: MailServer) -> None:
+async def test_a_single_mail_can_be_tried_despite_a_pause(desk: Notify, server: MailServer) -> None:
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
         await room.done("POST", "/pause", {"reason": "x"})
         ticket, notification = await desk.request()
@@ -166,24 +169,24 @@ async def test_one_mail_can_be_tried_through_a_pause(desk: Notify, server: MailS
         assert await desk.outcome(other) is None
 
 
-async def test_a_mail_that_may_pass_a_pause_still_may_when_its_turn_had_not_come(desk: Notify) -> None:
+async def test_a_mail_that_was_put_back_may_still_pass_the_pause(desk: Notify) -> None:
     async with opened(desk) as room:
         await room.done("POST", "/pause", {"reason": "x"})
         _, notification = await desk.request()
         await room.done("POST", f"/mails/{notification}/retry")
     for _ in range(2):
-        (claimed,) = await deliveries.claim(desk.pool, "notify", 5)
+        (claimed,) = await claims.claim(desk.pool, "notify", 5)
         assert claimed.despite_pause
         async with desk.pool.acquire() as connection:
-            await deliveries.put_back(connection, [PutBack(claimed, 0.0, "its lane is full")])
-    (claimed,) = await deliveries.claim(desk.pool, "notify", 5)
+            await claims.put_back(connection, [PutBack(claimed, 0.0, "the limit is reached")])
+    (claimed,) = await claims.claim(desk.pool, "notify", 5)
     tried = Postponed(claimed, 0.0, "450 busy", None, "", datetime.now(UTC))
     async with desk.pool.acquire() as connection:
         await deliveries.postpone(connection, [tried])
-    assert await deliveries.claim(desk.pool, "notify", 5) == []
+    assert await claims.claim(desk.pool, "notify", 5) == []
 
 
-async def test_a_mail_that_is_given_up_never_leaves_and_its_ticket_says_who_and_why(
+async def test_a_mail_that_was_given_up_is_not_sent_and_its_ticket_says_who_and_why(
     desk: Notify, server: MailServer
 ) -> None:
     async with opened(desk) as room:
@@ -202,7 +205,7 @@ async def test_a_mail_that_is_given_up_never_leaves_and_its_ticket_says_who_and_
         assert (told["action"], told["mail"], told["ticket"]) == ("give_up", str(notification), str(ticket))
 
 
-async def test_a_mail_on_its_way_is_left_alone(desk: Notify, server: MailServer) -> None:
+async def test_a_mail_that_is_being_sent_cannot_be_retried_or_given_up(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     _, notification = await desk.request()
     async with opened(desk) as room, sending(desk, smtp(server)):
@@ -216,7 +219,7 @@ async def test_a_mail_on_its_way_is_left_alone(desk: Notify, server: MailServer)
         server.held.set()
 
 
-async def test_what_cannot_be_meant_is_refused(desk: Notify) -> None:
+async def test_invalid_selections_and_other_roles_are_refused(desk: Notify) -> None:
     async with opened(desk) as room:
         for body, pointer in (
             ({"reason": "x", "queue": "none"}, "/queue"),
@@ -248,39 +251,38 @@ PAUSE = (
 @pytest.mark.parametrize(
     ("queue", "domain", "full"),
     [(None, "big.example", []), (IT.id, None, []), (None, None, ["big.example"])],
-    ids=["a paused domain", "a paused queue", "a full lane"],
+    ids=["a paused domain", "a paused queue", "a full domain"],
 )
-async def test_a_backlog_that_may_not_leave_costs_a_claim_nothing(
+async def test_a_claim_does_not_read_a_backlog_that_may_not_leave(
     desk: Notify, queue: UUID | None, domain: str | None, full: list[str]
 ) -> None:
-    """100 000 mails: neither is it read, nor does it stand before the mails that came later."""
+    """100 000 mails are neither read, nor do they delay later mails."""
     await desk.pool.execute(
         """INSERT INTO notify.deliveries (notification, ticket_id, version, domain, queue_id, due_at)
-           SELECT gen_random_uuid(), gen_random_uuid(), 1, 'big.example', $1, now() - interval '1 hour' + n * interval '1 ms'
+           SELECT gen_random_uuid(), gen_random_uuid(), 1, 'big.example', $1,
+                  now() - interval '1 hour' + n * interval '1 ms'
              FROM generate_series(1, 100000) n""",
         IT.id,
     )
     if not full:
         await desk.pool.execute(PAUSE, uuid4(), queue, domain)
     wanted = {(await desk.request(f"{n}@small{n % 3}.example"))[1] for n in range(10)}
-    for statement in (deliveries.CLAIM, deliveries.CLAIM_BESIDE):
+    for statement in (claims.CLAIM, claims.CLAIM_BESIDE):
         async with desk.pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            arguments = (64, timedelta(seconds=60), full, deliveries.LOOK)
+            arguments = (64, timedelta(seconds=60), full, claims.LOOK)
             lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
             await transaction.rollback()
         plan = "\n".join(row[0] for row in lines)
         assert "Seq Scan on deliveries" not in plan, plan
         read = re.findall(r"on deliveries\b.*actual time=\S+ rows=([\d.]+)|Rows Removed by \D+: (\d+)", plan)
-        assert all(float(rows or removed) <= deliveries.LOOK + 1 for rows, removed in read), plan
-    claimed = await deliveries.claim(desk.pool, "notify", 64, full)
+        assert all(float(rows or removed) <= claims.LOOK + 1 for rows, removed in read), plan
+    claimed = await claims.claim(desk.pool, "notify", 64, full)
     assert {each.request.notification for each in claimed} == wanted
 
 
-async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_are_looked_at(
-    desk: Notify, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_claim_takes_the_oldest_mails_that_may_leave(desk: Notify, monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(7)
     domains, queues = ["a.example", "b.example", "c.example"], [None, IT.id, UUID(int=12)]
     for n in range(40):
@@ -292,7 +294,8 @@ async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_
         await desk.pool.executemany(PAUSE, [(uuid4(), queue, domain) for queue, domain in pauses])
         await desk.pool.execute(
             """UPDATE notify.deliveries
-                  SET due_at = now() + (random() - 0.8) * interval '1 hour', despite_pause = random() < 0.1, on_its_way = false"""
+                  SET due_at = now() + (random() - 0.8) * interval '1 hour', despite_pause = random() < 0.1,
+                      on_its_way = false"""
         )
         full = dice.sample(domains, dice.choice([0, 0, 1, 2]))
         paused = [Pause(queue, domain, "Ada", "x") for queue, domain in pauses]
@@ -304,13 +307,13 @@ async def test_what_is_claimed_are_the_oldest_mails_that_may_leave_however_many_
             and (row["despite_pause"] or not any(each.holds(row["queue_id"], row["domain"]) for each in paused))
         ]
         most = dice.choice([1, 3, 64])
-        monkeypatch.setattr(deliveries, "LOOK", dice.choice([0, 2, 10, 1_000]))
-        claimed = await deliveries.claim(desk.pool, "notify", most, full)
+        monkeypatch.setattr(claims, "LOOK", dice.choice([0, 2, 10, 1_000]))
+        claimed = await claims.claim(desk.pool, "notify", most, full)
         assert {each.request.notification for each in claimed} == set(free[:most])
 
 
-async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailServer) -> None:
-    """What does not fit in its lane is left for later, and leaves once."""
+async def test_a_slow_domain_does_not_delay_others(desk: Notify, server: MailServer) -> None:
+    """Mails beyond the limit of their domain wait, and are sent once."""
     server.held, server.held_for = asyncio.Event(), "@slow.example"
     stuck = [(await desk.request(f"{n}@slow.example"))[0] for n in range(200)]
     quick = [(await desk.request(f"{n}@quick.example"))[0] for n in range(30)]
@@ -321,8 +324,8 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
 
         await until(quick_ones_arrived)
         assert await desk.outcomes(stuck) == []
-        assert sum(row["on_its_way"] for row in await desk.waiting()) == lanes.MOST_IN_A_LANE
-        assert server.asked <= 30 + smtp(server).limits.default.at_once
+        assert sum(row["on_its_way"] for row in await desk.waiting()) == domain_queues.MOST_HELD
+        assert server.asked <= 30 + smtp(server).limits.default.parallel
         server.held.set()
 
         async def all_arrived() -> bool:
@@ -333,11 +336,11 @@ async def test_a_slow_provider_holds_up_nobody_else(desk: Notify, server: MailSe
     assert {told.attempts for told in await desk.outcomes(stuck) if isinstance(told, NotificationSent)} == {1}
 
 
-async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_server_has_slowed_down(
+async def test_a_mail_may_pass_a_pause_in_a_full_and_throttled_domain(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waits for its turn, is given back while the lane is left alone, and leaves before all that is paused; each mail leaves once."""
-    monkeypatch.setattr(lanes, "COOLING", (5.0,))  # longer than it takes to look
+    """It waits, is put back during the backoff, and is sent before all paused mail. Each mail is sent once."""
+    monkeypatch.setattr(domain_queues, "BACKOFF", (5.0,))  # longer than it takes to look
     server.held = asyncio.Event()
     tickets = [(await desk.request(f"{n}@slow.example"))[0] for n in range(140)]
     last, wanted = await desk.request("wanted@slow.example")
@@ -354,10 +357,10 @@ async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_se
     async def given_back() -> bool:
         found = await row()
         waits = (found["last_error"], found["on_its_way"])
-        return waits == ("a server asked for patience with slow.example", False)
+        return waits == ("a server throttles mail to slow.example", False)
 
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
-        await until(lambda: on_their_way(lanes.MOST_IN_A_LANE))
+        await until(lambda: on_their_way(domain_queues.MOST_HELD))
         assert not await waits_for_its_turn()
         await room.done("POST", "/pause", {"domain": "slow.example", "reason": "x"})
         one.wake()
@@ -383,9 +386,7 @@ async def test_a_mail_that_may_pass_a_pause_does_so_out_of_a_full_lane_that_a_se
     assert len(server.received) == len({mail["Message-ID"] for mail in server.mails()}) == 141
 
 
-async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alone(
-    desk: Notify, server: MailServer
-) -> None:
+async def test_throttling_slows_only_the_throttled_domain(desk: Notify, server: MailServer) -> None:
     asked: list[str] = []
 
     def answer(who: str) -> str | None:
@@ -412,11 +413,11 @@ async def test_a_server_that_asks_for_patience_with_a_domain_slows_that_one_alon
     ("words", "remaining"),
     [("421 4.3.2 closing", None), ("451 4.7.1 slow down", ["b@big.example"])],
 )
-async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_with_that_ones_domain(
+async def test_throttling_of_one_recipient_slows_that_recipients_domain(
     desk: Notify, server: MailServer, words: str, remaining: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the others have the mail then, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
-    monkeypatch.setattr(lanes, "COOLING", (3600.0,))
+    """Either the other recipients have the mail, or nobody has because a 421 closes the channel (RFC 5321, section 3.8)."""
+    monkeypatch.setattr(domain_queues, "BACKOFF", (3600.0,))
     asked: list[str] = []
 
     def answer(who: str) -> str | None:
@@ -433,7 +434,7 @@ async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_
         await until(told)
         (row,) = await desk.waiting()
         assert (row["last_error"], row["remaining"]) == (f"b@big.example: {words}", remaining)
-        assert one._lanes.cooling("big.example") and not one._lanes.cooling("small.example")
+        assert one._queues.backoff_left("big.example") and not one._queues.backoff_left("small.example")
         await desk.request("d@big.example")
         other, _ = await desk.request("e@small.example")
         one.wake()
@@ -441,14 +442,14 @@ async def test_patience_that_is_asked_for_with_one_of_several_recipients_is_had_
     assert "d@big.example" not in asked
 
 
-async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
+async def test_an_unavailable_server_counts_against_no_mail_and_few_mails_probe_it(
     desk: Notify, server: MailServer
 ) -> None:
     tickets = [(await desk.request())[0] for _ in range(50)]
     async with sending(desk, smtp(MailServer(port=1))) as one:
 
         async def noticed() -> bool:
-            return one.away
+            return one.server.unavailable
 
         await until(noticed)
     waiting = await desk.waiting()
@@ -464,10 +465,10 @@ async def test_a_server_that_is_away_counts_against_no_mail_and_few_ask_for_it(
         await until(all_arrived)
 
 
-async def test_a_mail_that_nobody_could_try_for_long_is_told_on_its_ticket_once(
+async def test_a_mail_that_could_not_be_tried_for_long_is_recorded_as_delayed_once(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(queue_monitor, "LOOK_SECONDS", 0.02)
     async with opened(desk) as room, sending(desk, smtp(server)) as one:
         await room.done("POST", "/pause", {"reason": "they are moving"})
         ticket, _ = await desk.request()

@@ -1,4 +1,4 @@
-"""The whole process as it runs: an event on the log becomes a mail in the Maildir, and the log tells what came of it."""
+"""The whole process: an event on the log becomes a mail in the Maildir, and its outcome an event."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ KEY = "mail key"
 
 @dataclass
 class Running:
-    """A notify process at work, and the other services' hand on the log."""
+    """A running notify process, and a client that writes other services' events to the log."""
 
     notify: Notify
     kafka: Kafka
@@ -89,7 +89,7 @@ class Running:
         return events
 
     async def until_known(self, *documents: UUID) -> None:
-        """Documents travel on a topic of their own."""
+        """Documents come on another topic than tickets."""
 
         async def probe() -> bool:
             found = await self.notify.pool.fetchval(
@@ -100,7 +100,7 @@ class Running:
         await until(probe)
 
     def files(self, address: str) -> list[bytes]:
-        """The mails to this address as they left, the lines of their envelopes before them."""
+        """The mails to this address, with their envelopes before them."""
         found = [path.read_bytes() for path in (self.sent / "new").iterdir()]
         return [each for each in found if f"X-Envelope-To: <{address}>".encode() in each]
 
@@ -160,7 +160,7 @@ def customer() -> CustomerRef:
     return CustomerRef(id=uuid4(), email=f"per-{uuid4().hex[:8]}@customer.example", name="Per Hansen")
 
 
-async def test_the_receipt_and_the_answer_of_a_ticket_leave_once(running: Running) -> None:
+async def test_the_receipt_and_the_reply_of_a_ticket_are_sent_once(running: Running) -> None:
     it, per, ticket = queue(), customer(), uuid4()
     ref = QueueRef(id=it.id, slug=it.slug, name=it.name)
     await running.happens(it.id, QueueSaved(queue=it))
@@ -202,7 +202,7 @@ async def test_the_receipt_and_the_answer_of_a_ticket_leave_once(running: Runnin
     assert await running.notify.waiting() == []
 
 
-async def test_a_queue_that_nobody_knows_holds_nothing_up(running: Running) -> None:
+async def test_an_unknown_queue_does_not_stop_a_receipt(running: Running) -> None:
     per, ticket = customer(), uuid4()
     await running.happens(ticket, opened(queue=QueueRef(id=uuid4(), slug="x", name="Unheard of"), customer=per))
     await running.until_events(ticket, 2)
@@ -212,7 +212,7 @@ async def test_a_queue_that_nobody_knows_holds_nothing_up(running: Running) -> N
 
 
 @requirement("A7.14")
-async def test_a_forward_leaves_with_the_original_and_its_files(running: Running) -> None:
+async def test_a_forward_is_sent_with_the_original_and_its_files(running: Running) -> None:
     it, ticket, outside = queue(), uuid4(), f"fix-{uuid4().hex[:8]}@repair.example"
     blobs = BlobStore((running.sent.parent / "blobs").as_uri())
     drawing = Attachment(id=uuid4(), name="tegning.pdf", blob=await blobs.put(b"%PDF " * 50_000, "application/pdf"))
@@ -248,7 +248,7 @@ async def test_a_forward_leaves_with_the_original_and_its_files(running: Running
 
 
 @requirement("A7.15")
-async def test_a_bounce_is_the_very_mail_below_the_resent_fields(running: Running) -> None:
+async def test_a_bounced_mail_is_unchanged_below_the_resent_fields(running: Running) -> None:
     it, ticket, outside = queue(), uuid4(), f"house-{uuid4().hex[:8]}@help.example"
     raw = b"From: Per <per@customer.example>\nSubject: hums\nMessage-ID: <1@x>\n\n\xe6\xf8\xe5\n.\n"
     blobs = BlobStore((running.sent.parent / "blobs").as_uri())
@@ -276,7 +276,7 @@ async def test_a_bounce_is_the_very_mail_below_the_resent_fields(running: Runnin
 
 
 @requirement("A5.05", "A6.06")
-async def test_time_is_told_to_the_owner_to_the_followers_and_to_who_held_the_lock(running: Running) -> None:
+async def test_reminders_reach_owner_or_followers_and_expired_locks_their_holder(running: Running) -> None:
     kari, siv, gone = (
         person(1, f"{name}{uuid4().hex[:8]}", id=uuid4(), follows=follows)
         for name, follows in (("Kari", ()), ("Siv", ()), ("Gone", ()))
@@ -328,7 +328,7 @@ async def test_time_is_told_to_the_owner_to_the_followers_and_to_who_held_the_lo
     assert running.files(gone.email) == []
 
 
-async def test_a_refused_message_is_answered(running: Running) -> None:
+async def test_a_rejected_message_gets_a_reply(running: Running) -> None:
     it, per, ticket = queue(), customer(), uuid4()
     await running.happens(it.id, QueueSaved(queue=it))
     await running.until_known(it.id)
@@ -350,7 +350,7 @@ async def test_a_refused_message_is_answered(running: Running) -> None:
     assert len(running.mails(per.email)) == 2
 
 
-async def test_machines_are_not_answered(running: Running) -> None:
+async def test_machines_get_no_reply(running: Running) -> None:
     ticket, robot = uuid4(), customer().model_copy(update={"email": f"noreply-{uuid4().hex[:8]}@shop.example"})
     await running.happens(ticket, opened(customer=robot))
     (suppressed,) = await running.until_events(ticket, 1)
@@ -358,14 +358,14 @@ async def test_machines_are_not_answered(running: Running) -> None:
     assert running.mails(robot.email) == []
 
 
-async def test_our_own_queues_are_not_answered(running: Running) -> None:
+async def test_our_own_queues_get_no_reply(running: Running) -> None:
     it = queue()
     assert it.address is not None
     await running.happens(it.id, QueueSaved(queue=it))
     us = customer().model_copy(update={"email": it.address})
 
     async def suppressed() -> bool:
-        """The document travels on a topic of its own: until it has come, nobody can know that the address is ours."""
+        """Documents come on another topic: until it has arrived, nobody knows that the address is ours."""
         ticket = uuid4()
         await running.happens(ticket, opened(customer=us))
         (first, *_) = await running.until_events(ticket, 1)
@@ -374,8 +374,8 @@ async def test_our_own_queues_are_not_answered(running: Running) -> None:
     await until(suppressed)
 
 
-async def test_a_ticket_replayed_from_the_command_line_is_written_with_its_queue(running: Running) -> None:
-    """There is no snapshot yet: it is loaded before the first reaction."""
+async def test_a_replayed_ticket_finds_its_queue(running: Running) -> None:
+    """The directory's copy is empty: it is loaded before the first reaction."""
     it, ticket = queue(), uuid4()
     await running.happens(it.id, QueueSaved(queue=it))
 
@@ -403,7 +403,7 @@ async def test_a_ticket_replayed_from_the_command_line_is_written_with_its_queue
 
 
 @requirement("A6.11", "A10.05", "A10.07", "A5.14", "A10.03")
-async def test_who_answers_for_a_ticket_and_who_wants_to_know_are_told_and_the_customer_of_its_end(
+async def test_responsible_agents_and_subscribers_are_told_and_the_customer_about_the_closing(
     running: Running,
 ) -> None:
     unique = uuid4().hex[:8]

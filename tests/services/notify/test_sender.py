@@ -1,4 +1,4 @@
-"""Mails that wait leave once, failures are retried or told, and a repeat after a crash is recognisable."""
+"""Waiting mails are sent once, failures are retried or recorded, and a repeat after a crash is recognisable."""
 
 import asyncio
 from pathlib import Path
@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.sending import deliveries, sender
-from services.notify.sending.sender import LATE_AFTER, PAUSES
+from services.notify.sending import backoff, claims, deliveries, sender
+from services.notify.sending.backoff import LATE_AFTER, RETRY_DELAYS
 from services.notify.sending.transports.maildir import Maildir
 from services.notify.writing.message import MOST_BYTES
 from shared.blobs.store import BlobStore
@@ -20,7 +20,7 @@ from tests.specs.requirement import requirement
 
 
 @requirement("A10.03")
-async def test_a_mail_that_waits_leaves_and_is_recorded(desk: Notify, server: MailServer) -> None:
+async def test_a_waiting_mail_is_sent_and_recorded(desk: Notify, server: MailServer) -> None:
     ticket, notification = await desk.request()
     async with sending(desk, smtp(server)) as one:
         assert await desk.settled(one, ticket) == NotificationSent(
@@ -47,14 +47,14 @@ async def test_a_sender_is_woken_and_does_not_wait_for_its_poll(
         assert await until(lambda: desk.outcome(ticket))
 
 
-async def test_automatic_mail_leaves_without_a_sender(desk: Notify, server: MailServer) -> None:
+async def test_automatic_mail_has_an_empty_envelope_sender(desk: Notify, server: MailServer) -> None:
     ticket, _ = await desk.request(auto_submitted="auto-replied")
     async with sending(desk, smtp(server)) as one:
         await desk.settled(one, ticket)
     assert server.received[0].mail_from == "<>"
 
 
-async def test_a_server_that_puts_off_is_asked_again(desk: Notify, server: MailServer) -> None:
+async def test_a_deferred_mail_is_tried_again(desk: Notify, server: MailServer) -> None:
     answers = iter(["451 greylisted", "421 too busy"])
     server.data = lambda _: next(answers, None)
     ticket, notification = await desk.request()
@@ -65,7 +65,7 @@ async def test_a_server_that_puts_off_is_asked_again(desk: Notify, server: MailS
     assert len(server.received) == 1
 
 
-async def test_a_server_that_refuses_for_good_is_told_on_the_ticket_at_once(desk: Notify, server: MailServer) -> None:
+async def test_a_permanent_refusal_is_recorded_at_once(desk: Notify, server: MailServer) -> None:
     server.recipient = lambda _: "550 5.1.1 no such user"
     ticket, notification = await desk.request()
     async with sending(desk, smtp(server)) as one:
@@ -77,7 +77,7 @@ async def test_a_server_that_refuses_for_good_is_told_on_the_ticket_at_once(desk
 
 
 @pytest.mark.parametrize("answer", ["554 5.7.1 looks like spam", "552 too large"])
-async def test_a_mail_whose_content_is_refused_is_given_up(desk: Notify, server: MailServer, answer: str) -> None:
+async def test_a_mail_with_refused_content_is_given_up(desk: Notify, server: MailServer, answer: str) -> None:
     server.data = lambda _: answer
     ticket, _ = await desk.request()
     async with sending(desk, smtp(server)) as one:
@@ -86,14 +86,14 @@ async def test_a_mail_whose_content_is_refused_is_given_up(desk: Notify, server:
     assert (told.reason, told.attempts) == (answer, 1)
 
 
-async def test_pauses_grow_the_desk_is_told_and_after_five_days_the_mail_is_given_up(
+async def test_retry_delays_grow_a_delay_is_recorded_and_after_five_days_the_mail_is_given_up(
     desk: Notify, server: MailServer
 ) -> None:
     server.recipient = lambda _: "450 mailbox busy"
     ticket, _ = await desk.request()
     pauses: list[float] = []
     async with sending(desk, smtp(server)) as one:
-        for attempt in range(1, len(PAUSES) + 1):
+        for attempt in range(1, len(RETRY_DELAYS) + 1):
 
             async def tried(attempt: int = attempt) -> bool:
                 return [(row["attempts"], bool(row["last_error"])) for row in await desk.waiting()] == [(attempt, True)]
@@ -106,20 +106,22 @@ async def test_pauses_grow_the_desk_is_told_and_after_five_days_the_mail_is_give
         told = await until(lambda: desk.outcome(ticket))
     assert told is not None
     assert isinstance(told.payload, NotificationFailed)
-    assert told.payload.attempts == len(PAUSES) + 1
+    assert told.payload.attempts == len(RETRY_DELAYS) + 1
     assert "450 mailbox busy" in told.payload.reason
-    assert all(0.7 * planned - 2 <= pause <= 1.21 * planned for pause, planned in zip(pauses, PAUSES, strict=True))
-    assert 4.8 * 86_400 < sum(PAUSES) < 5.2 * 86_400
+    assert all(
+        0.7 * planned - 2 <= pause <= 1.21 * planned for pause, planned in zip(pauses, RETRY_DELAYS, strict=True)
+    )
+    assert 4.8 * 86_400 < sum(RETRY_DELAYS) < 5.2 * 86_400
     delayed = [
         event.payload for event in await desk.store.load(ticket) if isinstance(event.payload, NotificationDelayed)
     ]
     assert [(each.attempts, "450 mailbox busy" in each.reason) for each in delayed] == [(LATE_AFTER, True)]
 
 
-async def test_a_server_that_is_away_loses_nothing(
+async def test_no_mail_is_lost_while_the_server_is_unavailable(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "AWAY", (3600.0,))  # it is tried once
+    monkeypatch.setattr(backoff, "SERVER_BACKOFF", (3600.0,))  # it is tried once
     away = MailServer(port=1)
     ticket, _ = await desk.request()
     async with sending(desk, smtp(away)):
@@ -137,7 +139,7 @@ async def test_a_server_that_is_away_loses_nothing(
     assert told.attempts == 2
 
 
-async def test_each_recipient_gets_it_once_when_some_are_put_off_and_one_is_refused(
+async def test_each_recipient_gets_the_mail_once_if_some_are_deferred_and_one_is_refused(
     desk: Notify, server: MailServer
 ) -> None:
     busy = {"b@x.example"}
@@ -157,10 +159,10 @@ async def test_each_recipient_gets_it_once_when_some_are_put_off_and_one_is_refu
     )
 
 
-async def test_after_a_crash_behind_the_servers_yes_the_repeat_has_the_same_message_id(
+async def test_after_a_crash_between_reply_and_record_the_repeat_has_the_same_message_id(
     desk: Notify, server: MailServer
 ) -> None:
-    """The crash is an error at the failpoint; tests/chaos kills the process there."""
+    """The crash is an error at the failpoint; test_crash.py kills the process there."""
     failpoints.arm("notify.after_send=raise")
     ticket, _ = await desk.request()
     async with sending(desk, smtp(server)) as one:
@@ -177,10 +179,10 @@ async def test_after_a_crash_behind_the_servers_yes_the_repeat_has_the_same_mess
     assert all(again.content == first.content for again in repeats)
 
 
-async def test_a_mail_whose_sender_died_comes_up_again_when_its_lease_is_over(desk: Notify, server: MailServer) -> None:
+async def test_the_mail_of_a_dead_sender_is_claimed_again_after_its_lease(desk: Notify, server: MailServer) -> None:
     ticket, _ = await desk.request()
-    (claimed,) = await deliveries.claim(desk.pool, "notify", 10)
-    assert await deliveries.claim(desk.pool, "notify", 10) == []
+    (claimed,) = await claims.claim(desk.pool, "notify", 10)
+    assert await claims.claim(desk.pool, "notify", 10) == []
     await desk.pool.execute("UPDATE notify.deliveries SET due_at = due_at - interval '60 s'")
     async with sending(desk, smtp(server)) as one:
         told = await desk.settled(one, ticket)
@@ -188,7 +190,7 @@ async def test_a_mail_whose_sender_died_comes_up_again_when_its_lease_is_over(de
     assert told.attempts == claimed.attempts + 1
 
 
-async def test_leases_are_prolonged_while_a_slow_server_thinks(
+async def test_leases_are_renewed_while_a_server_is_slow(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "RENEW_SECONDS", 0.05)
@@ -208,7 +210,7 @@ async def test_leases_are_prolonged_while_a_slow_server_thinks(
     assert len(server.received) == 1
 
 
-async def test_a_mail_that_is_on_its_way_here_is_not_taken_up_a_second_time(desk: Notify, server: MailServer) -> None:
+async def test_a_mail_that_this_sender_holds_is_not_started_twice(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     ticket, _ = await desk.request()
     async with sending(desk, smtp(server)) as one:
@@ -231,7 +233,7 @@ async def _taken(desk: Notify, times: int) -> bool:
     return bool(row["attempts"] >= times)
 
 
-async def test_senders_side_by_side_send_each_mail_once(desk: Notify, server: MailServer) -> None:
+async def test_parallel_senders_send_each_mail_once(desk: Notify, server: MailServer) -> None:
     tickets = [(await desk.request())[0] for _ in range(150)]
     async with sending(desk, smtp(server)), sending(desk, smtp(server)), sending(desk, smtp(server)):
 
@@ -258,7 +260,7 @@ async def _count(desk: Notify, ticket: UUID, wanted: int) -> bool:
     return len(await desk.events(ticket)) == wanted
 
 
-async def test_a_process_that_ends_waits_for_the_mail_that_is_on_its_way(desk: Notify, server: MailServer) -> None:
+async def test_a_stopping_process_waits_for_the_mail_that_is_being_sent(desk: Notify, server: MailServer) -> None:
     server.held = asyncio.Event()
     ticket, _ = await desk.request()
     async with sending(desk, smtp(server)):
@@ -273,10 +275,11 @@ async def test_a_process_that_ends_waits_for_the_mail_that_is_on_its_way(desk: N
     assert len(server.received) == 1
 
 
-async def test_an_outcome_survives_a_database_that_goes_away(
+async def test_an_outcome_survives_a_lost_database_connection(
     desk: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connections cut between the server's yes and the record: the sender still knows, and does not send again."""
+    """The connection is cut between the server's reply and the record: the sender keeps the outcome, and does not send
+    again."""
     failing = 3
     done = deliveries.done
 
@@ -296,7 +299,7 @@ async def test_an_outcome_survives_a_database_that_goes_away(
     assert await desk.waiting() == []
 
 
-async def test_an_attachment_goes_along_and_one_that_is_missing_waits(desk: Notify, server: MailServer) -> None:
+async def test_an_attachment_is_sent_and_a_mail_with_a_missing_one_waits(desk: Notify, server: MailServer) -> None:
     blobs = BlobStore("memory:///")
     content = b"\x00\xff serial number" * 1000
     blob = await blobs.put(content, "application/pdf")
@@ -320,7 +323,7 @@ async def test_an_attachment_goes_along_and_one_that_is_missing_waits(desk: Noti
 
 
 @requirement("A7.06")
-async def test_blind_copies_get_the_mail_and_nobody_sees_them(desk: Notify, server: MailServer) -> None:
+async def test_bcc_recipients_get_the_mail_and_stay_hidden(desk: Notify, server: MailServer) -> None:
     ticket, _ = await desk.request(
         cc=(Address(email="b@x.example"),), bcc=(Address(email="c@x.example"),), html="<p>Please <b>do</b>.</p>"
     )
@@ -333,11 +336,14 @@ async def test_blind_copies_get_the_mail_and_nobody_sees_them(desk: Notify, serv
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
 
-RAW = b"Received: from x\r\nFrom: Per <per@customer.example>\r\nSubject: hums\r\nMessage-ID: <1@x>\r\n\r\n\xe6\xf8\xe5\r\n.\r\n..two\r\n"
+RAW = (
+    b"Received: from x\r\nFrom: Per <per@customer.example>\r\nSubject: hums\r\nMessage-ID: <1@x>\r\n\r\n"
+    b"\xe6\xf8\xe5\r\n.\r\n..two\r\n"
+)
 
 
 @requirement("A7.15")
-async def test_a_mail_is_sent_on_byte_for_byte(desk: Notify, server: MailServer) -> None:
+async def test_a_mail_is_resent_byte_for_byte(desk: Notify, server: MailServer) -> None:
     blobs = BlobStore("memory:///")
     ticket, notification = await desk.request(resent=await blobs.put(RAW, "message/rfc822"), text="")
     async with sending(desk, smtp(server), blobs=blobs) as one:
@@ -362,8 +368,10 @@ async def test_a_mail_whose_original_is_missing_waits(desk: Notify, server: Mail
     assert await desk.outcome(ticket) is None
 
 
-async def test_files_that_are_too_large_together_are_told_on_the_ticket(desk: Notify, server: MailServer) -> None:
-    """Neither is read: their sizes stand in the event."""
+async def test_attachments_that_are_too_large_together_are_recorded_as_a_failure(
+    desk: Notify, server: MailServer
+) -> None:
+    """No file is read: their sizes stand in the event."""
     half = Blob(sha256="0" * 64, size=MOST_BYTES // 2 + 1, type="application/pdf")
     files = tuple(Attachment(id=uuid4(), name=f"{n}.pdf", blob=half) for n in range(2))
     ticket, notification = await desk.request(attachments=files)
@@ -373,34 +381,32 @@ async def test_files_that_are_too_large_together_are_told_on_the_ticket(desk: No
         notification=notification,
         transport="smtp",
         attempts=1,
-        reason="its files have 25.0 MiB together, and a mail takes 25",
+        reason="its attachments have 25.0 MiB together; a mail may have 25 MiB",
     )
     assert server.received == []
 
 
-async def test_large_mails_wait_for_each_other_and_hold_small_ones_up_for_nothing(
-    desk: Notify, server: MailServer
-) -> None:
+async def test_large_mails_wait_for_each_other_and_do_not_delay_small_ones(desk: Notify, server: MailServer) -> None:
     blobs = BlobStore("memory:///")
     large = Attachment(id=uuid4(), name="a.bin", blob=await blobs.put(bytes(sender.HEAVY_BYTES + 1)))
     server.held = asyncio.Event()
-    heavy = [(await desk.request(attachments=(large,)))[0] for _ in range(sender.HEAVY_AT_ONCE + 2)]
+    heavy = [(await desk.request(attachments=(large,)))[0] for _ in range(sender.MOST_HEAVY + 2)]
     async with sending(desk, smtp(server), blobs=blobs) as one:
 
         async def on_their_way(wanted: int) -> bool:
             return server.asked == wanted
 
-        await until(lambda: on_their_way(sender.HEAVY_AT_ONCE))
+        await until(lambda: on_their_way(sender.MOST_HEAVY))
         await desk.request()
         one.wake()
-        await until(lambda: on_their_way(sender.HEAVY_AT_ONCE + 1))
+        await until(lambda: on_their_way(sender.MOST_HEAVY + 1))
         server.held.set()
         for ticket in heavy:
             await desk.settled(one, ticket)
     assert len(server.received) == len(heavy) + 1
 
 
-async def test_a_mail_that_takes_every_sender_down_is_given_up_in_the_end(desk: Notify, server: MailServer) -> None:
+async def test_a_mail_that_crashes_every_sender_is_given_up_in_the_end(desk: Notify, server: MailServer) -> None:
     ticket, _ = await desk.request()
     await desk.pool.execute("UPDATE notify.deliveries SET attempts = 1000")
     async with sending(desk, smtp(server)) as one:
@@ -409,15 +415,15 @@ async def test_a_mail_that_takes_every_sender_down_is_given_up_in_the_end(desk: 
     assert server.received == []
 
 
-async def test_a_mail_that_cannot_be_written_is_told(desk: Notify, server: MailServer) -> None:
+async def test_an_unsendable_mail_is_recorded_as_a_failure(desk: Notify, server: MailServer) -> None:
     ticket, _ = await desk.request("nobody at all")
     async with sending(desk, smtp(server)) as one:
         told = await desk.settled(one, ticket)
     assert isinstance(told, NotificationFailed)
-    assert told.reason == "an address is none that a mail can go to"
+    assert told.reason == "an address is not a valid e-mail address"
 
 
-async def test_the_maildir_is_a_way_out_too(desk: Notify, tmp_path: Path) -> None:
+async def test_the_maildir_is_a_transport_too(desk: Notify, tmp_path: Path) -> None:
     root = tmp_path / "sent"
     ticket, notification = await desk.request()
     async with sending(desk, Maildir(root)) as one:

@@ -20,7 +20,7 @@ def test_a_mail_server_is_preferred_to_a_maildir(tmp_path: Path) -> None:
     assert isinstance(Settings("", KAFKA, KEYS, None, None, str(tmp_path), None).transport(), Maildir)
 
 
-def test_without_a_way_out_notify_says_what_to_set() -> None:
+def test_without_a_transport_the_error_says_what_to_set() -> None:
     with pytest.raises(SettingMissing, match="LEDGERDESK_SMTP_URL"):
         BASE.transport()
 
@@ -36,7 +36,7 @@ def test_message_ids_need_a_key_and_a_domain(key: str, domain: str, monkeypatch:
         MailSettings.read()
 
 
-def test_keys_that_sign_are_named_with_their_selectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dkim_keys_are_configured_with_their_selectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = tmp_path / "key.pem"
     key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     for name in ("DATABASE_URL", "MAIL_KEY"):

@@ -1,4 +1,4 @@
-"""What the mail server is told, and what its answers mean."""
+"""What the transport sends to the mail server, and what the replies mean."""
 
 import asyncio
 import ssl
@@ -14,11 +14,11 @@ from aiosmtpd.smtp import AuthResult
 
 from services.notify.sending.transports import smtp as module
 from services.notify.sending.transports.smtp import Server, Smtp
-from services.notify.sending.transports.transport import PermanentFailure, Taken, TemporaryFailure
-from services.notify.writing.message import Letter
+from services.notify.sending.transports.transport import PermanentFailure, SendResult, TemporaryFailure
+from services.notify.writing.message import EncodedMail
 from tests.services.notify.desk import MailServer, mail_server
 
-LETTER = Letter(UUID(int=7), "it@help.example.org", ("per@customer.example",), b"Subject: x\r\n\r\n.Hei\r\n..\r\n")
+MAIL = EncodedMail(UUID(int=7), "it@help.example.org", ("per@customer.example",), b"Subject: x\r\n\r\n.Hei\r\n..\r\n")
 
 
 @pytest.mark.parametrize(
@@ -31,109 +31,107 @@ LETTER = Letter(UUID(int=7), "it@help.example.org", ("per@customer.example",), b
         ("smtp://k:p@127.0.0.1:25", Server("127.0.0.1", 25, False, False, "k", "p")),
     ],
 )
-def test_a_server_is_named_by_a_url(url: str, server: Server) -> None:
+def test_a_server_is_parsed_from_a_url(url: str, server: Server) -> None:
     assert Server.at(url) == server
 
 
 @pytest.mark.parametrize("url", ["", "mx.example", "http://mx.example", "smtp://", "smtp://kari:secret@mx.example"])
-def test_a_url_that_will_not_do_is_refused_without_telling_its_password(url: str) -> None:
+def test_the_error_for_an_invalid_url_does_not_contain_its_password(url: str) -> None:
     with pytest.raises(ValueError, match="LEDGERDESK_SMTP_URL") as refused:
         Server.at(url)
     assert "secret" not in str(refused.value)
 
 
 async def test_a_mail_arrives_byte_by_byte(server: MailServer) -> None:
-    assert await Smtp(server.server).send(LETTER, again=False) == Taken()
-    assert server.received[0].content == LETTER.content
+    assert await Smtp(server.server).send(MAIL, again=False) == SendResult()
+    assert server.received[0].content == MAIL.content
 
 
-async def test_connections_are_kept_and_given_back(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_are_reused_and_closed_when_idle(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     transport = Smtp(server.server)
     for _ in range(3):
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
     assert len(server.sessions) == 1
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
-    await transport.rest()
-    await transport.send(LETTER, again=False)
+    await transport.close_idle()
+    await transport.send(MAIL, again=False)
     assert len(server.received) == 4
     assert len(server.sessions) == 2
     await transport.close()
 
 
-async def test_a_kept_connection_that_died_is_replaced() -> None:
+async def test_a_dead_idle_connection_is_replaced() -> None:
     async with mail_server() as first:
         transport = Smtp(first.server)
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
         (_, client), *_ = transport._idle
         client.close()
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
         assert len(first.received) == 2
         await transport.close()
 
 
-async def test_a_refused_recipient_does_not_keep_it_from_the_others(server: MailServer) -> None:
+async def test_a_refused_recipient_does_not_stop_the_mail_to_others(server: MailServer) -> None:
     server.recipient = lambda who: {"b@x.example": "550 unknown", "c@x.example": "452 full"}.get(who)
-    letter = replace(LETTER, recipients=("a@x.example", "b@x.example", "c@x.example"))
-    taken = await Smtp(server.server).send(letter, again=False)
-    assert taken == Taken(later={"c@x.example": "452 full"}, never={"b@x.example": "550 unknown"})
+    mail = replace(MAIL, recipients=("a@x.example", "b@x.example", "c@x.example"))
+    result = await Smtp(server.server).send(mail, again=False)
+    assert result == SendResult(deferred={"c@x.example": "452 full"}, refused={"b@x.example": "550 unknown"})
     assert server.received[0].rcpt_tos == ["a@x.example"]
 
 
 @pytest.mark.parametrize("whom", ["a@x.example", "b@x.example", "c@y.example"])
-async def test_a_server_that_closes_the_channel_over_one_of_several_has_taken_the_mail_for_nobody(
-    server: MailServer, whom: str
-) -> None:
-    """As if all had been put off (RFC 5321, section 3.8), in its own words and with the recipient of whom it said them."""
+async def test_a_421_to_one_recipient_defers_the_mail_for_all(server: MailServer, whom: str) -> None:
+    """The failure has the server's reply, and the recipient that it is about (RFC 5321, section 3.8)."""
     server.recipient = lambda who: "421 4.3.2 closing" if who == whom else None
-    letter = replace(LETTER, recipients=("a@x.example", "b@x.example", "c@y.example"))
+    mail = replace(MAIL, recipients=("a@x.example", "b@x.example", "c@y.example"))
     transport = Smtp(server.server)
     with pytest.raises(TemporaryFailure, match=rf"^{whom}: 421 4\.3\.2 closing$") as refused:
-        await transport.send(letter, again=False)
-    assert (refused.value.patience, refused.value.recipient) == (True, whom)
+        await transport.send(mail, again=False)
+    assert (refused.value.throttled, refused.value.recipient) == (True, whom)
     server.recipient = lambda _: None
-    assert await transport.send(letter, again=False) == Taken()
+    assert await transport.send(mail, again=False) == SendResult()
     assert len(server.received) == 1
 
 
-async def test_after_everybody_was_refused_the_connection_goes_on(server: MailServer) -> None:
+async def test_the_connection_is_reused_after_all_recipients_were_refused(server: MailServer) -> None:
     transport = Smtp(server.server)
     server.recipient = lambda _: "550 unknown"
-    assert await transport.send(LETTER, again=False) == Taken(never={"per@customer.example": "550 unknown"})
+    assert await transport.send(MAIL, again=False) == SendResult(refused={"per@customer.example": "550 unknown"})
     server.recipient = lambda _: None
-    assert await transport.send(LETTER, again=False) == Taken()
+    assert await transport.send(MAIL, again=False) == SendResult()
     assert len(server.received) == 1
 
 
-async def test_a_mail_that_is_refused_leaves_no_half_spoken_connection(server: MailServer) -> None:
+async def test_a_refused_mail_does_not_break_the_next_one(server: MailServer) -> None:
     transport = Smtp(server.server)
     server.data = lambda _: "554 spam"
     with pytest.raises(PermanentFailure, match="554 spam"):
-        await transport.send(LETTER, again=False)
+        await transport.send(MAIL, again=False)
     server.data = lambda _: None
-    assert await transport.send(LETTER, again=False) == Taken()
+    assert await transport.send(MAIL, again=False) == SendResult()
 
 
-async def test_an_address_in_another_script_needs_a_server_that_takes_it(server: MailServer) -> None:
-    letter = replace(LETTER, recipients=("kåre@customer.example",), international=True)
+async def test_an_international_address_needs_a_server_with_smtputf8(server: MailServer) -> None:
+    mail = replace(MAIL, recipients=("kåre@customer.example",), international=True)
     with pytest.raises(PermanentFailure, match="SMTPUTF8"):
-        await Smtp(server.server).send(letter, again=False)
+        await Smtp(server.server).send(mail, again=False)
     async with mail_server(international=True) as able:
-        assert await Smtp(able.server).send(letter, again=False) == Taken()
+        assert await Smtp(able.server).send(mail, again=False) == SendResult()
         assert able.received[0].rcpt_tos == ["kåre@customer.example"]
 
 
-async def test_a_server_that_is_away_or_silent_is_a_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_or_silent_server_is_a_temporary_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TemporaryFailure, match="cannot be reached"):
-        await Smtp(Server.at("smtp://127.0.0.1:1")).send(LETTER, again=False)
+        await Smtp(Server.at("smtp://127.0.0.1:1")).send(MAIL, again=False)
     monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
     silent = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     with pytest.raises(TemporaryFailure, match="cannot be reached"):
-        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(LETTER, again=False)
+        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(MAIL, again=False)
     silent.close()
 
 
-async def test_a_refusal_in_another_charset_is_told_in_words_that_can_be_stored() -> None:
+async def test_a_reply_in_another_charset_becomes_storable_text() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mx\r\n")
         while line := await reader.readline():
@@ -145,13 +143,13 @@ async def test_a_refusal_in_another_charset_is_told_in_words_that_can_be_stored(
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     transport = Smtp(Server.at(f"smtp://127.0.0.1:{port}"))
-    taken = await transport.send(LETTER, again=False)
-    assert taken == Taken(never={"per@customer.example": "550 Postfach nicht verf gbar"})
+    result = await transport.send(MAIL, again=False)
+    assert result == SendResult(refused={"per@customer.example": "550 Postfach nicht verf gbar"})
     await transport.close()
     server.close()
 
 
-async def test_a_server_that_wants_no_connection_at_all_is_a_reason_to_wait() -> None:
+async def test_a_refused_connection_is_a_temporary_failure() -> None:
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"554 5.7.1 not you\r\n")
         await writer.drain()
@@ -160,7 +158,7 @@ async def test_a_server_that_wants_no_connection_at_all_is_a_reason_to_wait() ->
     closed = await asyncio.start_server(refuse, "127.0.0.1", 0)
     port = closed.sockets[0].getsockname()[1]
     with pytest.raises(TemporaryFailure, match=r"554 5\.7\.1 not you"):
-        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(LETTER, again=False)
+        await Smtp(Server.at(f"smtp://127.0.0.1:{port}")).send(MAIL, again=False)
     closed.close()
 
 
@@ -198,19 +196,19 @@ class Secure:
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize(("scheme", "starttls"), [("smtps", False), ("smtp+starttls", True)])
-async def test_the_password_travels_encrypted_only(
+async def test_the_password_is_sent_encrypted_only(
     certificate: tuple[ssl.SSLContext, ssl.SSLContext], scheme: str, starttls: bool
 ) -> None:
     ours, theirs = certificate
     secure = Secure(ours, starttls=starttls)
     async for port in secure.port():
         good = Smtp(Server.at(f"{scheme}://kari:secret@127.0.0.1:{port}"), tls_context=theirs)
-        assert await good.send(LETTER, again=False) == Taken()
+        assert await good.send(MAIL, again=False) == SendResult()
         assert secure.logins == [(b"kari", b"secret")]
         wrong = Smtp(Server.at(f"{scheme}://kari:wrong@127.0.0.1:{port}"), tls_context=theirs)
         with pytest.raises(TemporaryFailure, match="535"):
-            await wrong.send(LETTER, again=False)
+            await wrong.send(MAIL, again=False)
         untrusted = Smtp(Server.at(f"{scheme}://kari:secret@127.0.0.1:{port}"))
         with pytest.raises(TemporaryFailure, match="cannot be reached"):
-            await untrusted.send(LETTER, again=False)
+            await untrusted.send(MAIL, again=False)
         await good.close()

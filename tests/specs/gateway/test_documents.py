@@ -1,11 +1,11 @@
-"""What may become of a queue, a person, a company."""
+"""The rules for saving and retiring documents."""
 
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from services.gateway.documents.document import Command, Retire, Save, State, decide, evolve, initial
+from services.gateway.documents.document import Command, DocumentState, Retire, Save, decide, evolve, initial
 from shared.contracts.directory import (
     Company,
     CompanySaved,
@@ -28,7 +28,7 @@ ADMIN = Person(id=UUID(int=3), login="admin", name="Admin", email="admin@example
 ACME = Company(id=UUID(int=4), slug="acme", name="Acme")
 
 
-def state(*events: Event) -> State:
+def state(*events: Event) -> DocumentState:
     now = initial()
     for event in events:
         now = evolve(now, event)
@@ -49,7 +49,7 @@ def test_a_document_is_saved_whole() -> None:
     assert after().when(Save(ADMIN, password_changed=True)) == [PersonSaved(person=ADMIN, password_changed=True)]
 
 
-def test_saving_what_is_there_is_nothing_unless_the_password_changed() -> None:
+def test_saving_an_unchanged_document_does_nothing_unless_the_password_changed() -> None:
     assert after(QueueSaved(queue=IT)).when(Save(IT)) == []
     assert after(PersonSaved(person=ADMIN)).when(Save(ADMIN)) == []
     assert after(PersonSaved(person=ADMIN)).when(Save(ADMIN, password_changed=True)) != []
@@ -59,18 +59,18 @@ def test_a_retired_document_comes_back_when_it_is_saved() -> None:
     assert after(QueueSaved(queue=IT), QueueRetired(queue=IT)).when(Save(IT)) == [QueueSaved(queue=IT)]
 
 
-def test_retiring_twice_or_what_never_was_is_nothing() -> None:
+def test_retiring_twice_or_retiring_an_unknown_document_does_nothing() -> None:
     assert after(QueueSaved(queue=IT)).when(Retire()) == [QueueRetired(queue=IT)]
     assert after(QueueSaved(queue=IT), QueueRetired(queue=IT)).when(Retire()) == []
     assert after().when(Retire()) == []
 
 
-def test_the_default_queue_stays() -> None:
+def test_the_default_queue_cannot_be_retired() -> None:
     with pytest.raises(Rejected):
         after(QueueSaved(queue=POSTMASTER)).when(Retire())
 
 
-def test_a_queue_with_others_below_it_stays() -> None:
+def test_a_queue_with_queues_below_it_cannot_be_retired() -> None:
     with pytest.raises(Rejected, match="hardware, software"):
         after(QueueSaved(queue=IT)).when(Retire(queues=("hardware", "software")))
 
@@ -85,14 +85,14 @@ def test_the_last_administrator_stays_one() -> None:
     assert after(PersonSaved(person=ADMIN)).when(Retire()) == [PersonRetired(person=ADMIN)]
 
 
-def test_an_event_of_tomorrow_changes_nothing() -> None:
-    assert state(QueueSaved(queue=IT), Unknown(data={})) == State(IT)
+def test_an_event_of_a_later_version_changes_nothing() -> None:
+    assert state(QueueSaved(queue=IT), Unknown(data={})) == DocumentState(IT)
 
 
-def test_what_topics_need_stays() -> None:
+def test_queues_and_fields_that_topics_need_cannot_be_retired() -> None:
     room = TicketField(id=UUID(int=5), slug="room", name="Room")
-    with pytest.raises(Rejected, match="topics lead to it: recount"):
+    with pytest.raises(Rejected, match="Topics lead to it: recount"):
         after(QueueSaved(queue=IT)).when(Retire(topics=("recount",)))
-    with pytest.raises(Rejected, match="topics ask for it: recount"):
+    with pytest.raises(Rejected, match="Topics ask for it: recount"):
         after(TicketFieldSaved(document=room)).when(Retire(topics=("recount",)))
     assert after(TicketFieldSaved(document=room)).when(Retire()) == [TicketFieldRetired(document=room)]

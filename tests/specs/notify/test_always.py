@@ -7,14 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import ticket
-from services.notify.deciding.addresses import is_among
+from services.notify.ticket.addresses import is_among
 from services.notify.ticket.commands import (
     Command,
     RecordFailed,
     RecordSent,
-    RequestAnswer,
-    RequestBounce,
-    RequestForward,
+    RequestAgentMail,
     RequestNotice,
     RequestReceipt,
     RequestRejection,
@@ -30,9 +28,7 @@ OURS = frozenset(("it@help.example.org",))
 ours = st.just(OURS)
 commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(RequestReceipt, ids, mails, ours),
-    st.builds(RequestAnswer, ids, ids, mails, ours),
-    st.builds(RequestForward, ids, ids, mails, ours),
-    st.builds(RequestBounce, ids, ids, mails, ours),
+    st.builds(RequestAgentMail, st.sampled_from(["answer", "forward", "bounce"]), ids, ids, mails, ours),
     st.builds(RequestNotice, ids, st.sampled_from(["lock_expired", "reminder"]), mails, ours),
     st.builds(RequestRejection, st.integers(1, 9).map(lambda n: UUID(int=n)), mails, ours),
     st.builds(RecordSent, ids, st.just("smtp"), st.integers(1, 9)),
@@ -54,7 +50,7 @@ def carried_out(wanted: list[Command]) -> list[Event]:
 
 
 @given(st.lists(commands, max_size=30))
-def test_one_receipt_one_request_and_one_outcome_each(wanted: list[Command]) -> None:
+def test_there_is_at_most_one_receipt_and_one_request_and_outcome_for_each_notification(wanted: list[Command]) -> None:
     happened = carried_out(wanted)
     receipts = [
         e for e in happened if isinstance(e, NotificationRequested | NotificationSuppressed) and e.kind == "receipt"
@@ -67,7 +63,7 @@ def test_one_receipt_one_request_and_one_outcome_each(wanted: list[Command]) -> 
 
 
 @given(st.lists(commands, max_size=30))
-def test_no_mail_goes_to_ourselves_and_refusals_are_few(wanted: list[Command]) -> None:
+def test_no_mail_goes_to_ourselves_and_rejections_are_few(wanted: list[Command]) -> None:
     requested = [e for e in carried_out(wanted) if isinstance(e, NotificationRequested)]
     assert not any(is_among(to.email, OURS) for e in requested for to in e.mail.to)
     assert all(e.mail.to for e in requested)

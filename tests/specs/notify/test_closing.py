@@ -40,7 +40,7 @@ def closing(changed: StateChanged = BY_KARI, *queues: Queue, **ticket: Any) -> l
 
 
 def told(made: Policies, changed: StateChanged) -> list[RequestClosing]:
-    return made.a_closing_is_told(changed, recorded(changed))
+    return made.to_customers.a_closing_is_told(changed, recorded(changed))
 
 
 @requirement("A5.14", "A10.03")
@@ -56,7 +56,7 @@ def test_the_customer_is_told_that_the_ticket_is_closed(changed: StateChanged) -
     assert "unknown" not in one.mail.text
 
 
-def test_a_ticket_of_whom_nobody_knows_is_closed_in_our_words_alone() -> None:
+def test_the_notice_to_an_unproven_customer_contains_nothing_they_wrote() -> None:
     (one,) = closing(proven=False)
     assert one.mail.to == (Address(email=PER.email),)
     assert one.mail.subject == f"[Ticket#{NUMBER}] Your request is closed"
@@ -65,23 +65,23 @@ def test_a_ticket_of_whom_nobody_knows_is_closed_in_our_words_alone() -> None:
     assert one.mail.text.startswith(f"Hello,\n\nYour request {NUMBER} is closed.\n\nIf something")
 
 
-def test_a_closing_is_told_where_the_customer_wants_answers() -> None:
+def test_the_notice_goes_to_the_customers_reply_address() -> None:
     elsewhere = Address(email="per@home.example", name="Per at home")
     (one,) = closing(answers_to=(elsewhere,))
     assert one.mail.to == (elsewhere,)
 
 
 @requirement("A5.14")
-def test_a_queue_that_does_not_want_it_tells_nobody() -> None:
+def test_a_queue_without_closing_notices_sends_none() -> None:
     assert closing(BY_KARI, IT_QUEUE) == []
 
 
 @requirement("A10.03")
-def test_an_answer_that_closes_is_enough() -> None:
+def test_a_reply_that_closes_the_ticket_needs_no_notice() -> None:
     assert closing(BY_KARI.model_copy(update={"answer": UUID(int=101)})) == []
 
 
-def test_a_customer_who_closes_the_ticket_knows_it() -> None:
+def test_a_customer_who_closes_the_ticket_gets_no_notice() -> None:
     assert closing(StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN)) == []
 
 
@@ -94,32 +94,32 @@ def test_a_customer_who_closes_the_ticket_knows_it() -> None:
         StateChanged(to=PENDING_AUTO_CLOSE, was=OPEN, by=KARI),
     ],
 )
-def test_only_a_closing_is_told(changed: StateChanged) -> None:
+def test_other_changes_of_state_lead_to_no_notice(changed: StateChanged) -> None:
     assert closing(changed) == []
 
 
-def test_a_machines_ticket_is_closed_in_silence() -> None:
+def test_a_ticket_opened_by_a_machine_gets_no_closing_notice() -> None:
     assert closing(by_machine=True) == []
 
 
-def test_so_is_what_went_to_a_junk_queue() -> None:
+def test_a_ticket_in_a_junk_queue_gets_no_closing_notice() -> None:
     other = Queue(id=UUID(int=12), slug="hr", name="HR", junk_queue="it")
     assert closing(BY_KARI, TELLING, other) == []
     assert len(closing(BY_KARI, TELLING, other.model_copy(update={"junk_queue": "junk"}))) == 1
 
 
-def test_of_a_ticket_whose_customer_is_not_known_nobody_is_told() -> None:
+def test_a_ticket_without_known_customer_gets_no_closing_notice() -> None:
     assert closing(customer=None) == []
     assert told(policies(TELLING), BY_KARI) == []
 
 
-def test_where_answers_are_refused_the_mail_says_how_to_write_anew() -> None:
+def test_if_the_queue_rejects_follow_ups_the_notice_says_how_to_open_a_new_ticket() -> None:
     (one,) = closing(BY_KARI, TELLING.model_copy(update={"follow_up": "reject"}))
     assert "write a new mail to it@help.example.org" in one.mail.text
     assert "reply" not in one.mail.text
 
 
-def test_a_customer_without_an_address_cannot_be_told() -> None:
+def test_a_notice_to_a_customer_without_address_is_suppressed() -> None:
     (one,) = closing(customer=CustomerRef(id=PER.id, email="", name="Per"))
     given().when(one).then(
         NotificationSuppressed(
@@ -128,7 +128,7 @@ def test_a_customer_without_an_address_cannot_be_told() -> None:
     )
 
 
-def test_each_closing_is_told_once() -> None:
+def test_each_closing_leads_to_one_notice() -> None:
     command = RequestClosing(UUID(int=8), mail())
     requested = NotificationRequested(notification=UUID(int=8), kind="closed", article=UUID(int=8), mail=mail())
     given().when(command).then(requested)
@@ -136,16 +136,16 @@ def test_each_closing_is_told_once() -> None:
     assert given(requested).when(RequestClosing(UUID(int=9), mail())).events != ()
 
 
-def test_no_machine_is_told() -> None:
+def test_machines_get_no_closing_notice() -> None:
     given().when(RequestClosing(UUID(int=8), mail("noreply@shop.example"))).then(
-        NotificationSuppressed(kind="closed", article=UUID(int=8), reason="the address is a machine's")
+        NotificationSuppressed(kind="closed", article=UUID(int=8), reason="the address belongs to a machine")
     )
 
 
-def test_it_goes_to_the_address_that_the_customer_has_today() -> None:
+def test_the_notice_goes_to_the_customers_current_address() -> None:
     record = Person(id=UUID(int=71), login="per", name="Per Dahl", email="per@new.example", roles=("customer",))
     made = knowing(TELLING, customer=PER, message_id=FIRST, proven=True)
-    made.known.people[PER.id] = record  # under the id that he had before there was a record
+    made.inputs.people[PER.id] = record  # under the id that he had before there was a record
     (one,) = told(made, BY_KARI)
     assert one.mail.to == (Address(email="per@new.example", name="Per Dahl"),)
     assert "Hello Per Dahl," in one.mail.text

@@ -1,4 +1,4 @@
-"""Whatever people and administrators write, the mail parses back to it, and nobody adds a field."""
+"""Whatever people and administrators write, the mail parses back to it, and nothing adds a field."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notify.writing.message import Letter, Unsendable, encoded, letter, one_line
+from services.notify.writing.message import EncodedMail, Unsendable, base64_lines, encode, one_line
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address, Attachment, Blob
 from shared.file_names import safe_name
@@ -34,17 +34,17 @@ words = anything | nasty
 long_words = st.builds(lambda text, n: text * n, st.text(min_size=1, max_size=9), st.integers(1, 300))
 
 
-def made(**more: Any) -> Letter:
-    return letter(NOTIFICATION, mail(**more), MOMENT)
+def made(**more: Any) -> EncodedMail:
+    return encode(NOTIFICATION, mail(**more), MOMENT)
 
 
-def parsed(one: Letter) -> EmailMessage:
+def parsed(one: EncodedMail) -> EmailMessage:
     found = email.message_from_bytes(one.content, policy=email.policy.default)
     assert isinstance(found, EmailMessage)
     return found
 
 
-def well_formed(one: Letter) -> None:
+def well_formed(one: EncodedMail) -> None:
     """Lines end in CRLF only, have at most 998 octets, and are ASCII; the header has our fields, each once."""
     assert b"\r" not in one.content.replace(b"\r\n", b"")
     assert b"\n" not in one.content.replace(b"\r\n", b"")
@@ -67,8 +67,9 @@ def test_any_subject(subject: str) -> None:
     assert str(parsed(one)["Subject"]) == one_line(subject, 2_000)
 
 
-def mailbox(one: Letter, name: str) -> tuple[str, str]:
-    """Name and address as RFC 2047 reads them; Python's newer parser keeps the space between encoded words of a name."""
+def mailbox(one: EncodedMail, name: str) -> tuple[str, str]:
+    """Name and address as RFC 2047 reads them; Python's newer parser keeps the space between encoded words of a
+    name."""
     display, spec = parseaddr(email.message_from_bytes(one.content)[name])
     return str(make_header(decode_header(display))), spec
 
@@ -114,7 +115,7 @@ def test_references_are_never_encoded_or_broken() -> None:
     assert parsed(one)["Message-ID"] == mail().message_id
 
 
-def test_references_that_are_too_many_keep_the_first_and_the_last() -> None:
+def test_long_references_keep_the_first_and_the_last_ids() -> None:
     many = [f"<{'x' * 90}{n}@customer.example>" for n in range(50)]
     kept = str(parsed(made(references=tuple(many)))["References"]).split()
     assert kept[0] == many[0]
@@ -130,7 +131,7 @@ addresses = st.builds(lambda local, domain: f"{local}@{domain}", words, words) |
 def test_no_combination_of_values_adds_a_field(
     subject: str, name: str, other: str, sender: str, to: str, message_id: str, automatic: str, ids: list[str]
 ) -> None:
-    """Either each field of ours stands there once and no other one, or the mail cannot be sent."""
+    """Either the mail has each of our fields once and no other one, or it is unsendable."""
     fields: dict[str, Any] = {
         "subject": subject,
         "sender": Address(email=sender, name=name),
@@ -154,7 +155,7 @@ def test_no_combination_of_values_adds_a_field(
         names = [line.partition(b":")[0].decode() for line in header.split(b"\r\n") if line[:1] not in b" \t"]
         assert len(names) == len(set(names))
         assert set(names) <= FIELDS | MORE | {"Reply-To"}
-        resent = letter(
+        resent = encode(
             NOTIFICATION, mail(**{**fields, **good, "text": "", "resent": ORIGINAL}), MOMENT, (), None, b"A: b\r\n\r\n"
         )
         names = [
@@ -169,13 +170,13 @@ ORIGINAL = Blob(sha256="0" * 64, size=8, type="message/rfc822")
 
 
 def lines(content: bytes, size: int = 100) -> bytes:
-    """A file's content as the sender encodes it, in pieces of so many bytes."""
+    """A file's content as the sender encodes it, in pieces of this many bytes."""
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(content), size):
             yield content[start : start + size]
 
-    return asyncio.run(encoded(pieces()))
+    return asyncio.run(base64_lines(pieces()))
 
 
 @given(words, st.binary(max_size=200), words)
@@ -183,16 +184,16 @@ def lines(content: bytes, size: int = 100) -> bytes:
 @example('åse\'s "tegning".pdf' * 8, b"\r\n.\r\n", "application/pdf")
 def test_any_attachment(name: str, content: bytes, kind: str) -> None:
     file = Attachment(id=UUID(int=3), name=name, blob=Blob(sha256="0" * 64, size=len(content), type=kind))
-    one = letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
+    one = encode(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == content
     assert part["Content-Disposition"].params["filename"] == safe_name(name, kind)
     assert b"Bcc" not in one.content
-    assert one == letter(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
+    assert one == encode(NOTIFICATION, mail(attachments=(file,)), MOMENT, [(file, lines(content))])
 
 
 @given(st.binary(max_size=400), st.integers(1, 120))
-def test_a_file_that_comes_in_pieces_is_encoded_as_one(content: bytes, size: int) -> None:
+def test_a_file_read_in_pieces_is_encoded_as_one(content: bytes, size: int) -> None:
     made = lines(content, size)
     assert base64.b64decode(made) == content
     assert all(len(line) == 76 for line in made.split(b"\r\n")[:-2])
@@ -210,9 +211,9 @@ def test_a_file_that_comes_in_pieces_is_encoded_as_one(content: bytes, size: int
         "a/b\r\nBcc: x@y",
     ],
 )
-def test_any_kind_of_attachment_is_a_file(kind: str) -> None:
+def test_any_media_type_can_be_attached(kind: str) -> None:
     file = Attachment(id=UUID(int=3), name="a.eml", blob=Blob(sha256="0" * 64, size=3, type=kind))
-    one = letter(NOTIFICATION, mail(), MOMENT, [(file, lines(b"From: x\n\n\xff"))])
+    one = encode(NOTIFICATION, mail(), MOMENT, [(file, lines(b"From: x\n\n\xff"))])
     (part,) = parsed(one).iter_attachments()
     assert part.get_payload(decode=True) == b"From: x\n\n\xff"
     assert part.get_content_disposition() == "attachment"
@@ -230,7 +231,7 @@ PAPER = Attachment(id=UUID(int=5), name="a.pdf", blob=Blob(sha256="2" * 64, size
 
 @given(words | long_words)
 @example("</body><p>{}{0}")
-def test_any_rich_text_stands_beside_the_plain_one(html: str) -> None:
+def test_html_stands_beside_the_plain_text(html: str) -> None:
     one = made(html=html)
     well_formed(one)
     assert parsed(one).get_content_type() == "multipart/alternative"
@@ -242,9 +243,9 @@ def test_any_rich_text_stands_beside_the_plain_one(html: str) -> None:
 
 
 @requirement("A7.06")
-def test_images_of_the_rich_text_are_shown_in_it_and_other_files_are_attached() -> None:
+def test_images_of_the_html_are_inline_and_other_files_are_attached() -> None:
     rich = mail(html='<p>This: <img src="cid:hum@customer.example"></p>', attachments=(PICTURE, PAPER))
-    one = letter(NOTIFICATION, rich, MOMENT, [(PICTURE, lines(b"png")), (PAPER, lines(b"pdf"))])
+    one = encode(NOTIFICATION, rich, MOMENT, [(PICTURE, lines(b"png")), (PAPER, lines(b"pdf"))])
     well_formed(one)
     words, paper = parsed(one).iter_parts()
     assert (paper.get_content_disposition(), paper.get_content()) == ("attachment", b"pdf")
@@ -260,25 +261,28 @@ def test_images_of_the_rich_text_are_shown_in_it_and_other_files_are_attached() 
     assert (picture.get_content_disposition(), picture.get_content()) == ("inline", b"png")
 
 
-def test_an_image_that_the_text_does_not_show_is_a_file() -> None:
+def test_an_image_that_the_html_does_not_show_is_attached() -> None:
     odd = PICTURE.model_copy(update={"inline_id": "a>\r\nBcc: x@y"})
     for file, html in ((PICTURE, "<p>none</p>"), (PICTURE, None), (odd, f"cid:{odd.inline_id}")):
-        one = letter(NOTIFICATION, mail(html=html, attachments=(file,)), MOMENT, [(file, lines(b"png"))])
+        one = encode(NOTIFICATION, mail(html=html, attachments=(file,)), MOMENT, [(file, lines(b"png"))])
         (attached,) = parsed(one).iter_attachments()
         assert attached.get_content_disposition() == "attachment"
         assert "Bcc" not in attached
 
 
-RAW = b"Return-Path: <per@customer.example>\r\nFrom: Per\r\n <per@customer.example>\nSubject: \xe6\nMessage-ID: <1@x>\n\n\xff.\n.\nFrom here\n"
+RAW = (
+    b"Return-Path: <per@customer.example>\r\nFrom: Per\r\n <per@customer.example>\nSubject: \xe6\nMessage-ID: <1@x>\n\n"
+    b"\xff.\n.\nFrom here\n"
+)
 
 
-def resent(raw: bytes, **more: Any) -> Letter:
+def resent(raw: bytes, **more: Any) -> EncodedMail:
     blob = Blob(sha256="0" * 64, size=len(raw), type="message/rfc822")
-    return letter(NOTIFICATION, mail(resent=blob, text="", **more), MOMENT, resent=raw)
+    return encode(NOTIFICATION, mail(resent=blob, text="", **more), MOMENT, resent=raw)
 
 
 @requirement("A7.15")
-def test_a_mail_that_is_sent_on_is_the_same_bytes_below_the_resent_fields() -> None:
+def test_a_resent_mail_is_unchanged_below_the_resent_fields() -> None:
     one = resent(RAW)
     assert one.content.endswith(RAW)
     added = email.message_from_bytes(one.content.removesuffix(RAW), policy=email.policy.default)
@@ -292,14 +296,14 @@ def test_a_mail_that_is_sent_on_is_the_same_bytes_below_the_resent_fields() -> N
 
 
 @pytest.mark.parametrize("mark", [b"From per@customer.example Mon Nov 23 08:30:15 2026\n", b">From x\r\n"])
-def test_what_a_mail_program_puts_before_a_mail_that_it_keeps_is_no_part_of_it(mark: bytes) -> None:
+def test_an_mbox_line_before_a_resent_mail_is_dropped(mark: bytes) -> None:
     assert resent(mark + RAW).content == resent(RAW).content
 
 
 @given(words, words)
 @example('Hansen, Per (it) "x" \\', "=?utf-8?q?x?=")
 @example("a\r\nBcc: x@example.org", "")
-def test_any_names_before_a_mail_that_is_sent_on(sender: str, recipient: str) -> None:
+def test_any_names_in_resent_fields(sender: str, recipient: str) -> None:
     one = resent(
         RAW,
         sender=Address(email="it@help.example.org", name=sender),
@@ -310,31 +314,31 @@ def test_any_names_before_a_mail_that_is_sent_on(sender: str, recipient: str) ->
     assert "Bcc" not in parsed(one)
 
 
-def test_an_answer_can_be_led_to_somebody_else() -> None:
+def test_a_mail_may_have_a_reply_to() -> None:
     one = made(reply_to=Address(email="ida@x.example", name="Ida"))
     assert parsed(one)["Reply-To"] == "Ida <ida@x.example>"
 
 
-def test_the_same_mail_is_the_same_bytes_with_the_events_date() -> None:
+def test_encoding_a_mail_again_gives_the_same_bytes_with_the_events_date() -> None:
     assert made() == made()
     assert parsedate_to_datetime(parsed(made())["Date"]) == MOMENT.replace(microsecond=0)
 
 
-def test_automatic_mail_says_so_and_has_no_sender_to_bounce_to() -> None:
+def test_automatic_mail_is_marked_and_has_an_empty_envelope_sender() -> None:
     one = made(auto_submitted="auto-replied")
     assert parsed(one)["Auto-Submitted"] == "auto-replied"
     assert parsed(one)["X-Auto-Response-Suppress"] == "All"
     assert one.sender == ""
 
 
-def test_peoples_mail_does_not_say_so() -> None:
+def test_mail_written_by_people_is_not_marked_as_automatic() -> None:
     one = made()
     assert parsed(one)["Auto-Submitted"] is None
     assert parsed(one)["X-Auto-Response-Suppress"] is None
     assert one.sender == "it@help.example.org"
 
 
-def test_blind_copies_are_in_the_envelope_only() -> None:
+def test_bcc_recipients_are_in_the_envelope_only() -> None:
     one = made(
         cc=(Address(email="b@x.example"),),
         bcc=(Address(email="c@x.example", name="Secret"), Address(email="b@x.example")),
@@ -345,39 +349,39 @@ def test_blind_copies_are_in_the_envelope_only() -> None:
     assert b"Secret" not in one.content
 
 
-def test_a_mail_to_blind_copies_alone_says_so() -> None:
+def test_a_mail_with_bcc_recipients_only_has_undisclosed_recipients() -> None:
     one = made(to=(), bcc=(Address(email="c@x.example"),))
     assert parsed(one)["To"] == "undisclosed-recipients:;"
 
 
-def test_a_domain_in_another_script_is_written_as_dns_knows_it() -> None:
+def test_an_international_domain_is_written_in_punycode() -> None:
     one = made(to=(Address(email="per@blåbær.example", name="Per"),))
     assert one.recipients == ("per@xn--blbr-roah.example",)
     assert not one.international
     well_formed(one)
 
 
-def test_a_local_part_in_another_script_needs_a_server_that_takes_it() -> None:
+def test_an_international_local_part_needs_smtputf8() -> None:
     one = made(to=(Address(email="kåre@customer.example", name="Kåre"),))
     assert one.international
     assert "kåre@customer.example".encode() in one.content
 
 
-def test_only_those_who_do_not_have_it_yet_get_it_again() -> None:
+def test_only_remaining_recipients_get_the_mail_again() -> None:
     both = (Address(email="a@x.example"), Address(email="b@x.example"))
-    one = letter(NOTIFICATION, mail(to=both), MOMENT, remaining=("b@x.example",))
+    one = encode(NOTIFICATION, mail(to=both), MOMENT, remaining=("b@x.example",))
     assert one.recipients == ("b@x.example",)
     assert parsed(one)["To"] == "a@x.example, b@x.example"
 
 
 @pytest.mark.parametrize("bad", ["", "x", "a@b@", "a\r\nBcc: c@x.example", "a b@x.example", "a@[127.0.0.1]"])
-def test_what_is_no_address_does_not_leave(bad: str) -> None:
+def test_a_mail_with_an_invalid_address_is_unsendable(bad: str) -> None:
     broken: OutgoingMail = mail(to=(Address(email=bad),))
     with pytest.raises(Unsendable):
-        letter(NOTIFICATION, broken, MOMENT)
+        encode(NOTIFICATION, broken, MOMENT)
 
 
-def test_a_local_part_in_quotes_and_a_domain_in_another_script_leave_as_mail_servers_know_them() -> None:
-    letter = made(to=(Address(email='"fax 22 33"@kjøtt.example', name="Fax"),))
-    assert b'To: "Fax" <"fax 22 33"@xn--kjtt-hra.example>\r\n' in letter.content
-    assert letter.recipients == ('"fax 22 33"@xn--kjtt-hra.example',)
+def test_quoted_local_parts_and_international_domains_are_written_as_mail_servers_expect() -> None:
+    one = made(to=(Address(email='"fax 22 33"@kjøtt.example', name="Fax"),))
+    assert b'To: "Fax" <"fax 22 33"@xn--kjtt-hra.example>\r\n' in one.content
+    assert one.recipients == ('"fax 22 33"@xn--kjtt-hra.example',)

@@ -1,4 +1,4 @@
-"""What people are told that nobody wrote: locks that expired, reminders, messages that a closed ticket refused."""
+"""Notices of expired locks, reminders, and rejections of messages to closed tickets."""
 
 from uuid import UUID
 
@@ -56,7 +56,7 @@ def told(made: Policies) -> list[str]:
 
 
 @requirement("A6.06")
-def test_the_agent_whose_lock_expired_is_told() -> None:
+def test_the_holder_of_an_expired_lock_is_told() -> None:
     command = notice(knowing(team(KARI_PERSON), people=[KARI_PERSON]), expired())
     one = command.mail
     assert command.kind == "lock_expired"
@@ -71,19 +71,19 @@ def test_the_agent_whose_lock_expired_is_told() -> None:
 
 
 @pytest.mark.parametrize("because", ["released", "closed", "moved", "merged", "a word of tomorrow"])
-def test_a_lock_that_ended_otherwise_needs_no_notice(because: str) -> None:
+def test_a_lock_that_did_not_expire_leads_to_no_notice(because: str) -> None:
     assert knowing(IT_QUEUE, people=[KARI_PERSON]).react(recorded(expired(because=because))) == []
 
 
-def test_an_agent_who_has_left_is_told_nothing() -> None:
+def test_an_agent_who_has_left_is_not_told() -> None:
     assert knowing(team(KARI_PERSON)).react(recorded(expired())) == []
     customer = KARI_PERSON.model_copy(update={"roles": ("customer",)})
     assert knowing(team(KARI_PERSON), people=[customer]).react(recorded(expired())) == []
 
 
 @requirement("A19.02")
-def test_an_agent_who_may_not_read_the_ticket_any_more_is_told_nothing() -> None:
-    """They had the lock, or owned it, before the queue was taken from them or the ticket went to another."""
+def test_an_agent_who_may_no_longer_read_the_ticket_is_not_told() -> None:
+    """They held the lock, or owned the ticket, before they lost the queue or the ticket moved to another."""
     assert knowing(team(OLA), people=[KARI_PERSON, OLA]).react(recorded(expired())) == []
     assert told(knowing(team(OLA), people=[KARI_PERSON, OLA], owner=KARI)) == ["ola@help.example"]
     assert told(knowing(team(OLA, rights=("work",)), people=[OLA])) == []
@@ -91,7 +91,7 @@ def test_an_agent_who_may_not_read_the_ticket_any_more_is_told_nothing() -> None
     assert told(knowing(team(OLA), people=[administrator, OLA], owner=KARI)) == ["kari@help.example"]
 
 
-def test_a_ticket_of_which_nothing_is_known_is_no_reason_to_fail() -> None:
+def test_an_unknown_ticket_leads_to_no_notice() -> None:
     assert policies(IT_QUEUE).react(recorded(expired())) == []
     assert policies(IT_QUEUE).react(recorded(reached())) == []
 
@@ -109,17 +109,17 @@ def test_a_reminder_reaches_the_owner() -> None:
 
 
 @requirement("A5.05", "A3.14")
-def test_without_an_owner_it_reaches_those_who_work_in_the_queue_and_follow_it() -> None:
+def test_without_an_owner_a_reminder_reaches_those_who_work_in_the_queue_and_follow_it() -> None:
     made = knowing(team(OLA, FOLLOWER), people=[OLA, FOLLOWER])
     assert told(made) == ["siv@help.example"]
     assert "Nobody owns it." in notice(made, reached()).mail.text
 
 
-def test_an_owner_who_has_left_is_none() -> None:
+def test_a_reminder_for_an_owner_who_has_left_reaches_the_team() -> None:
     assert told(knowing(team(OLA), people=[OLA], owner=PersonRef(id=UUID(int=99), name="Gone"))) == ["ola@help.example"]
 
 
-def test_where_nobody_follows_a_small_team_is_told_and_a_large_one_is_not() -> None:
+def test_if_nobody_follows_the_queue_a_small_team_is_reminded_and_a_large_one_is_not() -> None:
     small = [person(n, f"P{n}") for n in range(10, 15)]
     assert told(knowing(team(*small), people=small)) == [f"p{n}@help.example" for n in range(10, 15)]
     assert notice(knowing(team(*small), people=small), reached()).mail.text.startswith("Hello,\n")
@@ -127,24 +127,24 @@ def test_where_nobody_follows_a_small_team_is_told_and_a_large_one_is_not() -> N
     assert told(knowing(team(*large), people=large)) == []
 
 
-def test_a_follower_who_may_not_work_in_the_queue_is_told_nothing() -> None:
+def test_followers_who_may_not_work_in_the_queue_are_not_reminded() -> None:
     assert told(knowing(team(FOLLOWER, rights=("read",)), people=[FOLLOWER])) == []
     assert told(knowing(IT_QUEUE, people=[FOLLOWER])) == []
 
 
-def test_never_more_than_a_handful_are_told() -> None:
+def test_at_most_twenty_followers_are_reminded() -> None:
     crowd = [person(n, f"P{n}", follows=(IT_QUEUE.id,)) for n in range(100, 400)]
     assert len(told(knowing(team(*crowd), people=crowd))) == 20
 
 
-def test_a_queue_that_has_not_arrived_has_nobody_in_it() -> None:
+def test_an_unknown_queue_has_no_team() -> None:
     assert told(knowing(people=[OLA])) == []
     stranger = IT_QUEUE.model_copy(update={"members": (Member(person=OLA.id, rights=("work",)),)})
     assert told(knowing(stranger)) == []
 
 
 @requirement("A6.06", "A5.05")
-def test_agents_are_told_once() -> None:
+def test_a_notice_is_requested_once() -> None:
     command = RequestNotice(NOTIFICATION, "reminder", mail(), OURS)
     requested = NotificationRequested(notification=NOTIFICATION, kind="reminder", article=NOTIFICATION, mail=mail())
     given().when(command).then(requested)
@@ -154,7 +154,7 @@ def test_agents_are_told_once() -> None:
     )
 
 
-def test_an_agent_whose_address_is_a_queues_is_not_written_to() -> None:
+def test_a_notice_to_the_address_of_a_queue_is_suppressed() -> None:
     command = RequestNotice(NOTIFICATION, "lock_expired", mail("it@help.example.org"), OURS)
     suppressed = NotificationSuppressed(
         kind="lock_expired", article=NOTIFICATION, reason="the address is one of our own queues"
@@ -169,11 +169,11 @@ def rejection(payload: Event) -> RequestRejection:
     return command
 
 
-def test_a_refused_message_that_forbids_an_answer_gets_none() -> None:
+def test_a_rejected_message_that_forbids_a_reply_gets_none() -> None:
     assert policies(IT_QUEUE).react(recorded(rejected(no_answer=True))) == []
 
 
-def test_a_refused_message_is_answered_with_how_to_write_anew() -> None:
+def test_the_reply_to_a_rejected_message_says_how_to_open_a_new_ticket() -> None:
     (told,) = knowing(IT_QUEUE, customer=PER, proven=True).react(recorded(rejected()))
     assert isinstance(told, RequestRejection)
     one = told.mail
@@ -186,7 +186,7 @@ def test_a_refused_message_is_answered_with_how_to_write_anew() -> None:
     assert "unknown" not in one.text
 
 
-def test_a_refused_message_of_whom_nobody_knows_is_answered_in_our_words_alone() -> None:
+def test_the_reply_to_an_unproven_sender_contains_nothing_they_wrote() -> None:
     stranger = CustomerRef(id=UUID(int=66), email="eve@forged.example", name="Win at https://shop.example")
     for known in (
         policies(IT_QUEUE),
@@ -202,24 +202,24 @@ def test_a_refused_message_of_whom_nobody_knows_is_answered_in_our_words_alone()
         assert f"your request {NUMBER} is closed and takes no more messages.\n\nIf you need" in told.mail.text
 
 
-def test_a_refused_message_is_answered_where_its_writer_is_today() -> None:
+def test_the_reply_to_a_rejected_message_uses_the_customers_current_address() -> None:
     record = Person(id=UUID(int=71), login="per", name="Per Dahl", email="per@new.example", roles=("customer",))
     made = knowing(IT_QUEUE, customer=PER, proven=True)
-    made.known.people.update({PER.id: record, record.id: record})  # he asked before he had a record
+    made.inputs.people.update({PER.id: record, record.id: record})  # he asked before he had a record
     (told,) = made.react(recorded(rejected(customer=CustomerRef(id=record.id, email=record.email, name=record.name))))
     assert isinstance(told, RequestRejection)
     assert told.mail.to == (Address(email="per@new.example", name="Per Dahl"),)
     assert TITLE in told.mail.subject
 
 
-def test_who_has_the_address_that_a_customer_had_is_told_nothing_of_their_ticket() -> None:
+def test_another_person_with_the_customers_address_is_told_nothing_about_the_ticket() -> None:
     other = CustomerRef(id=UUID(int=67), email=PER.email, name="Somebody Else")
     (told,) = knowing(IT_QUEUE, customer=PER, proven=True).react(recorded(rejected(customer=other)))
     assert isinstance(told, RequestRejection)
     assert (told.mail.to, TITLE in told.mail.model_dump_json()) == ((Address(email=PER.email),), False)
 
 
-def test_a_refused_message_that_was_no_mail_is_answered_too() -> None:
+def test_a_rejected_message_that_was_no_mail_gets_a_reply() -> None:
     one = rejection(rejected(message_id=None)).mail
     assert (one.in_reply_to, one.references) == (None, ())
 
@@ -227,13 +227,13 @@ def test_a_refused_message_that_was_no_mail_is_answered_too() -> None:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("noreply@shop.example", "the address is a machine's"),
-        ("MAILER-DAEMON@mx.example", "the address is a machine's"),
+        ("noreply@shop.example", "the address belongs to a machine"),
+        ("MAILER-DAEMON@mx.example", "the address belongs to a machine"),
         ("it+x@help.example.org", "the address is one of our own queues"),
         ("by phone", "the customer has no usable mail address"),
     ],
 )
-def test_machines_and_our_own_queues_are_not_answered(address: str, reason: str) -> None:
+def test_machines_and_our_own_queues_get_no_rejection(address: str, reason: str) -> None:
     given().when(RequestRejection(NOTIFICATION, mail(address), OURS)).then(
         NotificationSuppressed(kind="follow_up_rejected", article=NOTIFICATION, reason=reason)
     )
@@ -250,9 +250,9 @@ def not_told(reason: str) -> NotificationSuppressed:
     return NotificationSuppressed(kind="follow_up_rejected", article=NOTIFICATION, reason=reason)
 
 
-def test_a_refusal_is_told_once_in_ten_minutes() -> None:
+def test_a_rejection_is_sent_at_most_once_in_ten_minutes() -> None:
     reason = "the customer was told within the last ten minutes"
-    command = RequestRejection(NOTIFICATION, mail(), before_lately=1, before_today=0)
+    command = RequestRejection(NOTIFICATION, mail(), older_than_ten_minutes=1, older_than_a_day=0)
     (one,) = given(*told_before(1)).when(command).events
     assert isinstance(one, NotificationRequested)
     given(*told_before(2)).when(command).then(not_told(reason))
@@ -260,9 +260,11 @@ def test_a_refusal_is_told_once_in_ten_minutes() -> None:
     given(*told_before(1)).when(RequestRejection(UUID(int=20), mail())).then()
 
 
-def test_a_machine_that_answers_each_refusal_is_answered_a_few_times_a_day_only() -> None:
-    command = RequestRejection(NOTIFICATION, mail(), before_lately=MOST_REJECTIONS_A_DAY, before_today=0)
-    given(*told_before(MOST_REJECTIONS_A_DAY)).when(command).then(not_told("the customer was told often enough today"))
-    tomorrow = RequestRejection(NOTIFICATION, mail(), before_lately=3, before_today=1)
+def test_at_most_three_rejections_a_day_are_sent() -> None:
+    command = RequestRejection(NOTIFICATION, mail(), older_than_ten_minutes=MOST_REJECTIONS_A_DAY, older_than_a_day=0)
+    given(*told_before(MOST_REJECTIONS_A_DAY)).when(command).then(
+        not_told("the customer was told 3 times within 24 hours")
+    )
+    tomorrow = RequestRejection(NOTIFICATION, mail(), older_than_ten_minutes=3, older_than_a_day=1)
     (one,) = given(*told_before(MOST_REJECTIONS_A_DAY)).when(tomorrow).events
     assert isinstance(one, NotificationRequested)

@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.ticket.commands import RequestAnswer, RequestReceipt
+from services.notify.ticket.commands import RequestAgentMail, RequestReceipt
 from shared.contracts.directory import Queue, Salutation, Signature
 from shared.contracts.event import Event
 from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message, TicketRef
@@ -32,14 +32,14 @@ def receipt(payload: Event, *documents: Queue) -> RequestReceipt:
     return command
 
 
-def answer(payload: Event, *documents: Queue) -> RequestAnswer:
+def answer(payload: Event, *documents: Queue) -> RequestAgentMail:
     (command,) = policies(*documents).react(recorded(payload))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     return command
 
 
 @requirement("A2.08", "A2.10", "A8.05")
-def test_a_receipt_names_the_number_comes_from_the_queue_and_answers_the_mail() -> None:
+def test_a_receipt_names_the_number_comes_from_the_queue_and_replies_to_the_mail() -> None:
     mail = receipt(opened(proven=True), IT_QUEUE).mail
     assert mail.subject == f"Re: [Ticket#{NUMBER}] {TITLE}"
     assert mail.sender == Address(email="it@help.example.org", name="IT desk")
@@ -53,7 +53,7 @@ def test_a_receipt_names_the_number_comes_from_the_queue_and_answers_the_mail() 
 
 
 @requirement("A2.08", "A2.10")
-def test_a_receipt_to_whom_nobody_knows_says_nothing_that_a_stranger_wrote() -> None:
+def test_a_receipt_to_an_unproven_sender_contains_nothing_they_wrote() -> None:
     forged = opened(
         title="Cheap at https://shop.example",
         customer=PER.model_copy(update={"name": "Win at https://shop.example"}),
@@ -65,11 +65,12 @@ def test_a_receipt_to_whom_nobody_knows_says_nothing_that_a_stranger_wrote() -> 
     assert "shop.example" not in mail.model_dump_json()
     assert (mail.in_reply_to, mail.references) == (FIRST, (FIRST,))
     assert mail.text.startswith(
-        f"Hello,\n\nThank you for contacting IT support. Your request has arrived and got the number {NUMBER}.\n\nWe will look"
+        "Hello,\n\nThank you for contacting IT support. "
+        f"Your request has arrived and got the number {NUMBER}.\n\nWe will look"
     )
 
 
-def test_a_receipt_goes_where_the_sender_wants_answers_unless_that_is_in_doubt() -> None:
+def test_a_receipt_goes_to_the_reply_address_unless_that_is_in_doubt() -> None:
     elsewhere = Address(email="per@home.example", name="Per at home")
     wish = Message(id=UUID(int=100), channel="email", reply_to=(elsewhere,), message_id=FIRST)
     assert receipt(opened(message=wish, proven=True), IT_QUEUE).mail.to == (elsewhere,)
@@ -77,7 +78,7 @@ def test_a_receipt_goes_where_the_sender_wants_answers_unless_that_is_in_doubt()
     assert receipt(opened(message=doubted, proven=True), IT_QUEUE).mail.to == (Address(email=PER.email, name=PER.name),)
 
 
-def test_a_ticket_that_wants_no_receipt_gets_none() -> None:
+def test_a_ticket_opened_without_receipt_gets_none() -> None:
     assert policies(IT_QUEUE).react(recorded(opened(receipt=False, channel="phone", opened_by=KARI))) == []
 
 
@@ -90,7 +91,7 @@ def test_the_message_id_follows_from_the_event_and_names_the_ticket() -> None:
     assert other.notification != one.notification
 
 
-def test_a_receipt_knows_our_own_addresses() -> None:
+def test_the_request_for_a_receipt_names_our_own_addresses() -> None:
     assert receipt(opened(), IT_QUEUE).own_addresses == {"it@help.example.org"}
 
 
@@ -120,23 +121,23 @@ def test_a_nameless_customer_is_greeted_by_address() -> None:
     assert answer(replied(customer=nameless), IT_QUEUE).mail.text.startswith("Hei per@customer.example,")
 
 
-def test_a_queue_that_has_not_arrived_is_called_as_the_event_calls_it() -> None:
+def test_an_unknown_queue_is_named_as_in_the_event() -> None:
     mail = answer(replied()).mail
     assert mail.sender == Address(email="postmaster@help.example.org", name="IT support")
     assert mail.text == "Please send us the serial number.\n"
 
 
-def test_a_queue_without_address_writes_from_the_default_queues() -> None:
+def test_a_queue_without_address_uses_the_default_queues_address() -> None:
     default = Queue(id=UUID(int=11), slug="postmaster", name="Postmaster", address="hello@help.example.org")
     silent = IT_QUEUE.model_copy(update={"address": None})
     assert answer(replied(), silent, default).mail.sender == Address(email="hello@help.example.org", name="IT desk")
 
 
-def test_a_queue_that_came_late_is_used() -> None:
+def test_a_queue_that_the_copy_lacks_is_used() -> None:
     made = policies()
-    made.known.queues[IT_QUEUE.id] = IT_QUEUE
+    made.inputs.queues[IT_QUEUE.id] = IT_QUEUE
     (command,) = made.react(recorded(replied()))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     assert command.mail.sender.email == "it@help.example.org"
 
 
@@ -151,7 +152,7 @@ def test_an_agents_mail_ticket_sends_its_text() -> None:
     assert mail.text == "Hei Per Hansen,\n\nYour order has come.\n\nVennlig hilsen\nKari\nIT support\n"
 
 
-def test_a_text_that_is_longer_than_an_event_goes_along_as_a_file() -> None:
+def test_a_text_that_does_not_fit_into_the_event_is_attached() -> None:
     blob = Blob(sha256="0" * 64, size=100_000, type="text/plain; charset=utf-8")
     words = replied().message.model_copy(update={"text": "The beginning", "text_blob": blob})
     mail = answer(replied(message=words), IT_QUEUE).mail
@@ -159,14 +160,14 @@ def test_a_text_that_is_longer_than_an_event_goes_along_as_a_file() -> None:
     assert [a.blob for a in mail.attachments] == [blob]
 
 
-def test_a_ticket_that_was_split_off_a_mail_sends_its_words_to_nobody() -> None:
-    """They are the customer's own, though the agent opened it and the channel is the article's."""
+def test_a_split_ticket_sends_no_mail() -> None:
+    """The text is the customer's own, although an agent opened the ticket and its channel is email."""
     made = opened(receipt=False, opened_by=KARI, split_from=TicketRef(id=UUID(int=41), number="2026112310000008"))
     assert policies(IT_QUEUE).react(recorded(made)) == []
 
 
 @requirement("A8.03", "A8.04")
-def test_a_salutation_or_signature_that_names_a_document_stands_for_its_text() -> None:
+def test_a_salutation_or_signature_may_name_a_document() -> None:
     named = IT_QUEUE.model_copy(update={"salutation": "formal", "signature": " it-team\n"})
     made = knowing(
         named,
@@ -174,13 +175,13 @@ def test_a_salutation_or_signature_that_names_a_document_stands_for_its_text() -
         signatures=[Signature(id=UUID(int=2), slug="it-team", name="IT", text="{{ agent.name }}, {{ queue.name }}")],
     )
     (command,) = made.react(recorded(replied()))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     assert command.mail.text == "Dear Per Hansen,\n\nPlease send us the serial number.\n\nKari, IT support\n"
     assert answer(replied(), named).mail.text == "formal\n\nPlease send us the serial number.\n\n it-team\n"
 
 
 @requirement("A7.06", "A8.02")
-def test_an_answer_in_rich_text_leaves_in_plain_text_too() -> None:
+def test_a_reply_in_rich_text_has_plain_text_too() -> None:
     rich = replied().message.model_copy(update={"html": "<p>Please send us the <b>serial</b> number.</p>"})
     rude = PER.model_copy(update={"name": "<b>Per</b> & co"})
     mail = answer(replied(message=rich, customer=rude), IT_QUEUE).mail
@@ -194,7 +195,7 @@ def test_an_answer_in_rich_text_leaves_in_plain_text_too() -> None:
 
 
 @requirement("A7.06")
-def test_an_answer_goes_to_those_whom_the_agent_named() -> None:
+def test_a_reply_goes_to_the_recipients_that_the_agent_named() -> None:
     to, cc, bcc = ((Address(email=f"{name}@x.example"),) for name in ("to", "cc", "bcc"))
     mail = answer(replied(message=replied().message.model_copy(update={"to": to, "cc": cc, "bcc": bcc})), IT_QUEUE).mail
     assert (mail.to, mail.cc, mail.bcc) == (to, cc, bcc)
@@ -202,13 +203,13 @@ def test_an_answer_goes_to_those_whom_the_agent_named() -> None:
     assert mail.to == (Address(email=PER.email, name=PER.name),)
 
 
-def test_attachments_go_along() -> None:
+def test_attachments_are_sent() -> None:
     file = Attachment(id=UUID(int=3), name="a.pdf", blob=Blob(sha256="1" * 64, size=3, type="application/pdf"))
     words = replied().message.model_copy(update={"attachments": (file,)})
     assert answer(replied(message=words), IT_QUEUE).mail.attachments == (file,)
 
 
-def test_a_broken_template_keeps_no_answer_from_leaving() -> None:
+def test_a_broken_template_does_not_stop_a_reply() -> None:
     broken = IT_QUEUE.model_copy(
         update={"salutation": "Hei {{ customer.name", "signature": "{% for i in range(10**9) %}x{% endfor %}"}
     )
@@ -220,5 +221,5 @@ def test_a_broken_template_keeps_no_answer_from_leaving() -> None:
 @pytest.mark.parametrize(
     "payload", [NoteAdded(by=KARI, message=Message(id=UUID(int=1), channel="note", text="inside"))]
 )
-def test_nothing_else_leaves(payload: Event) -> None:
+def test_other_events_lead_to_no_mail(payload: Event) -> None:
     assert policies(IT_QUEUE).react(recorded(payload)) == []

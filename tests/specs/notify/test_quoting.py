@@ -1,14 +1,13 @@
-"""What an answer quotes, whose words nobody gets who did not have them, and subjects that stay short."""
+"""What a reply quotes, and to whom; and subjects of replies."""
 
 from typing import Any
 
 import pytest
 
-from services.notify.deciding.known import LastWords
 from services.notify.policies import Policies
-from services.notify.ticket.commands import RequestAnswer
+from services.notify.read_models.last_messages import LONGEST_QUOTE, LastMessage
+from services.notify.ticket.commands import RequestAgentMail
 from services.notify.writing import wording
-from services.notify.writing.letters import LONGEST_QUOTE
 from shared.addresses import comparable
 from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import Address
@@ -32,25 +31,25 @@ READERS = frozenset((PER.email, "it@help.example.org", "ida@customer.example"))
 
 def having(words: str = "It hums.\n\nLoudly.", **more: Any) -> Policies:
     made = policies(IT_QUEUE.model_copy(update={"salutation": "", "signature": "Kari"}))
-    fields: dict[str, Any] = {"writer": "Per Hansen", "said_at": MOMENT, "readers": READERS, "message_id": FIRST}
-    made.known.words[TICKET] = LastWords(words, **{**fields, **more})
+    fields: dict[str, Any] = {"writer": "Per Hansen", "written_at": MOMENT, "readers": READERS, "message_id": FIRST}
+    made.inputs.last_messages[TICKET] = LastMessage(words, **{**fields, **more})
     return made
 
 
 def answer(made: Policies, text: str = "Send it in.", **message: Any) -> OutgoingMail:
     words = replied(text).message.model_copy(update=message)
     (command,) = made.react(recorded(replied(message=words)))
-    assert isinstance(command, RequestAnswer)
+    assert isinstance(command, RequestAgentMail)
     return command.mail
 
 
-def test_an_answer_quotes_what_it_answers_below_the_signature() -> None:
+def test_a_reply_quotes_the_message_below_the_signature() -> None:
     assert answer(having()).text == (
         "Send it in.\n\nKari\n\nOn 2026-11-23 08:30 UTC, Per Hansen wrote:\n> It hums.\n>\n> Loudly.\n"
     )
 
 
-def test_the_quote_stands_in_the_rich_text_too_and_is_no_markup() -> None:
+def test_the_quote_is_in_the_html_too_and_is_escaped() -> None:
     html = answer(having("<b>It</b> hums & hums."), html="<p>Send <i>it</i> in.</p>").html
     assert html is not None
     assert html.endswith(
@@ -76,15 +75,15 @@ def test_a_long_quote_is_cut_and_says_so() -> None:
         {"html": "<blockquote>It hums.</blockquote><p>Send it in.</p>"},
     ],
 )
-def test_nobody_gets_words_that_were_not_written_to_them_and_nothing_is_quoted_twice(more: dict[str, Any]) -> None:
+def test_nothing_is_quoted_to_new_recipients_or_twice(more: dict[str, Any]) -> None:
     assert "On 2026" not in answer(having(), **more).text
 
 
-def test_those_who_got_the_words_may_get_them_again() -> None:
+def test_earlier_recipients_may_get_the_quote() -> None:
     assert "> It hums." in answer(having(), cc=(Address(email="Ida@Customer.example"),)).text
 
 
-def test_what_came_after_the_words_that_are_answered_is_not_quoted() -> None:
+def test_a_message_after_the_answered_one_is_not_quoted() -> None:
     assert "hums" not in answer(having(message_id="<third@customer.example>")).text
     assert "> It hums." in answer(having(message_id=None)).text
     assert "wrote" not in answer(having(" \n")).text
@@ -102,14 +101,14 @@ def test_what_came_after_the_words_that_are_answered_is_not_quoted() -> None:
     ],
 )
 @requirement("A21.06")
-def test_the_line_above_it_is_in_the_customers_language(language: str | None, line: str) -> None:
+def test_the_line_above_the_quote_is_in_the_customers_language(language: str | None, line: str) -> None:
     made = having()
     known = knowing(people=[person(20, "Per", roles=("customer",), language=language)])
-    made.known.people.update(known.known.people)
+    made.inputs.people.update(known.inputs.people)
     assert line in answer(made).text.splitlines()
 
 
-def test_addresses_are_compared_as_the_same_however_they_are_written() -> None:
+def test_addresses_are_compared_without_regard_to_case() -> None:
     assert comparable("Per@CUSTOMER.example") in READERS
 
 
@@ -132,7 +131,7 @@ def test_addresses_are_compared_as_the_same_however_they_are_written() -> None:
     ],
 )
 @requirement("A2.07")
-def test_prefixes_do_not_pile_up(subject: str, expected: str) -> None:
+def test_reply_prefixes_do_not_pile_up(subject: str, expected: str) -> None:
     made = wording.reply_subject(NUMBER, subject)
     assert made == expected
     assert wording.reply_subject(NUMBER, made) == made

@@ -1,4 +1,4 @@
-"""Where answers to our mails go: to the queue, and on installations whose mail system brings tagged addresses, by the ticket's own."""
+"""Reply addresses: the queue's, or the ticket's own where the mail system delivers tagged addresses."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ from tests.specs.requirement import requirement
 
 def mail(payload: Event, *, reply_tags: bool = True, address: str = "it@help.example.org") -> OutgoingMail:
     queue = IT_QUEUE.model_copy(update={"address": address})
-    letterhead = replace(policies(queue).letterhead, reply_tags=reply_tags)
+    letterhead = replace(policies(queue).builder, reply_tags=reply_tags)
     (command,) = Policies(letterhead).react(recorded(payload))
     found = command.mail  # type: ignore[union-attr]
     assert isinstance(found, OutgoingMail)
@@ -37,7 +37,7 @@ def mail(payload: Event, *, reply_tags: bool = True, address: str = "it@help.exa
 @pytest.mark.parametrize(
     "payload", [opened(), replied(), forwarded(), rejected()], ids=lambda each: type(each).__name__
 )
-def test_answers_come_back_to_the_tickets_own_address(payload: Event) -> None:
+def test_with_reply_tags_replies_go_to_an_address_of_the_ticket(payload: Event) -> None:
     made = mail(payload)
     assert made.reply_to is not None
     assert made.reply_to.name == made.sender.name
@@ -46,16 +46,16 @@ def test_answers_come_back_to_the_tickets_own_address(payload: Event) -> None:
     assert made.sender.email == "it@help.example.org"
 
 
-def test_without_the_setting_answers_go_to_the_queue() -> None:
+def test_without_reply_tags_replies_go_to_the_queue() -> None:
     assert mail(replied(), reply_tags=False).reply_to is None
 
 
-def test_an_address_without_room_for_a_tag_stays_as_it_is() -> None:
+def test_an_address_without_room_for_a_tag_gets_none() -> None:
     assert mail(replied(), address=f"{'a' * 40}@help.example.org").reply_to is None
     assert mail(replied(), address="it+desk@help.example.org").reply_to is None
 
 
-def test_a_mail_that_is_sent_on_is_its_writers_to_answer() -> None:
+def test_replies_to_a_bounced_mail_go_to_its_writer() -> None:
     assert mail(bounced()).reply_to == Address(email="per@customer.example", name="Per Hansen")
     raw = Blob(sha256="0" * 64, size=1, type="message/rfc822")
     assert mail(bounced(raw=raw)).reply_to is None

@@ -1,4 +1,4 @@
-"""What agents are told of tickets: of those that they answer for always, of others in their queues if they want it (A6.11, A10.05)."""
+"""Notices to agents: about their own tickets always, about others in their queues if they want (A6.11, A10.05)."""
 
 from uuid import UUID
 
@@ -49,7 +49,7 @@ def told(made: Policies, payload: Event, actor: str | None = None) -> list[str]:
 
 
 @requirement("A6.11")
-def test_a_customers_message_goes_to_who_is_responsible() -> None:
+def test_the_responsible_agent_is_told_about_a_customers_message() -> None:
     made = knowing(team(KARI_PERSON, OLA), people=[KARI_PERSON, OLA], owner=KARI, responsible=OLA_REF)
     (one,) = notices(made, wrote())
     assert one.kind == "follow_up"
@@ -62,12 +62,12 @@ def test_a_customers_message_goes_to_who_is_responsible() -> None:
 
 
 @requirement("A6.11")
-def test_where_nobody_is_responsible_it_goes_to_the_owner() -> None:
+def test_without_a_responsible_agent_the_owner_is_told() -> None:
     assert told(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI), wrote()) == ["Kari"]
     assert told(knowing(team(KARI_PERSON), people=[KARI_PERSON]), wrote()) == []
 
 
-def test_who_has_left_or_may_not_read_the_ticket_any_more_is_not_told() -> None:
+def test_agents_who_have_left_or_may_no_longer_read_the_ticket_are_not_told() -> None:
     assert told(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI, responsible=OLA_REF), wrote()) == ["Kari"]
     others_queue = team(OLA)
     assert told(knowing(others_queue, people=[KARI_PERSON, OLA], owner=KARI), wrote()) == []
@@ -75,30 +75,30 @@ def test_who_has_left_or_may_not_read_the_ticket_any_more_is_not_told() -> None:
     assert told(knowing(others_queue, people=[admin], owner=KARI), wrote()) == ["Kari"]
 
 
-def test_if_all_have_left_who_looked_after_the_ticket_the_team_is_told() -> None:
+def test_the_team_is_told_if_the_owner_and_the_responsible_agent_have_left() -> None:
     assert told(knowing(team(KARI_PERSON, OLA), people=[OLA], owner=KARI), wrote()) == ["Ola"]
     customer = KARI_PERSON.model_copy(update={"roles": ("customer",)})
     assert told(knowing(team(KARI_PERSON, OLA), people=[customer, OLA], owner=KARI), wrote()) == ["Ola"]
 
 
-def test_nobody_is_told_what_they_did_themselves() -> None:
+def test_nobody_is_told_about_their_own_actions() -> None:
     made = knowing(team(KARI_PERSON, SIV), people=[KARI_PERSON], owner=KARI, wanting=[SIV])
     assert told(made, wrote(), actor=str(KARI.id)) == ["Siv"]
     assert told(made, wrote(), actor=str(SIV.id)) == ["Kari"]
 
 
-def test_who_is_concerned_and_wants_it_too_is_told_once() -> None:
+def test_an_owner_with_a_subscription_is_told_once() -> None:
     owner = PersonRef(id=SIV.id, name="Siv")
     assert told(knowing(team(SIV, OLA), people=[SIV], owner=owner, wanting=[SIV]), wrote()) == ["Siv"]
 
 
-def test_a_long_message_is_cut_in_its_notice() -> None:
+def test_a_long_message_is_cut_in_the_notice() -> None:
     (one,) = notices(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI), wrote("hum " * 5_000))
     assert "[...]" in one.mail.text
     assert len(one.mail.text) < 5_000
 
 
-def test_what_a_customer_writes_is_no_template() -> None:
+def test_a_customers_text_is_not_rendered_as_a_template() -> None:
     (one,) = notices(knowing(team(KARI_PERSON), people=[KARI_PERSON], owner=KARI), wrote("{{ agent.name }} {% if"))
     assert "{{ agent.name }} {% if" in one.mail.text
 
@@ -116,7 +116,7 @@ MOVED = TicketMoved(to=IT, was=HR, by=KARI)
         (expired(), "lock_expired", "A lock has expired", "The lock of Kari"),
     ],
 )
-def test_who_wants_a_notice_gets_it(payload: Event, kind: str, subject: str, words: str) -> None:
+def test_subscribers_get_the_notice(payload: Event, kind: str, subject: str, words: str) -> None:
     wanting = [SIV.model_copy(update={"notices": (kind,)})]
     (one,) = notices(knowing(team(SIV), wanting=wanting), payload)
     assert (one.kind, one.mail.to) == (kind, (Address(email="siv@help.example", name="Siv"),))
@@ -128,12 +128,12 @@ def test_who_wants_a_notice_gets_it(payload: Event, kind: str, subject: str, wor
 
 @requirement("A10.05")
 @pytest.mark.parametrize("payload", [opened(), wrote(), MOVED, expired()])
-def test_who_does_not_want_it_gets_none(payload: Event) -> None:
+def test_agents_without_a_subscription_get_no_notice(payload: Event) -> None:
     assert told(knowing(team(SIV), wanting=[SIV.model_copy(update={"notices": ()})]), payload) == []
 
 
 @requirement("A10.06")
-def test_my_queues_decide_what_the_notices_are_about() -> None:
+def test_subscribers_are_told_about_tickets_of_their_own_queues() -> None:
     elsewhere = SIV.model_copy(update={"follows": (HR.id,)})
     assert told(knowing(team(elsewhere), wanting=[elsewhere]), opened()) == []
     follows_none = SIV.model_copy(update={"follows": ()})
@@ -142,7 +142,7 @@ def test_my_queues_decide_what_the_notices_are_about() -> None:
 
 
 @requirement("A19.02")
-def test_who_may_not_read_the_queue_is_told_nothing_of_it() -> None:
+def test_agents_who_may_not_read_the_queue_are_not_told() -> None:
     def asked(person: Person, queue: Queue) -> list[str]:
         return told(knowing(queue, wanting=[person]), opened())
 
@@ -153,7 +153,7 @@ def test_who_may_not_read_the_queue_is_told_nothing_of_it() -> None:
     assert asked(SIV.model_copy(update={"roles": ("customer",)}), team(SIV)) == []
 
 
-def test_everybody_who_wants_it_is_in_one_mail() -> None:
+def test_all_subscribers_get_the_same_mail() -> None:
     crowd = [somebody(n, f"P{n}", notices=ALL) for n in range(100, 150)]
     (one,) = notices(knowing(team(*crowd), wanting=crowd), opened())
     assert len(one.mail.to) == 50
@@ -161,7 +161,7 @@ def test_everybody_who_wants_it_is_in_one_mail() -> None:
 
 
 @requirement("A6.06")
-def test_the_holder_of_a_lock_and_those_who_want_to_know_get_their_own_words() -> None:
+def test_the_holder_of_a_lock_and_subscribers_get_different_texts() -> None:
     made = knowing(
         team(KARI_PERSON, SIV), people=[KARI_PERSON], wanting=[KARI_PERSON.model_copy(update={"notices": ALL}), SIV]
     )
@@ -173,18 +173,18 @@ def test_the_holder_of_a_lock_and_those_who_want_to_know_get_their_own_words() -
     assert "The lock of Kari" in other.mail.text
 
 
-def test_of_a_ticket_that_is_not_known_nobody_is_told() -> None:
+def test_nobody_is_told_about_an_unknown_ticket() -> None:
     made = policies(IT_QUEUE)
-    made.known.wanting.append(SIV)
+    made.inputs.subscribers.append(SIV)
     assert [*notices(made, wrote()), *notices(made, MOVED), *notices(made, expired())] == []
 
 
-def test_a_queue_that_has_not_arrived_has_no_followers() -> None:
+def test_an_unknown_queue_has_no_subscribers() -> None:
     assert told(knowing(wanting=[SIV]), opened()) == []
 
 
 @requirement("A19.02")
-def test_who_is_told_of_a_move_is_not_told_of_a_queue_that_they_may_not_know() -> None:
+def test_the_notice_of_a_move_does_not_name_the_previous_queue() -> None:
     wanting = [SIV.model_copy(update={"notices": ("moved",)})]
     secret = MOVED.model_copy(update={"was": MOVED.was.model_copy(update={"name": "Dismissals", "slug": "dismissals"})})
     (one,) = notices(knowing(team(SIV), wanting=wanting), secret)

@@ -1,4 +1,4 @@
-"""The people, queue, events and mails that notify's specs are about."""
+"""People, a queue, events and mails for notify's specs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,11 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.notify import ticket
-from services.notify.deciding.known import Remembered
 from services.notify.policies import Policies
+from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.ticket import Ticket
 from services.notify.ticket.commands import Command
-from services.notify.writing.letterhead import Letterhead
+from services.notify.writing.mail_builder import MailBuilder
 from shared.contracts.directory import Member, Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
@@ -119,7 +119,7 @@ QUESTION = Message(
     message_id=FIRST,
     written_at=MOMENT,
 )
-"""The article that is sent on."""
+"""The article that is forwarded or bounced."""
 
 
 def forwarded(**more: object) -> ArticleForwarded:
@@ -184,7 +184,7 @@ def person(number: int, name: str, **more: object) -> Person:
 
 
 def team(*people: Person, rights: tuple[str, ...] = ("read", "work")) -> Queue:
-    """The queue, with these working in it."""
+    """The queue with these people as members."""
     members = tuple(Member.model_validate({"person": each.id, "rights": rights}) for each in people)
     return IT_QUEUE.model_copy(update={"members": members})
 
@@ -199,15 +199,15 @@ def knowing(
     wanting: Sequence[Person] = (),
     **ticket: Any,
 ) -> Policies:
-    """Policies for which the ticket, and these people, were looked up; `wanting` are those who want notices."""
+    """Policies for which the ticket and these people were looked up; `wanting` are the subscribers."""
     snapshot = queues(*documents)
     configuration = Configuration(
         salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
     )
-    made = Policies(Letterhead(lambda: snapshot, KEY, DOMAIN, lambda: configuration, ZoneInfo(zone)))
-    made.known.tickets[TICKET] = Remembered(NUMBER, TITLE, IT, owner, **ticket)
-    made.known.wanting.extend(wanting)
-    made.known.people.update({each.id: each for each in people})
+    made = Policies(MailBuilder(lambda: snapshot, KEY, DOMAIN, lambda: configuration, ZoneInfo(zone)))
+    made.inputs.tickets[TICKET] = TicketFacts(NUMBER, TITLE, IT, owner, **ticket)
+    made.inputs.subscribers.extend(wanting)
+    made.inputs.people.update({each.id: each for each in people})
     return made
 
 
@@ -238,4 +238,4 @@ def queues(*documents: Queue) -> Queues:
 
 def policies(*documents: Queue) -> Policies:
     snapshot = queues(*documents)
-    return Policies(Letterhead(lambda: snapshot, KEY, DOMAIN))
+    return Policies(MailBuilder(lambda: snapshot, KEY, DOMAIN))

@@ -1,17 +1,18 @@
-"""A Maildir as the way out: for a machine without a mail server, and for tests."""
+"""A Maildir as a transport: for machines without a mail server, and for tests."""
 
 import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.notify.sending.lanes import Limit, Limits
-from services.notify.sending.transports.transport import Away, Taken
-from services.notify.writing.message import Letter
+from services.notify.sending.domain_queues import Limit, Limits
+from services.notify.sending.transports.transport import SendResult, ServerUnavailable
+from services.notify.writing.message import EncodedMail
 
 
 class Maildir:
-    """Writes each mail as one durable file whose name follows from the notification, so that a repeat is the same file."""
+    """Writes each mail as one durable file whose name follows from the notification, so that a repeat is the same
+    file."""
 
     name = "maildir"
     parallel = 128
@@ -19,38 +20,38 @@ class Maildir:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._waiting: list[tuple[Letter, bool, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[EncodedMail, bool, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         for part in ("tmp", "new", "cur"):
             (root / part).mkdir(parents=True, exist_ok=True)
 
-    async def send(self, letter: Letter, *, again: bool) -> Taken:
+    async def send(self, mail: EncodedMail, *, again: bool) -> SendResult:
         written = asyncio.get_running_loop().create_future()
-        self._waiting.append((letter, again, written))
+        self._waiting.append((mail, again, written))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_waiting())
         await written
-        return Taken()
+        return SendResult()
 
     async def _write_waiting(self) -> None:
         """Mails that wait together are made durable together."""
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            failures = await asyncio.to_thread(self._write, [(letter, again) for letter, again, _ in batch])
+            failures = await asyncio.to_thread(self._write, [(mail, again) for mail, again, _ in batch])
             for (_, _, written), failure in zip(batch, failures, strict=True):
                 if written.done():
-                    continue  # whoever waited has gone
+                    continue  # its attempt was cancelled
                 if failure is None:
                     written.set_result(None)
                 else:
-                    written.set_exception(Away(f"the mail cannot be written: {failure}"))
+                    written.set_exception(ServerUnavailable(f"the mail cannot be written: {failure}"))
 
-    def _write(self, batch: Sequence[tuple[Letter, bool]]) -> list[str | None]:
-        """Why each was not written, or None. A name in `new` stands for a whole and durable file.
+    def _write(self, batch: Sequence[tuple[EncodedMail, bool]]) -> list[str | None]:
+        """Returns for each mail why it was not written, or None. Files in `new` are complete and durable.
 
-        All are written before the first is synced: the first sync then takes the others' metadata along.
+        All are written before the first is synced: the first sync then includes the others' metadata.
         """
-        staged = [self._staged(letter, again) for letter, again in batch]
+        staged = [self._staged(mail, again) for mail, again in batch]
         failures = [each if isinstance(each, str) else None if each is None else self._named(*each) for each in staged]
         try:
             _sync(os.open(self.root / "new", os.O_RDONLY | os.O_DIRECTORY))
@@ -58,9 +59,9 @@ class Maildir:
             return [_brief(error)] * len(batch)
         return failures
 
-    def _staged(self, letter: Letter, again: bool) -> tuple[int, Path] | str | None:
-        """The open file, why there is none, or None when a reader has filed the mail already."""
-        name = f"{letter.notification.hex}.ledgerdesk"
+    def _staged(self, mail: EncodedMail, again: bool) -> tuple[int, Path] | str | None:
+        """The open file; why there is none; or None if a reader has filed the mail already."""
+        name = f"{mail.notification.hex}.ledgerdesk"
         path = self.root / "tmp" / f"{name}.{os.getpid()}"
         try:
             if again and any(filed.name.startswith(name) for filed in (self.root / "cur").iterdir()):
@@ -69,7 +70,7 @@ class Maildir:
         except OSError as error:
             return _brief(error)
         try:
-            rest = memoryview(_envelope(letter) + letter.content)
+            rest = memoryview(_envelope(mail) + mail.content)
             while rest:
                 rest = rest[os.write(handle, rest) :]
         except OSError as error:
@@ -79,7 +80,7 @@ class Maildir:
         return handle, path
 
     def _named(self, handle: int, path: Path) -> str | None:
-        """Makes a written file durable and shows it to readers; answers why not."""
+        """Makes a written file durable and shows it to readers. Returns why that failed, or None."""
         try:
             _sync(handle)
             path.replace(self.root / "new" / path.name.rpartition(".")[0])
@@ -88,16 +89,16 @@ class Maildir:
             return _brief(error)
         return None
 
-    async def rest(self) -> None:
+    async def close_idle(self) -> None:
         """Nothing is held."""
 
     async def close(self) -> None:
         """Nothing is held."""
 
 
-def _envelope(letter: Letter) -> bytes:
-    """Sender and recipients as a mail server would have been told them."""
-    lines = [f"Return-Path: <{letter.sender}>", *(f"X-Envelope-To: <{each}>" for each in letter.recipients)]
+def _envelope(mail: EncodedMail) -> bytes:
+    """The envelope that a mail server would get, as fields."""
+    lines = [f"Return-Path: <{mail.sender}>", *(f"X-Envelope-To: <{each}>" for each in mail.recipients)]
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 

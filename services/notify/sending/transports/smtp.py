@@ -1,4 +1,4 @@
-"""SMTP as the way out (RFC 5321), with a few connections kept open."""
+"""SMTP as a transport (RFC 5321). A few connections are kept open."""
 
 import asyncio
 import re
@@ -12,25 +12,31 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from services.notify.sending.lanes import Limit, Limits
-from services.notify.sending.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure
-from services.notify.writing.message import Letter
+from services.notify.sending.domain_queues import Limit, Limits
+from services.notify.sending.transports.transport import (
+    PermanentFailure,
+    SendResult,
+    ServerUnavailable,
+    TemporaryFailure,
+)
+from services.notify.writing.message import EncodedMail
 
 CONNECT_SECONDS = 20.0
 COMMAND_SECONDS = 60.0
 IDLE_SECONDS = 10.0
 FRESH_SECONDS = 1.0
-"""A connection that was used so shortly before is taken to be alive."""
+"""A connection that was used within this time is not checked."""
 MOST_IDLE = 4
 LONGEST_REASON = 500
 DEFAULT_LIMITS = Limits(Limit(5))
-"""Of the connections to the server, so many for one domain at a time."""
-_PATIENCE = re.compile(r"421\b|4[0-9]{2} 4\.7\.")
-"""Replies that ask for patience: the service is not available, or a rule of security or policy puts us off (RFC 3463, section 3.8)."""
+"""Connections to the server that carry mail to one domain at a time."""
+_THROTTLED = re.compile(r"421\b|4[0-9]{2} 4\.7\.")
+"""Replies that throttle us: the service is not available, or a security or policy rule defers the mail (RFC 3463,
+section 3.8)."""
 _CLOSING = 421
-"""The reply of a server that closes the channel, whatever it was asked (RFC 5321, section 3.8)."""
+"""The reply of a server that closes the channel, to any command (RFC 5321, section 3.8)."""
 _SIGN_IN = frozenset((530, 534, 535, 538))
-"""Replies that ask for a sign-in, or refuse ours (RFC 4954, section 6): the server takes no mail of ours at all."""
+"""Replies that demand authentication, or refuse ours (RFC 4954, section 6): the server takes no mail from us at all."""
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
 
@@ -47,7 +53,7 @@ class Server:
 
     @classmethod
     def at(cls, url: str) -> "Server":
-        """Raises ValueError, without the URL in its message: a password may stand in it."""
+        """Raises ValueError, whose message does not hold the URL: it may contain a password."""
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname:
             raise ValueError("LEDGERDESK_SMTP_URL must be smtp://, smtps:// or smtp+starttls:// with a host")
@@ -66,8 +72,10 @@ class Server:
 
 
 class _Client(aiosmtplib.SMTP):
-    """The library closes the channel itself after such a reply, and `sendmail` then tells of a lost connection alone: `closing` keeps of whom
-    the server said it."""
+    """After a 421 the library closes the channel itself, and `sendmail` reports only a lost connection.
+
+    `closing` keeps the reply and its recipient.
+    """
 
     closing: aiosmtplib.SMTPRecipientRefused | None = None
 
@@ -90,67 +98,69 @@ class Smtp:
         self.server, self.limits, self.tls_context = server, limits, tls_context
         self._idle: list[tuple[float, _Client]] = []
 
-    async def send(self, letter: Letter, *, again: bool) -> Taken:
+    async def send(self, mail: EncodedMail, *, again: bool) -> SendResult:
         client = await self._connected()
         try:
-            with _explained():
-                refused = await self._transaction(client, letter)
+            with _classified():
+                refused = await self._transaction(client, mail)
         except BaseException:
             client.close()
             raise
         if client.is_connected:
             self._idle.append((time.monotonic(), client))
-        return Taken(
+        return SendResult(
             {who: text for who, (code, text) in refused.items() if code < 500},
             {who: text for who, (code, text) in refused.items() if code >= 500},
-            tuple(who for who, (_, text) in refused.items() if _PATIENCE.match(text)),
+            tuple(who for who, (_, text) in refused.items() if _THROTTLED.match(text)),
         )
 
-    async def _transaction(self, client: _Client, letter: Letter) -> dict[str, tuple[int, str]]:
-        """Who was refused, with code and words."""
+    async def _transaction(self, client: _Client, mail: EncodedMail) -> dict[str, tuple[int, str]]:
+        """The refused recipients, each with code and reply."""
         options: list[str] = []
-        if letter.international:
+        if mail.international:
             await client.ehlo()
             if not client.supports_extension("smtputf8"):
                 raise PermanentFailure("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
             options = ["SMTPUTF8", "BODY=8BITMIME"]
-        elif not letter.content.isascii():
-            # Somebody else's mail that is sent on: encoding it anew would break its signatures, and servers that do not offer
-            # 8BITMIME nearly all take eight bits.
+        elif not mail.content.isascii():
+            # A mail that is resent: another encoding would break its signatures. Nearly all servers that do not offer
+            # 8BITMIME take eight bits anyway.
             await client.ehlo()
             options = ["BODY=8BITMIME"] if client.supports_extension("8bitmime") else []
         try:
-            answers, _ = await client.sendmail(letter.sender, letter.recipients, letter.content, mail_options=options)
+            answers, _ = await client.sendmail(mail.sender, mail.recipients, mail.content, mail_options=options)
             refused = {who: (answer.code, _words(answer.code, answer.message)) for who, answer in answers.items()}
         except aiosmtplib.SMTPRecipientsRefused as error:
             refused = {each.recipient: (each.code, _words(each.code, each.message)) for each in error.recipients}
         except OSError as error:
-            if (told := client.closing) is None:
+            if (refusal := client.closing) is None:
                 raise
-            # The channel is closed over one of several: nobody has the mail, as if all had been put off.
-            words = f"{told.recipient}: {_words(told.code, told.message)}"
-            raise TemporaryFailure(words, patience=True, recipient=told.recipient) from error
+            # The reply was about one recipient of several, but now nobody has the mail: it is deferred for all.
+            words = f"{refusal.recipient}: {_words(refusal.code, refusal.message)}"
+            raise TemporaryFailure(words, throttled=True, recipient=refusal.recipient) from error
         return refused
 
     async def _connected(self) -> _Client:
-        """A connection that takes mails. Raises Away, in the server's words where it has any."""
+        """A connection that takes mails. Raises ServerUnavailable, with the server's reply if there is one."""
         try:
             return await self._client()
         except aiosmtplib.SMTPResponseException as error:
-            raise Away(_words(error.code, error.message)) from error
+            raise ServerUnavailable(_words(error.code, error.message)) from error
         except aiosmtplib.SMTPNotSupported as error:
-            raise Away(f"the mail server cannot do what is asked of it: {error.message}"[:LONGEST_REASON]) from error
+            raise ServerUnavailable(
+                f"the mail server does not support what it is asked for: {error.message}"[:LONGEST_REASON]
+            ) from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            raise Away(f"the mail server cannot be reached: {type(error).__name__}") from error
+            raise ServerUnavailable(f"the mail server cannot be reached: {type(error).__name__}") from error
 
     async def _client(self) -> _Client:
-        """A connection that is alive: one that was kept, or a new one."""
+        """An idle connection that is alive, or a new one."""
         while self._idle:
             since, client = self._idle.pop()
-            rested = time.monotonic() - since
-            if rested < FRESH_SECONDS and client.is_connected:
+            idle = time.monotonic() - since
+            if idle < FRESH_SECONDS and client.is_connected:
                 return client
-            if rested < IDLE_SECONDS:
+            if idle < IDLE_SECONDS:
                 try:
                     await client.noop(timeout=5)
                     return client
@@ -171,8 +181,8 @@ class Smtp:
         made.timeout = COMMAND_SECONDS
         return made
 
-    async def rest(self) -> None:
-        """Ends connections that nobody has used for a while."""
+    async def close_idle(self) -> None:
+        """Closes connections that were not used for a while."""
         now = time.monotonic()
         old = [client for since, client in self._idle if now - since >= IDLE_SECONDS]
         kept = [(since, client) for since, client in self._idle if now - since < IDLE_SECONDS]
@@ -195,25 +205,26 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Tells this mail's own refusal (5xx to it) from what may be put right: a busy server, a lost connection, a missing sign-in."""
+def _classified() -> Iterator[None]:
+    """Separates a refusal of this mail (5xx) from what may pass: a busy server, a lost connection, missing
+    authentication."""
     try:
         yield
     except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
         words = _words(error.code, error.message)
         if error.code in _SIGN_IN:
-            raise Away(words) from error
+            raise ServerUnavailable(words) from error
         if error.code >= 500:
             raise PermanentFailure(words) from error
-        raise TemporaryFailure(words, patience=bool(_PATIENCE.match(words))) from error
+        raise TemporaryFailure(words, throttled=bool(_THROTTLED.match(words))) from error
     except aiosmtplib.SMTPResponseException as error:
         words = _words(error.code, error.message)
-        raise TemporaryFailure(words, patience=bool(_PATIENCE.match(words))) from error
+        raise TemporaryFailure(words, throttled=bool(_THROTTLED.match(words))) from error
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-        raise TemporaryFailure(f"the mail server broke off: {type(error).__name__}") from error
+        raise TemporaryFailure(f"the connection to the mail server broke: {type(error).__name__}") from error
 
 
 def _words(code: int, message: str) -> str:
-    """A server's reply on one line of what can be stored: servers also write other charsets, and NUL."""
+    """A server's reply on one line that can be stored: some servers send other charsets, or NUL."""
     shown = "".join(each if each.isprintable() else " " for each in f"{code} {message}")
     return " ".join(shown.split())[:LONGEST_REASON]

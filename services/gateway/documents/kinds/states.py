@@ -1,0 +1,39 @@
+"""States and priorities of tickets."""
+
+from services.gateway.documents.kind import everybody, kind
+from shared.contracts.directory import Priority, State
+from shared.contracts.parts import StateType
+from shared.database import Connection
+from shared.http.problems import FieldError
+from shared.rules.access import Identity
+from shared.rules.states import STANDARD
+
+FOR_FORMS: frozenset[StateType] = frozenset(("open", "pending_reminder", "pending_auto_close", "closed"))
+"""The types of states that an agent can choose; only the system sets the others."""
+
+
+async def check_state(state: State, was: State | None, _: Connection) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if was is not None and was.type != state.type:
+        errors.append(FieldError("/type", "The type cannot change: tickets are in this state."))
+    standard = STANDARD.get(state.slug)
+    if was is None and state.type not in FOR_FORMS and (standard is None or standard.type != state.type):
+        errors.append(FieldError("/type", f"Must be one of {', '.join(sorted(FOR_FORMS))}."))
+    if state.close_after_hours is not None and not state.type.startswith("pending"):
+        errors.append(FieldError("/close_after_hours", "Only pending states have this."))
+    return errors
+
+
+async def check_priority(priority: Priority, _was: Priority | None, _: Connection) -> list[FieldError]:
+    if priority.slug != str(priority.number):
+        return [FieldError("/slug", "Must be the number of the priority.")]
+    return []
+
+
+def visible_priority(who: Identity, priority: Priority) -> bool:
+    """Customers see the priorities that are offered to them (A4.07)."""
+    return who.is_agent or priority.offered_to_customers
+
+
+STATE = kind(State, "states", everybody, check=check_state)
+PRIORITY = kind(Priority, "priorities", visible_priority, check=check_priority)

@@ -1,0 +1,141 @@
+"""Handles the events of tickets: updates notify's read models, looks up what the policies need, and lets them react."""
+
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from services.notify.deciding import closing_notices
+from services.notify.notices.audience import workers
+from services.notify.notices.to_agents import notices_about
+from services.notify.read_models import last_messages, ticket_facts
+from services.notify.read_models.inputs import PolicyInputs, RejectionCounts
+from services.notify.read_models.people import find
+from shared.contracts.directory import Person, Queue
+from shared.contracts.envelope import Recorded
+from shared.contracts.intake import TicketOpened
+from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
+from shared.database import Connection
+from shared.directory.copy import DirectoryCopy
+from shared.messaging.delivery import Delivered, Parked
+from shared.messaging.handlers import Handler
+
+QUEUES = "SELECT document::text FROM directory.documents WHERE kind = 'queue' AND id = ANY($1)"
+REVISION = "SELECT revision FROM directory.revision"
+SUBSCRIBERS = """
+SELECT document::text
+  FROM directory.documents
+ WHERE kind = 'person' AND NOT retired AND document -> 'notices' <> '[]'::jsonb
+ ORDER BY id
+"""
+"""Everybody who wants any notice. The index documents_wanting_notices serves it."""
+REJECTIONS = """
+SELECT stream_id, count(*) FILTER (WHERE recorded_at < now() - interval '10 minutes') AS older_than_ten_minutes,
+       count(*) FILTER (WHERE recorded_at < now() - interval '1 day') AS older_than_a_day
+  FROM es.events
+ WHERE stream_id = ANY($1) AND type = 'helpdesk.NotificationRequested.v1' AND data ->> 'kind' = 'follow_up_rejected'
+ GROUP BY stream_id
+"""
+
+NAMES_A_QUEUE = (TicketOpened, AgentReplied, ArticleForwarded, ArticleBounced, FollowUpRejected)
+
+
+class TicketHandler:
+    """Runs before the policy handler `inner`. Both see what the batch brought: they share its transaction."""
+
+    def __init__(self, inner: Handler, copy: DirectoryCopy, inputs: PolicyInputs) -> None:
+        self.inner, self.copy, self.inputs = inner, copy, inputs
+        self._revision = -1
+        self.producers = inner.producers
+
+    async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        if not self.copy.queues.by_id:
+            await self.copy.load()  # on the command line nothing keeps the copy up to date
+        events = [delivery.event for delivery in deliveries if delivery.event is not None]
+        await ticket_facts.save(connection, events)
+        await last_messages.save(connection, events)
+        await closing_notices.save(connection, events)
+        self.inputs.clear()
+        await self._look_up_last_messages(connection, events)
+        noticed = [event for event in events if _needs_facts(event)]
+        if noticed:
+            self.inputs.tickets.update(await ticket_facts.load(connection, [event.stream for event in noticed]))
+        await self._look_up_queues(connection, events)
+        await self._look_up_people(connection, noticed)
+        await self._look_up_rejections(connection, events)
+        await self._look_up_subscribers(connection, events)
+        return await self.inner.work(connection, deliveries, parked)
+
+    async def _look_up_last_messages(self, connection: Connection, events: Sequence[Recorded]) -> None:
+        """What a reply may quote, and its customer, who may have chosen a language."""
+        replies = [event for event in events if isinstance(event.payload, AgentReplied)]
+        if replies:
+            self.inputs.last_messages.update(await last_messages.load(connection, [each.stream for each in replies]))
+            customers = {cast(AgentReplied, event.payload).customer.id for event in replies}
+            self.inputs.people.update(await find(connection, customers))
+
+    async def _look_up_queues(self, connection: Connection, events: Sequence[Recorded]) -> None:
+        wanted = {
+            cast(TicketOpened, event.payload).queue.id for event in events if isinstance(event.payload, NAMES_A_QUEUE)
+        } | {ticket.queue.id for ticket in self.inputs.tickets.values()}
+        missing = wanted - self.copy.queues.by_id.keys()
+        if missing:
+            for row in await connection.fetch(QUEUES, list(missing)):
+                queue = Queue.model_validate_json(row["document"])
+                self.inputs.queues[queue.id] = queue
+
+    async def _look_up_people(self, connection: Connection, events: Sequence[Recorded]) -> None:
+        """First those whom a notice concerns, then those who work in the queues of tickets for which nobody is left."""
+        self.inputs.people.update(await find(connection, self._concerned(events)))
+        self.inputs.people.update(await find(connection, self._teams(events)))
+
+    def _concerned(self, events: Sequence[Recorded]) -> set[UUID]:
+        wanted: set[UUID] = set()
+        for event in events:
+            ticket = self.inputs.tickets.get(event.stream)
+            if ticket is None:
+                continue
+            for notice in notices_about(event.payload):
+                wanted.update(notice.to.candidate_ids(event.payload, ticket))
+            if isinstance(event.payload, FollowUpRejected) and ticket.customer is not None:
+                wanted |= {event.payload.customer.id, ticket.customer.id}
+        return wanted
+
+    def _teams(self, events: Sequence[Recorded]) -> set[UUID]:
+        wanted: set[UUID] = set()
+        for event in events:
+            ticket = self.inputs.tickets.get(event.stream)
+            if ticket is None:
+                continue
+            queue = self.copy.queues.by_id.get(ticket.queue.id) or self.inputs.queues.get(ticket.queue.id)
+            for notice in notices_about(event.payload):
+                candidates = notice.to.candidate_ids(event.payload, ticket)
+                if notice.to.needs_team(candidates, queue, self.inputs.people):
+                    wanted.update(workers(queue))
+        return wanted
+
+    async def _look_up_rejections(self, connection: Connection, events: Sequence[Recorded]) -> None:
+        tickets = [event.stream for event in events if isinstance(event.payload, FollowUpRejected)]
+        if tickets:
+            for row in await connection.fetch(REJECTIONS, tickets):
+                counts = RejectionCounts(row["older_than_ten_minutes"], row["older_than_a_day"])
+                self.inputs.rejections[row["stream_id"]] = counts
+
+    async def _look_up_subscribers(self, connection: Connection, events: Sequence[Recorded]) -> None:
+        """Again only if a document has changed since."""
+        if not any(notice.to.subscription for event in events for notice in notices_about(event.payload)):
+            return
+        revision: int = await connection.fetchval(REVISION)
+        if revision != self._revision:
+            rows = await connection.fetch(SUBSCRIBERS)
+            self.inputs.subscribers[:] = [Person.model_validate_json(row["document"]) for row in rows]
+            self._revision = revision
+
+    def committed(self) -> None:
+        self.inner.committed()
+
+
+def _needs_facts(event: Recorded) -> bool:
+    """Whether the event may lead to a notice, but does not itself say what the notice needs of the ticket."""
+    if isinstance(event.payload, TicketOpened):
+        return False
+    return isinstance(event.payload, FollowUpRejected) or bool(notices_about(event.payload))

@@ -1,0 +1,65 @@
+"""Whether a mail may still leave, asked before each attempt: rights and tickets change while mails wait (decision
+0093)."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.notify.notices.audience import may_read
+from services.notify.notices.to_agents import KINDS_TO_AGENTS
+from services.notify.notices.to_customers import TO_CUSTOMERS
+from services.notify.read_models import ticket_facts
+from services.notify.sending.claims import Claimed
+from services.notify.ticket.commands import RecordWithheld
+from shared.addresses import comparable
+from shared.contracts.directory import Person, Queue
+from shared.contracts.parts import Address
+from shared.database import Connection, Pool
+
+QUEUE = "SELECT document::text FROM directory.documents WHERE kind = 'queue' AND id = $1"
+PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = ANY($1) AND NOT retired"
+
+
+async def withhold(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithheld | None]:
+    """The mail with the recipients who may still get it, and what is to be recorded if somebody may not.
+
+    A notice to agents goes to those who may read the ticket now. A notice to the customer may be outdated. Agents' own
+    mails always leave.
+    """
+    kind, stream = claimed.request.kind, claimed.event.stream
+    to_customer = TO_CUSTOMERS.get(kind)
+    outdated = to_customer.outdated if to_customer is not None else None
+    if outdated is None and kind not in KINDS_TO_AGENTS:
+        return claimed, None
+    async with pool.acquire() as connection:
+        ticket = (await ticket_facts.load(connection, [stream])).get(stream)
+        if outdated is not None:
+            reason = outdated(ticket) if ticket is not None else None
+            return claimed, _withheld(claimed, reason) if reason is not None else None
+        return await _for_readers(connection, claimed, ticket.queue.id if ticket is not None else claimed.queue)
+
+
+async def _for_readers(
+    connection: Connection, claimed: Claimed, queue_id: UUID | None
+) -> tuple[Claimed, RecordWithheld | None]:
+    mail, remaining = claimed.request.mail, claimed.remaining
+    recipients = [each for each in mail.to if remaining is None or _key(each) in map(comparable, remaining)]
+    document = await connection.fetchval(QUEUE, queue_id)
+    queue = Queue.model_validate_json(document) if document is not None else None
+    people = [Person.model_validate_json(row[0]) for row in await connection.fetch(PEOPLE, list(map(_key, recipients)))]
+    readers = {comparable(person.email) for person in people if may_read(person, queue)}
+    kept = tuple(each for each in recipients if _key(each) in readers)
+    if len(kept) == len(recipients):
+        return claimed, None
+    others = ", ".join(each.name or each.email for each in recipients if _key(each) not in readers)
+    narrowed = claimed.request.model_copy(update={"mail": mail.model_copy(update={"to": kept or mail.to})})
+    reason = f"{others} may not read the ticket any more"
+    return replace(claimed, request=narrowed), _withheld(claimed, reason, partly=bool(kept))
+
+
+def _key(address: Address) -> str:
+    """The address as the directory stores it."""
+    return comparable(address.email)
+
+
+def _withheld(claimed: Claimed, reason: str, *, partly: bool = False) -> RecordWithheld:
+    return RecordWithheld(claimed.request.notification, claimed.request.kind, reason, partly)

@@ -1,0 +1,94 @@
+"""Types of the values that people and programs send: names, addresses, lines, texts, numbers.
+
+A value of such a type fits into PostgreSQL and JSON, and cannot smuggle control characters into mails and logs.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from shared.addresses import canonical, canonical_domain
+
+
+def one_line(text: str) -> str:
+    """The text, if it is one line: no control characters (CR, LF, NUL ...), no line separators, no lone surrogates."""
+    if not text.isprintable() and any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or c in "\u2028\u2029" for c in text):
+        raise ValueError("Must be one line without control characters.")
+    return _encodable(text)
+
+
+def any_text(text: str) -> str:
+    """The text, if PostgreSQL and JSON can hold it: no NUL, no lone surrogates."""
+    if "\x00" in text:
+        raise ValueError("Must not contain NUL characters.")
+    return _encodable(text)
+
+
+def is_id(text: str) -> bool:
+    """Whether a reference is an id rather than a slug, login or address."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("Must not contain lone surrogates.") from None
+    return text
+
+
+def _not_an_id(text: str) -> str:
+    if is_id(text):
+        raise ValueError("Must not look like an id.")
+    return text
+
+
+def _mail_address(text: str) -> str:
+    """The address in its canonical form. Nobody checks whether it exists."""
+    known = canonical(text)
+    if known is None:
+        raise ValueError("This is not a valid e-mail address.")
+    return known
+
+
+def _mail_domain(text: str) -> str:
+    known = canonical_domain(text)
+    if known is None or "." not in known:
+        raise ValueError("This is not a valid domain; write it like acme.example.")
+    return known
+
+
+Line = Annotated[str, AfterValidator(one_line), Field(max_length=500)]
+"""One line: subjects, names, titles. For another length: `Annotated[Line, Field(max_length=80)]`."""
+Text = Annotated[str, AfterValidator(any_text), Field(max_length=1_000_000)]
+"""Any number of lines: bodies, salutations."""
+Flag = StrictBool
+"""true or false, not "yes" or 1."""
+Whole = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
+"""A whole number that fits an SQL integer; no text, no fraction. Narrow it with `Annotated[Whole, Field(ge=1)]`."""
+Slug = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
+    AfterValidator(_not_an_id),
+]
+"""A short name for URLs: lower-case letters, digits and hyphens."""
+Login = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
+    AfterValidator(_not_an_id),
+]
+"""What a person signs in with: lower-case letters, digits, dot, hyphen, underscore."""
+MailAddress = Annotated[
+    str, Field(strict=True, max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_mail_address)
+]
+MailDomain = Annotated[str, Field(strict=True, max_length=253), AfterValidator(_mail_domain)]
+Language = Annotated[str, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
+"""A language tag such as `nb` or `en-GB` (RFC 5646)."""
+Title = Annotated[Line, Field(min_length=1, max_length=200)]
+Reference = Annotated[Line, Field(min_length=1, max_length=254)]
+"""Names another document: by id, slug or login, a person also by e-mail address."""
