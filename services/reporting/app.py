@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
 from services.reporting.generations.live_consumer import LiveConsumer
-from services.reporting.generations.sets import projection_sets
+from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
-from services.reporting.tickets.reading import Reading
+from services.reporting.tickets.ticket_reader import Reading
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY
 from shared.database import Pool, connect_pool

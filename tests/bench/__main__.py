@@ -32,8 +32,8 @@ from deploy.local.home import CHECKOUT, SERVICES, Home
 from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.programs import Instance
-from tests.bench.client import HttpConnection, LmtpConnection, closed_loop, paced
-from tests.bench.filling import fill_list
+from tests.bench.load.client import HttpConnection, LmtpConnection, closed_loop, paced
+from tests.bench.load.many_tickets import fill_list
 
 CONNECTIONS = 24
 SETTLE_SECONDS = 40
@@ -429,7 +429,7 @@ def floor_application(postgres: PostgresServer) -> Iterator[tuple[int, int]]:
 
     (port,) = free_ports(1)
     environment = os.environ | {"FLOOR_DATABASE_URL": asyncio.run(make())}
-    command = [sys.executable, "-m", "uvicorn", "tests.bench.floor:app", "--workers", "2", "--port", str(port), "--log-level", "error",
+    command = [sys.executable, "-m", "uvicorn", "tests.bench.load.floor:app", "--workers", "2", "--port", str(port), "--log-level", "error",
                "--loop", "uvloop", "--http", "httptools", "--no-access-log"]  # fmt: skip
     process = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
     try:

@@ -14,8 +14,8 @@ from typing import Any
 
 from deploy.local import lifecycle
 from tests.bench.__main__ import CONNECTIONS, Bench, home_of_its_own, write_results
-from tests.bench.client import HttpConnection, closed_loop
-from tests.bench.filling import fill_list
+from tests.bench.load.client import HttpConnection, closed_loop
+from tests.bench.load.many_tickets import fill_list
 
 QUEUE = 20_000
 """Tickets of each queue that lists are read from."""

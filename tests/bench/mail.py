@@ -1,6 +1,6 @@
 """`python -m tests.bench.mail [--seconds 30]`: mails through LMTP against the floor, and what reading one costs; a table and `bench/mail.json`.
 
-A system of its own is brought up and taken down. The mails are those of the shared corpora (tests/bench/mails.py).
+A system of its own is brought up and taken down. The mails are those of the shared corpora (tests/bench/load/mails.py).
 """
 
 import argparse
@@ -20,8 +20,8 @@ from deploy.local import lifecycle
 from deploy.local.home import CHECKOUT
 from services.intake.mail.reading import read
 from tests.bench.__main__ import CONNECTIONS, Bench, home_of_its_own, middle, write_results
-from tests.bench.client import LmtpConnection, closed_loop
-from tests.bench.mails import as_new, mix, stuffed
+from tests.bench.load.client import LmtpConnection, closed_loop
+from tests.bench.load.mails import as_new, mix, stuffed
 
 READINGS = 6
 """Times that all mails are read for the look at memory."""

@@ -13,7 +13,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from services.reporting.generations.live_consumer import LiveConsumer
-from services.reporting.generations.sets import projection_sets
+from services.reporting.generations.projection_sets import projection_sets
 from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consumer import Halt

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from services.reporting.people import followed_queues, scope
-from services.reporting.waiting import shown
+from services.reporting.read_your_writes import shown
+from services.reporting.visibility import followed_queues, scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems

@@ -10,8 +10,8 @@ import asyncpg
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.reporting.tickets import showing
-from services.reporting.tickets.reading import Found, Reading, Ref, answer
+from services.reporting.tickets import presentation
+from services.reporting.tickets.ticket_reader import Found, Reading, Ref, answer
 from shared.blobs import texts
 from shared.blobs.store import BlobMissing
 from shared.contracts.parts import Blob, Message
@@ -97,7 +97,7 @@ def router(reading: Reading) -> APIRouter:
         statement = ARTICLES.format(articles=found.articles)
         rows = await reading.pool.fetch(statement, found.row["id"], *position, limit + 1)
         whole = await _whole_texts(reading, rows[:limit])
-        items = [showing.article(row, text, remote=remote_content) for row, text in zip(rows, whole, strict=False)]
+        items = [presentation.article(row, text, remote=remote_content) for row, text in zip(rows, whole, strict=False)]
         others = await reading.visible(who, {row["ticket_id"] for row in rows} - {found.row["id"]})
         for row, item in zip(rows, items, strict=False):
             if row["ticket_id"] not in {found.row["id"], *others}:

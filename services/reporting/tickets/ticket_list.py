@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from services.reporting.people import Scope
-from services.reporting.tickets.desk.projection import TICKET_COLUMNS
+from services.reporting.tickets.read_model.projection import TICKET_COLUMNS
+from services.reporting.visibility import Scope
 
 Sort = Literal["default", "created_at", "-created_at", "updated_at", "-updated_at", "priority", "-priority"]
 ORDERS: dict[str, list[tuple[str, str, str]]] = {

@@ -9,12 +9,12 @@ import asyncpg
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
-from services.reporting.people import followed_queues, scope
-from services.reporting.tickets import showing
-from services.reporting.tickets.desk.repeats import COLUMNS
-from services.reporting.tickets.reading import Reading, Ref, answer
-from services.reporting.tickets.references import tickets_named, without_hidden
+from services.reporting.tickets import presentation
+from services.reporting.tickets.hidden_references import tickets_named, without_hidden
+from services.reporting.tickets.read_model.deduplication import COLUMNS
 from services.reporting.tickets.ticket_list import ORDERS, Filters, Sort, query
+from services.reporting.tickets.ticket_reader import Reading, Ref, answer
+from services.reporting.visibility import followed_queues, scope
 from shared.addresses import canonical
 from shared.contracts.parts import StateType
 from shared.http import problems
@@ -165,11 +165,11 @@ def router(reading: Reading) -> APIRouter:
         after = cursors.decode(who, asked, cursor)
         rows = await reading.pool.fetch(HISTORY, row["id"], int(after[0]) if after else 0, limit + 1)
         following = cursors.encode(who, asked, [rows[limit - 1]["number"]]) if len(rows) > limit else None
-        told = [showing.event_data(each) for each in rows[:limit]]
+        told = [presentation.event_data(each) for each in rows[:limit]]
         named = {ticket for data in told for ticket in tickets_named(data)}
         tickets, queues = {row["id"], *await reading.visible(who, named)}, reading.known_queues(who)
         items = [
-            showing.history_entry(each, without_hidden(data, tickets, queues))
+            presentation.history_entry(each, without_hidden(data, tickets, queues))
             for each, data in zip(rows, told, strict=False)
         ]
         return answer(page(items, following), headers)
@@ -183,7 +183,7 @@ async def _show_others(reading: Reading, who: Identity, shown: list[tuple[asyncp
     wanted |= {row["merged_into_id"] for row, _ in shown if row["merged_into_id"] is not None}
     others = await reading.visible(who, wanted)
     for row, item in shown:
-        item["links"] = showing.links(row, others)
+        item["links"] = presentation.links(row, others)
         if row["merged_into_id"] not in others:
             item["merged_into"] = None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.reporting.desk_rows import Reporting, reporting_with_a_live_desk
+from tests.services.reporting.reporting_database import Reporting, reporting_with_a_live_desk
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from services.reporting.app import replayed
 from services.reporting.generations import rebuilding
 from services.reporting.generations.live_consumer import LiveConsumer
-from services.reporting.generations.sets import projection_sets
-from services.reporting.tickets.desk.projection import DeskProjection
-from services.reporting.tickets.desk.row import TicketRow
+from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.tickets.read_model.projection import DeskProjection
+from services.reporting.tickets.read_model.rows import TicketRow
 from shared.contracts.topics import TICKETS
 from shared.database import Connection
 from shared.eventstore.migrations import role_of
@@ -28,7 +28,7 @@ from shared.projections.sets import ProjectionSet
 from shared.testing.progress import until
 from tests import servers
 from tests.servers import Kafka
-from tests.services.reporting.desk_rows import ZONE, Log, Reporting, reporting_with_a_live_desk
+from tests.services.reporting.reporting_database import ZONE, Log, Reporting, reporting_with_a_live_desk
 from tests.services.reporting.test_projections_and_lists import opened, queued
 
 TICKET = UUID(int=7)

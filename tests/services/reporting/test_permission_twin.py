@@ -7,13 +7,13 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.reporting.people import facts, scope
 from services.reporting.tickets.ticket_list import Filters, query
+from services.reporting.visibility import facts, scope
 from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
 from shared.directory.copy import Queues
 from shared.rules.access import Access, Identity, may
-from tests.services.reporting.desk_rows import Reporting, add_tickets
+from tests.services.reporting.reporting_database import Reporting, add_tickets
 from tests.specs.requirement import requirement
 
 PEOPLE = tuple(UUID(int=n) for n in (1, 2))

@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.reporting.generations.sets import projection_sets
-from services.reporting.people import Scope
+from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
-from services.reporting.tickets.desk.projection import DeskProjection
-from services.reporting.tickets.desk.row import TicketRow
+from services.reporting.tickets.read_model.projection import DeskProjection
+from services.reporting.tickets.read_model.rows import TicketRow
 from services.reporting.tickets.ticket_list import ORDERS, Filters, query
+from services.reporting.visibility import Scope
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import AutomaticMailReceived, FailedRecipient, TicketOpened
@@ -38,7 +38,7 @@ from shared.messaging.projection import Position
 from shared.projections import sets
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.samples import sample
-from tests.services.reporting.desk_rows import ZONE, Log
+from tests.services.reporting.reporting_database import ZONE, Log
 from tests.specs.requirement import requirement
 
 IT, HR = (QueueRef(id=UUID(int=n), slug=s, name=s.upper()) for n, s in ((10, "it"), (11, "hr")))

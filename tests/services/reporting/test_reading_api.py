@@ -13,7 +13,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.articles_api import PAGE_BYTES
-from services.reporting.tickets.reading import Reading
+from services.reporting.tickets.ticket_reader import Reading
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
@@ -55,7 +55,7 @@ from shared.rules.access import Identity
 from shared.rules.states import NEW
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
-from tests.services.reporting.desk_rows import START, ZONE, Log, Reporting
+from tests.services.reporting.reporting_database import START, ZONE, Log, Reporting
 from tests.specs.requirement import requirement
 
 KARI = Identity(

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.reporting.tickets.desk.repeats import COLUMNS, without
-from services.reporting.tickets.desk.row import Article, Delivery, HistoryEntry, TicketRow
+from services.reporting.tickets.read_model.deduplication import COLUMNS, without
+from services.reporting.tickets.read_model.rows import Article, Delivery, HistoryEntry, TicketRow
 from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown

@@ -9,9 +9,9 @@ import asyncpg
 import orjson
 from fastapi import Path, Response
 
-from services.reporting.people import facts
-from services.reporting.tickets.showing import Showing, named_in
-from services.reporting.waiting import shown
+from services.reporting.read_your_writes import shown
+from services.reporting.tickets.presentation import Showing, named_in
+from services.reporting.visibility import facts
 from shared.blobs.store import BlobStore
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
-from services.reporting.generations.sets import projection_sets
+from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event

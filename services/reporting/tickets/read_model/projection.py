@@ -6,8 +6,8 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.tickets.desk.fold import BOUNCED, LONGEST_DELIVERY, fold
-from services.reporting.tickets.desk.row import Article, HistoryEntry, TicketRow
+from services.reporting.tickets.events.fold import BOUNCED, LONGEST_DELIVERY, fold
+from services.reporting.tickets.read_model.rows import Article, HistoryEntry, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.parts import PersonRef, TicketRef
 from shared.database import Connection

@@ -8,11 +8,11 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.reporting.tickets.desk.fold import fold
-from services.reporting.tickets.desk.repeats import COLUMNS
-from services.reporting.tickets.desk.row import TicketRow
-from services.reporting.tickets.showing import event_data, history_entry
-from services.reporting.tickets.summaries import MAILS, summary
+from services.reporting.tickets.events.fold import fold
+from services.reporting.tickets.events.summaries import MAILS, summary
+from services.reporting.tickets.presentation import event_data, history_entry
+from services.reporting.tickets.read_model.deduplication import COLUMNS
+from services.reporting.tickets.read_model.rows import TicketRow
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import REGISTRY, Event, data_of

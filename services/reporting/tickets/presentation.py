@@ -7,9 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.people import facts
-from services.reporting.tickets.desk.repeats import COLUMNS, put_back
-from services.reporting.tickets.summaries import summary
+from services.reporting.tickets.events.summaries import summary
+from services.reporting.tickets.read_model.deduplication import COLUMNS, put_back
+from services.reporting.visibility import facts
 from shared import addresses
 from shared.directory.copy import Configuration, Queues, Someone
 from shared.markup import richtext

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.specs.intake.quoting.replies import LETTERS, RICH_REPLIES
 
-CORPORA = Path(os.environ.get("LEDGERDESK_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
+CORPORA = Path(os.environ.get("LEDGERDESK_CORPORA", Path(__file__).parents[4] / "shared" / "corpora"))
 """`LEDGERDESK_CORPORA` names another place."""
 FOLDERS = (
     "stalwart-mail-parser/resources/eml", "ruby-mail/spec/fixtures/emails", "rspamd/test/functional/messages", "sisimai-set-of-emails/maildir",

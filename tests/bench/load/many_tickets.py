@@ -7,8 +7,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from deploy.local.programs import Instance
-from services.reporting.tickets.desk.projection import DeskProjection
-from services.reporting.tickets.desk.row import TicketRow
+from services.reporting.tickets.read_model.projection import DeskProjection
+from services.reporting.tickets.read_model.rows import TicketRow
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Address, CustomerRef, Message, QueueRef

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.reporting.tickets.references import tickets_named, without_hidden
+from services.reporting.tickets.hidden_references import tickets_named, without_hidden
 from shared.contracts.event import REGISTRY, data_of
 from shared.contracts.parts import QueueRef, TicketRef
 from shared.contracts.topics import TICKETS

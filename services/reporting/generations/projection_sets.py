@@ -4,7 +4,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.tickets.desk.projection import DeskProjection
+from services.reporting.tickets.read_model.projection import DeskProjection
 from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.projections.sets import ProjectionSet
@@ -17,7 +17,7 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
     return {
         "desk": ProjectionSet(
             name="desk",
-            ddl=(SERVICE / "tickets" / "desk" / "tables.sql").read_text("utf-8"),
+            ddl=(SERVICE / "tickets" / "read_model" / "tables.sql").read_text("utf-8"),
             tables=(
                 "tickets",
                 "customer_tickets",
