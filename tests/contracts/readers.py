@@ -8,8 +8,7 @@ from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
 from services.notify.writing.letterhead import Letterhead
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.tickets.events.fold import fold
-from services.reporting.tickets.events.summaries import summary
+from services.reporting.tickets.events.fold import fold, summary
 from services.routing import policies as routing_policies
 from services.routing import ticket as routing_ticket
 from shared.contracts.envelope import Recorded

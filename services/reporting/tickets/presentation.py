@@ -7,8 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.tickets.events.summaries import summary
+from services.reporting.tickets.events.fold import summary
 from services.reporting.tickets.read_model.deduplication import COLUMNS, put_back
+from services.reporting.tickets.read_model.ticket_row import TICKETS
 from services.reporting.visibility import facts
 from shared import addresses
 from shared.directory.copy import Configuration, Queues, Someone
@@ -22,6 +23,8 @@ def instant(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+SHOWN = [(name, column.type == "timestamptz") for name, column in TICKETS.columns.items() if column.shown]
+"""The columns that are shown as they are, and whether they are times."""
 PEOPLE = ("owner_id", "previous_owner_id", "responsible_id", "locked_by_id", "customer_id")
 """The columns that name people or customers."""
 
@@ -47,8 +50,7 @@ class Showing:
         merged_into, lock = row["merged_into_id"], self._person(row, "locked_by")
         return {
             "id": str(row["id"]),
-            "number": row["number"],
-            "title": row["title"],
+            **{name: instant(row[name]) if is_time else row[name] for name, is_time in SHOWN},
             "queue": self._queue(row),
             "state": self._state(row),
             "priority": {"id": row["priority"], "name": self._priority(row["priority"])},
@@ -62,18 +64,7 @@ class Showing:
                 "expires_at": instant(row["lock_expires_at"]),
             },
             "customer": self._customer(row),
-            "channel": row["channel"],
-            "pending_until": instant(row["pending_until"]),
-            "tags": row["tags"],
             "fields": row["fields"] or {},
-            "form": row["form"],
-            "time_units": row["time_units"],
-            "created_at": instant(row["created_at"]),
-            "updated_at": instant(row["updated_at"]),
-            "first_answer_at": instant(row["first_answer_at"]),
-            "closed_at": instant(row["closed_at"]),
-            "reminder_due": row["reminder_due"],
-            "article_count": row["article_count"],
             "links": [],
             "merged_into": {"id": str(merged_into), "number": row["merged_into_number"]} if merged_into else None,
             "versions": {producer: version for producer, (version, _) in row["seen"].items()},

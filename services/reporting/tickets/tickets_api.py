@@ -7,16 +7,18 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
+from pydantic import Field
 
 from services.reporting.tickets import presentation
 from services.reporting.tickets.hidden_references import tickets_named, without_hidden
 from services.reporting.tickets.read_model.deduplication import COLUMNS
-from services.reporting.tickets.ticket_list import ORDERS, Filters, Sort, query
+from services.reporting.tickets.read_model.ticket_row import ColumnFilters, Texts
+from services.reporting.tickets.ticket_list import ORDERS, Filters, Sort, column_types, statement
 from services.reporting.tickets.ticket_reader import Reading, Ref, answer
 from services.reporting.visibility import followed_queues, scope
 from shared.addresses import canonical
 from shared.contracts.parts import StateType
+from shared.directory.copy import Queues
 from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.etag import etag
@@ -26,7 +28,7 @@ from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
 from shared.rules.states import STANDARD
 
-Many = Annotated[list[Annotated[str, Query(max_length=320)]], Query(max_length=50)]
+Reference = Annotated[str | None, Field(max_length=320)]
 ABOUT = """
 WITH RECURSIVE merged(id) AS (
     SELECT $1::uuid UNION SELECT t.id FROM desk.tickets t JOIN merged m ON t.merged_into_id = m.id
@@ -52,79 +54,49 @@ LONGEST_PAGE = 200
 NOBODY = UUID(int=0)
 
 
+class ListQuery(ColumnFilters):
+    """The query parameters of the ticket list."""
+
+    limit: Limit = 50
+    cursor: CursorText = None
+    sort: Sort = "default"
+    queue: Texts = []  # noqa: RUF012
+    state: Texts = []  # noqa: RUF012
+    state_type: Annotated[list[StateType], Field(max_length=10)] = []  # noqa: RUF012
+    owner: Reference = None
+    responsible: Reference = None
+    locked_by: Reference = None
+    customer: Texts = []  # noqa: RUF012
+    available: bool | None = None
+    mine: bool | None = None
+
+
 def router(reading: Reading) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["reading"])
 
     @routes.get("", operation_id="listTickets", summary="Tickets that you may see")
     async def list_tickets(
-        request: Request,
-        who: Caller,
-        written: Awaited,
-        limit: Limit = 50,
-        cursor: CursorText = None,
-        sort: Sort = "default",
-        queue: Many = [],  # noqa: B006
-        state: Many = [],  # noqa: B006
-        state_type: Annotated[list[StateType], Query(max_length=10)] = [],  # noqa: B006
-        owner: Annotated[str | None, Query(max_length=320)] = None,
-        responsible: Annotated[str | None, Query(max_length=320)] = None,
-        locked: bool | None = None,
-        locked_by: Annotated[str | None, Query(max_length=320)] = None,
-        customer: Many = [],  # noqa: B006
-        company: Many = [],  # noqa: B006
-        priority: Annotated[list[Annotated[int, Query(ge=1, le=5)]], Query(max_length=5)] = [],  # noqa: B006
-        tag: Many = [],  # noqa: B006
-        created_from: AwareDatetime | None = None,
-        created_to: AwareDatetime | None = None,
-        updated_from: AwareDatetime | None = None,
-        available: bool | None = None,
-        reminder_due: bool | None = None,
-        mine: bool | None = None,
+        request: Request, who: Caller, written: Awaited, query: Annotated[ListQuery, Query()]
     ) -> Response:
         who = await reading.directory.recognised(who)
-        queues = reading.directory.queues
-        may_see = scope(who, queues)
-        customers, addresses = await _customers(reading, customer)
-        types = _types(reading, state, state_type)
-        chosen: set[UUID] | None = {_queue(queues, name) for name in queue} if queue else None
-        if mine:
-            followed = await followed_queues(reading.directory, who)
-            chosen = followed if chosen is None else chosen & followed
-        wanted = Filters(
-            queues=tuple(sorted(chosen)) if chosen is not None else None,
-            states=tuple(state),
-            state_types=types,
-            owner=await _person(reading, "owner", owner, who),
-            responsible=await _person(reading, "responsible", responsible, who),
-            locked=locked,
-            locked_by=await _person(reading, "locked_by", locked_by, who),
-            not_locked_by_others=who.person_id if available else None,
-            customers=customers,
-            addresses=addresses,
-            companies=tuple(company),
-            priorities=tuple(priority),
-            tags=tuple(tag),
-            created_from=_within(created_from, "created_from"),
-            created_to=_within(created_to, "created_to"),
-            updated_from=_within(updated_from, "updated_from"),
-            reminder_due=reminder_due,
-        )
+        visible = scope(who, reading.directory.queues)
+        wanted = await _filters(reading, query, who)
         cursors: Cursors = request.app.state.cursors
         asked = sorted(
             (name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")
         )
-        after = cursors.decode(who, asked, cursor)
+        after = cursors.decode(who, asked, query.cursor)
         headers = await reading.fresh(written)
-        position = _position(after, sort) if after is not None else None
-        text, arguments = query(may_see, wanted, sort, position, limit + 1)
+        position = _position(after, query.sort) if after is not None else None
+        text, arguments = statement(visible, wanted, query.sort, position, query.limit + 1)
         rows = await reading.pool.fetch(text, *arguments)
         shown = await reading.showing(who, rows)
-        items = [shown.ticket(row) for row in rows[:limit]]
+        items = [shown.ticket(row) for row in rows[: query.limit]]
         await _show_others(reading, who, list(zip(rows, items, strict=False)))
         following = None
-        if len(rows) > limit:
-            last = rows[limit - 1]
-            following = cursors.encode(who, asked, [_plain(last[column]) for column, _, _ in ORDERS[sort]])
+        if len(rows) > query.limit:
+            last = rows[query.limit - 1]
+            following = cursors.encode(who, asked, [_plain(last[column]) for column, _ in ORDERS[query.sort]])
         return answer(page(items, following), headers)
 
     @routes.get("/{ref}", operation_id="getTicket", summary="One ticket")
@@ -135,10 +107,10 @@ def router(reading: Reading) -> APIRouter:
         row, queues = found.row, reading.directory.queues
         shown = (await reading.showing(who, [row])).ticket(row)
         await _show_others(reading, who, [(row, shown)])
-        may_see = scope(who, queues)
+        visible = scope(who, queues)
         counted = await reading.pool.fetchrow(
             ABOUT.format(articles="article_count" if found.at_the_desk else "public_article_count"),
-            row["id"], await reading.directory.known_as(row["customer_id"]), may_see.everything, list(may_see.queues), list(may_see.customers), may_see.company,
+            row["id"], await reading.directory.known_as(row["customer_id"]), visible.everything, list(visible.queues), list(visible.customers), visible.company,
         )  # fmt: skip
         if counted is not None:
             shown["article_count"] = counted["article_count"]
@@ -188,25 +160,55 @@ async def _show_others(reading: Reading, who: Identity, shown: list[tuple[asyncp
             item["merged_into"] = None
 
 
-def _types(reading: Reading, state: Sequence[str], state_type: Sequence[str]) -> tuple[str, ...]:
-    """The types that the states of a list have: its index is by type."""
+async def _filters(reading: Reading, query: ListQuery, who: Identity) -> Filters:
+    """The filters that were asked for, with everything that they name looked up."""
+    for name, value in query:
+        if isinstance(value, datetime) and not 1900 <= value.year <= 9000:
+            raise problems.invalid(f"/query/{name}", "must be a date between the years 1900 and 9000")
+    queues = reading.directory.queues
+    customers, addresses = await _customers(reading, query.customer)
+    types = _types(reading, query.state, query.state_type)
+    chosen: set[UUID] | None = {_queue(queues, name) for name in query.queue} if query.queue else None
+    if query.mine:
+        followed = await followed_queues(reading.directory, who)
+        chosen = followed if chosen is None else chosen & followed
+    return Filters(
+        columns=query,
+        queues=tuple(sorted(chosen)) if chosen is not None else None,
+        states=tuple(query.state),
+        state_types=types,
+        owner=await _person(reading, query.owner, who),
+        responsible=await _person(reading, query.responsible, who),
+        locked_by=await _person(reading, query.locked_by, who),
+        not_locked_by_others=who.person_id if query.available else None,
+        customers=customers,
+        addresses=addresses,
+    )
+
+
+def _types(reading: Reading, states: Sequence[str], state_types: Sequence[str]) -> tuple[str, ...]:
+    """The types of state that the list can hold: its index is by type."""
     known: dict[str, str] = {slug: each.type for slug, each in STANDARD.items()}
     known |= {slug: each.type for slug, each in reading.directory.configuration.all_states.items()}
-    for slug in state:
+    for slug in states:
         if slug not in known:
             raise problems.invalid("/query/state", f"{slug!r} is no state")
-    types = {known[slug] for slug in state} if state else set(state_type)
-    # States that are of none of the types asked for: nothing is of both.
-    return tuple(sorted(types & set(state_type) or {"none"} if state_type and state else types))
+    if not states:
+        return tuple(sorted(set(state_types)))
+    types = {known[slug] for slug in states}
+    if state_types:
+        # No ticket matches if none of the states is of one of the types.
+        types = types & set(state_types) or {"none"}
+    return tuple(sorted(types))
 
 
-def _queue(queues: Any, name: str) -> UUID:
+def _queue(queues: Queues, name: str) -> UUID:
     found = queues.ever_named(name)
-    # A queue that is not there filters everything out, as one that may not be seen: a list tells nobody which queues exist.
+    # An unknown queue gives an empty list, as a hidden one does: a list tells nobody which queues exist.
     return found.id if found is not None else NOBODY
 
 
-async def _person(reading: Reading, name: str, reference: str | None, who: Identity) -> UUID | None:
+async def _person(reading: Reading, reference: str | None, who: Identity) -> UUID | None:
     if reference is None:
         return None
     if reference == "me":
@@ -216,8 +218,11 @@ async def _person(reading: Reading, name: str, reference: str | None, who: Ident
 
 
 async def _customers(reading: Reading, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
-    """The customers that a filter names by id, login or address, and the addresses among them that nobody has a record with: those mean whoever
-    asked from there. An address that somebody has now means that person, with all tickets that are theirs, and nobody who had it before."""
+    """The customers that a filter names by id, login or address, and the addresses among them that nobody has.
+
+    An address that somebody has now means that person with all their tickets, and nobody who had it before. An address
+    that nobody has means everybody who asked from it.
+    """
     customers: list[UUID] = []
     addresses: list[str] = []
     for reference in references:
@@ -238,16 +243,10 @@ def _id(reference: str) -> UUID | None:
         return None
 
 
-def _within(value: datetime | None, name: str) -> datetime | None:
-    if value is not None and not 1900 <= value.year <= 9000:
-        raise problems.invalid(f"/query/{name}", "must be a date between the years 1900 and 9000")
-    return value
-
-
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
 
 
 def _position(after: Sequence[Any], sort: str) -> list[Any]:
     kinds: dict[str, Callable[[Any], Any]] = {"timestamptz": datetime.fromisoformat, "uuid": UUID, "smallint": int}
-    return [kinds[kind](value) for value, (_, _, kind) in zip(after, ORDERS[sort], strict=True)]
+    return [kinds[kind](value) for value, kind in zip(after, column_types(ORDERS[sort]), strict=True)]

@@ -7,8 +7,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from deploy.local.programs import Instance
-from services.reporting.tickets.read_model.projection import DeskProjection
-from services.reporting.tickets.read_model.rows import TicketRow
+from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Address, CustomerRef, Message, QueueRef
@@ -25,7 +25,7 @@ async def fill_list(instance: Instance, queue: UUID, slug: str, count: int) -> N
     generation = await pool.fetchval(
         "SELECT generation FROM projections.generations WHERE name = 'desk' AND state = 'live'"
     )
-    projection = DeskProjection(f"desk_v{generation}")
+    projection = TicketProjection(f"desk_v{generation}")
     reference, now = QueueRef(id=queue, slug=slug, name=slug), datetime.now(UTC)
     rows: dict[UUID, TicketRow] = {}
     for n in range(count):

@@ -13,8 +13,8 @@ from services.reporting.app import replayed
 from services.reporting.generations import rebuilding
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
-from services.reporting.tickets.read_model.projection import DeskProjection
-from services.reporting.tickets.read_model.rows import TicketRow
+from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.topics import TICKETS
 from shared.database import Connection
 from shared.eventstore.migrations import role_of
@@ -99,7 +99,7 @@ class Counting(ProjectionHandler[TicketRow]):
     """Counts what it is given, and does something each time that it is given more."""
 
     def __init__(self, schema: str, meanwhile: Callable[[int], Awaitable[None]]) -> None:
-        super().__init__(DeskProjection(schema))
+        super().__init__(TicketProjection(schema))
         self.meanwhile, self.given = meanwhile, 0
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:

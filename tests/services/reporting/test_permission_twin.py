@@ -7,7 +7,8 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.reporting.tickets.ticket_list import Filters, query
+from services.reporting.tickets.read_model.ticket_row import ColumnFilters
+from services.reporting.tickets.ticket_list import Filters, statement
 from services.reporting.visibility import facts, scope
 from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
@@ -58,7 +59,7 @@ wishes = st.builds(
     state_types=st.sampled_from(((), ("new",), ("open", "merged"))),
     customers=st.sampled_from(((), (PEOPLE[0],), (PEOPLE[0], UNKNOWN[0]))),
     addresses=st.sampled_from(((), ADDRESSES[:1], ADDRESSES[:2])),
-    companies=st.sampled_from(((), ("acme",))),
+    columns=st.builds(ColumnFilters, company=st.sampled_from(([], ["acme"]))),
 )
 
 
@@ -72,7 +73,7 @@ def wanted(ticket: dict[str, Any], wish: Filters) -> bool:
             or ticket["customer_id"] in wish.customers
             or ticket["customer_email"] in wish.addresses
         )
-        and (not wish.companies or ticket["company"] in wish.companies)
+        and (not wish.columns.company or ticket["company"] in wish.columns.company)
     )
 
 
@@ -85,7 +86,7 @@ async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
         await transaction.start()
         try:
             await add_tickets(connection, made)
-            text, arguments = query(scope(who, queues), wish, "default", None, 100)
+            text, arguments = statement(scope(who, queues), wish, "default", None, 100)
             rows = await connection.fetch(text, *arguments)
         finally:
             await transaction.rollback()

@@ -12,9 +12,9 @@ from uuid_utils.compat import uuid7
 
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
-from services.reporting.tickets.read_model.projection import DeskProjection
-from services.reporting.tickets.read_model.rows import TicketRow
-from services.reporting.tickets.ticket_list import ORDERS, Filters, query
+from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.read_model.ticket_row import TicketRow
+from services.reporting.tickets.ticket_list import ORDERS, Filters, statement
 from services.reporting.visibility import Scope
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
@@ -70,12 +70,12 @@ class Reporting:
         numbers: list[str] = []
         after: list[Any] | None = None
         while True:
-            text, arguments = query(scope, wanted or Filters(), sort, after, step)
+            text, arguments = statement(scope, wanted or Filters(), sort, after, step)
             rows = await self.pool.fetch(text, *arguments)
             numbers += [row["number"] for row in rows]
             if len(rows) < step:
                 return numbers
-            after = [rows[-1][column] for column, _, _ in ORDERS[sort]]
+            after = [rows[-1][column] for column, _ in ORDERS[sort]]
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ async def test_rows_are_the_same_however_the_events_were_batched(reporting: Repo
     assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
 
 
-class FailingHalfway(DeskProjection):
+class FailingHalfway(TicketProjection):
     """Fails on one event, after it has changed the row."""
 
     def __init__(self, schema: str, poison: UUID) -> None:
@@ -284,6 +284,6 @@ async def test_a_page_of_a_queue_is_an_index_scan(reporting: Reporting) -> None:
         log.add(uuid7(), opened(f"{n:05}", IT if n % 3 else HR))
     await _live(reporting, log.events)
     await reporting.owner.execute("ANALYZE desk_v1.tickets")
-    text, arguments = query(Scope((IT.id,), (), None), Filters(), "default", None, 51)
+    text, arguments = statement(Scope((IT.id,), (), None), Filters(), "default", None, 51)
     plan = "\n".join(row[0] for row in await reporting.owner.fetch("EXPLAIN " + text, *arguments))
     assert "Index Scan" in plan and "Seq Scan" not in plan, plan
