@@ -9,7 +9,7 @@ import asyncpg
 
 from services.reporting.tickets.events.fold import summary
 from services.reporting.tickets.read_model.deduplication import COLUMNS, put_back
-from services.reporting.tickets.read_model.ticket_row import TICKETS
+from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE
 from services.reporting.visibility import facts
 from shared import addresses
 from shared.directory.copy import Configuration, Queues, Someone
@@ -23,7 +23,7 @@ def instant(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-SHOWN = [(name, column.type == "timestamptz") for name, column in TICKETS.columns.items() if column.shown]
+SHOWN = [(name, column.type == "timestamptz") for name, column in TICKETS_TABLE.columns.items() if column.shown]
 """The columns that are shown as they are, and whether they are times."""
 PEOPLE = ("owner_id", "previous_owner_id", "responsible_id", "locked_by_id", "customer_id")
 """The columns that name people or customers."""

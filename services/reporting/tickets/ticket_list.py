@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from services.reporting.tickets.read_model.ticket_row import TICKETS, ColumnFilters, Where
+from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, ColumnFilters, Where
 from services.reporting.visibility import Scope
 
 Sort = Literal["default", "created_at", "-created_at", "updated_at", "-updated_at", "priority", "-priority"]
@@ -23,7 +23,7 @@ ORDERS: dict[str, list[tuple[str, str]]] = {
     "priority": [("priority", "ASC"), ("created_at", "ASC"), ("id", "ASC")],
     "-priority": [("priority", "DESC"), ("created_at", "ASC"), ("id", "ASC")],
 }
-COLUMNS = tuple(column for column in TICKETS.columns if column not in ("event_count", "public_article_count"))
+COLUMNS = tuple(column for column in TICKETS_TABLE.columns if column not in ("event_count", "public_article_count"))
 QUEUES = """
 WITH RECURSIVE q(id) AS (
     (SELECT queue_id FROM desk.tickets ORDER BY queue_id LIMIT 1)
@@ -203,4 +203,4 @@ def _after(made: Statement, order: list[tuple[str, str]], after: Sequence[Any]) 
 
 def column_types(order: list[tuple[str, str]]) -> list[str]:
     """The SQL types of an order's columns."""
-    return [TICKETS.columns[column].type for column, _ in order]
+    return [TICKETS_TABLE.columns[column].type for column, _ in order]

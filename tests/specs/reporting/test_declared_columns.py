@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from services.reporting.tickets.read_model.article_rows import ARTICLES
-from services.reporting.tickets.read_model.ticket_row import TICKETS, ColumnFilters, TicketRow, Where, WhereFlag
+from services.reporting.tickets.read_model.article_rows import ARTICLES_TABLE
+from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, ColumnFilters, TicketRow, Where, WhereFlag
 from services.reporting.tickets.ticket_list import Filters, statement
 from services.reporting.visibility import Scope
 from shared.projections.tables import Column, Internal, Public, Table, with_columns
@@ -59,12 +59,12 @@ def test_values_are_stored_in_the_order_of_the_columns() -> None:
 
 def test_a_stored_row_comes_back() -> None:
     row = TicketRow(id=UUID(int=1), created_at=NOW, tags=["fan"], seen={"routing": (2, UUID(int=5))}, is_new=False)
-    record: Any = dict(zip(TICKETS.columns, TICKETS.values(row), strict=True))
+    record: Any = dict(zip(TICKETS_TABLE.columns, TICKETS_TABLE.values(row), strict=True))
     assert record["seen"] == {"routing": (2, str(UUID(int=5)))}
-    assert TicketRow(**TICKETS.fields(record), is_new=False) == row
+    assert TicketRow(**TICKETS_TABLE.fields(record), is_new=False) == row
 
 
-@pytest.mark.parametrize("table", [TICKETS, ARTICLES])
+@pytest.mark.parametrize("table", [TICKETS_TABLE, ARTICLES_TABLE])
 def test_every_column_of_tickets_and_articles_says_whether_customers_see_it(table: Table[object]) -> None:
     assert {type(column) for column in table.columns.values()} == {Public, Internal}
 

@@ -81,6 +81,6 @@ class HistoryEntry:
     data: Annotated[dict[str, Any], Column("json NOT NULL")]
 
 
-ARTICLES = Table(Article)
-ATTACHMENTS = Table(AttachmentEntry)
-HISTORY = Table(HistoryEntry)
+ARTICLES_TABLE = Table(Article)
+ATTACHMENTS_TABLE = Table(AttachmentEntry)
+HISTORY_TABLE = Table(HistoryEntry)

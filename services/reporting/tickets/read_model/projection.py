@@ -7,18 +7,23 @@ from uuid import UUID
 
 from services.reporting.tickets.events.deliveries import BOUNCED, LONGEST_DELIVERY
 from services.reporting.tickets.events.fold import fold
-from services.reporting.tickets.read_model.article_rows import ARTICLES, ATTACHMENTS, HISTORY, AttachmentEntry
-from services.reporting.tickets.read_model.ticket_row import TICKETS, TicketRow
+from services.reporting.tickets.read_model.article_rows import (
+    ARTICLES_TABLE,
+    ATTACHMENTS_TABLE,
+    HISTORY_TABLE,
+    AttachmentEntry,
+)
+from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.database import Connection
 from shared.messaging.projection import Position
 from shared.projections.tables import Table, with_columns
 
 TABLES: dict[str, Table[Any]] = {
-    "tickets": TICKETS,
-    "articles": ARTICLES,
-    "attachments": ATTACHMENTS,
-    "history": HISTORY,
+    "tickets": TICKETS_TABLE,
+    "articles": ARTICLES_TABLE,
+    "attachments": ATTACHMENTS_TABLE,
+    "history": HISTORY_TABLE,
 }
 DDL = with_columns(Path(__file__).with_name("tables.sql").read_text("utf-8"), TABLES)
 
@@ -28,7 +33,7 @@ class TicketProjection:
 
     def __init__(self, schema: str) -> None:
         self.schema = schema
-        columns = list(TICKETS.columns)
+        columns = list(TICKETS_TABLE.columns)
         self._load = f"SELECT {', '.join(columns)} FROM {schema}.tickets WHERE id = ANY($1)"
         assignments = ", ".join(f"{column} = ${n}" for n, column in enumerate(columns[1:], start=2))
         self._update = f"UPDATE {schema}.tickets SET {assignments} WHERE id = $1"
@@ -50,7 +55,7 @@ class TicketProjection:
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, TicketRow]:
         records = await connection.fetch(self._load, list(keys))
-        return {record["id"]: TicketRow(**TICKETS.fields(record), is_new=False) for record in records}
+        return {record["id"]: TicketRow(**TICKETS_TABLE.fields(record), is_new=False) for record in records}
 
     def apply(self, row: TicketRow | None, event: Recorded, position: Position) -> TicketRow:
         return fold(row, event)
@@ -58,7 +63,7 @@ class TicketProjection:
     async def save(self, connection: Connection, rows: Mapping[UUID, TicketRow]) -> None:
         """New rows by COPY, changed ones in one pipelined UPDATE; articles and history are only ever added."""
         await self._copy(connection, "tickets", [row for row in rows.values() if row.is_new])
-        changed = [TICKETS.values(row) for row in rows.values() if not row.is_new]
+        changed = [TICKETS_TABLE.values(row) for row in rows.values() if not row.is_new]
         if changed:
             await connection.executemany(self._update, changed)
         articles = [article for row in rows.values() for article in row.articles]

@@ -82,7 +82,7 @@ class TicketRow:
     history: list[HistoryEntry] = field(default_factory=list)
 
 
-TICKETS = Table(TicketRow)
+TICKETS_TABLE = Table(TicketRow)
 
 
 @dataclass(frozen=True, slots=True)
