@@ -10,7 +10,7 @@ from services.reporting.schema import MIGRATIONS
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
-from services.reporting.tickets.ticket_reader import Reading
+from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY
 from shared.database import Pool, connect_pool
@@ -67,11 +67,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                     health.check(name, filling.has_its_partitions)
         routers = []
         if role != "worker":
-            reading = Reading(pool, copy, BlobStore(settings.blob_url))
-            counting = stats_api.Counting(pool, copy, settings.zone)
+            reader = TicketReader(pool, copy, BlobStore(settings.blob_url))
+            counting = stats_api.StatsReader(pool, copy, settings.zone)
             routers = [
-                tickets_api.router(reading),
-                articles_api.router(reading),
+                tickets_api.router(reader),
+                articles_api.router(reader),
                 stats_api.router(counting),
                 directory_router(copy),
             ]

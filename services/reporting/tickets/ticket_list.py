@@ -1,8 +1,8 @@
-"""`GET /tickets`: filters, order and pages as one statement that the indexes carry.
+"""`GET /tickets`: filters, order and pages in one statement that the indexes support.
 
-An agent's list takes the first rows of each readable queue by the queue's own index and merges them, so that a page costs the same
-whatever else the queues hold. Permission is part of the statement: there is no list without a scope. What somebody sees as a customer
-comes from a view that lacks what is internal.
+For agents, the statement takes the first rows of each readable queue from the queue's own index and merges them, so that a
+page costs the same however many tickets the queues hold. Permission is part of the statement: there is no list without
+a scope. What somebody sees as a customer comes from a view that lacks what is internal.
 """
 
 from collections.abc import Sequence
@@ -28,19 +28,21 @@ QUEUES = """
 WITH RECURSIVE q(id) AS (
     (SELECT queue_id FROM desk.tickets ORDER BY queue_id LIMIT 1)
      UNION ALL
-    SELECT (SELECT t.queue_id FROM desk.tickets t WHERE t.queue_id > q.id ORDER BY t.queue_id LIMIT 1) FROM q WHERE q.id IS NOT NULL
+    SELECT (SELECT t.queue_id FROM desk.tickets t WHERE t.queue_id > q.id ORDER BY t.queue_id LIMIT 1)
+      FROM q
+     WHERE q.id IS NOT NULL
 )
 SELECT id FROM q WHERE id IS NOT NULL
 """
-"""Every queue that has tickets, one probe of the index each."""
+"""Every queue that has tickets, by one probe of the index for each (a loose index scan)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the list shows: `columns` are compared as they were given, the others were looked up first.
+    """What a list is filtered by: `columns` as they were given, the others as they were looked up.
 
-    An empty tuple or None does not filter; `queues` None means every queue of the scope. Of `customers` and `addresses`,
-    a ticket needs to match one: its customer, or the address that it was asked from.
+    An empty tuple or None does not filter; `queues` None means every queue of the scope. A ticket
+    matches `customers` and `addresses` if either names its customer or the address that they asked from.
     """
 
     columns: ColumnFilters = ColumnFilters()
@@ -56,42 +58,43 @@ class Filters:
 
 
 @dataclass(slots=True)
-class Statement:
-    """A statement with its arguments, numbered as they are added."""
+class Arguments:
+    """The arguments of a statement, numbered as they are added."""
 
-    arguments: list[Any] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
 
-    def argument(self, value: Any, kind: str) -> str:
-        self.arguments.append(value)
-        return f"${len(self.arguments)}::{kind}"
+    def add(self, value: Any, kind: str) -> str:
+        """The placeholder of a new argument of an SQL type."""
+        self.values.append(value)
+        return f"${len(self.values)}::{kind}"
 
 
 def statement(
-    scope: Scope, wanted: Filters, sort: str, after: Sequence[Any] | None, limit: int
+    scope: Scope, filters: Filters, sort: str, after: Sequence[Any] | None, limit: int
 ) -> tuple[str, list[Any]]:
-    """The statement for one page and its arguments. `after` is the position of the row before, in the order's columns.
+    """The statement for one page, and its arguments. `after` is the position of the row before, in the order's columns.
 
-    The rows of `desk` parts come from the table, all others from what customers may know of a ticket: a filter finds nothing there
-    that a customer could not see.
+    Rows that somebody reads as an agent come from the table, all others from the view for customers: a filter cannot find
+    there what a customer could not see.
     """
-    made = Statement()
+    arguments = Arguments()
     order = ORDERS[sort]
-    conditions = _conditions(made, wanted)
+    conditions = _conditions(arguments, filters)
     if after is not None:
-        conditions.append(_after(made, order, after))
+        conditions.append(_after(arguments, order, after))
     keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _ in order)]))
     ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
     rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *conditions))
-    # A number, not an argument: the planner has to know that few rows are wanted.
+    # A literal and not an argument: the planner must know that few rows are wanted.
     first = f"{rest} ORDER BY {ordered} LIMIT {int(limit)}"
     sources: dict[str, list[str]] = {}
-    desk = _desk_part(made, scope, wanted, keys, first)
-    if desk is not None:
-        sources["desk.tickets"] = [desk]
-    own = _own_parts(made, scope, wanted)
-    if own:
+    for_agents = _agents_part(arguments, scope, filters, keys, first)
+    if for_agents is not None:
+        sources["desk.tickets"] = [for_agents]
+    for_customers = _customers_parts(arguments, scope, filters)
+    if for_customers:
         sources["desk.customer_tickets"] = [
-            f"SELECT {keys} FROM desk.customer_tickets t WHERE {part}{first}" for part in own
+            f"SELECT {keys} FROM desk.customer_tickets t WHERE {part}{first}" for part in for_customers
         ]
     if not sources:
         return "SELECT * FROM desk.customer_tickets WHERE false", []
@@ -106,43 +109,43 @@ def statement(
     return (
         f"WITH page AS MATERIALIZED (SELECT * FROM ({found}) AS t ORDER BY {ordered} LIMIT {int(limit)})"
         f" SELECT * FROM ({rows}) AS t ORDER BY {ordered}",
-        made.arguments,
+        arguments.values,
     )
 
 
-def _desk_part(made: Statement, scope: Scope, wanted: Filters, keys: str, first: str) -> str | None:
-    """The first rows of the queues that are read as an agent, by the index that the filters make the shortest way."""
-    everywhere = scope.everything and wanted.queues is None
-    queues = sorted(scope.queues if wanted.queues is None else set(wanted.queues) & set(scope.queues))
-    if scope.everything and wanted.queues is not None:
-        queues = sorted(wanted.queues)
+def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str, first: str) -> str | None:
+    """The first rows of the queues that are read as an agent, from the index that suits the filters best."""
+    everywhere = scope.everything and filters.queues is None
+    queues = sorted(scope.queues if filters.queues is None else set(filters.queues) & set(scope.queues))
+    if scope.everything and filters.queues is not None:
+        queues = sorted(filters.queues)
     if not queues and not everywhere:
         return None
-    readable = None if everywhere else made.argument(queues, "uuid[]")
+    readable = None if everywhere else arguments.add(queues, "uuid[]")
     within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
-    ways: list[tuple[str, str, str]] = []
+    lookups: list[tuple[str, str, str]] = []
     others = ""
-    if wanted.customers:
-        ids = made.argument(sorted(set(wanted.customers)), "uuid[]")
-        ways.append(("customer_id", ids, ""))
+    if filters.customers:
+        ids = arguments.add(sorted(set(filters.customers)), "uuid[]")
+        lookups.append(("customer_id", ids, ""))
         others = f" AND t.customer_id <> ALL({ids})"
-    if wanted.addresses:
-        ways.append(("customer_email", made.argument(sorted(set(wanted.addresses)), "text[]"), others))
-    if not ways and wanted.columns.company:
-        ways.append(("company", made.argument(sorted(set(wanted.columns.company)), "text[]"), ""))
-    if ways:
+    if filters.addresses:
+        lookups.append(("customer_email", arguments.add(sorted(set(filters.addresses)), "text[]"), others))
+    if not lookups and filters.columns.company:
+        lookups.append(("company", arguments.add(sorted(set(filters.columns.company)), "text[]"), ""))
+    if lookups:
         return " UNION ALL ".join(
             f"SELECT t.* FROM unnest({values}) AS v(value) CROSS JOIN LATERAL"
-            f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{less}{within}{first}) AS t"
-            for column, values, less in ways
+            f" (SELECT {keys} FROM desk.tickets t WHERE t.{column} = v.value{excluded}{within}{first}) AS t"
+            for column, values, excluded in lookups
         )
-    people = (wanted.owner, wanted.responsible, wanted.locked_by)
-    if wanted.columns.tag or any(person is not None for person in people):
+    people = (filters.owner, filters.responsible, filters.locked_by)
+    if filters.columns.tag or any(person is not None for person in people):
         return f"SELECT {keys} FROM desk.tickets t WHERE true{within}{first}"
     each = QUEUES if readable is None else f"SELECT unnest({readable}) AS id"
     types, of_type = "", ""
-    if wanted.state_types:
-        types = f" CROSS JOIN unnest({made.argument(sorted(set(wanted.state_types)), 'text[]')}) AS s(type)"
+    if filters.state_types:
+        types = f" CROSS JOIN unnest({arguments.add(sorted(set(filters.state_types)), 'text[]')}) AS s(type)"
         of_type = " AND t.state_type = s.type"
     return (
         f"SELECT t.* FROM ({each}) AS q{types} CROSS JOIN LATERAL"
@@ -150,47 +153,47 @@ def _desk_part(made: Statement, scope: Scope, wanted: Filters, keys: str, first:
     )
 
 
-def _own_parts(made: Statement, scope: Scope, wanted: Filters) -> list[str]:
-    """Somebody's own tickets and those of their company, each ticket in one part only, without those that the desk part has."""
+def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> list[str]:
+    """Somebody's own tickets and those of their company. No ticket is in two parts, or in the agents' part too."""
     if scope.everything or not (scope.customers or scope.company is not None):
         return []
-    less = f" AND t.queue_id <> ALL({made.argument(list(scope.queues), 'uuid[]')})" if scope.queues else ""
-    if wanted.queues is not None:
-        less += f" AND t.queue_id = ANY({made.argument(list(wanted.queues), 'uuid[]')})"
-    # A part for each id: the index has a customer's tickets in order, not several customers'.
-    parts = [f"t.customer_id = {made.argument(customer, 'uuid')}{less}" for customer in scope.customers]
+    within = f" AND t.queue_id <> ALL({arguments.add(list(scope.queues), 'uuid[]')})" if scope.queues else ""
+    if filters.queues is not None:
+        within += f" AND t.queue_id = ANY({arguments.add(list(filters.queues), 'uuid[]')})"
+    # A part for each id: the index has the tickets of one customer in order, not those of several.
+    parts = [f"t.customer_id = {arguments.add(customer, 'uuid')}{within}" for customer in scope.customers]
     if scope.company is not None:
         others = (
-            f" AND t.customer_id <> ALL({made.argument(list(scope.customers), 'uuid[]')})" if scope.customers else ""
+            f" AND t.customer_id <> ALL({arguments.add(list(scope.customers), 'uuid[]')})" if scope.customers else ""
         )
-        parts.append(f"t.company = {made.argument(scope.company, 'text')}{others}{less}")
+        parts.append(f"t.company = {arguments.add(scope.company, 'text')}{others}{within}")
     return parts
 
 
-def _conditions(made: Statement, wanted: Filters) -> list[str]:
+def _conditions(arguments: Arguments, filters: Filters) -> list[str]:
     found: list[str] = []
-    many = (("state_slug", wanted.states), ("state_type", wanted.state_types))
-    found += [f"t.{column} = ANY({made.argument(list(values), 'text[]')})" for column, values in many if values]
-    for where, value in wanted.columns.conditions():
+    many = (("state_slug", filters.states), ("state_type", filters.state_types))
+    found += [f"t.{column} = ANY({arguments.add(list(values), 'text[]')})" for column, values in many if values]
+    for where, value in filters.columns.conditions():
         if isinstance(where, Where):
-            found.append(where.condition.format(made.argument(value, where.type)))
+            found.append(where.condition.format(arguments.add(value, where.type)))
         else:
             found.append(where.true if value else where.false)
-    either = (("customer_id", wanted.customers, "uuid[]"), ("customer_email", wanted.addresses, "text[]"))
-    asked = [f"t.{column} = ANY({made.argument(list(values), kind)})" for column, values, kind in either if values]
+    either = (("customer_id", filters.customers, "uuid[]"), ("customer_email", filters.addresses, "text[]"))
+    asked = [f"t.{column} = ANY({arguments.add(list(values), kind)})" for column, values, kind in either if values]
     if asked:
         found.append(f"({' OR '.join(asked)})")
-    people = (("owner_id", wanted.owner), ("responsible_id", wanted.responsible), ("locked_by_id", wanted.locked_by))
-    found += [f"t.{column} = {made.argument(person, 'uuid')}" for column, person in people if person is not None]
-    if wanted.not_locked_by_others is not None:
-        person = made.argument(wanted.not_locked_by_others, "uuid")
+    people = (("owner_id", filters.owner), ("responsible_id", filters.responsible), ("locked_by_id", filters.locked_by))
+    found += [f"t.{column} = {arguments.add(person, 'uuid')}" for column, person in people if person is not None]
+    if filters.not_locked_by_others is not None:
+        person = arguments.add(filters.not_locked_by_others, "uuid")
         found.append(f"(t.locked_by_id IS NULL OR t.locked_by_id = {person})")
     return found
 
 
-def _after(made: Statement, order: list[tuple[str, str]], after: Sequence[Any]) -> str:
+def _after(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any]) -> str:
     """Rows behind a position: column by column, because the directions differ. The first column bounds the index scan."""
-    position = [made.argument(value, kind) for value, kind in zip(after, column_types(order), strict=True)]
+    position = [arguments.add(value, kind) for value, kind in zip(after, column_types(order), strict=True)]
     tests: list[str] = []
     for n, (column, direction) in enumerate(order):
         equal = [f"t.{c} = {p}" for (c, _), p in zip(order[:n], position[:n], strict=True)]

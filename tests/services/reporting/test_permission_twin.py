@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
 from services.reporting.tickets.ticket_list import Filters, statement
-from services.reporting.visibility import facts, scope
+from services.reporting.visibility import scope, ticket_facts
 from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
 from shared.directory.copy import Queues
@@ -108,7 +108,7 @@ async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
         allowed = {
             str(n)
             for n, t in enumerate(made)
-            if may(who, "read", facts(t["queue_id"], t["customer_id"], t["company"], queues)) is Access.ALLOWED
+            if may(who, "read", ticket_facts(t["queue_id"], t["customer_id"], t["company"], queues)) is Access.ALLOWED
             and wanted(t, wish)
         }
         assert found == allowed

@@ -13,7 +13,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.articles_api import PAGE_BYTES
-from services.reporting.tickets.ticket_reader import Reading
+from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
@@ -127,11 +127,11 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
     await seed(live_desk.app_url, IT, *PEOPLE)
     copy, blobs = DirectoryCopy(live_desk.pool, live_desk.app_url), BlobStore(f"file://{tmp_path}")
     await copy.load()
-    reading = Reading(live_desk.pool, copy, blobs)
+    reader = TicketReader(live_desk.pool, copy, blobs)
     routers = [
-        tickets_api.router(reading),
-        articles_api.router(reading),
-        stats_api.router(stats_api.Counting(live_desk.pool, copy, ZONE)),
+        tickets_api.router(reader),
+        articles_api.router(reader),
+        stats_api.router(stats_api.StatsReader(live_desk.pool, copy, ZONE)),
     ]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:

@@ -11,7 +11,7 @@ import pytest
 from services.reporting.tickets.events.fold import fold, summary
 from services.reporting.tickets.events.notifications import MAILS
 from services.reporting.tickets.presentation import event_data, history_entry
-from services.reporting.tickets.read_model.deduplication import COLUMNS
+from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts import intake, notify, routing
 from shared.contracts.envelope import Actor, Recorded
@@ -309,7 +309,7 @@ def test_the_history_gives_back_what_was_recorded(name: str, full: bool) -> None
     entry = row.history[-1]
     article = next((each for each in row.articles if each.number == entry.article), None)
     columns: Any = {each.name: getattr(entry, each.name) for each in fields(entry)}
-    columns |= {f"article_{column}": getattr(article, column) if article else None for column in COLUMNS}
+    columns |= {f"article_{column}": getattr(article, column) if article else None for column in ARTICLE_COLUMNS}
     shown = history_entry(columns, event_data(columns))
     assert shown["data"] == recorded
     if article is not None and isinstance(entry.data.get("message"), dict):

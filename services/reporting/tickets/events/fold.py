@@ -12,7 +12,7 @@ from services.reporting.tickets.events import (  # noqa: F401  each registers it
 )
 from services.reporting.tickets.events.registry import SUMMARIES, Data, change
 from services.reporting.tickets.read_model.article_rows import Article, HistoryEntry
-from services.reporting.tickets.read_model.deduplication import COLUMNS, without
+from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS, without_article
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
@@ -23,7 +23,7 @@ def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
     row = TicketRow(id=event.stream) if before is None else before
     row.event_count += 1
     row.created_at = row.created_at or event.time
-    # After a topic was republished, events of different services may come in another order than before.
+    # In a republished topic, events of different services may come in another order than they happened.
     row.updated_at = event.time if row.updated_at is None else max(row.updated_at, event.time)
     article = change(event.payload, row, event)
     row.history.append(
@@ -55,7 +55,7 @@ def _history_data(event: Recorded, article: Article | None) -> dict[str, Any]:
     data = recorded if recorded is not None else payload.model_dump(mode="json", exclude_defaults=True)
     if article is None:
         return data
-    return without(data, {column: getattr(article, column) for column in COLUMNS})
+    return without_article(data, {column: getattr(article, column) for column in ARTICLE_COLUMNS})
 
 
 def summary(type_name: str, data: Data) -> str:
