@@ -1,4 +1,4 @@
-"""Where reporting's parts are put together."""
+"""Composition root of reporting."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,25 +54,24 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             background["documents"] = documents
             if role == "worker":  # an API stays ready while Kafka is down
                 health.check("documents", documents.has_its_partitions)
-            for name, which in projection_sets(settings.zone).items():
-                filling = LiveConsumer(
-                    which,
+            for name, projection_set in projection_sets(settings.zone).items():
+                live = LiveConsumer(
+                    projection_set,
                     database_url=settings.database_url,
                     pool=pool,
                     kafka=settings.kafka,
                     replica=settings.replica,
                 )
-                background[name] = filling
+                background[name] = live
                 if role == "worker":
-                    health.check(name, filling.has_its_partitions)
+                    health.check(name, live.has_its_partitions)
         routers = []
         if role != "worker":
             reader = TicketReader(pool, copy, BlobStore(settings.blob_url))
-            counting = stats_api.StatsReader(pool, copy, settings.zone)
             routers = [
                 tickets_api.router(reader),
                 articles_api.router(reader),
-                stats_api.router(counting),
+                stats_api.router(stats_api.StatsReader(pool, copy, settings.zone)),
                 directory_router(copy),
             ]
         yield Process(application(health, keys=settings.keys, routers=routers), background)
@@ -81,13 +80,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
 
 
 def replayed(consumer: str) -> MakeHandlers | None:
-    """The handlers of a consumer whose parked tickets can be replayed: of any generation of a set, or of the documents."""
+    """The handlers that replay a consumer's parked tickets; None for a consumer that is not reporting's."""
     if consumer == DIRECTORY_CONSUMER:
         return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
-    for which in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
-        if (generation := which.generation(consumer)) is not None:
-            made = which.handlers(generation)
-            return lambda _: made
+    for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
+        if (generation := projection_set.generation(consumer)) is not None:
+            handlers = projection_set.handlers(generation)
+            return lambda _: handlers
     return None
 
 

@@ -1,4 +1,4 @@
-"""Read-your-writes: reads with a consistency token wait until the read model shows what it covers (api.md, section 1)."""
+"""Reads with a consistency token wait until the read model shows what it covers (api.md, section 1)."""
 
 import asyncio
 import time

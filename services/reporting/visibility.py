@@ -11,7 +11,7 @@ from shared.rules.access import Identity, TicketFacts, rights
 class Scope:
     """The tickets that somebody may see.
 
-    Agents see those of `queues`. Customers see their own, by every id that they are known by, and those of their company.
+    Agents see those of `queues`. Customers see their own, by every id that they are known by, and their company's.
     Administrators see `everything`, whatever its queue.
     """
 

@@ -107,7 +107,8 @@ async def promote(connection: OwnConnection, projection_set: ProjectionSet, gene
             raise CannotChange(f"{projection_set.name} has no generation {generation}")
         if shape != projection_set.shape:
             raise CannotChange(
-                f"{projection_set.schema(generation)} has the tables of another version: only that version can show and fill it"
+                f"{projection_set.schema(generation)}"
+                " has the tables of another version: only that version can show and fill it"
             )
         await connection.execute(
             "UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'",
@@ -124,9 +125,8 @@ async def promote(connection: OwnConnection, projection_set: ProjectionSet, gene
         for table in projection_set.tables:
             # CREATE OR REPLACE VIEW cannot drop columns, and a newer generation may have others.
             await connection.execute(f"DROP VIEW IF EXISTS {projection_set.name}.{table}")
-            await connection.execute(
-                f"CREATE VIEW {projection_set.name}.{table} AS SELECT * FROM {projection_set.schema(generation)}.{table}"
-            )
+            source = f"{projection_set.schema(generation)}.{table}"
+            await connection.execute(f"CREATE VIEW {projection_set.name}.{table} AS SELECT * FROM {source}")
             await connection.execute(f"GRANT SELECT ON {projection_set.name}.{table} TO {app}")
 
 

@@ -137,8 +137,8 @@ async def _carry_out(action: str, projection_set: ProjectionSet, generation: int
 async def fill(projection_set: ProjectionSet, generation: int) -> tuple[float, int]:
     """Folds everything that is in the topic now into a generation. Returns seconds and events.
 
-    After a failover of PostgreSQL or a broker it goes on from its checkpoints. Raises the error of an outage during which
-    nothing moved for OUTAGE_SECONDS, and any other error at once.
+    After a failover of PostgreSQL or a broker it goes on from its checkpoints. Raises the error of an outage if nothing
+    moved for OUTAGE_SECONDS, and any other error at once.
     """
     url, kafka = env("LEDGERDESK_DATABASE_URL"), KafkaAccount.read("reporting")
     started = moved = time.monotonic()

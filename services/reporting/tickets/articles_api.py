@@ -1,4 +1,4 @@
-"""Reading articles over HTTP: a ticket's articles in pages, one whole article for other services, raw mails, attachments."""
+"""Reading articles over HTTP: in pages, one by one for other services, as raw mails; and their attachments."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime

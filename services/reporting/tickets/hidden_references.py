@@ -1,4 +1,4 @@
-"""Hides the other tickets and the queues in a ticket's history that its reader may not see (requirements A19.02, A19.03).
+"""Hides the tickets and queues in a ticket's history that its reader may not see (requirements A19.02, A19.03).
 
 References are recognised by their shape (`TicketRef`, `QueueRef`), so that events of later versions are covered too.
 """

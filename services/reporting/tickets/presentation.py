@@ -96,7 +96,7 @@ class TicketPresenter:
         return {"id": str(identifier), "name": someone.name if someone is not None else row[f"{role}_name"]}
 
     def _customer(self, row: asyncpg.Record) -> dict[str, Any]:
-        """From the customer's record, if there is one. A retired record has no address: then the one that they asked from."""
+        """From the customer's record, if there is one. If it has no address, the one that they asked from."""
         someone = self.people.get(row["customer_id"])
         email = someone.email if someone is not None and someone.email is not None else row["customer_email"]
         return {

@@ -1,8 +1,8 @@
 """`GET /tickets`: filters, order and pages in one statement that the indexes support.
 
-For agents, the statement takes the first rows of each readable queue from the queue's own index and merges them, so that a
-page costs the same however many tickets the queues hold. Permission is part of the statement: there is no list without
-a scope. What somebody sees as a customer comes from a view that lacks what is internal.
+For agents, the statement takes the first rows of each readable queue from the queue's own index and merges them, so
+that a page costs the same however many tickets the queues hold. Permission is part of the statement: there is no list
+without a scope. What somebody sees as a customer comes from a view that lacks what is internal.
 """
 
 from collections.abc import Sequence
@@ -74,8 +74,8 @@ def statement(
 ) -> tuple[str, list[Any]]:
     """The statement for one page, and its arguments. `after` is the position of the row before, in the order's columns.
 
-    Rows that somebody reads as an agent come from the table, all others from the view for customers: a filter cannot find
-    there what a customer could not see.
+    Rows that somebody reads as an agent come from the table, all others from the view for customers: a filter cannot
+    find there what a customer could not see.
     """
     arguments = Arguments()
     order = ORDERS[sort]
@@ -192,7 +192,7 @@ def _conditions(arguments: Arguments, filters: Filters) -> list[str]:
 
 
 def _after(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any]) -> str:
-    """Rows behind a position: column by column, because the directions differ. The first column bounds the index scan."""
+    """Rows behind a position: column by column, because directions differ. The first column bounds the index scan."""
     position = [arguments.add(value, kind) for value, kind in zip(after, column_types(order), strict=True)]
     tests: list[str] = []
     for n, (column, direction) in enumerate(order):

@@ -36,7 +36,7 @@ SELECT (SELECT sum(t.{articles}) FROM desk.tickets t JOIN merged m USING (id)) A
                  LIMIT 1000) AS waiting) AS open_tickets
 """
 )
-"""The number of articles of a ticket and of those merged into it, and of its customer's open tickets that somebody may see."""
+"""How many articles a ticket has, with those merged into it, and its customer's open tickets that somebody may see."""
 HISTORY = f"""
 SELECT h.*, {", ".join(f"a.{column} AS article_{column}" for column in ARTICLE_COLUMNS)}
   FROM desk.history h
@@ -134,7 +134,7 @@ def router(reader: TicketReader) -> APIRouter:
 async def _show_other_tickets(
     reader: TicketReader, who: Identity, shown: list[tuple[asyncpg.Record, dict[str, Any]]]
 ) -> None:
-    """Adds the linked tickets that the person may see, and hides the one that a ticket was merged into if they may not."""
+    """Adds linked tickets that the person may see. Hides the ticket that it was merged into if they may not."""
     wanted = {UUID(link["id"]) for row, _ in shown for link in row["links"] or ()}
     wanted |= {row["merged_into_id"] for row, _ in shown if row["merged_into_id"] is not None}
     others = await reader.visible(who, wanted)

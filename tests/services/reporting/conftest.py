@@ -1,4 +1,4 @@
-"""A live desk without events, on a database of its own."""
+"""Empty live read models in a database of their own."""
 
 from collections.abc import AsyncIterator
 from typing import Any

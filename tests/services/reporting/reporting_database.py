@@ -39,7 +39,7 @@ class Reporting:
     app_url: str
 
     async def show(self, events: Sequence[Recorded]) -> None:
-        """Takes events into the live generation of each set."""
+        """Folds events into the live generation of each set."""
         delivered = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
         for which in projection_sets(ZONE).values():
             async with self.pool.acquire() as connection, connection.transaction():
@@ -58,7 +58,7 @@ async def reporting_with_a_live_desk(postgres: Any) -> AsyncIterator[Reporting]:
 
 
 async def add_tickets(connection: Connection, made: Sequence[dict[str, Any]]) -> None:
-    """Adds a row for each of these, with defaults for other columns: numbered by their places, a second apart."""
+    """Adds a row for each dict of columns, with defaults for the others. Numbers count from 0, times are a second apart."""
     places = ", ".join(f"${n}" for n in range(1, len(TICKETS_TABLE.columns) + 1))
     for n, columns in enumerate(made):
         at = START + timedelta(seconds=n)
@@ -70,7 +70,7 @@ async def add_tickets(connection: Connection, made: Sequence[dict[str, Any]]) ->
 
 
 class Log:
-    """Makes events of tickets with dense versions, a second apart."""
+    """Makes events of tickets, without gaps in their versions, a second apart."""
 
     def __init__(self) -> None:
         self.events: list[Recorded] = []

@@ -1,4 +1,4 @@
-"""The lists show exactly what `may` allows: the rule in Python and its twin in SQL, compared for made-up desks."""
+"""Lists hold exactly what `may` allows: the rule in Python and the one in SQL are compared for generated desks."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ from tests.specs.requirement import requirement
 PEOPLE = tuple(UUID(int=n) for n in (1, 2))
 QUEUES = tuple(UUID(int=n) for n in (10, 11, 12))
 UNKNOWN = tuple(UUID(int=n) for n in (20, 21, 22))
-"""Customers known by an address only; some of them turn out to be people."""
+"""Customers known only by an address; some of them turn out to be people with a record."""
 ADDRESSES = ("per@acme.example", "pia@acme.example", "")
 COMPANIES = (None, "acme", "other")
 RIGHTS: tuple[Right, ...] = ("read", "create", "move_into", "note", "work")
@@ -78,7 +78,7 @@ def wanted(ticket: dict[str, Any], wish: Filters) -> bool:
 
 
 @requirement("A3.04")
-async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
+async def test_a_list_holds_exactly_what_may_allows(live_desk: Reporting) -> None:
     connection: OwnConnection = await connect(live_desk.owner_url)
 
     async def listed(made: list[dict[str, Any]], who: Identity, queues: Queues, wish: Filters) -> set[str]:

@@ -1,4 +1,4 @@
-"""Rows from events on real PostgreSQL: the same however they are batched; lists that page stably and show what one may see."""
+"""Rows from events on real PostgreSQL, however the events are batched; lists in pages, of what one may see."""
 
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -114,7 +114,7 @@ def queued(number: str, queue: QueueRef = IT, priority: int = 3) -> TicketQueued
 
 
 def busy_log(seed: int) -> list[Recorded]:
-    """A few tickets whose lives interleave."""
+    """The events of a few tickets, mixed."""
     chance, log = random.Random(seed), Log()
     requested = NotificationRequested.model_validate(sample(NotificationRequested))
     sent, failed = (cls.model_validate(sample(cls)) for cls in (NotificationSent, NotificationFailed))
@@ -146,7 +146,7 @@ def busy_log(seed: int) -> list[Recorded]:
 
 
 def _came_back(reply: AgentReplied, requested: NotificationRequested) -> tuple[Event, ...]:
-    """An answer of which two reports come back, one of them before it is recorded that it left."""
+    """An answer that two reports say was not delivered; the first comes before the answer is recorded as sent."""
     article = reply.message.id
     mail = requested.mail.model_copy(update={"message_id": f"<{article}@help.example>"})
     report = AutomaticMailReceived(
@@ -174,12 +174,12 @@ async def test_rows_are_the_same_however_the_events_were_batched(reporting: Repo
     await reporting.work(name, one, [events])
     await reporting.work(name, other, [events[a:b] for a, b in pairwise(cuts)])
     assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
-    await reporting.work(name, other, [events])  # a repeat of everything changes nothing
+    await reporting.work(name, other, [events])  # events that come again change nothing
     assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
 
 
 class FailingHalfway(TicketProjection):
-    """Fails on one event, after it has changed the row."""
+    """Fails at one event, after it has changed the row."""
 
     def __init__(self, schema: str, poison: UUID) -> None:
         super().__init__(schema)
@@ -193,10 +193,8 @@ class FailingHalfway(TicketProjection):
 
 
 @pytest.mark.parametrize("stored", [0, 2])
-async def test_an_event_that_fails_halfway_leaves_the_row_as_it_was_before_it(
-    reporting: Reporting, stored: int
-) -> None:
-    """However many of the ticket's earlier events stand in the table already."""
+async def test_an_event_that_fails_halfway_does_not_change_the_row(reporting: Reporting, stored: int) -> None:
+    """Whether earlier events of the ticket are in the table already (`stored`) or in the same batch."""
     log, ticket = Log(), uuid7()
     log.add(
         ticket,
@@ -249,7 +247,7 @@ async def test_the_default_order_is_priority_then_age(reporting: Reporting) -> N
     assert await reporting.listed(EVERYTHING) == ["urgent", "old", "young", "low"]
 
 
-async def test_a_list_shows_what_one_may_see(reporting: Reporting) -> None:
+async def test_a_list_shows_only_tickets_of_its_scope(reporting: Reporting) -> None:
     log = Log()
     log.add(uuid7(), opened("in it", IT))
     log.add(uuid7(), opened("in hr", HR, customer=PIA, company="acme"))
@@ -264,7 +262,7 @@ async def test_a_list_shows_what_one_may_see(reporting: Reporting) -> None:
     assert await reporting.listed(Scope((), (), None)) == []
 
 
-async def test_a_promotion_swaps_the_views_and_can_be_taken_back(reporting: Reporting) -> None:
+async def test_a_promotion_swaps_the_views_and_can_be_undone(reporting: Reporting) -> None:
     desk = projection_sets(ZONE)["desk"]
     await _live(reporting, busy_log(0))
     empty = await reporting.generation("desk")

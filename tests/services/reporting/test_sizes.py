@@ -1,4 +1,4 @@
-"""What a ticket takes in the read model: bounds a little above what its rows take today, so that a copy too many shows."""
+"""How many bytes a ticket takes in the read model. The bounds are a little above today's sizes."""
 
 from uuid import UUID
 

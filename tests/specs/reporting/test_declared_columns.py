@@ -1,4 +1,4 @@
-"""What is made of a column's declaration: its DDL, what customers see of it, its values, its filter."""
+"""What a column's declaration becomes: DDL, the view for customers, stored values, filters."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -19,7 +19,7 @@ MESSAGES = sorted(
     for name, cls in REGISTRY.items()
     if cls.TOPIC == TICKETS and "message" in cls.model_fields and cls is not TicketSplit
 )
-"""All events with a message. The one of a split is an article of the new ticket, so that this ticket's history holds it."""
+"""All events with a message but the split: its message is an article of the new ticket only."""
 
 
 def message(size: int) -> Message:
@@ -46,5 +46,5 @@ def history_bytes(name: str, size: int) -> int:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_longer_message_makes_no_larger_history(name: str) -> None:
+def test_a_longer_message_does_not_make_the_history_larger(name: str) -> None:
     assert history_bytes(name, 10_000) == history_bytes(name, 10)

@@ -2,7 +2,7 @@ CREATE TABLE {schema}.tickets (
     {columns of tickets}
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX ON {schema}.tickets (number);
--- The lists (services/reporting/tickets/ticket_list.py) come out of these in order, so that a page costs the same however long a list is.
+-- Lists read these indexes in order, so that a page costs the same however long the list is.
 CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id);
 CREATE INDEX ON {schema}.tickets (queue_id, state_type, priority DESC, created_at, id);
 CREATE INDEX ON {schema}.tickets (queue_id, created_at, id);
@@ -18,42 +18,48 @@ CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id) WHERE
 CREATE INDEX ON {schema}.tickets USING gin (tags) WHERE tags <> '{}';
 CREATE INDEX ON {schema}.tickets (merged_into_id) WHERE merged_into_id IS NOT NULL;
 COMMENT ON TABLE {schema}.tickets IS
-    'One row per ticket, as its newest event left it. Names and the customer''s address are those of that moment: what has a document is called what the document '
-    'says now (decision 0089). `seen` holds, per service, the version and id of the last event shown.';
+    'One row per ticket, as its newest event left it. Names and the customer''s address are those of that moment; '
+    'readers show the names of today for whatever has a document (decision 0089). `seen` holds, for each service, the '
+    'version and id of its newest event that the row shows.';
 
 CREATE VIEW {schema}.customer_tickets AS
 SELECT {tickets for customers}
   FROM {schema}.tickets
  WHERE state_type <> 'removed';
 COMMENT ON VIEW {schema}.customer_tickets IS
-    'What customers may know of a ticket: locks, who is responsible, tags, reminders, time and the number of internal articles cannot come out of it.';
+    'What customers may know of a ticket: not locks, who is responsible, tags, reminders, time or the number of '
+    'internal articles.';
 
 CREATE TABLE {schema}.articles (
     {columns of articles},
     PRIMARY KEY (ticket_id, number)
 );
 CREATE INDEX ON {schema}.articles (ticket_id, created_at, number);
-COMMENT ON TABLE {schema}.articles IS 'Every message, note and call of a ticket, in log order; `people` holds from, to, cc and bcc, and what Reply-To asked for.';
+COMMENT ON TABLE {schema}.articles IS
+    'Every message, note and call of a ticket, in log order. `people` holds from, to, cc, bcc and Reply-To.';
 
 CREATE VIEW {schema}.public_articles AS
 SELECT {articles for customers}
   FROM {schema}.articles
  WHERE NOT internal;
-COMMENT ON VIEW {schema}.public_articles IS 'What customers may read: the customer''s reads name this view only.';
+COMMENT ON VIEW {schema}.public_articles IS
+    'The articles that customers may read. Reads for customers use this view only.';
 
 CREATE TABLE {schema}.attachments (
     {columns of attachments},
     PRIMARY KEY (id, ticket_id, article)
 );
-COMMENT ON TABLE {schema}.attachments IS 'Which articles name an attachment; the article holds its name and content.';
+COMMENT ON TABLE {schema}.attachments IS
+    'Which articles have an attachment. The article holds its name and where its content is.';
 
 CREATE VIEW {schema}.public_attachments AS SELECT * FROM {schema}.attachments WHERE NOT internal;
-COMMENT ON VIEW {schema}.public_attachments IS 'The attachments that customers may fetch: the customer''s reads name this view only.';
+COMMENT ON VIEW {schema}.public_attachments IS
+    'The attachments that customers may download. Reads for customers use this view only.';
 
 CREATE TABLE {schema}.history (
     {columns of history},
     PRIMARY KEY (ticket_id, number)
 );
 COMMENT ON TABLE {schema}.history IS
-    'Every event of a ticket in log order. A message''s texts, people, subject and times are not repeated: `article` names the article that '
-    'has them.';
+    'Every event of a ticket in log order. The texts, people, subject and times of a message are only in its article, '
+    'whose number is `article`.';
