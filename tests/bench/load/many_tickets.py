@@ -1,4 +1,4 @@
-"""Fills a queue's list with many tickets: events made up and folded by the projection itself, saved into the live generation."""
+"""Fills a queue with many tickets: the projection folds made-up events and saves them into the live generation."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ BATCH = 5_000
 
 
 async def fill_list(instance: Instance, queue: UUID, slug: str, count: int) -> None:
-    """Adds tickets to the `desk` set's live tables; only their reading is measured."""
+    """Adds tickets to the live tables of `desk`, for measurements of reads."""
     postgres, chance = instance.postgres, random.Random(count)
     pool = await connect_pool(postgres.url("postgres", postgres.password, "reporting"), smallest=1, largest=1)
     generation = await pool.fetchval(
