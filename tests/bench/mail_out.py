@@ -1,7 +1,8 @@
 """`python -m tests.bench.mail_out`: mails a second from the queue to a local mail server, beside the floor.
 
 Runs the real sender in a process of its own (as `python -m services.notify worker` does), the real store on a
-PostgreSQL of its own, and an SMTP sink in a third process. A mail is a reply of 700 bytes with a salutation.
+PostgreSQL of its own, and an SMTP sink in a third process. A mail is a reply of 700 bytes, with salutation and
+signature.
 """
 
 import argparse

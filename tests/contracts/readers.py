@@ -1,4 +1,4 @@
-"""Everything that reads events without a database: each fold, policy and projection of every service."""
+"""Everything that reads events without a database: the folds, policies and projections of every service."""
 
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from shared.messaging.projection import Position
 
 
 def read_by_all(event: Recorded) -> None:
-    """Raises what one of them raises."""
+    """Gives the event to every reader. Raises the first error."""
     for decider in (routing_ticket, notify_ticket, intake_ticket, gateway_document):
         decider.evolve(decider.initial(), event.payload)
     routing_policies.Policies(Queues).react(event)
