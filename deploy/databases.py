@@ -1,16 +1,17 @@
-"""Makes a service's database with its two roles; what the embedded set-up and the containers have in common."""
+"""Creates a service's database with its two roles, for the embedded set-up and the containers."""
 
 import asyncpg
 
 
 async def provide(superuser_url: str, database: str, owner: tuple[str, str], app: tuple[str, str]) -> None:
-    """Makes a database with its owner and its application role (name, password), where they are missing.
+    """Creates a database with its owner and its application role (name, password), as far as they are missing.
 
-    The owner runs migrations; the application role gets what these grant and nothing else. A role that is there gets this password.
+    The owner runs migrations. The application role gets what these grant and nothing else. Existing roles get the given
+    passwords.
     """
     connection = await asyncpg.connect(superuser_url, timeout=10)
     try:
-        # A slow statement would stand in the log, and these hold passwords.
+        # Slow statements are logged, and these hold passwords.
         await connection.execute("SET log_min_duration_statement = -1")
         for name, password in (owner, app):
             verb = "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"

@@ -1,4 +1,4 @@
-"""Writes the API's description that the gateway serves: `python -m deploy.openapi`; with `--check` it only tells whether that is needed."""
+"""Writes the OpenAPI document that the gateway serves: `python -m deploy.openapi`. `--check` only compares."""
 
 import json
 import sys
@@ -51,7 +51,7 @@ def routers() -> dict[str, list[APIRouter]]:
 
 
 def documents() -> dict[str, Document]:
-    """What each service says about itself."""
+    """The OpenAPI document of each service."""
     described: dict[str, Document] = {}
     for service, parts in routers().items():
         app = FastAPI()

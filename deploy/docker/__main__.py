@@ -11,7 +11,7 @@ from shared.settings import SettingMissing, env
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carries out one command; answers the exit status."""
+    """Runs one command. Returns the exit status."""
     name, rest = (arguments[0], list(arguments[1:])) if arguments else ("", [])
     if name in SERVICES:
         return _module(f"services.{name}", rest)

@@ -1,7 +1,7 @@
-"""The first job of every start: looks whether the volumes fit, makes the secrets of a new system, hands each container its own.
+"""The first job of every start: checks the volumes, makes a new system's secrets, and gives each container its own.
 
-Secrets are made once and never again: a new mail key would not know the answers to mails that have left. So a secret that was made and
-is gone is not replaced but reported, as are data without any secrets.
+Secrets are made only once: with a new mail key, replies to earlier mails would not be recognised. So a lost secret is
+reported and not replaced, and so is a system with data and no secrets.
 """
 
 import os
@@ -17,17 +17,17 @@ from shared.http.keys import public_keys
 from shared.messaging.access.authenticity import EventKeys
 
 MADE = "made"
-"""The file that lists the secrets that were made: written last, so that a first start that was interrupted goes on."""
+"""The file that lists the secrets. It is written last, so that an interrupted first start can go on."""
 VERSION = "18"
 SECRET_BYTES = 32
-"""As many as an Ed25519 key has, of which the gateway's is one."""
+"""The length of an Ed25519 key, which the gateway's is."""
 PAGE = "docs/deploy/compose.md"
 PASSWORDS = (
     *("postgres", "admin", "grafana", "kafka-admin"),
     *(f"{service}{whose}" for service in SERVICES for whose in ("", "-owner", "-kafka")),
 )
 OTHER_USERS = ("postgres/", "grafana/", "kafka/")
-"""Containers of images that are not ours run as users of their own; nobody else mounts what these are given."""
+"""Containers of other images run as other users: their files are readable to all, and only they mount them."""
 SIGNING_KEY = "identity-signing-key"
 NAMES = (
     *(f"{each}-password" for each in PASSWORDS),
@@ -37,27 +37,28 @@ NAMES = (
     "event-secret",
 )
 OUTDATED = "identity-key"
-"""A secret of earlier versions that nothing reads any more: with it every service could have vouched for anybody."""
+"""A secret of earlier versions, with which every service could sign any identity. It is deleted."""
 
 
 def main(kept: Path, handed_out: Path, postgres: Path, given_admin_password: str) -> None:
-    """Raises Trouble. Running it again changes nothing but copies that differ."""
+    """Raises Trouble. Running it again only replaces copies that differ."""
     known = _known(kept)
     if _has_data(postgres) and not known:
         raise Trouble(
-            "the volume `postgres` holds data, but the volume `secrets` is empty: restore it from the backup; for a new system remove"
-            f" both (see {PAGE})"
+            "the volume `postgres` holds data, but the volume `secrets` is empty: restore it from the backup;"
+            f" for a new system remove both (see {PAGE})"
         )
     lost = sorted(name for name in known.intersection(NAMES) if not (kept / name).exists())
     if lost:
         raise Trouble(
-            f"the secret {lost[0]} is missing in the volume `secrets`: restore it from the backup, nothing is started (see {PAGE})"
+            f"the secret {lost[0]} is missing in the volume `secrets`: restore it from the backup,"
+            f" nothing is started (see {PAGE})"
         )
     values = {name: _kept(kept, name, given_admin_password if name == "admin-password" else "") for name in NAMES}
     for path, value in _copies(values):
         _write(handed_out / path, value, 0o444 if path.startswith(OTHER_USERS) else 0o400)
     _write(kept / MADE, "".join(f"{name}\n" for name in NAMES), 0o400)
-    for folder in (kept, *(handed_out / service for service in SERVICES)):  # only these can be written to
+    for folder in (kept, *(handed_out / service for service in SERVICES)):  # only these directories are writable
         (folder / OUTDATED).unlink(missing_ok=True)
 
 
@@ -69,23 +70,23 @@ def _known(kept: Path) -> set[str]:
 
 
 def _has_data(volume: Path) -> bool:
-    """Whether PostgreSQL has been here. Raises Trouble when it was another version, or another image's layout."""
+    """Whether the volume holds data of PostgreSQL. Raises Trouble if they are of another version or image."""
     try:
         names = {path.name for path in volume.iterdir()}
     except PermissionError:
-        names = {"PG_VERSION"}  # only a data directory is closed to everybody
+        names = {"PG_VERSION"}  # only a data directory is unreadable
     older = sorted(name for name in names if name.isdigit() and name != VERSION)
     if "PG_VERSION" in names or (older and VERSION not in names):
-        which = f"PostgreSQL {older[-1]}" if older else "an older PostgreSQL image"
+        former = f"PostgreSQL {older[-1]}" if older else "an older PostgreSQL image"
         raise Trouble(
-            f"the volume `postgres` was made by {which}, and this is {VERSION}: dump it with the old one and restore the dump into an empty"
-            f" volume (see {PAGE})"
+            f"the volume `postgres` was made by {former}, and this is {VERSION}: dump it with the old version"
+            f" and restore the dump into an empty volume (see {PAGE})"
         )
     return VERSION in names
 
 
 def _kept(kept: Path, name: str, given: str) -> str:
-    """The secret, made now if there is none. What somebody has put there before the first start is taken."""
+    """The secret; a new one if there is none. A file that was put there before the first start is used."""
     path = kept / name
     if not path.exists():
         _write(path, given or secrets.token_urlsafe(SECRET_BYTES), 0o400)
@@ -96,7 +97,7 @@ def _kept(kept: Path, name: str, given: str) -> str:
 
 
 def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """What each container is given, as (directory/file, value)."""
+    """The files that each container gets, as (directory/file, value)."""
     yield "postgres/postgres-password", values["postgres-password"]
     yield "grafana/grafana-password", values["grafana-password"]
     settings = as_environment(access(values["kafka-admin-password"]))
@@ -127,7 +128,7 @@ def _url(role: str, password: str, database: str) -> str:
 
 
 def _write(path: Path, value: str, mode: int) -> None:
-    """Puts a file in place as a whole, with this mode from the first byte on."""
+    """Writes a file atomically. It has this mode from the first byte on."""
     if path.exists() and path.read_text("utf-8") == value:
         return
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,4 +1,4 @@
-"""The image's health check: asks the process of this container whether it is ready. `python -m deploy.docker.probe [PORT]`
+"""The image's health check, `python -m deploy.docker.probe [PORT]`: asks this container's process whether it is ready.
 
 Runs every few seconds in every container: it imports no more than it needs.
 """
@@ -12,7 +12,7 @@ MOST = 2_000
 
 
 def main(port: int) -> int:
-    """0 when the answer is 200. Prints what was answered: `docker inspect` shows which check fails, and why."""
+    """Returns 0 if the answer is 200. Prints the answer, which `docker inspect` shows."""
     answer = b""
     try:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as link:

@@ -1,4 +1,4 @@
-"""The job that makes every service's database and roles in PostgreSQL, with the passwords that `prepare` has handed out."""
+"""The job that creates every service's database and roles in PostgreSQL, with the passwords from `prepare`."""
 
 import asyncio
 from pathlib import Path
@@ -17,8 +17,8 @@ def main(urls: Path) -> None:
         asyncio.run(_provide(urls))
     except asyncpg.InvalidAuthorizationSpecificationError:
         raise Trouble(
-            "PostgreSQL refuses the password of the volume `secrets`: the volume `postgres` was made with another one; restore the two"
-            " volumes that belong together (see docs/deploy/compose.md)"
+            "PostgreSQL refuses the password of the volume `secrets`: the volume `postgres` was made with another one;"
+            " restore the two volumes that belong together (see docs/deploy/compose.md)"
         ) from None
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
         raise Trouble(f"the databases cannot be made: {type(error).__name__}: {error}") from error
@@ -33,7 +33,7 @@ async def _provide(urls: Path) -> None:
 
 
 def read(urls: Path, name: str) -> str:
-    """One of the URLs that jobs are given."""
+    """A URL that `prepare` has given to the jobs."""
     try:
         return (urls / name).read_text("utf-8")
     except OSError as error:

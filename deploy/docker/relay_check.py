@@ -1,4 +1,4 @@
-"""The job of the profile `mail`: signs in to the mail server that mails are to leave by, so that a wrong address or password shows at the start."""
+"""The job of the profile `mail`: signs in to the mail server, so that a wrong setting shows at the start."""
 
 import asyncio
 
@@ -12,12 +12,12 @@ SECONDS = 20.0
 
 
 def main() -> None:
-    """Raises Trouble, without the URL in its message: a password may stand in it."""
+    """Raises Trouble. Its message does not hold the URL, which may hold a password."""
     url = env("LEDGERDESK_SMTP_URL", "")
     if not url:
         raise Trouble(
             "the profile `mail` needs a mail server: set LEDGERDESK_SMTP_URL_FILE to a file that holds its URL, such as"
-            " smtp+starttls://mail.example.org, with name and password before the host where it wants them"
+            " smtp+starttls://mail.example.org, with user name and password before the host if it needs them"
         )
     try:
         server = Server.at(url)
@@ -27,7 +27,8 @@ def main() -> None:
         asyncio.run(_greet(server))
     except (OSError, ValueError, aiosmtplib.SMTPException) as error:
         raise Trouble(
-            f"the mail server {server.host}:{server.port} does not take us: {type(error).__name__}: {error}"
+            f"the mail server {server.host}:{server.port} does not accept the connection:"
+            f" {type(error).__name__}: {error}"
         ) from None
 
 

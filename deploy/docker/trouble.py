@@ -1,5 +1,5 @@
-"""What stops a container: one line that says what is wrong and what mends it."""
+"""The error that stops a container: one line that says what is wrong and how to repair it."""
 
 
 class Trouble(Exception):
-    """The operator can mend it; the message says how."""
+    """The operator can repair it. The message says how."""

@@ -7,9 +7,9 @@ OWN = Path("/run/ledgerdesk")
 JOBS = Path("/run/ledgerdesk-jobs")
 """In the one-shot jobs: the database URLs and the administrator's password."""
 ALL_SECRETS = Path("/volumes/secrets")
-"""In `prepare`: every secret. What the other containers see is copied from here at each start."""
+"""In `prepare`: every secret. The files of the other containers are copied from here at each start."""
 HANDED_OUT = Path("/volumes/handed-out")
-"""In `prepare`: one directory for each container that is given secrets."""
+"""In `prepare`: one directory for each container that gets secrets."""
 POSTGRES = Path("/volumes/postgres")
 """In `prepare`, read-only: PostgreSQL's volume."""
 

@@ -80,7 +80,7 @@ def _status(home: Home, *, as_json: bool) -> int:
 def _logs(home: Home) -> int:
     files = sorted(str(path) for path in home.logs.glob("*.log"))
     if not files:
-        raise Trouble(f"there are no logs in {home.logs}: `make up` first")
+        raise Trouble(f"there are no logs in {home.logs}: run `make up` first")
     return subprocess.run(["tail", "-n", "20", "-F", *files], check=False).returncode
 
 

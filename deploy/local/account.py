@@ -1,4 +1,4 @@
-"""The account that PostgreSQL runs as where root starts it, and that its files belong to."""
+"""The account that PostgreSQL runs as if root starts it, and that owns its files."""
 
 import fcntl
 import os
@@ -12,22 +12,23 @@ from deploy.local.home import Trouble
 NAME = "ledgerdesk-postgres"
 VARIABLE = "LEDGERDESK_POSTGRES_USER"
 USED_BY_OTHERS = ("root", "nobody")
-"""PostgreSQL refuses the one; any program that drops its rights may run as the other, and would own the database."""
+"""PostgreSQL refuses root. Other programs may run as nobody, and would own the database too."""
 
 
 def postgres_account() -> str | None:
-    """None for ourselves; for root the account that LEDGERDESK_POSTGRES_USER names, or `ledgerdesk-postgres`, made now if there is none.
+    """The account if root starts PostgreSQL, else None: it runs as the caller.
 
-    Raises Trouble when the named one does not fit, or none can be made.
+    It is the one that LEDGERDESK_POSTGRES_USER names, else `ledgerdesk-postgres`, which is made if there is none.
+    Raises Trouble if the named one cannot be used, or none can be made.
     """
     if os.geteuid() != 0:
         return None
     named = os.environ.get(VARIABLE)
     if named:
         if named in USED_BY_OTHERS:
-            raise Trouble(f"{VARIABLE} is {named}, which other programs run as: name an account of PostgreSQL's own")
+            raise Trouble(f"{VARIABLE} is {named}, which other programs run as: name an account for PostgreSQL alone")
         if not _exists(named):
-            raise Trouble(f"{VARIABLE} is {named}, and there is no such account: make it, or leave {VARIABLE} out")
+            raise Trouble(f"{VARIABLE} is {named}, and there is no such account: create it, or leave {VARIABLE} out")
         return named
     if not _exists(NAME):
         _make()
@@ -48,24 +49,26 @@ def _make() -> None:
     if program is None:
         raise Trouble(f"PostgreSQL does not run as root, and there is no useradd to make an account for it: {remedy}")
     with open("/etc/passwd", "rb") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)  # several test runs may begin at once
+        fcntl.flock(turn, fcntl.LOCK_EX)  # several test runs may start at once
         if _exists(NAME):
             return
         made = subprocess.run(
-            [program, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", NAME],
+            [program, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
+             "--shell", "/usr/sbin/nologin", NAME],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     if made.returncode:
         raise Trouble(
-            f"PostgreSQL does not run as root, and no account can be made for it ({made.stderr.strip()[-200:]}): {remedy}"
+            "PostgreSQL does not run as root, and no account can be made for it"
+            f" ({made.stderr.strip()[-200:]}): {remedy}"
         )
 
 
 def hand_over(directory: Path, account: str) -> None:
     """Gives a directory with everything in it to an account, if it belongs to another one. Raises Trouble.
 
-    Only what belonged to the former owner changes hands, and no link is followed: the former owner could have put anything there. The
-    directory itself comes last, so that a change that was interrupted goes on.
+    Only files of the former owner are changed, and no link is followed, because that owner could have put any there.
+    The directory itself comes last, so that an interrupted change goes on.
     """
     wanted = pwd.getpwnam(account)
     before = directory.stat().st_uid

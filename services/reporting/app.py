@@ -1,16 +1,16 @@
-"""Where reporting's parts are put together."""
+"""Composition root of reporting."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
 from services.reporting.generations.live_consumer import LiveConsumer
-from services.reporting.generations.sets import projection_sets
+from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
-from services.reporting.tickets.reading import Reading
+from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY
 from shared.directory.projection import DirectoryProjection
@@ -40,28 +40,28 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 replica=settings.replica,
             )
             for name, projection_set in projection_sets(settings.zone).items():
-                filling = LiveConsumer(
+                live = LiveConsumer(
                     projection_set,
                     database_url=settings.database_url,
                     pool=parts.pool,
                     kafka=settings.kafka,
                     replica=settings.replica,
                 )
-                parts.run(name, filling, ready=filling.has_its_partitions)
+                parts.run(name, live, ready=live.has_its_partitions)
         routers = []
         if parts.serves:
-            reading = Reading(parts.pool, copy, BlobStore(settings.blob_url))
-            counting = stats_api.Counting(parts.pool, copy, settings.zone)
-            routers = [tickets_api.router(reading), articles_api.router(reading), stats_api.router(counting)]
+            reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
+            counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
+            routers = [tickets_api.router(reader), articles_api.router(reader), stats_api.router(counts)]
         yield parts.process(routers)
 
 
 def replayed(consumer: str) -> MakeHandlers | None:
-    """The handlers of a consumer whose parked tickets can be replayed: of any generation of a set, or of the documents."""
+    """The handlers that replay a consumer's parked tickets; None for a consumer that is not reporting's."""
     if consumer == DIRECTORY_CONSUMER:
         return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
-    for which in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
-        if (generation := which.generation(consumer)) is not None:
-            made = which.handlers(generation)
-            return lambda _: made
+    for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
+        if (generation := projection_set.generation(consumer)) is not None:
+            handlers = projection_set.handlers(generation)
+            return lambda _: handlers
     return None

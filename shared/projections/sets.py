@@ -1,4 +1,7 @@
-"""Projection sets: read models that are rebuilt beside the live one and promoted by swapping views (architecture, section 7)."""
+"""Projection sets: read models that are rebuilt beside the live one and shown by swapping views.
+
+See architecture, section 7.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +16,7 @@ from shared.messaging.pace import Pace
 
 @dataclass(frozen=True, slots=True)
 class ProjectionSet:
-    """One set: its DDL (with `{schema}` for its own schema), the tables that views show, and what fills them."""
+    """One set: its DDL (`{schema}` stands for the schema), the tables that get views, and what fills them."""
 
     name: str
     ddl: str
@@ -23,7 +26,7 @@ class ProjectionSet:
 
     @property
     def shape(self) -> str:
-        """A fingerprint of the tables: code may fill only a generation that has its own."""
+        """A fingerprint of the DDL: code may fill only generations that were made with the same DDL."""
         return hashlib.sha256(self.ddl.encode()).hexdigest()[:16]
 
     def schema(self, generation: int) -> str:
@@ -34,7 +37,7 @@ class ProjectionSet:
         return f"reporting.{self.schema(generation)}"
 
     def generation(self, consumer: str) -> int | None:
-        """The generation that the consumer of this name fills; None for another set's."""
+        """The generation that a consumer fills, by its name; None if it belongs to another set."""
         number = consumer.removeprefix(f"reporting.{self.name}_v")
         return int(number) if number != consumer and number.isdecimal() and number.isascii() else None
 
@@ -60,108 +63,118 @@ async def live_shape(connection: Connection, name: str) -> tuple[int, str] | Non
     return (row["generation"], row["shape"]) if row is not None else None
 
 
-async def unfinished(connection: Connection, which: ProjectionSet) -> int | None:
-    """The newest generation of this shape that was begun and never shown."""
+async def unfinished(connection: Connection, projection_set: ProjectionSet) -> int | None:
+    """The newest generation of this shape that was begun and not shown yet."""
     found: int | None = await connection.fetchval(
         "SELECT max(generation) FROM projections.generations WHERE name = $1 AND state = 'building' AND shape = $2",
-        which.name,
-        which.shape,
+        projection_set.name,
+        projection_set.shape,
     )
     return found
 
 
-async def begin(connection: OwnConnection, which: ProjectionSet, app_url: str) -> int:
-    """Makes the empty tables of a new generation; answers its number. Needs the owner's connection."""
+async def begin(connection: OwnConnection, projection_set: ProjectionSet, app_url: str) -> int:
+    """Creates the empty tables of a new generation and returns its number. Needs the owner's connection."""
     async with connection.transaction():
         generation: int = await connection.fetchval(
             "INSERT INTO projections.generations (name, generation, state, shape)"
-            " SELECT $1, coalesce(max(generation), 0) + 1, 'building', $2 FROM projections.generations WHERE name = $1 RETURNING generation",
-            which.name,
-            which.shape,
+            " SELECT $1, coalesce(max(generation), 0) + 1, 'building', $2"
+            "   FROM projections.generations WHERE name = $1 RETURNING generation",
+            projection_set.name,
+            projection_set.shape,
         )
-        schema = which.schema(generation)
+        schema = projection_set.schema(generation)
         app = '"' + role_of(app_url).replace('"', '""') + '"'
         await connection.execute(f"CREATE SCHEMA {schema}")
-        await connection.execute(which.ddl.replace("{schema}", schema))
+        await connection.execute(projection_set.ddl.replace("{schema}", schema))
         await connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {app}")
         await connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {app}")
     return generation
 
 
-async def promote(connection: OwnConnection, which: ProjectionSet, generation: int, app_url: str) -> None:
-    """Shows a generation in the views, in one transaction; the one shown before stays, to go back to. Raises CannotChange."""
+async def promote(connection: OwnConnection, projection_set: ProjectionSet, generation: int, app_url: str) -> None:
+    """Shows a generation in the views, in one transaction. The one shown before is kept, to go back to.
+
+    Raises CannotChange.
+    """
     async with connection.transaction():
         shape = await connection.fetchval(
             "SELECT shape FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
-            which.name,
+            projection_set.name,
             generation,
         )
         if shape is None:
-            raise CannotChange(f"{which.name} has no generation {generation}")
-        if shape != which.shape:
+            raise CannotChange(f"{projection_set.name} has no generation {generation}")
+        if shape != projection_set.shape:
             raise CannotChange(
-                f"{which.schema(generation)} has the tables of another version: only that version can show and fill it"
+                f"{projection_set.schema(generation)}"
+                " has the tables of another version: only that version can show and fill it"
             )
         await connection.execute(
-            "UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'", which.name
+            "UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'",
+            projection_set.name,
         )
         await connection.execute(
             "UPDATE projections.generations SET state = 'live' WHERE name = $1 AND generation = $2",
-            which.name,
+            projection_set.name,
             generation,
         )
         app = '"' + role_of(app_url).replace('"', '""') + '"'
-        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {which.name}")
-        await connection.execute(f"GRANT USAGE ON SCHEMA {which.name} TO {app}")
-        for table in which.tables:
-            # Dropped and made anew, for a newer generation may have other columns.
-            await connection.execute(f"DROP VIEW IF EXISTS {which.name}.{table}")
-            await connection.execute(
-                f"CREATE VIEW {which.name}.{table} AS SELECT * FROM {which.schema(generation)}.{table}"
-            )
-            await connection.execute(f"GRANT SELECT ON {which.name}.{table} TO {app}")
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {projection_set.name}")
+        await connection.execute(f"GRANT USAGE ON SCHEMA {projection_set.name} TO {app}")
+        for table in projection_set.tables:
+            # CREATE OR REPLACE VIEW cannot drop columns, and a newer generation may have others.
+            await connection.execute(f"DROP VIEW IF EXISTS {projection_set.name}.{table}")
+            source = f"{projection_set.schema(generation)}.{table}"
+            await connection.execute(f"CREATE VIEW {projection_set.name}.{table} AS SELECT * FROM {source}")
+            await connection.execute(f"GRANT SELECT ON {projection_set.name}.{table} TO {app}")
 
 
-async def previous(connection: Connection, which: ProjectionSet) -> int:
+async def previous(connection: Connection, projection_set: ProjectionSet) -> int:
     """The generation that was live before; raises CannotChange when there is none."""
     found: int | None = await connection.fetchval(
-        "SELECT max(generation) FROM projections.generations WHERE name = $1 AND state = 'former'", which.name
+        "SELECT max(generation) FROM projections.generations WHERE name = $1 AND state = 'former'", projection_set.name
     )
     if found is None:
-        raise CannotChange(f"{which.name} has no former generation to go back to")
+        raise CannotChange(f"{projection_set.name} has no former generation to go back to")
     return found
 
 
-async def drop(connection: OwnConnection, which: ProjectionSet, generation: int) -> None:
+async def drop(connection: OwnConnection, projection_set: ProjectionSet, generation: int) -> None:
     """Removes a generation that is not live, with its checkpoints. Raises CannotChange."""
     async with connection.transaction():
         state = await connection.fetchval(
             "SELECT state FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
-            which.name,
+            projection_set.name,
             generation,
         )
         if state is None or state == "live":
             raise CannotChange(
-                f"generation {generation} of {which.name} is live"
+                f"generation {generation} of {projection_set.name} is live"
                 if state
-                else f"{which.name} has no generation {generation}"
+                else f"{projection_set.name} has no generation {generation}"
             )
-        await connection.execute(f"DROP SCHEMA {which.schema(generation)} CASCADE")
+        await connection.execute(f"DROP SCHEMA {projection_set.schema(generation)} CASCADE")
         await connection.execute(
-            "DELETE FROM projections.generations WHERE name = $1 AND generation = $2", which.name, generation
+            "DELETE FROM projections.generations WHERE name = $1 AND generation = $2", projection_set.name, generation
         )
         for table in ("checkpoints", "parked", "halted"):
-            await connection.execute(f"DELETE FROM messaging.{table} WHERE consumer = $1", which.consumer(generation))
+            await connection.execute(
+                f"DELETE FROM messaging.{table} WHERE consumer = $1", projection_set.consumer(generation)
+            )
 
 
-async def differences(connection: Connection, which: ProjectionSet, one: int, other: int) -> dict[str, int]:
-    """How many rows of each table stand in only one of two generations; both must have caught up. All zero: they are equal."""
+async def differences(connection: Connection, projection_set: ProjectionSet, one: int, other: int) -> dict[str, int]:
+    """How many rows of each table are in only one of two generations. All zero: they are equal.
+
+    Both must have caught up.
+    """
     return {
         table: await connection.fetchval(
-            f"SELECT count(*) FROM ((SELECT md5(t::text) FROM {which.schema(one)}.{table} t EXCEPT ALL"
-            f" SELECT md5(t::text) FROM {which.schema(other)}.{table} t)"
-            f" UNION ALL (SELECT md5(t::text) FROM {which.schema(other)}.{table} t EXCEPT ALL"
-            f" SELECT md5(t::text) FROM {which.schema(one)}.{table} t)) AS d"
+            f"SELECT count(*) FROM ((SELECT md5(t::text) FROM {projection_set.schema(one)}.{table} t EXCEPT ALL"
+            f" SELECT md5(t::text) FROM {projection_set.schema(other)}.{table} t)"
+            f" UNION ALL (SELECT md5(t::text) FROM {projection_set.schema(other)}.{table} t EXCEPT ALL"
+            f" SELECT md5(t::text) FROM {projection_set.schema(one)}.{table} t)) AS d"
         )
-        for table in which.tables
+        for table in projection_set.tables
     }

@@ -1,6 +1,7 @@
-"""`python -m tests.bench [--seconds 60]`: ours, the floor on the same machine, the ratio; a table and `bench/latest.json`.
+"""`python -m tests.bench [--seconds 60]`: measures Ledgerdesk beside a floor on the same machine.
 
-A system of its own is brought up, measured and taken down. docs/performance.md tells what each row means.
+Starts a system of its own, measures it and takes it down. Prints a table and writes `bench/latest.json`.
+docs/performance.md explains each row.
 """
 
 import argparse
@@ -32,29 +33,29 @@ from deploy.local.home import CHECKOUT, SERVICES, Home
 from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.programs import Instance
-from tests.bench.client import HttpConnection, LmtpConnection, closed_loop, paced
-from tests.bench.filling import fill_list
+from tests.bench.load.client import HttpConnection, LmtpConnection, closed_loop, paced
+from tests.bench.load.many_tickets import fill_list
 
 CONNECTIONS = 24
 SETTLE_SECONDS = 40
 AT_REST_SECONDS = 0.5
-"""Between two tickets of an idle system: the events of the one before have come to rest."""
+"""Pause between two tickets of an idle system, after which the first one's events are worked through."""
 ROUNDS = 3
-"""A shared machine changes within minutes: what is compared with the floor is measured so often, each time right after it, and the
-middle ratio counts."""
+"""How often a load is measured, each time right after the floor. The median ratio counts, because a shared machine
+changes within minutes."""
 FLOOR_SECONDS = 8
 FLOOR_MS = 0.65
-"""CPU of one of the floor's requests where the bars were set: 2 900 to 3 400 a second."""
+"""CPU of a request to the floor on the machine on which the bars were set: it did 2 900 to 3 400 a second."""
 MOST_VISIBLE_SECONDS = 300
-"""Of load while tickets are looked for."""
+"""How long tickets are looked for under load at most."""
 POLL_SECONDS = 0.01
-"""Between two looks whether a ticket is visible; looking all the time would take the core that makes it visible."""
+"""Pause between two polls for a ticket. Polling without a pause would take the core that makes it visible."""
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A load once, right after the floor. `rate` counts until everything was worked through; CPU in ms for one of them."""
+    """A measurement of a load, right after the floor. `rate` counts until all is worked through, CPU is ms for each."""
 
     floor: float
     floor_cpu: float
@@ -97,8 +98,7 @@ class Bench:
         print(f"{what:<62} {shown:<52} bar {bar:<10} {'' if met is None else 'met' if met else 'NOT MET'}", flush=True)
 
     def in_requests(self, milliseconds: float, bar: float = 5, **more: Any) -> None:
-        """Adds a row for the one before, whose bar is so many ms: what it is on a machine that is slower than the one on which the bar was
-        set."""
+        """Adds the row before, whose bar is in ms, in requests of the floor: comparable on a slower machine."""
         requests, most = milliseconds / self.floor_cpu, bar / FLOOR_MS
         what = f"the same in requests of the floor ({bar:g} ms were {most:.1f} where the bar was set)"
         self.row(what, requests, "requests", f"<= {most:.1f}", requests <= most, **more)
@@ -107,7 +107,7 @@ class Bench:
         return HttpConnection("127.0.0.1", self.instance.ports["gateway"], self.desk.token)
 
     def ticket(self, connection: HttpConnection) -> Any:
-        """A step that opens a ticket of a customer who was never seen before: five events, the customer's registration among them."""
+        """A step that opens a ticket of a new customer: five events, with the customer's registration."""
         body = {
             "subject": "My computer hums",
             "body": "Since this morning it hums. " * 6,
@@ -119,7 +119,7 @@ class Bench:
     # Rows of the table
 
     def floor(self) -> float:
-        """Requests a second of the two-insert application, by the same load generator; and what one of them costs in CPU."""
+        """Measures the two-insert application by the same load generator: requests a second, and the CPU for each."""
         with floor_application(self.instance.postgres) as (port, process):
             asyncio.run(fresh_loop(port, 2))
             group = [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
@@ -127,12 +127,13 @@ class Bench:
             done, took = asyncio.run(fresh_loop(port, FLOOR_SECONDS))
             self.floor_cpu = (cpu_of(group) + cpu_by_process(self.instance)["postgres"] - before) * 1000 / done
         print(
-            f"floor: {done / took:.0f} requests/s of two inserts, {self.floor_cpu:.2f} ms CPU each (application and PostgreSQL)"
+            f"floor: {done / took:.0f} requests/s of two inserts,"
+            f" {self.floor_cpu:.2f} ms CPU each (application and PostgreSQL)"
         )
         return done / took
 
     def rounds(self, load: Callable[[float], Coroutine[Any, Any, tuple[int, float]]], seconds: float) -> list[Round]:
-        """Runs a load for so long in all, the floor before each round."""
+        """Runs a load for `seconds` in all, in rounds, with the floor before each."""
         found = []
         for _ in range(ROUNDS):
             floor = self.floor()
@@ -154,13 +155,14 @@ class Bench:
         return found
 
     def openings(self) -> float:
-        """Tickets over HTTP, whole pipeline, what they cost in CPU and on disk."""
+        """Tickets over HTTP through the whole pipeline, and what they cost in CPU and on disk."""
         disk, tables = asyncio.run(disk_bytes(self.instance)), asyncio.run(table_bytes(self.instance))
         rounds = self.rounds(self._openings, self.seconds)
         done = sum(each.done for each in rounds)
         at = middle(rounds, key=lambda each: each.ratio)
         self.row("tickets opened over HTTP, until everything was worked through", at.rate, "per s", ">= 0.12",
-                 at.ratio >= 0.12, at.floor, ratios=[each.ratio for each in rounds], drained=[each.drained for each in rounds])  # fmt: skip
+                 at.ratio >= 0.12, at.floor,
+                 ratios=[each.ratio for each in rounds], drained=[each.drained for each in rounds])  # fmt: skip
         at = middle(rounds, key=lambda each: each.requests)
         self.row("CPU a ticket, whole pipeline", at.cpu, "ms", "<= 5", at.cpu <= 5, by_process=at.by_process)
         self.floor_cpu = at.floor_cpu
@@ -183,7 +185,7 @@ class Bench:
         return await closed_loop([self.ticket(self.connection()) for _ in range(CONNECTIONS)], seconds)
 
     async def _drain(self) -> float:
-        """Seconds until every outbox is empty, every mail left, and every consumer stands at the end."""
+        """Seconds until every outbox is empty, every mail has left, and every consumer has reached the end."""
         from tests.chaos.checks import Checks
         from tests.chaos.load import Acknowledged
         from tests.chaos.scenes import of_instance
@@ -204,7 +206,7 @@ class Bench:
         return await closed_loop([partial(_deliver, each) for each in connections], seconds)
 
     def visible(self, rate: float) -> None:
-        """Accepted until a plain GET (without a consistency token) shows the ticket."""
+        """The time from 201 until a GET without a consistency token shows the ticket."""
         for name, load, bar in (("idle", 0.0, 150), ("at half the rate", rate / 2, 400)):
             self.floor()
             times = sorted(asyncio.run(self._visible(load)))
@@ -260,7 +262,7 @@ class Bench:
         return statistics.median(times) * 1000
 
     def rebuild(self) -> None:
-        """Builds a generation beside the live one, from the same events each time."""
+        """Builds a generation beside the live one, each time from the same events."""
         found: list[tuple[float, float]] = []
         for _ in range(ROUNDS):
             floor = self.floor()
@@ -281,7 +283,7 @@ class Bench:
         ).stdout.strip()
 
     def idle(self) -> None:
-        """Once start-up is over: Java compiles for half a minute after it."""
+        """Memory and CPU some time after the start, because Java compiles for half a minute."""
         time.sleep(SETTLE_SECONDS)
         processes = list(all_processes(self.instance).values())
         memory = sum(p.memory_full_info().pss for group in processes for p in group) / 2**20
@@ -304,7 +306,7 @@ def middle(found: Sequence[Measured], *, key: Callable[[Measured], float]) -> Me
 
 
 def all_processes(instance: Instance) -> dict[str, list[psutil.Process]]:
-    """Program -> its process and all that it has started."""
+    """Program -> its process and that one's children."""
     found = {}
     for each in lifecycle.status(instance.home)["processes"]:
         parent = psutil.Process(each["pid"])
@@ -313,7 +315,7 @@ def all_processes(instance: Instance) -> dict[str, list[psutil.Process]]:
 
 
 def cpu_of(group: list[psutil.Process]) -> float:
-    """CPU seconds of those that still run."""
+    """CPU seconds of the processes that still run."""
     spent = 0.0
     for process in group:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -323,17 +325,17 @@ def cpu_of(group: list[psutil.Process]) -> float:
 
 
 def cpu_by_process(instance: Instance) -> dict[str, float]:
-    """CPU seconds so far, ended children included."""
+    """CPU seconds so far, with those of ended children."""
     spent = {}
     for name, group in all_processes(instance).items():
         running = cpu_of(group)
-        times = group[0].cpu_times()  # read last: a child that has ended since is counted here
+        times = group[0].cpu_times()  # read last, so that a child that has just ended is counted
         spent[name] = times.children_user + times.children_system + running
     return spent
 
 
 async def copy_floor(instance: Instance) -> float:
-    """Rows a second that COPY takes into a table like `history`, the widest thing that a rebuild writes for each event."""
+    """Rows a second by COPY into a table like `history`, the widest row that a rebuild writes for each event."""
     connection = await asyncpg.connect(instance.postgres.url("postgres", instance.postgres.password, "reporting"))
     names = "ticket_id, id, cause, at, number, version, article, source, type, actor_kind, actor_id, data::text"
     rows = [tuple(row) for row in await connection.fetch(f"SELECT {names} FROM desk_v1.history LIMIT 20000")]
@@ -349,7 +351,7 @@ async def copy_floor(instance: Instance) -> float:
 
 
 async def disk_bytes(instance: Instance) -> int:
-    """What the databases and the topics take, after a checkpoint."""
+    """Bytes of the databases and topics, after a checkpoint."""
     total = 0
     for service in SERVICES:
         postgres = instance.postgres
@@ -367,14 +369,17 @@ async def table_bytes(instance: Instance) -> dict[str, int]:
     found: dict[str, int] = {}
     for service in SERVICES:
         connection = await asyncpg.connect(instance.postgres.url("postgres", instance.postgres.password, service))
-        sizes = "SELECT schemaname || '.' || relname AS name, pg_total_relation_size(relid) AS size FROM pg_stat_user_tables"
+        sizes = (
+            "SELECT schemaname || '.' || relname AS name, pg_total_relation_size(relid) AS size"
+            "  FROM pg_stat_user_tables"
+        )
         found |= {f"{service} {row['name']}": row["size"] for row in await connection.fetch(sizes)}
         await connection.close()
     return found
 
 
 async def vacuum(instance: Instance) -> None:
-    """Writes every table anew, without the versions of rows that nobody sees any more."""
+    """Rewrites every table without its dead row versions."""
     for service in SERVICES:
         connection = await asyncpg.connect(instance.postgres.url("postgres", instance.postgres.password, service))
         await connection.execute("VACUUM FULL")
@@ -405,7 +410,8 @@ async def fresh_loop(port: int, seconds: float) -> tuple[int, float]:
 async def _deliver(connection: LmtpConnection) -> None:
     name = uuid.uuid4().hex
     mail = (
-        f"From: Per <{name}@customer.example>\r\nTo: bench@help.example.org\r\nSubject: hums\r\nMessage-ID: <{name}@customer.example>\r\n"
+        f"From: Per <{name}@customer.example>\r\nTo: bench@help.example.org\r\nSubject: hums\r\n"
+        f"Message-ID: <{name}@customer.example>\r\n"
         f"Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\n{'Since this morning it hums. ' * 6}\r\n"
     )
     await connection.deliver(f"{name}@customer.example", "bench@help.example.org", mail.encode())
@@ -413,7 +419,7 @@ async def _deliver(connection: LmtpConnection) -> None:
 
 @contextlib.contextmanager
 def floor_application(postgres: PostgresServer) -> Iterator[tuple[int, int]]:
-    """The floor's application on that PostgreSQL; yields its port and its process id."""
+    """Runs the floor's application on a PostgreSQL. Yields its port and process id."""
 
     async def make() -> str:
         owner, app = ("floor_owner", "floor"), ("floor", "floor")
@@ -429,8 +435,8 @@ def floor_application(postgres: PostgresServer) -> Iterator[tuple[int, int]]:
 
     (port,) = free_ports(1)
     environment = os.environ | {"FLOOR_DATABASE_URL": asyncio.run(make())}
-    command = [sys.executable, "-m", "uvicorn", "tests.bench.floor:app", "--workers", "2", "--port", str(port), "--log-level", "error",
-               "--loop", "uvloop", "--http", "httptools", "--no-access-log"]  # fmt: skip
+    options = ["--workers", "2", "--log-level", "error", "--no-access-log", "--loop", "uvloop", "--http", "httptools"]
+    command = [sys.executable, "-m", "uvicorn", "tests.bench.load.floor:app", "--port", str(port), *options]
     process = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
     try:
         end = time.monotonic() + 30
@@ -449,12 +455,12 @@ def floor_application(postgres: PostgresServer) -> Iterator[tuple[int, int]]:
 
 @contextlib.contextmanager
 def home_of_its_own() -> Iterator[Home]:
-    """Where an instance that is only measured lives; whatever runs there is taken down in the end."""
+    """A folder for an instance that is only measured. Takes it down in the end."""
     folder = Path(tempfile.mkdtemp(prefix="ledgerdesk-bench-"))
     folder.chmod(0o711)
     os.environ["LEDGERDESK_PORT"], os.environ["LEDGERDESK_LMTP_PORT"] = map(str, free_ports(2))
     for share in ("TICKETS_A_DAY", "UPLOAD_MIB_A_DAY", "AGENT_TICKETS_A_DAY", "AGENT_UPLOAD_MIB_A_DAY"):
-        os.environ[f"LEDGERDESK_{share}"] = "0"  # no limit: the load is more than one person's day
+        os.environ[f"LEDGERDESK_{share}"] = "0"  # no limit: the load is more than one person sends on a day
     os.environ.setdefault("LEDGERDESK_ADMIN_PASSWORD", secrets.token_urlsafe(12))
     home = Home(folder / "home")
     try:
@@ -464,7 +470,7 @@ def home_of_its_own() -> Iterator[Home]:
 
 
 def write_results(name: str, rows: list[Result], **arguments: Any) -> None:
-    """Puts the rows where `LEDGERDESK_HOME` says."""
+    """Writes the rows to `bench/NAME` in `LEDGERDESK_HOME`."""
     results = Home.of_environment().path / "bench" / name
     results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps({**arguments, "rows": rows}, indent=1), "utf-8")

@@ -1,6 +1,7 @@
-"""`python -m tests.bench.desk [--tickets 1000000]`: the desk's reads and commands, each with its bar; a table and `bench/desk.json`.
+"""`python -m tests.bench.desk [--tickets 1000000]`: measures what agents read and do, each with its bar.
 
-Lists are measured at 100 000 tickets, and again at `--tickets` when that is more. A system of its own is brought up and taken down.
+Lists are measured at 100 000 tickets, and again at `--tickets` if that is more. Starts a system of its own and takes it
+down. Prints a table and writes `bench/desk.json`.
 """
 
 import argparse
@@ -14,11 +15,11 @@ from typing import Any
 
 from deploy.local import lifecycle
 from tests.bench.__main__ import CONNECTIONS, Bench, home_of_its_own, write_results
-from tests.bench.client import HttpConnection, closed_loop
-from tests.bench.filling import fill_list
+from tests.bench.load.client import HttpConnection, closed_loop
+from tests.bench.load.many_tickets import fill_list
 
 QUEUE = 20_000
-"""Tickets of each queue that lists are read from."""
+"""Tickets in each queue that lists are read from."""
 READS = 200
 FILTERS = {
     "of one queue": "queue={0}",
@@ -28,7 +29,7 @@ FILTERS = {
 
 
 class DeskBench(Bench):
-    """The rows of the desk."""
+    """The rows of agents' reads and commands."""
 
     def lists(self, tickets: int) -> None:
         slugs = self._queues("list", 5)
@@ -36,7 +37,7 @@ class DeskBench(Bench):
         small = {name: self._list(name, filters.format(slugs[0])) for name, filters in FILTERS.items()}
         if tickets <= 5 * QUEUE:
             return
-        # The same queues among many more: what is read stays where it is.
+        # Many more queues are added; the ones that are read stay as they are.
         others = self._queues("other", 9)
         self._fill(others, (tickets - 5 * QUEUE) // len(others))
         for name, filters in FILTERS.items():
@@ -64,7 +65,7 @@ class DeskBench(Bench):
         return p50 / 1000
 
     async def _times(self, path: str, connection: HttpConnection | None = None) -> list[float]:
-        """How long each of some reads took, sorted."""
+        """The sorted times of READS reads."""
         connection, times = connection or self.connection(), []
         for _ in range(READS):
             started = time.perf_counter()
@@ -76,7 +77,8 @@ class DeskBench(Bench):
     def counts(self) -> None:
         """All counts of an agent who works in 100 queues, in one call."""
         self.desk.call("PUT", "/people/counter", {
-            "login": "counter", "name": "Counter", "email": "counter@help.example.org", "password": self.password, "roles": ["agent"],
+            "login": "counter", "name": "Counter", "email": "counter@help.example.org", "password": self.password,
+            "roles": ["agent"],
         })  # fmt: skip
         members = [{"person": "counter", "rights": ["read"]}]
         for n in range(100):
@@ -88,7 +90,7 @@ class DeskBench(Bench):
         self.in_requests(p50)
 
     def long_tickets(self) -> None:
-        """A ticket with 200 articles; a command on one with 1 000 events against one with 10."""
+        """Reads of a ticket with 200 articles, and commands on one with 1 000 events compared with 10."""
         short, middle, long = (asyncio.run(self._ticket(notes)) for notes in (8, 199, 998))
         for part in ("", "/articles?limit=50"):
             p50 = statistics.median(asyncio.run(self._times(f"/tickets/{middle}{part}"))) * 1000
@@ -136,7 +138,7 @@ class DeskBench(Bench):
         return statistics.median(times)
 
     def replies(self, floor: float) -> None:
-        """Answers to tickets that were opened before, each with a mail that is queued."""
+        """Replies to tickets that were opened before. Each queues a mail."""
         done, took = asyncio.run(self._replies())
         drained = asyncio.run(self._drain())
         rate = done / (took + drained)

@@ -1,8 +1,8 @@
 """What the hop through the gateway costs: `python -m tests.bench.gateway_hop [seconds]`.
 
-A plain ASGI application stands for a service. The same small POST is sent to it directly, through a bare hop (raw ASGI and
-aiohttp, nothing else) and through a gateway with its own PostgreSQL, by the same load generator on the same machine. Prints requests
-per second and the CPU time of the hop's process for each request; the gateway looks the sign-in up every time.
+A plain ASGI application stands for a service. The same small POST is sent to it directly, through a bare hop (raw ASGI
+and aiohttp) and through a gateway with its own PostgreSQL, by the same load generator on the same machine. Prints
+requests a second and the CPU time of the hop's process for each. The gateway looks the session up every time.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ PASSWORD = secrets.token_hex(16)
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """The service: takes the body and answers like an opened ticket."""
+    """The service: reads the body and answers as if it opened a ticket."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):
@@ -84,7 +84,8 @@ async def load(url: str, token: str, seconds: float) -> tuple[int, list[float]]:
     """Requests answered with 201 in that time on a few connections, and how long each took."""
     where = urlsplit(url)
     request = (
-        f"POST /api/v1/tickets HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        f"POST /api/v1/tickets HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: application/json\r\n"
         f"Accept: */*\r\nUser-Agent: bench\r\nContent-Length: {len(BODY)}\r\n\r\n"
     ).encode() + BODY
     end = time.perf_counter() + seconds
@@ -125,7 +126,10 @@ async def signed_in(url: str) -> str:
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     body = orjson.dumps({"login": "admin", "password": PASSWORD})
     writer.write(
-        f"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        (
+            "POST /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        ).encode()
         + body
     )
     answer = await reader.read()
@@ -142,7 +146,7 @@ async def database(socket_dir: str) -> None:
 
 
 async def measure(seconds: float, hops: dict[str, tuple[str, int]]) -> None:
-    """Prints one line for each of name -> (URL, process whose CPU time counts)."""
+    """Prints one line for each name -> (URL, process whose CPU time counts)."""
     for url, _ in hops.values():
         await until_answers(url)
     token = await signed_in(hops["gateway"][0])

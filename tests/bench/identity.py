@@ -1,4 +1,4 @@
-"""What it costs to vouch for somebody: `python -m tests.bench.identity`. One core, nothing else; microseconds each."""
+"""Microseconds to sign and to check an identity: `python -m tests.bench.identity`. Uses one core."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ KARI = Identity(
 
 
 def microseconds(work: Callable[[], object]) -> float:
-    """The mean of as many as fit into a second."""
+    """The mean of as many calls as fit into a second."""
     end, done, started = time.perf_counter() + SECONDS, 0, time.perf_counter()
     while time.perf_counter() < end:
         for _ in range(50):

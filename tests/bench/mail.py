@@ -1,6 +1,7 @@
-"""`python -m tests.bench.mail [--seconds 30]`: mails through LMTP against the floor, and what reading one costs; a table and `bench/mail.json`.
+"""`python -m tests.bench.mail [--seconds 30]`: mails through LMTP beside the floor, and what reading one costs.
 
-A system of its own is brought up and taken down. The mails are those of the shared corpora (tests/bench/mails.py).
+Starts a system of its own and takes it down. The mails are those of the shared corpora (tests/bench/load/mails.py).
+Prints a table and writes `bench/mail.json`.
 """
 
 import argparse
@@ -20,18 +21,18 @@ from deploy.local import lifecycle
 from deploy.local.home import CHECKOUT
 from services.intake.mail.reading import read
 from tests.bench.__main__ import CONNECTIONS, Bench, home_of_its_own, middle, write_results
-from tests.bench.client import LmtpConnection, closed_loop
-from tests.bench.mails import as_new, mix, stuffed
+from tests.bench.load.client import LmtpConnection, closed_loop
+from tests.bench.load.mails import as_new, mix, stuffed
 
 READINGS = 6
-"""Times that all mails are read for the look at memory."""
+"""How often all mails are read to see whether memory grows."""
 
 
 class MailBench(Bench):
     """The rows of mail."""
 
     def mix(self) -> None:
-        """Mails a second until each is a visible ticket, or whatever else it becomes, and every consumer stands at the end."""
+        """Mails a second until each has become a ticket or whatever else, and every consumer has reached the end."""
         kind, found = mix()
         print(f"{kind}, {sum(map(len, found)) / len(found) / 1024:.1f} kB on average")
         mails = itertools.cycle(found)
@@ -40,7 +41,8 @@ class MailBench(Bench):
         rounds = self.rounds(partial(self._load, mails), self.seconds)
         at = middle(rounds, key=lambda each: each.ratio)
         self.row(f"LMTP to a visible ticket, {kind}", at.rate, "mails/s", ">= 0.06", at.ratio >= 0.06, at.floor,
-                 ratios=[each.ratio for each in rounds], drained=[each.drained for each in rounds], outcomes=self._outcomes())  # fmt: skip
+                 ratios=[each.ratio for each in rounds], drained=[each.drained for each in rounds],
+                 outcomes=self._outcomes())  # fmt: skip
         at = middle(rounds, key=lambda each: each.cpu)
         self.row("CPU a mail, whole pipeline", at.cpu, "ms", "-", None, by_process=at.by_process)
         print(f"    {at.by_process}")
@@ -50,21 +52,22 @@ class MailBench(Bench):
         return await closed_loop([partial(_deliver, each, mails) for each in connections], seconds)
 
     def _outcomes(self) -> dict[str, int]:
-        """Of the newest mails."""
+        """Outcome -> how many of the newest mails had it."""
         found: dict[str, int] = {}
         for item in self.desk.call("GET", "/mails?limit=200")["items"]:
             found[item["outcome"]] = found.get(item["outcome"], 0) + 1
         return found
 
     def reading(self) -> None:
-        """Parsed, made safe and cut, in a process of its own as readers are."""
-        done = subprocess.run([sys.executable, "-m", "tests.bench.mail", "--read"], cwd=CHECKOUT, capture_output=True, text=True, check=True)  # fmt: skip
+        """Parsing, sanitising and cutting of mails, in a process of its own as in production."""
+        command = [sys.executable, "-m", "tests.bench.mail", "--read"]
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
         found = json.loads(done.stdout)
         self.row("reading a mail, CPU, median", found["median"], "ms", "<= 4", found["median"] <= 4)
         self.row("reading a mail, CPU, p99", found["p99"], "ms", "<= 50", found["p99"] <= 50, worst=found["worst"])
         grown = found["grown"]
-        self.row(f"memory of a reader after {READINGS} times all mails against once", grown, "times", "<= 1.1", grown <= 1.1,
-                 megabytes=found["megabytes"])  # fmt: skip
+        what = f"memory of a reader after {READINGS} times all mails against once"
+        self.row(what, grown, "times", "<= 1.1", grown <= 1.1, megabytes=found["megabytes"])
 
 
 async def _deliver(connection: LmtpConnection, mails: Iterator[bytes]) -> None:

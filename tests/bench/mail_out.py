@@ -1,7 +1,8 @@
-"""`python -m tests.bench.mail_out`: mails a second from the queue to a local mail server, and the floor on the same machine.
+"""`python -m tests.bench.mail_out`: mails a second from the queue to a local mail server, beside the floor.
 
-The real sender in a process of its own (as `python -m services.notify worker` runs it), the real store on a PostgreSQL of its own, and a
-sink that speaks SMTP and keeps nothing, in a third process. A mail is an answer of 700 bytes with salutation and signature.
+Runs the real sender in a process of its own (as `python -m services.notify worker` does), the real store on a
+PostgreSQL of its own, and an SMTP sink in a third process. A mail is a reply of 700 bytes, with salutation and
+signature.
 """
 
 import argparse
@@ -46,7 +47,7 @@ TEXT = (
 
 
 class Sink(asyncio.Protocol):
-    """Says yes to everything."""
+    """An SMTP server that accepts every mail and keeps none."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport, self.rest, self.in_data = cast("asyncio.Transport", transport), b"", False
@@ -81,7 +82,7 @@ async def sink(port: int) -> None:
 
 
 async def send(url: str, port: int, keys: str) -> None:
-    """The sender's process: begins when told on standard input, ends with the process."""
+    """Runs the sender after a line on standard input, until the process ends."""
     pool = await connect_pool(url)
     signer = Signer("help.example.org", _keys(keys)) if keys else None
     sender = Sender(Store(pool, "notify"), Smtp(Server.at(f"smtp://127.0.0.1:{port}")), None, signer)
@@ -95,7 +96,7 @@ def _keys(names: str) -> tuple[Key, ...]:
 
 
 async def fill(pool: Pool, count: int, domains: int) -> None:
-    """Has so many mails requested, each on a ticket of its own, as the policy does."""
+    """Requests `count` mails as the policy does, each of a ticket of its own."""
     store = Store(pool, "notify")
     for first in range(0, count, BATCH):
         appends = []
@@ -124,7 +125,7 @@ async def database(postgres: PostgresServer) -> str:
 
 
 def cpu_of_postgres() -> float:
-    """Seconds so far of the server that this process started, ended backends not counted."""
+    """CPU seconds of the server that this process started, without backends that have ended."""
     return cpu_of([each for each in psutil.Process().children(recursive=True) if each.name() == "postgres"])
 
 
@@ -137,7 +138,7 @@ def floor_of(postgres: PostgresServer, seconds: float) -> float:
 
 
 async def drained(url: str, sender: "subprocess.Popen[str]") -> float:
-    """Seconds from the word to begin until no mail waits."""
+    """Tells the sender to begin. Returns the seconds until no mail waits."""
     pool = await connect_pool(url, smallest=1, largest=2)
     assert sender.stdin is not None
     sender.stdin.write("go\n")
@@ -153,7 +154,7 @@ async def drained(url: str, sender: "subprocess.Popen[str]") -> float:
 
 
 def measure(url: str, count: int, domains: int, keys: str = "") -> tuple[float, dict[str, float]]:
-    """Mails a second, and the milliseconds of CPU that each took in the sender and in PostgreSQL."""
+    """Mails a second, and the milliseconds of CPU for each in the sender and in PostgreSQL."""
 
     async def filled() -> None:
         pool = await connect_pool(url)
@@ -183,7 +184,7 @@ def measure(url: str, count: int, domains: int, keys: str = "") -> tuple[float, 
 
 
 def everything(count: int) -> None:
-    """Measures every row and writes them."""
+    """Measures and writes every row."""
     rows: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="ledgerdesk-bench-") as folder:
         Path(folder).chmod(0o711)

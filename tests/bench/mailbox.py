@@ -1,5 +1,8 @@
-"""`python -m tests.bench.mailbox [--mails 10000]`: a mailbox on the real Dovecot is fetched; mails a second, beside handing the same mails straight to
-intake one by one, and the worker's memory on the way. It needs Dovecot (docs/mail/mailboxes.md)."""
+"""`python -m tests.bench.mailbox [--mails 10000]`: fetches a mailbox from a real Dovecot.
+
+Prints mails a second, beside the same mails given to intake one by one, and the worker's memory on the way. Needs
+Dovecot (docs/mail/mailboxes.md).
+"""
 
 import argparse
 import asyncio
@@ -31,7 +34,7 @@ from tests.services.intake.ways_in.dovecot import MISSING, WORD, Dovecot, doveco
 from tests.services.intake.ways_in.fetching import fetching, mailbox, secrets, status
 
 DIRECTLY = 1_000
-"""Mails that are handed in without a mailbox, to compare."""
+"""How many mails are given to intake directly, to compare."""
 
 
 def letters(count: int) -> list[bytes]:

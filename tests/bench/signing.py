@@ -1,4 +1,4 @@
-"""What the signature of a record costs its reader and its writer (docs/decisions/0076), beside decoding and beside Ed25519.
+"""What signing a record costs its writer and readers, beside decoding and Ed25519 (docs/decisions/0076).
 
 python -m tests.bench.signing
 """

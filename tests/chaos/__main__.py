@@ -1,7 +1,7 @@
-"""`python -m tests.chaos [--kills 60] [--seed N]`: the whole system under load while processes die, then proof that nothing was lost.
+"""`python -m tests.chaos [--kills 60] [--seed N]`: kills processes of a whole system under load; nothing must be lost.
 
-Kills a random process with SIGKILL (any service, Kafka, PostgreSQL), or stops one for a while with SIGSTOP. Prints what was counted;
-the exit status is 0 only when every check holds.
+Kills a random process with SIGKILL (any service, Kafka, PostgreSQL), or stops one for a while with SIGSTOP. Prints what
+was counted. The exit status is 0 only if every check holds.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -23,7 +22,7 @@ from deploy.local.home import Home, Trouble
 from deploy.local.ports import free_ports
 from deploy.local.supervision import RUNNING, Supervisor, wait
 from tests.chaos.checks import Checks
-from tests.chaos.load import Acknowledged, Api, agent, mail_server
+from tests.chaos.load import under_load
 from tests.chaos.preparation import prepare
 from tests.chaos.scenes import of_instance
 
@@ -52,43 +51,30 @@ def main() -> int:
         if not arguments.keep and not failed:
             shutil.rmtree(folder, ignore_errors=True)
         elif failed:
-            print(f"what there is to look at: {home.path}")
+            print(f"logs and data are in {home.path}")
     return 1 if failed else 0
 
 
 def run(home: Home, kills: int, seed: int) -> bool:
-    """One run; True when anything was wrong."""
+    """One run. Returns whether anything was wrong."""
     print(f"chaos: {kills} kills, seed {seed}")
     instance = lifecycle.up(home, print)
     password = instance.home.admin_password.read_text("utf-8").strip()
     token = prepare(instance.gateway_url, password, QUEUE)
-    seen, stop = Acknowledged(), threading.Event()
     host, _, port = instance.lmtp.rpartition(":")
-    workers = [
-        threading.Thread(target=agent, args=(Api(instance.gateway_url, token, seen), QUEUE, stop, 0.1))
-        for _ in range(AGENTS)
-    ]
-    workers += [
-        threading.Thread(target=mail_server, args=(host, int(port), f"{QUEUE}@help.example.org", seen, stop, 0.1))
-        for _ in range(MAIL_SERVERS)
-    ]
-    for worker in workers:
-        worker.start()
-    try:
+    lmtp = host, int(port)
+    with under_load(
+        instance.gateway_url, token, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.1
+    ) as seen:
         done = kill_about(home, kills, random.Random(seed))
-    finally:
-        stop.set()
-        for worker in workers:
-            worker.join()
-    print(
-        f"killed or stopped: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; waiting until all is quiet ..."
-    )
+    counted = ", ".join(f"{name} {count}" for name, count in sorted(done.items()))
+    print(f"killed or stopped: {counted}; waiting until all is quiet ...")
     lifecycle.up(home, lambda _: None)
     return not asyncio.run(Checks(of_instance(instance), seen).verdict())
 
 
 def kill_about(home: Home, kills: int, chance: random.Random) -> Counter[str]:
-    """Kills processes one after the other, each a little after the one before; answers how often which."""
+    """Kills processes at random, one every few seconds. Returns how often each was killed or stopped."""
     done: Counter[str] = Counter()
     supervisor = Supervisor(home)
     for n in range(kills):
@@ -108,14 +94,14 @@ def kill_about(home: Home, kills: int, chance: random.Random) -> Counter[str]:
     wait(
         lambda: all(each["statename"] == RUNNING for each in supervisor.processes()),
         120,
-        "not everything came back; see the logs",
+        "not every process runs again; see the logs",
     )
     return done
 
 
-def _send(pid: int, sign: signal.Signals) -> None:
+def _send(pid: int, number: signal.Signals) -> None:
     try:
-        os.kill(pid, sign)
+        os.kill(pid, number)
     except ProcessLookupError:
         return
 

@@ -1,4 +1,4 @@
-"""What must hold when everything is quiet again, checked on the stores, the topic, the projections and the mails that left."""
+"""What must hold when the system is quiet again: in the stores, the topic, the projections and the mails that left."""
 
 import asyncio
 import json
@@ -25,13 +25,15 @@ WAITING = {
     "intake": "SELECT count(*) AS n FROM intake.claims WHERE NOT announced",
     "routing": "SELECT count(*) AS n FROM routing.timers WHERE due_at < now() + interval '30 seconds'",
 }
-"""What a service has yet to do by itself: mails and word of closings, who customers turned out to be, timers that are due soon."""
+"""Work that a service still has to do by itself: mails, notices of closings, identified customers, timers due soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where the system is that is looked at. `database` answers the superuser's URL of a database, `verify` whether a projection set
-    equals a fold of the log."""
+    """Where the parts of the checked system are.
+
+    `database` returns the superuser's URL of a database, `verify` whether a projection set equals a fold of the log.
+    """
 
     database: Callable[[str], str]
     kafka: KafkaAdmin
@@ -40,7 +42,7 @@ class Scene:
 
 
 class Checks:
-    """Counts what was looked at and collects what is wrong."""
+    """Counts what was checked and collects what is wrong."""
 
     def __init__(self, scene: Scene, seen: Acknowledged) -> None:
         self.scene, self.seen = scene, seen
@@ -62,7 +64,7 @@ class Checks:
         self.wrong += [f"{what}: {each}" for each in wrong[:10]]
 
     async def quiet(self, seconds: float = 120.0) -> bool:
-        """Waits until outboxes are empty, no service has work of its own left and every consumer stands at the topic's end."""
+        """Waits until outboxes are empty, no service has work left, and every consumer has reached the topic's end."""
         return await _eventually(self._is_quiet, seconds)
 
     async def _is_quiet(self) -> bool:
@@ -91,7 +93,7 @@ class Checks:
             await consumer.stop()
 
     async def verdict(self) -> bool:
-        """Waits until all is quiet, carries out every check, prints what was counted and what is wrong."""
+        """Waits until all is quiet, runs every check, and prints what was counted and what is wrong."""
         if not await self.quiet():
             self.wrong.append(
                 "the system does not become quiet: outboxes, deliveries or consumers still lag after two minutes"
@@ -108,7 +110,7 @@ class Checks:
         """Every check, one after the other."""
         self.expect("answers to callers, each of a kind that may come", self.seen.tries, self.seen.refused)
         await self._acknowledged_is_in_the_log_once()
-        await self._streams_are_dense()
+        await self._streams_have_no_gaps()
         await self._topic_has_everything_in_order()
         await self._merges_are_on_both_sides_once()
         await self._timers_fired_once()
@@ -119,7 +121,8 @@ class Checks:
     async def _acknowledged_is_in_the_log_once(self) -> None:
         opened = await self.query(
             "intake",
-            "SELECT stream_id::text AS id, data->'message'->>'message_id' AS mail FROM es.events WHERE type = 'helpdesk.TicketOpened.v1'",
+            "SELECT stream_id::text AS id, data->'message'->>'message_id' AS mail"
+            "  FROM es.events WHERE type = 'helpdesk.TicketOpened.v1'",
         )
         by_mail = Counter(row["mail"] for row in opened)
         by_ticket = Counter(row["id"] for row in opened)
@@ -139,17 +142,18 @@ class Checks:
             row["article"]
             for row in await self.query(
                 "routing",
-                "SELECT data->'message'->>'id' AS article FROM es.events WHERE type IN ('helpdesk.AgentReplied.v1', 'helpdesk.NoteAdded.v1')",
+                "SELECT data->'message'->>'id' AS article"
+                "  FROM es.events WHERE type IN ('helpdesk.AgentReplied.v1', 'helpdesk.NoteAdded.v1')",
             )
         )
         wrong = [(ticket, article) for ticket, article in self.seen.articles if articles[article] != 1]
-        self.expect("acknowledged answers and notes, each in the log once", len(self.seen.articles), wrong)
+        self.expect("acknowledged replies and notes, each in the log once", len(self.seen.articles), wrong)
 
     async def _merges_are_on_both_sides_once(self) -> None:
         rows = await self.query(
             "routing",
-            "SELECT stream_id::text AS here, type, coalesce(data->'into'->>'id', data->'other'->>'id') AS there FROM es.events"
-            " WHERE type IN ('helpdesk.TicketMerged.v1', 'helpdesk.TicketAbsorbed.v1')",
+            "SELECT stream_id::text AS here, type, coalesce(data->'into'->>'id', data->'other'->>'id') AS there"
+            "  FROM es.events WHERE type IN ('helpdesk.TicketMerged.v1', 'helpdesk.TicketAbsorbed.v1')",
         )
         sides = Counter((row["type"].split(".")[1], row["here"], row["there"]) for row in rows)
         wrong = [
@@ -162,13 +166,14 @@ class Checks:
     async def _timers_fired_once(self) -> None:
         rows = await self.query(
             "routing",
-            "SELECT stream_id::text AS id FROM es.events WHERE type = 'helpdesk.StateChanged.v1' AND data->>'fired_at' IS NOT NULL",
+            "SELECT stream_id::text AS id FROM es.events"
+            " WHERE type = 'helpdesk.StateChanged.v1' AND data->>'fired_at' IS NOT NULL",
         )
         fired = Counter(row["id"] for row in rows)
         wrong = [(ticket, fired[ticket]) for ticket in self.seen.timers if fired[ticket] != 1]
         self.expect("tickets that were to close by themselves, each closed once", len(self.seen.timers), wrong)
 
-    async def _streams_are_dense(self) -> None:
+    async def _streams_have_no_gaps(self) -> None:
         for store in STORES:
             rows = await self.query(
                 store,
@@ -176,7 +181,7 @@ class Checks:
                 " LEFT JOIN es.events e USING (stream_id) GROUP BY s.stream_id",
             )
             self.expect(
-                f"streams of {store}, dense",
+                f"streams of {store}, without gaps",
                 len(rows),
                 [r["id"] for r in rows if not r["version"] == r["n"] == r["top"]],
             )

@@ -1,4 +1,4 @@
-"""The load of a chaos run: people and mail servers that try again until they are told that it worked, as real ones do."""
+"""The load of a chaos run: people and mail servers that try again until they get an answer, as real ones do."""
 
 import http.client
 import json
@@ -9,7 +9,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,19 +21,19 @@ PATIENCE_SECONDS = 120.0
 
 @dataclass
 class Acknowledged:
-    """What the system said yes to; all of it must be in the log exactly once."""
+    """What the system has accepted. All of it must be in the log exactly once."""
 
     mails: list[str] = field(default_factory=list)
     """Message-IDs."""
     tickets: list[str] = field(default_factory=list)
     articles: list[tuple[str, str]] = field(default_factory=list)
-    """(ticket, article) of answers and notes."""
+    """(ticket, article) of replies and notes."""
     merges: list[tuple[str, str]] = field(default_factory=list)
-    """(ticket, the one that it went into)."""
+    """(ticket, the ticket that it was merged into)."""
     timers: list[str] = field(default_factory=list)
     """Tickets that were told to close by themselves."""
     refused: list[str] = field(default_factory=list)
-    """Answers that nobody should get, whatever dies."""
+    """Answers that no client should get, whatever process dies."""
     tries: int = 0
 
 
@@ -43,8 +44,10 @@ class Api:
         self.url, self.token, self.seen = url, token, seen
 
     def post(self, path: str, body: Any, *, too_late: bool = False) -> dict[str, Any] | None:
-        """The answer of a 2xx; None for a refusal by the rules (409), which is an answer too, and for a date that has passed while
-        nobody answered (422) where that may be (`too_late`)."""
+        """The body of a 2xx; None if the rules refuse the command (409), which is a final answer too.
+
+        With `too_late`, 422 is one as well: a date may have passed before the system answered.
+        """
         key, end = uuid.uuid4().hex, time.monotonic() + PATIENCE_SECONDS
         while True:
             status, answer = self._try(path, body, key)
@@ -77,8 +80,29 @@ class Api:
             return 0, {}
 
 
+@contextmanager
+def under_load(
+    url: str, token: str, queue: str, lmtp: tuple[str, int], *, agents: int, mail_servers: int, pace: float
+) -> Iterator[Acknowledged]:
+    """Runs agents and mail servers while the body runs, each with `pace` seconds between its tickets or mails."""
+    seen, stop = Acknowledged(), threading.Event()
+    recipient = f"{queue}@help.example.org"
+    workers = [
+        *(threading.Thread(target=agent, args=(Api(url, token, seen), queue, stop, pace)) for _ in range(agents)),
+        *(threading.Thread(target=mail_server, args=(*lmtp, recipient, seen, stop, pace)) for _ in range(mail_servers)),
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+
+
 def agent(api: Api, queue: str, stop: threading.Event, pace: float) -> None:
-    """Opens tickets, answers and notes them, merges another one into each, and lets it close by itself."""
+    """Opens tickets, replies to them, adds notes, merges another ticket into each, and lets it close by itself."""
     while not stop.is_set():
         ticket, other = _open(api, queue), _open(api, queue)
         if ticket is None or other is None:
@@ -114,33 +138,34 @@ def _open(api: Api, queue: str) -> str | None:
 
 
 def mail_server(host: str, port: int, recipient: str, seen: Acknowledged, stop: threading.Event, pace: float) -> None:
-    """Hands over mails, each until it was accepted, with the same bytes."""
+    """Delivers mails, each again and again with the same bytes until it is accepted."""
     while not stop.is_set():
         name = uuid.uuid4().hex
         sender = f"{name[:8]}@customer.example"
         mail = (
-            f"From: Per <{sender}>\r\nTo: {recipient}\r\nSubject: hums {name[:6]}\r\nMessage-ID: <{name}@customer.example>\r\n"
+            f"From: Per <{sender}>\r\nTo: {recipient}\r\nSubject: hums {name[:6]}\r\n"
+            f"Message-ID: <{name}@customer.example>\r\n"
             "Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\nSince this morning it hums.\r\n"
         ).encode()
-        hand_over = partial(_hand_over, host, port, mail, sender, recipient)
-        if _until_accepted(hand_over, seen, name):
+        deliver = partial(_deliver, host, port, mail, sender, recipient)
+        if _until_accepted(deliver, seen, name):
             seen.mails.append(f"<{name}@customer.example>")
         stop.wait(pace)
 
 
-def _hand_over(host: str, port: int, mail: bytes, sender: str, recipient: str) -> None:
+def _deliver(host: str, port: int, mail: bytes, sender: str, recipient: str) -> None:
     with smtplib.LMTP(host, port) as server:
         if server.sock is not None:
             server.sock.settimeout(40)
         server.sendmail(sender, [recipient], mail)
 
 
-def _until_accepted(hand_over: Callable[[], None], seen: Acknowledged, name: str) -> bool:
+def _until_accepted(deliver: Callable[[], None], seen: Acknowledged, name: str) -> bool:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         seen.tries += 1
         try:
-            hand_over()
+            deliver()
         except smtplib.SMTPResponseException as error:
             if error.smtp_code >= 500:
                 seen.refused.append(f"mail {name}: {error}")

@@ -1,4 +1,4 @@
-"""What the load of a proof works with: a queue with an address, and an agent who works in it."""
+"""What the load works with: a queue with an address, and an agent who works in it."""
 
 import secrets
 
@@ -8,7 +8,10 @@ RIGHTS = ["read", "create", "move_into", "note", "work"]
 
 
 def prepare(url: str, admin_password: str, queue: str) -> str:
-    """Makes the queue, `queue@help.example.org`, and its agent on the system whose gateway is at `url`; answers the agent's token."""
+    """Saves the queue, with the address `queue@help.example.org`, and its agent. Returns the agent's token.
+
+    `url` is the gateway's.
+    """
     admin, password = Desk(url, "admin", admin_password), secrets.token_urlsafe(12)
     person = {
         "login": "kari",

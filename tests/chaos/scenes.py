@@ -1,4 +1,4 @@
-"""A local instance as the checks look at it; a composed system's is in `tests.containers.verdict`."""
+"""The scene of a local instance. The one of a composed system is in `tests.containers.verdict`."""
 
 from deploy.local import lifecycle
 from deploy.local.programs import Instance

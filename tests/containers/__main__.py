@@ -13,7 +13,6 @@ import secrets
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from deploy.local.home import CHECKOUT, SERVICES, Trouble
 from deploy.local.ports import free_ports
-from tests.chaos.load import Acknowledged, Api, agent, mail_server
+from tests.chaos.load import Acknowledged, under_load
 from tests.chaos.preparation import prepare
 from tests.containers.composed import Composed, Failed, acceptance, crash, engine_answers, freeze
 
@@ -83,19 +82,8 @@ def _main_job(system: Composed) -> None:
 
 def _under_load(system: Composed, password: str, kills: int, chance: random.Random) -> Acknowledged:
     token = prepare(system.url, password, QUEUE)
-    seen, stop = Acknowledged(), threading.Event()
-    workers = [
-        threading.Thread(target=agent, args=(Api(system.url, token, seen), QUEUE, stop, 0.2)) for _ in range(AGENTS)
-    ]
-    workers += [
-        threading.Thread(
-            target=mail_server, args=("127.0.0.1", system.lmtp_port, f"{QUEUE}@help.example.org", seen, stop, 0.2)
-        )
-        for _ in range(MAIL_SERVERS)
-    ]
-    for each in workers:
-        each.start()
-    try:
+    lmtp = "127.0.0.1", system.lmtp_port
+    with under_load(system.url, token, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.2) as seen:
         print(f"workers, gateway and intake scaled to three under load: {_scale(system, 3):.1f} s")
         before = len(seen.mails) + len(seen.tickets)
         done = _kill_about(system, kills // 2, chance)
@@ -105,10 +93,6 @@ def _under_load(system: Composed, password: str, kills: int, chance: random.Rand
         done += _kill_about(system, kills - kills // 2, chance, ALWAYS)
         system.wait_until_healthy()
         _moves_on(seen, before)
-    finally:
-        stop.set()
-        for each in workers:
-            each.join()
     print(
         f"killed or frozen: {', '.join(f'{name} {count}' for name, count in sorted(done.items()))}; all healed by themselves"
     )

@@ -1,4 +1,4 @@
-"""Keeps today's schemas as those of the previous release, when a release was made: `python -m tests.contracts.keep_schemas`."""
+"""After a release, keeps its schemas as those of the previous one: `python -m tests.contracts.keep_schemas`."""
 
 from shared.contracts.generate import documents
 from tests.contracts.test_tomorrow import PREVIOUS

@@ -1,4 +1,4 @@
-"""Everything that reads events without a database: each fold, policy and projection of every service."""
+"""Everything that reads events without a database: the folds, policies and projections of every service."""
 
 from zoneinfo import ZoneInfo
 
@@ -8,8 +8,7 @@ from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
 from services.notify.writing.mail_builder import MailBuilder
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.tickets.desk.fold import fold
-from services.reporting.tickets.summaries import summary
+from services.reporting.tickets.events.fold import fold, summary
 from services.routing import policies as routing_policies
 from services.routing import ticket as routing_ticket
 from shared.contracts.envelope import Recorded
@@ -19,7 +18,7 @@ from shared.messaging.projection import Position
 
 
 def read_by_all(event: Recorded) -> None:
-    """Raises what one of them raises."""
+    """Gives the event to every reader. Raises the first error."""
     for decider in (routing_ticket, notify_ticket, intake_ticket, gateway_document):
         decider.evolve(decider.initial(), event.payload)
     routing_policies.Policies(Queues).react(event)

@@ -1,7 +1,7 @@
-"""Events of every type and version that was ever published stay readable for ever.
+"""Events of every type and version that was ever published stay readable.
 
-A golden file is written once, when its type appears (`python -m tests.contracts.write_golden` adds what is missing), and never changed.
-`TYPE+KIND.json` is a further one of a type that comes in kinds.
+A golden file is written once, when its type appears (`python -m tests.contracts.write_golden`), and never changed.
+`TYPE+KIND.json` holds an event of another kind of the same type.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.contracts.readers import read_by_all
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
 KINDS = frozenset(get_args(NotificationKind)) - {"receipt"}
-"""What the golden event of the type itself is not."""
+"""The kinds that have a golden file of their own, beside that of the type."""
 
 
 def test_every_published_version_has_its_golden_event() -> None:
@@ -28,17 +28,17 @@ def test_every_published_version_has_its_golden_event() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_golden_event_is_read_and_written_alike(path: Path) -> None:
+def test_a_golden_event_is_written_as_it_was_read(path: Path) -> None:
     text = path.read_bytes()
     event = decode(text)
     assert not isinstance(event.payload, Unknown)
     assert decode(encode(event)) == event
-    if event.type == event.payload.TYPE:  # a retired version comes back as its successor
+    if event.type == event.payload.TYPE:  # a retired version is read as its successor
         assert kept(json.loads(text)["data"], json.loads(event.payload.model_dump_json()))
 
 
 def kept(stored: Any, now: Any) -> bool:
-    """Whether every value that was stored is still there; optional fields may have come since."""
+    """Whether every stored value is still there. Optional fields may have been added since."""
     if isinstance(stored, dict):
         return isinstance(now, dict) and all(name in now and kept(value, now[name]) for name, value in stored.items())
     if isinstance(stored, list):
@@ -47,15 +47,15 @@ def kept(stored: Any, now: Any) -> bool:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_fold_and_policy_takes_a_golden_event(path: Path) -> None:
+def test_every_reader_accepts_a_golden_event(path: Path) -> None:
     read_by_all(decode(path.read_bytes()))
 
 
-def test_an_event_of_tomorrow_is_kept_as_it_came() -> None:
+def test_an_unknown_event_is_kept_as_it_is() -> None:
     assert parse("helpdesk.TicketSungTo.v1", {"song": "x"}) == Unknown(data={"song": "x"})
 
 
-def test_a_field_of_tomorrow_is_ignored() -> None:
+def test_an_unknown_field_is_ignored() -> None:
     (path,) = [p for p in FILES if p.stem == "helpdesk.TicketUnlocked.v1"]
     raw = json.loads(path.read_text("utf-8"))
     raw["data"]["mood"] = "good"

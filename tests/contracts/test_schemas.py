@@ -1,4 +1,4 @@
-"""The committed JSON Schemas and the AsyncAPI document are those of the code, and hold for real events."""
+"""The committed JSON Schemas and the AsyncAPI document are up to date, and events match them."""
 
 import json
 
@@ -12,7 +12,7 @@ from shared.contracts.generate import ENVELOPE, HERE, documents, schema
 from shared.testing.samples import sample_event
 
 DESKS_OWN_WORDS = frozenset(("OutgoingMail", "Template", "Salutation", "Signature"))
-"""What the desk writes itself: no customer's text stands in these settings, and a mail is erased as a whole."""
+"""What the desk writes itself: configuration without texts of customers, and mails, which are erased as a whole."""
 TYPES = list(event_types().values())
 
 
@@ -21,7 +21,7 @@ def test_the_committed_files_are_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.TYPE)
-def test_an_event_fits_its_schemas(cls: type[Event]) -> None:
+def test_an_event_matches_its_schema(cls: type[Event]) -> None:
     value = json.loads(encode(sample_event(cls)))
     jsonschema_rs.validate(ENVELOPE, value)
     jsonschema_rs.validate(schema(cls), value["data"])

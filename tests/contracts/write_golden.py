@@ -1,4 +1,4 @@
-"""Adds the golden event of every type, and of every kind of notification, that has none yet: `python -m tests.contracts.write_golden`."""
+"""Writes missing golden events of types and of kinds of notifications: `python -m tests.contracts.write_golden`."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The system of real processes that the tests here share, and a desk in it to work with."""
+"""The system of real processes that these tests share, and a desk in it."""
 
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
@@ -12,14 +12,14 @@ from tests.system.harness import System, running_system
 
 @pytest.fixture(scope="package")
 def whole_system(scratch: Path) -> Iterator[System]:
-    """Not for the rest of the run: its processes are never quite idle."""
+    """Ends with these tests and not with the run, because its processes are never quite idle."""
     with running_system(scratch / "system") as made:
         yield made
 
 
 @pytest.fixture
 def system(whole_system: System) -> Iterator[System]:
-    """The system, everything running; a test may break it."""
+    """The system, with everything running. A test may break it."""
     whole_system.heal()
     yield whole_system
     whole_system.heal()
@@ -34,7 +34,7 @@ async def desk(system: System) -> AsyncIterator[Desk]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
-    """Shows the ends of the logs with a test that failed."""
+    """Prints the ends of the logs if a test failed."""
     report = yield
     shown = getattr(item, "funcargs", {}).get("system")
     if report.failed and isinstance(shown, System):

@@ -1,4 +1,4 @@
-"""People at the doors of a whole system: the gateway's API and LMTP."""
+"""Requests of people to a whole system, by the gateway's API and by LMTP."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def is_problem(self) -> bool:
-        """Whether it is a whole problem document, as every refusal must be."""
+        """Whether it is a complete problem document, as every refusal must be."""
         if self.headers.get("Content-Type") != "application/problem+json":
             return False
         told = self.body
@@ -58,7 +58,7 @@ class Desk:
     async def call(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "", **headers: str
     ) -> Answer:
-        """One request, tried once. `headers` are written with underscores; an empty one is left out."""
+        """Sends one request, once. Names in `headers` have underscores for hyphens; empty headers are left out."""
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", "Idempotency-Key": key}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
@@ -71,6 +71,10 @@ class Desk:
         answer = await self.call(method, path, body, **more)
         assert answer.status < 300, (method, path, answer)
         return answer.body if answer.raw else None
+
+    async def sign_in(self) -> str:
+        """The token of a new session of the administrator."""
+        return str((await self.done("POST", "/session", {"login": "admin", "password": ADMIN_PASSWORD}))["token"])
 
     async def open(self, *, key: str = "", **more: Any) -> Answer:
         """Opens a ticket by phone, tried once. The same key is the same request."""
@@ -87,28 +91,28 @@ class Desk:
         return ticket
 
     async def take_commands(self, *tickets: str) -> bool:
-        """Whether routing knows these tickets: a list shows one before that."""
+        """Whether routing knows these tickets, which may be later than a list shows them."""
         found = await self.rows(
             "routing", "SELECT DISTINCT stream_id FROM es.events WHERE stream_id = ANY($1::uuid[])", list(tickets)
         )
         return len(found) == len(set(tickets))
 
     async def saved(self, path: str, document: Any) -> None:
-        """Saves a document, and again until every service goes by it."""
+        """Saves a document, again and again until every service knows it."""
 
         async def everywhere() -> bool:
             answer = await self.call("PUT", path, document)
             assert answer.status in (200, 201), (path, answer)
             return "X-Projection-Lag" not in answer.headers
 
-        await until(everywhere, seconds=90)  # the test before may have left Kafka just started
+        await until(everywhere, seconds=90)  # a test before may have started Kafka again just now
 
     async def mail_in(self, raw: bytes) -> None:
-        """Hands a mail over by LMTP; raises what smtplib raises."""
+        """Delivers a mail by LMTP. Raises the exceptions of smtplib."""
         await asyncio.to_thread(deliver, self.system, raw, "per@customer.example", self.address)
 
     def mail(self, subject: str = "It hums", text: str = "Since this morning.", **fields: str) -> EmailMessage:
-        """A customer's mail to the queue; every one another."""
+        """A mail of a new customer to the queue."""
         made = EmailMessage(policy=email.policy.SMTP)
         name = uuid.uuid4().hex
         made["From"], made["To"], made["Subject"] = f"Per <{name[:8]}@customer.example>", self.address, subject
@@ -130,7 +134,7 @@ class Desk:
             cursor = f"&cursor={page['next_cursor']}"
 
     async def history(self, ticket: str) -> list[dict[str, Any]]:
-        """The events of a ticket; empty while nobody knows it."""
+        """The events of a ticket; empty while reporting does not know it."""
         answer = await self.call("GET", f"/tickets/{ticket}/history?limit=200")
         return list(answer.body["items"]) if answer.status == 200 else []
 
@@ -145,17 +149,18 @@ class Desk:
         return str(rows[0]["stream_id"]) if rows else None
 
     async def answered(self, mail: EmailMessage) -> list[EmailMessage]:
-        """The mails that left as answers to this one."""
+        """The mails that were sent in reply to this one."""
         found = await asyncio.to_thread(self.sent)
         return [each for each in found if mail["Message-ID"] in str(each["In-Reply-To"])]
 
     def sent(self) -> list[EmailMessage]:
-        """Every mail that left."""
+        """Every mail that was sent."""
         box = mailbox.Maildir(self.system.instance.home.sent, create=False)
-        return [email.message_from_bytes(box.get_bytes(key), policy=email.policy.default) for key in box.keys()]  # noqa: SIM118
+        policy = email.policy.default
+        return [email.message_from_bytes(box.get_bytes(key), policy=policy) for key in box.keys()]  # noqa: SIM118
 
     async def rows(self, service: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        """What stands in a service's database."""
+        """Rows of a service's database."""
         postgres = self.system.instance.postgres
         connection = await asyncpg.connect(postgres.url("postgres", postgres.password, service))
         try:
@@ -166,21 +171,20 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def open_desk(system: System) -> AsyncIterator[Desk]:
-    """Signs in and sets up a queue that every service knows."""
+    """Signs in as administrator, and saves a queue that every service then knows."""
     async with aiohttp.ClientSession(system.url, timeout=PATIENCE) as http:
-        made = Desk(system, http)
-        made.token = (await made.done("POST", "/session", {"login": "admin", "password": ADMIN_PASSWORD}))["token"]
-        queue = {"slug": made.queue, "name": "Desk", "address": made.address, "members": []}
-        await made.saved(f"/queues/{made.queue}", queue)
-        yield made
+        desk = Desk(system, http)
+        desk.token = await desk.sign_in()
+        queue = {"slug": desk.queue, "name": "Desk", "address": desk.address, "members": []}
+        await desk.saved(f"/queues/{desk.queue}", queue)
+        yield desk
 
 
 def signed_in(system: System) -> str:
-    """The token of a session of the administrator's, for tests that are not asynchronous."""
+    """The token of a session of the administrator, for tests that are not asynchronous."""
 
     async def sign_in() -> str:
         async with aiohttp.ClientSession(system.url, timeout=PATIENCE) as http:
-            made = Desk(system, http)
-            return str((await made.done("POST", "/session", {"login": "admin", "password": ADMIN_PASSWORD}))["token"])
+            return await Desk(system, http).sign_in()
 
     return asyncio.run(sign_in())

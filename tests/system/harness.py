@@ -1,7 +1,7 @@
-"""A whole system of real processes for a test run: its own PostgreSQL and Kafka, every service, and nothing that restarts what dies.
+"""A whole system of real processes for a test run: its own PostgreSQL and Kafka, every service, and no supervisor.
 
-The test decides who dies, stops or starts with which failpoints, and `heal` puts everything right again. A system of its own, because
-servers that other tests share may not be killed.
+A test kills, stops and starts processes, with failpoints if it likes. `heal` makes everything run again. The system has
+servers of its own, because those that other tests share must not be killed.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from deploy.databases import provide
@@ -33,7 +34,7 @@ PROBE_SECONDS = 0.05
 
 
 class DoesNotRun(AssertionError):
-    """A process of the system does not do what a test needs it to do; the message ends with its log."""
+    """A process of the system does not do what a test needs. The message ends with its log."""
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Program:
         return self.process is not None and self.process.poll() is None
 
     def start(self, failpoints: str = "", **more: str) -> None:
-        """Starts it; `failpoints` as in LEDGERDESK_FAILPOINTS, `more` are further variables."""
+        """Starts it, with `failpoints` as in LEDGERDESK_FAILPOINTS and `more` environment variables."""
         if failpoints:
             more["LEDGERDESK_FAILPOINTS"] = failpoints
         self.special, self.frozen = bool(more), False
@@ -72,7 +73,7 @@ class Program:
             )
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Ends it and answers its exit status."""
+        """Ends it and returns its exit status."""
         assert self.process is not None
         if self.frozen:
             self.thaw()
@@ -86,13 +87,13 @@ class Program:
             raise DoesNotRun(f"{self.name} does not end\n{self.tail()}") from None
 
     def kill(self) -> None:
-        """As `kill -9` does, whatever it is doing."""
+        """Kills it with SIGKILL, whatever it is doing."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def freeze(self) -> None:
-        """Stops it in the middle of everything, with its connections open."""
+        """Stops it with SIGSTOP; its connections stay open."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
         self.frozen = True
@@ -104,7 +105,10 @@ class Program:
 
     @property
     def was_killed(self) -> bool:
-        """Whether it died as by SIGKILL, which is how a failpoint's `exit` dies. Waits for its end: its connections end a moment before."""
+        """Whether it died by SIGKILL, as it does at a failpoint with `exit`.
+
+        Waits for the end of the process, which is a little later than that of its connections.
+        """
         assert self.process is not None
         return self.process.wait(30) == -signal.SIGKILL
 
@@ -114,7 +118,7 @@ class Program:
 
 @dataclass
 class System:
-    """All of it. Made by `running_system`."""
+    """The whole system; `running_system` makes it."""
 
     instance: Instance
     programs: dict[str, Program] = field(default_factory=dict)
@@ -140,7 +144,7 @@ class System:
         return self.instance.gateway_url
 
     def create(self) -> None:
-        """Starts the two servers and makes the databases and topics."""
+        """Starts the two servers and creates the databases and topics."""
         with ThreadPoolExecutor(2) as pool:
             for made in [pool.submit(self._create_postgres), pool.submit(self._create_kafka)]:
                 made.result()
@@ -184,7 +188,7 @@ class System:
                 self._start_server(name)
         for name in names or SERVICES:
             if name in SERVICES:
-                self.wait(lambda name=name: self._ready(name), f"{name} does not become ready", name)  # type: ignore[misc]
+                self.wait(partial(self._ready, name), f"{name} does not become ready", name)
 
     def restart(self, *names: str, failpoints: str = "", **more: str) -> None:
         """Kills these programs and starts them again."""
@@ -193,19 +197,19 @@ class System:
         self.start(*names, failpoints=failpoints, **more)
 
     def heal(self) -> None:
-        """Lets what is frozen run, and starts anew what died or was started in a special way."""
+        """Continues stopped processes, and restarts those that died or were started with a special environment."""
         for each in self.programs.values():
             if each.frozen:
                 each.thaw()
         for name in ("postgres", "kafka"):
             if not self[name].runs:
                 self._start_server(name)
-        ill = [name for name in SERVICES if self[name].special or not self[name].runs]
-        if ill:
-            self.restart(*ill)
+        broken = [name for name in SERVICES if self[name].special or not self[name].runs]
+        if broken:
+            self.restart(*broken)
 
     def revive(self) -> list[str]:
-        """Starts services that have died, without failpoints, as a supervisor does; answers their names."""
+        """Starts services that have died, without failpoints, as a supervisor does. Returns their names."""
         dead = [name for name in SERVICES if not self[name].runs]
         for name in dead:
             self[name].start()
@@ -215,11 +219,11 @@ class System:
         answers = self.instance.postgres.answers if name == "postgres" else self.instance.kafka.answers
 
         def ready() -> bool:
-            if not self[name].runs:  # PostgreSQL waits for the children of its killed predecessor by giving up
+            if not self[name].runs:  # PostgreSQL gives up while children of its killed predecessor run
                 self[name].start()
             return asyncio.run(answers())
 
-        with ThreadPoolExecutor(1) as pool:  # the caller may stand inside a running loop
+        with ThreadPoolExecutor(1) as pool:  # the caller may be in a running event loop
             pool.submit(self.wait, ready, f"{name} does not answer", name).result()
 
     def _ready(self, service: str) -> bool:
@@ -235,7 +239,7 @@ class System:
             time.sleep(PROBE_SECONDS)
 
     def end(self) -> None:
-        """Ends everything at once: the data is thrown away. PostgreSQL is told to, for it holds shared memory."""
+        """Kills everything, because the data is thrown away. PostgreSQL shuts down, because it holds shared memory."""
         for name in (*SERVICES, "kafka"):
             if self[name].runs:
                 self[name].kill()
@@ -244,7 +248,7 @@ class System:
 
 
 def ready(url: str) -> bool:
-    """Whether the process that listens there says that it is ready."""
+    """Whether the process that listens at this URL is ready."""
     try:
         with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
@@ -253,7 +257,7 @@ def ready(url: str) -> bool:
 
 
 def deliver(system: System, raw: bytes, sender: str, *recipients: str) -> None:
-    """Hands a mail over as a mail server does; raises what smtplib raises when it is not taken."""
+    """Delivers a mail as a mail server does. Raises the exceptions of smtplib if it is refused."""
     host, _, port = system.instance.lmtp.rpartition(":")
     with smtplib.LMTP(host, int(port)) as server:
         assert server.sock is not None
@@ -263,7 +267,7 @@ def deliver(system: System, raw: bytes, sender: str, *recipients: str) -> None:
 
 @contextlib.contextmanager
 def running_system(folder: Path) -> Iterator[System]:
-    """A fresh system below `folder`, which every user must be able to enter."""
+    """A new system below `folder`, which every user must be able to enter."""
     home = Home(folder)
     home.make()
     names = ("gateway", "lmtp", *FREE_PORTS)

@@ -1,4 +1,4 @@
-"""Bad input at the public doors: never a 500, never a lost mail, always a problem document that names the field."""
+"""Bad input to the public API and LMTP: never a 500 or a lost mail, always a problem document that names the field."""
 
 import base64
 import json
@@ -58,7 +58,7 @@ def pointers(answer: Answer) -> list[str]:
     ],
     ids=lambda value: str(value)[:40],
 )
-async def test_a_wrong_ticket_names_its_field_and_opens_nothing(desk: Desk, body: dict[str, Any], pointer: str) -> None:
+async def test_the_problem_of_a_wrong_ticket_names_its_field(desk: Desk, body: dict[str, Any], pointer: str) -> None:
     answer = await desk.call("POST", "/tickets", {"queue": desk.queue} | body)
     assert answer.status == 422
     assert any(each == pointer or each.startswith(f"{pointer}/") for each in pointers(answer)), answer
@@ -68,12 +68,12 @@ async def test_a_wrong_ticket_names_its_field_and_opens_nothing(desk: Desk, body
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b"{", b"[]", b"nothing", b'{"subject": "\xff\xfe"}', b'{"subject": "\\ud800"}', b'{"a":1,"a":2}', b"[" * 100_000,
-        b'{"subject": NaN}', "{}".encode("utf-16"),
+        b"", b"{", b"[]", b"nothing", b'{"subject": "\xff\xfe"}', b'{"subject": "\\ud800"}', b'{"a":1,"a":2}',
+        b"[" * 100_000, b'{"subject": NaN}', "{}".encode("utf-16"),
     ],
     ids=lambda raw: repr(raw[:16]),
 )  # fmt: skip
-async def test_what_is_no_json_object_is_told_so(desk: Desk, raw: bytes) -> None:
+async def test_a_body_that_is_not_a_json_object_is_refused(desk: Desk, raw: bytes) -> None:
     answer = await desk.call("POST", "/tickets", raw=raw)
     assert answer.status == 422 and answer.is_problem, answer
 
@@ -87,7 +87,7 @@ async def test_a_body_that_is_too_large_is_refused(desk: Desk) -> None:
     "reference", ["2011010110000011", str(uuid.UUID(int=1)), "nonsense", "%00", "..%2Fpeople", "x" * 500]
 )
 @pytest.mark.parametrize("path", ["", "/articles", "/history", "/lock", "/note"])
-async def test_a_ticket_that_there_is_not_is_not_found(desk: Desk, reference: str, path: str) -> None:
+async def test_an_unknown_ticket_is_not_found(desk: Desk, reference: str, path: str) -> None:
     method, body = ("POST", {"text": "x"} if path == "/note" else {}) if path in ("/lock", "/note") else ("GET", None)
     answer = await desk.call(method, f"/tickets/{reference}{path}", body)
     assert answer.status == 404 and answer.is_problem, answer
@@ -107,7 +107,7 @@ async def test_a_ticket_that_there_is_not_is_not_found(desk: Desk, reference: st
         ("merged", None),
     ],
 )
-async def test_dates_and_states_beyond_reason_change_nothing(desk: Desk, state: str, until_when: str | None) -> None:
+async def test_impossible_dates_and_states_change_nothing(desk: Desk, state: str, until_when: str | None) -> None:
     ticket = await desk.opened()
     await desk.done("POST", f"/tickets/{ticket}/note", {"text": "before"})
     body: dict[str, Any] = {"text": "later", "state": state} | ({"pending_until": until_when} if until_when else {})
@@ -123,13 +123,13 @@ async def test_dates_and_states_beyond_reason_change_nothing(desk: Desk, state: 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "limit=x", "colour=red", "sort=colour", "cursor=x", "cursor=%00", "queue=%00"]
 )
-async def test_a_wrong_query_names_its_parameter(desk: Desk, query: str) -> None:
+async def test_the_problem_of_a_wrong_query_names_its_parameter(desk: Desk, query: str) -> None:
     answer = await desk.call("GET", f"/tickets?{query}")
     assert answer.status == 422, answer
     assert any(query.partition("=")[0] in each for each in pointers(answer)), answer
 
 
-async def test_somebody_elses_cursor_is_worth_nothing(desk: Desk) -> None:
+async def test_somebody_elses_cursor_is_refused(desk: Desk) -> None:
     for _ in range(2):
         await desk.opened()
     await until(lambda: _listed(desk, 2))
@@ -158,7 +158,7 @@ async def _listed(desk: Desk, count: int) -> bool:
     return len(await desk.tickets()) == count
 
 
-async def test_a_key_belongs_to_its_person_and_body(desk: Desk) -> None:
+async def test_an_idempotency_key_belongs_to_its_person_and_body(desk: Desk) -> None:
     key = uuid.uuid4().hex
     first = await desk.open(key=key)
     assert first.status == 201
@@ -169,7 +169,7 @@ async def test_a_key_belongs_to_its_person_and_body(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("service", ["intake", "routing", "reporting", "notify"])
-async def test_a_service_believes_nobody_but_the_gateway(
+async def test_a_service_believes_only_the_gateway(
     system: System, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = SigningKey((system.instance.home.secrets / "identity-signing-key").read_text("utf-8"))
@@ -194,7 +194,7 @@ async def test_a_service_believes_nobody_but_the_gateway(
 
 
 class Lmtp:
-    """A mail server that does what it likes."""
+    """A mail server that sends any line."""
 
     def __init__(self, system: System) -> None:
         host, _, port = system.instance.lmtp.rpartition(":")
@@ -202,7 +202,7 @@ class Lmtp:
         self.lines = self.socket.makefile("rb")
 
     def say(self, *lines: bytes) -> list[str]:
-        """Sends lines and answers the first line of each reply."""
+        """Sends lines. Returns the first line of each reply."""
         self.socket.sendall(b"".join(line + b"\r\n" for line in lines))
         return [self.reply() for _ in lines]
 
@@ -213,7 +213,7 @@ class Lmtp:
                 return line.strip()
 
 
-def test_a_mail_server_out_of_step_is_told_so_and_can_go_on(system: System) -> None:
+def test_lmtp_commands_out_of_order_are_refused_and_the_session_goes_on(system: System) -> None:
     talk = Lmtp(system)
     assert talk.reply().startswith("220")
     told = talk.say(
@@ -225,7 +225,7 @@ def test_a_mail_server_out_of_step_is_told_so_and_can_go_on(system: System) -> N
     assert talk.say(b"RSET")[0].startswith("250")
 
 
-def test_ten_thousand_recipients_are_taken_in_parts(system: System) -> None:
+def test_more_than_a_thousand_recipients_are_refused_for_now(system: System) -> None:
     talk = Lmtp(system)
     talk.reply()
     talk.say(b"LHLO x", b"MAIL FROM:<a@b.example>")

@@ -1,4 +1,4 @@
-"""The issue's table of faults on a whole system of real processes. docs/testing.md says where each of its lines is shown."""
+"""Faults of a whole system of real processes. docs/testing.md lists all faults and their tests."""
 
 import asyncio
 import contextlib
@@ -29,26 +29,27 @@ from tests.system.desk import Answer, Desk
 from tests.system.harness import System, ready
 
 OUTAGE_SECONDS = float(os.environ.get("LEDGERDESK_OUTAGE_SECONDS", "16"))
-"""How long Kafka is away: half of it silent with its connections open, half of it dead. Set LEDGERDESK_OUTAGE_SECONDS to have a whole minute of it."""
+"""How long Kafka is away: first stopped with open connections, then dead. Set LEDGERDESK_OUTAGE_SECONDS for longer."""
 STORES = ("intake", "routing", "notify", "gateway")
-SIXTEEN_AND_MORE = 16
+ENOUGH = 16
+"""How many requests and mails show that the load works, or is refused."""
 
 
 def refused_for_now(answer: Answer) -> bool:
-    """503 as it should be: a problem document that says when to come again."""
+    """Whether it is a correct 503: a problem document with Retry-After."""
     return answer.status == 503 and answer.is_problem and int(answer.headers["Retry-After"]) >= 1
 
 
 @dataclass
 class Refusals:
-    """How often somebody was told to come again, counted as it happens."""
+    """How many requests and mails were refused for now."""
 
     count: int = 0
 
 
 async def delivered(desk: Desk, mail: EmailMessage, refusals: Refusals | None = None) -> None:
-    """Hands a mail over until it is taken, as a mail server does."""
-    told = refusals or Refusals()
+    """Delivers a mail, again and again until it is accepted, as a mail server does."""
+    refusals = refusals or Refusals()
     while True:
         try:
             await desk.mail_in(mail.as_bytes())
@@ -57,15 +58,15 @@ async def delivered(desk: Desk, mail: EmailMessage, refusals: Refusals | None = 
         except smtplib.SMTPRecipientsRefused as error:
             assert all(400 <= code < 500 for code, _ in error.recipients.values()), error
         except (OSError, smtplib.SMTPServerDisconnected):
-            pass  # nobody there, or gone in the middle
+            pass  # nothing listens, or the connection was lost
         else:
             return
-        told.count += 1
+        refusals.count += 1
         await asyncio.sleep(0.1)
 
 
 async def insisted(ask: Callable[[], Awaitable[Answer]], refusals: Refusals) -> Answer:
-    """Asks until there is a yes. Any other answer than that or a refusal for now is wrong."""
+    """Repeats a request until it succeeds. Fails if the answer is neither success nor a refusal for now."""
     while (answer := await ask()).status not in (200, 201):
         assert refused_for_now(answer), answer
         refusals.count += 1
@@ -74,7 +75,7 @@ async def insisted(ask: Callable[[], Awaitable[Answer]], refusals: Refusals) -> 
 
 
 async def notified(desk: Desk, mail: EmailMessage) -> list[dict[str, Any]]:
-    """The history of a mail's ticket once it stands in its queue and its receipt is recorded as sent."""
+    """The history of a mail's ticket; empty until it is in its queue and its receipt is recorded as sent."""
     ticket = await desk.ticket_of(mail)
     history = await desk.history(ticket) if ticket is not None else []
     known = {each["type"] for each in history}
@@ -82,7 +83,7 @@ async def notified(desk: Desk, mail: EmailMessage) -> list[dict[str, Any]]:
 
 
 def whole(history: list[dict[str, Any]]) -> None:
-    """A mail's ticket went through every service once: dense streams, no effect before its cause."""
+    """Checks that a mail's ticket went through every service once: streams without gaps, causes before effects."""
     kinds = Counter(each["type"].split(".")[1] for each in history)
     assert kinds == {"TicketOpened": 1, "TicketQueued": 1, "NotificationRequested": 1, "NotificationSent": 1}, history
     seen: set[str] = set()
@@ -95,14 +96,14 @@ def whole(history: list[dict[str, Any]]) -> None:
 
 
 async def quiet(desk: Desk) -> bool:
-    """Whether nothing waits any more: no outbox, no delivery; and nothing was put aside."""
+    """Whether no outbox and no delivery waits. Fails if anything is parked or halted."""
     for service in STORES:
         if await desk.rows(service, "SELECT 1 FROM es.outbox LIMIT 1"):
             return False
     for service in ("intake", "routing", "notify", "reporting"):
-        aside = await desk.rows(service, "SELECT consumer, reason FROM messaging.parked")
+        parked = await desk.rows(service, "SELECT consumer, reason FROM messaging.parked")
         halted = await desk.rows(service, "SELECT consumer, reason FROM messaging.halted")
-        assert not aside + halted, (service, aside, halted)
+        assert not parked + halted, (service, parked, halted)
     return not await desk.rows("notify", "SELECT 1 FROM notify.deliveries LIMIT 1")
 
 
@@ -175,11 +176,11 @@ async def test_routing_dies_and_the_retry_through_the_gateway_answers_once(
     ],
     ids=["before", "after", "later"],
 )
-async def test_every_service_dies_at_its_worst_moment_and_the_mail_is_answered_once(
+async def test_a_mail_gets_one_receipt_though_every_service_dies_on_the_way(
     system: System, desk: Desk, points: dict[str, str]
 ) -> None:
     await until(lambda: quiet(desk))
-    # Nor is an event left on its way, the desk's own queue among them: a consumer would die of that one, before the mail.
+    # No other event may be on its way, not even the new queue: a consumer would die at that one, before the mail.
     assert await Checks(of_instance(system.instance), Acknowledged()).quiet(60)
     for name, point in points.items():
         system[name].kill()
@@ -202,7 +203,7 @@ async def test_every_service_dies_at_its_worst_moment_and_the_mail_is_answered_o
     await sending
 
     async def all_died() -> bool:
-        # A relay that is to die after the acknowledgment does so when the event is there already.
+        # A relay with a failpoint after the acknowledgment dies when the event is in the topic already.
         died.update(system.revive())
         return died == set(points)
 
@@ -220,7 +221,7 @@ async def up(system: System, *names: str) -> bool:
 # Kafka down
 
 
-async def test_without_kafka_everything_is_taken_and_catches_up_by_itself(system: System, desk: Desk) -> None:
+async def test_without_kafka_everything_is_accepted_and_worked_through_later(system: System, desk: Desk) -> None:
     known = await desk.opened()
     await desk.done("POST", f"/tickets/{known}/note", {"text": "before"})
     mails: list[EmailMessage] = []
@@ -240,7 +241,7 @@ async def test_without_kafka_everything_is_taken_and_catches_up_by_itself(system
     await work_for(OUTAGE_SECONDS / 2)
     system["kafka"].kill()
     await work_for(OUTAGE_SECONDS / 2)
-    # What the desk knows already can be worked on; a ticket that is still on its way to it asks for patience.
+    # Commands work on tickets that routing knows. For a ticket that is still on its way, the answer is 503.
     await desk.done("POST", f"/tickets/{known}/reply", {"text": "in the middle of it"})
     assert refused_for_now(await desk.call("POST", f"/tickets/{tickets[0]}/note", {"text": "too early"}))
     for name in SERVICES:
@@ -266,7 +267,7 @@ async def test_without_kafka_everything_is_taken_and_catches_up_by_itself(system
 
 @dataclass
 class Load:
-    """Customers and agents who try again until it worked; what they were told, and what was promised to them."""
+    """Customers and agents who try again until they succeed, and what the system has accepted from them."""
 
     desk: Desk
     tickets: list[str] = field(default_factory=list)
@@ -300,7 +301,7 @@ class Load:
 
 @contextlib.asynccontextmanager
 async def load(desk: Desk) -> AsyncIterator[Load]:
-    """A busy desk. At the end everybody gets their last answer."""
+    """Runs the load while the body runs. Then waits until the last requests are answered."""
     made = Load(desk)
     tasks = [asyncio.create_task(each()) for each in [made.callers] * 4 + [made.mail_server] * 2]
     try:
@@ -321,20 +322,23 @@ async def test_postgres_restarts_under_load_and_nothing_acknowledged_is_lost(
     system: System, desk: Desk, how: signal.Signals
 ) -> None:
     async with load(desk) as busy:
-        await until(lambda: at_least(lambda: busy.done, SIXTEEN_AND_MORE))
+        await until(lambda: at_least(lambda: busy.done, ENOUGH))
         await asyncio.to_thread(system["postgres"].stop, how)
-        await until(lambda: at_least(lambda: busy.refusals.count, SIXTEEN_AND_MORE))
+        await until(lambda: at_least(lambda: busy.refusals.count, ENOUGH))
         await asyncio.to_thread(system.start, "postgres")
         before = busy.done
-        await until(lambda: at_least(lambda: busy.done - before, SIXTEEN_AND_MORE), seconds=60)
-    # A mail whose claim was the last that PostgreSQL took, and whose answer the sender never got, waits for its lease: a minute.
+        await until(lambda: at_least(lambda: busy.done - before, ENOUGH), seconds=60)
+    # A mail that was claimed by a statement whose answer was lost waits for its lease to end.
     await until(lambda: quiet(desk), seconds=LEASE_SECONDS + 60)
     assert all(system[name].runs for name in SERVICES)
     mailed = [await desk.ticket_of(mail) for mail in busy.mails]
     assert sorted(await tickets_of(desk)) == sorted([*busy.tickets, *map(str, mailed)])
     await until(lambda: listed(desk, {*busy.tickets, *map(str, mailed)}))
     for ticket, article in busy.replies:
-        found = "SELECT data -> 'message' ->> 'id' AS article FROM es.events WHERE stream_id = $1 AND type = 'helpdesk.AgentReplied.v1'"
+        found = (
+            "SELECT data -> 'message' ->> 'id' AS article FROM es.events"
+            " WHERE stream_id = $1 AND type = 'helpdesk.AgentReplied.v1'"
+        )
         assert [row["article"] for row in await desk.rows("routing", found, ticket)] == [article]
 
 
@@ -345,9 +349,7 @@ async def listed(desk: Desk, tickets: set[str]) -> bool:
 # The topic is lost
 
 
-async def test_a_lost_broker_is_filled_again_from_the_stores_and_every_row_is_as_before(
-    system: System, desk: Desk
-) -> None:
+async def test_a_lost_topic_is_republished_from_the_stores_with_equal_rows(system: System, desk: Desk) -> None:
     mail, ticket = desk.mail(), await desk.opened()
     await desk.mail_in(mail.as_bytes())
     await desk.done("POST", f"/tickets/{ticket}/reply", {"text": "On it."})
@@ -385,7 +387,7 @@ async def test_a_lost_broker_is_filled_again_from_the_stores_and_every_row_is_as
     await delivered(desk, late)
     whole(await until(lambda: notified(desk, late), seconds=60))
     await until(lambda: quiet(desk))
-    # Events of different services that did not lead to each other may have changed places: the runbook rebuilds.
+    # Independent events of different services may have changed places. The runbook says to rebuild.
     for name in ("desk", "stats"):
         for action in ("build", "promote"):
             assert await projections(system, action, name)
@@ -393,7 +395,7 @@ async def test_a_lost_broker_is_filled_again_from_the_stores_and_every_row_is_as
     after = await shown(desk)
     assert {ticket: after[ticket] for ticket in before} == before
     assert len(await desk.answered(mail)) == 1
-    # What nobody fills any more would never be quiet again.
+    # A generation that nothing fills would never be quiet again.
     for row in await desk.rows(
         "reporting", "SELECT name, generation FROM projections.generations WHERE state = 'former'"
     ):
@@ -401,12 +403,12 @@ async def test_a_lost_broker_is_filled_again_from_the_stores_and_every_row_is_as
 
 
 async def left(desk: Desk, ticket: str) -> bool:
-    """Whether a mail of the ticket has left and its history says so."""
+    """Whether the history says that a mail of the ticket was sent."""
     return "helpdesk.NotificationSent.v1" in {each["type"] for each in await desk.history(ticket)}
 
 
 async def projections(system: System, *arguments: str) -> bool:
-    """One of the operator's commands for a projection set; whether it succeeded."""
+    """Runs an operator's command for a projection set. Returns whether it succeeded."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.reporting", "projections", *arguments),
         cwd=CHECKOUT,
@@ -420,12 +422,12 @@ async def projections(system: System, *arguments: str) -> bool:
 
 
 async def verified(system: System) -> bool:
-    """Whether every projection equals a fold of the topic, made for the purpose."""
+    """Whether every projection set equals a new fold of the topic."""
     return all([await projections(system, "verify", name) for name in ("desk", "stats")])
 
 
 async def shown(desk: Desk) -> dict[str, Any]:
-    """All that people see of the queue's tickets: page, articles, and the events in each stream's order."""
+    """All that people see of the queue's tickets: page, articles, and history in the order of each stream."""
     found: dict[str, Any] = {}
     for ticket in await desk.tickets():
         events = sorted(await desk.history(ticket), key=lambda each: (each["source"], each["version"]))
@@ -437,7 +439,7 @@ async def shown(desk: Desk) -> dict[str, Any]:
 # Blob store gone
 
 
-async def test_without_the_blob_store_nothing_is_acknowledged_that_would_be_lost(system: System, desk: Desk) -> None:
+async def test_without_the_blob_store_nothing_that_needs_it_is_accepted(system: System, desk: Desk) -> None:
     long = await desk.open(body="x" * 100_000)
     mail, blobs = desk.mail(), system.instance.home.path / "blobs"
     await until(lambda: listed(desk, {long.body["id"]}))
@@ -451,7 +453,7 @@ async def test_without_the_blob_store_nothing_is_acknowledged_that_would_be_lost
         assert refused_for_now(answer), answer
         assert refused_for_now(await desk.open(body="x" * 100_000))
         assert refused_for_now(await desk.call("GET", f"/tickets/{long.body['id']}/articles"))
-        assert (await desk.open()).status == 201  # it needs no blob
+        assert (await desk.open()).status == 201  # a short text needs no blob
     finally:
         away.rename(blobs)
     assert await desk.ticket_of(mail) is None

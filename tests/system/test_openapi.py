@@ -1,6 +1,6 @@
-"""Whatever the OpenAPI document allows, and much that it does not, never breaks the system (issue table of bad input).
+"""Requests that the OpenAPI document allows, and many that it does not, never break the system.
 
-schemathesis makes requests of every operation from the document; the seed is fixed, so that a failure comes again.
+schemathesis generates requests for every operation of the document. The seed is fixed, so that a failure comes again.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ EXAMPLES = 5
 
 @schemathesis.serializer("message/rfc822")
 def mail(context: Any, value: Any) -> bytes:
-    """A body of `POST /mail` as bytes, whatever was made up for it."""
+    """Any generated body of `POST /mail` as bytes."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
@@ -34,7 +34,7 @@ OPERATIONS = [
     pytest.param(path, method, id=f"{method.upper()} {path}")
     for path, methods in json.loads(DOCUMENT.read_text("utf-8"))["paths"].items()
     for method, operation in methods.items()
-    if operation["operationId"] != "signOut"  # it would sign everybody out who asks after it
+    if operation["operationId"] != "signOut"  # the requests after it would be signed out
 ]
 
 
@@ -47,7 +47,7 @@ def token(whole_system: System) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[requests.Session]:
-    """One connection for many requests: whatever one of them was, the next must be understood. It keeps no cookies."""
+    """One connection for many requests: none of them may spoil the next. It keeps no cookies."""
     with requests.Session() as session:
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
@@ -55,10 +55,10 @@ def client() -> Iterator[requests.Session]:
 
 
 async def let_mail_leave(system: System) -> None:
-    """One of the requests may have paused every mail, and the tests after these wait for some."""
+    """Resumes mail, which a generated request may have paused: later tests wait for some."""
     async with open_desk(system) as desk:
         answer = await desk.call("POST", "/outgoing/resume", {})
-        assert answer.status in (200, 409), answer  # 409: it leaves
+        assert answer.status in (200, 409), answer  # 409: it was not paused
 
 
 SETTINGS = hypothesis.settings(
@@ -72,31 +72,30 @@ SETTINGS = hypothesis.settings(
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_no_request_breaks_it(
+def test_no_request_breaks_the_system(
     path: str, method: str, whole_system: System, token: str, client: requests.Session
 ) -> None:
-    """The requests are made up when the test runs: schemathesis' own decorator does so in every process that only collects tests, which takes
-    longer than many of these tests."""
+    """Generates the requests while it runs: schemathesis' decorator would do so in every process that only collects."""
     headers = {"Authorization": f"Bearer {token}"}
 
-    def is_well_told(case: schemathesis.Case[Any]) -> None:
+    def check(case: schemathesis.Case[Any]) -> None:
         answer = case.call(base_url=whole_system.url, session=client, headers=headers, timeout=30)
-        assert well_told(answer), f"{case.as_curl_command()}\n{answer.status_code} {answer.content[:2000]!r}"
+        assert is_correct(answer), f"{case.as_curl_command()}\n{answer.status_code} {answer.content[:2000]!r}"
 
     made = HypothesisTestConfig(project=schema.config, modes=list(HypothesisTestMode), settings=SETTINGS)
-    create_test(operation=schema[path][method], test_func=is_well_told, config=made)()
+    create_test(operation=schema[path][method], test_func=check, config=made)()
 
 
-def well_told(answer: schemathesis.Response) -> bool:
-    """Whether it is a yes, or a problem document, and none about a fault of ours, except that one asks for patience."""
+def is_correct(answer: schemathesis.Response) -> bool:
+    """Whether it is a success, a problem document about an error of the client, or a 503 with Retry-After."""
     if answer.status_code < 400:
         return True
     if answer.headers["content-type"] != ["application/problem+json"]:
         return False
-    told = answer.json()
+    problem = answer.json()
     for_now = answer.status_code == 503 and "retry-after" in answer.headers
     return (
-        told["status"] == answer.status_code
-        and told["type"].startswith("/problems/")
+        problem["status"] == answer.status_code
+        and problem["type"].startswith("/problems/")
         and (answer.status_code < 500 or for_now)
     )

@@ -1,6 +1,7 @@
-"""Who may do what: every endpoint of the API for everybody who could knock, on one ticket and the settings around it.
+"""Who may do what: every endpoint of the API for every kind of person, on one ticket and its configuration.
 
-The endpoints come from the OpenAPI document; one that this matrix does not name fails it (requirements A19.01 to A19.05).
+The endpoints come from the OpenAPI document. The test fails for one that the matrix does not name (requirements A19.01
+to A19.05).
 """
 
 import json
@@ -17,18 +18,26 @@ from tests.system.desk import Answer, Desk
 from tests.system.harness import ADMIN_PASSWORD
 
 ROLES = ("nobody", "admin", "worker", "reader", "outsider", "own", "colleague", "stranger")
-"""worker: an agent with every right on the queue; reader: with `read`; outsider: with none; own, colleague, stranger: customers."""
+"""worker: an agent with every right on the queue; reader: with `read`; outsider: with none.
 
-# One sign for each of ROLES: 1 = 401, 3 = 403, 4 = 404, 2 = 422 because it is as unknown as what does not exist, + = none of these.
+own, colleague, stranger: customers.
+"""
+
+# One sign for each of ROLES: 1 = 401, 3 = 403, 4 = 404, 2 = 422 as for an unknown object, + = none of these.
 EVERYBODY = "1+++++++"
 DESK = "1++++333"
 ADMIN = "1+333333"
 SEEN = "1+++4++4"
 WORK = "1++34334"
 QUEUE = "1+++4444"
+KINDS_OF_DOCUMENTS = (
+    "Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template",
+    "Topic",
+)  # fmt: skip
 MATRIX: dict[str, str] = {
     # tickets
-    "openTicket": "1++32+++", "listTickets": EVERYBODY, "getTicket": SEEN, "listArticles": SEEN, "getRawArticle": SEEN, "getBlob": SEEN,
+    "openTicket": "1++32+++", "listTickets": EVERYBODY, "getTicket": SEEN, "listArticles": SEEN, "getRawArticle": SEEN,
+    "getBlob": SEEN,
     "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
@@ -42,10 +51,11 @@ MATRIX: dict[str, str] = {
     ), ADMIN),
     "retryOutgoing": "14333333", "giveUpOutgoing": "14333333",
     # settings
-    **dict.fromkeys((f"put{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template", "Topic")), ADMIN),
-    **dict.fromkeys((f"retire{one}" for one in ("Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template", "Topic")), ADMIN),
+    **dict.fromkeys((f"put{one}" for one in KINDS_OF_DOCUMENTS), ADMIN),
+    **dict.fromkeys((f"retire{one}" for one in KINDS_OF_DOCUMENTS), ADMIN),
     **dict.fromkeys((
-        "listCompanies", "listFields", "listPeople", "listPriorities", "listQueues", "listRoles", "listSalutations", "listSignatures",
+        "listCompanies", "listFields", "listPeople", "listPriorities", "listQueues", "listRoles", "listSalutations",
+        "listSignatures",
         "listStates", "listTemplates", "listTopics", "getRole", "getField", "getPriority", "getState", "getTopic",
     ), EVERYBODY),
     **dict.fromkeys(("getSalutation", "getSignature", "getTemplate"), "1++++444"),
@@ -67,7 +77,7 @@ SIGNS = {401: "1", 403: "3", 404: "4"}
 
 @dataclass
 class Stage:
-    """One ticket that a customer's mail made, the people around it, and what requests need to name."""
+    """A ticket from a customer's mail, the people around it, and what requests need to name."""
 
     desk: Desk
     tokens: dict[str, str]
@@ -76,9 +86,9 @@ class Stage:
     settings: dict[str, str]
 
     async def sign(self, operation: str, method: str, path: str, role: str) -> str:
-        """What an endpoint makes of a request by this role."""
+        """The sign for an endpoint's answer to a request by this role."""
         kind = path.split("/")[1]
-        leaver = operation == "retirePerson"  # somebody who is not needed any more
+        leaver = operation == "retirePerson"  # a person whom no other request needs
         path = path.replace("{reference}", self.settings["leaver"] if leaver else self.settings.get(kind, "x"))
         for name, value in self.names.items():
             path = path.replace("{" + name + "}", value)
@@ -93,7 +103,7 @@ class Stage:
             self.desk.token = ""
         body = None if raw else self.bodies.get(operation)
         if operation == "openTicket" and role in ("admin", "worker", "reader", "outsider"):
-            body = {**(body or {}), "customer": {"email": "x@y.example"}}  # customers open for themselves
+            body = {**(body or {}), "customer": {"email": "x@y.example"}}  # customers open tickets for themselves
         answer = await self.desk.call(method, path, body, raw=raw, **headers)
         if answer.status >= 500:
             raise AssertionError((operation, role, answer))
@@ -153,8 +163,10 @@ async def staged(desk: Desk) -> Stage:
     await desk.saved(f"/people/{settings['leaver']}", leaver)
     made: dict[str, Any] = {
         "states": {"name": "x", "type": "open"}, "fields": {"name": "x"}, "templates": {"name": "x", "text": "x"},
-        "salutations": {"name": "x", "text": "x"}, "signatures": {"name": "x", "text": "x"}, "topics": {"name": "x", "queue": desk.queue},
-        "mailboxes": {"name": "x", "protocol": "imap", "host": "127.0.0.1", "port": 1, "user": "x", "credential": {"kind": "password", "secret": "x"}},
+        "salutations": {"name": "x", "text": "x"}, "signatures": {"name": "x", "text": "x"},
+        "topics": {"name": "x", "queue": desk.queue},
+        "mailboxes": {"name": "x", "protocol": "imap", "host": "127.0.0.1", "port": 1, "user": "x",
+                      "credential": {"kind": "password", "secret": "x"}},
     }  # fmt: skip
     for kind, document in made.items():
         settings[kind] = f"x-{unique}"
@@ -163,22 +175,30 @@ async def staged(desk: Desk) -> Stage:
     own = {"login": f"own-{unique}", "name": "Own", "email": f"own-{unique}@people.example", "company": company}
     to = ["x@elsewhere.example"]
     bodies: dict[str, Any] = {
-        "openTicket": {"subject": "x", "body": "x", "queue": desk.queue, "priority": 3}, "addCustomerMessage": {"text": "x"},
+        "openTicket": {"subject": "x", "body": "x", "queue": desk.queue, "priority": 3},
+        "addCustomerMessage": {"text": "x"},
         "commandTickets": {"tickets": [ticket], "command": "set-priority", "body": {"priority": 4}},
-        "assignTicket": {"owner": f"worker-{unique}"}, "recordCall": {"direction": "in", "text": "x"}, "moveTicket": {"queue": desk.queue},
-        "forwardArticle": {"article": article["id"], "to": to, "text": "x"}, "bounceArticle": {"article": article["id"], "to": to},
+        "assignTicket": {"owner": f"worker-{unique}"}, "recordCall": {"direction": "in", "text": "x"},
+        "moveTicket": {"queue": desk.queue},
+        "forwardArticle": {"article": article["id"], "to": to, "text": "x"},
+        "bounceArticle": {"article": article["id"], "to": to},
         "splitTicket": {"articles": [article["id"]]}, "linkTickets": {"to": other}, "unlinkTickets": {"to": other},
-        "mergeTicket": {"into": other}, "addNote": {"text": "x"}, "renameTicket": {"title": "x"}, "replyToTicket": {"text": "x"},
-        "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3}, "setResponsible": {"responsible": f"worker-{unique}"},
-        "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]}, "undoDecision": {"event": event},
+        "mergeTicket": {"into": other}, "addNote": {"text": "x"}, "renameTicket": {"title": "x"},
+        "replyToTicket": {"text": "x"},
+        "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3},
+        "setResponsible": {"responsible": f"worker-{unique}"},
+        "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]},
+        "undoDecision": {"event": event},
         **{name: {} for name in ("closeTicket", "lockTicket", "reopenTicket", "unlockTicket")},
         "handInMail": desk.mail().as_bytes(), "pauseOutgoing": {"domain": "nobody.example", "reason": "x"},
         "resumeOutgoing": {"domain": "nobody.example"}, "giveUpOutgoing": {"reason": "x"},
-        "putCompany": {"slug": company, "name": "Acme"}, "putPerson": {**own, "roles": ["customer"]}, "putQueue": queue, "putCustomer": own,
-        "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []}, "putMyNotices": {"moved": True},
-        **{f"put{one}": made[many] for one, many in (("State", "states"), ("Field", "fields"), ("Template", "templates"),
-                                                      ("Salutation", "salutations"), ("Signature", "signatures"), ("Mailbox", "mailboxes"),
-                                                      ("Topic", "topics"))},
+        "putCompany": {"slug": company, "name": "Acme"}, "putPerson": {**own, "roles": ["customer"]},
+        "putQueue": queue, "putCustomer": own,
+        "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
+        "putMyNotices": {"moved": True},
+        "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
+        "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
+        "putTopic": made["topics"],
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
         "proveSession": {"password": password}, "changePassword": {"current": password, "new": password},
     }  # fmt: skip
@@ -186,14 +206,15 @@ async def staged(desk: Desk) -> Stage:
         if action.operation not in bodies:
             bodies[action.operation] = sample_body(action.body)
     names = {
-        "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"], "role": "agent",
+        "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"],
+        "role": "agent",
         "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues",
     }  # fmt: skip
     return Stage(desk, tokens, names, bodies, settings)
 
 
 @requirement("A19.01", "A19.02", "A19.03", "A19.04")
-async def test_every_endpoint_for_everybody(desk: Desk) -> None:
+async def test_every_endpoint_with_every_role(desk: Desk) -> None:
     described = json.loads(DOCUMENT.read_bytes())["paths"]
     operations = [
         (operation["operationId"], method.upper(), path.removeprefix("/api/v1"))
@@ -215,8 +236,8 @@ async def test_every_endpoint_for_everybody(desk: Desk) -> None:
     assert not wrong, "\n".join(f"{name}: {want} but {got}" for name, (want, got) in wrong.items())
 
 
-async def test_what_a_body_names_is_checked_too(desk: Desk) -> None:
-    """Foreign objects in a body are as unknown as those that do not exist."""
+async def test_objects_in_a_body_are_checked_too(desk: Desk) -> None:
+    """Objects in a body that the caller may not see are refused like those that do not exist."""
     stage = await staged(desk)
     foreign = f"foreign-{uuid.uuid4().hex[:8]}"
     await desk.saved(f"/queues/{foreign}", {"slug": foreign, "name": "Foreign", "members": []})

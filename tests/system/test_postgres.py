@@ -33,7 +33,7 @@ def server(folder: Path) -> Iterator[PostgresServer]:
         yield made
 
 
-async def test_no_words_of_people_stand_in_the_log(server: PostgresServer, folder: Path) -> None:
+async def test_postgresqls_log_holds_no_personal_data(server: PostgresServer, folder: Path) -> None:
     connection = await asyncpg.connect(server.superuser_url)
     await connection.execute("CREATE TABLE notes (id integer PRIMARY KEY, words text UNIQUE CHECK (words <> ''))")
     add = "INSERT INTO notes VALUES ($1, $2)"
@@ -49,7 +49,7 @@ async def test_no_words_of_people_stand_in_the_log(server: PostgresServer, folde
     assert WORDS not in told
 
 
-async def test_no_passwords_of_roles_stand_in_the_log(server: PostgresServer, folder: Path) -> None:
+async def test_postgresqls_log_holds_no_passwords(server: PostgresServer, folder: Path) -> None:
     passwords = ("of the owner", "of the service")
     for _ in range(2):  # the roles are made, then given their passwords again
         await provide(server.superuser_url, "billing", ("billing_owner", passwords[0]), ("billing", passwords[1]))
@@ -58,13 +58,13 @@ async def test_no_passwords_of_roles_stand_in_the_log(server: PostgresServer, fo
 
 
 @as_root
-def test_the_files_belong_to_an_account_of_postgresqls_own(server: PostgresServer) -> None:
+def test_postgresqls_files_belong_to_an_account_of_its_own(server: PostgresServer) -> None:
     owners = {path.lstat().st_uid for path in (server.data, *server.data.rglob("*"))}
     assert owners == {pwd.getpwnam(account.NAME).pw_uid}
 
 
 @as_root
-def test_a_folder_of_another_account_changes_hands_and_nothing_else_does(tmp_path: Path) -> None:
+def test_only_the_files_of_the_former_account_change_their_owner(tmp_path: Path) -> None:
     nobody, wanted = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam(str(postgres_account())).pw_uid
     data, outside = tmp_path / "data", tmp_path / "outside"
     (data / "base").mkdir(parents=True)
@@ -83,21 +83,21 @@ def test_a_folder_of_another_account_changes_hands_and_nothing_else_does(tmp_pat
 @pytest.mark.parametrize(
     ("named", "words"), [("nobody", "other programs run as"), ("no-such-account", "no such account")]
 )
-def test_an_account_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch, named: str, words: str) -> None:
+def test_an_unusable_account_is_reported(monkeypatch: pytest.MonkeyPatch, named: str, words: str) -> None:
     monkeypatch.setenv(account.VARIABLE, named)
     with pytest.raises(Trouble, match=words):
         postgres_account()
 
 
 @as_root
-def test_where_no_account_can_be_made_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_remedy_is_reported_if_no_account_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(account, "NAME", "ledgerdesk-unheard-of")
     monkeypatch.setattr(account.shutil, "which", lambda *_, **__: None)  # type: ignore[attr-defined]
     with pytest.raises(Trouble, match=r"there is no useradd .* make a system account"):
         postgres_account()
 
 
-def test_the_log_of_the_composed_server_keeps_to_the_same() -> None:
+def test_the_composed_server_logs_by_the_same_rules() -> None:
     composed = (CHECKOUT / "docker-compose.yml").read_text("utf-8")
     for name in (name for name in SETTINGS if name.startswith("log_") and name != "log_line_prefix"):
         assert f"- -c{name}={SETTINGS[name]}\n" in composed

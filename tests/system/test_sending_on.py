@@ -66,7 +66,7 @@ async def test_an_article_becomes_a_ticket_of_its_own(desk: Desk) -> None:
 
 
 @requirement("A5.13", "A7.05", "A21.08")
-async def test_a_solution_is_written_down_apart_from_closing(desk: Desk) -> None:
+async def test_a_solution_is_a_note_of_its_own_beside_the_closing(desk: Desk) -> None:
     ticket = await desk.opened()
     await desk.done("POST", f"/tickets/{ticket}/note", {"text": "The fan was dirty.", "kind": "solution"})
     await desk.done("POST", f"/tickets/{ticket}/close", {})
@@ -77,5 +77,5 @@ async def test_a_solution_is_written_down_apart_from_closing(desk: Desk) -> None
 
     await until(closed)
     articles = (await desk.done("GET", f"/tickets/{ticket}/articles"))["items"]
-    # The letter that tells the customer of the closing may already stand behind it.
+    # The mail about the closing may be an article behind it already.
     assert [each["text"] for each in articles if each["kind"] == "solution"] == ["The fan was dirty."]

@@ -1,4 +1,4 @@
-"""Fills the live generation of a projection set, and follows it when another one is promoted."""
+"""Fills the live generation of a projection set, and changes over when another one is promoted."""
 
 import asyncio
 import contextlib
@@ -17,29 +17,26 @@ LOOK_SECONDS = 5.0
 
 
 class LiveConsumer:
-    """Runs the consumer of whichever generation is live, if its tables are those that this code fills: while a newer version is
-    started, the older one must not write into what was built for the newer."""
+    """Runs the consumer of the live generation, if its tables are those that this code fills.
+
+    While a newer version is being started, the older version must not write into what was built for the newer one.
+    """
 
     def __init__(
-        self, which: ProjectionSet, *, database_url: str, pool: Pool, kafka: KafkaAccount, replica: str | None
+        self, projection_set: ProjectionSet, *, database_url: str, pool: Pool, kafka: KafkaAccount, replica: str | None
     ) -> None:
-        self.which, self.database_url, self.pool, self.kafka, self.replica = (
-            which,
-            database_url,
-            pool,
-            kafka,
-            replica,
-        )
+        self.projection_set, self.database_url, self.pool = projection_set, database_url, pool
+        self.kafka, self.replica = kafka, replica
         self.running: Consumer | None = None
         self._refused: int | None = None
         self.pulse = Pulse()
 
     async def has_its_partitions(self) -> bool:
-        """As `Consumer.has_its_partitions`, of the live generation."""
+        """`Consumer.has_its_partitions` of the live generation."""
         return self.running is not None and await self.running.has_its_partitions()
 
     async def run(self) -> Never:
-        """Never ends by itself; a promotion is followed within seconds."""
+        """Never ends by itself. Follows a promotion within `LOOK_SECONDS`."""
         while True:
             generation = await self._generation()
             self.pulse.beat()
@@ -62,28 +59,29 @@ class LiveConsumer:
 
     def consumer(self, generation: int) -> Consumer:
         return Consumer(
-            name=self.which.consumer(generation),
+            name=self.projection_set.consumer(generation),
             database_url=self.database_url,
             pool=self.pool,
             kafka=self.kafka,
-            handlers=self.which.handlers(generation),
-            pace=self.which.pace,
+            handlers=self.projection_set.handlers(generation),
+            pace=self.projection_set.pace,
             replica=self.replica,
         )
 
     async def _generation(self) -> int | None:
-        """The live generation, None while there is none for this code."""
+        """The live generation; None while there is none that this code may fill."""
         async with self.pool.acquire() as connection:
-            found = await live_shape(connection, self.which.name)
+            found = await live_shape(connection, self.projection_set.name)
         if found is None:
             return None
         generation, shape = found
-        if shape == self.which.shape:
+        if shape == self.projection_set.shape:
             return generation
         if generation != self._refused:
             self._refused = generation
             log.error(
-                "%s has tables of another version: not filled here; `migrate` of the newer version builds what it needs",
-                self.which.schema(generation),
+                "%s has the tables of another version and is not filled here:"
+                " `migrate` of the newer version builds the tables that it needs",
+                self.projection_set.schema(generation),
             )
         return None

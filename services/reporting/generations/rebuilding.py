@@ -1,4 +1,4 @@
-"""`python -m services.reporting projections ...`: build beside the live generation, verify, promote, go back, drop."""
+"""`python -m services.reporting projections ...`: build a generation, verify it, show it, go back, drop it."""
 
 import argparse
 import asyncio
@@ -13,8 +13,8 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from services.reporting.generations.live_consumer import LiveConsumer
-from services.reporting.generations.sets import projection_sets
-from shared.database import OwnConnection, Pool, connect, connect_pool
+from services.reporting.generations.projection_sets import projection_sets
+from shared.database import OwnConnection, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consumer import Halt
 from shared.messaging.handlers import transient
@@ -30,27 +30,30 @@ REACHED = "SELECT coalesce(sum(next_offset), 0)::bigint FROM messaging.checkpoin
 LIST = "SELECT generation, state, made_at FROM projections.generations WHERE name = $1 ORDER BY generation"
 
 
-async def up_to_date(which: Sequence[ProjectionSet]) -> None:
-    """Makes and promotes the first generation of each set that has none. Where the live one has tables of another version, a new one is
-    worked through the whole log first, so that nobody ever sees half of it. One that an outage or a stop has left unfinished goes on from
-    where it was."""
+async def up_to_date(projection_sets: Sequence[ProjectionSet]) -> None:
+    """Creates and shows the first generation of each set that has none.
+
+    If the live generation has the tables of another version, a new one is filled from the whole log before it is shown,
+    so that nobody sees an incomplete list. A build that an outage or a stop interrupted goes on from its checkpoints.
+    """
     app_url, owner_url = env("LEDGERDESK_DATABASE_URL"), env("LEDGERDESK_DATABASE_OWNER_URL")
-    for each in which:
+    for each in projection_sets:
         async with _connected(owner_url) as owner:
             live = await sets.live_shape(owner, each.name)
             if live is not None and live[1] == each.shape:
                 continue
-            made = await sets.unfinished(owner, each) or await sets.begin(owner, each, app_url)
+            generation = await sets.unfinished(owner, each) or await sets.begin(owner, each, app_url)
         try:
             if live is not None:
-                seconds, events = await fill(each, made)
-                print(f"{each.schema(made)} built from {events} events in {seconds:.1f} s: the tables have changed")
+                seconds, events = await fill(each, generation)
+                schema = each.schema(generation)
+                print(f"{schema} built from {events} events in {seconds:.1f} s: the tables have changed")
             async with _connected(owner_url) as owner:
-                await sets.promote(owner, each, made, app_url)
+                await sets.promote(owner, each, generation, app_url)
         except Exception as error:
-            if not _passes(error):
+            if not _is_outage(error):
                 async with _connected(owner_url) as owner:
-                    await sets.drop(owner, each, made)  # mended code begins with nothing of this one's
+                    await sets.drop(owner, each, generation)  # corrected code starts with empty tables
             raise
 
 
@@ -64,7 +67,7 @@ async def _connected(url: str) -> AsyncIterator[OwnConnection]:
 
 
 def migrate() -> int:
-    """Brings the read models up to date; answers the exit status."""
+    """Brings the read models up to date. Returns the exit status."""
     try:
         asyncio.run(up_to_date(list(_sets().values())))
     except (SettingMissing, *FAILURES) as error:
@@ -81,7 +84,7 @@ def main(arguments: list[str]) -> int:
         "generation",
         type=int,
         nargs="?",
-        help="by default the newest one, and for `build` a new one: a number goes on with that",
+        help="by default the newest one; `build` makes a new one, or goes on with the number that is given",
     )
     asked = parser.parse_args(arguments)
     collect_rarely()
@@ -96,49 +99,46 @@ def _sets() -> dict[str, ProjectionSet]:
     return projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")))
 
 
-async def _carry_out(action: str, which: ProjectionSet, generation: int | None) -> int:
+async def _carry_out(action: str, projection_set: ProjectionSet, generation: int | None) -> int:
     app_url = env("LEDGERDESK_DATABASE_URL")
-    owner = await connect(env("LEDGERDESK_DATABASE_OWNER_URL"))
-    try:
-        rows = await owner.fetch(LIST, which.name)
+    async with _connected(env("LEDGERDESK_DATABASE_OWNER_URL")) as owner:
+        rows = await owner.fetch(LIST, projection_set.name)
         newest = max((row["generation"] for row in rows), default=0)
         match action:
             case "list":
                 for row in rows:
-                    print(
-                        f"{which.schema(row['generation'])}  {row['state']:<8}  made {row['made_at']:%Y-%m-%d %H:%M:%S}"
-                    )
+                    schema = projection_set.schema(row["generation"])
+                    print(f"{schema}  {row['state']:<8}  made {row['made_at']:%Y-%m-%d %H:%M:%S}")
             case "build":
-                if generation is not None and generation != await sets.unfinished(owner, which):
+                if generation is not None and generation != await sets.unfinished(owner, projection_set):
                     raise CannotChange(
-                        f"{which.schema(generation)} is not the newest one that was begun by this version and not shown"
+                        f"{projection_set.schema(generation)} is not this version's newest generation"
+                        " that was begun and not shown"
                     )
-                made = generation or await sets.begin(owner, which, app_url)
-                seconds, events = await fill(which, made)
-                print(
-                    f"{which.schema(made)} built: {events} events in {seconds:.1f} s, {events / max(seconds, 0.001):.0f} a second"
-                )
+                made = generation or await sets.begin(owner, projection_set, app_url)
+                seconds, events = await fill(projection_set, made)
+                rate = events / max(seconds, 0.001)
+                print(f"{projection_set.schema(made)} built: {events} events in {seconds:.1f} s, {rate:.0f} a second")
             case "verify":
-                return await _verify(owner, which, generation or newest)
+                return await _verify(owner, projection_set, generation or newest)
             case "promote":
-                await sets.promote(owner, which, generation or newest, app_url)
-                print(f"{which.schema(generation or newest)} is live")
+                await sets.promote(owner, projection_set, generation or newest, app_url)
+                print(f"{projection_set.schema(generation or newest)} is live")
             case "back":
-                former = await sets.previous(owner, which)
-                await sets.promote(owner, which, former, app_url)
-                print(f"{which.schema(former)} is live again")
+                former = await sets.previous(owner, projection_set)
+                await sets.promote(owner, projection_set, former, app_url)
+                print(f"{projection_set.schema(former)} is live again")
             case _:
-                await sets.drop(owner, which, generation or newest)
-                print(f"{which.schema(generation or newest)} is gone")
-    finally:
-        await owner.close()
+                await sets.drop(owner, projection_set, generation or newest)
+                print(f"{projection_set.schema(generation or newest)} is gone")
     return 0
 
 
-async def fill(which: ProjectionSet, generation: int) -> tuple[float, int]:
-    """Works a generation through everything that stands in the topic now; answers seconds and events.
+async def fill(projection_set: ProjectionSet, generation: int) -> tuple[float, int]:
+    """Folds everything that is in the topic now into a generation. Returns seconds and events.
 
-    It goes on from its checkpoints after a failover of PostgreSQL or a broker. Raises what stops it for longer than OUTAGE_SECONDS.
+    After a failover of PostgreSQL or a broker it goes on from its checkpoints. Raises the error of an outage if nothing
+    moved for OUTAGE_SECONDS, and any other error at once.
     """
     url, kafka = env("LEDGERDESK_DATABASE_URL"), KafkaAccount.read("reporting")
     started = moved = time.monotonic()
@@ -146,55 +146,53 @@ async def fill(which: ProjectionSet, generation: int) -> tuple[float, int]:
     refused = 0
     while True:
         try:
-            async with _pool(url) as pool:
-                now = await pool.fetchval(REACHED, which.consumer(generation))
+            pool = await connect_pool(url)
+            try:
+                now = await pool.fetchval(REACHED, projection_set.consumer(generation))
                 first = now if first is None else first
                 if now != reached:
                     reached, moved = now, time.monotonic()
-                filling = LiveConsumer(which, database_url=url, pool=pool, kafka=kafka, replica=None)
-                filler = filling.consumer(generation)
+                live = LiveConsumer(projection_set, database_url=url, pool=pool, kafka=kafka, replica=None)
+                consumer = live.consumer(generation)
                 try:
-                    await filler.catch_up()
+                    await consumer.catch_up()
                 finally:
-                    refused += filler.refused
-                events = await pool.fetchval(REACHED, which.consumer(generation)) - first
-                if refused:
-                    print(f"{refused} records are missing from it: docs/runbooks/refused-records.md", file=sys.stderr)
-                return time.monotonic() - started, events
+                    refused += consumer.refused
+                events = await pool.fetchval(REACHED, projection_set.consumer(generation)) - first
+            finally:
+                pool.terminate()  # close() would wait for connections that are lost
+            if refused:
+                print(f"{refused} records are missing from it: docs/runbooks/refused-records.md", file=sys.stderr)
+            return time.monotonic() - started, events
         except Exception as error:
-            if not _passes(error) or time.monotonic() - moved > OUTAGE_SECONDS:
+            if not _is_outage(error) or time.monotonic() - moved > OUTAGE_SECONDS:
                 raise
-            print(f"{which.schema(generation)} goes on after {type(error).__name__}: {error}", file=sys.stderr)
+            schema = projection_set.schema(generation)
+            print(f"{schema} goes on after {type(error).__name__}: {error}", file=sys.stderr)
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-@asynccontextmanager
-async def _pool(url: str) -> AsyncIterator[Pool]:
-    pool = await connect_pool(url)
-    try:
-        yield pool
-    finally:
-        pool.terminate()  # a lost connection would keep an orderly end waiting
-
-
-def _passes(error: BaseException) -> bool:
-    """Whether it is an outage, after which the work can go on."""
+def _is_outage(error: BaseException) -> bool:
+    """Whether the build can go on later from its checkpoints."""
     return transient(error) or isinstance(error, KafkaError)
 
 
-async def _verify(owner: OwnConnection, which: ProjectionSet, generation: int) -> int:
-    """Compares a generation with a fold of the whole log, built for the purpose and dropped again."""
-    live = await sets.live(owner, which.name)
+async def _verify(owner: OwnConnection, projection_set: ProjectionSet, generation: int) -> int:
+    """Compares a generation with the live one; the live one with a build of the whole log, which is dropped again.
+
+    Returns the exit status.
+    """
+    live = await sets.live(owner, projection_set.name)
     other = live if live is not None and live != generation else None
     built = None
     if other is None:
-        built = other = await sets.begin(owner, which, env("LEDGERDESK_DATABASE_URL"))
-        await fill(which, other)
+        built = other = await sets.begin(owner, projection_set, env("LEDGERDESK_DATABASE_URL"))
+        await fill(projection_set, other)
     if generation != live:
-        await fill(which, generation)
-    found = await sets.differences(owner, which, generation, other)
+        await fill(projection_set, generation)
+    found = await sets.differences(owner, projection_set, generation, other)
     if built is not None:
-        await sets.drop(owner, which, built)
+        await sets.drop(owner, projection_set, built)
     for table, count in found.items():
-        print(f"{which.name}.{table}: {'equal' if not count else f'{count} rows differ'}")
+        print(f"{projection_set.name}.{table}: {'equal' if not count else f'{count} rows differ'}")
     return 1 if any(found.values()) else 0

@@ -1,4 +1,4 @@
-"""Numbers over HTTP: what stands in each queue, what happened on each day."""
+"""Numbers over HTTP: how many tickets are in each queue, and what happened on each day."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from services.reporting.people import followed_queues, scope
-from services.reporting.waiting import shown
+from services.reporting.read_your_writes import wait_until_shown
+from services.reporting.visibility import followed_queues, scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
@@ -20,7 +20,8 @@ from shared.http.serving.routes import router as strict
 
 COUNTS = ("new", "open", "pending", "closed", "available", "locked_by_me", "owned_by_me")
 QUEUES = """
-SELECT q.queue_id, q.new, q.open, q.pending, q.closed, q.new + q.open + q.pending - q.locked + coalesce(p.locked, 0) AS available,
+SELECT q.queue_id, q.new, q.open, q.pending, q.closed,
+       q.new + q.open + q.pending - q.locked + coalesce(p.locked, 0) AS available,
        coalesce(p.locked, 0) AS locked_by_me, coalesce(p.owned, 0) AS owned_by_me
   FROM stats.queues q
   LEFT JOIN stats.people p ON p.queue_id = q.queue_id AND p.person_id = $2
@@ -49,37 +50,39 @@ NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class StatsReader:
+    """What the routes need to read the numbers. `zone` decides which day something belongs to."""
+
     pool: Pool
     directory: DirectoryCopy
     zone: ZoneInfo
 
 
-def router(counting: Counting) -> APIRouter:
+def router(stats: StatsReader) -> APIRouter:
     routes = strict("/api/v1/stats", tags=["numbers"])
 
     async def fresh(written: Awaited) -> dict[str, str]:
-        return {} if not written or await shown(counting.pool, "stats.tickets", written) else {LAG: "true"}
+        return {} if not written or await wait_until_shown(stats.pool, "stats.tickets", written) else {LAG: "true"}
 
     @routes.get("/queues", operation_id="countQueues", summary="What stands in each queue that you may read")
     async def queues(who: Caller, written: Awaited) -> Response:
         headers = await fresh(written)
-        readable = scope(who, counting.directory.queues).queues
-        rows = {row["queue_id"]: row for row in await counting.pool.fetch(QUEUES, list(readable), who.person_id)}
-        followed = await followed_queues(counting.directory, who) if readable else set()
+        readable = scope(who, stats.directory.queues).queues
+        rows = {row["queue_id"]: row for row in await stats.pool.fetch(QUEUES, list(readable), who.person_id)}
+        followed = await followed_queues(stats.directory, who) if readable else set()
         items: list[dict[str, Any]] = []
         mine = dict.fromkeys(COUNTS, 0)
-        known = counting.directory.queues
-        # Retired ones as long as they have tickets, behind those in use.
-        gone = [
+        known = stats.directory.queues
+        # Retired queues come last, as long as they have tickets.
+        retired = [
             known.by_id[each] for each in sorted(known.retired & rows.keys(), key=lambda each: known.by_id[each].slug)
         ]
-        for queue in (*known.live, *gone):
+        for queue in (*known.live, *retired):
             if queue.id not in readable:
                 continue
             counts = {name: rows[queue.id][name] if queue.id in rows else 0 for name in COUNTS}
-            told = {"id": str(queue.id), "slug": queue.slug, "name": queue.name}
-            items.append({"queue": told | ({"retired": True} if queue.id in known.retired else {}), **counts})
+            reference = {"id": str(queue.id), "slug": queue.slug, "name": queue.name}
+            items.append({"queue": reference | ({"retired": True} if queue.id in known.retired else {}), **counts})
             if queue.id in followed:
                 mine = {name: mine[name] + counts[name] for name in COUNTS}
         return Response(orjson.dumps({"items": items, "mine": mine}), media_type="application/json", headers=headers)
@@ -87,9 +90,9 @@ def router(counting: Counting) -> APIRouter:
     @routes.get("/days", operation_id="countDays", summary="What happened on each of the last days, today last")
     async def days(who: Caller, written: Awaited, days: Annotated[int, Query(ge=1, le=366)] = 7) -> Response:
         headers = await fresh(written)
-        today = datetime.now(counting.zone).date()
-        readable: list[UUID] = list(scope(who, counting.directory.queues).queues)
-        rows = await counting.pool.fetch(DAYS, today - timedelta(days=days - 1), today, readable)
+        today = datetime.now(stats.zone).date()
+        readable: list[UUID] = list(scope(who, stats.directory.queues).queues)
+        rows = await stats.pool.fetch(DAYS, today - timedelta(days=days - 1), today, readable)
         items = [
             {"day": row["day"].isoformat()} | {name: row[name] for name in ("created", "closed", "answered")}
             for row in rows
@@ -103,16 +106,19 @@ def router(counting: Counting) -> APIRouter:
         days: Annotated[int, Query(ge=1, le=366)] = 7,
         person: Annotated[str | None, Query(max_length=200, description="Login or id: this agent's only")] = None,
     ) -> Response:
-        """On tickets of queues that the caller may read, and the caller's own on any (A16.02). Days without work are left out."""
+        """Of tickets in queues that the caller may read, and the caller's own work on any ticket (A16.02).
+
+        Days without work are left out.
+        """
         headers = await fresh(written)
-        today = datetime.now(counting.zone).date()
-        readable: list[UUID] = list(scope(who, counting.directory.queues).queues)
-        named = await counting.directory.person_named(person) if person is not None else None
-        if person is not None and named is None and readable:  # whoever reads no queue is not told who there is
-            raise problems.invalid("/query/person", "names nobody")
+        today = datetime.now(stats.zone).date()
+        readable: list[UUID] = list(scope(who, stats.directory.queues).queues)
+        named = await stats.directory.person_named(person) if person is not None else None
+        if person is not None and named is None and readable:  # whoever reads no queue must not learn who exists
+            raise problems.invalid("/query/person", "No such person.")
         wanted = named.id if named is not None else NOBODY if person is not None else None
         first = today - timedelta(days=days - 1)
-        rows = await counting.pool.fetch(TIME, first, today, readable, who.person_id, wanted)
+        rows = await stats.pool.fetch(TIME, first, today, readable, who.person_id, wanted)
         items = [
             {
                 "day": row["day"].isoformat(),

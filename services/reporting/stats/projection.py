@@ -1,4 +1,4 @@
-"""The `stats` read model: counts per queue, agent and day, kept by the differences that each batch makes."""
+"""The `stats` read model: counts per queue, agent and day. Each batch of events adds its differences."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,15 +28,15 @@ from shared.contracts.routing import (
 from shared.database import Connection
 from shared.messaging.projection import Position, Seen
 
-KINDS = {
+COLUMNS = {
     "new": "new",
     "open": "open",
     "pending_reminder": "pending",
     "pending_auto_close": "pending",
     "closed": "closed",
 }
-"""Type of state -> the column that counts it; merged and removed tickets, and those in a state of tomorrow, are in none."""
-NOTHING = UUID(int=0)
+"""Type of state -> the column that counts it. Merged and removed tickets are in none, nor those of unknown types."""
+NO_QUEUE = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,10 @@ class Counted:
 
 @dataclass(slots=True)
 class StatsRow:
-    """One ticket's place, the place it is counted in so far (None: nowhere), and what happened on which day in this batch, and the
-    time units of each day and agent."""
+    """One ticket: where it is to be counted, and where the tables count it so far (None: nowhere).
+
+    And what this batch adds: what happened on each day, and the time units of each day and agent.
+    """
 
     now: Counted
     counted: Counted | None = None
@@ -70,40 +72,46 @@ class StatsProjection:
         self._save = f"""
             INSERT INTO {schema}.tickets (id, queue_id, locked_by, owner, state_type, seen)
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::json[])
-                ON CONFLICT (id) DO UPDATE SET queue_id = excluded.queue_id, locked_by = excluded.locked_by, owner = excluded.owner,
-                                               state_type = excluded.state_type, seen = excluded.seen"""
+                ON CONFLICT (id) DO UPDATE SET queue_id = excluded.queue_id, locked_by = excluded.locked_by,
+                    owner = excluded.owner, state_type = excluded.state_type, seen = excluded.seen"""
         self._queues = f"""
             INSERT INTO {schema}.queues AS q (queue_id, new, open, pending, closed, locked)
             SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[], $5::integer[], $6::integer[])
                 ON CONFLICT (queue_id) DO UPDATE SET new = q.new + excluded.new, open = q.open + excluded.open,
-                    pending = q.pending + excluded.pending, closed = q.closed + excluded.closed, locked = q.locked + excluded.locked"""
+                    pending = q.pending + excluded.pending, closed = q.closed + excluded.closed,
+                    locked = q.locked + excluded.locked"""
         self._people = f"""
             INSERT INTO {schema}.people AS p (person_id, queue_id, locked, owned)
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[])
-                ON CONFLICT (person_id, queue_id) DO UPDATE SET locked = p.locked + excluded.locked, owned = p.owned + excluded.owned"""
+                ON CONFLICT (person_id, queue_id) DO UPDATE SET locked = p.locked + excluded.locked,
+                    owned = p.owned + excluded.owned"""
         self._time = f"""
             INSERT INTO {schema}.time AS t (day, person_id, ticket_id, units)
             SELECT * FROM unnest($1::date[], $2::uuid[], $3::uuid[], $4::numeric[])
                 ON CONFLICT (day, person_id, ticket_id) DO UPDATE SET units = t.units + excluded.units"""
-        # A count that is back to nothing leaves no row, so that the tables are the same however the events were batched.
-        self._no_queues = f"DELETE FROM {schema}.queues WHERE queue_id = ANY($1) AND (new, open, pending, closed, locked) = (0, 0, 0, 0, 0)"
-        self._no_people = f"DELETE FROM {schema}.people WHERE person_id = ANY($1) AND (locked, owned) = (0, 0)"
+        # Rows that count nothing any more are deleted, so that the tables do not depend on how the events were batched.
+        self._delete_empty_queues = f"""
+            DELETE FROM {schema}.queues
+             WHERE queue_id = ANY($1) AND (new, open, pending, closed, locked) = (0, 0, 0, 0, 0)"""
+        self._delete_empty_people = (
+            f"DELETE FROM {schema}.people WHERE person_id = ANY($1) AND (locked, owned) = (0, 0)"
+        )
         self._days = f"""
             INSERT INTO {schema}.days AS d (day, queue_id, created, closed, answered)
             SELECT * FROM unnest($1::date[], $2::uuid[], $3::integer[], $4::integer[], $5::integer[])
-                ON CONFLICT (day, queue_id) DO UPDATE SET created = d.created + excluded.created, closed = d.closed + excluded.closed,
-                    answered = d.answered + excluded.answered"""
+                ON CONFLICT (day, queue_id) DO UPDATE SET created = d.created + excluded.created,
+                    closed = d.closed + excluded.closed, answered = d.answered + excluded.answered"""
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, StatsRow]:
         found = {}
         for row in await connection.fetch(self._load, list(keys)):
-            place = Counted(row["queue_id"], row["state_type"], row["locked_by"], row["owner"])
+            counted = Counted(row["queue_id"], row["state_type"], row["locked_by"], row["owner"])
             seen = {producer: (version, UUID(event)) for producer, (version, event) in row["seen"].items()}
-            found[row["id"]] = StatsRow(now=place, counted=place, seen=seen)
+            found[row["id"]] = StatsRow(now=counted, counted=counted, seen=seen)
         return found
 
     def apply(self, row: StatsRow | None, event: Recorded, position: Position) -> StatsRow:
-        after = copy(row) if row is not None else StatsRow(now=Counted(NOTHING, "new"))
+        after = copy(row) if row is not None else StatsRow(now=Counted(NO_QUEUE, "new"))
         after.happened, after.worked = Counter(after.happened), dict(after.worked)
         now, day = after.now, event.time.astimezone(self.zone).date()
         match event.payload:
@@ -133,7 +141,7 @@ class StatsProjection:
             case AgentReplied():
                 after.happened[day, now.queue, "answered"] += 1
             case TimeAccounted() as p:
-                # Decimal, so that the sum is the same however the events are batched.
+                # Decimal, so that the sum does not depend on how the events are batched.
                 so_far = after.worked.get((day, p.by.id), Decimal())
                 after.worked[day, p.by.id] = so_far + Decimal(str(p.units))
             case _:
@@ -158,17 +166,19 @@ class StatsProjection:
             [row.now.state_type for row in rows.values()],
             [{p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())} for row in rows.values()],
         )
-        # In sorted key order, so that two writers of the same counts never wait for each other in a circle.
+        # In the order of the keys, so that two writers of the same rows cannot deadlock.
         touched = sorted({queue for (queue, _), change in queues.items() if change})
         if touched:
-            kinds = ("new", "open", "pending", "closed", "locked")
-            await connection.execute(self._queues, touched, *([queues[q, kind] for q in touched] for kind in kinds))
-            await connection.execute(self._no_queues, touched)
+            columns = ("new", "open", "pending", "closed", "locked")
+            await connection.execute(
+                self._queues, touched, *([queues[q, column] for q in touched] for column in columns)
+            )
+            await connection.execute(self._delete_empty_queues, touched)
         held = sorted({(person, queue) for (person, queue, _), change in people.items() if change})
         if held:
             counts = ([people[person, queue, what] for person, queue in held] for what in ("locked", "owned"))
             await connection.execute(self._people, [p for p, _ in held], [q for _, q in held], *counts)
-            await connection.execute(self._no_people, sorted({p for p, _ in held}))
+            await connection.execute(self._delete_empty_people, sorted({p for p, _ in held}))
         worked = sorted((day, p, ticket, n) for ticket, row in rows.items() for (day, p), n in row.worked.items())
         if worked:
             await connection.execute(self._time, *map(list, zip(*worked, strict=True)))
@@ -179,18 +189,18 @@ class StatsProjection:
 
 
 def _count(
-    place: Counted | None, change: int, queues: Counter[tuple[UUID, str]], people: Counter[tuple[UUID, UUID, str]]
+    counted: Counted | None, change: int, queues: Counter[tuple[UUID, str]], people: Counter[tuple[UUID, UUID, str]]
 ) -> None:
-    if place is None or place.queue == NOTHING:
+    if counted is None or counted.queue == NO_QUEUE:
         return
-    kind = KINDS.get(place.state_type)
-    if kind is None:
+    column = COLUMNS.get(counted.state_type)
+    if column is None:
         return
-    queues[place.queue, kind] += change
-    if kind == "closed":
+    queues[counted.queue, column] += change
+    if column == "closed":
         return
-    if place.locked_by is not None:
-        queues[place.queue, "locked"] += change
-        people[place.locked_by, place.queue, "locked"] += change
-    if place.owner is not None:
-        people[place.owner, place.queue, "owned"] += change
+    if counted.locked_by is not None:
+        queues[counted.queue, "locked"] += change
+        people[counted.locked_by, counted.queue, "locked"] += change
+    if counted.owner is not None:
+        people[counted.owner, counted.queue, "owned"] += change

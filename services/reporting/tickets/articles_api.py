@@ -1,4 +1,4 @@
-"""Reading articles over HTTP: the pages of a ticket, one with everything for our own services, raw mails and attachments."""
+"""Reading articles over HTTP: in pages, one by one for other services, as raw mails; and their attachments."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -10,8 +10,14 @@ import asyncpg
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.reporting.tickets import showing
-from services.reporting.tickets.reading import Found, Reading, Ref, answer
+from services.reporting.tickets import presentation
+from services.reporting.tickets.ticket_reader import (
+    MERGED_TICKETS,
+    FoundTicket,
+    TicketReader,
+    TicketReference,
+    json_response,
+)
 from shared.blobs import texts
 from shared.blobs.store import BlobMissing
 from shared.contracts.parts import Blob, Message
@@ -24,16 +30,10 @@ from shared.rules.access import Identity
 
 ArticleId = Annotated[str, Path(max_length=64, description="the article's id")]
 RemoteContent = Annotated[
-    bool, Query(description="shows images that stand elsewhere, whose servers then know that the message was read")
+    bool, Query(description="loads images from other servers, which then know that the message was read")
 ]
-MERGED = """
-WITH RECURSIVE merged(id) AS (
-    SELECT $1::uuid UNION SELECT t.id FROM desk.tickets t JOIN merged m ON t.merged_into_id = m.id
-)
-"""
-"""A ticket and all those that go on in it now."""
 ARTICLES = (
-    MERGED
+    MERGED_TICKETS
     + """
 SELECT a.*, t.number AS ticket_number
   FROM merged m
@@ -49,9 +49,9 @@ SELECT a.*, t.number AS ticket_number
 """
 )
 PAGE_BYTES = 4 * 1024 * 1024
-"""Of long texts on one page of articles; the rest is on the next one."""
+"""How many bytes of long texts are on one page of articles. The rest is on the next page."""
 BEGINNING = (datetime.fromisoformat("1900-01-01T00:00:00+00:00"), UUID(int=0), 0)
-ONE = MERGED + "SELECT a.* FROM {articles} a JOIN merged m ON m.id = a.ticket_id WHERE a.id = $2"
+ONE = MERGED_TICKETS + "SELECT a.* FROM {articles} a JOIN merged m ON m.id = a.ticket_id WHERE a.id = $2"
 NAMING = """
 WITH RECURSIVE shown(ticket_id, article, internal, id) AS (
     SELECT ticket_id, article, internal, ticket_id FROM desk.attachments WHERE id = $1
@@ -71,7 +71,7 @@ DOWNLOAD = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "san
 HARMLESS = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain"))
 
 
-def router(reading: Reading) -> APIRouter:
+def router(reader: TicketReader) -> APIRouter:
     routes = strict(tags=["reading"])
 
     @routes.get(
@@ -81,102 +81,102 @@ def router(reading: Reading) -> APIRouter:
     )
     async def list_articles(
         request: Request,
-        ref: Ref,
+        ref: TicketReference,
         who: Caller,
         written: Awaited,
         limit: Limit = 50,
         cursor: CursorText = None,
         remote_content: RemoteContent = False,
     ) -> Response:
-        headers = await reading.fresh(written)
-        found = await reading.ticket(ref, who)
+        headers = await reader.wait_until_shown(written)
+        found = await reader.ticket(ref, who)
         cursors: Cursors = request.app.state.cursors
         asked = [str(found.row["id"]), "articles"]
         after = cursors.decode(who, asked, cursor)
         position = (datetime.fromisoformat(after[0]), UUID(after[1]), after[2]) if after else BEGINNING
         statement = ARTICLES.format(articles=found.articles)
-        rows = await reading.pool.fetch(statement, found.row["id"], *position, limit + 1)
-        whole = await _whole_texts(reading, rows[:limit])
-        items = [showing.article(row, text, remote=remote_content) for row, text in zip(rows, whole, strict=False)]
-        others = await reading.visible(who, {row["ticket_id"] for row in rows} - {found.row["id"]})
+        rows = await reader.pool.fetch(statement, found.row["id"], *position, limit + 1)
+        whole = await _whole_texts(reader, rows[:limit])
+        items = [presentation.article(row, text, remote=remote_content) for row, text in zip(rows, whole, strict=False)]
+        others = await reader.visible(who, {row["ticket_id"] for row in rows} - {found.row["id"]})
         for row, item in zip(rows, items, strict=False):
             if row["ticket_id"] not in {found.row["id"], *others}:
                 item["ticket"] = None
-        following = None
+        next_cursor = None
         if len(rows) > len(items):
             last = rows[len(items) - 1]
-            place = [last["created_at"].isoformat(), str(last["ticket_id"]), last["number"]]
-            following = cursors.encode(who, asked, place)
-        return answer(page(items, following), headers)
+            end = [last["created_at"].isoformat(), str(last["ticket_id"]), last["number"]]
+            next_cursor = cursors.encode(who, asked, end)
+        return json_response(page(items, next_cursor), headers)
 
     @routes.get(
         "/api/v1/tickets/{ref}/articles/{article}/raw",
         operation_id="getRawArticle",
         summary="The mail of an article exactly as it arrived",
     )
-    async def raw(ref: Ref, article: ArticleId, who: Caller, written: Awaited) -> Response:
-        headers = await reading.fresh(written)
-        found = await reading.ticket(ref, who)
-        row = await _article(reading, found, article)
+    async def raw(ref: TicketReference, article: ArticleId, who: Caller, written: Awaited) -> Response:
+        headers = await reader.wait_until_shown(written)
+        found = await reader.ticket(ref, who)
+        row = await _article(reader, found, article)
         if row["raw"] is None:
             raise problems.not_found()
-        _harmless(row["attachments"] or (), who)
+        _check_malware(row["attachments"] or (), who)
         name = f"{found.row['number']}-{row['number']}.eml"
-        return await _download(reading, row["raw"]["sha256"], name, "message/rfc822", headers)
+        return await _download(reader, row["raw"]["sha256"], name, "message/rfc822", headers)
 
     @routes.get("/internal/tickets/{ref}/articles/{article}", include_in_schema=False)
-    async def original(ref: Ref, article: ArticleId, who: Caller, written: Awaited) -> Response:
-        headers = await reading.fresh(written)
-        found = await reading.ticket(ref, who)
-        if not found.at_the_desk:
-            raise problems.forbidden("Articles are sent on by the desk only.")
-        row = await _article(reading, found, article)
+    async def original(ref: TicketReference, article: ArticleId, who: Caller, written: Awaited) -> Response:
+        headers = await reader.wait_until_shown(written)
+        found = await reader.ticket(ref, who)
+        if not found.as_agent:
+            raise problems.forbidden("Only agents of the ticket's queue may send articles on.")
+        row = await _article(reader, found, article)
         ticket = {"id": str(found.row["id"]), "number": found.row["number"]}
         about = {"written_by": row["sender"], "author": row["author"]} | {
             each: row[each] for each in ("kind", "internal")
         }
-        return answer({"ticket": ticket, "message": _message(row).model_dump(mode="json") | about}, headers)
+        return json_response({"ticket": ticket, "message": _message(row).model_dump(mode="json") | about}, headers)
 
     @routes.get("/api/v1/blobs/{blob}", operation_id="getBlob", summary="An attachment, as a download")
     async def blob(
         blob: Annotated[str, Path(max_length=64, description="the attachment's id")], who: Caller, written: Awaited
     ) -> Response:
-        headers = await reading.fresh(written)
+        headers = await reader.wait_until_shown(written)
         identifier = _id(blob)
-        named = await _attachment(reading, identifier, who)
+        named = await _attachment(reader, identifier, who)
         if named is None:
             raise problems.not_found()
-        _harmless([named], who)
-        return await _download(reading, named["blob"]["sha256"], named["name"], named["blob"]["type"], headers)
+        _check_malware([named], who)
+        return await _download(reader, named["blob"]["sha256"], named["name"], named["blob"]["type"], headers)
 
     return routes
 
 
-def _harmless(files: Iterable[Mapping[str, Any]], who: Identity) -> None:
-    """Raises Problem 403 for what a virus scanner called malware: it is kept, for administrators to look at."""
+def _check_malware(files: Iterable[Mapping[str, Any]], who: Identity) -> None:
+    """Raises Problem 403 if a virus scanner found malware in a file: only administrators may look at it."""
     threats = [each.get("threat", "") for each in files if each.get("scan") == "infected"]
     if threats and not who.is_admin:
         raise problems.Problem(
-            403, "infected", f"A virus scanner found {threats[0]}: it is kept, and handed to administrators only."
+            403, "infected", f"A virus scanner found {threats[0]}. Only administrators can download the file."
         )
 
 
-async def _article(reading: Reading, found: Found, article: str) -> asyncpg.Record:
-    """An article that the ticket shows; 404 for any other."""
-    row = await reading.pool.fetchrow(ONE.format(articles=found.articles), found.row["id"], _id(article))
+async def _article(reader: TicketReader, found: FoundTicket, article: str) -> asyncpg.Record:
+    """An article that the ticket shows; Problem 404 for any other."""
+    row = await reader.pool.fetchrow(ONE.format(articles=found.articles), found.row["id"], _id(article))
     if row is None:
         raise problems.not_found()
     return row
 
 
-async def _attachment(reading: Reading, identifier: UUID, who: Identity) -> dict[str, Any] | None:
-    """An attachment's entry in an article that this person may read; None when there is no such article."""
-    who = await reading.directory.recognised(who)
-    for row in await reading.pool.fetch(NAMING, identifier):
-        if not reading.may_see(who, row):
+async def _attachment(reader: TicketReader, identifier: UUID, who: Identity) -> dict[str, Any] | None:
+    """An attachment's entry in an article that this person may read; None if there is none."""
+    who = await reader.directory.recognised(who)
+    for row in await reader.pool.fetch(NAMING, identifier):
+        if not reader.may_see(who, row):
             continue
-        articles = "desk.articles" if reading.at_the_desk(who, row) else "desk.public_articles"
-        files = await reading.pool.fetchval(FILES.format(articles=articles), row["ticket_id"], row["article"])
+        articles = "desk.articles" if reader.is_agent_for(who, row) else "desk.public_articles"
+        files = await reader.pool.fetchval(FILES.format(articles=articles), row["ticket_id"], row["article"])
         for each in files or ():
             if each["id"] == str(identifier):
                 entry: dict[str, Any] = each
@@ -185,7 +185,7 @@ async def _attachment(reading: Reading, identifier: UUID, who: Identity) -> dict
 
 
 def _message(row: asyncpg.Record) -> Message:
-    """The message as it was recorded."""
+    """The message of an article, as it was recorded."""
     people = row["people"]
     return Message.model_validate(
         {
@@ -212,10 +212,10 @@ def _message(row: asyncpg.Record) -> Message:
     )
 
 
-async def _download(reading: Reading, sha256: str, name: str, media_type: str, headers: dict[str, str]) -> Response:
-    """Never shown in place: a file that came by mail must not run as a page of ours."""
+async def _download(reader: TicketReader, sha256: str, name: str, media_type: str, headers: dict[str, str]) -> Response:
+    """A file as a download: one that came by mail must not run as a page of ours."""
     try:
-        content: AsyncIterator[bytes] = await reading.blobs.stream(sha256)
+        content: AsyncIterator[bytes] = await reader.blobs.stream(sha256)
     except BlobMissing:
         raise problems.not_found() from None
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%/' else "_" for c in name) or "file"
@@ -224,9 +224,12 @@ async def _download(reading: Reading, sha256: str, name: str, media_type: str, h
     return StreamingResponse(content, media_type=shown_type, headers=headers | DOWNLOAD | named)
 
 
-async def _whole_texts(reading: Reading, rows: Sequence[asyncpg.Record]) -> list[str | None]:
-    """The texts that stand in blobs, of as many articles as fit on a page: the first one whatever its length, and others until there are
-    `PAGE_BYTES` of them. One after the other, so that no more stands in memory."""
+async def _whole_texts(reader: TicketReader, rows: Sequence[asyncpg.Record]) -> list[str | None]:
+    """The whole texts of the articles that fit on a page, None for those that are whole in their rows.
+
+    The first article fits whatever its length, others while there are at most `PAGE_BYTES`. Texts are loaded one after
+    the other, so that no more is in memory.
+    """
     found: list[str | None] = []
     room = PAGE_BYTES
     for row in rows:
@@ -235,7 +238,7 @@ async def _whole_texts(reading: Reading, rows: Sequence[asyncpg.Record]) -> list
         if found and size > room:
             break
         room -= size
-        found.append(await texts.whole(reading.blobs, row["text"], blob) if blob is not None else None)
+        found.append(await texts.whole(reader.blobs, row["text"], blob) if blob is not None else None)
     return found
 
 

@@ -1,11 +1,11 @@
-"""A live desk without events, on a database of its own."""
+"""Empty live read models in a database of their own."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.services.reporting.desk_rows import Reporting, reporting_with_a_live_desk
+from tests.services.reporting.reporting_database import Reporting, reporting_with_a_live_desk
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A newer version's tables are filled from the whole log before anybody sees them, and code of another version keeps out of them."""
+"""The tables of a newer version are filled from the whole log before they are shown. Other versions leave them alone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -12,9 +12,9 @@ import pytest
 from services.reporting.app import replayed
 from services.reporting.generations import rebuilding
 from services.reporting.generations.live_consumer import LiveConsumer
-from services.reporting.generations.sets import projection_sets
-from services.reporting.tickets.desk.projection import DeskProjection
-from services.reporting.tickets.desk.row import TicketRow
+from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.topics import TICKETS
 from shared.database import Connection
 from shared.eventstore.migrations import role_of
@@ -28,7 +28,7 @@ from shared.projections.sets import ProjectionSet
 from shared.testing.progress import until
 from tests import servers
 from tests.servers import Kafka
-from tests.services.reporting.desk_rows import ZONE, Log, Reporting, reporting_with_a_live_desk
+from tests.services.reporting.reporting_database import ZONE, Log, Reporting, reporting_with_a_live_desk
 from tests.services.reporting.test_projections_and_lists import opened, queued
 
 TICKET = UUID(int=7)
@@ -44,7 +44,7 @@ async def reporting(postgres: Any) -> AsyncIterator[Reporting]:
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
-    """A broker of the test's own: a generation takes everything that stands in the topic."""
+    """A broker of the test's own, because a generation folds everything that is in the topic."""
     with servers.kafka(tmp_path) as broker:
         yield broker
 
@@ -95,11 +95,11 @@ async def _only_the_newer_one_fills(reporting: Reporting, kafka: Kafka) -> None:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-class Counting(ProjectionHandler[TicketRow]):
-    """Counts what it is given, and does something each time that it is given more."""
+class CountingHandler(ProjectionHandler[TicketRow]):
+    """Counts the deliveries, and calls `meanwhile` before each batch."""
 
     def __init__(self, schema: str, meanwhile: Callable[[int], Awaitable[None]]) -> None:
-        super().__init__(DeskProjection(schema))
+        super().__init__(TicketProjection(schema))
         self.meanwhile, self.given = meanwhile, 0
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
@@ -108,14 +108,14 @@ class Counting(ProjectionHandler[TicketRow]):
         return await super().work(connection, deliveries, parked)
 
 
-def counted(meanwhile: Callable[[int], Awaitable[None]]) -> tuple[ProjectionSet, Counting]:
-    handler = Counting("desk_v2", meanwhile)
+def counted(meanwhile: Callable[[int], Awaitable[None]]) -> tuple[ProjectionSet, CountingHandler]:
+    handler = CountingHandler("desk_v2", meanwhile)
     return replace(NEWER, handler=lambda _: handler), handler
 
 
 @pytest.fixture
 async def many(own_kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many events of a hundred tickets stand in the log, and a build takes a few at a time."""
+    """The number of events in the log, of a hundred tickets. A build takes a few of them at a time."""
     monkeypatch.setattr(consumer, "REBUILD_RECORDS", 20)
     monkeypatch.setattr(rebuilding, "PAUSE_SECONDS", 0.1)
     log = Log()
@@ -148,11 +148,11 @@ async def test_a_build_goes_on_from_its_checkpoint_when_postgresql_fails_over(re
     assert killed
     assert await sets.live(reporting.owner, "desk") == 2
     assert await shown(reporting) == 100
-    assert many < handler.given < many + 100  # only what was not committed came again
+    assert many < handler.given < many + 100  # only events that were not committed came again
 
 
 @pytest.mark.usefixtures("environment")
-async def test_a_build_that_gave_up_goes_on_at_the_next_start(
+async def test_a_build_that_an_outage_stopped_goes_on_at_the_next_start(
     reporting: Reporting, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail_half_way(given: int) -> None:
@@ -175,7 +175,7 @@ async def test_a_build_that_gave_up_goes_on_at_the_next_start(
 
 
 @pytest.mark.usefixtures("environment")
-async def test_a_build_that_its_own_code_stops_leaves_nothing_to_go_on_from(reporting: Reporting, many: int) -> None:
+async def test_a_build_that_a_fault_in_the_code_stopped_is_dropped(reporting: Reporting, many: int) -> None:
     async def broken(given: int) -> None:
         raise consumer.Halt("the topic was lost")
 
@@ -187,7 +187,7 @@ async def test_a_build_that_its_own_code_stops_leaves_nothing_to_go_on_from(repo
 
 @pytest.mark.parametrize("generation", [1, 9, 10, 11, 123])
 @pytest.mark.parametrize("name", ["desk", "stats"])
-def test_what_any_generation_has_parked_can_be_replayed(name: str, generation: int) -> None:
+def test_parked_tickets_of_any_generation_can_be_replayed(name: str, generation: int) -> None:
     found = replayed(projection_sets(ZONE)[name].consumer(generation))
     assert found is not None
     (handler,) = found(Store(None, "reporting")).values()  # type: ignore[arg-type]
@@ -197,5 +197,5 @@ def test_what_any_generation_has_parked_can_be_replayed(name: str, generation: i
 @pytest.mark.parametrize(
     "consumer_name", ["reporting.desk_v", "reporting.desk_vx", "desk_v1", "reporting.other_v1", ""]
 )
-def test_what_is_no_consumer_of_ours_is_not_replayed(consumer_name: str) -> None:
+def test_other_consumers_are_not_replayed(consumer_name: str) -> None:
     assert replayed(consumer_name) is None

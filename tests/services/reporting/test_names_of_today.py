@@ -1,4 +1,4 @@
-"""Lists and pages show what is now by the names of today, and leave nothing in the dark that is out of use, on real PostgreSQL."""
+"""Lists and pages show the names of today, of retired documents too, on real PostgreSQL."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,7 +43,7 @@ async def listed(api: Api, asked: str, who: Any = KARI) -> list[str]:
     return [item["number"] for item in (await api.read(f"/tickets?{asked}", who))["items"]]
 
 
-async def test_everything_is_called_what_it_is_called_today_and_was_in_the_history(api: Api) -> None:
+async def test_lists_show_todays_names_and_the_history_those_of_the_time(api: Api) -> None:
     ticket = await api.open(ONE, "It hums.")
     asked = StateRef(slug="asked", name="In clarification", type="open")
     await api.happen(
@@ -56,7 +56,9 @@ async def test_everything_is_called_what_it_is_called_today_and_was_in_the_histo
     )
     await save(api, IT.model_copy(update={"name": "Machines"}))
     for person, name in ((BY, "Kari Moe"), (OLA, "Ola Lie")):
-        await save(api, Person(id=person.id, login=person.name.lower(), name=name, email="x@y.example", roles=("agent",)))  # fmt: skip
+        await save(
+            api, Person(id=person.id, login=person.name.lower(), name=name, email="x@y.example", roles=("agent",))
+        )
     for document in (PER_RECORD, ASKED, THIRD):
         await save(api, document)
     page = await api.read(f"/tickets/{ONE}")
@@ -108,7 +110,7 @@ async def test_tickets_follow_the_person_and_not_the_address(api: Api) -> None:
     assert await listed(api, "customer=per&sort=created_at") == [ONE, TWO]
 
 
-async def test_what_is_out_of_use_is_listed_counted_and_found(api: Api) -> None:
+async def test_tickets_of_retired_documents_are_listed_counted_and_found(api: Api) -> None:
     ticket = await api.open(ONE, "It hums.")
     asked = StateRef(slug="asked", name="Asked back", type="open")
     await api.happen(ticket, TicketLocked(by=OLA), OwnerChanged(to=OLA), StateChanged(to=asked, was=NEW))
@@ -116,11 +118,21 @@ async def test_what_is_out_of_use_is_listed_counted_and_found(api: Api) -> None:
     for document in (IT, ASKED, ola, PER_RECORD):
         await save(api, document)
         await save(api, document, retired=True)
-    for filters in ("queue=it", f"queue={IT.id}", "state=asked", "owner=ola", f"locked_by={OLA.id}", "customer=per", "mine=true"):  # fmt: skip
+    for filters in (
+        "queue=it",
+        f"queue={IT.id}",
+        "state=asked",
+        "owner=ola",
+        f"locked_by={OLA.id}",
+        "customer=per",
+        "mine=true",
+    ):
         assert await listed(api, filters) == [ONE], filters
         assert await listed(api, filters, ADMIN) == ([] if filters == "mine=true" else [ONE]), filters
     counts = await api.read("/stats/queues")
-    assert [(item["queue"]["slug"], item["queue"]["retired"], item["open"]) for item in counts["items"]] == [("it", True, 1)]  # fmt: skip
+    assert [(item["queue"]["slug"], item["queue"]["retired"], item["open"]) for item in counts["items"]] == [
+        ("it", True, 1)
+    ]
     assert counts["mine"]["open"] == 1
     page = await api.read(f"/tickets/{ONE}")
     assert (page["state"]["name"], page["owner"]["name"], page["customer"]["name"]) == ("Asked back", "Ola", "Per Dahl")
@@ -134,7 +146,7 @@ async def test_an_unknown_state_is_still_refused(api: Api) -> None:
 
 
 @pytest.mark.parametrize("person", [BY, OLA])
-async def test_who_has_no_record_is_called_as_when_it_happened(api: Api, person: PersonRef) -> None:
+async def test_people_without_a_record_keep_the_name_of_the_event(api: Api, person: PersonRef) -> None:
     ticket = await api.open(ONE, "It hums.")
     stranger = PersonRef(id=uuid4(), name=f"{person.name} the stranger")
     await api.happen(ticket, OwnerChanged(to=stranger))

@@ -1,4 +1,4 @@
-"""The lists show exactly what `may` allows: the rule in Python and its twin in SQL, compared for made-up desks."""
+"""Lists hold exactly what `may` allows: the rule in Python and the one in SQL are compared for generated desks."""
 
 import asyncio
 from typing import Any
@@ -7,19 +7,20 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.reporting.people import facts, scope
-from services.reporting.tickets.ticket_list import Filters, query
+from services.reporting.tickets.read_model.ticket_row import ColumnFilters
+from services.reporting.tickets.ticket_list import Filters, statement
+from services.reporting.visibility import scope, ticket_facts
 from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
 from shared.directory.copy import Queues
 from shared.rules.access import Access, Identity, may
-from tests.services.reporting.desk_rows import Reporting, add_tickets
+from tests.services.reporting.reporting_database import Reporting, add_tickets
 from tests.specs.requirement import requirement
 
 PEOPLE = tuple(UUID(int=n) for n in (1, 2))
 QUEUES = tuple(UUID(int=n) for n in (10, 11, 12))
 UNKNOWN = tuple(UUID(int=n) for n in (20, 21, 22))
-"""Customers known by an address only; some of them turn out to be people."""
+"""Customers known only by an address; some of them turn out to be people with a record."""
 ADDRESSES = ("per@acme.example", "pia@acme.example", "")
 COMPANIES = (None, "acme", "other")
 RIGHTS: tuple[Right, ...] = ("read", "create", "move_into", "note", "work")
@@ -58,7 +59,7 @@ wishes = st.builds(
     state_types=st.sampled_from(((), ("new",), ("open", "merged"))),
     customers=st.sampled_from(((), (PEOPLE[0],), (PEOPLE[0], UNKNOWN[0]))),
     addresses=st.sampled_from(((), ADDRESSES[:1], ADDRESSES[:2])),
-    companies=st.sampled_from(((), ("acme",))),
+    columns=st.builds(ColumnFilters, company=st.sampled_from(([], ["acme"]))),
 )
 
 
@@ -72,12 +73,12 @@ def wanted(ticket: dict[str, Any], wish: Filters) -> bool:
             or ticket["customer_id"] in wish.customers
             or ticket["customer_email"] in wish.addresses
         )
-        and (not wish.companies or ticket["company"] in wish.companies)
+        and (not wish.columns.company or ticket["company"] in wish.columns.company)
     )
 
 
 @requirement("A3.04")
-async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
+async def test_a_list_holds_exactly_what_may_allows(live_desk: Reporting) -> None:
     connection: OwnConnection = await connect(live_desk.owner_url)
 
     async def listed(made: list[dict[str, Any]], who: Identity, queues: Queues, wish: Filters) -> set[str]:
@@ -85,7 +86,7 @@ async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
         await transaction.start()
         try:
             await add_tickets(connection, made)
-            text, arguments = query(scope(who, queues), wish, "default", None, 100)
+            text, arguments = statement(scope(who, queues), wish, "default", None, 100)
             rows = await connection.fetch(text, *arguments)
         finally:
             await transaction.rollback()
@@ -107,7 +108,7 @@ async def test_a_list_holds_what_may_allows(live_desk: Reporting) -> None:
         allowed = {
             str(n)
             for n, t in enumerate(made)
-            if may(who, "read", facts(t["queue_id"], t["customer_id"], t["company"], queues)) is Access.ALLOWED
+            if may(who, "read", ticket_facts(t["queue_id"], t["customer_id"], t["company"], queues)) is Access.ALLOWED
             and wanted(t, wish)
         }
         assert found == allowed

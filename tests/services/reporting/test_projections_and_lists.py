@@ -1,4 +1,4 @@
-"""Rows from events on real PostgreSQL: the same however they are batched; lists that page stably and show what one may see."""
+"""Rows from events on real PostgreSQL, however the events are batched; lists in pages, of what one may see."""
 
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.reporting.generations.sets import projection_sets
-from services.reporting.people import Scope
+from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
-from services.reporting.tickets.desk.projection import DeskProjection
-from services.reporting.tickets.desk.row import TicketRow
-from services.reporting.tickets.ticket_list import ORDERS, Filters, query
+from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.read_model.ticket_row import TicketRow
+from services.reporting.tickets.ticket_list import ORDERS, Filters, statement
+from services.reporting.visibility import Scope
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import AutomaticMailReceived, FailedRecipient, TicketOpened
@@ -38,7 +38,7 @@ from shared.messaging.projection_handler import ProjectionHandler
 from shared.projections import sets
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.samples import sample
-from tests.services.reporting.desk_rows import ZONE, Log
+from tests.services.reporting.reporting_database import ZONE, Log
 from tests.specs.requirement import requirement
 
 IT, HR = (QueueRef(id=UUID(int=n), slug=s, name=s.upper()) for n, s in ((10, "it"), (11, "hr")))
@@ -70,12 +70,12 @@ class Reporting:
         numbers: list[str] = []
         after: list[Any] | None = None
         while True:
-            text, arguments = query(scope, wanted or Filters(), sort, after, step)
+            text, arguments = statement(scope, wanted or Filters(), sort, after, step)
             rows = await self.pool.fetch(text, *arguments)
             numbers += [row["number"] for row in rows]
             if len(rows) < step:
                 return numbers
-            after = [rows[-1][column] for column, _, _ in ORDERS[sort]]
+            after = [rows[-1][column] for column, _ in ORDERS[sort]]
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def queued(number: str, queue: QueueRef = IT, priority: int = 3) -> TicketQueued
 
 
 def busy_log(seed: int) -> list[Recorded]:
-    """A few tickets whose lives interleave."""
+    """The events of a few tickets, mixed."""
     chance, log = random.Random(seed), Log()
     requested = NotificationRequested.model_validate(sample(NotificationRequested))
     sent, failed = (cls.model_validate(sample(cls)) for cls in (NotificationSent, NotificationFailed))
@@ -146,7 +146,7 @@ def busy_log(seed: int) -> list[Recorded]:
 
 
 def _came_back(reply: AgentReplied, requested: NotificationRequested) -> tuple[Event, ...]:
-    """An answer of which two reports come back, one of them before it is recorded that it left."""
+    """An answer that two reports say was not delivered; the first comes before the answer is recorded as sent."""
     article = reply.message.id
     mail = requested.mail.model_copy(update={"message_id": f"<{article}@help.example>"})
     report = AutomaticMailReceived(
@@ -174,12 +174,12 @@ async def test_rows_are_the_same_however_the_events_were_batched(reporting: Repo
     await reporting.work(name, one, [events])
     await reporting.work(name, other, [events[a:b] for a, b in pairwise(cuts)])
     assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
-    await reporting.work(name, other, [events])  # a repeat of everything changes nothing
+    await reporting.work(name, other, [events])  # events that come again change nothing
     assert set((await sets.differences(reporting.owner, projection_sets(ZONE)[name], one, other)).values()) == {0}
 
 
-class FailingHalfway(DeskProjection):
-    """Fails on one event, after it has changed the row."""
+class FailingHalfway(TicketProjection):
+    """Fails at one event, after it has changed the row."""
 
     def __init__(self, schema: str, poison: UUID) -> None:
         super().__init__(schema)
@@ -193,10 +193,8 @@ class FailingHalfway(DeskProjection):
 
 
 @pytest.mark.parametrize("stored", [0, 2])
-async def test_an_event_that_fails_halfway_leaves_the_row_as_it_was_before_it(
-    reporting: Reporting, stored: int
-) -> None:
-    """However many of the ticket's earlier events stand in the table already."""
+async def test_an_event_that_fails_halfway_does_not_change_the_row(reporting: Reporting, stored: int) -> None:
+    """Whether earlier events of the ticket are in the table already (`stored`) or in the same batch."""
     log, ticket = Log(), uuid7()
     log.add(
         ticket,
@@ -249,7 +247,7 @@ async def test_the_default_order_is_priority_then_age(reporting: Reporting) -> N
     assert await reporting.listed(EVERYTHING) == ["urgent", "old", "young", "low"]
 
 
-async def test_a_list_shows_what_one_may_see(reporting: Reporting) -> None:
+async def test_a_list_shows_only_tickets_of_its_scope(reporting: Reporting) -> None:
     log = Log()
     log.add(uuid7(), opened("in it", IT))
     log.add(uuid7(), opened("in hr", HR, customer=PIA, company="acme"))
@@ -264,7 +262,7 @@ async def test_a_list_shows_what_one_may_see(reporting: Reporting) -> None:
     assert await reporting.listed(Scope((), (), None)) == []
 
 
-async def test_a_promotion_swaps_the_views_and_can_be_taken_back(reporting: Reporting) -> None:
+async def test_a_promotion_swaps_the_views_and_can_be_undone(reporting: Reporting) -> None:
     desk = projection_sets(ZONE)["desk"]
     await _live(reporting, busy_log(0))
     empty = await reporting.generation("desk")
@@ -284,6 +282,6 @@ async def test_a_page_of_a_queue_is_an_index_scan(reporting: Reporting) -> None:
         log.add(uuid7(), opened(f"{n:05}", IT if n % 3 else HR))
     await _live(reporting, log.events)
     await reporting.owner.execute("ANALYZE desk_v1.tickets")
-    text, arguments = query(Scope((IT.id,), (), None), Filters(), "default", None, 51)
+    text, arguments = statement(Scope((IT.id,), (), None), Filters(), "default", None, 51)
     plan = "\n".join(row[0] for row in await reporting.owner.fetch("EXPLAIN " + text, *arguments))
     assert "Index Scan" in plan and "Seq Scan" not in plan, plan

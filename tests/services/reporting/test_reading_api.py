@@ -1,4 +1,4 @@
-"""Reading tickets over HTTP, as the desk and as the customer, on real PostgreSQL (api.md, section 3)."""
+"""Reading tickets over HTTP, as an agent and as a customer, on real PostgreSQL (api.md, section 3)."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.articles_api import PAGE_BYTES
-from services.reporting.tickets.reading import Reading
+from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
@@ -55,7 +55,7 @@ from shared.rules.access import Identity
 from shared.rules.states import NEW
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
-from tests.services.reporting.desk_rows import START, ZONE, Log, Reporting
+from tests.services.reporting.reporting_database import START, ZONE, Log, Reporting
 from tests.specs.requirement import requirement
 
 KARI = Identity(
@@ -101,7 +101,7 @@ class Api:
         return answer.json()
 
     async def happen(self, ticket: UUID, *events: Any, since: datetime = START) -> None:
-        """Shows further events of a ticket, from this moment on."""
+        """Adds events to a ticket, and folds them."""
         known = len(self.log.events)
         self.log.add(ticket, *events, since=since)
         await self.rows.show(self.log.events[known:])
@@ -109,7 +109,7 @@ class Api:
     async def open(
         self, number: str, text: str, *files: Attachment, raw: Blob | None = None, notes: tuple[str, ...] = ()
     ) -> UUID:
-        """A ticket with one message of the customer's."""
+        """A ticket with one message of the customer."""
         ticket = uuid4()
         words = Message(id=uuid4(), channel="email", text=text, attachments=files, raw=raw, reading_notes=notes)
         opened = TicketOpened(
@@ -127,11 +127,11 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
     await seed(live_desk.app_url, IT, *PEOPLE)
     copy, blobs = DirectoryCopy(live_desk.pool, live_desk.app_url), BlobStore(f"file://{tmp_path}")
     await copy.load()
-    reading = Reading(live_desk.pool, copy, blobs)
+    reader = TicketReader(live_desk.pool, copy, blobs)
     routers = [
-        tickets_api.router(reading),
-        articles_api.router(reading),
-        stats_api.router(stats_api.Counting(live_desk.pool, copy, ZONE)),
+        tickets_api.router(reader),
+        articles_api.router(reader),
+        stats_api.router(stats_api.StatsReader(live_desk.pool, copy, ZONE)),
     ]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:
@@ -145,7 +145,7 @@ def note(text: str, *, internal: bool = True, files: tuple[Attachment, ...] = ()
 
 
 @requirement("A7.30", "A7.31", "A19.04")
-async def test_the_desk_and_the_customer_each_see_theirs(api: Api) -> None:
+async def test_customers_do_not_see_internal_articles_and_columns(api: Api) -> None:
     ticket = await api.open(ONE, "It hums.")
     await api.happen(ticket, note("Per always says that."), note("We are looking.", internal=False))
     await api.open(TWO, "And smells.")
@@ -153,7 +153,10 @@ async def test_the_desk_and_the_customer_each_see_theirs(api: Api) -> None:
     assert (mine["article_count"], theirs["article_count"]) == (3, 2)
     assert (mine["customer"]["open_tickets"], theirs["customer"]["open_tickets"]) == (2, 2)
     assert ("reply" in mine["allowed"], theirs["allowed"]) == (True, ["message"])
-    for who, texts in ((KARI, ["It hums.", "Per always says that.", "We are looking."]), (PER, ["It hums.", "We are looking."])):  # fmt: skip
+    for who, texts in (
+        (KARI, ["It hums.", "Per always says that.", "We are looking."]),
+        (PER, ["It hums.", "We are looking."]),
+    ):
         articles = await api.read(f"/tickets/{ticket}/articles", who)
         assert [each["text"] for each in articles["items"]] == texts
     assert len((await api.read(f"/tickets/{ticket}/history"))["items"]) == 4
@@ -189,7 +192,7 @@ async def test_articles_are_paged(api: Api) -> None:
 
 
 @requirement("A7.19")
-async def test_a_merged_tickets_articles_stand_with_the_living_ones_until_the_undo(api: Api) -> None:
+async def test_articles_of_a_merged_ticket_are_shown_with_the_other_until_the_merge_is_undone(api: Api) -> None:
     one, two = await api.open(ONE, "first"), await api.open(TWO, "second")
     here, there = TicketRef(id=one, number=ONE), TicketRef(id=two, number=TWO)
     await api.happen(one, TicketMerged(into=there, was=NEW, by=BY))
@@ -217,7 +220,7 @@ async def test_links_name_only_what_the_reader_may_see(api: Api) -> None:
 
 
 @requirement("A19.02", "A19.03")
-async def test_the_history_tells_of_no_ticket_and_no_queue_that_the_reader_may_not_see(api: Api) -> None:
+async def test_the_history_names_only_tickets_and_queues_that_the_reader_may_see(api: Api) -> None:
     one, two, hidden, made = await api.open(ONE, "first"), await api.open(TWO, "second"), uuid4(), uuid4()
     secret = TicketRef(id=hidden, number="2026112310000999", title="Dismissals")
     elsewhere = QueueRef(id=UUID(int=77), slug="dismissals", name="Dismissals")
@@ -269,7 +272,7 @@ async def test_the_history_tells_of_no_ticket_and_no_queue_that_the_reader_may_n
     assert (await api.read(f"/tickets/{one}", ADMIN))["merged_into"] == {"id": str(hidden), "number": secret.number}
 
 
-async def test_of_a_merged_ticket_that_one_may_not_see_only_the_words_are_shown(api: Api) -> None:
+async def test_articles_of_a_hidden_merged_ticket_are_shown_without_its_number(api: Api) -> None:
     living, hidden = await api.open(ONE, "first"), uuid4()
     elsewhere = QueueRef(id=UUID(int=77), slug="dismissals", name="Dismissals")
     words = Message(id=uuid4(), channel="email", text="the other words")
@@ -282,7 +285,7 @@ async def test_of_a_merged_ticket_that_one_may_not_see_only_the_words_are_shown(
     assert (await api.read(f"/tickets/{ONE}/articles", ADMIN))["items"][1]["ticket"]["number"] == TWO
 
 
-async def test_a_page_of_articles_holds_only_so_much_of_long_texts(api: Api) -> None:
+async def test_a_page_of_articles_has_a_limit_for_long_texts(api: Api) -> None:
     half = await api.blobs.put(b"x" * (PAGE_BYTES // 2), "text/plain")
     whole = await api.blobs.put(b"y" * (PAGE_BYTES + 1), "text/plain")
     ticket = await api.open(ONE, "first")
@@ -300,7 +303,7 @@ async def test_a_page_of_articles_holds_only_so_much_of_long_texts(api: Api) -> 
 
 
 @requirement("A7.26")
-async def test_images_come_from_the_ticket_and_those_from_elsewhere_only_when_they_are_asked_for(api: Api) -> None:
+async def test_remote_images_are_loaded_only_when_they_are_asked_for(api: Api) -> None:
     ticket = await api.open(ONE, "It hums.")
     blob = await api.blobs.put(b"png", "image/png")
     picture = Attachment(id=uuid4(), name="hum.png", blob=blob, inline_id="hum@1")
@@ -317,7 +320,7 @@ async def test_images_come_from_the_ticket_and_those_from_elsewhere_only_when_th
 
 
 @requirement("A7.22")
-async def test_attachments_are_for_those_who_may_read_an_article_that_names_them(api: Api) -> None:
+async def test_attachments_are_for_readers_of_an_article_that_has_them(api: Api) -> None:
     blob = (await api.blobs.put(b"<script>alert(1)</script>")).model_copy(update={"type": "text/html"})
     public = Attachment(id=uuid4(), name='Ærlig "talt".html', blob=blob)
     secret = Attachment(id=uuid4(), name="wages.txt", blob=blob.model_copy(update={"type": "text/plain"}))
@@ -338,7 +341,7 @@ async def test_attachments_are_for_those_who_may_read_an_article_that_names_them
 @pytest.mark.parametrize(
     "kind", ["image/svg+xml", "text/html", "application/xhtml+xml", "text/xml", "application/javascript"]
 )
-async def test_no_file_runs_as_a_page_of_ours(api: Api, kind: str) -> None:
+async def test_files_are_downloads_and_never_run_as_our_pages(api: Api, kind: str) -> None:
     blob = (await api.blobs.put(b"<svg onload='alert(1)'/>")).model_copy(update={"type": kind})
     file = Attachment(id=uuid4(), name="picture.svg", blob=blob, inline_id="logo")
     await api.open(ONE, "It hums.", file)
@@ -348,7 +351,7 @@ async def test_no_file_runs_as_a_page_of_ours(api: Api, kind: str) -> None:
     assert found.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_what_a_scanner_calls_malware_is_for_administrators(api: Api) -> None:
+async def test_only_administrators_may_download_malware(api: Api) -> None:
     blob = await api.blobs.put(b"a program")
     bad = Attachment(id=uuid4(), name="bill.exe", blob=blob, scan="infected", threat="Eicar-Signature")
     good = Attachment(id=uuid4(), name="bill.txt", blob=blob, scan="clean")
@@ -364,11 +367,11 @@ async def test_what_a_scanner_calls_malware_is_for_administrators(api: Api) -> N
         assert "Eicar-Signature" in refused.json()["detail"]
         for harmless in (good, unknown):
             assert (await api.get(f"/api/v1/blobs/{harmless.id}", who)).status_code == 200
-    assert (await api.get(f"/api/v1/blobs/{bad.id}", EVA)).status_code == 404  # not hers to know of
+    assert (await api.get(f"/api/v1/blobs/{bad.id}", EVA)).status_code == 404  # she may not know of it
     assert (await api.get(f"/api/v1/blobs/{bad.id}", ADMIN)).content == b"a program"
 
 
-async def test_what_could_not_be_read_of_a_mail_is_told_to_the_desk(api: Api) -> None:
+async def test_only_the_desk_sees_what_could_not_be_read_of_a_mail(api: Api) -> None:
     ticket = await api.open(ONE, "The bill.", notes=("winmail.dat could not be read to its end",))
     told = [(await api.read(f"/tickets/{ticket}/articles", who))["items"][0]["reading_notes"] for who in (KARI, PER)]
     assert told == [["winmail.dat could not be read to its end"], []]
@@ -376,7 +379,7 @@ async def test_what_could_not_be_read_of_a_mail_is_told_to_the_desk(api: Api) ->
     assert event["data"]["message"]["reading_notes"] == ["winmail.dat could not be read to its end"]
 
 
-async def test_where_answers_are_wanted_is_told_to_the_desk(api: Api) -> None:
+async def test_only_the_desk_sees_where_answers_are_wanted(api: Api) -> None:
     ticket = await api.open(ONE, "The bill.")
     home = Address(email="per@home.example", name="Per")
     wish = Message(id=uuid4(), channel="email", text="And?", reply_to=(home,), reply_to_doubt="other_domain")
@@ -388,7 +391,7 @@ async def test_where_answers_are_wanted_is_told_to_the_desk(api: Api) -> None:
     assert Message.model_validate(found.json()["message"]).reply_to_doubt == "other_domain"
 
 
-async def test_the_raw_mail_of_malware_is_for_administrators(api: Api) -> None:
+async def test_only_administrators_may_download_a_raw_mail_with_malware(api: Api) -> None:
     raw = (await api.blobs.put(b"From: x")).model_copy(update={"type": "message/rfc822"})
     file = Attachment(id=uuid4(), name="bill.exe", blob=raw, scan="infected", threat="Eicar-Signature")
     ticket = await api.open(ONE, "The bill.", file, raw=raw)
@@ -397,7 +400,7 @@ async def test_the_raw_mail_of_malware_is_for_administrators(api: Api) -> None:
     assert [(await api.get(path, who)).status_code for who in (KARI, PER, ADMIN)] == [403, 403, 200]
 
 
-async def test_our_own_services_get_an_article_as_it_was_recorded(api: Api) -> None:
+async def test_other_services_get_an_article_as_it_was_recorded(api: Api) -> None:
     ticket = await api.open(ONE, "It hums.", notes=("a part was broken",))
     article = (await api.read(f"/tickets/{ticket}/articles"))["items"][0]["id"]
     found = await api.get(f"/internal/tickets/{ticket}/articles/{article}")
@@ -417,12 +420,26 @@ async def test_filters_of_a_list(api: Api) -> None:
     closed = StateRef(slug="closed-successful", name="closed successful", type="closed")
     await api.happen(two, TicketMerged(into=TicketRef(id=one, number=ONE), was=closed, by=BY))
     for query, numbers in (
-        ("", [ONE, TWO]), ("queue=it", [ONE, TWO]), ("queue=nowhere", []), ("state=new", [ONE]), ("state_type=merged", [TWO]),
-        ("state=new&state_type=closed", []), ("owner=me", []), ("locked=false", [ONE, TWO]), ("customer=PER@acme.example", [ONE, TWO]),
-        ("customer=x@y.example", []), ("company=acme", []), ("priority=3&priority=5", [ONE, TWO]), ("priority=1", []), ("tag=x", []),
-        ("available=true", [ONE, TWO]), ("reminder_due=true", []), ("mine=true", [ONE, TWO]), ("created_from=2099-01-01T00:00:00Z", []),
+        ("", [ONE, TWO]),
+        ("queue=it", [ONE, TWO]),
+        ("queue=nowhere", []),
+        ("state=new", [ONE]),
+        ("state_type=merged", [TWO]),
+        ("state=new&state_type=closed", []),
+        ("owner=me", []),
+        ("locked=false", [ONE, TWO]),
+        ("customer=PER@acme.example", [ONE, TWO]),
+        ("customer=x@y.example", []),
+        ("company=acme", []),
+        ("priority=3&priority=5", [ONE, TWO]),
+        ("priority=1", []),
+        ("tag=x", []),
+        ("available=true", [ONE, TWO]),
+        ("reminder_due=true", []),
+        ("mine=true", [ONE, TWO]),
+        ("created_from=2099-01-01T00:00:00Z", []),
         ("updated_from=2020-01-01T00:00:00Z&sort=-updated_at", [TWO, ONE]),
-    ):  # fmt: skip
+    ):
         found = await api.read(f"/tickets?{query}")
         assert (query, [each["number"] for each in found["items"]]) == (query, numbers)
     for query, pointer in (
@@ -434,7 +451,7 @@ async def test_filters_of_a_list(api: Api) -> None:
 
 
 @requirement("A3.15", "A3.18", "A6.07")
-async def test_counts_of_queues_and_of_what_is_mine(api: Api) -> None:
+async def test_counts_of_queues_and_of_ones_own_tickets(api: Api) -> None:
     one, two = await api.open(ONE, "first"), await api.open(TWO, "second")
     await api.open("2026112310009999", "third")
     await api.happen(one, TicketLocked(by=BY), OwnerChanged(to=BY))
@@ -464,7 +481,7 @@ async def test_time_is_summed_for_each_day_and_agent(api: Api) -> None:
     assert await api.read("/stats/time?days=30") == {"items": both, "units": 8.3}
     assert await api.read("/stats/time?days=30&person=ola") == {"items": both[1:], "units": 6.0}
     assert (await api.read(f"/tickets/{two}"))["time_units"] == 8
-    # Whoever reads no queue sees what they did themselves, and is not told who there is.
+    # Whoever reads no queue sees only their own work, and must not learn who exists.
     ola_himself = KARI.model_copy(update={"person_id": OLA.id, "login": "ola"})
     assert await api.read("/stats/time?days=30", ola_himself) == {"items": both[1:], "units": 6.0}
     for who, query in ((PER, ""), (EVA, ""), (PER, "&person=ola"), (PER, "&person=nobody")):
@@ -474,7 +491,7 @@ async def test_time_is_summed_for_each_day_and_agent(api: Api) -> None:
 
 
 @requirement("A5.15", "A5.18", "A6.13", "A7.01", "A7.02", "A7.03", "A7.21", "A7.29", "A7.38")
-async def test_the_page_of_a_ticket_holds_everything_and_stays_whole_when_it_is_closed(api: Api) -> None:
+async def test_a_ticket_shows_everything_after_it_is_closed_too(api: Api) -> None:
     ticket = await api.open(ONE, "It hums.")
     answer = Message(
         id=uuid4(),
@@ -512,14 +529,14 @@ async def test_the_page_of_a_ticket_holds_everything_and_stays_whole_when_it_is_
     ]
     history = (await api.read(f"/tickets/{ONE}/history"))["items"]
     assert [entry["type"].split(".")[1] for entry in history] == [
-        "TicketOpened", "TicketQueued", "TicketLocked", "OwnerChanged", "AgentReplied", "TimeAccounted", "NoteAdded", "StateChanged",
-        "TicketUnlocked",
+        "TicketOpened", "TicketQueued", "TicketLocked", "OwnerChanged", "AgentReplied", "TimeAccounted", "NoteAdded",
+        "StateChanged", "TicketUnlocked",
     ]  # fmt: skip
     assert all(entry["summary"] and entry["at"] and entry["actor"]["kind"] for entry in history)
 
 
 @requirement("A3.09")
-async def test_a_ticket_that_was_moved_leaves_the_movers_list(api: Api) -> None:
+async def test_a_ticket_leaves_the_list_of_the_agent_who_moved_it(api: Api) -> None:
     ticket = await api.open(ONE, "first")
     hr = QueueRef(id=uuid4(), slug="hr", name="HR")
     await api.happen(ticket, TicketMoved(to=hr, was=PLACE, by=BY))

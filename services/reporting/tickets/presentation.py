@@ -7,9 +7,10 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.people import facts
-from services.reporting.tickets.desk.repeats import COLUMNS, put_back
-from services.reporting.tickets.summaries import summary
+from services.reporting.tickets.events.fold import summary
+from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS, with_article
+from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE
+from services.reporting.visibility import ticket_facts
 from shared import addresses
 from shared.directory.copy import Configuration, Queues, Someone
 from shared.markup import richtext
@@ -22,18 +23,22 @@ def instant(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+SHOWN = [(name, column.type == "timestamptz") for name, column in TICKETS_TABLE.columns.items() if column.shown]
+"""The columns that are shown as they are, and whether they are times."""
 PEOPLE = ("owner_id", "previous_owner_id", "responsible_id", "locked_by_id", "customer_id")
 """The columns that name people or customers."""
 
 
-def named_in(rows: Iterable[asyncpg.Record]) -> set[UUID]:
-    """Everybody whom these tickets name."""
+def people_named_in(rows: Iterable[asyncpg.Record]) -> set[UUID]:
+    """The ids of everybody whom these tickets name."""
     return {row[column] for row in rows for column in PEOPLE if row[column] is not None}
 
 
-class Showing:
-    """Shows tickets to one person, everything by the name that it has today; what is allowed is worked out once for all rows that are alike.
-    `people`: those of `named_in` who have a record."""
+class TicketPresenter:
+    """Shows tickets to one person, with the names of today. `people` are those of `people_named_in` who have a record.
+
+    What the person may do with a ticket is worked out once for all rows that are alike.
+    """
 
     def __init__(
         self, who: Identity, queues: Queues, configuration: Configuration, people: Mapping[UUID, Someone]
@@ -47,8 +52,7 @@ class Showing:
         merged_into, lock = row["merged_into_id"], self._person(row, "locked_by")
         return {
             "id": str(row["id"]),
-            "number": row["number"],
-            "title": row["title"],
+            **{name: instant(row[name]) if is_time else row[name] for name, is_time in SHOWN},
             "queue": self._queue(row),
             "state": self._state(row),
             "priority": {"id": row["priority"], "name": self._priority(row["priority"])},
@@ -62,18 +66,7 @@ class Showing:
                 "expires_at": instant(row["lock_expires_at"]),
             },
             "customer": self._customer(row),
-            "channel": row["channel"],
-            "pending_until": instant(row["pending_until"]),
-            "tags": row["tags"],
             "fields": row["fields"] or {},
-            "form": row["form"],
-            "time_units": row["time_units"],
-            "created_at": instant(row["created_at"]),
-            "updated_at": instant(row["updated_at"]),
-            "first_answer_at": instant(row["first_answer_at"]),
-            "closed_at": instant(row["closed_at"]),
-            "reminder_due": row["reminder_due"],
-            "article_count": row["article_count"],
             "links": [],
             "merged_into": {"id": str(merged_into), "number": row["merged_into_number"]} if merged_into else None,
             "versions": {producer: version for producer, (version, _) in row["seen"].items()},
@@ -86,7 +79,7 @@ class Showing:
         return {"id": str(row["queue_id"]), "slug": slug, "name": name}
 
     def _state(self, row: asyncpg.Record) -> dict[str, Any]:
-        """The type is the one by which the ticket is counted: a state's document may have got another since."""
+        """With the type by which the ticket is counted: the state's document may have another type by now."""
         state = self._states.get(row["state_slug"])
         name = state.name if state is not None else row["state_name"]
         return {"slug": row["state_slug"], "name": name, "type": row["state_type"]}
@@ -103,7 +96,7 @@ class Showing:
         return {"id": str(identifier), "name": someone.name if someone is not None else row[f"{role}_name"]}
 
     def _customer(self, row: asyncpg.Record) -> dict[str, Any]:
-        """By their record, if they have one; the address of somebody whose record is out of use is the one that they asked from."""
+        """From the customer's record, if there is one. If it has no address, the one that they asked from."""
         someone = self.people.get(row["customer_id"])
         email = someone.email if someone is not None and someone.email is not None else row["customer_email"]
         return {
@@ -119,13 +112,13 @@ class Showing:
         alike = row["queue_id"], own, row["state_type"], row["locked_by_id"]
         known = self._allowed.get(alike)
         if known is None:
-            about = facts(row["queue_id"], customer, company, self.queues)
-            known = self._allowed[alike] = allowed(self.who, about, row["state_type"], row["locked_by_id"])
+            facts = ticket_facts(row["queue_id"], customer, company, self.queues)
+            known = self._allowed[alike] = allowed(self.who, facts, row["state_type"], row["locked_by_id"])
         return known
 
 
 def links(row: asyncpg.Record, others: Mapping[UUID, asyncpg.Record]) -> list[dict[str, Any]]:
-    """The links of a ticket to others that the person may see, as these are called now."""
+    """The links of a ticket to others that the person may see, with the titles of today."""
     found = []
     for link in row["links"] or ():
         other = others.get(UUID(link["id"]))
@@ -136,8 +129,10 @@ def links(row: asyncpg.Record, others: Mapping[UUID, asyncpg.Record]) -> list[di
 
 
 def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = False) -> dict[str, Any]:
-    """One article; `text` replaces the beginning that the row holds where the whole stands in a blob. `remote`: its HTML loads images
-    that stand elsewhere; those that came with the message come from the ticket in any case."""
+    """One article. `text` is the whole text if the row holds only its beginning, because the whole is in a blob.
+
+    `remote` lets its HTML load images from other servers. Images that came with the message are always shown.
+    """
     whole = row["text"] if text is None else text
     people = row["people"]
     return {
@@ -181,28 +176,28 @@ def _address(address: dict[str, str]) -> dict[str, str]:
 
 
 def _is_inline(attachment: dict[str, Any], html: str | None) -> bool:
-    """Whether the HTML shows it in its place."""
+    """Whether the HTML shows it within the text."""
     return bool(html and attachment.get("inline_id")) and f"cid:{attachment['inline_id']}" in (html or "")
 
 
 def _shown_html(html: str | None, attachments: list[dict[str, Any]], *, remote: bool) -> str | None:
     if not html:
         return html
-    places = {a["inline_id"]: f"/api/v1/blobs/{a['id']}" for a in attachments if a.get("inline_id")}
-    shown = richtext.with_own_images(html, places) if places else html
+    paths = {a["inline_id"]: f"/api/v1/blobs/{a['id']}" for a in attachments if a.get("inline_id")}
+    shown = richtext.with_own_images(html, paths) if paths else html
     return richtext.with_remote_images(shown) if remote else shown
 
 
 def event_data(row: asyncpg.Record) -> dict[str, Any]:
-    """An event's data; what its article holds comes back from there (`article_...` of the joined row)."""
+    """An event's data, completed from its article (`article_...` of the joined row)."""
     if row["article_id"] is None:
         data: dict[str, Any] = row["data"]
         return data
-    return put_back(row["data"], {column: row[f"article_{column}"] for column in COLUMNS})
+    return with_article(row["data"], {column: row[f"article_{column}"] for column in ARTICLE_COLUMNS})
 
 
 def history_entry(row: asyncpg.Record, data: dict[str, Any]) -> dict[str, Any]:
-    """One event, with what its reader may see of its data."""
+    """One event; `data` is what its reader may see of its data."""
     return {
         "id": str(row["id"]),
         "type": row["type"],

@@ -4,7 +4,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.tickets.desk.projection import DeskProjection
+from services.reporting.tickets.read_model.projection import DDL, TicketProjection
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.projections.sets import ProjectionSet
@@ -17,7 +17,7 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
     return {
         "desk": ProjectionSet(
             name="desk",
-            ddl=(SERVICE / "tickets" / "desk" / "tables.sql").read_text("utf-8"),
+            ddl=DDL,
             tables=(
                 "tickets",
                 "customer_tickets",
@@ -27,7 +27,7 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
                 "public_attachments",
                 "history",
             ),
-            handler=lambda schema: ProjectionHandler(DeskProjection(schema)),
+            handler=lambda schema: ProjectionHandler(TicketProjection(schema)),
             pace=PROMPT,
         ),
         "stats": ProjectionSet(

@@ -1,4 +1,4 @@
-"""The mails of a measurement: those of the shared corpora where they are, else letters, replies, reports and files made here."""
+"""The mails of a measurement: those of the shared corpora, else letters, replies, reports and files made here."""
 
 import base64
 import os
@@ -9,16 +9,17 @@ from pathlib import Path
 
 from tests.specs.intake.quoting.replies import LETTERS, RICH_REPLIES
 
-CORPORA = Path(os.environ.get("LEDGERDESK_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
-"""`LEDGERDESK_CORPORA` names another place."""
+CORPORA = Path(os.environ.get("LEDGERDESK_CORPORA", Path(__file__).parents[4] / "shared" / "corpora"))
+"""The folder of the shared corpora, unless `LEDGERDESK_CORPORA` names another."""
 FOLDERS = (
-    "stalwart-mail-parser/resources/eml", "ruby-mail/spec/fixtures/emails", "rspamd/test/functional/messages", "sisimai-set-of-emails/maildir",
+    "stalwart-mail-parser/resources/eml", "ruby-mail/spec/fixtures/emails", "rspamd/test/functional/messages",
+    "sisimai-set-of-emails/maildir",
     "flufl.bounce/tests/data", "talon/tests/fixtures/standard_replies",
 )  # fmt: skip
 
 
 def mix() -> tuple[str, list[bytes]]:
-    """What the mails are, and their bytes, lines ended as on the wire."""
+    """What kind of mails they are, and the mails with CRLF line ends."""
     found = [
         path.read_bytes()
         for folder in FOLDERS
@@ -30,7 +31,7 @@ def mix() -> tuple[str, list[bytes]]:
 
 
 def as_new(raw: bytes) -> bytes:
-    """The same mail from somebody who never wrote before: the first field of a name counts."""
+    """The same mail from a new customer, with a new Message-ID."""
     name = uuid.uuid4().hex
     fields = f"Message-ID: <{name}@customer.example>\r\nFrom: {name[:12]}@customer.example\r\n".encode()
     # A mail that has no header gets one; mbox's line may only be the first.
@@ -39,7 +40,7 @@ def as_new(raw: bytes) -> bytes:
 
 
 def stuffed(raw: bytes) -> bytes:
-    """As it goes over the wire: a dot that begins a line is doubled."""
+    """With dot-stuffing (RFC 5321, section 4.5.2)."""
     return re.sub(rb"(?m)^\.", b"..", raw)
 
 
@@ -72,8 +73,10 @@ def _alternative(text: str, html: str) -> str:
 def _with_file(text: str, content: bytes) -> str:
     return (
         "To: bench@help.example.org\nSubject: The log\nContent-Type: multipart/mixed; boundary=b\n\n"
-        f"--b\nContent-Type: text/plain; charset=utf-8\n\n{text}\n--b\nContent-Type: application/octet-stream; name=log.bin\n"
-        f"Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n\n{base64.encodebytes(content).decode()}--b--\n"
+        f"--b\nContent-Type: text/plain; charset=utf-8\n\n{text}\n--b\n"
+        "Content-Type: application/octet-stream; name=log.bin\n"
+        f"Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n\n"
+        f"{base64.encodebytes(content).decode()}--b--\n"
     )
 
 
@@ -81,7 +84,9 @@ def _report(n: int) -> str:
     return (
         "From: MAILER-DAEMON@mx.example\nSubject: Undelivered Mail Returned to Sender\n"
         "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
-        f"--b\n\nThe mail could not be delivered to user{n}@gone.example.\n--b\nContent-Type: message/delivery-status\n\n"
-        f"Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; user{n}@gone.example\nAction: failed\nStatus: 5.1.1\n"
+        f"--b\n\nThe mail could not be delivered to user{n}@gone.example.\n"
+        "--b\nContent-Type: message/delivery-status\n\n"
+        f"Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; user{n}@gone.example\n"
+        "Action: failed\nStatus: 5.1.1\n"
         "Diagnostic-Code: smtp; 550 5.1.1 user unknown\n--b--\n"
     )

@@ -1,4 +1,4 @@
-"""The floor: a FastAPI application that does one transaction of two inserts for a request, as uvicorn runs it with two workers."""
+"""The floor: a FastAPI application that does a transaction of two inserts for a request, on two workers."""
 
 import os
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Which tickets a person may see, for queries: the twin in SQL of `shared.rules.access.may`."""
+"""Which tickets a person may see, for queries in SQL. `shared.rules.access.may` is the same rule in Python."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,10 +9,10 @@ from shared.rules.access import Identity, TicketFacts, rights
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The queues that somebody reads as an agent, and whose tickets they see as a customer: their own, by the ids that they are known by, and those
-    of their company.
+    """The tickets that somebody may see.
 
-    An administrator reads everything, whatever queue it stands in.
+    Agents see those of `queues`. Customers see their own, by every id that they are known by, and their company's.
+    Administrators see `everything`, whatever its queue.
     """
 
     queues: tuple[UUID, ...]
@@ -22,19 +22,22 @@ class Scope:
 
 
 def scope(who: Identity, queues: Queues) -> Scope:
-    """What this person may read."""
+    """The tickets that this person may see."""
     readable = tuple(sorted(queue.id for queue in queues.by_id.values() if "read" in rights(who, queue.members)))
     return Scope(readable, (who.person_id, *who.known_as), who.company, everything=who.is_admin)
 
 
-def facts(queue_id: UUID, customer: UUID | None, company: str | None, queues: Queues) -> TicketFacts:
-    """What `may` looks at for a row."""
+def ticket_facts(queue_id: UUID, customer: UUID | None, company: str | None, queues: Queues) -> TicketFacts:
+    """What `may` needs to know of a ticket's row."""
     queue = queues.by_id.get(queue_id)
     return TicketFacts(members=queue.members if queue else (), customer=customer, company=company)
 
 
 async def followed_queues(directory: DirectoryCopy, who: Identity) -> set[UUID]:
-    """The queues that somebody chose to follow; who chose none follows those they are a member of. Retired ones too: their tickets remain."""
+    """The queues that somebody chose to follow, else those they are a member of.
+
+    Retired queues count too, because their tickets remain.
+    """
     person = await directory.person(who.person_id)
     chosen = set(person.follows) if person is not None else set()
     queues = directory.queues.by_id.values()

@@ -1,4 +1,4 @@
-"""Fills a queue's list with many tickets: events made up and folded by the projection itself, saved into the live generation."""
+"""Fills a queue with many tickets: the projection folds made-up events and saves them into the live generation."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from deploy.local.programs import Instance
-from services.reporting.tickets.desk.projection import DeskProjection
-from services.reporting.tickets.desk.row import TicketRow
+from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Address, CustomerRef, Message, QueueRef
@@ -19,13 +19,13 @@ BATCH = 5_000
 
 
 async def fill_list(instance: Instance, queue: UUID, slug: str, count: int) -> None:
-    """Adds tickets to the `desk` set's live tables; only their reading is measured."""
+    """Adds tickets to the live tables of `desk`, for measurements of reads."""
     postgres, chance = instance.postgres, random.Random(count)
     pool = await connect_pool(postgres.url("postgres", postgres.password, "reporting"), smallest=1, largest=1)
     generation = await pool.fetchval(
         "SELECT generation FROM projections.generations WHERE name = 'desk' AND state = 'live'"
     )
-    projection = DeskProjection(f"desk_v{generation}")
+    projection = TicketProjection(f"desk_v{generation}")
     reference, now = QueueRef(id=queue, slug=slug, name=slug), datetime.now(UTC)
     rows: dict[UUID, TicketRow] = {}
     for n in range(count):

@@ -18,7 +18,7 @@ class HttpConnection:
     async def request(
         self, method: str, path: str, body: Any = None, headers: str = ""
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (names in lower case) and body."""
+        """Sends a request. Returns status, headers (names in lower case) and body."""
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
         content = b"" if body is None else json.dumps(body).encode()
@@ -64,7 +64,7 @@ class LmtpConnection:
         return answer
 
     async def deliver(self, sender: str, recipient: str, mail: bytes) -> None:
-        """Hands over one mail, its commands together as mail servers send them (RFC 2920); raises RuntimeError when it is not accepted."""
+        """Delivers a mail, with pipelined commands (RFC 2920). Raises RuntimeError if it is not accepted."""
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
             await self._answer()
@@ -81,7 +81,7 @@ class LmtpConnection:
 
 
 async def closed_loop(workers: list[Callable[[], Awaitable[None]]], seconds: float) -> tuple[int, float]:
-    """Lets each worker do its step again and again; answers how many steps were done in which time."""
+    """Repeats each worker's step. Returns how many steps were done, and the seconds that they took."""
     done = 0
     started = time.monotonic()
     end = started + seconds
@@ -97,7 +97,7 @@ async def closed_loop(workers: list[Callable[[], Awaitable[None]]], seconds: flo
 
 
 async def paced(connections: list[Callable[[], Awaitable[None]]], rate: float, seconds: float) -> int:
-    """Does steps at a fixed rate over several connections; answers how many were done."""
+    """Does steps at a fixed rate over several connections. Returns how many were done."""
     done = 0
     started = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""A reporting database of one's own, with rows put into its live desk by events or without."""
+"""A reporting database for a test, and rows in its live `desk` tables: from events, or written directly."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
-from services.reporting.generations.sets import projection_sets
+from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
+from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.topics import TICKETS
@@ -23,10 +24,10 @@ from shared.projections import sets
 ZONE = ZoneInfo("UTC")
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 DEFAULTS: dict[str, Any] = {
-    "customer_id": UUID(int=20), "time_units": 2.5, "article_count": 3, "public_article_count": 1, "event_count": 1, "priority": 3,
-    "reminder_due": False, "title": "hums", "queue_id": UUID(int=10), "queue_slug": "it", "queue_name": "IT", "state_slug": "open",
-    "state_name": "open", "state_type": "open", "channel": "email", "customer_email": "per@acme.example", "customer_name": "Per",
-    "tags": ["secret"], "seen": {"intake": (1, str(UUID(int=1)))},
+    "customer_id": UUID(int=20), "time_units": 2.5, "article_count": 3, "public_article_count": 1, "event_count": 1,
+    "title": "hums", "queue_id": UUID(int=10), "queue_slug": "it", "queue_name": "IT", "state_slug": "open",
+    "state_name": "open", "state_type": "open", "channel": "email", "customer_email": "per@acme.example",
+    "customer_name": "Per", "tags": ["secret"], "seen": {"intake": (1, UUID(int=1))},
 }  # fmt: skip
 
 
@@ -38,7 +39,7 @@ class Reporting:
     app_url: str
 
     async def show(self, events: Sequence[Recorded]) -> None:
-        """Takes events into the live generation of each set."""
+        """Folds events into the live generation of each set."""
         delivered = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
         for which in projection_sets(ZONE).values():
             async with self.pool.acquire() as connection, connection.transaction():
@@ -57,16 +58,19 @@ async def reporting_with_a_live_desk(postgres: Any) -> AsyncIterator[Reporting]:
 
 
 async def add_tickets(connection: Connection, made: Sequence[dict[str, Any]]) -> None:
-    """Rows with these columns and defaults for the rest; the number is the place in the list, a second apart."""
+    """Adds a row for each dict of columns, with defaults for the others. Numbers count from 0, times are a second apart."""
+    places = ", ".join(f"${n}" for n in range(1, len(TICKETS_TABLE.columns) + 1))
     for n, columns in enumerate(made):
         at = START + timedelta(seconds=n)
         row = {"id": UUID(int=1000 + n), "number": str(n), "created_at": at, "updated_at": at, **DEFAULTS, **columns}
-        places = ", ".join(f"${n}" for n in range(1, len(row) + 1))
-        await connection.execute(f"INSERT INTO desk_v1.tickets ({', '.join(row)}) VALUES ({places})", *row.values())
+        values = TICKETS_TABLE.values(TicketRow(**row))
+        await connection.execute(
+            f"INSERT INTO desk_v1.tickets ({', '.join(TICKETS_TABLE.columns)}) VALUES ({places})", *values
+        )
 
 
 class Log:
-    """Makes events of tickets with dense versions, a second apart."""
+    """Makes events of tickets, without gaps in their versions, a second apart."""
 
     def __init__(self) -> None:
         self.events: list[Recorded] = []

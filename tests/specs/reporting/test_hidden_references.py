@@ -1,4 +1,4 @@
-"""What a history tells of other tickets and queues (A19.02): every reference in every event that there is is found."""
+"""The history hides references to other tickets and queues (A19.02), wherever they are in any event."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.reporting.tickets.references import tickets_named, without_hidden
+from services.reporting.tickets.hidden_references import tickets_named, without_hidden
 from shared.contracts.event import REGISTRY, data_of
 from shared.contracts.parts import QueueRef, TicketRef
 from shared.contracts.topics import TICKETS
@@ -17,7 +17,7 @@ EVENTS = sorted(name for name, cls in REGISTRY.items() if cls.TOPIC == TICKETS)
 
 
 def names(part: Any) -> set[str]:
-    """The numbers, titles and names of all tickets and queues in a payload, by its types."""
+    """The numbers, titles and names of all tickets and queues in a payload, found by type."""
     found: set[str] = set()
     if isinstance(part, TicketRef):
         found |= {part.number, part.title, str(part.id)}
@@ -34,7 +34,7 @@ def names(part: Any) -> set[str]:
 
 @requirement("A19.02")
 @pytest.mark.parametrize("type_name", EVENTS)
-def test_no_event_names_a_ticket_or_queue_that_is_hidden(type_name: str) -> None:
+def test_no_event_shows_a_hidden_ticket_or_queue(type_name: str) -> None:
     event = _distinct(REGISTRY[type_name].model_validate(sample(REGISTRY[type_name])))
     data = json.loads(data_of(event))
     shown = json.dumps(without_hidden(data, (), ()))
@@ -42,7 +42,7 @@ def test_no_event_names_a_ticket_or_queue_that_is_hidden(type_name: str) -> None
 
 
 def _distinct(part: Any) -> Any:
-    """The same with names of its own for each ticket and queue."""
+    """The same event, with different names for each ticket and queue."""
     if isinstance(part, TicketRef):
         return TicketRef(id=uuid4(), number=f"N{uuid4().hex}", title=f"T{uuid4().hex}")
     if isinstance(part, QueueRef):
@@ -57,7 +57,7 @@ def _distinct(part: Any) -> Any:
 ONE, TWO = UUID(int=1), UUID(int=2)
 
 
-def test_what_may_be_seen_stays_as_it_was() -> None:
+def test_references_that_may_be_seen_stay() -> None:
     data: dict[str, Any] = {
         "also_opened": [{"id": str(ONE), "number": "1", "title": "a"}, {"id": str(TWO), "number": "2"}],
         "queue": {"id": str(ONE), "slug": "it", "name": "IT"},
@@ -70,13 +70,13 @@ def test_what_may_be_seen_stays_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("field", ["values", "fields"])
-def test_fields_of_the_desks_own_are_no_references(field: str) -> None:
+def test_custom_fields_are_not_references(field: str) -> None:
     data: dict[str, Any] = {field: {"id": "B 214", "number": 7, "title": "chief"}}
     assert list(tickets_named(data)) == []
     assert without_hidden(data, (), ()) == data
 
 
-def test_what_only_looks_like_a_reference_stays() -> None:
+def test_parts_that_only_look_like_references_stay() -> None:
     data: dict[str, Any] = {"was": {"id": "B 214"}, "into": "the hall"}
     assert list(tickets_named(data)) == []
     assert without_hidden(data, (), ()) == data

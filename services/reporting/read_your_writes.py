@@ -1,4 +1,4 @@
-"""Reads that carry a consistency token wait until the read model shows what the token covers (api.md, section 1)."""
+"""Reads with a consistency token wait until the read model shows what it covers (api.md, section 1)."""
 
 import asyncio
 import time
@@ -14,8 +14,8 @@ LONGEST_PAUSE = 0.04
 TICKET_SERVICES = frozenset(("intake", "routing", "notify"))
 
 
-async def shown(pool: Pool, tickets_table: str, written: Sequence[Written]) -> bool:
-    """Waits, at most 2 s, until the table's rows show these versions; False when they do not in time."""
+async def wait_until_shown(pool: Pool, tickets_table: str, written: Sequence[Written]) -> bool:
+    """Waits at most SECONDS until the rows of the table show these versions. False if they do not in time."""
     wanted = [w for w in written if w.service in TICKET_SERVICES]
     end = time.monotonic() + SECONDS
     pause = FIRST_PAUSE

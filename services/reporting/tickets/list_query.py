@@ -1,0 +1,123 @@
+"""The query parameters of the ticket list, and the filters that they mean."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from services.reporting.tickets.read_model.ticket_row import ColumnFilters, Texts
+from services.reporting.tickets.ticket_list import Filters, Sort
+from services.reporting.tickets.ticket_reader import TicketReader
+from services.reporting.visibility import followed_queues
+from shared.addresses import canonical
+from shared.contracts.parts import StateType
+from shared.directory.copy import Queues
+from shared.http import problems
+from shared.http.paging import CursorText, Limit
+from shared.rules.access import Identity
+from shared.rules.states import STANDARD
+
+Reference = Annotated[str | None, Field(max_length=320)]
+NOBODY = UUID(int=0)
+
+
+class ListQuery(ColumnFilters):
+    """The query parameters of the ticket list."""
+
+    limit: Limit = 50
+    cursor: CursorText = None
+    sort: Sort = "default"
+    queue: Texts = []  # noqa: RUF012
+    state: Texts = []  # noqa: RUF012
+    state_type: Annotated[list[StateType], Field(max_length=10)] = []  # noqa: RUF012
+    owner: Reference = None
+    responsible: Reference = None
+    locked_by: Reference = None
+    customer: Texts = []  # noqa: RUF012
+    available: bool | None = None
+    mine: bool | None = None
+
+
+async def filters(reader: TicketReader, query: ListQuery, who: Identity) -> Filters:
+    """The filters that were asked for, with everything that they name looked up."""
+    for name, value in query:
+        if isinstance(value, datetime) and not 1900 <= value.year <= 9000:
+            raise problems.invalid(f"/query/{name}", "must be a date between the years 1900 and 9000")
+    queues = reader.directory.queues
+    customers, addresses = await _customers(reader, query.customer)
+    types = _types(reader, query.state, query.state_type)
+    chosen: set[UUID] | None = {_queue(queues, name) for name in query.queue} if query.queue else None
+    if query.mine:
+        followed = await followed_queues(reader.directory, who)
+        chosen = followed if chosen is None else chosen & followed
+    return Filters(
+        columns=query,
+        queues=tuple(sorted(chosen)) if chosen is not None else None,
+        states=tuple(query.state),
+        state_types=types,
+        owner=await _person(reader, query.owner, who),
+        responsible=await _person(reader, query.responsible, who),
+        locked_by=await _person(reader, query.locked_by, who),
+        not_locked_by_others=who.person_id if query.available else None,
+        customers=customers,
+        addresses=addresses,
+    )
+
+
+def _types(reader: TicketReader, states: Sequence[str], state_types: Sequence[str]) -> tuple[str, ...]:
+    """The types of state that the list can hold: its index is by type."""
+    known: dict[str, str] = {slug: each.type for slug, each in STANDARD.items()}
+    known |= {slug: each.type for slug, each in reader.directory.configuration.all_states.items()}
+    for slug in states:
+        if slug not in known:
+            raise problems.invalid("/query/state", f"No such state: {slug!r}.")
+    if not states:
+        return tuple(sorted(set(state_types)))
+    types = {known[slug] for slug in states}
+    if state_types:
+        # No ticket matches if none of the states is of one of the types.
+        types = types & set(state_types) or {"none"}
+    return tuple(sorted(types))
+
+
+def _queue(queues: Queues, name: str) -> UUID:
+    found = queues.ever_named(name)
+    # An unknown queue gives an empty list, as a hidden one does: a list tells nobody which queues exist.
+    return found.id if found is not None else NOBODY
+
+
+async def _person(reader: TicketReader, reference: str | None, who: Identity) -> UUID | None:
+    if reference is None:
+        return None
+    if reference == "me":
+        return who.person_id
+    found = await reader.directory.ever_named(reference)
+    return found.id if found is not None else NOBODY
+
+
+async def _customers(reader: TicketReader, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
+    """The customers that a filter names by id, login or address, and the addresses among them that nobody has.
+
+    An address that somebody has now means that person with all their tickets, and nobody who had it before. An address
+    that nobody has means everybody who asked from it.
+    """
+    customers: list[UUID] = []
+    addresses: list[str] = []
+    for reference in references:
+        person = await reader.directory.ever_named(reference)
+        if person is not None:
+            customers += await reader.directory.known_as(person.id)
+        elif (address := canonical(reference)) is not None:
+            addresses.append(address)
+        else:
+            customers += await reader.directory.known_as(_id(reference) or NOBODY)
+    return tuple(dict.fromkeys(customers)), tuple(addresses)
+
+
+def _id(reference: str) -> UUID | None:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return None

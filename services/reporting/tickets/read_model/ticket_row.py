@@ -1,0 +1,133 @@
+"""The ticket list's columns and filters. A column or filter is declared here and nowhere else (decision 0097)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.reporting.tickets.read_model.article_rows import Article, Delivery, HistoryEntry
+from shared.messaging.projection import Seen
+from shared.projections.tables import Internal, Public, Table
+
+
+def _seen_as_json(seen: Seen) -> dict[str, tuple[int, str]]:
+    """In the order of the producers, so that equal rows are equal as text."""
+    return {producer: (version, str(event)) for producer, (version, event) in sorted(seen.items())}
+
+
+def _seen_from_json(stored: dict[str, tuple[int, str]]) -> Seen:
+    return {producer: (version, UUID(event)) for producer, (version, event) in stored.items()}
+
+
+@dataclass(slots=True)
+class TicketRow:
+    """A row of `tickets`, as the ticket's newest event left it.
+
+    The columns stand in the order that PostgreSQL packs best: those of fixed width first.
+    """
+
+    id: Annotated[UUID, Public("uuid PRIMARY KEY")]
+    queue_id: Annotated[UUID, Public("uuid NOT NULL")] = UUID(int=0)
+    created_at: Annotated[datetime | None, Public("timestamptz NOT NULL", shown=True)] = None
+    updated_at: Annotated[datetime | None, Public("timestamptz NOT NULL", shown=True)] = None
+    first_answer_at: Annotated[datetime | None, Public("timestamptz", shown=True)] = None
+    closed_at: Annotated[datetime | None, Public("timestamptz", shown=True)] = None
+    locked_since: Annotated[datetime | None, Internal("timestamptz")] = None
+    lock_expires_at: Annotated[datetime | None, Internal("timestamptz")] = None
+    pending_until: Annotated[datetime | None, Public("timestamptz", shown=True)] = None
+    customer_id: Annotated[UUID, Public("uuid NOT NULL")] = UUID(int=0)
+    owner_id: Annotated[UUID | None, Public("uuid")] = None
+    previous_owner_id: Annotated[UUID | None, Internal("uuid")] = None
+    responsible_id: Annotated[UUID | None, Internal("uuid")] = None
+    locked_by_id: Annotated[UUID | None, Internal("uuid")] = None
+    merged_into_id: Annotated[UUID | None, Public("uuid")] = None
+    time_units: Annotated[float, Internal("double precision NOT NULL", shown=True, instead="0::double precision")] = 0.0
+    article_count: Annotated[int, Internal("integer NOT NULL", shown=True, instead="public_article_count")] = 0
+    public_article_count: Annotated[int, Public("integer NOT NULL")] = 0
+    event_count: Annotated[int, Public("integer NOT NULL")] = 0
+    priority: Annotated[int, Public("smallint NOT NULL")] = 3
+    reminder_due: Annotated[bool, Internal("boolean NOT NULL", shown=True, instead="false")] = False
+    number: Annotated[str, Public("text NOT NULL", shown=True)] = ""
+    title: Annotated[str, Public("text NOT NULL", shown=True)] = ""
+    queue_slug: Annotated[str, Public("text NOT NULL")] = ""
+    queue_name: Annotated[str, Public("text NOT NULL")] = ""
+    state_slug: Annotated[str, Public("text NOT NULL")] = "new"
+    state_name: Annotated[str, Public("text NOT NULL")] = "new"
+    state_type: Annotated[str, Public("text NOT NULL")] = "new"
+    channel: Annotated[str, Public("text NOT NULL", shown=True)] = "api"
+    customer_email: Annotated[str, Public("text NOT NULL")] = ""
+    customer_name: Annotated[str, Public("text NOT NULL")] = ""
+    company: Annotated[str | None, Public("text")] = None
+    owner_name: Annotated[str | None, Public("text")] = None
+    previous_owner_name: Annotated[str | None, Internal("text")] = None
+    responsible_name: Annotated[str | None, Internal("text")] = None
+    locked_by_name: Annotated[str | None, Internal("text")] = None
+    merged_into_number: Annotated[str | None, Public("text")] = None
+    tags: Annotated[list[str], Internal("text[] NOT NULL", shown=True, instead="'{}'::text[]")] = field(
+        default_factory=list
+    )
+    fields: Annotated[dict[str, Any] | None, Public("json")] = None
+    form: Annotated[dict[str, Any] | None, Public("json", shown=True)] = None
+    links: Annotated[list[dict[str, Any]] | None, Public("json")] = None
+    seen: Annotated[Seen, Public("json NOT NULL", store=_seen_as_json, restore=_seen_from_json)] = field(
+        default_factory=dict
+    )
+
+    # Not columns: whether the row must be inserted, and the rows of other tables that a batch of events adds.
+    is_new: bool = True
+    articles: list[Article] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
+
+
+TICKETS_TABLE = Table(TicketRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The condition of a filter; `{}` stands for its value, of the SQL type `type`."""
+
+    condition: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhereFlag:
+    """The conditions of a filter that is true or false."""
+
+    true: str
+    false: str
+
+
+Texts = Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=50)]
+
+
+class ColumnFilters(BaseModel):
+    """Query parameters that are compared with a column as they are. None and an empty list do not filter.
+
+    Parameters that name a person, a queue, a state or a customer are looked up first: `ticket_list.Filters`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    locked: Annotated[bool | None, WhereFlag("t.locked_by_id IS NOT NULL", "t.locked_by_id IS NULL")] = None
+    company: Annotated[Texts, Where("t.company = ANY({})", "text[]")] = []
+    priority: Annotated[
+        list[Annotated[int, Field(ge=1, le=5)]], Field(max_length=5), Where("t.priority = ANY({})", "smallint[]")
+    ] = []
+    tag: Annotated[Texts, Where("t.tags <> '{{}}' AND t.tags @> {}", "text[]")] = []
+    created_from: Annotated[AwareDatetime | None, Where("t.created_at >= {}", "timestamptz")] = None
+    created_to: Annotated[AwareDatetime | None, Where("t.created_at < {}", "timestamptz")] = None
+    updated_from: Annotated[AwareDatetime | None, Where("t.updated_at >= {}", "timestamptz")] = None
+    reminder_due: Annotated[bool | None, WhereFlag("t.reminder_due", "NOT t.reminder_due")] = None
+
+    def conditions(self) -> list[tuple[Where | WhereFlag, Any]]:
+        """The filters that are set, with their values."""
+        return [
+            (part, value)
+            for name, parameter in ColumnFilters.model_fields.items()
+            for part in parameter.metadata
+            if isinstance(part, Where | WhereFlag) and (value := getattr(self, name)) not in (None, [])
+        ]

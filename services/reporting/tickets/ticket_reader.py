@@ -1,0 +1,104 @@
+"""Reading one ticket: finding it, and what its reader may see of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from fastapi import Path, Response
+
+from services.reporting.read_your_writes import wait_until_shown
+from services.reporting.tickets.presentation import TicketPresenter, people_named_in
+from services.reporting.visibility import ticket_facts
+from shared.blobs.store import BlobStore
+from shared.database import Pool
+from shared.directory.copy import DirectoryCopy
+from shared.http import problems
+from shared.http.consistency import LAG, Written
+from shared.rules.access import Access, Identity, may, rights
+from shared.rules.subjects import number_in
+
+TicketReference = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
+FOR_AGENTS = "SELECT * FROM desk.tickets WHERE {} = $1"
+FOR_CUSTOMERS = "SELECT * FROM desk.customer_tickets WHERE id = $1"
+MERGED_TICKETS = """
+WITH RECURSIVE merged(id) AS (
+    SELECT $1::uuid UNION SELECT t.id FROM desk.tickets t JOIN merged m ON t.merged_into_id = m.id
+)
+"""
+"""A ticket and all tickets that were merged into it."""
+OTHERS = "SELECT id, number, title, queue_id, customer_id, company, state_type FROM desk.tickets WHERE id = ANY($1)"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTicket:
+    """A ticket for one reader. Its customer gets the row of a view that holds only what customers may know."""
+
+    row: asyncpg.Record
+    as_agent: bool
+
+    @property
+    def articles(self) -> str:
+        """The table or view with the articles that the reader may see."""
+        return "desk.articles" if self.as_agent else "desk.public_articles"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketReader:
+    """What the routes need to read tickets."""
+
+    pool: Pool
+    directory: DirectoryCopy
+    blobs: BlobStore
+
+    async def wait_until_shown(self, written: Sequence[Written]) -> dict[str, str]:
+        """Waits for what a consistency token covers. Returns the headers of the response: one if it took too long."""
+        return {} if not written or await wait_until_shown(self.pool, "desk.tickets", written) else {LAG: "true"}
+
+    async def presenter(self, who: Identity, rows: Sequence[asyncpg.Record]) -> TicketPresenter:
+        """Shows these tickets to somebody, with the names of today."""
+        people = await self.directory.people(people_named_in(rows))
+        return TicketPresenter(who, self.directory.queues, self.directory.configuration, people)
+
+    async def ticket(self, reference: str, who: Identity) -> FoundTicket:
+        """A ticket that this person may see; Problem 404 for any other."""
+        who = await self.directory.recognised(who)
+        if (number := number_in(reference)) is not None:
+            row = await self.pool.fetchrow(FOR_AGENTS.format("number"), number)
+        else:
+            try:
+                row = await self.pool.fetchrow(FOR_AGENTS.format("id"), UUID(reference))
+            except ValueError:
+                row = None
+        if row is None or not self.may_see(who, row):
+            raise problems.not_found()
+        if self.is_agent_for(who, row):
+            return FoundTicket(row, as_agent=True)
+        public = await self.pool.fetchrow(FOR_CUSTOMERS, row["id"])
+        if public is None:
+            raise problems.not_found()
+        return FoundTicket(public, as_agent=False)
+
+    def may_see(self, who: Identity, row: asyncpg.Record) -> bool:
+        """Whether this person may read a ticket. Only administrators may read one that was removed."""
+        facts = ticket_facts(row["queue_id"], row["customer_id"], row["company"], self.directory.queues)
+        return may(who, "read", facts) is Access.ALLOWED and (row["state_type"] != "removed" or who.is_admin)
+
+    async def visible(self, who: Identity, wanted: Collection[UUID]) -> dict[UUID, asyncpg.Record]:
+        """Those of these tickets that the person may see: id, number, title, and what decides who may see them."""
+        rows = await self.pool.fetch(OTHERS, list(wanted)) if wanted else ()
+        return {row["id"]: row for row in rows if self.may_see(who, row)}
+
+    def known_queues(self, who: Identity) -> set[UUID]:
+        """The queues that an agent may know of: those in which they have any right."""
+        return {queue.id for queue in self.directory.queues.by_id.values() if rights(who, queue.members)}
+
+    def is_agent_for(self, who: Identity, row: asyncpg.Record) -> bool:
+        """Whether somebody reads this ticket as an agent of its queue and not as its customer."""
+        return may(who, "read", ticket_facts(row["queue_id"], None, None, self.directory.queues)) is Access.ALLOWED
+
+
+def json_response(content: Any, headers: dict[str, str]) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json", headers=headers)
