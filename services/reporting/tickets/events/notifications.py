@@ -63,7 +63,7 @@ def _(data: Data) -> str:
     kind = data.get("kind", "mail")
     left_out = "".join(f"; not to {each['recipient']}: {each['reason']}" for each in data.get("left_out", ()))
     recipients = words.recipients(data.get("mail"))
-    return f"{MAILS.get(kind, kind.capitalize())} to be sent to {recipients}{left_out}"
+    return f"{MAILS.get(kind, kind.replace('_', ' ').capitalize())} to be sent to {recipients}{left_out}"
 
 
 @change.register
