@@ -36,6 +36,7 @@ from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
+from shared.timestamps import timestamp
 
 
 def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
@@ -185,7 +186,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
             "domain": row["domain"],
             "by": {"id": str(row["by_id"]), "name": row["by_name"]},
             "reason": row["reason"],
-            "since": _moment(row["since"]),
+            "since": timestamp(row["since"]),
         }
 
     def _item(row: asyncpg.Record) -> dict[str, Any]:
@@ -199,8 +200,8 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
             "domain": row["domain"],
             "recipients": row["remaining"] if row["remaining"] is not None else everybody,
             "subject": mail["subject"],
-            "requested_at": _moment(row["requested_at"]),
-            "next_attempt_at": None if row["paused"] else _moment(max(row["due_at"], datetime.now(UTC))),
+            "requested_at": timestamp(row["requested_at"]),
+            "next_attempt_at": None if row["paused"] else timestamp(max(row["due_at"], datetime.now(UTC))),
             "attempts": row["attempts"],
             "on_its_way": row["on_its_way"],
             "paused": row["paused"],
@@ -210,7 +211,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     def _decision(row: asyncpg.Record) -> dict[str, Any]:
         return {
             "id": str(row["decision"]),
-            "at": _moment(row["decided_at"]),
+            "at": timestamp(row["decided_at"]),
             "action": row["action"],
             "by": {"id": str(row["by_id"]), "name": row["by_name"]},
             "reason": row["reason"],
@@ -238,14 +239,10 @@ def _counts(row: asyncpg.Record) -> dict[str, Any]:
         "waiting": row["waiting"],
         "on_their_way": row["on_their_way"],
         "paused": row["paused"],
-        "oldest_at": _moment(row["oldest_at"]),
-        "next_attempt_at": _moment(row["next_attempt_at"]),
+        "oldest_at": timestamp(row["oldest_at"]),
+        "next_attempt_at": timestamp(row["next_attempt_at"]),
         "last_words": row["last_words"],
     }
-
-
-def _moment(value: datetime | None) -> str | None:
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _text(value: UUID | None) -> str | None:

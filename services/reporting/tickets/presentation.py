@@ -1,7 +1,6 @@
 """Rows as the API shows them (api.md, section 3)."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +15,7 @@ from shared.directory.copy import Configuration, Queues, Someone
 from shared.markup import richtext
 from shared.rules.access import Identity, allowed
 from shared.rules.states import PRIORITIES
-
-
-def instant(value: datetime | None) -> str | None:
-    """RFC 3339, UTC, milliseconds. PostgreSQL's values come in UTC."""
-    return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
-
+from shared.timestamps import timestamp
 
 SHOWN = [(name, column.type == "timestamptz") for name, column in TICKETS_TABLE.columns.items() if column.shown]
 """The columns that are shown as they are, and whether they are times."""
@@ -52,7 +46,7 @@ class TicketPresenter:
         merged_into, lock = row["merged_into_id"], self._person(row, "locked_by")
         return {
             "id": str(row["id"]),
-            **{name: instant(row[name]) if is_time else row[name] for name, is_time in SHOWN},
+            **{name: timestamp(row[name]) if is_time else row[name] for name, is_time in SHOWN},
             "queue": self._queue(row),
             "state": self._state(row),
             "priority": {"id": row["priority"], "name": self._priority(row["priority"])},
@@ -62,8 +56,8 @@ class TicketPresenter:
             "lock": {
                 "locked": lock is not None,
                 "by": lock,
-                "since": instant(row["locked_since"]),
-                "expires_at": instant(row["lock_expires_at"]),
+                "since": timestamp(row["locked_since"]),
+                "expires_at": timestamp(row["lock_expires_at"]),
             },
             "customer": self._customer(row),
             "fields": row["fields"] or {},
@@ -164,7 +158,7 @@ def article(row: asyncpg.Record, text: str | None = None, *, remote: bool = Fals
             for a in row["attachments"] or []
         ],
         "reading_notes": row["reading_notes"] or [],
-        "created_at": instant(row["created_at"]),
+        "created_at": timestamp(row["created_at"]),
         "author": row["author"],
         "delivery": row["delivery"],
         "ticket": {"id": str(row["ticket_id"]), "number": row["ticket_number"]},
@@ -203,7 +197,7 @@ def history_entry(row: asyncpg.Record, data: dict[str, Any]) -> dict[str, Any]:
         "type": row["type"],
         "source": f"/services/{row['source']}",
         "version": row["version"],
-        "at": instant(row["at"]),
+        "at": timestamp(row["at"]),
         "actor": {"kind": row["actor_kind"], "id": row["actor_id"]},
         "cause": str(row["cause"]) if row["cause"] else None,
         "summary": summary(row["type"], data),
