@@ -8,12 +8,11 @@ from typing import Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
-from services.gateway.preferences import following_api, notices_api
-from services.gateway.signing_in import session_api, sign_ins_api
 from services.intake.opening import api as intake_api
 from services.intake.uploads import api as blobs_api
 from services.intake.ways_in import mail_api

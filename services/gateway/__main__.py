@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from services.gateway.schema import MIGRATIONS
-from shared.runtime.service import Service, main
+from shared.service.command_line import Service, main
 from shared.settings import env
 
 

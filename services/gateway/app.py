@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from starlette.types import Scope
 
+from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
@@ -14,10 +15,8 @@ from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
-from services.gateway.preferences import following_api, notices_api
 from services.gateway.schema import MIGRATIONS
 from services.gateway.settings import Settings
-from services.gateway.signing_in import session_api, sign_ins_api
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
@@ -29,9 +28,9 @@ from shared.http.serving.limits import RunningLimit
 from shared.http.serving.server import Process, Role
 from shared.messaging.pace import PROMPT
 from shared.network import network
-from shared.runtime.assembly import Assembly, assembled
 from shared.runtime.periodic import Periodic
 from shared.runtime.places import Places
+from shared.service.assembly import Assembly, assembled
 
 SERVICE = "gateway"
 PURGE_SECONDS = 3600.0

@@ -4,12 +4,12 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.runtime.service import Service
+    from shared.service.command_line import Service
 
 
 def load() -> "Service":
     from services.intake.app import CONSUMER, handlers, process
-    from shared.runtime.service import Service
+    from shared.service.command_line import Service
 
     return Service(process, {CONSUMER: handlers}.get)
 
@@ -21,7 +21,7 @@ def run() -> int:
 
         return deliver(sys.argv[2:])
     from services.intake.schema import MIGRATIONS
-    from shared.runtime.service import main
+    from shared.service.command_line import main
 
     return main("intake", MIGRATIONS, load)
 

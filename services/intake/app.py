@@ -35,8 +35,8 @@ from shared.http.serving.server import Process, Role
 from shared.messaging.handlers import Handler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.projection_handler import ProjectionHandler
-from shared.runtime.assembly import assembled
 from shared.runtime.periodic import Periodic
+from shared.service.assembly import assembled
 
 log = logging.getLogger(__name__)
 

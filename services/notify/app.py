@@ -26,7 +26,7 @@ from shared.messaging.handlers import Handler
 from shared.messaging.pace import UNHURRIED
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection_handler import ProjectionHandler
-from shared.runtime.assembly import assembled
+from shared.service.assembly import assembled
 from shared.settings import env
 
 SERVICE = "notify"

@@ -3,7 +3,7 @@
 import sys
 
 from services.reporting.schema import MIGRATIONS
-from shared.runtime.service import Service, main
+from shared.service.command_line import Service, main
 
 
 def load() -> Service:

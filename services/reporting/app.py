@@ -19,7 +19,7 @@ from shared.http.serving.server import Process, Role
 from shared.messaging.pace import UNHURRIED
 from shared.messaging.parking.commands import MakeHandlers
 from shared.messaging.projection_handler import ProjectionHandler
-from shared.runtime.assembly import assembled
+from shared.service.assembly import assembled
 from shared.settings import env
 
 SERVICE = "reporting"

@@ -25,8 +25,8 @@ from shared.messaging.handlers import Handler
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection_handler import ProjectionHandler
-from shared.runtime.assembly import assembled
 from shared.runtime.periodic import Periodic
+from shared.service.assembly import assembled
 
 SERVICE = "routing"
 CONSUMER = "routing"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from shared.runtime.service import Service, main
+from shared.service.command_line import Service, main
 
 
 def load() -> Service:

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.gateway.documents import authority, rows
+from services.gateway import document_rows
+from services.gateway.documents import authority
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import DocumentList, Reference, context_of, headers_of_saved, whole
 from services.gateway.documents.kinds import people
@@ -69,7 +70,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         query = ["customers", q, company]
         position = cursors.decode(who, query, cursor)
         after = (position[0], UUID(position[1])) if position else None
-        found = await rows.customers(documents.store.pool, q.strip(), company, after=after, limit=limit + 1)
+        found = await document_rows.customers(documents.store.pool, q.strip(), company, after=after, limit=limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
         return answer(page([_shown(row) for row in found[:limit]], following))
@@ -82,7 +83,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
     )
     async def get_customer(reference: Reference, principal: Reader) -> Response:
         _agent(principal.identity)
-        row = await rows.find(documents.store.pool, "person", reference)
+        row = await document_rows.find(documents.store.pool, "person", reference)
         if row is None or row.retired or "customer" not in _person(row).roles:
             raise problems.not_found()
         return answer(_shown(row), headers={"ETag": etag(row.version)})
@@ -104,7 +105,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         customer, and the login and address of a customer who can sign in."""
         record: Body = body
         _agent(principal.identity)
-        known = await rows.find(documents.store.pool, "person", reference)
+        known = await document_rows.find(documents.store.pool, "person", reference)
         if known is not None and _person(known).roles != ("customer",):
             raise problems.forbidden("Only administrators change people with another role than customer.")
         if known is not None and known.retired:
@@ -114,7 +115,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         try:
             saved = await documents.save(people.KIND, reference, draft, context, expected=expected, guard=guard)
         except PreconditionFailed as error:
-            row = await rows.find(documents.store.pool, "person", reference)
+            row = await document_rows.find(documents.store.pool, "person", reference)
             raise problems.precondition_failed(_shown(row) if row else None, member="person") from error
         headers = await headers_of_saved(propagation, saved.row, "customers")
         return answer(_shown(saved.row), status=201 if saved.created else 200, headers=headers)
@@ -128,10 +129,10 @@ def _agent(who: Identity) -> Identity:
     return who
 
 
-def _person(row: rows.Row) -> Person:
+def _person(row: document_rows.Row) -> Person:
     assert isinstance(row.document, Person)
     return row.document
 
 
-def _shown(row: rows.Row) -> dict[str, Any]:
+def _shown(row: document_rows.Row) -> dict[str, Any]:
     return {name: value for name, value in whole(row).items() if name not in ("follows", "notices")}

@@ -46,8 +46,6 @@ from shared.contracts.event import Event
 from shared.rules.rejected import Rejected
 from shared.rules.states import STANDARD
 
-ADMIN = "admin"
-"""The login of the first person, whom the first start makes."""
 DEFAULT_QUEUE = "postmaster"
 LAST_ADMIN = "This is the last administrator. Make somebody else an administrator first."
 SMALL_DOCUMENT_EVENTS: Mapping[DocumentKind, tuple[type[SmallDocumentSaved[Any]], type[SmallDocumentRetired[Any]]]] = {

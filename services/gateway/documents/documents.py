@@ -8,8 +8,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from services.gateway import document_rows
 from services.gateway.documents import document as rules
-from services.gateway.documents import rows
 from services.gateway.documents.authority import Guard
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
@@ -42,7 +42,7 @@ Unit: TypeAlias = UnitOfWork[rules.Command, rules.DocumentState]
 class Saved:
     """Result of saving or retiring a document."""
 
-    row: rows.Row
+    row: document_rows.Row
     created: bool
 
 
@@ -84,7 +84,7 @@ class Documents:
         name = kind.model.KIND
         async with self.runners[name].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
-            current = await rows.find(connection, name, reference)
+            current = await document_rows.find(connection, name, reference)
             _require_version(current, expected)
             if current is None and is_id(reference):
                 raise UnknownStream(UUID(reference))
@@ -115,7 +115,7 @@ class Documents:
         """Changes what a person may change of their own document. Raises UnknownStream."""
         async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
-            current = await rows.find(connection, "person", str(person))
+            current = await document_rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
             return await _save(connection, unit, current, change(current.document), password, context)
@@ -129,7 +129,7 @@ class Documents:
         """
         async with self.runners[kind].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
-            current = await rows.find(connection, kind, reference)
+            current = await document_rows.find(connection, kind, reference)
             if current is None:
                 raise UnknownStream(UUID(reference) if is_id(reference) else UUID(int=0))
             _require_version(current, expected)
@@ -148,7 +148,7 @@ class Documents:
 async def _save(
     connection: Connection,
     unit: Unit,
-    current: rows.Row | None,
+    current: document_rows.Row | None,
     wanted: Document,
     password: NewPassword | None,
     context: Context,
@@ -165,7 +165,7 @@ async def _save(
 async def _record(
     connection: Connection,
     unit: Unit,
-    current: rows.Row | None,
+    current: document_rows.Row | None,
     document_id: UUID,
     command: rules.Command,
     context: Context,
@@ -177,33 +177,33 @@ async def _record(
         await unit.record()
         state = unit.state(document_id)
         assert state.document is not None
-        await rows.write(connection, state.document, unit.version(document_id), retired=state.retired)
+        await document_rows.write(connection, state.document, unit.version(document_id), retired=state.retired)
     document = unit.state(document_id).document
     assert document is not None
-    row = await rows.find(connection, document.KIND, str(document_id))
+    row = await document_rows.find(connection, document.KIND, str(document_id))
     assert row is not None
     return Saved(row, created=current is None)
 
 
-async def _is_last_admin(connection: Connection, current: rows.Row | None) -> bool:
+async def _is_last_admin(connection: Connection, current: document_rows.Row | None) -> bool:
     if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
         return False
-    return not await rows.other_admin(connection, current.id)
+    return not await document_rows.other_admin(connection, current.id)
 
 
 async def _queues_that_need(connection: Connection, document: Document) -> Sequence[str]:
     match document:
         case Queue(slug=slug):
             return [
-                *await rows.queues_naming(connection, "parent", slug),
-                *await rows.queues_naming(connection, "junk_queue", slug),
+                *await document_rows.queues_naming(connection, "parent", slug),
+                *await document_rows.queues_naming(connection, "junk_queue", slug),
             ]
         case State(slug=slug):
-            return await rows.queues_naming(connection, "next_state_after_reply", slug)
+            return await document_rows.queues_naming(connection, "next_state_after_reply", slug)
         case Salutation(slug=slug):
-            return await rows.queues_naming(connection, "salutation", slug)
+            return await document_rows.queues_naming(connection, "salutation", slug)
         case Signature(slug=slug):
-            return await rows.queues_naming(connection, "signature", slug)
+            return await document_rows.queues_naming(connection, "signature", slug)
         case _:
             return ()
 
@@ -211,13 +211,13 @@ async def _queues_that_need(connection: Connection, document: Document) -> Seque
 async def _topics_that_need(connection: Connection, document: Document) -> Sequence[str]:
     match document:
         case Queue(slug=slug):
-            return await rows.topics_with(connection, {"queue": slug})
+            return await document_rows.topics_with(connection, {"queue": slug})
         case TicketField(slug=slug):
-            return await rows.topics_with(connection, {"fields": [{"field": slug}]})
+            return await document_rows.topics_with(connection, {"fields": [{"field": slug}]})
         case _:
             return ()
 
 
-def _require_version(current: rows.Row | None, expected: int | None) -> None:
+def _require_version(current: document_rows.Row | None, expected: int | None) -> None:
     if expected is not None and (current is None or current.version != expected):
         raise PreconditionFailed(current.id if current else UUID(int=0), current.version if current else 0)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.gateway.documents import authority, rows
+from services.gateway import document_rows
+from services.gateway.documents import authority
 from services.gateway.documents.documents import Documents, NewPassword, Saved
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind, administrators
@@ -85,7 +86,7 @@ class DocumentList(Body, Generic[Item]):
     next_cursor: str | None
 
 
-def whole(row: rows.Row) -> dict[str, Any]:
+def whole(row: document_rows.Row) -> dict[str, Any]:
     """A document as the API shows it to administrators."""
     return (
         row.document.model_dump(mode="json")
@@ -122,7 +123,7 @@ def router(documents: Documents, sign_in: SignIn, propagation: Propagation) -> A
 def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: SignIn, propagation: Propagation) -> None:
     draft_type, name = kind.draft, kind.model.KIND
 
-    def view(principal: Principal, row: rows.Row) -> dict[str, Any]:
+    def view(principal: Principal, row: document_rows.Row) -> dict[str, Any]:
         return kind.view(principal.identity, row.document, whole(row))
 
     async def answered(principal: Principal, saved: Saved, status: int) -> Response:
@@ -133,14 +134,14 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             return Response(status_code=204, headers=headers)
         return answer(view(principal, row), status=status, headers=headers)
 
-    async def found(principal: Principal, reference: str) -> rows.Row:
-        row = await rows.find(documents.store.pool, name, reference)
+    async def found(principal: Principal, reference: str) -> document_rows.Row:
+        row = await document_rows.find(documents.store.pool, name, reference)
         if row is None or not kind.visible(principal.identity, row.document):
             raise problems.not_found()
         return row
 
     async def outdated(reference: str) -> problems.Problem:
-        row = await rows.find(documents.store.pool, name, reference)
+        row = await document_rows.find(documents.store.pool, name, reference)
         return problems.precondition_failed(whole(row) if row else None, member=name)
 
     @routes.get(
@@ -162,12 +163,12 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         position = cursors.decode(who, query, cursor)
         if not who.is_agent and name in OWN:
             reference = {"person": str(who.person_id), "company": who.company}.get(name)
-            own = await rows.find(documents.store.pool, name, reference) if reference else None
+            own = await document_rows.find(documents.store.pool, name, reference) if reference else None
             visible = own is not None and kind.visible(who, own.document)
             return answer(page([view(principal, own)] if own is not None and visible else [], None))
         member = who.person_id if name == "queue" and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
-        items = await rows.listed(
+        items = await document_rows.listed(
             documents.store.pool, name, retired=retired, after=after, member=member, limit=limit + 1
         )
         last = items[limit - 1] if len(items) > limit else None
@@ -203,7 +204,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         password: NewPassword | None = None
         if isinstance(draft, people.DraftWithPassword) and draft.password is not None:
             scopes.require_proof(principal)
-            row = await rows.find(documents.store.pool, "person", reference)
+            row = await document_rows.find(documents.store.pool, "person", reference)
             known = row.document if row is not None and isinstance(row.document, Person) else None
             if known is None or not await sign_in.same(known, draft.password):
                 password = NewPassword(await sign_in.passwords.hash(draft.password), keep_session=principal.session)
@@ -264,7 +265,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         )
 
 
-async def headers_of_saved(propagation: Propagation, row: rows.Row, path: str) -> dict[str, str]:
+async def headers_of_saved(propagation: Propagation, row: document_rows.Row, path: str) -> dict[str, str]:
     """Waits until every service works with the saved document; the headers tell if one does not yet."""
     known = {"ETag": etag(row.version), "Location": f"/api/v1/{path}/{row.document.url_name}"}
     return known | await propagation.lag(row)

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from services.gateway.documents import rows
-from services.gateway.documents.document import ADMIN, DEFAULT_QUEUE
+from services.gateway import document_rows
+from services.gateway.document_rows import ADMIN
+from services.gateway.documents.document import DEFAULT_QUEUE
 from services.gateway.documents.documents import Documents, NewPassword
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
@@ -33,7 +34,7 @@ async def first_documents(database_url: str) -> None:
     try:
         documents = Documents(Store(pool, "gateway"))
         context = Context(Actor("system", "first start"))
-        if await rows.find(pool, "person", ADMIN) is None:
+        if await document_rows.find(pool, "person", ADMIN) is None:
             password = given or secrets.token_urlsafe(18)
             admin = {"login": ADMIN, "name": "Administrator", "email": f"{ADMIN}@{domain}", "roles": ["admin"]}
             new_password = NewPassword(await passwords.hash(password))
@@ -41,14 +42,14 @@ async def first_documents(database_url: str) -> None:
             if not given:
                 print(f"The password of the administrator, shown only now: {password}", file=sys.stderr)
         for state in STANDARD.values():
-            if await rows.find(pool, "state", state.slug) is None:
+            if await document_rows.find(pool, "state", state.slug) is None:
                 await documents.save(states.STATE, state.slug, _draft(states.STATE, state.model_dump()), context)
         for number, name in PRIORITIES.items():
             slug = str(number)
-            if await rows.find(pool, "priority", slug) is None:
+            if await document_rows.find(pool, "priority", slug) is None:
                 priority = {"slug": slug, "name": name, "number": number, "offered_to_customers": number > 1}
                 await documents.save(states.PRIORITY, slug, _draft(states.PRIORITY, priority), context)
-        if await rows.find(pool, "queue", DEFAULT_QUEUE) is None:
+        if await document_rows.find(pool, "queue", DEFAULT_QUEUE) is None:
             address = f"{DEFAULT_QUEUE}@{domain}"
             queue = {"slug": DEFAULT_QUEUE, "name": "Postmaster", "address": address, "display_name": "Postmaster"}
             await documents.save(queues.KIND, DEFAULT_QUEUE, _draft(queues.KIND, queue), context)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import aiohttp
 
-from services.gateway.documents.rows import Row
+from services.gateway.document_rows import Row
 from shared.contracts.declaration import Document
 from shared.http.consistency import LAG
 from shared.http.identity import HEADER, sign

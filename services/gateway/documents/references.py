@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from services.gateway.documents import rows
+from services.gateway import document_rows
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, is_part, items_of, marked, marked_field, not_null
 from shared.contracts.declaration import Document, DocumentPart, Named, ReadOnly, ReferenceTo
@@ -67,8 +67,8 @@ class _References:
         item = items_of(inner.annotation)
         return sent if item is None else await self._items(marked(item), sent, at)
 
-    async def _found(self, reference: ReferenceTo, sent: str, at: str) -> rows.Row | None:
-        row = await rows.find(self.connection, reference.kind, sent)
+    async def _found(self, reference: ReferenceTo, sent: str, at: str) -> document_rows.Row | None:
+        row = await document_rows.find(self.connection, reference.kind, sent)
         if row is not None and (not row.retired or (reference.keeps_retired and row.id in self._named_before)):
             return row
         self.errors.append(FieldError(at, f"No such {reference.kind}."))

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from services.gateway.documents import rows
-from services.gateway.documents.document import ADMIN
+from services.gateway import document_rows
+from services.gateway.document_rows import ADMIN
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sign_in_limits import SignInLimits
 from services.gateway.signing_in.throttling import SignInThrottle
@@ -34,7 +34,7 @@ class SignIn:
         Raises Problem 401 for a wrong password or an unknown login, 429 for too many attempts or sign-ins.
         """
         name = login.strip().lower()
-        row = await rows.find(self.pool, "person", name)
+        row = await document_rows.find(self.pool, "person", name)
         person = row.document if row is not None and not row.retired and isinstance(row.document, Person) else None
         who = f"person {person.id}" if person is not None else f"nobody {_canonical(name)}"
         known_here = await self.throttle.knows(who, address) or (name == ADMIN and is_loopback(address))

@@ -4,7 +4,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.tickets.read_model.projection import DDL, TicketProjection
+from services.reporting.tickets.projection import DDL, TicketProjection
 from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.projections.sets import ProjectionSet

@@ -7,7 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from deploy.local.programs import Instance
-from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.projection import TicketProjection
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened

@@ -13,7 +13,7 @@ from services.reporting.app import replayed
 from services.reporting.generations import rebuilding
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
-from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.projection import TicketProjection
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.topics import TICKETS
 from shared.database import Connection

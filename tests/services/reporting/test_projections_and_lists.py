@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
-from services.reporting.tickets.read_model.projection import TicketProjection
+from services.reporting.tickets.projection import TicketProjection
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from services.reporting.tickets.ticket_list import ORDERS, Filters, statement
 from services.reporting.visibility import Scope

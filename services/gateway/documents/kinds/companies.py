@@ -1,6 +1,6 @@
 """Companies."""
 
-from services.gateway.documents import rows
+from services.gateway import document_rows
 from services.gateway.documents.kind import kind
 from shared.contracts.directory import Company
 from shared.database import Connection
@@ -9,7 +9,7 @@ from shared.rules.access import Identity
 
 
 async def check(company: Company, _was: Company | None, connection: Connection) -> list[FieldError]:
-    taken = await rows.claimed(connection, company.domains, company.id)
+    taken = await document_rows.claimed(connection, company.domains, company.id)
     return [
         FieldError(f"/domains/{n}", f"The company {taken[domain]} has this domain.")
         for n, domain in enumerate(company.domains)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.gateway.documents import rows
+from services.gateway import document_rows
 from services.gateway.documents.derivation import body_model, draft_model, shown_model
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Shown, kind
@@ -30,10 +30,10 @@ class DraftWithPassword(Draft):
 
 async def check(person: Person, _was: Person | None, connection: Connection) -> list[FieldError]:
     errors: list[FieldError] = []
-    other = await rows.find(connection, "person", person.login)
+    other = await document_rows.find(connection, "person", person.login)
     if other is not None and other.id != person.id and not other.retired:
         errors.append(FieldError("/login", "Another person has this login."))
-    if await rows.holder(connection, "email", person.email, person.id):
+    if await document_rows.holder(connection, "email", person.email, person.id):
         errors.append(FieldError("/email", "Another person has this address."))
     return errors
 

@@ -1,6 +1,6 @@
 """Queues: what is valid beyond single fields, and who sees one."""
 
-from services.gateway.documents import rows
+from services.gateway import document_rows
 from services.gateway.documents.kind import kind
 from services.gateway.documents.kinds.states import FOR_FORMS
 from shared.contracts.directory import Queue, State
@@ -14,12 +14,12 @@ DEEPEST = 20
 async def check(queue: Queue, _was: Queue | None, connection: Connection) -> list[FieldError]:
     errors: list[FieldError] = []
     if queue.address is not None:
-        taken = await rows.holder(connection, "address", queue.address, queue.id)
+        taken = await document_rows.holder(connection, "address", queue.address, queue.id)
         if taken:
             errors.append(FieldError("/address", f"The queue {taken} has this address."))
     if queue.follow_up_days is not None and queue.follow_up != "reopen":
         errors.append(FieldError("/follow_up_days", "Only the follow-up `reopen` has days."))
-    next_state = await rows.find(connection, "state", queue.next_state_after_reply)
+    next_state = await document_rows.find(connection, "state", queue.next_state_after_reply)
     state = next_state.document if next_state is not None and not next_state.retired else None
     if not isinstance(state, State) or state.type not in FOR_FORMS:
         errors.append(FieldError("/next_state_after_reply", "No such state, or not one that a reply can lead to."))
@@ -29,7 +29,7 @@ async def check(queue: Queue, _was: Queue | None, connection: Connection) -> lis
 async def _check_parents(queue: Queue, connection: Connection) -> list[FieldError]:
     parent = queue.parent
     for _ in range(DEEPEST):
-        above = await rows.find(connection, "queue", parent) if parent is not None else None
+        above = await document_rows.find(connection, "queue", parent) if parent is not None else None
         if above is None:
             return []
         if above.id == queue.id:

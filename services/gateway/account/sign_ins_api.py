@@ -9,7 +9,7 @@ import asyncpg
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from services.gateway.documents import rows
+from services.gateway import document_rows
 from services.gateway.documents.documents_api import Reference
 from services.gateway.signing_in import scopes
 from services.gateway.signing_in.dependencies import AdministratorSession, WithProof, WithSession
@@ -111,7 +111,7 @@ def router(sessions: Sessions) -> APIRouter:
         return Response(status_code=204)
 
     async def id_of_person(reference: str) -> UUID:
-        row = await rows.find(sessions.pool, "person", reference)
+        row = await document_rows.find(sessions.pool, "person", reference)
         if row is None:
             raise problems.not_found()
         return row.id

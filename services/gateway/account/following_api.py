@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from services.gateway.documents import rows
+from services.gateway import document_rows
+from services.gateway.account.session_api import QueueNamed
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
 from services.gateway.documents.kinds import queues
 from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.dependencies import Reader, Writer
-from services.gateway.signing_in.session_api import QueueNamed
 from shared.contracts.directory import Person, Queue
 from shared.http import problems
 from shared.http.bodies import Body
@@ -50,7 +50,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         chosen: list[Queue] = []
         errors: list[FieldError] = []
         for n, reference in enumerate(body.queues):
-            found = await rows.find(documents.store.pool, "queue", reference)
+            found = await document_rows.find(documents.store.pool, "queue", reference)
             queue = found.document if found is not None and not found.retired else None
             if isinstance(queue, Queue) and queues.visible(principal.identity, queue):
                 chosen.append(queue)
@@ -67,22 +67,22 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
     return routes
 
 
-async def own(documents: Documents, who: Identity) -> rows.Row:
+async def own(documents: Documents, who: Identity) -> document_rows.Row:
     """The row of the agent who asks. Raises Problem 403 for customers."""
     if not who.is_agent:
         raise problems.forbidden("Only agents follow queues.")
-    row = await rows.find(documents.store.pool, "person", str(who.person_id))
+    row = await document_rows.find(documents.store.pool, "person", str(who.person_id))
     assert row is not None
     return row
 
 
-def person_in(row: rows.Row) -> Person:
+def person_in(row: document_rows.Row) -> Person:
     """The person in the row."""
     assert isinstance(row.document, Person)
     return row.document
 
 
 async def _shown(documents: Documents, person: Person) -> dict[str, Any]:
-    found = [await rows.find(documents.store.pool, "queue", str(queue)) for queue in person.follows]
+    found = [await document_rows.find(documents.store.pool, "queue", str(queue)) for queue in person.follows]
     queues = [row.document for row in found if row is not None and not row.retired and isinstance(row.document, Queue)]
     return {"queues": [{"id": str(queue.id), "slug": queue.slug, "name": queue.name} for queue in queues]}

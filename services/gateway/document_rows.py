@@ -14,6 +14,8 @@ from shared.contracts.declaration import Document, DocumentKind
 from shared.contracts.directory import DOCUMENTS, Person, Queue
 from shared.database import Connection, Pool
 
+ADMIN = "admin"
+"""The login of the first person, whom the first start makes."""
 MODELS: Mapping[str, type[Document]] = {model.KIND: model for model in DOCUMENTS}
 
 _COLUMNS = "id, kind, slug, retired, document::text AS document, version, created_at, updated_at"

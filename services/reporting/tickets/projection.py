@@ -25,7 +25,7 @@ TABLES: dict[str, Table[Any]] = {
     "attachments": ATTACHMENTS_TABLE,
     "history": HISTORY_TABLE,
 }
-DDL = with_columns(Path(__file__).with_name("tables.sql").read_text("utf-8"), TABLES)
+DDL = with_columns((Path(__file__).parent / "read_model" / "tables.sql").read_text("utf-8"), TABLES)
 
 
 class TicketProjection:

@@ -4,10 +4,10 @@ from typing import Any, get_args
 
 from fastapi import APIRouter, Response
 
+from services.gateway.account.following_api import own, person_in
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
 from services.gateway.documents.propagation import Propagation
-from services.gateway.preferences.following_api import own, person_in
 from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Notice, Person
 from shared.http.bodies import Body

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.types import Scope
 
-from services.gateway.documents import rows
+from services.gateway import document_rows
 from services.gateway.documents.documents import Documents, NewPassword
 from services.gateway.documents.documents_api import context_of
 from services.gateway.documents.kinds.people import ChosenPassword
@@ -215,7 +215,7 @@ def router(
 
 
 async def _person(pool: Pool, identity: Identity) -> Person:
-    row = await rows.find(pool, "person", str(identity.person_id))
+    row = await document_rows.find(pool, "person", str(identity.person_id))
     assert row is not None
     assert isinstance(row.document, Person)
     return row.document
@@ -238,7 +238,7 @@ async def _rights(pool: Pool, identity: Identity) -> list[dict[str, Any]]:
         return []
     member = None if identity.is_admin else identity.person_id
     shown: list[dict[str, Any]] = []
-    for row in await rows.listed(pool, "queue", retired=False, after=None, member=member, limit=10_000):
+    for row in await document_rows.listed(pool, "queue", retired=False, after=None, member=member, limit=10_000):
         queue = row.document
         assert isinstance(queue, Queue)
         own = {right for m in queue.members if m.person == identity.person_id for right in m.rights}
