@@ -334,7 +334,7 @@ def test_the_line_of_a_merge_has_number_and_name() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("receipt", "Receipt"), ("closed", "Word of the closing"), ("follow_up", "Notice of the new message")],
+    [("receipt", "Receipt"), ("closed", "Notice of the closing"), ("follow_up", "Notice of the new message")],
 )
 def test_the_line_of_a_mail_says_what_kind_of_mail_it_is(kind: str, words: str) -> None:
     told = summary(notify.NotificationRequested.TYPE, {"kind": kind, "mail": {"to": [{"email": "per@acme.example"}]}})
