@@ -14,7 +14,7 @@ R = TypeVar("R")
 class Column:
     """Makes a field of a row class a column of the same name: `title: Annotated[str, Column("text NOT NULL")]`.
 
-    `definition` is the type with its constraints, as in CREATE TABLE. `shown` columns stand in the API under their own
+    `definition` is the type with its constraints, as in CREATE TABLE. `shown` columns are in the API under their own
     name. `store` and `restore` convert the field's value to the column's value and back, where they are not the same.
     """
 
@@ -29,7 +29,7 @@ class Column:
         return self.definition.removesuffix(" PRIMARY KEY").removesuffix(" NOT NULL")
 
     def for_customers(self, name: str) -> str:
-        """The expression that stands for the column in the view for customers."""
+        """The column's expression in the view for customers."""
         raise TypeError(f"{name} is neither a Public nor an Internal column")
 
 
@@ -52,7 +52,7 @@ class Internal(Column):
 
 
 class Table(Generic[R]):
-    """The table of a row class. Its columns stand in the order of the fields that are annotated with a `Column`."""
+    """The table of a row class. Its columns are in the order of the fields that are annotated with a `Column`."""
 
     def __init__(self, row: type[R]) -> None:
         self.columns: dict[str, Column] = {

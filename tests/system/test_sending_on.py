@@ -9,7 +9,7 @@ from tests.system.desk import Desk
 
 
 async def arrived(desk: Desk, mail: EmailMessage) -> tuple[str, str]:
-    """The ticket that a mail became, once it stands in its queue, and the id of its article."""
+    """The ticket that a mail became, once it is in its queue, and the id of its article."""
     await desk.mail_in(mail.as_bytes())
     ticket = str(await until(lambda: desk.ticket_of(mail)))
     await until(lambda: desk.take_commands(ticket))

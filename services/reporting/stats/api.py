@@ -64,7 +64,7 @@ def router(stats: StatsReader) -> APIRouter:
     async def fresh(written: Awaited) -> dict[str, str]:
         return {} if not written or await wait_until_shown(stats.pool, "stats.tickets", written) else {LAG: "true"}
 
-    @routes.get("/queues", operation_id="countQueues", summary="What stands in each queue that you may read")
+    @routes.get("/queues", operation_id="countQueues", summary="How many tickets each queue has that you may read")
     async def queues(who: Caller, written: Awaited) -> Response:
         headers = await fresh(written)
         readable = scope(who, stats.directory.queues).queues

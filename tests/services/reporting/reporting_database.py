@@ -58,7 +58,7 @@ async def reporting_with_a_live_desk(postgres: Any) -> AsyncIterator[Reporting]:
 
 
 async def add_tickets(connection: Connection, made: Sequence[dict[str, Any]]) -> None:
-    """Adds a row for each dict of columns, with defaults for the others. Numbers count from 0, times are a second apart."""
+    """Adds a row for each dict of columns, with defaults for the others. Numbers count from 0, a second apart."""
     places = ", ".join(f"${n}" for n in range(1, len(TICKETS_TABLE.columns) + 1))
     for n, columns in enumerate(made):
         at = START + timedelta(seconds=n)

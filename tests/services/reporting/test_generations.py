@@ -1,4 +1,4 @@
-"""The tables of a newer version are filled from the whole log before they are shown. Other versions leave them alone."""
+"""A newer version's tables are filled from the whole log before they are shown. Other versions do not fill them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence

@@ -137,7 +137,7 @@ async def test_tickets_of_retired_documents_are_listed_counted_and_found(api: Ap
     page = await api.read(f"/tickets/{ONE}")
     assert (page["state"]["name"], page["owner"]["name"], page["customer"]["name"]) == ("Asked back", "Ola", "Per Dahl")
     assert page["customer"]["email"] == "per@acme.example", (
-        "whoever has no record any longer is known by the address they asked from"
+        "customers without a record are known by the address that they asked from"
     )
 
 

@@ -336,7 +336,7 @@ def test_the_line_of_a_merge_has_number_and_name() -> None:
     ("kind", "words"),
     [
         ("receipt", "Receipt"),
-        ("closed", "Word of the closing"),
+        ("closed", "Notice of the closing"),
         ("follow_up", "Notice of the new message"),
         ("a_kind_of_tomorrow", "A kind of tomorrow"),
     ],

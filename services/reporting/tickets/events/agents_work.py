@@ -30,7 +30,7 @@ def _(data: Data) -> str:
 
 @summary_of(CustomerAnswered)
 def _(data: Data) -> str:
-    return "The desk took note of the customer's message"
+    return "The customer's message was added to the ticket"
 
 
 @change.register

@@ -18,12 +18,13 @@ from shared.contracts.intake import (
 )
 from shared.contracts.routing import FollowUpRejected
 
-STANDINGS = {"outsider": ", whom the desk had asked", "unverified": ", who is not known to take part"}
+STANDINGS = {"outsider": " (asked by the desk)", "unverified": " (not known as a participant)"}
+"""What follows the name of a writer who is no participant."""
 AUTOMATIC = {
     "failure": "A mail could not be delivered",
     "delay": "A mail is delayed",
     "delivered": "A mail was delivered",
-    "complaint": "A mail was complained about",
+    "complaint": "A recipient complained about a mail",
     "auto_reply": "An automatic reply came",
 }
 
@@ -85,12 +86,12 @@ def _(event: AutomaticMailReceived, row: TicketRow, recorded: Recorded) -> Artic
 
 @summary_of(AutomaticMailReceived)
 def _(data: Data) -> str:
-    return AUTOMATIC.get(data.get("kind", ""), "A machine answered")
+    return AUTOMATIC.get(data.get("kind", ""), "An automatic mail came")
 
 
 @summary_of(FollowUpRejected)
 def _(data: Data) -> str:
-    return f"The message of {words.name(data.get('customer'))} was refused: the ticket takes no more"
+    return f"The message of {words.name(data.get('customer'))} was refused: the ticket accepts no more messages"
 
 
 def _reported_delivery(report: AutomaticMailReceived) -> str | None:

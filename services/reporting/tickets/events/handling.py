@@ -1,4 +1,4 @@
-"""Where a ticket stands and whose it is: queue, lock, owner, responsible person, state, priority."""
+"""Who handles a ticket, and how far it is: queue, lock, owner, responsible person, state, priority."""
 
 from uuid import UUID
 
@@ -111,7 +111,7 @@ def _(event: StateChanged, row: TicketRow, recorded: Recorded) -> None:
 def _(data: Data) -> str:
     was, to = words.name(data.get("was")), words.name(data.get("to"))
     until = f" until {data['pending_until']}" if data.get("pending_until") else ""
-    why = ", its time had come" if data.get("fired_at") else words.undoing(data)
+    why = ", as scheduled" if data.get("fired_at") else words.undoing(data)
     return f"State changed from {was} to {to}{until}{words.by(data)}{why}"
 
 

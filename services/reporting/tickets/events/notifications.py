@@ -19,7 +19,7 @@ MAILS = {
     "forward": "Forwarded article",
     "bounce": "Resent mail",
     "follow_up_rejected": "Refusal of the message",
-    "closed": "Word of the closing",
+    "closed": "Notice of the closing",
     "new_ticket": "Notice of the new ticket",
     "follow_up": "Notice of the new message",
     "moved": "Notice of the move",
@@ -83,7 +83,7 @@ def _(event: NotificationDelayed, row: TicketRow, recorded: Recorded) -> None:
 
 @summary_of(NotificationDelayed)
 def _(data: Data) -> str:
-    return f"Still to be sent: {data.get('reason', '')}"
+    return f"Not sent yet: {data.get('reason', '')}"
 
 
 @change.register

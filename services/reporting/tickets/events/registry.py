@@ -1,6 +1,6 @@
 """How the modules of this folder say what an event changes in a ticket's row, and in which words the history tells it.
 
-Each type of event has two functions that stand one below the other: `@change.register` and `@summary_of`.
+Each type of event has two functions, one below the other: `@change.register` and `@summary_of`.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ SUMMARIES: dict[str, Summary] = {}
 @singledispatch
 def change(event: Event, row: TicketRow, recorded: Recorded) -> Article | None:
     """Changes the row and returns the article that the event adds. An event that nothing is registered for changes
-    nothing: it stands in the history only."""
+    nothing: it is in the history only."""
     return None
 
 

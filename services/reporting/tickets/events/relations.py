@@ -87,12 +87,12 @@ def _(event: MergeUndone, row: TicketRow, recorded: Recorded) -> None:
 
 @summary_of(MergeUndone)
 def _(data: Data) -> str:
-    return f"Merge into {words.ticket(data.get('into'))} taken back{words.by(data)}"
+    return f"Merge into {words.ticket(data.get('into'))} undone{words.by(data)}"
 
 
 @summary_of(TicketReleased)
 def _(data: Data) -> str:
-    return f"{words.ticket(data.get('other'))} lives by itself again{words.by(data)}"
+    return f"{words.ticket(data.get('other'))} is a ticket of its own again{words.by(data)}"
 
 
 @summary_of(TicketSplit)
@@ -102,7 +102,7 @@ def _(data: Data) -> str:
 
 @summary_of(SplitUndone)
 def _(data: Data) -> str:
-    return f"Split taken back{words.by(data)}"
+    return f"Split undone{words.by(data)}"
 
 
 @change.register

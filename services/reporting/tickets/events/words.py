@@ -15,7 +15,7 @@ def by(data: Data) -> str:
 
 
 def undoing(data: Data) -> str:
-    return ", taking back an earlier step" if data.get("undoes") else ""
+    return ", undoing an earlier step" if data.get("undoes") else ""
 
 
 def ticket(part: Data | None) -> str:

@@ -25,7 +25,7 @@ def _seen_from_json(stored: dict[str, tuple[int, str]]) -> Seen:
 class TicketRow:
     """A row of `tickets`, as the ticket's newest event left it.
 
-    The columns stand in the order that PostgreSQL packs best: those of fixed width first.
+    The columns are in the order that PostgreSQL packs best: those of fixed width first.
     """
 
     id: Annotated[UUID, Public("uuid PRIMARY KEY")]
