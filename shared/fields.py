@@ -7,18 +7,18 @@ from typing import Any
 
 from shared.contracts.directory import Queue, TicketField
 from shared.directory.copy import Configuration
-from shared.http.problems import FieldError, invalid_fields, pointer
+from shared.rules.refusals import Invalid, InvalidArgument
 
 
 def checked(values: Mapping[str, Any], documents: Mapping[str, TicketField]) -> dict[str, Any]:
-    """The values, if each fits its field. A field without a document takes any plain value. Raises Problem 422."""
+    """The values, if each fits its field. A field without a document takes any plain value. Raises Invalid."""
     errors = [
-        FieldError(pointer("body", "fields", name), wrong)
+        InvalidArgument(("fields", name), wrong)
         for name, value in values.items()
         if value is not None and (wrong := _wrong(value, documents.get(name)))
     ]
     if errors:
-        raise invalid_fields(errors)
+        raise Invalid(*errors)
     return dict(values)
 
 

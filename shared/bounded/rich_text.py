@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from shared.blobs import texts
 from shared.bounded.processes import Ended, Processes
 from shared.bounded.serving import serve
-from shared.http import problems
 from shared.markup import richtext
+from shared.rules.refusals import Unavailable, invalid
 
 TASK = "rich text"
 
@@ -35,16 +35,16 @@ class RichText:
 
 
 async def read(processes: Processes, html: str | None) -> RichText:
-    """Some HTML, made safe; only its text where it is too large for that. Raises the problem 422 for what cannot be read within its time, 503
-    where nothing can be read now."""
+    """Some HTML, made safe; only its text where it is too large for that. Raises Invalid if reading it takes too long, and Unavailable
+    if nothing can be read now."""
     if not html:
         return RichText("")
     try:
         return taken_back(await processes.ask(TASK, html.encode()))
     except Ended as ended:
         if ended.reason == "slow":
-            raise problems.invalid("/html", "takes too long to be read") from ended
-        raise problems.unavailable("Rich text cannot be read now; try again.") from ended
+            raise invalid("html", detail="takes too long to be read") from ended
+        raise Unavailable("Rich text cannot be read now; try again.") from ended
 
 
 def answered(content: bytes) -> Sequence[bytes]:

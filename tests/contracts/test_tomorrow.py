@@ -46,6 +46,7 @@ from shared.directory.projection import DirectoryProjection
 from shared.http.problems import Problem
 from shared.messaging.projection import Position
 from shared.rules.access import Identity, rights
+from shared.rules.refusals import Invalid
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.samples import sample, sample_event
 from tests.contracts.readers import read_by_all
@@ -167,9 +168,9 @@ def test_a_state_of_a_type_of_tomorrow_is_not_for_todays_forms() -> None:
 
 def test_a_field_of_a_kind_of_tomorrow_is_not_filled_in_by_todays_code() -> None:
     documents = {"map": TicketField(id=UUID(int=1), slug="map", name="Map", kind=TOMORROW)}
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Invalid) as refused:
         fields.checked({"map": "here"}, documents)
-    assert refused.value.errors[0].pointer == "/fields/map"
+    assert refused.value.arguments[0].path == ("fields", "map")
     assert fields.checked({"map": None}, documents) == {"map": None}
 
 

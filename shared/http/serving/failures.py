@@ -22,6 +22,8 @@ from shared.eventstore.errors import (
 )
 from shared.http import problems
 from shared.http.problems import FieldError, Problem
+from shared.rules import refusals
+from shared.rules.refusals import Refusal
 from shared.rules.rejected import Rejected
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ def problem_of(error: BaseException, *, conditional: bool = False) -> Problem:
             return error
         case Rejected():
             return problems.rejected(error.reason)
+        case Refusal():
+            return _of_refusal(error)
         case RequestValidationError():
             return _invalid(error.errors())
         case HTTPException():
@@ -113,6 +117,26 @@ def _unstorable(error: BaseException) -> bool:
     return isinstance(error, asyncpg.DataError | asyncpg.ProgramLimitExceededError) or (
         isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     )
+
+
+def _of_refusal(refusal: Refusal) -> Problem:
+    match refusal:
+        case refusals.Invalid():
+            return problems.invalid_fields(
+                FieldError(problems.pointer("body", *each.path), each.detail) for each in refusal.arguments
+            )
+        case refusals.NotFound():
+            return problems.not_found(refusal.detail)
+        case refusals.Forbidden():
+            return problems.forbidden(refusal.detail)
+        case refusals.Unavailable():
+            return problems.unavailable(refusal.detail)
+        case refusals.TooLarge():
+            return problems.too_large(refusal.detail)
+        case refusals.QuotaExceeded():
+            return problems.too_many(refusal.retry_after, refusal.detail)
+        case _:
+            raise AssertionError(f"no problem for {type(refusal).__name__}")
 
 
 def _of_http(error: HTTPException) -> Problem:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from shared.eventstore.errors import CommandReused, CommandRunning, UnknownStream, VersionConflict
 from shared.http import problems
 from shared.http.serving.application import protected
+from shared.rules import refusals
 from shared.rules.rejected import Rejected
 
 TICKET = UUID(int=1)
@@ -30,6 +31,12 @@ def asked(error: BaseException, headers: dict[str, str] | None = None) -> Any:
     ("error", "status", "slug"),
     [
         (Rejected("Ola is working on this ticket"), 409, "rejected"),
+        (refusals.NotFound(), 404, "not-found"),
+        (refusals.Forbidden("no"), 403, "forbidden"),
+        (refusals.Unavailable("not now"), 503, "unavailable"),
+        (refusals.TooLarge("too much"), 413, "too-large"),
+        (refusals.QuotaExceeded("used up", 7), 429, "too-many-requests"),
+        (refusals.invalid("customer", "email", detail="wrong"), 422, "invalid"),
         (VersionConflict(TICKET), 409, "conflict"),
         (CommandReused(), 422, "idempotency-key-reused"),
         (CommandRunning(), 409, "still-running"),
@@ -111,3 +118,8 @@ def test_half_an_answer_is_broken_off() -> None:
 )
 def test_each_kind_of_problem_has_a_title(make: Callable[[], problems.Problem]) -> None:
     assert make().document()["title"] not in ("", "Error")
+
+
+def test_an_invalid_argument_is_told_with_its_pointer() -> None:
+    body = asked(refusals.invalid("attachments", 2, detail="No such file.")).json()
+    assert body["errors"] == [{"pointer": "/attachments/2", "detail": "No such file."}]
