@@ -15,9 +15,9 @@ from services.gateway.front.reference import DOCUMENT
 from services.gateway.preferences import following_api, notices_api
 from services.gateway.signing_in import session_api, sign_ins_api
 from services.intake.opening import api as intake_api
+from services.intake.transports import mail_api
+from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
-from services.intake.ways_in import mail_api
-from services.intake.ways_in.mailboxes import api as mailboxes_api
 from services.notify.sending import outgoing_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api

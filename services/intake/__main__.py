@@ -17,7 +17,7 @@ def load() -> "Service":
 def run() -> int:
     if sys.argv[1:2] == ["deliver"]:
         # Started for every mail: it needs neither the service nor what that imports.
-        from services.intake.ways_in.deliver import main as deliver
+        from services.intake.transports.deliver import main as deliver
 
         return deliver(sys.argv[2:])
     from services.intake.schema import MIGRATIONS

@@ -9,22 +9,22 @@ from services.intake.mail.reading_pool import Readers
 from services.intake.mail.verification.verifier import Verifier
 from services.intake.mailroom.mailroom import Envelope, Mailroom, MailRules
 from services.intake.opening import api
-from services.intake.opening.allowances import Allowances
 from services.intake.opening.opening import Opening
+from services.intake.opening.quotas import Allowances
 from services.intake.policies import DeskNews
-from services.intake.records.identifying import Claims, Identifying
+from services.intake.records.customer_claims import Claims, Identifying
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts
 from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from services.intake.settings import Settings
+from services.intake.transports import mail_api
+from services.intake.transports.lmtp import LmtpServer
+from services.intake.transports.mailboxes import api as mailboxes_api
+from services.intake.transports.mailboxes.fetchers import Fetchers
+from services.intake.transports.mailboxes.progress import Progress
 from services.intake.uploads import api as blobs_api
 from services.intake.uploads.virus_scan import VirusScan
-from services.intake.ways_in import mail_api
-from services.intake.ways_in.lmtp import LmtpServer
-from services.intake.ways_in.mailboxes import api as mailboxes_api
-from services.intake.ways_in.mailboxes.fetchers import Fetchers
-from services.intake.ways_in.mailboxes.progress import Progress
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
 from shared.contracts.topics import DIRECTORY, TICKETS

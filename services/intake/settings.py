@@ -5,8 +5,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.intake.opening.allowances import Share
-from services.intake.ways_in.mailboxes.destinations import Destinations
+from services.intake.opening.quotas import Share
+from services.intake.transports.mailboxes.destinations import Destinations
 from shared.http.keys import Keys
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env

@@ -27,8 +27,8 @@ from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store
 from tests.conftest import Databases
 from tests.services.intake.reception import POSTMASTER, mail
-from tests.services.intake.ways_in.dovecot import MISSING, WORD, Dovecot, dovecot, program
-from tests.services.intake.ways_in.fetching import fetching, mailbox, secrets, status
+from tests.services.intake.transports.dovecot import MISSING, WORD, Dovecot, dovecot, program
+from tests.services.intake.transports.fetching import fetching, mailbox, secrets, status
 
 DIRECTLY = 1_000
 """Mails that are handed in without a mailbox, to compare."""

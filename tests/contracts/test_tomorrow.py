@@ -12,7 +12,7 @@ from uuid import UUID
 import jsonschema_rs
 import pytest
 
-from services.intake.ways_in.mailboxes.fetchers import is_known
+from services.intake.transports.mailboxes.fetchers import is_known
 from services.notify.sending.deliveries import CHANNELS
 from services.routing import ticket as routing_ticket
 from services.routing.operations import states

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.intake.mail.digest import digest
-from services.intake.mail.quoting.cut import cut
+from services.intake.mail.quoting.reply import cut
 from services.intake.mail.reading import LONGEST_NAME, LONGEST_SUBJECT, MOST_FILES, read
 from services.intake.mail.reading_worker import encoded, taken_back
 from services.intake.mail.structure import tnef

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from services.intake.mail.quoting.cut import new_text
+from services.intake.mail.quoting.reply import new_text
 from services.intake.mail.structure import mime
 from services.intake.mail.structure.address_fields import NamedAddress, named_addresses
 from services.intake.mail.structure.body import File, read_body

@@ -19,12 +19,12 @@ from services.intake.mail.structure.body import File
 from services.intake.mail.verdicts.control import Wishes, wishes
 from services.intake.mail.verdicts.reports import Report
 from services.intake.mail.verdicts.verdict import Verdict, judge
-from services.intake.mail.verification.authentication import Authentication, authenticated
-from services.intake.mail.verification.judging import Question
+from services.intake.mail.verification.authentication_results import Authentication, authenticated
+from services.intake.mail.verification.sender_check import Question
 from services.intake.mail.verification.verifier import Verifier
 from services.intake.mailroom import reply_to
-from services.intake.mailroom.placing import MOST_COPIES, place_for, plain_address, queues_addressed, without_tag
-from services.intake.mailroom.standing import is_agents_own, standing
+from services.intake.mailroom.queue_choice import MOST_COPIES, place_for, plain_address, queues_addressed, without_tag
+from services.intake.mailroom.writer_standing import is_agents_own, standing
 from services.intake.opening.opening import queue_ref, registration
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts, receipt_address, receipt_mailbox

@@ -10,9 +10,9 @@ from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from services.intake import ticket
-from services.intake.opening import asking
-from services.intake.opening.allowances import Allowances
+from services.intake.opening import topic_form
 from services.intake.opening.bodies import MessageBody, TicketBody
+from services.intake.opening.quotas import Allowances
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import receipt_mailbox
 from services.intake.records.records import OpenedTicket, Place, Raced, Records, Rows, Way
@@ -90,12 +90,12 @@ class Opening:
 
     async def _open(self, body: TicketBody, who: Identity, key: CommandId) -> Outcome:
         settings = self.directory.configuration
-        topic = asking.asked_for(body.topic, settings, who) if body.topic is not None else None
+        topic = topic_form.asked_for(body.topic, settings, who) if body.topic is not None else None
         queue = self._queue(body, topic, who)
         email, name, person = self._customer(body, who)
         self._offered(body, who)
         checked(body.fields, settings.fields)
-        form = asking.filled(topic, body, settings) if topic is not None else None
+        form = topic_form.filled(topic, body, settings) if topic is not None else None
         files: tuple[Attachment, ...] | None = None
         text, text_blob = "", None
         ticket_id = uuid7()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from services.intake.records.real_mailbox import real_mailbox
+from services.intake.records.delivery_mailbox import real_mailbox
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import CustomerRef, Message

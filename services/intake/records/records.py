@@ -14,7 +14,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from services.intake import ticket
-from services.intake.mailroom.standing import ThreadedBy
+from services.intake.mailroom.writer_standing import ThreadedBy
 from services.intake.records.receipts import day_ago
 from services.intake.ticket import Ticket
 from shared.contracts.event import parse

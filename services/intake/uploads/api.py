@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.intake.opening.allowances import LEAST_BYTES, Allowances
+from services.intake.opening.quotas import LEAST_BYTES, Allowances
 from services.intake.uploads.form import MOST_FILES, FormWrong, SentFile, sent_files
 from services.intake.uploads.virus_scan import VirusScan
 from shared.blobs.uploads import Uploads

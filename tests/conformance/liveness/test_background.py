@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.ways_in import lmtp
+from services.intake.transports import lmtp
 from services.notify.sending import sender
 from shared.eventstore.migrations import migrate
 from shared.http.serving.health import Health

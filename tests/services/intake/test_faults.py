@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from tests.services.intake.reception import KARI, PER, PIPE, Reception, mail, reception
-from tests.services.intake.ways_in.cable import Cable
+from tests.services.intake.transports.cable import Cable
 
 GONE = (ConnectionError, http.client.HTTPException, smtplib.SMTPServerDisconnected, OSError)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.ways_in.mailboxes.destinations import NOWHERE, Destinations
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble
+from services.intake.transports.mailboxes.destinations import NOWHERE, Destinations
+from services.intake.transports.mailboxes.errors import Refused, Trouble
 
 NOTHING_LISTED = Destinations()
 INSIDE = [

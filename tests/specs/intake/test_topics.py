@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.opening.asking import asked_for, filled
 from services.intake.opening.bodies import TicketBody
+from services.intake.opening.topic_form import asked_for, filled
 from shared.contracts.directory import AskedField, TicketField, Topic
 from shared.contracts.intake import FilledField, FilledForm
 from shared.contracts.parts import TopicRef

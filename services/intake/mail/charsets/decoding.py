@@ -2,7 +2,8 @@
 
 import codecs
 
-from services.intake.mail.charsets.guessing import guessed, mostly_utf_8
+from services.intake.mail.charsets.detection import guessed, mostly_utf_8
+from services.intake.mail.charsets.lenient import lenient
 from services.intake.mail.charsets.names import (
     GB_18030,
     HZ,
@@ -17,9 +18,8 @@ from services.intake.mail.charsets.names import (
     UTF_32,
     codec_for,
 )
-from services.intake.mail.charsets.shifting import read_shifting, shifting
+from services.intake.mail.charsets.stateful import read_shifting, shifting
 from services.intake.mail.charsets.viscii import VISCII
-from services.intake.mail.charsets.wrong_pairs import lenient
 
 _MARKS = (
     (codecs.BOM_UTF8, UTF_8),

@@ -3,7 +3,7 @@
 import re
 
 from services.intake.mail.charsets.decoding import decode
-from services.intake.mail.charsets.guessing import guessed, mostly_utf_8
+from services.intake.mail.charsets.detection import guessed, mostly_utf_8
 from services.intake.mail.charsets.names import UTF_8, codec_for
 
 MOST_LOOKED_AT = 256 * 1024

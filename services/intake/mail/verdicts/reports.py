@@ -8,7 +8,7 @@ from typing import Literal
 from services.intake.mail.charsets.decoding import decode
 from services.intake.mail.structure import mime
 from services.intake.mail.structure.mime import Part
-from services.intake.mail.verdicts.failures import is_dead, status_of
+from services.intake.mail.verdicts.dead_addresses import is_dead, status_of
 from services.intake.mail.verdicts.json_reports import read_json_report
 from shared.addresses import comparable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from services.intake.mail.reading import Reading
-from services.intake.mail.verification.authentication import Proof
+from services.intake.mail.verification.authentication_results import Proof
 
 Outcome = Literal["created", "appended", "bounce_recorded", "auto_reply_recorded", "ignored", "held"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from prometheus_client import Counter
 
 from services.intake.mail.reading import place
-from services.intake.mail.verification.authentication import Authentication
-from services.intake.mail.verification.judging import Question
+from services.intake.mail.verification.authentication_results import Authentication
+from services.intake.mail.verification.sender_check import Question
 from services.intake.mail.verification.worker import ANSWER, ASKED, QUESTION, RESULT, SETTINGS
 
 log = logging.getLogger(__name__)

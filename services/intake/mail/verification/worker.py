@@ -11,9 +11,9 @@ import sys
 
 from pydantic import TypeAdapter
 
-from services.intake.mail.verification.authentication import Authentication
+from services.intake.mail.verification.authentication_results import Authentication
 from services.intake.mail.verification.dns import SECONDS, Lookups, resolver
-from services.intake.mail.verification.judging import Question, judge
+from services.intake.mail.verification.sender_check import Question, judge
 
 ASKED = struct.Struct(">IQI")
 """The lengths of question and mail, and the milliseconds of processor time that it may take."""

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from services.intake.mail.quoting.cut import new_text
+from services.intake.mail.quoting.reply import new_text
 from services.intake.mail.reading import Reading, read
 from services.intake.mail.verdicts.verdict import judge
 from shared.markup import richtext

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.intake.mail.verification import spf
-from services.intake.mail.verification.authentication import Authentication
+from services.intake.mail.verification.authentication_results import Authentication
 from services.intake.mail.verification.dns import Lookups, resolver
-from services.intake.mail.verification.judging import Question, judge
+from services.intake.mail.verification.sender_check import Question, judge
 from services.intake.mail.verification.verifier import SILENCES, Verifier
 from services.intake.mailroom.mailroom import Envelope, Mailroom
 from services.intake.records.records import Mail

@@ -8,7 +8,7 @@ import pytest
 
 from services.intake import ticket
 from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.mailroom.placing import QueuesUnknown
+from services.intake.mailroom.queue_choice import QueuesUnknown
 from services.intake.records import records
 from services.intake.records.receipts import LATELY, TO_MAILBOX
 from tests.services.intake.conftest import queues

@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.mail.reading_pool import Readers
 from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records import identifying
+from services.intake.records import customer_claims
 from services.intake.records.records import Mail, Records
 from services.intake.schema import MIGRATIONS
 from shared.contracts.directory import Company, Person
@@ -175,7 +175,7 @@ async def test_whom_the_desk_named_by_an_address_is_who_writes_from_it(front: Fr
 
 
 async def desk_named(connection: Connection, customer: UUID, address: str) -> None:
-    await connection.execute(identifying.DESK_NAMED, customer, address, "")
+    await connection.execute(customer_claims.DESK_NAMED, customer, address, "")
 
 
 async def test_every_claim_is_announced_once_whatever_restarts(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ async def test_every_claim_is_announced_once_whatever_restarts(front: Front, mon
         raise FailpointRaised("stopped")
 
     with monkeypatch.context() as broken:
-        broken.setattr(identifying, "hit", stopped)
+        broken.setattr(customer_claims, "hit", stopped)
         with pytest.raises(FailpointRaised):
             await announced(front)
     assert [await announced(front), await announced(front)] == [3, 0]
@@ -201,7 +201,7 @@ async def test_every_claim_is_announced_once_whatever_restarts(front: Front, mon
 
 async def announced(front: Front) -> int:
     async with front.pool.acquire() as connection, connection.transaction():
-        return await identifying.announce(connection, front.mailroom.records.store)
+        return await customer_claims.announce(connection, front.mailroom.records.store)
 
 
 OLD_TICKET = "INSERT INTO intake.tickets (ticket_id, number, customer_id, email) VALUES ($1, $2, $3, $4)"
@@ -228,8 +228,8 @@ async def test_tickets_of_an_earlier_release_are_their_peoples(postgres: Any, tm
     store = Store(pool, "intake")
     for _ in range(2):  # a second start changes nothing
         async with pool.acquire() as connection, connection.transaction():
-            await identifying.finish_migration(connection)
-            await identifying.announce(connection, store)
+            await customer_claims.finish_migration(connection)
+            await customer_claims.announce(connection, store)
     claims = {row["customer_id"]: row["person_id"] for row in await pool.fetch("TABLE intake.claims")}
     assert claims == {asked: ANN.id, by_address(BO.email): BO.id}
     assert await pool.fetchval("SELECT count(*) FROM es.events") == 2

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.mail.quoting.cut import Kind, cut, new_text
+from services.intake.mail.quoting.reply import Kind, cut, new_text
 from services.intake.mail.reading import read
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"

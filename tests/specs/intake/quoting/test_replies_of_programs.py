@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.intake.mail.quoting.cut import cut, new_text
+from services.intake.mail.quoting.reply import cut, new_text
 from services.intake.mail.reading import read
 from tests.specs.intake.quoting.replies import ATTRIBUTIONS, DISCLAIMERS, FOOTERS, LETTERS, RICH_REPLIES
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.mail.digest import digest
-from services.intake.mailroom.placing import without_tag
+from services.intake.mailroom.queue_choice import without_tag
 
 MAIL = b"From: per@customer.example\r\nTo: it@help.example.org\r\nSubject: hums\r\n\r\nReceived: in the text\r\n"
 

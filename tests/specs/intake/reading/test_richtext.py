@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.mail.quoting.cut import new_text
+from services.intake.mail.quoting.reply import new_text
 from shared.markup import richtext
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.mail.verification.authentication import Authentication, authenticated
+from services.intake.mail.verification.authentication_results import Authentication, authenticated
 
 TRUSTED = frozenset(("mx.help.example",))
 PER = ("per@acme.example",)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.mail.reading import Reading, read
-from services.intake.mail.verdicts.failures import is_dead, status_of
+from services.intake.mail.verdicts.dead_addresses import is_dead, status_of
 from services.intake.mail.verdicts.verdict import judge
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.intake.mail.verification import dmarc, spf
-from services.intake.mail.verification.authentication import Authentication, Proof, authenticated, server_of
+from services.intake.mail.verification.authentication_results import Authentication, Proof, authenticated, server_of
+from services.intake.mail.verification.dkim_signatures import Chain, Signature, chain, signatures
 from services.intake.mail.verification.dns import Lookups, Unanswered
-from services.intake.mail.verification.signatures import Chain, Signature, chain, signatures
 from shared.addresses import domain_of
 
 HERE = "verified here"

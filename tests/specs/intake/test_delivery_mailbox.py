@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.intake.records.real_mailbox import real_mailbox
+from services.intake.records.delivery_mailbox import real_mailbox
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,16 @@ from aiohttp import web
 
 from services.intake.mail.reading_pool import Readers
 from services.intake.mailroom.mailroom import Mailroom
-from services.intake.ways_in.mailboxes import fetchers
-from services.intake.ways_in.mailboxes.clients.box import MOST_BYTES
-from services.intake.ways_in.mailboxes.clients.oauth2 import Tokens
-from services.intake.ways_in.mailboxes.destinations import NOWHERE, Destinations
-from services.intake.ways_in.mailboxes.fetchers import Fetchers
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble
+from services.intake.transports.mailboxes import fetchers
+from services.intake.transports.mailboxes.clients.client import MOST_BYTES
+from services.intake.transports.mailboxes.clients.oauth2 import Tokens
+from services.intake.transports.mailboxes.destinations import NOWHERE, Destinations
+from services.intake.transports.mailboxes.errors import Refused, Trouble
+from services.intake.transports.mailboxes.fetchers import Fetchers
 from shared.contracts.directory import OAuth2
 from shared.testing.progress import until
 from tests.services.intake.reception import mail
-from tests.services.intake.ways_in.fetching import (
+from tests.services.intake.transports.fetching import (
     QUICK,
     THIS_MACHINE,
     configure,
@@ -39,7 +39,7 @@ from tests.services.intake.ways_in.fetching import (
     succeeded,
     taken,
 )
-from tests.services.intake.ways_in.scripted_mailbox import WORD, Cut, ScriptedMailbox, Session, Spoil, serving
+from tests.services.intake.transports.scripted_mailbox import WORD, Cut, ScriptedMailbox, Session, Spoil, serving
 from tests.specs.requirement import requirement
 
 IMPATIENT = replace(QUICK, command=2.0, mail=2.0, late=1.0)

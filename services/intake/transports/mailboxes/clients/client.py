@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.intake.ways_in.mailboxes.clients.wire import Wire
+from services.intake.transports.mailboxes.clients.connection import Wire
 
 MOST_BYTES = 40 * 1024 * 1024
 """Bytes of one mail, as at the other doors; a larger one stays on its server."""

@@ -15,8 +15,8 @@ from services.intake.mailroom.mailroom import Mailroom
 from shared.testing.documents import seed
 from shared.testing.progress import until
 from tests.services.intake.reception import ADMIN, Reception, mail
-from tests.services.intake.ways_in.dovecot import MISSING, WORD, Dovecot, dovecot, program
-from tests.services.intake.ways_in.fetching import (
+from tests.services.intake.transports.dovecot import MISSING, WORD, Dovecot, dovecot, program
+from tests.services.intake.transports.fetching import (
     configure,
     failed,
     fetching,

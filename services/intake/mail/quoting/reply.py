@@ -28,7 +28,7 @@ from services.intake.mail.quoting.lines import (
     points_below,
     unquoted,
 )
-from services.intake.mail.quoting.signatures import signature
+from services.intake.mail.quoting.signature_block import signature
 
 MOST_LINES = 5_000
 """Lines that are looked at; what is below them is as the last of them."""

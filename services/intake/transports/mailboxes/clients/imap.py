@@ -10,10 +10,10 @@ from imapclient import DELETED, SEEN, IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, IMAPClientReadOnlyError, LoginError
 from imapclient.imap4 import IMAP4WithTimeout
 
-from services.intake.ways_in.mailboxes.clients.box import MOST_WAITING, Login, Opened
-from services.intake.ways_in.mailboxes.clients.wire import CONNECT_SECONDS, SILENCE_SECONDS, Wire
-from services.intake.ways_in.mailboxes.destinations import Destinations
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble, words
+from services.intake.transports.mailboxes.clients.client import MOST_WAITING, Login, Opened
+from services.intake.transports.mailboxes.clients.connection import CONNECT_SECONDS, SILENCE_SECONDS, Wire
+from services.intake.transports.mailboxes.destinations import Destinations
+from services.intake.transports.mailboxes.errors import Refused, Trouble, words
 from shared.contracts.directory import Mailbox
 from shared.loopback import is_loopback
 

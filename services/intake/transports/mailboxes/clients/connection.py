@@ -5,8 +5,8 @@ import socket
 import ssl
 from collections.abc import Sequence
 
-from services.intake.ways_in.mailboxes.destinations import Destinations, Target
-from services.intake.ways_in.mailboxes.trouble import Trouble
+from services.intake.transports.mailboxes.destinations import Destinations, Target
+from services.intake.transports.mailboxes.errors import Trouble
 
 CONNECT_SECONDS = 20.0
 SILENCE_SECONDS = 60.0

@@ -14,15 +14,15 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.mail.reading import place
 from services.intake.mailroom.mailroom import Mailroom
-from services.intake.ways_in.mailboxes.arrival import envelope_of
-from services.intake.ways_in.mailboxes.clients.box import MOST_BYTES, MOST_WAITING, Box, Login, Opened
-from services.intake.ways_in.mailboxes.clients.imap import ImapBox
-from services.intake.ways_in.mailboxes.clients.pop3 import PopBox
-from services.intake.ways_in.mailboxes.clients.thread import Thread
-from services.intake.ways_in.mailboxes.destinations import Destinations
-from services.intake.ways_in.mailboxes.progress import Left, Progress, Reached
-from services.intake.ways_in.mailboxes.room import Room
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble, words
+from services.intake.transports.mailboxes.clients.client import MOST_BYTES, MOST_WAITING, Box, Login, Opened
+from services.intake.transports.mailboxes.clients.client_thread import Thread
+from services.intake.transports.mailboxes.clients.imap import ImapBox
+from services.intake.transports.mailboxes.clients.pop3 import PopBox
+from services.intake.transports.mailboxes.destinations import Destinations
+from services.intake.transports.mailboxes.envelope import envelope_of
+from services.intake.transports.mailboxes.errors import Refused, Trouble, words
+from services.intake.transports.mailboxes.memory_budget import Room
+from services.intake.transports.mailboxes.progress import Left, Progress, Reached
 from shared.contracts.directory import Mailbox
 from shared.database import TRANSIENT
 from shared.runtime.pulse import Pulse

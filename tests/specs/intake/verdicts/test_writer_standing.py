@@ -4,8 +4,8 @@ from typing import Literal
 
 import pytest
 
-from services.intake.mail.verification.authentication import Proof
-from services.intake.mailroom.standing import ThreadedBy, is_agents_own, standing
+from services.intake.mail.verification.authentication_results import Proof
+from services.intake.mailroom.writer_standing import ThreadedBy, is_agents_own, standing
 
 Known = Literal["participant", "outsider"] | None
 

@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.intake.mailroom.mailroom import Mailroom
-from services.intake.ways_in.mailboxes.destinations import Destinations
-from services.intake.ways_in.mailboxes.fetchers import Fetchers
-from services.intake.ways_in.mailboxes.fetching import Pace
-from services.intake.ways_in.mailboxes.progress import Progress, Status
+from services.intake.transports.mailboxes.destinations import Destinations
+from services.intake.transports.mailboxes.fetcher import Pace
+from services.intake.transports.mailboxes.fetchers import Fetchers
+from services.intake.transports.mailboxes.progress import Progress, Status
 from shared.contracts.directory import Mailbox, Password
 from shared.testing.progress import until
 

@@ -7,6 +7,7 @@ that does not fit. Here a wrong byte damages nothing around it.
 import base64
 import re
 
+from services.intake.mail.charsets.lenient import lenient, sjis_of
 from services.intake.mail.charsets.names import (
     EUC_JP,
     EUC_KR,
@@ -18,7 +19,6 @@ from services.intake.mail.charsets.names import (
     SHIFT_JIS,
     UTF_7,
 )
-from services.intake.mail.charsets.wrong_pairs import lenient, sjis_of
 
 _SHIFT = re.compile(rb"\x1b(?:\$\([A-Z@]|\$[)*+][A-Z]|\$[@AB]|\([A-Z])|[\x0e\x0f]|\n")
 _JAPANESE = re.compile(rb"\x1b(?:\$[@B]|\$\([@BDOPQ]|\([IJ])")

@@ -9,13 +9,13 @@ from typing import Never, get_args
 from uuid import UUID
 
 from services.intake.mailroom.mailroom import Mailroom
-from services.intake.ways_in.mailboxes.clients.box import Login
-from services.intake.ways_in.mailboxes.clients.oauth2 import Tokens
-from services.intake.ways_in.mailboxes.destinations import Destinations
-from services.intake.ways_in.mailboxes.fetching import Fetching, Pace
-from services.intake.ways_in.mailboxes.progress import Progress
-from services.intake.ways_in.mailboxes.room import Room
-from services.intake.ways_in.mailboxes.secrets import secret
+from services.intake.transports.mailboxes.clients.client import Login
+from services.intake.transports.mailboxes.clients.oauth2 import Tokens
+from services.intake.transports.mailboxes.destinations import Destinations
+from services.intake.transports.mailboxes.fetcher import Fetching, Pace
+from services.intake.transports.mailboxes.memory_budget import Room
+from services.intake.transports.mailboxes.progress import Progress
+from services.intake.transports.mailboxes.secrets import secret
 from shared.contracts.directory import Afterwards, Encryption, Mailbox, OAuth2, OtherCredential, Password, Protocol
 from shared.database import OwnConnection, connect
 from shared.runtime.pulse import Pulse

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.ports import free_ports
 from services.intake.mailroom.mailroom import Envelope
-from services.intake.ways_in.lmtp import MOST_BYTES_AT_ONCE, LmtpServer, Patience
+from services.intake.transports.lmtp import MOST_BYTES_AT_ONCE, LmtpServer, Patience
 from shared.runtime.restart import restarting
 from shared.testing.progress import until
 from tests.services.intake.reception import mail
@@ -236,7 +236,7 @@ async def test_mails_that_come_slowly_take_no_memory_from_others(
     slow: float, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that has only just begun is no slow one: then the next one waits at its sender."""
-    monkeypatch.setattr("services.intake.ways_in.lmtp.SWIFT", float("inf"))
+    monkeypatch.setattr("services.intake.transports.lmtp.SWIFT", float("inf"))
     async with listening(Patience(slow=slow), most_bytes=100_000) as (desk, server):
         reader, writer = await desk.greeted()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n" + b"x" * 99_998 + b"\r\n")
@@ -275,7 +275,7 @@ async def test_a_listener_that_cannot_listen_is_no_sign_of_life() -> None:
 
 
 async def test_its_pulse_beats_while_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.intake.ways_in.lmtp.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("services.intake.transports.lmtp.LOOK_SECONDS", 0.01)
     async with listening() as (_, server):
         server.pulse.beat(rest=-1000)
 

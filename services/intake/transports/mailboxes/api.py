@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from services.intake.ways_in.mailboxes.progress import Progress
+from services.intake.transports.mailboxes.progress import Progress
 from shared.contracts.directory import Mailbox
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from services.intake.mail.verification.authentication import Proof
+from services.intake.mail.verification.authentication_results import Proof
 from shared.contracts.parts import Standing
 
 ThreadedBy = Literal["", "reference", "message-id", "subject"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble
+from services.intake.transports.mailboxes.errors import Refused, Trouble
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 """All that IANA has given out of IPv6 to be reached from anywhere."""

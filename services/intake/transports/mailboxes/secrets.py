@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from services.intake.ways_in.mailboxes.trouble import Refused
+from services.intake.transports.mailboxes.errors import Refused
 
 LONGEST = 20_000
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.ways_in.mailboxes.arrival import envelope_of
+from services.intake.transports.mailboxes.envelope import envelope_of
 from shared.contracts.directory import Mailbox, Password
 from tests.specs.requirement import requirement
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.services.intake.reception import ADMIN, Reception, mail
-from tests.services.intake.ways_in.mail_servers import SERVERS, MailServer, NotHere, postfix
+from tests.services.intake.transports.mail_servers import SERVERS, MailServer, NotHere, postfix
 from tests.specs.requirement import requirement
 
 

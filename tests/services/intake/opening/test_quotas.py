@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.opening.allowances import Allowances, Kind, Share
+from services.intake.opening.quotas import Allowances, Kind, Share
 from shared.database import Pool, connect_pool
 from shared.http.problems import Problem
 from shared.rules.access import Identity

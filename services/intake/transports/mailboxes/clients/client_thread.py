@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
 
-from services.intake.ways_in.mailboxes.clients.wire import Wire
-from services.intake.ways_in.mailboxes.trouble import Trouble, words
+from services.intake.transports.mailboxes.clients.connection import Wire
+from services.intake.transports.mailboxes.errors import Trouble, words
 
 T = TypeVar("T")
 

@@ -19,9 +19,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography.fernet import Fernet, InvalidToken
 from yarl import URL
 
-from services.intake.ways_in.mailboxes.destinations import Destinations, Target
-from services.intake.ways_in.mailboxes.secrets import secret
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble, words
+from services.intake.transports.mailboxes.destinations import Destinations, Target
+from services.intake.transports.mailboxes.errors import Refused, Trouble, words
+from services.intake.transports.mailboxes.secrets import secret
 from shared.contracts.directory import Mailbox, OAuth2
 from shared.database import Pool
 

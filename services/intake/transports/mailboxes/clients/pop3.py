@@ -7,10 +7,10 @@ import socket
 import ssl
 from collections.abc import Sequence
 
-from services.intake.ways_in.mailboxes.clients.box import Login, Opened
-from services.intake.ways_in.mailboxes.clients.wire import CONNECT_SECONDS, SILENCE_SECONDS, Wire
-from services.intake.ways_in.mailboxes.destinations import Destinations
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble, words
+from services.intake.transports.mailboxes.clients.client import Login, Opened
+from services.intake.transports.mailboxes.clients.connection import CONNECT_SECONDS, SILENCE_SECONDS, Wire
+from services.intake.transports.mailboxes.destinations import Destinations
+from services.intake.transports.mailboxes.errors import Refused, Trouble, words
 from shared.contracts.directory import Mailbox
 from shared.loopback import is_loopback
 
