@@ -39,7 +39,7 @@ def routers() -> dict[str, list[APIRouter]]:
             led.router(NOTHING),
         ],
         "intake": [
-            intake_api.router(NOTHING),
+            intake_api.router(NOTHING, NOTHING),
             blobs_api.router(NOTHING, NOTHING, None, NOTHING),
             mail_api.router(NOTHING),
             mailboxes_api.router(NOTHING, NOTHING),

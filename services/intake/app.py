@@ -7,12 +7,15 @@ from dataclasses import replace
 
 from services.intake.mail.reading_pool import Readers
 from services.intake.mail.verification.verifier import Verifier
-from services.intake.mailroom.mailroom import Envelope, Mailroom, MailRules
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom, MailRules
 from services.intake.opening import api
+from services.intake.opening.customer_messages import CustomerMessages
 from services.intake.opening.opening import Opening
-from services.intake.opening.quotas import Allowances
+from services.intake.opening.quotas import Quotas
+from services.intake.opening.submissions import Submissions
 from services.intake.policies import DeskNews
-from services.intake.records.customer_claims import Claims, Identifying
+from services.intake.records.customer_claims import ClaimAnnouncer, ClaimsHandler
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts
 from services.intake.records.records import Records
@@ -60,7 +63,7 @@ def handlers(store: Store, numbers: Numbers | None = None, receipts: Receipts | 
     numbers = numbers or Numbers(store.pool, Settings.read().timezone)
     receipts = receipts or _receipts(Settings.read())
     return {
-        DIRECTORY: Identifying(ProjectionHandler(DirectoryProjection()), store),
+        DIRECTORY: ClaimsHandler(ProjectionHandler(DirectoryProjection()), store),
         TICKETS: DeskNews(store, numbers, receipts),
     }
 
@@ -89,14 +92,16 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         receipts = _receipts(settings)
         records = Records(pool, store)
         rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
-        allowances = Allowances(pool, settings.customers, settings.agents)
+        quotas = Quotas(pool, settings.customers, settings.agents)
         scan = VirusScan(settings.clamd) if settings.clamd else None
         mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         if role != "worker":
-            opening = Opening(records, blobs, numbers, copy, uploads, allowances, readers)
+            submissions = Submissions(blobs, uploads, quotas, readers)
+            opening = Opening(records, numbers, copy, submissions)
+            messages = CustomerMessages(records, copy, submissions)
             routers = [
-                api.router(opening),
-                blobs_api.router(uploads, store, scan, allowances),
+                api.router(opening, messages),
+                blobs_api.router(uploads, store, scan, quotas),
                 mail_api.router(mailroom),
                 mailboxes_api.router(copy, Progress(pool)),
                 directory_router(copy),
@@ -121,8 +126,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
             background |= {"relay": relay, "consumer": consumer}
             background["retention"] = CommandRetention(pool)
-            background["identifying"] = Claims(store)
-            background["uploads"] = Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, allowances))
+            background["identifying"] = ClaimAnnouncer(store)
+            background["uploads"] = Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, quotas))
             background["mailboxes"] = Fetchers(
                 mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts
             )
@@ -139,9 +144,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         await pool.close()
 
 
-async def _sweep(uploads: Uploads, allowances: Allowances) -> None:
+async def _sweep(uploads: Uploads, quotas: Quotas) -> None:
     """Removes uploads that no ticket has named within a day, and what people have taken of their shares of other days."""
-    await allowances.purge()
+    await quotas.purge()
     try:
         await uploads.sweep()
     except BlobStoreUnavailable as error:

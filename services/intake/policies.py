@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.intake import ticket
+from services.intake.records.message_ids import hash_of
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts, receipt_address, receipt_mailbox
-from services.intake.records.records import hash_of
 from services.intake.ticket.commands import OpenTicket
 from shared.addresses import comparable
 from shared.contracts.envelope import Actor, Recorded

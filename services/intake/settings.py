@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.intake.opening.quotas import Share
+from services.intake.opening.quotas import Quota
 from services.intake.transports.mailboxes.destinations import Destinations
 from shared.http.keys import Keys
 from shared.messaging.access.account import KafkaAccount
@@ -42,8 +42,8 @@ class Settings:
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
     tickets_a_day: int
-    customers: Share
-    agents: Share
+    customers: Quota
+    agents: Quota
     secrets: Path | None
     mailbox_hosts: Destinations
     receipts_a_day: int
@@ -67,7 +67,7 @@ class Settings:
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
             customers=_customers(),
-            agents=Share(
+            agents=Quota(
                 tickets=_count("LEDGERDESK_AGENT_TICKETS_A_DAY", AGENT_TICKETS_A_DAY),
                 bytes=_count("LEDGERDESK_AGENT_UPLOAD_MIB_A_DAY", AGENT_UPLOAD_MIB_A_DAY) << 20,
             ),
@@ -106,10 +106,10 @@ def _nameservers(value: str) -> tuple[str, ...] | None:
     return found
 
 
-def _customers() -> Share:
+def _customers() -> Quota:
     tickets = _count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY)
     size = _count("LEDGERDESK_UPLOAD_MIB_A_DAY", UPLOAD_MIB_A_DAY)
-    return Share(tickets, messages=tickets * MESSAGES_A_TICKET, bytes=size << 20)
+    return Quota(tickets, messages=tickets * MESSAGES_A_TICKET, bytes=size << 20)
 
 
 def _hosts(value: str) -> Destinations:

@@ -15,7 +15,8 @@ import psutil
 
 from deploy.local.servers import postgres_server
 from services.intake.mail.reading_pool import Readers
-from services.intake.mailroom.mailroom import Envelope, Mailroom, MailRules
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom, MailRules
 from services.intake.records.numbers import Numbers
 from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS

@@ -2,12 +2,12 @@
 
 import logging
 import re
-import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from services.intake.mail.errors import raised_at
 from services.intake.mail.quoting.reply import new_text
 from services.intake.mail.structure import mime
 from services.intake.mail.structure.address_fields import NamedAddress, named_addresses
@@ -80,7 +80,7 @@ def read(raw: bytes) -> Reading:
     try:
         return _read(raw)
     except Exception as error:  # a mail is never lost for an error of ours: it becomes a ticket with the mail attached
-        log.error("a mail of %d bytes could not be read: %s in %s", len(raw), type(error).__name__, place(error))
+        log.error("a mail of %d bytes could not be read: %s in %s", len(raw), type(error).__name__, raised_at(error))
         return unreadable(raw, type(error).__name__)
 
 
@@ -93,12 +93,6 @@ def unreadable(raw: bytes, why: str) -> Reading:
         no_answer="it could not be read",
         wrong=(f"could not be read: {why}",),
     )
-
-
-def place(error: BaseException) -> str:
-    """Where an error was raised. Its text stays out of the log: it may quote the mail."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
 
 
 def _read(raw: bytes) -> Reading:

@@ -1,11 +1,11 @@
-"""Which queue a mail goes to: by its recipients, by what a trusted channel asks for, by what a filter says of it."""
+"""Which queue a mail goes to: by its recipients, by the instructions of a trusted channel, by a spam filter's verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.intake.mail.reading import Reading
-from services.intake.mail.verdicts.control import Wishes
+from services.intake.mail.verdicts.control import Instructions
 from shared.addresses import comparable
 from shared.contracts.directory import Queue
 from shared.directory.copy import Queues
@@ -14,36 +14,37 @@ MOST_COPIES = 5
 
 
 class QueuesUnknown(OSError):
-    """The queues have not arrived in this service yet: nothing can be sorted, the sender tries again."""
+    """The queues have not arrived in this service yet, so no queue can be chosen: the sender tries again later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """The queue of a mail's ticket; those in which it opens one too; why, where it is not for its recipients."""
+class QueueChoice:
+    """The queue of a mail's ticket; `copies` are queues in which the mail opens tickets too; `reason` says why the queue is not that of the
+    recipients."""
 
     queue: Queue
     copies: tuple[Queue, ...] = ()
     reason: str = ""
 
 
-def place_for(queues: Queues, recipients: Sequence[str], reading: Reading, wanted: Wishes) -> Placed:
-    """The first queue whose address a mail was sent to, else the default queue (A1.02, A1.29); more of them where those queues ask for
-    copies. Raises QueuesUnknown before the first queues have arrived."""
-    addressed = queues_addressed(queues, recipients, reading)
+def choose_queue(queues: Queues, recipients: Sequence[str], reading: Reading, wanted: Instructions) -> QueueChoice:
+    """The first queue whose address a mail was sent to, else the default queue (A1.02, A1.29). Further queues that the mail was sent to get a
+    copy if they ask for copies. Raises QueuesUnknown before the first queues have arrived."""
+    addressed = addressed_queues(queues, recipients, reading)
     asked = queues.named(wanted.queue) if wanted.queue else None
     queue = asked or (addressed[0] if addressed else queues.default)
     if queue is None:
         raise QueuesUnknown("the queues have not arrived yet")
     if reading.spam is not None and reading.spam.is_spam:
         junk = queues.named(queue.junk_queue) if queue.junk_queue else None
-        return Placed(junk, reason=f"it went to {junk.name}") if junk is not None else Placed(queue)
+        return QueueChoice(junk, reason=f"it went to {junk.name}") if junk is not None else QueueChoice(queue)
     if asked is not None:
-        return Placed(queue, reason="a trusted channel named the queue")
-    return Placed(queue, tuple(each for each in addressed[1:] if each.opens_copies)[:MOST_COPIES])
+        return QueueChoice(queue, reason="a trusted channel named the queue")
+    return QueueChoice(queue, tuple(each for each in addressed[1:] if each.opens_copies)[:MOST_COPIES])
 
 
-def queues_addressed(queues: Queues, recipients: Sequence[str], reading: Reading) -> list[Queue]:
-    """The queues that a mail was sent to: the envelope's recipients count first, then To and Cc."""
+def addressed_queues(queues: Queues, recipients: Sequence[str], reading: Reading) -> list[Queue]:
+    """The queues that a mail was sent to: first those of the envelope's recipients, then those in To and Cc."""
     found: dict[UUID, Queue] = {}
     for address in (*recipients, *(each.email for each in (*reading.to, *reading.cc))):
         plain = plain_address(address)
@@ -54,7 +55,7 @@ def queues_addressed(queues: Queues, recipients: Sequence[str], reading: Reading
 
 
 def plain_address(address: str) -> str:
-    """An address as a queue has it."""
+    """An address of an envelope, without angle brackets, as queues have theirs."""
     return comparable(address.strip().strip("<>"))
 
 

@@ -1,28 +1,29 @@
-"""What the writer of a mail is to the ticket that it names: a pure rule over how it names it and whom the ticket knows."""
+"""What the writer of a mail is to the ticket that the mail names: a participant, an outsider, or unverified."""
 
 from typing import Literal
 
-from services.intake.mail.verification.authentication_results import Proof
+from services.intake.mail.verification.authentication_results import SenderProof
 from shared.contracts.parts import Standing
 
 ThreadedBy = Literal["", "reference", "message-id", "subject"]
+"""How a mail names its ticket: by a Message-ID of the desk's, by another Message-ID, or by a number in its subject."""
 
 
-def standing(
+def writer_standing(
     threaded_by: ThreadedBy,
     *,
     known_as: Literal["participant", "outsider"] | None,
-    sender: Proof,
+    sender: SenderProof,
     is_agent: bool,
     by_address: bool = False,
 ) -> Standing:
-    """`known_as` is what the ticket knows of the address in From, `sender` whether the mail is proven to be from there.
+    """`known_as` is the ticket's record of the address in From; `sender` tells whether the mail is proven to come from that address.
 
-    A Message-ID of ours (`reference`) cannot be guessed: who has it was written to by us. Anything else can be read over
-    a shoulder or made up, and so can From. An agent's name is worth more than a customer's: without proof it is worth nothing.
+    A Message-ID of the desk's (`reference`) cannot be guessed: whoever has it got a mail from the desk. Everything else, From too, may be
+    seen by somebody else or made up. An agent's name is worth more than a customer's, so without proof it counts for nothing.
     `by_address`: only the address that the mail was sent to names the ticket. It cannot be guessed either, but its owner may have given it to
-    somebody else, such as a service that sends codes to it for whoever reads the ticket: so it finds the ticket, and lets nobody in.
-    Of several senders none is known to have written, whatever names the ticket (RFC 7489, 6.6.1).
+    somebody else, such as a service that sends codes to it. So it finds the ticket but gives no access.
+    Of several senders nobody is known to have written the mail, whatever names the ticket (RFC 7489, 6.6.1).
     """
     if sender == "ambiguous" or (is_agent and known_as is None):
         return "unverified"
@@ -33,6 +34,6 @@ def standing(
     return known_as or "unverified"
 
 
-def is_agents_own(threaded_by: ThreadedBy, sender: Proof) -> bool:
-    """Whether a mail from an agent's address is the agent's: with a token of ours, and proof that it is from there."""
+def is_agents_own(threaded_by: ThreadedBy, sender: SenderProof) -> bool:
+    """Whether a mail from an agent's address is the agent's: it names a Message-ID of the desk's, and is proven to come from that address."""
     return threaded_by == "reference" and sender == "proven"

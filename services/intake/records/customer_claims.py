@@ -37,7 +37,7 @@ DESK_NAMED = "SELECT intake.desk_named($1, $2, $3)"
 FORGET = "DELETE FROM intake.customers WHERE customer_id = $1"
 
 
-class Identifying:
+class ClaimsHandler:
     """Announces claims: those of each batch of documents with it, what is left over now and then."""
 
     def __init__(self, inner: Handler, store: Store) -> None:
@@ -76,7 +76,7 @@ async def announce(connection: Connection, store: Store) -> int:
     return len(rows)
 
 
-class Claims:
+class ClaimAnnouncer:
     """Announces what is claimed, a moment later at most than it is."""
 
     def __init__(self, store: Store) -> None:

@@ -34,7 +34,7 @@ _BY_SUBDOMAIN = ("fastmail.com", "fastmail.fm")
 """Where `anything@kim.fastmail.com` is the mailbox `kim@fastmail.com`."""
 
 
-def real_mailbox(email: str) -> str:
+def delivery_mailbox(email: str) -> str:
     """The mailbox that an address in lower case leads to, as far as its spelling tells; empty for no address."""
     local, at, domain = email.rpartition("@")
     if not at:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from services.intake.records.delivery_mailbox import real_mailbox
+from services.intake.records.delivery_mailbox import delivery_mailbox
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import CustomerRef, Message
@@ -36,7 +36,7 @@ def receipt_address(message: Message, customer: CustomerRef) -> str:
 def receipt_mailbox(decided: Sequence[Event]) -> str | None:
     """The mailbox that a receipt goes to because of these events; None where none does."""
     opened = next((each for each in decided if isinstance(each, TicketOpened) and each.receipt), None)
-    return real_mailbox(receipt_address(opened.message, opened.customer)) if opened is not None else None
+    return delivery_mailbox(receipt_address(opened.message, opened.customer)) if opened is not None else None
 
 
 class Receipts:
@@ -51,7 +51,7 @@ class Receipts:
     async def refusal(self, connection: Connection | Pool, email: str) -> str:
         """Why a receipt that would be due to an address is not sent, or empty; then it counts as granted."""
         if self.a_day:
-            given = await connection.fetchval(TO_MAILBOX, real_mailbox(email), self.a_day)
+            given = await connection.fetchval(TO_MAILBOX, delivery_mailbox(email), self.a_day)
             if given >= self.a_day:
                 return f"its sender got {given} receipts within a day"
         if not self.all_a_day:

@@ -14,8 +14,8 @@ from typing import Never
 
 from prometheus_client import Counter, Gauge
 
-from services.intake.mail.reading import place
-from services.intake.mailroom.mailroom import Envelope
+from services.intake.mail.errors import raised_at
+from services.intake.mailroom.envelope import Envelope
 from shared.database import TRANSIENT
 from shared.network import network
 from shared.runtime.places import Admission
@@ -231,7 +231,7 @@ class LmtpServer:
         except (_Closed, OSError):
             pass
         except Exception as error:
-            log.error("an LMTP session ended: %s in %s", type(error).__name__, place(error))
+            log.error("an LMTP session ended: %s in %s", type(error).__name__, raised_at(error))
         finally:
             self._idle.discard(task)
             writer.close()
@@ -521,7 +521,7 @@ class _Session:
         except Exception as error:
             # Whatever it is, the mail is not safe here: the sender keeps it and tries again.
             # Only the words of what is missing are logged; those of another error may quote the mail.
-            why = str(error) if isinstance(error, TRANSIENT) else place(error)
+            why = str(error) if isinstance(error, TRANSIENT) else raised_at(error)
             log.warning("a mail of %d bytes was not taken: %s: %s", len(raw), type(error).__name__, why)
             return "451 4.3.0 not possible now, try again later"
         return f"250 2.0.0 taken as {mail}"

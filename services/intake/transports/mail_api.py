@@ -11,8 +11,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, Field
 
 from services.intake.mail.verdicts.verdict import Outcome
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records.records import Mail
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.records.mails import Mail
 from shared.blobs.store import BlobMissing
 from shared.http import problems
 from shared.http.bodies import Body
@@ -165,7 +166,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         _administrators(who)
         cursors = request.app.state.cursors
         position = cursors.decode(who, "mails", cursor)
-        found = await mailroom.records.mails(before=UUID(position[0]) if position else None, limit=limit + 1)
+        found = await mailroom.records.mails.newest(before=UUID(position[0]) if position else None, limit=limit + 1)
         more = cursors.encode(who, "mails", [str(found[limit - 1].id)]) if len(found) > limit else None
         return answer(page([_shown(mail) for mail in found[:limit]], more))
 
@@ -229,7 +230,7 @@ def _administrators(who: Identity) -> None:
 
 
 async def _known(mailroom: Mailroom, mail_id: UUID) -> Mail:
-    found = await mailroom.records.mail(mail_id)
+    found = await mailroom.records.mails.get(mail_id)
     if found is None:
         raise problems.not_found()
     return found

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.intake.opening.quotas import LEAST_BYTES, Allowances
+from services.intake.opening.quotas import LEAST_BYTES_OF_A_FILE, Quotas
 from services.intake.uploads.form import MOST_FILES, FormWrong, SentFile, sent_files
 from services.intake.uploads.virus_scan import VirusScan
 from shared.blobs.uploads import Uploads
@@ -66,7 +66,7 @@ FORM: dict[str, Any] = {
 }  # fmt: skip
 
 
-def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowances: Allowances) -> APIRouter:
+def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas: Quotas) -> APIRouter:
     routes = strict("/api/v1", tags=["tickets"])
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -96,7 +96,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowan
         content_type = request.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise problems.Problem(415, "unsupported-media-type", "Send the files as multipart/form-data.")
-        await allowances.require_some(who, "bytes")
+        await quotas.require_some(who, "bytes")
         try:
             async with sent_files(content_type, request.stream()) as files:
                 key = request.headers.get(KEY)
@@ -104,7 +104,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowan
                 known = await store.answer_of(command) if key is not None else None
                 if known is not None:
                     return answer(known.answer, status=201, replayed=True)
-                await allowances.take(who, "bytes", sum(max(file.size, LEAST_BYTES) for file in files))
+                await quotas.take(who, "bytes", sum(max(file.size, LEAST_BYTES_OF_A_FILE) for file in files))
                 until = time.monotonic() + SCAN_SECONDS
                 items = [await kept(who.person_id, file, until) for file in files]
         except FormWrong as wrong:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.intake.records.delivery_mailbox import real_mailbox
+from services.intake.records.delivery_mailbox import delivery_mailbox
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ from services.intake.records.delivery_mailbox import real_mailbox
     ],
 )
 def test_the_spellings_of_one_mailbox_are_one(spellings: list[str], mailbox: str) -> None:
-    assert {real_mailbox(each) for each in spellings} == {mailbox}
+    assert {delivery_mailbox(each) for each in spellings} == {mailbox}
 
 
 @pytest.mark.parametrize(
     "address", ["kim.berg@shop.example", "kim-berg@shop.example", "+@shop.example", "...@gmail.com", ""]
 )
 def test_what_is_not_known_to_be_another_spelling_stays(address: str) -> None:
-    assert real_mailbox(address) == address
+    assert delivery_mailbox(address) == address

@@ -25,7 +25,7 @@ LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Instructions:
     """What the fields ask for; `names` are the fields that were there. Empty where nothing was asked."""
 
     queue: str = ""
@@ -35,7 +35,7 @@ class Wishes:
     names: tuple[str, ...] = ()
 
 
-def wishes(fields: Sequence[tuple[str, str]]) -> Wishes:
+def instructions_in(fields: Sequence[tuple[str, str]]) -> Instructions:
     """The meaning of `control_fields`. The first field of a meaning counts; what cannot be understood asks for nothing."""
     meant: dict[str, str] = {}
     for name, value in fields:
@@ -44,7 +44,7 @@ def wishes(fields: Sequence[tuple[str, str]]) -> Wishes:
         if meaning is not None:
             meant.setdefault(meaning, value)
     first = meant.get("priority", "")[:1]
-    return Wishes(
+    return Instructions(
         queue=meant.get("queue", "").strip().lower().replace(" ", "-"),
         priority=int(first) if first in tuple("12345") else None,
         state=meant.get("state", "").strip().lower().replace(" ", "-"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from services.intake.mail.reading import Reading
-from services.intake.mail.verification.authentication_results import Proof
+from services.intake.mail.verification.authentication_results import SenderProof
 
 Outcome = Literal["created", "appended", "bounce_recorded", "auto_reply_recorded", "ignored", "held"]
 
@@ -32,7 +32,7 @@ def judge(
     is_ours: bool,
     from_our_address: bool,
     opens_reports: bool = False,
-    sender: Proof = "unknown",
+    sender: SenderProof = "unknown",
     infected: bool = False,
 ) -> Verdict:
     """The verdict on a mail.

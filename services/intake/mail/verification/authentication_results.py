@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[^\s;=()\"]+")
 _METHODS = frozenset(("dkim", "spf", "dmarc", "arc"))
 
 
-Proof = Literal["proven", "disproven", "ambiguous", "unknown"]
+SenderProof = Literal["proven", "disproven", "ambiguous", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Authentication:
     `disproven` where DMARC failed; `ambiguous` where From names several addresses, so that nobody can say about which of them a server
     judged (RFC 7489, 6.6.1); `results` is what is shown, such as `dmarc=pass header.from=acme.example (mx.example.org)`."""
 
-    sender: Proof = "unknown"
+    sender: SenderProof = "unknown"
     results: tuple[str, ...] = ()
 
 
@@ -55,7 +55,7 @@ def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequ
             if each.method == "dkim" and each.value == "pass":
                 signer = each.properties.get("header.d") or each.properties.get("header.i", "").rpartition("@")[2]
                 passed = passed or (bool(domain) and canonical_domain(signer) == domain)
-    sender: Proof = "unknown"
+    sender: SenderProof = "unknown"
     if len(senders) > 1:
         sender = "ambiguous"
     elif failed:

@@ -13,7 +13,7 @@ import dkim
 from dkim.crypto import UnparsableKeyError, parse_public_key
 from dkim.util import InvalidTagValueList, parse_tag_value
 
-from services.intake.mail.verification.dns import Lookups, Unanswered
+from services.intake.mail.verification.dns import DnsQueries, Unanswered
 
 Result = Literal["pass", "fail", "policy", "temperror", "permerror"]
 
@@ -28,7 +28,7 @@ _NAME = re.compile(r"[a-z0-9._-]{1,253}")
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class DkimSignature:
     """One signature and what was found: `policy` is one that is right and proves too little; `words` say why it is no pass."""
 
     domain: str
@@ -38,7 +38,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ArcChain:
     """The seals of those who passed a mail on: `none`, `pass` or `fail`; the last sealer, and what it says that it found."""
 
     result: Literal["none", "pass", "fail", "temperror"]
@@ -46,7 +46,7 @@ class Chain:
     found: str = ""
 
 
-def signatures(raw: bytes, lookups: Lookups, about: str) -> list[Signature]:
+def dkim_signatures(raw: bytes, queries: DnsQueries, about: str) -> list[DkimSignature]:
     """What the signatures of a mail are worth: at most five, those of the domain in From and its relatives first."""
     try:
         mail = dkim.DKIM(raw, minkey=1024)
@@ -55,51 +55,51 @@ def signatures(raw: bytes, lookups: Lookups, about: str) -> list[Signature]:
     fields = [value for name, value in mail.headers if name.lower() == b"dkim-signature"]
     found = [(index, tags) for index, value in enumerate(fields[:100]) if (tags := _tags(value)) is not None]
     found.sort(key=lambda each: not _related(each[1].get("d", ""), about))
-    return [_verified(mail, index, tags, lookups) for index, tags in found[:MOST_SIGNATURES]]
+    return [_verified(mail, index, tags, queries) for index, tags in found[:MOST_SIGNATURES]]
 
 
-def chain(raw: bytes, lookups: Lookups) -> Chain:
+def arc_chain(raw: bytes, queries: DnsQueries) -> ArcChain:
     """The chain of seals, whoever they are: anybody can seal, so that it depends on who is trusted."""
     try:
         mail = dkim.ARC(raw, minkey=1024)
         seals = sum(name.lower() == b"arc-seal" for name, _ in mail.headers)
         if not seals:
-            return Chain("none")
+            return ArcChain("none")
         if seals > MOST_SEALS:
-            return Chain("fail")
-        result, sets, _ = mail.verify(dnsfunc=_Keys(lookups))
+            return ArcChain("fail")
+        result, sets, _ = mail.verify(dnsfunc=_Keys(queries))
         if result != dkim.CV_Pass or not sets or sets[0]["as-domain"].lower() != sets[0]["ams-domain"].lower():
-            return Chain("fail")
+            return ArcChain("fail")
         sealer = sets[0]["as-domain"].decode("ascii").lower()
-        return Chain("pass", sealer, sets[0]["aar-value"].decode("utf-8", "replace"))
+        return ArcChain("pass", sealer, sets[0]["aar-value"].decode("utf-8", "replace"))
     except Unanswered:
-        return Chain("temperror")
+        return ArcChain("temperror")
     except Exception:  # a chain that a library stumbles over proves nothing
-        return Chain("fail")
+        return ArcChain("fail")
 
 
-def _verified(mail: dkim.DKIM, index: int, tags: dict[str, str], lookups: Lookups) -> Signature:
+def _verified(mail: dkim.DKIM, index: int, tags: dict[str, str], queries: DnsQueries) -> DkimSignature:
     domain, selector = tags.get("d", "").lower(), tags.get("s", "").lower()
     if not _NAME.fullmatch(domain) or not _NAME.fullmatch(selector):
-        return Signature("", "", "permerror", "its domain or selector is none")
-    keys = _Keys(lookups)
+        return DkimSignature("", "", "permerror", "its domain or selector is none")
+    keys = _Keys(queries)
     try:
         good = mail.verify(index, dnsfunc=keys)
     except Unanswered as error:
-        return Signature(domain, selector, "temperror", str(error))
+        return DkimSignature(domain, selector, "temperror", str(error))
     except Exception as error:  # whatever a hostile signature makes of the library, it is no proof
-        return Signature(domain, selector, "permerror", type(error).__name__)
+        return DkimSignature(domain, selector, "permerror", type(error).__name__)
     if keys.words:
-        return Signature(domain, selector, "permerror", keys.words)
+        return DkimSignature(domain, selector, "permerror", keys.words)
     if not good:
-        return Signature(domain, selector, "fail", "it does not fit the mail")
+        return DkimSignature(domain, selector, "fail", "it does not fit the mail")
     if "l" in tags:
-        return Signature(domain, selector, "policy", "it covers a part of the text only")
+        return DkimSignature(domain, selector, "policy", "it covers a part of the text only")
     if tags.get("a", "").lower() == "rsa-sha1":
-        return Signature(domain, selector, "policy", "its algorithm is broken")
+        return DkimSignature(domain, selector, "policy", "its algorithm is broken")
     if keys.is_test:
-        return Signature(domain, selector, "policy", "its key is for tests")
-    return Signature(domain, selector, "pass")
+        return DkimSignature(domain, selector, "policy", "its key is for tests")
+    return DkimSignature(domain, selector, "pass")
 
 
 def _tags(value: bytes) -> dict[str, str] | None:
@@ -118,13 +118,13 @@ def _related(domain: str, about: str) -> bool:
 class _Keys:
     """The keys of signers, as dkimpy asks for them. One that is larger than anybody's is none."""
 
-    def __init__(self, lookups: Lookups) -> None:
-        self._lookups = lookups
+    def __init__(self, queries: DnsQueries) -> None:
+        self._queries = queries
         self.words = ""
         self.is_test = False
 
     def __call__(self, name: bytes, timeout: float = 0) -> bytes | None:
-        texts = self._lookups.txt(name.decode("ascii", "replace").rstrip("."))
+        texts = self._queries.txt(name.decode("ascii", "replace").rstrip("."))
         if len(texts) != 1:
             self.words = "there is no key" if not texts else "there is more than one key"
             return None

@@ -41,7 +41,7 @@ def resolver(nameservers: Sequence[str]) -> dns.resolver.Resolver:
     return found
 
 
-class Lookups:
+class DnsQueries:
     """The questions about one mail. A name that does not exist has no records; whatever else goes wrong raises Unanswered."""
 
     def __init__(self, asked: dns.resolver.Resolver, *, seconds: float = SECONDS, most: int = MOST) -> None:

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.intake.mail.verification import dmarc, spf
-from services.intake.mail.verification.authentication_results import Authentication, Proof, authenticated, server_of
-from services.intake.mail.verification.dkim_signatures import Chain, Signature, chain, signatures
-from services.intake.mail.verification.dns import Lookups, Unanswered
+from services.intake.mail.verification.authentication_results import (
+    Authentication,
+    SenderProof,
+    authenticated,
+    server_of,
+)
+from services.intake.mail.verification.dkim_signatures import ArcChain, DkimSignature, arc_chain, dkim_signatures
+from services.intake.mail.verification.dns import DnsQueries, Unanswered
 from shared.addresses import domain_of
 
 HERE = "verified here"
@@ -21,7 +26,7 @@ _OURS = [
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SenderEvidence:
     """What is known of a mail: the addresses in From; the envelope's sender; the address and the name of the client that handed it to the mail
     system, empty where nobody knows."""
 
@@ -31,12 +36,12 @@ class Question:
     helo: str = ""
 
 
-def judge(raw: bytes, asked: Question, lookups: Lookups, sealers: Collection[str]) -> Authentication:
+def check_sender(raw: bytes, asked: SenderEvidence, queries: DnsQueries, sealers: Collection[str]) -> Authentication:
     """The verdict. Where the DNS does not tell, nothing is proven and nothing disproven."""
     about = domain_of(asked.senders[0]) if len(asked.senders) == 1 else ""
-    found = signatures(raw, lookups, about)
-    envelope, envelope_domain = _envelope(asked, lookups)
-    sealed = chain(raw, lookups)
+    found = dkim_signatures(raw, queries, about)
+    envelope, envelope_domain = _envelope(asked, queries)
+    sealed = arc_chain(raw, queries)
     told = [_of_signature(each) for each in found]
     if envelope is not None:
         told.append(f"spf={envelope} smtp.mailfrom={envelope_domain} ({HERE})")
@@ -47,9 +52,9 @@ def judge(raw: bytes, asked: Question, lookups: Lookups, sealers: Collection[str
         told.append(f"arc={sealed.result}{who} ({HERE}{whom})")
     if not about:
         return Authentication("ambiguous" if len(asked.senders) > 1 else "unknown", tuple(told))
-    result = _dmarc(lookups, about, found, envelope, envelope_domain)
+    result = _dmarc(queries, about, found, envelope, envelope_domain)
     told.append(f"dmarc={result} header.from={about} ({HERE})")
-    sender: Proof = "unknown"
+    sender: SenderProof = "unknown"
     signed = any(each.result == "pass" and each.domain == about for each in found)
     if result == "pass" or signed or (trusted and _passed_on(sealed, asked.senders)):
         sender = "proven"
@@ -58,7 +63,7 @@ def judge(raw: bytes, asked: Question, lookups: Lookups, sealers: Collection[str
     return Authentication(sender, tuple(told))
 
 
-def _envelope(asked: Question, lookups: Lookups) -> tuple[spf.Result | None, str]:
+def _envelope(asked: SenderEvidence, queries: DnsQueries) -> tuple[spf.Result | None, str]:
     """SPF, where the client is known and is none of our own machines."""
     try:
         client = ipaddress.ip_address(asked.client)
@@ -70,21 +75,21 @@ def _envelope(asked: Question, lookups: Lookups) -> tuple[spf.Result | None, str
         return None, ""
     local = asked.envelope_from.rpartition("@")[0]
     domain = domain_of(asked.envelope_from) if local else ""
-    return spf.check(lookups, client, f"{local}@{domain}" if domain else "", asked.helo)
+    return spf.check(queries, client, f"{local}@{domain}" if domain else "", asked.helo)
 
 
 def _dmarc(
-    lookups: Lookups, about: str, found: list[Signature], envelope: spf.Result | None, envelope_domain: str
+    queries: DnsQueries, about: str, found: list[DkimSignature], envelope: spf.Result | None, envelope_domain: str
 ) -> Literal["pass", "fail", "none", "temperror"]:
     """A mail fails only when everything was asked and answered: a client that nobody knows may have been the right one."""
     try:
-        policy = dmarc.policy(lookups, about)
+        policy = dmarc.policy(queries, about)
         if policy is None:
             return "none"
         for each in found:
-            if each.result == "pass" and dmarc.aligned(lookups, about, each.domain, strict=policy.strict_dkim):
+            if each.result == "pass" and dmarc.aligned(queries, about, each.domain, strict=policy.strict_dkim):
                 return "pass"
-        if envelope == "pass" and dmarc.aligned(lookups, about, envelope_domain, strict=policy.strict_spf):
+        if envelope == "pass" and dmarc.aligned(queries, about, envelope_domain, strict=policy.strict_spf):
             return "pass"
     except Unanswered:
         return "temperror"
@@ -93,13 +98,13 @@ def _dmarc(
     return "none" if envelope is None else "fail"
 
 
-def _passed_on(sealed: Chain, senders: tuple[str, ...]) -> bool:
+def _passed_on(sealed: ArcChain, senders: tuple[str, ...]) -> bool:
     """Whether the last sealer, who is trusted, had proof before it changed the mail."""
     results = sealed.found.partition(";")[2]
     server = server_of(results)
     return server is not None and authenticated((results,), frozenset((server,)), senders).sender == "proven"
 
 
-def _of_signature(found: Signature) -> str:
+def _of_signature(found: DkimSignature) -> str:
     why = f": {found.words}" if found.words else ""
     return f"dkim={found.result} header.d={found.domain} header.s={found.selector} ({HERE}{why})"[:300]

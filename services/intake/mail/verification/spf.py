@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from services.intake.mail.verification.dns import Lookups, Unanswered
+from services.intake.mail.verification.dns import DnsQueries, Unanswered
 
 Result = Literal["none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"]
 Client = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -31,14 +31,14 @@ class _Permanent(Exception):
     """The domain's record is wrong, or asks for too much."""
 
 
-def check(lookups: Lookups, client: Client, sender: str, helo: str) -> tuple[Result, str]:
+def check(queries: DnsQueries, client: Client, sender: str, helo: str) -> tuple[Result, str]:
     """The result for the envelope's sender, or for the client's own name where that is empty; and the domain that it is about."""
     domain = (sender.rpartition("@")[2] or helo).lower().rstrip(".")
     who = sender if "@" in sender.strip("@") else f"postmaster@{domain}"
     if "." not in domain or len(domain) > LONGEST_NAME:
         return "none", domain
     try:
-        return _Check(lookups, client, who, helo).host(domain), domain
+        return _Check(queries, client, who, helo).host(domain), domain
     except Unanswered:
         return "temperror", domain
     except _Permanent:
@@ -47,7 +47,7 @@ def check(lookups: Lookups, client: Client, sender: str, helo: str) -> tuple[Res
 
 @dataclass(slots=True)
 class _Check:
-    lookups: Lookups
+    queries: DnsQueries
     client: Client
     sender: str
     helo: str
@@ -55,7 +55,7 @@ class _Check:
     void: int = 0
 
     def host(self, domain: str) -> Result:
-        records = [each for each in self.lookups.txt(domain) if each.lower().split(" ", 1)[0] == "v=spf1"]
+        records = [each for each in self.queries.txt(domain) if each.lower().split(" ", 1)[0] == "v=spf1"]
         if not records:
             return "none"
         if len(records) > 1:
@@ -103,7 +103,7 @@ class _Check:
                 return found == "pass"
             case "exists":
                 self._count()
-                return bool(self._told(self.lookups.addresses(self._expanded(rest.removeprefix(":"), domain), 4)))
+                return bool(self._told(self.queries.addresses(self._expanded(rest.removeprefix(":"), domain), 4)))
             case "ptr":
                 self._count()
                 return False  # not to be used, and slow (section 5.5)
@@ -119,11 +119,11 @@ class _Check:
         length = found.group(2 if self.client.version == 4 else 3)
         hosts = [target]
         if name == "mx":
-            hosts = self._told(self.lookups.exchanges(target))
+            hosts = self._told(self.queries.exchanges(target))
             if len(hosts) > MOST_SERVERS:
                 raise _Permanent
         for host in hosts:
-            for address in self._told(self.lookups.addresses(host, self.client.version)):
+            for address in self._told(self.queries.addresses(host, self.client.version)):
                 try:
                     network = ipaddress.ip_network(f"{address}/{length or self.client.max_prefixlen}", strict=False)
                 except ValueError:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from prometheus_client import Counter
 
-from services.intake.mail.reading import place
+from services.intake.mail.errors import raised_at
 from services.intake.mail.verification.authentication_results import Authentication
-from services.intake.mail.verification.sender_check import Question
-from services.intake.mail.verification.worker import ANSWER, ASKED, QUESTION, RESULT, SETTINGS
+from services.intake.mail.verification.sender_check import SenderEvidence
+from services.intake.mail.verification.worker import ANSWER, ASKED, EVIDENCE, RESULT, SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Verifier:
         self._silences = 0
         self._paused_until = float("-inf")
 
-    async def judge(self, raw: bytes, question: Question) -> Authentication:
+    async def verify(self, raw: bytes, question: SenderEvidence) -> Authentication:
         """What was found out; `unknown` with the reason where nothing was."""
         if self._clock() < self._paused_until:
             return _unknown("paused", "the DNS does not answer")
@@ -68,7 +68,7 @@ class Verifier:
         finally:
             self._free.release()
 
-    async def _judged(self, raw: bytes, question: Question) -> Authentication:
+    async def _judged(self, raw: bytes, question: SenderEvidence) -> Authentication:
         try:
             worker = self._idle.pop() if self._idle else await self._start()
         except OSError as error:
@@ -87,7 +87,7 @@ class Verifier:
         except (
             Exception
         ) as error:  # a worker that died while it rested, or answers nonsense, is no reason to refuse a mail
-            log.error("the sender of a mail was not verified: %s in %s", type(error).__name__, place(error))
+            log.error("the sender of a mail was not verified: %s in %s", type(error).__name__, raised_at(error))
             return _unknown("failed", "its worker failed")
         finally:
             if done:
@@ -129,12 +129,12 @@ class Verifier:
 
 
 async def _asked(
-    worker: asyncio.subprocess.Process, raw: bytes, question: Question, processor_seconds: float
+    worker: asyncio.subprocess.Process, raw: bytes, question: SenderEvidence, processor_seconds: float
 ) -> tuple[Authentication, bool]:
     into, out = worker.stdin, worker.stdout
     assert into is not None
     assert out is not None
-    told = QUESTION.dump_json(question)
+    told = EVIDENCE.dump_json(question)
     into.write(ASKED.pack(len(told), len(raw), int(processor_seconds * 1000)) + told)
     into.write(raw)
     await into.drain()

@@ -12,8 +12,8 @@ import sys
 from pydantic import TypeAdapter
 
 from services.intake.mail.verification.authentication_results import Authentication
-from services.intake.mail.verification.dns import SECONDS, Lookups, resolver
-from services.intake.mail.verification.sender_check import Question, judge
+from services.intake.mail.verification.dns import SECONDS, DnsQueries, resolver
+from services.intake.mail.verification.sender_check import SenderEvidence, check_sender
 
 ASKED = struct.Struct(">IQI")
 """The lengths of question and mail, and the milliseconds of processor time that it may take."""
@@ -21,7 +21,7 @@ ANSWER = struct.Struct(">I?")
 """The length of the result; whether the DNS is silent as a whole."""
 MOST_MEMORY = 1024 * 1024 * 1024
 
-QUESTION = TypeAdapter(Question)
+EVIDENCE = TypeAdapter(SenderEvidence)
 RESULT = TypeAdapter(Authentication)
 SETTINGS = TypeAdapter(dict[str, list[str]])
 """`nameservers`: those to ask, none: the machine's own; `sealers`: whose ARC seals are trusted."""
@@ -37,20 +37,20 @@ def main() -> None:
     source, answers = sys.stdin.buffer, sys.stdout.buffer
     while len(head := source.read(ASKED.size)) == ASKED.size:
         length, size, milliseconds = ASKED.unpack(head)
-        question = QUESTION.validate_json(source.read(length))
+        question = EVIDENCE.validate_json(source.read(length))
         raw = source.read(size)
         if len(raw) < size:
             return
         # The kernel ends the process when its time is over, wherever it hangs.
         signal.setitimer(signal.ITIMER_PROF, milliseconds / 1000)
-        lookups = Lookups(asked, seconds=SECONDS)
+        queries = DnsQueries(asked, seconds=SECONDS)
         try:
-            found = judge(raw, question, lookups, sealers)
+            found = check_sender(raw, question, queries, sealers)
         except Exception as error:  # a fault of ours proves nothing, and the next mail must not wait for a new process
             found = Authentication("unknown", (f"not verified: {type(error).__name__}",))
         result = RESULT.dump_json(found)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        answers.write(ANSWER.pack(len(result), lookups.silent) + result)
+        answers.write(ANSWER.pack(len(result), queries.silent) + result)
         answers.flush()
 
 

@@ -3,7 +3,7 @@
 import re
 
 from services.intake.mail.structure.address_fields import named_addresses
-from services.intake.mailroom.mailroom import Envelope
+from services.intake.mailroom.envelope import Envelope
 from shared.contracts.directory import Mailbox
 
 MOST_HEADER = 256 * 1024

@@ -12,7 +12,7 @@ from typing import Never
 
 from prometheus_client import Counter, Gauge
 
-from services.intake.mail.reading import place
+from services.intake.mail.errors import raised_at
 from services.intake.mailroom.mailroom import Mailroom
 from services.intake.transports.mailboxes.clients.client import MOST_BYTES, MOST_WAITING, Box, Login, Opened
 from services.intake.transports.mailboxes.clients.client_thread import Thread
@@ -132,7 +132,7 @@ class Fetching:
         if isinstance(error, (Trouble, *TRANSIENT)):
             log.warning("mailbox %s: %s", self.mailbox.slug, why)
         else:
-            log.error("mailbox %s: %s in %s", self.mailbox.slug, type(error).__name__, place(error))
+            log.error("mailbox %s: %s in %s", self.mailbox.slug, type(error).__name__, raised_at(error))
         try:
             await self.progress.fail(self.mailbox, why, self._counted())
         except TRANSIENT as lost:
@@ -269,7 +269,7 @@ class Fetching:
                 self.mailbox.slug,
                 mail,
                 type(error).__name__,
-                place(error),
+                raised_at(error),
             )
             return False
         hit("intake.mailbox_safe")

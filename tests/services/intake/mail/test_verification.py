@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from services.intake.mail.verification import spf
 from services.intake.mail.verification.authentication_results import Authentication
-from services.intake.mail.verification.dns import Lookups, resolver
-from services.intake.mail.verification.sender_check import Question, judge
+from services.intake.mail.verification.dns import DnsQueries, resolver
+from services.intake.mail.verification.sender_check import SenderEvidence, check_sender
 from services.intake.mail.verification.verifier import SILENCES, Verifier
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records.records import Mail
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.records.mails import Mail
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.testing.progress import until
 from tests.services.intake.mail.name_server import NameServer, name_server
@@ -31,7 +32,7 @@ from tests.specs.requirement import requirement
 
 ACME, CLIENT = "acme.example", "203.0.113.7"
 PER = (f"per@{ACME}",)
-NO_KEYS = Question(PER, f"per@{ACME}", CLIENT, "mx.acme.example")
+NO_KEYS = SenderEvidence(PER, f"per@{ACME}", CLIENT, "mx.acme.example")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,9 @@ def names(acme: Signer, mallory: Signer) -> Iterator[NameServer]:
 
 
 def verdict(
-    names: NameServer, raw: bytes, asked: Question | None = None, *, sealers: tuple[str, ...] = (), **bounds: Any
+    names: NameServer, raw: bytes, asked: SenderEvidence | None = None, *, sealers: tuple[str, ...] = (), **bounds: Any
 ) -> Authentication:
-    return judge(raw, asked or Question(PER), Lookups(resolver([names.address]), **bounds), sealers)
+    return check_sender(raw, asked or SenderEvidence(PER), DnsQueries(resolver([names.address]), **bounds), sealers)
 
 
 def letter(**fields: str) -> bytes:
@@ -101,7 +102,7 @@ def test_a_short_signature_counts_as_much(names: NameServer) -> None:
         raw, b"k1", b"short.example", base64.b64encode(bytes(key)), signature_algorithm=b"ed25519-sha256",
         include_headers=[b"from", b"subject"],
     )  # fmt: skip
-    assert verdict(names, made + raw, Question(("per@short.example",))).sender == "proven"
+    assert verdict(names, made + raw, SenderEvidence(("per@short.example",))).sender == "proven"
 
 
 def test_a_mail_that_was_changed_is_not_proven(names: NameServer, acme: Signer) -> None:
@@ -173,7 +174,7 @@ def test_relatives_of_the_domain_are_aligned_as_its_policy_says(
         other.publish(names)
     names.txt(f"_dmarc.{ACME}", policy)
     raw = other.sign(mail(From=f"per@{about}"))
-    assert verdict(names, raw, Question((f"per@{about}",))).sender == expected
+    assert verdict(names, raw, SenderEvidence((f"per@{about}",))).sender == expected
 
 
 def test_of_a_public_suffix_one_customer_is_no_relative_of_another(names: NameServer, acme: Signer) -> None:
@@ -182,12 +183,12 @@ def test_of_a_public_suffix_one_customer_is_no_relative_of_another(names: NameSe
     other = replace(acme, domain="mallory.cloud.example")
     other.publish(names)
     raw = other.sign(mail(From="per@acme.cloud.example"))
-    assert verdict(names, raw, Question(("per@acme.cloud.example",))).sender == "unknown"
+    assert verdict(names, raw, SenderEvidence(("per@acme.cloud.example",))).sender == "unknown"
 
 
 def test_two_senders_are_nobodys_word(names: NameServer, acme: Signer) -> None:
     raw = acme.sign(mail(From=f"per@{ACME}, boss@bank.example"))
-    assert verdict(names, raw, Question((f"per@{ACME}", "boss@bank.example"))).sender == "ambiguous"
+    assert verdict(names, raw, SenderEvidence((f"per@{ACME}", "boss@bank.example"))).sender == "ambiguous"
 
 
 def test_a_second_from_beside_the_signed_one_breaks_it(names: NameServer, acme: Signer) -> None:
@@ -207,7 +208,7 @@ def test_a_key_for_tests_proves_nothing(names: NameServer, acme: Signer, flag: s
     other = replace(acme, domain="test.example", record=acme.record.replace("k=rsa", f"k=rsa; t={flag}"))
     other.publish(names)
     raw = other.sign(mail(From="per@test.example"))
-    assert verdict(names, raw, Question(("per@test.example",))).sender == "unknown"
+    assert verdict(names, raw, SenderEvidence(("per@test.example",))).sender == "unknown"
 
 
 def test_keys_that_are_short_revoked_double_or_monstrous_are_none(names: NameServer, acme: Signer) -> None:
@@ -232,13 +233,15 @@ def test_keys_that_are_short_revoked_double_or_monstrous_are_none(names: NameSer
     short = _signer("weak.example", bits=1024)
     short = replace(short, record=short.record)
     short.publish(names)
-    assert verdict(names, short.sign(mail(From="a@weak.example")), Question(("a@weak.example",))).sender == "proven"
+    assert (
+        verdict(names, short.sign(mail(From="a@weak.example")), SenderEvidence(("a@weak.example",))).sender == "proven"
+    )
 
 
 def test_a_heap_of_signatures_does_not_hide_the_right_one(names: NameServer, acme: Signer, mallory: Signer) -> None:
     raw = acme.sign(letter())
     for _ in range(30):
-        raw = b"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n" + raw
+        raw = b"DKIM-DkimSignature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n" + raw
     assert verdict(names, mallory.sign(raw)).sender == "proven"
     assert len([each for each in names.asked if "x.example" in each[0]]) <= 5
 
@@ -323,21 +326,21 @@ def test_records_of_spf(names: NameServer, record: str, expected: str) -> None:
     names.put("7.113.0.203.in-addr.list.example", "A", "127.0.0.2")
     names.put("per.acme.example.who.example", "A", "127.0.0.2")
     client = ip_address(CLIENT)
-    found, domain = spf.check(Lookups(resolver([names.address])), client, f"per@{ACME}", "helo.example")
+    found, domain = spf.check(DnsQueries(resolver([names.address])), client, f"per@{ACME}", "helo.example")
     assert (found, domain) == (expected, ACME)
 
 
 def test_the_null_sender_is_the_clients_own_name(names: NameServer) -> None:
     names.txt("mx.acme.example", f"v=spf1 ip4:{CLIENT} -all")
-    lookups = Lookups(resolver([names.address]))
+    queries = DnsQueries(resolver([names.address]))
     client = ip_address(CLIENT)
-    assert spf.check(lookups, client, "", "mx.acme.example") == ("pass", "mx.acme.example")
-    assert spf.check(lookups, client, "", "localhost")[0] == "none"
+    assert spf.check(queries, client, "", "mx.acme.example") == ("pass", "mx.acme.example")
+    assert spf.check(queries, client, "", "localhost")[0] == "none"
 
 
 PIECES = (
-    b"DKIM-Signature: ", b"v=1; a=rsa-sha256; d=acme.example; s=k1; h=from; bh=AAAA; b=AAAA", b"ARC-Seal: i=1; cv=none; ",
-    b"ARC-Message-Signature: i=1; ", b"ARC-Authentication-Results: i=1; x", b"From: per@acme.example", b" folded", b"\x00", b"\xff:",
+    b"DKIM-DkimSignature: ", b"v=1; a=rsa-sha256; d=acme.example; s=k1; h=from; bh=AAAA; b=AAAA", b"ARC-Seal: i=1; cv=none; ",
+    b"ARC-Message-DkimSignature: i=1; ", b"ARC-Authentication-Results: i=1; x", b"From: per@acme.example", b" folded", b"\x00", b"\xff:",
     b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"c=relaxed/simple; l=99999999999999999999;", b"i=99; i=1; i=x; t=9; x=1;", b"::", b"=;", b"\t",
 )  # fmt: skip
 
@@ -345,15 +348,15 @@ PIECES = (
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join) | st.binary(max_size=300), st.text(max_size=40))
 def test_any_bytes_and_any_names_are_judged(raw: bytes, name: str) -> None:
-    asked = Question((f"per@{name}",), f"a@{name}", CLIENT, name)
-    assert judge(raw, asked, Lookups(resolver(["127.0.0.1:1"]), most=0), ()).sender == "unknown"
+    asked = SenderEvidence((f"per@{name}",), f"a@{name}", CLIENT, name)
+    assert check_sender(raw, asked, DnsQueries(resolver(["127.0.0.1:1"]), most=0), ()).sender == "unknown"
 
 
 @given(st.text(alphabet="%{}sdiolvr0123456789+-~?:/.=aemx ", max_size=80))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_record_of_spf_has_an_end(names: NameServer, record: str) -> None:
     names.records[ACME, "TXT"] = [f'"v=spf1 {record}"']
-    spf.check(Lookups(resolver([names.address])), ip_address(CLIENT), f"per@{ACME}", "helo.example")
+    spf.check(DnsQueries(resolver([names.address])), ip_address(CLIENT), f"per@{ACME}", "helo.example")
 
 
 @pytest.fixture
@@ -367,7 +370,7 @@ async def test_workers_answer_and_remember_what_the_dns_told(
     verifier: Verifier, names: NameServer, acme: Signer
 ) -> None:
     for _ in range(3):
-        assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
     assert names.asked.count((f"k1._domainkey.{ACME}", "TXT")) == 1
 
 
@@ -378,13 +381,13 @@ async def test_a_silent_dns_is_soon_asked_no_more(names: NameServer, acme: Signe
     names.all_silent = True
     try:
         for _ in range(SILENCES):
-            found = await verifier.judge(acme.sign(letter()), Question(PER))
+            found = await verifier.verify(acme.sign(letter()), SenderEvidence(PER))
             assert found.sender == "unknown"
         names.asked.clear()
-        found = await verifier.judge(acme.sign(letter()), Question(PER))
+        found = await verifier.verify(acme.sign(letter()), SenderEvidence(PER))
         assert (found.results, names.asked) == (("not verified: the DNS does not answer",), [])
         names.all_silent, now = False, 31.0
-        assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
     finally:
         await verifier.close()
 
@@ -395,8 +398,8 @@ async def test_somebodys_own_silent_name_does_not_stop_the_others(
     names.silent = {"k1._domainkey.mallory.example"}
     raw = mallory.sign(mail(From="m@mallory.example"))
     for _ in range(SILENCES):
-        assert (await verifier.judge(raw, Question(("m@mallory.example",)))).sender == "unknown"
-    assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(raw, SenderEvidence(("m@mallory.example",)))).sender == "unknown"
+    assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
 
 
 async def test_a_mail_that_makes_the_library_slow_ends_its_worker_alone(names: NameServer, acme: Signer) -> None:
@@ -404,9 +407,9 @@ async def test_a_mail_that_makes_the_library_slow_ends_its_worker_alone(names: N
     verifier = Verifier([names.address], processor_seconds=0.5)
     try:
         signed = acme.sign(letter(), canonicalize=(b"relaxed", b"relaxed")) + b" " * 1_000_000 + b"x\r\n"
-        found = await verifier.judge(signed, Question(PER))
+        found = await verifier.verify(signed, SenderEvidence(PER))
         assert found == Authentication("unknown", ("not verified: it took too long",))
-        assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
     finally:
         await verifier.close()
 

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from services.intake import ticket
-from services.intake.mailroom.mailroom import Envelope, Mailroom
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
 from services.intake.mailroom.queue_choice import QueuesUnknown
-from services.intake.records import records
+from services.intake.records import customers, mails, tickets
 from services.intake.records.receipts import LATELY, TO_MAILBOX
 from tests.services.intake.conftest import queues
 from tests.services.intake.reception import mail
@@ -47,7 +48,7 @@ async def test_before_the_queues_have_come_nothing_is_taken(mailroom: Mailroom) 
     mailroom.directory.queues = queues()
     with pytest.raises(QueuesUnknown):
         await mailroom.take(mail(), ENVELOPE)
-    assert await mailroom.records.mails(before=None, limit=10) == []
+    assert await mailroom.records.mails.newest(before=None, limit=10) == []
 
 
 async def test_a_mail_that_is_not_known_is_not_handled(mailroom: Mailroom) -> None:
@@ -87,12 +88,12 @@ async def test_a_mail_on_a_long_ticket_reads_one_event_of_it(mailroom: Mailroom)
     for n in range(20):
         await mailroom.take(mail(f"[Ticket#{first.number}] again", f"no. {n}"), ENVELOPE)
     explained = await mailroom.records.pool.fetchval(
-        f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {records.NEWEST}", [first.ticket_id]
+        f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {tickets.NEWEST}", [first.ticket_id]
     )
     (plan,) = explained
     read = [node["Actual Rows"] * node["Actual Loops"] for node in _nodes(plan["Plan"], "events")]
     assert read == [1]
-    state, version = (await mailroom.records.newest([first.ticket_id]))[first.ticket_id]
+    state, version = (await mailroom.records.tickets.newest([first.ticket_id]))[first.ticket_id]
     assert (state.number, version) == (first.number, 21)
 
 
@@ -106,14 +107,14 @@ async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
     async with mailroom.records.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
         for statement, arguments in (
-            (records.CUSTOMER, (uuid4(), "per@customer.example")),
-            (records.MAIL, (uuid4(),)),
-            (records.WAY.format(column="number"), ("1",)),
-            (records.MAILS, (uuid4(), 50)),
+            (customers.FIND, (uuid4(), "per@customer.example")),
+            (mails.MAIL, (uuid4(),)),
+            (tickets.RESOLVE.format(column="number"), ("1",)),
+            (mails.NEWEST, (uuid4(), 50)),
             (LATELY, (uuid4(), 5)),
             (TO_MAILBOX, ("per@customer.example", 5)),
-            (records.NEWEST, ([uuid4()],)),
-            (records.TAKING_PART, (uuid4(), ["per@home.example"])),
+            (tickets.NEWEST, ([uuid4()],)),
+            (tickets.TAKING_PART, (uuid4(), ["per@home.example"])),
             ("SELECT 1 FROM intake.mails WHERE digest = $1", (b"x",)),
             ("SELECT 1 FROM intake.message_ids WHERE hash = $1", (b"x",)),
         ):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.ports import free_ports
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records.records import Mail
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.records.mails import Mail
 from services.intake.uploads.virus_scan import NOT_SCANNED, Scan, VirusScan
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Attachment

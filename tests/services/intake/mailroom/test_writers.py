@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.intake.mailroom.mailroom import Envelope, Mailroom
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
 from services.intake.policies import WRITTEN_TO
+from services.intake.records.mails import Mail
 from services.intake.records.receipts import Receipts
-from services.intake.records.records import Mail
 from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.intake import (
@@ -407,7 +408,7 @@ async def test_one_address_gets_only_so_many_receipts_a_day(desk: Desk) -> None:
     desk.mailroom = replace(desk.mailroom, receipts=Receipts(2, 0))
     assert [await receipt(desk) for _ in range(3)] == [True, True, False]
     assert await receipt(desk, From=STRANGER)
-    third = await desk.mailroom.records.mails(before=None, limit=2)
+    third = await desk.mailroom.records.mails.newest(before=None, limit=2)
     assert "2 receipts within a day" in third[1].reason
 
 

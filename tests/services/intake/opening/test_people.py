@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake.mail.reading_pool import Readers
-from services.intake.mailroom.mailroom import Envelope, Mailroom
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
 from services.intake.records import customer_claims
-from services.intake.records.records import Mail, Records
+from services.intake.records.mails import Mail
+from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from shared.contracts.directory import Company, Person
 from shared.contracts.intake import CustomerIdentified, CustomerMessageReceived, TicketOpened
@@ -240,10 +242,10 @@ async def test_tickets_of_an_earlier_release_are_their_peoples(postgres: Any, tm
         "who@one.example": stranger,
         "ida@xn--kjtt-hra.example": elsewhere,
     }
-    way = await Records(pool, store).way(number="set")
-    assert way is not None
-    assert way.living.customer_id is not None
-    assert claims[way.living.customer_id] == BO.id
+    resolved = await Records(pool, store).tickets.resolve(number="set")
+    assert resolved is not None
+    assert resolved.target.customer_id is not None
+    assert claims[resolved.target.customer_id] == BO.id
     await pool.close()
 
 

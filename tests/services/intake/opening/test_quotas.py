@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from services.intake.opening.quotas import Allowances, Kind, Share
+from services.intake.opening.quotas import Kind, Quota, Quotas
 from shared.database import Pool, connect_pool
-from shared.http.problems import Problem
+from shared.http.serving.failures import problem_of
 from shared.rules.access import Identity
+from shared.rules.refusals import Refusal
 from tests.services.intake.opening.test_uploads import sent, upload
 from tests.services.intake.reception import ADMIN, KARI, PER, Reception
 
@@ -40,11 +41,12 @@ async def pool(intake: Reception) -> AsyncIterator[Pool]:
     await made.close()
 
 
-async def refused(allowances: Allowances, who: Identity, kind: Kind, amount: int = 1) -> int:
+async def refused(quotas: Quotas, who: Identity, kind: Kind, amount: int = 1) -> int:
     """The status of a refusal, 0 for none."""
     try:
-        await allowances.take(who, kind, amount)
-    except Problem as problem:
+        await quotas.take(who, kind, amount)
+    except Refusal as refusal:
+        problem = problem_of(refusal)
         if problem.status == 429:
             assert 0 < int(problem.headers["Retry-After"]) <= 24 * 3600
         return problem.status
@@ -56,47 +58,47 @@ def used_up(intake: Reception, who: Identity, kind: Kind, amount: int) -> None:
 
 
 async def test_a_share_is_used_up_and_is_each_persons_own(pool: Pool) -> None:
-    allowances = Allowances(pool, Share(tickets=3), Share())
+    quotas = Quotas(pool, Quota(tickets=3), Quota())
     one, other = customer(), customer()
-    assert [await refused(allowances, one, "tickets") for _ in range(5)] == [0, 0, 0, 429, 429]
-    assert await refused(allowances, other, "tickets") == 0
-    assert await refused(allowances, one, "messages") == 0, "0 means any number"
+    assert [await refused(quotas, one, "tickets") for _ in range(5)] == [0, 0, 0, 429, 429]
+    assert await refused(quotas, other, "tickets") == 0
+    assert await refused(quotas, one, "messages") == 0, "0 means any number"
 
 
 async def test_several_processes_and_requests_at_once_share_it(pool: Pool) -> None:
-    processes = [Allowances(pool, Share(tickets=10), Share(tickets=10)) for _ in range(4)]
+    processes = [Quotas(pool, Quota(tickets=10), Quota(tickets=10)) for _ in range(4)]
     for who in (customer(), agent()):
         answers = await asyncio.gather(*(refused(each, who, "tickets") for each in processes for _ in range(10)))
         assert Counter(answers) == {0: 10, 429: 30}
 
 
 async def test_what_was_taken_a_day_ago_no_longer_counts(pool: Pool) -> None:
-    allowances, who = Allowances(pool, Share(bytes=1000), Share()), customer()
-    assert await refused(allowances, who, "bytes", 1000) == 0 and await refused(allowances, who, "bytes", 1) == 429
+    quotas, who = Quotas(pool, Quota(bytes=1000), Quota()), customer()
+    assert await refused(quotas, who, "bytes", 1000) == 0 and await refused(quotas, who, "bytes", 1) == 429
     await pool.execute("UPDATE intake.used SET hour = hour - interval '20 hours' WHERE person_id = $1", who.person_id)
-    assert await refused(allowances, who, "bytes", 1) == 429
+    assert await refused(quotas, who, "bytes", 1) == 429
     await pool.execute("UPDATE intake.used SET hour = hour - interval '5 hours' WHERE person_id = $1", who.person_id)
-    assert await refused(allowances, who, "bytes", 1) == 0
+    assert await refused(quotas, who, "bytes", 1) == 0
     await pool.execute("UPDATE intake.used SET hour = hour - interval '5 days' WHERE person_id = $1", who.person_id)
-    await allowances.purge()
+    await quotas.purge()
     assert await pool.fetchval("SELECT count(*) FROM intake.used WHERE person_id = $1", who.person_id) == 0
 
 
 async def test_more_than_a_days_share_at_once_is_too_large_for_ever(pool: Pool) -> None:
-    allowances, who = Allowances(pool, Share(bytes=1000), Share()), customer()
-    assert await refused(allowances, who, "bytes", 1001) == 413
-    assert await refused(allowances, who, "bytes", 1000) == 0
+    quotas, who = Quotas(pool, Quota(bytes=1000), Quota()), customer()
+    assert await refused(quotas, who, "bytes", 1001) == 413
+    assert await refused(quotas, who, "bytes", 1000) == 0
 
 
 @pytest.mark.parametrize("scopes", [None, ("write",)])
 async def test_agents_and_their_tokens_have_a_larger_share_in_few_rows(
     pool: Pool, scopes: tuple[str, ...] | None
 ) -> None:
-    allowances, who = Allowances(pool, Share(tickets=1), Share(tickets=5_000)), agent(scopes)
+    quotas, who = Quotas(pool, Quota(tickets=1), Quota(tickets=5_000)), agent(scopes)
     for _ in range(20):
-        await allowances.take(who, "tickets")
+        await quotas.take(who, "tickets")
     assert await pool.fetchval("SELECT sum(amount) FROM intake.used WHERE person_id = $1", who.person_id) == 20
-    taken = Allowances(pool, Share(), Share(tickets=5_000))
+    taken = Quotas(pool, Quota(), Quota(tickets=5_000))
     assert await refused(taken, who, "tickets", 4_980) == 0 and await refused(taken, who, "tickets") == 429
 
 

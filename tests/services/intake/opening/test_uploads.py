@@ -147,7 +147,9 @@ def test_files_of_others_and_of_nobody_are_refused_in_their_place(intake: Recept
         for path, body in (("/tickets", TICKET), (f"/tickets/{ticket}/message", {"text": "x"})):
             answer = intake.call("POST", path, body | {"attachments": [mine, wrong]}, who=PER)
             assert answer.status == 422, answer.raw
-            assert answer.body["errors"] == [{"pointer": "/attachments/1", "detail": "names no blob of yours"}]
+            assert answer.body["errors"] == [
+                {"pointer": "/attachments/1", "detail": "You have not uploaded such a file."}
+            ]
     twice = intake.call("POST", "/tickets", TICKET | {"attachments": [mine, mine]}, who=PER)
     assert (twice.status, twice.body["errors"][0]["pointer"]) == (422, "/attachments")
     assert len(intake.events(ticket)) == 1

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from deploy.local.ports import free_ports
-from services.intake.mailroom.mailroom import Envelope
+from services.intake.mailroom.envelope import Envelope
 from services.intake.transports.lmtp import MOST_BYTES, LmtpServer
 from tests.services.intake.reception import Reception, mail
 

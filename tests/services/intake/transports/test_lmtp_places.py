@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from deploy.local.ports import free_ports
-from services.intake.mailroom.mailroom import Envelope
+from services.intake.mailroom.envelope import Envelope
 from services.intake.transports.lmtp import MOST_BYTES_AT_ONCE, LmtpServer, Patience
 from shared.runtime.restart import restarting
 from shared.testing.progress import until

@@ -426,7 +426,7 @@ async def test_a_trusted_mailbox_says_for_whom_a_mail_is(
     mailroom: Mailroom, folder: Path, trusted: bool, queue: str
 ) -> None:
     async with serving(ScriptedMailbox()) as server:
-        raw = mail("Placed", To="somebody@elsewhere.example")
+        raw = mail("QueueChoice", To="somebody@elsewhere.example")
         server.put(b"Delivered-To: it@help.example\r\n" + raw)
         async with fetching(mailroom, folder, mailbox(server.port, trusted=trusted)):
             await taken(mailroom, 1)

@@ -5,7 +5,7 @@ import pytest
 from services.intake.mail.reading import Reading
 from services.intake.mail.verdicts.reports import Kind, Report
 from services.intake.mail.verdicts.verdict import Verdict, judge
-from services.intake.mail.verification.authentication_results import Proof
+from services.intake.mail.verification.authentication_results import SenderProof
 from shared.contracts.parts import Address
 from tests.specs.intake.reception import PER, letter
 
@@ -17,7 +17,7 @@ def verdict(
     names_ticket: bool = False,
     is_ours: bool = False,
     from_our_address: bool = False,
-    sender: Proof = "unknown",
+    sender: SenderProof = "unknown",
 ) -> Verdict:
     return judge(
         reading,

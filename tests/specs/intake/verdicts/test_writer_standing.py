@@ -4,8 +4,8 @@ from typing import Literal
 
 import pytest
 
-from services.intake.mail.verification.authentication_results import Proof
-from services.intake.mailroom.writer_standing import ThreadedBy, is_agents_own, standing
+from services.intake.mail.verification.authentication_results import SenderProof
+from services.intake.mailroom.writer_standing import ThreadedBy, is_agents_own, writer_standing
 
 Known = Literal["participant", "outsider"] | None
 
@@ -30,8 +30,8 @@ Known = Literal["participant", "outsider"] | None
         ("message-id", None, "proven", "unverified"),
     ],
 )
-def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: Proof, expected: str) -> None:
-    assert standing(threaded_by, known_as=known_as, sender=sender, is_agent=False) == expected
+def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: SenderProof, expected: str) -> None:
+    assert writer_standing(threaded_by, known_as=known_as, sender=sender, is_agent=False) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,22 +46,22 @@ def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: Proof, 
 def test_the_tickets_own_address_says_nothing_of_who_writes(
     known_as: Known, sender: Literal["proven", "disproven", "unknown"], expected: str
 ) -> None:
-    assert standing("reference", known_as=known_as, sender=sender, is_agent=False, by_address=True) == expected
+    assert writer_standing("reference", known_as=known_as, sender=sender, is_agent=False, by_address=True) == expected
 
 
 @pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
 @pytest.mark.parametrize("sender", ["proven", "disproven", "unknown"])
-def test_an_agents_name_is_worth_nothing_without_proof(threaded_by: ThreadedBy, sender: Proof) -> None:
-    assert standing(threaded_by, known_as=None, sender=sender, is_agent=True) == "unverified"
+def test_an_agents_name_is_worth_nothing_without_proof(threaded_by: ThreadedBy, sender: SenderProof) -> None:
+    assert writer_standing(threaded_by, known_as=None, sender=sender, is_agent=True) == "unverified"
     assert is_agents_own(threaded_by, sender) is (threaded_by == "reference" and sender == "proven")
 
 
 def test_an_agent_may_be_a_customer() -> None:
-    assert standing("subject", known_as="participant", sender="unknown", is_agent=True) == "participant"
+    assert writer_standing("subject", known_as="participant", sender="unknown", is_agent=True) == "participant"
 
 
 @pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
 @pytest.mark.parametrize("known_as", ["participant", "outsider", None])
 def test_of_several_senders_none_has_written(threaded_by: ThreadedBy, known_as: Known) -> None:
-    assert standing(threaded_by, known_as=known_as, sender="ambiguous", is_agent=False) == "unverified"
+    assert writer_standing(threaded_by, known_as=known_as, sender="ambiguous", is_agent=False) == "unverified"
     assert not is_agents_own(threaded_by, "ambiguous")
