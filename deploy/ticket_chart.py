@@ -1,7 +1,7 @@
-"""Draws the states of a ticket from the rules themselves: `python -m deploy.ticket_chart`; with `--check` it only tells whether
-docs/ticket-life.md is out of date.
+"""Writes the chart of a ticket's states in docs/ticket-life.md from the rules: `python -m deploy.ticket_chart`.
 
-Every command is tried on a ticket of every type of state. What the rules then decide is the chart; nobody draws it.
+With `--check` it changes nothing and fails if the chart is out of date. Every command is tried on a ticket of every
+type of state; the chart shows what the rules decide.
 """
 
 import sys
@@ -54,6 +54,9 @@ def _state(state: StateRef) -> c.SetState:
     return c.SetState(ACT, c.NextState(state, LATER if state.type.startswith("pending") else None))
 
 
+COLUMNS = 4
+"""Types of states in each table at most, so that its lines have at most 120 characters."""
+
 COMMANDS: dict[str, c.Command] = {
     "the customer writes": _says(),
     "the customer writes and closes": _says(closes=True),
@@ -96,23 +99,24 @@ def outcome(command: c.Command, before: Ticket) -> str | None:
 
 
 def drawn() -> str:
-    """The chart, and the table of every command on every type of state."""
+    """The chart, and tables of every command on every type of state."""
     edges: dict[tuple[str, str], list[str]] = defaultdict(list)
-    rows: list[str] = []
+    cells: dict[tuple[str, str], str] = {}
     tickets = {name: _ticket(past) for name, past in PASTS.items()}
     for label, command in COMMANDS.items():
-        cells: list[str] = []
         for name, before in tickets.items():
             after = outcome(command, before)
             if after is not None and after != name:
                 edges[name, after].append(label)
-            cells.append("refused" if after is None else "-" if after == name else f"**{after}**")
-        rows.append(f"| {label} | {' | '.join(cells)} |")
-    chart = ["```mermaid", "stateDiagram-v2", "    [*] --> new: opened"]
-    chart += [f"    {before} --> {after}: {', '.join(labels)}" for (before, after), labels in edges.items()]
-    chart += ["    removed --> [*]", "```"]
-    table = [f"| | {' | '.join(tickets)} |", f"| --- |{' --- |' * len(tickets)}", *rows]
-    return "\n".join([*chart, "", *table]) + "\n"
+            cells[label, name] = "refused" if after is None else "-" if after == name else f"**{after}**"
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> new: opened"]
+    lines += [f"    {before} --> {after}: {', '.join(labels)}" for (before, after), labels in edges.items()]
+    lines += ["    removed --> [*]", "```"]
+    for first in range(0, len(tickets), COLUMNS):
+        names = list(tickets)[first : first + COLUMNS]
+        lines += ["", f"| | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}"]
+        lines += [f"| {label} | {' | '.join(cells[label, name] for name in names)} |" for label in COMMANDS]
+    return "\n".join(lines) + "\n"
 
 
 def text(guide: str) -> str:

@@ -1,4 +1,4 @@
-"""Prints the catalogue of requirements (docs/requirements.md): each with the tests that prove it, then those that none proves.
+"""Prints the requirements of docs/requirements.md: each with the tests that prove it, then those without a test.
 
 Run it with `make requirements`.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 CATALOGUE = Path(__file__).parent.parent / "docs" / "requirements.md"
-LINE = re.compile(r"^\| (A\d+\.\d+) \| (.*?) \|", re.MULTILINE)
+ENTRY = re.compile(r"^- \*\*(A\d+\.\d+)\*\* \([^;)]+; [SIT/]+\) (.+(?:\n  .+)*)", re.MULTILINE)
 WIDTH = 100
 
 
@@ -29,7 +29,8 @@ class Collected:
 
 def catalogue() -> dict[str, str]:
     """Every id with its behaviour, in the catalogue's order."""
-    return dict(LINE.findall(CATALOGUE.read_text(encoding="utf-8")))
+    entries = ENTRY.findall(CATALOGUE.read_text(encoding="utf-8"))
+    return {requirement: " ".join(behaviour.split()) for requirement, behaviour in entries}
 
 
 def main() -> int:

@@ -23,21 +23,15 @@ from services.gateway.signing_in.guesses import Guesses
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
-from shared.database import Pool, connect_pool
-from shared.eventstore.migrations import pending
-from shared.eventstore.retention import CommandRetention
-from shared.eventstore.store import Store
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
 from shared.http.serving.server import Process, Role
-from shared.messaging.announcing import Announcer
 from shared.messaging.pace import PROMPT
-from shared.messaging.relay import Relay
 from shared.network import network
+from shared.runtime.assembly import Assembly, assembled
 from shared.runtime.periodic import Periodic
 from shared.runtime.places import Places
-from shared.runtime.pulse import Background
 
 SERVICE = "gateway"
 PURGE_SECONDS = 3600.0
@@ -52,53 +46,56 @@ KEEP_ALIVE_SECONDS = 15.0
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    pool = await connect_pool(settings.database_url)
-    try:
-        store = Store(pool, SERVICE)
-        sessions = Sessions(pool, settings.keys.purpose("session secrets"), settings.session_lifetime)
-        guesses = Guesses(pool, settings.keys.purpose("guesses"))
-        health.check("database", lambda: _migrated(pool))
-        background: dict[str, Background] = {}
-        if role != "api":
-            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
-            background |= {"relay": relay, "retention": CommandRetention(pool)}
-            background["purge"] = Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, guesses))
-        else:
-            background["announcer"] = Announcer(store)
-        if role == "worker":
-            yield Process(application(health, keys=settings.keys), background)
+    async with assembled(role, health, settings, MIGRATIONS) as parts:
+        sessions = Sessions(parts.pool, settings.keys.purpose("session secrets"), settings.session_lifetime)
+        guesses = Guesses(parts.pool, settings.keys.purpose("guesses"))
+        parts.relay(PROMPT)
+        if parts.works:
+            parts.run("purge", Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, guesses)))
+        if not parts.serves:
+            yield parts.process()
             return
         passwords = Passwords()
-        async with http_client(settings.upstream_seconds) as client:
-            try:
-                authentication = Authentication(sessions, settings.trusts_proxy)
-                sign_in = SignIn(pool, passwords, guesses)
-                appliers = Appliers(client, settings.services, settings.signing_key)
-                documents = Documents(store)
-                tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
-                limited = running_limit(authentication)
-                own = application(
-                    health,
-                    limited=limited,
-                    keys=settings.keys,
-                    routers=[
-                        session_api.router(sign_in, sessions, authentication),
-                        sign_ins_api.router(sign_in, sessions, documents, appliers, authentication),
-                        documents_api.router(documents, sign_in, appliers),
-                        customers_api.router(documents, appliers),
-                        following_api.router(documents, appliers),
-                        notices_api.router(documents, appliers),
-                        led.router(led.Leader(client, settings.services, settings.signing_key, tokens)),
-                        reference_router(),
-                    ],
-                )
-                own.state.authentication = authentication
-                proxy = Proxy(client, settings.services, settings.signing_key, tokens)
-                yield Process(Door(own, proxy, authentication, limited), background)
-            finally:
-                passwords.close()
-    finally:
-        await pool.close()
+        try:
+            async with http_client(settings.upstream_seconds) as client:
+                yield Process(_door(settings, health, parts, client, sessions, passwords, guesses), parts.background)
+        finally:
+            passwords.close()
+
+
+def _door(
+    settings: Settings,
+    health: Health,
+    parts: Assembly,
+    client: aiohttp.ClientSession,
+    sessions: Sessions,
+    passwords: Passwords,
+    guesses: Guesses,
+) -> Door:
+    """The public application: the gateway's own routes, and the proxy to the services."""
+    authentication = Authentication(sessions, settings.trusts_proxy)
+    sign_in = SignIn(parts.pool, passwords, guesses)
+    appliers = Appliers(client, settings.services, settings.signing_key)
+    documents = Documents(parts.store)
+    tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
+    limited = running_limit(authentication)
+    own = application(
+        health,
+        limited=limited,
+        keys=settings.keys,
+        routers=[
+            session_api.router(sign_in, sessions, authentication),
+            sign_ins_api.router(sign_in, sessions, documents, appliers, authentication),
+            documents_api.router(documents, sign_in, appliers),
+            customers_api.router(documents, appliers),
+            following_api.router(documents, appliers),
+            notices_api.router(documents, appliers),
+            led.router(led.Leader(client, settings.services, settings.signing_key, tokens)),
+            reference_router(),
+        ],
+    )
+    own.state.authentication = authentication
+    return Door(own, Proxy(client, settings.services, settings.signing_key, tokens), authentication, limited)
 
 
 def running_limit(authentication: Authentication) -> Limited:
@@ -125,8 +122,3 @@ def http_client(seconds: float) -> aiohttp.ClientSession:
 async def _purge(sessions: Sessions, guesses: Guesses) -> None:
     await sessions.purge()
     await guesses.purge()
-
-
-async def _migrated(pool: Pool) -> bool:
-    async with pool.acquire() as connection:
-        return not await pending(connection, *MIGRATIONS)

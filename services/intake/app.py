@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from services.intake.mail.reading_pool import Readers
@@ -31,23 +31,15 @@ from services.intake.uploads.virus_scan import VirusScan
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
 from shared.contracts.topics import DIRECTORY, TICKETS
-from shared.database import Pool, connect_pool
-from shared.directory.api import router as directory_router
-from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
-from shared.eventstore.migrations import pending
-from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
-from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
-from shared.messaging.announcing import Announcer
-from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler, ProjectionHandler
+from shared.messaging.handlers import Handler
 from shared.messaging.pace import PROMPT, UNHURRIED
-from shared.messaging.relay import Relay
+from shared.messaging.projection_handler import ProjectionHandler
+from shared.runtime.assembly import assembled
 from shared.runtime.periodic import Periodic
-from shared.runtime.pulse import Background
 
 log = logging.getLogger(__name__)
 
@@ -75,19 +67,16 @@ def _receipts(settings: Settings) -> Receipts:
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    pool = await connect_pool(settings.database_url)
-    blobs = BlobStore(settings.blob_url)
-    readers = Readers()
-    verifier = None
-    if settings.nameservers is not None:
-        verifier = Verifier(settings.nameservers, settings.trusted_sealers)
-    try:
-        store = Store(pool, SERVICE)
-        copy = DirectoryCopy(pool, settings.database_url)
-        await copy.load()
-        health.check("database", lambda: _migrated(pool))
-        background: dict[str, Background] = {"directory": copy}
-        routers = []
+    async with assembled(role, health, settings, MIGRATIONS) as parts, AsyncExitStack() as closing:
+        pool, store, copy = parts.pool, parts.store, await parts.directory()
+        blobs = BlobStore(settings.blob_url)
+        closing.callback(blobs.close)
+        readers = Readers()
+        closing.push_async_callback(readers.close)
+        verifier = None
+        if settings.nameservers is not None:
+            verifier = Verifier(settings.nameservers, settings.trusted_sealers)
+            closing.push_async_callback(verifier.close)
         numbers, uploads = Numbers(pool, settings.timezone), Uploads(blobs)
         receipts = _receipts(settings)
         records = Records(pool, store)
@@ -95,7 +84,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         quotas = Quotas(pool, settings.customers, settings.agents)
         scan = VirusScan(settings.clamd) if settings.clamd else None
         mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
-        if role != "worker":
+        routers = []
+        if parts.serves:
             submissions = Submissions(blobs, uploads, quotas, readers)
             opening = Opening(records, numbers, copy, submissions)
             messages = CustomerMessages(records, copy, submissions)
@@ -104,7 +94,6 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 blobs_api.router(uploads, store, scan, quotas),
                 mail_api.router(mailroom),
                 mailboxes_api.router(copy, Progress(pool)),
-                directory_router(copy),
             ]
 
             async def deliver(raw: bytes, envelope: Envelope) -> str:
@@ -112,36 +101,16 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 return str((await mailroom.take(raw, arriving)).id)
 
             if settings.lmtp_listen:
-                background["lmtp"] = LmtpServer(settings.lmtp_listen, deliver)
-        if role != "api":
-            consumer = Consumer(
-                name=CONSUMER,
-                database_url=settings.database_url,
-                pool=pool,
-                kafka=settings.kafka,
-                handlers=handlers(store, numbers, receipts),
-                pace=UNHURRIED,
-                replica=settings.replica,
-            )
-            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
-            background |= {"relay": relay, "consumer": consumer}
-            background["retention"] = CommandRetention(pool)
-            background["identifying"] = ClaimAnnouncer(store)
-            background["uploads"] = Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, quotas))
-            background["mailboxes"] = Fetchers(
-                mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts
-            )
-            if role == "worker":  # an API stays ready while Kafka is down
-                health.check("consumer", consumer.has_its_partitions)
-        else:
-            background["announcer"] = Announcer(store)
-        yield Process(application(health, keys=settings.keys, routers=routers), background)
-    finally:
-        await readers.close()
-        if verifier is not None:
-            await verifier.close()
-        blobs.close()
-        await pool.close()
+                parts.run("lmtp", LmtpServer(settings.lmtp_listen, deliver))
+        parts.relay(PROMPT)
+        if parts.works:
+            made = handlers(store, numbers, receipts)
+            parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
+            parts.run("identifying", ClaimAnnouncer(store))
+            parts.run("uploads", Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, quotas)))
+            fetchers = Fetchers(mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts)
+            parts.run("mailboxes", fetchers)
+        yield parts.process(routers)
 
 
 async def _sweep(uploads: Uploads, quotas: Quotas) -> None:
@@ -151,8 +120,3 @@ async def _sweep(uploads: Uploads, quotas: Quotas) -> None:
         await uploads.sweep()
     except BlobStoreUnavailable as error:
         log.warning("uploads are not swept now: %s", error)
-
-
-async def _migrated(pool: Pool) -> bool:
-    async with pool.acquire() as connection:
-        return not await pending(connection, *MIGRATIONS)

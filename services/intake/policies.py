@@ -28,8 +28,10 @@ from shared.contracts.routing import (
     TicketSplit,
 )
 from shared.database import Connection
-from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
+from shared.eventstore.runner import CommandRunner
+from shared.eventstore.store import Context, Store, utc_now
 from shared.messaging.delivery import Delivered, Parked
+from shared.messaging.in_order import InOrder
 from shared.telemetry.tracing import span, traceparent
 from shared.testing.failpoints import hit
 
@@ -71,28 +73,22 @@ class DeskNews:
 
     def __init__(self, store: Store, numbers: Numbers, receipts: Receipts) -> None:
         self.store, self.numbers, self.receipts = store, numbers, receipts
+        self.runner = CommandRunner(store, "ticket", ticket)
         self.producers: frozenset[str] | None = frozenset(("routing",))
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
-        aside: list[Parked] = []
-        held = set(parked)
+        batch = InOrder(parked, self.producers)
         told: list[Told] = []
         renamed: list[CustomerRef] = []
         written_to: list[tuple[UUID, str, bool]] = []
         known = await self._known(connection, deliveries)
         for delivery in deliveries:
-            event = delivery.event
-            if event is not None and event.producer != "routing":
+            event = batch.take(delivery)
+            if event is None:
                 continue
-            if delivery.key in held:
-                aside.append(Parked(delivery, "an earlier event of it is parked", new=False))
-            elif event is None:
-                held.add(delivery.key)
-                aside.append(Parked(delivery, delivery.unreadable, new=True))
-            elif strangers := _concerned(event) - known:
-                held.add(delivery.key)
+            if strangers := _concerned(event) - known:
                 named = ", ".join(sorted(map(str, strangers)))
-                aside.append(Parked(delivery, f"intake has opened no ticket {named}", new=True))
+                batch.park(delivery, f"intake has opened no ticket {named}")
             elif isinstance(event.payload, TicketSplit):
                 await self._open(connection, event, event.payload)
                 known.add(event.payload.into)
@@ -109,7 +105,7 @@ class DeskNews:
             await connection.executemany(DESK_NAMED, rows)
         if written_to:
             await connection.execute(WRITTEN_TO, *map(list, zip(*written_to, strict=True)))
-        return aside
+        return batch.aside
 
     async def _known(self, connection: Connection, deliveries: Sequence[Delivered]) -> set[UUID]:
         """Those of the tickets that the events are about which intake has opened."""
@@ -139,7 +135,6 @@ class DeskNews:
                 internal=split.internal,
                 note=split.note,
             )
-            (opened,) = ticket.decide(opening, ticket.initial())
             context = Context(
                 actor=Actor("service", "intake"),
                 correlation_id=event.correlation_id,
@@ -147,10 +142,10 @@ class DeskNews:
                 traceparent=traceparent() or event.traceparent,
                 time=utc_now(),
             )
-            await self.store.append(
-                [Append(split.into, "ticket", 0, (NewEvent(opened),), context)], connection=connection
-            )
-        mailbox = receipt_mailbox([opened])
+            unit = self.runner.unit(connection)
+            opened = unit.decide(split.into, opening, context)
+            await unit.record()
+        mailbox = receipt_mailbox(opened)
         await connection.execute(NEW_TICKET, split.into, opening.number, split.customer.id, split.origin.id, mailbox)
         if split.by is None and split.message.message_id is not None:
             # The customer's own mail has become this ticket: what refers to it belongs here.

@@ -16,22 +16,17 @@ from services.notify.ticket.commands import Command
 from services.notify.writing.letterhead import Letterhead
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY, TICKETS
-from shared.database import Pool, connect_pool
-from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
-from shared.eventstore.migrations import pending
-from shared.eventstore.retention import CommandRetention
+from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
-from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
-from shared.messaging.announcing import Announcer
-from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
+from shared.messaging.handlers import Handler
 from shared.messaging.pace import UNHURRIED
-from shared.messaging.relay import Relay
-from shared.runtime.pulse import Background
+from shared.messaging.policy_handler import PolicyHandler
+from shared.messaging.projection_handler import ProjectionHandler
+from shared.runtime.assembly import assembled
 from shared.settings import env
 
 SERVICE = "notify"
@@ -58,9 +53,7 @@ def reactions(
     """How what the policies ask for is recorded, with the mails that have to leave."""
     return PolicyHandler(
         name=CONSUMER,
-        store=store,
-        category="ticket",
-        decider=ticket,
+        runner=CommandRunner(store, "ticket", ticket),
         producers=LISTENS_TO,
         react=policies.react,
         inline=deliveries.schedule,
@@ -86,43 +79,21 @@ def handlers_for_replay(store: Store) -> dict[str, Handler]:
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    pool = await connect_pool(settings.database_url)
-    blobs = BlobStore(settings.blob_url) if settings.blob_url else None
-    try:
-        store = Store(pool, SERVICE)
-        copy = DirectoryCopy(pool, settings.database_url)
-        await copy.load()
-        health.check("database", lambda: _migrated(pool))
-        background: dict[str, Background] = {"directory": copy}
-        if role != "api":
-            sender = Sender(store, settings.transport(), blobs, settings.signer)
-            consumer = Consumer(
-                name=CONSUMER,
-                database_url=settings.database_url,
-                pool=pool,
-                kafka=settings.kafka,
-                handlers=handlers(store, copy, MailSettings.read(), sender.wake),
-                pace=UNHURRIED,
-                replica=settings.replica,
-            )
-            relay = Relay(store, settings.database_url, settings.kafka, UNHURRIED)
-            closing_words = policies_of(copy, MailSettings.read())
-            told = Closings(store, reactions(store, closing_words, sender.wake), closing_words)
-            background |= {"relay": relay, "consumer": consumer, "sender": sender, "closings": told}
-            background["retention"] = CommandRetention(pool)
-            if role == "worker":  # an API stays ready while Kafka is down
-                health.check("consumer", consumer.has_its_partitions)
-        else:
-            background["announcer"] = Announcer(store)
-        outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
-        routers = [directory_router(copy), outgoing_api.router(outgoing, copy)] if role != "worker" else []
-        yield Process(application(health, keys=settings.keys, routers=routers), background)
-    finally:
-        if blobs is not None:
-            blobs.close()
-        await pool.close()
-
-
-async def _migrated(pool: Pool) -> bool:
-    async with pool.acquire() as connection:
-        return not await pending(connection, *MIGRATIONS)
+    async with assembled(role, health, settings, MIGRATIONS) as parts:
+        blobs = BlobStore(settings.blob_url) if settings.blob_url else None
+        try:
+            store, copy = parts.store, await parts.directory()
+            parts.relay(UNHURRIED)
+            if parts.works:
+                mail = MailSettings.read()
+                sender = Sender(store, settings.transport(), blobs, settings.signer)
+                made = handlers(store, copy, mail, sender.wake)
+                parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
+                parts.run("sender", sender)
+                closing_words = policies_of(copy, mail)
+                parts.run("closings", Closings(store, reactions(store, closing_words, sender.wake), closing_words))
+            outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
+            yield parts.process([outgoing_api.router(outgoing, copy)])
+        finally:
+            if blobs is not None:
+                blobs.close()

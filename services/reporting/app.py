@@ -13,19 +13,13 @@ from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.reading import Reading
 from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY
-from shared.database import Pool, connect_pool
-from shared.directory.api import router as directory_router
-from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
-from shared.eventstore.migrations import pending
-from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
-from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.pace import UNHURRIED
 from shared.messaging.parking.commands import MakeHandlers
-from shared.runtime.pulse import Background
+from shared.messaging.projection_handler import ProjectionHandler
+from shared.runtime.assembly import assembled
 from shared.settings import env
 
 SERVICE = "reporting"
@@ -35,49 +29,31 @@ DIRECTORY_CONSUMER = "reporting.directory"
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    pool = await connect_pool(settings.database_url)
-    try:
-        copy = DirectoryCopy(pool, settings.database_url)
-        await copy.load()
-        health.check("database", lambda: _migrated(pool))
-        background: dict[str, Background] = {"directory": copy}
-        if role != "api":
-            documents = Consumer(
+    async with assembled(role, health, settings, MIGRATIONS) as parts:
+        copy = await parts.directory()
+        if parts.works:
+            parts.consumer(
+                "documents",
                 name=DIRECTORY_CONSUMER,
-                database_url=settings.database_url,
-                pool=pool,
-                kafka=settings.kafka,
                 handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
                 pace=UNHURRIED,
                 replica=settings.replica,
             )
-            background["documents"] = documents
-            if role == "worker":  # an API stays ready while Kafka is down
-                health.check("documents", documents.has_its_partitions)
-            for name, which in projection_sets(settings.zone).items():
+            for name, projection_set in projection_sets(settings.zone).items():
                 filling = LiveConsumer(
-                    which,
+                    projection_set,
                     database_url=settings.database_url,
-                    pool=pool,
+                    pool=parts.pool,
                     kafka=settings.kafka,
                     replica=settings.replica,
                 )
-                background[name] = filling
-                if role == "worker":
-                    health.check(name, filling.has_its_partitions)
+                parts.run(name, filling, ready=filling.has_its_partitions)
         routers = []
-        if role != "worker":
-            reading = Reading(pool, copy, BlobStore(settings.blob_url))
-            counting = stats_api.Counting(pool, copy, settings.zone)
-            routers = [
-                tickets_api.router(reading),
-                articles_api.router(reading),
-                stats_api.router(counting),
-                directory_router(copy),
-            ]
-        yield Process(application(health, keys=settings.keys, routers=routers), background)
-    finally:
-        await pool.close()
+        if parts.serves:
+            reading = Reading(parts.pool, copy, BlobStore(settings.blob_url))
+            counting = stats_api.Counting(parts.pool, copy, settings.zone)
+            routers = [tickets_api.router(reading), articles_api.router(reading), stats_api.router(counting)]
+        yield parts.process(routers)
 
 
 def replayed(consumer: str) -> MakeHandlers | None:
@@ -89,8 +65,3 @@ def replayed(consumer: str) -> MakeHandlers | None:
             made = which.handlers(generation)
             return lambda _: made
     return None
-
-
-async def _migrated(pool: Pool) -> bool:
-    async with pool.acquire() as connection:
-        return not await pending(connection, *MIGRATIONS)

@@ -14,24 +14,19 @@ from shared.blobs.uploads import Uploads
 from shared.bounded.processes import Processes
 from shared.contracts.envelope import Recorded
 from shared.contracts.topics import DIRECTORY, TICKETS
-from shared.database import Connection, Pool, connect_pool
-from shared.directory.api import router as directory_router
+from shared.database import Connection
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
-from shared.eventstore.commands import Commands
-from shared.eventstore.migrations import pending
-from shared.eventstore.retention import CommandRetention
+from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
-from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import Process, Role
-from shared.messaging.announcing import Announcer
-from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler, PolicyHandler, ProjectionHandler
+from shared.messaging.handlers import Handler
 from shared.messaging.pace import PROMPT, UNHURRIED
-from shared.messaging.relay import Relay
+from shared.messaging.policy_handler import PolicyHandler
+from shared.messaging.projection_handler import ProjectionHandler
+from shared.runtime.assembly import assembled
 from shared.runtime.periodic import Periodic
-from shared.runtime.pulse import Background
 
 SERVICE = "routing"
 CONSUMER = "routing"
@@ -56,13 +51,11 @@ def handlers(
     return {
         TICKETS: PolicyHandler(
             name=CONSUMER,
-            store=store,
-            category="ticket",
-            decider=ticket,
+            runner=CommandRunner(store, "ticket", ticket),
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=beside,
-            goes_on=policies.goes_on_in,
+            follow=policies.goes_on_in,
             done=wake,
             prepare=loaded,
         ),
@@ -73,46 +66,21 @@ def handlers(
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    pool = await connect_pool(settings.database_url)
-    processes = Processes("shared.bounded.rich_text")
-    try:
-        store = Store(pool, SERVICE)
-        copy = DirectoryCopy(pool, settings.database_url)
-        await copy.load()
-        health.check("database", lambda: _migrated(pool))
-        clock = timers.Timers(store)
-        uploads = Uploads(BlobStore(settings.blob_url))
-        desk = Desk(
-            pool, Commands(store, "ticket", ticket, timers.Recording(store, clock.wake)), copy, uploads, processes
-        )
-        background: dict[str, Background] = {"directory": copy}
-        if role != "api":
-            consumer = Consumer(
-                name=CONSUMER,
-                database_url=settings.database_url,
-                pool=pool,
-                kafka=settings.kafka,
-                handlers=handlers(store, copy, clock.wake),
-                pace=UNHURRIED,
-                replica=settings.replica,
-            )
-            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
-            background |= {"relay": relay, "consumer": consumer}
-            background |= {"retention": CommandRetention(pool), "timers": clock}
-            background["leaving"] = Periodic(
-                "locks of who has left", leaving.SWEEP_SECONDS, lambda: leaving.sweep(pool)
-            )
-            if role == "worker":  # an API stays ready while Kafka is down
-                health.check("consumer", consumer.has_its_partitions)
-        else:
-            background["announcer"] = Announcer(store)
-        routers = [api.router(desk), api.internal(desk), directory_router(copy)] if role != "worker" else []
-        yield Process(application(health, keys=settings.keys, routers=routers), background)
-    finally:
-        await processes.close()
-        await pool.close()
-
-
-async def _migrated(pool: Pool) -> bool:
-    async with pool.acquire() as connection:
-        return not await pending(connection, *MIGRATIONS)
+    async with assembled(role, health, settings, MIGRATIONS) as parts:
+        processes = Processes("shared.bounded.rich_text")
+        try:
+            copy = await parts.directory()
+            clock = timers.Timers(parts.store)
+            recording = timers.Recording(parts.store, clock.wake)
+            runner = CommandRunner(parts.store, "ticket", ticket, record=recording)
+            desk = Desk(parts.pool, runner, copy, Uploads(BlobStore(settings.blob_url)), processes)
+            parts.relay(PROMPT)
+            if parts.works:
+                made = handlers(parts.store, copy, clock.wake)
+                parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
+                parts.run("timers", clock)
+                sweep = Periodic("locks of who has left", leaving.SWEEP_SECONDS, lambda: leaving.sweep(parts.pool))
+                parts.run("leaving", sweep)
+            yield parts.process([api.router(desk), api.internal(desk)])
+        finally:
+            await processes.close()

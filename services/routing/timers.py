@@ -20,7 +20,8 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked
 from shared.database import Connection, Pool
-from shared.eventstore.store import Append, Appended, CommandId, Context, NewEvent, Store, conflict, utc_now
+from shared.eventstore.runner import CommandRunner
+from shared.eventstore.store import Append, Appended, CommandId, Context, Store, conflict, utc_now
 from shared.messaging.handlers import transient
 from shared.messaging.parking.parking import PutAside
 from shared.rules.states import CLOSED_SUCCESSFUL
@@ -144,12 +145,14 @@ class Recording:
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
         self.store, self.wake = store, wake
 
-    async def __call__(self, appends: Sequence[Append], *, command: CommandId, answer: dict[str, Any]) -> Appended:
+    async def __call__(
+        self, appends: Sequence[Append], *, command: CommandId | None, response: dict[str, Any] | None
+    ) -> Appended:
         events = [(append.stream, new.payload) for append in appends for new in append.events]
         timers, locks = started_by(events), _locks(events)
         if not timers and not any(locks):
-            return await self.store.append(appends, command=command, answer=answer)
-        arguments = self.store.arguments(appends, command, answer)
+            return await self.store.append(appends, command=command, response=response)
+        arguments = self.store.arguments(appends, command, response)
         hit("append.before_commit")
         try:
             row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers), *locks)
@@ -167,6 +170,7 @@ class Timers:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.runner = CommandRunner(store, "ticket", ticket)
         self._set = asyncio.Event()
         self.pulse = Pulse()
 
@@ -218,37 +222,22 @@ class Timers:
 
     async def _transaction(self, tickets: Sequence[UUID], now: datetime) -> int:
         """Fires the timers of these tickets that are due, but for tickets that somebody else is writing to; answers how many."""
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        async with self.runner.transaction() as (connection, unit):
             free = await self.store.lock(connection, tickets, wait=False)
             hit("timers.locked")
             rows = await connection.fetch(OF_TICKETS, free, now)
             if not rows:
                 return 0
-            histories = await self.store.load_many([row["ticket_id"] for row in rows], connection=connection)
+            await unit.load(*(row["ticket_id"] for row in rows))
             gone = await leaving.gone_among(connection, [row["ticket_id"] for row in rows if row["kind"] == "left"])
-            appends: list[Append] = []
-            for stream, history in histories.items():
-                state, version = ticket.initial(), len(history)
-                for past in history:
-                    state = ticket.evolve(state, past.payload)
-                for row in rows:
-                    if row["ticket_id"] != stream:
-                        continue
-                    events = ticket.decide(_command(row["kind"], row["due_at"], now, gone), state)
-                    for event in events:
-                        state = ticket.evolve(state, event)
-                    if events:
-                        context = Context(actor=Actor("system", f"timer:{row['kind']}"), time=now)
-                        appends.append(Append(stream, "ticket", version, tuple(map(NewEvent, events)), context))
-                        version += len(events)
-                        LATENESS.labels(row["kind"]).observe((now - row["due_at"]).total_seconds())
-            if appends:
-                appended = await self.store.append(appends, connection=connection)
-                await set_timers(connection, appended.events)
+            for row in rows:
+                context = Context(actor=Actor("system", f"timer:{row['kind']}"), time=now)
+                if unit.decide(row["ticket_id"], _command(row["kind"], row["due_at"], now, gone), context):
+                    LATENESS.labels(row["kind"]).observe((now - row["due_at"]).total_seconds())
+            await set_timers(connection, (await unit.record()).events)
             await connection.execute(TAKE, [row["ticket_id"] for row in rows], [row["kind"] for row in rows])
             hit("timers.before_commit")
         hit("timers.after_commit")
-        self.store.appended.set()
         return len(rows)
 
 

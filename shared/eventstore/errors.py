@@ -1,22 +1,34 @@
-"""What an append or a command can end with, other than success."""
+"""Ways in which an append or a command can fail."""
 
 from uuid import UUID
 
 
-class VersionConflict(Exception):
-    """The stream has moved on: it is not at the version that the caller expected."""
+class Raced(Exception):
+    """Somebody else recorded something first that the decision did not know of: read again and decide anew."""
+
+
+class VersionConflict(Raced):
+    """The stream is not at the version that the append expects."""
 
     def __init__(self, stream: UUID, current: int | None = None) -> None:
         super().__init__(f"stream {stream} has moved on")
         self.stream, self.current = stream, current
 
 
+class PreconditionFailed(Exception):
+    """The stream is not at the version that the caller requires (`If-Match`); to decide again does not help."""
+
+    def __init__(self, stream: UUID, current: int) -> None:
+        super().__init__(f"stream {stream} is at version {current}")
+        self.stream, self.current = stream, current
+
+
 class CommandReused(Exception):
-    """The same command id came with another content."""
+    """The same command id came with different content."""
 
 
 class CommandRunning(Exception):
-    """The same command is being carried out right now."""
+    """The same command is being carried out at this moment."""
 
 
 class UnknownStream(Exception):
@@ -28,11 +40,11 @@ class UnknownStream(Exception):
 
 
 class NotOurs(Exception):
-    """An event of another service: only its owner may record it (architecture, section 1)."""
+    """The event belongs to another service: only its owner may record it (architecture, section 1)."""
 
 
 class EventTooLarge(ValueError):
-    """What was decided does not fit into one record of the log; `size` and `most` in bytes."""
+    """The event does not fit into one record of the log; `size` and `most` in bytes."""
 
     def __init__(self, type_name: str, size: int, most: int) -> None:
         super().__init__(f"{type_name} takes {size} bytes of at most {most}; larger content belongs in a blob")

@@ -34,7 +34,7 @@ SELECT {_COLUMNS}
 """
 LOCK = "SELECT stream_id FROM es.streams WHERE stream_id = ANY($1) ORDER BY stream_id FOR NO KEY UPDATE"
 LOCK_FREE = f"{LOCK} SKIP LOCKED"
-ANSWER_OF = "SELECT fingerprint, answer FROM es.commands WHERE command_id = $1"
+RESPONSE_OF = "SELECT fingerprint, answer FROM es.commands WHERE command_id = $1"
 
 _CONFLICT = "LD409"
 
@@ -81,10 +81,10 @@ class CommandId:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """`duplicate`: the command was known, nothing was written, `answer` is the first one."""
+    """`duplicate`: the command was known, nothing was written, `response` is the first one."""
 
     status: Literal["appended", "duplicate"]
-    answer: dict[str, Any] | None = None
+    response: dict[str, Any] | None = None
     events: tuple[Recorded, ...] = ()
 
 
@@ -142,7 +142,7 @@ class Store:
         self.appended = AppendSignal()
 
     def arguments(
-        self, appends: Sequence[Append], command: CommandId | None = None, answer: dict[str, Any] | None = None
+        self, appends: Sequence[Append], command: CommandId | None = None, response: dict[str, Any] | None = None
     ) -> tuple[Any, ...]:
         """The arguments of `es.append`, for a statement that does more in the same round trip.
 
@@ -178,7 +178,7 @@ class Store:
         return (
             command.id if command else None,
             command.fingerprint if command else b"",
-            answer,
+            response,
             [a.stream for a in first],
             [a.category for a in first],
             [a.expected for a in first],
@@ -189,7 +189,7 @@ class Store:
         """What the row that `es.append` answered means. Raises CommandRunning or CommandReused."""
         match row["status"]:
             case "duplicate":
-                return Appended("duplicate", answer=row["first_answer"])
+                return Appended("duplicate", response=row["first_answer"])
             case "running":
                 raise CommandRunning
             case "reused":
@@ -229,7 +229,7 @@ class Store:
         appends: Sequence[Append],
         *,
         command: CommandId | None = None,
-        answer: dict[str, Any] | None = None,
+        response: dict[str, Any] | None = None,
         connection: Connection | None = None,
     ) -> Appended:
         """Records events, all or nothing, in one round trip.
@@ -237,7 +237,7 @@ class Store:
         Raises VersionConflict when a stream has moved on (the caller's transaction is then void), CommandRunning and
         CommandReused as `es.append` says. Within a transaction of the caller's, wake the relay after its commit.
         """
-        arguments = self.arguments(appends, command, answer)
+        arguments = self.arguments(appends, command, response)
         hit("append.before_commit")
         try:
             row = await (connection or self.pool).fetchrow(APPEND, *arguments)
@@ -278,14 +278,14 @@ class Store:
             found[row["stream_id"]].append(recorded(row, self.service))
         return found
 
-    async def answer_of(self, command: CommandId, *, connection: Connection | None = None) -> Appended | None:
-        """The first answer of a command that is known already, else None. Raises CommandReused."""
-        row = await (connection or self.pool).fetchrow(ANSWER_OF, command.id)
+    async def response_of(self, command: CommandId, *, connection: Connection | None = None) -> Appended | None:
+        """The first response of a command that is known already, else None. Raises CommandReused."""
+        row = await (connection or self.pool).fetchrow(RESPONSE_OF, command.id)
         if row is None:
             return None
         if row["fingerprint"] != command.fingerprint:
             raise CommandReused
-        return Appended("duplicate", answer=row["answer"])
+        return Appended("duplicate", response=row["answer"])
 
 
 def conflict(error: asyncpg.PostgresError, appends: Sequence[Append]) -> Exception:

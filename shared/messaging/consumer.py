@@ -10,7 +10,7 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Never
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from shared.contracts.envelope import Recorded
 from shared.contracts.event import registered
 from shared.contracts.topics import PARTITIONS
 from shared.database import Connection, Pool, connect
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.runner import until_recorded
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, NotAuthentic
 from shared.messaging.clients import consumer as started
@@ -49,6 +49,8 @@ PARKED = Counter("ledgerdesk_consumer_parked_total", "Tickets newly parked", ["c
 LAG = Gauge("ledgerdesk_consumer_lag", "Records of the assigned partitions that wait", ["consumer"])
 HALTED = Gauge("ledgerdesk_consumer_halted", "1 while the consumer waits for an operator", ["consumer"])
 
+CONFLICTS = 5
+"""Times that an event is decided again after a race with a command on the same ticket."""
 LIVE_RECORDS = 500
 REBUILD_RECORDS = 10_000
 PIECE_RECORDS = 100
@@ -131,10 +133,9 @@ class Consumer:
         handlers: Mapping[str, Handler],
         pace: Pace,
         replica: str | None = None,
-        on_committed: Callable[[], None] | None = None,
     ) -> None:
         self.name, self.database_url, self.pool, self.kafka = name, database_url, pool, kafka
-        self.handlers, self.pace, self.replica, self.on_committed = handlers, pace, replica, on_committed
+        self.handlers, self.pace, self.replica = handlers, pace, replica
         self.pulse = Pulse()
         self._parks: deque[float] = deque()
         self._positioning = asyncio.Lock()
@@ -345,13 +346,7 @@ class Consumer:
 
     async def _patiently(self, delivery: Delivered) -> None:
         """A conflict with a person's command on the same ticket is no poison: it is decided again on the newer state."""
-        for _ in range(5):
-            try:
-                await self._transaction([delivery])
-            except VersionConflict:
-                continue
-            return
-        await self._transaction([delivery])
+        await until_recorded(lambda: self._transaction([delivery]), CONFLICTS)
 
     async def _park_alone(self, delivery: Delivered, reason: str) -> None:
         first, following = _spans([delivery])
@@ -390,8 +385,6 @@ class Consumer:
             self._tell_refused([d for d in deliveries if d.refused])
         for handler in worked:
             handler.committed()
-        if self.on_committed is not None:
-            self.on_committed()
         self._count_parked(fresh)
 
     async def _lock_checkpoints(self, connection: Connection, first: Offsets) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from shared.contracts.event import Event
-from shared.eventstore.commands import Decider
+from shared.eventstore.decider import Decider
 from shared.rules.rejected import Rejected
 
 State = TypeVar("State")

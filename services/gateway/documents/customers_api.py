@@ -16,7 +16,7 @@ from services.gateway.documents.names import Reference as Name
 from services.gateway.documents.shapes import DocumentList, PersonListed
 from services.gateway.signing_in.signed_in import Reader, Writer
 from shared.contracts.directory import Person
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.errors import PreconditionFailed
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.etag import IfMatch, etag
@@ -125,9 +125,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         try:
             guard = authority.agents(signed)
             saved = await documents.save("person", reference, draft, context_of(signed), expected=expected, guard=guard)
-        except VersionConflict as error:
-            if expected is None:
-                raise
+        except PreconditionFailed as error:
             row = await rows.find(documents.store.pool, "person", reference)
             raise problems.precondition_failed(_shown(row) if row else None, member="person") from error
         headers = await told_by_row(appliers, "person", saved.row, "customers")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,10 +16,12 @@ from services.gateway.documents.names import is_id
 from services.gateway.signing_in.sessions import end_of_person
 from shared.contracts.directory import DocumentKind, Person, Queue, Salutation, Signature, State, TicketField
 from shared.contracts.envelope import Recorded
-from shared.contracts.event import Event
 from shared.database import Connection
-from shared.eventstore.errors import UnknownStream, VersionConflict
-from shared.eventstore.store import Append, Context, NewEvent, Store
+from shared.eventstore.errors import PreconditionFailed, UnknownStream
+from shared.eventstore.runner import CommandRunner
+from shared.eventstore.state_cache import Versioned
+from shared.eventstore.store import Context, Store
+from shared.eventstore.unit_of_work import UnitOfWork
 from shared.http.problems import invalid
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock($1)"
@@ -44,6 +47,7 @@ class Documents:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.runners = {kind: CommandRunner(store, kind, rules) for kind in get_args(DocumentKind)}
 
     async def save(
         self,
@@ -62,9 +66,9 @@ class Documents:
 
         `password_hash` replaces a person's password and ends the sessions begun with the old one, but for `keep_session`, and the person's API
         tokens with `end_tokens`. `guard` may refuse what becomes of a person.
-        Raises Problem 422, VersionConflict (`expected` is not its version), UnknownStream (an id of nothing), Rejected.
+        Raises Problem 422, PreconditionFailed (`expected` is not its version), UnknownStream (an id of nothing), Rejected.
         """
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        async with self.runners[kind].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, kind, reference)
             _require_version(current, expected)
@@ -81,18 +85,17 @@ class Documents:
                 await guard(connection, current, wanted)
             last_admin = kind == "person" and await self._last_admin(connection, current)
             command = rules.Save(wanted, password_changed=password_hash is not None, last_admin=last_admin)
-            saved = await self._record(connection, kind, current, document_id, command, context)
+            saved = await _record(connection, unit, kind, current, document_id, command, context)
             if password_hash is not None:
                 await connection.execute(CREDENTIAL, document_id, password_hash)
                 await end_of_person(connection, document_id, tokens=end_tokens, but=keep_session)
-        self.store.appended.set()
         return saved
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
         """Takes the document out of use; a person's sign-ins end with it. Raises as `save` does."""
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        async with self.runners[kind].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await rows.find(connection, kind, reference)
             if current is None:
@@ -102,11 +105,10 @@ class Documents:
             topics = await _asking(connection, current.document)
             last_admin = kind == "person" and not current.retired and await self._last_admin(connection, current)
             command = rules.Retire(last_admin=last_admin, queues=tuple(queues), topics=tuple(topics))
-            saved = await self._record(connection, kind, current, current.id, command, context)
+            saved = await _record(connection, unit, kind, current, current.id, command, context)
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
                 await connection.execute(FORGET_CREDENTIAL, current.id)
-        self.store.appended.set()
         return saved
 
     async def history(self, kind: DocumentKind, reference: str) -> list[Recorded]:
@@ -116,35 +118,33 @@ class Documents:
             raise UnknownStream(UUID(int=0))
         return await self.store.load(row.id)
 
-    async def _record(
-        self,
-        connection: Connection,
-        kind: DocumentKind,
-        current: rows.Row | None,
-        document_id: UUID,
-        command: rules.Command,
-        context: Context,
-    ) -> Saved:
-        state = rules.State(current.document, current.retired) if current is not None else rules.initial()
-        version = current.version if current is not None else 0
-        events: list[Event] = rules.decide(command, state)
-        if events:
-            for event in events:
-                state = rules.evolve(state, event)
-            await self.store.append(
-                [Append(document_id, kind, version, tuple(NewEvent(event) for event in events), context)],
-                connection=connection,
-            )
-            assert state.document is not None
-            await rows.write(connection, state.document, version + len(events), retired=state.retired)
-        row = await rows.find(connection, kind, str(document_id))
-        assert row is not None
-        return Saved(row, created=current is None, changed=bool(events))
-
     async def _last_admin(self, connection: Connection, current: rows.Row | None) -> bool:
         if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
             return False
         return not await rows.other_admin(connection, current.id)
+
+
+async def _record(
+    connection: Connection,
+    unit: UnitOfWork[rules.Command, rules.State],
+    kind: DocumentKind,
+    current: rows.Row | None,
+    document_id: UUID,
+    command: rules.Command,
+    context: Context,
+) -> Saved:
+    """Records what the command leads to, and writes the document's row."""
+    if current is not None:
+        unit.begin(document_id, Versioned(rules.State(current.document, current.retired), current.version))
+    changed = bool(unit.decide(document_id, command, context))
+    if changed:
+        await unit.record()
+        state = unit.state(document_id)
+        assert state.document is not None
+        await rows.write(connection, state.document, unit.version(document_id), retired=state.retired)
+    row = await rows.find(connection, kind, str(document_id))
+    assert row is not None
+    return Saved(row, created=current is None, changed=changed)
 
 
 async def _needing(connection: Connection, document: rules.Document) -> Sequence[str]:
@@ -174,7 +174,7 @@ async def _asking(connection: Connection, document: rules.Document) -> Sequence[
 
 def _require_version(current: rows.Row | None, expected: int | None) -> None:
     if expected is not None and (current is None or current.version != expected):
-        raise VersionConflict(current.id if current else UUID(int=0), current.version if current else 0)
+        raise PreconditionFailed(current.id if current else UUID(int=0), current.version if current else 0)
 
 
 def _name_in(draft: Draft) -> str:

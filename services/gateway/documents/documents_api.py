@@ -47,7 +47,7 @@ from services.gateway.signing_in.signed_in import Manager, Reader
 from shared.addresses import shown, shown_domain
 from shared.contracts.directory import Company, DocumentKind, Person, Priority, Queue, Topic
 from shared.contracts.envelope import Actor
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems
 from shared.http.bodies import Body
@@ -206,9 +206,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
             raise problems.not_found()
         return row
 
-    async def refuse_old(reference: str, error: VersionConflict, expected: int | None) -> problems.Problem:
-        if expected is None:
-            raise error
+    async def refuse_old(reference: str) -> problems.Problem:
         row = await rows.find(documents.store.pool, kind.kind, reference)
         return problems.precondition_failed(whole(row) if row else None, member=kind.kind)
 
@@ -280,8 +278,8 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
                 keep_session=signed.session,
                 guard=authority.administrators(signed),
             )
-        except VersionConflict as error:
-            raise await refuse_old(reference, error, expected) from error
+        except PreconditionFailed as error:
+            raise await refuse_old(reference) from error
         return await told(signed, saved, 201 if saved.created else 200)
 
     @routes.delete(
@@ -293,8 +291,8 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
     async def delete_one(reference: Reference, signed: Manager, expected: IfMatch) -> Response:
         try:
             saved = await documents.retire(kind.kind, reference, context_of(signed), expected=expected)
-        except VersionConflict as error:
-            raise await refuse_old(reference, error, expected) from error
+        except PreconditionFailed as error:
+            raise await refuse_old(reference) from error
         return await told(signed, saved, 204)
 
     @routes.get(

@@ -111,7 +111,7 @@ def router(
         if key is not None:
             named = command_id(signed.identity.person_id, "POST", "/api/v1/session/password", key, await request.body())
             command = sessions.without_secrets(named)
-            if await documents.store.answer_of(command) is not None:
+            if await documents.store.response_of(command) is not None:
                 return Response(status_code=204, headers={REPLAYED: "true"})
         person = await proves(request, signed, body.current, "/current")
         if body.new == body.current:
@@ -127,7 +127,7 @@ def router(
         )
         await sessions.prove(signed.session)
         if command is not None:
-            await documents.store.append([], command=command, answer={})
+            await documents.store.append([], command=command, response={})
         applied = await appliers.wait("person", saved.row.id, saved.row.version)
         return Response(status_code=204, headers={} if applied else {LAG: "true"})
 

@@ -30,7 +30,7 @@ from shared.contracts.envelope import Actor
 from shared.contracts.intake import AutomaticKind, FailedRecipient
 from shared.contracts.parts import PersonRef, Standing, TicketRef
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.folds import Folded
+from shared.eventstore.state_cache import Versioned
 from shared.eventstore.store import Append, Context, NewEvent
 from shared.rules.access import rights_of
 from shared.rules.rejected import Rejected
@@ -104,7 +104,7 @@ class Handling:
         handle the mail again."""
         row = mail.row(verdict, ticket_id, number)
         command = mail.command if mail.is_new else None
-        await self.records.record([], Rows(mails=[row]), command=command, answer={"mail": str(row.id)})
+        await self.records.record([], Rows(mails=[row]), command=command, response={"mail": str(row.id)})
         return row if mail.is_new else await self.recorded(row.id)
 
     async def recorded(self, mail_id: UUID) -> Mail:
@@ -256,7 +256,7 @@ class Handling:
         tickets: list[OpenedTicket] = []
         answers_to: list[tuple[UUID, tuple[str, ...]]] = []
         for each in commands:
-            state, version = newest.get(each.ticket_id) or Folded(ticket.initial(), 0)
+            state, version = newest.get(each.ticket_id) or Versioned(ticket.initial(), 0)
             try:
                 decided = ticket.decide(each.command, state)
             except Rejected as refusal:
@@ -288,10 +288,10 @@ class Handling:
             mails=[row],
         )
         response = {"mail": str(row.id)}
-        appended = await self.records.record(appends, rows, command=mail.command, answer=response)
+        appended = await self.records.record(appends, rows, command=mail.command, response=response)
         if appended.status == "appended":
             return row
-        return await self.recorded(UUID((appended.answer or response)["mail"]))
+        return await self.recorded(UUID((appended.response or response)["mail"]))
 
 
 def _actor(command: Command, match: MailMatch) -> Actor:

@@ -19,14 +19,14 @@ from services.intake.mailroom.inspection import Inspection
 from services.intake.mailroom.queue_choice import MOST_COPIES, choose_queue
 from services.intake.records.mails import Mail
 from services.intake.records.recording import OpenedTicket, Rows
-from services.intake.records.records import Raced, Records
+from services.intake.records.records import Records
 from services.intake.records.tickets import TicketByQueue
 from services.intake.ticket.commands import OpenTicket
 from services.intake.ticket.references import queue_ref
 from shared.contracts.directory import Queue
 from shared.contracts.envelope import Actor
 from shared.contracts.parts import TicketRef
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.errors import Raced
 from shared.eventstore.store import Append, Context, NewEvent
 from shared.telemetry.tracing import traceparent
 
@@ -59,7 +59,7 @@ class HiddenCopies:
                 opened = await self.records.tickets.opened_by(first)
                 if queue.id in opened or len(opened) > MOST_COPIES:
                     break
-                with suppress(Raced, VersionConflict):
+                with suppress(Raced):
                     await self._open(first, mail, queue, opened)
 
     async def _open(self, first: Mail, mail: IncomingMail, queue: Queue, opened: TicketByQueue) -> None:

@@ -27,12 +27,12 @@ from services.intake.records.mails import Mail
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts
 from services.intake.records.recording import Rows
-from services.intake.records.records import Raced, Records
+from services.intake.records.records import Records
 from services.intake.uploads.virus_scan import VirusScan
 from shared.blobs.store import BlobStore
 from shared.database import TRANSIENT
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.errors import CommandReused, CommandRunning, VersionConflict
+from shared.eventstore.errors import CommandReused, CommandRunning, Raced
 from shared.eventstore.store import CommandId
 from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span
@@ -144,7 +144,7 @@ class Mailroom:
         try:
             try:
                 return await self._handling.handle(incoming, match)
-            except (Raced, VersionConflict):
+            except Raced:
                 async with self._turn_after_lost_race:
                     return await self._handle_again(incoming)
         except (*TRANSIENT, CommandRunning, CommandReused, FailpointRaised):
@@ -161,7 +161,7 @@ class Mailroom:
                 return await self._remember(match.mail_id, incoming.command)
             try:
                 return await self._handling.handle(incoming, match)
-            except (Raced, VersionConflict):
+            except Raced:
                 continue
         raise Contended("a mail lost every race for its ticket")
 
@@ -174,7 +174,7 @@ class Mailroom:
     async def _remember(self, mail_id: UUID, command: CommandId | None) -> Mail:
         """A mail that was taken before; the command is remembered with it."""
         if command is not None:
-            await self.records.record([], Rows(), command=command, answer={"mail": str(mail_id)})
+            await self.records.record([], Rows(), command=command, response={"mail": str(mail_id)})
         return await self._handling.recorded(mail_id)
 
     async def _keep_copy(self, first: Mail, raw: bytes, envelope: Envelope, command: CommandId | None) -> Mail:
@@ -199,7 +199,7 @@ class Mailroom:
             found=first.found | {"same_as": str(first.id)},
         )
         try:
-            await self.records.record([], Rows(mails=[copy]), command=command, answer={"mail": str(copy.id)})
+            await self.records.record([], Rows(mails=[copy]), command=command, response={"mail": str(copy.id)})
         except Raced as error:
             raise Contended("the same mail was taken twice at the same time") from error
         return copy

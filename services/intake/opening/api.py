@@ -25,7 +25,7 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
     @body_limit(JSON_BODY, values=MOST_VALUES)
     async def open_ticket(who: Caller, key: Key, body: TicketBody) -> Response:
         outcome = await opening.open(body.request(), who, key)
-        opened = outcome.answer
+        opened = outcome.response
         return answer(
             opened,
             status=201,
@@ -45,6 +45,6 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
     async def add_message(ref: Ref, who: Caller, key: Key, body: MessageBody) -> Response:
         stream, outcome = await messages.receive(ref, body.request(), who, key)
         headers = {HEADER: encode([Written("intake", stream, outcome.version)])} if stream is not None else None
-        return answer(outcome.answer, replayed=outcome.replayed, headers=headers)
+        return answer(outcome.response, replayed=outcome.replayed, headers=headers)
 
     return routes

@@ -11,7 +11,7 @@ from services.intake.opening.requests import NewMessage
 from services.intake.opening.submissions import Submissions, actor_of
 from services.intake.records.customers import first_response, registration
 from services.intake.records.recording import Rows
-from services.intake.records.records import Raced, Records
+from services.intake.records.records import Records
 from services.intake.records.tickets import ResolvedTicket, TicketRow
 from services.intake.ticket import Ticket
 from services.intake.ticket.commands import ReceiveMessage
@@ -20,8 +20,8 @@ from shared.bounded.rich_text import RichText
 from shared.contracts.directory import Member
 from shared.contracts.parts import Address, Attachment, CustomerRef, Message
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import RETRIES, Outcome, once, replayed
-from shared.eventstore.errors import UnknownStream, VersionConflict
+from shared.eventstore.errors import Raced, UnknownStream, VersionConflict
+from shared.eventstore.runner import RETRIES, Outcome, once, replayed
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.rules.access import Access, Identity, TicketFacts, may, rights
 from shared.rules.refusals import Forbidden, NotFound, invalid
@@ -78,11 +78,11 @@ class CustomerMessages:
                 appends.append(registration(found.customer, stream, context))
             rows = Rows(customers=[found.customer] if found.is_new else [])
             try:
-                appended = await self.records.record(appends, rows, command=key, answer=response)
-            except (Raced, VersionConflict):
+                appended = await self.records.record(appends, rows, command=key, response=response)
+            except Raced:
                 continue
             if appended.status == "duplicate":
-                response = appended.answer or {}
+                response = appended.response or {}
             return stream, Outcome(response.get("version", 0), response, replayed=appended.status == "duplicate")
         raise VersionConflict(stream)
 

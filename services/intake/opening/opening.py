@@ -17,15 +17,15 @@ from services.intake.records.customers import first_response, registration
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import receipt_mailbox
 from services.intake.records.recording import OpenedTicket, Rows
-from services.intake.records.records import Raced, Records
+from services.intake.records.records import Records
 from services.intake.ticket.commands import OpenTicket
 from services.intake.ticket.references import queue_ref
 from shared.addresses import comparable
 from shared.contracts.directory import Queue, Topic
 from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message, PersonRef
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import RETRIES, Outcome, once, replayed
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.errors import Raced, VersionConflict
+from shared.eventstore.runner import RETRIES, Outcome, once, replayed
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 from shared.fields import checked
 from shared.rules.access import Identity, rights
@@ -96,11 +96,11 @@ class Opening:
                 tickets=[OpenedTicket(ticket_id, number, found.customer.id, receipt_mailbox(opened))],
             )
             try:
-                appended = await self.records.record(appends, rows, command=key, answer=response)
+                appended = await self.records.record(appends, rows, command=key, response=response)
             except Raced:
                 continue
             if appended.status == "duplicate":
-                return Outcome(1, appended.answer or {}, replayed=True)
+                return Outcome(1, appended.response or {}, replayed=True)
             OPENED.labels(request.channel).inc()
             return Outcome(1, response)
         raise VersionConflict(ticket_id)

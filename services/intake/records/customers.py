@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 from shared.contracts.intake import CustomerRegistered
 from shared.contracts.parts import CustomerRef
 from shared.database import Pool
-from shared.eventstore.commands import Outcome, replayed
 from shared.eventstore.errors import CommandReused
+from shared.eventstore.runner import Outcome, replayed
 from shared.eventstore.store import Append, CommandId, Context, NewEvent
 
 FIND = """

@@ -11,12 +11,9 @@ from services.intake.records.mails import Mails
 from services.intake.records.recording import Rows, recording
 from services.intake.records.tickets import Tickets
 from shared.database import Pool
+from shared.eventstore.errors import Raced
 from shared.eventstore.store import Append, Appended, CommandId, Store, conflict
 from shared.testing.failpoints import hit
-
-
-class Raced(Exception):
-    """Somebody else recorded the same customer, number or mail at this moment: look again and decide anew."""
 
 
 class Records:
@@ -31,7 +28,7 @@ class Records:
         rows: Rows,
         *,
         command: CommandId | None = None,
-        answer: dict[str, Any] | None = None,
+        response: dict[str, Any] | None = None,
     ) -> Appended:
         """Records events and rows, all of them or none, in one round trip.
 
@@ -42,7 +39,7 @@ class Records:
         try:
             row = await self.pool.fetchrow(
                 recording(tuple(additions)),
-                *self.store.arguments(appends, command, answer),
+                *self.store.arguments(appends, command, response),
                 *(list(column) for rows in additions.values() for column in zip(*rows, strict=True)),
             )
         except asyncpg.UniqueViolationError as error:

@@ -9,8 +9,8 @@ from services.intake import ticket
 from services.intake.records.mails import Mail
 from services.intake.ticket import Ticket
 from shared.contracts.event import parse
-from shared.database import Pool
-from shared.eventstore.folds import Folded
+from shared.database import Connection, Pool
+from shared.eventstore.state_cache import Versioned
 
 RESOLVE = """
 SELECT t.ticket_id, t.queue_id, t.email IS NOT NULL AS renamed, coalesce(t.desk_customer, c.customer_id) AS customer_id, t.company,
@@ -64,18 +64,25 @@ class ResolvedTicket:
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
+    """The command runner reads the states of tickets here."""
+
     pool: Pool
 
-    async def newest(self, tickets: Sequence[UUID]) -> dict[UUID, Folded[Ticket]]:
+    async def newest(
+        self, tickets: Sequence[UUID], *, connection: Connection | None = None
+    ) -> dict[UUID, Versioned[Ticket]]:
         """The state of each ticket at its stream's version; tickets that intake has not opened are left out.
 
         The cost does not grow with the number of messages: only the first event is read, and a counter beside it.
         """
-        found: dict[UUID, Folded[Ticket]] = {}
-        for row in await self.pool.fetch(NEWEST, list(tickets)):
+        found: dict[UUID, Versioned[Ticket]] = {}
+        for row in await (connection or self.pool).fetch(NEWEST, list(tickets)):
             opened = ticket.evolve(ticket.initial(), parse(row["type"], row["data"]))
-            found[row["stream_id"]] = Folded(replace(opened, automatic=row["automatic"]), row["stream_version"])
+            found[row["stream_id"]] = Versioned(replace(opened, automatic=row["automatic"]), row["stream_version"])
         return found
+
+    def keep(self, stream: UUID, versioned: Versioned[Ticket]) -> None:
+        """States are not cached: reading one costs a single row."""
 
     async def participants_among(self, ticket_id: UUID, emails: Sequence[str]) -> set[str]:
         """The addresses of people who take part in a ticket, except those at which its customer wanted replies."""
@@ -92,7 +99,7 @@ class Tickets:
         by_queue: dict[UUID, UUID] = {row["queue_id"]: row["ticket_id"] for row in found}
         first = (await self.newest([mail.ticket_id]))[mail.ticket_id].state
         others = await self.newest([*first.also_opened])
-        for stream, (state, _) in ((mail.ticket_id, Folded(first, 1)), *others.items()):
+        for stream, (state, _) in ((mail.ticket_id, Versioned(first, 1)), *others.items()):
             if state.opened_in is not None:
                 by_queue[state.opened_in.id] = stream
         return by_queue

@@ -156,9 +156,9 @@ def router(mailroom: Mailroom) -> APIRouter:
         if key is None:
             return _told(await mailroom.take(raw, envelope), 202)
         command = command_id(who.person_id, "POST", request.url.path, key, raw)
-        known = await mailroom.records.store.answer_of(command)
-        if known is not None and known.answer is not None:
-            return _told(await _known(mailroom, UUID(known.answer["mail"])), 202, replayed=True)
+        known = await mailroom.records.store.response_of(command)
+        if known is not None and known.response is not None:
+            return _told(await _known(mailroom, UUID(known.response["mail"])), 202, replayed=True)
         return _told(await mailroom.take(raw, envelope, command), 202)
 
     @routes.get("/mails", operation_id="listMails", response_model=MailPage, summary="Mails that arrived, newest first")

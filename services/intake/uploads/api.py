@@ -101,9 +101,9 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas:
             async with sent_files(content_type, request.stream()) as files:
                 key = request.headers.get(KEY)
                 command = command_id(who.person_id, "POST", request.url.path, key, _fingerprint(files))
-                known = await store.answer_of(command) if key is not None else None
+                known = await store.response_of(command) if key is not None else None
                 if known is not None:
-                    return answer(known.answer, status=201, replayed=True)
+                    return answer(known.response, status=201, replayed=True)
                 await quotas.take(who, "bytes", sum(max(file.size, LEAST_BYTES_OF_A_FILE) for file in files))
                 until = time.monotonic() + SCAN_SECONDS
                 items = [await kept(who.person_id, file, until) for file in files]
@@ -117,9 +117,9 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas:
 async def _remembered(store: Store, command: CommandId | None, told: dict[str, Any]) -> Response:
     """The answer, kept for a retry. Of two requests with one key at once the first counts; the other's files vanish unnamed."""
     if command is not None:
-        appended = await store.append([], command=command, answer=told)
+        appended = await store.append([], command=command, response=told)
         if appended.status == "duplicate":
-            return answer(appended.answer, status=201, replayed=True)
+            return answer(appended.response, status=201, replayed=True)
     return answer(told, status=201)
 
 

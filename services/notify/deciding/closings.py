@@ -18,7 +18,7 @@ from shared.contracts.routing import StateChanged
 from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Store
-from shared.messaging.handlers import PolicyHandler
+from shared.messaging.policy_handler import PolicyHandler
 from shared.runtime.pulse import Pulse
 from shared.runtime.restart import restarting
 

@@ -13,7 +13,8 @@ from services.notify import ticket
 from services.notify.ticket.commands import RecordFailed
 from shared.contracts.envelope import Actor
 from shared.database import Connection
-from shared.eventstore.store import Append, CommandId, Context, NewEvent, Store
+from shared.eventstore.runner import CommandRunner
+from shared.eventstore.store import CommandId, Context, Store
 from shared.rules.access import Identity
 from shared.rules.rejected import Rejected
 
@@ -96,6 +97,7 @@ class Outgoing:
 
     def __init__(self, store: Store, transport: str) -> None:
         self.store, self.transport = store, transport
+        self.runner = CommandRunner(store, "ticket", ticket)
 
     async def summary(self) -> Mapping[str, Any]:
         """The whole, by domain and by queue, and what is paused; from one moment."""
@@ -154,7 +156,7 @@ class Outgoing:
 
     async def give_up(self, notification: UUID, who: Identity, reason: str, command: CommandId) -> Done:
         """The mail never leaves, and its ticket says why. Raises NotWaiting, and Rejected while it is on its way."""
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        async with self.runner.transaction() as (connection, unit):
             told = await self._known(connection, command, {"id": str(notification)})
             if told.replayed:
                 return told
@@ -163,27 +165,20 @@ class Outgoing:
                 raise NotWaiting
             await self.store.lock(connection, [stream])
             row = await self._one(connection, notification)
-            history = await self.store.load(stream, connection=connection)
-            state = ticket.initial()
-            for past in history:
-                state = ticket.evolve(state, past.payload)
+            await unit.load(stream)
             words = f"given up by {who.name}: {reason}"
-            events = ticket.decide(RecordFailed(notification, self.transport, row["attempts"], words), state)
-            if events:
-                actor = Actor("agent", str(who.person_id))
-                new = tuple(NewEvent(event) for event in events)
-                append = Append(stream, "ticket", len(history), new, Context(actor=actor))
-                await self.store.append([append], connection=connection)
+            failed = RecordFailed(notification, self.transport, row["attempts"], words)
+            unit.decide(stream, failed, Context(actor=Actor("agent", str(who.person_id))))
+            await unit.record()
             await connection.execute(GIVE_UP, notification)
             await self._decided(connection, "give_up", who, reason, Part(), notification, stream)
-        self.store.appended.set()
-        return Done(told.answer, written=(stream, len(history) + len(events)))
+        return Done(told.answer, written=(stream, unit.version(stream)))
 
     async def _known(self, connection: Connection, command: CommandId, answer: dict[str, Any]) -> Done:
         """Remembers the command with its answer, in the transaction of what it does; `replayed` if it was known."""
-        appended = await self.store.append([], command=command, answer=answer, connection=connection)
+        appended = await self.store.append([], command=command, response=answer, connection=connection)
         if appended.status == "duplicate":
-            return Done(appended.answer or {}, replayed=True)
+            return Done(appended.response or {}, replayed=True)
         return Done(answer)
 
     async def _one(self, connection: Connection, notification: UUID) -> asyncpg.Record:

@@ -14,7 +14,7 @@ from services.notify.sending.outgoing import Action, Done, NotWaiting, Outgoing,
 from shared.addresses import canonical_domain
 from shared.contracts.directory import Queue
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import once
+from shared.eventstore.runner import once
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body, Line

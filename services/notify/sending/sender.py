@@ -19,16 +19,16 @@ from services.notify.sending.at_sending import allowed
 from services.notify.sending.deliveries import LEASE_SECONDS, Claimed, Pause, Postponed, PutBack
 from services.notify.sending.lanes import Lanes
 from services.notify.sending.transports.transport import Away, PermanentFailure, Taken, TemporaryFailure, Transport
-from services.notify.ticket.commands import RecordDelayed, RecordFailed, RecordSent, RecordWithheld
+from services.notify.ticket.commands import Command, RecordDelayed, RecordFailed, RecordSent, RecordWithheld
 from services.notify.writing.message import MOST_BYTES, Letter, Unsendable, encoded, letter, sized
 from services.notify.writing.signing import Signer
 from shared.addresses import comparable
 from shared.blobs.store import BlobMissing, BlobStore, BlobStoreUnavailable
 from shared.contracts.envelope import Actor
 from shared.contracts.parts import Attachment
-from shared.database import Connection
-from shared.eventstore.errors import VersionConflict
-from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
+from shared.eventstore.runner import CommandRunner, until_recorded
+from shared.eventstore.store import Context, Store, utc_now
+from shared.eventstore.unit_of_work import UnitOfWork
 from shared.rules.rejected import Rejected
 from shared.runtime.pulse import Pulse
 from shared.runtime.restart import restarting
@@ -99,6 +99,7 @@ class Sender:
         self, store: Store, transport: Transport, blobs: BlobStore | None = None, signer: Signer | None = None
     ) -> None:
         self.store, self.transport, self.blobs, self.signer = store, transport, blobs, signer
+        self.runner = CommandRunner(store, "ticket", ticket)
         self._woken = asyncio.Event()
         self._finished = asyncio.Event()
         self._records, self._renewals, self._looks = loops = (Pulse(), Pulse(), Pulse())
@@ -220,12 +221,11 @@ class Sender:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _tell_late(self) -> None:
-        async with self.store.pool.acquire() as connection, connection.transaction():
+        async with self.runner.transaction() as (connection, unit):
             found = await deliveries.late(connection, self.store, LATE_SECONDS)
             told = [self._late(claimed, self._why_late(claimed, error), utc_now()) for claimed, error in found]
-            await self._append(connection, told)
+            await self._decide(unit, told)
             await deliveries.told_late(connection, [each.claimed.request.notification for each in told])
-        self.store.appended.set()
 
     def _why_late(self, claimed: Claimed, error: str) -> str:
         return _paused(claimed, self._pauses) or error or self._away_because or "it waits for its turn"
@@ -411,7 +411,7 @@ class Sender:
         batch = list(self._outcomes)
         if not batch:
             return
-        await self._record(batch)
+        await until_recorded(lambda: self._record(batch), CONFLICTS)
         del self._outcomes[: len(batch)]
         was_full = len(self._held) >= MOST_HELD or bool(self._lanes.full())
         for each in batch:
@@ -420,67 +420,40 @@ class Sender:
             self._woken.set()
 
     async def _record(self, batch: Sequence[Outcome]) -> None:
-        """A conflict means that another event of a ticket came in between: decide again on the newer state."""
-        for _ in range(CONFLICTS):
-            try:
-                await self._transaction(batch)
-                return
-            except VersionConflict:
-                continue
-        await self._transaction(batch)
-
-    async def _transaction(self, batch: Sequence[Outcome]) -> None:
         settled = [each for each in batch if isinstance(each, Settled)]
         postponed = [each for each in batch if isinstance(each, Postponed)]
         told = [*settled, *(self._late(each.claimed, each.error, each.at) for each in postponed if each.late)]
-        async with self.store.pool.acquire() as connection, connection.transaction():
-            if told:
-                await self._append(connection, told)
-            if settled:
-                await deliveries.done(connection, [each.claimed.request.notification for each in settled])
+        async with self.runner.transaction() as (connection, unit):
+            await self._decide(unit, told)
+            await deliveries.done(connection, [each.claimed.request.notification for each in settled])
             await deliveries.postpone(connection, postponed)
             await deliveries.put_back(connection, [each for each in batch if isinstance(each, PutBack)])
-        self.store.appended.set()
 
-    async def _append(self, connection: Connection, told: Sequence[Settled]) -> None:
-        histories = await self.store.load_many([each.claimed.event.stream for each in told], connection=connection)
-        states: dict[UUID, tuple[ticket.Ticket, int]] = {}
-        for stream, history in histories.items():
-            state = ticket.initial()
-            for past in history:
-                state = ticket.evolve(state, past.payload)
-            states[stream] = (state, len(history))
-        appends = [append for each in told for append in self._decided(each, states)]
-        if appends:
-            await self.store.append(appends, connection=connection)
+    async def _decide(self, unit: UnitOfWork[Command, ticket.Ticket], told: Sequence[Settled]) -> None:
+        """Records what came of attempts on their tickets."""
+        await unit.load(*(each.claimed.event.stream for each in told))
+        for each in told:
+            cause = each.claimed.event
+            context = Context(
+                actor=Actor("service", self.store.service),
+                correlation_id=cause.correlation_id,
+                causation_id=cause.id,
+                traceparent=cause.traceparent,
+                time=each.at,
+            )
+            try:
+                unit.decide(cause.stream, each.command, context)
+                if each.withheld is not None:
+                    unit.decide(cause.stream, each.withheld, context)
+            except Rejected as refusal:
+                log.error(
+                    "the outcome of a mail is not recorded: %s", refusal.reason, extra={"ticket": str(cause.stream)}
+                )
+        await unit.record()
 
     def _late(self, claimed: Claimed, error: str, at: datetime) -> Settled:
         command = RecordDelayed(claimed.request.notification, self.transport.name, claimed.attempts, error)
         return Settled(claimed, command, at)
-
-    def _decided(self, settled: Settled, states: dict[UUID, tuple[ticket.Ticket, int]]) -> list[Append]:
-        cause = settled.claimed.event
-        state, version = states[cause.stream]
-        try:
-            events = ticket.decide(settled.command, state)
-            if settled.withheld is not None:
-                events += ticket.decide(settled.withheld, state)
-        except Rejected as refusal:
-            log.error("the outcome of a mail is not recorded: %s", refusal.reason, extra={"ticket": str(cause.stream)})
-            return []
-        if not events:
-            return []
-        for event in events:
-            state = ticket.evolve(state, event)
-        states[cause.stream] = (state, version + len(events))
-        context = Context(
-            actor=Actor("service", self.store.service),
-            correlation_id=cause.correlation_id,
-            causation_id=cause.id,
-            traceparent=cause.traceparent,
-            time=settled.at,
-        )
-        return [Append(cause.stream, "ticket", version, tuple(NewEvent(event) for event in events), context)]
 
     def _release(self, claimed: Claimed) -> None:
         if self._held.pop(claimed.request.notification, None) is not None:

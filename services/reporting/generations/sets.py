@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.desk.projection import DeskProjection
-from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.pace import PROMPT, UNHURRIED
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.projections.sets import ProjectionSet
 
 SERVICE = Path(__file__).parents[1]

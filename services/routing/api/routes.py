@@ -17,7 +17,7 @@ from services.routing.operations import actions
 from services.routing.operations.actions import ACTIONS, Action, Done
 from services.routing.operations.desk import Asked, Desk
 from services.routing.operations.originals import Original
-from shared.eventstore.errors import CommandRunning, VersionConflict
+from shared.eventstore.errors import CommandRunning, Raced
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body
@@ -92,7 +92,7 @@ def router(desk: Desk) -> APIRouter:
         turns = asyncio.Semaphore(1 if action.shares else SIDE_BY_SIDE)
         until = time.monotonic() + PATIENCE_SECONDS
         known = await desk.asked(who, key)
-        await desk.commands.store.append([], command=key, answer={})  # refuses another request with its key
+        await desk.runner.store.append([], command=key, response={})  # refuses another request with its key
 
         async def give(ref: str) -> Done:
             # By the ticket, however it was named: one that is named twice gets the command once, and a retry of the whole request finds each
@@ -229,7 +229,7 @@ def _answered(done: Done) -> Response:
     headers = {"ETag": etag(outcome.version)}
     if done.written:
         headers[HEADER] = encode(done.written)
-    return answer(outcome.answer, replayed=outcome.replayed, headers=headers)
+    return answer(outcome.response, replayed=outcome.replayed, headers=headers)
 
 
 async def _result(
@@ -243,7 +243,7 @@ async def _result(
             done = await carry_out()
         except Exception as error:
             problem = problem_of(error)
-            passing = problem.status == 503 or isinstance(error, VersionConflict | CommandRunning)
+            passing = problem.status == 503 or isinstance(error, Raced | CommandRunning)
             if not passing or time.monotonic() + pause > until:
                 return _refused(ref, problem), None
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))

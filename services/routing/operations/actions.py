@@ -26,8 +26,8 @@ from shared.contracts.routing import (
     TicketSplit,
     TicketsUnlinked,
 )
-from shared.eventstore import commands
-from shared.eventstore.commands import Outcome
+from shared.eventstore import runner
+from shared.eventstore.runner import Outcome, Respond
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import Written
@@ -49,7 +49,7 @@ def _told(outcome: Outcome, stream: UUID | None = None) -> Done:
     return Done(outcome, written or ([Written("routing", stream, outcome.version)] if stream else []))
 
 
-def _with(**more: Any) -> Callable[[Sequence[Event], int], dict[str, Any]]:
+def _with(**more: Any) -> Respond:
     return lambda events, version: {"version": version} | more
 
 
@@ -84,7 +84,7 @@ async def reply(desk: Desk, ref: str, body: b.ReplyBody, asked: Asked) -> Done:
             state.customer,
         )
 
-    return _told(await desk.handle(asked, Part(ref, "reply", make), answer=_with(article_id=str(draft.id))))
+    return _told(await desk.handle(asked, Part(ref, "reply", make), respond=_with(article_id=str(draft.id))))
 
 
 async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
@@ -96,7 +96,7 @@ async def note(desk: Desk, ref: str, body: b.NoteBody, asked: Asked) -> Done:
         act = desk.act(asked, state)
         return c.AddNote(act, message, body.internal, body.kind, wanted, body.time_units, required)
 
-    return _told(await desk.handle(asked, Part(ref, "note", make), answer=_with(article_id=str(message.id))))
+    return _told(await desk.handle(asked, Part(ref, "note", make), respond=_with(article_id=str(message.id))))
 
 
 async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
@@ -107,7 +107,7 @@ async def call(desk: Desk, ref: str, body: b.CallBody, asked: Asked) -> Done:
         required = desk.required(state)
         return c.RecordCall(desk.act(asked, state), message, body.direction, wanted, body.time_units, required)
 
-    return _told(await desk.handle(asked, Part(ref, "call", make), answer=_with(article_id=str(message.id))))
+    return _told(await desk.handle(asked, Part(ref, "call", make), respond=_with(article_id=str(message.id))))
 
 
 async def forward(desk: Desk, ref: str, body: b.ForwardBody, asked: Asked, original: Original) -> Done:
@@ -117,7 +117,7 @@ async def forward(desk: Desk, ref: str, body: b.ForwardBody, asked: Asked, origi
         addressed = forms.addressed(desk, message, state, body.to, body.cc)
         return c.Forward(desk.act(asked, state), addressed, original.message, original.never_leaves)
 
-    return _told(await desk.handle(asked, Part(ref, "forward", make), answer=_with(article_id=str(message.id))))
+    return _told(await desk.handle(asked, Part(ref, "forward", make), respond=_with(article_id=str(message.id))))
 
 
 async def bounce(desk: Desk, ref: str, body: b.BounceBody, asked: Asked, original: Original) -> Done:
@@ -126,7 +126,7 @@ async def bounce(desk: Desk, ref: str, body: b.BounceBody, asked: Asked, origina
     def make(state: Ticket) -> c.Command:
         return c.Bounce(desk.act(asked, state), bounced, to, original.message, original.never_leaves)
 
-    return _told(await desk.handle(asked, Part(ref, "bounce", make), answer=_with(article_id=str(bounced))))
+    return _told(await desk.handle(asked, Part(ref, "bounce", make), respond=_with(article_id=str(bounced))))
 
 
 async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals: Sequence[Original]) -> Done:
@@ -147,10 +147,10 @@ async def split(desk: Desk, ref: str, body: b.SplitBody, asked: Asked, originals
         taken.internal,
         taken.note,
     )
-    outcome = await desk.handle(asked, Part(ref, "split", make), answer=_with(ticket={"id": str(into)}))
+    outcome = await desk.handle(asked, Part(ref, "split", make), respond=_with(ticket={"id": str(into)}))
     done = _told(outcome, stream)
     # A read that waits for the split sees the new ticket too, once intake has opened it.
-    return Done(outcome, [*done.written, Written("intake", UUID(outcome.answer["ticket"]["id"]), 1)])
+    return Done(outcome, [*done.written, Written("intake", UUID(outcome.response["ticket"]["id"]), 1)])
 
 
 async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done:
@@ -158,7 +158,7 @@ async def assign(desk: Desk, ref: str, body: b.AssignBody, asked: Asked) -> Done
     message = await forms.remark(desk, asked, b.Words(text=body.text))
     make = lambda state: c.Assign(desk.act(asked, state), owner, message)  # noqa: E731
     more = {"article_id": str(message.id)} if message is not None else {}
-    return _told(await desk.handle(asked, Part(ref, "assign", make), answer=_with(**more)))
+    return _told(await desk.handle(asked, Part(ref, "assign", make), respond=_with(**more)))
 
 
 async def set_responsible(desk: Desk, ref: str, body: b.ResponsibleBody, asked: Asked) -> Done:
@@ -187,7 +187,7 @@ async def move(desk: Desk, ref: str, body: b.MoveBody, asked: Asked) -> Done:
         notes = [str(event.message.id) for event in events if isinstance(event, NoteAdded)]
         return {"version": version} | ({"article_id": notes[0]} if notes else {})
 
-    return _told(await desk.handle(asked, Part(ref, "move", make), answer=told))
+    return _told(await desk.handle(asked, Part(ref, "move", make), respond=told))
 
 
 async def set_priority(desk: Desk, ref: str, body: b.PriorityBody, asked: Asked) -> Done:
@@ -221,7 +221,7 @@ async def close(desk: Desk, ref: str, body: b.CloseBody, asked: Asked) -> Done:
         return c.Close(desk.act(asked, state), closed, message, body.time_units, required)
 
     more = {"article_id": str(message.id)} if message is not None else {}
-    return _told(await desk.handle(asked, Part(ref, "close", make), answer=_with(**more)))
+    return _told(await desk.handle(asked, Part(ref, "close", make), respond=_with(**more)))
 
 
 async def reopen(desk: Desk, ref: str, body: b.ReopenBody, asked: Asked) -> Done:
@@ -231,7 +231,7 @@ async def reopen(desk: Desk, ref: str, body: b.ReopenBody, asked: Asked) -> Done
     message = await forms.remark(desk, asked, body)
     make = lambda state: c.Reopen(desk.act(asked, state), message, body.time_units, opened)  # noqa: E731
     more = {"article_id": str(message.id)} if message is not None else {}
-    return _told(await desk.handle(asked, Part(ref, "reopen", make), answer=_with(**more)))
+    return _told(await desk.handle(asked, Part(ref, "reopen", make), respond=_with(**more)))
 
 
 async def set_fields(desk: Desk, ref: str, body: b.FieldsBody, asked: Asked) -> Done:
@@ -307,7 +307,7 @@ async def merge(desk: Desk, ref: str, body: b.MergeBody, asked: Asked) -> Done:
 async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
     stream, state = await desk.look_at(ref)
     desk.authorize(asked.who, "undo", state)
-    found = next((event for event in await desk.commands.store.load(stream) if event.id == body.event), None)
+    found = next((event for event in await desk.runner.store.load(stream) if event.id == body.event), None)
     if found is None:
         raise problems.invalid("/event", "is no decision of the desk on this ticket")
     here = TicketRef(id=stream, number=state.number, title=state.title)
@@ -352,7 +352,7 @@ async def undo(desk: Desk, ref: str, body: b.UndoBody, asked: Asked) -> Done:
 async def once(desk: Desk, ref: str, asked: Asked, doing: Callable[[], Awaitable[Done]]) -> Done:
     """A command on the ticket that is named; one that was carried out before gets its first answer, even if the ticket is out of its sender's
     sight by now. A read can wait for that, too: whoever repeats a command has not seen the token of its first answer."""
-    done = await commands.once(desk.commands.store, asked.key, doing, lambda told: Done(commands.replayed(told)))
+    done = await runner.once(desk.runner.store, asked.key, doing, lambda told: Done(runner.replayed(told)))
     if not done.outcome.replayed or done.written:
         return done
     return _told(done.outcome, await desk.find(ref))

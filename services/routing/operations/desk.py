@@ -21,8 +21,8 @@ from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import Commands, Outcome, Request
-from shared.eventstore.errors import UnknownStream, VersionConflict
+from shared.eventstore.errors import PreconditionFailed, UnknownStream
+from shared.eventstore.runner import CommandRunner, Outcome, Request, Respond, Target
 from shared.eventstore.store import CommandId, Context
 from shared.http import problems
 from shared.rules.access import Access, Identity, TicketFacts, may, rights, rights_of
@@ -61,7 +61,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Desk:
     pool: Pool
-    commands: Commands[Command, Ticket]
+    runner: CommandRunner[Command, Ticket]
     directory: DirectoryCopy
     uploads: Uploads
     processes: Processes
@@ -78,9 +78,7 @@ class Desk:
             raise problems.invalid(field, "names nobody, and is not a valid e-mail address")
         return found
 
-    async def handle(
-        self, asked: Asked, *parts: Part, answer: Callable[[Sequence[Event], int], dict[str, Any]] | None = None
-    ) -> Outcome:
+    async def handle(self, asked: Asked, *parts: Part, respond: Respond | None = None) -> Outcome:
         """Gives a command to each ticket that the parts name, all of them or none; the first one is the ticket of the path.
 
         A ticket that was opened a moment ago is waited for (api.md, section 1: a 201 means that it takes commands). Raises the
@@ -96,18 +94,16 @@ class Desk:
                 raise problems.rejected("a ticket has no such relation to itself")
             if len(known) == len(parts):
                 try:
-                    return await self.commands.handle(
-                        [(stream, part.make) for stream, part in zip(known, parts, strict=True)],
+                    return await self.runner.handle(
+                        [Target(stream, part.make) for stream, part in zip(known, parts, strict=True)],
                         request=request,
                         authorize=lambda states: self._authorize_all(asked.who, parts, states),
                         permit=lambda *led: self._permit_all(asked.who, parts, *led),
-                        answer=answer,
+                        respond=respond,
                     )
                 except UnknownStream:
                     pass
-                except VersionConflict as conflict:
-                    if asked.expected is None:
-                        raise
+                except PreconditionFailed as conflict:
                     raise problems.precondition_failed(await self.shown(known[0], asked.who)) from conflict
             for part in parts:
                 await self._wait_for(part.reference, started, part.field)
@@ -191,7 +187,7 @@ class Desk:
         started = time.monotonic()
         while True:
             stream = await self.find(reference, field)
-            known = await self.commands.folds.newest([stream]) if stream is not None else {}
+            known = await self.runner.states.newest([stream]) if stream is not None else {}
             if stream is not None and stream in known:
                 return stream, known[stream].state
             await self._wait_for(reference, started, field)
@@ -207,7 +203,7 @@ class Desk:
 
     async def _known(self, reference: str) -> bool:
         stream = await self.find(reference)
-        return stream is not None and bool(await self.commands.folds.newest([stream]))
+        return stream is not None and bool(await self.runner.states.newest([stream]))
 
     async def person(self, reference: str, field: str = "/owner") -> PersonRef:
         """The person that a form names as owner, or in another field."""
@@ -231,7 +227,7 @@ class Desk:
         """The ticket as the desk knows it, for the problem document of a lost update; None for a sign-in that may not read it."""
         if who.scopes is not None and "read" not in who.scopes:
             return None
-        state, version = (await self.commands.folds.newest([stream]))[stream]
+        state, version = (await self.runner.states.newest([stream]))[stream]
         if may(who, "read", self._facts(state)) is not Access.ALLOWED or state.queue is None or state.customer is None:
             return None
         return {

@@ -17,8 +17,9 @@ from shared.eventstore.errors import (
     CommandReused,
     CommandRunning,
     EventTooLarge,
+    PreconditionFailed,
+    Raced,
     UnknownStream,
-    VersionConflict,
 )
 from shared.http import problems
 from shared.http.problems import FieldError, Problem
@@ -33,11 +34,8 @@ _MOST_ERRORS = 20
 _SECRET_WORDS = ("password", "token", "secret", "key")
 
 
-def problem_of(error: BaseException, *, conditional: bool = False) -> Problem:
-    """The problem that an exception is told as; what nobody expected is a 500 and is logged with its stack trace here.
-
-    `conditional`: the request carried If-Match, so that a version conflict is 412.
-    """
+def problem_of(error: BaseException) -> Problem:
+    """The problem that an exception is told as; what nobody expected is a 500 and is logged with its stack trace here."""
     match error:
         case Problem():
             return error
@@ -49,8 +47,10 @@ def problem_of(error: BaseException, *, conditional: bool = False) -> Problem:
             return _invalid(error.errors())
         case HTTPException():
             return _of_http(error)
-        case VersionConflict():
-            return problems.precondition_failed() if conditional else problems.version_conflict()
+        case PreconditionFailed():
+            return problems.precondition_failed()
+        case Raced():
+            return problems.version_conflict()
         case CommandReused():
             return problems.key_reused()
         case CommandRunning():
@@ -106,7 +106,7 @@ class Failures:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:
-            problem = problem_of(error, conditional=any(name == b"if-match" for name, _ in scope["headers"]))
+            problem = problem_of(error)
             if started:
                 raise  # half an answer cannot be taken back: the server closes the connection
             await problem.response()(scope, receive, send)

@@ -5,7 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.database import Pool
-from shared.eventstore.errors import VersionConflict
+from shared.eventstore.errors import Raced
+from shared.eventstore.runner import until_recorded
 from shared.messaging.delivery import read
 from shared.messaging.handlers import Handler
 from shared.messaging.projection import Position
@@ -61,12 +62,8 @@ async def replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> i
 
     The live consumer waits for it when it meets the same ticket, and so does another replay. Raises StillBroken; then nothing has changed.
     """
-    for _ in range(CONFLICTS):
-        try:
-            return await _replay(pool, consumer, handler, stream)
-        except VersionConflict:
-            continue  # a person's command on the same ticket came in between: it is decided again on the newer state
-    return await _replay(pool, consumer, handler, stream)
+    # A person's command on the same ticket may come in between: then it is decided again on the newer state.
+    return await until_recorded(lambda: _replay(pool, consumer, handler, stream), CONFLICTS)
 
 
 async def _replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> int:
@@ -77,7 +74,7 @@ async def _replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> 
         deliveries = [read(position, stream, value, handler.producers) for position, value in places]
         try:
             aside = await handler.work(connection, deliveries, set())
-        except VersionConflict:
+        except Raced:
             raise
         except Exception as error:
             raise StillBroken(f"{type(error).__name__}: {error}") from error

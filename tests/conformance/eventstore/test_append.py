@@ -49,9 +49,9 @@ async def test_another_version_than_expected_is_a_conflict_and_writes_nothing(st
 
 async def test_a_known_command_gets_its_first_answer(store: Store) -> None:
     ticket, command = uuid4(), CommandId(uuid4(), b"body")
-    await store.append([appending(ticket, 0)], command=command, answer={"version": 1})
-    again = await store.append([appending(ticket, 0)], command=command, answer={"version": 99})
-    assert (again.status, again.answer) == ("duplicate", {"version": 1})
+    await store.append([appending(ticket, 0)], command=command, response={"version": 1})
+    again = await store.append([appending(ticket, 0)], command=command, response={"version": 99})
+    assert (again.status, again.response) == ("duplicate", {"version": 1})
     assert len(await store.load(ticket)) == 1
 
 
@@ -61,7 +61,7 @@ async def test_a_command_id_with_another_content_is_refused(store: Store) -> Non
     with pytest.raises(CommandReused):
         await store.append([appending(uuid4(), 0)], command=CommandId(command, b"two"))
     with pytest.raises(CommandReused):
-        await store.answer_of(CommandId(command, b"two"))
+        await store.response_of(CommandId(command, b"two"))
 
 
 async def test_a_command_that_is_being_carried_out_is_told_so(store: Store) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from shared.eventstore.errors import CommandReused, CommandRunning, UnknownStream, VersionConflict
+from shared.eventstore.errors import CommandReused, CommandRunning, PreconditionFailed, UnknownStream, VersionConflict
 from shared.http import problems
 from shared.http.serving.application import protected
 from shared.rules import refusals
@@ -75,7 +75,7 @@ def test_an_exception_becomes_a_problem(error: BaseException, status: int, slug:
 
 
 def test_a_conflict_under_if_match_is_a_412() -> None:
-    assert asked(VersionConflict(TICKET, 3), {"If-Match": '"2"'}).status_code == 412
+    assert asked(PreconditionFailed(TICKET, 3)).status_code == 412
 
 
 def test_a_412_shows_the_current_ticket() -> None:

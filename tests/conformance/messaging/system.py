@@ -20,12 +20,14 @@ from shared.contracts.topics import ALL, PARTITIONS
 from shared.database import Connection, Pool, connect_pool
 from shared.directory.copy import Queues
 from shared.eventstore.migrations import migrate
+from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.messaging import topics
 from shared.messaging.clients import consumer
 from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler, PolicyHandler
+from shared.messaging.handlers import Handler
 from shared.messaging.pace import PROMPT
+from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection import Position, Seen
 from shared.messaging.relay import Relay
 from shared.testing.samples import sample
@@ -109,9 +111,7 @@ def append(stream: UUID, expected: int, *payloads: Any) -> Append:
 def routing_policy(store: Store, name: str, react: Any = None) -> PolicyHandler[Any, Any]:
     return PolicyHandler(
         name=name,
-        store=store,
-        category="ticket",
-        decider=ticket,
+        runner=CommandRunner(store, "ticket", ticket),
         producers=policies.LISTENS_TO,
         react=react or policies.Policies(Queues).react,
         inline=numbers.remember,

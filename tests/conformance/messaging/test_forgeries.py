@@ -22,8 +22,8 @@ from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store
 from shared.messaging.clients import producer
 from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.parking import parking
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
 from tests.conformance.messaging.system import (

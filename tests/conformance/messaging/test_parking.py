@@ -9,8 +9,8 @@ import pytest
 
 from shared.contracts.topics import TICKETS
 from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.parking import parking
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.testing import failpoints
 from shared.testing.failpoints import FailpointRaised
 from shared.testing.progress import until

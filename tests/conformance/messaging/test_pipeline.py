@@ -25,10 +25,10 @@ from shared.messaging.announcing import Announcer
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered
-from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.parking import commands as parking_commands
 from shared.messaging.parking import parking
 from shared.messaging.projection import Position
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import SHARDS
 from shared.runtime.pulse import SILENCE_SECONDS
 from shared.testing import failpoints

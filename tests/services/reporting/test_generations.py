@@ -22,7 +22,7 @@ from shared.eventstore.store import Store
 from shared.messaging import consumer, topics
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.handlers import ProjectionHandler
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.projections import sets
 from shared.projections.sets import ProjectionSet
 from shared.testing.progress import until

@@ -33,8 +33,8 @@ from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.messaging.delivery import Delivered
-from shared.messaging.handlers import ProjectionHandler
 from shared.messaging.projection import Position
+from shared.messaging.projection_handler import ProjectionHandler
 from shared.projections import sets
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.samples import sample

@@ -179,14 +179,14 @@ async def test_a_fault_of_ours_on_one_ticket_is_that_tickets_result(
     desk: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tickets = [await desk.ticket() for _ in range(5)]
-    rename = desk.desk.commands.decider.decide
+    rename = desk.desk.runner.decider.decide
 
     def broken(command: Any, state: Any) -> Any:
         if state.number == tickets[2]:
             raise ValueError("a bug")
         return rename(command, state)
 
-    monkeypatch.setattr(desk.desk.commands.decider, "decide", broken)
+    monkeypatch.setattr(desk.desk.runner.decider, "decide", broken)
     items = (await desk.bulk(tickets, "rename", {"title": "New"})).json()["items"]
     assert [item["status"] for item in items] == [200, 200, 500, 200, 200]
 

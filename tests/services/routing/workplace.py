@@ -28,8 +28,8 @@ from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import TicketQueued
 from shared.database import Pool, connect_pool
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.commands import Commands
 from shared.eventstore.migrations import migrate
+from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
@@ -155,7 +155,7 @@ class Workplace:
     async def state(self, reference: str) -> Ticket:
         """What the rules see of a ticket: the fold of its log, which must be what a process has that kept an earlier state."""
         stream, _ = await self.desk.look_at(reference)
-        kept = (await self.desk.commands.folds.newest([stream]))[stream]
+        kept = (await self.desk.runner.states.newest([stream]))[stream]
         states = [ticket.initial()]
         for event in await self.events(reference):
             states.append(ticket.evolve(states[-1], event.payload))
@@ -181,7 +181,7 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)
         await copy.load()
         clock = timers.Timers(store)
-        commands = Commands(store, "ticket", ticket, timers.Recording(store, wake))
+        commands = CommandRunner(store, "ticket", ticket, record=timers.Recording(store, wake))
         desk = Desk(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
         app = application(Health("routing", "api"), keys=KEYS, routers=[api.router(desk), api.internal(desk)])
         async with AsyncClient(transport=ASGITransport(app), base_url="http://desk") as client:

@@ -1,0 +1,108 @@
+"""One attempt to carry out commands: the states they meet, the events they lead to, and one record of everything."""
+
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from shared.contracts.event import Event
+from shared.database import Connection
+from shared.eventstore.decider import Decider
+from shared.eventstore.state_cache import States, Versioned, fold
+from shared.eventstore.store import Append, Appended, CommandId, Context, NewEvent
+
+State = TypeVar("State")
+Command = TypeVar("Command")
+
+
+class Record(Protocol):
+    """Records appends: `Store.append`, or a service's statement that writes rows of its own in the same transaction."""
+
+    async def __call__(
+        self, appends: Sequence[Append], *, command: CommandId | None, response: dict[str, Any] | None
+    ) -> Appended: ...
+
+
+class UnitOfWork(Generic[Command, State]):
+    """The streams that one attempt reads and the appends that it collects (Fowler's Unit of Work). Used once.
+
+    With `connection`, everything happens in that transaction of the caller's, who calls `committed` after its commit.
+    """
+
+    def __init__(
+        self,
+        category: str,
+        decider: Decider[Command, State],
+        states: States[State],
+        record: Record,
+        connection: Connection | None = None,
+    ) -> None:
+        self.category, self.decider, self.states, self.connection = category, decider, states, connection
+        self.appends: list[Append] = []
+        self._default_record = record
+        self._streams: dict[UUID, Versioned[State]] = {}
+
+    async def load(self, *streams: UUID) -> None:
+        """Reads the newest states of streams that were not read before."""
+        wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._streams]
+        if wanted:
+            self._streams |= await self.states.newest(wanted, connection=self.connection)
+
+    def begin(self, stream: UUID, versioned: Versioned[State]) -> None:
+        """Gives the state of a stream that the caller has read already."""
+        self._streams[stream] = versioned
+
+    def knows(self, stream: UUID) -> bool:
+        """Whether the stream that was read has events."""
+        return stream in self._streams
+
+    def state(self, stream: UUID) -> State:
+        """The state after everything that was decided so far."""
+        return self._at(stream).state
+
+    def version(self, stream: UUID) -> int:
+        """The version after everything that was decided so far."""
+        return self._at(stream).version
+
+    def decide(self, stream: UUID, command: Command, context: Context) -> list[Event]:
+        """Decides a command; later commands of this unit meet the state after its events. Raises Rejected.
+
+        A stream that is unknown, or was not loaded, must be new when it is recorded.
+        """
+        before = self._at(stream)
+        events = self.decider.decide(command, before.state)
+        if events:
+            new = tuple(NewEvent(event) for event in events)
+            self.appends.append(Append(stream, self.category, before.version, new, context))
+            self._streams[stream] = fold(self.decider, before, events)
+        return events
+
+    def add(self, append: Append) -> None:
+        """Adds events that need no decision, of a stream of another category."""
+        self.appends.append(append)
+
+    async def record(
+        self,
+        record: Record | None = None,
+        *,
+        command: CommandId | None = None,
+        response: dict[str, Any] | None = None,
+    ) -> Appended:
+        """Records the appends, all or none. Without any, and without a command to remember, there is nothing to record.
+
+        A command that is known already records nothing: the result is a `duplicate` with its first response.
+        Raises Raced, CommandRunning, CommandReused, and what `Store.append` raises.
+        """
+        if not self.appends and command is None and record is None:
+            return Appended("appended")
+        appended = await (record or self._default_record)(self.appends, command=command, response=response)
+        if appended.status == "appended" and self.connection is None:
+            self.committed()
+        return appended
+
+    def committed(self) -> None:
+        """What was read and recorded is durable: the states may be cached."""
+        for stream, versioned in self._streams.items():
+            self.states.keep(stream, versioned)
+
+    def _at(self, stream: UUID) -> Versioned[State]:
+        return self._streams.get(stream) or Versioned(self.decider.initial(), 0)

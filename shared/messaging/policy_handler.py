@@ -1,0 +1,138 @@
+"""Works through events as a policy: they lead to commands, whose events are recorded in the same transaction."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from shared.contracts.envelope import Actor, Recorded
+from shared.database import Connection
+from shared.eventstore.runner import CommandRunner
+from shared.eventstore.store import Context, utc_now
+from shared.eventstore.unit_of_work import UnitOfWork
+from shared.messaging.delivery import Delivered, Parked
+from shared.messaging.in_order import InOrder
+from shared.messaging.projection import Seen
+from shared.rules.rejected import Rejected
+from shared.telemetry.tracing import span, traceparent
+from shared.testing.failpoints import hit
+
+log = logging.getLogger(__name__)
+
+State = TypeVar("State")
+Command = TypeVar("Command")
+Inline = Callable[[Connection, Sequence[Recorded]], Awaitable[None]]
+
+LOAD_SEEN = "SELECT stream, producer, version, event_id FROM messaging.seen WHERE consumer = $1 AND stream = ANY($2)"
+SAVE_SEEN = """
+INSERT INTO messaging.seen (consumer, stream, producer, version, event_id)
+SELECT $1, s.stream, s.producer, s.version, s.event_id
+  FROM unnest($2::uuid[], $3::text[], $4::integer[], $5::uuid[]) AS s(stream, producer, version, event_id)
+ ORDER BY s.stream, s.producer
+    ON CONFLICT (consumer, stream, producer) DO UPDATE SET version = excluded.version, event_id = excluded.event_id
+"""
+
+
+class PolicyHandler(Generic[Command, State]):
+    """Turns events of other services into commands for the service's own stream of the same id.
+
+    `react` is pure; `prepare` brings up to date what it looks at. `inline` writes the service's own rows (deliveries,
+    timers, look-ups) in the transaction of the events. `follow` names the next stream that a command concerns, and the
+    command for it, when a state has gone on in another stream. `done` is called after each commit.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        runner: CommandRunner[Command, State],
+        producers: frozenset[str],
+        react: Callable[[Recorded], Sequence[Command]],
+        inline: Inline | None = None,
+        follow: Callable[[Command, State], tuple[UUID, Command] | None] | None = None,
+        done: Callable[[], None] | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.name, self.runner, self.react = name, runner, react
+        self.producers: frozenset[str] | None = producers
+        self.inline, self.follow, self.done, self.prepare = inline, follow, done, prepare
+        self._unit: UnitOfWork[Command, State] | None = None
+
+    async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        self._unit = None
+        if self.prepare is not None:
+            await self.prepare()
+        batch = InOrder(parked, self.producers)
+        keys = sorted({d.key for d in deliveries})
+        seen: dict[UUID, Seen] = {key: {} for key in keys}
+        for row in await connection.fetch(LOAD_SEEN, self.name, keys):
+            seen[row["stream"]][row["producer"]] = (row["version"], row["event_id"])
+        reactions: list[tuple[Recorded, Sequence[Command]]] = []
+        moved: dict[tuple[UUID, str], tuple[int, UUID]] = {}
+        for delivery in deliveries:
+            event = batch.take(delivery, seen[delivery.key])
+            if event is None:
+                continue
+            hit("consumer.react")
+            seen[delivery.key][event.producer] = moved[delivery.key, event.producer] = (event.version, event.id)
+            commands = self.react(event)
+            if commands:
+                reactions.append((event, commands))
+        if reactions:
+            await self.carry_out(connection, reactions)
+        if moved:
+            await connection.execute(
+                SAVE_SEEN,
+                self.name,
+                [stream for stream, _ in moved],
+                [producer for _, producer in moved],
+                [version for version, _ in moved.values()],
+                [event_id for _, event_id in moved.values()],
+            )
+        return batch.aside
+
+    async def carry_out(self, connection: Connection, reactions: Sequence[tuple[Recorded, Sequence[Command]]]) -> None:
+        """Decides the commands that events lead to and records their events, in the connection's transaction.
+
+        A refused command leads to nothing. Raises VersionConflict.
+        """
+        self._unit = unit = self.runner.unit(connection)
+        await unit.load(*(event.stream for event, _ in reactions))
+        for event, commands in reactions:
+            with span(
+                f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)
+            ):
+                context = Context(
+                    actor=Actor("service", self.name),
+                    correlation_id=event.correlation_id,
+                    causation_id=event.id,
+                    traceparent=traceparent() or event.traceparent,
+                    time=utc_now(),
+                )
+                for command in commands:
+                    await self._decide(unit, command, event, context)
+        appended = await unit.record()
+        if appended.events and self.inline is not None:
+            await self.inline(connection, appended.events)
+
+    async def _decide(
+        self, unit: UnitOfWork[Command, State], command: Command, event: Recorded, context: Context
+    ) -> None:
+        """Decides a command on the event's stream, and then on each stream in which that one has gone on."""
+        following: tuple[UUID, Command] | None = (event.stream, command)
+        while following is not None:
+            stream, command = following
+            await unit.load(stream)
+            following = self.follow(command, unit.state(stream)) if self.follow is not None else None
+            try:
+                unit.decide(stream, command, context)
+            except Rejected as refusal:
+                log.info("%s: %s after %s: %s", self.name, type(command).__name__, event.type, refusal.reason)
+
+    def committed(self) -> None:
+        if self._unit is not None:
+            self._unit.committed()
+            self._unit = None
+        self.runner.store.appended.set()
+        if self.done is not None:
+            self.done()
