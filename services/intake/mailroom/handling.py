@@ -6,7 +6,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.intake import ticket
 from services.intake.mail.reading import Reading
 from services.intake.mail.verdicts.control import Instructions, instructions_in
 from services.intake.mail.verdicts.verdict import Verdict, judge
@@ -30,8 +29,7 @@ from shared.contracts.envelope import Actor
 from shared.contracts.intake import AutomaticKind, FailedRecipient
 from shared.contracts.parts import PersonRef, Standing, TicketRef
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.state_cache import Versioned
-from shared.eventstore.store import Append, Context, NewEvent
+from shared.eventstore.store import Context
 from shared.rules.access import rights_of
 from shared.rules.rejected import Rejected
 from shared.telemetry.tracing import traceparent
@@ -81,7 +79,7 @@ class Handling:
         )
 
     async def handle(self, mail: IncomingMail, match: MailMatch) -> Mail:
-        """Decides and records. Raises Raced and VersionConflict if somebody else recorded first."""
+        """Decides and records. Raises Raced if somebody else recorded first."""
         assessed = await self._assess(mail, match)
         match assessed.verdict.outcome:
             case "created" if self._has_opened_too_many(match):
@@ -250,20 +248,17 @@ class Handling:
         mail, match = assessed.mail, assessed.match
         first = commands[0]
         context = Context(actor=_actor(first.command, match), traceparent=traceparent())
-        appends: list[Append] = []
-        existing = [each.ticket_id for each in commands if not isinstance(each.command, OpenTicket)]
-        newest = await self.records.tickets.newest(existing)
+        unit = self.records.unit()
+        await unit.load(*(each.ticket_id for each in commands if not isinstance(each.command, OpenTicket)))
         tickets: list[OpenedTicket] = []
         answers_to: list[tuple[UUID, tuple[str, ...]]] = []
         for each in commands:
-            state, version = newest.get(each.ticket_id) or Versioned(ticket.initial(), 0)
             try:
-                decided = ticket.decide(each.command, state)
+                decided = unit.decide(each.ticket_id, each.command, context)
             except Rejected as refusal:
                 return await self.record_without_event(mail, Verdict("held", refusal.reason))
             if not decided:
                 return await self.record_without_event(mail, assessed.verdict, first.ticket_id, first.number)
-            appends.append(Append(each.ticket_id, "ticket", version, tuple(map(NewEvent, decided)), context))
             if isinstance(each.command, OpenTicket):
                 wanted = tuple(address.email for address in each.command.message.answers_to)
                 mailbox = receipt_mailbox(decided)
@@ -274,7 +269,7 @@ class Handling:
         is_automatic = isinstance(first.command, ReceiveAutomatic)
         registers = match.is_new_customer and not isinstance(first.command, ReceiveAutomatic | ReceiveAgentMail)
         if registers:
-            appends.append(registration(match.customer, first.ticket_id, context))
+            unit.add(registration(match.customer, first.ticket_id, context))
         row = mail.row(assessed.verdict, first.ticket_id, first.number)
         message_id = mail.reading.message_id
         participants = await self.articles.new_participants(assessed)
@@ -288,7 +283,7 @@ class Handling:
             mails=[row],
         )
         response = {"mail": str(row.id)}
-        appended = await self.records.record(appends, rows, command=mail.command, response=response)
+        appended = await unit.record(self.records.with_rows(rows), command=mail.command, response=response)
         if appended.status == "appended":
             return row
         return await self.recorded(UUID((appended.response or response)["mail"]))

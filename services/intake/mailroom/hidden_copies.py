@@ -3,15 +3,15 @@
 A mail server may hand over a mail once for each recipient. Then only the envelopes tell of recipients in Bcc and behind aliases.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from uuid_utils.compat import uuid7
 
-from services.intake import ticket
 from services.intake.mail.reading import Reading
 from services.intake.mail.verdicts.control import Instructions, instructions_in
 from services.intake.mail.verdicts.verdict import Verdict
+from services.intake.mailroom.contention import recorded
 from services.intake.mailroom.envelope import Envelope
 from services.intake.mailroom.handling import NO_TITLE, Handling
 from services.intake.mailroom.incoming_mail import AssessedMail, IncomingMail
@@ -26,11 +26,8 @@ from services.intake.ticket.references import queue_ref
 from shared.contracts.directory import Queue
 from shared.contracts.envelope import Actor
 from shared.contracts.parts import TicketRef
-from shared.eventstore.errors import Raced
-from shared.eventstore.store import Append, Context, NewEvent
+from shared.eventstore.store import Context
 from shared.telemetry.tracing import traceparent
-
-RETRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +52,12 @@ class HiddenCopies:
             scans,
         )  # fmt: skip
         for queue in queues:
-            for _ in range(RETRIES):
-                opened = await self.records.tickets.opened_by(first)
-                if queue.id in opened or len(opened) > MOST_COPIES:
-                    break
-                with suppress(Raced):
-                    await self._open(first, mail, queue, opened)
+            await recorded(partial(self._open_unless_open, first, mail, queue))
+
+    async def _open_unless_open(self, first: Mail, mail: IncomingMail, queue: Queue) -> None:
+        opened = await self.records.tickets.opened_by(first)
+        if queue.id not in opened and len(opened) <= MOST_COPIES:
+            await self._open(first, mail, queue, opened)
 
     async def _open(self, first: Mail, mail: IncomingMail, queue: Queue, opened: TicketByQueue) -> None:
         match = await self.handling.match(mail.reading, mail.envelope, None)
@@ -82,11 +79,12 @@ class HiddenCopies:
             proven=mail.authentication.sender == "proven",
         )
         context = Context(actor=Actor("customer", str(match.customer.id)), traceparent=traceparent())
-        events = tuple(map(NewEvent, ticket.decide(command, ticket.initial())))
+        unit = self.records.unit()
+        unit.decide(ticket_id, command, context)
         answers_to = tuple(each.email for each in message.answers_to)
         rows = Rows(
             tickets=[OpenedTicket(ticket_id, number, match.customer.id, None, answers_to)],
             participants=[(ticket_id, email) for email in await articles.new_participants(assessed)],
             hidden_copies=[(first.id, queue.id, ticket_id)],
         )
-        await self.records.record([Append(ticket_id, "ticket", 0, events, context)], rows)
+        await unit.record(self.records.with_rows(rows))

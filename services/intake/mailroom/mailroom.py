@@ -6,6 +6,7 @@ import logging
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID, uuid5
 
 from prometheus_client import Counter
@@ -16,6 +17,7 @@ from services.intake.mail.reading_pool import Readers
 from services.intake.mail.verdicts.verdict import Verdict
 from services.intake.mail.verification.verifier import Verifier
 from services.intake.mailroom.articles import Articles
+from services.intake.mailroom.contention import Contended, recorded
 from services.intake.mailroom.envelope import Envelope
 from services.intake.mailroom.handling import Handling
 from services.intake.mailroom.hidden_copies import HiddenCopies
@@ -44,15 +46,8 @@ TAKEN = Counter(
     "ledgerdesk_mails", "Mails taken, by what became of them; the same mail again is not counted", ["outcome"]
 )
 
-RETRIES = 20
-"""How often a mail that lost a race is decided again. Mails of one process that lost take turns, so that a flood of mails on one ticket gets
-through."""
 _PROCESSING = UUID("2d0f9c5e-6a41-4d55-8c0c-9a4f7a1f3f10")
 """The namespace of the command ids with which mails are handled again."""
-
-
-class Contended(OSError):
-    """Somebody else was always first: the sender tries again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +81,7 @@ class Mailroom:
         )
         self._hidden_copies = HiddenCopies(self.records, self._inspection, self._handling)
         self._turn_after_lost_race = asyncio.Lock()
+        """Mails of this process that lost a race take turns, so that a flood of mails on one ticket gets through."""
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
         """Stores a mail and decides what becomes of it; the same mail again gets the first result. `command` is remembered with the mail's
@@ -102,7 +98,7 @@ class Mailroom:
                 await self._hidden_copies.open_missing(first, raw, envelope, reading)
                 if is_sent_again(first, raw, envelope):
                     return await self._remember(first.id, command)
-                return await self._keep_copy(first, raw, envelope, command)
+                return await recorded(partial(self._keep_copy, first, raw, envelope, command))
             stored = await self.blobs.put(raw, "message/rfc822")
             authentication, scans = await self._inspection.inspect(raw, reading, envelope)
             now = datetime.now(UTC)
@@ -146,30 +142,25 @@ class Mailroom:
                 return await self._handling.handle(incoming, match)
             except Raced:
                 async with self._turn_after_lost_race:
-                    return await self._handle_again(incoming)
+                    return await recorded(partial(self._match_and_handle, incoming))
         except (*TRANSIENT, CommandRunning, CommandReused, FailpointRaised):
             raise
         except Exception as error:
             log.error("mail %s is held: %s in %s", incoming.mail_id, type(error).__name__, raised_at(error))
             return await self._hold(incoming, f"{type(error).__name__}: {error}"[:500])
 
-    async def _handle_again(self, incoming: IncomingMail) -> Mail:
-        for _ in range(RETRIES):
-            digest = incoming.digest if incoming.is_new else None
-            match = await self._handling.match(incoming.reading, incoming.envelope, digest)
-            if match.mail_id is not None:
-                return await self._remember(match.mail_id, incoming.command)
-            try:
-                return await self._handling.handle(incoming, match)
-            except Raced:
-                continue
-        raise Contended("a mail lost every race for its ticket")
-
     async def _hold(self, incoming: IncomingMail, reason: str) -> Mail:
         try:
             return await self._handling.record_without_event(incoming, Verdict("held", reason))
         except Raced as error:
             raise Contended("the same mail was taken twice at the same time") from error
+
+    async def _match_and_handle(self, incoming: IncomingMail) -> Mail:
+        digest = incoming.digest if incoming.is_new else None
+        match = await self._handling.match(incoming.reading, incoming.envelope, digest)
+        if match.mail_id is not None:
+            return await self._remember(match.mail_id, incoming.command)
+        return await self._handling.handle(incoming, match)
 
     async def _remember(self, mail_id: UUID, command: CommandId | None) -> Mail:
         """A mail that was taken before; the command is remembered with it."""
@@ -198,8 +189,5 @@ class Mailroom:
             reason=f"the same mail as {first.id}, by another way",
             found=first.found | {"same_as": str(first.id)},
         )
-        try:
-            await self.records.record([], Rows(mails=[copy]), command=command, response={"mail": str(copy.id)})
-        except Raced as error:
-            raise Contended("the same mail was taken twice at the same time") from error
+        await self.records.record([], Rows(mails=[copy]), command=command, response={"mail": str(copy.id)})
         return copy

@@ -14,7 +14,7 @@ MOST = 3
 """Addresses that replies go to: one mail of a stranger must not make the desk write to many people."""
 
 WORDS: dict[Doubt, str] = {
-    "stranger": "it comes from somebody who is not known to take part",
+    "stranger": "its Reply-To comes from somebody who is not known to take part",
     "ours": "its Reply-To names an address of this desk",
     "third_person": "its Reply-To names somebody else who has to do with the ticket",
     "other_domain": "its sender is proven, but its Reply-To is of another domain",

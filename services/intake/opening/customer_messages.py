@@ -6,7 +6,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.intake import ticket
 from services.intake.opening.requests import NewMessage
 from services.intake.opening.submissions import Submissions, actor_of
 from services.intake.records.customers import first_response, registration
@@ -20,9 +19,9 @@ from shared.bounded.rich_text import RichText
 from shared.contracts.directory import Member
 from shared.contracts.parts import Address, Attachment, CustomerRef, Message
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.errors import Raced, UnknownStream, VersionConflict
-from shared.eventstore.runner import RETRIES, Outcome, once, replayed
-from shared.eventstore.store import Append, CommandId, Context, NewEvent
+from shared.eventstore.errors import UnknownStream
+from shared.eventstore.runner import Outcome, once, replayed, until_recorded
+from shared.eventstore.store import CommandId, Context
 from shared.rules.access import Access, Identity, TicketFacts, may, rights
 from shared.rules.refusals import Forbidden, NotFound, invalid
 from shared.rules.subjects import number_in
@@ -54,14 +53,16 @@ class CustomerMessages:
         files: tuple[Attachment, ...] | None = None
         rich: RichText | None = None
         context = Context(actor=actor_of(who), traceparent=traceparent())
-        for _ in range(RETRIES + 1):
-            newest = await self.records.tickets.newest([stream, resolved.named.ticket_id])
-            if stream not in newest:
+
+        async def attempt() -> Received:
+            nonlocal files, rich
+            unit = self.records.unit()
+            await unit.load(stream, resolved.named.ticket_id)
+            if not unit.knows(stream):
                 raise UnknownStream(stream)
-            state, version = newest[stream]
-            before = newest.get(resolved.named.ticket_id)
-            named = _facts(resolved.named, before.state if before is not None else ticket.initial(), ())
-            email, name, person = _writer(request, who, self._target_facts(resolved.target, state), named)
+            named = _facts(resolved.named, unit.state(resolved.named.ticket_id), ())
+            target = self._target_facts(resolved.target, unit.state(stream))
+            email, name, person = _writer(request, who, target, named)
             found = await self.records.customers.find(email, name, key, person)
             if found.fingerprint is not None:
                 return stream, first_response(found, key)
@@ -71,20 +72,18 @@ class CustomerMessages:
             if rich is None:
                 rich = await self.submissions.rich_text(request.html)
             message = await self._article(request, rich, found.customer, files, context)
-            decided = ticket.decide(ReceiveMessage(found.customer, message, "api", closes=request.close), state)
-            response: dict[str, Any] = {"version": version + len(decided), "article_id": str(message.id)}
-            appends = [Append(stream, "ticket", version, tuple(map(NewEvent, decided)), context)]
+            unit.decide(stream, ReceiveMessage(found.customer, message, "api", closes=request.close), context)
+            version = unit.version(stream)
+            response: dict[str, Any] = {"version": version, "article_id": str(message.id)}
             if found.is_new:
-                appends.append(registration(found.customer, stream, context))
+                unit.add(registration(found.customer, stream, context))
             rows = Rows(customers=[found.customer] if found.is_new else [])
-            try:
-                appended = await self.records.record(appends, rows, command=key, response=response)
-            except Raced:
-                continue
+            appended = await unit.record(self.records.with_rows(rows), command=key, response=response)
             if appended.status == "duplicate":
-                response = appended.response or {}
-            return stream, Outcome(response.get("version", 0), response, replayed=appended.status == "duplicate")
-        raise VersionConflict(stream)
+                return stream, replayed(appended.response)
+            return stream, Outcome(version, response)
+
+        return await until_recorded(attempt)
 
     async def _resolve(self, reference: str) -> ResolvedTicket:
         """The ticket with this id or number, and the one that takes its messages. Raises NotFound."""

@@ -9,7 +9,6 @@ from uuid import UUID
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from services.intake import ticket
 from services.intake.opening import topic_form
 from services.intake.opening.requests import NewTicket
 from services.intake.opening.submissions import Submissions, actor_of
@@ -24,9 +23,8 @@ from shared.addresses import comparable
 from shared.contracts.directory import Queue, Topic
 from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message, PersonRef
 from shared.directory.copy import DirectoryCopy
-from shared.eventstore.errors import Raced, VersionConflict
-from shared.eventstore.runner import RETRIES, Outcome, once, replayed
-from shared.eventstore.store import Append, CommandId, Context, NewEvent
+from shared.eventstore.runner import Outcome, once, replayed, until_recorded
+from shared.eventstore.store import CommandId, Context
 from shared.fields import checked
 from shared.rules.access import Identity, rights
 from shared.rules.refusals import Forbidden, Unavailable, invalid
@@ -62,7 +60,9 @@ class Opening:
         text, text_blob = "", None
         ticket_id = uuid7()
         context = Context(actor=actor_of(who), traceparent=traceparent())
-        for _ in range(RETRIES + 1):
+
+        async def attempt() -> Outcome:
+            nonlocal files, text, text_blob
             found = await self.records.customers.find(email, name, key, person)
             if found.fingerprint is not None:
                 return first_response(found, key)
@@ -70,7 +70,9 @@ class Opening:
                 files = await self.submissions.accept(who, "tickets", request.attachments, request.body)
                 text, text_blob = await self.submissions.stored(request.body)
             number = await self.numbers.next()
-            opened = ticket.decide(
+            unit = self.records.unit()
+            opened = unit.decide(
+                ticket_id,
                 OpenTicket(
                     number=number,
                     title=request.subject,
@@ -85,25 +87,23 @@ class Opening:
                     form=form,
                     proven=True,
                 ),
-                ticket.initial(),
+                context,
             )
-            appends = [Append(ticket_id, "ticket", 0, tuple(map(NewEvent, opened)), context)]
             if found.is_new:
-                appends.append(registration(found.customer, ticket_id, context))
-            response: dict[str, Any] = {"id": str(ticket_id), "number": number, "version": len(opened)}
+                unit.add(registration(found.customer, ticket_id, context))
+            version = unit.version(ticket_id)
+            response: dict[str, Any] = {"id": str(ticket_id), "number": number, "version": version}
             rows = Rows(
                 customers=[found.customer] if found.is_new else [],
                 tickets=[OpenedTicket(ticket_id, number, found.customer.id, receipt_mailbox(opened))],
             )
-            try:
-                appended = await self.records.record(appends, rows, command=key, response=response)
-            except Raced:
-                continue
+            appended = await unit.record(self.records.with_rows(rows), command=key, response=response)
             if appended.status == "duplicate":
-                return Outcome(1, appended.response or {}, replayed=True)
+                return replayed(appended.response)
             OPENED.labels(request.channel).inc()
-            return Outcome(1, response)
-        raise VersionConflict(ticket_id)
+            return Outcome(version, response)
+
+        return await until_recorded(attempt)
 
     def _queue(self, request: NewTicket, topic: Topic | None, who: Identity) -> Queue:
         """The queue that the request names or its topic leads to. Raises Invalid for a queue that the person may not see, as for one that
