@@ -22,7 +22,7 @@ from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from services.intake.settings import Settings
 from services.intake.transports import mail_api
-from services.intake.transports.lmtp import LmtpServer
+from services.intake.transports.lmtp.server import LmtpServer
 from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.transports.mailboxes.fetchers import Fetchers
 from services.intake.transports.mailboxes.progress import Progress

@@ -11,7 +11,8 @@ import pytest
 
 from deploy.local.ports import free_ports
 from services.intake.mailroom.envelope import Envelope
-from services.intake.transports.lmtp import MOST_BYTES, LmtpServer
+from services.intake.transports.lmtp.limits import MOST_BYTES
+from services.intake.transports.lmtp.server import LmtpServer
 from tests.services.intake.reception import Reception, mail
 
 
@@ -325,7 +326,7 @@ async def test_what_goes_wrong_is_never_acknowledged_and_never_final() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 async def test_every_way_to_cut_the_stream_gives_the_same_mail(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the network may do, for certain: the server reads `size` bytes at a time, whatever has arrived."""
-    monkeypatch.setattr("services.intake.transports.lmtp.CHUNK", size)
+    monkeypatch.setattr("services.intake.transports.lmtp.streams.CHUNK", size)
     got: list[bytes] = []
 
     async def keeps(raw: bytes, envelope: Envelope) -> str:

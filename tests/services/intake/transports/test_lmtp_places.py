@@ -12,7 +12,9 @@ import pytest
 
 from deploy.local.ports import free_ports
 from services.intake.mailroom.envelope import Envelope
-from services.intake.transports.lmtp import MOST_BYTES_AT_ONCE, LmtpServer, Patience
+from services.intake.transports.lmtp.connections import MOST_BYTES_AT_ONCE
+from services.intake.transports.lmtp.limits import Timeouts
+from services.intake.transports.lmtp.server import LmtpServer
 from shared.runtime.restart import restarting
 from shared.testing.progress import until
 from tests.services.intake.reception import mail
@@ -54,12 +56,12 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    patience: Patience = Patience(), most: int = 3, most_of_a_peer: int = 3, most_bytes: int = MOST_BYTES_AT_ONCE
+    timeouts: Timeouts = Timeouts(), most: int = 3, most_of_a_peer: int = 3, most_bytes: int = MOST_BYTES_AT_ONCE
 ) -> AsyncIterator[tuple[Listener, LmtpServer]]:
     (port,) = free_ports(1)
     made = Listener(port)
     server = LmtpServer(
-        f"127.0.0.1:{port}", made, patience=patience, most=most, most_of_a_peer=most_of_a_peer, most_bytes=most_bytes
+        f"127.0.0.1:{port}", made, timeouts=timeouts, most=most, most_of_a_peer=most_of_a_peer, most_bytes=most_bytes
     )
     running = asyncio.create_task(server.run())
 
@@ -141,44 +143,46 @@ async def test_one_peer_never_has_all_places() -> None:
         for _ in mails:
             await arrived.acquire()
         assert (await desk.hand_in()).startswith("421 4.3.2")
-        assert server.admission.admit(asyncio.create_task(asyncio.sleep(0)), "192.0.2.1"), "there is room for others"
+        assert server.connections.admission.admit(asyncio.create_task(asyncio.sleep(0)), "192.0.2.1"), (
+            "there is room for others"
+        )
         go_on.set()
         await asyncio.gather(*mails)
 
 
 @pytest.mark.parametrize(
-    ("patience", "said"),
+    ("timeouts", "said"),
     [
-        (Patience(greeting=SHORT), b""),
-        (Patience(greeting=SHORT), b"NOOP\r\n"),
-        (Patience(idle=SHORT), b"LHLO x\r\n"),
-        (Patience(command=SHORT), b"LHLO x\r\nMAIL FR"),
-        (Patience(command=SHORT), b"LH"),
-        (Patience(mail=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\nSubject: x\r\n"),
-        (Patience(idle=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\n"),
+        (Timeouts(greeting=SHORT), b""),
+        (Timeouts(greeting=SHORT), b"NOOP\r\n"),
+        (Timeouts(idle=SHORT), b"LHLO x\r\n"),
+        (Timeouts(command=SHORT), b"LHLO x\r\nMAIL FR"),
+        (Timeouts(command=SHORT), b"LH"),
+        (Timeouts(mail=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\nSubject: x\r\n"),
+        (Timeouts(idle=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\n"),
     ],
     ids=["greeting", "no-greeting-but-words", "idle", "command", "first-command", "content", "envelope"],
 )
-async def test_everything_has_its_time(patience: Patience, said: bytes) -> None:
-    async with listening(patience) as (desk, _):
+async def test_every_step_has_a_timeout(timeouts: Timeouts, said: bytes) -> None:
+    async with listening(timeouts) as (desk, _):
         reader, writer = await desk.greeted()
         writer.write(said)
-        assert (await answered_until_closed(reader)).splitlines()[-1] == "421 4.4.2 this takes too long"
+        assert (await answered_until_closed(reader)).splitlines()[-1] == "421 4.4.2 timeout"
         writer.close()
 
 
 @pytest.mark.parametrize(
-    ("patience", "before", "drop"),
+    ("timeouts", "before", "drop"),
     [
-        (Patience(greeting=SHORT), b"", b"NOOP\r\n"),
-        (Patience(command=SHORT), b"LHLO x\r\n", b"x"),
-        (Patience(mail=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n", b"x"),
-        (Patience(idle=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\n", b"RCPT TO:<it@help.example>\r\n"),
+        (Timeouts(greeting=SHORT), b"", b"NOOP\r\n"),
+        (Timeouts(command=SHORT), b"LHLO x\r\n", b"x"),
+        (Timeouts(mail=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n", b"x"),
+        (Timeouts(idle=SHORT), b"LHLO x\r\nMAIL FROM:<>\r\n", b"RCPT TO:<it@help.example>\r\n"),
     ],
     ids=["greeting", "command", "content", "envelope"],
 )
-async def test_drops_do_not_lengthen_it(patience: Patience, before: bytes, drop: bytes) -> None:
-    async with listening(patience) as (desk, _):
+async def test_sending_byte_by_byte_does_not_extend_a_timeout(timeouts: Timeouts, before: bytes, drop: bytes) -> None:
+    async with listening(timeouts) as (desk, _):
         reader, writer = await desk.greeted()
         writer.write(before)
         told = asyncio.create_task(answered_until_closed(reader))
@@ -190,14 +194,14 @@ async def test_drops_do_not_lengthen_it(patience: Patience, before: bytes, drop:
 
 
 async def test_answers_that_nobody_reads_are_given_up() -> None:
-    async with listening(Patience(answer=SHORT)) as (desk, server):
+    async with listening(Timeouts(answer=SHORT)) as (desk, server):
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.port, limit=1024)
         assert (await reader.readline()).startswith(b"220")
 
         async def ended() -> bool:
             if not writer.transport.is_closing():
                 writer.write(b"NOOP\r\n" * 10_000)
-            return not server._sessions
+            return not server.connections.all
 
         await until(ended)
         writer.transport.abort()
@@ -205,7 +209,7 @@ async def test_answers_that_nobody_reads_are_given_up() -> None:
 
 async def test_each_part_of_a_long_mail_has_its_time() -> None:
     """At a rate that is allowed it takes several times as long as the shortest mail may; what came before gives no credit."""
-    async with listening(Patience(mail=SHORT, mail_bytes=1024)) as (desk, _):
+    async with listening(Timeouts(mail=SHORT, mail_bytes=1024)) as (desk, _):
         reader, writer = await desk.greeted()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n")
         while not (await reader.readline()).startswith(b"354"):
@@ -216,12 +220,12 @@ async def test_each_part_of_a_long_mail_has_its_time() -> None:
             writer.write(b"x" * 2046 + b"\r\n")
             await asyncio.wait([told], timeout=SHORT / 10)
             assert not told.done()
-        assert (await told).splitlines()[-1] == "421 4.4.2 this takes too long"
+        assert (await told).splitlines()[-1] == "421 4.4.2 timeout"
         writer.close()
 
 
 async def test_no_mail_takes_for_ever() -> None:
-    async with listening(Patience(longest=SHORT)) as (desk, _):
+    async with listening(Timeouts(longest=SHORT)) as (desk, _):
         reader, writer = await desk.greeted()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n")
         told = asyncio.create_task(answered_until_closed(reader))
@@ -236,13 +240,13 @@ async def test_mails_that_come_slowly_take_no_memory_from_others(
     slow: float, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that has only just begun is no slow one: then the next one waits at its sender."""
-    monkeypatch.setattr("services.intake.transports.lmtp.SWIFT", float("inf"))
-    async with listening(Patience(slow=slow), most_bytes=100_000) as (desk, server):
+    monkeypatch.setattr("services.intake.transports.lmtp.connections.SWIFT", float("inf"))
+    async with listening(Timeouts(slow=slow), most_bytes=100_000) as (desk, server):
         reader, writer = await desk.greeted()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n" + b"x" * 99_998 + b"\r\n")
 
         async def here() -> bool:
-            return sum(each.size for each in server._coming_in.values()) > 99_000
+            return sum(each.size for each in server.connections.transfers.values()) > 99_000
 
         await until(here)
         assert (await desk.hand_in(answer)).startswith(answer)
@@ -250,7 +254,7 @@ async def test_mails_that_come_slowly_take_no_memory_from_others(
         if slow:
             writer.write(b".\r\nQUIT\r\n")
         assert ("421 4.3.2" in await told) is (not slow)
-        assert not server._coming_in
+        assert not server.connections.transfers
         writer.close()
 
 
@@ -275,7 +279,7 @@ async def test_a_listener_that_cannot_listen_is_no_sign_of_life() -> None:
 
 
 async def test_its_pulse_beats_while_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.intake.transports.lmtp.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("services.intake.transports.lmtp.server.CHECK_SECONDS", 0.01)
     async with listening() as (_, server):
         server.pulse.beat(rest=-1000)
 
