@@ -12,7 +12,7 @@ from uuid import UUID
 import jsonschema_rs
 import pytest
 
-from services.intake.transports.mailboxes.fetchers import is_known
+from services.intake.transports.mailboxes.fetchers import can_fetch
 from services.notify.sending.deliveries import CHANNELS
 from services.routing import ticket as routing_ticket
 from services.routing.operations import states
@@ -195,9 +195,9 @@ def test_a_writer_of_a_standing_of_tomorrow_reopens_nothing() -> None:
 @pytest.mark.parametrize("field", ["protocol", "tls", "afterwards"])
 def test_a_mailbox_of_tomorrow_is_left_alone(field: str) -> None:
     mailbox = Mailbox.model_validate(sample(Mailbox))
-    assert is_known(mailbox)
-    assert not is_known(mailbox.model_copy(update={field: TOMORROW}))
-    assert not is_known(mailbox.model_copy(update={"credential": OtherCredential(kind=TOMORROW)}))
+    assert can_fetch(mailbox)
+    assert not can_fetch(mailbox.model_copy(update={field: TOMORROW}))
+    assert not can_fetch(mailbox.model_copy(update={"credential": OtherCredential(kind=TOMORROW)}))
 
 
 def test_a_message_by_a_channel_of_tomorrow_is_left_to_its_senders() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.transports.mailboxes.destinations import NOWHERE, Destinations
-from services.intake.transports.mailboxes.errors import Refused, Trouble
+from services.intake.transports.mailboxes.destinations import NOT_ALLOWED, Destinations
+from services.intake.transports.mailboxes.errors import MailboxError, PermanentMailboxError
 
 NOTHING_LISTED = Destinations()
 INSIDE = [
@@ -54,9 +54,9 @@ def test_nothing_of_this_machine_of_a_link_or_of_a_private_network_passes(addres
 @pytest.mark.parametrize("inside", ["127.0.0.1", "10.2.3.4", "fe80::1", "::ffff:192.168.0.1"])
 def test_a_name_counts_for_what_it_resolves_to(inside: str, monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, [inside])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(PermanentMailboxError) as refused:
         NOTHING_LISTED.resolve("mail.example.org", 993)
-    assert str(refused.value) == NOWHERE
+    assert str(refused.value) == NOT_ALLOWED
     resolving(monkeypatch, [inside, "8.8.8.8"])
     assert [target.address for target in NOTHING_LISTED.resolve("mail.example.org", 993)] == ["8.8.8.8"]
 
@@ -70,7 +70,7 @@ def test_what_the_installation_lists_may_be_asked(monkeypatch: pytest.MonkeyPatc
     resolving(monkeypatch, ["192.168.7.7"])
     assert [(each.address, each.port) for each in listed.resolve("mail.inside.EXAMPLE.", 143)] == [("192.168.7.7", 143)]
     for other in ("inside.example", "x.mail.inside.example", "mail.inside.example.org"):
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentMailboxError):
             listed.resolve(other, 143)
 
 
@@ -90,14 +90,14 @@ def test_a_name_server_that_does_not_answer_is_trouble_and_a_name_that_is_none_a
 
         return getaddrinfo
 
-    for number, kind in ((socket.EAI_AGAIN, Trouble), (socket.EAI_NONAME, Refused)):
+    for number, kind in ((socket.EAI_AGAIN, MailboxError), (socket.EAI_NONAME, PermanentMailboxError)):
         monkeypatch.setattr(socket, "getaddrinfo", failing(number))
         with pytest.raises(OSError) as told:
             NOTHING_LISTED.resolve("mail.example.org", 993)
-        assert type(told.value) is kind and str(told.value) == NOWHERE
+        assert type(told.value) is kind and str(told.value) == NOT_ALLOWED
     monkeypatch.undo()
     for odd in ("x" * 300, "a..b", "\udcff"):
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentMailboxError):
             NOTHING_LISTED.resolve(odd, 993)
 
 

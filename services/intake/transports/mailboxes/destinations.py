@@ -1,6 +1,7 @@
-"""Where connections may go that administrators configure: out into the internet, and to what the installation lists (OWASP API7:2023).
+"""Where connections that administrators configure may go: to the internet, and to what the installation lists (OWASP API7:2023).
 
-Names are resolved here, and a connection goes to an address that was looked at: a name that means something else a moment later leads nowhere.
+Names are resolved here and the connection uses an address that was checked. So it does not help an attacker to change the name's address
+after the check.
 """
 
 import socket
@@ -8,15 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from services.intake.transports.mailboxes.errors import Refused, Trouble
+from services.intake.transports.mailboxes.errors import MailboxError, PermanentMailboxError
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-"""All that IANA has given out of IPv6 to be reached from anywhere."""
-SET_ASIDE = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
-"""Entries of IANA's registries of special addresses (RFC 6890) that not every version of Python knows."""
+"""The global unicast addresses that IANA has assigned in IPv6."""
+RESERVED = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
+"""Special-purpose addresses (RFC 6890) that not every version of Python knows."""
 NAT64 = IPv6Network("64:ff9b::/96")
-NOWHERE = (
-    "there is no server at this host that may be asked: the name is unknown, or it is of this machine or a private network and"
+NOT_ALLOWED = (
+    "no connection to this host is allowed: its name is unknown, or it belongs to this machine or a private network and"
     " LEDGERDESK_MAILBOX_HOSTS does not list it"
 )
 
@@ -34,14 +35,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """`names` may lead anywhere, whatever they resolve to; addresses of `networks` may be asked under any name."""
+    """`names` are allowed whatever they resolve to; addresses of `networks` are allowed under any name."""
 
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
     def parsed(cls, text: str) -> "Destinations":
-        """Names, addresses and networks between blanks or commas. Raises ValueError for a network that is none."""
+        """Reads names, addresses and networks, separated by blanks or commas. Raises ValueError for a network that is not valid."""
         names, networks = set(), []
         for word in text.replace(",", " ").split():
             if "/" in word or ":" in word or word.replace(".", "").isdigit():
@@ -51,16 +52,17 @@ class Destinations:
         return cls(frozenset(names), tuple(networks))
 
     def resolve(self, host: str, port: int) -> list[Target]:
-        """Where to connect for a host; blocks. Raises Refused where there is nothing that may be asked, Trouble when names cannot be resolved now.
+        """The addresses of a host to which a connection is allowed; blocks. Raises PermanentMailboxError if there is none, MailboxError if
+        names cannot be resolved now.
 
-        Both say the same: what stands in the network's own names is not for who configures mailboxes.
+        Both have the same text: whoever configures mailboxes must not learn which names the network has.
         """
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:
-            raise (Trouble if error.errno == socket.EAI_AGAIN else Refused)(NOWHERE) from None
-        except (UnicodeError, ValueError):  # no name of a host
-            raise Refused(NOWHERE) from None
+            raise (MailboxError if error.errno == socket.EAI_AGAIN else PermanentMailboxError)(NOT_ALLOWED) from None
+        except (UnicodeError, ValueError):  # not a valid host name
+            raise PermanentMailboxError(NOT_ALLOWED) from None
         listed = _plain(host) in self.names
         targets = [
             Target(family, str(address), port)
@@ -68,19 +70,19 @@ class Destinations:
             if family in (socket.AF_INET, socket.AF_INET6) and (listed or self.permits(ip_address(address)))
         ]
         if not targets:
-            raise Refused(NOWHERE)
+            raise PermanentMailboxError(NOT_ALLOWED)
         return targets
 
     def permits(self, address: Address) -> bool:
-        """Whether this address may be asked whatever it is called: all that it stands for is listed or is out in the internet."""
-        return all(self._is_listed(each) or _is_outside(each) for each in _meant(address))
+        """Whether a connection to this address is allowed: every address that it stands for is listed or public."""
+        return all(self._is_listed(each) or _is_public(each) for each in _embedded(address))
 
     def _is_listed(self, address: Address) -> bool:
         return _in(address, self.networks)
 
 
-def _meant(address: Address) -> Iterator[Address]:
-    """The address, or the ones that it carries: of an IPv4 address in IPv6's clothes only that one counts; a tunnel's counts beside its own."""
+def _embedded(address: Address) -> Iterator[Address]:
+    """The addresses that an address stands for. For an IPv4 address written as IPv6 that is only the IPv4 address; for a tunnel it is both."""
     if not isinstance(address, IPv6Address):
         yield address
     elif address.ipv4_mapped is not None:
@@ -95,11 +97,11 @@ def _meant(address: Address) -> Iterator[Address]:
             yield from address.teredo
 
 
-def _is_outside(address: Address) -> bool:
-    """Whether anybody can be meant: not this machine, this link, a private network, many at once, nobody, or what is set aside."""
+def _is_public(address: Address) -> bool:
+    """Whether an address is on the internet: not of this machine, this link or a private network, nor multicast, unspecified or reserved."""
     if isinstance(address, IPv6Address) and (address.scope_id is not None or address not in GLOBAL_UNICAST):
         return False
-    if _in(address, SET_ASIDE):
+    if _in(address, RESERVED):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

@@ -1,4 +1,4 @@
-"""From whom and to whom a fetched mail was sent: what the transport said is only known from the header now. Pure rules over its bytes."""
+"""The envelope of a fetched mail, as far as its header tells it. Pure rules over the mail's bytes."""
 
 import re
 
@@ -7,22 +7,22 @@ from services.intake.mailroom.envelope import Envelope
 from shared.contracts.directory import Mailbox
 
 MOST_HEADER = 256 * 1024
-"""Bytes of a header that are looked at."""
+"""Bytes of a header that are read."""
 MOST_RECIPIENTS = 20
 LONGEST_ADDRESS = 512
 
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*)\n?", re.MULTILINE)
 _RECIPIENT = (b"x-original-to", b"envelope-to", b"delivered-to")
-"""Where servers write for whom a mail came in, the one that knows best first: the address before aliases (Postfix), all of them (Exim), the
-mailbox (the rest)."""
+"""The fields in which servers write the recipient, the most exact first: the address before aliases (Postfix), all recipients (Exim), the
+mailbox (others)."""
 
 
 def envelope_of(raw: bytes, mailbox: Mailbox) -> Envelope:
-    """The envelope of a mail as the mailbox's server got it.
+    """The envelope of a mail as the mailbox's server received it.
 
-    The sender is the Return-Path that the server wrote; without one, the address in From. The recipient is the one of the mailbox's
-    document; without one, what the server of a trusted mailbox wrote. That stands above the first Received field: what stands below, the
-    sender may have written. Of another mailbox nothing is believed, so that To and Cc decide on the queue.
+    The sender is the Return-Path that the server wrote; without one, the address in From. The recipient is the one in the mailbox's
+    document; without one, the one that the server of a trusted mailbox wrote above the first Received field (the sender may have written the
+    fields below). If the mailbox is not trusted, the recipient stays unknown, so that To and Cc decide on the queue.
     """
     fields = _fields(raw)
     if mailbox.recipient is not None:
@@ -33,7 +33,7 @@ def envelope_of(raw: bytes, mailbox: Mailbox) -> Envelope:
 
 
 def _fields(raw: bytes) -> list[tuple[bytes, str]]:
-    """The header's fields, unfolded; a line that is none ends nothing."""
+    """The header's fields, unfolded. Lines that are not fields are skipped."""
     head = raw[:MOST_HEADER].replace(b"\r\n", b"\n")
     end = head.find(b"\n\n")
     head = head if end < 0 else head[: end + 1]

@@ -1,4 +1,4 @@
-"""Fetches the mails of one mailbox, for as long as it is configured. A mail is marked, moved or deleted there once `take` has answered."""
+"""Fetches the mails of one mailbox for as long as it is configured. A mail is marked, moved or deleted on its server once it is stored here."""
 
 import asyncio
 import logging
@@ -14,15 +14,15 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.mail.errors import raised_at
 from services.intake.mailroom.mailroom import Mailroom
-from services.intake.transports.mailboxes.clients.client import MOST_BYTES, MOST_WAITING, Box, Login, Opened
-from services.intake.transports.mailboxes.clients.client_thread import Thread
-from services.intake.transports.mailboxes.clients.imap import ImapBox
-from services.intake.transports.mailboxes.clients.pop3 import PopBox
+from services.intake.transports.mailboxes.clients.client import MOST_BYTES, MOST_PENDING, Folder, Login, MailboxClient
+from services.intake.transports.mailboxes.clients.client_thread import ClientThread
+from services.intake.transports.mailboxes.clients.imap import ImapClient
+from services.intake.transports.mailboxes.clients.pop3 import Pop3Client
 from services.intake.transports.mailboxes.destinations import Destinations
 from services.intake.transports.mailboxes.envelope import envelope_of
-from services.intake.transports.mailboxes.errors import Refused, Trouble, words
-from services.intake.transports.mailboxes.memory_budget import Room
-from services.intake.transports.mailboxes.progress import Left, Progress, Reached
+from services.intake.transports.mailboxes.errors import MailboxError, PermanentMailboxError, describe
+from services.intake.transports.mailboxes.memory_budget import MemoryBudget
+from services.intake.transports.mailboxes.progress import FolderPosition, LeftMail, Progress
 from shared.contracts.directory import Mailbox
 from shared.database import TRANSIENT
 from shared.runtime.pulse import Pulse
@@ -43,227 +43,234 @@ BATCH = 500
 """Mails whose sizes are asked for at once."""
 COUNT_EVERY = 100
 SLACK = 1024 * 1024
-"""Servers' word on the size of a mail is not exact."""
+"""Bytes that a mail may be larger than its server says."""
 MOST_REMEMBERED = 200_000
 TRIES = 3
-"""After so many a mail is only tried now and then."""
+"""After so many failures a mail is tried only from time to time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds. `late`: a mail that made trouble more than once is tried again after so long. After trouble the pause doubles from `first` to `longest`, with jitter; a refusal waits for `refused` at least, before the
-    server locks the account. `poll`: between two looks at a server that does not tell of new mail; `idle`: how long one that does is
-    listened to before the connection is tried; `look`: it is looked at all the same after so long."""
+class Intervals:
+    """Seconds. After an error the pause doubles from `first_pause` to `longest_pause`, with jitter; after a permanent error it is at least
+    `permanent_error`, before the server locks the account. `poll`: between two visits to a server that does not tell of new mail. `idle`: how
+    long to listen to one that does before the connection is checked; `look`: after this long it is visited anyway. `command` and `mail` are
+    timeouts. `retry_mail`: when a mail that failed more than once is tried again."""
 
-    first: float = 5.0
-    longest: float = 900.0
-    refused: float = 300.0
+    first_pause: float = 5.0
+    longest_pause: float = 900.0
+    permanent_error: float = 300.0
     poll: float = 60.0
     idle: float = 60.0
     look: float = 300.0
     command: float = 120.0
     mail: float = 600.0
-    late: float = 3600.0
+    retry_mail: float = 3600.0
 
 
-class Unavailable(Trouble):
+class DeskUnavailable(MailboxError):
     """The desk itself cannot take mails now."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Late:
-    """How often a mail made trouble, why, and when it is tried again (monotonic)."""
+class _FailedMail:
+    """How often a mail failed, why, and when it is tried again (monotonic)."""
 
     tries: int
-    why: str
-    again: float
+    reason: str
+    retry_at: float
 
 
 @dataclass(slots=True)
-class Fetching:
-    """One mailbox as its document says now. `login` is asked before every connection; `refused` is told that the server did not like it."""
+class MailboxFetcher:
+    """A mailbox as its document says now. `login` is called before every connection, `forget_login` after a permanent error."""
 
     mailbox: Mailbox
     mailroom: Mailroom
     progress: Progress
-    room: Room
+    memory: MemoryBudget
     login: Callable[[Mailbox], Awaitable[Login]]
-    refused: Callable[[Mailbox], None]
+    forget_login: Callable[[Mailbox], None]
     context: ssl.SSLContext
     destinations: Destinations
-    pace: Pace = Pace()
+    intervals: Intervals = Intervals()
     pulse: Pulse = field(default_factory=Pulse)
-    _reached: Reached | None = None
-    _late: dict[int, _Late] = field(default_factory=dict)
-    """Mails that could not be fetched or taken: they come after all others, then only now and then, so that one bad mail holds up none."""
-    _done: set[int] = field(default_factory=set)
-    """Mails that are here and marked there."""
+    _position: FolderPosition | None = None
+    _failed_mails: dict[int, _FailedMail] = field(default_factory=dict)
+    """They come after all others, then only from time to time, so that a bad mail does not delay the others."""
+    _finished: set[int] = field(default_factory=set)
+    """Mails that are stored here and marked on the server."""
     _uncounted: int = 0
     """Mails taken since their number was last recorded."""
-    _went_well: bool = False
+    _has_succeeded: bool = False
 
     async def run(self) -> Never:
-        pause = self.pace.first
+        pause = self.intervals.first_pause
         while True:
-            self._went_well = False
+            self._has_succeeded = False
             try:
                 more = await self._session()
-                wait = 0.0 if more else self.pace.poll * random.uniform(0.9, 1.1)
+                wait = 0.0 if more else self.intervals.poll * random.uniform(0.9, 1.1)
             except Exception as error:
-                pause = self.pace.first if self._went_well else pause
+                pause = self.intervals.first_pause if self._has_succeeded else pause
                 await self._failed(error)
-                least = self.pace.refused if isinstance(error, Refused) else 0.0
+                least = self.intervals.permanent_error if isinstance(error, PermanentMailboxError) else 0.0
                 wait = max(pause, least) * random.uniform(0.7, 1.3)
-                pause = min(pause * 2, self.pace.longest)
+                pause = min(pause * 2, self.intervals.longest_pause)
             else:
-                pause = self.pace.first
-            self._goes_on(wait)
+                pause = self.intervals.first_pause
+            self._beat(wait)
             await asyncio.sleep(wait)
 
-    def _goes_on(self, wait: float = 0.0) -> None:
-        """Nothing that follows takes longer than a mail."""
-        self.pulse.beat(rest=wait + 2 * (self.pace.mail + self.pace.command))
+    def _beat(self, wait: float = 0.0) -> None:
+        """No step between two beats takes longer than a mail."""
+        self.pulse.beat(rest=wait + 2 * (self.intervals.mail + self.intervals.command))
 
     async def _failed(self, error: Exception) -> None:
-        why = words(error)
+        description = describe(error)
         FAILURES.labels(self.mailbox.slug).inc()
-        if isinstance(error, Refused):
-            self.refused(self.mailbox)
-        if isinstance(error, (Trouble, *TRANSIENT)):
-            log.warning("mailbox %s: %s", self.mailbox.slug, why)
+        if isinstance(error, PermanentMailboxError):
+            self.forget_login(self.mailbox)
+        if isinstance(error, (MailboxError, *TRANSIENT)):
+            log.warning("mailbox %s: %s", self.mailbox.slug, description)
         else:
             log.error("mailbox %s: %s in %s", self.mailbox.slug, type(error).__name__, raised_at(error))
         try:
-            await self.progress.fail(self.mailbox, why, self._counted())
+            await self.progress.fail(self.mailbox, description, self._take_count())
         except TRANSIENT as lost:
-            log.warning("mailbox %s: its state is not recorded: %s", self.mailbox.slug, type(lost).__name__)
+            log.warning("mailbox %s: its status cannot be recorded: %s", self.mailbox.slug, type(lost).__name__)
 
     async def _session(self) -> bool:
-        """One connection; whether there is more to fetch at once. Raises Trouble, and what says that the database is not there."""
+        """One connection; whether there is more to fetch at once. Raises MailboxError, and what the database raises."""
         login = await self.login(self.mailbox)
-        made = ImapBox if self.mailbox.protocol == "imap" else PopBox
-        box: Box = made(self.mailbox, self.context, self.destinations)
-        async with Thread(box.wire) as thread:
-            await thread.do(self.pace.command, box.open, login)
+        kind = ImapClient if self.mailbox.protocol == "imap" else Pop3Client
+        client: MailboxClient = kind(self.mailbox, self.context, self.destinations)
+        async with ClientThread(client.connection) as thread:
+            await thread.call(self.intervals.command, client.open, login)
             try:
-                more = await self._visit(thread, box)
-                while box.can_idle and not more:
-                    await self._news(thread, box)
-                    more = await self._visit(thread, box)
-            except Unavailable:
-                # What is safe so far is deleted there (POP3 does it at the end of a session), before a pause begins.
-                await thread.do(self.pace.command, box.close)
+                more = await self._visit(thread, client)
+                while client.can_idle and not more:
+                    await self._wait_for_mail(thread, client)
+                    more = await self._visit(thread, client)
+            except DeskUnavailable:
+                # Mails that are stored here are deleted there before the pause: POP3 does it at the end of a session.
+                await thread.call(self.intervals.command, client.close)
                 raise
-            await thread.do(self.pace.command, box.close)
+            await thread.call(self.intervals.command, client.close)
         return more
 
-    async def _news(self, thread: Thread, box: Box) -> None:
-        """Waits until the server tells of new mail, or for so long that it is looked at anyway. The server is asked to listen anew every
-        minute: a dead connection shows, and news that came right before is not missed for long."""
+    async def _wait_for_mail(self, thread: ClientThread, client: MailboxClient) -> None:
+        """Waits until the server tells of new mail, or the next visit is due. The server is asked again every minute, so that a dead connection
+        is noticed, and news that came just before is not missed for long."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.pace.look
+        end = loop.time() + self.intervals.look
         while loop.time() < end:
-            self._goes_on()
-            if await thread.do(self.pace.idle + self.pace.command, box.news, self.pace.idle):
+            self._beat()
+            seconds = self.intervals.idle
+            if await thread.call(seconds + self.intervals.command, client.wait_for_mail, seconds):
                 return
 
-    async def _visit(self, thread: Thread, box: Box) -> bool:
-        """Takes what waits; whether a session has had enough before all was taken."""
-        folder = await thread.do(self.pace.command, box.select)
-        reached = self._reached if self._reached is not None else await self.progress.reached(self.mailbox)
-        if folder.uid_validity != reached.uid_validity or not folder.uid_validity:
-            if reached.uid_validity:
-                log.warning("mailbox %s: its server has numbered the folder anew", self.mailbox.slug)
-                self._late.clear()
-            # From now on, what somebody else reads first is fetched too; what was read before the desk came is not.
-            reached = Reached(
+    async def _visit(self, thread: ClientThread, client: MailboxClient) -> bool:
+        """Takes pending mails; whether the session's limit was reached before all were taken."""
+        folder = await thread.call(self.intervals.command, client.select)
+        position = self._position if self._position is not None else await self.progress.position(self.mailbox)
+        if folder.uid_validity != position.uid_validity or not folder.uid_validity:
+            if position.uid_validity:
+                log.warning("mailbox %s: its server has renumbered the folder", self.mailbox.slug)
+                self._failed_mails.clear()
+            # From now on a mail that somebody else reads first is fetched too; mails read before the desk came are not.
+            position = FolderPosition(
                 folder.uid_validity, folder.next_uid - 1 if folder.uid_validity and folder.next_uid else -1
             )
-            self._done.clear()
-            await self.progress.enter(self.mailbox, reached)
-        self._reached = reached
-        waiting = await thread.do(self.pace.mail, box.waiting, reached.seen_until)
+            self._finished.clear()
+            await self.progress.begin(self.mailbox, position)
+        self._position = position
+        pending = await thread.call(self.intervals.mail, client.pending, position.seen_until)
         if not folder.uid_validity and self.mailbox.protocol == "imap":
-            self._late.clear()
-        self._late = {mail: late for mail in waiting if (late := self._late.get(mail)) is not None}
-        put_off = {
-            mail: late for mail, late in self._late.items() if late.tries > TRIES and late.again > time.monotonic()
-        }
-        todo = [mail for mail in waiting if mail not in self._done and mail not in put_off]
-        todo.sort(key=lambda mail: mail in self._late and self._late[mail].tries > 1)
-        left = [Left(mail, 0, late.why) for mail, late in put_off.items()]
-        room_for = box.most_at_once
+            self._failed_mails.clear()
+        failed = self._failed_mails = {mail: self._failed_mails[mail] for mail in pending if mail in self._failed_mails}
+        now = time.monotonic()
+        put_off = {mail: each for mail, each in failed.items() if each.tries > TRIES and each.retry_at > now}
+        todo = [mail for mail in pending if mail not in self._finished and mail not in put_off]
+        todo.sort(key=lambda mail: mail in failed and failed[mail].tries > 1)
+        left = [LeftMail(mail, 0, each.reason) for mail, each in put_off.items()]
+        limit = client.session_limit
         for start in range(0, len(todo), BATCH):
-            room_for -= await self._batch(thread, box, todo[start : start + BATCH], left, room_for)
-            if not room_for:
+            limit -= await self._batch(thread, client, todo[start : start + BATCH], left, limit)
+            if not limit:
                 break
-        await self._succeeded(_until(folder, waiting, self._late.keys()), left)
-        return not room_for
+        await self._succeeded(_seen_until(folder, pending, self._failed_mails.keys()), left)
+        return not limit
 
-    async def _batch(self, thread: Thread, box: Box, mails: Sequence[int], left: list[Left], most: int) -> int:
-        """Takes at most so many of these mails; answers how many it fetched."""
-        sizes = await thread.do(self.pace.command, box.sizes, mails)
+    async def _batch(
+        self, thread: ClientThread, client: MailboxClient, mails: Sequence[int], left: list[LeftMail], most: int
+    ) -> int:
+        """Takes at most so many of these mails; returns how many it fetched."""
+        sizes = await thread.call(self.intervals.command, client.sizes, mails)
         fitting = [mail for mail in mails if sizes.get(mail, MOST_BYTES + 1) <= MOST_BYTES]
         for mail in mails:
             size = sizes.get(mail, 0)
             if size > MOST_BYTES:
-                left.append(Left(mail, size, f"larger than {MOST_BYTES >> 20} MiB"))
+                left.append(LeftMail(mail, size, f"larger than {MOST_BYTES >> 20} MiB"))
         del fitting[most:]
-        await self._take_each(thread, box, [(mail, sizes[mail]) for mail in fitting], left)
+        await self._take_each(thread, client, [(mail, sizes[mail]) for mail in fitting], left)
         return len(fitting)
 
-    async def _take_each(self, thread: Thread, box: Box, mails: Sequence[tuple[int, int]], left: list[Left]) -> None:
-        """Takes mails one after the other, so that answers come after what they answer. The next one is fetched while one is taken:
-        fetching never holds up intake. One that made trouble before is not: its trouble would keep the one before it from being marked."""
-        ahead: asyncio.Task[tuple[bytes | None, int]] | None = None
+    async def _take_each(
+        self, thread: ClientThread, client: MailboxClient, mails: Sequence[tuple[int, int]], left: list[LeftMail]
+    ) -> None:
+        """Takes mails one after the other, so that replies come after what they reply to. The next mail is prefetched while one is taken. A mail
+        that failed before is not prefetched: its failure would prevent the mail before it from being marked."""
+        prefetched: asyncio.Task[tuple[bytes | None, int]] | None = None
         try:
             for (mail, size), following in zip_longest(mails, mails[1:]):
-                self._goes_on()
-                raw, room = await (ahead or self._read(thread, box, mail, size))
-                ahead = None
+                self._beat()
+                raw, reserved = await (prefetched or self._fetch(thread, client, mail, size))
+                prefetched = None
                 try:
-                    if following is not None and following[0] not in self._late:
-                        ahead = asyncio.create_task(self._read(thread, box, *following))
-                    if raw is not None and not await self._take(thread, box, mail, raw):
-                        left.append(Left(mail, size, self._late[mail].why))
+                    if following is not None and following[0] not in self._failed_mails:
+                        prefetched = asyncio.create_task(self._fetch(thread, client, *following))
+                    if raw is not None and not await self._take(thread, client, mail, raw):
+                        left.append(LeftMail(mail, size, self._failed_mails[mail].reason))
                 finally:
-                    self.room.give_back(room)
+                    self.memory.release(reserved)
         except asyncio.CancelledError:
-            if ahead is not None:
-                ahead.cancel()
+            if prefetched is not None:
+                prefetched.cancel()
             raise
         finally:
-            if ahead is not None:
-                # It is not cancelled: that would cost the connection, on which POP3 has yet to say that what is safe may go.
-                [ended] = await asyncio.gather(ahead, return_exceptions=True)
+            if prefetched is not None:
+                # Cancelling it would abort the connection, on which POP3 must still say which mails may be deleted.
+                [ended] = await asyncio.gather(prefetched, return_exceptions=True)
                 if isinstance(ended, tuple):
-                    self.room.give_back(ended[1])
+                    self.memory.release(ended[1])
 
-    async def _read(self, thread: Thread, box: Box, mail: int, size: int) -> tuple[bytes | None, int]:
-        """A mail, and the room that it has taken."""
+    async def _fetch(
+        self, thread: ClientThread, client: MailboxClient, mail: int, size: int
+    ) -> tuple[bytes | None, int]:
+        """A mail, and the bytes of memory that were reserved for it."""
         most = min(MOST_BYTES, size + size // 2) + SLACK
-        await self.room.take(most)
+        await self.memory.acquire(most)
         try:
-            return await thread.do(self.pace.mail, box.read, mail, most), most
+            return await thread.call(self.intervals.mail, client.fetch, mail, most), most
         except BaseException as error:
-            self.room.give_back(most)
+            self.memory.release(most)
             if isinstance(error, Exception):
-                self._made_trouble(mail, f"it cannot be fetched: {words(error)}")
+                self._note_failure(mail, f"it cannot be fetched: {describe(error)}")
             raise
 
-    def _made_trouble(self, mail: int, why: str) -> None:
-        tries = self._late[mail].tries if mail in self._late else 0
-        self._late[mail] = _Late(tries + 1, why, time.monotonic() + self.pace.late)
+    def _note_failure(self, mail: int, reason: str) -> None:
+        tries = self._failed_mails[mail].tries if mail in self._failed_mails else 0
+        self._failed_mails[mail] = _FailedMail(tries + 1, reason, time.monotonic() + self.intervals.retry_mail)
 
-    async def _take(self, thread: Thread, box: Box, mail: int, raw: bytes) -> bool:
-        """Whether the mail is here now, and marked there."""
+    async def _take(self, thread: ClientThread, client: MailboxClient, mail: int, raw: bytes) -> bool:
+        """Whether the mail is stored here and marked on the server."""
         try:
             taken = await self.mailroom.take(raw, envelope_of(raw, self.mailbox))
         except TRANSIENT as error:
-            raise Unavailable(f"the desk cannot take mails now: {words(error)}") from error
+            raise DeskUnavailable(f"the desk cannot take mails now: {describe(error)}") from error
         except Exception as error:
-            # It stays where it is and comes again; the others do not wait for it.
-            self._made_trouble(mail, f"it cannot be taken: {type(error).__name__}")
+            # The mail stays on its server and is tried again; the others do not wait for it.
+            self._note_failure(mail, f"it cannot be taken: {type(error).__name__}")
             log.error(
                 "mailbox %s: mail %d was not taken: %s in %s",
                 self.mailbox.slug,
@@ -274,40 +281,40 @@ class Fetching:
             return False
         hit("intake.mailbox_safe")
         try:
-            await thread.do(self.pace.mail + self.pace.command, box.done, mail)
+            await thread.call(self.intervals.mail + self.intervals.command, client.finish, mail)
         except Exception as error:
-            # A server that will not mark this one, because its archive is full, say, is asked for the others first.
-            self._made_trouble(mail, f"it is here, but not marked there: {words(error)}")
+            # A server that will not mark this mail, perhaps because its archive is full, is asked for the others first.
+            self._note_failure(mail, f"it is stored here, but not marked there: {describe(error)}")
             raise
-        self._late.pop(mail, None)
-        if self.mailbox.afterwards == "flag" and self._reached is not None and self._reached.uid_validity:
-            if len(self._done) >= MOST_REMEMBERED:
-                self._done.clear()
-            self._done.add(mail)
+        self._failed_mails.pop(mail, None)
+        if self.mailbox.afterwards == "flag" and self._position is not None and self._position.uid_validity:
+            if len(self._finished) >= MOST_REMEMBERED:
+                self._finished.clear()
+            self._finished.add(mail)
         MAILS.labels(self.mailbox.slug, taken.outcome).inc()
         self._uncounted += 1
         if self._uncounted >= COUNT_EVERY:
-            await self.progress.count(self.mailbox, self._counted())
+            await self.progress.count(self.mailbox, self._take_count())
         return True
 
-    def _counted(self) -> int:
+    def _take_count(self) -> int:
         count, self._uncounted = self._uncounted, 0
         return count
 
-    async def _succeeded(self, seen_until: int, left: list[Left]) -> None:
-        assert self._reached is not None
-        self._reached = Reached(self._reached.uid_validity, seen_until)
-        await self.progress.succeed(self.mailbox, seen_until, left, self._counted())
-        self._went_well = True
+    async def _succeeded(self, seen_until: int, left: list[LeftMail]) -> None:
+        assert self._position is not None
+        self._position = FolderPosition(self._position.uid_validity, seen_until)
+        await self.progress.succeed(self.mailbox, seen_until, left, self._take_count())
+        self._has_succeeded = True
         SUCCESS.labels(self.mailbox.slug).set_to_current_time()
         LEFT.labels(self.mailbox.slug).set(len(left))
 
 
-def _until(folder: Opened, waiting: Sequence[int], late: Collection[int]) -> int:
-    """How far a folder has been read: below the first mail that could not be taken."""
+def _seen_until(folder: Folder, pending: Sequence[int], failed: Collection[int]) -> int:
+    """How far a folder has been read: up to the first mail that could not be taken."""
     if not folder.uid_validity:
         return -1
-    top = folder.next_uid - 1 if folder.next_uid else max(waiting, default=0)
-    if len(waiting) >= MOST_WAITING:
-        top = min(top, waiting[-1])
-    return min(top, min(late) - 1) if late else top
+    top = folder.next_uid - 1 if folder.next_uid else max(pending, default=0)
+    if len(pending) >= MOST_PENDING:
+        top = min(top, pending[-1])
+    return min(top, min(failed) - 1) if failed else top

@@ -1,22 +1,22 @@
-"""Room in memory for mails that are being fetched, shared by all mailboxes of a process."""
+"""Memory for mails that are being fetched, shared by all mailboxes of a process."""
 
 import asyncio
 
 MOST_BYTES_AT_ONCE = 256 * 1024 * 1024
 
 
-class Room:
+class MemoryBudget:
     def __init__(self, size: int = MOST_BYTES_AT_ONCE) -> None:
         self._free = size
-        self._more = asyncio.Event()
+        self._released = asyncio.Event()
 
-    async def take(self, count: int) -> None:
-        """Waits until there is room for so many bytes."""
+    async def acquire(self, count: int) -> None:
+        """Waits until so many bytes are free."""
         while self._free < count:
-            self._more.clear()
-            await self._more.wait()
+            self._released.clear()
+            await self._released.wait()
         self._free -= count
 
-    def give_back(self, count: int) -> None:
+    def release(self, count: int) -> None:
         self._free += count
-        self._more.set()
+        self._released.set()

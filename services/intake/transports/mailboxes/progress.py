@@ -1,4 +1,4 @@
-"""How fetching goes, mailbox by mailbox: rows of `intake.mailboxes`."""
+"""How fetching from each mailbox goes: rows of `intake.mailboxes`."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -9,10 +9,10 @@ from shared.contracts.directory import Mailbox
 from shared.database import Pool
 
 MOST_LEFT = 200
-"""Mails that are named of those that stay on their server; there may be more."""
+"""Mails that stay on their server and are listed; there may be more."""
 
 LOAD = "SELECT uid_validity, seen_until FROM intake.mailboxes WHERE mailbox_id = $1 AND place = $2"
-ENTER = """
+BEGIN = """
 INSERT INTO intake.mailboxes AS m (mailbox_id, place, uid_validity, seen_until)
 VALUES ($1, $2, $3, $4)
     ON CONFLICT (mailbox_id) DO UPDATE SET place = $2, uid_validity = $3, seen_until = $4
@@ -34,15 +34,15 @@ SELECT last_success, failing_since, last_error, error_at, taken, left_there FROM
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """How far a folder has been read; `seen_until` -1: not known."""
+class FolderPosition:
+    """How far a folder has been read; `seen_until` -1: unknown."""
 
     uid_validity: int = 0
     seen_until: int = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeftMail:
     """A mail that stays on its server. `reason` is for an administrator."""
 
     uid: int
@@ -61,23 +61,23 @@ class Status:
 
 
 class Progress:
-    """All of it is short and idempotent but the count of mails, which may miss those of a process that died."""
+    """Every write is short and idempotent, except the count of mails: the last mails of a process that died may be missing."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
 
-    async def reached(self, mailbox: Mailbox) -> Reached:
-        row = await self.pool.fetchrow(LOAD, mailbox.id, _place(mailbox))
-        return Reached(row["uid_validity"], row["seen_until"]) if row is not None else Reached()
+    async def position(self, mailbox: Mailbox) -> FolderPosition:
+        row = await self.pool.fetchrow(LOAD, mailbox.id, _location(mailbox))
+        return FolderPosition(row["uid_validity"], row["seen_until"]) if row is not None else FolderPosition()
 
-    async def enter(self, mailbox: Mailbox, reached: Reached) -> None:
-        """Remembers where this mailbox is read now."""
-        await self.pool.execute(ENTER, mailbox.id, _place(mailbox), reached.uid_validity, reached.seen_until)
+    async def begin(self, mailbox: Mailbox, position: FolderPosition) -> None:
+        """Records from where a folder is read, if it is new or its server has renumbered it."""
+        await self.pool.execute(BEGIN, mailbox.id, _location(mailbox), position.uid_validity, position.seen_until)
 
     async def count(self, mailbox: Mailbox, taken: int) -> None:
         await self.pool.execute(COUNT, mailbox.id, taken)
 
-    async def succeed(self, mailbox: Mailbox, seen_until: int, left: list[Left], taken: int) -> None:
+    async def succeed(self, mailbox: Mailbox, seen_until: int, left: list[LeftMail], taken: int) -> None:
         await self.pool.execute(SUCCEED, mailbox.id, seen_until, [asdict(each) for each in left[:MOST_LEFT]], taken)
 
     async def fail(self, mailbox: Mailbox, error: str, taken: int) -> None:
@@ -88,6 +88,6 @@ class Progress:
         return Status(**row) if row is not None else Status()
 
 
-def _place(mailbox: Mailbox) -> str:
-    """What the numbers of mails belong to."""
+def _location(mailbox: Mailbox) -> str:
+    """The folder to which the numbers of mails belong."""
     return f"{mailbox.protocol}://{mailbox.user}@{mailbox.host}:{mailbox.port}/{mailbox.folder}"

@@ -10,13 +10,23 @@ from uuid import UUID, uuid4
 
 from services.intake.mailroom.mailroom import Mailroom
 from services.intake.transports.mailboxes.destinations import Destinations
-from services.intake.transports.mailboxes.fetcher import Pace
+from services.intake.transports.mailboxes.fetcher import Intervals
 from services.intake.transports.mailboxes.fetchers import Fetchers
 from services.intake.transports.mailboxes.progress import Progress, Status
 from shared.contracts.directory import Mailbox, Password
 from shared.testing.progress import until
 
-QUICK = Pace(first=0.05, longest=0.2, refused=0.05, poll=0.05, idle=30.0, look=60.0, command=30.0, mail=30.0, late=0.2)
+QUICK = Intervals(
+    first_pause=0.05,
+    longest_pause=0.2,
+    permanent_error=0.05,
+    poll=0.05,
+    idle=30.0,
+    look=60.0,
+    command=30.0,
+    mail=30.0,
+    retry_mail=0.2,
+)
 THIS_MACHINE = Destinations.parsed("127.0.0.1")
 SECRET = "support-mailbox"  # pragma: allowlist secret
 
@@ -49,12 +59,12 @@ async def fetching(
     mailroom: Mailroom,
     folder: Path,
     *mailboxes: Mailbox,
-    pace: Pace = QUICK,
+    intervals: Intervals = QUICK,
     destinations: Destinations = THIS_MACHINE,
 ) -> AsyncIterator[Fetchers]:
     """Fetches as a worker does, until the block ends."""
     configure(mailroom, *mailboxes)
-    fetchers = Fetchers(mailroom, mailroom.directory.database_url, folder, destinations, pace=pace)
+    fetchers = Fetchers(mailroom, mailroom.directory.database_url, folder, destinations, intervals=intervals)
     task = asyncio.create_task(fetchers.run())
     try:
         yield fetchers

@@ -19,9 +19,9 @@ from services.intake.mail.reading_pool import Readers
 from services.intake.mailroom.mailroom import Mailroom
 from services.intake.transports.mailboxes import fetchers
 from services.intake.transports.mailboxes.clients.client import MOST_BYTES
-from services.intake.transports.mailboxes.clients.oauth2 import Tokens
-from services.intake.transports.mailboxes.destinations import NOWHERE, Destinations
-from services.intake.transports.mailboxes.errors import Refused, Trouble
+from services.intake.transports.mailboxes.clients.oauth2 import AccessTokens
+from services.intake.transports.mailboxes.destinations import NOT_ALLOWED, Destinations
+from services.intake.transports.mailboxes.errors import MailboxError, PermanentMailboxError
 from services.intake.transports.mailboxes.fetchers import Fetchers
 from shared.contracts.directory import OAuth2
 from shared.testing.progress import until
@@ -42,12 +42,12 @@ from tests.services.intake.transports.fetching import (
 from tests.services.intake.transports.scripted_mailbox import WORD, Cut, ScriptedMailbox, Session, Spoil, serving
 from tests.specs.requirement import requirement
 
-IMPATIENT = replace(QUICK, command=2.0, mail=2.0, late=1.0)
+IMPATIENT = replace(QUICK, command=2.0, mail=2.0, retry_mail=1.0)
 
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetchers, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(fetchers, "CHECK_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ async def test_whatever_a_server_does_once_the_mail_comes_once(
     async with serving(ScriptedMailbox(spoil={command: once(spoil)})) as server:
         server.put(mail("One"), mail("Two"))
         box = mailbox(server.port)
-        async with fetching(mailroom, folder, box, pace=IMPATIENT):
+        async with fetching(mailroom, folder, box, intervals=IMPATIENT):
             await until(lambda: _is(server.seen() == [1, 2]))
             await until(lambda: _is(server.sessions >= 2))
             await succeeded(mailroom, box.id)
@@ -147,7 +147,7 @@ async def test_one_mail_that_cannot_be_fetched_holds_up_no_other(
     async with serving(ScriptedMailbox(spoil={"uid fetch": poisoned})) as server:
         server.put(mail("Poison"), mail("Two"), mail("Three"))
         box = mailbox(server.port)
-        async with fetching(mailroom, folder, box, pace=IMPATIENT):
+        async with fetching(mailroom, folder, box, intervals=IMPATIENT):
             assert await taken(mailroom, 2) == ["Two", "Three"]
             await until(lambda: _is(server.seen() == [2, 3]))
             told = await until(lambda: _left(mailroom, box.id))
@@ -208,7 +208,7 @@ async def test_the_words_of_what_is_no_mail_server_are_not_told(
     async with serving(ScriptedMailbox(greeting=greeting)) as server:
         box = mailbox(server.port)
         async with fetching(mailroom, folder, box):
-            state = await failed(mailroom, box.id, "does not greet as an IMAP server does")
+            state = await failed(mailroom, box.id, "this is not an IMAP server")
             assert "whatever" not in str(state)
 
 
@@ -217,7 +217,7 @@ async def test_nor_over_pop3(mailroom: Mailroom, folder: Path, greeting: bytes) 
     async with serving(ScriptedMailbox(greeting=greeting)) as server:
         box = mailbox(server.port, protocol="pop3", afterwards="delete")
         async with fetching(mailroom, folder, box):
-            state = await failed(mailroom, box.id, "does not greet as a POP3 server does")
+            state = await failed(mailroom, box.id, "this is not a POP3 server")
             assert "whatever" not in str(state)
 
 
@@ -231,14 +231,14 @@ async def test_a_server_on_this_machine_that_is_not_listed_is_never_reached(
     async with serving(ScriptedMailbox()) as server:
         box = mailbox(server.port, host=host, protocol=protocol, afterwards="delete")
         async with fetching(mailroom, folder, box, destinations=Destinations()):
-            await failed(mailroom, box.id, NOWHERE[:60])
+            await failed(mailroom, box.id, NOT_ALLOWED[:60])
         assert server.sessions == 0
 
 
 async def test_a_name_that_does_not_exist_is_told_of_in_the_same_words(mailroom: Mailroom, folder: Path) -> None:
     box = mailbox(993, host="no-such-host.invalid")
     async with fetching(mailroom, folder, box, destinations=Destinations()):
-        await failed(mailroom, box.id, NOWHERE[:60])
+        await failed(mailroom, box.id, NOT_ALLOWED[:60])
 
 
 async def test_a_token_endpoint_on_this_machine_that_is_not_listed_is_never_reached(
@@ -247,16 +247,16 @@ async def test_a_token_endpoint_on_this_machine_that_is_not_listed_is_never_reac
     async with token_endpoint([(200, {"access_token": "x"})]) as (url, asked):
         for named in (url, url.replace("127.0.0.1", "localhost"), url.replace("127.0.0.1", "[::ffff:127.0.0.1]")):
             box = mailbox(1, credential=oauth(named))
-            with pytest.raises(Refused, match="the token endpoint: there is no server"):
-                await Tokens(mailroom.records.pool, folder, Destinations()).access(box, oauth(named))
+            with pytest.raises(PermanentMailboxError, match="the token endpoint: no connection to this host"):
+                await AccessTokens(mailroom.records.pool, folder, Destinations()).get(box, oauth(named))
         assert asked == []
 
 
 async def test_a_token_endpoint_that_is_listed_by_name_is_reached_under_it(mailroom: Mailroom, folder: Path) -> None:
     async with token_endpoint([(200, {"access_token": "token"})]) as (url, asked):
         named = url.replace("127.0.0.1", "localhost")
-        tokens = Tokens(mailroom.records.pool, folder, Destinations.parsed("localhost"))
-        assert await tokens.access(mailbox(1), oauth(named)) == "token" and len(asked) == 1
+        tokens = AccessTokens(mailroom.records.pool, folder, Destinations.parsed("localhost"))
+        assert await tokens.get(mailbox(1), oauth(named)) == "token" and len(asked) == 1
 
 
 @pytest.mark.parametrize("said", ["whatever", "HTTP/1.1 whatever", "HTTP/1.1 400 x\r\nwhatever"])
@@ -268,8 +268,8 @@ async def test_the_words_of_what_is_no_token_endpoint_are_not_told(mailroom: Mai
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(Trouble) as told:
-            await Tokens(mailroom.records.pool, folder, THIS_MACHINE).access(
+        with pytest.raises(MailboxError) as told:
+            await AccessTokens(mailroom.records.pool, folder, THIS_MACHINE).get(
                 mailbox(1), oauth(f"http://127.0.0.1:{port}/token")
             )
     assert "whatever" not in str(told.value) and "the token endpoint" in str(told.value)
@@ -295,7 +295,7 @@ async def test_a_refused_password_is_never_told(mailroom: Mailroom, tmp_path: Pa
     async with serving(ScriptedMailbox()) as server:
         box = mailbox(server.port)
         async with fetching(mailroom, secrets(tmp_path / "secrets", "no such word"), box):
-            state = await failed(mailroom, box.id, "the server does not let us in")
+            state = await failed(mailroom, box.id, "the server refuses to sign us in")
             assert "no such word" not in str(state)
 
 
@@ -364,10 +364,10 @@ async def test_a_mail_that_the_server_does_not_let_us_mark_holds_up_no_other(
     async with serving(ScriptedMailbox(spoil={command: refused}), fields.get("protocol", "imap")) as server:
         server.put(mail("Stuck"), mail("Two"), mail("Three"))
         box = mailbox(server.port, **fields)
-        async with fetching(mailroom, folder, box, pace=IMPATIENT):
+        async with fetching(mailroom, folder, box, intervals=IMPATIENT):
             await until(marked)
             (told,) = await until(lambda: _left(mailroom, box.id))
-            assert told["reason"].startswith("it is here, but not marked there: ")
+            assert told["reason"].startswith("it is stored here, but not marked there: ")
             server.put(mail("Four"))
             await taken(mailroom, 4)
             await until(marked)
@@ -444,7 +444,7 @@ async def test_a_mailbox_of_another_document_begins_anew(mailroom: Mailroom, fol
             configure(mailroom, box.model_copy(update={"folder": "Another"}))
             await until(lambda: _is(server.asked('select "Another"')))
             configure(mailroom)
-            await until(lambda: _is(not fetchers.held))
+            await until(lambda: _is(not fetchers.leases))
             await _looks(fetchers, 1)  # a thread that was about to connect still does
             sessions = server.sessions
             server.put(mail("Two"))
@@ -454,8 +454,8 @@ async def test_a_mailbox_of_another_document_begins_anew(mailroom: Mailroom, fol
 
 async def _looks(fetchers: Fetchers, times: int) -> None:
     """Lets the fetchers look so many times, from now on, what there is to fetch."""
-    before = fetchers.looked
-    await until(lambda: _is(fetchers.looked > before + times))
+    before = fetchers.rounds
+    await until(lambda: _is(fetchers.rounds > before + times))
 
 
 # POP3
@@ -497,7 +497,7 @@ async def test_one_mail_that_pop3_cannot_give_holds_up_no_other(mailroom: Mailro
     async with serving(ScriptedMailbox(spoil={"retr": poisoned}), "pop3") as server:
         server.put(mail("Poison"), mail("Two"))
         box = mailbox(server.port, protocol="pop3", afterwards="delete")
-        async with fetching(mailroom, folder, box, pace=IMPATIENT):
+        async with fetching(mailroom, folder, box, intervals=IMPATIENT):
             assert await taken(mailroom, 1) == ["Two"]
             server.spoil.clear()
             assert await taken(mailroom, 2) == ["Two", "Poison"]
@@ -601,13 +601,13 @@ async def test_a_new_refresh_token_outlives_a_database_that_does_not_take_it(
     superuser = await asyncpg.connect(postgres.superuser_url, database=database)
     async with token_endpoint(answers) as (url, asked):
         credential = oauth(url)
-        box, tokens = mailbox(1, credential=credential), Tokens(pool, folder, THIS_MACHINE)
+        box, tokens = mailbox(1, credential=credential), AccessTokens(pool, folder, THIS_MACHINE)
         await superuser.execute(f'REVOKE INSERT, UPDATE ON intake.mailboxes FROM "{database}"')
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await tokens.access(box, credential)
+            await tokens.get(box, credential)
         await superuser.execute(f'GRANT INSERT, UPDATE ON intake.mailboxes TO "{database}"')
-        assert await tokens.access(box, credential) == "second"
-        await Tokens(pool, folder, THIS_MACHINE).access(box, credential)
+        assert await tokens.get(box, credential) == "second"
+        await AccessTokens(pool, folder, THIS_MACHINE).get(box, credential)
     await superuser.close()
     assert [each["refresh_token"] for each in asked] == [WORD, "newer", "newer"]
 
@@ -619,11 +619,11 @@ async def test_a_new_refresh_token_outlives_a_database_that_does_not_take_it(
             (400, {"error": "invalid_grant", "error_description": "It was\r\nrevoked."}),
             "invalid_grant: It was revoked.",
         ),
-        ((400, {"error": "Internal secret!", "error_description": "words"}), "refuses with 400, and does not say why"),
+        ((400, {"error": "Internal secret!", "error_description": "words"}), "refuses with 400 and without an error code"),
         ((500, {}), "answers 500 without an access token"),
         ((200, {"access_token": "a\r\nb"}), "without an access token"),
-        ((200, "not json"), "what is no JSON object"),
-        ((200, "[" * 100_000), "answers with too much"),
+        ((200, "not json"), "the body is not a JSON object"),
+        ((200, "[" * 100_000), "is too large"),
     ],
 )
 async def test_what_a_token_endpoint_says_is_told(

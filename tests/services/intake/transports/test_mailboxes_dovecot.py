@@ -122,7 +122,7 @@ async def test_a_wrong_password_is_told(mailroom: Mailroom, server: Dovecot, fol
     for protocol, port in (("imap", server.imap), ("pop3", server.pop3)):
         box = mailbox(port, protocol=protocol, afterwards="delete", user="nobody-here")
         async with fetching(mailroom, folder, box):
-            state = await failed(mailroom, box.id, "the server does not let us in")
+            state = await failed(mailroom, box.id, "the server refuses to sign us in")
             assert WORD not in str(state.last_error)
 
 
@@ -175,14 +175,14 @@ async def test_two_fetchers_never_fetch_one_mailbox_at_once(mailroom: Mailroom, 
     server.put(*(mail(name) for name in names))
     box = mailbox(server.imap)
     async with fetching(mailroom, folder, box) as one:
-        await until(lambda: _answer(one.held == {box.id}))
+        await until(lambda: _answer(one.leases == {box.id}))
         async with fetching(mailroom, folder, box) as other:
             assert await taken(mailroom, 30) == names
-            assert other.held == set()
+            assert other.leases == set()
             configure(mailroom)  # the document is retired: nobody fetches
-            await until(lambda: _answer(not one.held))
+            await until(lambda: _answer(not one.leases))
             configure(mailroom, box)
-            await until(lambda: _answer(len(one.held) + len(other.held) == 1))
+            await until(lambda: _answer(len(one.leases) + len(other.leases) == 1))
     assert await subjects(mailroom) == names
 
 
@@ -193,15 +193,15 @@ async def _answer(value: bool) -> bool:
 async def test_another_takes_over_from_a_fetcher_that_ends(mailroom: Mailroom, server: Dovecot, folder: Path) -> None:
     box = mailbox(server.imap)
     async with fetching(mailroom, folder, box) as other:
-        await until(lambda: _answer(other.held == {box.id}))
+        await until(lambda: _answer(other.leases == {box.id}))
         waiting = fetching(mailroom, folder, box)
         second = await waiting.__aenter__()
-        await until(lambda: _answer(bool(second.looked)))
-        assert second.held == set()
+        await until(lambda: _answer(bool(second.rounds)))
+        assert second.leases == set()
     try:
         server.put(mail("After the change"))
         assert await taken(mailroom, 1) == ["After the change"]
-        assert second.held == {box.id}
+        assert second.leases == {box.id}
     finally:
         await waiting.__aexit__(None, None, None)
 

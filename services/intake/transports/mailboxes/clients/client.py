@@ -1,21 +1,21 @@
-"""A mailbox on its server as fetching sees it, whatever the protocol. Every method blocks and runs in a thread of the box's own."""
+"""The interface of a client for one mailbox, whatever its protocol. Every method blocks, and runs in the client's own thread."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.intake.transports.mailboxes.clients.connection import Wire
+from services.intake.transports.mailboxes.clients.connection import ServerConnection
 
 MOST_BYTES = 40 * 1024 * 1024
-"""Bytes of one mail, as at the other doors; a larger one stays on its server."""
+"""Bytes of one mail, as in the other transports; a larger mail stays on its server."""
 
-MOST_WAITING = 200_000
-"""Mails of one visit; the rest waits for the next."""
+MOST_PENDING = 200_000
+"""Mails of one visit; the others wait for the next visit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The secret of a mailbox, as its protocol wants it: a password, or an access token of OAuth 2."""
+    """The secret is a password, or an access token of OAuth 2."""
 
     user: str
     secret: str
@@ -23,50 +23,50 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A folder as it was opened. `uid_validity` 0: its numbers mean nothing another time; `next_uid` 0: the server does not tell."""
+class Folder:
+    """An open folder. `uid_validity` 0: its mails have other numbers in the next session. `next_uid` 0: the server does not tell."""
 
     uid_validity: int = 0
     next_uid: int = 0
 
 
-class Box(Protocol):
-    """Mails are named by numbers, which mean the same another time if the folder's `uid_validity` is the same. Every method raises what says that the server is not
-    there or misbehaves: Trouble, OSError, the protocol library's errors."""
+class MailboxClient(Protocol):
+    """Mails have numbers, which stay the same as long as the folder's `uid_validity` does. Methods raise MailboxError, OSError or an error of
+    the protocol's library if the server is gone or misbehaves."""
 
-    wire: Wire
+    connection: ServerConnection
     can_idle: bool
-    most_at_once: int
+    session_limit: int
     """Mails to take before the session is closed."""
 
     def open(self, login: Login) -> None:
-        """Connects and signs in. Raises Refused when only a person can help."""
+        """Connects and signs in. Raises PermanentMailboxError if only a person can help."""
         ...
 
-    def select(self) -> Opened:
-        """Opens the folder, anew if it was open. Raises Refused."""
+    def select(self) -> Folder:
+        """Opens the folder, again if it was open. Raises PermanentMailboxError."""
         ...
 
-    def waiting(self, seen_until: int) -> list[int]:
-        """The mails to fetch, oldest first: those not dealt with, and all that came after `seen_until` (-1: no matter)."""
+    def pending(self, seen_until: int) -> list[int]:
+        """The mails to fetch, oldest first: those that are not marked as done, and all after `seen_until` (-1: unknown)."""
         ...
 
     def sizes(self, mails: Sequence[int]) -> dict[int, int]:
-        """Bytes of each; one that has gone meanwhile is missing."""
+        """Bytes of each mail; a mail that has gone is left out."""
         ...
 
-    def read(self, mail: int, most: int) -> bytes | None:
-        """The mail's bytes, and nothing changes on the server; None when it has gone. Raises Trouble for more than `most` bytes."""
+    def fetch(self, mail: int, most: int) -> bytes | None:
+        """The mail's bytes; nothing changes on the server. None if the mail has gone. Raises MailboxError for more than `most` bytes."""
         ...
 
-    def done(self, mail: int) -> None:
-        """The mail is safe here: it is marked, moved or deleted, as the document says."""
+    def finish(self, mail: int) -> None:
+        """Marks, moves or deletes a mail that is stored here, as the mailbox's document says."""
         ...
 
-    def news(self, seconds: float) -> bool:
-        """Waits for new mail; whether there is some."""
+    def wait_for_mail(self, seconds: float) -> bool:
+        """Waits until the server tells of new mail; whether it did."""
         ...
 
     def close(self) -> None:
-        """Ends the session in peace: what was deleted is deleted now."""
+        """Ends the session regularly: deleted mails are deleted now."""
         ...

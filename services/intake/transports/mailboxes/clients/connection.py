@@ -1,4 +1,4 @@
-"""A connection to a mail server that another thread can cut, and that takes no more bytes than it was told."""
+"""A connection to a mail server. Another thread can abort it, and no answer may be larger than expected."""
 
 import contextlib
 import socket
@@ -6,31 +6,31 @@ import ssl
 from collections.abc import Sequence
 
 from services.intake.transports.mailboxes.destinations import Destinations, Target
-from services.intake.transports.mailboxes.errors import Trouble
+from services.intake.transports.mailboxes.errors import MailboxError
 
 CONNECT_SECONDS = 20.0
 SILENCE_SECONDS = 60.0
-"""How long a server may say nothing in the middle of an answer."""
-MOST_CHATTER = 4 * 1024 * 1024
+"""How long a server may be silent in the middle of an answer."""
+MOST_OVERHEAD = 4 * 1024 * 1024
 """Bytes of one answer beside the mail in it."""
 
 
-class Wire:
-    """One connection. The protocol libraries wrap sockets as they like (STARTTLS): a second handle on it always reaches the connection."""
+class ServerConnection:
+    """The protocol libraries wrap the socket as they like (STARTTLS); a duplicate of it always reaches the connection."""
 
     def __init__(self, destinations: Destinations) -> None:
         self._destinations = destinations
-        self._handle: socket.socket | None = None
-        self._cut = False
-        self._left = MOST_CHATTER
+        self._duplicate: socket.socket | None = None
+        self._is_aborted = False
+        self._bytes_left = MOST_OVERHEAD
 
     def connect(self, host: str, port: int, context: ssl.SSLContext | None) -> socket.socket:
-        """A connected socket, encrypted if there is a context; the certificate is the host's, whatever its address. Raises Refused for a host that
-        may not be asked."""
+        """A connected socket; encrypted if there is a context. The certificate must be the host's, whatever its address. Raises
+        PermanentMailboxError for a host to which no connection is allowed."""
         plain = _connected(self._destinations.resolve(host, port))
-        self._handle = plain.dup()
-        if self._cut:
-            self.cut()
+        self._duplicate = plain.dup()
+        if self._is_aborted:
+            self.abort()
         if context is None:
             return plain
         try:
@@ -39,31 +39,31 @@ class Wire:
             plain.close()
             raise
 
-    def allow(self, count: int = 0) -> None:
-        """The next answer may have so many bytes, and some chatter around them."""
-        self._left = count + MOST_CHATTER
+    def expect(self, count: int = 0) -> None:
+        """The next answer may have so many bytes, and some more around them."""
+        self._bytes_left = count + MOST_OVERHEAD
 
-    def took(self, count: int) -> None:
-        """Counts bytes that were read, or are about to be. Raises Trouble when the server sends more than it may."""
-        self._left -= count
-        if self._left < 0:
-            raise Trouble("the server sends more than was asked for")
+    def count(self, count: int) -> None:
+        """Counts bytes that were read, or will be. Raises MailboxError if the server sends more than expected."""
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise MailboxError("the server sends more than was asked for")
 
-    def cut(self) -> None:
-        """Ends the connection from any thread: whoever reads from it gets its end."""
-        self._cut = True
-        if self._handle is not None:
+    def abort(self) -> None:
+        """Ends the connection, from any thread: whoever reads from it gets end of file."""
+        self._is_aborted = True
+        if self._duplicate is not None:
             with contextlib.suppress(OSError):
-                self._handle.shutdown(socket.SHUT_RDWR)
+                self._duplicate.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        self.cut()
-        if self._handle is not None:
-            self._handle.close()
+        self.abort()
+        if self._duplicate is not None:
+            self._duplicate.close()
 
 
 def _connected(targets: Sequence[Target]) -> socket.socket:
-    """A connection to the first of the addresses that takes one. Raises OSError for the last one's trouble."""
+    """A connection to the first address that accepts one. Raises the OSError of the last address."""
     failed: OSError | None = None
     for target in targets:
         plain = socket.socket(target.family, socket.SOCK_STREAM)
@@ -75,4 +75,4 @@ def _connected(targets: Sequence[Target]) -> socket.socket:
             failed = error
         else:
             return plain
-    raise failed or Trouble("there is no address to connect to")
+    raise failed or MailboxError("there is no address to connect to")
