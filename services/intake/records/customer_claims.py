@@ -1,7 +1,8 @@
-"""Tells the other services who a customer turned out to be, and finishes what the migration to ids could not (decision 0089).
+"""Announces which person a customer turned out to be, and completes the migration to customer ids (decision 0089).
 
-`intake.identify` decides it, in the transaction in which a person's record arrives; here it becomes an event. A claim is announced in the
-transaction that marks it, so that it is told once, whatever restarts.
+A claim says that a customer, who was known only by an address, is a person with a record. `intake.identify` makes it in the transaction in
+which the person's record arrives; here it becomes an event. The event is recorded in the transaction that marks the claim as announced, so
+that each claim is announced once.
 """
 
 import asyncio
@@ -21,15 +22,15 @@ from shared.runtime.pulse import Pulse
 from shared.runtime.restart import restarting
 from shared.testing.failpoints import hit
 
-AT_ONCE = 200
-REST_SECONDS = 60.0
+BATCH = 200
+CHECK_SECONDS = 60.0
 _CLAIMS = UUID("5f0b7b52-8f2b-4f6e-9f0e-0d9b6f6f0c11")
-"""The space of the streams of claims, one a customer."""
+"""The namespace of the streams of claims; each customer has one."""
 
-UNTOLD = """
+UNANNOUNCED = """
 SELECT customer_id, person_id FROM intake.claims WHERE NOT announced ORDER BY customer_id LIMIT $1 FOR UPDATE SKIP LOCKED
 """
-TOLD = "UPDATE intake.claims SET announced = true WHERE customer_id = ANY($1)"
+MARK_ANNOUNCED = "UPDATE intake.claims SET announced = true WHERE customer_id = ANY($1)"
 NAMED_BY_ADDRESS = "SELECT DISTINCT email FROM intake.tickets WHERE email IS NOT NULL AND desk_customer IS NULL"
 NAME = "UPDATE intake.tickets SET desk_customer = $2 WHERE email = $1 AND desk_customer IS NULL"
 IN_OTHER_SCRIPTS = "SELECT customer_id, email, name FROM intake.customers WHERE NOT is_person AND email ~ '[^ -~]'"
@@ -38,7 +39,7 @@ FORGET = "DELETE FROM intake.customers WHERE customer_id = $1"
 
 
 class ClaimsHandler:
-    """Announces claims: those of each batch of documents with it, what is left over now and then."""
+    """Announces the claims that a batch of documents leads to, in the same transaction."""
 
     def __init__(self, inner: Handler, store: Store) -> None:
         self.inner, self.store = inner, store
@@ -55,8 +56,8 @@ class ClaimsHandler:
 
 
 async def announce(connection: Connection, store: Store) -> int:
-    """Records some of the claims that nobody was told of yet; answers how many."""
-    rows = await connection.fetch(UNTOLD, AT_ONCE)
+    """Announces some of the claims that were not announced yet; returns how many."""
+    rows = await connection.fetch(UNANNOUNCED, BATCH)
     if not rows:
         return 0
     context = Context(actor=Actor("service", "intake"), time=utc_now())
@@ -72,18 +73,18 @@ async def announce(connection: Connection, store: Store) -> int:
     ]
     await store.append(appends, connection=connection)
     hit("intake.announced")
-    await connection.execute(TOLD, [row["customer_id"] for row in rows])
+    await connection.execute(MARK_ANNOUNCED, [row["customer_id"] for row in rows])
     return len(rows)
 
 
 class ClaimAnnouncer:
-    """Announces what is claimed, a moment later at most than it is."""
+    """Announces claims that were made outside of a batch of documents, every minute."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.pulse = store, Pulse()
 
     async def run(self) -> Never:
-        """Never ends by itself."""
+        """Runs until it is cancelled."""
         await restarting("identifying", self._serve, self.pulse)
 
     async def _serve(self) -> None:
@@ -91,18 +92,18 @@ class ClaimAnnouncer:
             await finish_migration(connection)
         while True:
             async with self.store.pool.acquire() as connection, connection.transaction():
-                told = await announce(connection, self.store)
-            if told:
+                announced = await announce(connection, self.store)
+            if announced:
                 self.store.appended.set()
                 self.pulse.beat()
             else:
-                self.pulse.beat(rest=REST_SECONDS)
-                await asyncio.sleep(REST_SECONDS)
+                self.pulse.beat(rest=CHECK_SECONDS)
+                await asyncio.sleep(CHECK_SECONDS)
 
 
 async def finish_migration(connection: Connection) -> None:
-    """What SQL could not do when ids were introduced: the ids that the desk made of addresses, and addresses that were stored in other
-    scripts."""
+    """Does what SQL could not do when ids were introduced: it computes the ids that the desk made of addresses, and the canonical form of
+    addresses in other scripts."""
     for row in await connection.fetch(NAMED_BY_ADDRESS):
         customer = by_address(row["email"])
         await connection.execute(DESK_NAMED, customer, comparable(row["email"]), "")

@@ -1,11 +1,11 @@
-"""Which mailbox an address leads to: many addresses are one, so that what is counted for each mailbox is not counted for each spelling."""
+"""The mailbox to which an address delivers. Several addresses may lead to one mailbox; limits for a mailbox must count them together."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """How a provider of mailboxes reads local parts: what stands before a tag, what it passes over, and the one name of its domains."""
+    """How a provider reads addresses: the character before a tag, the characters that it ignores, and the main one of its domains."""
 
     tag: str = "+"
     ignored: str = ""
@@ -27,15 +27,15 @@ _PROVIDERS = {
     "me.com": Provider(domain="icloud.com"),
     "mac.com": Provider(domain="icloud.com"),
 }
-"""What these providers document of their addresses. At any other domain only what follows a plus sign is a tag (RFC 5233)."""
-_ANYWHERE = Provider()
+"""What these providers document. At any other domain only the text after a plus sign is a tag (RFC 5233)."""
+_DEFAULT = Provider()
 _YANDEX = ("yandex.", "ya.ru")
 _BY_SUBDOMAIN = ("fastmail.com", "fastmail.fm")
-"""Where `anything@kim.fastmail.com` is the mailbox `kim@fastmail.com`."""
+"""There, `anything@kim.fastmail.com` is the mailbox `kim@fastmail.com`."""
 
 
 def delivery_mailbox(email: str) -> str:
-    """The mailbox that an address in lower case leads to, as far as its spelling tells; empty for no address."""
+    """The mailbox of an address in lower case, as far as its spelling tells; empty if it is not an address."""
     local, at, domain = email.rpartition("@")
     if not at:
         return ""
@@ -44,7 +44,7 @@ def delivery_mailbox(email: str) -> str:
             return f"{domain.removesuffix(f'.{parent}').rpartition('.')[2]}@{parent}"
     if domain.startswith(_YANDEX):
         return f"{local.partition('+')[0].replace('.', '-')}@yandex.ru"
-    provider = _PROVIDERS.get(domain, _DASHED if domain.startswith("yahoo.") else _ANYWHERE)
+    provider = _PROVIDERS.get(domain, _DASHED if domain.startswith("yahoo.") else _DEFAULT)
     name = local.partition("+")[0]
     if provider.tag != "+":
         name = name.partition(provider.tag)[0]

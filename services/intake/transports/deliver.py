@@ -1,9 +1,8 @@
-"""`python -m services.intake deliver RECIPIENT...`: a mail on standard input goes to the LMTP listener, for mail systems that deliver into a
+"""`python -m services.intake deliver RECIPIENT...` passes a mail on standard input to the LMTP listener, for mail systems that deliver into a
 program (procmail, maildrop, `|` in /etc/aliases).
 
-It needs nothing of the service's configuration, and never says that a mail is safe when it may not be: its exit status is 0 only once the
-listener has answered for every recipient. Whatever may succeed later is EX_TEMPFAIL, on which mail systems keep the mail and come again; the
-same mail twice is one.
+It needs none of the service's settings. Its exit status is 0 only once the listener has accepted the mail for every recipient. Failures that
+may pass are EX_TEMPFAIL: the mail system keeps the mail and tries again, and the same mail twice is one.
 """
 
 import argparse
@@ -22,7 +21,7 @@ EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 75, 77, 78
 SECONDS = 300
 LISTENER = "127.0.0.1:2424"
 MOST_BYTES = 40 * 1024 * 1024
-"""As the listener takes them."""
+"""The limit of the listener."""
 
 _MBOX = re.compile(rb"\A>?From ([^ \r\n]*)[^\r\n]*\r?\n")
 _RETURN_PATH = re.compile(rb"\AReturn-Path:[ \t]*<([^<>\r\n]*)>", re.IGNORECASE | re.MULTILINE)
@@ -31,33 +30,33 @@ _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 
 @dataclass(frozen=True, slots=True)
 class Ended(Exception):
-    """The end of the program: its status, and the one line that it says."""
+    """The end of the program: its exit status, and the line that it writes to standard error."""
 
     status: int
-    words: str
+    message: str
 
 
 def main(arguments: list[str]) -> int:
-    """Delivers standard input; answers the exit status and says on standard error why it is not 0."""
+    """Delivers standard input; returns the exit status, and writes to standard error why it is not 0."""
     signal.signal(signal.SIGTERM, _later)
     signal.signal(signal.SIGALRM, _later)
     signal.alarm(SECONDS)
     try:
-        asked = _asked(arguments)
+        options = _options(arguments)
         raw = sys.stdin.buffer.read(MOST_BYTES + 1)
-        sender, mail = _mail(raw, asked.sender)
-        _deliver(asked.listener, sender, asked.recipients, mail)
+        sender, mail = _mail(raw, options.sender)
+        _deliver(options.listener, sender, options.recipients, mail)
     except Ended as end:
-        print(f"deliver: {end.words}", file=sys.stderr)
+        print(f"deliver: {end.message}", file=sys.stderr)
         return end.status
-    except Exception as error:  # a fault of ours is none of the mail's: it stays where it is
+    except Exception as error:  # a fault of this program is not the mail's: the mail system keeps the mail
         print(f"deliver: not now: {type(error).__name__}: {error}", file=sys.stderr)
         return EX_TEMPFAIL
     return EX_OK
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Options:
     sender: str | None
     listener: str
     recipients: list[str]
@@ -68,9 +67,11 @@ class _Parser(argparse.ArgumentParser):
         raise Ended(EX_USAGE, f"{message}; {' '.join(self.format_usage().split())}")
 
 
-def _asked(arguments: list[str]) -> Asked:
-    parser = _Parser(prog="python -m services.intake deliver", description="Hand a mail on standard input to the desk.")
-    parser.add_argument("--from", dest="sender", help="who sent it; else $SENDER, the From line of mbox, Return-Path")
+def _options(arguments: list[str]) -> Options:
+    parser = _Parser(prog="python -m services.intake deliver", description="Pass a mail on standard input to the desk.")
+    parser.add_argument(
+        "--from", dest="sender", help="the sender; by default $SENDER, the From line of mbox, or Return-Path"
+    )
     parser.add_argument(
         "--listener",
         default=os.environ.get("LEDGERDESK_LMTP_URL", LISTENER),
@@ -80,17 +81,17 @@ def _asked(arguments: list[str]) -> Asked:
     found = parser.parse_args(arguments)
     for address in found.recipients:
         _require_address(address)
-    return Asked(found.sender, found.listener.removeprefix("lmtp://"), found.recipients)
+    return Options(found.sender, found.listener.removeprefix("lmtp://"), found.recipients)
 
 
 def _require_address(address: str) -> None:
-    """What goes into a command of the protocol is one word without its brackets."""
+    """An address becomes part of a command of the protocol, so it must be one word without angle brackets."""
     if not 0 < len(address) <= 512 or any(character in "<>" or character <= " " for character in address):
-        raise Ended(EX_USAGE, f"{address!r} is no address")
+        raise Ended(EX_USAGE, f"{address!r} is not an address")
 
 
 def _mail(raw: bytes, sender: str | None) -> tuple[str, bytes]:
-    """The sender, and the mail as it travels: without the line of mbox, its lines ended as mail's are."""
+    """The sender, and the mail without the From line of mbox and with CRLF at the ends of its lines."""
     if not raw.strip():
         raise Ended(EX_NOINPUT, "there is no mail on standard input")
     if len(raw) > MOST_BYTES:
@@ -109,7 +110,7 @@ def _mail(raw: bytes, sender: str | None) -> tuple[str, bytes]:
 
 
 def _deliver(listener: str, sender: str, recipients: list[str], mail: bytes) -> None:
-    """One transaction for all recipients. Raises Ended unless every one was answered for."""
+    """Delivers in one transaction. Raises Ended unless the listener accepted the mail for every recipient."""
     try:
         with _connected(listener) as server:
             server.ehlo()
@@ -118,20 +119,20 @@ def _deliver(listener: str, sender: str, recipients: list[str], mail: bytes) -> 
                 server.command_encoding = "utf-8"
                 options = ["SMTPUTF8"]
             _require(server.mail(sender, options), "the sender was refused")
-            answers = [(recipient, server.rcpt(recipient)) for recipient in recipients]
-            taken = [recipient for recipient, (code, _) in answers if code == 250]
-            refused = [(recipient, answer) for recipient, answer in answers if answer[0] != 250]
+            replies = [(recipient, server.rcpt(recipient)) for recipient in recipients]
+            taken = [recipient for recipient, (code, _) in replies if code == 250]
+            refused = [(recipient, reply) for recipient, reply in replies if reply[0] != 250]
             if taken:
                 first = server.data(mail)
-                # LMTP answers once for every recipient (RFC 2033, section 4.2); smtplib reads the first answer only.
-                replies = [first, *(server.getreply() for _ in taken[1:])] if first[0] // 100 != 3 else [first]
-                refused += [(who, reply) for who, reply in zip(taken, replies, strict=False) if reply[0] != 250]
-                if len(replies) < len(taken):
-                    raise Ended(EX_TEMPFAIL, "not now: the listener did not answer for everybody")
+                # LMTP replies once for every recipient (RFC 2033, section 4.2); smtplib reads only the first reply.
+                final = [first, *(server.getreply() for _ in taken[1:])] if first[0] // 100 != 3 else [first]
+                refused += [(who, reply) for who, reply in zip(taken, final, strict=False) if reply[0] != 250]
+                if len(final) < len(taken):
+                    raise Ended(EX_TEMPFAIL, "not now: the listener did not reply for every recipient")
     except (OSError, smtplib.SMTPException) as error:
-        raise Ended(EX_TEMPFAIL, f"not now: {listener}: {_words(error)}") from error
+        raise Ended(EX_TEMPFAIL, f"not now: {listener}: {_describe(error)}") from error
     if refused:
-        raise Ended(_status(refused), "; ".join(f"{who}: {code} {_text(words)}" for who, (code, words) in refused))
+        raise Ended(_status(refused), "; ".join(f"{who}: {code} {_text(said)}" for who, (code, said) in refused))
 
 
 def _connected(listener: str) -> smtplib.LMTP:
@@ -139,35 +140,35 @@ def _connected(listener: str) -> smtplib.LMTP:
         return smtplib.LMTP(listener)
     host, colon, port = listener.rpartition(":")
     if not colon or not port.isdigit() or not host:
-        raise Ended(EX_CONFIG, f"the listener {listener!r} is no host:port and no path of a socket")
+        raise Ended(EX_CONFIG, f"the listener {listener!r} is neither host:port nor the path of a socket")
     return smtplib.LMTP(host.strip("[]"), int(port), timeout=SECONDS)
 
 
-def _require(answer: tuple[int, bytes], what: str) -> None:
-    code, words = answer
+def _require(reply: tuple[int, bytes], what: str) -> None:
+    code, said = reply
     if code != 250:
-        raise Ended(EX_TEMPFAIL if code < 500 else EX_NOPERM, f"{what}: {code} {_text(words)}")
+        raise Ended(EX_TEMPFAIL if code < 500 else EX_NOPERM, f"{what}: {code} {_text(said)}")
 
 
 def _status(refused: list[tuple[str, tuple[int, bytes]]]) -> int:
-    """One that may succeed later keeps the whole mail in the queue: those who have it take it twice without harm."""
+    """If one recipient may succeed later, the mail system keeps the whole mail: to take it twice does no harm."""
     codes = [code for _, (code, _) in refused]
     if any(code < 500 for code in codes):
         return EX_TEMPFAIL
     return EX_NOUSER if all(code in (550, 551, 553) for code in codes) else EX_DATAERR
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{error.smtp_code} {_text(error.smtp_error)}"
     return f"{type(error).__name__}: {error}"
 
 
-def _text(words: bytes | str) -> str:
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+def _text(said: bytes | str) -> str:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     return " ".join(text.split())[:300]
 
 
 def _later(number: int, _: FrameType | None) -> NoReturn:
-    why = f"no end after {SECONDS} s" if number == signal.SIGALRM else "it was ended"
+    why = f"not finished after {SECONDS} s" if number == signal.SIGALRM else "terminated"
     raise Ended(EX_TEMPFAIL, f"not now: {why}")

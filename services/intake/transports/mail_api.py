@@ -1,4 +1,4 @@
-"""Mails over HTTP: handing one in, and what became of those that arrived (api.md, section 4)."""
+"""Mails over HTTP: handing in a mail, and the list of mails that arrived (api.md, section 4)."""
 
 from dataclasses import replace
 from datetime import UTC
@@ -45,7 +45,7 @@ class Taken(Body):
 
 
 class MailItem(Taken):
-    """A mail in the list of those that arrived."""
+    """A mail in the list."""
 
     received_at: AwareDatetime
     envelope_from: str = Field(description="empty for the null sender")
@@ -70,7 +70,7 @@ class Bounce(Body):
 
 
 class SpamVerdict(Body):
-    """What a spam filter in front of us said; `source` is the field it stands in."""
+    """The verdict of a spam filter in front of the desk; `source` is the header field that has it."""
 
     is_spam: bool
     score: float | None
@@ -78,7 +78,7 @@ class SpamVerdict(Body):
 
 
 class MailDetails(MailItem):
-    """One mail, with what was found in it; `wrong` says what could not be read."""
+    """One mail, with what was found in it; `wrong` lists what could not be read."""
 
     message_id: str | None
     reasons: list[str]
@@ -98,28 +98,28 @@ HAND_IN = {
             "name": "X-Envelope-From",
             "in": "header",
             "required": True,
-            "description": "who sent it, as the transport said; empty or <> for the null sender",
+            "description": "the envelope's sender; empty or <> for the null sender",
             "schema": {"type": "string", "maxLength": LONGEST_ADDRESS},
         },
         {
             "name": "X-Envelope-To",
             "in": "header",
             "required": True,
-            "description": "whom it was sent to; the header may be repeated",
+            "description": "the envelope's recipients; the header may be repeated",
             "schema": {"type": "string"},
         },
         {
             "name": "X-Client-Address",
             "in": "header",
             "required": False,
-            "description": "the address of the client that brought the mail to the mail system, if it is known: for SPF",
+            "description": "the address of the client that brought the mail to the mail system, if known: for SPF",
             "schema": {"type": "string", "maxLength": 64},
         },
         {
             "name": "X-Client-Helo",
             "in": "header",
             "required": False,
-            "description": "the name by which that client called itself",
+            "description": "the name that this client gave in HELO or EHLO",
             "schema": {"type": "string", "maxLength": 255},
         },
     ],
@@ -146,24 +146,24 @@ def router(mailroom: Mailroom) -> APIRouter:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "message/rfc822":
             raise problems.Problem(415, "unsupported-media-type", "Send the raw mail as message/rfc822.")
-        # Who may change every setting may say what is to become of a mail, too (A1.26).
+        # Whoever may change every setting may also give instructions in mails (A1.26).
         trusted = who.is_admin and (who.scopes is None or "manage" in who.scopes)
         envelope = replace(_envelope(request), trusted=trusted)
         raw = await request.body()
         if not raw:
-            raise problems.invalid("", "is empty: the body is the raw mail")
+            raise problems.invalid("", "The body is empty: it must be the raw mail.")
         key = request.headers.get(KEY)
         if key is None:
-            return _told(await mailroom.take(raw, envelope), 202)
+            return _response(await mailroom.take(raw, envelope), 202)
         command = command_id(who.person_id, "POST", request.url.path, key, raw)
         known = await mailroom.records.store.response_of(command)
         if known is not None and known.response is not None:
-            return _told(await _known(mailroom, UUID(known.response["mail"])), 202, replayed=True)
-        return _told(await mailroom.take(raw, envelope, command), 202)
+            return _response(await _mail(mailroom, UUID(known.response["mail"])), 202, replayed=True)
+        return _response(await mailroom.take(raw, envelope, command), 202)
 
     @routes.get("/mails", operation_id="listMails", response_model=MailPage, summary="Mails that arrived, newest first")
     async def mails(request: Request, who: Caller, limit: Limit = 50, cursor: CursorText = None) -> Response:
-        _administrators(who)
+        _require_administrator(who)
         cursors = request.app.state.cursors
         position = cursors.decode(who, "mails", cursor)
         found = await mailroom.records.mails.newest(before=UUID(position[0]) if position else None, limit=limit + 1)
@@ -177,8 +177,8 @@ def router(mailroom: Mailroom) -> APIRouter:
         summary="One mail, with what was found in it",
     )
     async def mail(mail_id: UUID, who: Caller) -> Response:
-        _administrators(who)
-        found = await _known(mailroom, mail_id)
+        _require_administrator(who)
+        found = await _mail(mailroom, mail_id)
         details = {key: found.found.get(key, []) for key in ("bounces", "authentication", "wrong")}
         return answer(
             _shown(found)
@@ -194,12 +194,12 @@ def router(mailroom: Mailroom) -> APIRouter:
         summary="The mail exactly as it arrived",
     )
     async def raw(mail_id: UUID, who: Caller) -> Response:
-        _administrators(who)
-        found = await _known(mailroom, mail_id)
+        _require_administrator(who)
+        found = await _mail(mailroom, mail_id)
         try:
             content = await mailroom.blobs.stream(found.blob)
         except BlobMissing:
-            raise problems.unavailable("The mail's content is not in the blob store.") from None
+            raise problems.unavailable("The content of this mail is not in the blob store.") from None
         headers = {
             "Content-Length": str(found.size),
             "Content-Disposition": f'attachment; filename="{found.id}.eml"',
@@ -212,24 +212,24 @@ def router(mailroom: Mailroom) -> APIRouter:
     )
     @body_limit(SMALL_BODY)
     async def process(mail_id: UUID, who: Caller) -> Response:
-        _administrators(who)
+        _require_administrator(who)
         try:
             found = await mailroom.process(mail_id)
         except BlobMissing:
-            raise problems.unavailable("The mail's content is not in the blob store.") from None
+            raise problems.unavailable("The content of this mail is not in the blob store.") from None
         if found is None:
             raise problems.not_found()
-        return _told(found, 200)
+        return _response(found, 200)
 
     return routes
 
 
-def _administrators(who: Identity) -> None:
+def _require_administrator(who: Identity) -> None:
     if not who.is_admin:
-        raise problems.forbidden("Only administrators see the mails themselves.")
+        raise problems.forbidden("Only administrators may see mails.")
 
 
-async def _known(mailroom: Mailroom, mail_id: UUID) -> Mail:
+async def _mail(mailroom: Mailroom, mail_id: UUID) -> Mail:
     found = await mailroom.records.mails.get(mail_id)
     if found is None:
         raise problems.not_found()
@@ -237,33 +237,33 @@ async def _known(mailroom: Mailroom, mail_id: UUID) -> Mail:
 
 
 def _envelope(request: Request) -> Envelope:
-    """The envelope in the headers: exactly one sender (`<>` or empty is the null one), at least one recipient."""
+    """The envelope in the headers: exactly one sender (`<>` or empty is the null sender), at least one recipient."""
     senders = request.headers.getlist("x-envelope-from")
     if len(senders) != 1:
-        raise problems.invalid("/header/x-envelope-from", "is wanted once; empty or <> for the null sender")
+        raise problems.invalid("/header/x-envelope-from", "Send this header once; empty or <> for the null sender.")
     recipients = [
         a for value in request.headers.getlist("x-envelope-to") for a in _addresses(value, "/header/x-envelope-to")
     ]
     if not 1 <= len(recipients) <= MOST_RECIPIENTS:
-        raise problems.invalid("/header/x-envelope-to", f"1 to {MOST_RECIPIENTS} recipients are wanted")
+        raise problems.invalid("/header/x-envelope-to", f"Name 1 to {MOST_RECIPIENTS} recipients.")
     sender = _addresses(senders[0], "/header/x-envelope-from")
     client = request.headers.get("x-client-address", "").strip()
     try:
         known = str(ip_address(client)) if client else ""
     except ValueError:
-        raise problems.invalid("/header/x-client-address", "is no IP address") from None
+        raise problems.invalid("/header/x-client-address", "This is not an IP address.") from None
     helo = request.headers.get("x-client-helo", "").strip()[:255]
     return Envelope(sender[0] if sender else "", tuple(recipients), client=known, helo=helo)
 
 
 def _addresses(value: str, pointer: str) -> list[str]:
-    """The addresses of one header line; several may stand in one, because proxies join repeated headers with commas."""
+    """The addresses of one header line. It may have several, because proxies join repeated headers with commas."""
     # ASGI servers decode headers as Latin-1; an address may be UTF-8 (RFC 6531).
     text = value.encode("latin-1", "replace").decode("utf-8", "replace")
     found = [each.strip().removeprefix("<").removesuffix(">").strip() for each in text.split(",")]
     for each in found:
         if len(each) > LONGEST_ADDRESS or any(c <= " " or c == "\x7f" for c in each):
-            raise problems.invalid(pointer, "holds what is no mail address")
+            raise problems.invalid(pointer, "This is not a valid e-mail address.")
     return [each for each in found if each]
 
 
@@ -271,10 +271,10 @@ def _ticket(mail: Mail) -> dict[str, str] | None:
     return {"id": str(mail.ticket_id), "number": mail.number or ""} if mail.ticket_id else None
 
 
-def _told(mail: Mail, status: int, *, replayed: bool = False) -> Response:
+def _response(mail: Mail, status: int, *, replayed: bool = False) -> Response:
     headers = {HEADER: encode([Written("intake", mail.ticket_id, 1)])} if mail.ticket_id else None
-    told = {"id": str(mail.id), "outcome": mail.outcome, "reason": mail.reason, "ticket": _ticket(mail)}
-    return answer(told, status=status, replayed=replayed, headers=headers)
+    content = {"id": str(mail.id), "outcome": mail.outcome, "reason": mail.reason, "ticket": _ticket(mail)}
+    return answer(content, status=status, replayed=replayed, headers=headers)
 
 
 def _shown(mail: Mail) -> dict[str, Any]:

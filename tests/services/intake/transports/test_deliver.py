@@ -80,8 +80,8 @@ def test_who_sent_it(
     [
         ((), EX_USAGE, "RECIPIENT"),
         (("--unknown", "it@help.example"), EX_USAGE, "usage"),
-        (("it@help.example\r\nDATA",), EX_USAGE, "is no address"),
-        (("--from", "a> SIZE=1", "it@help.example"), EX_USAGE, "is no address"),
+        (("it@help.example\r\nDATA",), EX_USAGE, "is not an address"),
+        (("--from", "a> SIZE=1", "it@help.example"), EX_USAGE, "is not an address"),
         (("--listener", "nowhere", "it@help.example"), EX_CONFIG, "host:port"),
     ],
 )

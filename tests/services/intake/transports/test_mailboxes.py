@@ -619,7 +619,10 @@ async def test_a_new_refresh_token_outlives_a_database_that_does_not_take_it(
             (400, {"error": "invalid_grant", "error_description": "It was\r\nrevoked."}),
             "invalid_grant: It was revoked.",
         ),
-        ((400, {"error": "Internal secret!", "error_description": "words"}), "refuses with 400 and without an error code"),
+        (
+            (400, {"error": "Internal secret!", "error_description": "words"}),
+            "refuses with 400 and without an error code",
+        ),
         ((500, {}), "answers 500 without an access token"),
         ((200, {"access_token": "a\r\nb"}), "without an access token"),
         ((200, "not json"), "the body is not a JSON object"),
