@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.intake.mail.digest import digest
-from services.intake.mail.quoting.reply import cut
+from services.intake.mail.quoting.reply import parse_reply
 from services.intake.mail.reading import LONGEST_NAME, LONGEST_SUBJECT, MOST_FILES, read
 from services.intake.mail.reading_worker import encoded, taken_back
 from services.intake.mail.structure import tnef
@@ -38,7 +38,7 @@ def mail(data: bytes) -> None:
 def reply(data: bytes) -> None:
     """Every line of a reply is exactly one thing, and none is changed."""
     text = data.decode("utf-8", "replace")
-    found = cut(text)
+    found = parse_reply(text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert len(found.kinds) == len(found.lines)
     assert all(one == other or not one for one, other in zip(found.lines, lines, strict=False))

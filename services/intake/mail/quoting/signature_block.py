@@ -1,15 +1,16 @@
-"""Which of the lines that somebody wrote are a signature: a mark, and below it a name, a title, numbers, addresses. Not what reads like words.
+"""Finds the signature block in the lines that somebody wrote: a mark, and below it a name, a title, numbers, addresses.
 
-Dashes are a signature's mark (RFC 3676, 4.3), a rule between paragraphs, and a part of programs. In doubt they are words.
+Dashes may be the mark of a signature (RFC 3676, 4.3), a rule between paragraphs, or part of a program. In doubt the lines are not a signature.
 """
 
 import re
 from collections.abc import Collection, Sequence
 
-from services.intake.mail.quoting.lines import is_disclaimer, is_footer, is_ruler, is_signature_mark
+from services.intake.mail.quoting.disclaimers import is_disclaimer, is_footer
+from services.intake.mail.quoting.quote_marks import is_ruler, is_signature_mark
 
 MOST_LINES = 15
-"""That are not blank, of a signature; under a ruler no more than the second number."""
+"""Lines of a signature that are not blank; below a ruler only MOST_UNDER_RULER."""
 MOST_UNDER_RULER = 6
 LONGEST_LINE = 100
 
@@ -32,19 +33,19 @@ _OF_A_LIST = re.compile(
 _EAST_ASIAN_SENTENCE = re.compile(r"[。？！]|[\u3040-\u30ff\u4e00-\u9fff]{20}")
 
 
-def signature(
+def find_signature(
     lines: Sequence[str], start: int, end: int, fenced: Collection[int], marked: Collection[int]
 ) -> tuple[int, int] | None:
-    """The first line of the signature in a written block, and the line behind its last; None where there is none.
+    """The first line of the signature in a block that somebody wrote, and the line after its last; None if there is none.
 
-    `fenced` are lines of code, `marked` those with the very mark of RFC 3676, its blank included.
+    `fenced` are lines of code; `marked` are lines with exactly the mark of RFC 3676, including its blank.
     """
     marks = [each for each in range(start, end) if each not in fenced and _is_mark(lines, start, each)]
     spoken = max((each for each in range(start, end) if _has_words(lines[each])), default=start - 1)
     below = [each for each in marks if each > spoken]
     if below:
         return below[0], end
-    # Marks that only blank lines are between are one.
+    # Marks with only blank lines between them count as one.
     groups = [each for n, each in enumerate(marks) if not n or any(map(_has_words, lines[marks[n - 1] : each]))]
     for mark in groups:
         if _introduced(lines, start, mark):
@@ -74,7 +75,7 @@ def _introduced(lines: Sequence[str], start: int, mark: int) -> bool:
 
 
 def _end_of_signature(lines: Sequence[str], mark: int, end: int) -> int:
-    """The line behind the last one below a mark that can be of a signature; the mark where none can."""
+    """The line after the last line below a mark that can belong to a signature; the mark itself if there is none."""
     most = MOST_UNDER_RULER if is_ruler(lines[mark]) else MOST_LINES
     place, count, found = mark + 1, 0, mark
     first = True
@@ -101,7 +102,7 @@ def _end_of_signature(lines: Sequence[str], mark: int, end: int) -> int:
 
 
 def _begins_signature(paragraph: Sequence[str]) -> bool:
-    """Whether a paragraph has what a signature begins with: a name, a closing, or how somebody is reached."""
+    """Whether a paragraph begins as signatures do: with a name, a closing, or contact details."""
     joined = " ".join(paragraph)
     return (
         _is_name(paragraph[0].strip(" *_"))
@@ -118,7 +119,7 @@ def _is_name(line: str) -> bool:
 
 
 def _is_of_signature(paragraph: Sequence[str]) -> bool:
-    """Whether no line of a paragraph reads like words to somebody."""
+    """Whether no line of a paragraph reads like words to the recipient."""
     if all(is_footer(line) for line in paragraph):
         return True
     joined = " ".join(line.strip() for line in paragraph)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.mail.quoting.reply import Kind, cut, new_text
+from services.intake.mail.quoting.reply import LineKind, new_text, parse_reply
 from services.intake.mail.reading import read
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"
@@ -158,7 +158,7 @@ def test_a_reply_of_nothing_but_the_quote_is_shown_whole() -> None:
     ],
 )  # fmt: skip
 def test_what_a_telephone_adds_is_no_word_of_the_writer(footer: str) -> None:
-    found = cut(f"Yes.\n\n{footer}\n\nOn 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?\n")
+    found = parse_reply(f"Yes.\n\n{footer}\n\nOn 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?\n")
     assert (found.new_text, found.signature.strip()) == ("Yes.", footer)
 
 
@@ -167,13 +167,13 @@ def test_signature_and_disclaimer_are_found() -> None:
         "This message may contain confidential information. If you are not the intended recipient, you are not permitted to use,"
         " copy or distribute it."
     )
-    found = cut(
+    found = parse_reply(
         f"It hums.\n\n-- \nPer Hansen\nHead of printing\n\nFrom: Kari\nSent: Monday\nTo: Per\nSubject: x\n\n{disclaimer}"
     )
     assert (found.new_text, found.signature) == ("It hums.", "-- \nPer Hansen\nHead of printing")
     assert disclaimer in found.quote
-    assert cut(f"It hums.\n\n{disclaimer}\n").disclaimer == disclaimer
-    assert cut(f"It hums.\n\n{disclaimer}\n").new_text == "It hums."
+    assert parse_reply(f"It hums.\n\n{disclaimer}\n").disclaimer == disclaimer
+    assert parse_reply(f"It hums.\n\n{disclaimer}\n").new_text == "It hums."
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_signature_and_disclaimer_are_found() -> None:
     ids=["capitals", "blanks", "wrapped", "turkish"],
 )
 def test_a_disclaimer_is_known_however_it_is_written(disclaimer: str) -> None:
-    found = cut(f"It hums.\n\n{disclaimer}\n")
+    found = parse_reply(f"It hums.\n\n{disclaimer}\n")
     assert (found.new_text, found.disclaimer) == ("It hums.", disclaimer)
 
 
@@ -201,7 +201,7 @@ def test_the_rest_of_a_line_that_a_program_wrapped_is_no_answer() -> None:
 
 @given(st.text(max_size=500))
 def test_every_line_is_exactly_one_thing_and_none_is_lost(text: str) -> None:
-    found = cut(text)
+    found = parse_reply(text)
     whole = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert len(found.lines) == len(found.kinds) == len(whole)
     assert all(one == other or not one for one, other in zip(found.lines, whole, strict=True))
@@ -216,8 +216,8 @@ LINES = st.sampled_from(
 @settings(max_examples=300)
 @given(st.lists(LINES, max_size=40))
 def test_any_jumble_of_lines_is_cut(lines: list[str]) -> None:
-    found = cut("\n".join(lines))
-    assert set(found.kinds) <= set(Kind)
+    found = parse_reply("\n".join(lines))
+    assert set(found.kinds) <= set(LineKind)
     assert new_text(found.new_text) is not None
 
 
@@ -235,7 +235,7 @@ def test_any_jumble_of_lines_is_cut(lines: list[str]) -> None:
 def test_a_megabyte_of_anything_is_cut_within_a_second(line: str) -> None:
     text = line * (1_000_000 // len(line))
     started = time.process_time()
-    cut(text)
+    parse_reply(text)
     assert time.process_time() - started < 2  # twice the bar, for slow machines
 
 
