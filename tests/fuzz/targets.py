@@ -8,7 +8,7 @@ from pathlib import Path
 from services.intake.mail.digest import digest
 from services.intake.mail.quoting.reply import parse_reply
 from services.intake.mail.reading import LONGEST_NAME, LONGEST_SUBJECT, MOST_FILES, read
-from services.intake.mail.reading_worker import encoded, taken_back
+from services.intake.mail.reading_worker import decoded, encoded
 from services.intake.mail.structure import tnef
 from services.intake.mail.verdicts.verdict import judge
 from shared.markup import richtext
@@ -31,7 +31,7 @@ def mail(data: bytes) -> None:
     for file in reading.files:
         assert 0 < len(file.name) <= LONGEST_NAME
         assert not set("/\\\n\r\0") & set(file.name)
-    assert taken_back(encoded(digest(data), reading))[1].text == reading.text
+    assert decoded(encoded(digest(data), reading))[1].text == reading.text
     judge(reading, envelope_from="", names_ticket=False, is_ours=False, from_our_address=False)
 
 

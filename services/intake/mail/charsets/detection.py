@@ -1,6 +1,6 @@
-"""Which charset a text is in that names none: by what its bytes can be at all, and by which letters follow each other in which language.
+"""Detects the charset of a text that names none: by the bytes that are valid in it, and by the sequences of letters in languages.
 
-Only a bounded sample is looked at. In doubt it is Windows-1252, which most mails without a name are in.
+Only a bounded sample is examined. In doubt the result is Windows-1252, the charset of most mails without a name.
 """
 
 import re
@@ -12,11 +12,11 @@ from services.intake.mail.charsets.names import BIG5, EUC_JP, EUC_KR, GB_18030, 
 
 MOST_SAMPLE = 4_096
 FEWEST_LETTERS = 12
-"""Letters of one byte from which a language can be told."""
+"""Single-byte letters that are needed to tell a language."""
 DENSE = 0.4
-"""Of the letters of a text that is in no Latin alphabet, at least so many are beyond ASCII."""
+"""The share of letters beyond ASCII in a text that is not in a Latin alphabet."""
 EVERYDAY = 0.75
-"""Of the letters of an East Asian text, at least so many are in the rows of a charset that were made for everyday words."""
+"""The share of an East Asian text's letters that are in the rows of everyday characters."""
 
 _WORD = re.compile(rb"[^\x00-\x40]*[\x80-\xff][^\x00-\x40]*")
 _LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
@@ -26,11 +26,11 @@ _SYMBOLS_IN_WORDS = re.compile(
     r"(?<=[^\W\d_])[\ufffd\u0080-\u00a9\u00ab-\u00b9\u00bb-\u00bf\u00d7\u00f7\u201a-\u201f\u2020-\u203a\u2122\u02c6\u02dc\u2500-\u25ff]"
     r"(?=[^\W\d_])|[a-z][\u0160\u017d\u0178](?=[a-z])|(?<=[^\W\d_])[\u00a1\u00a4-\u00a6\u00b1\u00b6\u00bc\u00be\u00bf]"
 )
-"""What no word has inside it; an apostrophe may be one of them, a capital letter with a caron between small ones is none."""
+"""Characters that words do not have inside; an apostrophe may, a capital letter with a caron between small ones does not."""
 
 
-def guessed(content: bytes) -> str:
-    """The codec of a text with bytes beyond ASCII that is not UTF-8."""
+def detect(content: bytes) -> str:
+    """The likely codec of a text with bytes beyond ASCII that is not UTF-8."""
     sample = _sample(content)
     high = sum(each >= 0x80 for each in sample)
     if high < DENSE * (high + sum(bytes((each,)).isalpha() for each in sample)):
@@ -46,14 +46,14 @@ def guessed(content: bytes) -> str:
 
 
 def mostly_utf_8(content: bytes) -> bool:
-    """Whether bytes are UTF-8 that was damaged, or cut: most of its letters of several bytes are whole."""
+    """Whether bytes are damaged or truncated UTF-8: most of its multi-byte letters are whole."""
     text = content.decode(UTF_8, "replace")
     wrong = text.count("\ufffd")
     return sum(each > "\x7f" for each in text) - wrong > 3 * wrong
 
 
 def _sample(content: bytes) -> bytes:
-    """The lines that have bytes beyond ASCII, as far as they are needed."""
+    """Lines with bytes beyond ASCII, up to the size of a sample."""
     lines: list[bytes] = []
     size = 0
     for found in _LINE.finditer(content, 0, 64 * MOST_SAMPLE):
@@ -65,19 +65,19 @@ def _sample(content: bytes) -> bytes:
 
 
 def _of_latin(sample: bytes) -> str:
-    """Windows-1252, unless another Latin alphabet gives fewer words with symbols inside them."""
+    """Windows-1252, unless another Latin alphabet gives fewer words with symbols inside."""
     words = b" ".join(_WORD.findall(sample))
     strange = {codec: len(_SYMBOLS_IN_WORDS.findall(words.decode(codec, "replace"))) for codec in _LATIN}
     return min(_LATIN, key=lambda codec: strange[codec])
 
 
 def _rows(codec: str, first: int, last: int, *marks: int) -> Callable[[str], bool]:
-    """Whether a letter begins, in a codec, with a byte of the rows that everyday words are in, or of those of punctuation."""
+    """A test whether a letter's first byte in a codec is in the rows of everyday characters or of punctuation."""
 
     def is_common(letter: str) -> bool:
         pair = letter.encode(
             codec, "replace"
-        )  # two letters may come of one pair, and none of them alone is in the codec
+        )  # one pair may decode to two letters, neither of which is in the codec alone
         return len(pair) == 2 and (first <= pair[0] <= last or pair[0] in marks)
 
     return is_common
@@ -94,13 +94,13 @@ _EVERYDAY: dict[str, Callable[[str], bool]] = {
     GB_18030: _rows(GB_18030, 0xB0, 0xD7, 0xA1, 0xA3),
     BIG5: _rows(BIG5, 0xA1, 0xC6),
 }
-"""Of two with the same score the first counts: Korean has everyday letters in some rows of Chinese, not the other way round."""
+"""Of two with the same score the first wins: Korean has everyday letters in some rows of Chinese, but not the other way round."""
 FEWEST_KANA = 0.15
-"""No Japanese text of some length has fewer."""
+"""The smallest share of kana in a Japanese text."""
 
 
 def _everyday(sample: bytes, codec: str) -> float:
-    """How many of the letters beyond ASCII are everyday ones in a codec; 0 when the sample is not in it at all."""
+    """The share of everyday characters among the letters beyond ASCII in a codec; 0 if the sample is not valid in it."""
     whole = sample[: sample.rfind(b"\n") + 1 or None]
     try:
         letters = [each for each in whole.decode(codec) if each > "\x7f"]

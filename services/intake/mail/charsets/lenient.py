@@ -1,7 +1,7 @@
-"""Text in charsets of two bytes a letter, where a wrong pair of bytes damages nothing around it.
+"""Decodes two-byte charsets so that an invalid pair of bytes damages nothing around it.
 
-Python gives up one byte of a pair that it does not know and takes the other for the beginning of the next pair, so that all letters behind it
-are wrong. Browsers (WHATWG Encoding Standard) give up the pair, unless its second byte is ASCII.
+Python replaces the first byte of an unknown pair and takes the second one for the start of the next pair, so all following letters are wrong.
+Browsers (WHATWG Encoding Standard) replace the pair, unless its second byte is ASCII.
 """
 
 import codecs
@@ -12,16 +12,16 @@ from services.intake.mail.charsets.names import BIG5, EUC_JP, GB_18030, SHIFT_JI
 _REPLACEMENT = "\ufffd"
 _HANDLER = "ledgerdesk.wrong-pair"
 _THREE_BYTES = 0x8F
-"""In EUC-JP, before a pair of JIS X 0212."""
+"""In EUC-JP, the byte before a pair of JIS X 0212."""
 
 
 def lenient(content: bytes, codec: str) -> str:
-    """Text in a codec of Python's; what is wrong in it becomes U+FFFD."""
+    """Decodes with a codec of Python's; invalid bytes become U+FFFD."""
     return content.decode(codec, _HANDLER)
 
 
 def sjis_of(row: int, cell: int) -> bytes:
-    """The pair that Shift_JIS has for a place (1 to 94 each) in the table of JIS X 0208, the rows of NEC among them."""
+    """The pair of Shift_JIS for a row and cell (1 to 94 each) of JIS X 0208, including NEC's rows."""
     lead = ((row - 1) >> 1) + 0x81
     trail = cell + 0x9E if row % 2 == 0 else cell + 0x3F + (cell + 0x3F >= 0x7F)
     return bytes((lead + 0x40 if lead >= 0xA0 else lead, trail))
@@ -53,7 +53,7 @@ def _begins_a_pair(lead: int, codec: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _elsewhere(pair: bytes, codec: str) -> str:
-    """What a pair means in the relatives of its charset that programs write under the same name; empty where it means nothing."""
+    """The letter of a pair in related charsets that programs write under the same name; empty if there is none."""
     tries: list[tuple[bytes, str]] = []
     if codec == EUC_JP and len(pair) == 2 and min(pair) >= 0xA1 and max(pair) <= 0xFE:
         tries = [(sjis_of(pair[0] - 0xA0, pair[1] - 0xA0), SHIFT_JIS), (pair, "euc_jis_2004")]

@@ -1,7 +1,7 @@
-"""Charsets in which escape sequences or shifts change what a byte means: ISO-2022 of Japan, Korea and China, HZ, UTF-7.
+"""Decodes stateful charsets, in which escape sequences or shifts change the meaning of bytes: ISO-2022-JP, -KR and -CN, HZ, UTF-7.
 
-Python has no codec for what Windows writes as ISO-2022-JP (its code page 50220, with the row of NEC), and its others give up at the first byte
-that does not fit. Here a wrong byte damages nothing around it.
+Python has no codec for what Windows writes as ISO-2022-JP (code page 50220, with NEC's row), and its other codecs give up at the first invalid
+byte. Here an invalid byte damages nothing around it.
 """
 
 import base64
@@ -47,8 +47,8 @@ _GB_IN_HZ = re.compile(rb"~\{([^\n]*?)(?:~\}|(?=\n)|\Z)|~(~|\n)")
 _WORDS_IN_UTF_7 = re.compile(rb"\+([A-Za-z0-9+/]*)(-?)")
 
 
-def shifting(content: bytes) -> str:
-    """The charset that escape sequences in text of seven bits belong to, whatever is declared: no other has them. Empty where there are none."""
+def stateful_charset(content: bytes) -> str:
+    """The charset to which the escape sequences in 7-bit text belong, whatever is declared; empty if there are none."""
     if b"\x1b" not in content or not content.isascii():
         return ""
     if b"\x1b$)C" in content:
@@ -58,14 +58,16 @@ def shifting(content: bytes) -> str:
     return ISO_2022_JP if _JAPANESE.search(content) else ""
 
 
-def read_shifting(content: bytes, codec: str) -> str:
-    """Text in one of the charsets that shift."""
+def decode_stateful(content: bytes, codec: str) -> str:
+    """Decodes text in one of these charsets."""
     if codec == HZ:
         return _hz(content)
     if codec == UTF_7:
         return _utf_7(content)
     if codec == ISO_2022_JP and b"\x1b" not in content and len(content) <= _MOST_REPAIRED:
-        content = _WITHOUT_ESCAPE.sub(b"\x1b$B\\1\x1b(B", content)  # some relay took it for a control character
+        content = _WITHOUT_ESCAPE.sub(
+            b"\x1b$B\\1\x1b(B", content
+        )  # some mail server removed the escape characters as control characters
     return _iso_2022(content, codec)
 
 
@@ -88,7 +90,7 @@ def _iso_2022(content: bytes, codec: str) -> str:
 
 
 def _run(run: bytes, chosen: str, codec: str) -> str:
-    """Bytes of one set of letters."""
+    """Decodes bytes of one character set."""
     if not run.isascii():
         if chosen == _ASCII:
             return _of_eight_bits(run, codec)
@@ -109,7 +111,7 @@ def _run(run: bytes, chosen: str, codec: str) -> str:
 
 
 def _of_jis(run: bytes) -> list[bytes]:
-    """Shift_JIS for the pairs of a run; what stands between them, such as a blank, stays."""
+    """The pairs of a run in Shift_JIS; bytes between them, such as blanks, stay."""
     return [sjis_of(pair[0] - 0x20, pair[1] - 0x20) if len(pair) == 2 else pair for pair in _pairs(run)]
 
 
@@ -118,7 +120,7 @@ def _pairs(run: bytes) -> list[bytes]:
 
 
 def _of_eight_bits(run: bytes, codec: str) -> str:
-    """A program that names a charset of seven bits, and writes eight."""
+    """Decodes 8-bit text of a program that has declared a 7-bit charset."""
     try:
         return run.decode("utf-8")
     except UnicodeDecodeError:
@@ -141,7 +143,7 @@ def _hz(content: bytes) -> str:
 
 
 def _utf_7(content: bytes) -> str:
-    """RFC 2152; a plus sign that begins nothing of it is one."""
+    """RFC 2152. A plus sign that does not begin a shifted word is a plus sign."""
     out: list[str] = []
     start = 0
     for found in _WORDS_IN_UTF_7.finditer(content):
@@ -157,7 +159,7 @@ def _utf_7(content: bytes) -> str:
 
 
 def _of_utf_7(word: bytes) -> str:
-    """The letters of one shifted word; empty where it has none, or bits are left over, which no program writes."""
+    """The letters of one shifted word; empty if it has none, or if bits are left over, which programs do not write."""
     bits = len(word) * 6 % 16
     data = base64.b64decode(word + b"A" * (-len(word) % 4))
     whole = data[: len(word) * 6 // 16 * 2]

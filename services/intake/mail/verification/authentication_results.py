@@ -1,7 +1,7 @@
-"""Whether a mail is from where its From says, in the words of a mail server that is trusted (RFC 8601, RFC 7489).
+"""Reads Authentication-Results: what trusted mail servers found out about a mail's sender (RFC 8601, RFC 7489).
 
-A mail server in front has had the client's address and the DNS at the time of arrival; where none has judged, `verification` may. Only fields of authentication services that were named as trusted count; that server removes those that claim to be its own
-(docs/mail/senders.md).
+A mail server in front of the desk knows the client's address and the DNS at the time of arrival. Only fields of servers that were named as
+trusted count; such a server removes fields that pretend to be its own (docs/mail/senders.md).
 """
 
 import re
@@ -23,9 +23,9 @@ SenderProof = Literal["proven", "disproven", "ambiguous", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """What trusted servers found. `sender`: `proven` where DMARC passed for the domain in From, or a signature of that very domain did;
-    `disproven` where DMARC failed; `ambiguous` where From names several addresses, so that nobody can say about which of them a server
-    judged (RFC 7489, 6.6.1); `results` is what is shown, such as `dmarc=pass header.from=acme.example (mx.example.org)`."""
+    """`sender` is `proven` if DMARC passed for the domain in From, or a signature of exactly this domain did; `disproven` if DMARC failed;
+    `ambiguous` if From names several addresses, because then nobody knows which of them a server checked (RFC 7489, 6.6.1). `results` is what
+    people are shown, such as `dmarc=pass header.from=acme.example (mx.example.org)`."""
 
     sender: SenderProof = "unknown"
     results: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class _Result:
 
 
 def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequence[str]) -> Authentication:
-    """`fields` are the values of all Authentication-Results, `senders` the addresses in From. Of contradicting results the worse one counts."""
+    """`fields` are the values of all Authentication-Results, `senders` the addresses in From. Of contradicting results the worse counts."""
     found: list[str] = []
     passed = failed = False
     domain = domain_of(senders[0]) if len(senders) == 1 else ""
@@ -66,7 +66,7 @@ def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequ
 
 
 def server_of(value: str) -> str | None:
-    """The name of the server that wrote a field; None for what does not follow the grammar."""
+    """The name of the server that wrote a field; None if the field does not follow the grammar."""
     found = _read(value)
     return found[0] if found is not None else None
 
@@ -77,7 +77,7 @@ def _shown(result: _Result, server: str) -> str:
 
 
 def _read(value: str) -> tuple[str, list[_Result]] | None:
-    """The server's name and what it found; None for what does not follow the grammar."""
+    """The server's name and its results; None if the field does not follow the grammar."""
     statements = list(_statements(value[:LONGEST_FIELD]))
     if not statements or not statements[0]:
         return None
@@ -87,7 +87,7 @@ def _read(value: str) -> tuple[str, list[_Result]] | None:
 
 
 def _result(words: list[str]) -> _Result | None:
-    """`method[/version] = value (property = value)*`; a reason is left out, for it is anybody's words."""
+    """`method[/version] = value (property = value)*`. A reason is left out, because anybody may have written it."""
     if len(words) < 3 or words[1] != "=":
         return None
     method = words[0].partition("/")[0].lower()
@@ -126,4 +126,4 @@ def _statements(value: str) -> Iterator[list[str]]:
         else:
             place += 1
     if not depth:
-        yield words  # a comment that never ends hides what it began in
+        yield words  # a comment without an end hides the statement in which it began

@@ -1,6 +1,6 @@
-"""The signatures of a mail: DKIM (RFC 6376, RFC 8301, RFC 8463) and the chain of ARC (RFC 8617), verified by dkimpy.
+"""Verifies DKIM signatures (RFC 6376, RFC 8301, RFC 8463) and ARC chains (RFC 8617) with dkimpy.
 
-That library's expressions can be made slow, and a key may be of any size: it runs in a process whose time is limited (worker.py).
+An attacker can make the library's regular expressions slow, and a key may have any size. So it runs in a process with limited time (worker.py).
 """
 
 import base64
@@ -20,7 +20,7 @@ Result = Literal["pass", "fail", "policy", "temperror", "permerror"]
 MOST_SIGNATURES = 5
 MOST_SEALS = 10
 LONGEST_KEY = 2_048
-"""Characters of a key's record: 8192 bits of RSA and its words."""
+"""Characters of a key's record: RSA with 8192 bits, and its tags."""
 MOST_BITS = 4_096
 MOST_EXPONENT = 1 << 32
 
@@ -29,17 +29,17 @@ _NAME = re.compile(r"[a-z0-9._-]{1,253}")
 
 @dataclass(frozen=True, slots=True)
 class DkimSignature:
-    """One signature and what was found: `policy` is one that is right and proves too little; `words` say why it is no pass."""
+    """One signature and its result. `policy`: it is valid but proves too little. `reason`: why it is not `pass`."""
 
     domain: str
     selector: str
     result: Result
-    words: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ArcChain:
-    """The seals of those who passed a mail on: `none`, `pass` or `fail`; the last sealer, and what it says that it found."""
+    """The ARC seals of servers that forwarded a mail: the result, the last sealer, and the results that it reports."""
 
     result: Literal["none", "pass", "fail", "temperror"]
     sealer: str = ""
@@ -47,10 +47,10 @@ class ArcChain:
 
 
 def dkim_signatures(raw: bytes, queries: DnsQueries, about: str) -> list[DkimSignature]:
-    """What the signatures of a mail are worth: at most five, those of the domain in From and its relatives first."""
+    """Verifies at most five signatures, those of the domain in From and related domains first."""
     try:
         mail = dkim.DKIM(raw, minkey=1024)
-    except Exception:  # it is no mail that the library reads, so that nothing in it is signed
+    except Exception:  # the library cannot read the mail, so nothing in it is signed
         return []
     fields = [value for name, value in mail.headers if name.lower() == b"dkim-signature"]
     found = [(index, tags) for index, value in enumerate(fields[:100]) if (tags := _tags(value)) is not None]
@@ -59,7 +59,7 @@ def dkim_signatures(raw: bytes, queries: DnsQueries, about: str) -> list[DkimSig
 
 
 def arc_chain(raw: bytes, queries: DnsQueries) -> ArcChain:
-    """The chain of seals, whoever they are: anybody can seal, so that it depends on who is trusted."""
+    """Verifies the chain of seals. Anybody can seal a mail, so it counts only if the sealer is trusted."""
     try:
         mail = dkim.ARC(raw, minkey=1024)
         seals = sum(name.lower() == b"arc-seal" for name, _ in mail.headers)
@@ -74,29 +74,29 @@ def arc_chain(raw: bytes, queries: DnsQueries) -> ArcChain:
         return ArcChain("pass", sealer, sets[0]["aar-value"].decode("utf-8", "replace"))
     except Unanswered:
         return ArcChain("temperror")
-    except Exception:  # a chain that a library stumbles over proves nothing
+    except Exception:  # a chain that the library cannot read proves nothing
         return ArcChain("fail")
 
 
 def _verified(mail: dkim.DKIM, index: int, tags: dict[str, str], queries: DnsQueries) -> DkimSignature:
     domain, selector = tags.get("d", "").lower(), tags.get("s", "").lower()
     if not _NAME.fullmatch(domain) or not _NAME.fullmatch(selector):
-        return DkimSignature("", "", "permerror", "its domain or selector is none")
+        return DkimSignature("", "", "permerror", "its domain or selector is not valid")
     keys = _Keys(queries)
     try:
         good = mail.verify(index, dnsfunc=keys)
     except Unanswered as error:
         return DkimSignature(domain, selector, "temperror", str(error))
-    except Exception as error:  # whatever a hostile signature makes of the library, it is no proof
+    except Exception as error:  # a hostile signature may make the library fail in any way; it proves nothing
         return DkimSignature(domain, selector, "permerror", type(error).__name__)
-    if keys.words:
-        return DkimSignature(domain, selector, "permerror", keys.words)
+    if keys.reason:
+        return DkimSignature(domain, selector, "permerror", keys.reason)
     if not good:
-        return DkimSignature(domain, selector, "fail", "it does not fit the mail")
+        return DkimSignature(domain, selector, "fail", "it does not match the mail")
     if "l" in tags:
-        return DkimSignature(domain, selector, "policy", "it covers a part of the text only")
+        return DkimSignature(domain, selector, "policy", "it covers only a part of the text")
     if tags.get("a", "").lower() == "rsa-sha1":
-        return DkimSignature(domain, selector, "policy", "its algorithm is broken")
+        return DkimSignature(domain, selector, "policy", "its algorithm is insecure")
     if keys.is_test:
         return DkimSignature(domain, selector, "policy", "its key is for tests")
     return DkimSignature(domain, selector, "pass")
@@ -116,28 +116,28 @@ def _related(domain: str, about: str) -> bool:
 
 
 class _Keys:
-    """The keys of signers, as dkimpy asks for them. One that is larger than anybody's is none."""
+    """Looks up the keys of signers for dkimpy. A key that is too large counts as missing."""
 
     def __init__(self, queries: DnsQueries) -> None:
         self._queries = queries
-        self.words = ""
+        self.reason = ""
         self.is_test = False
 
     def __call__(self, name: bytes, timeout: float = 0) -> bytes | None:
         texts = self._queries.txt(name.decode("ascii", "replace").rstrip("."))
         if len(texts) != 1:
-            self.words = "there is no key" if not texts else "there is more than one key"
+            self.reason = "there is no key" if not texts else "there is more than one key"
             return None
         text = texts[0]
         tags = _tags(text.encode("ascii", "replace")) or {}
         self.is_test = "y" in tags.get("t", "").lower().split(":")
-        if len(text) > LONGEST_KEY or (tags.get("k", "rsa").lower() == "rsa" and not _is_of_use(tags.get("p", ""))):
-            self.words = "its key was revoked, or is none of use"
+        if len(text) > LONGEST_KEY or (tags.get("k", "rsa").lower() == "rsa" and not _is_usable(tags.get("p", ""))):
+            self.reason = "its key was revoked, or is not usable"
             return None
         return text.encode("ascii", "replace")
 
 
-def _is_of_use(encoded: str) -> bool:
+def _is_usable(encoded: str) -> bool:
     try:
         key = parse_public_key(base64.b64decode(re.sub(r"\s+", "", encoded)))
     except (UnparsableKeyError, binascii.Error, ValueError, IndexError, TypeError):

@@ -1,5 +1,5 @@
-"""What the domain in From says of mails that neither DKIM nor SPF proves (DMARC). Domains are organised as the tree of DNS names tells, so
-that no list of public suffixes has to be kept fresh."""
+"""Reads DMARC policies: what the domain in From says about mails that neither DKIM nor SPF proves. Organisations are found by walking up the
+tree of DNS names, so no list of public suffixes must be kept up to date."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ _TAGS = 30
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`strict_dkim`, `strict_spf`: only the very domain in From is aligned, none of its relatives."""
+    """`strict_dkim`, `strict_spf`: only exactly the domain in From is aligned, not others of its organisation."""
 
     strict_dkim: bool = False
     strict_spf: bool = False
 
 
 def policy(queries: DnsQueries, domain: str) -> Policy | None:
-    """The policy for a domain: its own, else that of the organisation it belongs to. Raises Unanswered."""
+    """The policy of a domain, else that of its organisation. Raises Unanswered."""
     tags = _record(queries, domain)
     if tags is None:
         organisation = organisational(queries, domain)
@@ -29,7 +29,7 @@ def policy(queries: DnsQueries, domain: str) -> Policy | None:
 
 
 def aligned(queries: DnsQueries, domain: str, other: str, *, strict: bool) -> bool:
-    """Whether two domains are the same, or (unless `strict`) of one organisation. Raises Unanswered."""
+    """Whether two domains are the same or, unless `strict`, belong to one organisation. Raises Unanswered."""
     if domain == other:
         return True
     if strict or domain.rpartition(".")[2] != other.rpartition(".")[2]:
@@ -38,8 +38,8 @@ def aligned(queries: DnsQueries, domain: str, other: str, *, strict: bool) -> bo
 
 
 def organisational(queries: DnsQueries, domain: str) -> str:
-    """The domain of the organisation that a name belongs to: the highest one on its way up that has a record, unless a record says where
-    the organisation begins (`psd`); the name itself where there is none. Raises Unanswered."""
+    """The domain of a name's organisation: the highest parent that has a record, unless a record says where the organisation begins (`psd`).
+    The name itself if there is no record. Raises Unanswered."""
     labels = domain.split(".")
     if len(labels) > MOST_LABELS:
         labels = labels[-(MOST_LABELS - 1) :]

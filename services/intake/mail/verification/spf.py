@@ -1,6 +1,6 @@
-"""Whether a client may send mails of a domain (RFC 7208).
+"""SPF: whether a client may send mails of a domain (RFC 7208).
 
-Ours, because the one library for it has had no release for years; it is a small language with firm bounds.
+Written here because the only library had no release for years, and the language is small and has strict limits.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ Result = Literal["none", "neutral", "pass", "fail", "softfail", "temperror", "pe
 Client = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MOST_TERMS = 10
-"""That ask the DNS, in all records of one check (section 4.6.4)."""
+"""Terms with DNS queries, in all records of one check (section 4.6.4)."""
 MOST_VOID = 2
 MOST_SERVERS = 10
 LONGEST_NAME = 253
@@ -28,11 +28,11 @@ _MACRO = re.compile(r"%(?:\{([slodiphcrtv])(\d{0,3})(r?)([.\-+,/_=]*)\}|([%_-]))
 
 
 class _Permanent(Exception):
-    """The domain's record is wrong, or asks for too much."""
+    """The domain's record is not valid, or needs too many queries."""
 
 
 def check(queries: DnsQueries, client: Client, sender: str, helo: str) -> tuple[Result, str]:
-    """The result for the envelope's sender, or for the client's own name where that is empty; and the domain that it is about."""
+    """The result for the envelope's sender, or for the client's name if that is empty; and the domain that was checked."""
     domain = (sender.rpartition("@")[2] or helo).lower().rstrip(".")
     who = sender if "@" in sender.strip("@") else f"postmaster@{domain}"
     if "." not in domain or len(domain) > LONGEST_NAME:
@@ -106,7 +106,7 @@ class _Check:
                 return bool(self._told(self.queries.addresses(self._expanded(rest.removeprefix(":"), domain), 4)))
             case "ptr":
                 self._count()
-                return False  # not to be used, and slow (section 5.5)
+                return False  # deprecated and slow (section 5.5)
             case _:
                 return self._host_matches(name, rest, domain)
 
@@ -145,7 +145,7 @@ class _Check:
         return records
 
     def _expanded(self, spec: str, domain: str) -> str:
-        """A domain with its macros filled in (section 7)."""
+        """A domain with its macros expanded (section 7)."""
         if not spec or len(spec) > 1_000:
             raise _Permanent
         left = _MACRO.sub("", spec)
