@@ -14,7 +14,7 @@ from services.intake.mail.structure.address_fields import NamedAddress, named_ad
 from services.intake.mail.structure.body import File, read_body
 from services.intake.mail.structure.mime import Part
 from services.intake.mail.verdicts.absences import tells_absence
-from services.intake.mail.verdicts.automatic import answers_by_itself, wants_no_answer
+from services.intake.mail.verdicts.automatic import automatic_reply_mark, no_reply_reason
 from services.intake.mail.verdicts.control import control_fields
 from services.intake.mail.verdicts.reports import Report, read_report
 from services.intake.mail.verdicts.spam import Spam, spam_verdict
@@ -129,9 +129,9 @@ def _read(raw: bytes) -> Reading:
         report_type=root.parameter("report-type").lower()[:60],
         auto_submitted=_word(root, "auto-submitted"),
         precedence=_word(root, "precedence"),
-        auto_reply=answers_by_itself(root, subject),
+        auto_reply=automatic_reply_mark(root, subject),
         tells_absence=tells_absence(subject),
-        no_answer=wants_no_answer(root, sender),
+        no_answer=no_reply_reason(root, sender),
         report=read_report(root, text, subject, sender),
         authentication=tuple(value[:4_000] for value in root.all("authentication-results")[:20]),
         senders=_senders(root),

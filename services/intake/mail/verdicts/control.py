@@ -1,5 +1,4 @@
-"""Fields by which another system tells what is to become of a mail (A1.26). They count on trusted channels only: in a mail from outside
-they are anybody's words."""
+"""Header fields with instructions for a ticket system (A1.26). They count only on trusted channels, because anybody can write them."""
 
 import re
 from collections.abc import Sequence
@@ -26,17 +25,16 @@ LONGEST_NAME = 60
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """What the fields ask for; `names` are the fields that were there. Empty where nothing was asked."""
+    """What the fields ask for; empty where they ask for nothing."""
 
     queue: str = ""
     priority: int | None = None
     state: str = ""
     tags: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
 
 
 def instructions_in(fields: Sequence[tuple[str, str]]) -> Instructions:
-    """The meaning of `control_fields`. The first field of a meaning counts; what cannot be understood asks for nothing."""
+    """The meaning of `control_fields`. Of several fields with the same meaning the first counts; unknown values are ignored."""
     meant: dict[str, str] = {}
     for name, value in fields:
         prefix = next(each for each in _PREFIXES if name.startswith(each))
@@ -49,12 +47,11 @@ def instructions_in(fields: Sequence[tuple[str, str]]) -> Instructions:
         priority=int(first) if first in tuple("12345") else None,
         state=meant.get("state", "").strip().lower().replace(" ", "-"),
         tags=tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(meant.get("tags", ""))))[:MOST_TAGS],
-        names=tuple(name for name, _ in fields),
     )
 
 
 def control_fields(root: Part) -> tuple[tuple[str, str], ...]:
-    """The fields of a mail that try to steer a ticket system, each once, with their values."""
+    """The fields of a mail with instructions for a ticket system, each once, with their values."""
     found: dict[str, str] = {}
     for name, value in root.fields:
         if name.startswith(_PREFIXES) and len(found) < MOST_FIELDS:

@@ -1,6 +1,6 @@
-"""Whether a server's words say that an address is dead, or only that this mail did not get through this time.
+"""Tells from a server's words whether an address is dead, or only this mail was not delivered.
 
-Dead is an address whose user or host is unknown, that has moved, or that takes no mail at all: writing to it again is useless.
+An address is dead if its user or host is unknown, if it has moved, or if it takes no mail at all: writing to it again is useless.
 """
 
 import re
@@ -101,7 +101,7 @@ _UNKNOWN_ELSEWHERE = re.compile(
     )
     + r"|не существует|не найден|неизвестн|見つかりません|存在しません|不存在|gibt es nicht|n'existe pas|no existe|não existe|non esiste|bestaat niet"
 )
-"""The same in other languages: the address, and that there is none."""
+"""The same in other languages: words for the address, and words for "does not exist"."""
 _HOST = re.compile(
     r"(?:host|domain|name|domain name|destination)(?: name)?\W{1,3}(?:is |was )?(?:unknown|not found|invalid|does ?n[o']t exist)"
     r"|(?:unknown|no such|invalid|illegal|bad) (?:destination )?(?:mail )?(?:host|domain|system|server)|nxdomain|non-existent (?:host|domain)"
@@ -140,9 +140,9 @@ def status_of(words: str) -> str:
 
 
 def is_dead(words: str, status: str, action: str = "failed", *, after_data: bool = False) -> bool:
-    """Whether a server's words and its status code say that the address itself is dead.
+    """Whether a server's words and status code say that the address itself is dead.
 
-    `after_data`: they were said of the whole mail, after the address had been accepted, which is what filters do.
+    `after_data`: they are about the whole mail, after the address was accepted, as those of filters are.
     """
     if action in ("delayed", "delivered", "relayed", "expanded"):
         return False
@@ -156,6 +156,6 @@ def is_dead(words: str, status: str, action: str = "failed", *, after_data: bool
     if any(pattern.search(said) for pattern in (_UNKNOWN, _UNKNOWN_ELSEWHERE, _HOST, _MOVED, _TAKES_NONE)):
         return not after_data
     if _UNAVAILABLE.search(said) and not status.startswith("4"):
-        # What 450 and 550 are called in RFC 5321, 4.2.2: the one for this time, the other for good.
+        # RFC 5321 (4.2.2) uses this word for 450, which is temporary, and for 550, which is permanent.
         return not after_data and not any(each.startswith("4") for each in _REPLY.findall(said))
     return status in _PERHAPS_DEAD and not _NOT_NOW.search(said)

@@ -41,7 +41,7 @@ async def test_a_mail_that_takes_too_long_ends_its_reader_and_nothing_else() -> 
     try:
         key, reading = await readers.read(LARGE)
         assert key == digest(LARGE)
-        assert reading.wrong == ("could not be read: its reading took more than the time that a mail may take",)
+        assert reading.wrong == ("could not be read: reading it took too long",)
         assert [file.content for file in reading.files] == [LARGE]
         assert reading.no_answer
         readers._most_seconds = 5.0
@@ -54,7 +54,7 @@ async def test_a_mail_that_never_comes_to_an_end_is_kept() -> None:
     readers = Readers(1, most_wait=0.0)
     try:
         reading = (await readers.read(LETTER))[1]
-        assert reading.wrong == ("could not be read: its reading did not come to an end",)
+        assert reading.wrong == ("could not be read: reading it did not finish",)
     finally:
         await readers.close()
 

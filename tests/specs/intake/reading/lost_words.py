@@ -1,4 +1,4 @@
-"""Which words of a mail are nowhere in its reading: found with Python's own mail parser and crude means, by other ways than the reader's."""
+"""Finds words of a mail that are missing in its reading, with Python's own mail parser and simple means, independently of the reader."""
 
 import base64
 import binascii

@@ -192,7 +192,7 @@ def test_a_text_whose_end_is_not_decoded_has_a_note(blanks: bytes) -> None:
     body = base64.encodebytes(b"the lamp is broken\n") + blanks * MOST_ENCODED_BYTES + b"and so is the door"
     found = read(b"Content-Transfer-Encoding: base64\n\n" + body)
     assert "the lamp is broken" in found.text
-    assert any("its rest is in the original mail" in note for note in found.wrong)
+    assert any("the rest is in the original mail" in note for note in found.wrong)
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r", b" \n"])

@@ -404,7 +404,7 @@ def test_no_recipient_is_left_out_without_a_note(count: int) -> None:
     )
     for field, shown in (("To", reading.to), ("Cc", reading.cc)):
         assert [each.email for each in shown] == names[:50]
-        note = f"{count - 50} more addresses in {field} are in the original mail only"
+        note = f"{count - 50} more addresses in {field} are only in the original mail"
         assert (note in reading.wrong) == (count > 50)
     assert len(reading.wrong) == (2 if count > 50 else 0)
 
