@@ -16,7 +16,7 @@ def load() -> "Service":
 
 def run() -> int:
     if sys.argv[1:2] == ["deliver"]:
-        # Started for every mail: it needs neither the service nor what that imports.
+        # Started for every mail, so it must not import the service.
         from services.intake.transports.deliver import main as deliver
 
         return deliver(sys.argv[2:])

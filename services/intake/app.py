@@ -45,8 +45,6 @@ log = logging.getLogger(__name__)
 
 SERVICE = "intake"
 CONSUMER = "intake"
-
-
 SWEEP_SECONDS = 3600.0
 
 
@@ -114,9 +112,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
 
 
 async def _sweep(uploads: Uploads, quotas: Quotas) -> None:
-    """Removes uploads that no ticket has named within a day, and what people have taken of their shares of other days."""
+    """Removes uploads that no ticket has named within a day, and used quotas of earlier days."""
     await quotas.purge()
     try:
         await uploads.sweep()
     except BlobStoreUnavailable as error:
-        log.warning("uploads are not swept now: %s", error)
+        log.warning("uploads cannot be swept now: %s", error)

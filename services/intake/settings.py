@@ -1,4 +1,4 @@
-"""What intake is told by its environment."""
+"""Intake's settings, from the environment."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -18,18 +18,21 @@ UPLOAD_MIB_A_DAY = 100
 AGENT_TICKETS_A_DAY = 100_000
 AGENT_UPLOAD_MIB_A_DAY = 20_480
 MESSAGES_A_TICKET = 10
-"""A customer's messages of a day, for each ticket that they may open."""
+"""The messages that a customer may write in a day, for each ticket that they may open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
-    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `customers` and `agents` what each of
-    them may do in a day over the API, `receipts_a_day` how many receipts
-    one address gets, `all_receipts_a_day` all of them together; 0: any number.
-    `secrets`: the folder with the files that the documents of mailboxes name; `mailbox_hosts`: the private servers that those may name, too.
-    `nameservers`: whom to ask when senders are verified here, empty: the machine's own, null: they are not verified; `trusted_sealers`:
-    domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
+    """- `trusted_servers`: names of servers whose Authentication-Results count.
+    - `lmtp_trusted`: whether mails over LMTP may carry instructions (A1.26).
+    - `tickets_a_day`: tickets that one sender may open by mail; further mails go to the newest of them. 0: no limit.
+    - `customers`, `agents`: the quota of each of them for a day over the API.
+    - `receipts_a_day`: to one mailbox; `all_receipts_a_day`: to all. 0: no limit.
+    - `secrets`: the folder with the secrets of mailboxes; `mailbox_hosts`: private servers to which mailboxes may lead.
+    - `nameservers`: for verifying senders. Empty: those of the machine; None: senders are not verified.
+    - `trusted_sealers`: domains whose ARC seals count.
+    - `clamd`: the virus scanner's `host:port` or socket; empty: files are not scanned.
+    """
 
     database_url: str
     kafka: KafkaAccount
@@ -131,7 +134,7 @@ def _scanner(value: str) -> str:
 def _count(name: str, default: int) -> int:
     value = env(name, str(default))
     if not value.isascii() or not value.isdigit():
-        raise SettingMissing(f"{name} is {value!r}, which is no number: write one such as {default}")
+        raise SettingMissing(f"{name} is {value!r}, which is not a number: write one such as {default}")
     return int(value)
 
 
@@ -140,5 +143,5 @@ def _timezone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise SettingMissing(
-            f"LEDGERDESK_TIMEZONE is {name!r}, which is no time zone: write one such as Europe/Oslo"
+            f"LEDGERDESK_TIMEZONE is {name!r}, which is not a time zone: write one such as Europe/Oslo"
         ) from error

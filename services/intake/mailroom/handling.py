@@ -22,7 +22,14 @@ from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts, receipt_address, receipt_mailbox
 from services.intake.records.recording import OpenedTicket, Rows
 from services.intake.records.records import Records
-from services.intake.ticket.commands import Command, OpenTicket, ReceiveAgentMail, ReceiveAutomatic, ReceiveMessage
+from services.intake.ticket.commands import (
+    NORMAL_PRIORITY,
+    Command,
+    OpenTicket,
+    ReceiveAgentMail,
+    ReceiveAutomatic,
+    ReceiveMessage,
+)
 from services.intake.ticket.references import queue_ref
 from shared.contracts.directory import Person
 from shared.contracts.envelope import Actor
@@ -35,7 +42,6 @@ from shared.rules.rejected import Rejected
 from shared.telemetry.tracing import traceparent
 
 NO_TITLE = "(no subject)"
-NORMAL_PRIORITY = 3
 WHO_IS_NO_PARTICIPANT = {
     "outsider": "from somebody whom the desk had asked",
     "unverified": "from somebody who is not known to take part",

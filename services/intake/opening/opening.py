@@ -17,7 +17,7 @@ from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import receipt_mailbox
 from services.intake.records.recording import OpenedTicket, Rows
 from services.intake.records.records import Records
-from services.intake.ticket.commands import OpenTicket
+from services.intake.ticket.commands import NORMAL_PRIORITY, OpenTicket
 from services.intake.ticket.references import queue_ref
 from shared.addresses import comparable
 from shared.contracts.directory import Queue, Topic
@@ -31,7 +31,6 @@ from shared.rules.refusals import Forbidden, Unavailable, invalid
 from shared.telemetry.tracing import traceparent
 
 OPENED = Counter("ledgerdesk_tickets_opened", "Tickets opened over the API, by channel", ["channel"])
-NORMAL_PRIORITY = 3
 
 
 @dataclass(frozen=True, slots=True)

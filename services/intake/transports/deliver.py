@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
+from services.intake.transports.limits import MOST_BYTES
+
 EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_NOUSER = 0, 64, 65, 66, 67
 EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 75, 77, 78
 """Exit statuses of sysexits.h, which mail systems know."""
 SECONDS = 300
 LISTENER = "127.0.0.1:2424"
-MOST_BYTES = 40 * 1024 * 1024
-"""The limit of the listener."""
 
 _MBOX = re.compile(rb"\A>?From ([^ \r\n]*)[^\r\n]*\r?\n")
 _RETURN_PATH = re.compile(rb"\AReturn-Path:[ \t]*<([^<>\r\n]*)>", re.IGNORECASE | re.MULTILINE)

@@ -42,7 +42,7 @@ def test_nobody_gets_a_receipt_at_no_address() -> None:
 
 
 def test_a_ticket_is_opened_once() -> None:
-    given(opened()).when(opening()).refused(f"ticket {NUMBER} is open already")
+    given(opened()).when(opening()).refused(f"ticket {NUMBER} exists already")
 
 
 @requirement("A2.12", "A2.08")
@@ -52,7 +52,7 @@ def test_a_further_message_is_received_on_the_ticket() -> None:
 
 
 def test_a_message_to_a_ticket_that_is_not_open_is_refused() -> None:
-    given().when(ReceiveMessage(PER, WORDS)).refused("not open")
+    given().when(ReceiveMessage(PER, WORDS)).refused("no such ticket")
 
 
 @requirement("A5.08")
@@ -66,7 +66,7 @@ def test_what_an_agent_has_split_off_is_a_ticket_without_a_receipt() -> None:
     origin = TicketRef(id=UUID(int=41), number="2026112310000027", title="My chair squeaks too")
     split = replace(opening(by=KARI), split_from=origin)
     given().when(split).then(opened(by=KARI, receipt=False).model_copy(update={"split_from": origin}))
-    given(opened()).when(split).refused("open already")
+    given(opened()).when(split).refused("exists already")
 
 
 @requirement("A5.10", "A2.10")

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-MOST_BYTES = 40 * 1024 * 1024
-"""Bytes of one mail; a larger one is refused for good (552)."""
 MOST_RECIPIENTS = 1_000
 MOST_CONNECTIONS = 200
 MOST_CONNECTIONS_OF_A_PEER = 150

@@ -10,8 +10,9 @@ from prometheus_client import Counter
 
 from services.intake.mail.errors import raised_at
 from services.intake.mailroom.envelope import Envelope
+from services.intake.transports.limits import MOST_BYTES
 from services.intake.transports.lmtp.connections import Connections
-from services.intake.transports.lmtp.limits import MOST_BYTES, MOST_ERRORS, MOST_RECIPIENTS, Timeouts
+from services.intake.transports.lmtp.limits import MOST_ERRORS, MOST_RECIPIENTS, Timeouts
 from services.intake.transports.lmtp.paths import parse_path
 from services.intake.transports.lmtp.streams import Closed, Input, LineTooLong, Output
 from shared.database import TRANSIENT

@@ -14,7 +14,8 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.mail.errors import raised_at
 from services.intake.mailroom.mailroom import Mailroom
-from services.intake.transports.mailboxes.clients.client import MOST_BYTES, MOST_PENDING, Folder, Login, MailboxClient
+from services.intake.transports.limits import MOST_BYTES
+from services.intake.transports.mailboxes.clients.client import MOST_PENDING, Folder, Login, MailboxClient
 from services.intake.transports.mailboxes.clients.client_thread import ClientThread
 from services.intake.transports.mailboxes.clients.imap import ImapClient
 from services.intake.transports.mailboxes.clients.pop3 import Pop3Client

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.ports import free_ports
 from services.intake.mailroom.envelope import Envelope
-from services.intake.transports.lmtp.limits import MOST_BYTES
+from services.intake.transports.limits import MOST_BYTES
 from services.intake.transports.lmtp.server import LmtpServer
 from tests.services.intake.reception import Reception, mail
 

@@ -17,8 +17,8 @@ from aiohttp import web
 
 from services.intake.mail.reading_pool import Readers
 from services.intake.mailroom.mailroom import Mailroom
+from services.intake.transports.limits import MOST_BYTES
 from services.intake.transports.mailboxes import fetchers
-from services.intake.transports.mailboxes.clients.client import MOST_BYTES
 from services.intake.transports.mailboxes.clients.oauth2 import AccessTokens
 from services.intake.transports.mailboxes.destinations import NOT_ALLOWED, Destinations
 from services.intake.transports.mailboxes.errors import MailboxError, PermanentMailboxError

@@ -6,9 +6,6 @@ from typing import Protocol
 
 from services.intake.transports.mailboxes.clients.connection import ServerConnection
 
-MOST_BYTES = 40 * 1024 * 1024
-"""Bytes of one mail, as in the other transports; a larger mail stays on its server."""
-
 MOST_PENDING = 200_000
 """Mails of one visit; the others wait for the next visit."""
 
