@@ -8,7 +8,7 @@ import orjson
 from pydantic import AfterValidator, Field, model_validator
 
 from services.intake.opening.requests import ForCustomer, NewMessage, NewTicket
-from shared.addresses import canonical
+from shared.addresses import valid
 from shared.http.bodies import Body, Flag, Line, Text, Whole
 
 LONGEST_SUBJECT = 300
@@ -21,13 +21,6 @@ def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     return text
-
-
-def _address(value: str) -> str:
-    known = canonical(value)
-    if known is None:
-        raise ValueError("This is not a valid e-mail address.")
-    return known
 
 
 def _scalar(value: Any) -> bool:
@@ -53,8 +46,8 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-EmailAddress = Annotated[Line, Field(max_length=254), AfterValidator(_address)]
-"""A mail address in its canonical form."""
+EmailAddress = Annotated[Line, Field(max_length=254), AfterValidator(valid)]
+"""An e-mail address in its canonical form."""
 Subject = Annotated[Line, Field(min_length=1, max_length=LONGEST_SUBJECT), AfterValidator(_filled)]
 Tag = Annotated[Line, Field(min_length=1, max_length=100), AfterValidator(_filled)]
 FieldName = Annotated[Line, Field(min_length=1, max_length=100)]

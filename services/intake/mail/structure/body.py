@@ -10,7 +10,7 @@ from html import escape
 
 from services.intake.mail.structure import calendar, mime, tnef
 from services.intake.mail.structure.mime import Part
-from shared.file_names import nameless, numbered, own_name
+from shared.file_names import name_for_type, numbered, own_name
 from shared.markup import richtext
 
 LONGEST_FILE_NAME = 100
@@ -251,7 +251,7 @@ def _file(part: Part, others: list[File]) -> File:
 
 
 def _nameless(media_type: str, others: list[File]) -> str:
-    name = nameless(media_type)
+    name = name_for_type(media_type)
     taken = {file.name for file in others}
     return next(each for n in range(1, len(taken) + 2) if (each := name if n == 1 else numbered(name, n)) not in taken)
 
