@@ -1,7 +1,8 @@
-"""E-mail addresses: one definition for everything that comes in, is stored, compared, sent to and shown (decision 0088).
+"""E-mail addresses: one definition for everything that comes in, is stored, compared, sent to and shown (decision
+0088).
 
-The canonical form is stored and compared: Unicode NFC, lower case, the domain as A-labels (IDNA 2008 with UTS 46) without a final dot; the
-local part in quotes only if RFC 5321 requires them. The shown form has the domain as U-labels.
+The canonical form is stored and compared: Unicode NFC, lower case, the domain as A-labels (IDNA 2008 with UTS 46)
+without a final dot; the local part in quotes only if RFC 5321 requires them. The shown form has the domain as U-labels.
 """
 
 import re
@@ -27,7 +28,8 @@ _UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]
 
 
 def canonical(address: str) -> str | None:
-    """The address as it is stored and compared; None if it is not valid. Address literals (`[192.0.2.1]`) and comments are not allowed."""
+    """The address as it is stored and compared; None if it is not valid. Address literals (`[192.0.2.1]`) and comments
+    are not allowed."""
     local, at, domain = unicodedata.normalize("NFC", _UNSEEN.sub("", address)).strip().rpartition("@")
     known = canonical_domain(domain)
     name = _local(local)

@@ -1,8 +1,8 @@
-"""What intake learns from routing's events: splits become tickets, and messages reach the ticket after merges, its queue, its customer and
-the people to whom the desk has written.
+"""What intake learns from routing's events: splits become tickets, and messages reach the ticket after merges, its
+queue, its customer and the people to whom the desk has written.
 
-Everything here is idempotent: a ticket is opened once, and a row takes only newer values. So the versions seen are not stored, as they are
-for policies that decide on every event (decision 0005).
+Everything here is idempotent: a ticket is opened once, and a row takes only newer values. So the versions seen are not
+stored, as they are for policies that decide on every event (decision 0005).
 """
 
 from collections.abc import Sequence
@@ -175,7 +175,8 @@ def _concerned(event: Recorded) -> set[UUID]:
 
 
 def _written_to(event: Recorded) -> list[tuple[UUID, str, bool]]:
-    """The people to whom the desk has written: they are participants or, if it was in confidence, outsiders when they write back."""
+    """The people to whom the desk has written: they are participants or, if it was in confidence, outsiders when they
+    write back."""
     match event.payload:
         case AgentReplied(message=message):
             outsider = False

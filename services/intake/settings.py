@@ -104,7 +104,8 @@ def _nameservers(value: str) -> tuple[str, ...] | None:
             usable = False
         if not usable:
             raise SettingMissing(
-                f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as 127.0.0.1:53"
+                f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as"
+                " 127.0.0.1:53"
             )
     return found
 
@@ -120,7 +121,8 @@ def _hosts(value: str) -> Destinations:
         return Destinations.parsed(value)
     except ValueError as error:
         raise SettingMissing(
-            f"LEDGERDESK_MAILBOX_HOSTS is {value!r}: write names, addresses or networks such as mail.example.org 10.0.0.0/24 ({error})"
+            f"LEDGERDESK_MAILBOX_HOSTS is {value!r}: write names, addresses or networks such as"
+            f" mail.example.org 10.0.0.0/24 ({error})"
         ) from error
 
 

@@ -5,14 +5,15 @@ import secrets
 from pathlib import Path
 
 SHARDS = (*(f"{n:02x}" for n in range(256)), "uploads")
-"""The directories below the root: one for each first two digits of a key, and one for uploads. They are created once, so that a write needs
-only two flushes."""
+"""The directories below the root: one for each first two digits of a key, and one for uploads. They are created once,
+so that a write needs only two flushes."""
 
 
 class DurableFiles:
     """Writes files below a root; when `write` returns they survive a power cut. Safe for several threads and processes.
 
-    The root is created once, at the start: if it is missing later (a volume that is not mounted), nothing may be written in its place.
+    The root is created once, at the start: if it is missing later (a volume that is not mounted), nothing may be
+    written in its place.
     """
 
     def __init__(self, root: Path) -> None:

@@ -1,7 +1,7 @@
 """Content-addressed blobs: raw mails, attachments and long texts (architecture, section 2).
 
-A blob's key is the SHA-256 of its content, so the same content is one blob and blobs never change. When `put` returns the blob is durable:
-an event may name it (decision record 0020).
+A blob's key is the SHA-256 of its content, so the same content is one blob and blobs never change. When `put` returns
+the blob is durable: an event may name it (decision record 0020).
 """
 
 import asyncio
@@ -28,7 +28,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStoreUnavailable(OSError):
-    """The store cannot be reached, is full, or refuses. Nothing was acknowledged; the same request may succeed later (503)."""
+    """The store cannot be reached, is full, or refuses. Nothing was acknowledged; the same request may succeed later
+    (503)."""
 
 
 class BlobMissing(LookupError):
@@ -48,7 +49,8 @@ def path_of(sha256: str) -> str:
 
 
 class BlobStore:
-    """Blobs at a URL: `file:///directory`, `s3://bucket/prefix`, or `memory:///` in tests. No call blocks the event loop."""
+    """Blobs at a URL: `file:///directory`, `s3://bucket/prefix`, or `memory:///` in tests. No call blocks the event
+    loop."""
 
     def __init__(self, url: str) -> None:
         self._files: DurableFiles | None = None
@@ -103,7 +105,8 @@ class BlobStore:
             raise BlobStoreUnavailable(f"blob {path} cannot be read: {_brief(error)}") from error
 
     async def remove(self, folder: str, before: datetime) -> int:
-        """Removes everything that was stored in a folder before a time; returns how many. Raises BlobStoreUnavailable."""
+        """Removes everything that was stored in a folder before a time; returns how many. Raises
+        BlobStoreUnavailable."""
         count = 0
         try:
             async for batch in obstore.list(self._objects, prefix=folder):
@@ -132,7 +135,8 @@ class BlobStore:
         return pieces()
 
     def _missing(self, sha256: str) -> Exception:
-        """If the whole directory is gone (a volume that is not mounted), the store is unavailable; otherwise the blob is missing."""
+        """If the whole directory is gone (a volume that is not mounted), the store is unavailable; otherwise the blob
+        is missing."""
         if self._root is not None and not self._root.is_dir():
             return BlobStoreUnavailable(f"the blob store {self._root} is gone")
         return BlobMissing(sha256)

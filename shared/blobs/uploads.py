@@ -1,7 +1,7 @@
 """Uploaded files that no ticket names yet (api.md, section 3).
 
-They are in the blob store under `uploads/` and not in a database, because several services use them and services do not call each other.
-Until a ticket names a file, only its uploader has access.
+They are in the blob store under `uploads/` and not in a database, because several services use them and services do not
+call each other. Until a ticket names a file, only its uploader has access.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,8 @@ class Uploads:
         return upload
 
     async def own(self, upload: UUID, person: UUID) -> tuple[Upload, bytes] | None:
-        """A person's own upload with its content; None if it is not theirs or does not exist. Raises BlobStoreUnavailable."""
+        """A person's own upload with its content; None if it is not theirs or does not exist. Raises
+        BlobStoreUnavailable."""
         try:
             head, _, content = (await self.store.at(_path(upload))).partition(b"\n")
         except BlobMissing:
@@ -65,7 +66,8 @@ class Uploads:
         return Upload(upload, person, known["name"], known["type"], known["size"], known.get("scan")), content
 
     async def take(self, uploads: Sequence[UUID], person: UUID) -> list[Attachment]:
-        """The uploads as attachments of an article; their content is stored for good. Idempotent, so that a retry works.
+        """The uploads as attachments of an article; their content is stored for good. Idempotent, so that a retry
+        works.
 
         Raises UploadMissing and BlobStoreUnavailable.
         """

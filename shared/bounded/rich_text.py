@@ -21,8 +21,8 @@ class RichText:
     notes: tuple[str, ...] = ()
 
     def beside(self, plain: str | None) -> str:
-        """The text of an article with this rich text and, if not None, a plain text of the writer's. The words of rich text that is not shown are
-        added, because they are nowhere else."""
+        """The text of an article with this rich text and, if not None, a plain text of the writer's. The words of rich
+        text that is not shown are added, because they are nowhere else."""
         if plain is None:
             return self.text
         return plain if not self.notes else f"{plain}\n\n{self.text}"
@@ -35,8 +35,8 @@ class RichText:
 
 
 async def read(processes: Processes, html: str | None) -> RichText:
-    """Makes HTML safe; if it is too large, only its text is left. Raises Invalid if reading it takes too long, and Unavailable
-    if nothing can be read now."""
+    """Makes HTML safe; if it is too large, only its text is left. Raises Invalid if reading it takes too long, and
+    Unavailable if nothing can be read now."""
     if not html:
         return RichText("")
     try:

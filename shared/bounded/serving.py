@@ -1,7 +1,8 @@
-"""The process side of `shared/bounded/processes.py`: runs tasks on strangers' input, within limits that the kernel enforces.
+"""The process side of `shared/bounded/processes.py`: runs tasks on strangers' input, within limits that the kernel
+enforces.
 
-The process has no secrets and no connections, and limited time and memory. It reads tasks from standard input, writes results to standard
-output, and ends at end of input.
+The process has no secrets and no connections, and limited time and memory. It reads tasks from standard input, writes
+results to standard output, and ends at end of input.
 """
 
 import resource

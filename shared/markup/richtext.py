@@ -1,7 +1,8 @@
 """Sanitises rich text and reads it as plain text. The cost depends on its size and not on its tags (decision 0081).
 
-Strangers' HTML is balanced first (`tree.py`), so that the sanitiser, an HTML parser that follows the standard, builds no more than what is in
-it. Rich text is sanitised once, when the article is made, and never in an event loop: services use `shared/bounded` for it.
+Strangers' HTML is balanced first (`tree.py`), so that the sanitiser, an HTML parser that follows the standard, builds
+no more than what is in it. Rich text is sanitised once, when the article is made, and never in an event loop: services
+use `shared/bounded` for it.
 """
 
 import html as entities
@@ -41,14 +42,15 @@ _ANY_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [a-z-]+="[^"]*")*>')
 
 
 def read(html: str) -> tuple[str, str | None]:
-    """The text that a reader sees, with `>` before quotes of mail programs, and the safe HTML; None if it is too large. Only images that are files
-    of the same message (`cid:`) are loaded; `with_remote_images` shows the others."""
+    """The text that a reader sees, with `>` before quotes of mail programs, and the safe HTML; None if it is too large.
+    Only images that are files of the same message (`cid:`) are loaded; `with_remote_images` shows the others."""
     text, whole = balanced(html, _ATTRIBUTES, MOST)
     return text, _clean(whole) if whole is not None else None
 
 
 def _clean(html: str) -> str:
-    """HTML without scripts, styles, forms and unsafe addresses, which loads nothing from elsewhere; harmless HTML does not change."""
+    """HTML without scripts, styles, forms and unsafe addresses, which loads nothing from elsewhere; harmless HTML does
+    not change."""
     safe = nh3.clean(
         html,
         url_schemes={"http", "https", "mailto", "tel", "cid"},
@@ -68,7 +70,8 @@ def with_remote_images(safe: str) -> str:
 
 
 def as_sent(safe: str) -> str:
-    """Safe HTML as its writer sends it: the writer's own remote images are shown, those in quotes, which are others', are not."""
+    """Safe HTML as its writer sends it: the writer's own remote images are shown, those in quotes, which are others',
+    are not."""
     depth = 0
 
     def sent(tag: re.Match[str]) -> str:
@@ -82,7 +85,8 @@ def as_sent(safe: str) -> str:
 
 
 def with_own_images(safe: str, places: Mapping[str, str]) -> str:
-    """Safe HTML in which images that are files of the same message get their addresses; `places`: Content-ID -> address."""
+    """Safe HTML in which images that are files of the same message get their addresses; `places`: Content-ID ->
+    address."""
 
     def placed(image: re.Match[str]) -> str:
         place = places.get(unquote(entities.unescape(image.group(2))))
@@ -94,8 +98,9 @@ def with_own_images(safe: str, places: Mapping[str, str]) -> str:
 def _kept(tag: str, attribute: str, value: str) -> str | None:
     """What is kept of an attribute; None for nothing.
 
-    Browsers skip control characters and blanks before an address's scheme but nh3 does not, so what it takes for a relative address may be a
-    script. Relative addresses mean nothing in a mail, so only addresses with a known scheme are kept.
+    Browsers skip control characters and blanks before an address's scheme but nh3 does not, so what it takes for a
+    relative address may be a script. Relative addresses mean nothing in a mail, so only addresses with a known scheme
+    are kept.
     """
     match tag, attribute:
         case "a", "href":

@@ -1,7 +1,7 @@
 """Splits HTML into tags and texts, reading it once from beginning to end.
 
-Like browsers (WHATWG HTML, 13.2.5), except where they would lose text: a comment, script, quotation mark or tag without an end is read as
-ordinary text. Nothing is searched for twice, so the time is linear in the size.
+Like browsers (WHATWG HTML, 13.2.5), except where they would lose text: a comment, script, quotation mark or tag without
+an end is read as ordinary text. Nothing is searched for twice, so the time is linear in the size.
 """
 
 import re
@@ -20,7 +20,8 @@ _RAW = ("script", "style", "title")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start tag. Its name and the names of attributes are in lower case; of attributes with the same name the first counts."""
+    """A start tag. Its name and the names of attributes are in lower case; of attributes with the same name the first
+    counts."""
 
     name: str
     attributes: dict[str, str]
@@ -37,7 +38,8 @@ Token = str | Start | End
 
 
 def tokens(html: str) -> Iterator[Token]:
-    """The tags and the texts between them, in order. Character references in texts and values of attributes are replaced."""
+    """The tags and the texts between them, in order. Character references in texts and values of attributes are
+    replaced."""
     return _Reader(html).tokens()
 
 

@@ -1,8 +1,8 @@
 """Balances HTML: every element is closed in its place, and none is nested too deep.
 
-An HTML parser repairs its input: it reopens formatting in each paragraph, moves text out of tables, and searches all open elements at each tag.
-The result may be the square of the input's size, and the time worse (decision 0081). Balanced HTML needs no repair: a parser builds from it
-exactly its elements, at most DEEPEST deep.
+An HTML parser repairs its input: it reopens formatting in each paragraph, moves text out of tables, and searches all
+open elements at each tag. The result may be the square of the input's size, and the time worse (decision 0081).
+Balanced HTML needs no repair: a parser builds from it exactly its elements, at most DEEPEST deep.
 """
 
 from collections import Counter
@@ -72,10 +72,11 @@ class _Open:
 
 
 def balanced(html: str, attributes: Mapping[str, Collection[str]], most: int) -> tuple[str, str | None]:
-    """The text that a reader sees, and the HTML with every element closed; None if that has more than `most` characters or too many tags.
+    """The text that a reader sees, and the HTML with every element closed; None if that has more than `most` characters
+    or too many tags.
 
-    `attributes` are those to keep, by element, and under `*` for all elements. Their values are not checked: the result must be sanitised
-    before it is shown. Time and memory are linear in the size of `html`.
+    `attributes` are those to keep, by element, and under `*` for all elements. Their values are not checked: the result
+    must be sanitised before it is shown. Time and memory are linear in the size of `html`.
     """
     everywhere = attributes.get("*", ())
     tree = _Tree({name: sorted({*attributes.get(name, ()), *everywhere}) for name in (*attributes, "*")}, most)

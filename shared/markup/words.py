@@ -13,7 +13,8 @@ _BETWEEN_CELLS = "  "
 
 @dataclass(slots=True)
 class Words:
-    """The text so far. A line break is written only when the next word comes; a margin is a break with an empty line."""
+    """The text so far. A line break is written only when the next word comes; a margin is a break with an empty
+    line."""
 
     _lines: list[str] = field(default_factory=list)
     _line: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of what reads mails: `python -m tests.fuzz [mail|reply|html|tnef] [seconds]` (`make fuzz`).
 
-Inputs that reach new code are kept in var/fuzz; what breaks a promise is written there as `crash-...`. Small ones worth keeping go to
-tests/fuzz/seeds, which every test run reads.
+Inputs that reach new code are kept in var/fuzz; what breaks a promise is written there as `crash-...`. Small ones worth
+keeping go to tests/fuzz/seeds, which every test run reads.
 """
 
 import importlib

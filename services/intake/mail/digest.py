@@ -1,4 +1,5 @@
-"""Two mails are the same if their bytes are equal except for trace fields, whatever the recipient (api.md, section 4)."""
+"""Two mails are the same if their bytes are equal except for trace fields, whatever the recipient (api.md, section
+4)."""
 
 import hashlib
 import re

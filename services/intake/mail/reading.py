@@ -1,4 +1,5 @@
-"""Reads one mail: any bytes become one bounded, typed result. Nothing here raises; notes tell what could not be read."""
+"""Reads one mail: any bytes become one bounded, typed result. Nothing here raises; notes tell what could not be
+read."""
 
 import logging
 import re
@@ -183,7 +184,8 @@ def _written(part: Part, name: str) -> Iterator[NamedAddress]:
 
 
 def _senders(root: Part) -> tuple[str, ...]:
-    """Every address that some program may take for the sender: all in From, even if the field does not follow the grammar."""
+    """Every address that some program may take for the sender: all in From, even if the field does not follow the
+    grammar."""
     written = (address for each in _written(root, "from") for address in (each.address, *each.rivals))
     return tuple(dict.fromkeys(comparable(mime.clean(each)) for each in written))[:MOST_ADDRESSES]
 

@@ -1,4 +1,5 @@
-"""The process that reads mails and rich text: `python -m services.intake.mail.reading_worker`, started by reading_pool.py."""
+"""The process that reads mails and rich text: `python -m services.intake.mail.reading_worker`, started by
+reading_pool.py."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -28,7 +28,8 @@ class Articles:
     addresses: OurAddresses
 
     async def article(self, assessed: AssessedMail) -> Message:
-        """The article. Its files and its long text are stored first, because the event that names them must not come before them."""
+        """The article. Its files and its long text are stored first, because the event that names them must not come
+        before them."""
         mail, customer = assessed.mail, assessed.match.customer
         reading = mail.reading
         text, text_blob = await texts.stored(self.blobs, reading.text)
@@ -57,8 +58,8 @@ class Articles:
         )
 
     async def new_participants(self, assessed: AssessedMail) -> list[str]:
-        """The people to whom a proven sender also wrote: from now on they take part in the ticket (A1.20). Queues are left out, and so are the
-        desk's own people, who take part as agents or not at all."""
+        """The people to whom a proven sender also wrote: from now on they take part in the ticket (A1.20). Queues are
+        left out, and so are the desk's own people, who take part as agents or not at all."""
         mail = assessed.mail
         is_participant = mail.authentication.sender == "proven" and assessed.standing == "participant"
         if not is_participant or assessed.verdict.automatic:
@@ -70,7 +71,8 @@ class Articles:
         return sorted(set(outside) - await self.directory.agents_among(outside)) if outside else []
 
     async def _reply_to(self, assessed: AssessedMail) -> tuple[tuple[Address, ...], reply_to.Doubt]:
-        """Where the mail wants replies, if not at its sender's address, and why they do not go there without an agent's confirmation."""
+        """Where the mail wants replies, if not at its sender's address, and why they do not go there without an agent's
+        confirmation."""
         reading, sender = assessed.mail.reading, assessed.match.customer.email
         asked = reply_to.asked_for(reading.reply_to, sender)
         if not asked:

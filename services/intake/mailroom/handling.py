@@ -59,7 +59,8 @@ class TicketCommand:
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """`tickets_a_day`: how many tickets one sender may open by mail; further mails go to the newest of them. 0: no limit."""
+    """`tickets_a_day`: how many tickets one sender may open by mail; further mails go to the newest of them. 0: no
+    limit."""
 
     records: Records
     numbers: Numbers
@@ -104,8 +105,8 @@ class Handling:
     async def record_without_event(
         self, mail: IncomingMail, verdict: Verdict, ticket_id: UUID | None = None, number: str | None = None
     ) -> Mail:
-        """Records a mail that leads to no event. Its command is remembered only if it came with the mail, because it must stay possible to
-        handle the mail again."""
+        """Records a mail that leads to no event. Its command is remembered only if it came with the mail, because it
+        must stay possible to handle the mail again."""
         row = mail.row(verdict, ticket_id, number)
         command = mail.command if mail.is_new else None
         await self.records.record([], Rows(mails=[row]), command=command, response={"mail": str(row.id)})
@@ -146,7 +147,8 @@ class Handling:
         return AssessedMail(mail, match, verdict, standing, agent)
 
     async def _agent(self, match: MailMatch) -> Person | None:
-        """The agent who has the sender's address, if the mail answers a ticket in which that address does not take part."""
+        """The agent who has the sender's address, if the mail answers a ticket in which that address does not take
+        part."""
         if match.ticket_id is None or match.known_as is not None or not match.customer.email:
             return None
         person = await self.directory.person_with(match.customer.email)

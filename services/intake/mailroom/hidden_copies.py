@@ -1,6 +1,7 @@
 """Opens tickets in queues that turn out later to have received a mail too.
 
-A mail server may hand over a mail once for each recipient. Then only the envelopes tell of recipients in Bcc and behind aliases.
+A mail server may hand over a mail once for each recipient. Then only the envelopes tell of recipients in Bcc and behind
+aliases.
 """
 
 from dataclasses import dataclass

@@ -22,8 +22,8 @@ from shared.eventstore.store import CommandId
 
 @dataclass(frozen=True, slots=True)
 class IncomingMail:
-    """`scans` are the results for the files of the reading, in their order. `is_new`: the mail has no row yet. `command` is remembered with
-    what is recorded."""
+    """`scans` are the results for the files of the reading, in their order. `is_new`: the mail has no row yet.
+    `command` is remembered with what is recorded."""
 
     raw: bytes
     digest: bytes
@@ -89,7 +89,8 @@ class IncomingMail:
 
 @dataclass(frozen=True, slots=True)
 class AssessedMail:
-    """A mail with everything that was found out about it. `agent`: the agent who wrote it, to a ticket of somebody else's."""
+    """A mail with everything that was found out about it. `agent`: the agent who wrote it, to a ticket of somebody
+    else's."""
 
     mail: IncomingMail
     match: MailMatch
@@ -118,5 +119,6 @@ def sender_of(reading: Reading, envelope: Envelope) -> Address:
 
 
 def is_sent_again(first: Mail, raw: bytes, envelope: Envelope) -> bool:
-    """Whether a mail with a known digest was sent again, by the same sender or byte for byte. Otherwise the same words came another way."""
+    """Whether a mail with a known digest was sent again, by the same sender or byte for byte. Otherwise the same words
+    came another way."""
     return first.envelope_from == envelope.sender or first.blob == hashlib.sha256(raw).hexdigest()

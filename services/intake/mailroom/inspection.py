@@ -24,7 +24,8 @@ class Inspection:
         return await asyncio.gather(self._authenticate(raw, reading, envelope), self._scan(reading))
 
     async def _authenticate(self, raw: bytes, reading: Reading, envelope: Envelope) -> Authentication:
-        """What trusted servers found out about the sender. If there is no such result, the sender is verified here, if that is configured."""
+        """What trusted servers found out about the sender. If there is no such result, the sender is verified here, if
+        that is configured."""
         found = authenticated(reading.authentication, self.trusted_servers, reading.senders)
         if found.results or found.sender == "ambiguous" or self.verifier is None:
             return found

@@ -52,8 +52,8 @@ _PROCESSING = UUID("2d0f9c5e-6a41-4d55-8c0c-9a4f7a1f3f10")
 
 @dataclass(frozen=True, slots=True)
 class MailRules:
-    """An installation's settings for mails. `mail_key` signs the desk's Message-IDs; Authentication-Results count if one of `trusted_servers`
-    wrote them; a sender may open `tickets_a_day`, 0: no limit."""
+    """An installation's settings for mails. `mail_key` signs the desk's Message-IDs; Authentication-Results count if
+    one of `trusted_servers` wrote them; a sender may open `tickets_a_day`, 0: no limit."""
 
     mail_key: bytes
     trusted_servers: frozenset[str] = frozenset()
@@ -84,11 +84,11 @@ class Mailroom:
         """Mails of this process that lost a race take turns, so that a flood of mails on one ticket gets through."""
 
     async def take(self, raw: bytes, envelope: Envelope, command: CommandId | None = None) -> Mail:
-        """Stores a mail and decides what becomes of it; the same mail again gets the first result. `command` is remembered with the mail's
-        id as its response.
+        """Stores a mail and decides what becomes of it; the same mail again gets the first result. `command` is
+        remembered with the mail's id as its response.
 
-        Raises one of `shared.database.TRANSIENT` if database, blob store or queues are missing: then nothing is acknowledged. Any other
-        failure is a fault of this program: the mail is kept as `held`.
+        Raises one of `shared.database.TRANSIENT` if database, blob store or queues are missing: then nothing is
+        acknowledged. Any other failure is a fault of this program: the mail is kept as `held`.
         """
         with span("take mail", size=len(raw)):
             digest, reading = await self.readers.read(raw)

@@ -1,4 +1,5 @@
-"""Which queue a mail goes to: by its recipients, by the instructions of a trusted channel, by a spam filter's verdict."""
+"""Which queue a mail goes to: by its recipients, by the instructions of a trusted channel, by a spam filter's
+verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ class QueuesUnknown(OSError):
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """The queue of a mail's ticket; `copies` are queues in which the mail opens tickets too; `reason` says why the queue is not that of the
-    recipients."""
+    """The queue of a mail's ticket; `copies` are queues in which the mail opens tickets too; `reason` says why the
+    queue is not that of the recipients."""
 
     queue: Queue
     copies: tuple[Queue, ...] = ()
@@ -28,8 +29,8 @@ class QueueChoice:
 
 
 def choose_queue(queues: Queues, recipients: Sequence[str], reading: Reading, wanted: Instructions) -> QueueChoice:
-    """The first queue whose address a mail was sent to, else the default queue (A1.02, A1.29). Further queues that the mail was sent to get a
-    copy if they ask for copies. Raises QueuesUnknown before the first queues have arrived."""
+    """The first queue whose address a mail was sent to, else the default queue (A1.02, A1.29). Further queues that the
+    mail was sent to get a copy if they ask for copies. Raises QueuesUnknown before the first queues have arrived."""
     addressed = addressed_queues(queues, recipients, reading)
     asked = queues.named(wanted.queue) if wanted.queue else None
     queue = asked or (addressed[0] if addressed else queues.default)

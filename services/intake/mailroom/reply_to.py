@@ -1,7 +1,8 @@
 """Whether replies go to the Reply-To of a mail. The desk sees the addresses in any case.
 
-A form on a web site, or a person with two addresses, names the address that they read. But a stranger may name somebody else's address, and
-replies would go wherever the stranger wants. In such a case an agent confirms the address by naming the recipient.
+A form on a web site, or a person with two addresses, names the address that they read. But a stranger may name somebody
+else's address, and replies would go wherever the stranger wants. In such a case an agent confirms the address by naming
+the recipient.
 """
 
 from collections.abc import Collection, Sequence
@@ -42,8 +43,8 @@ def doubt(
 ) -> Doubt:
     """Why replies do not go to the addresses that a mail asked for; empty if they do.
 
-    `ours`: those addresses that belong to the desk or its people. `third_persons`: those of others who take part in the ticket or received
-    the mail. `proven`: the mail is from the domain in its From.
+    `ours`: those addresses that belong to the desk or its people. `third_persons`: those of others who take part in the
+    ticket or received the mail. `proven`: the mail is from the domain in its From.
     """
     emails = {each.email for each in asked} - {sender}
     if len(emails) > MOST:

@@ -63,8 +63,8 @@ class CustomerBody(Body):
 
 
 class TicketBody(Body):
-    """A new ticket. `queue` and `topic` are ids or slugs; the topic decides the queue, and `fields` and `attachments` are what it asks for. If
-    customers open a ticket themselves, `customer` is taken from their session."""
+    """A new ticket. `queue` and `topic` are ids or slugs; the topic decides the queue, and `fields` and `attachments`
+    are what it asks for. If customers open a ticket themselves, `customer` is taken from their session."""
 
     subject: Subject
     body: Text

@@ -38,8 +38,8 @@ class CustomerMessages:
     submissions: Submissions
 
     async def receive(self, reference: str, request: NewMessage, who: Identity, key: CommandId) -> Received:
-        """Adds a message to a ticket; the response is `{"version", "article_id"}`. A repeated request gets the first response, without
-        the ticket if the person may not see it any more.
+        """Adds a message to a ticket; the response is `{"version", "article_id"}`. A repeated request gets the first
+        response, without the ticket if the person may not see it any more.
 
         Raises NotFound, Forbidden, Invalid, QuotaExceeded, TooLarge, CommandReused, CommandRunning.
         """
@@ -129,10 +129,11 @@ class CustomerMessages:
 def _writer(
     request: NewMessage, who: Identity, target: TicketFacts, named: TicketFacts
 ) -> tuple[str, str, UUID | None]:
-    """The writer's address and name, and their id if they write themselves. Raises NotFound or Forbidden for whoever may not add a message.
+    """The writer's address and name, and their id if they write themselves. Raises NotFound or Forbidden for whoever
+    may not add a message.
 
-    Agents need the right in the queue where the message will be. A customer whose ticket was merged into somebody else's ticket still
-    writes to it under its own number, as their mails do.
+    Agents need the right in the queue where the message will be. A customer whose ticket was merged into somebody
+    else's ticket still writes to it under its own number, as their mails do.
     """
     verdicts = (may(who, "message", target), may(who, "message", named))
     if Access.ALLOWED not in verdicts:

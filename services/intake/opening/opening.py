@@ -43,7 +43,8 @@ class Opening:
     async def open(self, request: NewTicket, who: Identity, key: CommandId) -> Outcome:
         """Opens a ticket; the response is `{"id", "number", "version"}`. A repeated request gets the first response.
 
-        Raises Forbidden, Invalid, QuotaExceeded, TooLarge, Unavailable while the queues have not arrived, CommandReused, CommandRunning.
+        Raises Forbidden, Invalid, QuotaExceeded, TooLarge, Unavailable while the queues have not arrived,
+        CommandReused, CommandRunning.
         """
         return await once(self.records.store, key, lambda: self._open(request, who, key), replayed)
 
@@ -105,8 +106,8 @@ class Opening:
         return await until_recorded(attempt)
 
     def _queue(self, request: NewTicket, topic: Topic | None, who: Identity) -> Queue:
-        """The queue that the request names or its topic leads to. Raises Invalid for a queue that the person may not see, as for one that
-        does not exist, and Forbidden if they may not open tickets in it."""
+        """The queue that the request names or its topic leads to. Raises Invalid for a queue that the person may not
+        see, as for one that does not exist, and Forbidden if they may not open tickets in it."""
         queues = self.directory.queues
         if topic is not None:
             queue = queues.named(topic.queue)
@@ -128,8 +129,8 @@ class Opening:
         return queue
 
     def _is_offered(self, queue: Queue) -> bool:
-        """Whether customers may open tickets in a queue: the default queue, queues with an address, to which customers may write
-        anyway, and queues of topics that are offered to customers."""
+        """Whether customers may open tickets in a queue: the default queue, queues with an address, to which customers
+        may write anyway, and queues of topics that are offered to customers."""
         topics = self.directory.configuration.topics.values()
         offered = {topic.queue for topic in topics if topic.offered_to_customers}
         return queue.address is not None or queue.slug in offered or queue == self.directory.queues.default
@@ -144,7 +145,8 @@ class Opening:
 
 
 def _customer(request: NewTicket, who: Identity) -> tuple[str, str, UUID | None]:
-    """The customer's address and name, and their id if they open the ticket themselves. Customers open tickets only for themselves."""
+    """The customer's address and name, and their id if they open the ticket themselves. Customers open tickets only for
+    themselves."""
     if who.is_agent:
         if request.customer is None:
             raise invalid("customer", detail="is missing")

@@ -1,6 +1,7 @@
 """What one person may store in a day over the API: tickets, messages, bytes of texts and files (OWASP API4:2023).
 
-A person has one quota for all sessions and tokens, in whichever process they arrive. A day is the last 24 hours, to the hour.
+A person has one quota for all sessions and tokens, in whichever process they arrive. A day is the last 24 hours, to the
+hour.
 """
 
 import time
@@ -55,7 +56,8 @@ class Quotas:
         self._prefetched: OrderedDict[tuple[UUID, Kind], _Prefetched] = OrderedDict()
 
     async def take(self, who: Identity, kind: Kind, amount: int = 1) -> None:
-        """Takes an amount from a person's quota. Raises QuotaExceeded if less is left, TooLarge if it is more than a whole day's quota."""
+        """Takes an amount from a person's quota. Raises QuotaExceeded if less is left, TooLarge if it is more than a
+        whole day's quota."""
         limit = self._limit(who, kind)
         if not limit:
             return

@@ -18,8 +18,9 @@ class ForCustomer:
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """A ticket to open. `queue` and `topic` are ids or slugs; the topic decides the queue, and `fields` and `attachments` are what it asks
-    for. `customer` is None when customers open tickets themselves. `priority` is None when nobody chose one."""
+    """A ticket to open. `queue` and `topic` are ids or slugs; the topic decides the queue, and `fields` and
+    `attachments` are what it asks for. `customer` is None when customers open tickets themselves. `priority` is None
+    when nobody chose one."""
 
     subject: str
     body: str
@@ -35,7 +36,8 @@ class NewTicket:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A customer's message for a ticket. Agents name the customer in `on_behalf_of`; `close`: the customer is satisfied (A5.08)."""
+    """A customer's message for a ticket. Agents name the customer in `on_behalf_of`; `close`: the customer is satisfied
+    (A5.08)."""
 
     text: str | None = None
     html: str | None = None

@@ -1,4 +1,5 @@
-"""The form of a topic: what it requires of a new ticket, and the copy that the ticket keeps (requirements A1.07, A7.24, A7.25)."""
+"""The form of a topic: what it requires of a new ticket, and the copy that the ticket keeps (requirements A1.07, A7.24,
+A7.25)."""
 
 from services.intake.opening.requests import NewTicket
 from shared.contracts.directory import Topic

@@ -1,8 +1,8 @@
 """Announces which person a customer turned out to be, and completes the migration to customer ids (decision 0089).
 
-A claim says that a customer, who was known only by an address, is a person with a record. `intake.identify` makes it in the transaction in
-which the person's record arrives; here it becomes an event. The event is recorded in the transaction that marks the claim as announced, so
-that each claim is announced once.
+A claim says that a customer, who was known only by an address, is a person with a record. `intake.identify` makes it in
+the transaction in which the person's record arrives; here it becomes an event. The event is recorded in the transaction
+that marks the claim as announced, so that each claim is announced once.
 """
 
 import asyncio
@@ -102,8 +102,8 @@ class ClaimAnnouncer:
 
 
 async def finish_migration(connection: Connection) -> None:
-    """Does what SQL could not do when ids were introduced: it computes the ids that the desk made of addresses, and the canonical form of
-    addresses in other scripts."""
+    """Does what SQL could not do when ids were introduced: it computes the ids that the desk made of addresses, and the
+    canonical form of addresses in other scripts."""
     for row in await connection.fetch(NAMED_BY_ADDRESS):
         customer = by_address(row["email"])
         await connection.execute(DESK_NAMED, customer, comparable(row["email"]), "")

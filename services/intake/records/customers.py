@@ -24,7 +24,8 @@ SELECT e.fingerprint, e.answer, c.customer_id, c.name, coalesce(c.is_person, fal
 
 @dataclass(frozen=True, slots=True)
 class FoundCustomer:
-    """The customer of a request. `fingerprint` and `response` are those of an earlier request with the same command id, if any."""
+    """The customer of a request. `fingerprint` and `response` are those of an earlier request with the same command id,
+    if any."""
 
     customer: CustomerRef
     is_new: bool
@@ -37,7 +38,8 @@ class Customers:
     pool: Pool
 
     async def find(self, email: str, name: str, command: CommandId, person: UUID | None = None) -> FoundCustomer:
-        """The customer who has this address, or is the `person` who sends the request. An unknown address gets a new customer's id."""
+        """The customer who has this address, or is the `person` who sends the request. An unknown address gets a new
+        customer's id."""
         row = await self.pool.fetchrow(FIND, command.id, email)
         assert row is not None
         customer, is_new = customer_in(row, email, name)

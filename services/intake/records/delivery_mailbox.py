@@ -1,11 +1,13 @@
-"""The mailbox to which an address delivers. Several addresses may lead to one mailbox; limits for a mailbox must count them together."""
+"""The mailbox to which an address delivers. Several addresses may lead to one mailbox; limits for a mailbox must count
+them together."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """How a provider reads addresses: the character before a tag, the characters that it ignores, and the main one of its domains."""
+    """How a provider reads addresses: the character before a tag, the characters that it ignores, and the main one of
+    its domains."""
 
     tag: str = "+"
     ignored: str = ""

@@ -1,4 +1,5 @@
-"""What a mail matches before it is decided on: its sender's customer, the ticket that it answers, and the same mail if it came before."""
+"""What a mail matches before it is decided on: its sender's customer, the ticket that it answers, and the same mail if
+it came before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ SELECT k.*, coalesce(c.is_person, false) AS is_person
 
 @dataclass(frozen=True, slots=True)
 class MailMatch:
-    """`mail_id` is the same mail, if it came before. `known_as` is the sender's standing on the ticket, `queue_id` the queue to which the
-    desk has moved the ticket. `opened` counts the tickets that the sender opened within a day, `newest` is the last of them."""
+    """`mail_id` is the same mail, if it came before. `known_as` is the sender's standing on the ticket, `queue_id` the
+    queue to which the desk has moved the ticket. `opened` counts the tickets that the sender opened within a day,
+    `newest` is the last of them."""
 
     customer: CustomerRef
     is_new_customer: bool
@@ -53,8 +55,8 @@ class MailMatches:
     ) -> MailMatch:
         """Looks for everything that a mail matches. An unknown sender gets a new customer's id.
 
-        `message_ids` are those that the mail refers to, the nearest first; `tickets` has, for each of them that this desk made, its ticket.
-        At most `most` of the tickets that the sender opened within a day are counted.
+        `message_ids` are those that the mail refers to, the nearest first; `tickets` has, for each of them that this
+        desk made, its ticket. At most `most` of the tickets that the sender opened within a day are counted.
         """
         hashes = [hash_of(each) for each in message_ids]
         row = await self.pool.fetchrow(MATCH, digest, email, list(tickets), hashes, list(numbers), day_ago(), most)

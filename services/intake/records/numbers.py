@@ -22,7 +22,8 @@ RETURNING next - $2
 
 
 class Numbers:
-    """One replica's source of ticket numbers. The rest of a block is lost, as a gap, when the process or the day ends."""
+    """One replica's source of ticket numbers. The rest of a block is lost, as a gap, when the process or the day
+    ends."""
 
     def __init__(self, pool: Pool, timezone: ZoneInfo, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool, self._timezone, self._clock = pool, timezone, clock
@@ -47,7 +48,8 @@ class Numbers:
                     await self._take(day)
 
     async def _take(self, day: date) -> None:
-        """Takes a block. It doubles while numbers are used quickly and shrinks to one otherwise, so that a quiet desk has few gaps."""
+        """Takes a block. It doubles while numbers are used quickly and shrinks to one otherwise, so that a quiet desk
+        has few gaps."""
         now = self._clock()
         self._size = min(2 * self._size, LARGEST) if now - self._taken_at < QUICK_SECONDS else 1
         first: int = await self._pool.fetchval(TAKE, day, self._size)

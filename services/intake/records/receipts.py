@@ -1,4 +1,5 @@
-"""How many receipts are sent in a day, to one mailbox and to all: mails with forged senders must not make the desk write to many strangers."""
+"""How many receipts are sent in a day, to one mailbox and to all: mails with forged senders must not make the desk
+write to many strangers."""
 
 import time
 from collections.abc import Callable, Sequence

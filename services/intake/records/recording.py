@@ -18,7 +18,8 @@ MOST_PARTICIPANTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """Rows of one table: the types of their columns, and the statement that writes them. `{rows}` stands for one array a column."""
+    """Rows of one table: the types of their columns, and the statement that writes them. `{rows}` stands for one array
+    a column."""
 
     columns: tuple[str, ...]
     statement: str
@@ -108,10 +109,11 @@ ADDITIONS = {
 
 @cache
 def recording(names: tuple[str, ...]) -> str:
-    """The statement that appends events (its arguments are those of `Store.arguments`) and writes rows to the tables named.
+    """The statement that appends events (its arguments are those of `Store.arguments`) and writes rows to the tables
+    named.
 
-    It has only the tables that get rows, because PostgreSQL plans every part of a statement each time. The others read the row that
-    `es.append` returns: if the command was known already, nothing is written.
+    It has only the tables that get rows, because PostgreSQL plans every part of a statement each time. The others read
+    the row that `es.append` returns: if the command was known already, nothing is written.
     """
     place = itertools.count(APPEND_ARGUMENTS + 1)
     parts = [f"WITH appended AS MATERIALIZED ({APPEND})"]
@@ -122,8 +124,8 @@ def recording(names: tuple[str, ...]) -> str:
 
 
 class OpenedTicket(NamedTuple):
-    """A ticket that is opened. `receipt_mailbox`: the mailbox that gets a receipt, if one does; `answers_to`: the addresses at which the
-    customer wants replies, if not at their own."""
+    """A ticket that is opened. `receipt_mailbox`: the mailbox that gets a receipt, if one does; `answers_to`: the
+    addresses at which the customer wants replies, if not at their own."""
 
     id: UUID
     number: str
@@ -134,8 +136,8 @@ class OpenedTicket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows that a decision writes. `answers_to`: where replies on these tickets go from now on; `hidden_copies` by mail, queue and
-    ticket; `automatic`: the tickets that got an automatic mail."""
+    """The rows that a decision writes. `answers_to`: where replies on these tickets go from now on; `hidden_copies` by
+    mail, queue and ticket; `automatic`: the tickets that got an automatic mail."""
 
     customers: Sequence[CustomerRef] = ()
     tickets: Sequence[OpenedTicket] = ()

@@ -52,7 +52,8 @@ class Records:
     ) -> Appended:
         """Records events and rows, all of them or none, in one round trip.
 
-        Raises Raced, and what `Store.append` raises. A command that was known writes nothing; the result is a `duplicate`.
+        Raises Raced, and what `Store.append` raises. A command that was known writes nothing; the result is a
+        `duplicate`.
         """
         hit("intake.before_commit")
         additions = rows.additions()

@@ -44,8 +44,8 @@ TicketByQueue = Mapping[UUID, UUID]
 
 @dataclass(frozen=True, slots=True)
 class TicketRow:
-    """A ticket, and what the desk has changed since it was opened. `queue_id` is None if the desk has not moved it; `has_new_customer`: the
-    desk has given it to another customer."""
+    """A ticket, and what the desk has changed since it was opened. `queue_id` is None if the desk has not moved it;
+    `has_new_customer`: the desk has given it to another customer."""
 
     ticket_id: UUID
     queue_id: UUID | None
@@ -56,7 +56,8 @@ class TicketRow:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTicket:
-    """The ticket that was named, and the ticket that takes its messages: itself, or the one into which it was merged."""
+    """The ticket that was named, and the ticket that takes its messages: itself, or the one into which it was
+    merged."""
 
     named: TicketRow
     target: TicketRow

@@ -45,8 +45,8 @@ class OpenTicket:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveMessage:
-    """Somebody wrote again. `threaded_by`: what named the ticket; `closes`: the customer is satisfied (A5.08); `standing`: the writer's standing on
-    the ticket."""
+    """Somebody wrote again. `threaded_by`: what named the ticket; `closes`: the customer is satisfied (A5.08);
+    `standing`: the writer's standing on the ticket."""
 
     customer: CustomerRef
     message: Message
@@ -66,7 +66,8 @@ class ReceiveAgentMail:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveAutomatic:
-    """An automatic mail about a mail of the ticket. `about`: the Message-ID of that mail; `recipients`: the addresses that it did not reach."""
+    """An automatic mail about a mail of the ticket. `about`: the Message-ID of that mail; `recipients`: the addresses
+    that it did not reach."""
 
     kind: AutomaticKind
     message: Message

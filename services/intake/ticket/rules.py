@@ -11,13 +11,14 @@ from shared.contracts.parts import CustomerRef, QueueRef
 from shared.rules.rejected import Rejected
 
 MOST_AUTOMATIC = 25
-"""Automatic mails that one ticket shows; the list of mails has all. Two programs may write to each other without end."""
+"""Automatic mails that one ticket shows; the list of mails has all. Two programs may write to each other without
+end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The state that the rules need. A ticket without a number does not exist yet. `automatic` counts automatic mails; `also_opened` are the
-    tickets that its mail opened in other queues."""
+    """The state that the rules need. A ticket without a number does not exist yet. `automatic` counts automatic mails;
+    `also_opened` are the tickets that its mail opened in other queues."""
 
     number: str = ""
     customer: CustomerRef | None = None
@@ -74,8 +75,9 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
 
 
 def _gets_a_receipt(command: OpenTicket) -> bool:
-    """Customers get a receipt if they wrote by mail, by form or over the API themselves. They get none if they called or were written to (api.md,
-    section 3), nor for what an agent took out of another ticket. An automatic mail gets no automatic reply (RFC 3834)."""
+    """Customers get a receipt if they wrote by mail, by form or over the API themselves. They get none if they called
+    or were written to (api.md, section 3), nor for what an agent took out of another ticket. An automatic mail gets no
+    automatic reply (RFC 3834)."""
     taken_out = command.split_from is not None and command.opened_by is not None
     if command.automatic or not command.customer.email or taken_out:
         return False

@@ -1,8 +1,9 @@
-"""`python -m services.intake deliver RECIPIENT...` passes a mail on standard input to the LMTP listener, for mail systems that deliver into a
-program (procmail, maildrop, `|` in /etc/aliases).
+"""`python -m services.intake deliver RECIPIENT...` passes a mail on standard input to the LMTP listener, for mail
+systems that deliver into a program (procmail, maildrop, `|` in /etc/aliases).
 
-It needs none of the service's settings. Its exit status is 0 only once the listener has accepted the mail for every recipient. Failures that
-may pass are EX_TEMPFAIL: the mail system keeps the mail and tries again, and the same mail twice is one.
+It needs none of the service's settings. Its exit status is 0 only once the listener has accepted the mail for every
+recipient. Failures that may pass are EX_TEMPFAIL: the mail system keeps the mail and tries again, and the same mail
+twice is one.
 """
 
 import argparse

@@ -56,10 +56,11 @@ FORM: dict[str, Any] = {
         },
     },
     "description": (
-        f"At most {MOST_FILES} files and 32 MiB together; send more files in further requests. Each file gets an id, which a ticket, a message "
-        "or an answer then names in `attachments`. Until then only its uploader has access, and after a day it is removed. The same files with "
-        "the same `Idempotency-Key` get the first response, whatever the form's boundary. Malware is refused (422). Each person has a quota for "
-        "24 hours (429); a file counts for at least 256 KiB."
+        f"At most {MOST_FILES} files and 32 MiB together; send more files in further requests. Each file gets an id, which "
+        "a ticket, a message or an answer then names in `attachments`. Until then only its uploader has access, and after "
+        "a day it is removed. The same files with the same `Idempotency-Key` get the first response, whatever the form's "
+        "boundary. Malware is refused (422). Each person has a quota for 24 hours (429); a file counts for at least "
+        "256 KiB."
     ),
 }  # fmt: skip
 
@@ -113,8 +114,8 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas:
 
 
 async def _response(store: Store, command: CommandId | None, content: dict[str, Any]) -> Response:
-    """The response, which is remembered for a retry. Of two requests with the same key at once the first counts; the other's files are removed
-    after a day."""
+    """The response, which is remembered for a retry. Of two requests with the same key at once the first counts; the
+    other's files are removed after a day."""
     if command is not None:
         appended = await store.append([], command=command, response=content)
         if appended.status == "duplicate":

@@ -1,4 +1,5 @@
-"""Reads the files of a `multipart/form-data` body while it arrives (RFC 7578). Large files go to temporary files, not into memory."""
+"""Reads the files of a `multipart/form-data` body while it arrives (RFC 7578). Large files go to temporary files, not
+into memory."""
 
 import asyncio
 import hashlib
@@ -74,7 +75,8 @@ async def sent_files(content_type: str, pieces: AsyncIterable[bytes]) -> AsyncIt
 
 
 class _Form:
-    """What the parser has seen so far. Its callbacks must not block, so contents are stored between two pieces of the body."""
+    """What the parser has seen so far. Its callbacks must not block, so contents are stored between two pieces of the
+    body."""
 
     def __init__(self) -> None:
         self.files: list[SentFile] = []
@@ -155,8 +157,8 @@ def _boundary(content_type: str) -> bytes:
 
 
 def filename(disposition: str) -> str | None:
-    """The name of a part's file; None for a part that is not a file. An extended name (RFC 5987, RFC 2231) has precedence, because it tells its
-    charset; RFC 7578 forbids it here, but libraries send it."""
+    """The name of a part's file; None for a part that is not a file. An extended name (RFC 5987, RFC 2231) has
+    precedence, because it tells its charset; RFC 7578 forbids it here, but libraries send it."""
     names = list(_names(disposition))
     return next((name for extended, name in names if extended), names[0][1] if names else None)
 

@@ -1,5 +1,5 @@
-"""Scans files of mails and uploads with clamd, if one is configured (INSTREAM, clamd(8)). Mails are taken whatever the result. If the scanner
-is down or too slow, the result is `not_scanned`."""
+"""Scans files of mails and uploads with clamd, if one is configured (INSTREAM, clamd(8)). Mails are taken whatever the
+result. If the scanner is down or too slow, the result is `not_scanned`."""
 
 import asyncio
 import logging
@@ -62,7 +62,8 @@ class VirusScan:
         self._paused_until = float("-inf")
 
     async def scan(self, files: Sequence[bytes], seconds: float | None = None) -> list[Scan]:
-        """The verdict on each file, in order, within so many seconds (default: those of a mail). Never raises for a failure of the scanner."""
+        """The verdict on each file, in order, within so many seconds (default: those of a mail). Never raises for a
+        failure of the scanner."""
         end = self._clock() + (self._mail_seconds if seconds is None else seconds)
         return list(await asyncio.gather(*(self._scanned(content, end) for content in files)))
 

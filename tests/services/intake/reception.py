@@ -129,7 +129,8 @@ class Reception:
                 "LEDGERDESK_MAIL_KEY": MAIL_KEY,
                 "LEDGERDESK_CLAMD": self.clamd,
                 "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
-                "LEDGERDESK_REPLICA": "local",  # as `make up` does: what is started again does not wait until Kafka has missed it
+                # as `make up` does: what is started again does not wait until Kafka has missed it
+                "LEDGERDESK_REPLICA": "local",
                 "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
                 "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",
                 "PYTHONPATH": str(ROOT),
@@ -160,7 +161,8 @@ class Reception:
         )
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
-        """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""
+        """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its
+        listener gets a new one."""
         http, lmtp = free_ports(2)
         self.http = f"http://127.0.0.1:{http}"
         self.lmtp = ("127.0.0.1", lmtp_port or lmtp)

@@ -1,4 +1,5 @@
-"""What the desk tells intake, on real PostgreSQL: splits become tickets, messages follow merges, and all of it may come twice."""
+"""What the desk tells intake, on real PostgreSQL: splits become tickets, messages follow merges, and all of it may come
+twice."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field

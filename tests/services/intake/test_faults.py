@@ -1,4 +1,5 @@
-"""What intake does when something breaks: nothing acknowledged is lost, nothing is taken twice (the issue's table of faults)."""
+"""What intake does when something breaks: nothing acknowledged is lost, nothing is taken twice (the issue's table of
+faults)."""
 
 import http.client
 import smtplib

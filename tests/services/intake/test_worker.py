@@ -95,7 +95,8 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
 async def test_a_split_is_one_ticket_and_a_merge_leads_on_whatever_dies_in_between(
     intake: Reception, kafka: Kafka
 ) -> None:
-    """The process dies in the opening, then with everything done but not committed, then just after; all comes twice."""
+    """The process dies in the opening, then with everything done but not committed, then just after; all comes
+    twice."""
 
     def two() -> tuple[UUID, UUID]:
         made = [intake.hand_in(mail(From=f"Lise <{uuid4()}@customer.example>"))["ticket"]["id"] for _ in range(2)]

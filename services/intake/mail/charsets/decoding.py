@@ -41,9 +41,9 @@ _MOST_JUDGED = 64 * 1024
 def decode(content: bytes, declared: str = "") -> str:
     """Decodes bytes. `declared` is the name of a charset as the mail has it, or empty.
 
-    A byte order mark, valid UTF-8 and escape sequences have precedence over the name; otherwise bytes are decoded as browsers do (`names.py`). If
-    no charset is declared, or the declared one clearly fails, it is detected. Invalid bytes become U+FFFD, without damage around them. Never
-    raises.
+    A byte order mark, valid UTF-8 and escape sequences have precedence over the name; otherwise bytes are decoded as
+    browsers do (`names.py`). If no charset is declared, or the declared one clearly fails, it is detected. Invalid
+    bytes become U+FFFD, without damage around them. Never raises.
     """
     for mark, codec in _MARKS:
         if content.startswith(mark):

@@ -1,4 +1,5 @@
-"""Detects the charset of a text that names none: by the bytes that are valid in it, and by the sequences of letters in languages.
+"""Detects the charset of a text that names none: by the bytes that are valid in it, and by the sequences of letters in
+languages.
 
 Only a bounded sample is examined. In doubt the result is Windows-1252, the charset of most mails without a name.
 """
@@ -26,7 +27,8 @@ _SYMBOLS_IN_WORDS = re.compile(
     r"(?<=[^\W\d_])[\ufffd\u0080-\u00a9\u00ab-\u00b9\u00bb-\u00bf\u00d7\u00f7\u201a-\u201f\u2020-\u203a\u2122\u02c6\u02dc\u2500-\u25ff]"
     r"(?=[^\W\d_])|[a-z][\u0160\u017d\u0178](?=[a-z])|(?<=[^\W\d_])[\u00a1\u00a4-\u00a6\u00b1\u00b6\u00bc\u00be\u00bf]"
 )
-"""Characters that words do not have inside; an apostrophe may, a capital letter with a caron between small ones does not."""
+"""Characters that words do not have inside; an apostrophe may, a capital letter with a caron between small ones does
+not."""
 
 
 def detect(content: bytes) -> str:
@@ -94,13 +96,15 @@ _EVERYDAY: dict[str, Callable[[str], bool]] = {
     GB_18030: _rows(GB_18030, 0xB0, 0xD7, 0xA1, 0xA3),
     BIG5: _rows(BIG5, 0xA1, 0xC6),
 }
-"""Of two with the same score the first wins: Korean has everyday letters in some rows of Chinese, but not the other way round."""
+"""Of two with the same score the first wins: Korean has everyday letters in some rows of Chinese, but not the other way
+round."""
 FEWEST_KANA = 0.15
 """The smallest share of kana in a Japanese text."""
 
 
 def _everyday(sample: bytes, codec: str) -> float:
-    """The share of everyday characters among the letters beyond ASCII in a codec; 0 if the sample is not valid in it."""
+    """The share of everyday characters among the letters beyond ASCII in a codec; 0 if the sample is not valid in
+    it."""
     whole = sample[: sample.rfind(b"\n") + 1 or None]
     try:
         letters = [each for each in whole.decode(codec) if each > "\x7f"]

@@ -1,4 +1,5 @@
-"""Decodes encoded words (RFC 2047) and extended parameters (RFC 2231) of header fields, also those that do not follow the RFCs."""
+"""Decodes encoded words (RFC 2047) and extended parameters (RFC 2231) of header fields, also those that do not follow
+the RFCs."""
 
 import binascii
 import re
@@ -71,7 +72,8 @@ def _of_one_base64(letters: str) -> bytes:
 
 def _of_quoted(text: str, charset: str) -> bytes:
     try:
-        # Characters that should have been encoded are put back into bytes of the word's charset and decoded with the others.
+        # Characters that should have been encoded are put back into bytes of the word's charset and decoded with the
+        # others.
         raw = text.encode("ascii" if text.isascii() else codec_for(charset) or UTF_8)
     except (LookupError, ValueError):
         raw = text.encode(UTF_8, "replace")
@@ -79,8 +81,8 @@ def _of_quoted(text: str, charset: str) -> bytes:
 
 
 def extended_value(value: str, charset: str | None = None) -> str:
-    """A parameter's value. For an extended parameter (RFC 2231), `email` gives its charset and percent-decoded letters. Other parameters may
-    be written as extended without being marked so."""
+    """A parameter's value. For an extended parameter (RFC 2231), `email` gives its charset and percent-decoded letters.
+    Other parameters may be written as extended without being marked so."""
     if charset is not None:
         return decode(value.encode("latin-1"), charset) if max(value, default="") <= "\xff" else value
     written = _EXTENDED.fullmatch(value)

@@ -1,7 +1,7 @@
 """Decodes two-byte charsets so that an invalid pair of bytes damages nothing around it.
 
-Python replaces the first byte of an unknown pair and takes the second one for the start of the next pair, so all following letters are wrong.
-Browsers (WHATWG Encoding Standard) replace the pair, unless its second byte is ASCII.
+Python replaces the first byte of an unknown pair and takes the second one for the start of the next pair, so all
+following letters are wrong. Browsers (WHATWG Encoding Standard) replace the pair, unless its second byte is ASCII.
 """
 
 import codecs

@@ -1,8 +1,8 @@
-"""Finds the codec for the name of a charset: by the labels of browsers (WHATWG Encoding Standard, `webencodings`), and by further names that
-mail programs write.
+"""Finds the codec for the name of a charset: by the labels of browsers (WHATWG Encoding Standard, `webencodings`), and
+by further names that mail programs write.
 
-A name means the charset's superset, as in browsers and mail programs: `gb2312` is read as GB 18030 and `iso-8859-1` as Windows-1252, because
-programs write letters of the superset under the old name.
+A name means the charset's superset, as in browsers and mail programs: `gb2312` is read as GB 18030 and `iso-8859-1` as
+Windows-1252, because programs write letters of the superset under the old name.
 """
 
 import codecs
@@ -113,7 +113,8 @@ _ESCAPING = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-u
 
 @lru_cache(maxsize=1024)
 def codec_for(name: str) -> str:
-    """The codec (Python's name, or one of the names above) for the name of a charset; empty if the name says nothing about the bytes.
+    """The codec (Python's name, or one of the names above) for the name of a charset; empty if the name says nothing
+    about the bytes.
 
     ASCII says nothing: text that is really ASCII is the same in every charset, and other text is not ASCII.
     """
@@ -126,7 +127,8 @@ def codec_for(name: str) -> str:
     known = webencodings.lookup(label)
     if known is not None and known.name not in ("replacement", "x-user-defined"):
         return _OF_BROWSERS.get(known.name) or _of_python(known.name)
-    # Browsers replace stateful charsets ("replacement") because scripts could hide in them; here rich text is sanitised after decoding.
+    # Browsers replace stateful charsets ("replacement") because scripts could hide in them; here rich text is sanitised
+    # after decoding.
     for pattern, meaning in _PATTERNS:
         found = pattern.search(letters)
         if found is not None and (codec := meaning if isinstance(meaning, str) else meaning(found)):
@@ -135,7 +137,8 @@ def codec_for(name: str) -> str:
 
 
 def _of_python(name: str) -> str:
-    """A codec of Python's that leaves ASCII unchanged. Others are not charsets of mails: they compress, escape, or come from mainframes."""
+    """A codec of Python's that leaves ASCII unchanged. Others are not charsets of mails: they compress, escape, or come
+    from mainframes."""
     try:
         found = codecs.lookup(name)
         is_text = getattr(found, "_is_text_encoding", True) and found.name not in _ESCAPING

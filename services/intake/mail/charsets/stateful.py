@@ -1,7 +1,8 @@
-"""Decodes stateful charsets, in which escape sequences or shifts change the meaning of bytes: ISO-2022-JP, -KR and -CN, HZ, UTF-7.
+"""Decodes stateful charsets, in which escape sequences or shifts change the meaning of bytes: ISO-2022-JP, -KR and -CN,
+HZ, UTF-7.
 
-Python has no codec for what Windows writes as ISO-2022-JP (code page 50220, with NEC's row), and its other codecs give up at the first invalid
-byte. Here an invalid byte damages nothing around it.
+Python has no codec for what Windows writes as ISO-2022-JP (code page 50220, with NEC's row), and its other codecs give
+up at the first invalid byte. Here an invalid byte damages nothing around it.
 """
 
 import base64

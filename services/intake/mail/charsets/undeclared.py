@@ -1,4 +1,5 @@
-"""Decodes header fields with bytes beyond ASCII, which name no charset: they are in UTF-8 (RFC 6532), or in the charset of the mail's text."""
+"""Decodes header fields with bytes beyond ASCII, which name no charset: they are in UTF-8 (RFC 6532), or in the charset
+of the mail's text."""
 
 import re
 

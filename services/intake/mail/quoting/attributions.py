@@ -1,4 +1,5 @@
-"""Attributions: the lines that tell who wrote a quote ("On 3 May 2026 at 10:00, Per <per@x.example> wrote:"), in all languages."""
+"""Attributions: the lines that tell who wrote a quote ("On 3 May 2026 at 10:00, Per <per@x.example> wrote:"), in all
+languages."""
 
 import re
 from collections.abc import Sequence
@@ -61,7 +62,8 @@ def attribution_lines(lines: Sequence[str], start: int) -> int:
     if not 4 <= len(first) <= LONGEST_ATTRIBUTION:
         return 0
     if not _may_begin(first):
-        # In a language without a row, an attribution is recognised by its end, date and time on one line, or on a wrapped line below an empty one.
+        # In a language without a row, an attribution is recognised by its end, date and time on one line, or on a
+        # wrapped line below an empty one.
         alone = start == 0 or not unquoted(lines[start - 1]).strip()
         most = MOST_LINES_OF_ANY if alone and len(first) >= WRAPPED_AT else 1
         return next((taken for taken in range(1, most + 1) if _is_any_attribution(lines, start, taken)), 0)
@@ -90,8 +92,8 @@ def _following(lines: Sequence[str], index: int) -> str:
 
 
 def _is_any_attribution(lines: Sequence[str], start: int, taken: int) -> bool:
-    """Whether a line or two are an attribution in any language: they end in a colon, and have a year and a time. If the following lines are not
-    marked as quoted, they also have an address in brackets or a word for "wrote"."""
+    """Whether a line or two are an attribution in any language: they end in a colon, and have a year and a time. If the
+    following lines are not marked as quoted, they also have an address in brackets or a word for "wrote"."""
     if not lines[start + taken - 1 : start + taken] or lines[start + taken - 1].rstrip(" *_-\t\xa0")[-1:] not in (
         ":",
         "：",
@@ -116,8 +118,8 @@ def _next_is_bracket(lines: Sequence[str], index: int) -> bool:
 
 
 def is_by_program(attribution: str, *, over_marked: bool) -> bool:
-    """Whether an attribution is a program's: it is not about its writer. Over words that are not marked as quoted it also has a time of day, a
-    weekday or an address."""
+    """Whether an attribution is a program's: it is not about its writer. Over words that are not marked as quoted it
+    also has a time of day, a weekday or an address."""
     told = over_marked or "@" in attribution or CLOCK.search(attribution) or _WEEKDAY_AND_DATE.search(attribution)
     return bool(told) and _BY_ONESELF.search(attribution) is None
 

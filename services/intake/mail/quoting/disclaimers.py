@@ -16,8 +16,8 @@ LONGEST_BANNER = 600
 
 
 def _normalised(text: str) -> str:
-    """A text as it is compared with the words of disclaimers: in lower case, with single blanks and plain apostrophes, and without the
-    difference between the two Turkish letters i."""
+    """A text as it is compared with the words of disclaimers: in lower case, with single blanks and plain apostrophes,
+    and without the difference between the two Turkish letters i."""
     return " ".join(text.lower().replace("i\u0307", "i").replace("ı", "i").replace("’", "'").split())
 
 
@@ -84,12 +84,14 @@ def _has(heard: str, words: Iterable[str]) -> bool:
 
 
 def is_personal(paragraph: str) -> bool:
-    """Whether a paragraph asks something or is about its writer, unlike firms' disclaimers and mail servers' warnings."""
+    """Whether a paragraph asks something or is about its writer, unlike firms' disclaimers and mail servers'
+    warnings."""
     return "?" in URL.sub("", paragraph) or "？" in paragraph or _FIRST_PERSON.search(paragraph) is not None
 
 
 def is_disclaimer(paragraph: str) -> bool:
-    """Whether a paragraph has words that only disclaimers have, or says three things that disclaimers say. Short sentences do not count."""
+    """Whether a paragraph has words that only disclaimers have, or says three things that disclaimers say. Short
+    sentences do not count."""
     said = paragraph[:4_000]
     if is_personal(said):
         return False

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 class Language:
     """The words of one language.
 
-    - `on`: words with which an attribution may begin ("On 3 May ..."); `wrote`: verbs that end it; `wrote_then`: verbs that the writer's name
-      or the time may follow; `quoting`: words with which a line begins that only names the quoted person.
-    - `sender` to `reply_to`: labels of header fields that programs show over a quote. In `date` the word for "sent" comes first.
+    - `on`: words with which an attribution may begin ("On 3 May ..."); `wrote`: verbs that end it; `wrote_then`: verbs
+      that the writer's name or the time may follow; `quoting`: words with which a line begins that only names the
+      quoted person.
+    - `sender` to `reply_to`: labels of header fields that programs show over a quote. In `date` the word for "sent"
+      comes first.
     - `original`, `forwarded`: words between the dashes over a quote. `above`: asks to write above a line.
     - `below`: says that the answers, or the point, are in the quote.
     - `sent_from`: words with which the line begins that a telephone or program adds.
-    - `disclaimer`: words that only disclaimers have. `secret`, `recipient`, `mistaken`, `destroy`: beginnings of words with which disclaimers
-      say that a mail is confidential, whom it is for, that it may have gone astray, and what to do then.
+    - `disclaimer`: words that only disclaimers have. `secret`, `recipient`, `mistaken`, `destroy`: beginnings of words
+      with which disclaimers say that a mail is confidential, whom it is for, that it may have gone astray, and what to
+      do then.
     - `printing`: asks not to print a mail. `banner`: a mail server's warning that a mail came from outside.
     """
 

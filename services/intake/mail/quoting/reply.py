@@ -127,8 +127,8 @@ def _looks_of(lines: Sequence[str]) -> list[_Look]:
 
 
 def _stands_apart(lines: Sequence[str], found: Sequence[_Look], taken: int) -> bool:
-    """Whether a program put these header fields over a quote. People who show somebody a mail's header introduce it ("The header says:"), or
-    show more fields than programs do."""
+    """Whether a program put these header fields over a quote. People who show somebody a mail's header introduce it
+    ("The header says:"), or show more fields than programs do."""
     index = len(found)
     if is_quoted(lines[index]):
         return True
@@ -138,8 +138,8 @@ def _stands_apart(lines: Sequence[str], found: Sequence[_Look], taken: int) -> b
 
 
 def _attributes(lines: Sequence[str], found: Sequence[_Look], taken: int) -> bool:
-    """Whether an attribution is a program's. Over words that are not marked as quoted it may be the writer's own sentence ("On 3 May Per
-    wrote:"). A program's has the time or an address, and does not continue a sentence above."""
+    """Whether an attribution is a program's. Over words that are not marked as quoted it may be the writer's own
+    sentence ("On 3 May Per wrote:"). A program's has the time or an address, and does not continue a sentence above."""
     index = len(found)
     below = next((line for line in lines[index + taken : index + taken + 12] if line.strip()), "")
     if is_quoted(lines[index]):
@@ -238,7 +238,8 @@ def _quote_follows(lines: Sequence[str], found: Sequence[_Look], index: int) -> 
 
 
 def _wrapped(lines: Sequence[str], found: Sequence[_Look], index: int) -> bool:
-    """Whether a line is the rest of a long quoted line that a program broke: it continues a sentence that did not fit into the line above."""
+    """Whether a line is the rest of a long quoted line that a program broke: it continues a sentence that did not fit
+    into the line above."""
     if not index or found[index - 1] is not _Look.QUOTE or not unquoted(lines[index - 1]).strip():
         return False
     if index + 1 < len(lines) and found[index + 1] not in (_Look.QUOTE, _Look.BLANK):
@@ -296,7 +297,8 @@ def _strip_tail(lines: Sequence[str], kinds: list[LineKind], start: int, end: in
 
 
 def _disclaimer_above(lines: Sequence[str], start: int, end: int) -> int:
-    """Where the disclaimer that ends here begins; `end` if there is none. Short lines directly above it do not belong to it."""
+    """Where the disclaimer that ends here begins; `end` if there is none. Short lines directly above it do not belong
+    to it."""
     top = end - 1
     while top > start and end - top < MOST_OF_DISCLAIMER and lines[top - 1].strip():
         top -= 1
@@ -323,7 +325,8 @@ def _mark_banner(lines: Sequence[str], kinds: list[LineKind]) -> None:
 
 
 def _resolve_quotes(lines: Sequence[str], kinds: list[LineKind], attributed: set[int]) -> None:
-    """Keeps quotes that were answered one by one as part of the new text; a quote above or below the whole answer is not part of it.
+    """Keeps quotes that were answered one by one as part of the new text; a quote above or below the whole answer is
+    not part of it.
 
     A quote without an attribution, above the answer or alone, was chosen by the writer and is kept too.
     """
@@ -346,8 +349,8 @@ def _resolve_quotes(lines: Sequence[str], kinds: list[LineKind], attributed: set
 
 
 def _is_own(lines: Sequence[str], kinds: Sequence[LineKind], start: int, end: int) -> bool:
-    """Whether marked lines without an attribution are something that the writer shows: directly below their own words or after a colon, or
-    the prompts of a program."""
+    """Whether marked lines without an attribution are something that the writer shows: directly below their own words
+    or after a colon, or the prompts of a program."""
     above = next((index for index in range(start - 1, -1, -1) if lines[index].strip()), None)
     if (
         above is not None

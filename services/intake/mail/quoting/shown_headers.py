@@ -1,4 +1,5 @@
-"""The header fields that mail programs show over a quote ("From: ... Sent: ... To: ... Subject: ..."), in all languages."""
+"""The header fields that mail programs show over a quote ("From: ... Sent: ... To: ... Subject: ..."), in all
+languages."""
 
 import re
 from collections.abc import Sequence
@@ -43,7 +44,8 @@ def is_raw_field(line: str) -> bool:
 def header_lines(lines: Sequence[str], start: int) -> int:
     """How many lines the header fields over a quote take that begin here; 0 if none do.
 
-    A travel request has From, To and Date too: without a subject, an address or the word for "sent" the lines are words of the mail.
+    A travel request has From, To and Date too: without a subject, an address or the word for "sent" the lines are words
+    of the mail.
     """
     if not (first := label(lines[start])) or not first[0] & {"sender", "subject", "date"}:
         return 0

@@ -1,6 +1,7 @@
 """Finds the signature block in the lines that somebody wrote: a mark, and below it a name, a title, numbers, addresses.
 
-Dashes may be the mark of a signature (RFC 3676, 4.3), a rule between paragraphs, or part of a program. In doubt the lines are not a signature.
+Dashes may be the mark of a signature (RFC 3676, 4.3), a rule between paragraphs, or part of a program. In doubt the
+lines are not a signature.
 """
 
 import re
@@ -36,7 +37,8 @@ _EAST_ASIAN_SENTENCE = re.compile(r"[。？！]|[\u3040-\u30ff\u4e00-\u9fff]{20}
 def find_signature(
     lines: Sequence[str], start: int, end: int, fenced: Collection[int], marked: Collection[int]
 ) -> tuple[int, int] | None:
-    """The first line of the signature in a block that somebody wrote, and the line after its last; None if there is none.
+    """The first line of the signature in a block that somebody wrote, and the line after its last; None if there is
+    none.
 
     `fenced` are lines of code; `marked` are lines with exactly the mark of RFC 3676, including its blank.
     """

@@ -1,4 +1,5 @@
-"""Reads names and addresses in header fields (RFC 5322, 3.4) as mail programs do, also in fields that do not follow the grammar.
+"""Reads names and addresses in header fields (RFC 5322, 3.4) as mail programs do, also in fields that do not follow the
+grammar.
 
 Whether an address is valid is checked elsewhere. Linear in the field's length; never raises.
 """
@@ -45,7 +46,8 @@ def named_addresses(value: str) -> list[NamedAddress]:
 
 @dataclass(slots=True)
 class _Open:
-    """A name and address that are still being read. `before`: words before a comma that have no address ("Berg, Kim <...>")."""
+    """A name and address that are still being read. `before`: words before a comma that have no address ("Berg, Kim
+    <...>")."""
 
     words: list[str] = field(default_factory=list)
     plain: list[str] = field(default_factory=list)
@@ -79,7 +81,8 @@ def _read(value: str) -> list[NamedAddress]:
 
 
 def _tokens(value: str) -> list[str]:
-    """The tokens of a value. A quoted local part and its domain are one token; a quotation mark without a second one is ignored."""
+    """The tokens of a value. A quoted local part and its domain are one token; a quotation mark without a second one is
+    ignored."""
     tokens: list[str] = []
     place = 0
     odd = value.count('"') % 2 == 1
@@ -127,7 +130,8 @@ def _ended(current: _Open, found: list[NamedAddress], *, joins: bool) -> _Open:
 
 
 def _addresses(text: str, encoded: bool = False) -> list[str]:
-    """The addresses in a text, without characters that some programs write around them; `encoded`: a part may be an encoded word."""
+    """The addresses in a text, without characters that some programs write around them; `encoded`: a part may be an
+    encoded word."""
     if encoded:
         text = words_decoded(text)
     text = _ROUTE.sub("", text, count=1) if text.lstrip().startswith("@") else text

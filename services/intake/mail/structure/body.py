@@ -1,7 +1,7 @@
 """Makes the text and the files of a mail from its parts. The rule: no word of a text part is lost without a note.
 
-Consecutive parts are joined, as text and as rich text. Of alternatives the plain one and the richest one count. Words that are then nowhere
-are kept as a file, or quoted in a note.
+Consecutive parts are joined, as text and as rich text. Of alternatives the plain one and the richest one count. Words
+that are then nowhere are kept as a file, or quoted in a note.
 """
 
 import re
@@ -45,7 +45,8 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The text of a mail, its safe rich text (if that is shown), its files, and notes about what is missing or changed."""
+    """The text of a mail, its safe rich text (if that is shown), its files, and notes about what is missing or
+    changed."""
 
     text: str
     html: str | None
@@ -111,7 +112,8 @@ def _words(text: str) -> set[str]:
 
 
 def _read(part: Part, gathered: _Gathered, *, is_letter: bool) -> list[_Words]:
-    """The words of a part, in order. `is_letter`: its place is that of the mail's text, so it is the text even if it has a file name."""
+    """The words of a part, in order. `is_letter`: its place is that of the mail's text, so it is the text even if it
+    has a file name."""
     if part.children:
         return _read_many(part, gathered, is_letter=is_letter)
     if part.type in _TNEF_TYPES or part.file_name.lower() == "winmail.dat":
@@ -220,8 +222,8 @@ def _keep_the_rest(gathered: _Gathered, text: str, seen: str) -> None:
 
 
 def _root(part: Part) -> Part:
-    """The part to which the others belong: the one that `start` names, else one of the type that `type` names (RFC 2387), else the first
-    one with words."""
+    """The part to which the others belong: the one that `start` names, else one of the type that `type` names (RFC
+    2387), else the first one with words."""
     if part.type != "multipart/related":
         return part.children[0]
     start, kind = part.parameter("start").strip("<> "), part.parameter("type").lower()

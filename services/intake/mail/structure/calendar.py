@@ -13,7 +13,8 @@ _ESCAPE = re.compile(r"\\([\\;,nN])")
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The first event of a calendar. `method` is REQUEST, REPLY, CANCEL ...; times are as in the calendar, with their zone."""
+    """The first event of a calendar. `method` is REQUEST, REPLY, CANCEL ...; times are as in the calendar, with their
+    zone."""
 
     method: str = ""
     uid: str = ""

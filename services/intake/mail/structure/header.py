@@ -1,7 +1,7 @@
 """Finds the end of a header (RFC 5322, 2.2), also if the empty line after it is missing or not empty.
 
-A line that cannot be a field is text, and so are fields directly above it that mails do not have. Nothing that may be somebody's words is
-taken for a header without a note.
+A line that cannot be a field is text, and so are fields directly above it that mails do not have. Nothing that may be
+somebody's words is taken for a header without a note.
 """
 
 import re
@@ -32,7 +32,8 @@ _ONCE = frozenset(("from", "to", "cc", "subject", "date", "message-id", "sender"
 
 @dataclass(slots=True)
 class Header:
-    """The fields of a header in order, unfolded, with names in lower case; `size` is its length in bytes, `body` is what follows it."""
+    """The fields of a header in order, unfolded, with names in lower case; `size` is its length in bytes, `body` is
+    what follows it."""
 
     fields: list[tuple[str, bytes]] = field(default_factory=list)
     body: bytes = b""
@@ -160,7 +161,8 @@ def _header_continues(raw: bytes, at: int, limit: int, fields: list[_Field]) -> 
 
 
 def _split_off_text(fields: list[_Field], end: int) -> tuple[list[_Field], int]:
-    """For a header without an empty line: fields at its end that mails do not have, or that occurred before, are text."""
+    """For a header without an empty line: fields at its end that mails do not have, or that occurred before, are
+    text."""
     seen = [each.name for each in fields]
     while fields and (
         not _is_mail_field(fields[-1].name) or (fields[-1].name in _ONCE and fields[-1].name in seen[: len(fields) - 1])
@@ -170,8 +172,8 @@ def _split_off_text(fields: list[_Field], end: int) -> tuple[list[_Field], int]:
 
 
 def _note_text(raw: bytes, fields: list[_Field], end: int, wrong: list[str]) -> None:
-    """Adds a note about text that may be above the empty line: fields at the header's end that mails do not have ("Please: call me"). Names with
-    a hyphen come from programs."""
+    """Adds a note about text that may be above the empty line: fields at the header's end that mails do not have
+    ("Please: call me"). Names with a hyphen come from programs."""
     above, start = list(fields), end
     while above and "-" not in above[-1].name and not _is_mail_field(above[-1].name):
         start = above.pop().start

@@ -1,7 +1,8 @@
 """The structure of a mail: header fields and parts, from any bytes, in bounded time.
 
-`email.parser` is not used: its time grows with the square of the nesting (one mail of ../shared/corpora takes more than 3 s), and its newer
-policies raise on malformed header fields. Here nothing raises, and what is nested too deep or has too many parts stays one opaque part.
+`email.parser` is not used: its time grows with the square of the nesting (one mail of ../shared/corpora takes more than
+3 s), and its newer policies raise on malformed header fields. Here nothing raises, and what is nested too deep or has
+too many parts stays one opaque part.
 """
 
 import codecs
@@ -169,7 +170,8 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
 
 
 def _bodies(part: Part) -> Iterator[bytes]:
-    """A multipart's body, and the body decoded from a transfer encoding, which RFC 2045 (6.4) forbids but some programs use."""
+    """A multipart's body, and the body decoded from a transfer encoding, which RFC 2045 (6.4) forbids but some programs
+    use."""
     yield part.body
     if (decoded := part.content) != part.body:
         yield decoded
@@ -198,7 +200,8 @@ def _children(
 
 
 def _pieces(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bool]]:
-    """The pieces between a multipart's delimiter lines, and whether each is a part. The pieces before the first and after the last are not.
+    """The pieces between a multipart's delimiter lines, and whether each is a part. The pieces before the first and
+    after the last are not.
 
     The end may be missing. Some programs write parts after the last delimiter too.
     """
@@ -231,7 +234,8 @@ def _before_line_break(body: bytes, at: int) -> int:
 
 
 def _guessed_boundary(body: bytes) -> bytes:
-    """The boundary of a multipart that names none or a wrong one: the first line that looks like a delimiter above a part's header."""
+    """The boundary of a multipart that names none or a wrong one: the first line that looks like a delimiter above a
+    part's header."""
     found = _DELIMITER.search(body, 0, 64 * 1024)
     return found.group(1) if found else b""
 
@@ -256,7 +260,8 @@ def structured(value: str) -> str:
 
 
 def _unreadable(content: bytes, charset: str) -> float:
-    """The share of characters that are invalid or control characters, in the declared charset or, if that says nothing, in UTF-8."""
+    """The share of characters that are invalid or control characters, in the declared charset or, if that says nothing,
+    in UTF-8."""
     text = ""
     if charset.lower() in ("ascii", "us-ascii") or codec_for(charset) in ("", UTF_8):
         try:
@@ -273,7 +278,8 @@ def decoded(value: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that PostgreSQL and JSON can store and people can read: \\n as line break, no NUL, surrogates or other control characters."""
+    """Text that PostgreSQL and JSON can store and people can read: \\n as line break, no NUL, surrogates or other
+    control characters."""
     return _UNWANTED.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

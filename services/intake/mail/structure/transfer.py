@@ -88,7 +88,8 @@ def words(body: bytes, encoding: str, unreadable: Unreadable) -> bytes:
 
 
 def from_base64(text: bytes) -> bytes:
-    """Decodes base64, ignoring other characters in it and text below it; several encodings one after the other are all decoded."""
+    """Decodes base64, ignoring other characters in it and text below it; several encodings one after the other are all
+    decoded."""
     return b"".join(map(_unpadded, _PADDING.split(text[: _end_of_base64(text)])))
 
 

@@ -1,6 +1,7 @@
 """Recognises subjects of absence notices, in the languages of mail programs.
 
-People write about absences too, so a subject counts only if the mail has another mark of an automatic mail (`automatic.py`).
+People write about absences too, so a subject counts only if the mail has another mark of an automatic mail
+(`automatic.py`).
 """
 
 import re
@@ -44,5 +45,6 @@ def begins_as_absence(subject: str) -> bool:
 
 
 def tells_absence(subject: str) -> bool:
-    """Whether a subject tells of an absence anywhere, for example after a name ("Kim Berg is out of the office (until Monday)")."""
+    """Whether a subject tells of an absence anywhere, for example after a name ("Kim Berg is out of the office (until
+    Monday)")."""
     return begins_as_absence(subject) or _INSIDE.search(subject) is not None

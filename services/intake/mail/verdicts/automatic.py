@@ -1,4 +1,5 @@
-"""Recognises automatic mails by their header (RFC 3834, RFC 2919, RFC 2369, and marks of programs that do not follow them)."""
+"""Recognises automatic mails by their header (RFC 3834, RFC 2919, RFC 2369, and marks of programs that do not follow
+them)."""
 
 import re
 

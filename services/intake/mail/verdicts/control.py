@@ -1,4 +1,5 @@
-"""Header fields with instructions for a ticket system (A1.26). They count only on trusted channels, because anybody can write them."""
+"""Header fields with instructions for a ticket system (A1.26). They count only on trusted channels, because anybody can
+write them."""
 
 import re
 from collections.abc import Sequence
@@ -34,7 +35,8 @@ class Instructions:
 
 
 def instructions_in(fields: Sequence[tuple[str, str]]) -> Instructions:
-    """The meaning of `control_fields`. Of several fields with the same meaning the first counts; unknown values are ignored."""
+    """The meaning of `control_fields`. Of several fields with the same meaning the first counts; unknown values are
+    ignored."""
     meant: dict[str, str] = {}
     for name, value in fields:
         prefix = next(each for each in _PREFIXES if name.startswith(each))

@@ -1,6 +1,7 @@
 """Tells from a server's words whether an address is dead, or only this mail was not delivered.
 
-An address is dead if its user or host is unknown, if it has moved, or if it takes no mail at all: writing to it again is useless.
+An address is dead if its user or host is unknown, if it has moved, or if it takes no mail at all: writing to it again
+is useless.
 """
 
 import re

@@ -22,7 +22,8 @@ _NOT_DEAD = ("mailboxfull", "messagetoolarge", "contentrejected", "attachmentrej
 
 @dataclass(frozen=True, slots=True)
 class JsonRecipient:
-    """One address that a mail did not reach. `dead` is the service's own verdict; None if only the server's words can tell."""
+    """One address that a mail did not reach. `dead` is the service's own verdict; None if only the server's words can
+    tell."""
 
     address: str
     status: str

@@ -31,7 +31,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a program reports about a mail. `certain`: a person cannot have written it; otherwise it counts only from the null sender.
+    """What a program reports about a mail. `certain`: a person cannot have written it; otherwise it counts only from
+    the null sender.
 
     `original_ids`: the Message-ID of the mail that it is about.
     """
@@ -42,8 +43,8 @@ class Report:
     original_ids: tuple[str, ...] = ()
 
     def counts(self, envelope_from: str) -> bool:
-        """Whether a mail from this envelope sender is really the report that its words make it. Only reports come from the null sender (empty;
-        RFC 5321, 4.5.5)."""
+        """Whether a mail from this envelope sender is really the report that its words make it. Only reports come from
+        the null sender (empty; RFC 5321, 4.5.5)."""
         return self.certain or not envelope_from
 
 
@@ -294,7 +295,8 @@ def _gave_up(notice: str) -> bool:
 
 
 def _from_notice(root: Part, notice: str, sender: str, returned: str) -> list[Failure]:
-    """The recipients that a notice without a known form names: those at the beginning of a line, else all, else those of the returned mail."""
+    """The recipients that a notice without a known form names: those at the beginning of a line, else all, else those
+    of the returned mail."""
     own = {sender.lower()} | {found.lower() for value in root.all("to") for found in _addresses(value)}
     named = [found for value in root.all("x-failed-recipients") for found in _addresses(value)]
     listed = _LIST_FOLLOWS.search(notice)

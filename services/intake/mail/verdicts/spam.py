@@ -1,4 +1,5 @@
-"""Reads the verdict of a spam filter in front of the desk from a mail's header: the fields of rspamd and SpamAssassin."""
+"""Reads the verdict of a spam filter in front of the desk from a mail's header: the fields of rspamd and
+SpamAssassin."""
 
 import re
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ class Spam:
 def spam_verdict(root: Part) -> Spam | None:
     """The verdict in a mail's header; None if there is none.
 
-    Anybody can write these fields. A mail that calls itself spam harms only itself; one that calls itself clean is treated like one without a
-    verdict.
+    Anybody can write these fields. A mail that calls itself spam harms only itself; one that calls itself clean is
+    treated like one without a verdict.
     """
     score = _score(root)
     for name in ("x-spam-flag", "x-spam-status", "x-spam", "x-spamd-result", "x-rspamd-action"):

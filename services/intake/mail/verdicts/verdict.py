@@ -78,7 +78,8 @@ def judge(
 def _reported(reading: Reading, envelope_from: str) -> Verdict | None:
     """The verdict on a report (RFC 3464, RFC 5965, and those that follow no standard).
 
-    A mail that only looks like a report may be a person's mail about one, unless it comes from the null sender, or an absence notice.
+    A mail that only looks like a report may be a person's mail about one, unless it comes from the null sender, or an
+    absence notice.
     """
     report = reading.report
     if (
@@ -112,8 +113,8 @@ def _is_auto_reply(reading: Reading, envelope_from: str) -> bool:
 def _takes_no_automatic_answer(reading: Reading, envelope_from: str) -> str:
     """Why no automatic reply is sent to a mail; empty if one may be sent.
 
-    Lists, relays and forwarding rules mark people's mails like automatic ones (Precedence, List-*, Auto-Submitted: auto-generated). So these
-    marks tell what may be sent back (RFC 3834, section 2), not who wrote the mail.
+    Lists, relays and forwarding rules mark people's mails like automatic ones (Precedence, List-*, Auto-Submitted:
+    auto-generated). So these marks tell what may be sent back (RFC 3834, section 2), not who wrote the mail.
     """
     if not envelope_from:
         return NULL_SENDER

@@ -1,7 +1,7 @@
 """Reads Authentication-Results: what trusted mail servers found out about a mail's sender (RFC 8601, RFC 7489).
 
-A mail server in front of the desk knows the client's address and the DNS at the time of arrival. Only fields of servers that were named as
-trusted count; such a server removes fields that pretend to be its own (docs/mail/senders.md).
+A mail server in front of the desk knows the client's address and the DNS at the time of arrival. Only fields of servers
+that were named as trusted count; such a server removes fields that pretend to be its own (docs/mail/senders.md).
 """
 
 import re
@@ -23,9 +23,10 @@ SenderProof = Literal["proven", "disproven", "ambiguous", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """`sender` is `proven` if DMARC passed for the domain in From, or a signature of exactly this domain did; `disproven` if DMARC failed;
-    `ambiguous` if From names several addresses, because then nobody knows which of them a server checked (RFC 7489, 6.6.1). `results` is what
-    people are shown, such as `dmarc=pass header.from=acme.example (mx.example.org)`."""
+    """`sender` is `proven` if DMARC passed for the domain in From, or a signature of exactly this domain did;
+    `disproven` if DMARC failed; `ambiguous` if From names several addresses, because then nobody knows which of them a
+    server checked (RFC 7489, 6.6.1). `results` is what people are shown, such as `dmarc=pass header.from=acme.example
+    (mx.example.org)`."""
 
     sender: SenderProof = "unknown"
     results: tuple[str, ...] = ()
@@ -39,7 +40,8 @@ class _Result:
 
 
 def authenticated(fields: Sequence[str], trusted: Collection[str], senders: Sequence[str]) -> Authentication:
-    """`fields` are the values of all Authentication-Results, `senders` the addresses in From. Of contradicting results the worse counts."""
+    """`fields` are the values of all Authentication-Results, `senders` the addresses in From. Of contradicting results
+    the worse counts."""
     found: list[str] = []
     passed = failed = False
     domain = domain_of(senders[0]) if len(senders) == 1 else ""

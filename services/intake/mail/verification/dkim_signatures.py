@@ -1,6 +1,7 @@
 """Verifies DKIM signatures (RFC 6376, RFC 8301, RFC 8463) and ARC chains (RFC 8617) with dkimpy.
 
-An attacker can make the library's regular expressions slow, and a key may have any size. So it runs in a process with limited time (worker.py).
+An attacker can make the library's regular expressions slow, and a key may have any size. So it runs in a process with
+limited time (worker.py).
 """
 
 import base64

@@ -1,5 +1,5 @@
-"""Reads DMARC policies: what the domain in From says about mails that neither DKIM nor SPF proves. Organisations are found by walking up the
-tree of DNS names, so no list of public suffixes must be kept up to date."""
+"""Reads DMARC policies: what the domain in From says about mails that neither DKIM nor SPF proves. Organisations are
+found by walking up the tree of DNS names, so no list of public suffixes must be kept up to date."""
 
 from dataclasses import dataclass
 
@@ -38,8 +38,8 @@ def aligned(queries: DnsQueries, domain: str, other: str, *, strict: bool) -> bo
 
 
 def organisational(queries: DnsQueries, domain: str) -> str:
-    """The domain of a name's organisation: the highest parent that has a record, unless a record says where the organisation begins (`psd`).
-    The name itself if there is no record. Raises Unanswered."""
+    """The domain of a name's organisation: the highest parent that has a record, unless a record says where the
+    organisation begins (`psd`). The name itself if there is no record. Raises Unanswered."""
     labels = domain.split(".")
     if len(labels) > MOST_LABELS:
         labels = labels[-(MOST_LABELS - 1) :]

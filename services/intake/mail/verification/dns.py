@@ -26,8 +26,8 @@ class Unanswered(Exception):
 
 
 def resolver(nameservers: Sequence[str]) -> dns.resolver.Resolver:
-    """Queries these name servers (`address` or `address:port`, IPv6 in brackets), or those of this machine if there are none. Answers are cached
-    for their time to live."""
+    """Queries these name servers (`address` or `address:port`, IPv6 in brackets), or those of this machine if there are
+    none. Answers are cached for their time to live."""
     found = dns.resolver.Resolver(configure=not nameservers)
     if nameservers:
         found.nameservers = []
@@ -86,7 +86,8 @@ class DnsQueries:
         return list(found.rrset or ())[:MOST_RECORDS]
 
     def _responds(self) -> bool:
-        """Whether the server responds at all: it always knows the root, and only the servers of the queried name may be slow."""
+        """Whether the server responds at all: it always knows the root, and only the servers of the queried name may be
+        slow."""
         try:
             self._asked.resolve(dns.name.root, dns.rdatatype.NS, lifetime=SECONDS_EACH / 2, raise_on_no_answer=False)
         except dns.exception.Timeout:

@@ -27,8 +27,8 @@ _OURS = [
 
 @dataclass(frozen=True, slots=True)
 class SenderEvidence:
-    """The addresses in From; the envelope's sender; address and name of the client that brought the mail to the mail system, empty if not
-    known."""
+    """The addresses in From; the envelope's sender; address and name of the client that brought the mail to the mail
+    system, empty if not known."""
 
     senders: tuple[str, ...]
     envelope_from: str = ""

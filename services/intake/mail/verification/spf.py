@@ -32,7 +32,8 @@ class _Permanent(Exception):
 
 
 def check(queries: DnsQueries, client: Client, sender: str, helo: str) -> tuple[Result, str]:
-    """The result for the envelope's sender, or for the client's name if that is empty; and the domain that was checked."""
+    """The result for the envelope's sender, or for the client's name if that is empty; and the domain that was
+    checked."""
     domain = (sender.rpartition("@")[2] or helo).lower().rstrip(".")
     who = sender if "@" in sender.strip("@") else f"postmaster@{domain}"
     if "." not in domain or len(domain) > LONGEST_NAME:

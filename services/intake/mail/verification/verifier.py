@@ -35,7 +35,8 @@ _ROOT = Path(__file__).resolve().parents[4]
 
 
 class Verifier:
-    """`nameservers`: `address` or `address:port`, empty: those of the machine; `sealers`: domains whose ARC seals are trusted."""
+    """`nameservers`: `address` or `address:port`, empty: those of the machine; `sealers`: domains whose ARC seals are
+    trusted."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
-"""The process that verifies senders: `python -m services.intake.mail.verification.worker SETTINGS`, started by verifier.py.
+"""The process that verifies senders: `python -m services.intake.mail.verification.worker SETTINGS`, started by
+verifier.py.
 
-It reads strangers' mails and queries the DNS for names that strangers chose. So it has no secrets, no database, and limited time and memory for
-each mail.
+It reads strangers' mails and queries the DNS for names that strangers chose. So it has no secrets, no database, and
+limited time and memory for each mail.
 """
 
 import resource

@@ -23,8 +23,8 @@ class Transfer:
 
 
 class Connections:
-    """When all places are taken, the connection that has kept the server waiting the longest is ended, even in the middle of a mail: its
-    client keeps the mail and comes again."""
+    """When all places are taken, the connection that has kept the server waiting the longest is ended, even in the
+    middle of a mail: its client keeps the mail and comes again."""
 
     def __init__(self, most: int, most_of_a_peer: int, most_bytes: int, slow_seconds: float) -> None:
         self.admission = Admission[Session](most, most_of_a_peer, self.send_away)
@@ -46,7 +46,8 @@ class Connections:
         self.admission.leave(session)
 
     def reserve(self, session: Session, count: int) -> bool:
-        """Memory for so many more bytes of the mail that this session receives. If there is none left, slow transfers are ended."""
+        """Memory for so many more bytes of the mail that this session receives. If there is none left, slow transfers
+        are ended."""
         transfer = self.transfers.setdefault(session, Transfer(asyncio.get_running_loop().time()))
         while sum(each.size for each in self.transfers.values()) + count > self._most_bytes:
             slowest = self._slowest(except_for=session)

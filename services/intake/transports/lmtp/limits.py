@@ -28,4 +28,5 @@ class Timeouts:
     longest: float = 600.0
     """For the content of any mail."""
     slow: float = 10.0
-    """A mail may arrive at any rate for this long. After that, a slow one is ended when another mail needs its memory."""
+    """A mail may arrive at any rate for this long. After that, a slow one is ended when another mail needs its
+    memory."""

@@ -9,8 +9,8 @@ _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\s=]+))?$")
 
 
 def parse_path(arguments: str, keyword: str) -> tuple[str, dict[str, str]] | None:
-    """The address and the parameters of `MAIL FROM:` or `RCPT TO:`; None if they are not valid. A source route is dropped (RFC 5321,
-    4.1.1.3)."""
+    """The address and the parameters of `MAIL FROM:` or `RCPT TO:`; None if they are not valid. A source route is
+    dropped (RFC 5321, 4.1.1.3)."""
     if arguments[: len(keyword)].upper() != keyword:
         return None
     match = _PATH.match(arguments[len(keyword) :])

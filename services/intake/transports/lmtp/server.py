@@ -1,7 +1,8 @@
 """An LMTP server (RFC 2033): a mail server hands in mails and keeps each until the reply is 250.
 
-Written on asyncio's streams and not on aiosmtpd (decision record 0022). In aiosmtpd, DATA keeps an endless line in memory, an error after DATA
-gets one reply instead of one per recipient, an exception becomes a permanent 500, and people's words are logged.
+Written on asyncio's streams and not on aiosmtpd (decision record 0022). In aiosmtpd, DATA keeps an endless line in
+memory, an error after DATA gets one reply instead of one per recipient, an exception becomes a permanent 500, and
+people's words are logged.
 """
 
 import asyncio

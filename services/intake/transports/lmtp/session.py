@@ -135,7 +135,8 @@ class Session:
         await self.say(f"250-{self.name}", *(f"250-{e}" for e in extensions[:-1]), f"250 {extensions[-1]}")
 
     async def _xforward(self, rest: str) -> None:
-        """The client whose mail the server in front passes on, as Postfix tells it: SPF is about that client, not about the server."""
+        """The client whose mail the server in front passes on, as Postfix tells it: SPF is about that client, not about
+        the server."""
         if self.transaction is not None:
             await self.refuse("503 5.5.1 XFORWARD comes before MAIL")
             return
@@ -228,13 +229,15 @@ class Session:
         self.connections.admission.waits(self.task)
 
     async def _content(self) -> tuple[bytearray, str]:
-        """The mail up to the final dot, dots unstuffed; or the reply that refuses it. A refused mail is read to its end and discarded."""
+        """The mail up to the final dot, dots unstuffed; or the reply that refuses it. A refused mail is read to its end
+        and discarded."""
         content = bytearray()
         refusal = ""
         total = 0
         began = since = self._now()
         counted, timeouts = 0, self.timeouts
-        # The end of the content may be its first line: a line break before it, that of the command, lets one search find it.
+        # The end of the content may be its first line: a line break before it, that of the command, lets one search
+        # find it.
         buffer = self.incoming.buffer
         buffer[:0] = b"\r\n"
         first = True
@@ -275,8 +278,8 @@ class Session:
             )
             mail = await self.deliver(raw, envelope)
         except Exception as error:
-            # The mail is not stored: the client keeps it and tries again. The text of an error that is not transient is not logged,
-            # because it may quote the mail.
+            # The mail is not stored: the client keeps it and tries again. The text of an error that is not transient is
+            # not logged, because it may quote the mail.
             why = str(error) if isinstance(error, TRANSIENT) else raised_at(error)
             log.warning("a mail of %d bytes was not taken: %s: %s", len(raw), type(error).__name__, why)
             return "451 4.3.0 not possible now, try again later"

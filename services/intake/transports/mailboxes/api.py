@@ -27,8 +27,8 @@ class LeftThere(Body):
 
 
 class MailboxStatus(Body):
-    """`state`: `waiting` until the mailbox was read for the first time, `working`, or `failing`. `last_error` stays after the error has passed.
-    `taken` counts mails, approximately; `left_there` lists up to 200."""
+    """`state`: `waiting` until the mailbox was read for the first time, `working`, or `failing`. `last_error` stays
+    after the error has passed. `taken` counts mails, approximately; `left_there` lists up to 200."""
 
     state: Literal["waiting", "working", "failing"]
     last_success: datetime | None

@@ -1,7 +1,8 @@
-"""Where connections that administrators configure may go: to the internet, and to what the installation lists (OWASP API7:2023).
+"""Where connections that administrators configure may go: to the internet, and to what the installation lists (OWASP
+API7:2023).
 
-Names are resolved here and the connection uses an address that was checked. So it does not help an attacker to change the name's address
-after the check.
+Names are resolved here and the connection uses an address that was checked. So it does not help an attacker to change
+the name's address after the check.
 """
 
 import socket
@@ -42,7 +43,8 @@ class Destinations:
 
     @classmethod
     def parsed(cls, text: str) -> "Destinations":
-        """Reads names, addresses and networks, separated by blanks or commas. Raises ValueError for a network that is not valid."""
+        """Reads names, addresses and networks, separated by blanks or commas. Raises ValueError for a network that is
+        not valid."""
         names, networks = set(), []
         for word in text.replace(",", " ").split():
             if "/" in word or ":" in word or word.replace(".", "").isdigit():
@@ -52,8 +54,8 @@ class Destinations:
         return cls(frozenset(names), tuple(networks))
 
     def resolve(self, host: str, port: int) -> list[Target]:
-        """The addresses of a host to which a connection is allowed; blocks. Raises PermanentMailboxError if there is none, MailboxError if
-        names cannot be resolved now.
+        """The addresses of a host to which a connection is allowed; blocks. Raises PermanentMailboxError if there is
+        none, MailboxError if names cannot be resolved now.
 
         Both have the same text: whoever configures mailboxes must not learn which names the network has.
         """
@@ -82,7 +84,8 @@ class Destinations:
 
 
 def _embedded(address: Address) -> Iterator[Address]:
-    """The addresses that an address stands for. For an IPv4 address written as IPv6 that is only the IPv4 address; for a tunnel it is both."""
+    """The addresses that an address stands for. For an IPv4 address written as IPv6 that is only the IPv4 address; for
+    a tunnel it is both."""
     if not isinstance(address, IPv6Address):
         yield address
     elif address.ipv4_mapped is not None:
@@ -98,7 +101,8 @@ def _embedded(address: Address) -> Iterator[Address]:
 
 
 def _is_public(address: Address) -> bool:
-    """Whether an address is on the internet: not of this machine, this link or a private network, nor multicast, unspecified or reserved."""
+    """Whether an address is on the internet: not of this machine, this link or a private network, nor multicast,
+    unspecified or reserved."""
     if isinstance(address, IPv6Address) and (address.scope_id is not None or address not in GLOBAL_UNICAST):
         return False
     if _in(address, RESERVED):

@@ -13,16 +13,17 @@ LONGEST_ADDRESS = 512
 
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*)\n?", re.MULTILINE)
 _RECIPIENT = (b"x-original-to", b"envelope-to", b"delivered-to")
-"""The fields in which servers write the recipient, the most exact first: the address before aliases (Postfix), all recipients (Exim), the
-mailbox (others)."""
+"""The fields in which servers write the recipient, the most exact first: the address before aliases (Postfix), all
+recipients (Exim), the mailbox (others)."""
 
 
 def envelope_of(raw: bytes, mailbox: Mailbox) -> Envelope:
     """The envelope of a mail as the mailbox's server received it.
 
-    The sender is the Return-Path that the server wrote; without one, the address in From. The recipient is the one in the mailbox's
-    document; without one, the one that the server of a trusted mailbox wrote above the first Received field (the sender may have written the
-    fields below). If the mailbox is not trusted, the recipient stays unknown, so that To and Cc decide on the queue.
+    The sender is the Return-Path that the server wrote; without one, the address in From. The recipient is the one in
+    the mailbox's document; without one, the one that the server of a trusted mailbox wrote above the first Received
+    field (the sender may have written the fields below). If the mailbox is not trusted, the recipient stays unknown, so
+    that To and Cc decide on the queue.
     """
     fields = _fields(raw)
     if mailbox.recipient is not None:

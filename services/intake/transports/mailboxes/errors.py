@@ -8,8 +8,8 @@ class MailboxError(OSError):
 
 
 class PermanentMailboxError(MailboxError):
-    """The server refuses to let us in, or lacks what the mailbox's document requires. Only a person can help, so the pause is long from the
-    first time, before the server locks the account."""
+    """The server refuses to let us in, or lacks what the mailbox's document requires. Only a person can help, so the
+    pause is long from the first time, before the server locks the account."""
 
 
 def describe(error: BaseException) -> str:

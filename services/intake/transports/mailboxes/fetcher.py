@@ -1,4 +1,5 @@
-"""Fetches the mails of one mailbox for as long as it is configured. A mail is marked, moved or deleted on its server once it is stored here."""
+"""Fetches the mails of one mailbox for as long as it is configured. A mail is marked, moved or deleted on its server
+once it is stored here."""
 
 import asyncio
 import logging
@@ -52,10 +53,11 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds. After an error the pause doubles from `first_pause` to `longest_pause`, with jitter; after a permanent error it is at least
-    `permanent_error`, before the server locks the account. `poll`: between two visits to a server that does not tell of new mail. `idle`: how
-    long to listen to one that does before the connection is checked; `look`: after this long it is visited anyway. `command` and `mail` are
-    timeouts. `retry_mail`: when a mail that failed more than once is tried again."""
+    """Seconds. After an error the pause doubles from `first_pause` to `longest_pause`, with jitter; after a permanent
+    error it is at least `permanent_error`, before the server locks the account. `poll`: between two visits to a server
+    that does not tell of new mail. `idle`: how long to listen to one that does before the connection is checked;
+    `look`: after this long it is visited anyway. `command` and `mail` are timeouts. `retry_mail`: when a mail that
+    failed more than once is tried again."""
 
     first_pause: float = 5.0
     longest_pause: float = 900.0
@@ -83,7 +85,8 @@ class _FailedMail:
 
 @dataclass(slots=True)
 class MailboxFetcher:
-    """A mailbox as its document says now. `login` is called before every connection, `forget_login` after a permanent error."""
+    """A mailbox as its document says now. `login` is called before every connection, `forget_login` after a permanent
+    error."""
 
     mailbox: Mailbox
     mailroom: Mailroom
@@ -160,8 +163,8 @@ class MailboxFetcher:
         return more
 
     async def _wait_for_mail(self, thread: ClientThread, client: MailboxClient) -> None:
-        """Waits until the server tells of new mail, or the next visit is due. The server is asked again every minute, so that a dead connection
-        is noticed, and news that came just before is not missed for long."""
+        """Waits until the server tells of new mail, or the next visit is due. The server is asked again every minute,
+        so that a dead connection is noticed, and news that came just before is not missed for long."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self.intervals.look
         while loop.time() < end:
@@ -219,8 +222,9 @@ class MailboxFetcher:
     async def _take_each(
         self, thread: ClientThread, client: MailboxClient, mails: Sequence[tuple[int, int]], left: list[LeftMail]
     ) -> None:
-        """Takes mails one after the other, so that replies come after what they reply to. The next mail is prefetched while one is taken. A mail
-        that failed before is not prefetched: its failure would prevent the mail before it from being marked."""
+        """Takes mails one after the other, so that replies come after what they reply to. The next mail is prefetched
+        while one is taken. A mail that failed before is not prefetched: its failure would prevent the mail before it
+        from being marked."""
         prefetched: asyncio.Task[tuple[bytes | None, int]] | None = None
         try:
             for (mail, size), following in zip_longest(mails, mails[1:]):

@@ -31,7 +31,8 @@ UNLOCK = "SELECT pg_advisory_unlock($1, hashtext($2))"
 
 
 def can_fetch(mailbox: Mailbox) -> bool:
-    """Whether this version knows everything that the mailbox's document asks for; otherwise a newer version fetches it."""
+    """Whether this version knows everything that the mailbox's document asks for; otherwise a newer version fetches
+    it."""
     return (
         mailbox.protocol in get_args(Protocol)
         and mailbox.tls in get_args(Encryption)
@@ -47,8 +48,8 @@ class _Running:
 
 
 class Fetchers:
-    """A lease is an advisory lock on one connection: when the connection ends, all fetching ends. For a moment two processes may fetch then,
-    which does no harm, because the same mail twice is one."""
+    """A lease is an advisory lock on one connection: when the connection ends, all fetching ends. For a moment two
+    processes may fetch then, which does no harm, because the same mail twice is one."""
 
     def __init__(
         self,
@@ -92,7 +93,8 @@ class Fetchers:
             connection.terminate()
 
     async def _arrange(self, connection: OwnConnection) -> None:
-        """Starts and ends fetchers as the documents say now. Raises if the connection, and with it the leases, are lost."""
+        """Starts and ends fetchers as the documents say now. Raises if the connection, and with it the leases, are
+        lost."""
         mailboxes = self.mailroom.directory.configuration.mailboxes.values()
         wanted = {mailbox.id: mailbox for mailbox in mailboxes if can_fetch(mailbox)}
         for known, running in list(self._running.items()):

@@ -61,7 +61,8 @@ class Status:
 
 
 class Progress:
-    """Every write is short and idempotent, except the count of mails: the last mails of a process that died may be missing."""
+    """Every write is short and idempotent, except the count of mails: the last mails of a process that died may be
+    missing."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool

@@ -10,7 +10,8 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def secret(folder: Path | None, name: str) -> str:
-    """The content of the secret's file, without its last line break. It is read each time, so that a changed secret counts at once.
+    """The content of the secret's file, without its last line break. It is read each time, so that a changed secret
+    counts at once.
 
     Raises PermanentMailboxError with a text that says what is wrong.
     """

@@ -18,7 +18,8 @@ import dns.rrset
 
 
 class NameServer:
-    """`records` by lower-case name and type; `silent` names, or everything when `all_silent`, get no answer; `broken` ones SERVFAIL."""
+    """`records` by lower-case name and type; `silent` names, or everything when `all_silent`, get no answer; `broken`
+    ones SERVFAIL."""
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], list[str]] = {}

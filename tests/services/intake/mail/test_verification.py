@@ -1,4 +1,5 @@
-"""Senders are verified here: real signatures, a real DNS server on loopback, and everything that a hostile mail or DNS may try."""
+"""Senders are verified here: real signatures, a real DNS server on loopback, and everything that a hostile mail or DNS
+may try."""
 
 import asyncio
 import base64
@@ -241,7 +242,7 @@ def test_keys_that_are_short_revoked_double_or_monstrous_are_none(names: NameSer
 def test_a_heap_of_signatures_does_not_hide_the_right_one(names: NameServer, acme: Signer, mallory: Signer) -> None:
     raw = acme.sign(letter())
     for _ in range(30):
-        raw = b"DKIM-DkimSignature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n" + raw
+        raw = b"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n" + raw
     assert verdict(names, mallory.sign(raw)).sender == "proven"
     assert len([each for each in names.asked if "x.example" in each[0]]) <= 5
 
@@ -339,8 +340,8 @@ def test_the_null_sender_is_the_clients_own_name(names: NameServer) -> None:
 
 
 PIECES = (
-    b"DKIM-DkimSignature: ", b"v=1; a=rsa-sha256; d=acme.example; s=k1; h=from; bh=AAAA; b=AAAA", b"ARC-Seal: i=1; cv=none; ",
-    b"ARC-Message-DkimSignature: i=1; ", b"ARC-Authentication-Results: i=1; x", b"From: per@acme.example", b" folded", b"\x00", b"\xff:",
+    b"DKIM-Signature: ", b"v=1; a=rsa-sha256; d=acme.example; s=k1; h=from; bh=AAAA; b=AAAA", b"ARC-Seal: i=1; cv=none; ",
+    b"ARC-Message-Signature: i=1; ", b"ARC-Authentication-Results: i=1; x", b"From: per@acme.example", b" folded", b"\x00", b"\xff:",
     b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"c=relaxed/simple; l=99999999999999999999;", b"i=99; i=1; i=x; t=9; x=1;", b"::", b"=;", b"\t",
 )  # fmt: skip
 

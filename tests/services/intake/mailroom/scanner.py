@@ -12,7 +12,8 @@ EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!
 
 
 class Scanner:
-    """`answers` replaces its verdict; `hangs`: it takes everything and says nothing; `longest`: bytes of a stream that it takes."""
+    """`answers` replaces its verdict; `hangs`: it takes everything and says nothing; `longest`: bytes of a stream that
+    it takes."""
 
     def __init__(self) -> None:
         self.address = ""

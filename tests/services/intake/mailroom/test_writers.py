@@ -1,4 +1,5 @@
-"""Who may speak in a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a number."""
+"""Who may speak in a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a
+number."""
 
 import asyncio
 from collections.abc import Sequence
@@ -111,7 +112,8 @@ async def test_a_number_alone_does_not_make_a_stranger_a_participant(desk: Desk)
 
 
 async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
-    """DMARC failed at the server that is trusted: From is not to be believed. Anybody else's word about it is worth nothing."""
+    """DMARC failed at the server that is trusted: From is not to be believed. Anybody else's word about it is worth
+    nothing."""
     first = await desk.opened()
     await desk.take(mail(about(first), Authentication_Results=FAIL))
     assert standing(await desk.last(first.ticket_id)) == "unverified"
@@ -175,7 +177,8 @@ async def test_an_answer_to_the_tickets_own_address_finds_it_without_any_header(
 
 
 async def test_the_tickets_own_address_lets_nobody_in_who_is_not_known(desk: Desk) -> None:
-    """Its owner may have given it to a service that sends codes: whoever reads the ticket must not get them (decision 0028)."""
+    """Its owner may have given it to a service that sends codes: whoever reads the ticket must not get them (decision
+    0028)."""
     first = await desk.opened()
     codes = {"subject": "Your code is 123456", "From": "Service <code@service.example>"}
     proven = f"{TRUSTED}; dmarc=pass header.from=service.example"
@@ -404,7 +407,8 @@ async def receipt(desk: Desk, **fields: str) -> bool:
 
 
 async def test_one_address_gets_only_so_many_receipts_a_day(desk: Desk) -> None:
-    """Whoever forges a sender makes us write to that address only so often; what they wrote is kept, and an agent sees it."""
+    """Whoever forges a sender makes us write to that address only so often; what they wrote is kept, and an agent sees
+    it."""
     desk.mailroom = replace(desk.mailroom, receipts=Receipts(2, 0))
     assert [await receipt(desk) for _ in range(3)] == [True, True, False]
     assert await receipt(desk, From=STRANGER)

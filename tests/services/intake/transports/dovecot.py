@@ -1,4 +1,5 @@
-"""The real Dovecot from Debian, on ports and a folder of its own, as a user without rights. It needs `dovecot-imapd` and `dovecot-pop3d`."""
+"""The real Dovecot from Debian, on ports and a folder of its own, as a user without rights. It needs `dovecot-imapd`
+and `dovecot-pop3d`."""
 
 import datetime
 import grp

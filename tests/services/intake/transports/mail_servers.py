@@ -1,4 +1,5 @@
-"""Real mail servers before a reception, each from a folder of its own and configured with the blocks of docs/mail/servers.md."""
+"""Real mail servers before a reception, each from a folder of its own and configured with the blocks of
+docs/mail/servers.md."""
 
 import os
 import re
@@ -135,8 +136,8 @@ minimal_backoff_time = 3s
 maximal_backoff_time = 3s
 queue_run_delay = 1s
 """
-"""Postfix allows the clock a second: a mail put off for one may be due before its delivery agent has let go of the file, and then waits a minute
-and for the next mail."""
+"""Postfix allows the clock a second: a mail put off for one may be due before its delivery agent has let go of the
+file, and then waits a minute and for the next mail."""
 POSTFIX_SERVICES = """
 127.0.0.1:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -269,7 +270,8 @@ def _program(name: str, program: str) -> str:
 
 
 def _python_for(user: str) -> str:
-    """An interpreter that a user without rights may run the command with; the one of these tests may lie in somebody's home."""
+    """An interpreter that a user without rights may run the command with; the one of these tests may lie in somebody's
+    home."""
     for program in (sys.executable, "/usr/bin/python3"):
         try:
             tried = subprocess.run(

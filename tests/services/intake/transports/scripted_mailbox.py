@@ -19,7 +19,8 @@ class Cut(Exception):
 
 @dataclass(slots=True)
 class ScriptedMailbox:
-    """One folder. `spoil` has what happens instead of a command, by its name in lower case; `greeting` what is said first."""
+    """One folder. `spoil` has what happens instead of a command, by its name in lower case; `greeting` what is said
+    first."""
 
     mails: dict[int, bytes] = field(default_factory=dict)
     flags: dict[int, set[str]] = field(default_factory=dict)

@@ -208,7 +208,8 @@ async def test_answers_that_nobody_reads_are_given_up() -> None:
 
 
 async def test_each_part_of_a_long_mail_has_its_time() -> None:
-    """At a rate that is allowed it takes several times as long as the shortest mail may; what came before gives no credit."""
+    """At a rate that is allowed it takes several times as long as the shortest mail may; what came before gives no
+    credit."""
     async with listening(Timeouts(mail=SHORT, mail_bytes=1024)) as (desk, _):
         reader, writer = await desk.greeted()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n")

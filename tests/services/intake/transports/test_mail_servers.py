@@ -1,4 +1,5 @@
-"""Behind real mail servers, configured as docs/mail/servers.md says: what they took over SMTP becomes a ticket once, whenever intake is there."""
+"""Behind real mail servers, configured as docs/mail/servers.md says: what they took over SMTP becomes a ticket once,
+whenever intake is there."""
 
 import uuid
 from collections.abc import Iterator

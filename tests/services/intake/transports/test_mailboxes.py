@@ -1,4 +1,5 @@
-"""Mailboxes on servers that hang, lie, send garbage, cut connections or number anew; the desk loses nothing and doubles nothing."""
+"""Mailboxes on servers that hang, lie, send garbage, cut connections or number anew; the desk loses nothing and doubles
+nothing."""
 
 import asyncio
 import resource

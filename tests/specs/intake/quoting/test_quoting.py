@@ -1,4 +1,5 @@
-"""What is new in a reply: the writer's own words, also between the quotes; quotes, signatures and disclaimers are found."""
+"""What is new in a reply: the writer's own words, also between the quotes; quotes, signatures and disclaimers are
+found."""
 
 import time
 from pathlib import Path

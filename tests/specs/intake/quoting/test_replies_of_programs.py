@@ -1,4 +1,5 @@
-"""What the mail programs of our users write around an answer is no part of it, whatever their language; what people write stays."""
+"""What the mail programs of our users write around an answer is no part of it, whatever their language; what people
+write stays."""
 
 import pytest
 

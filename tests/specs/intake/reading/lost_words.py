@@ -1,4 +1,5 @@
-"""Finds words of a mail that are missing in its reading, with Python's own mail parser and simple means, independently of the reader."""
+"""Finds words of a mail that are missing in its reading, with Python's own mail parser and simple means, independently
+of the reader."""
 
 import base64
 import binascii
@@ -45,7 +46,8 @@ def _texts(raw: bytes) -> Iterator[str]:
         except (LookupError, ValueError, RuntimeError):
             text = content.decode("latin-1")
         if part.defects and part is root:
-            # Where it understands no more of a header, it takes the rest of it, and of its parts' delimiters and headers, for words.
+            # Where it understands no more of a header, it takes the rest of it, and of its parts' delimiters and
+            # headers, for words.
             text = _STRUCTURE.sub("", text.replace("\r\n", "\n").partition("\n\n")[2])
         yield _shown(text) if kind == "text/html" else text
 

@@ -1,4 +1,5 @@
-"""Bytes are read as the program meant that wrote them: names of charsets and their supersets, wrong bytes, none declared (decision 0083)."""
+"""Bytes are read as the program meant that wrote them: names of charsets and their supersets, wrong bytes, none
+declared (decision 0083)."""
 
 import base64
 import time

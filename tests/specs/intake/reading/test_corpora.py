@@ -1,4 +1,5 @@
-"""Mails that nobody here wrote: every one is read, soon, and keeps its words. Not shipped; skipped where they are absent."""
+"""Mails that nobody here wrote: every one is read, soon, and keeps its words. Not shipped; skipped where they are
+absent."""
 
 import time
 from pathlib import Path

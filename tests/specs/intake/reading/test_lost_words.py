@@ -1,4 +1,5 @@
-"""No word of a text part is missing without a note: for mails made of any parts in any order, for what fuzzing found, and for mails that nobody here wrote."""
+"""No word of a text part is missing without a note: for mails made of any parts in any order, for what fuzzing found,
+and for mails that nobody here wrote."""
 
 import base64
 import quopri

@@ -1,4 +1,5 @@
-"""Rich text of mails: nothing in it runs or loads anything, what is harmless stays, and its text says what was quoted."""
+"""Rich text of mails: nothing in it runs or loads anything, what is harmless stays, and its text says what was
+quoted."""
 
 import json
 from html.parser import HTMLParser

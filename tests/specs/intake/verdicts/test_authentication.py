@@ -1,4 +1,5 @@
-"""What Authentication-Results say of a mail's sender (RFC 8601), in the words of servers that are trusted and of those that are not."""
+"""What Authentication-Results say of a mail's sender (RFC 8601), in the words of servers that are trusted and of those
+that are not."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,5 @@
-"""The interface of a client for one mailbox, whatever its protocol. Every method blocks, and runs in the client's own thread."""
+"""The interface of a client for one mailbox, whatever its protocol. Every method blocks, and runs in the client's own
+thread."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,15 +22,16 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """An open folder. `uid_validity` 0: its mails have other numbers in the next session. `next_uid` 0: the server does not tell."""
+    """An open folder. `uid_validity` 0: its mails have other numbers in the next session. `next_uid` 0: the server does
+    not tell."""
 
     uid_validity: int = 0
     next_uid: int = 0
 
 
 class MailboxClient(Protocol):
-    """Mails have numbers, which stay the same as long as the folder's `uid_validity` does. Methods raise MailboxError, OSError or an error of
-    the protocol's library if the server is gone or misbehaves."""
+    """Mails have numbers, which stay the same as long as the folder's `uid_validity` does. Methods raise MailboxError,
+    OSError or an error of the protocol's library if the server is gone or misbehaves."""
 
     connection: ServerConnection
     can_idle: bool
@@ -45,7 +47,8 @@ class MailboxClient(Protocol):
         ...
 
     def pending(self, seen_until: int) -> list[int]:
-        """The mails to fetch, oldest first: those that are not marked as done, and all after `seen_until` (-1: unknown)."""
+        """The mails to fetch, oldest first: those that are not marked as done, and all after `seen_until` (-1:
+        unknown)."""
         ...
 
     def sizes(self, mails: Sequence[int]) -> dict[int, int]:
@@ -53,7 +56,8 @@ class MailboxClient(Protocol):
         ...
 
     def fetch(self, mail: int, most: int) -> bytes | None:
-        """The mail's bytes; nothing changes on the server. None if the mail has gone. Raises MailboxError for more than `most` bytes."""
+        """The mail's bytes; nothing changes on the server. None if the mail has gone. Raises MailboxError for more than
+        `most` bytes."""
         ...
 
     def finish(self, mail: int) -> None:

@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 
 class ClientThread:
-    """Runs one call at a time, in order. If a call takes too long or its caller is cancelled, the connection is aborted, so that no server can
-    block a thread."""
+    """Runs one call at a time, in order. If a call takes too long or its caller is cancelled, the connection is
+    aborted, so that no server can block a thread."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self.connection = connection

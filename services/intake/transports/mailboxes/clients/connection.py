@@ -16,7 +16,8 @@ MOST_OVERHEAD = 4 * 1024 * 1024
 
 
 class ServerConnection:
-    """The protocol libraries wrap the socket as they like (STARTTLS); a duplicate of it always reaches the connection."""
+    """The protocol libraries wrap the socket as they like (STARTTLS); a duplicate of it always reaches the
+    connection."""
 
     def __init__(self, destinations: Destinations) -> None:
         self._destinations = destinations
@@ -25,8 +26,8 @@ class ServerConnection:
         self._bytes_left = MOST_OVERHEAD
 
     def connect(self, host: str, port: int, context: ssl.SSLContext | None) -> socket.socket:
-        """A connected socket; encrypted if there is a context. The certificate must be the host's, whatever its address. Raises
-        PermanentMailboxError for a host to which no connection is allowed."""
+        """A connected socket; encrypted if there is a context. The certificate must be the host's, whatever its
+        address. Raises PermanentMailboxError for a host to which no connection is allowed."""
         plain = _connected(self._destinations.resolve(host, port))
         self._duplicate = plain.dup()
         if self._is_aborted:

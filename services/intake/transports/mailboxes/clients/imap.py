@@ -1,4 +1,5 @@
-"""A mailbox over IMAP (RFC 3501), with UIDs, IDLE (RFC 2177), MOVE (RFC 6851) and UIDPLUS (RFC 4315) where the server has them."""
+"""A mailbox over IMAP (RFC 3501), with UIDs, IDLE (RFC 2177), MOVE (RFC 6851) and UIDPLUS (RFC 4315) where the server
+has them."""
 
 import logging
 import socket

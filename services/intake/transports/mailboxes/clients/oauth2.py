@@ -1,4 +1,5 @@
-"""Access tokens of OAuth 2 for mailboxes (RFC 6749, section 6): requested when the last one expires, and never stored on disk."""
+"""Access tokens of OAuth 2 for mailboxes (RFC 6749, section 6): requested when the last one expires, and never stored
+on disk."""
 
 import asyncio
 import base64
@@ -51,17 +52,20 @@ class _Access:
 
 
 class AccessTokens:
-    """`secrets` is the folder with the secrets. A token endpoint may give a new refresh token with each answer, and the old one expires. So the
-    new one is stored, encrypted with a key made of the configured one: replacing that secret replaces the stored token too."""
+    """`secrets` is the folder with the secrets. A token endpoint may give a new refresh token with each answer, and the
+    old one expires. So the new one is stored, encrypted with a key made of the configured one: replacing that secret
+    replaces the stored token too."""
 
     def __init__(self, pool: Pool, secrets: Path | None, destinations: Destinations) -> None:
         self.pool, self.secrets, self.destinations = pool, secrets, destinations
         self._cached: dict[UUID, _Access] = {}
         self._unsaved: dict[UUID, tuple[bytes | None, bytes]] = {}
-        """Mailbox -> the stored refresh token, and the newest one that is not stored yet, both encrypted. The stored one may have expired."""
+        """Mailbox -> the stored refresh token, and the newest one that is not stored yet, both encrypted. The stored
+        one may have expired."""
 
     async def get(self, mailbox: Mailbox, credential: OAuth2) -> str:
-        """An access token that does not expire soon. Raises MailboxError, PermanentMailboxError, and what the database raises."""
+        """An access token that does not expire soon. Raises MailboxError, PermanentMailboxError, and what the database
+        raises."""
         cached = self._cached.get(mailbox.id)
         if cached is not None and cached.credential == credential and time.monotonic() < cached.until:
             return cached.token

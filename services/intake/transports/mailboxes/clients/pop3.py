@@ -15,12 +15,14 @@ from shared.contracts.directory import Mailbox
 from shared.loopback import is_loopback
 
 MOST_AT_ONCE = 100
-"""Mails of one session. Deletions count only once the session ends regularly, so an aborted session undoes few of them."""
+"""Mails of one session. Deletions count only once the session ends regularly, so an aborted session undoes few of
+them."""
 LONGEST_LINE = 1024 * 1024
 
 
 class _Protocol(poplib.POP3):
-    """The standard library's protocol over our connection. Its own limit of 2048 bytes a line would refuse mails that other programs accept."""
+    """The standard library's protocol over our connection. Its own limit of 2048 bytes a line would refuse mails that
+    other programs accept."""
 
     def __init__(self, connection: ServerConnection, host: str, port: int, context: ssl.SSLContext | None) -> None:
         self._connection, self._context = connection, context
@@ -44,7 +46,8 @@ class _Protocol(poplib.POP3):
         return answer
 
     def content(self) -> bytes:
-        """The lines after an answer, up to the final dot. The library's own method holds them as a list of lines, which takes many times the memory."""
+        """The lines after an answer, up to the final dot. The library's own method holds them as a list of lines, which
+        takes many times the memory."""
         found = bytearray()
         while (line := self._getline()[0]) != b".":
             found += line[1:] if line.startswith(b".") else line
@@ -82,7 +85,8 @@ class Pop3Client:
                 pop.stls(self.context)
             except poplib.error_proto as error:
                 raise PermanentMailboxError(
-                    f"the server does not offer STLS, and passwords and mails are not sent unencrypted: {describe(error)}"
+                    "the server does not offer STLS, and passwords and mails are not sent unencrypted:"
+                    f" {describe(error)}"
                 ) from error
         elif mailbox.tls == "none" and not is_loopback(mailbox.host):
             raise PermanentMailboxError("the document turns off encryption, which is allowed only on this machine")
