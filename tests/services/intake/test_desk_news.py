@@ -152,7 +152,7 @@ async def test_messages_follow_a_chain_of_merges_and_its_undo(news: News) -> Non
 
 
 @requirement("A7.19")
-async def test_a_circle_ends_at_the_first_ticket_that_comes_again(news: News) -> None:
+async def test_a_circle_of_merges_ends_at_the_first_repeated_ticket(news: News) -> None:
     """The desk makes none, but an undo of one ticket may come later than the next merge of the other."""
     one, two = await news.ticket("0"), await news.ticket("1")
     await news.tell(one, merged(two))

@@ -95,7 +95,9 @@ def refused_for_now(intake: Reception, raw: bytes) -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_without_the_database_everything_is_refused_for_now_and_comes_back(intake: Reception, cable: Cable) -> None:
+def test_without_the_database_everything_is_refused_for_now_and_works_again_later(
+    intake: Reception, cable: Cable
+) -> None:
     raw, key = mail(), str(uuid.uuid4())
     cable.cut()
     refused_for_now(intake, raw)
@@ -144,5 +146,5 @@ def test_without_a_broker_everything_is_taken(intake: Reception) -> None:
     intake.role = "api"
 
 
-def test_told_to_end_it_ends(intake: Reception) -> None:
+def test_a_terminated_process_ends(intake: Reception) -> None:
     assert intake.stop() == 0

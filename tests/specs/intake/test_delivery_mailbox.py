@@ -24,5 +24,5 @@ def test_the_spellings_of_one_mailbox_are_one(spellings: list[str], mailbox: str
 @pytest.mark.parametrize(
     "address", ["kim.berg@shop.example", "kim-berg@shop.example", "+@shop.example", "...@gmail.com", ""]
 )
-def test_what_is_not_known_to_be_another_spelling_stays(address: str) -> None:
+def test_unknown_spellings_are_different_mailboxes(address: str) -> None:
     assert delivery_mailbox(address) == address

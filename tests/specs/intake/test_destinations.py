@@ -34,17 +34,17 @@ def resolving(monkeypatch: pytest.MonkeyPatch, answers: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_what_is_not_out_in_the_internet_is_refused(address: str) -> None:
+def test_addresses_that_are_not_on_the_internet_are_refused(address: str) -> None:
     assert not NOTHING_LISTED.permits(ip_address(address))
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_what_is_may_be_asked(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert NOTHING_LISTED.permits(ip_address(address))
 
 
 @given(st.ip_addresses())
-def test_nothing_of_this_machine_of_a_link_or_of_a_private_network_passes(address: Any) -> None:
+def test_addresses_of_this_machine_a_link_or_a_private_network_are_refused(address: Any) -> None:
     if NOTHING_LISTED.permits(address):
         assert not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
         mapped = getattr(address, "ipv4_mapped", None)
@@ -81,7 +81,7 @@ def test_names_are_looked_up_once_and_the_address_is_what_is_connected_to(monkey
     assert [target.address for target in targets] == ["8.8.8.8"]
 
 
-def test_a_name_server_that_does_not_answer_is_trouble_and_a_name_that_is_none_a_refusal(
+def test_a_silent_name_server_is_temporary_and_an_invalid_name_is_permanent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def failing(number: int) -> Any:
@@ -102,7 +102,7 @@ def test_a_name_server_that_does_not_answer_is_trouble_and_a_name_that_is_none_a
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "1.2.3", "::g", "10.0.0.0/8/8"])
-def test_a_network_that_is_none_is_no_setting(text: str) -> None:
+def test_an_invalid_network_is_not_a_setting(text: str) -> None:
     with pytest.raises(ValueError):
         Destinations.parsed(text)
     assert (

@@ -33,7 +33,7 @@ LETTER = b"From: Per <per@customer.example>\r\nTo: it@help.example\r\n\r\nDelive
         (b"Return-Path: MAILER-DAEMON\r\n", ""),
     ],
 )
-def test_who_sent_it(top: bytes, sender: str) -> None:
+def test_the_sender_of_a_mail(top: bytes, sender: str) -> None:
     assert envelope_of(top + LETTER, BOX).sender == sender
 
 
@@ -50,14 +50,14 @@ def test_who_sent_it(top: bytes, sender: str) -> None:
         (b"", ()),
     ],
 )
-def test_for_whom_it_is(top: bytes, recipients: tuple[str, ...]) -> None:
+def test_the_recipients_of_a_mail(top: bytes, recipients: tuple[str, ...]) -> None:
     found = envelope_of(top + LETTER, TRUSTED)
     assert (found.recipients, found.trusted) == (recipients, True)
     untrusted = envelope_of(top + LETTER, BOX)
     assert (untrusted.recipients, untrusted.trusted) == ((), False)
 
 
-def test_the_documents_own_word_counts_first() -> None:
+def test_the_recipient_in_the_mailboxes_document_counts_first() -> None:
     box = TRUSTED.model_copy(update={"recipient": "sales@help.example"})
     found = envelope_of(b"Delivered-To: it@help.example\r\n" + LETTER, box)
     assert found.recipients == ("sales@help.example",)

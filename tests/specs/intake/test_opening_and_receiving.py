@@ -27,17 +27,17 @@ def test_a_mail_opens_a_ticket_and_gets_a_receipt() -> None:
         ("api", KARI, False),
     ],
 )
-def test_who_asked_by_themselves_gets_a_receipt_and_who_called_does_not(
+def test_customers_who_wrote_themselves_get_a_receipt_and_callers_do_not(
     channel: Channel, by: PersonRef | None, receipt: bool
 ) -> None:
     given().when(opening(channel, by=by)).then(opened(channel, by=by, receipt=receipt))
 
 
-def test_no_machine_is_answered_by_a_machine() -> None:
+def test_an_automatic_mail_gets_no_automatic_reply() -> None:
     given().when(opening("email", automatic=True)).then(opened("email", receipt=False))
 
 
-def test_nobody_gets_a_receipt_at_no_address() -> None:
+def test_a_customer_without_an_address_gets_no_receipt() -> None:
     given().when(opening("email", customer=NOBODY)).then(opened("email", customer=NOBODY, receipt=False))
 
 

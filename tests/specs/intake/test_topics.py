@@ -49,7 +49,7 @@ def missing(wanted: TicketBody) -> list[str]:
 
 
 @requirement("A7.24", "A7.25")
-def test_everything_that_is_missing_is_told_at_once() -> None:
+def test_one_refusal_names_everything_that_is_missing() -> None:
     assert missing(body()) == ["/fields/period", "/fields/urgent", "/attachments"]
     assert missing(body(fields={"period": "", "urgent": None}, attachments=[str(uuid.uuid4())])) == [
         "/fields/period",

@@ -94,7 +94,7 @@ def test_a_signature_of_the_domain_in_from_proves_it(names: NameServer, acme: Si
     )  # fmt: skip
 
 
-def test_a_short_signature_counts_as_much(names: NameServer) -> None:
+def test_a_short_signature_is_a_signature_too(names: NameServer) -> None:
     key = nacl.signing.SigningKey.generate()
     public = base64.b64encode(bytes(key.verify_key)).decode()
     names.txt("k1._domainkey.short.example", f"v=DKIM1; k=ed25519; p={public}")
@@ -148,7 +148,7 @@ def test_a_client_that_may_send_for_the_domain_is_proof_with_a_policy(
     assert verdict(names, letter(), NO_KEYS).sender == expected
 
 
-def test_our_own_machines_are_no_clients(names: NameServer) -> None:
+def test_private_addresses_are_not_checked_with_spf(names: NameServer) -> None:
     names.txt(f"_dmarc.{ACME}", "v=DMARC1; p=reject")
     names.txt(ACME, "v=spf1 -all")
     for client in ("127.0.0.1", "10.1.2.3", "::1", "::ffff:192.168.1.1", "nonsense", ""):
@@ -178,7 +178,7 @@ def test_relatives_of_the_domain_are_aligned_as_its_policy_says(
     assert verdict(names, raw, SenderEvidence((f"per@{about}",))).sender == expected
 
 
-def test_of_a_public_suffix_one_customer_is_no_relative_of_another(names: NameServer, acme: Signer) -> None:
+def test_two_customers_of_a_public_suffix_are_not_aligned(names: NameServer, acme: Signer) -> None:
     """The domain above them says where organisations begin."""
     names.txt("_dmarc.cloud.example", "v=DMARC1; p=none; psd=y")
     other = replace(acme, domain="mallory.cloud.example")
@@ -187,7 +187,7 @@ def test_of_a_public_suffix_one_customer_is_no_relative_of_another(names: NameSe
     assert verdict(names, raw, SenderEvidence(("per@acme.cloud.example",))).sender == "unknown"
 
 
-def test_two_senders_are_nobodys_word(names: NameServer, acme: Signer) -> None:
+def test_a_mail_with_two_senders_is_ambiguous(names: NameServer, acme: Signer) -> None:
     raw = acme.sign(mail(From=f"per@{ACME}, boss@bank.example"))
     assert verdict(names, raw, SenderEvidence((f"per@{ACME}", "boss@bank.example"))).sender == "ambiguous"
 
@@ -212,7 +212,7 @@ def test_a_key_for_tests_proves_nothing(names: NameServer, acme: Signer, flag: s
     assert verdict(names, raw, SenderEvidence(("per@test.example",))).sender == "unknown"
 
 
-def test_keys_that_are_short_revoked_double_or_monstrous_are_none(names: NameServer, acme: Signer) -> None:
+def test_keys_that_are_short_revoked_double_or_huge_are_not_used(names: NameServer, acme: Signer) -> None:
     monster = base64.b64encode(
         rsa.RSAPublicNumbers((1 << 2_040) + 1, (1 << 2_048) + 1)
         .public_key()
@@ -239,7 +239,7 @@ def test_keys_that_are_short_revoked_double_or_monstrous_are_none(names: NameSer
     )
 
 
-def test_a_heap_of_signatures_does_not_hide_the_right_one(names: NameServer, acme: Signer, mallory: Signer) -> None:
+def test_many_signatures_do_not_hide_the_right_one(names: NameServer, acme: Signer, mallory: Signer) -> None:
     raw = acme.sign(letter())
     for _ in range(30):
         raw = b"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n" + raw
@@ -269,7 +269,7 @@ def test_a_list_that_is_trusted_passes_proof_on(names: NameServer, acme: Signer,
     assert verdict(names, lied, NO_KEYS, sealers=("mallory.example",)).sender == "disproven"
 
 
-def test_a_name_that_the_dns_does_not_tell_proves_and_disproves_nothing(names: NameServer, acme: Signer) -> None:
+def test_without_an_answer_of_the_dns_nothing_is_proven_or_disproven(names: NameServer, acme: Signer) -> None:
     names.txt(f"_dmarc.{ACME}", "v=DMARC1; p=reject")
     names.txt(ACME, "v=spf1 include:broken.example -all")
     for broken in (f"k1._domainkey.{ACME}", f"_dmarc.{ACME}", "broken.example"):
@@ -279,7 +279,7 @@ def test_a_name_that_the_dns_does_not_tell_proves_and_disproves_nothing(names: N
         assert found.results[-1].startswith("dmarc=temperror")
 
 
-def test_questions_are_few_whatever_a_mail_asks_for(names: NameServer) -> None:
+def test_the_number_of_dns_queries_is_bounded(names: NameServer) -> None:
     names.txt(ACME, "v=spf1 " + " ".join(f"include:{n}.acme.example" for n in range(10)) + " -all")
     for n in range(10):
         names.txt(f"{n}.acme.example", "v=spf1 " + " ".join(f"include:{m}.{n}.acme.example" for m in range(10)))
@@ -355,7 +355,7 @@ def test_any_bytes_and_any_names_are_judged(raw: bytes, name: str) -> None:
 
 @given(st.text(alphabet="%{}sdiolvr0123456789+-~?:/.=aemx ", max_size=80))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_record_of_spf_has_an_end(names: NameServer, record: str) -> None:
+def test_every_spf_record_is_evaluated_to_an_end(names: NameServer, record: str) -> None:
     names.records[ACME, "TXT"] = [f'"v=spf1 {record}"']
     spf.check(DnsQueries(resolver([names.address])), ip_address(CLIENT), f"per@{ACME}", "helo.example")
 
@@ -375,7 +375,7 @@ async def test_workers_answer_and_remember_what_the_dns_told(
     assert names.asked.count((f"k1._domainkey.{ACME}", "TXT")) == 1
 
 
-async def test_a_silent_dns_is_soon_asked_no_more(names: NameServer, acme: Signer) -> None:
+async def test_a_silent_dns_is_not_queried_for_a_while(names: NameServer, acme: Signer) -> None:
     """The first mails wait for a while each, then none does, until a pause is over."""
     now = 0.0
     verifier = Verifier([names.address], clock=lambda: now)
@@ -393,7 +393,7 @@ async def test_a_silent_dns_is_soon_asked_no_more(names: NameServer, acme: Signe
         await verifier.close()
 
 
-async def test_somebodys_own_silent_name_does_not_stop_the_others(
+async def test_one_silent_domain_does_not_stop_the_verification_of_others(
     verifier: Verifier, names: NameServer, acme: Signer, mallory: Signer
 ) -> None:
     names.silent = {"k1._domainkey.mallory.example"}
@@ -403,7 +403,7 @@ async def test_somebodys_own_silent_name_does_not_stop_the_others(
     assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
 
 
-async def test_a_mail_that_makes_the_library_slow_ends_its_worker_alone(names: NameServer, acme: Signer) -> None:
+async def test_a_mail_that_makes_the_library_slow_ends_only_its_own_worker(names: NameServer, acme: Signer) -> None:
     """One line of a million spaces takes dkimpy's expression for the ends of lines half a day."""
     verifier = Verifier([names.address], processor_seconds=0.5)
     try:

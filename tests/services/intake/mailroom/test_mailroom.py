@@ -44,7 +44,7 @@ async def test_a_mail_that_we_cannot_handle_is_held_and_handled_again(
     assert len(await mailroom.records.store.load(handled.ticket_id)) == 1
 
 
-async def test_before_the_queues_have_come_nothing_is_taken(mailroom: Mailroom) -> None:
+async def test_no_mail_is_taken_before_the_queues_have_arrived(mailroom: Mailroom) -> None:
     mailroom.directory.queues = queues()
     with pytest.raises(QueuesUnknown):
         await mailroom.take(mail(), ENVELOPE)

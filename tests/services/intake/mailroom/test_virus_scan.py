@@ -68,7 +68,7 @@ async def test_a_file_beyond_the_scanners_limit_was_not_scanned(clamd: Scanner) 
 @pytest.mark.parametrize(
     "answer", [b"", b"nonsense\0", b"stream: x ERROR\0", b"x: OK\0", b"OK\0", b"y" * 9_000, b"stream:"]
 )
-async def test_what_is_no_verdict_is_none(clamd: Scanner, answer: bytes) -> None:
+async def test_a_reply_without_a_verdict_counts_as_not_scanned(clamd: Scanner, answer: bytes) -> None:
     clamd.answers = answer
     assert await VirusScan(clamd.address).scan([EICAR]) == [NOT_SCANNED]
 

@@ -130,7 +130,7 @@ async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
     ids=["two fields", "one field"],
 )
 @pytest.mark.parametrize("results", [PASS, FAIL, ""])
-async def test_several_senders_are_nobody_who_takes_part(desk: Desk, forged: bytes, results: str) -> None:
+async def test_a_mail_with_several_senders_makes_no_participant(desk: Desk, forged: bytes, results: str) -> None:
     """RFC 7489, 6.6.1: no server's verdict says about which of them it is, not even our own token does."""
     first = await desk.opened()
     both = "Per <per@customer.example>" + ("" if forged != b"%b" else ", eve@elsewhere.example")
@@ -176,7 +176,7 @@ async def test_an_answer_to_the_tickets_own_address_finds_it_without_any_header(
     assert (received.threaded_by, received.standing) == ("reference", "participant")
 
 
-async def test_the_tickets_own_address_lets_nobody_in_who_is_not_known(desk: Desk) -> None:
+async def test_the_tickets_own_address_gives_strangers_no_access(desk: Desk) -> None:
     """Its owner may have given it to a service that sends codes: whoever reads the ticket must not get them (decision
     0028)."""
     first = await desk.opened()
@@ -232,7 +232,7 @@ async def test_people_in_cc_take_part_if_the_sender_is_proven(desk: Desk, result
     assert [row["email"] for row in rows] == (["eve@elsewhere.example"] if expected == "participant" else [])
 
 
-async def test_a_stranger_brings_nobody_in(desk: Desk) -> None:
+async def test_a_strangers_mail_makes_nobody_a_participant(desk: Desk) -> None:
     first = await desk.opened()
     proven = PASS.replace("customer.example", "elsewhere.example")
     await desk.take(mail(about(first), From=STRANGER, Cc="mallory@evil.example", Authentication_Results=proven))
@@ -255,7 +255,7 @@ async def test_the_desks_own_people_and_whole_crowds_are_not_brought_in(desk: De
 
 
 @requirement("A1.20")
-async def test_a_ticket_takes_no_more_than_its_share_of_people(desk: Desk) -> None:
+async def test_a_ticket_has_a_limit_of_participants(desk: Desk) -> None:
     first = await desk.opened(Authentication_Results=PASS)
     for turn in range(7):
         crowd = ", ".join(f"guest{turn}-{n}@elsewhere.example" for n in range(20))
@@ -351,7 +351,7 @@ async def test_a_mail_that_is_handed_over_again_for_a_queue_that_wants_its_own_o
     assert len(await copies_in(desk, "sales")) == 1
 
 
-async def test_a_queue_whose_copy_stands_in_to_gets_no_second_one(desk: Desk) -> None:
+async def test_a_queue_that_got_a_copy_because_of_to_gets_no_second_one(desk: Desk) -> None:
     desk.mailroom.directory.queues = queues(POSTMASTER, IT, SALES.model_copy(update={"opens_copies": True}))
     raw = mail(To="it@help.example, sales@help.example")
     for recipient in ("it@help.example", "sales@help.example", "sales@help.example"):
@@ -387,7 +387,7 @@ async def test_what_a_filter_calls_spam_goes_to_the_junk_queue_and_is_not_answer
     assert (answer.outcome, answer.ticket_id) == ("appended", there.ticket_id)
 
 
-async def test_who_opens_too_many_goes_on_in_the_newest(desk: Desk) -> None:
+async def test_a_sender_beyond_the_limit_continues_in_the_newest_ticket(desk: Desk) -> None:
     first = [await desk.opened(From=STRANGER) for _ in range(3)]
     more = await desk.take(mail("again", From=STRANGER))
     assert (more.outcome, more.ticket_id) == ("appended", first[-1].ticket_id)
@@ -472,7 +472,7 @@ async def test_where_a_mail_wants_answers_is_kept_and_followed_unless_it_is_in_d
     assert await wish(desk, None, **fields) == found
 
 
-async def test_a_stranger_or_a_third_person_does_not_turn_answers_to_themselves(desk: Desk) -> None:
+async def test_a_stranger_or_a_third_person_cannot_redirect_replies(desk: Desk) -> None:
     first = await desk.opened()
     assert await wish(desk, first, From=STRANGER, Reply_To="eve@home.example") == (["eve@home.example"], "stranger")
     await desk.written_to(first.ticket_id, "expert@repair.example", outsider=True)
@@ -498,7 +498,7 @@ async def test_a_sender_whose_domain_denies_it_gets_no_receipt(desk: Desk) -> No
     assert await receipt(desk, Authentication_Results=PASS)
 
 
-async def test_machines_fill_no_ticket(desk: Desk) -> None:
+async def test_automatic_mails_do_not_fill_a_ticket(desk: Desk) -> None:
     first = await desk.opened()
     for n in range(30):
         told = await desk.take(mail("Away", Auto_Submitted="auto-replied", In_Reply_To=ours(first), X_Turn=str(n)))

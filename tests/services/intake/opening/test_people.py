@@ -105,7 +105,7 @@ async def test_documents_of_two_people_may_come_in_either_order(front: Front) ->
     assert await front.claims() == {}
 
 
-async def test_who_left_has_no_address(front: Front) -> None:
+async def test_people_who_left_have_no_address(front: Front) -> None:
     await front.save(ANN)
     await front.save(ANN, retired=True)
     assert (await front.opened_by(ANN.email))[1].id != ANN.id
@@ -113,7 +113,7 @@ async def test_who_left_has_no_address(front: Front) -> None:
     assert (await front.opened_by(ANN.email))[1].id == ANN.id
 
 
-async def test_taking_part_follows_the_person(front: Front) -> None:
+async def test_participation_follows_the_person(front: Front) -> None:
     await front.save(ANN)
     taken, _ = await front.opened_by(ANN.email)
     await front.save(ANN.model_copy(update={"email": "ann@three.example"}))

@@ -57,7 +57,7 @@ def used_up(intake: Reception, who: Identity, kind: Kind, amount: int) -> None:
     intake.rows(NEARLY_ALL, who.person_id, kind, amount)
 
 
-async def test_a_share_is_used_up_and_is_each_persons_own(pool: Pool) -> None:
+async def test_each_person_has_a_quota_of_their_own(pool: Pool) -> None:
     quotas = Quotas(pool, Quota(tickets=3), Quota())
     one, other = customer(), customer()
     assert [await refused(quotas, one, "tickets") for _ in range(5)] == [0, 0, 0, 429, 429]
@@ -84,16 +84,14 @@ async def test_what_was_taken_a_day_ago_no_longer_counts(pool: Pool) -> None:
     assert await pool.fetchval("SELECT count(*) FROM intake.used WHERE person_id = $1", who.person_id) == 0
 
 
-async def test_more_than_a_days_share_at_once_is_too_large_for_ever(pool: Pool) -> None:
+async def test_more_than_a_days_quota_at_once_is_too_large(pool: Pool) -> None:
     quotas, who = Quotas(pool, Quota(bytes=1000), Quota()), customer()
     assert await refused(quotas, who, "bytes", 1001) == 413
     assert await refused(quotas, who, "bytes", 1000) == 0
 
 
 @pytest.mark.parametrize("scopes", [None, ("write",)])
-async def test_agents_and_their_tokens_have_a_larger_share_in_few_rows(
-    pool: Pool, scopes: tuple[str, ...] | None
-) -> None:
+async def test_agents_have_a_larger_quota_and_few_rows(pool: Pool, scopes: tuple[str, ...] | None) -> None:
     quotas, who = Quotas(pool, Quota(tickets=1), Quota(tickets=5_000)), agent(scopes)
     for _ in range(20):
         await quotas.take(who, "tickets")
@@ -143,7 +141,7 @@ def test_uploads_at_once_do_not_pass_together(intake: Reception) -> None:
     assert Counter(answers) == {201: 2, 429: 6}
 
 
-def test_an_administrator_is_bounded_as_agents_are(intake: Reception) -> None:
+def test_an_administrator_has_the_quota_of_an_agent(intake: Reception) -> None:
     boss = ADMIN.model_copy(update={"person_id": uuid.uuid4()})
     used_up(intake, boss, "tickets", 100_000)
     body = {"subject": "x", "body": "x", "customer": {"email": "a@b.example"}, "channel": "phone"}

@@ -66,7 +66,7 @@ def test_a_mail_on_standard_input_becomes_a_ticket_once(intake: Reception) -> No
         ((), {}, b"", ""),
     ],
 )
-def test_who_sent_it(
+def test_the_sender_of_a_mail(
     intake: Reception, arguments: Sequence[str], environment: dict[str, str], prefix: bytes, sender: str
 ) -> None:
     name = f"<{uuid.uuid4()}@customer.example>"
@@ -85,17 +85,17 @@ def test_who_sent_it(
         (("--listener", "nowhere", "it@help.example"), EX_CONFIG, "host:port"),
     ],
 )
-def test_wrong_use_is_told_in_a_line(arguments: Sequence[str], status: int, words: str) -> None:
+def test_wrong_usage_gets_one_line(arguments: Sequence[str], status: int, words: str) -> None:
     ended, said = deliver(mail(), *arguments)
     assert (ended, said.count("\n")) == (status, 1)
     assert words in said
 
 
-def test_nothing_is_no_mail() -> None:
+def test_empty_input_is_not_a_mail() -> None:
     assert deliver(b"\n", "it@help.example")[0] == EX_NOINPUT
 
 
-def test_nobody_listens() -> None:
+def test_a_listener_that_is_down() -> None:
     (closed,) = free_ports(1)
     status, said = deliver(mail(), "it@help.example", listener=f"127.0.0.1:{closed}")
     assert (status, "not now" in said) == (EX_TEMPFAIL, True)

@@ -115,7 +115,7 @@ def test_a_server_tells_whose_mail_it_passes_on(intake: Reception) -> None:
         ([b"XFORWARD ADDR=192.0.2.1 HELO=x", b"LHLO mx.help.example"], None, None),
     ],
 )
-def test_what_is_told_of_a_client_is_what_can_be_one(
+def test_only_valid_client_addresses_are_accepted(
     intake: Reception, lines: list[bytes], client: str | None, helo: str | None
 ) -> None:
     with talking(intake) as talk:
@@ -126,7 +126,7 @@ def test_what_is_told_of_a_client_is_what_can_be_one(
         assert found_of(intake, taken(talk.answer())) == {"client": client, "helo": helo}
 
 
-def test_what_was_told_of_a_mail_that_was_refused_is_forgotten(intake: Reception) -> None:
+def test_the_client_of_a_refused_mail_is_forgotten(intake: Reception) -> None:
     with talking(intake) as talk:
         assert talk.say(b"LHLO mx.help.example").startswith("250")
         assert talk.say(b"XFORWARD ADDR=192.0.2.1 HELO=mx.acme.example").startswith("250")
@@ -164,7 +164,7 @@ def test_the_bytes_are_those_that_were_sent(intake: Reception) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-def test_it_does_not_matter_how_the_bytes_come(intake: Reception, size: int) -> None:
+def test_the_sizes_of_network_packets_do_not_matter(intake: Reception, size: int) -> None:
     raw = mail(text=f"size {size}\r\n.. dots\r\n")
     sent = (
         b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n"
@@ -227,7 +227,9 @@ def test_an_empty_mail_is_a_mail(intake: Reception) -> None:
         ([b"LHLO x", b"x" * 5_000], "500"),
     ],
 )
-def test_a_broken_sequence_is_told_and_the_session_goes_on(intake: Reception, lines: list[bytes], code: str) -> None:
+def test_a_wrong_order_of_commands_is_refused_and_the_session_continues(
+    intake: Reception, lines: list[bytes], code: str
+) -> None:
     with talking(intake) as talk:
         *before, last = [talk.say(line) for line in lines]
         assert all(answer.startswith("250") for answer in before)
@@ -245,7 +247,7 @@ def test_paths_as_they_may_be_written(intake: Reception, path: bytes) -> None:
         assert talk.say(b"rcpt to:" + path).startswith("250")
 
 
-def test_ten_thousand_recipients_are_told_to_come_in_parts(intake: Reception) -> None:
+def test_ten_thousand_recipients_must_be_sent_in_parts(intake: Reception) -> None:
     with talking(intake) as talk:
         talk.send(b"LHLO x", b"MAIL FROM:<>")
         assert [talk.answer()[:3] for _ in range(2)] == ["250", "250"]
@@ -281,7 +283,7 @@ def test_an_endless_line_takes_no_memory(intake: Reception, where: str) -> None:
         assert talk.say(b"NOOP").startswith("250")
 
 
-def test_who_only_makes_errors_is_sent_away(intake: Reception) -> None:
+def test_a_client_that_only_makes_errors_is_disconnected(intake: Reception) -> None:
     with talking(intake) as talk:
         answers = [talk.say(b"NONSENSE") for _ in range(21)]
         assert answers[-1].startswith("421")
@@ -356,7 +358,7 @@ async def test_every_way_to_cut_the_stream_gives_the_same_mail(size: int, monkey
         await server
 
 
-async def test_a_mail_that_is_being_taken_at_the_end_is_still_answered() -> None:
+async def test_a_mail_that_is_being_taken_at_shutdown_still_gets_a_reply() -> None:
     arrived, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(raw: bytes, envelope: Envelope) -> str:

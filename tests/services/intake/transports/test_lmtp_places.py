@@ -99,7 +99,7 @@ async def test_connections_that_say_nothing_make_room_for_mail() -> None:
             writer.close()
 
 
-async def test_a_mail_that_comes_slowly_makes_room_for_one_that_comes() -> None:
+async def test_a_slow_mail_is_ended_when_another_needs_its_memory() -> None:
     async with listening() as (desk, _):
         slow = [await desk.greeted() for _ in range(3)]
         for reader, writer in slow:
@@ -113,7 +113,7 @@ async def test_a_mail_that_comes_slowly_makes_room_for_one_that_comes() -> None:
             writer.close()
 
 
-async def test_a_mail_that_is_being_taken_is_never_given_up_for_another() -> None:
+async def test_a_complete_mail_is_never_ended_for_another() -> None:
     arrived, go_on = asyncio.Semaphore(0), asyncio.Event()
 
     async def slowly() -> None:
@@ -193,7 +193,7 @@ async def test_sending_byte_by_byte_does_not_extend_a_timeout(timeouts: Timeouts
         writer.close()
 
 
-async def test_answers_that_nobody_reads_are_given_up() -> None:
+async def test_a_client_that_does_not_read_replies_is_disconnected() -> None:
     async with listening(Timeouts(answer=SHORT)) as (desk, server):
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.port, limit=1024)
         assert (await reader.readline()).startswith(b"220")
@@ -207,7 +207,7 @@ async def test_answers_that_nobody_reads_are_given_up() -> None:
         writer.transport.abort()
 
 
-async def test_each_part_of_a_long_mail_has_its_time() -> None:
+async def test_the_timeout_of_a_mail_restarts_for_each_part_of_it() -> None:
     """At a rate that is allowed it takes several times as long as the shortest mail may; what came before gives no
     credit."""
     async with listening(Timeouts(mail=SHORT, mail_bytes=1024)) as (desk, _):
@@ -225,7 +225,7 @@ async def test_each_part_of_a_long_mail_has_its_time() -> None:
         writer.close()
 
 
-async def test_no_mail_takes_for_ever() -> None:
+async def test_every_mail_is_read_in_bounded_time() -> None:
     async with listening(Timeouts(longest=SHORT)) as (desk, _):
         reader, writer = await desk.greeted()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n")
@@ -259,7 +259,7 @@ async def test_mails_that_come_slowly_take_no_memory_from_others(
         writer.close()
 
 
-async def test_a_listener_that_cannot_listen_is_no_sign_of_life() -> None:
+async def test_a_listener_that_cannot_listen_does_not_count_as_alive() -> None:
     (port,) = free_ports(1)
     tried = asyncio.Semaphore(0)
     server = LmtpServer(f"127.0.0.1:{port}", Listener(port))

@@ -124,7 +124,7 @@ async def cut_in_a_mail(session: Session, _: str) -> bool:
 @requirement("A1.01")
 @pytest.mark.parametrize("command", ["login", "select", "uid search", "uid fetch", "uid store", "logout"])
 @pytest.mark.parametrize("spoil", [hang, cut, garbage, endless_line, endless_answer])
-async def test_whatever_a_server_does_once_the_mail_comes_once(
+async def test_a_failure_of_the_server_makes_no_second_ticket(
     mailroom: Mailroom, folder: Path, command: str, spoil: Spoil
 ) -> None:
     async with serving(ScriptedMailbox(spoil={command: once(spoil)})) as server:
@@ -138,7 +138,7 @@ async def test_whatever_a_server_does_once_the_mail_comes_once(
 
 
 @pytest.mark.parametrize("spoil", [huge_literal, cut_in_a_mail, nested, endless_answer])
-async def test_one_mail_that_cannot_be_fetched_holds_up_no_other(
+async def test_a_mail_that_cannot_be_fetched_does_not_delay_others(
     mailroom: Mailroom, folder: Path, spoil: Spoil
 ) -> None:
     async def poisoned(session: Session, rest: str) -> bool:
@@ -159,7 +159,9 @@ async def test_one_mail_that_cannot_be_fetched_holds_up_no_other(
     assert grown < 3 * MOST_BYTES
 
 
-async def test_a_mail_on_which_we_fail_ourselves_stays_and_is_told(mailroom: Mailroom, folder: Path) -> None:
+async def test_a_mail_that_cannot_be_taken_because_of_a_fault_here_stays_and_is_reported(
+    mailroom: Mailroom, folder: Path
+) -> None:
     class Broken(Readers):
         async def read(self, raw: bytes) -> Any:
             if b"Unlucky" in raw:
@@ -178,7 +180,7 @@ async def test_a_mail_on_which_we_fail_ourselves_stays_and_is_told(mailroom: Mai
     await readers.close()
 
 
-async def test_each_mailbox_shows_that_it_is_looked_at(mailroom: Mailroom, folder: Path) -> None:
+async def test_each_mailbox_has_a_pulse(mailroom: Mailroom, folder: Path) -> None:
     async with serving(ScriptedMailbox()) as server:
         box = mailbox(server.port)
         async with fetching(mailroom, folder, box) as running:
@@ -203,9 +205,7 @@ async def test_each_mailbox_shows_that_it_is_looked_at(mailroom: Mailroom, folde
         b"SSH-2.0-whatever\r\n", b"\x00\xffwhatever\r\n", b"whatever\r\n* OK ready\r\n", b"-ERR whatever\r\n", b"+OK whatever\r\n",
     ],
 )  # fmt: skip
-async def test_the_words_of_what_is_no_mail_server_are_not_told(
-    mailroom: Mailroom, folder: Path, greeting: bytes
-) -> None:
+async def test_the_words_of_other_servers_are_not_shown(mailroom: Mailroom, folder: Path, greeting: bytes) -> None:
     async with serving(ScriptedMailbox(greeting=greeting)) as server:
         box = mailbox(server.port)
         async with fetching(mailroom, folder, box):
@@ -214,7 +214,9 @@ async def test_the_words_of_what_is_no_mail_server_are_not_told(
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 whatever\r\n", b"-ERR whatever\r\n", b"* OK whatever\r\n"])
-async def test_nor_over_pop3(mailroom: Mailroom, folder: Path, greeting: bytes) -> None:
+async def test_a_server_that_does_not_speak_pop3_is_not_quoted(
+    mailroom: Mailroom, folder: Path, greeting: bytes
+) -> None:
     async with serving(ScriptedMailbox(greeting=greeting)) as server:
         box = mailbox(server.port, protocol="pop3", afterwards="delete")
         async with fetching(mailroom, folder, box):
@@ -236,7 +238,7 @@ async def test_a_server_on_this_machine_that_is_not_listed_is_never_reached(
         assert server.sessions == 0
 
 
-async def test_a_name_that_does_not_exist_is_told_of_in_the_same_words(mailroom: Mailroom, folder: Path) -> None:
+async def test_an_unknown_host_gets_the_same_message_as_a_forbidden_one(mailroom: Mailroom, folder: Path) -> None:
     box = mailbox(993, host="no-such-host.invalid")
     async with fetching(mailroom, folder, box, destinations=Destinations()):
         await failed(mailroom, box.id, NOT_ALLOWED[:60])
@@ -261,7 +263,9 @@ async def test_a_token_endpoint_that_is_listed_by_name_is_reached_under_it(mailr
 
 
 @pytest.mark.parametrize("said", ["whatever", "HTTP/1.1 whatever", "HTTP/1.1 400 x\r\nwhatever"])
-async def test_the_words_of_what_is_no_token_endpoint_are_not_told(mailroom: Mailroom, folder: Path, said: str) -> None:
+async def test_the_words_of_servers_that_are_not_token_endpoints_are_not_shown(
+    mailroom: Mailroom, folder: Path, said: str
+) -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(f"{said}\r\n\r\n".encode())
         await writer.drain()
@@ -276,14 +280,14 @@ async def test_the_words_of_what_is_no_token_endpoint_are_not_told(mailroom: Mai
     assert "whatever" not in str(told.value) and "the token endpoint" in str(told.value)
 
 
-async def test_nothing_is_there(mailroom: Mailroom, folder: Path) -> None:
+async def test_a_server_that_cannot_be_reached(mailroom: Mailroom, folder: Path) -> None:
     box = mailbox(1)
     async with fetching(mailroom, folder, box):
         state = await failed(mailroom, box.id, "Connection refused")
         assert state.failing_since is not None and state.last_success is None
 
 
-async def test_a_secret_that_is_not_there(mailroom: Mailroom, tmp_path: Path) -> None:
+async def test_a_missing_secret_is_reported(mailroom: Mailroom, tmp_path: Path) -> None:
     async with serving(ScriptedMailbox()) as server:
         box = mailbox(server.port)
         async with fetching(mailroom, tmp_path / "nowhere", box):
@@ -292,7 +296,7 @@ async def test_a_secret_that_is_not_there(mailroom: Mailroom, tmp_path: Path) ->
             await succeeded(mailroom, box.id)
 
 
-async def test_a_refused_password_is_never_told(mailroom: Mailroom, tmp_path: Path) -> None:
+async def test_a_refused_password_is_never_shown(mailroom: Mailroom, tmp_path: Path) -> None:
     async with serving(ScriptedMailbox()) as server:
         box = mailbox(server.port)
         async with fetching(mailroom, secrets(tmp_path / "secrets", "no such word"), box):
@@ -326,7 +330,9 @@ async def test_a_folder_in_which_nothing_can_be_marked_is_not_read(
     assert await subjects(mailroom) == []
 
 
-async def test_a_server_that_says_it_marked_and_did_not_is_not_read_for_ever(mailroom: Mailroom, folder: Path) -> None:
+async def test_a_server_that_only_pretends_to_mark_mails_causes_no_endless_loop(
+    mailroom: Mailroom, folder: Path
+) -> None:
     async def pretend(session: Session, _: str) -> bool:
         await session.ok()
         return True
@@ -350,7 +356,7 @@ async def test_a_server_that_says_it_marked_and_did_not_is_not_read_for_ever(mai
         ({"protocol": "pop3", "afterwards": "delete"}, "dele"),
     ],
 )
-async def test_a_mail_that_the_server_does_not_let_us_mark_holds_up_no_other(
+async def test_a_mail_that_cannot_be_marked_does_not_delay_others(
     mailroom: Mailroom, folder: Path, fields: dict[str, Any], command: str
 ) -> None:
     async def refused(session: Session, rest: str) -> bool:
@@ -382,7 +388,7 @@ async def _nothing_left(mailroom: Mailroom, mailbox_id: UUID) -> bool:
     return await _left(mailroom, mailbox_id) == []
 
 
-async def test_a_mail_that_is_too_large_stays_and_is_told(mailroom: Mailroom, folder: Path) -> None:
+async def test_a_mail_that_is_too_large_stays_and_is_reported(mailroom: Mailroom, folder: Path) -> None:
     for protocol in ("imap", "pop3"):
         async with serving(ScriptedMailbox(sizes={1: MOST_BYTES + 1}), protocol) as server:
             server.put(mail(f"Large {protocol}"), mail(f"Small {protocol}"))
@@ -462,7 +468,7 @@ async def _looks(fetchers: Fetchers, times: int) -> None:
 # POP3
 
 
-async def test_pop3_cut_before_its_end_makes_no_second_ticket(mailroom: Mailroom, folder: Path) -> None:
+async def test_a_pop3_session_aborted_before_its_end_makes_no_second_ticket(mailroom: Mailroom, folder: Path) -> None:
     async with serving(ScriptedMailbox(spoil={"quit": once(cut)}), "pop3") as server:
         server.put(mail("One"), mail("Two"))
         async with fetching(mailroom, folder, mailbox(server.port, protocol="pop3", afterwards="delete")):
@@ -471,7 +477,7 @@ async def test_pop3_cut_before_its_end_makes_no_second_ticket(mailroom: Mailroom
     assert await subjects(mailroom) == ["One", "Two"]
 
 
-async def test_what_is_safe_is_deleted_though_the_next_cannot_be_taken(mailroom: Mailroom, folder: Path) -> None:
+async def test_stored_mails_are_deleted_although_the_next_cannot_be_taken(mailroom: Mailroom, folder: Path) -> None:
     class Broken(Readers):
         async def read(self, raw: bytes) -> Any:
             if b"Two" in raw:
@@ -490,7 +496,9 @@ async def test_what_is_safe_is_deleted_though_the_next_cannot_be_taken(mailroom:
 
 
 @pytest.mark.parametrize("spoil", [hang, cut, endless_line])
-async def test_one_mail_that_pop3_cannot_give_holds_up_no_other(mailroom: Mailroom, folder: Path, spoil: Spoil) -> None:
+async def test_a_mail_that_pop3_cannot_give_does_not_delay_others(
+    mailroom: Mailroom, folder: Path, spoil: Spoil
+) -> None:
     async def poisoned(session: Session, rest: str) -> bool:
         first = min(session.box.mails)
         return rest == "1" and first == 1 and await spoil(session, rest)
@@ -542,7 +550,7 @@ def oauth(url: str) -> OAuth2:
 
 @requirement("A1.01")
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
-async def test_a_token_opens_a_mailbox_until_it_ends(mailroom: Mailroom, folder: Path, protocol: str) -> None:
+async def test_a_token_is_used_until_it_expires(mailroom: Mailroom, folder: Path, protocol: str) -> None:
     answers = [
         (200, {"access_token": "first", "expires_in": 3600, "refresh_token": "newer"}),
         (200, {"access_token": "second", "expires_in": 3600}),
@@ -576,7 +584,7 @@ async def test_a_token_that_is_about_to_end_is_not_used_again(mailroom: Mailroom
             await until(lambda: _is(len(asked) > 2))
 
 
-async def test_a_kept_refresh_token_that_has_ended_gives_way_to_the_configured_one(
+async def test_an_expired_stored_refresh_token_is_replaced_by_the_configured_one(
     mailroom: Mailroom, folder: Path
 ) -> None:
     answers = [
@@ -630,7 +638,7 @@ async def test_a_new_refresh_token_outlives_a_database_that_does_not_take_it(
         ((200, "[" * 100_000), "is too large"),
     ],
 )
-async def test_what_a_token_endpoint_says_is_told(
+async def test_the_error_of_a_token_endpoint_is_reported(
     mailroom: Mailroom, folder: Path, answer: tuple[int, Any], words: str
 ) -> None:
     async with token_endpoint([answer]) as (url, _), serving(ScriptedMailbox()) as server:
@@ -640,13 +648,13 @@ async def test_what_a_token_endpoint_says_is_told(
             assert WORD not in str(state)
 
 
-async def test_a_token_endpoint_that_is_not_there(mailroom: Mailroom, folder: Path) -> None:
+async def test_a_token_endpoint_that_cannot_be_reached(mailroom: Mailroom, folder: Path) -> None:
     box = mailbox(1, credential=oauth("http://127.0.0.1:1/token"))
     async with fetching(mailroom, folder, box):
         await failed(mailroom, box.id, "the token endpoint does not answer")
 
 
-async def test_ending_in_the_middle_of_a_silence_is_quick(mailroom: Mailroom, folder: Path) -> None:
+async def test_shutdown_does_not_wait_for_a_silent_server(mailroom: Mailroom, folder: Path) -> None:
     async with serving(ScriptedMailbox(spoil={"select": hang})) as server:
         async with fetching(mailroom, folder, mailbox(server.port)):
             await until(lambda: _is(server.asked("select")))

@@ -107,7 +107,7 @@ async def test_a_mail_is_moved_to_a_folder_that_is_made(mailroom: Mailroom, serv
 
 
 @requirement("A1.01")
-async def test_pop3_deletes_what_is_safe(mailroom: Mailroom, server: Dovecot, folder: Path) -> None:
+async def test_pop3_deletes_mails_that_are_stored_here(mailroom: Mailroom, server: Dovecot, folder: Path) -> None:
     long_line = mail("Long", "x" * 5_000)
     server.put(long_line, mail("Dots", ".\r\n..\r\n.x"), *(mail(f"Nr {n}") for n in range(120)))
     box = mailbox(server.pop3, protocol="pop3", afterwards="delete")
@@ -118,7 +118,7 @@ async def test_pop3_deletes_what_is_safe(mailroom: Mailroom, server: Dovecot, fo
     assert await mailroom.blobs.get(kept) == long_line
 
 
-async def test_a_wrong_password_is_told(mailroom: Mailroom, server: Dovecot, folder: Path) -> None:
+async def test_a_wrong_password_is_reported(mailroom: Mailroom, server: Dovecot, folder: Path) -> None:
     for protocol, port in (("imap", server.imap), ("pop3", server.pop3)):
         box = mailbox(port, protocol=protocol, afterwards="delete", user="nobody-here")
         async with fetching(mailroom, folder, box):
@@ -126,7 +126,7 @@ async def test_a_wrong_password_is_told(mailroom: Mailroom, server: Dovecot, fol
             assert WORD not in str(state.last_error)
 
 
-async def test_a_folder_that_is_not_there_is_told(mailroom: Mailroom, server: Dovecot, folder: Path) -> None:
+async def test_a_missing_folder_is_reported(mailroom: Mailroom, server: Dovecot, folder: Path) -> None:
     box = mailbox(server.imap, folder="Nowhere")
     async with fetching(mailroom, folder, box):
         await failed(mailroom, box.id, "the folder Nowhere cannot be opened")

@@ -45,7 +45,7 @@ def test_what_programs_write_under_every_letter(footer: str) -> None:
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-def test_letters(letter: str) -> None:
+def test_plain_replies_of_programs(letter: str) -> None:
     text, new = LETTERS[letter]
     assert new_text(text).split() == new.split()
 

@@ -132,7 +132,7 @@ def test_japanese_of_seven_bits_as_windows_and_old_programs_write_it(content: by
         ("koi8-r", "экран", b"", "ok"),
     ],
 )
-def test_wrong_bytes_damage_nothing_around_them(declared: str, before: str, wrong: bytes, after: str) -> None:
+def test_invalid_bytes_damage_nothing_around_them(declared: str, before: str, wrong: bytes, after: str) -> None:
     codec = {"gb2312": "gbk", "iso-2022-jp": "iso2022_jp"}.get(declared, declared)
     text = in_a_mail(declared, before.encode(codec) + wrong + after.encode(codec))[1]
     assert (text[: len(before)], text[-len(after) :]) == (before, after)
@@ -167,7 +167,7 @@ def test_a_charset_that_nobody_declares_is_guessed(codec: str, words: str) -> No
 
 @pytest.mark.parametrize(("codec", "words"), [UNDECLARED[1], UNDECLARED[8], UNDECLARED[10], UNDECLARED[12]])
 @pytest.mark.parametrize("declared", ["unknown-8bit", "us-ascii", "utf-8", "x-user-defined", "no such name"])
-def test_a_name_that_says_nothing_or_fails_is_none(declared: str, codec: str, words: str) -> None:
+def test_a_charset_name_that_says_nothing_or_fails_is_ignored(declared: str, codec: str, words: str) -> None:
     assert in_a_mail(declared, words.encode(codec))[1] == words
 
 

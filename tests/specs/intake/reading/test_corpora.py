@@ -23,7 +23,7 @@ FOLDERS = (
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_mail_of_the_corpora_is_read_soon(folder: str) -> None:
+def test_every_mail_of_the_corpora_is_read_in_time(folder: str) -> None:
     if not (CORPORA / folder).is_dir():
         pytest.skip(f"../shared/corpora/{folder} is not here")
     count = 0

@@ -70,13 +70,13 @@ def test_an_absence_is_known_in_any_place_of_a_subject(subject: str) -> None:
 
 
 @pytest.mark.parametrize("subject", [*ABSENCES, *LETTERS])
-def test_a_persons_letter_about_an_absence_is_a_letter(subject: str) -> None:
+def test_a_persons_mail_about_an_absence_is_not_an_absence_notice(subject: str) -> None:
     assert outcome(subject) == "created"
     assert outcome(subject, "List-Id: <doors.fjell.example>\nPrecedence: list\n") == "created"
 
 
 @pytest.mark.parametrize("subject", LETTERS)
-def test_a_machines_letter_about_an_absence_is_one_too(subject: str) -> None:
+def test_an_automatic_mail_about_an_absence_is_an_absence_notice(subject: str) -> None:
     assert outcome(subject, "Auto-Submitted: auto-generated\n") == "created"
     assert outcome(subject, envelope_from="") == "created"
     assert outcome(subject, "Precedence: bulk\n") == "created"

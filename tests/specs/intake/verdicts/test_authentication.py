@@ -51,7 +51,7 @@ def test_what_a_trusted_server_found_counts(field: str, sender: str) -> None:
         "mx.help.example; x-dmarc=pass header.from=acme.example",
     ],
 )
-def test_what_anybody_may_have_written_does_not(field: str) -> None:
+def test_results_that_anybody_may_have_written_do_not_count(field: str) -> None:
     assert found(field).sender == "unknown"
 
 
@@ -60,7 +60,7 @@ def test_the_worse_result_counts() -> None:
     assert found(passed, failed).sender == found(failed, passed).sender == "disproven"
 
 
-def test_several_senders_are_nobodys_proven_word() -> None:
+def test_a_mail_with_several_senders_proves_nobody() -> None:
     both = ("per@acme.example", "boss@bank.example")
     for result in ("dmarc=pass header.from=acme.example", "dmarc=fail header.from=acme.example", "none"):
         assert found(f"mx.help.example; {result}", senders=both).sender == "ambiguous"

@@ -17,11 +17,11 @@ def test_queue_priority_state_and_tags() -> None:
     )  # fmt: skip
 
 
-def test_what_cannot_be_understood_asks_for_nothing() -> None:
+def test_unknown_instructions_are_ignored() -> None:
     assert asked("X-Ledgerdesk-Priority: urgent\r\nX-Ledgerdesk-Owner: root\r\nX-Otrs-Queue:") == Instructions()
 
 
-def test_a_letter_asks_for_nothing() -> None:
+def test_an_ordinary_mail_has_no_instructions() -> None:
     assert asked("Subject: x\r\nX-Mailer: y") == Instructions()
 
 

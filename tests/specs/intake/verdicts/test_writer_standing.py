@@ -30,7 +30,9 @@ Known = Literal["participant", "outsider"] | None
         ("message-id", None, "proven", "unverified"),
     ],
 )
-def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: SenderProof, expected: str) -> None:
+def test_the_standing_of_a_customer(
+    threaded_by: ThreadedBy, known_as: Known, sender: SenderProof, expected: str
+) -> None:
     assert writer_standing(threaded_by, known_as=known_as, sender=sender, is_agent=False) == expected
 
 
@@ -43,7 +45,7 @@ def test_of_a_customer(threaded_by: ThreadedBy, known_as: Known, sender: SenderP
         (None, "proven", "unverified"),
     ],
 )
-def test_the_tickets_own_address_says_nothing_of_who_writes(
+def test_the_tickets_own_address_does_not_prove_the_writer(
     known_as: Known, sender: Literal["proven", "disproven", "unknown"], expected: str
 ) -> None:
     assert writer_standing("reference", known_as=known_as, sender=sender, is_agent=False, by_address=True) == expected
@@ -62,6 +64,6 @@ def test_an_agent_may_be_a_customer() -> None:
 
 @pytest.mark.parametrize("threaded_by", ["reference", "message-id", "subject"])
 @pytest.mark.parametrize("known_as", ["participant", "outsider", None])
-def test_of_several_senders_none_has_written(threaded_by: ThreadedBy, known_as: Known) -> None:
+def test_a_mail_with_several_senders_is_unverified(threaded_by: ThreadedBy, known_as: Known) -> None:
     assert writer_standing(threaded_by, known_as=known_as, sender="ambiguous", is_agent=False) == "unverified"
     assert not is_agents_own(threaded_by, "ambiguous")
