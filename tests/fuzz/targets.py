@@ -1,4 +1,4 @@
-"""What is fuzzed: whatever reads what strangers wrote. A target raises when a promise is broken."""
+"""The targets of fuzzing: code that reads strangers' input. A target raises if a promise is broken."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ MOST_SECONDS = 2.0
 
 
 def mail(data: bytes) -> None:
-    """Any bytes are read, bounded, as text that can be stored, and come out of the reader's process as they went in."""
+    """Any bytes are read as bounded text that can be stored, and survive the transfer from the reading process."""
     reading = read(data)
     assert not [w for w in reading.wrong if w.startswith("could not be read")], reading.wrong
     assert len(reading.subject) <= LONGEST_SUBJECT
@@ -36,7 +36,7 @@ def mail(data: bytes) -> None:
 
 
 def reply(data: bytes) -> None:
-    """Every line of a reply is exactly one thing, and none is changed."""
+    """Every line of a reply has exactly one kind, and none is changed."""
     text = data.decode("utf-8", "replace")
     found = parse_reply(text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -45,7 +45,7 @@ def reply(data: bytes) -> None:
 
 
 def html(data: bytes) -> None:
-    """Rich text becomes harmless, and stays so when a browser reads it again."""
+    """Rich text becomes harmless, and stays harmless when a browser parses it again."""
     _, safe = richtext.read(data.decode("utf-8", "replace"))
     if safe is not None:
         harmless(safe)
@@ -54,7 +54,7 @@ def html(data: bytes) -> None:
 
 
 def envelope(data: bytes) -> None:
-    """Any bytes in an envelope of Outlook's are read, or are none."""
+    """Any bytes can be read as winmail.dat."""
     tnef.read(data)
     tnef.decompressed(data)
 

@@ -3,10 +3,8 @@
 from typing import Literal
 
 from services.intake.mail.verification.authentication_results import SenderProof
+from services.intake.ticket.commands import ThreadedBy
 from shared.contracts.parts import Standing
-
-ThreadedBy = Literal["", "reference", "message-id", "subject"]
-"""How a mail names its ticket: by a Message-ID of the desk's, by another Message-ID, or by a number in its subject."""
 
 
 def writer_standing(

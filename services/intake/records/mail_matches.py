@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from services.intake.mailroom.writer_standing import ThreadedBy
 from services.intake.records.customers import customer_in
 from services.intake.records.message_ids import hash_of
 from services.intake.records.receipts import day_ago
+from services.intake.ticket.commands import ThreadedBy
 from shared.contracts.parts import CustomerRef, TicketRef
 from shared.database import Pool
 

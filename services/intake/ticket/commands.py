@@ -1,12 +1,14 @@
 """The commands for a ticket. They bring ids, numbers and times; the decider looks nothing up."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from shared.contracts.intake import AutomaticKind, FailedRecipient, FilledForm
 from shared.contracts.parts import AnyChannel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, Writer
 
 NORMAL_PRIORITY = 3
+ThreadedBy = Literal["", "reference", "message-id", "subject"]
+"""How a mail names its ticket: by a Message-ID of the desk's, by another Message-ID, or by a number in its subject."""
 
 
 @dataclass(frozen=True, slots=True)

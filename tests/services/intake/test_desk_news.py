@@ -1,4 +1,4 @@
-"""What the desk tells intake, on real PostgreSQL: splits become tickets, messages follow merges, and all of it may come
+"""Routing's events in intake, on real PostgreSQL: splits become tickets, messages follow merges, and all of it may come
 twice."""
 
 from collections.abc import AsyncIterator, Sequence
@@ -57,7 +57,7 @@ class News:
     versions: dict[UUID, int] = field(default_factory=dict)
 
     async def ticket(self, number: str) -> UUID:
-        """A ticket that intake knows."""
+        """Opens a ticket in intake."""
         made = uuid7()
         await self.pool.execute(
             "INSERT INTO intake.tickets (ticket_id, number, customer_id) VALUES ($1, $2, $3)", made, number, PER.id
@@ -124,7 +124,7 @@ def split(into: UUID, origin: UUID, *, by: PersonRef | None = KARI, message_id: 
 
 
 async def test_messages_on_closed_tickets_get_only_so_many_receipts_a_day(news: News) -> None:
-    """Each becomes a ticket of its own: a machine that answers every receipt, and hides that it is one, ends here."""
+    """Each becomes its own ticket. This stops a program that answers every receipt and hides that it is a program."""
     origin = await news.ticket("1")
     made = [uuid4() for _ in range(4)]
     for into in made:
@@ -153,7 +153,7 @@ async def test_messages_follow_a_chain_of_merges_and_its_undo(news: News) -> Non
 
 @requirement("A7.19")
 async def test_a_circle_of_merges_ends_at_the_first_repeated_ticket(news: News) -> None:
-    """The desk makes none, but an undo of one ticket may come later than the next merge of the other."""
+    """The desk makes no such circle, but the undo of one ticket may arrive after the next merge of the other."""
     one, two = await news.ticket("0"), await news.ticket("1")
     await news.tell(one, merged(two))
     await news.tell(two, merged(one))
@@ -232,7 +232,7 @@ async def test_a_customers_mail_that_became_a_ticket_leads_there(news: News) -> 
 
 @requirement("A5.10", "A2.09")
 async def test_who_goes_on_in_their_own_mail_writes_to_the_ticket_that_it_became(news: News) -> None:
-    """Its references name the closed ticket too, by a Message-ID of ours; the nearest one counts."""
+    """Its references also name the closed ticket, by a Message-ID of the desk's; the nearest reference counts."""
     origin, into = await news.ticket("0"), uuid7()
     await news.tell(origin, split(into, origin, by=None, message_id="<again@customer.example>"))
     found = await news.records.matches.find(

@@ -1,4 +1,4 @@
-"""What intake does when something breaks: nothing acknowledged is lost, nothing is taken twice (the issue's table of
+"""Intake during failures: nothing acknowledged is lost, and nothing is taken twice (the issue's table of
 faults)."""
 
 import http.client
@@ -78,7 +78,7 @@ def test_the_api_dies_and_the_mail_servers_retry_is_one_ticket(intake: Reception
 
 
 def refused_for_now(intake: Reception, raw: bytes) -> None:
-    """A mail is not acknowledged at either door, and not refused for good."""
+    """Neither transport acknowledges a mail or refuses it for good."""
     with pytest.raises(smtplib.SMTPDataError) as told:
         intake.deliver(raw)
     assert told.value.smtp_code == 451
@@ -134,7 +134,7 @@ def test_a_full_disk_refuses_what_does_not_fit(intake: Reception) -> None:
 
 
 def test_without_a_broker_everything_is_taken(intake: Reception) -> None:
-    """The process with relay and consumer, and no Kafka: the outbox absorbs."""
+    """The process with relay and consumer but without Kafka: events wait in the outbox."""
     intake.stop()
     intake.role = "all"
     intake.start()

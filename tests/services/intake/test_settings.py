@@ -1,4 +1,4 @@
-"""What intake is told by its environment, and what it says to what makes no sense."""
+"""Intake's settings, and messages about invalid ones."""
 
 import pytest
 

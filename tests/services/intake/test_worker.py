@@ -1,4 +1,4 @@
-"""The whole of intake with a real broker: it learns the queues, and what it records reaches the topic."""
+"""The whole of intake with a real broker: it receives the queues, and its events reach the topic."""
 
 import asyncio
 from collections.abc import Iterator
@@ -126,7 +126,7 @@ async def test_a_split_is_one_ticket_and_a_merge_leads_on_whatever_dies_in_betwe
     query = "SELECT goes_on_in FROM intake.tickets WHERE ticket_id = $1 AND goes_on_in = $2"
     await asyncio.to_thread(intake.until, lambda: intake.rows(query, other, into), 60)
     assert [event["type"] for event in await asyncio.to_thread(intake.events, into)] == [TicketOpened.TYPE]
-    # The topic is every test's: only these tickets are ours.
+    # All tests share the topic: only these tickets belong to this one.
     parked = "SELECT reason FROM messaging.parked WHERE stream IN ($1, $2, $3)"
     assert await asyncio.to_thread(intake.rows, parked, origin, other, into) == []
 

@@ -1,4 +1,4 @@
-"""Where connections may go that administrators configure."""
+"""Where connections that administrators configure may go."""
 
 import socket
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ OUTSIDE = ["8.8.8.8", "1.1.1.1", "2001:4860:4860::8888", "2a00:1450:4001::1", ":
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, answers: Sequence[str]) -> None:
-    """Lets every name mean these addresses."""
+    """Makes every name resolve to these addresses."""
 
     def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         families = {4: socket.AF_INET, 6: socket.AF_INET6}

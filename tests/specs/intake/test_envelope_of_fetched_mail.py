@@ -1,4 +1,4 @@
-"""What the header of a fetched mail tells of its way."""
+"""The envelope of a fetched mail, from its header."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What a topic asks of whoever opens a ticket under it (A1.06, A1.07, A7.24, A7.25)."""
+"""What a topic requires of a new ticket (A1.06, A1.07, A7.24, A7.25)."""
 
 import uuid
 from uuid import UUID

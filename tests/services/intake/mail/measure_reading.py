@@ -1,5 +1,5 @@
-"""How mails that nobody here wrote are read: `python -m tests.services.intake.mail.measure_reading [folder of the
-corpora]`.
+"""Measures the reading of mails from public corpora: `python -m tests.services.intake.mail.measure_reading [folder of
+the corpora]`.
 
 Prints how many are read, what that costs of the processor, what was cut off right from replies, and how reports are
 told.

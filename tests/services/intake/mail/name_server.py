@@ -1,4 +1,4 @@
-"""A small real DNS server on loopback: it answers what a test has put in, over UDP and TCP, or not at all."""
+"""A small DNS server on loopback: it answers over UDP and TCP with the records of a test, or not at all."""
 
 import socket
 import socketserver

@@ -1,4 +1,4 @@
-"""Mails are read in processes of their own; what a reader does not survive is kept, and harms nobody else."""
+"""Mails are read in separate processes. A mail that crashes its process is kept, and does not affect others."""
 
 import asyncio
 from collections.abc import AsyncIterator

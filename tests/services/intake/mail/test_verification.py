@@ -38,7 +38,7 @@ NO_KEYS = SenderEvidence(PER, f"per@{ACME}", CLIENT, "mx.acme.example")
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Somebody with a key in the DNS."""
+    """A signer with a key in the DNS."""
 
     domain: str
     private: bytes
@@ -179,7 +179,7 @@ def test_relatives_of_the_domain_are_aligned_as_its_policy_says(
 
 
 def test_two_customers_of_a_public_suffix_are_not_aligned(names: NameServer, acme: Signer) -> None:
-    """The domain above them says where organisations begin."""
+    """The parent domain says where organisations begin."""
     names.txt("_dmarc.cloud.example", "v=DMARC1; p=none; psd=y")
     other = replace(acme, domain="mallory.cloud.example")
     other.publish(names)
@@ -248,7 +248,7 @@ def test_many_signatures_do_not_hide_the_right_one(names: NameServer, acme: Sign
 
 
 def _sealed(raw: bytes, sealer: Signer, found: str) -> bytes:
-    """The mail as a forwarder passes it on: with what it found, its seal, and another subject."""
+    """The mail as a forwarder sends it: with its results, its seal, and another subject."""
     field = f"Authentication-Results: {sealer.domain}; {found}\r\n".encode()
     changed = field + raw.replace(b"Subject: ", b"Subject: [list] ")
     lines = dkim.arc_sign(changed, b"k1", sealer.domain.encode(), sealer.private, sealer.domain.encode(),
@@ -376,7 +376,7 @@ async def test_workers_answer_and_remember_what_the_dns_told(
 
 
 async def test_a_silent_dns_is_not_queried_for_a_while(names: NameServer, acme: Signer) -> None:
-    """The first mails wait for a while each, then none does, until a pause is over."""
+    """The first mails wait for the DNS; then none does until the pause is over."""
     now = 0.0
     verifier = Verifier([names.address], clock=lambda: now)
     names.all_silent = True
@@ -404,7 +404,7 @@ async def test_one_silent_domain_does_not_stop_the_verification_of_others(
 
 
 async def test_a_mail_that_makes_the_library_slow_ends_only_its_own_worker(names: NameServer, acme: Signer) -> None:
-    """One line of a million spaces takes dkimpy's expression for the ends of lines half a day."""
+    """On a line of a million spaces, dkimpy's regular expression for line ends takes half a day."""
     verifier = Verifier([names.address], processor_seconds=0.5)
     try:
         signed = acme.sign(letter(), canonicalize=(b"relaxed", b"relaxed")) + b" " * 1_000_000 + b"x\r\n"
@@ -419,7 +419,7 @@ async def test_a_mail_that_makes_the_library_slow_ends_only_its_own_worker(names
 async def test_a_mail_is_taken_though_its_worker_had_died_or_hangs_and_the_next_is_verified(
     mailroom: Mailroom, names: NameServer, acme: Signer, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker rests when it happens; one that hangs takes no processor time, so that the clock has to end it."""
+    """The worker is idle when it dies. One that hangs uses no processor time, so only the wall clock ends it."""
     verifier = Verifier([names.address], seconds=60.0)
     desk = replace(mailroom, verifier=verifier)
     envelope = Envelope(PER[0], ("it@help.example",), client=CLIENT)
@@ -483,7 +483,7 @@ PROVEN = "dkim=pass header.d=acme.example header.s=k1 (verified here)"
 
 
 def _first(mail: Mail) -> str:
-    """The first thing that was found out about a mail's sender."""
+    """The first result about a mail's sender."""
     return str(mail.found["authentication"][0])
 
 

@@ -150,8 +150,8 @@ def test_automatic_mail_never_reopens_and_never_gets_a_receipt(intake: Reception
         text="--x\r\n\r\nfailed\r\n--x--",
     )
     assert intake.hand_in(report, sender="<>")["outcome"] == "bounce_recorded"
-    # The absence stands in the ticket, where an agent sees it; a report that names nothing of ours is in the list of
-    # mails only.
+    # The absence notice is in the ticket, where an agent sees it; a report that names no mail of the desk is only in
+    # the list of mails.
     assert [event["type"] for event in intake.events(ticket["id"])] == [
         "helpdesk.TicketOpened.v1",
         "helpdesk.AutomaticMailReceived.v1",

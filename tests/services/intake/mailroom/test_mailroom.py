@@ -1,4 +1,4 @@
-"""A failure of ours never loses a mail: it is held, and handled again after the fix."""
+"""A fault of this program never loses a mail: it is held, and handled again after the fix."""
 
 import asyncio
 from typing import Any
@@ -82,7 +82,7 @@ async def test_a_flood_of_mails_on_one_ticket_is_taken(mailroom: Mailroom) -> No
 
 
 async def test_a_mail_on_a_long_ticket_reads_one_event_of_it(mailroom: Mailroom) -> None:
-    """Whatever the ticket's length: a flood must not become dearer with each mail."""
+    """The cost must not grow with the ticket's length, because of floods of mails."""
     first = await mailroom.take(mail(), ENVELOPE)
     assert first.number is not None and first.ticket_id is not None
     for n in range(20):
@@ -98,7 +98,7 @@ async def test_a_mail_on_a_long_ticket_reads_one_event_of_it(mailroom: Mailroom)
 
 
 def _nodes(plan: dict[str, Any], relation: str) -> list[dict[str, Any]]:
-    """The parts of a plan that read this table."""
+    """The nodes of a plan that read this table."""
     below = [node for part in plan.get("Plans", ()) for node in _nodes(part, relation)]
     return [plan, *below] if plan.get("Relation Name") == relation else below
 

@@ -1,4 +1,4 @@
-"""Attachments go through a virus scanner where there is one; mail is taken whatever that does."""
+"""Files are scanned if a scanner is configured; mails are taken whatever the scanner does."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Who may speak in a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a
+"""Who may write on a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a
 number."""
 
 import asyncio
@@ -112,8 +112,7 @@ async def test_a_number_alone_does_not_make_a_stranger_a_participant(desk: Desk)
 
 
 async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
-    """DMARC failed at the server that is trusted: From is not to be believed. Anybody else's word about it is worth
-    nothing."""
+    """DMARC failed at the trusted server: From is forged. The results of other servers are worth nothing."""
     first = await desk.opened()
     await desk.take(mail(about(first), Authentication_Results=FAIL))
     assert standing(await desk.last(first.ticket_id)) == "unverified"
@@ -131,7 +130,8 @@ async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
 )
 @pytest.mark.parametrize("results", [PASS, FAIL, ""])
 async def test_a_mail_with_several_senders_makes_no_participant(desk: Desk, forged: bytes, results: str) -> None:
-    """RFC 7489, 6.6.1: no server's verdict says about which of them it is, not even our own token does."""
+    """RFC 7489, 6.6.1: a server's result does not say which of them it is about, and neither does a token of the
+    desk's."""
     first = await desk.opened()
     both = "Per <per@customer.example>" + ("" if forged != b"%b" else ", eve@elsewhere.example")
     for more in ({}, {"In_Reply_To": ours(first)}):
@@ -327,14 +327,14 @@ async def test_a_mail_to_two_queues_is_one_ticket_unless_the_second_wants_its_ow
 
 
 async def copies_in(desk: Desk, slug: str) -> list[TicketOpened]:
-    """The tickets that stand in a queue."""
+    """The tickets in a queue."""
     rows = await desk.mailroom.records.pool.fetch("SELECT ticket_id FROM intake.tickets ORDER BY ticket_id")
     opened = [(await desk.events(row["ticket_id"]))[0] for row in rows]
     return [each for each in opened if isinstance(each, TicketOpened) and each.queue.slug == slug]
 
 
 async def test_a_mail_that_is_handed_over_again_for_a_queue_that_wants_its_own_opens_one_there(desk: Desk) -> None:
-    """A mail server hands over once for each recipient; of those in Bcc, and of aliases, only the envelope tells."""
+    """A mail server hands over once for each recipient; only the envelope tells of recipients in Bcc and aliases."""
     wanting = SALES.model_copy(update={"opens_copies": True})
     desk.mailroom.directory.queues = queues(POSTMASTER, IT, wanting)
     raw = mail(To="undisclosed-recipients:;", Authentication_Results=PASS, Cc="friend@customer.example")
@@ -443,7 +443,7 @@ async def test_what_is_proven_of_the_first_mail_stands_in_the_event(desk: Desk) 
 
 
 async def wish(desk: Desk, first: Mail | None = None, **fields: str) -> tuple[list[str], str]:
-    """What a mail with a Reply-To asks for, and why that is not followed by itself."""
+    """Where a mail wants replies, and why they do not go there without confirmation."""
     taken = await desk.take(mail(**fields)) if first is None else await desk.take(mail(about(first), **fields))
     event = await desk.last(taken.ticket_id)
     assert isinstance(event, TicketOpened | CustomerMessageReceived)

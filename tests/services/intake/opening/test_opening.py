@@ -343,7 +343,7 @@ def test_only_the_customer_closes_with_a_message(intake: Reception) -> None:
 
 
 def merge(intake: Reception, one: str, into: str | None) -> None:
-    """As the desk's news of a merge, or of its undo, leave intake's table."""
+    """Puts intake's table in the state after routing's events of a merge or its undo."""
     intake.rows(
         "UPDATE intake.tickets SET goes_on_in = $2 WHERE ticket_id = $1", uuid.UUID(one), into and uuid.UUID(into)
     )
@@ -439,7 +439,7 @@ def test_a_topic_asks_for_fields_and_a_file_and_the_ticket_keeps_the_form(intake
         "fields": [{"field": "floor", "name": "Floor", "value": 3}],
     }
     assert event["data"]["fields"] == {"floor": 3, "note": "x"}
-    # Kari has no right to open tickets where the topic leads.
+    # Kari may not open tickets in the topic's queue.
     assert (
         intake.call("POST", "/tickets", TICKET | {"queue": None, "topic": "recount", "fields": {"floor": 1}}).status
         == 403

@@ -1,4 +1,4 @@
-"""Tickets are people's, not addresses': what intake makes of records that come, change and go, on real PostgreSQL."""
+"""Tickets belong to people and not to addresses: effects of new, changed and removed records, on real PostgreSQL."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ WALTON = Company(id=UUID(int=210), slug="walton", name="Walton", domains=("xn--k
 
 
 class Front:
-    """The mailroom, and the directory that its rules look at."""
+    """The mailroom, and the directory that it uses."""
 
     def __init__(self, mailroom: Mailroom) -> None:
         self.mailroom, self.pool = mailroom, mailroom.records.pool
@@ -58,7 +58,7 @@ class Front:
         return taken, event.payload.customer
 
     async def standing(self, sender: str, number: str | None) -> str:
-        """What somebody is to a ticket whose number they know."""
+        """The standing of somebody who knows a ticket's number."""
         taken = await self.mail(sender, Subject=f"Re: [Ticket#{number}] x")
         assert taken.ticket_id is not None
         history = await self.mailroom.records.store.load(taken.ticket_id)

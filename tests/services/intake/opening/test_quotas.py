@@ -1,4 +1,4 @@
-"""What one person may have us keep in a day over the API, on a real process and database."""
+"""What one person may store in a day over the API, on a real process and database."""
 
 import asyncio
 import uuid
@@ -24,7 +24,7 @@ MIB = 1024 * 1024
 
 
 def customer() -> Identity:
-    """Somebody new, whose shares are untouched."""
+    """A new customer, whose quota is unused."""
     name = f"c{uuid.uuid4().hex[:8]}"
     update = {"person_id": uuid.uuid4(), "login": name, "email": f"{name}@customer.example", "company": None}
     return PER.model_copy(update=update)

@@ -1,4 +1,4 @@
-"""A TCP connection to a server that a test can cut, as a restart of the server does."""
+"""A TCP proxy that a test can interrupt, like a restart of the server."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ import threading
 
 
 class Cable:
-    """Listens on `port` and passes everything on to `target`, while it is plugged in."""
+    """Listens on `port` and forwards everything to `target` while it is connected."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target

@@ -81,7 +81,7 @@ namespace inbox {{
 
 
 def program() -> str | None:
-    """The server's program with both protocols, if it is there."""
+    """The server's program with both protocols, if it is installed."""
     found = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     protocols = all(Path(f"/usr/lib/dovecot/{name}").exists() for name in ("imap-login", "pop3-login"))
     return found if protocols else None
@@ -152,13 +152,13 @@ class Dovecot:
             client.logout()
 
     def put(self, *mails: bytes, folder: str = "INBOX", seen: bool = False) -> None:
-        """Mails that arrive."""
+        """Delivers mails to the mailbox."""
         with self.client() as client:
             for raw in mails:
                 client.append(folder, raw, (b"\\Seen",) if seen else ())
 
     def flags(self, folder: str = "INBOX") -> list[tuple[bytes, ...]]:
-        """The marks of the mails in a folder, without those of the session."""
+        """The flags of the mails in a folder, without those of the session."""
         with self.client(folder) as client:
             found = client.get_flags(client.search())
             return [tuple(f for f in found[uid] if f != b"\\Recent") for uid in sorted(found)]
@@ -174,7 +174,7 @@ def _group(user: str) -> str:
 
 @contextmanager
 def dovecot(home: Path) -> Iterator[Dovecot]:
-    """A running server with one empty mailbox; `home` is a new folder that its user can reach."""
+    """A running server with one empty mailbox; `home` is a new folder to which its user has access."""
     home.mkdir(mode=0o755)
     user = _user()
     imap, imaps, pop3, pop3s = free_ports(4)
@@ -194,7 +194,7 @@ def dovecot(home: Path) -> Iterator[Dovecot]:
 
 
 def _certify(home: Path) -> None:
-    """A certificate for this machine that vouches for itself."""
+    """A self-signed certificate for this machine."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

@@ -103,7 +103,7 @@ async def status(mailroom: Mailroom, mailbox_id: UUID) -> Status:
 
 
 async def failed(mailroom: Mailroom, mailbox_id: UUID, words: str) -> Status:
-    """Waits until the state of the mailbox says this."""
+    """Waits until the status of the mailbox has these words."""
 
     async def says() -> Status | None:
         found = await status(mailroom, mailbox_id)
@@ -121,7 +121,7 @@ async def failed(mailroom: Mailroom, mailbox_id: UUID, words: str) -> Status:
 
 
 async def succeeded(mailroom: Mailroom, mailbox_id: UUID) -> Status:
-    """Waits until the mailbox has been read to its end, with no trouble since."""
+    """Waits until the mailbox has been read to its end, without an error since."""
 
     async def well() -> Status | None:
         found = await status(mailroom, mailbox_id)

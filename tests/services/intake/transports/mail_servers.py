@@ -25,12 +25,12 @@ DEBIAN = Path("/usr/lib/postfix/sbin")
 
 
 class NotHere(Exception):
-    """Why a mail server cannot be run on this machine."""
+    """The mail server cannot run on this machine; the text says why."""
 
 
 @dataclass(slots=True)
 class MailServer:
-    """A running one: mails go in at `port`, what it could not hand on yet lies in `waiting`."""
+    """A running mail server: it takes mails at `port`; mails that it could not deliver yet are in `waiting`."""
 
     name: str
     port: int
@@ -39,10 +39,10 @@ class MailServer:
     speaks_utf8: bool = True
     hands_over_once: bool = True
     says_later: str = "refused"
-    """What stands in its log, in lower case, when nobody listens."""
+    """The words in its log, in lower case, when nobody listens."""
 
     def send(self, raw: bytes, *recipients: str, sender: str = "per@customer.example") -> None:
-        """A mail by SMTP, as another mail server would; returns when this one answers for it."""
+        """Sends a mail by SMTP, as another mail server does; returns when the server has accepted it."""
         with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
             client.ehlo()
             options = ["BODY=8BITMIME"]
@@ -56,7 +56,7 @@ class MailServer:
 
 
 def documented(block: str, lmtp: int) -> str:
-    """A block of the guide, with the listener's port in the place of the usual one."""
+    """A block of the guide, with the port of this listener."""
     found = re.search(rf"^```\w+ {re.escape(block)}\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert found is not None, f"{GUIDE} has no block {block!r}"
     return LISTENER.sub(lambda match: match.group().replace("2424", str(lmtp)), found.group(1))
@@ -64,7 +64,7 @@ def documented(block: str, lmtp: int) -> str:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Where a server's own user may enter, which pytest's folders do not allow."""
+    """A folder that the server's own user may enter, unlike pytest's."""
     path = Path(tempfile.mkdtemp(prefix="ledgerdesk-mail-"))
     path.chmod(0o755)
     (path / "log").mkdir()
@@ -76,7 +76,7 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def postfix(desk: Reception, *, pipe: bool = False) -> Iterator[MailServer]:
-    """Debian's Postfix, handing on by LMTP or, with `pipe`, through the command."""
+    """Debian's Postfix, which delivers by LMTP or, with `pipe`, through the command."""
     if not (DEBIAN / "master").exists() or shutil.which("postfix") is None:
         raise NotHere("Postfix is not installed (Debian: apt-get install postfix)")
     _require_root("Postfix")

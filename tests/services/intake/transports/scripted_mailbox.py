@@ -1,4 +1,4 @@
-"""A small IMAP and POP3 server in this process, whose answers a test can spoil."""
+"""A small IMAP and POP3 server in this process, whose answers a test can replace."""
 
 import asyncio
 import base64
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 Spoil = Callable[["Session", str], Awaitable[bool]]
-"""Gets a session and the command's arguments; whether it answered in the server's place."""
+"""Gets a session and the command's arguments; returns whether it has replied instead of the server."""
 
 USER, WORD = "support", "open sesame"
 
@@ -44,7 +44,7 @@ class ScriptedMailbox:
         return [uid for uid in self.mails if "\\Seen" in self.flags[uid]]
 
     def asked(self, start: str) -> int:
-        """How many commands began so."""
+        """How many commands begin with this."""
         return sum(command.lower().startswith(start.lower()) for command in self.commands)
 
 
@@ -214,7 +214,7 @@ class Session:
 
 @asynccontextmanager
 async def serving(box: ScriptedMailbox, protocol: str = "imap") -> AsyncIterator[ScriptedMailbox]:
-    """Serves until the block ends, then cuts every session."""
+    """Serves until the block ends, then closes every session."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""The pipe command as a mail system runs it: against the real listener, and against servers that misbehave."""
+"""The pipe command as a mail system runs it, with the real listener and with servers that misbehave."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_NOUSER, EX_TEMPFAIL, EX_CONFIG = 0, 
 
 
 def deliver(raw: bytes, *arguments: str, listener: str = "", **environment: str) -> tuple[int, str]:
-    """Exit status and what was said."""
+    """Exit status and output."""
     command = [sys.executable, "-m", "services.intake", "deliver"]
     where = ["--listener", listener] if listener else []
     clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
@@ -102,7 +102,7 @@ def test_a_listener_that_is_down() -> None:
 
 
 def test_a_listener_that_cannot_keep_the_mail(intake: Reception) -> None:
-    """Its disk is full: the mail system keeps the mail."""
+    """The desk's disk is full: the mail system keeps the mail."""
     intake.restart(largest_file=10)
     assert deliver(mail(), "it@help.example", listener=at(intake))[0] == EX_TEMPFAIL
     intake.restart()
@@ -114,7 +114,7 @@ OK = "250 ok"
 
 @contextmanager
 def server(*answers: str) -> Iterator[str]:
-    """Says these lines, the next whenever a command (or the end of a mail) has come; then ends the connection."""
+    """Sends these lines, each after a command or the end of a mail; then closes the connection."""
 
     def serve() -> None:
         connection, _ = listener.accept()

@@ -1,4 +1,4 @@
-"""The LMTP listener as a mail server meets it (RFC 2033), well-behaved or not."""
+"""The LMTP listener with mail servers that follow RFC 2033, and with others."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ class Talk:
         self.connection.sendall(b"".join(line + b"\r\n" for line in lines))
 
     def answer(self) -> str:
-        """The next answer; of several lines the last."""
+        """The next reply; of several lines the last."""
         while True:
             line = self.stream.readline().decode()
             if line[3:4] != "-":
@@ -78,7 +78,7 @@ def test_a_mail_server_hands_in_a_mail(intake: Reception) -> None:
 
 
 def test_a_server_tells_whose_mail_it_passes_on(intake: Reception) -> None:
-    """As Postfix does, so that SPF is about the client and not about that server; for one mail only."""
+    """As Postfix does it, so that SPF checks the client and not that server; for one mail only."""
     told: list[str] = []
     with talking(intake) as talk:
         talk.say(b"LHLO mx.help.example")
@@ -109,7 +109,7 @@ def test_a_server_tells_whose_mail_it_passes_on(intake: Reception) -> None:
         ([b"XFORWARD ADDR=192.0.2.1 HELO=mx+00+0D+0A+7F.acme+zz.example"], "192.0.2.1", "mx.acme+zz.example"),
         ([b"XFORWARD ADDR=192.0.2.1 HELO=" + b"x" * 300], "192.0.2.1", "x" * 255),
         ([b"XFORWARD ADDR=192.0.2.1", b"XFORWARD ADDR=192.0.2.2"], "192.0.2.2", ""),
-        # What is told of one mail is not said of the next.
+        # The values of one mail do not count for the next.
         ([b"XFORWARD ADDR=192.0.2.1 HELO=x", b"XFORWARD ADDR=[UNAVAILABLE] HELO=[TEMPUNAVAIL]"], None, None),
         ([b"XFORWARD ADDR=192.0.2.1 HELO=x", b"RSET"], None, None),
         ([b"XFORWARD ADDR=192.0.2.1 HELO=x", b"LHLO mx.help.example"], None, None),
@@ -139,7 +139,7 @@ def test_the_client_of_a_refused_mail_is_forgotten(intake: Reception) -> None:
 
 
 def found_of(intake: Reception, mail_id: str) -> dict[str, str | None]:
-    """What was kept of the client that a mail came from."""
+    """What was recorded of a mail's client."""
     query = (
         "SELECT found ->> 'client' AS client, found ->> 'helo' AS helo FROM intake.mails WHERE mail_id = $1::text::uuid"
     )
@@ -327,7 +327,7 @@ async def test_what_goes_wrong_is_never_acknowledged_and_never_final() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 async def test_every_way_to_cut_the_stream_gives_the_same_mail(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the network may do, for certain: the server reads `size` bytes at a time, whatever has arrived."""
+    """Makes the server read `size` bytes at a time, whatever the network does."""
     monkeypatch.setattr("services.intake.transports.lmtp.streams.CHUNK", size)
     got: list[bytes] = []
 

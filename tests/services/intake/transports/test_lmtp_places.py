@@ -1,4 +1,4 @@
-"""The LMTP listener and connections that are slow, silent or many: whoever brings mail gets through."""
+"""The LMTP listener with slow, silent or many connections: clients that bring mail get through."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ class Listener:
         return reader, writer
 
     async def hand_in(self, code: str = "250 2.0.0 taken") -> str:
-        """The answer with this beginning to a mail, else the last one."""
+        """The reply to a mail that begins with this, else the last reply."""
         reader, writer = await self.connect()
         writer.write(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<it@help.example>\r\nDATA\r\n" + mail() + b".\r\nQUIT\r\n")
         answers = (await answered_until_closed(reader)).splitlines()
@@ -81,7 +81,7 @@ async def _listens(port: int) -> bool:
 
 
 async def answered_until_closed(reader: asyncio.StreamReader) -> str:
-    """What is said to the end; a connection that is closed while something is on its way is reset."""
+    """Everything until the end. A connection that is closed while data is on its way is reset."""
     answers = b""
     with contextlib.suppress(ConnectionError):
         while line := await reader.readline():
@@ -240,7 +240,7 @@ async def test_every_mail_is_read_in_bounded_time() -> None:
 async def test_mails_that_come_slowly_take_no_memory_from_others(
     slow: float, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that has only just begun is no slow one: then the next one waits at its sender."""
+    """A transfer that has just begun is not slow: the next mail waits at its sender."""
     monkeypatch.setattr("services.intake.transports.lmtp.connections.SWIFT", float("inf"))
     async with listening(Timeouts(slow=slow), most_bytes=100_000) as (desk, server):
         reader, writer = await desk.greeted()

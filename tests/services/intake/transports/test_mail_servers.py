@@ -1,4 +1,4 @@
-"""Behind real mail servers, configured as docs/mail/servers.md says: what they took over SMTP becomes a ticket once,
+"""Real mail servers, configured as in docs/mail/servers.md: what they took over SMTP becomes a ticket once,
 whenever intake is there."""
 
 import uuid
@@ -28,7 +28,7 @@ def new_id() -> str:
 
 
 def taken(intake: Reception, message_id: str) -> list[dict[str, Any]]:
-    """What became of a mail, its copies among them; oldest first."""
+    """What became of a mail and its copies, oldest first."""
     items = intake.call("GET", "/mails", who=ADMIN).body["items"]
     found = [intake.call("GET", f"/mails/{item['id']}", who=ADMIN).body for item in items]
     return [each for each in reversed(found) if each["message_id"] == message_id]

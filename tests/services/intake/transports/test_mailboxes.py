@@ -1,5 +1,5 @@
-"""Mailboxes on servers that hang, lie, send garbage, cut connections or number anew; the desk loses nothing and doubles
-nothing."""
+"""Mailboxes on servers that hang, lie, send garbage, close connections or renumber mails; the desk loses nothing and
+doubles nothing."""
 
 import asyncio
 import resource
@@ -460,7 +460,7 @@ async def test_a_mailbox_of_another_document_begins_anew(mailroom: Mailroom, fol
 
 
 async def _looks(fetchers: Fetchers, times: int) -> None:
-    """Lets the fetchers look so many times, from now on, what there is to fetch."""
+    """Waits until the fetchers have checked this many times what there is to fetch."""
     before = fetchers.rounds
     await until(lambda: _is(fetchers.rounds > before + times))
 
@@ -518,7 +518,7 @@ async def test_a_mail_that_pop3_cannot_give_does_not_delay_others(
 
 @asynccontextmanager
 async def token_endpoint(answers: list[tuple[int, Any]]) -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
-    """Gives these answers, the last one again and again; its address, and what it was asked."""
+    """A token endpoint that gives these responses, the last one repeatedly; yields its address and the requests."""
     asked: list[dict[str, str]] = []
 
     async def give(request: web.Request) -> web.Response:

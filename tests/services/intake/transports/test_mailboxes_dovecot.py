@@ -1,4 +1,4 @@
-"""Mailboxes on the real Dovecot: what is fetched, what is marked, and what restarts, kills and renumbering do to it."""
+"""Mailboxes on a real Dovecot: fetching and marking mails, also during restarts, kills and renumbering."""
 
 import asyncio
 import shutil
@@ -220,7 +220,7 @@ def test_a_fetcher_that_dies_before_it_marks_makes_no_second_ticket(
     desk.migrate()
     asyncio.run(seed(desk.url, box))
     try:
-        # The first is deleted, the second is safe when the process dies.
+        # The first is deleted, the second is stored here when the process dies.
         desk.start("intake.mailbox_safe=exit@2")
         assert desk.died()
         assert desk.count("intake.mails") == 2

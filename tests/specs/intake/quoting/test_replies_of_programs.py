@@ -1,4 +1,4 @@
-"""What the mail programs of our users write around an answer is no part of it, whatever their language; what people
+"""Text that mail programs write around an answer is not part of it, in any language; what people
 write stays."""
 
 import pytest

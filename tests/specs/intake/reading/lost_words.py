@@ -14,7 +14,7 @@ from email.message import Message
 from services.intake.mail.reading import Reading
 
 WORD = re.compile(r"[A-Za-z]{3,}")
-"""Of ASCII alone, which nearly all charsets share: which charset a part is in is another question."""
+"""Words in ASCII only, which nearly all charsets share, so that the charset of a part does not matter."""
 _UNSEEN = re.compile(
     r"<!--.*?--!?>|<(script|style|title)\b.*?</\1\s*>|<[/!?a-zA-Z](?:\"[^\"]*\"|'[^']*'|[^>\"'])*>",
     re.DOTALL | re.IGNORECASE,
@@ -46,14 +46,14 @@ def _texts(raw: bytes) -> Iterator[str]:
         except (LookupError, ValueError, RuntimeError):
             text = content.decode("latin-1")
         if part.defects and part is root:
-            # Where it understands no more of a header, it takes the rest of it, and of its parts' delimiters and
-            # headers, for words.
+            # If it cannot parse a header, it takes the rest of the header, and its parts' delimiters and
+            # headers, for text.
             text = _STRUCTURE.sub("", text.replace("\r\n", "\n").partition("\n\n")[2])
         yield _shown(text) if kind == "text/html" else text
 
 
 def _parts(part: Message) -> Iterator[Message]:
-    """All parts but those of enclosed mails, which are files."""
+    """All parts except those of enclosed mails, which are files."""
     yield part
     if part.get_content_maintype() == "multipart" and part.is_multipart():
         for child in part.get_payload():

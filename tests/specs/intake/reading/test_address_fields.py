@@ -1,4 +1,4 @@
-"""Names and addresses are read as mail programs read them, whatever grammar a field follows."""
+"""Names and addresses are read as mail programs read them, also from fields that follow no grammar."""
 
 import time
 

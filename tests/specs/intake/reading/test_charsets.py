@@ -12,7 +12,7 @@ from services.intake.mail.reading import read
 
 
 def in_a_mail(declared: str, content: bytes) -> tuple[str, str]:
-    """What a mail's subject and text become that both are in the charset."""
+    """The subject and text of a mail in which both are in the charset."""
     data = base64.b64encode(content).decode()
     named = f'; charset="{declared}"' if declared else ""
     head = f"Subject: =?{declared}?B?{data}?=\nContent-Type: text/plain{named}\nContent-Transfer-Encoding: base64\n\n"
@@ -35,7 +35,7 @@ def in_a_mail(declared: str, content: bytes) -> tuple[str, str]:
         ("us-ascii", "cp1252", "l’écran est cassé"),
         ("iso-8859-9", "cp1254", "“Çağrı” için ş"),
         ("iso-8859-11", "cp874", "จอภาพ… “เสีย”"),
-        # names that browsers know and Python does not, and some that only mail programs write
+        # names that browsers know but Python does not, and names that only mail programs write
         ("iso-8859-8-I", "iso-8859-8", "המסך שבור"),
         ("csISO88598I", "iso-8859-8", "המסך שבור"),
         ("ISO-8859-8-E", "iso-8859-8", "המסך שבור"),
@@ -82,7 +82,7 @@ def in_a_mail(declared: str, content: bytes) -> tuple[str, str]:
         ("utf-16", "utf-16-be", "screen ok å"),
         ("ucs-2", "utf-16-le", "screen ok å"),
         ("utf-32", "utf-32", "экран 💥"),
-        # the bytes say it themselves
+        # the bytes have precedence
         ("koi8-r", "utf-8-sig", "экран"),
         ("windows-1252", "utf-16", "экран ok"),
         ("gb2312", "utf-8", "das Gerät läuft nicht, bitte prüfen"),
@@ -267,5 +267,5 @@ def test_a_long_text_in_any_charset_is_read_soon(declared: str, unit: bytes) -> 
     "pair", [f"{first:02x}{second:02x}" for first in range(0x81, 0xFF) for second in (0x62, 0x64, 0xA3, 0xA5, 0xA7)]
 )
 def test_any_pair_of_bytes_is_read(pair: str) -> None:
-    """Also those of which two letters come, such as the vowels with two marks of Hong Kong."""
+    """Also pairs that decode to two letters, such as Hong Kong's vowels with two marks."""
     assert not read(b"From: ida@fjell.example\n\n" + bytes.fromhex(pair) * 8 + b"\n").wrong

@@ -1,4 +1,4 @@
-"""Mails that nobody here wrote: every one is read, soon, and keeps its words. Not shipped; skipped where they are
+"""Mails of public corpora: every one is read in time, and keeps its words. Not shipped; skipped where they are
 absent."""
 
 import time

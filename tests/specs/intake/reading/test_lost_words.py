@@ -68,7 +68,7 @@ FAULTS = (
 
 @dataclass
 class Maker:
-    """Writes a mail's parts; each text part says something that stands in no other."""
+    """Writes a mail's parts; each text part has words that no other has."""
 
     draw: st.DrawFn
     said: list[str]
@@ -129,7 +129,7 @@ class Maker:
 
 @st.composite
 def mails(draw: st.DrawFn, faults: tuple[str, ...] = FAULTS) -> tuple[bytes, list[str]]:
-    """A mail, and what each of its text parts says."""
+    """A mail, and the words of each of its text parts."""
     maker = Maker(draw, [], faults)
     head = "From: kim@nordlys.example\nSubject: lamp\nMIME-Version: 1.0\n"
     raw = head + maker.container(draw(st.integers(0, 2)))

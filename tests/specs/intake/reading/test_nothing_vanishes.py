@@ -1,4 +1,4 @@
-"""Nothing that a person wrote may be missing from what is new in their mail (decision 0084)."""
+"""Everything that a person wrote is in the new text of their mail (decision 0084)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ WORDS = {
     "a signature as an example": "Please give me this signature:\n\n-- \nIda Lie\nFjell AS, Bergen",
     "a table": "Door   Key\n-----  ----\nA      17\nB      18",
     "a rule at the end of a poem": "roses\n--\nviolets are blue and so am I",
-    # what looks like a quote
+    # text that looks like a quote
     "prompt of a database": "It says\n\nSQL> open door;\nORA-00942: no door\nSQL>",
     "prompt of a switch": "This is what I typed:\n\nSW> enable\nSW> show door",
     "prompts of Python": "Why?\n\n>>> door.open()\n>>> door.close()",
@@ -46,7 +46,7 @@ WORDS = {
     "raw header shown, the other order": "Hi\n\nFrom: eve@evil.example\nTo: me@fjell.example\nSubject: Doors\nMessage-ID: <1@evil.example>\n\nBlock her.",
     "told what somebody wrote": "On 12 March 2026 your colleague Kari wrote:\nwe come on Monday.\nNobody came.",
     "told below a colon": "This is the story:\n\nOn 26 November 2026 at 09:04 Kari wrote:\nwe come on Monday.\n\nNobody came.",
-    # what programs and firms write, as a subject
+    # texts about what programs and firms write
     "a sentence with 'sent from'": "Two doors are missing.\nSent from the warehouse on Monday, they never came.",
     "about printing": "Door 5 hums.\n\nIt always stops before printing, and nobody knows why.",
     "about confidential matters": "Hello.\n\nI sent a confidential list to the wrong recipient by mistake yesterday evening, and they will not delete it although I asked them twice.",

@@ -1,4 +1,4 @@
-"""Any bytes become one bounded result; nothing that a person wrote is lost on the way."""
+"""Any bytes become one bounded result, and nothing that a person wrote is lost."""
 
 import time
 

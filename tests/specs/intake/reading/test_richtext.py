@@ -24,7 +24,7 @@ DANGEROUS = {
 
 
 class Seen(HTMLParser):
-    """What a browser would find in it."""
+    """The tags and attributes that a browser finds in HTML."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

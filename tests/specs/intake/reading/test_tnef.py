@@ -1,4 +1,4 @@
-"""Outlook's envelopes (winmail.dat): their files and words are found, and broken ones do no harm."""
+"""Outlook's winmail.dat: its files and text are found, and broken ones do no harm."""
 
 import base64
 import struct

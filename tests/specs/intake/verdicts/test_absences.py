@@ -1,4 +1,4 @@
-"""An answer of absence is known by its subject if a machine sent it; a letter about an absence stays a letter."""
+"""An absence notice is recognised by its subject if it is automatic; people's mails about absences are not."""
 
 import pytest
 
@@ -83,7 +83,7 @@ def test_an_automatic_mail_about_an_absence_is_an_absence_notice(subject: str) -
 
 
 def test_an_absence_from_the_null_sender_is_no_failure() -> None:
-    """Its words may be those of a report: she cannot be reached."""
+    """An absence notice may have the words of a report: "she cannot be reached"."""
     raw = b"From: ida@fjell.example\nSubject: Ida Lie is out of the office\n\nI cannot be reached. Write to per@fjell.example."
     found = judge(read(raw), envelope_from="", names_ticket=False, is_ours=False, from_our_address=False)
     assert found.outcome == "auto_reply_recorded"

@@ -1,5 +1,4 @@
-"""What Authentication-Results say of a mail's sender (RFC 8601), in the words of servers that are trusted and of those
-that are not."""
+"""What Authentication-Results say about a mail's sender (RFC 8601), from trusted servers and from others."""
 
 import pytest
 from hypothesis import given

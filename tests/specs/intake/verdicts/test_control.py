@@ -1,4 +1,4 @@
-"""Fields by which other systems steer tickets."""
+"""Header fields with instructions of other systems."""
 
 from services.intake.mail.structure.mime import parse
 from services.intake.mail.verdicts.control import Instructions, control_fields, instructions_in

@@ -203,7 +203,7 @@ def test_a_megabyte_of_a_report_is_read_in_bounded_time(line: str) -> None:
 
 
 def outcome(reading: Reading) -> str:
-    """What becomes of a mail from the null address."""
+    """What becomes of a mail from the null sender."""
     return judge(reading, envelope_from="", names_ticket=False, is_ours=False, from_our_address=False).outcome
 
 

@@ -1,11 +1,12 @@
-"""What the writer of a mail is to the ticket that it names."""
+"""The standing of a mail's writer on the ticket that the mail names."""
 
 from typing import Literal
 
 import pytest
 
 from services.intake.mail.verification.authentication_results import SenderProof
-from services.intake.mailroom.writer_standing import ThreadedBy, is_agents_own, writer_standing
+from services.intake.mailroom.writer_standing import is_agents_own, writer_standing
+from services.intake.ticket.commands import ThreadedBy
 
 Known = Literal["participant", "outsider"] | None
 
@@ -13,12 +14,12 @@ Known = Literal["participant", "outsider"] | None
 @pytest.mark.parametrize(
     ("threaded_by", "known_as", "sender", "expected"),
     [
-        # Our token: who has it got it from us, whatever address they write from.
+        # A token of the desk's: whoever has it got it from the desk, whatever address they write from.
         ("reference", None, "unknown", "participant"),
         ("reference", None, "disproven", "participant"),
         ("reference", "participant", "unknown", "participant"),
         ("reference", "outsider", "proven", "outsider"),
-        # A number can be read over a shoulder, a Message-ID too: then the address must be known here.
+        # Others may see a number or a Message-ID, so the address must be known.
         ("subject", "participant", "unknown", "participant"),
         ("subject", "participant", "proven", "participant"),
         ("subject", "participant", "disproven", "unverified"),
