@@ -1,4 +1,4 @@
-"""The ticket's fields as the desk's documents describe them (requirements A7.25, A7.27, A21.09)."""
+"""A ticket's fields, as documents define them (requirements A7.25, A7.27, A21.09)."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from shared.rules.refusals import Invalid, InvalidArgument
 
 
 def checked(values: Mapping[str, Any], documents: Mapping[str, TicketField]) -> dict[str, Any]:
-    """The values, if each fits its field. A field without a document takes any plain value. Raises Invalid."""
+    """The values, if each fits its field. A field without a document takes any value. Raises Invalid."""
     errors = [
         InvalidArgument(("fields", name), wrong)
         for name, value in values.items()
@@ -39,7 +39,7 @@ def _wrong(value: Any, document: TicketField | None) -> str:
         case "date":
             return "" if isinstance(value, str) and _is_date(value) else "must be a date such as 2026-11-23"
         case _:
-            return "is of a kind that is not known here yet"
+            return "is a field of a kind that is not supported yet"
 
 
 def _is_date(text: str) -> bool:
@@ -51,7 +51,7 @@ def _is_date(text: str) -> bool:
 
 
 def required(queue: Queue | None, topic: str, configuration: Configuration) -> tuple[str, ...]:
-    """The fields that must have a value before a ticket of this queue, asked under this topic (empty: none), is closed."""
+    """The fields that a ticket must have before it is closed, by its queue and its topic (empty: none)."""
     asked = configuration.topics.get(topic)
     by_topic = {each.field for each in asked.fields if each.required} if asked is not None else set[str]()
     by_queue = {name for name, document in configuration.fields.items() if queue and queue.slug in document.required_in}

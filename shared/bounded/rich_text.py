@@ -40,20 +40,20 @@ async def read(processes: Processes, html: str | None) -> RichText:
     if not html:
         return RichText("")
     try:
-        return decoded(await processes.ask(TASK, html.encode()))
+        return taken_back(await processes.ask(TASK, html.encode()))
     except Ended as ended:
         if ended.reason == "slow":
             raise invalid("html", detail="This HTML takes too long to read.") from ended
         raise Unavailable("Rich text cannot be read now; try again.") from ended
 
 
-def read_html(content: bytes) -> Sequence[bytes]:
+def answered(content: bytes) -> Sequence[bytes]:
     """The task: returns the text, and the safe HTML if there is any."""
     text, safe = richtext.read(content.decode())
     return [text.encode(), safe.encode()] if safe is not None else [text.encode()]
 
 
-def decoded(pieces: Sequence[bytes]) -> RichText:
+def taken_back(pieces: Sequence[bytes]) -> RichText:
     """The inverse of the task's encoding."""
     text, *safe = pieces
     if not safe:
@@ -62,4 +62,4 @@ def decoded(pieces: Sequence[bytes]) -> RichText:
 
 
 if __name__ == "__main__":
-    serve({TASK: read_html})
+    serve({TASK: answered})

@@ -1,12 +1,10 @@
-"""Why an operation refuses a request, in words for whoever sent it. Nothing here knows of HTTP:
-`shared/http/serving/failures.py` makes problem documents of refusals. A decider's refusal is
-`shared.rules.rejected.Rejected`."""
+"""Why an operation refuses a request, in words for whoever sent it. Nothing here knows of HTTP: `shared/http/serving/failures.py` makes
+problem documents of refusals. A decider's refusal is `shared.rules.rejected.Rejected`."""
 
 from dataclasses import dataclass
 
 ArgumentPath = tuple[str | int, ...]
-"""Where an argument stands in a request: `("customer", "email")`, `("attachments", 2)`; empty for the request as a
-whole."""
+"""Where an argument stands in a request: `("customer", "email")`, `("attachments", 2)`; empty for the request as a whole."""
 
 
 class Refusal(Exception):

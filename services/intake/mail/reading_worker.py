@@ -35,4 +35,4 @@ def decoded(pieces: Sequence[bytes]) -> tuple[bytes, Reading]:
 
 
 if __name__ == "__main__":
-    serve({MAIL: read_mail, rich_text.TASK: rich_text.read_html})
+    serve({MAIL: read_mail, rich_text.TASK: rich_text.answered})

@@ -17,8 +17,8 @@ PICTURE, OTHER = (
 
 def mail(html: str, *files: Attachment) -> Message:
     """A mail of a form, its rich text as its process reads it."""
-    pieces = rich_text.read_html(naming_pictures(html, files).encode())
-    return words(Words(html=html), "email", rich_text.decoded(pieces), files)
+    pieces = rich_text.answered(naming_pictures(html, files).encode())
+    return words(Words(html=html), "email", rich_text.taken_back(pieces), files)
 
 
 @requirement("A7.23")

@@ -13,8 +13,8 @@ from tests.specs.requirement import requirement
 
 def written(html: str, text: str | None = None) -> Message:
     """A note as its process reads it."""
-    pieces = rich_text.read_html(html.encode())
-    return words(NoteBody(text=text, html=html), "note", rich_text.decoded(pieces))
+    pieces = rich_text.answered(html.encode())
+    return words(NoteBody(text=text, html=html), "note", rich_text.taken_back(pieces))
 
 
 @requirement("A7.08")
