@@ -70,14 +70,14 @@ class Tickets:
     pool: Pool
 
     async def newest(
-        self, tickets: Sequence[UUID], *, connection: Connection | None = None
+        self, streams: Sequence[UUID], *, connection: Connection | None = None
     ) -> dict[UUID, Versioned[Ticket]]:
         """The state of each ticket at its stream's version; tickets that intake has not opened are left out.
 
         The cost does not grow with the number of messages: only the first event is read, and a counter beside it.
         """
         found: dict[UUID, Versioned[Ticket]] = {}
-        for row in await (connection or self.pool).fetch(NEWEST, list(tickets)):
+        for row in await (connection or self.pool).fetch(NEWEST, list(streams)):
             opened = ticket.evolve(ticket.initial(), parse(row["type"], row["data"]))
             found[row["stream_id"]] = Versioned(replace(opened, automatic=row["automatic"]), row["stream_version"])
         return found
