@@ -14,9 +14,9 @@ from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
 from services.intake.opening import api as intake_api
+from services.intake.transports import mail_api
+from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
-from services.intake.ways_in import mail_api
-from services.intake.ways_in.mailboxes import api as mailboxes_api
 from services.notify.sending import outgoing_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -38,7 +38,7 @@ def routers() -> dict[str, list[APIRouter]]:
             article_commands.router(NOTHING),
         ],
         "intake": [
-            intake_api.router(NOTHING),
+            intake_api.router(NOTHING, NOTHING),
             blobs_api.router(NOTHING, NOTHING, None, NOTHING),
             mail_api.router(NOTHING),
             mailboxes_api.router(NOTHING, NOTHING),

@@ -1,7 +1,8 @@
-"""What a mail address is: one definition for everything that comes in, is stored, compared, sent to and shown (decision 0088).
+"""E-mail addresses: one definition for everything that comes in, is stored, compared, sent to and shown (decision
+0088).
 
-The canonical form is what is stored and compared: Unicode NFC, lower case, the domain as A-labels (IDNA 2008 with UTS 46), without a dot at
-its end; a local part in quotes only where RFC 5321 asks for them. The shown form has the domain as U-labels.
+The canonical form is stored and compared: Unicode NFC, lower case, the domain as A-labels (IDNA 2008 with UTS 46)
+without a final dot; the local part in quotes only if RFC 5321 requires them. The shown form has the domain as U-labels.
 """
 
 import re
@@ -16,18 +17,19 @@ LONGEST_LOCAL = 64
 LONGEST_DOMAIN = 253
 
 _ATOM = re.compile(r"[^\x00-\x20\x7f-\xa0\s()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7f-\xa0\s()<>\[\]:;@\\,.\"]+)*")
-"""A local part without quotes (RFC 5321's Dot-string, with RFC 6531's letters of other scripts)."""
+"""A local part without quotes (RFC 5321's Dot-string, with letters of other scripts as in RFC 6531)."""
 _QUOTED = re.compile(r'"((?:[^\x00-\x1f\x7f-\x9f"\\]|\\[\x20-\x7e])+)"')
 _SPECIAL = re.compile(r'(["\\])')
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
-"""A label as DNS has it (RFC 1123); networks of their own have names with underscores."""
+"""A label of a host name (RFC 1123). Private networks have names with underscores."""
 _TOP = re.compile(r"[0-9]+")
 _UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""What is copied along with an address and nobody sees: two spellings must not be two people."""
+"""Invisible characters that are copied along with an address: they must not make two people of one."""
 
 
 def canonical(address: str) -> str | None:
-    """The address as it is stored and compared; None for what is none. Address literals (`[192.0.2.1]`) and comments are not taken."""
+    """The address as it is stored and compared; None if it is not valid. Address literals (`[192.0.2.1]`) and comments
+    are not allowed."""
     local, at, domain = unicodedata.normalize("NFC", _UNSEEN.sub("", address)).strip().rpartition("@")
     known = canonical_domain(domain)
     name = _local(local)
@@ -37,8 +39,16 @@ def canonical(address: str) -> str | None:
     return made if len(made.encode()) <= LONGEST else None
 
 
+def valid(address: str) -> str:
+    """The canonical form. Raises ValueError, for a request's body."""
+    found = canonical(address)
+    if found is None:
+        raise ValueError("This is not a valid e-mail address.")
+    return found
+
+
 def canonical_domain(domain: str) -> str | None:
-    """A domain as DNS knows it, in lower case; None for what is none."""
+    """A domain as in the DNS, in lower case; None if it is not valid."""
     name = domain.strip().removesuffix(".")
     if name.isascii():
         name = name.lower()
@@ -55,7 +65,7 @@ def canonical_domain(domain: str) -> str | None:
 
 
 def received(address: str) -> str | None:
-    """As `canonical`, for what a mail names: real mailboxes have dots where RFC 5321 allows none without quotes."""
+    """Like `canonical`, for addresses in mails: real mailboxes have dots in places where RFC 5321 requires quotes."""
     found = canonical(address)
     local, at, domain = address.strip().rpartition("@")
     if found is None and at and ".." in f".{local}.":
@@ -64,23 +74,23 @@ def received(address: str) -> str | None:
 
 
 def comparable(address: str) -> str:
-    """What two spellings of one address have in common; of what is no address, its text in lower case."""
+    """The canonical form, for comparing addresses; the text in lower case if it is not a valid address."""
     return canonical(address) or address.strip().lower()
 
 
 def domain_of(address: str) -> str:
-    """The domain of an address as DNS knows it; empty where it has none."""
+    """The domain of an address as in the DNS; empty if it has none."""
     return canonical_domain(address.rpartition("@")[2]) or ""
 
 
 def shown(address: str) -> str:
-    """The address as people read it."""
+    """The address as it is shown to people."""
     local, at, domain = address.rpartition("@")
     return f"{local}{at}{shown_domain(domain)}"
 
 
 def shown_domain(domain: str) -> str:
-    """The domain in its own script, where IDNA 2008 allows that."""
+    """The domain in its own script, if IDNA 2008 allows it."""
     try:
         return idna.decode(domain) if "xn--" in domain else domain
     except (idna.IDNAError, UnicodeError):

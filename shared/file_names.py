@@ -1,4 +1,4 @@
-"""Names of files as they may be shown, stored and sent: one rule for what comes by mail, by upload and leaves again."""
+"""Safe names of files: one rule for files that come by mail or upload, and are shown, stored and sent."""
 
 import mimetypes
 import re
@@ -6,14 +6,14 @@ import re
 LONGEST = 200
 LONGEST_ENDING = 20
 MOST_BYTES = 240
-"""Of a name in UTF-8: file systems hold 255."""
+"""Of a name in UTF-8; file systems allow 255."""
 
 _PATH = re.compile(r"[A-Za-z]:[\\/]|[\\/]|~[\\/]|\.{1,2}[\\/]|.*[\\/]\.\.?[\\/]")
-"""How a path begins that a program sent instead of a name. Another slash belongs to the name: `Invoice 24/25.pdf`."""
+"""How a path begins that a program sent instead of a name. Other slashes belong to the name: `Invoice 24/25.pdf`."""
 _UNSEEN = "\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u2069\ufeff\ud800-\udfff"
-"""Control characters, and those that turn a name's direction round: `gpj.exe` must not look like `exe.jpg`."""
+"""Control characters, and those that reverse the direction of text: `gpj.exe` must not look like `exe.jpg`."""
 _UNFIT = re.compile(rf'[{_UNSEEN}"*/:<>?\\|]+')
-"""Also what file systems and mail programs take for their own syntax."""
+"""Also characters that are syntax for file systems and mail programs."""
 _NOT_AT_THE_ENDS = "".join(filter(re.compile(rf"[{_UNSEEN}\s.]").match, map(chr, range(0x10000))))
 _ONLY_AN_ENDING = re.compile(rf"\s*\.(\w{{1,{LONGEST_ENDING}}})")
 _BLANKS = re.compile(r"\s+")
@@ -25,10 +25,10 @@ _CALLED = {
     "text/x-vcard": "contact.vcf",
 }
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\s*\..*)?", re.IGNORECASE)
-"""Names of devices on Windows, with any ending: no file there can be called so."""
+"""Names of devices on Windows, with any ending: no file can have them."""
 _STEMS = {"image": "image", "audio": "audio", "video": "video"}
 _TYPES = mimetypes.MimeTypes()
-"""Python's own table, the same on every machine."""
+"""Python's own table, which is the same on every machine."""
 _MORE_ENDINGS = {
     "application/gzip": ".gz",
     "application/ms-tnef": ".dat",
@@ -84,16 +84,16 @@ _MORE_ENDINGS = {
     "video/x-m4v": ".m4v",
 }
 _READABLE = ("text", "message", "multipart")
-"""Kinds whose types, also those that nobody knows, are read as text."""
+"""Kinds of which unknown types are read as text too."""
 
 
 def safe_name(name: str, media_type: str = "", *, longest: int = LONGEST) -> str:
-    """A file's name as `own_name` has it; a file without one is called for its type: `image.jpg`, `file.pdf`."""
-    return own_name(name, longest=longest) or nameless(media_type)
+    """A file's own name (`own_name`), else a name for its type: `image.jpg`, `file.pdf`."""
+    return own_name(name, longest=longest) or name_for_type(media_type)
 
 
 def own_name(name: str, *, longest: int = LONGEST) -> str:
-    """A file's own name on one line, without its path and what cannot be seen, shortened before its ending; or empty."""
+    """A file's own name on one line, without path and invisible characters, shortened before its ending; or empty."""
     name = name.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     if _PATH.match(name):
         name = name.replace("\\", "/").rpartition("/")[2]
@@ -105,8 +105,8 @@ def own_name(name: str, *, longest: int = LONGEST) -> str:
     return _shortened(plain, longest)
 
 
-def nameless(media_type: str) -> str:
-    """What a file of a type is called."""
+def name_for_type(media_type: str) -> str:
+    """The name for a file of a type that has none."""
     if media_type in _CALLED:
         return _CALLED[media_type]
     kind = media_type.partition("/")[0]
@@ -117,7 +117,7 @@ def nameless(media_type: str) -> str:
 
 
 def numbered(name: str, number: int) -> str:
-    """A name for another file of the same name: `image-2.jpg`."""
+    """A name for another file with the same name: `image-2.jpg`."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
 

@@ -16,8 +16,8 @@ def load() -> "Service":
 
 def run() -> int:
     if sys.argv[1:2] == ["deliver"]:
-        # Started for every mail: it needs neither the service nor what that imports.
-        from services.intake.ways_in.deliver import main as deliver
+        # Started for every mail, so it must not import the service.
+        from services.intake.transports.deliver import main as deliver
 
         return deliver(sys.argv[2:])
     from services.intake.schema import MIGRATIONS

@@ -7,24 +7,27 @@ from dataclasses import replace
 
 from services.intake.mail.reading_pool import Readers
 from services.intake.mail.verification.verifier import Verifier
-from services.intake.mailroom.mailroom import Envelope, Mailroom, MailRules
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom, MailRules
 from services.intake.opening import api
-from services.intake.opening.allowances import Allowances
+from services.intake.opening.customer_messages import CustomerMessages
 from services.intake.opening.opening import Opening
+from services.intake.opening.quotas import Quotas
+from services.intake.opening.submissions import Submissions
 from services.intake.policies import DeskNews
-from services.intake.records.identifying import Claims, Identifying
+from services.intake.records.customer_claims import ClaimAnnouncer, ClaimsHandler
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts
 from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from services.intake.settings import Settings
+from services.intake.transports import mail_api
+from services.intake.transports.lmtp.server import LmtpServer
+from services.intake.transports.mailboxes import api as mailboxes_api
+from services.intake.transports.mailboxes.fetchers import Fetchers
+from services.intake.transports.mailboxes.progress import Progress
 from services.intake.uploads import api as blobs_api
 from services.intake.uploads.virus_scan import VirusScan
-from services.intake.ways_in import mail_api
-from services.intake.ways_in.lmtp import LmtpServer
-from services.intake.ways_in.mailboxes import api as mailboxes_api
-from services.intake.ways_in.mailboxes.fetchers import Fetchers
-from services.intake.ways_in.mailboxes.progress import Progress
 from shared.blobs.store import BlobStore, BlobStoreUnavailable
 from shared.blobs.uploads import Uploads
 from shared.contracts.topics import DIRECTORY, TICKETS
@@ -42,8 +45,6 @@ log = logging.getLogger(__name__)
 
 SERVICE = "intake"
 CONSUMER = "intake"
-
-
 SWEEP_SECONDS = 3600.0
 
 
@@ -52,7 +53,7 @@ def handlers(store: Store, numbers: Numbers | None = None, receipts: Receipts | 
     numbers = numbers or Numbers(store.pool, Settings.read().timezone)
     receipts = receipts or _receipts(Settings.read())
     return {
-        DIRECTORY: Identifying(ProjectionHandler(DirectoryProjection()), store),
+        DIRECTORY: ClaimsHandler(ProjectionHandler(DirectoryProjection()), store),
         TICKETS: DeskNews(store, numbers, receipts),
     }
 
@@ -78,15 +79,17 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         receipts = _receipts(settings)
         records = Records(pool, store)
         rules = MailRules(settings.mail_key, settings.trusted_servers, settings.tickets_a_day)
-        allowances = Allowances(pool, settings.customers, settings.agents)
+        quotas = Quotas(pool, settings.customers, settings.agents)
         scan = VirusScan(settings.clamd) if settings.clamd else None
         mailroom = Mailroom(records, blobs, numbers, copy, readers, rules, receipts, verifier, scan)
         routers = []
         if parts.serves:
-            opening = Opening(records, blobs, numbers, copy, uploads, allowances, readers)
+            submissions = Submissions(blobs, uploads, quotas, readers)
+            opening = Opening(records, numbers, copy, submissions)
+            messages = CustomerMessages(records, copy, submissions)
             routers = [
-                api.router(opening),
-                blobs_api.router(uploads, store, scan, allowances),
+                api.router(opening, messages),
+                blobs_api.router(uploads, store, scan, quotas),
                 mail_api.router(mailroom),
                 mailboxes_api.router(copy, Progress(pool)),
             ]
@@ -101,17 +104,17 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if parts.works:
             made = handlers(store, numbers, receipts)
             parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
-            parts.run("identifying", Claims(store))
-            parts.run("uploads", Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, allowances)))
+            parts.run("identifying", ClaimAnnouncer(store))
+            parts.run("uploads", Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, quotas)))
             fetchers = Fetchers(mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts)
             parts.run("mailboxes", fetchers)
         yield parts.process(routers)
 
 
-async def _sweep(uploads: Uploads, allowances: Allowances) -> None:
-    """Removes uploads that no ticket has named within a day, and what people have taken of their shares of other days."""
-    await allowances.purge()
+async def _sweep(uploads: Uploads, quotas: Quotas) -> None:
+    """Removes uploads that no ticket has named within a day, and used quotas of earlier days."""
+    await quotas.purge()
     try:
         await uploads.sweep()
     except BlobStoreUnavailable as error:
-        log.warning("uploads are not swept now: %s", error)
+        log.warning("uploads cannot be swept now: %s", error)

@@ -1,17 +1,17 @@
-"""What intake learns from the desk: splits become tickets, and messages find the ticket that lives, its queue, its customer and those
-whom the desk has written to.
+"""What intake learns from routing's events: splits become tickets, and messages reach the ticket after merges, its
+queue, its customer and the people to whom the desk has written.
 
-Everything that is done here may be done again: a ticket is opened once whoever asks, and a row takes only what is newer. So no versions
-seen are kept beside it, as they are for policies that decide on every event (decision 0005).
+Everything here is idempotent: a ticket is opened once, and a row takes only newer values. So the versions seen are not
+stored, as they are for policies that decide on every event (decision 0005).
 """
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from services.intake import ticket
+from services.intake.records.message_ids import hash_of
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts, receipt_address, receipt_mailbox
-from services.intake.records.records import hash_of
 from services.intake.ticket.commands import OpenTicket
 from shared.addresses import comparable
 from shared.contracts.envelope import Actor, Recorded
@@ -86,9 +86,9 @@ class DeskNews:
             event = batch.take(delivery)
             if event is None:
                 continue
-            if strangers := _concerned(event) - known:
-                named = ", ".join(sorted(map(str, strangers)))
-                batch.park(delivery, f"intake has opened no ticket {named}")
+            if unknown := _concerned(event) - known:
+                named = ", ".join(sorted(map(str, unknown)))
+                batch.park(delivery, f"intake has not opened ticket {named}")
             elif isinstance(event.payload, TicketSplit):
                 await self._open(connection, event, event.payload)
                 known.add(event.payload.into)
@@ -108,14 +108,14 @@ class DeskNews:
         return batch.aside
 
     async def _known(self, connection: Connection, deliveries: Sequence[Delivered]) -> set[UUID]:
-        """Those of the tickets that the events are about which intake has opened."""
+        """The tickets of these events that intake has opened."""
         concerned = {each for d in deliveries if d.event is not None for each in _concerned(d.event)}
         if not concerned:
             return set()
         return {row["ticket_id"] for row in await connection.fetch(KNOWN, sorted(concerned))}
 
     async def _open(self, connection: Connection, event: Recorded, split: TicketSplit) -> None:
-        """Opens the ticket of a split; the desk has chosen its id, so that a second time finds it open."""
+        """Opens the ticket of a split. The desk has chosen its id, so that a second time finds it."""
         if await connection.fetchval(KNOWN, [split.into]) is not None:
             return
         hit("intake.split")
@@ -129,7 +129,7 @@ class DeskNews:
                 message=split.message,
                 priority=split.priority,
                 opened_by=split.by,
-                automatic=split.no_answer or await self._has_had_enough(connection, split),
+                automatic=split.no_answer or await self._gets_no_more_receipts(connection, split),
                 split_from=split.origin,
                 writer=split.writer,
                 internal=split.internal,
@@ -148,11 +148,11 @@ class DeskNews:
         mailbox = receipt_mailbox(opened)
         await connection.execute(NEW_TICKET, split.into, opening.number, split.customer.id, split.origin.id, mailbox)
         if split.by is None and split.message.message_id is not None:
-            # The customer's own mail has become this ticket: what refers to it belongs here.
+            # The customer's own mail has become this ticket: mails that refer to it belong here.
             await connection.execute(THREAD, hash_of(split.message.message_id), split.into)
 
-    async def _has_had_enough(self, connection: Connection, split: TicketSplit) -> bool:
-        """Whether the customer, whose message on a closed ticket becomes this one, has had their receipts of the day."""
+    async def _gets_no_more_receipts(self, connection: Connection, split: TicketSplit) -> bool:
+        """Whether the customer, whose message on a closed ticket becomes this ticket, gets no more receipts today."""
         if split.by is not None:
             return False
         return bool(await self.receipts.refusal(connection, receipt_address(split.message, split.customer)))
@@ -162,7 +162,7 @@ class DeskNews:
 
 
 def _concerned(event: Recorded) -> set[UUID]:
-    """The tickets that intake must know for this event; routing's news of one follow its opening here."""
+    """The tickets that intake must have opened before this event."""
     match event.payload:
         case TicketMerged(into=into):
             return {event.stream, into.id}
@@ -175,7 +175,8 @@ def _concerned(event: Recorded) -> set[UUID]:
 
 
 def _written_to(event: Recorded) -> list[tuple[UUID, str, bool]]:
-    """Whom the desk has written to, and whether in confidence: those take part, or are outsiders, when they write back."""
+    """The people to whom the desk has written: they are participants or, if it was in confidence, outsiders when they
+    write back."""
     match event.payload:
         case AgentReplied(message=message):
             outsider = False
@@ -187,7 +188,7 @@ def _written_to(event: Recorded) -> list[tuple[UUID, str, bool]]:
 
 
 def _told(event: Recorded) -> Told | None:
-    """What an event changes about where messages of its ticket go and who may write them."""
+    """The changes of an event to where messages of its ticket go and who may write them."""
     here = event.stream, event.version
     match event.payload:
         case TicketMoved(to=queue):

@@ -1,4 +1,4 @@
-"""The migrations of this service's database, in their order."""
+"""The migrations of this service's database, in order."""
 
 from services import intake
 from shared import directory, eventstore, messaging

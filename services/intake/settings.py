@@ -1,12 +1,12 @@
-"""What intake is told by its environment."""
+"""Intake's settings, from the environment."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.intake.opening.allowances import Share
-from services.intake.ways_in.mailboxes.destinations import Destinations
+from services.intake.opening.quotas import Quota
+from services.intake.transports.mailboxes.destinations import Destinations
 from shared.http.keys import Keys
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
@@ -18,18 +18,21 @@ UPLOAD_MIB_A_DAY = 100
 AGENT_TICKETS_A_DAY = 100_000
 AGENT_UPLOAD_MIB_A_DAY = 20_480
 MESSAGES_A_TICKET = 10
-"""A customer's messages of a day, for each ticket that they may open."""
+"""The messages that a customer may write in a day, for each ticket that they may open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`trusted_servers`: the names in whose Authentication-Results we believe; `lmtp_trusted`: whether mails that come by LMTP may steer
-    (A1.26); `tickets_a_day`: how many one sender may open by mail before the rest goes on one ticket, `customers` and `agents` what each of
-    them may do in a day over the API, `receipts_a_day` how many receipts
-    one address gets, `all_receipts_a_day` all of them together; 0: any number.
-    `secrets`: the folder with the files that the documents of mailboxes name; `mailbox_hosts`: the private servers that those may name, too.
-    `nameservers`: whom to ask when senders are verified here, empty: the machine's own, null: they are not verified; `trusted_sealers`:
-    domains whose ARC seals count then. `clamd`: the virus scanner's `host:port` or socket, empty: attachments are not scanned."""
+    """- `trusted_servers`: names of servers whose Authentication-Results count.
+    - `lmtp_trusted`: whether mails over LMTP may carry instructions (A1.26).
+    - `tickets_a_day`: tickets that one sender may open by mail; further mails go to the newest of them. 0: no limit.
+    - `customers`, `agents`: the quota of each of them for a day over the API.
+    - `receipts_a_day`: to one mailbox; `all_receipts_a_day`: to all. 0: no limit.
+    - `secrets`: the folder with the secrets of mailboxes; `mailbox_hosts`: private servers to which mailboxes may lead.
+    - `nameservers`: for verifying senders. Empty: those of the machine; None: senders are not verified.
+    - `trusted_sealers`: domains whose ARC seals count.
+    - `clamd`: the virus scanner's `host:port` or socket; empty: files are not scanned.
+    """
 
     database_url: str
     kafka: KafkaAccount
@@ -42,8 +45,8 @@ class Settings:
     trusted_servers: frozenset[str]
     lmtp_trusted: bool
     tickets_a_day: int
-    customers: Share
-    agents: Share
+    customers: Quota
+    agents: Quota
     secrets: Path | None
     mailbox_hosts: Destinations
     receipts_a_day: int
@@ -67,7 +70,7 @@ class Settings:
             lmtp_trusted=env("LEDGERDESK_LMTP_TRUSTED", "") == "1",
             tickets_a_day=_count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY),
             customers=_customers(),
-            agents=Share(
+            agents=Quota(
                 tickets=_count("LEDGERDESK_AGENT_TICKETS_A_DAY", AGENT_TICKETS_A_DAY),
                 bytes=_count("LEDGERDESK_AGENT_UPLOAD_MIB_A_DAY", AGENT_UPLOAD_MIB_A_DAY) << 20,
             ),
@@ -101,15 +104,16 @@ def _nameservers(value: str) -> tuple[str, ...] | None:
             usable = False
         if not usable:
             raise SettingMissing(
-                f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as 127.0.0.1:53"
+                f"LEDGERDESK_VERIFY_SENDERS is {value!r}: write off, system, or addresses of DNS servers such as"
+                " 127.0.0.1:53"
             )
     return found
 
 
-def _customers() -> Share:
+def _customers() -> Quota:
     tickets = _count("LEDGERDESK_TICKETS_A_DAY", MOST_TICKETS_A_DAY)
     size = _count("LEDGERDESK_UPLOAD_MIB_A_DAY", UPLOAD_MIB_A_DAY)
-    return Share(tickets, messages=tickets * MESSAGES_A_TICKET, bytes=size << 20)
+    return Quota(tickets, messages=tickets * MESSAGES_A_TICKET, bytes=size << 20)
 
 
 def _hosts(value: str) -> Destinations:
@@ -117,7 +121,8 @@ def _hosts(value: str) -> Destinations:
         return Destinations.parsed(value)
     except ValueError as error:
         raise SettingMissing(
-            f"LEDGERDESK_MAILBOX_HOSTS is {value!r}: write names, addresses or networks such as mail.example.org 10.0.0.0/24 ({error})"
+            f"LEDGERDESK_MAILBOX_HOSTS is {value!r}: write names, addresses or networks such as"
+            f" mail.example.org 10.0.0.0/24 ({error})"
         ) from error
 
 
@@ -131,7 +136,7 @@ def _scanner(value: str) -> str:
 def _count(name: str, default: int) -> int:
     value = env(name, str(default))
     if not value.isascii() or not value.isdigit():
-        raise SettingMissing(f"{name} is {value!r}, which is no number: write one such as {default}")
+        raise SettingMissing(f"{name} is {value!r}, which is not a number: write one such as {default}")
     return int(value)
 
 
@@ -140,5 +145,5 @@ def _timezone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise SettingMissing(
-            f"LEDGERDESK_TIMEZONE is {name!r}, which is no time zone: write one such as Europe/Oslo"
+            f"LEDGERDESK_TIMEZONE is {name!r}, which is not a time zone: write one such as Europe/Oslo"
         ) from error

@@ -5,15 +5,15 @@ import secrets
 from pathlib import Path
 
 SHARDS = (*(f"{n:02x}" for n in range(256)), "uploads")
-"""Directories below the root, named like the first two digits of a file, and the one of uploads: few enough to be made once, so that a
-write costs two flushes and no more."""
+"""The directories below the root: one for each first two digits of a key, and one for uploads. They are created once,
+so that a write needs only two flushes."""
 
 
 class DurableFiles:
-    """Writes files below a root; on return they survive a power cut. Safe to use from several threads and processes.
+    """Writes files below a root; when `write` returns they survive a power cut. Safe for several threads and processes.
 
-    The root itself is made once, at the start: where it is gone later (a volume that is not mounted), nothing may be written in
-    its place.
+    The root is created once, at the start: if it is missing later (a volume that is not mounted), nothing may be
+    written in its place.
     """
 
     def __init__(self, root: Path) -> None:
@@ -27,20 +27,20 @@ class DurableFiles:
         _flush(self.root)
 
     def write(self, path: str, content: bytes) -> None:
-        """Writes a file unless it is there. Raises OSError."""
+        """Writes a file unless it exists. Raises OSError."""
         target = self.root / path
         if not target.exists():
             try:
                 _write(target, content)
             except FileNotFoundError:
-                self._make_shards()  # they were taken away since; this fails too if the root was
+                self._make_shards()  # the directories were removed; this fails if the root was removed too
                 _write(target, content)
-        # Also when it was there: whoever wrote it may not have come to this point yet.
+        # Also if it existed: another process may have written it and not flushed yet.
         _flush(target.parent)
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Content first, name last: a name that can be seen stands for the whole content."""
+    """Writes the content first and the name last, so that a file with its name is complete."""
     staged = f"{target}.{secrets.token_hex(8)}.part"
     handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:

@@ -1,7 +1,7 @@
 """Content-addressed blobs: raw mails, attachments and long texts (architecture, section 2).
 
-A blob's key is the SHA-256 of its content, so writing the same content twice is one blob and no blob ever changes. What `put`
-has answered is durable: it may be named by an event (decision record 0020).
+A blob's key is the SHA-256 of its content, so the same content is one blob and blobs never change. When `put` returns
+the blob is durable: an event may name it (decision record 0020).
 """
 
 import asyncio
@@ -28,7 +28,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStoreUnavailable(OSError):
-    """The store cannot be reached, is full, or refuses: nothing was acknowledged, the same request may succeed later (503)."""
+    """The store cannot be reached, is full, or refuses. Nothing was acknowledged; the same request may succeed later
+    (503)."""
 
 
 class BlobMissing(LookupError):
@@ -41,14 +42,15 @@ def key_of(content: bytes) -> str:
 
 
 def path_of(sha256: str) -> str:
-    """Where a blob stands in the store. Raises BlobMissing for what is no key."""
+    """The path of a blob in the store. Raises BlobMissing for an invalid key."""
     if not _SHA256.fullmatch(sha256):
         raise BlobMissing(sha256)
     return f"{sha256[:2]}/{sha256}"
 
 
 class BlobStore:
-    """Blobs at a URL: `file:///directory`, `s3://bucket/prefix`, or `memory:///` in tests. Every call runs off the event loop."""
+    """Blobs at a URL: `file:///directory`, `s3://bucket/prefix`, or `memory:///` in tests. No call blocks the event
+    loop."""
 
     def __init__(self, url: str) -> None:
         self._files: DurableFiles | None = None
@@ -69,14 +71,14 @@ class BlobStore:
             self._objects = from_url(url)
 
     async def put(self, content: bytes, media_type: str = "application/octet-stream") -> Blob:
-        """Stores a content and answers once it is durable. Raises BlobStoreUnavailable."""
+        """Stores a content; returns once it is durable. Raises BlobStoreUnavailable."""
         loop = asyncio.get_running_loop()
         key = key_of(content) if len(content) <= CHUNK else await loop.run_in_executor(self._writers, key_of, content)
         await self.keep(path_of(key), content)
         return Blob(sha256=key, size=len(content), type=media_type)
 
     async def keep(self, path: str, content: bytes) -> None:
-        """Stores a content at a path of its own, unless there is one, and answers once it is durable. Raises BlobStoreUnavailable."""
+        """Stores a content at a path unless one is there; returns once it is durable. Raises BlobStoreUnavailable."""
         try:
             if self._files is not None:
                 await asyncio.get_running_loop().run_in_executor(self._writers, self._files.write, path, content)
@@ -93,17 +95,18 @@ class BlobStore:
         return await self.at(path_of(sha256))
 
     async def at(self, path: str) -> bytes:
-        """What stands at a path. Raises as `get` does."""
+        """The content at a path. Raises as `get` does."""
         try:
             found = await obstore.get_async(self._objects, path)
             return bytes(await found.bytes_async())
         except FileNotFoundError:
-            raise self._not_there(path) from None
+            raise self._missing(path) from None
         except (OSError, BaseError) as error:
             raise BlobStoreUnavailable(f"blob {path} cannot be read: {_brief(error)}") from error
 
-    async def forget(self, folder: str, before: datetime) -> int:
-        """Removes what was stored in a folder before that moment; answers how many there were. Raises BlobStoreUnavailable."""
+    async def remove(self, folder: str, before: datetime) -> int:
+        """Removes everything that was stored in a folder before a time; returns how many. Raises
+        BlobStoreUnavailable."""
         count = 0
         try:
             async for batch in obstore.list(self._objects, prefix=folder):
@@ -112,16 +115,16 @@ class BlobStore:
                     await obstore.delete_async(self._objects, old)
                     count += len(old)
         except (OSError, BaseError) as error:
-            raise BlobStoreUnavailable(f"{folder} cannot be tidied: {_brief(error)}") from error
+            raise BlobStoreUnavailable(f"old files in {folder} cannot be removed: {_brief(error)}") from error
         return count
 
     async def stream(self, sha256: str) -> AsyncIterator[bytes]:
-        """The content in pieces. What it raises, it raises before it answers: see `get`."""
+        """The content in pieces. Raises as `get` does, before the first piece."""
         path = path_of(sha256)
         try:
             found = await obstore.get_async(self._objects, path)
         except FileNotFoundError:
-            raise self._not_there(sha256) from None
+            raise self._missing(sha256) from None
         except (OSError, BaseError) as error:
             raise BlobStoreUnavailable(f"blob {sha256} cannot be read: {_brief(error)}") from error
 
@@ -131,8 +134,9 @@ class BlobStore:
 
         return pieces()
 
-    def _not_there(self, sha256: str) -> Exception:
-        """A directory that is gone as a whole (a volume that is not mounted) is not there for now; a blob that it lacks is missing."""
+    def _missing(self, sha256: str) -> Exception:
+        """If the whole directory is gone (a volume that is not mounted), the store is unavailable; otherwise the blob
+        is missing."""
         if self._root is not None and not self._root.is_dir():
             return BlobStoreUnavailable(f"the blob store {self._root} is gone")
         return BlobMissing(sha256)
@@ -142,7 +146,7 @@ class BlobStore:
 
 
 def _brief(error: Exception) -> str:
-    """The first line of an error: obstore adds a page of debugging below it."""
+    """The first line of an error: obstore adds a page of debugging output."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).partition("\n")[0]

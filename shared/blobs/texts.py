@@ -1,4 +1,4 @@
-"""Long texts: an event carries the beginning, a blob the whole (architecture, section 2)."""
+"""Long texts: an event has the beginning, a blob the whole (architecture, section 2)."""
 
 from pydantic_core import to_json
 
@@ -6,7 +6,7 @@ from shared.blobs.store import BlobStore
 from shared.contracts.parts import Blob
 
 INLINE_BYTES = 64 * 1024
-"""Of a text's JSON, which is what an event carries: there a character takes up to six."""
+"""Of a text as JSON in an event, where a character takes up to six bytes."""
 
 
 def size(text: str) -> int:
@@ -15,22 +15,22 @@ def size(text: str) -> int:
 
 
 def fits(text: str, most: int = INLINE_BYTES) -> bool:
-    """Whether a text takes at most so many bytes of an event."""
+    """Whether a text takes at most so many bytes in an event."""
     return len(text) * 6 <= most or size(text) <= most
 
 
 def beginning(text: str, most: int = INLINE_BYTES) -> str:
-    """As much of a text as fits into so many bytes, cut between characters."""
+    """The beginning of a text that fits into so many bytes, cut between characters."""
     if fits(text, most):
         return text
     start = text.encode()[:most].decode(errors="ignore")
-    while (taken := size(start)) > most:  # some of its characters are escaped
+    while (taken := size(start)) > most:  # some characters are escaped in JSON
         start = start[: len(start) * most // taken]
     return start
 
 
 async def stored(blobs: BlobStore, text: str) -> tuple[str, Blob | None]:
-    """What an event says of a text: all of it, or its beginning and the blob that holds the whole."""
+    """The text as an event has it: the whole, or its beginning and the blob with the whole."""
     start = beginning(text)
     if len(start) == len(text):
         return text, None
@@ -38,5 +38,5 @@ async def stored(blobs: BlobStore, text: str) -> tuple[str, Blob | None]:
 
 
 async def whole(blobs: BlobStore, text: str, blob: Blob | None) -> str:
-    """The text of which an event says this. Raises BlobMissing and BlobStoreUnavailable."""
+    """The whole text, from what an event has of it. Raises BlobMissing and BlobStoreUnavailable."""
     return text if blob is None else (await blobs.get(blob.sha256)).decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Files that somebody has uploaded and that no ticket names yet (api.md, section 3).
+"""Uploaded files that no ticket names yet (api.md, section 3).
 
-They stand in the blob store under `uploads/`, in no database: several services take them, and services do not ask each other. Until a
-ticket names one it is its uploader's alone.
+They are in the blob store under `uploads/` and not in a database, because several services use them and services do not
+call each other. Until a ticket names a file, only its uploader has access.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is known of an uploaded file; `size` in bytes, `scan` what a virus scanner said (null: none was asked)."""
+    """An uploaded file; `size` in bytes; `scan` is the virus scanner's result, None if there is no scanner."""
 
     id: UUID
     person: UUID
@@ -32,7 +32,7 @@ class Upload:
 
 
 class UploadMissing(LookupError):
-    """The upload at this place of a list is nobody's, somebody else's, or too old."""
+    """The upload at this index of a list does not exist, belongs to somebody else, or is too old."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
@@ -48,13 +48,14 @@ class Uploads:
     async def put(
         self, person: UUID, name: str, media_type: str, content: bytes, scan: ScanResult | None = None
     ) -> Upload:
-        """Keeps a file and answers once it is durable. Raises BlobStoreUnavailable."""
+        """Stores a file; returns once it is durable. Raises BlobStoreUnavailable."""
         upload = Upload(uuid7(), person, name, media_type, len(content), scan)
         await self.store.keep(_path(upload.id), orjson.dumps(asdict(upload)) + b"\n" + content)
         return upload
 
     async def own(self, upload: UUID, person: UUID) -> tuple[Upload, bytes] | None:
-        """A person's own upload with its content; None for one that is not theirs or not there. Raises BlobStoreUnavailable."""
+        """A person's own upload with its content; None if it is not theirs or does not exist. Raises
+        BlobStoreUnavailable."""
         try:
             head, _, content = (await self.store.at(_path(upload))).partition(b"\n")
         except BlobMissing:
@@ -65,7 +66,8 @@ class Uploads:
         return Upload(upload, person, known["name"], known["type"], known["size"], known.get("scan")), content
 
     async def take(self, uploads: Sequence[UUID], person: UUID) -> list[Attachment]:
-        """The uploads as attachments of an article, their content stored for good. The same again is the same, so that a retry works.
+        """The uploads as attachments of an article; their content is stored for good. Idempotent, so that a retry
+        works.
 
         Raises UploadMissing and BlobStoreUnavailable.
         """
@@ -80,8 +82,8 @@ class Uploads:
         return taken
 
     async def sweep(self, older_than: timedelta = KEPT) -> int:
-        """Removes uploads of so long ago; what a ticket has taken meanwhile stays, for it was stored again. Answers how many."""
-        return await self.store.forget(FOLDER, datetime.now(UTC) - older_than)
+        """Removes old uploads; returns how many. Files that a ticket has taken were stored again and stay."""
+        return await self.store.remove(FOLDER, datetime.now(UTC) - older_than)
 
 
 def _path(upload: UUID) -> str:

@@ -1,4 +1,4 @@
-"""Work on what strangers wrote is done in processes of its own: one that takes too long, or dies, does no harm to the others."""
+"""Processes for work on strangers' input: a task that takes too long or crashes does not affect the others."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prometheus_client import Counter
 
-from shared.bounded.serving import ANSWER, LENGTH, QUESTION
+from shared.bounded.serving import LENGTH, REQUEST, RESULT
 
 log = logging.getLogger(__name__)
 
@@ -18,16 +18,16 @@ KILLED = Counter(
 )
 
 MOST_SECONDS = 5.0
-"""Of processor time for one answer."""
+"""Of processor time for one task."""
 MOST_WAIT = 60.0
-"""Seconds on a clock, for a machine that is too busy to give a process its time."""
-ANSWERS_A_PROCESS = 5_000
-"""After so many a process is replaced, so that no leak in a library lasts."""
+"""Of wall time, for a machine that is too busy to give a process its processor time."""
+TASKS_A_PROCESS = 5_000
+"""After so many tasks a process is replaced, in case a library leaks memory."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 class Ended(Exception):
-    """A process ended before its answer: `slow` (its processor time was over), `stuck` (no answer came) or `died`."""
+    """A process ended before its result: `slow` (out of processor time), `stuck` (no result in time) or `died`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -35,7 +35,7 @@ class Ended(Exception):
 
 
 class Processes:
-    """Up to `size` processes of a module that calls `shared.bounded.serving.serve`, started when they are needed."""
+    """Up to `size` processes of a module that calls `shared.bounded.serving.serve`; each starts when it is needed."""
 
     def __init__(
         self, module: str, size: int = 0, *, most_seconds: float = MOST_SECONDS, most_wait: float = MOST_WAIT
@@ -47,7 +47,7 @@ class Processes:
         self._all: set[_Process] = set()
 
     async def ask(self, task: str, content: bytes) -> list[bytes]:
-        """What a task answers. Raises Ended when its process does not survive it, OSError when none can be started."""
+        """The result of a task. Raises Ended if its process ends first, OSError if none can be started."""
         async with self._free:
             for attempt in (1, 2):
                 process = self._idle.pop() if self._idle else await self._start()
@@ -59,14 +59,14 @@ class Processes:
                     KILLED.labels(task, ended.reason).inc()
                     log.error("a process was ended by %s of %d bytes: %s", task, len(content), ended.reason)
                     if ended.reason == "died" and attempt == 1:
-                        continue  # perhaps the kernel took it for want of memory, and not for this content
+                        continue  # perhaps the kernel killed it for lack of memory, and not because of this content
                     raise
                 except BaseException:
-                    # Whoever waited has gone in mid-answer: this process's answers are not to be taken for another's.
+                    # The caller was cancelled: this result must not be taken for that of another task.
                     self._all.discard(process)
                     await asyncio.shield(process.kill())
                     raise
-                if process.answers < ANSWERS_A_PROCESS:
+                if process.tasks < TASKS_A_PROCESS:
                     self._idle.append(process)
                 else:
                     self._all.discard(process)
@@ -75,7 +75,7 @@ class Processes:
             raise AssertionError
 
     async def close(self) -> None:
-        """Ends every process; nobody may be asking any more."""
+        """Ends every process. No task may be running."""
         self._idle.clear()
         processes, self._all = self._all, set()
         await asyncio.gather(*(process.kill() for process in processes))
@@ -87,7 +87,7 @@ class Processes:
             self._module,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            # Not the service's environment: what reads strangers' words needs to know no passwords.
+            # Not the service's environment, which has passwords.
             env={"PYTHONPATH": str(_ROOT), "PATH": os.environ.get("PATH", ""), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=_ROOT,
         )
@@ -99,10 +99,10 @@ class Processes:
 class _Process:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self.answers = 0
+        self.tasks = 0
 
     async def ask(self, task: str, content: bytes, most_seconds: float, most_wait: float) -> list[bytes]:
-        self.answers += 1
+        self.tasks += 1
         try:
             async with asyncio.timeout(most_wait):
                 return await self._asked(task, content, most_seconds)
@@ -116,10 +116,10 @@ class _Process:
         into, out = self._process.stdin, self._process.stdout
         assert into is not None
         assert out is not None
-        into.write(QUESTION.pack(task.encode(), len(content), int(most_seconds * 1000)))
+        into.write(REQUEST.pack(task.encode(), len(content), int(most_seconds * 1000)))
         into.write(content)
         await into.drain()
-        (count,) = ANSWER.unpack(await out.readexactly(ANSWER.size))
+        (count,) = RESULT.unpack(await out.readexactly(RESULT.size))
         lengths = await out.readexactly(count * LENGTH.size)
         return [await out.readexactly(length) for (length,) in LENGTH.iter_unpack(lengths)]
 

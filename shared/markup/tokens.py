@@ -1,7 +1,7 @@
-"""HTML as a row of tags and texts, read once from its beginning to its end.
+"""Splits HTML into tags and texts, reading it once from beginning to end.
 
-As browsers split it (WHATWG HTML, 13.2.5), except where they would swallow words: what a comment, a script, a quotation mark or a tag
-without an end has behind it is read as if it had not begun. Nothing is searched for twice, so that the time is linear in the size.
+Like browsers (WHATWG HTML, 13.2.5), except where they would lose text: a comment, script, quotation mark or tag without
+an end is read as ordinary text. Nothing is searched for twice, so the time is linear in the size.
 """
 
 import re
@@ -15,12 +15,13 @@ _END_OF_COMMENT = re.compile(r"--!?>")
 _LEADING_ZEROS = re.compile(r"&#([xX]?)0+(?=[0-9a-fA-F])")
 _BEYOND_UNICODE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
 _RAW = ("script", "style", "title")
-"""Elements whose content is no markup and is not shown in a letter."""
+"""Elements whose content is not markup and is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start tag; name and attributes' names are in lower case, the first attribute of a name counts."""
+    """A start tag. Its name and the names of attributes are in lower case; of attributes with the same name the first
+    counts."""
 
     name: str
     attributes: dict[str, str]
@@ -37,7 +38,8 @@ Token = str | Start | End
 
 
 def tokens(html: str) -> Iterator[Token]:
-    """The tags and the texts between them in order; texts and values of attributes with their character references undone."""
+    """The tags and the texts between them, in order. Character references in texts and values of attributes are
+    replaced."""
     return _Reader(html).tokens()
 
 
@@ -46,7 +48,7 @@ class _Reader:
         self._html = html
         self._absent: set[object] = set()
         self._unquoted = False
-        """Quotation marks hold nothing together any more: one of them made a tag reach to the end of everything."""
+        """Quotation marks are ignored from now on, because one of them made a tag reach to the end of the HTML."""
 
     def tokens(self) -> Iterator[Token]:
         html, at, shown = self._html, 0, 0
@@ -58,13 +60,13 @@ class _Reader:
             if not name:
                 end = self._after_comment(found)
             elif closes:
-                # An end tag's attributes mean nothing, but a `>` in one of them does not end it.
+                # Attributes of an end tag mean nothing, but a `>` in one does not end the tag.
                 end, token = self._attributes(found.end(), {}), End(name)
             else:
                 attributes: dict[str, str] = {}
                 end, token = self._attributes(found.end(), attributes), Start(name, attributes)
             if end < 0:
-                at = found.end()  # it has no end: these characters are words
+                at = found.end()  # it has no end: these characters are text
                 continue
             if start > shown:
                 yield references_undone(html[shown:start])
@@ -77,7 +79,7 @@ class _Reader:
             yield references_undone(html[shown:])
 
     def _attributes(self, at: int, into: dict[str, str]) -> int:
-        """Reads the attributes of a tag; where it ends, or -1."""
+        """Reads the attributes of a tag; returns where the tag ends, or -1."""
         if not self._unquoted:
             end = self._attributes_before(len(self._html), at, into)
             if end >= 0:
@@ -107,12 +109,12 @@ class _Reader:
         if not found.group().endswith("--"):
             end = self._find(">", found.end())
             return end + 1 if end >= 0 else -1
-        # `<!-->` and `<!--->` are whole comments.
+        # `<!-->` and `<!--->` are complete comments.
         ends = self._search(_END_OF_COMMENT, found.start() + 2)
         return ends.end() if ends is not None else found.end()
 
     def _after_raw(self, name: str, at: int) -> int:
-        """The place behind an element that is skipped; the same place when it never ends."""
+        """The position after a skipped element; the same position if it never ends."""
         ends = self._search(_end_tag(name), at)
         if ends is None:
             return at
@@ -120,7 +122,7 @@ class _Reader:
         return end if end >= 0 else at
 
     def _find(self, character: str, at: int) -> int:
-        """Like `str.find`; what was not found once is not looked for again."""
+        """Like `str.find`, but a character that was not found is not searched for again."""
         if character in self._absent:
             return -1
         found = self._html.find(character, at)
@@ -145,10 +147,10 @@ def _end_tag(name: str) -> "re.Pattern[str]":
 
 
 def references_undone(text: str) -> str:
-    """A text with its character references replaced by their characters."""
+    """A text with its character references replaced by characters."""
     if "&" not in text:
         return text
     if "&#" in text:
-        # Python refuses to make a number of too many digits.
+        # Python refuses numbers with too many digits.
         text = _BEYOND_UNICODE.sub("\ufffd", _LEADING_ZEROS.sub(r"&#\1", text))
     return unescape(text)

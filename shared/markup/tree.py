@@ -1,8 +1,8 @@
-"""HTML in which every element that begins also ends, at its own place and not too deep.
+"""Balances HTML: every element is closed in its place, and none is nested too deep.
 
-An HTML parser repairs what it reads: it opens formatting anew in each paragraph, moves words out of tables and looks through all open
-elements at each tag. What that builds may be the square of what it was given, and the time of it worse (decision 0081). What comes out of
-here needs no repair: a parser builds from it what stands there, element for element, at most DEEPEST deep.
+An HTML parser repairs its input: it reopens formatting in each paragraph, moves text out of tables, and searches all
+open elements at each tag. The result may be the square of the input's size, and the time worse (decision 0081).
+Balanced HTML needs no repair: a parser builds from it exactly its elements, at most DEEPEST deep.
 """
 
 from collections import Counter
@@ -14,18 +14,18 @@ from shared.markup.tokens import Start, tokens
 from shared.markup.words import Words
 
 DEEPEST = 200
-"""Elements that are open at a time. Browsers stop at 512; old threads of newsletters have 100."""
+"""Elements that are open at the same time. Browsers stop at 512; old threads of newsletters have 100."""
 MOST_TAGS = 100_000
-"""Behind so many, tags only part the words: the rich text is too large to be shown."""
+"""After so many, tags only separate words: the rich text is too large to be shown."""
 MOST_FORMATTING = 16
-"""Of them elements of formatting."""
+"""Open elements of formatting."""
 MOST_REOPENED = 20_000
-"""Characters of tags that are written again because formatting goes on behind the block that it began in."""
+"""Characters of tags that are repeated because formatting continues after the block in which it began."""
 LONGEST_ATTRIBUTE = 4_000
-"""Characters; addresses are shorter, and pictures that stand in an attribute are not shown."""
+"""Characters. Addresses are shorter, and pictures inside an attribute are not shown."""
 
 _TABLE = frozenset(("table", "thead", "tbody", "tfoot", "tr"))
-"""Elements that hold no words, only other parts of a table."""
+"""Elements that have no text, only other elements of a table."""
 _SECTIONS = frozenset(("thead", "tbody", "tfoot"))
 _CELLS = frozenset(("td", "th", "caption"))
 _BOUNDARY = _CELLS | {"table"}
@@ -51,14 +51,14 @@ _SHOWN_AS = {
     ("address", "dialog", "fieldset", "form", "legend", "main", "optgroup", "option", "search", "section", "textarea"),
     "div",
 )
-"""Elements that are not kept but set their words apart, by what they become."""
+"""Elements that are replaced by others, to keep their text apart."""
 _ENDS_BEFORE = {
     "li": (frozenset(("li",)), frozenset(("ul", "ol"))),
     "dt": (frozenset(("dt", "dd")), frozenset(("dl",))),
     "dd": (frozenset(("dt", "dd")), frozenset(("dl",))),
     "a": (frozenset(("a",)), frozenset[str]()),
 }
-"""What ends where an element begins, as far as within which others."""
+"""Element -> the elements that its start tag closes, and the elements that stop the search for them."""
 _KNOWN = _TABLE | _CELLS | _VOID | _BLOCKS | _INLINE
 
 
@@ -67,16 +67,16 @@ class _Open:
     name: str
     tag: str
     is_quote: bool = False
-    is_over: bool = False
-    """Its end tag came while elements of another kind were open in it; it ends with them."""
+    has_ended: bool = False
+    """Its end tag came while block elements were open in it; it ends with them."""
 
 
 def balanced(html: str, attributes: Mapping[str, Collection[str]], most: int) -> tuple[str, str | None]:
-    """What a reader of some HTML sees as text, and the same HTML with every element closed; None when that exceeds `most` characters
-    or its tags are too many.
+    """The text that a reader sees, and the HTML with every element closed; None if that has more than `most` characters
+    or too many tags.
 
-    `attributes` are the ones that are kept, by element and for all of them under `*`. What they say is not looked at: whoever shows the
-    result to people makes it safe first. Time and sizes are linear in the size of `html`.
+    `attributes` are those to keep, by element, and under `*` for all elements. Their values are not checked: the result
+    must be sanitised before it is shown. Time and memory are linear in the size of `html`.
     """
     everywhere = attributes.get("*", ())
     tree = _Tree({name: sorted({*attributes.get(name, ()), *everywhere}) for name in (*attributes, "*")}, most)
@@ -112,11 +112,11 @@ class _Tree:
     size: int = 0
     open: list[_Open] = field(default_factory=list)
     formatting: int = 0
-    goes_on: list[_Open] = field(default_factory=list)
-    """Formatting that ended with its block and goes on in the next one."""
+    interrupted: list[_Open] = field(default_factory=list)
+    """Formatting that ended with its block and continues in the next one."""
     reopened: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
-    """Elements that were too deep, by name: their end tags end nothing."""
+    """Elements that were too deep, by name: their end tags are ignored."""
     preformatted: int = 0
 
     def text(self, text: str) -> None:
@@ -128,19 +128,19 @@ class _Tree:
             if not text.strip():
                 return
             self._open_cell()
-        if self.goes_on:
-            self._go_on()
+        if self.interrupted:
+            self._reopen()
         self._write(escape(text, quote=False))
 
     def start(self, name: str, given: Mapping[str, str]) -> None:
         is_quote = name == "blockquote" and (
             "quote" in given.get("class", "").lower() or given.get("type", "").strip().lower() == "cite"
         )
-        self._say(name, given, is_quote=is_quote)
+        self._start_in_text(name, given, is_quote=is_quote)
         if name in _VOID:
             self._void(name, given)
         elif name in _TABLE or name in _CELLS:
-            self._part_of_table(name, given)
+            self._open_table_element(name, given)
         else:
             if self.open and self.open[-1].name in _TABLE:
                 self._open_cell()
@@ -148,8 +148,8 @@ class _Tree:
                 self._end_within("p", _BOUNDARY)
                 if name in _HEADINGS and self.open and self.open[-1].name in _HEADINGS:
                     self._end_from(len(self.open) - 1)
-            elif self.goes_on:
-                self._go_on()
+            elif self.interrupted:
+                self._reopen()
             if name in _ENDS_BEFORE:
                 siblings, parents = _ENDS_BEFORE[name]
                 self._end_sibling(siblings, parents | _BOUNDARY)
@@ -162,18 +162,18 @@ class _Tree:
             return
         if self.left_out[name] > 0:
             self.left_out[name] -= 1
-            self._unsay(name, is_quote=False)
+            self._end_in_text(name, is_quote=False)
             return
         at = self._find(name, frozenset(("table",)) if name in _TABLE or name in _CELLS else _BOUNDARY)
         if at < 0:
-            self._unsay(name, is_quote=False)
-            again = next((n for n in range(len(self.goes_on) - 1, -1, -1) if self.goes_on[n].name == name), -1)
+            self._end_in_text(name, is_quote=False)
+            again = next((n for n in range(len(self.interrupted) - 1, -1, -1) if self.interrupted[n].name == name), -1)
             if again >= 0:
-                del self.goes_on[again]
+                del self.interrupted[again]
             return
-        self._unsay(name, is_quote=self.open[at].is_quote)
+        self._end_in_text(name, is_quote=self.open[at].is_quote)
         if name in _INLINE and any(each.name in _BLOCKS for each in self.open[at + 1 :]):
-            self.open[at].is_over = True
+            self.open[at].has_ended = True
         else:
             self._end_from(at)
 
@@ -182,7 +182,7 @@ class _Tree:
             self._end_from(0)
         return str(self.words), "".join(self.out) if self.size <= self.most else None
 
-    def _say(self, name: str, given: Mapping[str, str], *, is_quote: bool) -> None:
+    def _start_in_text(self, name: str, given: Mapping[str, str], *, is_quote: bool) -> None:
         """What a start tag means for the text."""
         words = self.words
         match name:
@@ -211,7 +211,7 @@ class _Tree:
             case _:
                 pass
 
-    def _unsay(self, name: str, *, is_quote: bool) -> None:
+    def _end_in_text(self, name: str, *, is_quote: bool) -> None:
         """What an end tag means for the text."""
         words = self.words
         match name:
@@ -234,11 +234,11 @@ class _Tree:
             self._open_cell()
         if name == "hr":
             self._end_within("p", _BOUNDARY)
-        elif self.goes_on:
-            self._go_on()
+        elif self.interrupted:
+            self._reopen()
         self._write(self._tag(name, given))
 
-    def _part_of_table(self, name: str, given: Mapping[str, str]) -> None:
+    def _open_table_element(self, name: str, given: Mapping[str, str]) -> None:
         if name == "table":
             if self.open and self.open[-1].name in _TABLE:
                 self._open_cell()
@@ -246,14 +246,14 @@ class _Tree:
         else:
             table = self._find("table", frozenset())
             if table < 0:
-                self.text(" ")  # a cell without its table keeps its words apart from the next one's
+                self.text(" ")  # a cell without a table only separates its words from the next ones
                 return
-            self._end_up_to_part(name, table)
-        self.goes_on.clear()
+            self._end_table_elements(name, table)
+        self.interrupted.clear()
         self._open(name, given)
 
-    def _end_up_to_part(self, name: str, table: int) -> None:
-        """Ends what a new part of a table ends, and begins what must stand around it."""
+    def _end_table_elements(self, name: str, table: int) -> None:
+        """Ends what a new element of a table ends, and opens the elements that it needs around it."""
         around = table
         if name in ("tr", "td", "th") and len(self.open) > table + 1 and self.open[table + 1].name in _SECTIONS:
             around = table + 1
@@ -267,12 +267,12 @@ class _Tree:
             self._open("tr", {})
 
     def _open_cell(self) -> None:
-        """Words that stand in a table but in none of its cells get one."""
-        self._part_of_table("td", {})
+        """Opens a cell for text in a table outside of its cells."""
+        self._open_table_element("td", {})
 
     def _open(self, name: str, given: Mapping[str, str], *, is_quote: bool = False) -> None:
         is_formatting = name in _FORMATTING
-        # A table needs three more elements before it holds a word.
+        # A table needs three more elements before its text.
         deepest = DEEPEST - 4 if name == "table" else DEEPEST if name in _TABLE or name in _CELLS else DEEPEST - 5
         if len(self.open) >= deepest or (is_formatting and self.formatting >= MOST_FORMATTING):
             self.left_out[name] += 1
@@ -297,35 +297,35 @@ class _Tree:
                 return
 
     def _find(self, name: str, boundary: Collection[str]) -> int:
-        """The innermost open element of a name that has not ended, as long as none of the boundary is open in it; or -1."""
+        """The innermost open element of a name, unless an element of the boundary is open in it; else -1."""
         for at in range(len(self.open) - 1, -1, -1):
             opened = self.open[at]
-            if opened.name == name and not opened.is_over:
+            if opened.name == name and not opened.has_ended:
                 return at
             if opened.name in boundary:
                 return -1
         return -1
 
     def _end_from(self, at: int) -> None:
-        """Ends an open element and all in it, and around it what only waited for that."""
+        """Ends an open element and everything in it, and the elements around it that waited for that."""
         ended = self.open[at:]
         del self.open[at:]
         for opened in reversed(ended):
             self._write(f"</{opened.name}>")
             self.formatting -= opened.name in _FORMATTING
         if any(opened.name in _BOUNDARY for opened in ended):
-            self.goes_on.clear()
+            self.interrupted.clear()
         else:
-            self.goes_on += [each for each in ended[1:] if each.name in _FORMATTING and not each.is_over]
-            del self.goes_on[:-MOST_FORMATTING]
-        while self.open and self.open[-1].is_over:
+            self.interrupted += [each for each in ended[1:] if each.name in _FORMATTING and not each.has_ended]
+            del self.interrupted[:-MOST_FORMATTING]
+        while self.open and self.open[-1].has_ended:
             over = self.open.pop()
             self._write(f"</{over.name}>")
             self.formatting -= over.name in _FORMATTING
 
-    def _go_on(self) -> None:
-        goes_on, self.goes_on = self.goes_on, []
-        for each in goes_on:
+    def _reopen(self) -> None:
+        interrupted, self.interrupted = self.interrupted, []
+        for each in interrupted:
             self.reopened += len(each.tag)
             if self.reopened > MOST_REOPENED or self.formatting >= MOST_FORMATTING or len(self.open) >= DEEPEST - 5:
                 return

@@ -1,6 +1,6 @@
-"""Lines of plain text from the words and tags of rich text, as a reader of it sees them.
+"""Makes plain text from the words and tags of rich text, as a reader sees it.
 
-Each word is written once and looked at no more; a line's prefix is bounded, so that the text is linear in the size of what it is made from.
+Each word is written once, and the prefix of a line is bounded, so the text is linear in the size of the rich text.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,8 @@ _BETWEEN_CELLS = "  "
 
 @dataclass(slots=True)
 class Words:
-    """The text so far. A break before the next word is remembered until that word comes; a margin is a break with an empty line."""
+    """The text so far. A line break is written only when the next word comes; a margin is a break with an empty
+    line."""
 
     _lines: list[str] = field(default_factory=list)
     _line: list[str] = field(default_factory=list)
@@ -24,11 +25,11 @@ class Words:
     _quotes_of_line: int = 0
     _lists: list[int | None] = field(default_factory=list)
     _cell: int | None = None
-    """The line in which the words of the open cell begin."""
+    """The line in which the open cell begins."""
     _cell_is_new: bool = False
 
     def text(self, text: str) -> None:
-        """Words whose blanks and line breaks mean no more than one blank."""
+        """Adds words; blanks and line breaks count as one blank."""
         words = text.split()
         if words:
             self._write(" ".join(words), spaced=text[0].isspace())
@@ -36,7 +37,7 @@ class Words:
             self._gap = self._gap or " "
 
     def preformatted(self, text: str) -> None:
-        """Words that stand as they are written."""
+        """Adds preformatted text."""
         for number, line in enumerate(text.split("\n")):
             if number:
                 self.line_break()
@@ -50,7 +51,7 @@ class Words:
         self._cell_is_new = False
 
     def block(self, *, margin: bool = False) -> None:
-        """What follows stands on a line of its own. The first block of a table's cell begins where the cell does."""
+        """Starts a new line. The first block of a table's cell begins where the cell does."""
         if not self._cell_is_new:
             self._break = max(self._break, 2 if margin else 1)
 
@@ -64,7 +65,7 @@ class Words:
         self._cell = None
 
     def cell(self) -> None:
-        """The cells of a row stand beside one another, unless one has several lines."""
+        """Starts a cell. The cells of a row are on one line, unless one has several lines."""
         if self._line and not self._break:
             self._gap = _BETWEEN_CELLS
         self._cell, self._cell_is_new = None, True
@@ -85,7 +86,7 @@ class Words:
         self._quotes = max(0, self._quotes - 1)
 
     def start_list(self, first: int | None = None) -> None:
-        """A list; of numbers when it has a first one."""
+        """Starts a list; with a first number it is numbered."""
         self.block()
         self._lists.append(first)
 
@@ -139,7 +140,7 @@ class Words:
         self._gap = ""
 
     def _blank(self, *, again: bool = False) -> None:
-        """An empty line; a second one below it only where `again` says so."""
+        """Adds an empty line; a second one in a row only if `again`."""
         if again or (self._lines and self._lines[-1].strip("> ")):
             self._lines.append(_quoted("", min(self._quotes, self._quotes_of_line)))
 

@@ -18,7 +18,8 @@ import psutil
 
 from deploy.local.servers import postgres_server
 from services.intake.mail.reading_pool import Readers
-from services.intake.mailroom.mailroom import Envelope, Mailroom, MailRules
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom, MailRules
 from services.intake.records.numbers import Numbers
 from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
@@ -30,8 +31,8 @@ from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store
 from tests.conftest import Databases
 from tests.services.intake.reception import POSTMASTER, mail
-from tests.services.intake.ways_in.dovecot import MISSING, WORD, Dovecot, dovecot, program
-from tests.services.intake.ways_in.fetching import fetching, mailbox, secrets, status
+from tests.services.intake.transports.dovecot import MISSING, WORD, Dovecot, dovecot, program
+from tests.services.intake.transports.fetching import fetching, mailbox, secrets, status
 
 DIRECTLY = 1_000
 """How many mails are given to intake directly, to compare."""

@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel
 
-from services.intake.ways_in.mailboxes.fetchers import is_known
+from services.intake.transports.mailboxes.fetchers import can_fetch
 from services.notify.sending.claims import CHANNELS
 from services.routing import ticket as routing_ticket
 from services.routing.operations import states
@@ -215,9 +215,9 @@ def test_a_writer_of_unknown_standing_does_not_reopen() -> None:
 @pytest.mark.parametrize("field", ["protocol", "tls", "afterwards"])
 def test_a_mailbox_of_an_unknown_kind_is_left_alone(field: str) -> None:
     mailbox = Mailbox.model_validate(sample(Mailbox))
-    assert is_known(mailbox)
-    assert not is_known(mailbox.model_copy(update={field: TOMORROW}))
-    assert not is_known(mailbox.model_copy(update={"credential": OtherCredential(kind=TOMORROW)}))
+    assert can_fetch(mailbox)
+    assert not can_fetch(mailbox.model_copy(update={field: TOMORROW}))
+    assert not can_fetch(mailbox.model_copy(update={"credential": OtherCredential(kind=TOMORROW)}))
 
 
 def test_a_notification_by_an_unknown_channel_is_left_alone() -> None:

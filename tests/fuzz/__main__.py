@@ -1,7 +1,8 @@
-"""Coverage-guided fuzzing of what reads mails: `python -m tests.fuzz [mail|reply|html|tnef] [seconds]` (`make fuzz`).
+"""Coverage-guided fuzzing of the code that reads mails: `python -m tests.fuzz [mail|reply|html|tnef] [seconds]` (`make
+fuzz`).
 
-Inputs that reach new code are kept in var/fuzz; what breaks a promise is written there as `crash-...`. Small ones worth keeping go to
-tests/fuzz/seeds, which every test run reads.
+Inputs that reach new code are kept in var/fuzz; what breaks a promise is written there as `crash-...`. Small ones worth
+keeping go to tests/fuzz/seeds, which every test run reads.
 """
 
 import importlib
@@ -33,7 +34,7 @@ def main() -> None:
     if name != "all":
         fuzz(name, seconds)
         return
-    # libFuzzer ends its process, so that each target has one of its own.
+    # libFuzzer ends its process, so each target needs its own.
     failed = [
         target
         for target in ("mail", "reply", "html", "tnef")

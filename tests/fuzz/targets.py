@@ -1,4 +1,4 @@
-"""What is fuzzed: whatever reads what strangers wrote. A target raises when a promise is broken."""
+"""The targets of fuzzing: code that reads strangers' input. A target raises if a promise is broken."""
 
 import logging
 import time
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.intake.mail.digest import digest
-from services.intake.mail.quoting.cut import cut
+from services.intake.mail.quoting.reply import parse_reply
 from services.intake.mail.reading import LONGEST_NAME, LONGEST_SUBJECT, MOST_FILES, read
-from services.intake.mail.reading_worker import encoded, taken_back
+from services.intake.mail.reading_worker import decoded, encoded
 from services.intake.mail.structure import tnef
 from services.intake.mail.verdicts.verdict import judge
 from shared.markup import richtext
@@ -19,7 +19,7 @@ MOST_SECONDS = 2.0
 
 
 def mail(data: bytes) -> None:
-    """Any bytes are read, bounded, as text that can be stored, and come out of the reader's process as they went in."""
+    """Any bytes are read as bounded text that can be stored, and survive the transfer from the reading process."""
     reading = read(data)
     assert not [w for w in reading.wrong if w.startswith("could not be read")], reading.wrong
     assert len(reading.subject) <= LONGEST_SUBJECT
@@ -31,21 +31,21 @@ def mail(data: bytes) -> None:
     for file in reading.files:
         assert 0 < len(file.name) <= LONGEST_NAME
         assert not set("/\\\n\r\0") & set(file.name)
-    assert taken_back(encoded(digest(data), reading))[1].text == reading.text
+    assert decoded(encoded(digest(data), reading))[1].text == reading.text
     judge(reading, envelope_from="", names_ticket=False, is_ours=False, from_our_address=False)
 
 
 def reply(data: bytes) -> None:
-    """Every line of a reply is exactly one thing, and none is changed."""
+    """Every line of a reply has exactly one kind, and none is changed."""
     text = data.decode("utf-8", "replace")
-    found = cut(text)
+    found = parse_reply(text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert len(found.kinds) == len(found.lines)
     assert all(one == other or not one for one, other in zip(found.lines, lines, strict=False))
 
 
 def html(data: bytes) -> None:
-    """Rich text becomes harmless, and stays so when a browser reads it again."""
+    """Rich text becomes harmless, and stays harmless when a browser parses it again."""
     _, safe = richtext.read(data.decode("utf-8", "replace"))
     if safe is not None:
         harmless(safe)
@@ -54,7 +54,7 @@ def html(data: bytes) -> None:
 
 
 def envelope(data: bytes) -> None:
-    """Any bytes in an envelope of Outlook's are read, or are none."""
+    """Any bytes can be read as winmail.dat."""
     tnef.read(data)
     tnef.decompressed(data)
 

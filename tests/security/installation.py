@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.mail.reading_pool import Readers
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records.records import Mail
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.records.mails import Mail
 from services.notify import ticket as notify_ticket
 from services.notify.policies import Policies
 from services.notify.ticket import Ticket

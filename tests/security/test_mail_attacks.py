@@ -13,8 +13,8 @@ import pytest
 
 from deploy.local.ports import free_ports
 from services.intake.mail.reading import read
-from services.intake.mailroom.mailroom import Envelope
-from services.intake.ways_in.lmtp import LmtpServer
+from services.intake.mailroom.envelope import Envelope
+from services.intake.transports.lmtp.server import LmtpServer
 from shared.contracts.intake import AutomaticMailReceived, CustomerMessageReceived, TicketOpened
 from shared.rules.message_ids import make
 from shared.testing.progress import until

@@ -1,1 +1,1 @@
-"""Reading mails: their structure, charsets and quotes, what proves their sender, what kind of mail each is."""
+"""Reading mails: structure, charsets, quotes, verification of the sender, and the kind of mail."""

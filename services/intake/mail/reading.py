@@ -1,20 +1,21 @@
-"""What one mail says: any bytes become one bounded, typed result. Nothing here raises; what could not be read is told."""
+"""Reads one mail: any bytes become one bounded, typed result. Nothing here raises; notes tell what could not be
+read."""
 
 import logging
 import re
-import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from services.intake.mail.quoting.cut import new_text
+from services.intake.mail.errors import raised_at
+from services.intake.mail.quoting.reply import new_text
 from services.intake.mail.structure import mime
 from services.intake.mail.structure.address_fields import NamedAddress, named_addresses
 from services.intake.mail.structure.body import File, read_body
 from services.intake.mail.structure.mime import Part
 from services.intake.mail.verdicts.absences import tells_absence
-from services.intake.mail.verdicts.automatic import answers_by_itself, wants_no_answer
+from services.intake.mail.verdicts.automatic import automatic_reply_mark, no_reply_reason
 from services.intake.mail.verdicts.control import control_fields
 from services.intake.mail.verdicts.reports import Report, read_report
 from services.intake.mail.verdicts.spam import Spam, spam_verdict
@@ -24,7 +25,7 @@ from shared.rules.subjects import numbers_named
 
 log = logging.getLogger(__name__)
 
-# With these bounds the longest mail's event stays under what an event may have.
+# With these limits the event of the largest mail stays below the limit of an event.
 LONGEST_SUBJECT = 300
 LONGEST_NAME = 100
 MOST_ADDRESSES = 50
@@ -37,13 +38,17 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One mail as it was understood. `wrong` says what could not be; addresses are in lower case.
+    """One mail as it was read. Addresses are in lower case.
 
-    `new_text` is what the writer added to what was quoted; `report` what a machine tells of a mail of ours; `auto_reply` and
-    `no_answer` say by which mark an automatic answer is known, and why nothing automatic may answer; `tells_absence`: its subject is one of an
-    absence, which says something of a mail from the null sender only. `senders` are all addresses that may be read in From,
-    `authentication` the values of Authentication-Results, `control` the fields that try to steer a ticket system, as they came; `spam` is what
-    a filter in front of us said.
+    - `wrong`: notes about what could not be read.
+    - `new_text`: what the writer added to the quotes.
+    - `report`: what a program reports about a mail of the desk's.
+    - `auto_reply`: the mark of an automatic reply; `no_answer`: why no automatic reply may be sent to it.
+    - `tells_absence`: its subject is that of an absence notice, which counts only for mails from the null sender.
+    - `senders`: all addresses that programs may read in From.
+    - `authentication`: the values of Authentication-Results.
+    - `control`: the fields with instructions for ticket systems, as they came.
+    - `spam`: the verdict of a spam filter in front of the desk.
     """
 
     message_id: str | None = None
@@ -76,16 +81,16 @@ class Reading:
 
 
 def read(raw: bytes) -> Reading:
-    """Reads a mail; where even the structure is beyond reading, the whole of it is the one file of the result."""
+    """Reads a mail. If even its structure cannot be read, the result has the whole mail as its only file."""
     try:
         return _read(raw)
-    except Exception as error:  # a mail is never lost for an error of ours: it becomes a ticket with the mail attached
-        log.error("a mail of %d bytes could not be read: %s in %s", len(raw), type(error).__name__, place(error))
+    except Exception as error:  # a fault of this program never loses a mail: it becomes a ticket with the mail attached
+        log.error("a mail of %d bytes could not be read: %s in %s", len(raw), type(error).__name__, raised_at(error))
         return unreadable(raw, type(error).__name__)
 
 
 def unreadable(raw: bytes, why: str) -> Reading:
-    """What is kept of a mail that is beyond reading: the whole of it as a file, and why. Nothing answers it by itself."""
+    """The reading of a mail that cannot be read: the mail as a file, and the reason. It gets no automatic reply."""
     return Reading(
         subject="A mail that could not be read",
         text=f"This mail could not be read ({why}). It is attached as it came.",
@@ -95,18 +100,12 @@ def unreadable(raw: bytes, why: str) -> Reading:
     )
 
 
-def place(error: BaseException) -> str:
-    """Where an error was raised. Its text stays out of the log: it may quote the mail."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
-
-
 def _read(raw: bytes) -> Reading:
     root, wrong = mime.parse(raw)
     body = read_body(root)
     wrong += body.wrong
     if len(body.files) > MOST_FILES:
-        wrong.append(f"{len(body.files) - MOST_FILES} of its files are in the original mail only")
+        wrong.append(f"{len(body.files) - MOST_FILES} of its files are only in the original mail")
     text = body.text
     senders = addresses(root, "from") or addresses(root, "sender") or addresses(root, "reply-to")
     sender = senders[0].email if senders else ""
@@ -131,20 +130,20 @@ def _read(raw: bytes) -> Reading:
         report_type=root.parameter("report-type").lower()[:60],
         auto_submitted=_word(root, "auto-submitted"),
         precedence=_word(root, "precedence"),
-        auto_reply=answers_by_itself(root, subject),
+        auto_reply=automatic_reply_mark(root, subject),
         tells_absence=tells_absence(subject),
-        no_answer=wants_no_answer(root, sender),
+        no_answer=no_reply_reason(root, sender),
         report=read_report(root, text, subject, sender),
         authentication=tuple(value[:4_000] for value in root.all("authentication-results")[:20]),
         senders=_senders(root),
         control=control_fields(root),
         spam=spam_verdict(root),
-        wrong=_few(dict.fromkeys(wrong)),
+        wrong=_limited(dict.fromkeys(wrong)),
     )
 
 
-def _few(notes: Iterable[str]) -> tuple[str, ...]:
-    """The first notes, and that there are more."""
+def _limited(notes: Iterable[str]) -> tuple[str, ...]:
+    """The first notes, and how many more there are."""
     each = tuple(notes)
     if len(each) <= MOST_NOTES:
         return each
@@ -152,7 +151,7 @@ def _few(notes: Iterable[str]) -> tuple[str, ...]:
 
 
 def addresses(part: Part, name: str) -> tuple[Address, ...]:
-    """The addresses of a field, each once; what is no address is left out."""
+    """The addresses of a field, each once; anything that is not an address is left out."""
     found: dict[str, Address] = {}
     for each in _named(part, name):
         if each.email not in found:
@@ -163,12 +162,12 @@ def addresses(part: Part, name: str) -> tuple[Address, ...]:
 
 
 def _recipients(root: Part, name: str, wrong: list[str]) -> tuple[Address, ...]:
-    """Those of To or Cc; a note tells how many more the mail has."""
+    """The addresses of To or Cc. A note tells how many more the mail has."""
     found = addresses(root, name)
     if len(found) == MOST_ADDRESSES:
         more = len({each.email for each in _named(root, name)}) - len(found)
         if more:
-            wrong.append(f"{more} more addresses in {name.title()} are in the original mail only")
+            wrong.append(f"{more} more addresses in {name.title()} are only in the original mail")
     return found
 
 
@@ -185,14 +184,15 @@ def _written(part: Part, name: str) -> Iterator[NamedAddress]:
 
 
 def _senders(root: Part) -> tuple[str, ...]:
-    """Every address that some program may take for the sender: all in From, also where it follows no grammar."""
+    """Every address that some program may take for the sender: all in From, even if the field does not follow the
+    grammar."""
     written = (address for each in _written(root, "from") for address in (each.address, *each.rivals))
     return tuple(dict.fromkeys(comparable(mime.clean(each)) for each in written))[:MOST_ADDRESSES]
 
 
 def _ids(part: Part, name: str) -> tuple[str, ...]:
     values = [mime.clean(value) for value in part.all(name)[:10]]
-    # Some mail libraries write a long id as encoded words (Python's own does), which RFC 2047 forbids here.
+    # Some mail libraries (Python's too) write a long id as encoded words, which RFC 2047 forbids here.
     values += [mime.decoded(value) for value in values if "=?" in value]
     found = dict.fromkeys(each for value in values for each in _MESSAGE_ID.findall(value))
     ids = list(found)
@@ -200,7 +200,7 @@ def _ids(part: Part, name: str) -> tuple[str, ...]:
 
 
 def _word(part: Part, name: str) -> str:
-    """The keyword that a field begins with, in lower case."""
+    """The keyword with which a field begins, in lower case."""
     return mime.decoded(part.get(name)).partition(";")[0].partition("(")[0].strip().lower()[:60]
 
 

@@ -1,4 +1,5 @@
-"""The process that reads mails, and rich text of the API, for intake: `python -m services.intake.mail.reading_worker`, started by reading_pool."""
+"""The process that reads mails and rich text: `python -m services.intake.mail.reading_worker`, started by
+reading_pool.py."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +15,8 @@ MAIL = "mail"
 READING = TypeAdapter(Reading)
 
 
-def answered(raw: bytes) -> Sequence[bytes]:
-    """The task: the mail's digest, the reading as JSON, and each file's content."""
+def read_mail(raw: bytes) -> Sequence[bytes]:
+    """The task: returns the mail's digest, the reading as JSON, and the content of each file."""
     return encoded(digest(raw), read(raw))
 
 
@@ -25,8 +26,8 @@ def encoded(key: bytes, reading: Reading) -> list[bytes]:
     return [key, text, *contents]
 
 
-def taken_back(pieces: Sequence[bytes]) -> tuple[bytes, Reading]:
-    """What was encoded."""
+def decoded(pieces: Sequence[bytes]) -> tuple[bytes, Reading]:
+    """The inverse of `encoded`."""
     key, text, *contents = pieces
     reading = READING.validate_json(text)
     named = zip(reading.files, contents, strict=True)
@@ -34,4 +35,4 @@ def taken_back(pieces: Sequence[bytes]) -> tuple[bytes, Reading]:
 
 
 if __name__ == "__main__":
-    serve({MAIL: answered, rich_text.TASK: rich_text.answered})
+    serve({MAIL: read_mail, rich_text.TASK: rich_text.answered})

@@ -1,4 +1,4 @@
-"""Opening tickets and the customer's own words over HTTP (api.md, section 3)."""
+"""Opening tickets and adding customers' messages over HTTP (api.md, section 3)."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from services.intake.opening.bodies import MOST_VALUES, MessageBody, Opened, Received, TicketBody
+from services.intake.opening.customer_messages import CustomerMessages
 from services.intake.opening.opening import Opening
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
@@ -17,21 +18,21 @@ from shared.http.serving.routes import router as strict
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 
 
-def router(opening: Opening) -> APIRouter:
+def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["tickets"])
 
     @routes.post("", operation_id="openTicket", status_code=201, response_model=Opened, summary="Open a ticket")
     @body_limit(JSON_BODY, values=MOST_VALUES)
     async def open_ticket(who: Caller, key: Key, body: TicketBody) -> Response:
-        outcome = await opening.open(body, who, key)
-        told = outcome.response
+        outcome = await opening.open(body.request(), who, key)
+        opened = outcome.response
         return answer(
-            told,
+            opened,
             status=201,
             replayed=outcome.replayed,
             headers={
-                "Location": f"/api/v1/tickets/{told['id']}",
-                HEADER: encode([Written("intake", UUID(told["id"]), told["version"])]),
+                "Location": f"/api/v1/tickets/{opened['id']}",
+                HEADER: encode([Written("intake", UUID(opened["id"]), opened["version"])]),
             },
         )
 
@@ -42,7 +43,7 @@ def router(opening: Opening) -> APIRouter:
         summary="Add the customer's own words",
     )
     async def add_message(ref: Ref, who: Caller, key: Key, body: MessageBody) -> Response:
-        stream, outcome = await opening.receive(ref, body, who, key)
+        stream, outcome = await messages.receive(ref, body.request(), who, key)
         headers = {HEADER: encode([Written("intake", stream, outcome.version)])} if stream is not None else None
         return answer(outcome.response, replayed=outcome.replayed, headers=headers)
 

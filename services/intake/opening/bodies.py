@@ -1,4 +1,4 @@
-"""The bodies of intake's commands as they come in over HTTP (api.md, section 3)."""
+"""The bodies of requests and responses of intake over HTTP (api.md, section 3)."""
 
 import math
 from typing import Annotated, Any, Literal, Self
@@ -7,27 +7,21 @@ from uuid import UUID
 import orjson
 from pydantic import AfterValidator, Field, model_validator
 
-from shared.addresses import canonical
+from services.intake.opening.requests import ForCustomer, NewMessage, NewTicket
+from shared.addresses import valid
 from shared.http.bodies import Body
 from shared.input_types import Flag, Line, Text, Whole
 
 LONGEST_SUBJECT = 300
 MOST_FIELDS_BYTES = 64 * 1024
 MOST_VALUES = 12_000
-"""Values in a new ticket, which may have 100 fields with lists of 100."""
+"""Values in a new ticket. It may have 100 fields with lists of 100 values."""
 
 
 def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     return text
-
-
-def _address(value: str) -> str:
-    known = canonical(value)
-    if known is None:
-        raise ValueError("must be a mail address such as kari@example.org")
-    return known
 
 
 def _scalar(value: Any) -> bool:
@@ -38,7 +32,7 @@ def _scalar(value: Any) -> bool:
 
 def _each_once(ids: list[UUID]) -> list[UUID]:
     if len(set(ids)) < len(ids):
-        raise ValueError("names a file twice")
+        raise ValueError("A file is named twice.")
     return ids
 
 
@@ -53,8 +47,8 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-EmailAddress = Annotated[Line, Field(max_length=254), AfterValidator(_address)]
-"""A mail address in its canonical form."""
+EmailAddress = Annotated[Line, Field(max_length=254), AfterValidator(valid)]
+"""An e-mail address in its canonical form."""
 Subject = Annotated[Line, Field(min_length=1, max_length=LONGEST_SUBJECT), AfterValidator(_filled)]
 Tag = Annotated[Line, Field(min_length=1, max_length=100), AfterValidator(_filled)]
 FieldName = Annotated[Line, Field(min_length=1, max_length=100)]
@@ -63,15 +57,15 @@ BlobIds = Annotated[list[UUID], Field(max_length=100), AfterValidator(_each_once
 
 
 class CustomerBody(Body):
-    """Whom a ticket is for."""
+    """The customer of a new ticket."""
 
     email: EmailAddress
     name: Annotated[Line, Field(max_length=200)] = ""
 
 
 class TicketBody(Body):
-    """A new ticket. `queue` by id or slug; a customer's own call takes the customer from the session. `topic` by id or slug: it decides the queue,
-    and `fields` and `attachments` are what it asks."""
+    """A new ticket. `queue` and `topic` are ids or slugs; the topic decides the queue, and `fields` and `attachments`
+    are what it asks for. If customers open a ticket themselves, `customer` is taken from their session."""
 
     subject: Subject
     body: Text
@@ -87,12 +81,26 @@ class TicketBody(Body):
     @model_validator(mode="after")
     def _one_way_to_a_queue(self) -> Self:
         if self.topic is not None and self.queue is not None:
-            raise ValueError("the topic decides the queue: name one of them")
+            raise ValueError("The topic decides the queue: name one of them.")
         return self
+
+    def request(self) -> NewTicket:
+        return NewTicket(
+            subject=self.subject,
+            body=self.body,
+            customer=ForCustomer(self.customer.email, self.customer.name) if self.customer is not None else None,
+            queue=self.queue,
+            topic=self.topic,
+            priority=self.priority if "priority" in self.model_fields_set else None,
+            channel=self.channel,
+            fields=self.fields,
+            tags=self.tags,
+            attachments=self.attachments,
+        )
 
 
 class MessageBody(Body):
-    """The customer's own words on a ticket; an agent says on whose behalf."""
+    """A customer's message on a ticket. Agents name the customer in `on_behalf_of`."""
 
     text: Text | None = None
     html: Text | None = None
@@ -103,12 +111,15 @@ class MessageBody(Body):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not (self.text or "").strip() and not (self.html or "").strip():
-            raise ValueError("a text is missing")
+            raise ValueError("A text is missing.")
         return self
+
+    def request(self) -> NewMessage:
+        return NewMessage(self.text, self.html, self.on_behalf_of, self.attachments, self.close)
 
 
 class Opened(Body):
-    """What an opening answers."""
+    """The response to opening a ticket."""
 
     id: str
     number: str
@@ -116,7 +127,7 @@ class Opened(Body):
 
 
 class Received(Body):
-    """What a message answers: the version of intake's stream and the new article's id."""
+    """The response to a message: the version of intake's stream, and the id of the new article."""
 
     version: int
     article_id: str

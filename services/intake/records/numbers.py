@@ -11,7 +11,7 @@ from shared.database import Pool
 
 LARGEST = 32
 QUICK_SECONDS = 1.0
-"""A block used up sooner than this was too small."""
+"""A block that is used up sooner was too small."""
 
 TAKE = """
 INSERT INTO intake.number_blocks AS b (day, next)
@@ -22,7 +22,8 @@ RETURNING next - $2
 
 
 class Numbers:
-    """One replica's source of numbers. What is left of a block when the process ends or the day turns is never used: a gap."""
+    """One replica's source of ticket numbers. The rest of a block is lost, as a gap, when the process or the day
+    ends."""
 
     def __init__(self, pool: Pool, timezone: ZoneInfo, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool, self._timezone, self._clock = pool, timezone, clock
@@ -36,7 +37,7 @@ class Numbers:
         return datetime.now(self._timezone).date()
 
     async def next(self) -> str:
-        """The next number of today in the desk's time zone. Raises what the database raises."""
+        """The next number of today, in the desk's time zone. Raises what the database raises."""
         day = self.today()
         while True:
             if self._day == day and self._free:
@@ -47,7 +48,8 @@ class Numbers:
                     await self._take(day)
 
     async def _take(self, day: date) -> None:
-        """A block grows while demand is quick and shrinks to one when it is slow, so that a quiet desk's numbers have few gaps."""
+        """Takes a block. It doubles while numbers are used quickly and shrinks to one otherwise, so that a quiet desk
+        has few gaps."""
         now = self._clock()
         self._size = min(2 * self._size, LARGEST) if now - self._taken_at < QUICK_SECONDS else 1
         first: int = await self._pool.fetchval(TAKE, day, self._size)

@@ -1,4 +1,4 @@
-"""What came in for one ticket, as pure functions: `initial`, `evolve` (state), `decide`."""
+"""The decider of what comes in for one ticket: the pure functions `initial`, `evolve` and `decide`."""
 
 from services.intake.ticket.rules import Ticket, decide, evolve, initial
 

@@ -1,18 +1,28 @@
-"""What can come in for a ticket. Ids, numbers and times arrive in the command; the decider looks nothing up."""
+"""The commands for a ticket. They bring ids, numbers and times; the decider looks nothing up."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from shared.contracts.intake import AutomaticKind, FailedRecipient, FilledForm
 from shared.contracts.parts import AnyChannel, CustomerRef, Message, PersonRef, QueueRef, Standing, TicketRef, Writer
 
+NORMAL_PRIORITY = 3
+ThreadedBy = Literal["", "reference", "message-id", "subject"]
+"""How a mail names its ticket: by a Message-ID of the desk's, by another Message-ID, or by a number in its subject."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
-    """Somebody asks something for the first time. `opened_by` is the agent who entered it; `automatic`: a machine wrote it, or
-    wants no machine's answer; `split_from`: it was taken out of that ticket, by an agent or because that was closed;
-    `also_opened`: what the same mail opened in other queues; `state`: the slug that a trusted channel asked for; `proven`: it is shown that the
-    customer wrote it. `writer`, `internal` and `note` as in TicketOpened."""
+    """Somebody has a new question.
+
+    - `opened_by`: the agent who entered it.
+    - `automatic`: a program sent it, or no automatic reply may be sent to it.
+    - `split_from`: the ticket out of which it was taken, by an agent or because that ticket was closed.
+    - `also_opened`: the tickets that the same mail opened in other queues.
+    - `state`: the slug of the state that a trusted channel asked for.
+    - `proven`: it is proven that the customer wrote it.
+    - `writer`, `internal`, `note`: as in TicketOpened.
+    """
 
     number: str
     title: str
@@ -20,7 +30,7 @@ class OpenTicket:
     customer: CustomerRef
     channel: AnyChannel
     message: Message
-    priority: int = 3
+    priority: int = NORMAL_PRIORITY
     opened_by: PersonRef | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
@@ -37,8 +47,8 @@ class OpenTicket:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveMessage:
-    """Somebody wrote again. `threaded_by` says what named the ticket; `closes`: they are satisfied (A5.08); `standing`: what they are to
-    the ticket."""
+    """Somebody wrote again. `threaded_by`: what named the ticket; `closes`: the customer is satisfied (A5.08);
+    `standing`: the writer's standing on the ticket."""
 
     customer: CustomerRef
     message: Message
@@ -50,7 +60,7 @@ class ReceiveMessage:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveAgentMail:
-    """An agent answered by mail."""
+    """An agent wrote by mail."""
 
     by: PersonRef
     message: Message
@@ -58,7 +68,8 @@ class ReceiveAgentMail:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveAutomatic:
-    """A machine answered a mail of the ticket; `about` is that mail's Message-ID, `recipients` whom it did not reach."""
+    """An automatic mail about a mail of the ticket. `about`: the Message-ID of that mail; `recipients`: the addresses
+    that it did not reach."""
 
     kind: AutomaticKind
     message: Message

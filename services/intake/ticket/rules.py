@@ -1,4 +1,4 @@
-"""What came in for one ticket: every rule of opening and receiving, as pure functions."""
+"""The rules of opening a ticket and of receiving messages for it, as pure functions."""
 
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -11,13 +11,14 @@ from shared.contracts.parts import CustomerRef, QueueRef
 from shared.rules.rejected import Rejected
 
 MOST_AUTOMATIC = 25
-"""Machines' mails that stand in one ticket; the list of mails has all of them. Two machines may write to each other for long."""
+"""Automatic mails that one ticket shows; the list of mails has all. Two programs may write to each other without
+end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the rules look at. A ticket without a number is not open; `automatic` counts machines' mails, `also_opened` are the tickets that its
-    mail opened in other queues."""
+    """The state that the rules need. A ticket without a number does not exist yet. `automatic` counts automatic mails;
+    `also_opened` are the tickets that its mail opened in other queues."""
 
     number: str = ""
     customer: CustomerRef | None = None
@@ -47,7 +48,7 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
 
 def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
     if ticket.number:
-        raise Rejected(f"ticket {ticket.number} is open already")
+        raise Rejected(f"ticket {ticket.number} exists already")
     return [
         TicketOpened(
             number=command.number,
@@ -74,8 +75,9 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
 
 
 def _gets_a_receipt(command: OpenTicket) -> bool:
-    """Who wrote by mail, by form or by themselves gets one; who called, or was written to, does not (api.md, section 3), nor for what an
-    agent took out of another ticket. No machine is ever answered by a machine (RFC 3834)."""
+    """Customers get a receipt if they wrote by mail, by form or over the API themselves. They get none if they called
+    or were written to (api.md, section 3), nor for what an agent took out of another ticket. An automatic mail gets no
+    automatic reply (RFC 3834)."""
     taken_out = command.split_from is not None and command.opened_by is not None
     if command.automatic or not command.customer.email or taken_out:
         return False
@@ -84,7 +86,7 @@ def _gets_a_receipt(command: OpenTicket) -> bool:
 
 def _require_open(ticket: Ticket) -> None:
     if not ticket.number:
-        raise Rejected("the ticket is not open")
+        raise Rejected("there is no such ticket")
 
 
 def _receive_automatic(command: ReceiveAutomatic, ticket: Ticket) -> list[Event]:
@@ -127,4 +129,4 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case AutomaticMailReceived():
             return replace(ticket, automatic=ticket.automatic + 1)
         case _:
-            return ticket  # further messages change nothing that the rules look at, nor do events of tomorrow
+            return ticket  # messages do not change what the rules need, nor do events of later versions

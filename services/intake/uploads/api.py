@@ -1,4 +1,4 @@
-"""Uploading files that a ticket or an answer will name (api.md, section 3)."""
+"""Uploading files for tickets, messages and answers (api.md, section 3)."""
 
 import asyncio
 import hashlib
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.intake.opening.allowances import LEAST_BYTES, Allowances
+from services.intake.opening.quotas import LEAST_BYTES_OF_A_FILE, Quotas
 from services.intake.uploads.form import MOST_FILES, FormWrong, SentFile, sent_files
 from services.intake.uploads.virus_scan import VirusScan
 from shared.blobs.uploads import Uploads
@@ -22,15 +22,13 @@ from shared.http.serving.limits import MAX_BODY, body_limit
 from shared.http.serving.routes import router as strict
 
 AT_ONCE = 4
-"""Files that one process holds in memory as a whole, on their way into the blob store."""
-
-
+"""Files that one process holds in memory at a time, on their way into the blob store."""
 SCAN_SECONDS = 15.0
-"""For all files of a form; the gateway waits for 30. What is left is marked as not scanned."""
+"""For all files of a form; the gateway waits 30 seconds. Further files are marked as not scanned."""
 
 
 class Uploaded(Body):
-    """A file that was taken in; until a ticket names it, it is its uploader's alone."""
+    """An uploaded file. Until a ticket names it, only its uploader has access."""
 
     id: UUID
     name: str
@@ -58,25 +56,26 @@ FORM: dict[str, Any] = {
         },
     },
     "description": (
-        f"At most {MOST_FILES} files and 32 MiB together; send more in further requests. Each answers its id, which a ticket, a message or an "
-        "answer then names in `attachments`. Until then it is its uploader's alone, and it vanishes after a day. The same files with the "
-        "same `Idempotency-Key` get the first answer, whatever the form's boundary. What a virus scanner calls malware is refused (422). "
-        "What one person uploads within 24 hours is bounded (429); each file counts for 256 KiB at least."
+        f"At most {MOST_FILES} files and 32 MiB together; send more files in further requests. Each file gets an id, which "
+        "a ticket, a message or an answer then names in `attachments`. Until then only its uploader has access, and after "
+        "a day it is removed. The same files with the same `Idempotency-Key` get the first response, whatever the form's "
+        "boundary. Malware is refused (422). Each person has a quota for 24 hours (429); a file counts for at least "
+        "256 KiB."
     ),
 }  # fmt: skip
 
 
-def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowances: Allowances) -> APIRouter:
+def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas: Quotas) -> APIRouter:
     routes = strict("/api/v1", tags=["tickets"])
-    turns = asyncio.Semaphore(AT_ONCE)
+    in_memory = asyncio.Semaphore(AT_ONCE)
 
-    async def kept(person: UUID, file: SentFile, until: float) -> dict[str, Any]:
-        async with turns:
+    async def stored(person: UUID, file: SentFile, deadline: float) -> dict[str, Any]:
+        async with in_memory:
             content, scan = await asyncio.to_thread(file.bytes), None
             if virus_scan is not None:
-                (found,) = await virus_scan.scan([content], until - time.monotonic())
+                (found,) = await virus_scan.scan([content], deadline - time.monotonic())
                 if found.result == "infected":
-                    raise problems.invalid("/file", f"a scanner calls {file.name} malware: {found.threat}")
+                    raise problems.invalid("/file", f"The virus scanner found malware in {file.name}: {found.threat}")
                 scan = found.result
             done = await uploads.put(person, file.name, file.type, content, scan)
         return {"id": str(done.id), "name": done.name, "type": done.type, "size": done.size}
@@ -96,7 +95,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowan
         content_type = request.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise problems.Problem(415, "unsupported-media-type", "Send the files as multipart/form-data.")
-        await allowances.require_some(who, "bytes")
+        await quotas.require_some(who, "bytes")
         try:
             async with sent_files(content_type, request.stream()) as files:
                 key = request.headers.get(KEY)
@@ -104,25 +103,26 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowan
                 known = await store.response_of(command) if key is not None else None
                 if known is not None:
                     return answer(known.response, status=201, replayed=True)
-                await allowances.take(who, "bytes", sum(max(file.size, LEAST_BYTES) for file in files))
-                until = time.monotonic() + SCAN_SECONDS
-                items = [await kept(who.person_id, file, until) for file in files]
+                await quotas.take(who, "bytes", sum(max(file.size, LEAST_BYTES_OF_A_FILE) for file in files))
+                deadline = time.monotonic() + SCAN_SECONDS
+                items = [await stored(who.person_id, file, deadline) for file in files]
         except FormWrong as wrong:
             raise problems.invalid("", str(wrong)) from wrong
-        return await _remembered(store, command if key is not None else None, {"items": items})
+        return await _response(store, command if key is not None else None, {"items": items})
 
     return routes
 
 
-async def _remembered(store: Store, command: CommandId | None, told: dict[str, Any]) -> Response:
-    """The answer, kept for a retry. Of two requests with one key at once the first counts; the other's files vanish unnamed."""
+async def _response(store: Store, command: CommandId | None, content: dict[str, Any]) -> Response:
+    """The response, which is remembered for a retry. Of two requests with the same key at once the first counts; the
+    other's files are removed after a day."""
     if command is not None:
-        appended = await store.append([], command=command, response=told)
+        appended = await store.append([], command=command, response=content)
         if appended.status == "duplicate":
             return answer(appended.response, status=201, replayed=True)
-    return answer(told, status=201)
+    return answer(content, status=201)
 
 
 def _fingerprint(files: list[SentFile]) -> bytes:
-    """What makes two forms the same: their files, not the boundary between them, which every sending may choose anew."""
+    """Two forms with the same files are the same, even if their boundaries differ."""
     return hashlib.sha256(repr([(f.name, f.type, f.digest.hexdigest()) for f in files]).encode()).digest()

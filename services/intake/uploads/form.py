@@ -1,4 +1,5 @@
-"""Reads the files of a `multipart/form-data` body as it comes in (RFC 7578): what is large goes to a temporary file, not into memory."""
+"""Reads the files of a `multipart/form-data` body while it arrives (RFC 7578). Large files go to temporary files, not
+into memory."""
 
 import asyncio
 import hashlib
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 MOST_FILES = 20
 MOST_PARTS = 100
 IN_MEMORY = 256 * 1024
-"""Bytes of each file; a slow sender costs no more than that."""
+"""Bytes of each file, so that slow uploads cost little memory."""
 LONGEST_HEAD = 8 * 1024
-"""Bytes of a part's header: it is held in memory, and taken apart by what is not made for more."""
+"""Bytes of a part's header: it is held in memory, and its parser is slow on long ones."""
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}")
 
 
 class FormWrong(ValueError):
-    """The body is no form with files; the text tells its sender why."""
+    """The body is not a form with files; the text tells the sender why."""
 
 
 @dataclass(slots=True)
@@ -62,19 +63,20 @@ async def sent_files(content_type: str, pieces: AsyncIterable[bytes]) -> AsyncIt
             await form.store()
         parser.finalize()
         if not form.ended or form.open_part:
-            raise FormWrong("ends too early")
+            raise FormWrong("The form ends too early.")
         if not form.files:
-            raise FormWrong("has no file")
+            raise FormWrong("The form has no file.")
         yield form.files
     except FormParserError as error:
-        raise FormWrong("is no multipart/form-data") from error
+        raise FormWrong("The body is not valid multipart/form-data.") from error
     finally:
         for file in form.files:
             file.content.close()
 
 
 class _Form:
-    """What the parser has seen so far. Its callbacks must not wait, so that contents are stored between two pieces of the body."""
+    """What the parser has seen so far. Its callbacks must not block, so contents are stored between two pieces of the
+    body."""
 
     def __init__(self) -> None:
         self.files: list[SentFile] = []
@@ -98,7 +100,7 @@ class _Form:
         }
 
     async def store(self) -> None:
-        """Puts what has come in since into the files."""
+        """Writes to the files what has arrived since."""
         waiting, self._waiting = self._waiting, []
         for file, content in waiting:
             file.digest.update(content)
@@ -110,14 +112,14 @@ class _Form:
     def _part_begins(self) -> None:
         self._parts += 1
         if self._parts > MOST_PARTS:
-            raise FormWrong(f"has more than {MOST_PARTS} parts")
+            raise FormWrong(f"The form has more than {MOST_PARTS} parts.")
         self._headers, self._file, self.open_part = {}, None, True
         self._head_bytes = 0
 
     def _head(self, part: bytearray, data: bytes) -> None:
         self._head_bytes += len(data)
         if self._head_bytes > LONGEST_HEAD:
-            raise FormWrong("has a part with too long a header")
+            raise FormWrong("A part of the form has too long a header.")
         part.extend(data)
 
     def _header_ends(self) -> None:
@@ -129,9 +131,9 @@ class _Form:
     def _headers_end(self) -> None:
         sent = filename(self._headers.get("content-disposition", ""))
         if sent is None:
-            return  # a field that is no file
+            return  # a field, not a file
         if len(self.files) == MOST_FILES:
-            raise FormWrong(f"has more than {MOST_FILES} files")
+            raise FormWrong(f"The form has more than {MOST_FILES} files.")
         media_type = safe_type(self._headers.get("content-type"))
         self._file = SentFile(safe_name(sent, media_type), media_type, SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115
         self.files.append(self._file)
@@ -150,19 +152,19 @@ class _Form:
 def _boundary(content_type: str) -> bytes:
     boundary = _parameters(content_type).get_param("boundary")
     if not isinstance(boundary, str) or not boundary or not boundary.isascii():
-        raise FormWrong("has no boundary")
+        raise FormWrong("The form has no boundary.")
     return boundary.encode()
 
 
 def filename(disposition: str) -> str | None:
-    """The name of a part's file, None for a part that is none. An extended one (RFC 5987, RFC 2231) counts before a plain one, because
-    it alone says how it is written; RFC 7578 forbids it here, but libraries send it."""
+    """The name of a part's file; None for a part that is not a file. An extended name (RFC 5987, RFC 2231) has
+    precedence, because it tells its charset; RFC 7578 forbids it here, but libraries send it."""
     names = list(_names(disposition))
     return next((name for extended, name in names if extended), names[0][1] if names else None)
 
 
 def _names(disposition: str) -> Iterator[tuple[bool, str]]:
-    """Each name that is given, with whether it is an extended one."""
+    """Each name, and whether it is an extended one."""
     for key, value in _parameters(disposition).get_params(failobj=[]):
         if key.lower() != "filename":
             continue
@@ -178,12 +180,12 @@ def _names(disposition: str) -> Iterator[tuple[bool, str]]:
 
 def _parameters(header: str) -> Message:
     message = Message()
-    # Message would read a line break as another header.
+    # Message would take a line break for the start of another header.
     message["Content-Type"] = " ".join(header.splitlines())
     return message
 
 
 def safe_type(media_type: str | None) -> str:
-    """A media type without parameters, as far as it is one."""
+    """A media type without parameters; `application/octet-stream` if it is not valid."""
     plain = (media_type or "").partition(";")[0].strip().lower()
     return plain if _TYPE.fullmatch(plain) else "application/octet-stream"

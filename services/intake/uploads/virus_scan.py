@@ -1,5 +1,5 @@
-"""Files of mails and of people go to clamd, where there is one (INSTREAM, clamd(8)). Mail is taken whatever comes of it; what a scanner that
-is down or too slow says nothing of was not scanned."""
+"""Scans files of mails and uploads with clamd, if one is configured (INSTREAM, clamd(8)). Mails are taken whatever the
+result. If the scanner is down or too slow, the result is `not_scanned`."""
 
 import asyncio
 import logging
@@ -18,21 +18,21 @@ SCANNED = Counter("ledgerdesk_attachments_scanned", "Files that came in, by what
 
 CHUNK = 64 * 1024
 AT_ONCE = 4
-"""Files that one process has scanned at a time."""
+"""Files that one process scans at a time."""
 CONNECT_SECONDS = 2.0
 FILE_SECONDS = 20.0
-"""For one file, on a clock."""
+"""Of wall time, for one file."""
 MAIL_SECONDS = 40.0
 """For all files of a mail; mail servers wait for minutes."""
 PAUSE_SECONDS = 10.0
-"""A scanner that cannot be reached is not asked for so long: mails must not wait for it each."""
-LONGEST_ANSWER = 4_096
+"""A scanner that cannot be reached is not tried again for this long, so that not every mail waits for it."""
+LONGEST_REPLY = 4_096
 LONGEST_THREAT = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was found in a file; `threat` is the scanner's name for it."""
+    """The result for one file; `threat` is the scanner's name for what it found."""
 
     result: ScanResult
     threat: str = ""
@@ -41,8 +41,8 @@ class Scan:
 NOT_SCANNED = Scan("not_scanned")
 
 
-class _Silent(Exception):
-    """The scanner gave no verdict; the message says why."""
+class _NoVerdict(Exception):
+    """The scanner gave no verdict; the text says why."""
 
 
 class VirusScan:
@@ -58,26 +58,26 @@ class VirusScan:
     ) -> None:
         self.address = address
         self._file_seconds, self._mail_seconds, self._clock = file_seconds, mail_seconds, clock
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(AT_ONCE)
         self._paused_until = float("-inf")
 
     async def scan(self, files: Sequence[bytes], seconds: float | None = None) -> list[Scan]:
-        """The verdict on each file, in their order, within these seconds (a mail's, if nothing else is said). Never raises for what the
-        scanner does."""
+        """The verdict on each file, in order, within so many seconds (default: those of a mail). Never raises for a
+        failure of the scanner."""
         end = self._clock() + (self._mail_seconds if seconds is None else seconds)
         return list(await asyncio.gather(*(self._scanned(content, end) for content in files)))
 
     async def _scanned(self, content: bytes, end: float) -> Scan:
-        async with self._turns:
+        async with self._free:
             left = min(self._file_seconds, end - self._clock())
             if left <= 0 or self._clock() < self._paused_until:
                 found = NOT_SCANNED
             else:
-                found = await self._asked(content, left)
+                found = await self._ask(content, left)
         SCANNED.labels(found.result).inc()
         return found
 
-    async def _asked(self, content: bytes, seconds: float) -> Scan:
+    async def _ask(self, content: bytes, seconds: float) -> Scan:
         try:
             async with asyncio.timeout(seconds):
                 reader, writer = await self._connected()
@@ -85,8 +85,8 @@ class VirusScan:
                     return _verdict(await _instream(reader, writer, content))
                 finally:
                     writer.close()
-        except _Silent as silent:
-            log.warning("a file of %d bytes was not scanned: %s", len(content), silent)
+        except _NoVerdict as error:
+            log.warning("a file of %d bytes was not scanned: %s", len(content), error)
         except (OSError, TimeoutError) as error:
             log.warning("a file of %d bytes was not scanned: %s", len(content), type(error).__name__)
         return NOT_SCANNED
@@ -95,16 +95,16 @@ class VirusScan:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 if self.address.startswith("/"):
-                    return await asyncio.open_unix_connection(self.address, limit=LONGEST_ANSWER)
+                    return await asyncio.open_unix_connection(self.address, limit=LONGEST_REPLY)
                 host, _, port = self.address.rpartition(":")
-                return await asyncio.open_connection(host.strip("[]"), int(port), limit=LONGEST_ANSWER)
+                return await asyncio.open_connection(host.strip("[]"), int(port), limit=LONGEST_REPLY)
         except (OSError, TimeoutError) as error:
             self._paused_until = self._clock() + PAUSE_SECONDS
-            raise _Silent(f"the scanner at {self.address} cannot be reached: {type(error).__name__}") from error
+            raise _NoVerdict(f"the scanner at {self.address} cannot be reached: {type(error).__name__}") from error
 
 
 async def _instream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: bytes) -> str:
-    """Sends a file in pieces, each after its length, and an empty one; answers what the scanner says."""
+    """Sends a file in pieces, each after its length, and at the end an empty one; returns the scanner's reply."""
     try:
         writer.write(b"zINSTREAM\0")
         for at in range(0, len(content), CHUNK):
@@ -114,22 +114,22 @@ async def _instream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         writer.write(struct.pack(">I", 0))
         await writer.drain()
     except ConnectionError:
-        pass  # it has heard enough: why, stands in its answer
+        pass  # it stopped reading; its reply says why
     try:
-        answer = await reader.readuntil(b"\0")
+        reply = await reader.readuntil(b"\0")
     except asyncio.IncompleteReadError as error:
-        answer = error.partial
+        reply = error.partial
     except asyncio.LimitOverrunError:
-        raise _Silent("its answer has no end") from None
-    return answer.rstrip(b"\0\r\n").decode("utf-8", "replace")
+        raise _NoVerdict("its reply is too long") from None
+    return reply.rstrip(b"\0\r\n").decode("utf-8", "replace")
 
 
-def _verdict(answer: str) -> Scan:
-    """`stream: OK`, `stream: NAME FOUND`; anything else is no verdict."""
-    said = answer.partition(": ")[2] if answer.startswith("stream: ") else ""
+def _verdict(reply: str) -> Scan:
+    """The verdict in `stream: OK` or `stream: NAME FOUND`; anything else is none."""
+    said = reply.partition(": ")[2] if reply.startswith("stream: ") else ""
     if said == "OK":
         return Scan("clean")
     if said.endswith(" FOUND"):
         name = said.removesuffix(" FOUND")
         return Scan("infected", "".join(c for c in name if c.isprintable())[:LONGEST_THREAT] or "malware")
-    raise _Silent(f"the scanner said {answer[:200]!r}")
+    raise _NoVerdict(f"the scanner said {reply[:200]!r}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.ways_in import lmtp
+from services.intake.transports.lmtp import server as lmtp
 from services.notify.sending import queue_monitor, sender
 from shared.eventstore.migrations import migrate
 from shared.http.serving.health import Health
@@ -42,7 +42,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "LMTP_LISTEN": "127.0.0.1:0",
     }.items():
         monkeypatch.setenv(f"LEDGERDESK_{name}", value)
-    monkeypatch.setattr(lmtp, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(lmtp, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(queue_monitor, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(sender, "RECORD_PULSE_SECONDS", 0.05)
     monkeypatch.setattr(sender, "RENEW_SECONDS", 0.05)

@@ -38,7 +38,7 @@ def queues(*found: Queue) -> Queues:
 
 @pytest.fixture(scope="module")
 async def readers() -> AsyncIterator[Readers]:
-    """A process that reads mails: half a second to start, and no mail leaves anything in it."""
+    """A process that reads mails. Shared, because it takes half a second to start and keeps nothing of a mail."""
     made = Readers(1)
     yield made
     await made.close()

@@ -77,12 +77,12 @@ RECOUNT = Topic(
 LEADS_NOWHERE = Topic(id=UUID(int=32), slug="nowhere", name="Nowhere", queue="gone")
 FOR_CUSTOMERS = Topic(id=UUID(int=33), slug="ask-it", name="Ask IT", queue="it", offered_to_customers=True)
 POST_ROOM = Queue(id=UUID(int=14), slug="post-room", name="Post room", address="post@help.example")
-"""A queue to which no topic leads, but mail."""
+"""A queue that has an address but no topic."""
 INVOICES = Queue(id=UUID(int=15), slug="invoices", name="Invoices")
 PAY = Topic(id=UUID(int=37), slug="pay", name="Pay an invoice", queue="invoices")
-"""The way to a queue without an address."""
+"""The topic of a queue without an address."""
 BACK_OFFICE = Queue(id=UUID(int=13), slug="back-office", name="Back office")
-"""A queue without an address, to which no topic leads that is offered to customers."""
+"""A queue without an address, and without a topic that is offered to customers."""
 NOT_OFFERED = Topic(id=UUID(int=36), slug="internal", name="Internal", queue="back-office", offered_to_customers=False)
 PERSON = Person(
     id=PER_ID, login="per", name="Per Hansen", email="per@customer.example", roles=("customer",), company="acme"
@@ -129,7 +129,8 @@ class Reception:
                 "LEDGERDESK_MAIL_KEY": MAIL_KEY,
                 "LEDGERDESK_CLAMD": self.clamd,
                 "LEDGERDESK_BLOB_URL": f"file://{self.blobs}",
-                "LEDGERDESK_REPLICA": "local",  # as `make up` does: what is started again does not wait until Kafka has missed it
+                # as `make up` does: a restarted process need not wait until Kafka notices that the old one is gone
+                "LEDGERDESK_REPLICA": "local",
                 "LEDGERDESK_LISTEN": self.http.removeprefix("http://"),
                 "LEDGERDESK_LMTP_LISTEN": f"{self.lmtp[0]}:{self.lmtp[1]}",
                 "PYTHONPATH": str(ROOT),
@@ -160,7 +161,8 @@ class Reception:
         )
 
     def start(self, failpoints: str = "", *, largest_file: int | None = None, lmtp_port: int | None = None) -> None:
-        """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its listener gets a new one."""
+        """Starts the process. `largest_file` (bytes) stands for a disk that is full beyond; without `lmtp_port` its
+        listener gets a new one."""
         http, lmtp = free_ports(2)
         self.http = f"http://127.0.0.1:{http}"
         self.lmtp = ("127.0.0.1", lmtp_port or lmtp)
@@ -241,7 +243,7 @@ class Reception:
             return Answer(error.code, error.headers, error.read())
 
     def hand_in(self, raw: bytes, sender: str = "per@customer.example", recipient: str = "it@help.example") -> Any:
-        """A mail over HTTP; answers the body of the 202."""
+        """Sends a mail over HTTP; returns the body of the 202."""
         answer = self.call(
             "POST",
             "/mail",
@@ -255,7 +257,7 @@ class Reception:
         return answer.body
 
     def deliver(self, raw: bytes, sender: str = "per@customer.example", recipient: str = "it@help.example") -> None:
-        """A mail over LMTP; raises what smtplib raises when it is not taken."""
+        """Sends a mail over LMTP; raises what smtplib raises if it is refused."""
         with smtplib.LMTP(*self.lmtp) as server:
             server.sendmail(sender, [recipient], raw)
 
@@ -288,7 +290,7 @@ def _limit_files(largest: int | None) -> None:
 def reception(
     urls: tuple[str, str], directory: Path, *, role: str = "api", kafka: Kafka = NO_KAFKA
 ) -> Iterator[Reception]:
-    """A running process; without `kafka` there is none."""
+    """A running process, without Kafka if `kafka` is not given."""
     desk = Reception(*urls, directory, role=role, kafka=kafka)
     desk.migrate()
     desk.start()
@@ -299,7 +301,7 @@ def reception(
 
 
 def mail(subject: str = "My computer hums", text: str = "Since this morning.", **fields: str) -> bytes:
-    """A letter of Per's; every one another mail unless it gets the same Message-ID."""
+    """A mail of Per's; each is a different mail unless it gets the same Message-ID."""
     known = {
         "From": "Per Hansen <per@customer.example>",
         "To": "it@help.example",

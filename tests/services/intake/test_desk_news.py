@@ -1,4 +1,5 @@
-"""What the desk tells intake, on real PostgreSQL: splits become tickets, messages follow merges, and all of it may come twice."""
+"""Routing's events in intake, on real PostgreSQL: splits become tickets, messages follow merges, and all of it may come
+twice."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from uuid_utils.compat import uuid7
 from services.intake.policies import DeskNews
 from services.intake.records.numbers import Numbers
 from services.intake.records.receipts import Receipts
-from services.intake.records.records import Place, Records
+from services.intake.records.records import Records
+from services.intake.records.tickets import TicketRow
 from services.intake.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
@@ -55,7 +57,7 @@ class News:
     versions: dict[UUID, int] = field(default_factory=dict)
 
     async def ticket(self, number: str) -> UUID:
-        """A ticket that intake knows."""
+        """Opens a ticket in intake."""
         made = uuid7()
         await self.pool.execute(
             "INSERT INTO intake.tickets (ticket_id, number, customer_id) VALUES ($1, $2, $3)", made, number, PER.id
@@ -88,11 +90,11 @@ class News:
     async def living(self, ticket: UUID) -> UUID:
         return (await self.place(ticket)).ticket_id
 
-    async def place(self, ticket: UUID) -> Place:
+    async def place(self, ticket: UUID) -> TicketRow:
         """Where messages for a ticket go."""
-        way = await self.records.way(ticket_id=ticket)
+        way = await self.records.tickets.resolve(ticket_id=ticket)
         assert way is not None
-        return way.living
+        return way.target
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def split(into: UUID, origin: UUID, *, by: PersonRef | None = KARI, message_id: 
 
 
 async def test_messages_on_closed_tickets_get_only_so_many_receipts_a_day(news: News) -> None:
-    """Each becomes a ticket of its own: a machine that answers every receipt, and hides that it is one, ends here."""
+    """Each becomes its own ticket. This stops a program that answers every receipt and hides that it is a program."""
     origin = await news.ticket("1")
     made = [uuid4() for _ in range(4)]
     for into in made:
@@ -137,7 +139,7 @@ async def test_messages_follow_a_chain_of_merges_and_its_undo(news: News) -> Non
     first = await news.tell(one, merged(two))
     await news.tell(two, merged(three))
     assert [await news.living(each) for each in (one, two, three)] == [three] * 3
-    found = await news.records.known(
+    found = await news.records.matches.find(
         digest=None, email="x@y.example", name="", tickets=[], message_ids=[], numbers=["0"]
     )
     assert (found.ticket_id, found.number, found.threaded_by) == (three, "2", "subject")
@@ -150,8 +152,8 @@ async def test_messages_follow_a_chain_of_merges_and_its_undo(news: News) -> Non
 
 
 @requirement("A7.19")
-async def test_a_circle_ends_at_the_first_ticket_that_comes_again(news: News) -> None:
-    """The desk makes none, but an undo of one ticket may come later than the next merge of the other."""
+async def test_a_circle_of_merges_ends_at_the_first_repeated_ticket(news: News) -> None:
+    """The desk makes no such circle, but the undo of one ticket may arrive after the next merge of the other."""
     one, two = await news.ticket("0"), await news.ticket("1")
     await news.tell(one, merged(two))
     await news.tell(two, merged(one))
@@ -209,7 +211,7 @@ async def test_a_split_becomes_a_ticket_once(news: News) -> None:
     payload = opened.payload
     assert (payload.title, payload.queue, payload.receipt, payload.opened_by) == ("Chair", HR, False, KARI)
     assert (payload.split_from, opened.causation_id) == (TicketRef(id=origin), events[0].id)
-    way = await news.records.way(number=payload.number)
+    way = await news.records.tickets.resolve(number=payload.number)
     assert way is not None
     assert way.named.ticket_id == into
     await news.tell(into, TicketRemoved(because="split undone", was=NEW))
@@ -222,7 +224,7 @@ async def test_a_customers_mail_that_became_a_ticket_leads_there(news: News) -> 
         "INSERT INTO intake.message_ids VALUES (sha256(convert_to('<again@customer.example>', 'UTF8')), $1)", origin
     )
     await news.tell(origin, split(into, origin, by=None, message_id="<again@customer.example>"))
-    found = await news.records.known(
+    found = await news.records.matches.find(
         digest=None, email=PER.email, name="", tickets=[], message_ids=["<again@customer.example>"], numbers=[]
     )
     assert found.ticket_id == into
@@ -230,15 +232,15 @@ async def test_a_customers_mail_that_became_a_ticket_leads_there(news: News) -> 
 
 @requirement("A5.10", "A2.09")
 async def test_who_goes_on_in_their_own_mail_writes_to_the_ticket_that_it_became(news: News) -> None:
-    """Its references name the closed ticket too, by a Message-ID of ours; the nearest one counts."""
+    """Its references also name the closed ticket, by a Message-ID of the desk's; the nearest reference counts."""
     origin, into = await news.ticket("0"), uuid7()
     await news.tell(origin, split(into, origin, by=None, message_id="<again@customer.example>"))
-    found = await news.records.known(
+    found = await news.records.matches.find(
         digest=None, email=PER.email, name="", numbers=["0"],
         message_ids=["<again@customer.example>", "<ld.ours@help.example>"], tickets=[None, origin],
     )  # fmt: skip
     assert (found.ticket_id, found.threaded_by) == (into, "message-id")
-    answered = await news.records.known(
+    answered = await news.records.matches.find(
         digest=None, email=PER.email, name="", numbers=[],
         message_ids=["<ld.ours@help.example>", "<again@customer.example>"], tickets=[origin, None],
     )  # fmt: skip

@@ -1,4 +1,5 @@
-"""What intake does when something breaks: nothing acknowledged is lost, nothing is taken twice (the issue's table of faults)."""
+"""Intake during failures: nothing acknowledged is lost, and nothing is taken twice (the issue's table of
+faults)."""
 
 import http.client
 import smtplib
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from tests.services.intake.reception import KARI, PER, PIPE, Reception, mail, reception
-from tests.services.intake.ways_in.cable import Cable
+from tests.services.intake.transports.cable import Cable
 
 GONE = (ConnectionError, http.client.HTTPException, smtplib.SMTPServerDisconnected, OSError)
 
@@ -77,7 +78,7 @@ def test_the_api_dies_and_the_mail_servers_retry_is_one_ticket(intake: Reception
 
 
 def refused_for_now(intake: Reception, raw: bytes) -> None:
-    """A mail is not acknowledged at either door, and not refused for good."""
+    """Neither transport acknowledges a mail or refuses it for good."""
     with pytest.raises(smtplib.SMTPDataError) as told:
         intake.deliver(raw)
     assert told.value.smtp_code == 451
@@ -94,7 +95,9 @@ def refused_for_now(intake: Reception, raw: bytes) -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_without_the_database_everything_is_refused_for_now_and_comes_back(intake: Reception, cable: Cable) -> None:
+def test_without_the_database_everything_is_refused_for_now_and_works_again_later(
+    intake: Reception, cable: Cable
+) -> None:
     raw, key = mail(), str(uuid.uuid4())
     cable.cut()
     refused_for_now(intake, raw)
@@ -131,7 +134,7 @@ def test_a_full_disk_refuses_what_does_not_fit(intake: Reception) -> None:
 
 
 def test_without_a_broker_everything_is_taken(intake: Reception) -> None:
-    """The process with relay and consumer, and no Kafka: the outbox absorbs."""
+    """The process with relay and consumer but without Kafka: events wait in the outbox."""
     intake.stop()
     intake.role = "all"
     intake.start()
@@ -143,5 +146,5 @@ def test_without_a_broker_everything_is_taken(intake: Reception) -> None:
     intake.role = "api"
 
 
-def test_told_to_end_it_ends(intake: Reception) -> None:
+def test_a_terminated_process_ends(intake: Reception) -> None:
     assert intake.stop() == 0

@@ -1,4 +1,4 @@
-"""What intake is told by its environment, and what it says to what makes no sense."""
+"""Intake's settings, and messages about invalid ones."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_nothing_is_needed_beyond_the_essentials(monkeypatch: pytest.MonkeyPatch
         ("127.0.0.1:5300, ::1 [::1]:53", ("127.0.0.1:5300", "::1", "[::1]:53")),
     ],
 )
-def test_who_is_asked_about_senders(
+def test_the_setting_of_name_servers(
     monkeypatch: pytest.MonkeyPatch, written: str, read: tuple[str, ...] | None
 ) -> None:
     assert settings(monkeypatch, LEDGERDESK_VERIFY_SENDERS=written).nameservers == read
@@ -57,6 +57,6 @@ def test_who_is_asked_about_senders(
         ("LEDGERDESK_ALL_RECEIPTS_A_DAY", "many"),
     ],
 )
-def test_what_makes_no_sense_is_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_invalid_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     with pytest.raises(SettingMissing, match=name):
         settings(monkeypatch, **{name: value})

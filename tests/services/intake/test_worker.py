@@ -1,4 +1,4 @@
-"""The whole of intake with a real broker: it learns the queues, and what it records reaches the topic."""
+"""The whole of intake with a real broker: it receives the queues, and its events reach the topic."""
 
 import asyncio
 from collections.abc import Iterator
@@ -95,7 +95,8 @@ async def test_a_new_queue_gets_its_mail_and_the_ticket_reaches_the_topic(intake
 async def test_a_split_is_one_ticket_and_a_merge_leads_on_whatever_dies_in_between(
     intake: Reception, kafka: Kafka
 ) -> None:
-    """The process dies in the opening, then with everything done but not committed, then just after; all comes twice."""
+    """The process dies in the opening, then with everything done but not committed, then just after; all comes
+    twice."""
 
     def two() -> tuple[UUID, UUID]:
         made = [intake.hand_in(mail(From=f"Lise <{uuid4()}@customer.example>"))["ticket"]["id"] for _ in range(2)]
@@ -125,7 +126,7 @@ async def test_a_split_is_one_ticket_and_a_merge_leads_on_whatever_dies_in_betwe
     query = "SELECT goes_on_in FROM intake.tickets WHERE ticket_id = $1 AND goes_on_in = $2"
     await asyncio.to_thread(intake.until, lambda: intake.rows(query, other, into), 60)
     assert [event["type"] for event in await asyncio.to_thread(intake.events, into)] == [TicketOpened.TYPE]
-    # The topic is every test's: only these tickets are ours.
+    # All tests share the topic: only these tickets belong to this one.
     parked = "SELECT reason FROM messaging.parked WHERE stream IN ($1, $2, $3)"
     assert await asyncio.to_thread(intake.rows, parked, origin, other, into) == []
 

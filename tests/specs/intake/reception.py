@@ -51,5 +51,5 @@ def opened(
 
 
 def letter(**more: object) -> Reading:
-    """A mail that a person wrote, but for what the test says otherwise."""
+    """A mail that a person wrote, with the changes of the test."""
     return Reading(sender=Address(email=PER.email), subject="My computer hums", text="It hums.", **more)  # type: ignore[arg-type]

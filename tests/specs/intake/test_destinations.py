@@ -1,4 +1,4 @@
-"""Where connections may go that administrators configure."""
+"""Where connections that administrators configure may go."""
 
 import socket
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.ways_in.mailboxes.destinations import NOWHERE, Destinations
-from services.intake.ways_in.mailboxes.trouble import Refused, Trouble
+from services.intake.transports.mailboxes.destinations import NOT_ALLOWED, Destinations
+from services.intake.transports.mailboxes.errors import MailboxError, PermanentMailboxError
 
 NOTHING_LISTED = Destinations()
 INSIDE = [
@@ -24,7 +24,7 @@ OUTSIDE = ["8.8.8.8", "1.1.1.1", "2001:4860:4860::8888", "2a00:1450:4001::1", ":
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, answers: Sequence[str]) -> None:
-    """Lets every name mean these addresses."""
+    """Makes every name resolve to these addresses."""
 
     def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         families = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -34,17 +34,17 @@ def resolving(monkeypatch: pytest.MonkeyPatch, answers: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_what_is_not_out_in_the_internet_is_refused(address: str) -> None:
+def test_addresses_that_are_not_on_the_internet_are_refused(address: str) -> None:
     assert not NOTHING_LISTED.permits(ip_address(address))
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_what_is_may_be_asked(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert NOTHING_LISTED.permits(ip_address(address))
 
 
 @given(st.ip_addresses())
-def test_nothing_of_this_machine_of_a_link_or_of_a_private_network_passes(address: Any) -> None:
+def test_addresses_of_this_machine_a_link_or_a_private_network_are_refused(address: Any) -> None:
     if NOTHING_LISTED.permits(address):
         assert not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
         mapped = getattr(address, "ipv4_mapped", None)
@@ -54,9 +54,9 @@ def test_nothing_of_this_machine_of_a_link_or_of_a_private_network_passes(addres
 @pytest.mark.parametrize("inside", ["127.0.0.1", "10.2.3.4", "fe80::1", "::ffff:192.168.0.1"])
 def test_a_name_counts_for_what_it_resolves_to(inside: str, monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, [inside])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(PermanentMailboxError) as refused:
         NOTHING_LISTED.resolve("mail.example.org", 993)
-    assert str(refused.value) == NOWHERE
+    assert str(refused.value) == NOT_ALLOWED
     resolving(monkeypatch, [inside, "8.8.8.8"])
     assert [target.address for target in NOTHING_LISTED.resolve("mail.example.org", 993)] == ["8.8.8.8"]
 
@@ -70,7 +70,7 @@ def test_what_the_installation_lists_may_be_asked(monkeypatch: pytest.MonkeyPatc
     resolving(monkeypatch, ["192.168.7.7"])
     assert [(each.address, each.port) for each in listed.resolve("mail.inside.EXAMPLE.", 143)] == [("192.168.7.7", 143)]
     for other in ("inside.example", "x.mail.inside.example", "mail.inside.example.org"):
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentMailboxError):
             listed.resolve(other, 143)
 
 
@@ -81,7 +81,7 @@ def test_names_are_looked_up_once_and_the_address_is_what_is_connected_to(monkey
     assert [target.address for target in targets] == ["8.8.8.8"]
 
 
-def test_a_name_server_that_does_not_answer_is_trouble_and_a_name_that_is_none_a_refusal(
+def test_a_silent_name_server_is_temporary_and_an_invalid_name_is_permanent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def failing(number: int) -> Any:
@@ -90,19 +90,19 @@ def test_a_name_server_that_does_not_answer_is_trouble_and_a_name_that_is_none_a
 
         return getaddrinfo
 
-    for number, kind in ((socket.EAI_AGAIN, Trouble), (socket.EAI_NONAME, Refused)):
+    for number, kind in ((socket.EAI_AGAIN, MailboxError), (socket.EAI_NONAME, PermanentMailboxError)):
         monkeypatch.setattr(socket, "getaddrinfo", failing(number))
         with pytest.raises(OSError) as told:
             NOTHING_LISTED.resolve("mail.example.org", 993)
-        assert type(told.value) is kind and str(told.value) == NOWHERE
+        assert type(told.value) is kind and str(told.value) == NOT_ALLOWED
     monkeypatch.undo()
     for odd in ("x" * 300, "a..b", "\udcff"):
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentMailboxError):
             NOTHING_LISTED.resolve(odd, 993)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "1.2.3", "::g", "10.0.0.0/8/8"])
-def test_a_network_that_is_none_is_no_setting(text: str) -> None:
+def test_an_invalid_network_is_not_a_setting(text: str) -> None:
     with pytest.raises(ValueError):
         Destinations.parsed(text)
     assert (

@@ -27,22 +27,22 @@ def test_a_mail_opens_a_ticket_and_gets_a_receipt() -> None:
         ("api", KARI, False),
     ],
 )
-def test_who_asked_by_themselves_gets_a_receipt_and_who_called_does_not(
+def test_customers_who_wrote_themselves_get_a_receipt_and_callers_do_not(
     channel: Channel, by: PersonRef | None, receipt: bool
 ) -> None:
     given().when(opening(channel, by=by)).then(opened(channel, by=by, receipt=receipt))
 
 
-def test_no_machine_is_answered_by_a_machine() -> None:
+def test_an_automatic_mail_gets_no_automatic_reply() -> None:
     given().when(opening("email", automatic=True)).then(opened("email", receipt=False))
 
 
-def test_nobody_gets_a_receipt_at_no_address() -> None:
+def test_a_customer_without_an_address_gets_no_receipt() -> None:
     given().when(opening("email", customer=NOBODY)).then(opened("email", customer=NOBODY, receipt=False))
 
 
 def test_a_ticket_is_opened_once() -> None:
-    given(opened()).when(opening()).refused(f"ticket {NUMBER} is open already")
+    given(opened()).when(opening()).refused(f"ticket {NUMBER} exists already")
 
 
 @requirement("A2.12", "A2.08")
@@ -52,7 +52,7 @@ def test_a_further_message_is_received_on_the_ticket() -> None:
 
 
 def test_a_message_to_a_ticket_that_is_not_open_is_refused() -> None:
-    given().when(ReceiveMessage(PER, WORDS)).refused("not open")
+    given().when(ReceiveMessage(PER, WORDS)).refused("no such ticket")
 
 
 @requirement("A5.08")
@@ -66,7 +66,7 @@ def test_what_an_agent_has_split_off_is_a_ticket_without_a_receipt() -> None:
     origin = TicketRef(id=UUID(int=41), number="2026112310000027", title="My chair squeaks too")
     split = replace(opening(by=KARI), split_from=origin)
     given().when(split).then(opened(by=KARI, receipt=False).model_copy(update={"split_from": origin}))
-    given(opened()).when(split).refused("open already")
+    given(opened()).when(split).refused("exists already")
 
 
 @requirement("A5.10", "A2.10")

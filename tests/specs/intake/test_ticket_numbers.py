@@ -185,5 +185,5 @@ def test_a_title_has_neither_the_old_tickets_number_nor_prefixes(subject: str, t
 
 
 @given(st.text(), st.text())
-def test_a_token_is_found_wherever_it_stands(before: str, after: str) -> None:
+def test_a_token_is_found_anywhere_in_a_subject(before: str, after: str) -> None:
     assert "2013070410000731" in numbers_named(f"{before}[Ticket#2013070410000731]{after}")

@@ -1,18 +1,18 @@
-"""What a topic asks of whoever opens a ticket under it (A1.06, A1.07, A7.24, A7.25)."""
+"""What a topic requires of a new ticket (A1.06, A1.07, A7.24, A7.25)."""
 
 import uuid
 from uuid import UUID
 
 import pytest
 
-from services.intake.opening.asking import asked_for, filled
 from services.intake.opening.bodies import TicketBody
+from services.intake.opening.topic_form import filled_form, topic_named
 from shared.contracts.directory import AskedField, TicketField, Topic
 from shared.contracts.intake import FilledField, FilledForm
 from shared.contracts.parts import TopicRef
 from shared.directory.copy import Configuration
-from shared.http.problems import Problem
 from shared.rules.access import Identity
+from shared.rules.refusals import Invalid
 from tests.specs.requirement import requirement
 
 RECOUNT = Topic(
@@ -43,14 +43,13 @@ def body(**more: object) -> TicketBody:
 
 
 def missing(wanted: TicketBody) -> list[str]:
-    with pytest.raises(Problem) as refused:
-        filled(RECOUNT, wanted, SETTINGS)
-    assert refused.value.status == 422
-    return [each["pointer"] for each in refused.value.document()["errors"]]
+    with pytest.raises(Invalid) as refused:
+        filled_form(RECOUNT, wanted.request(), SETTINGS)
+    return ["/".join(["", *map(str, each.path)]) for each in refused.value.arguments]
 
 
 @requirement("A7.24", "A7.25")
-def test_everything_that_is_missing_is_told_at_once() -> None:
+def test_one_refusal_names_everything_that_is_missing() -> None:
     assert missing(body()) == ["/fields/period", "/fields/urgent", "/attachments"]
     assert missing(body(fields={"period": "", "urgent": None}, attachments=[str(uuid.uuid4())])) == [
         "/fields/period",
@@ -60,9 +59,9 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
 
 @requirement("A1.07")
 def test_the_form_is_copied_in_the_words_of_the_day() -> None:
-    made = filled(
+    made = filled_form(
         RECOUNT,
-        body(fields={"urgent": False, "period": "2026-10", "room": "B 214"}, attachments=[str(uuid.uuid4())]),
+        body(fields={"urgent": False, "period": "2026-10", "room": "B 214"}, attachments=[str(uuid.uuid4())]).request(),
         SETTINGS,
     )
     assert made == FilledForm(
@@ -77,15 +76,15 @@ def test_the_form_is_copied_in_the_words_of_the_day() -> None:
 
 @requirement("A1.06")
 def test_customers_find_the_topics_that_are_offered_to_them() -> None:
-    assert asked_for("recount", SETTINGS, PER) == RECOUNT
-    assert asked_for(str(RECOUNT.id), SETTINGS, PER) == RECOUNT
-    assert asked_for("within", SETTINGS, KARI) == WITHIN
+    assert topic_named("recount", SETTINGS, PER) == RECOUNT
+    assert topic_named(str(RECOUNT.id), SETTINGS, PER) == RECOUNT
+    assert topic_named("within", SETTINGS, KARI) == WITHIN
     for who, reference in ((PER, "within"), (PER, "nowhere"), (KARI, "nowhere")):
-        with pytest.raises(Problem) as refused:
-            asked_for(reference, SETTINGS, who)
-        assert refused.value.document()["errors"][0]["pointer"] == "/topic"
+        with pytest.raises(Invalid) as refused:
+            topic_named(reference, SETTINGS, who)
+        assert refused.value.arguments[0].path == ("topic",)
 
 
 def test_a_topic_and_a_queue_contradict_each_other() -> None:
-    with pytest.raises(ValueError, match="the topic decides the queue"):
+    with pytest.raises(ValueError, match="The topic decides the queue"):
         body(queue="it")

@@ -1,1 +1,2 @@
-"""Bytes as text: which charset is meant by a name, what its bytes say, and what is meant where no name is given (decision 0083)."""
+"""Decodes bytes as text: by the name of the charset, by the bytes themselves, or by detection if no name is given
+(decision 0083)."""

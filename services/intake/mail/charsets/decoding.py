@@ -1,8 +1,9 @@
-"""Bytes as text, for bodies, header fields, file names and reports alike."""
+"""Decodes bytes as text, for bodies, header fields, file names and reports."""
 
 import codecs
 
-from services.intake.mail.charsets.guessing import guessed, mostly_utf_8
+from services.intake.mail.charsets.detection import detect, mostly_utf_8
+from services.intake.mail.charsets.lenient import lenient
 from services.intake.mail.charsets.names import (
     GB_18030,
     HZ,
@@ -17,9 +18,8 @@ from services.intake.mail.charsets.names import (
     UTF_32,
     codec_for,
 )
-from services.intake.mail.charsets.shifting import read_shifting, shifting
+from services.intake.mail.charsets.stateful import decode_stateful, stateful_charset
 from services.intake.mail.charsets.viscii import VISCII
-from services.intake.mail.charsets.wrong_pairs import lenient
 
 _MARKS = (
     (codecs.BOM_UTF8, UTF_8),
@@ -29,29 +29,29 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (b"\x84\x31\x95\x33", GB_18030),
 )
-"""Byte order marks, which say more than any name (WHATWG Encoding Standard, 6)."""
-_SHIFTING = frozenset((ISO_2022_JP, ISO_2022_KR, ISO_2022_CN, HZ, UTF_7))
+"""Byte order marks, which have precedence over any name (WHATWG Encoding Standard, 6)."""
+_STATEFUL = frozenset((ISO_2022_JP, ISO_2022_KR, ISO_2022_CN, HZ, UTF_7))
 _WIDE = frozenset((UTF_16, UTF_16_BE, UTF_32))
 _BY_CHANCE = 3
-"""So many letters of UTF-8, and no wrong one, do not stand by chance in a text of another charset of several bytes."""
+"""A text in another multi-byte charset does not have this many letters of UTF-8, and no invalid one, by chance."""
 _MOST_LOOKED_AT = 4_096
 _MOST_JUDGED = 64 * 1024
 
 
 def decode(content: bytes, declared: str = "") -> str:
-    """Bytes as text. `declared` is the name of a charset as it stands in the mail, or empty.
+    """Decodes bytes. `declared` is the name of a charset as the mail has it, or empty.
 
-    The bytes are read as browsers would (`names.py`), unless they say themselves what they are: by a byte order mark, by being UTF-8, by escape
-    sequences. Where nothing is declared, or what is declared clearly fails, the charset is guessed. What is wrong becomes U+FFFD, and nothing
-    around it. Never raises.
+    A byte order mark, valid UTF-8 and escape sequences have precedence over the name; otherwise bytes are decoded as
+    browsers do (`names.py`). If no charset is declared, or the declared one clearly fails, it is detected. Invalid
+    bytes become U+FFFD, without damage around them. Never raises.
     """
     for mark, codec in _MARKS:
         if content.startswith(mark):
             return lenient(content[len(mark) :], codec)
     codec = codec_for(declared)
-    escaped = shifting(content)
-    if escaped or codec in _SHIFTING:
-        return read_shifting(content, codec if codec in _SHIFTING else escaped)
+    escaped = stateful_charset(content)
+    if escaped or codec in _STATEFUL:
+        return decode_stateful(content, codec if codec in _STATEFUL else escaped)
     wide = _wide(content, codec)
     if wide:
         return lenient(content, wide)
@@ -61,10 +61,10 @@ def decode(content: bytes, declared: str = "") -> str:
 
 
 def _of_eight_bits(content: bytes, codec: str) -> str:
-    """Text with bytes beyond ASCII in a codec without shifts; in one that is to be found out, where it is empty."""
+    """Decodes bytes beyond ASCII with a stateless codec; an empty name: detect it."""
     utf_8 = _whole_utf_8(content)
     if utf_8 is not None and codec in TWO_BYTES and sum(each > "\x7f" for each in utf_8) < _BY_CHANCE:
-        # One letter or two may be UTF-8 by chance: the name decides.
+        # One or two letters may be UTF-8 by chance: the name decides.
         text = _in(content, codec)
         return utf_8 if "\ufffd" in text else text
     if utf_8 is not None:
@@ -73,9 +73,9 @@ def _of_eight_bits(content: bytes, codec: str) -> str:
         text = content.decode(UTF_8, "replace")
         if mostly_utf_8(content) or (codec and text.count("\ufffd") == 1):
             return text
-        return _in(content, guessed(content))
-    fails = _fails(_in(content[:_MOST_JUDGED], codec))
-    return _in(content, guessed(content) if fails else codec)
+        return _in(content, detect(content))
+    fails = _mostly_invalid(_in(content[:_MOST_JUDGED], codec))
+    return _in(content, detect(content) if fails else codec)
 
 
 def _whole_utf_8(content: bytes) -> str | None:
@@ -91,14 +91,14 @@ def _in(content: bytes, codec: str) -> str:
     return lenient(content, codec)
 
 
-def _fails(text: str) -> bool:
-    """Whether more of the letters beyond ASCII are wrong than right."""
+def _mostly_invalid(text: str) -> bool:
+    """Whether at least as many letters beyond ASCII are invalid as valid."""
     wrong = text.count("\ufffd")
     return wrong > 0 and sum(each > "\x7f" for each in text) < 2 * wrong
 
 
 def _wide(content: bytes, codec: str) -> str:
-    """UTF-16 or UTF-32 with the order of bytes that the text has; empty for text that is none of it, whatever is declared."""
+    """UTF-16 or UTF-32 with the byte order of the text; empty if the text is neither, whatever is declared."""
     beginning = content[:_MOST_LOOKED_AT]
     if codec == UTF_32:
         return ("utf-32-be" if beginning[:1] == b"\x00" else "utf-32-le") if b"\x00" in beginning else ""

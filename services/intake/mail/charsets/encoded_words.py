@@ -1,4 +1,5 @@
-"""Encoded words (RFC 2047) and extended parameters (RFC 2231) of header fields, also as programs write them that do not follow the RFCs."""
+"""Decodes encoded words (RFC 2047) and extended parameters (RFC 2231) of header fields, also those that do not follow
+the RFCs."""
 
 import binascii
 import re
@@ -8,7 +9,7 @@ from services.intake.mail.charsets.decoding import decode
 from services.intake.mail.charsets.names import UTF_8, codec_for
 
 _NAME = r"[!-)+->@-~]{0,60}"
-# Blanks and question marks do not belong into an encoded word, but programs write them.
+# Blanks and question marks are not allowed in an encoded word, but some programs write them.
 _ENCODED_WORD = re.compile(
     rf"=\?({_NAME})(?:\*[A-Za-z-]*)?\?([BbQq])\?((?:(?!=\?{_NAME}\?[BbQq]\?).){{0,30000}}?)\?=", re.DOTALL
 )
@@ -17,13 +18,13 @@ _EXTENDED = re.compile(r"([A-Za-z0-9_.:+-]{0,60})'([A-Za-z0-9-]{0,20})'(.*%[0-9A
 
 
 def words_decoded(value: str) -> str:
-    """A field's text with its encoded words undone. Letters that were cut between two adjacent words are put together."""
+    """A field's text with its encoded words decoded. A letter may be split between two adjacent words."""
     out: list[str] = []
     run: list[re.Match[str]] = []
     end = 0
     for word in _ENCODED_WORD.finditer(value):
         between = value[end : word.start()]
-        # Blanks between two encoded words are none of the text.
+        # Blanks between two encoded words do not belong to the text.
         if between.strip() or (not run and between):
             out += [_run(run), between]
             run = []
@@ -33,7 +34,7 @@ def words_decoded(value: str) -> str:
 
 
 def _run(words: list[re.Match[str]]) -> str:
-    """Adjacent words: those of one charset are one text."""
+    """Decodes adjacent words; those in the same charset together."""
     out: list[str] = []
     content, name, half = b"", "", ""
     for index, word in enumerate(words):
@@ -48,7 +49,7 @@ def _run(words: list[re.Match[str]]) -> str:
         half += text
         following = words[index + 1].group(1, 2) if index + 1 < len(words) else ("", "")
         if _is_cut(half) and following[1] in ("B", "b") and codec_for(following[0]) == codec_for(charset):
-            continue  # a program that cuts base64 anywhere: the next word has the rest of these letters
+            continue  # some programs split base64 anywhere: the next word has the rest of these letters
         content += _of_base64(half)
         half = ""
     out.append(decode(content, name))
@@ -60,7 +61,7 @@ def _is_cut(text: str) -> bool:
 
 
 def _of_base64(text: str) -> bytes:
-    """What can be read of base64 whose padding is wrong, missing, or in the middle."""
+    """Decodes base64 even if its padding is wrong, missing, or in the middle."""
     return b"".join(_of_one_base64(_NOT_BASE64.sub("", each)) for each in re.split(r"=+", text))
 
 
@@ -71,7 +72,8 @@ def _of_one_base64(letters: str) -> bytes:
 
 def _of_quoted(text: str, charset: str) -> bytes:
     try:
-        # Characters that should have been encoded stand as they are: as bytes of the word's own charset they are read with the others.
+        # Characters that should have been encoded are put back into bytes of the word's charset and decoded with the
+        # others.
         raw = text.encode("ascii" if text.isascii() else codec_for(charset) or UTF_8)
     except (LookupError, ValueError):
         raw = text.encode(UTF_8, "replace")
@@ -79,8 +81,8 @@ def _of_quoted(text: str, charset: str) -> bytes:
 
 
 def extended_value(value: str, charset: str | None = None) -> str:
-    """A parameter's value: `charset` and percent-decoded letters as `email` gives them for an extended one (RFC 2231), or the value of one that
-    is not marked as extended, but written so."""
+    """A parameter's value. For an extended parameter (RFC 2231), `email` gives its charset and percent-decoded letters.
+    Other parameters may be written as extended without being marked so."""
     if charset is not None:
         return decode(value.encode("latin-1"), charset) if max(value, default="") <= "\xff" else value
     written = _EXTENDED.fullmatch(value)

@@ -1,7 +1,8 @@
-"""Which codec is meant by the name of a charset: the labels of browsers (WHATWG Encoding Standard, by `webencodings`), and what mail programs write beside them.
+"""Finds the codec for the name of a charset: by the labels of browsers (WHATWG Encoding Standard, `webencodings`), and
+by further names that mail programs write.
 
-A name means the charset's superset, as in browsers and mail programs: `gb2312` is read as GB 18030, `iso-8859-1` as Windows-1252, because
-programs write the letters of the superset under the old name.
+A name means the charset's superset, as in browsers and mail programs: `gb2312` is read as GB 18030 and `iso-8859-1` as
+Windows-1252, because programs write letters of the superset under the old name.
 """
 
 import codecs
@@ -14,12 +15,12 @@ import webencodings
 LONGEST_NAME = 60
 
 ISO_2022_JP, ISO_2022_KR, ISO_2022_CN, HZ, UTF_7 = "iso-2022-jp", "iso-2022-kr", "iso-2022-cn", "hz", "utf-7"
-"""Read by `shifting.py`: Python's codecs know less of them than mail programs write."""
+"""Decoded by `stateful.py`: Python's codecs do not know everything that mail programs write in them."""
 UTF_8, UTF_16, UTF_16_LE, UTF_16_BE, UTF_32 = "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"
 WINDOWS_1252, GB_18030, BIG5, SHIFT_JIS, EUC_JP, EUC_KR = "cp1252", "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"
 
 TWO_BYTES = frozenset((GB_18030, BIG5, SHIFT_JIS, EUC_JP, EUC_KR, "johab", "euc_jis_2004", "shift_jis_2004"))
-"""Codecs whose letters have two bytes or more."""
+"""Codecs whose letters have two or more bytes."""
 
 _OF_BROWSERS = {
     "utf-8": UTF_8,
@@ -37,16 +38,16 @@ _OF_BROWSERS = {
     "macintosh": "mac-roman",
     "x-mac-cyrillic": "mac-cyrillic",
 }
-"""Browsers' encodings under Python's names, where they differ. A label `utf-16` may have the other order of bytes: its text tells."""
+"""Python's names of browsers' encodings, if they differ. The byte order of `utf-16` is told by the text."""
 _MAC = {
     "ce": "mac-latin2", "centraleurope": "mac-latin2", "centraleurroman": "mac-latin2", "centralroman": "mac-latin2", "latin2": "mac-latin2",
     "cyrillic": "mac-cyrillic", "ukrainian": "mac-cyrillic", "greek": "mac-greek", "turkish": "mac-turkish", "iceland": "mac-iceland",
     "icelandic": "mac-iceland", "croatian": "mac-croatian", "romanian": "mac-romanian", "arabic": "mac-arabic", "farsi": "mac-farsi",
     "hebrew": "cp1255", "thai": "cp874", "japanese": SHIFT_JIS, "korean": EUC_KR, "chinesetrad": BIG5, "chinesesimp": GB_18030,
 }  # fmt: skip
-"""Apple's charsets; those without a codec by the one whose letters stand at the same places."""
+"""Apple's charsets; those without a codec by one with the same letters at the same positions."""
 _LATIN = {1: 1, 2: 2, 3: 3, 4: 4, 5: 9, 6: 10, 7: 13, 8: 14, 9: 15, 10: 16}
-"""ISO 8859 counts its Latin alphabets and its parts separately."""
+"""ISO 8859 numbers its Latin alphabets and its parts separately."""
 _CODE_PAGES = {
     708: "iso8859-6", 936: GB_18030, 950: BIG5, 951: BIG5, 1200: UTF_16, 1201: UTF_16_BE, 12000: UTF_32, 10000: "mac-roman", 10001: SHIFT_JIS,
     10002: BIG5, 10003: EUC_KR, 10004: "mac-arabic", 10005: "cp1255", 10006: "mac-greek", 10007: "mac-cyrillic", 10008: GB_18030,
@@ -57,7 +58,7 @@ _CODE_PAGES = {
     943: SHIFT_JIS, 954: EUC_JP, 970: EUC_KR, 1252: WINDOWS_1252, 1361: "johab", 1381: GB_18030, 1383: GB_18030, 1386: GB_18030, 5601: EUC_KR,
     62: WINDOWS_1252,
 }  # fmt: skip
-"""Windows' and IBM's numbers that are not Python's; 62: what some mails of Windows 95 say."""
+"""Numbers of Windows and IBM that Python does not have; 62 is in some mails of Windows 95."""
 
 
 def _code_page(found: re.Match[str]) -> str:
@@ -68,7 +69,7 @@ def _code_page(found: re.Match[str]) -> str:
 
 
 def _part(number: int) -> str:
-    """A part of ISO 8859; three of them are read as their supersets."""
+    """The codec of a part of ISO 8859; three of them are read as their supersets."""
     return {1: WINDOWS_1252, 9: "cp1254", 11: "cp874"}.get(number) or _of_python(f"iso8859-{number}")
 
 
@@ -104,7 +105,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Meaning], ...] = tuple(
         (r"^0*(\d{3,5})$", _code_page),
     )
 )  # fmt: skip
-"""Looked for in a name's letters and digits, the first that fits."""
+"""Tried in order on the letters and digits of a name."""
 _ASCII = re.compile(r"^x?(?:us)?ascii|ansix34|iso646|^isoir6$")
 _YEAR = re.compile(r":\d{4}\Z")
 _ESCAPING = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"))
@@ -112,9 +113,10 @@ _ESCAPING = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-u
 
 @lru_cache(maxsize=1024)
 def codec_for(name: str) -> str:
-    """The codec (Python's name, or one of ours above) that a charset's name means; empty where it says nothing of the bytes.
+    """The codec (Python's name, or one of the names above) for the name of a charset; empty if the name says nothing
+    about the bytes.
 
-    ASCII says nothing: a text that is really ASCII is the same in any charset, and any other has more than ASCII.
+    ASCII says nothing: text that is really ASCII is the same in every charset, and other text is not ASCII.
     """
     label = name[:LONGEST_NAME].encode("ascii", "ignore").decode().strip("\"'<> \t\r\n").lower()
     if not label:
@@ -125,7 +127,8 @@ def codec_for(name: str) -> str:
     known = webencodings.lookup(label)
     if known is not None and known.name not in ("replacement", "x-user-defined"):
         return _OF_BROWSERS.get(known.name) or _of_python(known.name)
-    # "replacement" is what browsers make of shifting charsets, for scripts could hide in them; rich text is made harmless after it is read.
+    # Browsers replace stateful charsets ("replacement") because scripts could hide in them; here rich text is sanitised
+    # after decoding.
     for pattern, meaning in _PATTERNS:
         found = pattern.search(letters)
         if found is not None and (codec := meaning if isinstance(meaning, str) else meaning(found)):
@@ -134,7 +137,8 @@ def codec_for(name: str) -> str:
 
 
 def _of_python(name: str) -> str:
-    """A codec of Python's that leaves ASCII as it is. Others are no charset of a mail: some compress, some escape, some are of mainframes."""
+    """A codec of Python's that leaves ASCII unchanged. Others are not charsets of mails: they compress, escape, or come
+    from mainframes."""
     try:
         found = codecs.lookup(name)
         is_text = getattr(found, "_is_text_encoding", True) and found.name not in _ESCAPING

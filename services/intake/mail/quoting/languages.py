@@ -1,6 +1,6 @@
-"""What mail programs write around quotes, a row for each language. A new language is a new row, nothing else.
+"""What mail programs write around quotes, one row for each language. A new language needs only a new row.
 
-Words are compared in lower case. Where a word's end varies with the writer's sex or number, the row names each form.
+Words are compared in lower case. If a word's ending depends on the writer's gender or number, the row has every form.
 """
 
 from dataclasses import dataclass
@@ -8,15 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What one language contributes.
+    """The words of one language.
 
-    `on`: what a line that attributes a quote may begin with ("On 3 May ..."); `wrote`: verbs that end such a line; `wrote_then`:
-    verbs after which the writer's name or the time may come; `quoting`: begins a line that only names whom is quoted; `sender`
-    .. `reply_to`: the labels of header fields as programs show them over a quote, of the dates the one that means "sent" first; `original` and `forwarded`: what stands between the
-    dashes over a quote; `below`: says that the answers, or the point, stand in the quote; `sent_from`: begins the line that a telephone or program adds; `above`: tells to write above a line;
-    `disclaimer`: words that only a disclaimer has; `secret`, `recipient`, `mistaken`, `destroy`: beginnings of the words with which
-    disclaimers say that a mail is confidential, whom it is for, that it may have gone astray, and what is to be done or left then;
-    `printing`: asks not to print a mail; `banner`: a mail server's warning that a mail came from outside.
+    - `on`: words with which an attribution may begin ("On 3 May ..."); `wrote`: verbs that end it; `wrote_then`: verbs
+      that the writer's name or the time may follow; `quoting`: words with which a line begins that only names the
+      quoted person.
+    - `sender` to `reply_to`: labels of header fields that programs show over a quote. In `date` the word for "sent"
+      comes first.
+    - `original`, `forwarded`: words between the dashes over a quote. `above`: asks to write above a line.
+    - `below`: says that the answers, or the point, are in the quote.
+    - `sent_from`: words with which the line begins that a telephone or program adds.
+    - `disclaimer`: words that only disclaimers have. `secret`, `recipient`, `mistaken`, `destroy`: beginnings of words
+      with which disclaimers say that a mail is confidential, whom it is for, that it may have gone astray, and what to
+      do then.
+    - `printing`: asks not to print a mail. `banner`: a mail server's warning that a mail came from outside.
     """
 
     code: str

@@ -1,6 +1,7 @@
-"""Names and addresses in header fields (RFC 5322, 3.4), as mail programs read them, also where a field follows no grammar.
+"""Reads names and addresses in header fields (RFC 5322, 3.4) as mail programs do, also in fields that do not follow the
+grammar.
 
-The result is what is written there; whether an address is valid is judged elsewhere. Linear in the field's length, never raises.
+Whether an address is valid is checked elsewhere. Linear in the field's length; never raises.
 """
 
 import re
@@ -23,7 +24,7 @@ _QUOTES = "'\"`´‘’‚‛“”„ \t"
 
 @dataclass(frozen=True, slots=True)
 class NamedAddress:
-    """One name and address. `rivals`: other addresses that stand where the address could be, so that another program may read one of them."""
+    """One name and address. `rivals`: other addresses in places where another program may read the address."""
 
     address: str
     name: str = ""
@@ -31,9 +32,9 @@ class NamedAddress:
 
 
 def named_addresses(value: str) -> list[NamedAddress]:
-    """The names and addresses of a field's value, its encoded words not yet undone. Groups are opened.
+    """The names and addresses of a field's value, before its encoded words are decoded; also those in groups.
 
-    A value without an address that has encoded words is decoded first: some programs encode all of it.
+    A value with encoded words and without an address is decoded first: some programs encode the whole value.
     """
     found = _read(value)
     if not found and "=?" in value:
@@ -45,7 +46,8 @@ def named_addresses(value: str) -> list[NamedAddress]:
 
 @dataclass(slots=True)
 class _Open:
-    """What was read of one that has not ended yet. `before`: words before a comma that no address belongs to ("Berg, Kim <...>")."""
+    """A name and address that are still being read. `before`: words before a comma that have no address ("Berg, Kim
+    <...>")."""
 
     words: list[str] = field(default_factory=list)
     plain: list[str] = field(default_factory=list)
@@ -79,7 +81,8 @@ def _read(value: str) -> list[NamedAddress]:
 
 
 def _tokens(value: str) -> list[str]:
-    """The tokens of a value. A quoted local part is one with its domain; a quotation mark that has no twin begins nothing."""
+    """The tokens of a value. A quoted local part and its domain are one token; a quotation mark without a second one is
+    ignored."""
     tokens: list[str] = []
     place = 0
     odd = value.count('"') % 2 == 1
@@ -91,14 +94,14 @@ def _tokens(value: str) -> list[str]:
         if token[0] == '"' and len(token) > 1 and (local := _ADDRESS.match(value, match.start())) is not None:
             token = local.group()
             place = match.start() + len(token)
-            tokens.append(" " + token)  # so that it is a word and no quoted string
+            tokens.append(" " + token)  # so that it is a word, not a quoted string
             continue
         tokens.append(token)
     return tokens
 
 
 def _ended(current: _Open, found: list[NamedAddress], *, joins: bool) -> _Open:
-    """Closes what was read; what the next one begins with."""
+    """Ends the current name and address; returns the start of the next one."""
     plain = "".join(current.plain)
     bare = _addresses(plain)
     bracketed = [
@@ -127,7 +130,8 @@ def _ended(current: _Open, found: list[NamedAddress], *, joins: bool) -> _Open:
 
 
 def _addresses(text: str, encoded: bool = False) -> list[str]:
-    """The addresses in a text, without what some programs write around them; also where a part of one is an encoded word."""
+    """The addresses in a text, without characters that some programs write around them; `encoded`: a part may be an
+    encoded word."""
     if encoded:
         text = words_decoded(text)
     text = _ROUTE.sub("", text, count=1) if text.lstrip().startswith("@") else text
@@ -137,5 +141,5 @@ def _addresses(text: str, encoded: bool = False) -> list[str]:
 
 
 def _name(words: str) -> str:
-    """A display name; encoded words are undone also in quotation marks, where RFC 2047 has none."""
+    """A display name. Encoded words are decoded even in quotation marks, where RFC 2047 does not allow them."""
     return " ".join(words_decoded(words).split()).strip(_QUOTES + "<>,;")

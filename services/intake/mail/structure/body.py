@@ -1,7 +1,7 @@
-"""Words and files of a mail from its parts. The rule: no word of a text part is missing without a note.
+"""Makes the text and the files of a mail from its parts. The rule: no word of a text part is lost without a note.
 
-Parts that follow one another are read one below the other, as text and as rich text; of alternatives the plain one and the richest one count. What then
-stands nowhere is kept as a file, or quoted in a note.
+Consecutive parts are joined, as text and as rich text. Of alternatives the plain one and the richest one count. Words
+that are then nowhere are kept as a file, or quoted in a note.
 """
 
 import re
@@ -10,32 +10,32 @@ from html import escape
 
 from services.intake.mail.structure import calendar, mime, tnef
 from services.intake.mail.structure.mime import Part
-from shared.file_names import nameless, numbered, own_name
+from shared.file_names import name_for_type, numbered, own_name
 from shared.markup import richtext
 
 LONGEST_FILE_NAME = 100
-"""A mail may bring a hundred files, and their names stand in one event."""
+"""A mail may have a hundred files, whose names are in one event."""
 LONGEST_HTML = 64 * 1024
-"""Bytes of rich text that an event carries."""
+"""Bytes of rich text in an event."""
 LONGEST_QUOTED = 200
-"""Characters of a part that a note says in full."""
+"""Characters of a part that a note quotes in full."""
 MOST_QUOTED = 5
-"""Parts that notes say in full."""
+"""Parts that notes quote in full."""
 MOST_DIFFERENT = 0.5
-"""Share of the rich text's words that a plain part may lack and still be the same letter."""
+"""Share of the rich text's words that may be missing in a plain part of the same message."""
 MOST_DIFFERENT_HIDDEN = 0.1
-"""The same where the rich text is not shown."""
+"""The same if the rich text is not shown."""
 
 _WORDS = ("text/plain", "text/html", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown")
 _NO_LETTER = ("text/rtf", "text/css", "text/calendar", "text/vcard", "text/x-vcard", "text/javascript", "text/csv")
-_ENVELOPES = ("application/ms-tnef", "application/vnd.ms-tnef")
+_TNEF_TYPES = ("application/ms-tnef", "application/vnd.ms-tnef")
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]|[^\W_]+")
-"""A word; in scripts without blanks a character."""
+"""A word; in scripts without blanks, a character."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A part that is no text of the mail."""
+    """A part that is not the text of the mail."""
 
     name: str
     type: str
@@ -45,7 +45,8 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a mail says: its text, its rich text made safe (if it is shown), its files, and what of it is not as it came."""
+    """The text of a mail, its safe rich text (if that is shown), its files, and notes about what is missing or
+    changed."""
 
     text: str
     html: str | None
@@ -55,7 +56,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What one part says, or several together: as its writer's plain text, as safe rich text, and as the text of that (`seen`)."""
+    """The words of one or more parts: plain text, safe rich text, and the rich text as plain text (`seen`)."""
 
     plain: str | None = None
     seen: str | None = None
@@ -63,7 +64,7 @@ class _Words:
 
     @property
     def text(self) -> str:
-        """The one to read; the plain one, unless that says nothing or much less than what is seen of the rich one."""
+        """The text to show: the plain one, unless it is empty or has far fewer words than the rich one."""
         if self.seen is None or self.plain is None:
             return self.plain or self.seen or ""
         is_shown = self.html is not None and len(self.html.encode()) <= LONGEST_HTML
@@ -73,7 +74,7 @@ class _Words:
 
     @property
     def rich(self) -> str | None:
-        """As rich text; None where rich text was too large for it."""
+        """As rich text; None if the rich text was too large."""
         if self.seen is None:
             return f"<div>{'<br>'.join(escape(self.plain or '', quote=False).split(chr(10)))}</div>"
         return self.html
@@ -81,18 +82,18 @@ class _Words:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What was found on the way through the parts."""
+    """What was found while reading the parts."""
 
     files: list[File] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     said: list[tuple[Part, str]] = field(default_factory=list)
-    """Each part that is no file, with its words."""
+    """Each part that is not a file, with its words."""
     spare: list[str] = field(default_factory=list)
-    """Words for a mail that has none: of an invitation, of an envelope of Outlook's, of a file that is shown."""
+    """Words for a mail without text: from an invitation, from Outlook's winmail.dat, from a file that is shown."""
 
 
 def read_body(root: Part) -> Body:
-    """Everything that a mail's parts say."""
+    """Everything that the parts of a mail say."""
     gathered = _Gathered()
     found = _joined(_read(root, gathered, is_letter=True))
     text = found.text if found is not None else ""
@@ -111,11 +112,12 @@ def _words(text: str) -> set[str]:
 
 
 def _read(part: Part, gathered: _Gathered, *, is_letter: bool) -> list[_Words]:
-    """What a part says, in order. `is_letter`: it stands where a mail has its letter, and is that even if it has a file's name."""
+    """The words of a part, in order. `is_letter`: its place is that of the mail's text, so it is the text even if it
+    has a file name."""
     if part.children:
         return _read_many(part, gathered, is_letter=is_letter)
-    if part.type in _ENVELOPES or part.file_name.lower() == "winmail.dat":
-        _open_envelope(part, gathered)
+    if part.type in _TNEF_TYPES or part.file_name.lower() == "winmail.dat":
+        _unpack_tnef(part, gathered)
         return []
     is_attached = part.disposition == "attachment"
     if part.type in _WORDS and not is_attached and (is_letter or not part.file_name):
@@ -133,7 +135,7 @@ def _read(part: Part, gathered: _Gathered, *, is_letter: bool) -> list[_Words]:
 
 def _words_of(part: Part, gathered: _Gathered) -> _Words:
     if part.is_long:
-        gathered.wrong.append(f"a text of more than {mime.MOST_TEXT_BYTES >> 20} MB; its rest is in the original mail")
+        gathered.wrong.append(f"a text of more than {mime.MOST_TEXT_BYTES >> 20} MB; the rest is in the original mail")
     text = part.text
     if part.type != "text/html":
         gathered.said.append((part, text))
@@ -172,13 +174,13 @@ def _read_many(part: Part, gathered: _Gathered, *, is_letter: bool) -> list[_Wor
 
 
 def _read_alternatives(part: Part, gathered: _Gathered, *, is_letter: bool) -> list[_Words]:
-    """The same in several ways: the first plain text and the last rich one."""
+    """Alternatives of the same words: the first plain text and the last rich one."""
     ways: list[_Words] = []
     for child in part.children:
         if child.type == "text/x-amp-html":
             gathered.said.append(
                 (child, richtext.read(child.text)[0])
-            )  # the same words again, for programs that run them
+            )  # the same words again, for programs that run AMP
         elif (way := _joined(_read(child, gathered, is_letter=is_letter))) is not None:
             ways.append(way)
     if not ways:
@@ -189,7 +191,7 @@ def _read_alternatives(part: Part, gathered: _Gathered, *, is_letter: bool) -> l
 
 
 def _joined(several: list[_Words]) -> _Words | None:
-    """Words that follow one another as one."""
+    """Joins consecutive words."""
     if len(several) <= 1:
         return several[0] if several else None
     text = "\n\n".join(each.text.strip("\n") for each in several)
@@ -202,7 +204,7 @@ def _joined(several: list[_Words]) -> _Words | None:
 
 
 def _keep_the_rest(gathered: _Gathered, text: str, seen: str) -> None:
-    """What some part says and nothing that is shown: a note with a few words, a file with many."""
+    """Keeps words that are in no shown part: a few in a note, many in a file."""
     if [words.strip("\n") for _, words in gathered.said] == [text.strip("\n")]:
         return
     quotes = 0
@@ -220,7 +222,8 @@ def _keep_the_rest(gathered: _Gathered, text: str, seen: str) -> None:
 
 
 def _root(part: Part) -> Part:
-    """The part that the others belong to: the one that `start` names, else one of the type that `type` names (RFC 2387), else the first one with words."""
+    """The part to which the others belong: the one that `start` names, else one of the type that `type` names (RFC
+    2387), else the first one with words."""
     if part.type != "multipart/related":
         return part.children[0]
     start, kind = part.parameter("start").strip("<> "), part.parameter("type").lower()
@@ -250,34 +253,34 @@ def _file(part: Part, others: list[File]) -> File:
 
 
 def _nameless(media_type: str, others: list[File]) -> str:
-    name = nameless(media_type)
+    name = name_for_type(media_type)
     taken = {file.name for file in others}
     return next(each for n in range(1, len(taken) + 2) if (each := name if n == 1 else numbered(name, n)) not in taken)
 
 
-def _open_envelope(part: Part, gathered: _Gathered) -> None:
-    """The files of an envelope of Outlook's take its place; one that cannot be read whole stays beside them."""
-    envelope = tnef.read(part.content)
-    if envelope is None or not envelope.whole:
+def _unpack_tnef(part: Part, gathered: _Gathered) -> None:
+    """Replaces Outlook's winmail.dat by its files. One that cannot be read to its end is kept beside them."""
+    content = tnef.read(part.content)
+    if content is None or not content.whole:
         gathered.wrong.append("winmail.dat could not be read to its end")
         gathered.files.append(_file(part, gathered.files))
-    if envelope is None:
+    if content is None:
         return
-    for enclosed in envelope.files:
+    for enclosed in content.files:
         kind = enclosed.type.lower() if mime.is_media_type(enclosed.type.lower()) else "application/octet-stream"
         name = own_name(enclosed.name, longest=LONGEST_FILE_NAME) or _nameless(kind, gathered.files)
         inline = enclosed.content_id.strip("<> ")[:200]
         gathered.files.append(File(name, kind, enclosed.content, inline or None))
-    if envelope.rtf and not envelope.text and not envelope.html:
-        gathered.files.append(File("message.rtf", "text/rtf", envelope.rtf))
-    if envelope.text:
-        gathered.spare.append(envelope.text)
-    elif envelope.html:
-        gathered.spare.append(mime.clean(richtext.read(envelope.html)[0]))
+    if content.rtf and not content.text and not content.html:
+        gathered.files.append(File("message.rtf", "text/rtf", content.rtf))
+    if content.text:
+        gathered.spare.append(content.text)
+    elif content.html:
+        gathered.spare.append(mime.clean(richtext.read(content.html)[0]))
 
 
 def _words_of_enclosed(files: list[File]) -> str | None:
-    """What the first enclosed mail says, for a mail that only sends it on."""
+    """The words of the first enclosed mail, for a mail without words of its own."""
     enclosed = next((file for file in files if file.type == "message/rfc822"), None)
     if enclosed is None:
         return None

@@ -1,4 +1,4 @@
-"""Invitations (iCalendar, RFC 5545): what they are about, for mails that say it nowhere else."""
+"""Reads invitations (iCalendar, RFC 5545), for mails that have no other text."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ _ESCAPE = re.compile(r"\\([\\;,nN])")
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The first event of a calendar. `method` is REQUEST, REPLY, CANCEL ...; times are as they stand in it, with their zone."""
+    """The first event of a calendar. `method` is REQUEST, REPLY, CANCEL ...; times are as in the calendar, with their
+    zone."""
 
     method: str = ""
     uid: str = ""
@@ -26,13 +27,13 @@ class Invitation:
 
     @property
     def words(self) -> str:
-        """What a reader wants to know of it."""
+        """What the event is about, when and where."""
         when = " - ".join(each for each in (_readable(self.start), _readable(self.end)) if each)
         return "\n".join(each for each in (self.summary, when, self.location, self.organizer, self.description) if each)
 
 
 def read(text: str) -> Invitation | None:
-    """The invitation in a calendar; None when there is no event in it."""
+    """The invitation in a calendar; None if it has no event."""
     unfolded = _FOLD.sub("", text[:MOST_BYTES]).replace("\r", "")
     head, found, rest = unfolded.partition("BEGIN:VEVENT")
     if not found:

@@ -1,7 +1,7 @@
-"""Where a header ends and words begin (RFC 5322, 2.2), also where the empty line between them is missing or not empty.
+"""Finds the end of a header (RFC 5322, 2.2), also if the empty line after it is missing or not empty.
 
-A line that can be no field is words, and so are the fields above it that no mail has: nothing that might be somebody's words is taken for a
-header and passed over without a note.
+A line that cannot be a field is text, and so are fields directly above it that mails do not have. Nothing that may be
+somebody's words is taken for a header without a note.
 """
 
 import re
@@ -14,13 +14,13 @@ MOST_FIELDS = 1_000
 MOST_STRAY_LINES = 20
 LONGEST_LINE = 1_000
 LONGEST_QUOTED = 400
-"""Characters of fields that no mail has, which a note quotes."""
+"""Characters that a note quotes of fields that mails do not have."""
 
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r|\Z)")
 _NAME = re.compile(rb"([!-9;-~]++)[ \t]*:")
 _PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}=")
 _BEFORE_A_MAIL = re.compile(rb"(?:>?From [^\r\n]*+(?:\r\n|\n|\r))?(?:[ \t]*+(?:\r\n|\n|\r))*+")
-_OF_MAILS = re.compile(
+_MAIL_FIELDS = re.compile(
     r"(?:from|to|cc|bcc|subject|date|sender|references|keywords|comments|encrypted|organi[sz]ation|priority|precedence|importance|sensitivity|status|lines|xref|path"
     r"|newsgroups|received|expires|supersedes|approved|distribution|language|mailing-list|in-reply-to|reply-to|followup-to|errors-to|user-agent|apparently-to|return-path"
     r"|(?:content|x|list|arc|resent|dkim|domainkey|authentication|mime|message|thread|auto|original|feedback|delivered|disposition|envelope|received|accept|deferred"
@@ -32,7 +32,8 @@ _ONCE = frozenset(("from", "to", "cc", "subject", "date", "message-id", "sender"
 
 @dataclass(slots=True)
 class Header:
-    """A header's fields in order, unfolded, names in lower case; `size` is its length in bytes, `body` what stands below it."""
+    """The fields of a header in order, unfolded, with names in lower case; `size` is its length in bytes, `body` is
+    what follows it."""
 
     fields: list[tuple[str, bytes]] = field(default_factory=list)
     body: bytes = b""
@@ -41,19 +42,19 @@ class Header:
 
 
 def split(raw: bytes, *, is_part: bool) -> Header:
-    """Takes a mail, or a part of one, apart. Linear in the size of the header."""
+    """Splits a mail, or a part of one, into header and body. Linear in the size of the header."""
     found = Header()
     start = 0 if is_part else _first_field(raw)
     if raw[start : start + 1] in (b"\r", b"\n"):
         found.body = raw[_line(raw, start)[1] :]
         return found
     fields, end = _fields(raw, start, found)
-    if fields and not any(_is_of_mails(each.name) for each in fields):
-        fields, end = [], start  # words whose first line has a colon
+    if fields and not any(_is_mail_field(each.name) for each in fields):
+        fields, end = [], start  # text whose first line has a colon
     if is_part and not any(each.name == "content-transfer-encoding" for each in fields):
-        fields, end = _words_above(fields, end)  # the empty line stands between words, and not above them
+        fields, end = _split_off_text(fields, end)  # the empty line is between words, and not above them
     elif not is_part:
-        _tell_of_words(raw, fields, end, found.wrong)
+        _note_text(raw, fields, end, found.wrong)
     found.fields = [(each.name, bytes(each.value[:MOST_FIELD_BYTES])) for each in fields]
     found.body, found.size = raw[end:], end
     return found
@@ -67,10 +68,10 @@ class _Field:
 
 
 def _first_field(raw: bytes) -> int:
-    """Where a mail begins: below what programs put before it when they keep or pass it on."""
+    """Where a mail begins: after lines that programs put before it when they store or forward it."""
     start = found.end() if (found := _BEFORE_A_MAIL.match(raw)) is not None else 0
     name = _NAME.match(raw, start)
-    return start if name is not None and _is_of_mails(_name(name)) else 0
+    return start if name is not None and _is_mail_field(_name(name)) else 0
 
 
 def _fields(raw: bytes, start: int, found: Header) -> tuple[list[_Field], int]:
@@ -81,12 +82,12 @@ def _fields(raw: bytes, start: int, found: Header) -> tuple[list[_Field], int]:
     while at < len(raw):
         line, below = _line(raw, at)
         if at >= limit or below > limit + LONGEST_LINE:
-            found.wrong.append(f"a header of more than {MOST_BYTES // 1024} kB; its rest was taken for text")
+            found.wrong.append(f"a header of more than {MOST_BYTES // 1024} kB; the rest was taken for text")
             return fields, at
         if not line:
             return fields, below
         if not line.strip(b" \t"):
-            # A line of blanks is a folded one (RFC 5322, 4.2), if the header goes on below it.
+            # A line of blanks is a folded line (RFC 5322, 4.2) if more fields follow.
             if at >= folded_until:
                 folded_until = _end_of_fields(raw, below, limit)
                 if folded_until < 0:
@@ -107,24 +108,24 @@ def _fields(raw: bytes, start: int, found: Header) -> tuple[list[_Field], int]:
                 found.wrong.append(f"more than {MOST_FIELDS} header fields; the rest was not read")
         elif current is None:
             return [], start
-        elif stray < MOST_STRAY_LINES and _goes_on(raw, below, limit, fields):
+        elif stray < MOST_STRAY_LINES and _header_continues(raw, below, limit, fields):
             stray += 1
             found.wrong.append(f"a line of its header could not be read: {_text(line)[:100]}")
         else:
-            return _words_above(fields, at)
+            return _split_off_text(fields, at)
         at = below
-    return _words_above(fields, len(raw))
+    return _split_off_text(fields, len(raw))
 
 
 def _line(raw: bytes, at: int) -> tuple[bytes, int]:
-    """A line without its end, and where the next one begins."""
+    """A line without its line break, and where the next line begins."""
     line = _LINE.match(raw, at)
     assert line is not None
     return line.group(1), line.end()
 
 
 def _lines(raw: bytes, at: int, limit: int) -> Iterator[tuple[int, bytes]]:
-    """The lines of a header from a place on, up to its empty line or where none is found."""
+    """The lines of a header from a position on, up to its empty line or the limit."""
     while at < min(len(raw), limit):
         line, below = _line(raw, at)
         yield below, line
@@ -134,7 +135,7 @@ def _lines(raw: bytes, at: int, limit: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _end_of_fields(raw: bytes, at: int, limit: int) -> int:
-    """The place behind the next empty line if only fields stand before it; else -1."""
+    """The position after the next empty line, if only fields come before it; else -1."""
     fields = 0
     for below, line in _lines(raw, at, limit):
         if not line:
@@ -146,34 +147,35 @@ def _end_of_fields(raw: bytes, at: int, limit: int) -> int:
     return -1
 
 
-def _goes_on(raw: bytes, at: int, limit: int, fields: list[_Field]) -> bool:
-    """Whether below a stray line more of a mail's header follows, before an empty line does."""
+def _header_continues(raw: bytes, at: int, limit: int, fields: list[_Field]) -> bool:
+    """Whether more of a mail's header follows after a stray line, before an empty line."""
     seen = {each.name for each in fields}
     is_encoded = any(each.name == "content-transfer-encoding" and b"base64" in each.value.lower() for each in fields)
     for _, line in _lines(raw, at, min(limit, at + 64 * LONGEST_LINE)):
         if not line:
-            return is_encoded  # words would be encoded too
+            return is_encoded  # text would be encoded too
         name = _NAME.match(line)
-        if name is not None and _is_of_mails(known := _name(name)) and not (known in _ONCE and known in seen):
+        if name is not None and _is_mail_field(known := _name(name)) and not (known in _ONCE and known in seen):
             return True
     return False
 
 
-def _words_above(fields: list[_Field], end: int) -> tuple[list[_Field], int]:
-    """A header without an empty line: the fields at its end that are no mail's, or that it had before, are words."""
+def _split_off_text(fields: list[_Field], end: int) -> tuple[list[_Field], int]:
+    """For a header without an empty line: fields at its end that mails do not have, or that occurred before, are
+    text."""
     seen = [each.name for each in fields]
     while fields and (
-        not _is_of_mails(fields[-1].name) or (fields[-1].name in _ONCE and fields[-1].name in seen[: len(fields) - 1])
+        not _is_mail_field(fields[-1].name) or (fields[-1].name in _ONCE and fields[-1].name in seen[: len(fields) - 1])
     ):
         end = fields.pop().start
     return fields, end
 
 
-def _tell_of_words(raw: bytes, fields: list[_Field], end: int, wrong: list[str]) -> None:
-    """A note of what stands above the empty line and is perhaps words: fields at the header's end that no mail has ("Please: call me").
-    Names with a hyphen are programs'."""
+def _note_text(raw: bytes, fields: list[_Field], end: int, wrong: list[str]) -> None:
+    """Adds a note about text that may be above the empty line: fields at the header's end that mails do not have
+    ("Please: call me"). Names with a hyphen come from programs."""
     above, start = list(fields), end
-    while above and "-" not in above[-1].name and not _is_of_mails(above[-1].name):
+    while above and "-" not in above[-1].name and not _is_mail_field(above[-1].name):
         start = above.pop().start
     if said := " ".join(_text(raw[start:end]).split()):
         more = "... (the rest is in the original mail)" if len(said) > LONGEST_QUOTED else ""
@@ -184,8 +186,8 @@ def _name(found: "re.Match[bytes]") -> str:
     return found.group(1).decode("ascii").lower()
 
 
-def _is_of_mails(name: str) -> bool:
-    return _OF_MAILS.fullmatch(name) is not None
+def _is_mail_field(name: str) -> bool:
+    return _MAIL_FIELDS.fullmatch(name) is not None
 
 
 def _text(line: bytes) -> str:

@@ -1,7 +1,8 @@
 """The structure of a mail: header fields and parts, from any bytes, in bounded time.
 
-Not `email.parser`: its time grows with the square of the nesting (one mail of ../shared/corpora takes it more than 3 s) and its
-newer policies raise on malformed header fields. Here nothing raises, and what is too deep or too much stays one opaque part.
+`email.parser` is not used: its time grows with the square of the nesting (one mail of ../shared/corpora takes more than
+3 s), and its newer policies raise on malformed header fields. Here nothing raises, and what is nested too deep or has
+too many parts stays one opaque part.
 """
 
 import codecs
@@ -22,12 +23,12 @@ DEEPEST = 16
 MOST_PARTS = 500
 MOST_TEXT_BYTES = 4 * 1024 * 1024
 MOST_ENCODED_BYTES = 3 * MOST_TEXT_BYTES
-"""Of a text in its transfer encoding, which may take three bytes for one."""
+"""Of a text in its transfer encoding, which may take three bytes for each byte."""
 MOST_DELIMITERS = 20_000
 LONGEST_OUTSIDE = 400
 """Characters outside of all parts that a note quotes."""
 MOST_OUTSIDE = 5
-"""Words outside of all parts that notes quote; what there is more of is read as parts."""
+"""Pieces of text outside of all parts that notes quote; further pieces are read as parts."""
 LONGEST_BOUNDARY = 200
 
 _DELIMITER = re.compile(
@@ -40,10 +41,10 @@ _BEFORE_PARAMETER = re.compile(
     r"|[\s,;]+(?=(?:charset|boundary|name|filename|format|delsp|type|start|start-info|report-type|protocol|micalg|method|size|access-type)\*?[0-9]*\*?\s*=)",
     re.IGNORECASE,
 )
-"""A quoted value, or what stands before a parameter that is known."""
+"""A quoted value, or the characters before a known parameter."""
 _HAS_WORD = re.compile(r"\w\w")
 _OF_PROGRAMS = re.compile(r"multi-?part (?:message|mail|mime|e-?mail|document)|MIME[ -](?!version)", re.IGNORECASE)
-"""What mail programs write above the parts, for readers that know none."""
+"""What mail programs write above the parts, for programs that do not know MIME."""
 _OUTSIDE = "outside of its parts"
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,60}/[a-z0-9!#$&^_.+\-]{1,80}")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -51,7 +52,7 @@ _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One node of a mail. `children` are the parts of a multipart; `body` is as it stands in the mail, before its transfer decoding."""
+    """A node of a mail. `children` are the parts of a multipart; `body` is still in its transfer encoding."""
 
     fields: tuple[tuple[str, str], ...]
     type: str
@@ -60,18 +61,18 @@ class Part:
     children: tuple["Part", ...] = ()
 
     def get(self, name: str) -> str:
-        """The first field of this (lower-case) name, unfolded and decoded from bytes but not from encoded words; or empty."""
+        """The first field of this (lower-case) name, unfolded, with its encoded words not yet decoded; or empty."""
         return next((value for known, value in self.fields if known == name), "")
 
     def all(self, name: str) -> list[str]:
         return [value for known, value in self.fields if known == name]
 
     def parameter(self, name: str, header: str = "content-type") -> str:
-        """A parameter of a structured field, RFC 2231 and encoded words undone; or empty."""
+        """A parameter of a structured field, with RFC 2231 and encoded words decoded; or empty."""
         try:
             found = self.parameters.get_param(name, "", header)
             if not isinstance(found, tuple) and self.parameters[header].count(f"{name}*"):
-                # Both forms, as programs write that are not sure what the other side can read: the second one says it in full.
+                # Programs that do not know what the other side can read write both forms; the second one is complete.
                 both = self.parameters.get_params([], header)
                 found = next(
                     (value for known, value in both if known.lower() == name and isinstance(value, tuple)), found
@@ -96,12 +97,12 @@ class Part:
 
     @property
     def content(self) -> bytes:
-        """The body without its transfer encoding; as it is when that is unknown or was never done."""
+        """The body without its transfer encoding; unchanged if the encoding is unknown or was not applied."""
         return transfer.file_content(self.body, self._transfer_encoding)
 
     @property
     def text(self) -> str:
-        """The content as text, as far as a text may go; characters that cannot be read are replaced."""
+        """The content as text, up to a limit; characters that cannot be read are replaced."""
         charset = self.parameter("charset")
         content = transfer.words(
             self.body[:MOST_ENCODED_BYTES], self._transfer_encoding, lambda words: _unreadable(words, charset)
@@ -114,25 +115,25 @@ class Part:
 
     @property
     def is_long(self) -> bool:
-        """Whether `text` is only the beginning of it."""
+        """Whether `text` is only its beginning."""
         size = len(self.body)
         return size > MOST_ENCODED_BYTES or (size > MOST_TEXT_BYTES and len(self.content) > MOST_TEXT_BYTES)
 
 
 def subject(raw: bytes) -> str:
-    """The subject of a mail, which is all that is read of it; or empty."""
+    """The subject of a mail, without reading the rest; or empty."""
     fields = split(raw, is_part=False).fields
     found = next((value for name, value in fields if name == "subject"), b"")
     return decoded(field_decoded(found, charset_of_mail(raw)))
 
 
 def parse(raw: bytes) -> tuple[Part, list[str]]:
-    """The whole mail and what was wrong with its structure. Never raises on purpose; linear in the size of the mail times DEEPEST."""
+    """The whole mail, and notes about its structure. Linear in the size of the mail times DEEPEST."""
     wrong: list[str] = []
     budget = [MOST_PARTS]
     root = _part(raw.removeprefix(codecs.BOM_UTF8), 0, budget, wrong, "text/plain", charset_of_mail(raw))
     if budget[0] <= 0:
-        wrong.append(f"more than {MOST_PARTS} parts; the rest was not taken apart")
+        wrong.append(f"more than {MOST_PARTS} parts; the rest was not read")
     return root, wrong
 
 
@@ -141,7 +142,7 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
     fields = tuple((name, field_decoded(value, charset)) for name, value in header.fields)
     wrong += header.wrong
     if any(len(value) >= MOST_FIELD_BYTES for _, value in header.fields):
-        wrong.append(f"a header field of more than {MOST_FIELD_BYTES // 1024} kB; its rest was not read")
+        wrong.append(f"a header field of more than {MOST_FIELD_BYTES // 1024} kB; the rest was not read")
     parameters = Fields()
     for name, value in fields:
         if name in ("content-type", "content-disposition") and name not in parameters:
@@ -152,7 +153,7 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
     if not kind.startswith("multipart/"):
         return part
     if depth >= DEEPEST:
-        wrong.append(f"nested deeper than {DEEPEST} levels; what is below was kept as one file")
+        wrong.append(f"nested deeper than {DEEPEST} levels; the content below was kept as one file")
         return Part(fields, "application/octet-stream", parameters, raw)
     boundary = part.parameter("boundary").encode(errors="replace")[:LONGEST_BOUNDARY]
     default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
@@ -169,7 +170,8 @@ def _part(raw: bytes, depth: int, budget: list[int], wrong: list[str], default: 
 
 
 def _bodies(part: Part) -> Iterator[bytes]:
-    """A multipart's body, and without the transfer encoding that none may have (RFC 2045, 6.4) but some do."""
+    """A multipart's body, and the body decoded from a transfer encoding, which RFC 2045 (6.4) forbids but some programs
+    use."""
     yield part.body
     if (decoded := part.content) != part.body:
         yield decoded
@@ -198,9 +200,10 @@ def _children(
 
 
 def _pieces(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bool]]:
-    """What stands between a multipart's delimiter lines, and whether it is a part: what is before the first and behind a last one is none.
+    """The pieces between a multipart's delimiter lines, and whether each is a part. The pieces before the first and
+    after the last are not.
 
-    A missing end is the end of the body. Programs write parts behind the last delimiter too.
+    The end may be missing. Some programs write parts after the last delimiter too.
     """
     delimiter = b"--" + boundary
     start, is_part, count = 0, False, 0
@@ -209,7 +212,7 @@ def _pieces(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bool]]:
         end = at + len(delimiter)
         closes = body[end : end + 2] == b"--"
         rest = body[end + 2 * closes : end + 2 * closes + 80].lstrip(b" \t")
-        # The delimiter is the whole of its line; a boundary may be another one's beginning.
+        # The delimiter must be the whole line, because a boundary may begin with another one.
         if (at == 0 or body[at - 1] in b"\r\n") and (not rest or rest[:1] in (b"\r", b"\n")):
             if start or is_part or at:
                 yield (
@@ -224,14 +227,15 @@ def _pieces(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bool]]:
 
 
 def _before_line_break(body: bytes, at: int) -> int:
-    """Where a part ends: the line break before a delimiter is the delimiter's (RFC 2046, 5.1.1)."""
+    """Where a part ends: the line break before a delimiter belongs to the delimiter (RFC 2046, 5.1.1)."""
     if body[max(0, at - 2) : at] == b"\r\n":
         return at - 2
     return at - 1 if at else 0
 
 
 def _guessed_boundary(body: bytes) -> bytes:
-    """The boundary of a multipart that names none, or a wrong one: the first line that looks like a delimiter over a part's header."""
+    """The boundary of a multipart that names none or a wrong one: the first line that looks like a delimiter above a
+    part's header."""
     found = _DELIMITER.search(body, 0, 64 * 1024)
     return found.group(1) if found else b""
 
@@ -249,14 +253,15 @@ def is_media_type(value: str) -> bool:
 
 
 def structured(value: str) -> str:
-    """A structured field's value with the semicolons that it lacks: `multipart/mixed boundary=x` (RFC 2045, 5.1)."""
+    """A structured field's value with missing semicolons added: `multipart/mixed boundary=x` (RFC 2045, 5.1)."""
     kind, rest = _KEYWORD.match(value).groups()  # type: ignore[union-attr]  # matches everywhere
     rest = _BEFORE_PARAMETER.sub(lambda found: found.group(1) or "; ", f" {rest}")
     return f"{''.join(kind.split())}; {rest.lstrip('; ')}" if rest.strip("; ") else "".join(kind.split())
 
 
 def _unreadable(content: bytes, charset: str) -> float:
-    """Which share of the characters is none of any text, as declared, or as UTF-8 where that says nothing: wrong ones and control characters."""
+    """The share of characters that are invalid or control characters, in the declared charset or, if that says nothing,
+    in UTF-8."""
     text = ""
     if charset.lower() in ("ascii", "us-ascii") or codec_for(charset) in ("", UTF_8):
         try:
@@ -268,12 +273,13 @@ def _unreadable(content: bytes, charset: str) -> float:
 
 
 def decoded(value: str) -> str:
-    """A header field's text with its encoded words (RFC 2047) undone, on one line."""
+    """A header field's text on one line, with its encoded words (RFC 2047) decoded."""
     return _printable(words_decoded(value) if "=?" in value else value)
 
 
 def clean(text: str) -> str:
-    """Text that PostgreSQL, JSON and people can hold: line ends as \\n, no NUL, surrogates or other control characters."""
+    """Text that PostgreSQL and JSON can store and people can read: \\n as line break, no NUL, surrogates or other
+    control characters."""
     return _UNWANTED.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

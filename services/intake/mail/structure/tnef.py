@@ -1,6 +1,6 @@
-"""Outlook's own envelope (winmail.dat, [MS-OXTNEF]): the words and files that some mails have nowhere else.
+"""Reads Outlook's winmail.dat (TNEF, [MS-OXTNEF]), which has text and files that some mails have nowhere else.
 
-A reader of the few properties that matter here. Whatever is broken ends the reading; what was found until then counts.
+Only the few properties that matter here are read. Reading ends at the first error; what was found before it counts.
 """
 
 import struct
@@ -27,7 +27,7 @@ _RTF_START = (
 
 @dataclass(slots=True)
 class Enclosed:
-    """A file in the envelope."""
+    """A file in winmail.dat."""
 
     name: str = ""
     type: str = ""
@@ -36,8 +36,8 @@ class Enclosed:
 
 
 @dataclass(slots=True)
-class Envelope:
-    """What was found in the envelope; `rtf` is the formatted text when there is no HTML."""
+class TnefContent:
+    """The content of winmail.dat; `rtf` is the formatted text if there is no HTML. `whole`: it was read to its end."""
 
     text: str | None = None
     html: str | None = None
@@ -46,11 +46,11 @@ class Envelope:
     whole: bool = False
 
 
-def read(raw: bytes) -> Envelope | None:
-    """What an envelope holds; None when it is none. `whole` tells whether it could be read to its end."""
+def read(raw: bytes) -> TnefContent | None:
+    """Reads winmail.dat; None if these bytes are not TNEF."""
     if len(raw) < 6 or struct.unpack_from("<I", raw)[0] != SIGNATURE:
         return None
-    found = Envelope()
+    found = TnefContent()
     charset = "cp1252"
     try:
         for name, data in _attributes(raw):
@@ -83,12 +83,12 @@ def _attributes(raw: bytes) -> Iterator[tuple[int, bytes]]:
         _, name, length = struct.unpack_from("<BII", raw, at)
         end = at + 9 + length
         if end > len(raw):
-            raise ValueError("an attribute is longer than the envelope")
+            raise ValueError("an attribute is longer than the file")
         yield name & 0xFFFF, raw[at + 9 : end]
         at = end + 2  # its checksum
 
 
-def _words(found: Envelope, data: bytes, charset: str) -> None:
+def _words(found: TnefContent, data: bytes, charset: str) -> None:
     for name, kind, value in _properties(data):
         if name == _TEXT and kind in (_STRING8, _UNICODE):
             found.text = _value(kind, value, charset)
@@ -113,7 +113,7 @@ def _describe(file: Enclosed, data: bytes, charset: str) -> None:
 
 
 def _properties(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Each property's name, type and value (the first of several)."""
+    """The name, type and value of each property; of several values the first."""
     (count,) = struct.unpack_from("<I", data)
     at = 4
     for _ in range(min(count, MOST_PROPERTIES)):
@@ -163,7 +163,7 @@ def _charset(codepage: int) -> str:
 
 
 def decompressed(data: bytes) -> bytes:
-    """Compressed RTF ([MS-OXRTFCP]) as it was; empty when it is none or too long."""
+    """Decompresses RTF ([MS-OXRTFCP]); empty if it is not compressed RTF or too long."""
     if len(data) < 16:
         return b""
     length, size, magic = struct.unpack_from("<III", data)

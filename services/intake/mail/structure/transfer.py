@@ -1,4 +1,4 @@
-"""Transfer encodings (RFC 2045, 6), undone as far as they were done: what a mail calls encoded may be plain words."""
+"""Decodes transfer encodings (RFC 2045, 6), also of bodies that are only partly encoded, or not at all."""
 
 import binascii
 import quopri
@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 LONG_LINE = 40
-"""Characters of base64 in a line that is nobody's word."""
+"""A line of base64 with this many characters cannot be a word."""
 MOST_BELOW = 64 * 1024
-"""Of the end of base64 that is looked at for words below it."""
+"""Bytes at the end of base64 in which text below it is searched."""
 
 _BLANKS = b" \t\r\n\v\f"
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -19,11 +19,11 @@ _PURE_LINE = re.compile(rb"^[A-Za-z0-9+/]{40,}={0,2}\r?$", re.MULTILINE)
 _PROSE_BELOW = re.compile(
     rb"(?<=[A-Za-z0-9+/=]\n)(?:[ \t]*\r?\n)+(?=(?:[-_=*]{2,}|[^\s]{1,40} [^\s]{1,40})[^\n]{0,200}(?:\r?\n|\Z))"
 )
-"""Below an empty line that follows base64: a ruler, or words."""
+"""A ruler or text after base64 and an empty line."""
 _TELLING = re.compile(
     rb"^[ \t]*+(?:([A-Za-z0-9+/]{%d,}+={0,2}[ \t]*+\r?$)|[-_=*]{2}|[^\n]*?[^\s][ \t]+[^\s])" % LONG_LINE, re.MULTILINE
 )
-"""A line that can only be base64, or a ruler, or words."""
+"""A line that can only be base64, a ruler, or text."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _QUOTED = re.compile(rb"=[0-9A-Fa-f]{2}")
 _NOT_QUOTED = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:\r|\n|\Z))")
@@ -34,18 +34,18 @@ _END = re.compile(rb"^end[ \t]*\r?$", re.MULTILINE)
 
 _TOKEN = re.compile(r"[a-z0-9-]+")
 _SPELLINGS = {"base64": re.compile(r"base.{0,2}64"), "quoted-printable": re.compile(r"quote.{0,3}print")}
-"""How programs spell the two that they mean."""
+"""How programs spell these two encodings."""
 
 Unreadable = Callable[[bytes], float]
-"""Which share of some bytes' characters is none of any text, in the charset that was declared for them."""
+"""Returns the share of characters that cannot be text, in the charset that was declared for these bytes."""
 MOST_JUDGED = 1024 * 1024
-"""Bytes by which it is told whether an encoding was done."""
+"""Bytes that are examined to tell whether an encoding was applied."""
 MOST_UNREADABLE = 0.25
-"""Of a short text that may be base64 as well as words."""
+"""Share in a short text that may be base64 or words."""
 
 
 def encoding_named(value: str) -> str:
-    """The encoding that a field names, in lower case, as it should be spelt; or empty."""
+    """The encoding that a field names, in lower case and correctly spelled; or empty."""
     said = value.lower()
     known = next((name for name, spelling in _SPELLINGS.items() if spelling.search(said)), "")
     named = _TOKEN.search(said)
@@ -53,10 +53,10 @@ def encoding_named(value: str) -> str:
 
 
 def file_content(body: bytes, encoding: str) -> bytes:
-    """The content of a file; the body as it is when the encoding is unknown or the body is not in it."""
+    """The content of a file; the body unchanged if the encoding is unknown or was not applied."""
     match encoding:
         case "base64":
-            return from_base64(body) if _is_mostly_base64(body[: _prose(body)]) else body
+            return from_base64(body) if _is_mostly_base64(body[: _end_of_base64(body)]) else body
         case "quoted-printable":
             return body if _is_not_quoted(body) else quopri.decodestring(body)
         case "x-uuencode" | "uuencode" | "x-uue" | "uue":
@@ -66,7 +66,7 @@ def file_content(body: bytes, encoding: str) -> bytes:
 
 
 def words(body: bytes, encoding: str, unreadable: Unreadable) -> bytes:
-    """The bytes of a text, with what others have written above or below its encoding."""
+    """The bytes of a text, including text that others have written above or below the encoded lines."""
     match encoding:
         case "base64":
             return _base64_words(body, unreadable)
@@ -88,12 +88,13 @@ def words(body: bytes, encoding: str, unreadable: Unreadable) -> bytes:
 
 
 def from_base64(text: bytes) -> bytes:
-    """What can be read of base64, whatever stands between or below; several encodings one after the other are all read."""
-    return b"".join(map(_unpadded, _PADDING.split(text[: _prose(text)])))
+    """Decodes base64, ignoring other characters in it and text below it; several encodings one after the other are all
+    decoded."""
+    return b"".join(map(_unpadded, _PADDING.split(text[: _end_of_base64(text)])))
 
 
 def from_uuencode(text: bytes) -> bytes:
-    """What can be read of uuencode, with or without its beginning; the text itself when it is none."""
+    """Decodes uuencode, with or without its first line; returns the text itself if it is not uuencode."""
     begin = _BEGIN.search(text)
     lines = text[begin.end() if begin is not None else 0 :].splitlines()
     out = bytearray()
@@ -110,7 +111,7 @@ def from_uuencode(text: bytes) -> bytes:
 
 
 def _base64_words(body: bytes, unreadable: Unreadable) -> bytes:
-    end = _prose(body)
+    end = _end_of_base64(body)
     decoded = from_base64(body)
     if decoded and not unreadable(decoded):
         below = body[end:].strip()
@@ -129,7 +130,7 @@ def _base64_words(body: bytes, unreadable: Unreadable) -> bytes:
 
 
 def _run(text: bytes, unreadable: Unreadable) -> bytes:
-    """Lines that may be base64: decoded if that gives text, or if they can hardly be anything else."""
+    """Lines that may be base64: decoded if the result is text, or if they can hardly be anything else."""
     decoded = from_base64(text)
     if decoded and not unreadable(decoded):
         return decoded + b"\n"
@@ -146,21 +147,21 @@ def _is_mostly_base64(body: bytes) -> bool:
 
 
 def _is_not_quoted(body: bytes) -> bool:
-    """Whether a body that is called quoted-printable uses `=` as people do."""
+    """Whether a body that is declared as quoted-printable uses `=` as in ordinary text."""
     body = body[:MOST_JUDGED]
     strange = len(_NOT_QUOTED.findall(body))
     return strange > 0 and _SOFT_BREAK.search(body) is None and strange >= len(_QUOTED.findall(body))
 
 
 def _is_uuencoded(line: bytes) -> bool:
-    """Whether a line is as long as its first character says; programs cut blanks from its end."""
+    """Whether a line has the length that its first character says; programs may cut blanks from its end."""
     line = line.rstrip(b"\r\n")
     wanted = 1 + -(-((line[0] - 32) & 63) // 3) * 4
     return all(32 <= each <= 96 for each in line) and wanted - 3 <= len(line) <= wanted + 1
 
 
-def _prose(text: bytes) -> int:
-    """Where base64 ends and what mailing lists and scanners write below it begins; the text's end when there is none."""
+def _end_of_base64(text: bytes) -> int:
+    """Where base64 ends and text of mailing lists and scanners begins; the end of the text if there is none."""
     found = _PROSE_BELOW.search(text, max(0, len(text) - MOST_BELOW))
     return found.start() if found is not None and _PURE_LINE.search(text, found.start()) is None else len(text)
 

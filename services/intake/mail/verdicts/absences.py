@@ -1,6 +1,7 @@
-"""Subjects by which programs tell that somebody is away, in the languages of mail programs.
+"""Recognises subjects of absence notices, in the languages of mail programs.
 
-A person may write of an absence too: a subject counts only for a mail that shows in another way that a machine sent it (`automatic.py`).
+People write about absences too, so a subject counts only if the mail has another mark of an automatic mail
+(`automatic.py`).
 """
 
 import re
@@ -29,7 +30,7 @@ _WORDS = (
 )
 _ANSWERS_TO = r"(?:(?:re|aw|sv|vs|fw|fwd|wg|antw|rif|res|odp|ynt|vá|ha|auto|notice|info|automatic)\s*:\s*|[\[({<*\"'«“„【–—-]\s*)*"
 _ENDS = r"(?=\s*(?:\Z|[\])}>*\"'»”“】.:,;!|/(\[–—-]|\d|(?:until|till|til|bis|vom|von|from|fra|från|t\.?o\.?m|jusqu|du|au|hasta|hasta|desde|até|de|fino|dal|tot|van|do|od|until|a partir|с|до|по|re|aw|sv)\b))"
-"""What may follow where a phrase does not begin the subject: nothing that makes it the middle of a sentence."""
+"""What may follow a phrase that does not begin the subject, so that it is not the middle of a sentence."""
 
 _BEGINS = re.compile(rf"\s*{_ANSWERS_TO}(?:{'|'.join(_PHRASES)}|(?:{_WORDS}){_ENDS})", re.IGNORECASE)
 _INSIDE = re.compile(
@@ -39,10 +40,11 @@ _INSIDE = re.compile(
 
 
 def begins_as_absence(subject: str) -> bool:
-    """Whether a subject begins as one of an absence, behind marks of answers and brackets."""
+    """Whether a subject begins as that of an absence notice, after prefixes of replies and brackets."""
     return _BEGINS.match(subject) is not None
 
 
 def tells_absence(subject: str) -> bool:
-    """Whether a subject tells of an absence anywhere, such as behind a name ("Kim Berg is out of the office (until Monday)")."""
+    """Whether a subject tells of an absence anywhere, for example after a name ("Kim Berg is out of the office (until
+    Monday)")."""
     return begins_as_absence(subject) or _INSIDE.search(subject) is not None

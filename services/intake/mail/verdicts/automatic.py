@@ -1,4 +1,5 @@
-"""The marks by which a machine's mail is known in its header (RFC 3834, RFC 2919, RFC 2369, and what programs do instead)."""
+"""Recognises automatic mails by their header (RFC 3834, RFC 2919, RFC 2369, and marks of programs that do not follow
+them)."""
 
 import re
 
@@ -6,7 +7,7 @@ from services.intake.mail.structure.mime import Part
 from services.intake.mail.verdicts.absences import begins_as_absence, tells_absence
 
 MOST_HOPS = 40
-"""Received fields; a mail that went through more systems runs in circles."""
+"""Received fields; a mail with more is in a loop."""
 
 _ANSWERS = (
     "x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-auto-reply-from", "x-autoreply-from", "x-mail-autoreply",
@@ -35,8 +36,8 @@ _LIST_FIELDS = (
 _NO_REPLY = re.compile(r"(?:do[-_.]?)?(?:no|not)[-_.]?(?:reply|respond|answer)|noreply.*|.*[-_.]noreply|mailer-daemon|postmaster|bounces?|.*-bounces?|listserv|majordomo|.*-request|owner-.*", re.IGNORECASE)  # fmt: skip
 
 
-def answers_by_itself(root: Part, subject: str) -> str:
-    """Why a mail is an automatic answer (an absence, a vacation, a receipt of a machine), or empty."""
+def automatic_reply_mark(root: Part, subject: str) -> str:
+    """Why a mail is an automatic reply (an absence notice, a receipt of a program); empty if it is not."""
     for name in _ANSWERS:
         if root.get(name) and root.get(name).strip().lower() not in ("no", "false", "none"):
             return f"it has {name}"
@@ -49,24 +50,24 @@ def answers_by_itself(root: Part, subject: str) -> str:
         or root.get("return-path").strip() == "<>"
         or root.get("auto-submitted").strip().lower().startswith("auto")
     )
-    # What lists mark too, whose letters may be about absences.
+    # Lists have this mark too, and people write about absences in lists.
     in_bulk = root.get("precedence").strip().lower() in ("bulk", "junk")
     if (by_machine and tells_absence(subject)) or (in_bulk and begins_as_absence(subject)):
         return "its subject says so"
     return ""
 
 
-def wants_no_answer(root: Part, sender: str) -> str:
-    """Why no machine of ours may answer a mail, or empty. Whether a person wrote it is another question."""
+def no_reply_reason(root: Part, sender: str) -> str:
+    """Why no automatic reply may be sent to a mail; empty if one may. A person may have written it nevertheless."""
     if _SUPPRESSES.search(root.get("x-auto-response-suppress")):
         return "X-Auto-Response-Suppress"
     listed = next((name for name in _LIST_FIELDS if root.get(name)), "")
     if listed:
         return f"it came through a list ({listed})"
     if _NO_REPLY.fullmatch(sender.partition("@")[0]):
-        return "its sender takes no answers"
+        return "its sender takes no replies"
     if root.get("x-loop") or root.get("x-beenthere"):
-        return "it was sent on by a machine"
+        return "a program forwarded it"
     if len(root.all("received")) > MOST_HOPS:
-        return "it has been through too many systems"
+        return "it passed too many mail servers"
     return ""

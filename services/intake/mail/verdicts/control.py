@@ -1,5 +1,5 @@
-"""Fields by which another system tells what is to become of a mail (A1.26). They count on trusted channels only: in a mail from outside
-they are anybody's words."""
+"""Header fields with instructions for a ticket system (A1.26). They count only on trusted channels, because anybody can
+write them."""
 
 import re
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the fields ask for; `names` are the fields that were there. Empty where nothing was asked."""
+class Instructions:
+    """What the fields ask for; empty where they ask for nothing."""
 
     queue: str = ""
     priority: int | None = None
     state: str = ""
     tags: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
 
 
-def wishes(fields: Sequence[tuple[str, str]]) -> Wishes:
-    """The meaning of `control_fields`. The first field of a meaning counts; what cannot be understood asks for nothing."""
+def instructions_in(fields: Sequence[tuple[str, str]]) -> Instructions:
+    """The meaning of `control_fields`. Of several fields with the same meaning the first counts; unknown values are
+    ignored."""
     meant: dict[str, str] = {}
     for name, value in fields:
         prefix = next(each for each in _PREFIXES if name.startswith(each))
@@ -44,17 +44,16 @@ def wishes(fields: Sequence[tuple[str, str]]) -> Wishes:
         if meaning is not None:
             meant.setdefault(meaning, value)
     first = meant.get("priority", "")[:1]
-    return Wishes(
+    return Instructions(
         queue=meant.get("queue", "").strip().lower().replace(" ", "-"),
         priority=int(first) if first in tuple("12345") else None,
         state=meant.get("state", "").strip().lower().replace(" ", "-"),
         tags=tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(meant.get("tags", ""))))[:MOST_TAGS],
-        names=tuple(name for name, _ in fields),
     )
 
 
 def control_fields(root: Part) -> tuple[tuple[str, str], ...]:
-    """The fields of a mail that try to steer a ticket system, each once, with their values."""
+    """The fields of a mail with instructions for a ticket system, each once, with their values."""
     found: dict[str, str] = {}
     for name, value in root.fields:
         if name.startswith(_PREFIXES) and len(found) < MOST_FIELDS:

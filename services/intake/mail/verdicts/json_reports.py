@@ -1,6 +1,6 @@
-"""Reports that a sending service makes in JSON: what Amazon's SES tells of a mail, alone or inside a notification of SNS.
+"""Reads delivery reports in JSON: those of Amazon's SES, alone or inside a notification of SNS.
 
-JSON of any other form is no report: a person or a monitor sent it.
+Other JSON is not a report: a person or a monitoring system sent it.
 """
 
 import json
@@ -22,7 +22,8 @@ _NOT_DEAD = ("mailboxfull", "messagetoolarge", "contentrejected", "attachmentrej
 
 @dataclass(frozen=True, slots=True)
 class JsonRecipient:
-    """One address that a mail did not reach. `dead` is what the service itself says of it, None where only the server's words may tell."""
+    """One address that a mail did not reach. `dead` is the service's own verdict; None if only the server's words can
+    tell."""
 
     address: str
     status: str
@@ -38,7 +39,7 @@ class JsonReport:
 
 
 def read_json_report(text: str) -> JsonReport | None:
-    """The report that a mail's text is, if any. What stands below the JSON, such as SNS's footer, is passed over."""
+    """The report in a mail's text, if any. Text after the JSON, such as SNS's footer, is ignored."""
     told = _object(text) or _broken(text)
     if isinstance(told.get("Message"), str) and told.get("Type") == "Notification":
         told = _object(told["Message"])
@@ -76,14 +77,14 @@ def _report(
 
 
 def _original_ids(mail: dict[str, Any]) -> list[str]:
-    """The Message-ID as the mail had it; SES's own is another."""
+    """The Message-ID of the mail; SES's own is another."""
     headers = [each for each in _list(mail, "headers") if isinstance(each, dict)]
     named = [_text(each, "value") for each in headers if _text(each, "name").lower() == "message-id"]
     return [each for each in (*named, _text(_inner(mail, "commonHeaders"), "messageId")) if each.startswith("<")][:1]
 
 
 def _object(text: str) -> dict[str, Any]:
-    """The JSON object that a text begins with; empty where there is none."""
+    """The JSON object with which a text begins; empty if there is none."""
     beginning = text[:LONGEST_JSON].lstrip()
     if not beginning.startswith("{"):
         return {}
@@ -97,7 +98,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _broken(text: str) -> dict[str, Any]:
-    """What can be read of a notification whose long line some relay has cut."""
+    """What can be read of a notification if a mail server has cut its long line."""
     kind = _KIND.match(text[:LONGEST_JSON])
     if kind is None:
         return {}

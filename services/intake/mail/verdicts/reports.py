@@ -1,4 +1,4 @@
-"""Reports about mails that were not delivered: by the standard (RFC 3464) and the many that follow none; complaints (RFC 5965)."""
+"""Reads delivery reports, by the standard (RFC 3464) and in the many other forms, and complaints (RFC 5965)."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Literal
 from services.intake.mail.charsets.decoding import decode
 from services.intake.mail.structure import mime
 from services.intake.mail.structure.mime import Part
-from services.intake.mail.verdicts.failures import is_dead, status_of
+from services.intake.mail.verdicts.dead_addresses import is_dead, status_of
 from services.intake.mail.verdicts.json_reports import read_json_report
 from shared.addresses import comparable
 
@@ -31,7 +31,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a machine reports of a mail. `certain`: a person cannot have written it so; else the null sender has to say that too.
+    """What a program reports about a mail. `certain`: a person cannot have written it; otherwise it counts only from
+    the null sender.
 
     `original_ids`: the Message-ID of the mail that it is about.
     """
@@ -42,8 +43,8 @@ class Report:
     original_ids: tuple[str, ...] = ()
 
     def counts(self, envelope_from: str) -> bool:
-        """Whether a mail from this envelope sender is the report that its words are; empty is the null sender, which is for reports alone
-        (RFC 5321, 4.5.5)."""
+        """Whether a mail from this envelope sender is really the report that its words make it. Only reports come from
+        the null sender (empty; RFC 5321, 4.5.5)."""
         return self.certain or not envelope_from
 
 
@@ -108,7 +109,7 @@ _MARKED = re.compile(
 
 
 def read_report(root: Part, text: str, subject: str, sender: str) -> Report | None:
-    """The report that a mail is, if any; `text` is what a reader of it sees."""
+    """The report in a mail, if any; `text` is the text that a reader sees."""
     parts = list(_walk(root))
     report_type = root.parameter("report-type").lower() if root.type == "multipart/report" else ""
     other = _other_report(parts, text, subject, report_type)
@@ -134,7 +135,7 @@ def read_report(root: Part, text: str, subject: str, sender: str) -> Report | No
 
 
 def _other_report(parts: list[Part], text: str, subject: str, report_type: str) -> Report | None:
-    """Complaints (RFC 5965, and what large providers send instead), and what sending services tell in JSON."""
+    """Complaints (RFC 5965, and those of large providers that do not follow it), and reports in JSON."""
     if report_type == "feedback-report" or any(part.type == "message/feedback-report" for part in parts):
         return Report("complaint", certain=True)
     if _COMPLAINT.search(subject) or _COMPLAINT.search(text[:1_000]):
@@ -154,10 +155,10 @@ def _other_report(parts: list[Part], text: str, subject: str, report_type: str) 
 
 
 def _status_groups(root: Part, parts: list[Part], text: str, report_type: str) -> list[dict[str, str]]:
-    """What a report by the standard says of each recipient, also where its parts have lost their types."""
+    """The groups of fields for each recipient in a standard report, also if its parts have lost their types."""
     types = ["message/delivery-status", "message/global-delivery-status"]
     if "rejected" in root.get("auto-submitted").lower():
-        types.append("message/disposition-notification")  # how a mailbox's own rules refuse (RFC 5429)
+        types.append("message/disposition-notification")  # how the rules of a mailbox refuse a mail (RFC 5429)
     groups = [group for part in parts if part.type in types for group in _groups(_plain(part))]
     if not groups and (report_type or "final-recipient" in text.lower()):
         groups = [group for group in _groups(text) if "final-recipient" in group]
@@ -165,10 +166,10 @@ def _status_groups(root: Part, parts: list[Part], text: str, report_type: str) -
 
 
 def _says_so(text: str, subject: str, by_daemon: bool, certain: bool) -> bool:
-    """Whether a mail without a status says by its words that another one was not delivered."""
+    """Whether the words of a mail without a status say that another mail was not delivered."""
     if certain and not by_daemon:
         return True
-    # Words alone are a report if the null sender says so too, which `Report.counts` asks.
+    # Words alone are a report only from the null sender, which `Report.counts` checks.
     return (by_daemon and _SUBJECT.search(subject) is not None) or _NOTICE.search(_notice(text)) is not None
 
 
@@ -193,7 +194,7 @@ def _plain(part: Part) -> str:
 
 
 def _groups(text: str) -> list[dict[str, str]]:
-    """The groups of fields of a delivery status; the first one of the mail, without a recipient, is left out."""
+    """The groups of fields of a delivery status, without the first one, which is about the mail."""
     found: list[dict[str, str]] = []
     for block in re.split(r"\n[ \t]*\n", text[:200_000]):
         fields: dict[str, str] = {}
@@ -236,7 +237,7 @@ def _from_groups(groups: list[dict[str, str]], notice: str) -> tuple[list[Failur
 
 
 def _failure(recipient: str, status: str, words: str, notice: str, action: str, *, alone: bool) -> Failure:
-    """A failure whose own words are judged first; where they say little, what the notice says of the recipient."""
+    """A failure, judged by its own words. If they say little, the notice's words about the recipient are added."""
     said = words.partition(";")[2] if ";" in words[:20] else words
     telling = bool(re.search(r"[^\W\d_]{3,}\W+[^\W\d_]{2,}", said))
     if not telling:
@@ -246,7 +247,7 @@ def _failure(recipient: str, status: str, words: str, notice: str, action: str, 
 
 
 def _addresses(text: str) -> list[str]:
-    """The addresses in a text, without what some systems write before them ("SMTP=...")."""
+    """The addresses in a text, without prefixes that some systems write ("SMTP=...")."""
     found = (
         re.sub(r"^.*(?:smtp|rfc822|rfc-822|to|mailto)=", "", each, flags=re.IGNORECASE)
         for each in _ADDRESS.findall(text)
@@ -255,7 +256,7 @@ def _addresses(text: str) -> list[str]:
 
 
 def _around(notice: str, recipient: str) -> str:
-    """What a notice says after it names a recipient, up to the next one."""
+    """What a notice says about a recipient: the text after it, up to the next recipient."""
     at = notice.lower().find(recipient.lower())
     if at < 0:
         return ""
@@ -272,7 +273,7 @@ def _notice(text: str) -> str:
 
 
 def _returned(parts: list[Part], text: str) -> str:
-    """The header of the mail that a report is about, as far as it was returned."""
+    """The header of the mail that a report is about, if it was returned."""
     for part in parts:
         if part.type in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global"):
             return _plain(part)[:20_000]
@@ -294,7 +295,8 @@ def _gave_up(notice: str) -> bool:
 
 
 def _from_notice(root: Part, notice: str, sender: str, returned: str) -> list[Failure]:
-    """The recipients that a notice of no known form names: those at the beginning of a line, else all, else whom the mail was to."""
+    """The recipients that a notice without a known form names: those at the beginning of a line, else all, else those
+    of the returned mail."""
     own = {sender.lower()} | {found.lower() for value in root.all("to") for found in _addresses(value)}
     named = [found for value in root.all("x-failed-recipients") for found in _addresses(value)]
     listed = _LIST_FOLLOWS.search(notice)

@@ -1,4 +1,5 @@
-"""What a spam filter in front of us wrote into a mail's header: rspamd's and SpamAssassin's fields."""
+"""Reads the verdict of a spam filter in front of the desk from a mail's header: the fields of rspamd and
+SpamAssassin."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ _ACTIONS = frozenset(("add header", "rewrite subject", "reject", "soft reject", 
 
 @dataclass(frozen=True, slots=True)
 class Spam:
-    """A filter's verdict; `score` as that filter counts, `source` the field that said so."""
+    """A filter's verdict; `score` is on the scale of the filter, `source` is the field that has the verdict."""
 
     is_spam: bool
     score: float | None
@@ -21,10 +22,10 @@ class Spam:
 
 
 def spam_verdict(root: Part) -> Spam | None:
-    """The verdict of a mail's header, None where no filter has left one.
+    """The verdict in a mail's header; None if there is none.
 
-    Anybody can write these fields. A mail that calls itself spam does itself harm; one that calls itself clean is treated as one
-    that says nothing.
+    Anybody can write these fields. A mail that calls itself spam harms only itself; one that calls itself clean is
+    treated like one without a verdict.
     """
     score = _score(root)
     for name in ("x-spam-flag", "x-spam-status", "x-spam", "x-spamd-result", "x-rspamd-action"):
@@ -41,7 +42,7 @@ def spam_verdict(root: Part) -> Spam | None:
 
 
 def _verdict(name: str, value: str) -> str:
-    """The word that tells: rspamd writes `default: False [1.2 / 15.0]`, the others begin with it."""
+    """The part of a value with the verdict: rspamd writes `default: False [1.2 / 15.0]`, others begin with it."""
     return value.partition(":")[2] if name == "x-spamd-result" else value
 
 

@@ -1,1 +1,2 @@
-"""Whether a mail is from where it says, found out here (DKIM, SPF, DMARC, ARC), where no mail server in front has judged (decision 0028)."""
+"""Verifies the senders of mails (DKIM, SPF, DMARC, ARC) if no mail server in front of the desk has done so (decision
+0028)."""

@@ -1,4 +1,4 @@
-"""Questions to the DNS about one mail: bounded in time and number, because the names in it are anybody's."""
+"""DNS queries about one mail, limited in time and number, because anybody may have chosen the names in the mail."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import dns.rdatatype
 import dns.resolver
 
 SECONDS = 4.0
-"""For all questions about one mail."""
+"""For all queries about one mail."""
 SECONDS_EACH = 2.0
 MOST = 60
 MOST_RECORDS = 20
@@ -18,7 +18,7 @@ CACHED = 10_000
 
 
 class Unanswered(Exception):
-    """The DNS did not tell (in time): what was asked is not known. `silent`: nothing came back at all."""
+    """The DNS gave no answer in time, so the result is unknown. `silent`: there was no response at all."""
 
     def __init__(self, why: str, *, silent: bool = False) -> None:
         super().__init__(why)
@@ -26,7 +26,8 @@ class Unanswered(Exception):
 
 
 def resolver(nameservers: Sequence[str]) -> dns.resolver.Resolver:
-    """Asks these (`address` or `address:port`, IPv6 in brackets), or none given those of this machine; remembers answers as long as they say."""
+    """Queries these name servers (`address` or `address:port`, IPv6 in brackets), or those of this machine if there are
+    none. Answers are cached for their time to live."""
     found = dns.resolver.Resolver(configure=not nameservers)
     if nameservers:
         found.nameservers = []
@@ -41,8 +42,8 @@ def resolver(nameservers: Sequence[str]) -> dns.resolver.Resolver:
     return found
 
 
-class Lookups:
-    """The questions about one mail. A name that does not exist has no records; whatever else goes wrong raises Unanswered."""
+class DnsQueries:
+    """The queries about one mail. A name that does not exist has no records; any other failure raises Unanswered."""
 
     def __init__(self, asked: dns.resolver.Resolver, *, seconds: float = SECONDS, most: int = MOST) -> None:
         self._asked, self._left = asked, most
@@ -50,7 +51,7 @@ class Lookups:
         self.silent = False
 
     def txt(self, name: str) -> list[str]:
-        """The text records of a name, each joined; what is no ASCII becomes question marks."""
+        """The text records of a name, each joined; characters beyond ASCII become replacement characters."""
         records = self._records(name, "TXT")
         joined = (b"".join(each.strings) for each in records)
         return [text.decode("ascii", "replace") for text in joined if len(text) <= LONGEST_TEXT]
@@ -67,7 +68,7 @@ class Lookups:
         self._left -= 1
         left = self._end - time.monotonic()
         if self._left < 0 or left <= 0:
-            raise Unanswered("it takes too many questions to the DNS" if self._left < 0 else "the DNS takes too long")
+            raise Unanswered("it takes too many DNS queries" if self._left < 0 else "the DNS takes too long")
         try:
             wanted = dns.name.from_text(name)
             found = self._asked.resolve(
@@ -76,16 +77,17 @@ class Lookups:
         except dns.resolver.NXDOMAIN:
             return []
         except dns.exception.Timeout as error:
-            self.silent = self.silent or not self._anybody_there()
+            self.silent = self.silent or not self._responds()
             raise Unanswered(f"the DNS did not answer for {name[:100]}") from error
         except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, dns.name.BadEscape, UnicodeError):
-            return []  # no name at all
+            return []  # not a valid name
         except dns.exception.DNSException as error:
             raise Unanswered(f"the DNS failed for {name[:100]}: {type(error).__name__}") from error
         return list(found.rrset or ())[:MOST_RECORDS]
 
-    def _anybody_there(self) -> bool:
-        """Whether the server answers at all: it always knows the root, and only the asked name's own servers may be slow."""
+    def _responds(self) -> bool:
+        """Whether the server responds at all: it always knows the root, and only the servers of the queried name may be
+        slow."""
         try:
             self._asked.resolve(dns.name.root, dns.rdatatype.NS, lifetime=SECONDS_EACH / 2, raise_on_no_answer=False)
         except dns.exception.Timeout:

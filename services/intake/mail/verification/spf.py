@@ -1,6 +1,6 @@
-"""Whether a client may send mails of a domain (RFC 7208).
+"""SPF: whether a client may send mails of a domain (RFC 7208).
 
-Ours, because the one library for it has had no release for years; it is a small language with firm bounds.
+Written here because the only library had no release for years, and the language is small and has strict limits.
 """
 
 import ipaddress
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from services.intake.mail.verification.dns import Lookups, Unanswered
+from services.intake.mail.verification.dns import DnsQueries, Unanswered
 
 Result = Literal["none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"]
 Client = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MOST_TERMS = 10
-"""That ask the DNS, in all records of one check (section 4.6.4)."""
+"""Terms with DNS queries, in all records of one check (section 4.6.4)."""
 MOST_VOID = 2
 MOST_SERVERS = 10
 LONGEST_NAME = 253
@@ -28,17 +28,18 @@ _MACRO = re.compile(r"%(?:\{([slodiphcrtv])(\d{0,3})(r?)([.\-+,/_=]*)\}|([%_-]))
 
 
 class _Permanent(Exception):
-    """The domain's record is wrong, or asks for too much."""
+    """The domain's record is not valid, or needs too many queries."""
 
 
-def check(lookups: Lookups, client: Client, sender: str, helo: str) -> tuple[Result, str]:
-    """The result for the envelope's sender, or for the client's own name where that is empty; and the domain that it is about."""
+def check(queries: DnsQueries, client: Client, sender: str, helo: str) -> tuple[Result, str]:
+    """The result for the envelope's sender, or for the client's name if that is empty; and the domain that was
+    checked."""
     domain = (sender.rpartition("@")[2] or helo).lower().rstrip(".")
     who = sender if "@" in sender.strip("@") else f"postmaster@{domain}"
     if "." not in domain or len(domain) > LONGEST_NAME:
         return "none", domain
     try:
-        return _Check(lookups, client, who, helo).host(domain), domain
+        return _Check(queries, client, who, helo).host(domain), domain
     except Unanswered:
         return "temperror", domain
     except _Permanent:
@@ -47,7 +48,7 @@ def check(lookups: Lookups, client: Client, sender: str, helo: str) -> tuple[Res
 
 @dataclass(slots=True)
 class _Check:
-    lookups: Lookups
+    queries: DnsQueries
     client: Client
     sender: str
     helo: str
@@ -55,7 +56,7 @@ class _Check:
     void: int = 0
 
     def host(self, domain: str) -> Result:
-        records = [each for each in self.lookups.txt(domain) if each.lower().split(" ", 1)[0] == "v=spf1"]
+        records = [each for each in self.queries.txt(domain) if each.lower().split(" ", 1)[0] == "v=spf1"]
         if not records:
             return "none"
         if len(records) > 1:
@@ -103,10 +104,10 @@ class _Check:
                 return found == "pass"
             case "exists":
                 self._count()
-                return bool(self._told(self.lookups.addresses(self._expanded(rest.removeprefix(":"), domain), 4)))
+                return bool(self._told(self.queries.addresses(self._expanded(rest.removeprefix(":"), domain), 4)))
             case "ptr":
                 self._count()
-                return False  # not to be used, and slow (section 5.5)
+                return False  # deprecated and slow (section 5.5)
             case _:
                 return self._host_matches(name, rest, domain)
 
@@ -119,11 +120,11 @@ class _Check:
         length = found.group(2 if self.client.version == 4 else 3)
         hosts = [target]
         if name == "mx":
-            hosts = self._told(self.lookups.exchanges(target))
+            hosts = self._told(self.queries.exchanges(target))
             if len(hosts) > MOST_SERVERS:
                 raise _Permanent
         for host in hosts:
-            for address in self._told(self.lookups.addresses(host, self.client.version)):
+            for address in self._told(self.queries.addresses(host, self.client.version)):
                 try:
                     network = ipaddress.ip_network(f"{address}/{length or self.client.max_prefixlen}", strict=False)
                 except ValueError:
@@ -145,7 +146,7 @@ class _Check:
         return records
 
     def _expanded(self, spec: str, domain: str) -> str:
-        """A domain with its macros filled in (section 7)."""
+        """A domain with its macros expanded (section 7)."""
         if not spec or len(spec) > 1_000:
             raise _Permanent
         left = _MACRO.sub("", spec)

@@ -1,4 +1,4 @@
-"""Asks workers whether mails are from where they say. Whatever happens there, a mail is taken: then its sender is not known."""
+"""Verifies senders in worker processes. A failure there never rejects a mail: its sender is then unknown."""
 
 import asyncio
 import logging
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from prometheus_client import Counter
 
-from services.intake.mail.reading import place
-from services.intake.mail.verification.authentication import Authentication
-from services.intake.mail.verification.judging import Question
-from services.intake.mail.verification.worker import ANSWER, ASKED, QUESTION, RESULT, SETTINGS
+from services.intake.mail.errors import raised_at
+from services.intake.mail.verification.authentication_results import Authentication
+from services.intake.mail.verification.sender_check import SenderEvidence
+from services.intake.mail.verification.worker import EVIDENCE, REQUEST, RESPONSE, RESULT, SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +25,18 @@ VERIFIED = Counter(
 MOST_WORKERS = 4
 MOST_PROCESSOR_SECONDS = 3.0
 MOST_SECONDS = 8.0
-"""On a clock, for one mail; its questions to the DNS end after half of it."""
+"""Of wall time, for one mail; its DNS queries end after half of it."""
 MOST_WAIT = 2.0
-"""Seconds until a worker is free."""
+"""Seconds to wait for a free worker."""
 SILENCES = 3
 PAUSE_SECONDS = 30.0
-"""Nobody is asked for so long after the DNS was silent so many times running: mails must not wait for it each."""
+"""The pause after the DNS was silent SILENCES times in a row, so that not every mail waits for it."""
 _ROOT = Path(__file__).resolve().parents[4]
 
 
 class Verifier:
-    """`nameservers`: whom to ask (`address` or `address:port`), none: the machine's own; `sealers`: domains whose ARC seals are trusted."""
+    """`nameservers`: `address` or `address:port`, empty: those of the machine; `sealers`: domains whose ARC seals are
+    trusted."""
 
     def __init__(
         self,
@@ -54,8 +55,8 @@ class Verifier:
         self._silences = 0
         self._paused_until = float("-inf")
 
-    async def judge(self, raw: bytes, question: Question) -> Authentication:
-        """What was found out; `unknown` with the reason where nothing was."""
+    async def verify(self, raw: bytes, question: SenderEvidence) -> Authentication:
+        """The result; `unknown` with the reason if nothing was found out."""
         if self._clock() < self._paused_until:
             return _unknown("paused", "the DNS does not answer")
         try:
@@ -64,11 +65,11 @@ class Verifier:
         except TimeoutError:
             return _unknown("busy", "too many mails at once")
         try:
-            return await self._judged(raw, question)
+            return await self._verify(raw, question)
         finally:
             self._free.release()
 
-    async def _judged(self, raw: bytes, question: Question) -> Authentication:
+    async def _verify(self, raw: bytes, question: SenderEvidence) -> Authentication:
         try:
             worker = self._idle.pop() if self._idle else await self._start()
         except OSError as error:
@@ -77,30 +78,28 @@ class Verifier:
         done = False
         try:
             async with asyncio.timeout(self._seconds):
-                result, silent = await _asked(worker, raw, question, self._processor_seconds)
+                result, silent = await _ask(worker, raw, question, self._processor_seconds)
             done = True
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
             log.warning(
                 "the sender of a mail of %d bytes was not verified: its worker took too long, or died", len(raw)
             )
             return _unknown("failed", "it took too long")
-        except (
-            Exception
-        ) as error:  # a worker that died while it rested, or answers nonsense, is no reason to refuse a mail
-            log.error("the sender of a mail was not verified: %s in %s", type(error).__name__, place(error))
+        except Exception as error:  # a worker that died while idle, or gives nonsense, is no reason to refuse a mail
+            log.error("the sender of a mail was not verified: %s in %s", type(error).__name__, raised_at(error))
             return _unknown("failed", "its worker failed")
         finally:
             if done:
                 self._idle.append(worker)
             else:
-                # Also when whoever waits has gone: this worker's answers are not to be taken for another mail's.
+                # Also if the caller was cancelled: this worker's result must not be taken for that of another mail.
                 self._all.discard(worker)
                 await asyncio.shield(_end(worker))
-        self._heard(silent)
+        self._note_silence(silent)
         VERIFIED.labels(result.sender).inc()
         return result
 
-    def _heard(self, silent: bool) -> None:
+    def _note_silence(self, silent: bool) -> None:
         self._silences = self._silences + 1 if silent else 0
         if self._silences >= SILENCES:
             log.warning("the DNS is silent: senders are not verified for %d s", PAUSE_SECONDS)
@@ -114,7 +113,7 @@ class Verifier:
             self._settings,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            # Not the service's environment: it knows passwords.
+            # Not the service's environment, which has passwords.
             env={"PYTHONPATH": str(_ROOT), "PATH": os.environ.get("PATH", ""), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=_ROOT,
         )
@@ -122,23 +121,23 @@ class Verifier:
         return worker
 
     async def close(self) -> None:
-        """Ends every worker; nobody may be asking any more."""
+        """Ends every worker. No verification may be running."""
         self._idle.clear()
         workers, self._all = self._all, set()
         await asyncio.gather(*map(_end, workers))
 
 
-async def _asked(
-    worker: asyncio.subprocess.Process, raw: bytes, question: Question, processor_seconds: float
+async def _ask(
+    worker: asyncio.subprocess.Process, raw: bytes, question: SenderEvidence, processor_seconds: float
 ) -> tuple[Authentication, bool]:
     into, out = worker.stdin, worker.stdout
     assert into is not None
     assert out is not None
-    told = QUESTION.dump_json(question)
-    into.write(ASKED.pack(len(told), len(raw), int(processor_seconds * 1000)) + told)
+    told = EVIDENCE.dump_json(question)
+    into.write(REQUEST.pack(len(told), len(raw), int(processor_seconds * 1000)) + told)
     into.write(raw)
     await into.drain()
-    length, silent = ANSWER.unpack(await out.readexactly(ANSWER.size))
+    length, silent = RESPONSE.unpack(await out.readexactly(RESPONSE.size))
     return RESULT.validate_json(await out.readexactly(length)), silent
 
 

@@ -1,7 +1,8 @@
-"""The process that verifies senders: `python -m services.intake.mail.verification.worker SETTINGS`, started by verifier.py.
+"""The process that verifies senders: `python -m services.intake.mail.verification.worker SETTINGS`, started by
+verifier.py.
 
-It reads strangers' mails and asks the DNS for names that strangers chose, so that it has no secrets, no database and no more than its
-share of time and memory for each.
+It reads strangers' mails and queries the DNS for names that strangers chose. So it has no secrets, no database, and
+limited time and memory for each mail.
 """
 
 import resource
@@ -11,20 +12,20 @@ import sys
 
 from pydantic import TypeAdapter
 
-from services.intake.mail.verification.authentication import Authentication
-from services.intake.mail.verification.dns import SECONDS, Lookups, resolver
-from services.intake.mail.verification.judging import Question, judge
+from services.intake.mail.verification.authentication_results import Authentication
+from services.intake.mail.verification.dns import SECONDS, DnsQueries, resolver
+from services.intake.mail.verification.sender_check import SenderEvidence, check_sender
 
-ASKED = struct.Struct(">IQI")
-"""The lengths of question and mail, and the milliseconds of processor time that it may take."""
-ANSWER = struct.Struct(">I?")
-"""The length of the result; whether the DNS is silent as a whole."""
+REQUEST = struct.Struct(">IQI")
+"""The lengths of evidence and mail, and the milliseconds of processor time that are allowed."""
+RESPONSE = struct.Struct(">I?")
+"""The length of the result, and whether the DNS did not respond at all."""
 MOST_MEMORY = 1024 * 1024 * 1024
 
-QUESTION = TypeAdapter(Question)
+EVIDENCE = TypeAdapter(SenderEvidence)
 RESULT = TypeAdapter(Authentication)
 SETTINGS = TypeAdapter(dict[str, list[str]])
-"""`nameservers`: those to ask, none: the machine's own; `sealers`: whose ARC seals are trusted."""
+"""`nameservers`: empty: those of the machine; `sealers`: domains whose ARC seals are trusted."""
 
 
 def main() -> None:
@@ -35,22 +36,24 @@ def main() -> None:
     settings = SETTINGS.validate_json(sys.argv[1])
     asked, sealers = resolver(settings["nameservers"]), frozenset(settings["sealers"])
     source, answers = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(ASKED.size)) == ASKED.size:
-        length, size, milliseconds = ASKED.unpack(head)
-        question = QUESTION.validate_json(source.read(length))
+    while len(head := source.read(REQUEST.size)) == REQUEST.size:
+        length, size, milliseconds = REQUEST.unpack(head)
+        question = EVIDENCE.validate_json(source.read(length))
         raw = source.read(size)
         if len(raw) < size:
             return
-        # The kernel ends the process when its time is over, wherever it hangs.
+        # The kernel ends the process when its time is over, wherever it is.
         signal.setitimer(signal.ITIMER_PROF, milliseconds / 1000)
-        lookups = Lookups(asked, seconds=SECONDS)
+        queries = DnsQueries(asked, seconds=SECONDS)
         try:
-            found = judge(raw, question, lookups, sealers)
-        except Exception as error:  # a fault of ours proves nothing, and the next mail must not wait for a new process
+            found = check_sender(raw, question, queries, sealers)
+        except (
+            Exception
+        ) as error:  # a fault of this program proves nothing, and the next mail must not wait for a new process
             found = Authentication("unknown", (f"not verified: {type(error).__name__}",))
         result = RESULT.dump_json(found)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        answers.write(ANSWER.pack(len(result), lookups.silent) + result)
+        answers.write(RESPONSE.pack(len(result), queries.silent) + result)
         answers.flush()
 
 

@@ -1,6 +1,8 @@
-"""How mails that nobody here wrote are read: `python -m tests.services.intake.mail.measure_reading [folder of the corpora]`.
+"""Measures the reading of mails from public corpora: `python -m tests.services.intake.mail.measure_reading [folder of
+the corpora]`.
 
-Prints how many are read, what that costs of the processor, what was cut off right from replies, and how reports are told.
+Prints how many are read, what that costs of the processor, what was cut off right from replies, and how reports are
+told.
 """
 
 import json
@@ -9,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from services.intake.mail.quoting.cut import new_text
+from services.intake.mail.quoting.reply import new_text
 from services.intake.mail.reading import Reading, read
 from services.intake.mail.verdicts.verdict import judge
 from shared.markup import richtext

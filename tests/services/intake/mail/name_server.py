@@ -1,4 +1,4 @@
-"""A small real DNS server on loopback: it answers what a test has put in, over UDP and TCP, or not at all."""
+"""A small DNS server on loopback: it answers over UDP and TCP with the records of a test, or not at all."""
 
 import socket
 import socketserver
@@ -18,7 +18,8 @@ import dns.rrset
 
 
 class NameServer:
-    """`records` by lower-case name and type; `silent` names, or everything when `all_silent`, get no answer; `broken` ones SERVFAIL."""
+    """`records` by lower-case name and type; `silent` names, or everything when `all_silent`, get no answer; `broken`
+    ones SERVFAIL."""
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], list[str]] = {}

@@ -1,4 +1,4 @@
-"""Mails are read in processes of their own; what a reader does not survive is kept, and harms nobody else."""
+"""Mails are read in separate processes. A mail that crashes its process is kept, and does not affect others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,18 +30,18 @@ async def test_a_mail_is_read_as_it_would_be_here(readers: Readers) -> None:
         assert await readers.read(raw) == (digest(raw), read(raw))
 
 
-async def test_many_at_once_do_not_get_each_others_answers(readers: Readers) -> None:
+async def test_mails_that_are_read_at_once_get_their_own_results(readers: Readers) -> None:
     mails = [LETTER.replace(b"words", b"words %d" % n) for n in range(100)]
     found = await asyncio.gather(*map(readers.read, mails))
     assert [reading.text for _, reading in found] == [f"words {n}" for n in range(100)]
 
 
-async def test_a_mail_that_takes_too_long_ends_its_reader_and_nothing_else() -> None:
+async def test_a_mail_that_takes_too_long_ends_only_its_own_reader() -> None:
     readers = Readers(1, most_seconds=0.02)
     try:
         key, reading = await readers.read(LARGE)
         assert key == digest(LARGE)
-        assert reading.wrong == ("could not be read: its reading took more than the time that a mail may take",)
+        assert reading.wrong == ("could not be read: reading it took too long",)
         assert [file.content for file in reading.files] == [LARGE]
         assert reading.no_answer
         readers._most_seconds = 5.0
@@ -50,11 +50,11 @@ async def test_a_mail_that_takes_too_long_ends_its_reader_and_nothing_else() -> 
         await readers.close()
 
 
-async def test_a_mail_that_never_comes_to_an_end_is_kept() -> None:
+async def test_a_mail_whose_reading_never_ends_is_kept() -> None:
     readers = Readers(1, most_wait=0.0)
     try:
         reading = (await readers.read(LETTER))[1]
-        assert reading.wrong == ("could not be read: its reading did not come to an end",)
+        assert reading.wrong == ("could not be read: reading it did not finish",)
     finally:
         await readers.close()
 
@@ -66,7 +66,7 @@ async def test_a_reader_that_died_is_replaced_and_its_mail_read_again(readers: R
     assert (await readers.read(LETTER))[1].text == "words"
 
 
-async def test_whoever_stops_waiting_leaves_no_answer_for_the_next(readers: Readers) -> None:
+async def test_a_cancelled_caller_leaves_no_result_for_the_next(readers: Readers) -> None:
     await readers.read(LETTER)
     waiting = asyncio.create_task(readers.read(LARGE))
     await asyncio.sleep(0)

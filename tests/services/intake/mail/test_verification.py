@@ -1,4 +1,5 @@
-"""Senders are verified here: real signatures, a real DNS server on loopback, and everything that a hostile mail or DNS may try."""
+"""Senders are verified here: real signatures, a real DNS server on loopback, and everything that a hostile mail or DNS
+may try."""
 
 import asyncio
 import base64
@@ -17,12 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.intake.mail.verification import spf
-from services.intake.mail.verification.authentication import Authentication
-from services.intake.mail.verification.dns import Lookups, resolver
-from services.intake.mail.verification.judging import Question, judge
+from services.intake.mail.verification.authentication_results import Authentication
+from services.intake.mail.verification.dns import DnsQueries, resolver
+from services.intake.mail.verification.sender_check import SenderEvidence, check_sender
 from services.intake.mail.verification.verifier import SILENCES, Verifier
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records.records import Mail
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.records.mails import Mail
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.testing.progress import until
 from tests.services.intake.mail.name_server import NameServer, name_server
@@ -31,12 +33,12 @@ from tests.specs.requirement import requirement
 
 ACME, CLIENT = "acme.example", "203.0.113.7"
 PER = (f"per@{ACME}",)
-NO_KEYS = Question(PER, f"per@{ACME}", CLIENT, "mx.acme.example")
+NO_KEYS = SenderEvidence(PER, f"per@{ACME}", CLIENT, "mx.acme.example")
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Somebody with a key in the DNS."""
+    """A signer with a key in the DNS."""
 
     domain: str
     private: bytes
@@ -76,9 +78,9 @@ def names(acme: Signer, mallory: Signer) -> Iterator[NameServer]:
 
 
 def verdict(
-    names: NameServer, raw: bytes, asked: Question | None = None, *, sealers: tuple[str, ...] = (), **bounds: Any
+    names: NameServer, raw: bytes, asked: SenderEvidence | None = None, *, sealers: tuple[str, ...] = (), **bounds: Any
 ) -> Authentication:
-    return judge(raw, asked or Question(PER), Lookups(resolver([names.address]), **bounds), sealers)
+    return check_sender(raw, asked or SenderEvidence(PER), DnsQueries(resolver([names.address]), **bounds), sealers)
 
 
 def letter(**fields: str) -> bytes:
@@ -92,7 +94,7 @@ def test_a_signature_of_the_domain_in_from_proves_it(names: NameServer, acme: Si
     )  # fmt: skip
 
 
-def test_a_short_signature_counts_as_much(names: NameServer) -> None:
+def test_a_short_signature_is_a_signature_too(names: NameServer) -> None:
     key = nacl.signing.SigningKey.generate()
     public = base64.b64encode(bytes(key.verify_key)).decode()
     names.txt("k1._domainkey.short.example", f"v=DKIM1; k=ed25519; p={public}")
@@ -101,7 +103,7 @@ def test_a_short_signature_counts_as_much(names: NameServer) -> None:
         raw, b"k1", b"short.example", base64.b64encode(bytes(key)), signature_algorithm=b"ed25519-sha256",
         include_headers=[b"from", b"subject"],
     )  # fmt: skip
-    assert verdict(names, made + raw, Question(("per@short.example",))).sender == "proven"
+    assert verdict(names, made + raw, SenderEvidence(("per@short.example",))).sender == "proven"
 
 
 def test_a_mail_that_was_changed_is_not_proven(names: NameServer, acme: Signer) -> None:
@@ -146,7 +148,7 @@ def test_a_client_that_may_send_for_the_domain_is_proof_with_a_policy(
     assert verdict(names, letter(), NO_KEYS).sender == expected
 
 
-def test_our_own_machines_are_no_clients(names: NameServer) -> None:
+def test_private_addresses_are_not_checked_with_spf(names: NameServer) -> None:
     names.txt(f"_dmarc.{ACME}", "v=DMARC1; p=reject")
     names.txt(ACME, "v=spf1 -all")
     for client in ("127.0.0.1", "10.1.2.3", "::1", "::ffff:192.168.1.1", "nonsense", ""):
@@ -173,21 +175,21 @@ def test_relatives_of_the_domain_are_aligned_as_its_policy_says(
         other.publish(names)
     names.txt(f"_dmarc.{ACME}", policy)
     raw = other.sign(mail(From=f"per@{about}"))
-    assert verdict(names, raw, Question((f"per@{about}",))).sender == expected
+    assert verdict(names, raw, SenderEvidence((f"per@{about}",))).sender == expected
 
 
-def test_of_a_public_suffix_one_customer_is_no_relative_of_another(names: NameServer, acme: Signer) -> None:
-    """The domain above them says where organisations begin."""
+def test_two_customers_of_a_public_suffix_are_not_aligned(names: NameServer, acme: Signer) -> None:
+    """The parent domain says where organisations begin."""
     names.txt("_dmarc.cloud.example", "v=DMARC1; p=none; psd=y")
     other = replace(acme, domain="mallory.cloud.example")
     other.publish(names)
     raw = other.sign(mail(From="per@acme.cloud.example"))
-    assert verdict(names, raw, Question(("per@acme.cloud.example",))).sender == "unknown"
+    assert verdict(names, raw, SenderEvidence(("per@acme.cloud.example",))).sender == "unknown"
 
 
-def test_two_senders_are_nobodys_word(names: NameServer, acme: Signer) -> None:
+def test_a_mail_with_two_senders_is_ambiguous(names: NameServer, acme: Signer) -> None:
     raw = acme.sign(mail(From=f"per@{ACME}, boss@bank.example"))
-    assert verdict(names, raw, Question((f"per@{ACME}", "boss@bank.example"))).sender == "ambiguous"
+    assert verdict(names, raw, SenderEvidence((f"per@{ACME}", "boss@bank.example"))).sender == "ambiguous"
 
 
 def test_a_second_from_beside_the_signed_one_breaks_it(names: NameServer, acme: Signer) -> None:
@@ -207,10 +209,10 @@ def test_a_key_for_tests_proves_nothing(names: NameServer, acme: Signer, flag: s
     other = replace(acme, domain="test.example", record=acme.record.replace("k=rsa", f"k=rsa; t={flag}"))
     other.publish(names)
     raw = other.sign(mail(From="per@test.example"))
-    assert verdict(names, raw, Question(("per@test.example",))).sender == "unknown"
+    assert verdict(names, raw, SenderEvidence(("per@test.example",))).sender == "unknown"
 
 
-def test_keys_that_are_short_revoked_double_or_monstrous_are_none(names: NameServer, acme: Signer) -> None:
+def test_keys_that_are_short_revoked_double_or_huge_are_not_used(names: NameServer, acme: Signer) -> None:
     monster = base64.b64encode(
         rsa.RSAPublicNumbers((1 << 2_040) + 1, (1 << 2_048) + 1)
         .public_key()
@@ -232,10 +234,12 @@ def test_keys_that_are_short_revoked_double_or_monstrous_are_none(names: NameSer
     short = _signer("weak.example", bits=1024)
     short = replace(short, record=short.record)
     short.publish(names)
-    assert verdict(names, short.sign(mail(From="a@weak.example")), Question(("a@weak.example",))).sender == "proven"
+    assert (
+        verdict(names, short.sign(mail(From="a@weak.example")), SenderEvidence(("a@weak.example",))).sender == "proven"
+    )
 
 
-def test_a_heap_of_signatures_does_not_hide_the_right_one(names: NameServer, acme: Signer, mallory: Signer) -> None:
+def test_many_signatures_do_not_hide_the_right_one(names: NameServer, acme: Signer, mallory: Signer) -> None:
     raw = acme.sign(letter())
     for _ in range(30):
         raw = b"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n" + raw
@@ -244,7 +248,7 @@ def test_a_heap_of_signatures_does_not_hide_the_right_one(names: NameServer, acm
 
 
 def _sealed(raw: bytes, sealer: Signer, found: str) -> bytes:
-    """The mail as a forwarder passes it on: with what it found, its seal, and another subject."""
+    """The mail as a forwarder sends it: with its results, its seal, and another subject."""
     field = f"Authentication-Results: {sealer.domain}; {found}\r\n".encode()
     changed = field + raw.replace(b"Subject: ", b"Subject: [list] ")
     lines = dkim.arc_sign(changed, b"k1", sealer.domain.encode(), sealer.private, sealer.domain.encode(),
@@ -265,7 +269,7 @@ def test_a_list_that_is_trusted_passes_proof_on(names: NameServer, acme: Signer,
     assert verdict(names, lied, NO_KEYS, sealers=("mallory.example",)).sender == "disproven"
 
 
-def test_a_name_that_the_dns_does_not_tell_proves_and_disproves_nothing(names: NameServer, acme: Signer) -> None:
+def test_without_an_answer_of_the_dns_nothing_is_proven_or_disproven(names: NameServer, acme: Signer) -> None:
     names.txt(f"_dmarc.{ACME}", "v=DMARC1; p=reject")
     names.txt(ACME, "v=spf1 include:broken.example -all")
     for broken in (f"k1._domainkey.{ACME}", f"_dmarc.{ACME}", "broken.example"):
@@ -275,7 +279,7 @@ def test_a_name_that_the_dns_does_not_tell_proves_and_disproves_nothing(names: N
         assert found.results[-1].startswith("dmarc=temperror")
 
 
-def test_questions_are_few_whatever_a_mail_asks_for(names: NameServer) -> None:
+def test_the_number_of_dns_queries_is_bounded(names: NameServer) -> None:
     names.txt(ACME, "v=spf1 " + " ".join(f"include:{n}.acme.example" for n in range(10)) + " -all")
     for n in range(10):
         names.txt(f"{n}.acme.example", "v=spf1 " + " ".join(f"include:{m}.{n}.acme.example" for m in range(10)))
@@ -323,16 +327,16 @@ def test_records_of_spf(names: NameServer, record: str, expected: str) -> None:
     names.put("7.113.0.203.in-addr.list.example", "A", "127.0.0.2")
     names.put("per.acme.example.who.example", "A", "127.0.0.2")
     client = ip_address(CLIENT)
-    found, domain = spf.check(Lookups(resolver([names.address])), client, f"per@{ACME}", "helo.example")
+    found, domain = spf.check(DnsQueries(resolver([names.address])), client, f"per@{ACME}", "helo.example")
     assert (found, domain) == (expected, ACME)
 
 
 def test_the_null_sender_is_the_clients_own_name(names: NameServer) -> None:
     names.txt("mx.acme.example", f"v=spf1 ip4:{CLIENT} -all")
-    lookups = Lookups(resolver([names.address]))
+    queries = DnsQueries(resolver([names.address]))
     client = ip_address(CLIENT)
-    assert spf.check(lookups, client, "", "mx.acme.example") == ("pass", "mx.acme.example")
-    assert spf.check(lookups, client, "", "localhost")[0] == "none"
+    assert spf.check(queries, client, "", "mx.acme.example") == ("pass", "mx.acme.example")
+    assert spf.check(queries, client, "", "localhost")[0] == "none"
 
 
 PIECES = (
@@ -345,15 +349,15 @@ PIECES = (
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join) | st.binary(max_size=300), st.text(max_size=40))
 def test_any_bytes_and_any_names_are_judged(raw: bytes, name: str) -> None:
-    asked = Question((f"per@{name}",), f"a@{name}", CLIENT, name)
-    assert judge(raw, asked, Lookups(resolver(["127.0.0.1:1"]), most=0), ()).sender == "unknown"
+    asked = SenderEvidence((f"per@{name}",), f"a@{name}", CLIENT, name)
+    assert check_sender(raw, asked, DnsQueries(resolver(["127.0.0.1:1"]), most=0), ()).sender == "unknown"
 
 
 @given(st.text(alphabet="%{}sdiolvr0123456789+-~?:/.=aemx ", max_size=80))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_record_of_spf_has_an_end(names: NameServer, record: str) -> None:
+def test_every_spf_record_is_evaluated_to_an_end(names: NameServer, record: str) -> None:
     names.records[ACME, "TXT"] = [f'"v=spf1 {record}"']
-    spf.check(Lookups(resolver([names.address])), ip_address(CLIENT), f"per@{ACME}", "helo.example")
+    spf.check(DnsQueries(resolver([names.address])), ip_address(CLIENT), f"per@{ACME}", "helo.example")
 
 
 @pytest.fixture
@@ -367,46 +371,46 @@ async def test_workers_answer_and_remember_what_the_dns_told(
     verifier: Verifier, names: NameServer, acme: Signer
 ) -> None:
     for _ in range(3):
-        assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
     assert names.asked.count((f"k1._domainkey.{ACME}", "TXT")) == 1
 
 
-async def test_a_silent_dns_is_soon_asked_no_more(names: NameServer, acme: Signer) -> None:
-    """The first mails wait for a while each, then none does, until a pause is over."""
+async def test_a_silent_dns_is_not_queried_for_a_while(names: NameServer, acme: Signer) -> None:
+    """The first mails wait for the DNS; then none does until the pause is over."""
     now = 0.0
     verifier = Verifier([names.address], clock=lambda: now)
     names.all_silent = True
     try:
         for _ in range(SILENCES):
-            found = await verifier.judge(acme.sign(letter()), Question(PER))
+            found = await verifier.verify(acme.sign(letter()), SenderEvidence(PER))
             assert found.sender == "unknown"
         names.asked.clear()
-        found = await verifier.judge(acme.sign(letter()), Question(PER))
+        found = await verifier.verify(acme.sign(letter()), SenderEvidence(PER))
         assert (found.results, names.asked) == (("not verified: the DNS does not answer",), [])
         names.all_silent, now = False, 31.0
-        assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
     finally:
         await verifier.close()
 
 
-async def test_somebodys_own_silent_name_does_not_stop_the_others(
+async def test_one_silent_domain_does_not_stop_the_verification_of_others(
     verifier: Verifier, names: NameServer, acme: Signer, mallory: Signer
 ) -> None:
     names.silent = {"k1._domainkey.mallory.example"}
     raw = mallory.sign(mail(From="m@mallory.example"))
     for _ in range(SILENCES):
-        assert (await verifier.judge(raw, Question(("m@mallory.example",)))).sender == "unknown"
-    assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(raw, SenderEvidence(("m@mallory.example",)))).sender == "unknown"
+    assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
 
 
-async def test_a_mail_that_makes_the_library_slow_ends_its_worker_alone(names: NameServer, acme: Signer) -> None:
-    """One line of a million spaces takes dkimpy's expression for the ends of lines half a day."""
+async def test_a_mail_that_makes_the_library_slow_ends_only_its_own_worker(names: NameServer, acme: Signer) -> None:
+    """On a line of a million spaces, dkimpy's regular expression for line ends takes half a day."""
     verifier = Verifier([names.address], processor_seconds=0.5)
     try:
         signed = acme.sign(letter(), canonicalize=(b"relaxed", b"relaxed")) + b" " * 1_000_000 + b"x\r\n"
-        found = await verifier.judge(signed, Question(PER))
+        found = await verifier.verify(signed, SenderEvidence(PER))
         assert found == Authentication("unknown", ("not verified: it took too long",))
-        assert (await verifier.judge(acme.sign(letter()), Question(PER))).sender == "proven"
+        assert (await verifier.verify(acme.sign(letter()), SenderEvidence(PER))).sender == "proven"
     finally:
         await verifier.close()
 
@@ -415,7 +419,7 @@ async def test_a_mail_that_makes_the_library_slow_ends_its_worker_alone(names: N
 async def test_a_mail_is_taken_though_its_worker_had_died_or_hangs_and_the_next_is_verified(
     mailroom: Mailroom, names: NameServer, acme: Signer, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker rests when it happens; one that hangs takes no processor time, so that the clock has to end it."""
+    """The worker is idle when it dies. One that hangs uses no processor time, so only the wall clock ends it."""
     verifier = Verifier([names.address], seconds=60.0)
     desk = replace(mailroom, verifier=verifier)
     envelope = Envelope(PER[0], ("it@help.example",), client=CLIENT)
@@ -479,7 +483,7 @@ PROVEN = "dkim=pass header.d=acme.example header.s=k1 (verified here)"
 
 
 def _first(mail: Mail) -> str:
-    """The first thing that was found out about a mail's sender."""
+    """The first result about a mail's sender."""
     return str(mail.found["authentication"][0])
 
 

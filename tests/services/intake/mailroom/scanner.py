@@ -1,4 +1,4 @@
-"""A small virus scanner on loopback that speaks clamd's INSTREAM as clamd(8) tells it, and may fail in every way."""
+"""A small virus scanner on loopback that speaks clamd's INSTREAM (clamd(8)), and can fail in every way."""
 
 import socket
 import socketserver
@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-"""What every scanner calls malware, and which is none. In two pieces, so that none takes this file for it."""
+"""The EICAR test file, which every scanner reports. In two pieces, so that scanners do not report this file."""
 
 
 class Scanner:
-    """`answers` replaces its verdict; `hangs`: it takes everything and says nothing; `longest`: bytes of a stream that it takes."""
+    """`answers` replaces its verdict; `hangs`: it takes everything and says nothing; `longest`: bytes of a stream that
+    it takes."""
 
     def __init__(self) -> None:
         self.address = ""

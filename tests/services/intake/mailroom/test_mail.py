@@ -150,7 +150,8 @@ def test_automatic_mail_never_reopens_and_never_gets_a_receipt(intake: Reception
         text="--x\r\n\r\nfailed\r\n--x--",
     )
     assert intake.hand_in(report, sender="<>")["outcome"] == "bounce_recorded"
-    # The absence stands in the ticket, where an agent sees it; a report that names nothing of ours is in the list of mails only.
+    # The absence notice is in the ticket, where an agent sees it; a report that names no mail of the desk is only in
+    # the list of mails.
     assert [event["type"] for event in intake.events(ticket["id"])] == [
         "helpdesk.TicketOpened.v1",
         "helpdesk.AutomaticMailReceived.v1",
@@ -306,7 +307,9 @@ def test_mails_are_for_administrators(
         ({"X_Envelope_From": "<>", "X_Envelope_To": "it@help.example"}, PIPE, b"x" * (33 << 20), 413),
     ],
 )
-def test_what_is_refused(intake: Reception, headers: dict[str, str], who: Identity, raw: bytes, status: int) -> None:
+def test_mails_over_http_that_are_refused(
+    intake: Reception, headers: dict[str, str], who: Identity, raw: bytes, status: int
+) -> None:
     try:
         answer = intake.call("POST", "/mail", who=who, raw=raw, **({"Content_Type": "message/rfc822"} | headers))
     except (ConnectionError, OSError):
@@ -341,7 +344,7 @@ def test_one_key_is_one_mail(intake: Reception) -> None:
     assert hand_in(ignored, third).body == hand_in(ignored, third).body
 
 
-def test_a_client_that_is_known_is_told_in_the_header(intake: Reception) -> None:
+def test_the_client_of_a_mail_may_be_named_in_headers(intake: Reception) -> None:
     def handed_in(client: str) -> Answer:
         return intake.call(
             "POST", "/mail", who=PIPE, raw=mail(), Content_Type="message/rfc822", X_Envelope_From="per@customer.example",

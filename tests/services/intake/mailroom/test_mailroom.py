@@ -1,4 +1,4 @@
-"""A failure of ours never loses a mail: it is held, and handled again after the fix."""
+"""A fault of this program never loses a mail: it is held, and handled again after the fix."""
 
 import asyncio
 from typing import Any
@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from services.intake import ticket
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.mailroom.placing import QueuesUnknown
-from services.intake.records import records
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.mailroom.queue_choice import QueuesUnknown
+from services.intake.records import customers, mails, tickets
 from services.intake.records.receipts import LATELY, TO_MAILBOX
 from tests.services.intake.conftest import queues
 from tests.services.intake.reception import mail
@@ -43,11 +44,11 @@ async def test_a_mail_that_we_cannot_handle_is_held_and_handled_again(
     assert len(await mailroom.records.store.load(handled.ticket_id)) == 1
 
 
-async def test_before_the_queues_have_come_nothing_is_taken(mailroom: Mailroom) -> None:
+async def test_no_mail_is_taken_before_the_queues_have_arrived(mailroom: Mailroom) -> None:
     mailroom.directory.queues = queues()
     with pytest.raises(QueuesUnknown):
         await mailroom.take(mail(), ENVELOPE)
-    assert await mailroom.records.mails(before=None, limit=10) == []
+    assert await mailroom.records.mails.newest(before=None, limit=10) == []
 
 
 async def test_a_mail_that_is_not_known_is_not_handled(mailroom: Mailroom) -> None:
@@ -81,23 +82,23 @@ async def test_a_flood_of_mails_on_one_ticket_is_taken(mailroom: Mailroom) -> No
 
 
 async def test_a_mail_on_a_long_ticket_reads_one_event_of_it(mailroom: Mailroom) -> None:
-    """Whatever the ticket's length: a flood must not become dearer with each mail."""
+    """The cost must not grow with the ticket's length, because of floods of mails."""
     first = await mailroom.take(mail(), ENVELOPE)
     assert first.number is not None and first.ticket_id is not None
     for n in range(20):
         await mailroom.take(mail(f"[Ticket#{first.number}] again", f"no. {n}"), ENVELOPE)
     explained = await mailroom.records.pool.fetchval(
-        f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {records.NEWEST}", [first.ticket_id]
+        f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {tickets.NEWEST}", [first.ticket_id]
     )
     (plan,) = explained
     read = [node["Actual Rows"] * node["Actual Loops"] for node in _nodes(plan["Plan"], "events")]
     assert read == [1]
-    state, version = (await mailroom.records.newest([first.ticket_id]))[first.ticket_id]
+    state, version = (await mailroom.records.tickets.newest([first.ticket_id]))[first.ticket_id]
     assert (state.number, version) == (first.number, 21)
 
 
 def _nodes(plan: dict[str, Any], relation: str) -> list[dict[str, Any]]:
-    """The parts of a plan that read this table."""
+    """The nodes of a plan that read this table."""
     below = [node for part in plan.get("Plans", ()) for node in _nodes(part, relation)]
     return [plan, *below] if plan.get("Relation Name") == relation else below
 
@@ -106,14 +107,14 @@ async def test_hot_statements_find_rows_by_index(mailroom: Mailroom) -> None:
     async with mailroom.records.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
         for statement, arguments in (
-            (records.CUSTOMER, (uuid4(), "per@customer.example")),
-            (records.MAIL, (uuid4(),)),
-            (records.WAY.format(column="number"), ("1",)),
-            (records.MAILS, (uuid4(), 50)),
+            (customers.FIND, (uuid4(), "per@customer.example")),
+            (mails.MAIL, (uuid4(),)),
+            (tickets.RESOLVE.format(column="number"), ("1",)),
+            (mails.NEWEST, (uuid4(), 50)),
             (LATELY, (uuid4(), 5)),
             (TO_MAILBOX, ("per@customer.example", 5)),
-            (records.NEWEST, ([uuid4()],)),
-            (records.TAKING_PART, (uuid4(), ["per@home.example"])),
+            (tickets.NEWEST, ([uuid4()],)),
+            (tickets.TAKING_PART, (uuid4(), ["per@home.example"])),
             ("SELECT 1 FROM intake.mails WHERE digest = $1", (b"x",)),
             ("SELECT 1 FROM intake.message_ids WHERE hash = $1", (b"x",)),
         ):

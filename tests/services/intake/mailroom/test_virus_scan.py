@@ -1,4 +1,4 @@
-"""Attachments go through a virus scanner where there is one; mail is taken whatever that does."""
+"""Files are scanned if a scanner is configured; mails are taken whatever the scanner does."""
 
 import shutil
 import subprocess
@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.ports import free_ports
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records.records import Mail
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.records.mails import Mail
 from services.intake.uploads.virus_scan import NOT_SCANNED, Scan, VirusScan
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Attachment
@@ -67,7 +68,7 @@ async def test_a_file_beyond_the_scanners_limit_was_not_scanned(clamd: Scanner) 
 @pytest.mark.parametrize(
     "answer", [b"", b"nonsense\0", b"stream: x ERROR\0", b"x: OK\0", b"OK\0", b"y" * 9_000, b"stream:"]
 )
-async def test_what_is_no_verdict_is_none(clamd: Scanner, answer: bytes) -> None:
+async def test_a_reply_without_a_verdict_counts_as_not_scanned(clamd: Scanner, answer: bytes) -> None:
     clamd.answers = answer
     assert await VirusScan(clamd.address).scan([EICAR]) == [NOT_SCANNED]
 

@@ -1,4 +1,5 @@
-"""Who may speak in a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a number."""
+"""Who may write on a ticket by mail, on real PostgreSQL: participants, outsiders, agents, and those who only know a
+number."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,10 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.intake.mailroom.mailroom import Envelope, Mailroom
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
 from services.intake.policies import WRITTEN_TO
+from services.intake.records.mails import Mail
 from services.intake.records.receipts import Receipts
-from services.intake.records.records import Mail
 from shared.contracts.directory import Person
 from shared.contracts.event import Event
 from shared.contracts.intake import (
@@ -110,7 +112,7 @@ async def test_a_number_alone_does_not_make_a_stranger_a_participant(desk: Desk)
 
 
 async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
-    """DMARC failed at the server that is trusted: From is not to be believed. Anybody else's word about it is worth nothing."""
+    """DMARC failed at the trusted server: From is forged. The results of other servers are worth nothing."""
     first = await desk.opened()
     await desk.take(mail(about(first), Authentication_Results=FAIL))
     assert standing(await desk.last(first.ticket_id)) == "unverified"
@@ -127,8 +129,9 @@ async def test_a_forged_sender_is_no_participant(desk: Desk) -> None:
     ids=["two fields", "one field"],
 )
 @pytest.mark.parametrize("results", [PASS, FAIL, ""])
-async def test_several_senders_are_nobody_who_takes_part(desk: Desk, forged: bytes, results: str) -> None:
-    """RFC 7489, 6.6.1: no server's verdict says about which of them it is, not even our own token does."""
+async def test_a_mail_with_several_senders_makes_no_participant(desk: Desk, forged: bytes, results: str) -> None:
+    """RFC 7489, 6.6.1: a server's result does not say which of them it is about, and neither does a token of the
+    desk's."""
     first = await desk.opened()
     both = "Per <per@customer.example>" + ("" if forged != b"%b" else ", eve@elsewhere.example")
     for more in ({}, {"In_Reply_To": ours(first)}):
@@ -173,8 +176,9 @@ async def test_an_answer_to_the_tickets_own_address_finds_it_without_any_header(
     assert (received.threaded_by, received.standing) == ("reference", "participant")
 
 
-async def test_the_tickets_own_address_lets_nobody_in_who_is_not_known(desk: Desk) -> None:
-    """Its owner may have given it to a service that sends codes: whoever reads the ticket must not get them (decision 0028)."""
+async def test_the_tickets_own_address_gives_strangers_no_access(desk: Desk) -> None:
+    """Its owner may have given it to a service that sends codes: whoever reads the ticket must not get them (decision
+    0028)."""
     first = await desk.opened()
     codes = {"subject": "Your code is 123456", "From": "Service <code@service.example>"}
     proven = f"{TRUSTED}; dmarc=pass header.from=service.example"
@@ -228,7 +232,7 @@ async def test_people_in_cc_take_part_if_the_sender_is_proven(desk: Desk, result
     assert [row["email"] for row in rows] == (["eve@elsewhere.example"] if expected == "participant" else [])
 
 
-async def test_a_stranger_brings_nobody_in(desk: Desk) -> None:
+async def test_a_strangers_mail_makes_nobody_a_participant(desk: Desk) -> None:
     first = await desk.opened()
     proven = PASS.replace("customer.example", "elsewhere.example")
     await desk.take(mail(about(first), From=STRANGER, Cc="mallory@evil.example", Authentication_Results=proven))
@@ -251,7 +255,7 @@ async def test_the_desks_own_people_and_whole_crowds_are_not_brought_in(desk: De
 
 
 @requirement("A1.20")
-async def test_a_ticket_takes_no_more_than_its_share_of_people(desk: Desk) -> None:
+async def test_a_ticket_has_a_limit_of_participants(desk: Desk) -> None:
     first = await desk.opened(Authentication_Results=PASS)
     for turn in range(7):
         crowd = ", ".join(f"guest{turn}-{n}@elsewhere.example" for n in range(20))
@@ -323,14 +327,14 @@ async def test_a_mail_to_two_queues_is_one_ticket_unless_the_second_wants_its_ow
 
 
 async def copies_in(desk: Desk, slug: str) -> list[TicketOpened]:
-    """The tickets that stand in a queue."""
+    """The tickets in a queue."""
     rows = await desk.mailroom.records.pool.fetch("SELECT ticket_id FROM intake.tickets ORDER BY ticket_id")
     opened = [(await desk.events(row["ticket_id"]))[0] for row in rows]
     return [each for each in opened if isinstance(each, TicketOpened) and each.queue.slug == slug]
 
 
 async def test_a_mail_that_is_handed_over_again_for_a_queue_that_wants_its_own_opens_one_there(desk: Desk) -> None:
-    """A mail server hands over once for each recipient; of those in Bcc, and of aliases, only the envelope tells."""
+    """A mail server hands over once for each recipient; only the envelope tells of recipients in Bcc and aliases."""
     wanting = SALES.model_copy(update={"opens_copies": True})
     desk.mailroom.directory.queues = queues(POSTMASTER, IT, wanting)
     raw = mail(To="undisclosed-recipients:;", Authentication_Results=PASS, Cc="friend@customer.example")
@@ -347,7 +351,7 @@ async def test_a_mail_that_is_handed_over_again_for_a_queue_that_wants_its_own_o
     assert len(await copies_in(desk, "sales")) == 1
 
 
-async def test_a_queue_whose_copy_stands_in_to_gets_no_second_one(desk: Desk) -> None:
+async def test_a_queue_that_got_a_copy_because_of_to_gets_no_second_one(desk: Desk) -> None:
     desk.mailroom.directory.queues = queues(POSTMASTER, IT, SALES.model_copy(update={"opens_copies": True}))
     raw = mail(To="it@help.example, sales@help.example")
     for recipient in ("it@help.example", "sales@help.example", "sales@help.example"):
@@ -383,7 +387,7 @@ async def test_what_a_filter_calls_spam_goes_to_the_junk_queue_and_is_not_answer
     assert (answer.outcome, answer.ticket_id) == ("appended", there.ticket_id)
 
 
-async def test_who_opens_too_many_goes_on_in_the_newest(desk: Desk) -> None:
+async def test_a_sender_beyond_the_limit_continues_in_the_newest_ticket(desk: Desk) -> None:
     first = [await desk.opened(From=STRANGER) for _ in range(3)]
     more = await desk.take(mail("again", From=STRANGER))
     assert (more.outcome, more.ticket_id) == ("appended", first[-1].ticket_id)
@@ -403,11 +407,12 @@ async def receipt(desk: Desk, **fields: str) -> bool:
 
 
 async def test_one_address_gets_only_so_many_receipts_a_day(desk: Desk) -> None:
-    """Whoever forges a sender makes us write to that address only so often; what they wrote is kept, and an agent sees it."""
+    """Whoever forges a sender makes us write to that address only so often; what they wrote is kept, and an agent sees
+    it."""
     desk.mailroom = replace(desk.mailroom, receipts=Receipts(2, 0))
     assert [await receipt(desk) for _ in range(3)] == [True, True, False]
     assert await receipt(desk, From=STRANGER)
-    third = await desk.mailroom.records.mails(before=None, limit=2)
+    third = await desk.mailroom.records.mails.newest(before=None, limit=2)
     assert "2 receipts within a day" in third[1].reason
 
 
@@ -438,7 +443,7 @@ async def test_what_is_proven_of_the_first_mail_stands_in_the_event(desk: Desk) 
 
 
 async def wish(desk: Desk, first: Mail | None = None, **fields: str) -> tuple[list[str], str]:
-    """What a mail with a Reply-To asks for, and why that is not followed by itself."""
+    """Where a mail wants replies, and why they do not go there without confirmation."""
     taken = await desk.take(mail(**fields)) if first is None else await desk.take(mail(about(first), **fields))
     event = await desk.last(taken.ticket_id)
     assert isinstance(event, TicketOpened | CustomerMessageReceived)
@@ -467,7 +472,7 @@ async def test_where_a_mail_wants_answers_is_kept_and_followed_unless_it_is_in_d
     assert await wish(desk, None, **fields) == found
 
 
-async def test_a_stranger_or_a_third_person_does_not_turn_answers_to_themselves(desk: Desk) -> None:
+async def test_a_stranger_or_a_third_person_cannot_redirect_replies(desk: Desk) -> None:
     first = await desk.opened()
     assert await wish(desk, first, From=STRANGER, Reply_To="eve@home.example") == (["eve@home.example"], "stranger")
     await desk.written_to(first.ticket_id, "expert@repair.example", outsider=True)
@@ -493,7 +498,7 @@ async def test_a_sender_whose_domain_denies_it_gets_no_receipt(desk: Desk) -> No
     assert await receipt(desk, Authentication_Results=PASS)
 
 
-async def test_machines_fill_no_ticket(desk: Desk) -> None:
+async def test_automatic_mails_do_not_fill_a_ticket(desk: Desk) -> None:
     first = await desk.opened()
     for n in range(30):
         told = await desk.take(mail("Away", Auto_Submitted="auto-replied", In_Reply_To=ours(first), X_Turn=str(n)))

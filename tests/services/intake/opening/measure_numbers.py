@@ -1,4 +1,5 @@
-"""What ticket numbers cost three ways (decision record 0021): `python -m tests.services.intake.opening.measure_numbers URL`.
+"""Measures the cost of ticket numbers in three ways (decision record 0021): `python -m
+tests.services.intake.opening.measure_numbers URL`.
 
 URL is a superuser's; a database is made there and dropped. Prints appends per second at 16 at once.
 """

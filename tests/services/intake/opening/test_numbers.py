@@ -66,7 +66,7 @@ async def test_the_counter_starts_again_each_day(pool: Pool, monkeypatch: pytest
         assert [(await numbers.next())[8:15] for _ in range(3)] == ["1000001", "1000002", "1000003"]
 
 
-async def test_a_block_of_yesterday_is_dropped(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_rest_of_yesterdays_block_is_dropped(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = Numbers(pool, UTC, clock=Clock())
     monkeypatch.setattr(numbers, "today", lambda: date(2026, 11, 23))
     for _ in range(8):

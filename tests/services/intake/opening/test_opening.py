@@ -79,7 +79,7 @@ def test_a_customer_opens_for_themselves(intake: Reception) -> None:
 
 
 @pytest.mark.parametrize("reference", ["back-office", str(BACK_OFFICE.id), BACK_OFFICE.id.hex, "BACK-OFFICE"])
-def test_a_queue_that_is_not_offered_to_customers_is_none_to_them(intake: Reception, reference: str) -> None:
+def test_a_queue_that_is_not_offered_to_customers_does_not_exist_for_them(intake: Reception, reference: str) -> None:
     made_up = str(uuid.uuid4()) if reference[0].isdigit() else "nothing-at-all"
     there, not_there = (
         intake.call("POST", "/tickets", {"subject": "x", "body": "x", "queue": queue}, who=PER)
@@ -211,7 +211,7 @@ def test_a_long_text_is_a_blob_and_its_beginning(intake: Reception) -> None:
         ({"attachments": ["x"] * 11_000}, "/attachments"),
     ],
 )
-def test_what_cannot_be_is_told_with_its_field(intake: Reception, change: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_field_is_named_with_its_pointer(intake: Reception, change: dict[str, Any], pointer: str) -> None:
     answer = intake.call("POST", "/tickets", TICKET | change)
     assert answer.status == 422, answer.raw[:300]
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -221,7 +221,7 @@ def test_what_cannot_be_is_told_with_its_field(intake: Reception, change: dict[s
 @pytest.mark.parametrize(
     "raw", [b"{", b"", b"[]", b"3", b"\xff", b'{"subject": NaN}', b'{"a":' * 1_000, b'"' + b"\xed\xa0\x80" + b'"']
 )
-def test_what_is_no_json_is_told(intake: Reception, raw: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(intake: Reception, raw: bytes) -> None:
     answer = intake.call("POST", "/tickets", raw=raw)
     assert answer.status == 422
     assert answer.body["errors"]
@@ -237,7 +237,9 @@ def test_what_is_no_json_is_told(intake: Reception, raw: bytes) -> None:
         (PER, {"subject": "x", "body": "y", "channel": "phone"}, 422),
     ],
 )
-def test_who_may_not(intake: Reception, who: Identity | None, ticket: dict[str, Any], status: int) -> None:
+def test_people_who_may_not_open_tickets(
+    intake: Reception, who: Identity | None, ticket: dict[str, Any], status: int
+) -> None:
     assert intake.call("POST", "/tickets", ticket, who=who).status == status
 
 
@@ -341,14 +343,14 @@ def test_only_the_customer_closes_with_a_message(intake: Reception) -> None:
 
 
 def merge(intake: Reception, one: str, into: str | None) -> None:
-    """As the desk's news of a merge, or of its undo, leave intake's table."""
+    """Puts intake's table in the state after routing's events of a merge or its undo."""
     intake.rows(
         "UPDATE intake.tickets SET goes_on_in = $2 WHERE ticket_id = $1", uuid.UUID(one), into and uuid.UUID(into)
     )
 
 
 @requirement("A7.19")
-def test_what_comes_for_a_merged_ticket_goes_to_the_living_one_and_after_the_undo_to_itself(intake: Reception) -> None:
+def test_mails_for_a_merged_ticket_go_to_the_target_until_the_merge_is_undone(intake: Reception) -> None:
     one, two, three = (intake.hand_in(mail(f"Matter {n}"))["ticket"] for n in range(3))
     merge(intake, one["id"], two["id"])
     merge(intake, two["id"], three["id"])
@@ -437,7 +439,7 @@ def test_a_topic_asks_for_fields_and_a_file_and_the_ticket_keeps_the_form(intake
         "fields": [{"field": "floor", "name": "Floor", "value": 3}],
     }
     assert event["data"]["fields"] == {"floor": 3, "note": "x"}
-    # Kari has no right to open tickets where the topic leads.
+    # Kari may not open tickets in the topic's queue.
     assert (
         intake.call("POST", "/tickets", TICKET | {"queue": None, "topic": "recount", "fields": {"floor": 1}}).status
         == 403

@@ -1,4 +1,4 @@
-"""Tickets are people's, not addresses': what intake makes of records that come, change and go, on real PostgreSQL."""
+"""Tickets belong to people and not to addresses: effects of new, changed and removed records, on real PostgreSQL."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake.mail.reading_pool import Readers
-from services.intake.mailroom.mailroom import Envelope, Mailroom
-from services.intake.records import identifying
-from services.intake.records.records import Mail, Records
+from services.intake.mailroom.envelope import Envelope
+from services.intake.mailroom.mailroom import Mailroom
+from services.intake.records import customer_claims
+from services.intake.records.mails import Mail
+from services.intake.records.records import Records
 from services.intake.schema import MIGRATIONS
 from shared.contracts.directory import Company, Person
 from shared.contracts.intake import CustomerIdentified, CustomerMessageReceived, TicketOpened
@@ -31,7 +33,7 @@ WALTON = Company(id=UUID(int=210), slug="walton", name="Walton", domains=("xn--k
 
 
 class Front:
-    """The mailroom, and the directory that its rules look at."""
+    """The mailroom, and the directory that it uses."""
 
     def __init__(self, mailroom: Mailroom) -> None:
         self.mailroom, self.pool = mailroom, mailroom.records.pool
@@ -56,7 +58,7 @@ class Front:
         return taken, event.payload.customer
 
     async def standing(self, sender: str, number: str | None) -> str:
-        """What somebody is to a ticket whose number they know."""
+        """The standing of somebody who knows a ticket's number."""
         taken = await self.mail(sender, Subject=f"Re: [Ticket#{number}] x")
         assert taken.ticket_id is not None
         history = await self.mailroom.records.store.load(taken.ticket_id)
@@ -103,7 +105,7 @@ async def test_documents_of_two_people_may_come_in_either_order(front: Front) ->
     assert await front.claims() == {}
 
 
-async def test_who_left_has_no_address(front: Front) -> None:
+async def test_people_who_left_have_no_address(front: Front) -> None:
     await front.save(ANN)
     await front.save(ANN, retired=True)
     assert (await front.opened_by(ANN.email))[1].id != ANN.id
@@ -111,7 +113,7 @@ async def test_who_left_has_no_address(front: Front) -> None:
     assert (await front.opened_by(ANN.email))[1].id == ANN.id
 
 
-async def test_taking_part_follows_the_person(front: Front) -> None:
+async def test_participation_follows_the_person(front: Front) -> None:
     await front.save(ANN)
     taken, _ = await front.opened_by(ANN.email)
     await front.save(ANN.model_copy(update={"email": "ann@three.example"}))
@@ -175,7 +177,7 @@ async def test_whom_the_desk_named_by_an_address_is_who_writes_from_it(front: Fr
 
 
 async def desk_named(connection: Connection, customer: UUID, address: str) -> None:
-    await connection.execute(identifying.DESK_NAMED, customer, address, "")
+    await connection.execute(customer_claims.DESK_NAMED, customer, address, "")
 
 
 async def test_every_claim_is_announced_once_whatever_restarts(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +190,7 @@ async def test_every_claim_is_announced_once_whatever_restarts(front: Front, mon
         raise FailpointRaised("stopped")
 
     with monkeypatch.context() as broken:
-        broken.setattr(identifying, "hit", stopped)
+        broken.setattr(customer_claims, "hit", stopped)
         with pytest.raises(FailpointRaised):
             await announced(front)
     assert [await announced(front), await announced(front)] == [3, 0]
@@ -201,7 +203,7 @@ async def test_every_claim_is_announced_once_whatever_restarts(front: Front, mon
 
 async def announced(front: Front) -> int:
     async with front.pool.acquire() as connection, connection.transaction():
-        return await identifying.announce(connection, front.mailroom.records.store)
+        return await customer_claims.announce(connection, front.mailroom.records.store)
 
 
 OLD_TICKET = "INSERT INTO intake.tickets (ticket_id, number, customer_id, email) VALUES ($1, $2, $3, $4)"
@@ -228,8 +230,8 @@ async def test_tickets_of_an_earlier_release_are_their_peoples(postgres: Any, tm
     store = Store(pool, "intake")
     for _ in range(2):  # a second start changes nothing
         async with pool.acquire() as connection, connection.transaction():
-            await identifying.finish_migration(connection)
-            await identifying.announce(connection, store)
+            await customer_claims.finish_migration(connection)
+            await customer_claims.announce(connection, store)
     claims = {row["customer_id"]: row["person_id"] for row in await pool.fetch("TABLE intake.claims")}
     assert claims == {asked: ANN.id, by_address(BO.email): BO.id}
     assert await pool.fetchval("SELECT count(*) FROM es.events") == 2
@@ -240,10 +242,10 @@ async def test_tickets_of_an_earlier_release_are_their_peoples(postgres: Any, tm
         "who@one.example": stranger,
         "ida@xn--kjtt-hra.example": elsewhere,
     }
-    way = await Records(pool, store).way(number="set")
-    assert way is not None
-    assert way.living.customer_id is not None
-    assert claims[way.living.customer_id] == BO.id
+    resolved = await Records(pool, store).tickets.resolve(number="set")
+    assert resolved is not None
+    assert resolved.target.customer_id is not None
+    assert claims[resolved.target.customer_id] == BO.id
     await pool.close()
 
 

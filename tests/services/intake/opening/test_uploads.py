@@ -39,7 +39,7 @@ def uploaded(intake: Reception, *parts: bytes, who: Identity = KARI) -> list[dic
     return list(answer.body["items"])
 
 
-def test_files_go_up_and_are_told_in_order(intake: Reception) -> None:
+def test_uploaded_files_are_returned_in_order(intake: Reception) -> None:
     photo = (
         bytes(range(256)) * 2_000
     )  # more than is held in memory, with everything that could be taken for an end of line
@@ -74,7 +74,7 @@ def test_names_are_made_safe(intake: Reception, disposition: str, name: str) -> 
 
 
 @pytest.mark.parametrize("given", ["", "text/html\x01", "nonsense", "a/b/c", "x" * 70 + "/plain"])
-def test_what_is_no_type_is_octets(intake: Reception, given: str) -> None:
+def test_an_invalid_media_type_becomes_octet_stream(intake: Reception, given: str) -> None:
     assert uploaded(intake, sent(media_type=given))[0]["type"] == "application/octet-stream"
 
 
@@ -114,7 +114,9 @@ def test_one_key_many_times_at_once_is_one_upload(intake: Reception) -> None:
         (b"{}", "application/json", 415),
     ],
 )
-def test_what_is_no_form_with_files_is_told(intake: Reception, raw: bytes, content_type: str, status: int) -> None:
+def test_a_body_that_is_not_a_form_with_files_is_refused(
+    intake: Reception, raw: bytes, content_type: str, status: int
+) -> None:
     answer = intake.call("POST", "/blobs", raw=raw, Content_Type=content_type)
     assert answer.status == status, answer.raw
     assert answer.body["detail"]
@@ -140,14 +142,16 @@ def test_a_ticket_and_a_message_have_the_files_of_their_writer(intake: Reception
         assert (intake.blobs / sha256[:2] / sha256).read_bytes() == content
 
 
-def test_files_of_others_and_of_nobody_are_refused_in_their_place(intake: Reception) -> None:
+def test_files_of_others_and_unknown_files_are_refused_with_their_index(intake: Reception) -> None:
     mine, theirs = uploaded(intake, who=PER)[0]["id"], uploaded(intake, who=KARI)[0]["id"]
     ticket = intake.call("POST", "/tickets", TICKET, who=PER).body["id"]
     for wrong in (theirs, str(uuid.uuid4())):
         for path, body in (("/tickets", TICKET), (f"/tickets/{ticket}/message", {"text": "x"})):
             answer = intake.call("POST", path, body | {"attachments": [mine, wrong]}, who=PER)
             assert answer.status == 422, answer.raw
-            assert answer.body["errors"] == [{"pointer": "/attachments/1", "detail": "names no blob of yours"}]
+            assert answer.body["errors"] == [
+                {"pointer": "/attachments/1", "detail": "You have not uploaded such a file."}
+            ]
     twice = intake.call("POST", "/tickets", TICKET | {"attachments": [mine, mine]}, who=PER)
     assert (twice.status, twice.body["errors"][0]["pointer"]) == (422, "/attachments")
     assert len(intake.events(ticket)) == 1

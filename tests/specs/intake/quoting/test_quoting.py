@@ -1,4 +1,5 @@
-"""What is new in a reply: the writer's own words, also between the quotes; quotes, signatures and disclaimers are found."""
+"""What is new in a reply: the writer's own words, also between the quotes; quotes, signatures and disclaimers are
+found."""
 
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.mail.quoting.cut import Kind, cut, new_text
+from services.intake.mail.quoting.reply import LineKind, new_text, parse_reply
 from services.intake.mail.reading import read
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"
@@ -137,12 +138,12 @@ def test_an_answer_below_the_whole_quote_stands_alone() -> None:
     assert new_text("On 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?\n> Kari\n\nYes.\n") == "Yes."
 
 
-def test_a_forward_without_a_word_is_what_was_forwarded() -> None:
+def test_a_forward_without_own_words_is_the_forwarded_text() -> None:
     text = "---------- Forwarded message ---------\nFrom: Kari <k@example.com>\nDate: Mon\nSubject: Printer\nTo: Per\n\nIt hums."
     assert new_text(text) == "It hums."
 
 
-def test_a_reply_of_nothing_but_the_quote_is_shown_whole() -> None:
+def test_a_reply_with_only_a_quote_is_shown_whole() -> None:
     """The answer may stand in it."""
     text = "On 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?"
     assert new_text(text + "\n") == text
@@ -157,8 +158,8 @@ def test_a_reply_of_nothing_but_the_quote_is_shown_whole() -> None:
         "Hent Outlook for iOS", "从我的 iPhone 发送", "Sent from Mail for Windows",
     ],
 )  # fmt: skip
-def test_what_a_telephone_adds_is_no_word_of_the_writer(footer: str) -> None:
-    found = cut(f"Yes.\n\n{footer}\n\nOn 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?\n")
+def test_footers_of_telephones_are_not_new_text(footer: str) -> None:
+    found = parse_reply(f"Yes.\n\n{footer}\n\nOn 23 Nov 2026 at 10:15, Kari wrote:\n> Is it on?\n")
     assert (found.new_text, found.signature.strip()) == ("Yes.", footer)
 
 
@@ -167,13 +168,13 @@ def test_signature_and_disclaimer_are_found() -> None:
         "This message may contain confidential information. If you are not the intended recipient, you are not permitted to use,"
         " copy or distribute it."
     )
-    found = cut(
+    found = parse_reply(
         f"It hums.\n\n-- \nPer Hansen\nHead of printing\n\nFrom: Kari\nSent: Monday\nTo: Per\nSubject: x\n\n{disclaimer}"
     )
     assert (found.new_text, found.signature) == ("It hums.", "-- \nPer Hansen\nHead of printing")
     assert disclaimer in found.quote
-    assert cut(f"It hums.\n\n{disclaimer}\n").disclaimer == disclaimer
-    assert cut(f"It hums.\n\n{disclaimer}\n").new_text == "It hums."
+    assert parse_reply(f"It hums.\n\n{disclaimer}\n").disclaimer == disclaimer
+    assert parse_reply(f"It hums.\n\n{disclaimer}\n").new_text == "It hums."
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_signature_and_disclaimer_are_found() -> None:
     ids=["capitals", "blanks", "wrapped", "turkish"],
 )
 def test_a_disclaimer_is_known_however_it_is_written(disclaimer: str) -> None:
-    found = cut(f"It hums.\n\n{disclaimer}\n")
+    found = parse_reply(f"It hums.\n\n{disclaimer}\n")
     assert (found.new_text, found.disclaimer) == ("It hums.", disclaimer)
 
 
@@ -200,8 +201,8 @@ def test_the_rest_of_a_line_that_a_program_wrapped_is_no_answer() -> None:
 
 
 @given(st.text(max_size=500))
-def test_every_line_is_exactly_one_thing_and_none_is_lost(text: str) -> None:
-    found = cut(text)
+def test_every_line_has_exactly_one_kind_and_none_is_lost(text: str) -> None:
+    found = parse_reply(text)
     whole = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert len(found.lines) == len(found.kinds) == len(whole)
     assert all(one == other or not one for one, other in zip(found.lines, whole, strict=True))
@@ -215,9 +216,9 @@ LINES = st.sampled_from(
 
 @settings(max_examples=300)
 @given(st.lists(LINES, max_size=40))
-def test_any_jumble_of_lines_is_cut(lines: list[str]) -> None:
-    found = cut("\n".join(lines))
-    assert set(found.kinds) <= set(Kind)
+def test_any_mixture_of_lines_is_parsed(lines: list[str]) -> None:
+    found = parse_reply("\n".join(lines))
+    assert set(found.kinds) <= set(LineKind)
     assert new_text(found.new_text) is not None
 
 
@@ -232,14 +233,14 @@ def test_any_jumble_of_lines_is_cut(lines: list[str]) -> None:
         "CAUTION: external email " + "x" * 60 + "\n\n", "a <b@c.d> 2026 09:04\n", "virus " * 20 + "\n", "-- \nIda\n\n", "—\nIda\nTel. 555 0100\n\n", "> x\nyes\n", "see:\n> x\n", "Begin forwarded message:\n\n",
     ],
 )  # fmt: skip
-def test_a_megabyte_of_anything_is_cut_within_a_second(line: str) -> None:
+def test_a_megabyte_of_anything_is_parsed_within_a_second(line: str) -> None:
     text = line * (1_000_000 // len(line))
     started = time.process_time()
-    cut(text)
+    parse_reply(text)
     assert time.process_time() - started < 2  # twice the bar, for slow machines
 
 
-def test_replies_of_the_corpus_are_cut_right() -> None:
+def test_replies_of_the_corpus_are_parsed_correctly() -> None:
     if not REPLIES.is_dir():
         pytest.skip("../shared/corpora/discourse-email_reply_trimmer is not here")
     replies = sorted((REPLIES / "emails").iterdir())

@@ -1,8 +1,9 @@
-"""What the mail programs of our users write around an answer is no part of it, whatever their language; what people write stays."""
+"""Text that mail programs write around an answer is not part of it, in any language; what people
+write stays."""
 
 import pytest
 
-from services.intake.mail.quoting.cut import cut, new_text
+from services.intake.mail.quoting.reply import new_text, parse_reply
 from services.intake.mail.reading import read
 from tests.specs.intake.quoting.replies import ATTRIBUTIONS, DISCLAIMERS, FOOTERS, LETTERS, RICH_REPLIES
 
@@ -30,7 +31,7 @@ def test_what_a_program_writes_over_a_quote(program: str) -> None:
 
 @pytest.mark.parametrize("which", DISCLAIMERS)
 def test_what_firms_write_under_every_letter(which: str) -> None:
-    found = cut(
+    found = parse_reply(
         f"It works now.\n\nKind regards,\nJane\n\n{DISCLAIMERS[which]}\n\nOn 26/11/2026 09:04, Helpdesk wrote:\n> Is it on?"
     )
     assert (found.new_text, found.disclaimer) == ("It works now.\n\nKind regards,\nJane", DISCLAIMERS[which])
@@ -39,12 +40,12 @@ def test_what_firms_write_under_every_letter(which: str) -> None:
 @pytest.mark.parametrize("footer", FOOTERS)
 def test_what_programs_write_under_every_letter(footer: str) -> None:
     assert new_text(f"It works now.\n\n{footer}") == "It works now."
-    found = cut(f"It works now.\n\n{footer}\n\nOn 26/11/2026 09:04, Helpdesk wrote:\n> Is it on?")
+    found = parse_reply(f"It works now.\n\n{footer}\n\nOn 26/11/2026 09:04, Helpdesk wrote:\n> Is it on?")
     assert (found.new_text, found.signature) == ("It works now.", footer)
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-def test_letters(letter: str) -> None:
+def test_plain_replies_of_programs(letter: str) -> None:
     text, new = LETTERS[letter]
     assert new_text(text).split() == new.split()
 

@@ -1,4 +1,5 @@
-"""Which words of a mail are nowhere in its reading: found with Python's own mail parser and crude means, by other ways than the reader's."""
+"""Finds words of a mail that are missing in its reading, with Python's own mail parser and simple means, independently
+of the reader."""
 
 import base64
 import binascii
@@ -13,7 +14,7 @@ from email.message import Message
 from services.intake.mail.reading import Reading
 
 WORD = re.compile(r"[A-Za-z]{3,}")
-"""Of ASCII alone, which nearly all charsets share: which charset a part is in is another question."""
+"""Words in ASCII only, which nearly all charsets share, so that the charset of a part does not matter."""
 _UNSEEN = re.compile(
     r"<!--.*?--!?>|<(script|style|title)\b.*?</\1\s*>|<[/!?a-zA-Z](?:\"[^\"]*\"|'[^']*'|[^>\"'])*>",
     re.DOTALL | re.IGNORECASE,
@@ -45,13 +46,14 @@ def _texts(raw: bytes) -> Iterator[str]:
         except (LookupError, ValueError, RuntimeError):
             text = content.decode("latin-1")
         if part.defects and part is root:
-            # Where it understands no more of a header, it takes the rest of it, and of its parts' delimiters and headers, for words.
+            # If it cannot parse a header, it takes the rest of the header, and its parts' delimiters and
+            # headers, for text.
             text = _STRUCTURE.sub("", text.replace("\r\n", "\n").partition("\n\n")[2])
         yield _shown(text) if kind == "text/html" else text
 
 
 def _parts(part: Message) -> Iterator[Message]:
-    """All parts but those of enclosed mails, which are files."""
+    """All parts except those of enclosed mails, which are files."""
     yield part
     if part.get_content_maintype() == "multipart" and part.is_multipart():
         for child in part.get_payload():

@@ -1,4 +1,5 @@
-"""Bytes are read as the program meant that wrote them: names of charsets and their supersets, wrong bytes, none declared (decision 0083)."""
+"""Bytes are read as the program meant that wrote them: names of charsets and their supersets, wrong bytes, none
+declared (decision 0083)."""
 
 import base64
 import time
@@ -11,7 +12,7 @@ from services.intake.mail.reading import read
 
 
 def in_a_mail(declared: str, content: bytes) -> tuple[str, str]:
-    """What a mail's subject and text become that both are in the charset."""
+    """The subject and text of a mail in which both are in the charset."""
     data = base64.b64encode(content).decode()
     named = f'; charset="{declared}"' if declared else ""
     head = f"Subject: =?{declared}?B?{data}?=\nContent-Type: text/plain{named}\nContent-Transfer-Encoding: base64\n\n"
@@ -34,7 +35,7 @@ def in_a_mail(declared: str, content: bytes) -> tuple[str, str]:
         ("us-ascii", "cp1252", "l’écran est cassé"),
         ("iso-8859-9", "cp1254", "“Çağrı” için ş"),
         ("iso-8859-11", "cp874", "จอภาพ… “เสีย”"),
-        # names that browsers know and Python does not, and some that only mail programs write
+        # names that browsers know but Python does not, and names that only mail programs write
         ("iso-8859-8-I", "iso-8859-8", "המסך שבור"),
         ("csISO88598I", "iso-8859-8", "המסך שבור"),
         ("ISO-8859-8-E", "iso-8859-8", "המסך שבור"),
@@ -81,7 +82,7 @@ def in_a_mail(declared: str, content: bytes) -> tuple[str, str]:
         ("utf-16", "utf-16-be", "screen ok å"),
         ("ucs-2", "utf-16-le", "screen ok å"),
         ("utf-32", "utf-32", "экран 💥"),
-        # the bytes say it themselves
+        # the bytes have precedence
         ("koi8-r", "utf-8-sig", "экран"),
         ("windows-1252", "utf-16", "экран ok"),
         ("gb2312", "utf-8", "das Gerät läuft nicht, bitte prüfen"),
@@ -131,7 +132,7 @@ def test_japanese_of_seven_bits_as_windows_and_old_programs_write_it(content: by
         ("koi8-r", "экран", b"", "ok"),
     ],
 )
-def test_wrong_bytes_damage_nothing_around_them(declared: str, before: str, wrong: bytes, after: str) -> None:
+def test_invalid_bytes_damage_nothing_around_them(declared: str, before: str, wrong: bytes, after: str) -> None:
     codec = {"gb2312": "gbk", "iso-2022-jp": "iso2022_jp"}.get(declared, declared)
     text = in_a_mail(declared, before.encode(codec) + wrong + after.encode(codec))[1]
     assert (text[: len(before)], text[-len(after) :]) == (before, after)
@@ -166,7 +167,7 @@ def test_a_charset_that_nobody_declares_is_guessed(codec: str, words: str) -> No
 
 @pytest.mark.parametrize(("codec", "words"), [UNDECLARED[1], UNDECLARED[8], UNDECLARED[10], UNDECLARED[12]])
 @pytest.mark.parametrize("declared", ["unknown-8bit", "us-ascii", "utf-8", "x-user-defined", "no such name"])
-def test_a_name_that_says_nothing_or_fails_is_none(declared: str, codec: str, words: str) -> None:
+def test_a_charset_name_that_says_nothing_or_fails_is_ignored(declared: str, codec: str, words: str) -> None:
     assert in_a_mail(declared, words.encode(codec))[1] == words
 
 
@@ -266,5 +267,5 @@ def test_a_long_text_in_any_charset_is_read_soon(declared: str, unit: bytes) -> 
     "pair", [f"{first:02x}{second:02x}" for first in range(0x81, 0xFF) for second in (0x62, 0x64, 0xA3, 0xA5, 0xA7)]
 )
 def test_any_pair_of_bytes_is_read(pair: str) -> None:
-    """Also those of which two letters come, such as the vowels with two marks of Hong Kong."""
+    """Also pairs that decode to two letters, such as Hong Kong's vowels with two marks."""
     assert not read(b"From: ida@fjell.example\n\n" + bytes.fromhex(pair) * 8 + b"\n").wrong

@@ -1,4 +1,5 @@
-"""Mails that nobody here wrote: every one is read, soon, and keeps its words. Not shipped; skipped where they are absent."""
+"""Mails of public corpora: every one is read in time, and keeps its words. Not shipped; skipped where they are
+absent."""
 
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ FOLDERS = (
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_mail_of_the_corpora_is_read_soon(folder: str) -> None:
+def test_every_mail_of_the_corpora_is_read_in_time(folder: str) -> None:
     if not (CORPORA / folder).is_dir():
         pytest.skip(f"../shared/corpora/{folder} is not here")
     count = 0

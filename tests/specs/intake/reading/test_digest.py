@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.mail.digest import digest
-from services.intake.mailroom.placing import without_tag
+from services.intake.mailroom.queue_choice import without_tag
 
 MAIL = b"From: per@customer.example\r\nTo: it@help.example.org\r\nSubject: hums\r\n\r\nReceived: in the text\r\n"
 
@@ -23,7 +23,7 @@ MAIL = b"From: per@customer.example\r\nTo: it@help.example.org\r\nSubject: hums\
     ],
 )
 @pytest.mark.parametrize("place", ["first", "later"])
-def test_what_the_way_adds_makes_no_other_mail(trace: bytes, place: str) -> None:
+def test_trace_fields_do_not_change_the_digest(trace: bytes, place: str) -> None:
     at = 0 if place == "first" else MAIL.index(b"To:")
     assert digest(MAIL[:at] + trace + MAIL[at:]) == digest(MAIL)
 
@@ -38,12 +38,12 @@ def test_what_the_way_adds_makes_no_other_mail(trace: bytes, place: str) -> None
         MAIL.replace(b"From", b"Received-From"),
     ],
 )
-def test_everything_else_does(other: bytes) -> None:
+def test_everything_else_changes_the_digest(other: bytes) -> None:
     assert digest(other) != digest(MAIL)
 
 
 @given(st.binary(), st.binary())
-def test_any_two_texts_are_told_apart(one: bytes, other: bytes) -> None:
+def test_different_texts_have_different_digests(one: bytes, other: bytes) -> None:
     assert (digest(b"Subject: x\n\n" + one) == digest(b"Subject: x\n\n" + other)) == (one == other)
 
 

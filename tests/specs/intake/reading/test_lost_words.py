@@ -1,4 +1,5 @@
-"""No word of a text part is missing without a note: for mails made of any parts in any order, for what fuzzing found, and for mails that nobody here wrote."""
+"""No word of a text part is missing without a note: for mails made of any parts in any order, for what fuzzing found,
+and for mails that nobody here wrote."""
 
 import base64
 import quopri
@@ -67,7 +68,7 @@ FAULTS = (
 
 @dataclass
 class Maker:
-    """Writes a mail's parts; each text part says something that stands in no other."""
+    """Writes a mail's parts; each text part has words that no other has."""
 
     draw: st.DrawFn
     said: list[str]
@@ -128,7 +129,7 @@ class Maker:
 
 @st.composite
 def mails(draw: st.DrawFn, faults: tuple[str, ...] = FAULTS) -> tuple[bytes, list[str]]:
-    """A mail, and what each of its text parts says."""
+    """A mail, and the words of each of its text parts."""
     maker = Maker(draw, [], faults)
     head = "From: kim@nordlys.example\nSubject: lamp\nMIME-Version: 1.0\n"
     raw = head + maker.container(draw(st.integers(0, 2)))
@@ -192,7 +193,7 @@ def test_a_text_whose_end_is_not_decoded_has_a_note(blanks: bytes) -> None:
     body = base64.encodebytes(b"the lamp is broken\n") + blanks * MOST_ENCODED_BYTES + b"and so is the door"
     found = read(b"Content-Transfer-Encoding: base64\n\n" + body)
     assert "the lamp is broken" in found.text
-    assert any("its rest is in the original mail" in note for note in found.wrong)
+    assert any("the rest is in the original mail" in note for note in found.wrong)
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r", b" \n"])

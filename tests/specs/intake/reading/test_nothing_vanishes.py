@@ -1,4 +1,4 @@
-"""Nothing that a person wrote may be missing from what is new in their mail (decision 0084)."""
+"""Everything that a person wrote is in the new text of their mail (decision 0084)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.mail.quoting.cut import new_text
+from services.intake.mail.quoting.reply import new_text
 from services.intake.mail.reading import read
 from tests.fuzz.targets import SEEDS
 
@@ -30,7 +30,7 @@ WORDS = {
     "a signature as an example": "Please give me this signature:\n\n-- \nIda Lie\nFjell AS, Bergen",
     "a table": "Door   Key\n-----  ----\nA      17\nB      18",
     "a rule at the end of a poem": "roses\n--\nviolets are blue and so am I",
-    # what looks like a quote
+    # text that looks like a quote
     "prompt of a database": "It says\n\nSQL> open door;\nORA-00942: no door\nSQL>",
     "prompt of a switch": "This is what I typed:\n\nSW> enable\nSW> show door",
     "prompts of Python": "Why?\n\n>>> door.open()\n>>> door.close()",
@@ -46,7 +46,7 @@ WORDS = {
     "raw header shown, the other order": "Hi\n\nFrom: eve@evil.example\nTo: me@fjell.example\nSubject: Doors\nMessage-ID: <1@evil.example>\n\nBlock her.",
     "told what somebody wrote": "On 12 March 2026 your colleague Kari wrote:\nwe come on Monday.\nNobody came.",
     "told below a colon": "This is the story:\n\nOn 26 November 2026 at 09:04 Kari wrote:\nwe come on Monday.\n\nNobody came.",
-    # what programs and firms write, as a subject
+    # texts about what programs and firms write
     "a sentence with 'sent from'": "Two doors are missing.\nSent from the warehouse on Monday, they never came.",
     "about printing": "Door 5 hums.\n\nIt always stops before printing, and nobody knows why.",
     "about confidential matters": "Hello.\n\nI sent a confidential list to the wrong recipient by mistake yesterday evening, and they will not delete it although I asked them twice.",
@@ -58,7 +58,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("which", WORDS)
-def test_words_stay(which: str) -> None:
+def test_somebodys_words_are_new_text(which: str) -> None:
     words = WORDS[which]
     assert new_text(words).split() == words.split()
     lines = {line.strip() for line in new_text(words + UNDER).split("\n")}
@@ -77,7 +77,7 @@ def test_words_stay(which: str) -> None:
         f"Sent from my iPhone\n\n{OVER}\n\n> It is door 4.",
     ],
 )
-def test_where_nothing_would_be_left_everything_is_shown(text: str) -> None:
+def test_a_reply_with_no_new_text_is_shown_whole(text: str) -> None:
     assert new_text(text) == text
 
 
@@ -105,7 +105,7 @@ def test_answers_inside_a_quote_are_shown_with_it_when_the_writer_says_so(words:
         "> Dear Ida\n>\n> We have sent you two new keys for the door on the ground floor of your house, for\nwhich you asked us\n> in your letter; they should be there with the post of Thursday or Friday, as the\nother ones.",
     ],
 )  # fmt: skip
-def test_a_quote_that_a_relay_broke_is_still_one(quote: str) -> None:
+def test_a_quote_whose_lines_a_relay_broke_is_still_a_quote(quote: str) -> None:
     assert new_text(f"The keys fit.\n\n{OVER}\n\n{quote}\n") == "The keys fit."
 
 
@@ -119,7 +119,7 @@ def test_a_short_answer_between_quoted_lines_is_no_broken_line(answer: str) -> N
     assert "Monday" in new_text(text).split("\n")
 
 
-def test_a_signature_above_the_answer_is_none_of_it() -> None:
+def test_a_signature_above_the_answer_does_not_belong_to_it() -> None:
     answer = "The second door from the left does not close."
     assert new_text(f"-- \nIda Lie\nFjell AS\n\n{answer}{UNDER}") == answer
 
@@ -162,7 +162,7 @@ def test_what_is_new_is_empty_for_an_empty_text_only(text: str) -> None:
 
 
 @pytest.mark.parametrize("folder", [SEEDS, CORPORA], ids=["seeds", "corpora"])
-def test_no_mail_with_words_has_nothing_new(folder: Path) -> None:
+def test_a_mail_with_words_always_has_new_text(folder: Path) -> None:
     if not folder.is_dir():
         pytest.skip(f"{folder.name} is not here")
     for path in sorted(folder.rglob("*")):

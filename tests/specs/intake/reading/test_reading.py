@@ -1,4 +1,4 @@
-"""Any bytes become one bounded result; nothing that a person wrote is lost on the way."""
+"""Any bytes become one bounded result, and nothing that a person wrote is lost."""
 
 import time
 
@@ -15,7 +15,7 @@ def header(**fields: str) -> bytes:
     return "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items()).encode()
 
 
-def test_a_plain_letter() -> None:
+def test_an_ordinary_mail() -> None:
     reading = read(
         header(
             From='"Hansen, Per" <Per@Customer.Example>',
@@ -144,7 +144,7 @@ def test_parts_become_text_rich_text_and_files() -> None:
     ]
 
 
-def test_a_rich_letter_alone_is_read_as_text_too() -> None:
+def test_a_mail_with_only_rich_text_is_read_as_text_too() -> None:
     reading = read(b"Content-Type: text/html\n\n<html><body><p>One</p><p>Two &amp; three</p></body></html>")
     assert reading.text.split() == ["One", "Two", "&", "three"]
 
@@ -154,7 +154,7 @@ def test_rich_text_may_name_its_charset_itself() -> None:
     assert read(raw + "Привет".encode("koi8-r")).text == "Привет"
 
 
-def test_an_empty_plain_twin_does_not_hide_the_rich_words() -> None:
+def test_an_empty_plain_alternative_does_not_hide_the_rich_text() -> None:
     raw = b"Content-Type: multipart/alternative; boundary=x\n\n--x\nContent-Type: text/plain\n\n \n--x\nContent-Type: text/html\n\n<p>words\n--x--\n"
     assert read(raw).text == "words"
 
@@ -194,7 +194,7 @@ def test_a_forwarded_mail_is_a_file() -> None:
         b"Subject: " + b"=?utf-8?q?x?= " * 20_000 + b"\n\nwords",
     ],
 )
-def test_broken_mails_are_read_all_the_same(raw: bytes) -> None:
+def test_broken_mails_are_read_too(raw: bytes) -> None:
     reading = read(raw)
     assert not [w for w in reading.wrong if w.startswith("could not be read")]
     if b"words" in raw:
@@ -283,7 +283,7 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=500)
 @given(st.lists(PIECES, max_size=60).map(b"".join))
-def test_any_jumble_of_a_mails_pieces_is_read(raw: bytes) -> None:
+def test_any_mixture_of_a_mails_pieces_is_read(raw: bytes) -> None:
     bounded(read(raw))
 
 
@@ -298,7 +298,7 @@ def test_what_was_written_is_what_is_read(text: str, charset: str) -> None:
 
 
 @given(st.binary())
-def test_base64_is_taken_back(content: bytes) -> None:
+def test_base64_is_decoded(content: bytes) -> None:
     import base64
 
     assert from_base64(base64.encodebytes(content)) == content
@@ -347,12 +347,12 @@ def test_a_multipart_is_taken_apart_even_if_it_names_its_boundary_wrongly(raw: b
     assert (reading.text.strip(), [f.type for f in reading.files]) == ("words", ["image/png"])
 
 
-def test_a_boundary_that_begins_another_one_ends_no_part_of_it() -> None:
+def test_a_boundary_that_is_the_beginning_of_another_does_not_end_its_parts() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n\none\n--ab\ntwo\n--a\nContent-Type: image/png\n\nx\n--a--\n"
     assert read(raw).text == "one\n--ab\ntwo"
 
 
-def test_uuencode_is_taken_back() -> None:
+def test_uuencode_is_decoded() -> None:
     body = "begin 644 x.txt\n%:&5L;&\\\n`\nend"
     raw = part("Content-Transfer-Encoding: x-uuencode\nContent-Disposition: attachment; filename=x.txt", body)
     assert [f.content for f in read(raw).files] == [b"hello"]
@@ -388,7 +388,7 @@ def test_words_in_a_named_part_are_words_when_there_are_no_others() -> None:
         (b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\ny\n" * 600, "more than 500 parts"),
     ],
 )
-def test_a_bound_that_was_reached_is_told(raw: bytes, note: str) -> None:
+def test_a_limit_that_was_reached_is_noted(raw: bytes, note: str) -> None:
     assert [w for w in read(raw).wrong if w.startswith(note)]
 
 
@@ -404,7 +404,7 @@ def test_no_recipient_is_left_out_without_a_note(count: int) -> None:
     )
     for field, shown in (("To", reading.to), ("Cc", reading.cc)):
         assert [each.email for each in shown] == names[:50]
-        note = f"{count - 50} more addresses in {field} are in the original mail only"
+        note = f"{count - 50} more addresses in {field} are only in the original mail"
         assert (note in reading.wrong) == (count > 50)
     assert len(reading.wrong) == (2 if count > 50 else 0)
 
@@ -447,7 +447,7 @@ def test_transfer_encodings_as_programs_write_them(encoding: str) -> None:
         ("aGVsbG8gd29ybGQh\n\nScanned by a machine\n", "hello world!\n\nScanned by a machine"),
     ],
 )
-def test_base64_with_what_others_put_into_it(body: str, text: str) -> None:
+def test_base64_with_foreign_characters_in_it_is_decoded(body: str, text: str) -> None:
     assert read(part("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64", body)).text == text
 
 
@@ -495,7 +495,7 @@ def test_the_words_of_a_related_multipart_may_come_after_its_images(start: str) 
     assert "cid:p1@x" in reading.html
 
 
-def test_a_mail_that_only_sends_another_on_says_what_that_says() -> None:
+def test_a_mail_that_only_encloses_another_has_its_words() -> None:
     reading = read(b"Subject: Fwd\nContent-Type: message/rfc822\n\nFrom: a@b.example\nSubject: inner\n\nthe words")
     assert reading.text == "From: a@b.example\nSubject: inner\n\nthe words"
     assert [f.name for f in reading.files] == ["inner.eml"]

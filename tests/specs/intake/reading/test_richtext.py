@@ -1,4 +1,5 @@
-"""Rich text of mails: nothing in it runs or loads anything, what is harmless stays, and its text says what was quoted."""
+"""Rich text of mails: nothing in it runs or loads anything, what is harmless stays, and its text says what was
+quoted."""
 
 import json
 from html.parser import HTMLParser
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.mail.quoting.cut import new_text
+from services.intake.mail.quoting.reply import new_text
 from shared.markup import richtext
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"
@@ -23,7 +24,7 @@ DANGEROUS = {
 
 
 class Seen(HTMLParser):
-    """What a browser would find in it."""
+    """The tags and attributes that a browser finds in HTML."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -91,7 +92,7 @@ def test_images_of_the_mail_stay_and_remote_ones_are_set_aside() -> None:
     assert shown(safe) == safe.replace(' data-remote="https://tracker.example/1.gif"', "").replace("<img>", "")
 
 
-def test_words_about_images_are_no_images() -> None:
+def test_text_about_images_is_not_changed() -> None:
     words = (
         '<p title=\'<img data-remote="http://tracker.example">\'>&lt;img data-remote="http://tracker.example"&gt;</p>'
     )
@@ -120,7 +121,7 @@ def test_hostile_fragments_of_the_corpus_are_harmless() -> None:
 
 @given(st.lists(st.sampled_from(["<", ">", "/", "a", "img", " ", '"', "'", "=", "href", "src", "cid:x", "http://x", "data-remote", "javascript:", "&", "#", ";", "\u2028", "<img>",
                                  "blockquote", "type", "cite", "x", "<!--", "-->", "script", "style", "svg", "math", "title"]), max_size=60))  # fmt: skip
-def test_any_jumble_is_harmless(pieces: list[str]) -> None:
+def test_any_mixture_of_tags_is_harmless(pieces: list[str]) -> None:
     _, safe = richtext.read("".join(pieces))
     harmless(safe or "")
     remote = Seen(richtext.with_remote_images(safe or ""))
@@ -128,7 +129,7 @@ def test_any_jumble_is_harmless(pieces: list[str]) -> None:
     assert all(value.startswith(("cid:", "http")) for _, name, value in remote.attributes if name == "src")
 
 
-def test_the_text_says_what_was_quoted() -> None:
+def test_quotes_of_rich_text_have_marks_in_the_text() -> None:
     html = (
         '<p>Answer</p><blockquote type="cite"><p>first</p><blockquote class="gmail_quote">older<br>words</blockquote>last</blockquote>'
         "<blockquote>only moved in</blockquote>"

@@ -1,4 +1,4 @@
-"""What fuzzing found (`make fuzz`) stays found: every seed keeps the promises of its target."""
+"""Regression test of fuzzing (`make fuzz`): every seed keeps the promises of its target."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Outlook's envelopes (winmail.dat): their files and words are found, and broken ones do no harm."""
+"""Outlook's winmail.dat: its files and text are found, and broken ones do no harm."""
 
 import base64
 import struct
@@ -43,7 +43,7 @@ ENVELOPE = (
 )  # fmt: skip
 
 
-def test_words_and_files_of_an_envelope() -> None:
+def test_text_and_files_of_winmail_dat() -> None:
     found = tnef.read(ENVELOPE)
     assert found is not None
     assert found.whole
@@ -54,7 +54,7 @@ def test_words_and_files_of_an_envelope() -> None:
     ]
 
 
-def test_a_mail_that_is_an_envelope_reads_like_any_other() -> None:
+def test_a_mail_that_is_only_winmail_dat_reads_like_any_other() -> None:
     raw = (
         b"Content-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\n"
         + base64.encodebytes(ENVELOPE)
@@ -69,7 +69,7 @@ def test_a_mail_that_is_an_envelope_reads_like_any_other() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 5, 6, 50, 200, len(ENVELOPE) - 3])
-def test_a_broken_envelope_is_kept_with_what_could_be_read(length: int) -> None:
+def test_a_broken_winmail_dat_is_kept_beside_what_could_be_read(length: int) -> None:
     raw = b"Content-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\n"
     reading = read(raw + base64.encodebytes(ENVELOPE[:length]))
     assert reading.wrong == ("winmail.dat could not be read to its end",) or length == 6
@@ -77,7 +77,7 @@ def test_a_broken_envelope_is_kept_with_what_could_be_read(length: int) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, len(ENVELOPE)))
-def test_any_bytes_in_an_envelope_do_no_harm(noise: bytes, at: int) -> None:
+def test_any_bytes_as_winmail_dat_are_harmless(noise: bytes, at: int) -> None:
     tnef.read(ENVELOPE[:at] + noise + ENVELOPE[at + len(noise) :])
 
 

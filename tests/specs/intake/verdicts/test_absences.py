@@ -1,4 +1,4 @@
-"""An answer of absence is known by its subject if a machine sent it; a letter about an absence stays a letter."""
+"""An absence notice is recognised by its subject if it is automatic; people's mails about absences are not."""
 
 import pytest
 
@@ -70,20 +70,20 @@ def test_an_absence_is_known_in_any_place_of_a_subject(subject: str) -> None:
 
 
 @pytest.mark.parametrize("subject", [*ABSENCES, *LETTERS])
-def test_a_persons_letter_about_an_absence_is_a_letter(subject: str) -> None:
+def test_a_persons_mail_about_an_absence_is_not_an_absence_notice(subject: str) -> None:
     assert outcome(subject) == "created"
     assert outcome(subject, "List-Id: <doors.fjell.example>\nPrecedence: list\n") == "created"
 
 
 @pytest.mark.parametrize("subject", LETTERS)
-def test_a_machines_letter_about_an_absence_is_one_too(subject: str) -> None:
+def test_an_automatic_mail_about_an_absence_is_an_absence_notice(subject: str) -> None:
     assert outcome(subject, "Auto-Submitted: auto-generated\n") == "created"
     assert outcome(subject, envelope_from="") == "created"
     assert outcome(subject, "Precedence: bulk\n") == "created"
 
 
 def test_an_absence_from_the_null_sender_is_no_failure() -> None:
-    """Its words may be those of a report: she cannot be reached."""
+    """An absence notice may have the words of a report: "she cannot be reached"."""
     raw = b"From: ida@fjell.example\nSubject: Ida Lie is out of the office\n\nI cannot be reached. Write to per@fjell.example."
     found = judge(read(raw), envelope_from="", names_ticket=False, is_ours=False, from_our_address=False)
     assert found.outcome == "auto_reply_recorded"

@@ -1,10 +1,10 @@
-"""What Authentication-Results say of a mail's sender (RFC 8601), in the words of servers that are trusted and of those that are not."""
+"""What Authentication-Results say about a mail's sender (RFC 8601), from trusted servers and from others."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.mail.verification.authentication import Authentication, authenticated
+from services.intake.mail.verification.authentication_results import Authentication, authenticated
 
 TRUSTED = frozenset(("mx.help.example",))
 PER = ("per@acme.example",)
@@ -50,7 +50,7 @@ def test_what_a_trusted_server_found_counts(field: str, sender: str) -> None:
         "mx.help.example; x-dmarc=pass header.from=acme.example",
     ],
 )
-def test_what_anybody_may_have_written_does_not(field: str) -> None:
+def test_results_that_anybody_may_have_written_do_not_count(field: str) -> None:
     assert found(field).sender == "unknown"
 
 
@@ -59,7 +59,7 @@ def test_the_worse_result_counts() -> None:
     assert found(passed, failed).sender == found(failed, passed).sender == "disproven"
 
 
-def test_several_senders_are_nobodys_proven_word() -> None:
+def test_a_mail_with_several_senders_proves_nobody() -> None:
     both = ("per@acme.example", "boss@bank.example")
     for result in ("dmarc=pass header.from=acme.example", "dmarc=fail header.from=acme.example", "none"):
         assert found(f"mx.help.example; {result}", senders=both).sender == "ambiguous"

@@ -1,30 +1,28 @@
-"""Fields by which other systems steer tickets."""
+"""Header fields with instructions of other systems."""
 
 from services.intake.mail.structure.mime import parse
-from services.intake.mail.verdicts.control import Wishes, control_fields, wishes
+from services.intake.mail.verdicts.control import Instructions, control_fields, instructions_in
 from tests.specs.requirement import requirement
 
 
-def asked(header: str) -> Wishes:
+def asked(header: str) -> Instructions:
     root, _ = parse(header.encode() + b"\r\n\r\nwords")
-    return wishes(control_fields(root))
+    return instructions_in(control_fields(root))
 
 
 @requirement("A1.26")
 def test_queue_priority_state_and_tags() -> None:
-    assert asked("X-OTRS-Queue: IT support\r\nX-OTRS-Priority: 4 high\r\nX-OTRS-State: open\r\nX-RT-Tags: Fan, a, fan") == Wishes(
-        "it-support", 4, "open", ("fan", "a"), ("x-otrs-queue", "x-otrs-priority", "x-otrs-state", "x-rt-tags")
+    assert asked("X-OTRS-Queue: IT support\r\nX-OTRS-Priority: 4 high\r\nX-OTRS-State: open\r\nX-RT-Tags: Fan, a, fan") == Instructions(
+        "it-support", 4, "open", ("fan", "a")
     )  # fmt: skip
 
 
-def test_what_cannot_be_understood_asks_for_nothing() -> None:
-    assert asked("X-Ledgerdesk-Priority: urgent\r\nX-Ledgerdesk-Owner: root\r\nX-Otrs-Queue:") == Wishes(
-        names=("x-ledgerdesk-priority", "x-ledgerdesk-owner", "x-otrs-queue")
-    )
+def test_unknown_instructions_are_ignored() -> None:
+    assert asked("X-Ledgerdesk-Priority: urgent\r\nX-Ledgerdesk-Owner: root\r\nX-Otrs-Queue:") == Instructions()
 
 
-def test_a_letter_asks_for_nothing() -> None:
-    assert asked("Subject: x\r\nX-Mailer: y") == Wishes()
+def test_an_ordinary_mail_has_no_instructions() -> None:
+    assert asked("Subject: x\r\nX-Mailer: y") == Instructions()
 
 
 def test_a_flood_of_fields_is_bounded() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.mail.reading import Reading, read
-from services.intake.mail.verdicts.failures import is_dead, status_of
+from services.intake.mail.verdicts.dead_addresses import is_dead, status_of
 from services.intake.mail.verdicts.verdict import judge
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"
@@ -68,7 +68,7 @@ def test_a_mail_that_is_only_late_is_no_failure() -> None:
     assert (report.kind, [f.hard for f in report.failures]) == ("delay", [False, False])
 
 
-def test_a_mail_that_arrived_failed_nowhere() -> None:
+def test_a_report_of_success_has_no_failures() -> None:
     report = read(STANDARD.replace(b"Action: failed", b"Action: delivered")).report
     assert report is not None
     assert (report.kind, report.failures) == ("delivered", ())
@@ -96,7 +96,7 @@ To: <other@customer.example>
     assert report.original_ids == ("<1@ledgerdesk.invalid>",)
 
 
-def test_a_complaint_is_none_of_both() -> None:
+def test_a_complaint_is_neither_a_failure_nor_a_delay() -> None:
     raw = b"Content-Type: multipart/report; report-type=feedback-report; boundary=x\n\n--x\n\nabuse\n--x\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n--x--\n"
     report = read(raw).report
     assert report is not None
@@ -111,7 +111,7 @@ def test_a_complaint_is_none_of_both() -> None:
         b"From: per@customer.example\nSubject: parcel\n\nMy parcel was not delivered to the following address: Street 1.",
     ],
 )
-def test_a_person_who_writes_about_a_report_writes_a_letter(raw: bytes) -> None:
+def test_a_persons_mail_about_a_report_is_not_a_report(raw: bytes) -> None:
     reading = read(raw)
     found = judge(
         reading, envelope_from="per@customer.example", names_ticket=False, is_ours=False, from_our_address=False
@@ -150,11 +150,11 @@ def test_a_report_that_a_person_sends_on_is_a_letter() -> None:
         ("", False),
     ],
 )
-def test_a_dead_address_is_told_from_a_mail_that_did_not_get_through(words: str, dead: bool) -> None:
+def test_a_dead_address_is_distinguished_from_a_mail_that_was_not_delivered(words: str, dead: bool) -> None:
     assert is_dead(words, status_of(words)) is dead
 
 
-def test_a_filter_that_speaks_after_the_whole_mail_says_nothing_of_the_address() -> None:
+def test_a_refusal_after_the_content_says_nothing_about_the_address() -> None:
     assert not is_dead("550 user unknown", "", after_data=True)
 
 
@@ -170,7 +170,7 @@ def test_automatic_answers_are_known() -> None:
     assert not read(b"From: a@b.example\nSubject: Automatic reply is broken\n\nPlease help.").auto_reply
 
 
-def test_whom_no_machine_answers() -> None:
+def test_mails_that_get_no_automatic_reply() -> None:
     for header in ("List-Id: <x.example>", "X-Auto-Response-Suppress: OOF", "From: no-reply@x.example", "X-Loop: x"):
         assert read(f"{header}\nSubject: x\n\nx".encode()).no_answer, header
     assert not read(b"From: a@b.example\nSubject: x\n\nx").no_answer
@@ -186,7 +186,7 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=200)
 @given(st.lists(PIECES, max_size=60).map("".join))
-def test_any_jumble_of_a_reports_pieces_is_read(text: str) -> None:
+def test_any_mixture_of_a_reports_pieces_is_read(text: str) -> None:
     report = read(f"From: MAILER-DAEMON@x.example\nSubject: failure notice\n\n{text}".encode()).report
     assert report is not None
     assert all("@" in failure.recipient for failure in report.failures)
@@ -203,7 +203,7 @@ def test_a_megabyte_of_a_report_is_read_in_bounded_time(line: str) -> None:
 
 
 def outcome(reading: Reading) -> str:
-    """What becomes of a mail from the null address."""
+    """What becomes of a mail from the null sender."""
     return judge(reading, envelope_from="", names_ticket=False, is_ours=False, from_our_address=False).outcome
 
 
@@ -245,7 +245,7 @@ def test_the_reports_of_flufls_corpus() -> None:
     assert len(named) >= 0.95 * len(graded), sorted(set(graded) - set(named))
 
 
-def test_letters_of_the_corpora_stay_letters() -> None:
+def test_mails_of_people_in_the_corpora_are_not_reports() -> None:
     letters = [
         *(SISIMAI / "maildir" / "not").glob("*"),
         *(CORPORA / "talon/tests/fixtures/standard_replies").glob("*.eml"),
@@ -278,7 +278,7 @@ def test_the_null_sender_makes_a_report_of_words_that_a_person_may_write(words: 
     assert [each.recipient for each in report.failures] == ["ida@fjell.example"]
 
 
-def test_words_of_nobody_that_report_nothing_are_a_letter() -> None:
+def test_a_mail_from_the_null_sender_that_reports_nothing_is_not_a_report() -> None:
     assert becomes(b"From: no-reply@post.fjell.example\nSubject: News\n\nThe new doors are there.", "") == "created"
 
 

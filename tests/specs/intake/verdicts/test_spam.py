@@ -28,7 +28,7 @@ def verdict(header: str) -> Spam | None:
         ("Subject: yes", None),
     ],
 )
-def test_what_a_filter_said(header: str, expected: Spam | None) -> None:
+def test_the_verdict_of_a_spam_filter(header: str, expected: Spam | None) -> None:
     assert verdict(header) == expected
 
 

@@ -5,7 +5,7 @@ import pytest
 from services.intake.mail.reading import Reading
 from services.intake.mail.verdicts.reports import Kind, Report
 from services.intake.mail.verdicts.verdict import Verdict, judge
-from services.intake.mail.verification.authentication import Proof
+from services.intake.mail.verification.authentication_results import SenderProof
 from shared.contracts.parts import Address
 from tests.specs.intake.reception import PER, letter
 
@@ -17,7 +17,7 @@ def verdict(
     names_ticket: bool = False,
     is_ours: bool = False,
     from_our_address: bool = False,
-    sender: Proof = "unknown",
+    sender: SenderProof = "unknown",
 ) -> Verdict:
     return judge(
         reading,
@@ -80,7 +80,7 @@ def test_an_answer_of_absence_is_recorded_and_opens_nothing(names_ticket: bool) 
         letter(precedence="junk"),
     ],
 )
-def test_a_machines_mail_is_not_lost_but_gets_no_receipt(machine: Reading) -> None:
+def test_an_automatic_mail_is_kept_but_gets_no_receipt(machine: Reading) -> None:
     found = verdict(machine)
     assert (found.outcome, found.automatic) == ("created", True)
 
@@ -95,7 +95,7 @@ def test_a_machines_mail_is_not_lost_but_gets_no_receipt(machine: Reading) -> No
         letter(precedence="list", auto_submitted="no"),
     ],
 )
-def test_an_answer_that_a_list_or_a_rule_passed_on_is_a_persons_and_nothing_answers_it(passed_on: Reading) -> None:
+def test_an_answer_forwarded_by_a_list_or_rule_is_a_persons_and_gets_no_automatic_reply(passed_on: Reading) -> None:
     found = verdict(passed_on, names_ticket=True)
     assert (found.outcome, found.automatic) == ("appended", True)
 
@@ -132,7 +132,7 @@ def test_a_letter_from_a_queues_own_address_gets_no_receipt() -> None:
     assert (found.outcome, found.automatic) == ("created", True)
 
 
-def test_a_person_who_says_so_is_no_machine() -> None:
+def test_a_person_who_writes_the_same_words_is_not_automatic() -> None:
     assert not verdict(letter(auto_submitted="no")).automatic
 
 
