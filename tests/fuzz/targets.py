@@ -10,7 +10,7 @@ from services.intake.mail.quoting.reply import parse_reply
 from services.intake.mail.reading import LONGEST_NAME, LONGEST_SUBJECT, MOST_FILES, read
 from services.intake.mail.reading_worker import decoded, encoded
 from services.intake.mail.structure import tnef
-from services.intake.mail.verdicts.verdict import judge
+from services.intake.mail.verdict import judge
 from shared.markup import richtext
 from tests.specs.intake.reading.test_richtext import Seen, harmless
 

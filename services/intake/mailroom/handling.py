@@ -7,8 +7,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.intake.mail.reading import Reading
+from services.intake.mail.verdict import Verdict, judge
 from services.intake.mail.verdicts.control import Instructions, instructions_in
-from services.intake.mail.verdicts.verdict import Verdict, judge
 from services.intake.mailroom.articles import Articles
 from services.intake.mailroom.envelope import Envelope
 from services.intake.mailroom.incoming_mail import AssessedMail, IncomingMail, referenced_ids, sender_of

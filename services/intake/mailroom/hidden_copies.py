@@ -10,8 +10,8 @@ from functools import partial
 from uuid_utils.compat import uuid7
 
 from services.intake.mail.reading import Reading
+from services.intake.mail.verdict import Verdict
 from services.intake.mail.verdicts.control import Instructions, instructions_in
-from services.intake.mail.verdicts.verdict import Verdict
 from services.intake.mailroom.contention import recorded
 from services.intake.mailroom.envelope import Envelope
 from services.intake.mailroom.handling import NO_TITLE, Handling

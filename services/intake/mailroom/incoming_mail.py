@@ -7,8 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from services.intake.mail.reading import Reading
+from services.intake.mail.verdict import Verdict
 from services.intake.mail.verdicts.reports import Report
-from services.intake.mail.verdicts.verdict import Verdict
 from services.intake.mail.verification.authentication_results import Authentication
 from services.intake.mailroom.envelope import Envelope
 from services.intake.records.mail_matches import MailMatch

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from services.intake.mail.errors import raised_at
 from services.intake.mail.reading_pool import Readers
-from services.intake.mail.verdicts.verdict import Verdict
+from services.intake.mail.verdict import Verdict
 from services.intake.mail.verification.verifier import Verifier
 from services.intake.mailroom.articles import Articles
 from services.intake.mailroom.contention import Contended, recorded

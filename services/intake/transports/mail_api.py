@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, Field
 
-from services.intake.mail.verdicts.verdict import Outcome
+from services.intake.mail.verdict import Outcome
 from services.intake.mailroom.envelope import Envelope
 from services.intake.mailroom.mailroom import Mailroom
 from services.intake.records.mails import Mail

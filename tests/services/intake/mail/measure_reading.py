@@ -13,7 +13,7 @@ from pathlib import Path
 
 from services.intake.mail.quoting.reply import new_text
 from services.intake.mail.reading import Reading, read
-from services.intake.mail.verdicts.verdict import judge
+from services.intake.mail.verdict import judge
 from shared.markup import richtext
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"

@@ -3,7 +3,7 @@
 import pytest
 
 from services.intake.mail.reading import read
-from services.intake.mail.verdicts.verdict import judge
+from services.intake.mail.verdict import judge
 
 ABSENCES = [
     "AUTO: Ida Lie is out of the office (returning 07/12/2026)",

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.mail.reading import Reading, read
+from services.intake.mail.verdict import judge
 from services.intake.mail.verdicts.dead_addresses import is_dead, status_of
-from services.intake.mail.verdicts.verdict import judge
 
 CORPORA = Path(__file__).parents[5] / "shared" / "corpora"
 SISIMAI = CORPORA / "sisimai-set-of-emails"

@@ -3,8 +3,8 @@
 import pytest
 
 from services.intake.mail.reading import Reading
+from services.intake.mail.verdict import Verdict, judge
 from services.intake.mail.verdicts.reports import Kind, Report
-from services.intake.mail.verdicts.verdict import Verdict, judge
 from services.intake.mail.verification.authentication_results import SenderProof
 from shared.contracts.parts import Address
 from tests.specs.intake.reception import PER, letter
