@@ -65,7 +65,6 @@ class Reading:
     new_text: str | None = None
     html: str | None = None
     files: tuple[File, ...] = ()
-    media_type: str = "text/plain"
     report_type: str = ""
     auto_submitted: str = ""
     precedence: str = ""
@@ -126,7 +125,6 @@ def _read(raw: bytes) -> Reading:
         new_text=new_text(text),
         html=body.html,
         files=tuple(body.files[:MOST_FILES]),
-        media_type=root.type,
         report_type=root.parameter("report-type").lower()[:60],
         auto_submitted=_word(root, "auto-submitted"),
         precedence=_word(root, "precedence"),

@@ -13,11 +13,8 @@ _ESCAPE = re.compile(r"\\([\\;,nN])")
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The first event of a calendar. `method` is REQUEST, REPLY, CANCEL ...; times are as in the calendar, with their
-    zone."""
+    """The first event of a calendar. Times are as in the calendar, with their zone."""
 
-    method: str = ""
-    uid: str = ""
     summary: str = ""
     start: str = ""
     end: str = ""
@@ -49,8 +46,6 @@ def read(text: str) -> Invitation | None:
             name, _ESCAPE.sub(lambda m: "\n" if m.group(1) in "nN" else m.group(1), value)[:LONGEST_WORDS]
         )
     return Invitation(
-        method=values.get("METHOD", "").upper(),
-        uid=values.get("UID", ""),
         summary=values.get("SUMMARY", ""),
         start=values.get("DTSTART", ""),
         end=values.get("DTEND", ""),

@@ -5,8 +5,7 @@ import asyncio
 import logging
 import random
 import ssl
-import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Never
@@ -23,6 +22,7 @@ from services.intake.transports.mailboxes.clients.pop3 import Pop3Client
 from services.intake.transports.mailboxes.destinations import Destinations
 from services.intake.transports.mailboxes.envelope import envelope_of
 from services.intake.transports.mailboxes.errors import MailboxError, PermanentMailboxError, describe
+from services.intake.transports.mailboxes.failed_mails import FailedMails
 from services.intake.transports.mailboxes.memory_budget import MemoryBudget
 from services.intake.transports.mailboxes.progress import FolderPosition, LeftMail, Progress
 from shared.contracts.directory import Mailbox
@@ -47,8 +47,6 @@ COUNT_EVERY = 100
 SLACK = 1024 * 1024
 """Bytes that a mail may be larger than its server says."""
 MOST_REMEMBERED = 200_000
-TRIES = 3
-"""After so many failures a mail is tried only from time to time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +72,6 @@ class DeskUnavailable(MailboxError):
     """The desk itself cannot take mails now."""
 
 
-@dataclass(frozen=True, slots=True)
-class _FailedMail:
-    """How often a mail failed, why, and when it is tried again (monotonic)."""
-
-    tries: int
-    reason: str
-    retry_at: float
-
-
 @dataclass(slots=True)
 class MailboxFetcher:
     """A mailbox as its document says now. `login` is called before every connection, `forget_login` after a permanent
@@ -99,13 +88,15 @@ class MailboxFetcher:
     intervals: Intervals = Intervals()
     pulse: Pulse = field(default_factory=Pulse)
     _position: FolderPosition | None = None
-    _failed_mails: dict[int, _FailedMail] = field(default_factory=dict)
-    """They come after all others, then only from time to time, so that a bad mail does not delay the others."""
     _finished: set[int] = field(default_factory=set)
     """Mails that are stored here and marked on the server."""
     _uncounted: int = 0
     """Mails taken since their number was last recorded."""
     _has_succeeded: bool = False
+    _failed_mails: FailedMails = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._failed_mails = FailedMails(self.intervals.retry_mail)
 
     async def run(self) -> Never:
         pause = self.intervals.first_pause
@@ -191,18 +182,18 @@ class MailboxFetcher:
         pending = await thread.call(self.intervals.mail, client.pending, position.seen_until)
         if not folder.uid_validity and self.mailbox.protocol == "imap":
             self._failed_mails.clear()
-        failed = self._failed_mails = {mail: self._failed_mails[mail] for mail in pending if mail in self._failed_mails}
-        now = time.monotonic()
-        put_off = {mail: each for mail, each in failed.items() if each.tries > TRIES and each.retry_at > now}
+        failed = self._failed_mails
+        failed.keep(pending)
+        put_off = failed.put_off()
         todo = [mail for mail in pending if mail not in self._finished and mail not in put_off]
-        todo.sort(key=lambda mail: mail in failed and failed[mail].tries > 1)
-        left = [LeftMail(mail, 0, each.reason) for mail, each in put_off.items()]
+        todo.sort(key=failed.failed_again)
+        left = [LeftMail(mail, 0, reason) for mail, reason in put_off.items()]
         limit = client.session_limit
         for start in range(0, len(todo), BATCH):
             limit -= await self._batch(thread, client, todo[start : start + BATCH], left, limit)
             if not limit:
                 break
-        await self._succeeded(_seen_until(folder, pending, self._failed_mails.keys()), left)
+        await self._succeeded(_seen_until(folder, pending, failed.first()), left)
         return not limit
 
     async def _batch(
@@ -235,7 +226,7 @@ class MailboxFetcher:
                     if following is not None and following[0] not in self._failed_mails:
                         prefetched = asyncio.create_task(self._fetch(thread, client, *following))
                     if raw is not None and not await self._take(thread, client, mail, raw):
-                        left.append(LeftMail(mail, size, self._failed_mails[mail].reason))
+                        left.append(LeftMail(mail, size, self._failed_mails.reason(mail)))
                 finally:
                     self.memory.release(reserved)
         except asyncio.CancelledError:
@@ -260,12 +251,8 @@ class MailboxFetcher:
         except BaseException as error:
             self.memory.release(most)
             if isinstance(error, Exception):
-                self._note_failure(mail, f"it cannot be fetched: {describe(error)}")
+                self._failed_mails.note(mail, f"it cannot be fetched: {describe(error)}")
             raise
-
-    def _note_failure(self, mail: int, reason: str) -> None:
-        tries = self._failed_mails[mail].tries if mail in self._failed_mails else 0
-        self._failed_mails[mail] = _FailedMail(tries + 1, reason, time.monotonic() + self.intervals.retry_mail)
 
     async def _take(self, thread: ClientThread, client: MailboxClient, mail: int, raw: bytes) -> bool:
         """Whether the mail is stored here and marked on the server."""
@@ -275,7 +262,7 @@ class MailboxFetcher:
             raise DeskUnavailable(f"the desk cannot take mails now: {describe(error)}") from error
         except Exception as error:
             # The mail stays on its server and is tried again; the others do not wait for it.
-            self._note_failure(mail, f"it cannot be taken: {type(error).__name__}")
+            self._failed_mails.note(mail, f"it cannot be taken: {type(error).__name__}")
             log.error(
                 "mailbox %s: mail %d was not taken: %s in %s",
                 self.mailbox.slug,
@@ -289,9 +276,9 @@ class MailboxFetcher:
             await thread.call(self.intervals.mail + self.intervals.command, client.finish, mail)
         except Exception as error:
             # A server that will not mark this mail, perhaps because its archive is full, is asked for the others first.
-            self._note_failure(mail, f"it is stored here, but not marked there: {describe(error)}")
+            self._failed_mails.note(mail, f"it is stored here, but not marked there: {describe(error)}")
             raise
-        self._failed_mails.pop(mail, None)
+        self._failed_mails.forget(mail)
         if self.mailbox.afterwards == "flag" and self._position is not None and self._position.uid_validity:
             if len(self._finished) >= MOST_REMEMBERED:
                 self._finished.clear()
@@ -315,11 +302,11 @@ class MailboxFetcher:
         LEFT.labels(self.mailbox.slug).set(len(left))
 
 
-def _seen_until(folder: Folder, pending: Sequence[int], failed: Collection[int]) -> int:
+def _seen_until(folder: Folder, pending: Sequence[int], first_failed: int | None) -> int:
     """How far a folder has been read: up to the first mail that could not be taken."""
     if not folder.uid_validity:
         return -1
     top = folder.next_uid - 1 if folder.next_uid else max(pending, default=0)
     if len(pending) >= MOST_PENDING:
         top = min(top, pending[-1])
-    return min(top, min(failed) - 1) if failed else top
+    return min(top, first_failed - 1) if first_failed is not None else top
