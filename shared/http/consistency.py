@@ -13,7 +13,6 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from shared.http import problems
-from shared.http.request_values import reads_request
 
 HEADER = "X-Consistency-Token"
 LAG = "X-Projection-Lag"
@@ -68,7 +67,6 @@ def merge(*tokens: str | None) -> str:
     return encode(written for token in tokens if token for written in decode(token))
 
 
-@reads_request
 async def awaited(request: Request) -> tuple[Written, ...]:
     """FastAPI dependency: what a read must show; empty without the header. Use as `Awaited`."""
     token = request.headers.get(HEADER)

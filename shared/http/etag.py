@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from shared.http import problems
-from shared.http.request_values import reads_request
 
 NEVER = -1
 """The version of an entity tag that is none of ours, or weak: no stream has it, so that the answer is 412."""
@@ -46,7 +45,6 @@ def parse_if_match(header: str | None) -> int | None:
     return versions.pop() if versions else NEVER
 
 
-@reads_request
 async def if_match(request: Request) -> int | None:
     """FastAPI dependency, see `parse_if_match`. Use as `IfMatch`."""
     headers = request.headers.getlist("if-match")

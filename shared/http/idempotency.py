@@ -11,7 +11,6 @@ from starlette.responses import Response
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.identity import caller
-from shared.http.request_values import reads_request
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -33,7 +32,6 @@ def command_id(person: UUID | str, method: str, path: str, key: str | None, cont
     return CommandId(uuid5(_SPACE, f"{person}\n{method}\n{path}\n{key}"), fingerprint)
 
 
-@reads_request
 async def command(request: Request) -> CommandId:
     """FastAPI dependency over the whole body in memory. Use as `Command`; a route that streams calls `command_id`."""
     who = await caller(request)

@@ -14,8 +14,8 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 
 from shared.http import problems
+from shared.http.before_body import before_body
 from shared.http.keys import PublicKeys, SigningKey
-from shared.http.request_values import reads_request
 from shared.rules.access import Identity
 
 HEADER = "X-Ledgerdesk-Identity"
@@ -83,7 +83,7 @@ def verify(header: str | None, audience: str, keys: PublicKeys) -> Identity:
     return identity
 
 
-@reads_request
+@before_body
 async def caller(request: Request) -> Identity:
     """FastAPI dependency: who asks; 401 without a valid identity. Use as `Caller`."""
     verifier: IdentityVerifier = request.app.state.identity
@@ -98,7 +98,7 @@ Caller = Annotated[Identity, Depends(caller)]
 """Parameter type of a route that needs to know who asks: `async def lock(who: Caller, ...)`."""
 
 
-@reads_request
+@before_body
 async def service_only(request: Request) -> Identity:
     """FastAPI dependency of `/internal` routes: the caller is one of our own processes, else 404."""
     who = await caller(request)

@@ -27,7 +27,7 @@ from shared.eventstore.runner import until_recorded
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, NotAuthentic
 from shared.messaging.clients import consumer as started
-from shared.messaging.clients import wait_for_what_was_brought
+from shared.messaging.clients import limit_prefetch
 from shared.messaging.delivery import Delivered, Parked, read
 from shared.messaging.handlers import Handler, transient
 from shared.messaging.pace import Pace
@@ -232,7 +232,7 @@ class Consumer:
         client.subscribe(list(self.handlers), listener=_SeekToCheckpoints(self, client))
         try:
             async with started(client):
-                wait_for_what_was_brought(client, PREFETCH_SECONDS)
+                limit_prefetch(client, PREFETCH_SECONDS)
                 await self._loop(client)
         finally:
             self.joined = False

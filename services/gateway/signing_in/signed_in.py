@@ -8,13 +8,13 @@ from services.gateway.signing_in import scopes
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.sessions import Signed
 from shared.http import problems
-from shared.http.request_values import reads_request
+from shared.http.before_body import before_body
 
 IDENTITY = "ledgerdesk.identity"
 """Where `shared.http.identity.caller` keeps who asks: the gateway puts there whom it has just authenticated itself."""
 
 
-@reads_request
+@before_body
 async def signed_in(request: Request) -> Signed:
     """401 without a valid sign-in. Use as `SignedIn`."""
     known: Signed | None = request.scope.get("ledgerdesk.signed")
@@ -29,7 +29,7 @@ async def signed_in(request: Request) -> Signed:
 SignedIn = Annotated[Signed, Depends(signed_in)]
 
 
-@reads_request
+@before_body
 async def reader(request: Request) -> Signed:
     """Somebody whose sign-in covers reading. Use as `Reader`."""
     signed = await signed_in(request)
@@ -37,7 +37,7 @@ async def reader(request: Request) -> Signed:
     return signed
 
 
-@reads_request
+@before_body
 async def writer(request: Request) -> Signed:
     """Somebody whose sign-in covers commands. Use as `Writer`."""
     signed = await signed_in(request)
@@ -45,7 +45,7 @@ async def writer(request: Request) -> Signed:
     return signed
 
 
-@reads_request
+@before_body
 async def manager(request: Request) -> Signed:
     """An administrator whose sign-in covers settings; else 403. Use as `Manager`."""
     signed = await signed_in(request)
@@ -53,7 +53,7 @@ async def manager(request: Request) -> Signed:
     return signed
 
 
-@reads_request
+@before_body
 async def token_holder(request: Request) -> Signed:
     """Somebody signed in with a password; else 403. Use as `TokenHolder`."""
     signed = await signed_in(request)
@@ -61,7 +61,7 @@ async def token_holder(request: Request) -> Signed:
     return signed
 
 
-@reads_request
+@before_body
 async def proven(request: Request) -> Signed:
     """Somebody whose session proved its password lately; else 403. Use as `Proven`."""
     signed = await signed_in(request)
@@ -69,7 +69,7 @@ async def proven(request: Request) -> Signed:
     return signed
 
 
-@reads_request
+@before_body
 async def overseer(request: Request) -> Signed:
     """An administrator signed in with a password; else 403. Use as `Overseer`."""
     signed = await signed_in(request)

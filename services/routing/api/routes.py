@@ -28,7 +28,6 @@ from shared.http.idempotency import Command as Key
 from shared.http.idempotency import answer, command_id
 from shared.http.identity import Caller, caller
 from shared.http.problems import FieldError, invalid_fields, pointer
-from shared.http.request_values import reads_request
 from shared.http.serving.failures import problem_of
 from shared.http.serving.limits import MAX_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -36,7 +35,6 @@ from shared.http.serving.routes import router as strict
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 
 
-@reads_request
 async def led_command(request: Request) -> CommandId:
     """The identity of a led command, by what the caller sent: what the gateway adds may be another by the time of a retry."""
     who, content = await caller(request), await request.body()
