@@ -30,14 +30,14 @@ from shared.eventstore.store import Store
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
 from shared.messaging.announcing import Announcer
-from shared.messaging.pace import PROMPT
+from shared.messaging.batching import LOW_LATENCY
 from shared.messaging.relay import Relay
 from shared.network import network
+from shared.runtime.concurrency import ConcurrencyLimit
+from shared.runtime.heartbeat import Background
 from shared.runtime.periodic import Periodic
-from shared.runtime.places import Places
-from shared.runtime.pulse import Background
 
 SERVICE = "gateway"
 PURGE_SECONDS = 3600.0
@@ -60,7 +60,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         health.check("database", lambda: _migrated(pool))
         background: dict[str, Background] = {}
         if role != "api":
-            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
+            relay = Relay(store, settings.database_url, settings.kafka, LOW_LATENCY)
             background |= {"relay": relay, "retention": CommandRetention(pool)}
             background["purge"] = Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, guesses))
         else:
@@ -103,7 +103,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
 
 def running_limit(authentication: Authentication) -> Limited:
     """One bound for all that the gateway answers."""
-    addresses, people = Places(MOST_RUNNING, MOST_OF_AN_ADDRESS), Places(MOST_RUNNING, MOST_OF_A_PERSON)
+    addresses, people = (
+        ConcurrencyLimit(MOST_RUNNING, MOST_OF_AN_ADDRESS),
+        ConcurrencyLimit(MOST_RUNNING, MOST_OF_A_PERSON),
+    )
 
     def address(scope: Scope) -> str:
         return network(authentication.arrival(scope).address)

@@ -37,15 +37,15 @@ from shared.eventstore.retention import CommandRetention
 from shared.eventstore.store import Store
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
 from shared.messaging.announcing import Announcer
+from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import Relay
+from shared.runtime.heartbeat import Background
 from shared.runtime.periodic import Periodic
-from shared.runtime.pulse import Background
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +116,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 pool=pool,
                 kafka=settings.kafka,
                 handlers=handlers(store, numbers, receipts),
-                pace=UNHURRIED,
+                batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
-            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
+            relay = Relay(store, settings.database_url, settings.kafka, LOW_LATENCY)
             background |= {"relay": relay, "consumer": consumer}
             background["retention"] = CommandRetention(pool)
             background["identifying"] = Claims(store)

@@ -26,15 +26,15 @@ from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
 from shared.messaging.announcing import Announcer
+from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import UNHURRIED
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import Relay
-from shared.runtime.pulse import Background
+from shared.runtime.heartbeat import Background
 from shared.settings import env
 
 SERVICE = "notify"
@@ -103,10 +103,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 pool=pool,
                 kafka=settings.kafka,
                 handlers=handlers(store, copy, MailSettings.read(), sender.wake),
-                pace=UNHURRIED,
+                batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
-            relay = Relay(store, settings.database_url, settings.kafka, UNHURRIED)
+            relay = Relay(store, settings.database_url, settings.kafka, HIGH_THROUGHPUT)
             closing_words = policies_of(copy, MailSettings.read())
             told = Closings(store, reactions(store, closing_words, sender.wake), closing_words)
             background |= {"relay": relay, "consumer": consumer, "sender": sender, "closings": told}

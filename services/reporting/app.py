@@ -20,12 +20,12 @@ from shared.directory.projection import DirectoryProjection
 from shared.eventstore.migrations import pending
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
+from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consumer import Consumer
-from shared.messaging.pace import UNHURRIED
 from shared.messaging.parking.commands import MakeHandlers
 from shared.messaging.projection_handler import ProjectionHandler
-from shared.runtime.pulse import Background
+from shared.runtime.heartbeat import Background
 from shared.settings import env
 
 SERVICE = "reporting"
@@ -48,7 +48,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 pool=pool,
                 kafka=settings.kafka,
                 handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
-                pace=UNHURRIED,
+                batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
             background["documents"] = documents

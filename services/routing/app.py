@@ -24,16 +24,16 @@ from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
 from shared.messaging.announcing import Announcer
+from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import Relay
+from shared.runtime.heartbeat import Background
 from shared.runtime.periodic import Periodic
-from shared.runtime.pulse import Background
 
 SERVICE = "routing"
 CONSUMER = "routing"
@@ -97,10 +97,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 pool=pool,
                 kafka=settings.kafka,
                 handlers=handlers(store, copy, clock.wake),
-                pace=UNHURRIED,
+                batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
-            relay = Relay(store, settings.database_url, settings.kafka, PROMPT)
+            relay = Relay(store, settings.database_url, settings.kafka, LOW_LATENCY)
             background |= {"relay": relay, "consumer": consumer}
             background |= {"retention": CommandRetention(pool), "timers": clock}
             background["leaving"] = Periodic(

@@ -4,8 +4,8 @@ import asyncio
 from typing import Never
 
 from shared.database import Pool
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 
 DAYS = 30
 BATCH = 5_000
@@ -22,17 +22,17 @@ class CommandRetention:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting("retention of commands", self._hourly, self.pulse)
+        await supervise("retention of commands", self._hourly, self.heartbeat)
 
     async def _hourly(self) -> None:
         while True:
             while await self.forget() == BATCH:
-                self.pulse.beat()
-            self.pulse.beat(rest=EVERY_SECONDS)
+                self.heartbeat.beat()
+            self.heartbeat.beat(rest=EVERY_SECONDS)
             await asyncio.sleep(EVERY_SECONDS)
 
     async def forget(self) -> int:

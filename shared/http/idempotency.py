@@ -43,11 +43,11 @@ Command = Annotated[CommandId, Depends(command)]
 """Parameter type of a POST, PUT or DELETE: `async def lock(command: Command, ...)`."""
 
 
-def answer(
+def json_response(
     content: Any, *, status: int = 200, replayed: bool = False, headers: dict[str, str] | None = None
 ) -> Response:
-    """A JSON answer; with `replayed` it says that it was given before."""
-    told = dict(headers or {})
+    """A JSON response. `replayed`: it is the first response to a request that was sent again."""
+    fields = dict(headers or {})
     if replayed:
-        told[REPLAYED] = "true"
-    return Response(orjson.dumps(content), status, headers=told, media_type="application/json")
+        fields[REPLAYED] = "true"
+    return Response(orjson.dumps(content), status, headers=fields, media_type="application/json")

@@ -5,9 +5,9 @@ from typing import Never
 
 from shared.database import Connection, Pool
 from shared.eventstore.store import Store
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
-from shared.runtime.wakeup import woken
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
+from shared.runtime.waiting import set_within
 
 CHANNEL = "outbox"
 LOOK_SECONDS = 30.0
@@ -25,16 +25,16 @@ class Announcer:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting(f"announcer of {self.store.service}", self._serve, self.pulse)
+        await supervise(f"announcer of {self.store.service}", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         while True:
-            if await woken(self.store.appended, LOOK_SECONDS):
+            if await set_within(self.store.appended, LOOK_SECONDS):
                 self.store.appended.taken()
                 await tell(self.store.pool)
                 await asyncio.sleep(REST_SECONDS)
-            self.pulse.beat()
+            self.heartbeat.beat()

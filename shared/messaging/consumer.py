@@ -26,15 +26,15 @@ from shared.database import Connection, Pool, connect
 from shared.eventstore.runner import until_recorded
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, NotAuthentic
+from shared.messaging.batching import Batching
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import limit_prefetch
 from shared.messaging.delivery import Delivered, Parked, read
 from shared.messaging.handlers import Handler, transient
-from shared.messaging.pace import Pace
 from shared.messaging.projection import Position
-from shared.runtime.garbage import collected_by_hand
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.garbage_collection import manual_collection
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -131,12 +131,12 @@ class Consumer:
         pool: Pool,
         kafka: KafkaAccount,
         handlers: Mapping[str, Handler],
-        pace: Pace,
+        batching: Batching,
         replica: str | None = None,
     ) -> None:
         self.name, self.database_url, self.pool, self.kafka = name, database_url, pool, kafka
-        self.handlers, self.pace, self.replica = handlers, pace, replica
-        self.pulse = Pulse()
+        self.handlers, self.batching, self.replica = handlers, batching, replica
+        self.heartbeat = Heartbeat()
         self._parks: deque[float] = deque()
         self._positioning = asyncio.Lock()
         self._unsigned: Offsets = {}
@@ -148,7 +148,7 @@ class Consumer:
 
     async def run(self) -> Never:
         """Never ends by itself: an error ends the run and starts a new one; a halt waits for an operator."""
-        await restarting(f"consumer {self.name}", self._until_error, self.pulse)
+        await supervise(f"consumer {self.name}", self._until_error, self.heartbeat)
 
     async def has_its_partitions(self) -> bool:
         """A readiness check of a worker: not while it waits for Kafka, for its group or for an operator."""
@@ -167,7 +167,7 @@ class Consumer:
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         count = 0
-        with collected_by_hand():
+        with manual_collection():
             async with started(client):
                 partitions = {TopicPartition(topic, number) for topic in self.handlers for number in range(PARTITIONS)}
                 ends = await client.end_offsets(list(partitions))
@@ -211,7 +211,7 @@ class Consumer:
         ) is not None:
             HALTED.labels(self.name).set(1)
             log.error("consumer %s is halted: %s", self.name, reason)
-            self.pulse.beat()
+            self.heartbeat.beat()
             await asyncio.sleep(HALT_POLL_SECONDS)
         HALTED.labels(self.name).set(0)
 
@@ -247,12 +247,12 @@ class Consumer:
             if deliveries:
                 await self._work(client, deliveries)
                 CONSUMED.labels(self.name).inc(len(deliveries))
-            self.pulse.beat()
+            self.heartbeat.beat()
             if time.monotonic() - told > COMMIT_SECONDS:
                 told = time.monotonic()
                 await self._tell_lag(client)
             if 0 < len(deliveries) < LIVE_RECORDS:
-                await asyncio.sleep(self.pace.rest(time.monotonic() - began))
+                await asyncio.sleep(self.batching.delay(time.monotonic() - began))
 
     async def _waiting(self, client: AIOKafkaConsumer) -> list[Delivered]:
         """The next records; none when nothing came for some seconds, or while the consumer has no partitions yet."""

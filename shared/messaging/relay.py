@@ -25,12 +25,12 @@ from shared.eventstore.store import Store, envelope_of
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, EventKeys
 from shared.messaging.announcing import CHANNEL, tell
+from shared.messaging.batching import Batching
 from shared.messaging.clients import SEND_SECONDS, producer
-from shared.messaging.pace import Pace
 from shared.messaging.parking.refused import REFUSALS, hold
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
-from shared.runtime.wakeup import woken
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
+from shared.runtime.waiting import set_within
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -69,14 +69,14 @@ class ShardsDiffer(Exception):
 class Relay:
     """Serves every shard that no other replica holds. The advisory lock of a shard lives on the connection that reads and deletes its rows."""
 
-    def __init__(self, store: Store, database_url: str, kafka: KafkaAccount, pace: Pace) -> None:
-        self.store, self.database_url, self.kafka, self.pace = store, database_url, kafka, pace
+    def __init__(self, store: Store, database_url: str, kafka: KafkaAccount, batching: Batching) -> None:
+        self.store, self.database_url, self.kafka, self.batching = store, database_url, kafka, batching
         self.held: list[int] = []
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
         """Never ends: any error ends the run and starts a new one with a fresh producer and connection, after a pause."""
-        await restarting(f"relay of {self.store.service}", self._serve, self.pulse)
+        await supervise(f"relay of {self.store.service}", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         connection = await connect(self.database_url)
@@ -128,12 +128,12 @@ class Relay:
                 except REFUSALS as error:
                     log.warning("Kafka refuses one of %d records of %s: %s", len(rows), self.store.service, error)
                     return rows
-            self.pulse.beat()
+            self.heartbeat.beat()
             if len(rows) == BATCH:
                 continue
             if rows or told:
-                await asyncio.sleep(self.pace.rest(loop.time() - began))
-            await woken(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
+                await asyncio.sleep(self.batching.delay(loop.time() - began))
+            await set_within(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
 
     async def _publish(
         self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
@@ -154,7 +154,7 @@ class Relay:
         while waiting:
             async with self._producer() as client:
                 while waiting:
-                    self.pulse.beat()
+                    self.heartbeat.beat()
                     row = waiting[0]
                     if row["stream_id"] not in held:
                         try:

@@ -1,7 +1,7 @@
-"""Python's cycle collector, told to look less often.
+"""Python's cyclic garbage collector, tuned to run less often.
 
-Services make many short-lived objects without cycles, which reference counting frees at once; the collector's default of a look at
-every 700 new objects costs a third of a rebuild (docs/performance.md).
+Services make many short-lived objects without cycles, which reference counting frees at once. With the default
+threshold of 700 new objects, the collector takes a third of the time of a rebuild (docs/performance.md).
 """
 
 import gc
@@ -12,14 +12,14 @@ THRESHOLDS = (50_000, 20, 20)
 
 
 def collect_rarely() -> None:
-    """To be called once everything is imported: what stands by then is never looked at again."""
+    """Call it once, after all imports: the collector never looks at those objects again."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
 
 
 @contextmanager
-def collected_by_hand() -> Iterator[None]:
-    """The collector does not run by itself: for work through millions of objects that have no cycles. The caller collects now and then."""
+def manual_collection() -> Iterator[None]:
+    """Switches the collector off, for work on millions of objects without cycles. The caller collects now and then."""
     gc.disable()
     try:
         yield

@@ -1,39 +1,41 @@
-"""How a background task shows that it makes progress (`/livez`)."""
+"""Liveness of background tasks: how a task shows that it makes progress (`/livez`, docs/decisions/0071)."""
 
 import time
 from typing import Protocol
 
 SILENCE_SECONDS = 300.0
-"""A task that has not shown progress for this long hangs: the process is not live. A failing one tries again within seconds."""
+"""A task without a heartbeat for this long hangs: the process is not live. A failing task retries within seconds."""
 
 
-class Pulse:
-    """Beats whenever a task has got something done, if only to look whether there is anything. `parts` are pulses of what the task runs
-    beside itself: the slowest of all counts."""
+class Heartbeat:
+    """Beats whenever a task has done something, if only to find that there is nothing to do.
 
-    def __init__(self, *parts: "Pulse") -> None:
+    `parts` are the heartbeats of tasks that this one runs; the slowest of all counts.
+    """
+
+    def __init__(self, *parts: "Heartbeat") -> None:
         self.parts = list(parts)
         self._due = time.monotonic()
 
     def beat(self, *, rest: float = 0.0) -> None:
-        """The task goes on; it means to be silent for `rest` seconds."""
+        """The task makes progress. It will be silent for `rest` seconds."""
         self._due = time.monotonic() + rest
 
     def excuse(self) -> None:
-        """What the task needs is away: no part of it can be blamed."""
+        """Something that the task depends on is down: the task and its parts are not to blame."""
         self.beat()
         for part in self.parts:
             part.excuse()
 
     def silent_for(self, now: float) -> float:
-        """For how many seconds it has been silent, at a moment of `time.monotonic`."""
+        """Seconds since the last sign of progress; `now` is a time of `time.monotonic`."""
         return max(now - self._due, *(part.silent_for(now) for part in self.parts), 0.0)
 
 
 class Background(Protocol):
-    """What a process runs beside its HTTP server. `run` ends only when it is cancelled; `pulse` beats as long as it makes progress."""
+    """A background task of a process. `run` ends only when it is cancelled; `heartbeat` beats while it makes progress."""
 
     @property
-    def pulse(self) -> Pulse: ...
+    def heartbeat(self) -> Heartbeat: ...
 
     async def run(self) -> object: ...

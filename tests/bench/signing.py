@@ -15,8 +15,8 @@ from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.topics import TICKETS
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, EventKeys
+from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consumer import Consumer
-from shared.messaging.pace import UNHURRIED
 from shared.testing.samples import sample_event
 
 TIMES = 10_000
@@ -37,7 +37,7 @@ def main() -> None:
         pool=None,  # type: ignore[arg-type]
         kafka=KafkaAccount("", "", "", reader),
         handlers={TICKETS: SimpleNamespace(producers=None)},
-        pace=UNHURRIED,
+        batching=HIGH_THROUGHPUT,
     )
     consumer._unsigned = {(TICKETS, 0): 1}
     plain, signed = (

@@ -53,7 +53,7 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import LAG
 from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import body_limit
 from shared.http.serving.routes import router as strict
@@ -198,7 +198,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         headers = await told_by_row(appliers, kind.kind, row, kind.path)
         if status == 204:
             return Response(status_code=204, headers=headers)
-        return answer(kind.view(signed.identity, row), status=status, headers=headers)
+        return json_response(kind.view(signed.identity, row), status=status, headers=headers)
 
     async def found(signed: Signed, reference: str) -> rows.Row:
         row = await rows.find(documents.store.pool, kind.kind, reference)
@@ -230,7 +230,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         if not who.is_agent and kind.kind in OWN:
             reference = {"person": str(who.person_id), "company": who.company}.get(kind.kind)
             own = await rows.find(documents.store.pool, kind.kind, reference) if reference else None
-            return answer(page([kind.view(who, own)] if own and kind.visible(who, own) else [], None))
+            return json_response(page([kind.view(who, own)] if own and kind.visible(who, own) else [], None))
         member = who.person_id if kind.kind == "queue" and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
         items = await rows.listed(
@@ -238,7 +238,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
         )
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [rows.slug_of(last.document), str(last.id)]) if last else None
-        return answer(page([kind.view(who, row) for row in items[:limit] if kind.visible(who, row)], following))
+        return json_response(page([kind.view(who, row) for row in items[:limit] if kind.visible(who, row)], following))
 
     @routes.get(
         f"/{kind.path}/{{reference}}",
@@ -248,7 +248,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
     )
     async def get_one(reference: Reference, signed: Reader) -> Response:
         row = await found(signed, reference)
-        return answer(kind.view(signed.identity, row), headers={"ETag": etag(row.version)})
+        return json_response(kind.view(signed.identity, row), headers={"ETag": etag(row.version)})
 
     @routes.put(
         f"/{kind.path}/{{reference}}",
@@ -325,7 +325,7 @@ def _add(routes: APIRouter, kind: KindOfDocument, documents: Documents, sign_in:
             for event in events[:limit]
         ]
         more = len(events) > limit
-        return answer(
+        return json_response(
             page(items, cursors.encode(who, [kind.path, str(row.id)], [events[limit - 1].version]) if more else None)
         )
 

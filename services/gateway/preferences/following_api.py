@@ -20,7 +20,7 @@ from shared.eventstore.errors import UnknownStream
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import LAG
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
@@ -55,7 +55,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
     )
     async def get_followed(signed: Reader) -> Response:
         row = await own(documents, signed.identity)
-        return answer(await _shown(documents, person_in(row)))
+        return json_response(await _shown(documents, person_in(row)))
 
     @routes.put(
         "/queues", operation_id="putMyQueues", response_model=FollowedShown, summary="Choose the queues to follow"
@@ -75,7 +75,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         follows = tuple(dict.fromkeys(queue.id for queue in chosen))
         saved = await documents.save("person", str(row.id), Following(follows=follows), context_of(signed))
         headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
-        return answer(await _shown(documents, person_in(saved.row)), headers=headers)
+        return json_response(await _shown(documents, person_in(saved.row)), headers=headers)
 
     return routes
 

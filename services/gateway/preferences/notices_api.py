@@ -17,7 +17,7 @@ from shared.database import Connection
 from shared.eventstore.errors import UnknownStream
 from shared.http.bodies import Body, Flag
 from shared.http.consistency import LAG
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.serving.routes import router as strict
 
 NOTICES: tuple[Notice, ...] = get_args(Notice)
@@ -50,7 +50,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         "/notices", operation_id="getMyNotices", response_model=Notices, summary="What I get mails about in my queues"
     )
     async def get_notices(signed: Reader) -> Response:
-        return answer(_shown(person_in(await own(documents, signed.identity))))
+        return json_response(_shown(person_in(await own(documents, signed.identity))))
 
     @routes.put(
         "/notices", operation_id="putMyNotices", response_model=Notices, summary="Choose what to get mails about"
@@ -60,7 +60,7 @@ def router(documents: Documents, appliers: Appliers) -> APIRouter:
         wanted: tuple[Notice, ...] = tuple(each for each in NOTICES if getattr(body, each))
         saved = await documents.save("person", str(row.id), Wanting(notices=wanted), context_of(signed))
         headers = {} if await appliers.wait("person", saved.row.id, saved.row.version) else {LAG: "true"}
-        return answer(_shown(person_in(saved.row)), headers=headers)
+        return json_response(_shown(person_in(saved.row)), headers=headers)
 
     return routes
 

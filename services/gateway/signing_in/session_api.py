@@ -20,7 +20,7 @@ from shared.eventstore.store import utc_now
 from shared.http import problems
 from shared.http.bodies import Body, Line
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import answer, command_id
+from shared.http.idempotency import command_id, json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -140,7 +140,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         await end_old_session(request.scope, issued.id)
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
-        return answer(
+        return json_response(
             {"token": issued.secret, "expires_at": moment(issued.expires_at), "person": shown(person)},
             status=201,
             replayed=issued.replayed,
@@ -162,7 +162,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         row = await rows.find(sessions.pool, "person", str(identity.person_id))
         assert row is not None
         assert isinstance(row.document, Person)
-        return answer(
+        return json_response(
             {
                 "person": shown(row.document),
                 "roles": list(identity.roles),
@@ -203,7 +203,7 @@ def router(sign_in: SignIn, sessions: Sessions, authentication: Authentication) 
         issued = await sessions.issue(
             person, "token", name=body.name, scopes=wanted, expires_at=body.expires_at, command=command
         )
-        return answer(
+        return json_response(
             {
                 "id": str(issued.id),
                 "token": issued.secret,
@@ -247,7 +247,7 @@ async def tokens_page(
         for row in found[:limit]
     ]
     more = cursors.encode(signed.identity, query, [items[-1]["id"]]) if len(found) > limit else None
-    return answer(page(items, more))
+    return json_response(page(items, more))
 
 
 def _client(request: Request) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from shared.http import problems
 from shared.network import network
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 
 STRANGERS = 48
 STRANGERS_OF_AN_ADDRESS = 32
@@ -22,14 +22,14 @@ class SignInPlaces:
     """One per process."""
 
     def __init__(self) -> None:
-        self._strangers = Places(STRANGERS, STRANGERS_OF_AN_ADDRESS)
-        self._known = Places(KNOWN, AN_ACCOUNT)
-        self._accounts = Places(STRANGERS, AN_ACCOUNT)
+        self._strangers = ConcurrencyLimit(STRANGERS, STRANGERS_OF_AN_ADDRESS)
+        self._known = ConcurrencyLimit(KNOWN, AN_ACCOUNT)
+        self._accounts = ConcurrencyLimit(STRANGERS, AN_ACCOUNT)
 
     @contextmanager
     def held(self, account: str, address: str, *, known: bool) -> Iterator[None]:
         """A place until the block ends. Raises Problem 429 where there is none. `known`: this account is used from this address."""
-        taken: list[tuple[Places, str]] = []
+        taken: list[tuple[ConcurrencyLimit, str]] = []
         wanted = [(self._known, account)] if known else [(self._strangers, network(address)), (self._accounts, account)]
         try:
             for places, holder in wanted:

@@ -25,7 +25,7 @@ from shared.http import problems
 from shared.http.bodies import Body, Flag
 from shared.http.consistency import LAG
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED, answer, command_id
+from shared.http.idempotency import REPLAYED, command_id, json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -187,7 +187,7 @@ def router(
             for row in found[:limit]
         ]
         more = cursors.encode(signed.identity, query, [items[-1]["id"]]) if len(found) > limit else None
-        return answer(page(items, more))
+        return json_response(page(items, more))
 
     @routes.delete(
         "/tokens/{token}",

@@ -9,7 +9,7 @@ from services.intake.opening.bodies import MOST_VALUES, MessageBody, Opened, Rec
 from services.intake.opening.opening import Opening
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.serving.limits import JSON_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -25,7 +25,7 @@ def router(opening: Opening) -> APIRouter:
     async def open_ticket(who: Caller, key: Key, body: TicketBody) -> Response:
         outcome = await opening.open(body, who, key)
         told = outcome.response
-        return answer(
+        return json_response(
             told,
             status=201,
             replayed=outcome.replayed,
@@ -44,6 +44,6 @@ def router(opening: Opening) -> APIRouter:
     async def add_message(ref: Ref, who: Caller, key: Key, body: MessageBody) -> Response:
         stream, outcome = await opening.receive(ref, body, who, key)
         headers = {HEADER: encode([Written("intake", stream, outcome.version)])} if stream is not None else None
-        return answer(outcome.response, replayed=outcome.replayed, headers=headers)
+        return json_response(outcome.response, replayed=outcome.replayed, headers=headers)
 
     return routes

@@ -17,8 +17,8 @@ from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.handlers import Handler
 from shared.rules.customer_ids import by_address
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 from shared.testing.failpoints import hit
 
 AT_ONCE = 200
@@ -80,11 +80,11 @@ class Claims:
     """Announces what is claimed, a moment later at most than it is."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.pulse = store, Pulse()
+        self.store, self.heartbeat = store, Heartbeat()
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting("identifying", self._serve, self.pulse)
+        await supervise("identifying", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         async with self.store.pool.acquire() as connection, connection.transaction():
@@ -94,9 +94,9 @@ class Claims:
                 told = await announce(connection, self.store)
             if told:
                 self.store.appended.set()
-                self.pulse.beat()
+                self.heartbeat.beat()
             else:
-                self.pulse.beat(rest=REST_SECONDS)
+                self.heartbeat.beat(rest=REST_SECONDS)
                 await asyncio.sleep(REST_SECONDS)
 
 

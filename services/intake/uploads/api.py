@@ -16,7 +16,7 @@ from shared.eventstore.store import CommandId, Store
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import answer, command_id
+from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
 from shared.http.serving.limits import MAX_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -103,7 +103,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, allowan
                 command = command_id(who.person_id, "POST", request.url.path, key, _fingerprint(files))
                 known = await store.response_of(command) if key is not None else None
                 if known is not None:
-                    return answer(known.response, status=201, replayed=True)
+                    return json_response(known.response, status=201, replayed=True)
                 await allowances.take(who, "bytes", sum(max(file.size, LEAST_BYTES) for file in files))
                 until = time.monotonic() + SCAN_SECONDS
                 items = [await kept(who.person_id, file, until) for file in files]
@@ -119,8 +119,8 @@ async def _remembered(store: Store, command: CommandId | None, told: dict[str, A
     if command is not None:
         appended = await store.append([], command=command, response=told)
         if appended.status == "duplicate":
-            return answer(appended.response, status=201, replayed=True)
-    return answer(told, status=201)
+            return json_response(appended.response, status=201, replayed=True)
+    return json_response(told, status=201)
 
 
 def _fingerprint(files: list[SentFile]) -> bytes:

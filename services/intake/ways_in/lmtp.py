@@ -18,8 +18,8 @@ from services.intake.mail.reading import place
 from services.intake.mailroom.mailroom import Envelope
 from shared.database import TRANSIENT
 from shared.network import network
-from shared.runtime.places import Admission
-from shared.runtime.pulse import Pulse
+from shared.runtime.admission import Admission
+from shared.runtime.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ class LmtpServer:
         self._host, _, port = listen.rpartition(":")
         self._port = int(port)
         self._deliver, self.name, self.patience, self.most_bytes = deliver, name, patience, most_bytes
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
         self.admission = Admission[asyncio.Task[None]](most, most_of_a_peer, self._send_away)
         self._sent_away: set[asyncio.Task[None]] = set()
         self._sessions: set[asyncio.Task[None]] = set()
@@ -182,7 +182,7 @@ class LmtpServer:
         self.draining = False
         try:
             while server.is_serving():
-                self.pulse.beat()
+                self.heartbeat.beat()
                 await asyncio.sleep(LOOK_SECONDS)
             raise CannotListen("no mail comes in: the listener is closed")
         finally:

@@ -19,8 +19,8 @@ from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Store
 from shared.messaging.policy_handler import PolicyHandler
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 
 WAIT = timedelta(seconds=5)
 """An answer is on its way through the log for less than a second, unless a service stands still."""
@@ -83,17 +83,17 @@ class Closings:
 
     def __init__(self, store: Store, reacting: PolicyHandler[Command, Ticket], policies: Policies) -> None:
         self.store, self.reacting, self.policies = store, reacting, policies
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting("closings", self._serve, self.pulse)
+        await supervise("closings", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         while True:
             while await self.tell(AT_ONCE) == AT_ONCE:
-                self.pulse.beat()
-            self.pulse.beat()
+                self.heartbeat.beat()
+            self.heartbeat.beat()
             await asyncio.sleep(POLL_SECONDS)
 
     async def tell(self, most: int) -> int:

@@ -20,7 +20,7 @@ from shared.http import problems
 from shared.http.bodies import Body, Line
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
@@ -172,7 +172,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     async def summary(who: Caller) -> Response:
         _administrators(who)
         found = await outgoing.summary()
-        return answer(
+        return json_response(
             _counts(found["whole"])
             | {
                 "pauses": [_pause(row) for row in found["pauses"]],
@@ -206,7 +206,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         if len(found) > limit:
             last = found[limit - 1]
             more = cursors.encode(who, asked, [last["requested_at"].isoformat(), str(last["notification"])])
-        return answer(page([_item(row) for row in found[:limit]], more))
+        return json_response(page([_item(row) for row in found[:limit]], more))
 
     @routes.get(
         "/decisions",
@@ -222,7 +222,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         more = None
         if len(found) > limit:
             more = cursors.encode(who, "decisions", [str(found[limit - 1]["decision"])])
-        return answer(page([_decision(row) for row in found[:limit]], more))
+        return json_response(page([_decision(row) for row in found[:limit]], more))
 
     @routes.post(
         "/pause",
@@ -353,7 +353,7 @@ def _administrators(who: Identity) -> None:
 
 def _told(done: Done) -> Response:
     headers = {HEADER: encode([Written("notify", *done.written)])} if done.written else None
-    return answer(done.answer, replayed=done.replayed, headers=headers)
+    return json_response(done.answer, replayed=done.replayed, headers=headers)
 
 
 def _counts(row: asyncpg.Record) -> dict[str, Any]:

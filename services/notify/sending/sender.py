@@ -30,9 +30,9 @@ from shared.eventstore.runner import CommandRunner, until_recorded
 from shared.eventstore.store import Context, Store, utc_now
 from shared.eventstore.unit_of_work import UnitOfWork
 from shared.rules.rejected import Rejected
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
-from shared.runtime.wakeup import woken
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
+from shared.runtime.waiting import set_within
 from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span
 from shared.testing.failpoints import hit
@@ -102,8 +102,8 @@ class Sender:
         self.runner = CommandRunner(store, "ticket", ticket)
         self._woken = asyncio.Event()
         self._finished = asyncio.Event()
-        self._records, self._renewals, self._looks = loops = (Pulse(), Pulse(), Pulse())
-        self.pulse = Pulse(*loops)
+        self._records, self._renewals, self._looks = loops = (Heartbeat(), Heartbeat(), Heartbeat())
+        self.heartbeat = Heartbeat(*loops)
         self._lanes: Lanes[Claimed] = Lanes(transport.parallel, transport.limits, time.monotonic)
         self._heavy = 0
         self._held: dict[UUID, Claimed] = {}
@@ -126,7 +126,7 @@ class Sender:
 
     async def run(self) -> Never:
         """Never ends by itself. What is known of mails that left survives a restart of the loop, so that it is not sent again."""
-        await restarting("sender", self._serve, self.pulse)
+        await supervise("sender", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         if self._outcomes:
@@ -157,10 +157,10 @@ class Sender:
                 self._leased_until[each.request.notification] = until
                 self._lanes.put(each.domain, each)
             self._start()
-            self.pulse.beat()
+            self.heartbeat.beat()
             if claimed and len(claimed) == most:
                 continue
-            if not await woken(self._woken, self._patience()):
+            if not await set_within(self._woken, self._patience()):
                 self._lanes.forget_old()
                 await self.transport.rest()
 
@@ -400,7 +400,7 @@ class Sender:
 
     async def _recording(self) -> None:
         while True:
-            if await woken(self._finished, LOOK_SECONDS):
+            if await set_within(self._finished, LOOK_SECONDS):
                 await asyncio.sleep(RECORD_SECONDS)
                 self._finished.clear()
                 await self._record_all()

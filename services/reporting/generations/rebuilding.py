@@ -20,7 +20,7 @@ from shared.messaging.consumer import Halt
 from shared.messaging.handlers import transient
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
-from shared.runtime.garbage import collect_rarely
+from shared.runtime.garbage_collection import collect_rarely
 from shared.settings import SettingMissing, env
 
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, KafkaError, TimeoutError, Halt)

@@ -25,7 +25,7 @@ from shared.http.consistency import HEADER, encode
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import HEADER as KEY_HEADER
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer, command_id
+from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller, caller
 from shared.http.problems import FieldError, invalid_fields, pointer
 from shared.http.serving.failures import problem_of
@@ -107,7 +107,7 @@ def router(desk: Desk) -> APIRouter:
         results = await asyncio.gather(*(one(ref) for ref in body.tickets))
         done = [each for _, each in results if each is not None]
         written = [stream for each in done for stream in each.written]
-        return answer(
+        return json_response(
             {"items": [told for told, _ in results]},
             replayed=bool(done) and all(each.outcome.replayed for each in done),
             headers={HEADER: encode(written)} if written else {},
@@ -227,7 +227,7 @@ def _answered(done: Done) -> Response:
     headers = {"ETag": etag(outcome.version)}
     if done.written:
         headers[HEADER] = encode(done.written)
-    return answer(outcome.response, replayed=outcome.replayed, headers=headers)
+    return json_response(outcome.response, replayed=outcome.replayed, headers=headers)
 
 
 async def _result(

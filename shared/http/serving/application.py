@@ -12,7 +12,7 @@ from shared.http.paging import Cursors
 from shared.http.serving import failures
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 from shared.telemetry.asgi import RequestTelemetry
 
 MOST_RUNNING = 512
@@ -68,5 +68,5 @@ def protected(app: ASGIApp, limited: Limited | None = None) -> ASGIApp:
 
 def a_services_limit() -> Limited:
     """Of a service that only the gateway calls: all its callers are one."""
-    places = Places(MOST_RUNNING, MOST_RUNNING)
+    places = ConcurrencyLimit(MOST_RUNNING, MOST_RUNNING)
     return lambda app: RunningLimit(app, places)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
 
 Probe = Callable[[], Awaitable[object]]
 
@@ -29,7 +29,7 @@ class Health:
         self.draining = False
         """Set when the process was told to end: not ready any more."""
         self._checks: dict[str, _Check] = {}
-        self._pulses: dict[str, Pulse] = {}
+        self._heartbeats: dict[str, Heartbeat] = {}
         self._looking: asyncio.Task[dict[str, str]] | None = None
         self._tasks: dict[str, asyncio.Task[object]] = {}
 
@@ -38,17 +38,17 @@ class Health:
         answer False."""
         self._checks[name] = _Check(probe, timeout)
 
-    def watch(self, name: str, task: asyncio.Task[object], pulse: Pulse) -> None:
+    def watch(self, name: str, task: asyncio.Task[object], heartbeat: Heartbeat) -> None:
         """Adds a liveness check of a task that must not end, and must make progress."""
-        self._tasks[name], self._pulses[name] = task, pulse
+        self._tasks[name], self._heartbeats[name] = task, heartbeat
 
     def dead(self) -> dict[str, str]:
         """What does not make progress, and why."""
         now = time.monotonic()
         silent = {
             name: seconds
-            for name, pulse in self._pulses.items()
-            if (seconds := pulse.silent_for(now)) > SILENCE_SECONDS
+            for name, heartbeat in self._heartbeats.items()
+            if (seconds := heartbeat.silent_for(now)) > SILENCE_SECONDS
         }
         found = {name: f"no sign of life for {seconds:.0f} s" for name, seconds in silent.items()}
         return found | {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http import problems
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 from shared.telemetry.asgi import PROBES
 
 SMALL_BODY = 4 << 10
@@ -97,7 +97,7 @@ def nobody(_: Scope) -> str:
 class Running:
     """The places that one request holds: its address's while it works, and its person's, once it is known who asks, to its end."""
 
-    def __init__(self, addresses: Places, people: Places, address: str) -> None:
+    def __init__(self, addresses: ConcurrencyLimit, people: ConcurrencyLimit, address: str) -> None:
         self._addresses, self._people = addresses, people
         self._address, self._person = address, ""
         self._works = False
@@ -136,10 +136,10 @@ class RunningLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, addresses: Places, people: Places | None = None, address: Callable[[Scope], str] = nobody
+        self, app: ASGIApp, addresses: ConcurrencyLimit, people: ConcurrencyLimit | None = None, address: Callable[[Scope], str] = nobody
     ) -> None:
         self.app, self.addresses, self.address = app, addresses, address
-        self.people = people or Places(addresses.most, addresses.most)
+        self.people = people or ConcurrencyLimit(addresses.most, addresses.most)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBES:

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.http import problems
 from shared.network import network
-from shared.runtime.places import Admission
+from shared.runtime.admission import Admission
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0

@@ -9,7 +9,7 @@ from shared.database import Pool, connect_pool
 from shared.eventstore.store import Store
 from shared.messaging.handlers import Handler
 from shared.messaging.parking import parking
-from shared.messaging.parking.parking import PutAside, StillBroken
+from shared.messaging.parking.parking import ParkedStream, StillBroken
 from shared.messaging.parking.refused import Refused
 from shared.settings import env
 
@@ -17,10 +17,10 @@ MakeHandlers: TypeAlias = Callable[[Store], Mapping[str, Handler]]
 """A consumer's handlers by topic, over its service's event store."""
 
 
-class Aside(Protocol):
+class Parker(Protocol):
     """A part of a service, other than a consumer, that puts streams aside."""
 
-    async def parked(self, pool: Pool) -> list[PutAside]: ...
+    async def parked(self, pool: Pool) -> list[ParkedStream]: ...
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
         """Works through what waits of a stream; answers how much. Raises StillBroken."""
@@ -33,7 +33,7 @@ class _Parked:
     def __init__(self, service: str, consumer: str, make: MakeHandlers) -> None:
         self.service, self.consumer, self.make = service, consumer, make
 
-    async def parked(self, pool: Pool) -> list[PutAside]:
+    async def parked(self, pool: Pool) -> list[ParkedStream]:
         return [each for each in await parking.parked(pool) if each.by == self.consumer]
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
@@ -47,16 +47,16 @@ RELAY = "relay"
 TOPIC = "SELECT topic FROM messaging.parked WHERE consumer = $1 AND stream = $2 LIMIT 1"
 
 
-def parts(asides: Mapping[str, Aside]) -> dict[str, Aside]:
+def parts(parkers: Mapping[str, Parker]) -> dict[str, Parker]:
     """Everything but consumers that puts streams aside, by its name: every service has a relay."""
-    return {RELAY: Refused(), **asides}
+    return {RELAY: Refused(), **parkers}
 
 
-async def parked(asides: Mapping[str, Aside]) -> int:
+async def parked(parkers: Mapping[str, Parker]) -> int:
     """Prints what waits and which consumers are halted; answers the exit status, as all of these do."""
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=1)
     found = await parking.parked(pool)
-    for part in parts(asides).values():
+    for part in parts(parkers).values():
         found += await part.parked(pool)
     for each in found:
         print(f"{each.by}  {each.stream}  {each.events} events since {each.since:%Y-%m-%d %H:%M:%S}  {each.reason}")
@@ -68,10 +68,10 @@ async def parked(asides: Mapping[str, Aside]) -> int:
 
 async def replay(service: str, consumer: str, make: MakeHandlers, ticket: str) -> int:
     """Works through one ticket (its id) that a consumer has parked, or `all`."""
-    return await replay_aside(_Parked(service, consumer, make), ticket)
+    return await replay_parked(_Parked(service, consumer, make), ticket)
 
 
-async def replay_aside(aside: Aside, ticket: str) -> int:
+async def replay_parked(aside: Parker, ticket: str) -> int:
     """The same for any part that puts streams aside."""
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=2)
     failed = 0

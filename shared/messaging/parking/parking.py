@@ -38,7 +38,7 @@ CONFLICTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class PutAside:
+class ParkedStream:
     """One stream that waits for an operator: who has put it aside, how many of its events wait, since when, and the first reason."""
 
     by: str
@@ -52,9 +52,9 @@ class StillBroken(Exception):
     """The replay failed like before; the ticket stays parked as it was."""
 
 
-async def parked(pool: Pool) -> list[PutAside]:
+async def parked(pool: Pool) -> list[ParkedStream]:
     """What this service's consumers have parked, oldest first."""
-    return [PutAside(**row) for row in await pool.fetch(LIST)]
+    return [ParkedStream(**row) for row in await pool.fetch(LIST)]
 
 
 async def replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> int:

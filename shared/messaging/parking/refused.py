@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from shared.database import Connection, Pool
 from shared.messaging.announcing import tell
-from shared.messaging.parking.parking import PutAside
+from shared.messaging.parking.parking import ParkedStream
 
 REFUSALS = (
     MessageSizeTooLargeError,
@@ -46,8 +46,8 @@ async def hold(connection: Connection, service: str, stream: UUID, version: int,
 class Refused:
     """The relay's part of `parked` and `replay`, under the name `relay`."""
 
-    async def parked(self, pool: Pool) -> list[PutAside]:
-        return [PutAside("relay", **row) for row in await pool.fetch(LIST)]
+    async def parked(self, pool: Pool) -> list[ParkedStream]:
+        return [ParkedStream("relay", **row) for row in await pool.fetch(LIST)]
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
         """Lets the relay send the stream's waiting events again, which it does within seconds; answers how many wait."""

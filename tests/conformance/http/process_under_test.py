@@ -9,8 +9,8 @@ from typing import Any
 from shared.http.serving import routes
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role, run_process
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
+from shared.http.serving.process import Process, Role, run_process
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
 from shared.testing.keys import KEYS
 
 router = routes.router()
@@ -42,9 +42,9 @@ class Worker:
     """`body` until it is cancelled."""
 
     def __init__(self, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self.run, self.pulse = body, Pulse()
+        self.run, self.heartbeat = body, Heartbeat()
         if os.environ.get("LEDGERDESK_TEST_PROCESS") == "silent-worker":
-            self.pulse.beat(rest=-2 * SILENCE_SECONDS)
+            self.heartbeat.beat(rest=-2 * SILENCE_SECONDS)
 
 
 async def worker() -> None:

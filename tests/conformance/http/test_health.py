@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from shared.http.serving.health import Health
 from shared.http.serving.metrics import metrics_application
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
+from shared.runtime.supervision import supervise
 
 
 async def _well() -> None:
@@ -78,7 +78,7 @@ def test_live_while_every_task_goes_on() -> None:
     async def run() -> tuple[dict[str, str], ...]:
         health = Health("example", "worker")
         working = asyncio.create_task(_silent())
-        one, other, part = Pulse(), Pulse(), Pulse()
+        one, other, part = Heartbeat(), Heartbeat(), Heartbeat()
         health.watch("relay", working, one)
         health.watch("sender", working, other)
         well = health.dead()
@@ -103,10 +103,10 @@ def test_live_while_every_task_goes_on() -> None:
 
 
 def test_a_task_that_means_to_rest_is_not_silent_meanwhile() -> None:
-    pulse = Pulse()
-    pulse.beat(rest=3600)
-    assert pulse.silent_for(time.monotonic() + 3600) <= 1
-    assert pulse.silent_for(time.monotonic() + 3700) > 99
+    heartbeat = Heartbeat()
+    heartbeat.beat(rest=3600)
+    assert heartbeat.silent_for(time.monotonic() + 3600) <= 1
+    assert heartbeat.silent_for(time.monotonic() + 3700) > 99
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_only_what_lies_elsewhere_excuses_a_task_that_gets_nowhere(error: Except
     """A new process helps against our own faults, not against a database that is away."""
 
     async def run() -> bool:
-        pulse, tries = Pulse(), asyncio.Event()
-        pulse.beat(rest=-SILENCE_SECONDS - 1)
+        heartbeat, tries = Heartbeat(), asyncio.Event()
+        heartbeat.beat(rest=-SILENCE_SECONDS - 1)
 
         async def getting_nowhere() -> None:
             if tries.is_set():
@@ -128,11 +128,11 @@ def test_only_what_lies_elsewhere_excuses_a_task_that_gets_nowhere(error: Except
             if error is not None:
                 raise error
 
-        task = asyncio.create_task(restarting("task", getting_nowhere, pulse))
+        task = asyncio.create_task(supervise("task", getting_nowhere, heartbeat))
         await tries.wait()
         await asyncio.sleep(0)  # what it raised has been looked at
         task.cancel()
-        return pulse.silent_for(time.monotonic()) < SILENCE_SECONDS
+        return heartbeat.silent_for(time.monotonic()) < SILENCE_SECONDS
 
     assert asyncio.run(run()) is lives
 
@@ -143,7 +143,7 @@ def test_a_task_that_has_ended_is_named() -> None:
         task: asyncio.Task[object] = asyncio.create_task(_broken())
         await asyncio.wait([task])
         task.exception()
-        health.watch("relay", task, Pulse())
+        health.watch("relay", task, Heartbeat())
         return health.dead()
 
     assert asyncio.run(dead()) == {"relay": "has ended"}

@@ -15,7 +15,7 @@ from shared.http.serving import routes
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import JSON_BODY, RUNNING, RunningLimit, body_limit, bounded
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 from shared.testing.keys import KEYS
 
 
@@ -135,7 +135,7 @@ async def status_of(
 
 async def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
     waiting = Waiting()
-    app = RunningLimit(waiting, Places(1, 1))
+    app = RunningLimit(waiting, ConcurrencyLimit(1, 1))
     first = asyncio.create_task(status_of(app))
     await waiting.entered.acquire()
     assert await status_of(app) == 503
@@ -147,7 +147,7 @@ async def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
 
 async def test_one_address_never_has_all_places() -> None:
     waiting = Waiting()
-    app = RunningLimit(waiting, Places(3, 2), address=lambda scope: str(scope["from"]))
+    app = RunningLimit(waiting, ConcurrencyLimit(3, 2), address=lambda scope: str(scope["from"]))
     mine = [asyncio.create_task(status_of(app, address="a")) for _ in range(2)]
     for _ in mine:
         await waiting.entered.acquire()
@@ -160,7 +160,9 @@ async def test_one_address_never_has_all_places() -> None:
 
 async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
     waiting = Waiting()
-    app = RunningLimit(waiting, Places(3, 3), Places(3, 1), address=lambda scope: str(scope["from"]))
+    app = RunningLimit(
+        waiting, ConcurrencyLimit(3, 3), ConcurrencyLimit(3, 1), address=lambda scope: str(scope["from"])
+    )
     first = asyncio.create_task(status_of(app, address="a", person="kari"))
     await waiting.entered.acquire()
     assert await status_of(app, address="b", person="kari") == 429
@@ -173,7 +175,7 @@ async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
 
 async def test_bodies_that_do_not_come_hold_no_place() -> None:
     waiting, sent = Waiting(), asyncio.Event()
-    app = RunningLimit(waiting, Places(1, 1))
+    app = RunningLimit(waiting, ConcurrencyLimit(1, 1))
     parts = iter([b"{", b"}"])
 
     async def slowly() -> Message:

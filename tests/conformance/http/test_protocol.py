@@ -12,7 +12,7 @@ from shared.http.serving.protocol import (
     STALL_SECONDS,
     BoundedProtocol,
 )
-from shared.runtime.places import Admission
+from shared.runtime.admission import Admission
 
 
 def connection(
@@ -120,4 +120,4 @@ def test_places_of_connections_that_end_are_free_again() -> None:
         assert places.admit(f"{n}", "a")
         places.leave(f"{n}")
         places.leave(f"{n}")
-    assert ended == [] and not any((places._peers, places._waiting, places._waiting_of, places._places.taken))
+    assert ended == [] and not any((places._peers, places._waiting, places._waiting_of, places._limit.taken))

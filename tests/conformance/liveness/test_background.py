@@ -13,8 +13,8 @@ from services.notify.sending import sender
 from shared.eventstore.migrations import migrate
 from shared.http.serving.health import Health
 from shared.messaging import announcing
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
 from shared.runtime.periodic import Periodic
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
 from shared.testing.keys import ENVIRONMENT
 from shared.testing.progress import until
 from tests.servers import NO_KAFKA
@@ -48,10 +48,10 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(announcing, "LOOK_SECONDS", 0.05)
 
 
-def age(pulse: Pulse) -> None:
+def age(heartbeat: Heartbeat) -> None:
     """As if nothing had been heard for long."""
-    pulse.beat(rest=-2 * SILENCE_SECONDS)
-    for part in pulse.parts:
+    heartbeat.beat(rest=-2 * SILENCE_SECONDS)
+    for part in heartbeat.parts:
         age(part)
 
 
@@ -70,11 +70,13 @@ async def test_every_task_shows_progress(
         assert set(process.background) == TASKS[service, role]
         watched = {name: task for name, task in process.background.items() if name not in NEEDS_KAFKA}
         for task in watched.values():
-            age(task.pulse)
+            age(task.heartbeat)
         running = [asyncio.create_task(task.run()) for task in watched.values()]
 
         async def all_fresh() -> bool:
-            return not [n for n, task in watched.items() if task.pulse.silent_for(time.monotonic()) > SILENCE_SECONDS]
+            return not [
+                n for n, task in watched.items() if task.heartbeat.silent_for(time.monotonic()) > SILENCE_SECONDS
+            ]
 
         await until(all_fresh)
         for each in running:
@@ -90,10 +92,10 @@ async def test_periodic_work_that_fails_by_our_own_fault_is_no_progress() -> Non
         raise ValueError
 
     work = Periodic("work", 3600, broken)
-    age(work.pulse)
+    age(work.heartbeat)
     running = asyncio.create_task(work.run())
     for _ in range(2):
         await tried.acquire()
-    assert work.pulse.silent_for(time.monotonic()) > SILENCE_SECONDS
+    assert work.heartbeat.silent_for(time.monotonic()) > SILENCE_SECONDS
     running.cancel()
     await asyncio.wait([running])

@@ -23,10 +23,10 @@ from shared.eventstore.migrations import migrate
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.messaging import topics
+from shared.messaging.batching import LOW_LATENCY
 from shared.messaging.clients import consumer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import PROMPT
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection import Position, Seen
 from shared.messaging.relay import Relay
@@ -162,10 +162,10 @@ def reading(
         pool=one.pool,
         kafka=kafka.account(one.store.service),
         handlers=handlers,
-        pace=PROMPT,
+        batching=LOW_LATENCY,
         replica=replica,
     )
 
 
 def relay(one: Service, kafka: Kafka) -> Relay:
-    return Relay(one.store, one.url, kafka.account(one.store.service), PROMPT)
+    return Relay(one.store, one.url, kafka.account(one.store.service), LOW_LATENCY)

@@ -30,7 +30,7 @@ from shared.messaging.parking import parking
 from shared.messaging.projection import Position
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import SHARDS
-from shared.runtime.pulse import SILENCE_SECONDS
+from shared.runtime.heartbeat import SILENCE_SECONDS
 from shared.testing import failpoints
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
@@ -98,15 +98,15 @@ async def test_every_event_has_its_effect_once(pipeline: Pipeline) -> None:
 async def test_a_relay_and_a_consumer_show_that_they_go_on(pipeline: Pipeline) -> None:
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
     sending = relay(pipeline.intake, pipeline.kafka)
-    pulses = [one.pulse, sending.pulse]
+    heartbeats = [one.heartbeat, sending.heartbeat]
 
     async def fresh() -> bool:
-        return max(pulse.silent_for(time.monotonic()) for pulse in pulses) < SILENCE_SECONDS
+        return max(heartbeat.silent_for(time.monotonic()) for heartbeat in heartbeats) < SILENCE_SECONDS
 
     async with running(sending, one):
         for _ in range(2):  # when they begin, and when there is nothing to do
-            for pulse in pulses:
-                pulse.beat(rest=-2 * SILENCE_SECONDS)
+            for heartbeat in heartbeats:
+                heartbeat.beat(rest=-2 * SILENCE_SECONDS)
             await until(fresh)
 
 

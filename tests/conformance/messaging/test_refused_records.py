@@ -110,7 +110,7 @@ async def test_a_refused_event_waits_with_its_ticket_while_others_flow(
     monkeypatch.setenv("LEDGERDESK_DATABASE_URL", line.intake.url)
     assert await parking_commands.parked({}) == 0
     assert f"relay  {ill}  3 events since " in capsys.readouterr().out
-    assert await parking_commands.replay_aside(Refused(), str(ill)) == 0
+    assert await parking_commands.replay_parked(Refused(), str(ill)) == 0
     await until(lambda: line.shows(ill, 5))
     assert (await line.texts(ill))[2:] == [large, "behind it", "still later"]
     assert not await line.refused()

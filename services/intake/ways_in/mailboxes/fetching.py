@@ -25,7 +25,7 @@ from services.intake.ways_in.mailboxes.room import Room
 from services.intake.ways_in.mailboxes.trouble import Refused, Trouble, words
 from shared.contracts.directory import Mailbox
 from shared.database import TRANSIENT
-from shared.runtime.pulse import Pulse
+from shared.runtime.heartbeat import Heartbeat
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Fetching:
     context: ssl.SSLContext
     destinations: Destinations
     pace: Pace = Pace()
-    pulse: Pulse = field(default_factory=Pulse)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     _reached: Reached | None = None
     _late: dict[int, _Late] = field(default_factory=dict)
     """Mails that could not be fetched or taken: they come after all others, then only now and then, so that one bad mail holds up none."""
@@ -122,7 +122,7 @@ class Fetching:
 
     def _goes_on(self, wait: float = 0.0) -> None:
         """Nothing that follows takes longer than a mail."""
-        self.pulse.beat(rest=wait + 2 * (self.pace.mail + self.pace.command))
+        self.heartbeat.beat(rest=wait + 2 * (self.pace.mail + self.pace.command))
 
     async def _failed(self, error: Exception) -> None:
         why = words(error)

@@ -13,7 +13,7 @@ import pytest
 from deploy.local.ports import free_ports
 from services.intake.mailroom.mailroom import Envelope
 from services.intake.ways_in.lmtp import MOST_BYTES_AT_ONCE, LmtpServer, Patience
-from shared.runtime.restart import restarting
+from shared.runtime.supervision import supervise
 from shared.testing.progress import until
 from tests.services.intake.reception import mail
 
@@ -264,11 +264,11 @@ async def test_a_listener_that_cannot_listen_is_no_sign_of_life() -> None:
         await server.run()
 
     with socket.create_server(("127.0.0.1", port)):
-        server.pulse.beat(rest=-1000)
-        running = asyncio.create_task(restarting("lmtp", run, server.pulse))
+        server.heartbeat.beat(rest=-1000)
+        running = asyncio.create_task(supervise("lmtp", run, server.heartbeat))
         for _ in range(2):
             await tried.acquire()
-        assert server.pulse.silent_for(time.monotonic()) > 900
+        assert server.heartbeat.silent_for(time.monotonic()) > 900
     await until(lambda: _listens(port))
     running.cancel()
     await asyncio.wait([running])
@@ -277,9 +277,9 @@ async def test_a_listener_that_cannot_listen_is_no_sign_of_life() -> None:
 async def test_its_pulse_beats_while_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.intake.ways_in.lmtp.LOOK_SECONDS", 0.01)
     async with listening() as (_, server):
-        server.pulse.beat(rest=-1000)
+        server.heartbeat.beat(rest=-1000)
 
         async def fresh() -> bool:
-            return server.pulse.silent_for(time.monotonic()) < 100
+            return server.heartbeat.silent_for(time.monotonic()) < 100
 
         await until(fresh)
