@@ -1,11 +1,10 @@
 """uvicorn's server with our limits on connections, and background tasks beside it."""
 
 import asyncio
-import contextlib
 import logging
 import resource
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import uvicorn
@@ -38,7 +37,7 @@ class CannotListen(Exception):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with another main loop and without signal handlers (docs/decisions/0098)."""
+    """uvicorn's server with another main loop (docs/decisions/0098)."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -48,11 +47,6 @@ class Server(uvicorn.Server):
         """Starts to drain."""
         self.should_exit = True
         self._stopping.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """uvicorn raises a captured signal again after draining; the process would end before its pools are closed."""
-        yield
 
     async def main_loop(self) -> None:
         """Wakes up once a second, where uvicorn wakes up ten times, and closes connections whose peer stalls."""
