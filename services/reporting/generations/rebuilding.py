@@ -16,7 +16,7 @@ from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.sets import projection_sets
 from shared.database import OwnConnection, Pool, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
-from shared.messaging.consumer import Halt
+from shared.messaging.halting import Halt
 from shared.messaging.handlers import transient
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
@@ -156,7 +156,7 @@ async def fill(which: ProjectionSet, generation: int) -> tuple[float, int]:
                 try:
                     await filler.catch_up()
                 finally:
-                    refused += filler.refused
+                    refused += filler.unauthentic
                 events = await pool.fetchval(REACHED, which.consumer(generation)) - first
                 if refused:
                     print(f"{refused} records are missing from it: docs/runbooks/refused-records.md", file=sys.stderr)

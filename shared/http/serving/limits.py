@@ -136,7 +136,11 @@ class RunningLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, addresses: ConcurrencyLimit, people: ConcurrencyLimit | None = None, address: Callable[[Scope], str] = nobody
+        self,
+        app: ASGIApp,
+        addresses: ConcurrencyLimit,
+        people: ConcurrencyLimit | None = None,
+        address: Callable[[Scope], str] = nobody,
     ) -> None:
         self.app, self.addresses, self.address = app, addresses, address
         self.people = people or ConcurrencyLimit(addresses.most, addresses.most)

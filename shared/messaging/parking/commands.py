@@ -7,6 +7,7 @@ from uuid import UUID
 
 from shared.database import Pool, connect_pool
 from shared.eventstore.store import Store
+from shared.messaging import halting
 from shared.messaging.handlers import Handler
 from shared.messaging.parking import parking
 from shared.messaging.parking.parking import ParkedStream, StillBroken
@@ -89,6 +90,6 @@ async def replay_parked(aside: Parker, ticket: str) -> int:
 
 async def resume(consumer: str) -> int:
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=1)
-    print(f"{consumer} resumed" if await parking.resume(pool, consumer) else f"{consumer} was not halted")
+    print(f"{consumer} resumed" if await halting.resume(pool, consumer) else f"{consumer} was not halted")
     await pool.close()
     return 0

@@ -137,8 +137,8 @@ async def test_a_forged_record_is_passed_over_and_told(
         await desk.intake.store.append([append(ticket, 1, said("genuine"))])
         await until(lambda: _has(desk, ticket, 2))
     assert (await desk.texts(ticket))[1:] == ["genuine"]
-    assert desk.reader.refused
-    assert [line for line in caplog.messages if "passes over 1 records" in line and f"{TICKETS}/" in line]
+    assert desk.reader.unauthentic
+    assert [line for line in caplog.messages if "ignores 1 records" in line and f"{TICKETS}/" in line]
     assert await parking.parked(desk.routing.pool) == []
     assert await desk.routing.pool.fetch("SELECT * FROM messaging.halted") == []
 
@@ -159,7 +159,7 @@ async def test_a_type_of_tomorrow_is_its_producers(desk: Desk) -> None:
     await desk.client.send_and_wait(**desk.kafka.record(TICKETS, newer))
     await desk.intake.store.append([append(ticket, 1, said("genuine"))])
     await until(lambda: _has(desk, ticket, 2))
-    assert desk.reader.refused == 0
+    assert desk.reader.unauthentic == 0
 
 
 async def _has(desk: Desk, ticket: UUID, count: int) -> bool:
@@ -208,4 +208,4 @@ async def test_what_was_written_before_signatures_is_believed_and_nothing_after(
 
 
 async def _refused(reader: Consumer) -> bool:
-    return reader.refused > 0
+    return reader.unauthentic > 0

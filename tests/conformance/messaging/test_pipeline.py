@@ -20,7 +20,7 @@ from shared.contracts.routing import CustomerAnswered, TicketQueued
 from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
-from shared.messaging import consumer, topics
+from shared.messaging import consumer, halting, topics
 from shared.messaging.announcing import Announcer
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
@@ -349,7 +349,7 @@ async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: P
         texts.broken = set()
         for each in await parking.parked(pipeline.routing.pool):
             await parking.replay(pipeline.routing.pool, pipeline.name, ProjectionHandler(texts), each.stream)
-        assert await parking.resume(pipeline.routing.pool, pipeline.name)
+        assert await halting.resume(pipeline.routing.pool, pipeline.name)
         await until(lambda: _complete(pipeline, tickets))
 
 
