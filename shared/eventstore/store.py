@@ -112,7 +112,7 @@ def envelope_of(row: asyncpg.Record, service: str, payload: Event) -> Recorded:
 
 
 class AppendSignal(asyncio.Event):
-    """There may be rows in the outbox. `ours`: some were put there by this process, which nobody else knows of yet."""
+    """There may be new rows in the outbox. `ours`: this process has appended some, which no other process knows yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,12 +123,12 @@ class AppendSignal(asyncio.Event):
         self.ours = True
         super().set()
 
-    def heard(self) -> None:
-        """Another process says that it has appended."""
+    def set_by_other(self) -> None:
+        """Another process has appended."""
         super().set()
 
-    def taken(self) -> bool:
-        """Clears it; whether something was ours."""
+    def take(self) -> bool:
+        """Clears the signal; returns whether this process has appended."""
         ours, self.ours = self.ours, False
         self.clear()
         return ours

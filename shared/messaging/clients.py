@@ -1,4 +1,4 @@
-"""Kafka clients with the settings that were measured (architecture, section 11) and an end that cannot hang."""
+"""Kafka clients with measured settings (architecture, section 11), which stop within a bounded time."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,10 @@ from shared.messaging.access.account import KafkaAccount, KafkaAdmin
 log = logging.getLogger(__name__)
 
 SEND_SECONDS = 20.0
-"""A batch that is not acknowledged by then is given up and sent again from the outbox: `send` alone waits for ever."""
+"""After that, a batch that is not acknowledged is sent again from the outbox: `send` alone would wait for ever."""
 STOP_SECONDS = 5.0
 MOST_BYTES = 4 * 1024 * 1024
-"""Of one message before it is compressed. What a broker takes is its own to say, of what is left then."""
+"""Of one message before compression. The broker has a limit of its own for what is left afterwards."""
 
 
 @contextlib.asynccontextmanager

@@ -51,7 +51,7 @@ LIVE_RECORDS = 500
 REBUILD_RECORDS = 10_000
 PIECE_RECORDS = 100
 COLLECT_RECORDS = 500_000
-"""Records of a rebuild between two runs of the garbage collector, each of which takes as long as some thousand events."""
+"""Records of a rebuild between two garbage collections, each of which takes as long as some thousand events."""
 FETCH_WAIT_MS = 5_000
 JOINING_MS = 250
 PREFETCH_SECONDS = 3_600.0
@@ -59,8 +59,8 @@ PREFETCH_SECONDS = 3_600.0
 that one ends, so new records of the first partition would wait for up to FETCH_WAIT_MS."""
 AT_ONCE_SECONDS = 0.005
 GATHER_MS = 10
-"""Records that `getmany` returns at once were fetched during the batch before, and until they are read the client fetches
-nothing more. Records that have arrived since are one request away; with this wait they join the batch."""
+"""Records that `getmany` returns at once were fetched during the batch before, and until they are read the client
+fetches nothing more. Records that have arrived since are one request away; with this wait they join the batch."""
 COMMIT_SECONDS = 10.0
 
 
@@ -294,7 +294,7 @@ class Consumer:
         self._parking.count(len(new))
 
     def _report_unauthentic(self, ignored: Sequence[Delivered]) -> None:
-        """One line for a batch, because there may be many such records. They stay in the topic for the investigation."""
+        """One line for a batch, because there may be many such records. They stay in the topic."""
         self.unauthentic += len(ignored)
         UNAUTHENTIC.labels(self.name).inc(len(ignored))
         topic, partition, offset = ignored[0].position

@@ -33,7 +33,10 @@ class Heartbeat:
 
 
 class Background(Protocol):
-    """A background task of a process. `run` ends only when it is cancelled; `heartbeat` beats while it makes progress."""
+    """A background task of a process.
+
+    `run` ends only when it is cancelled; `heartbeat` beats while it makes progress.
+    """
 
     @property
     def heartbeat(self) -> Heartbeat: ...

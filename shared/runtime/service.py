@@ -79,7 +79,7 @@ def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> in
             return 0
         case "parked":
             return asyncio.run(parking_commands.parked(service.parkers))
-        case "replay" if (aside := parking_commands.parts(service.parkers).get(arguments.consumer)) is not None:
+        case "replay" if (aside := parking_commands.with_relay(service.parkers).get(arguments.consumer)) is not None:
             return asyncio.run(parking_commands.replay_parked(aside, arguments.ticket))
         case _:
             consumer = arguments.consumer

@@ -1,4 +1,5 @@
-"""Parked tickets of a service's consumers: park, list, and replay after the fix (`python -m services.<name> parked`)."""
+"""Parked tickets of a service's consumers: park, list, and replay after the fix (`python -m services.<name> parked`).
+"""
 
 import logging
 from collections.abc import Sequence
@@ -36,8 +37,8 @@ SELECT consumer AS by, stream, count(*) AS events, min(parked_at) AS since,
  GROUP BY consumer, stream
  ORDER BY since, consumer, stream
 """
-# While these rows are locked, no batch of the consumer adds to them, because a batch locks them first (STREAMS). A batch
-# that was quicker has committed when the lock is granted; only the next statement sees its rows.
+# While these rows are locked, no batch of the consumer adds to them, because a batch locks them first (STREAMS). A
+# batch that was quicker has committed when the lock is granted; only the next statement sees its rows.
 LOCK = """
 SELECT FROM messaging.parked
  WHERE consumer = $1 AND stream = $2
