@@ -1,4 +1,4 @@
-"""Request bodies: strict models, and texts that cannot smuggle control characters."""
+"""Types of request bodies: strict models, and texts without control characters."""
 
 from typing import Annotated
 
@@ -6,22 +6,25 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 
 class Body(BaseModel):
-    """The base of a request body: unknown fields are refused, values frozen, errors never repeat what was sent."""
+    """The base of a request body: unknown fields are refused, values are frozen, errors never quote the input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def one_line(text: str) -> str:
-    """The text, if it is one line: no control characters (CR, LF, NUL ...), no line separators, no lone surrogates."""
+    """Returns the text if it is one line.
+
+    Raises ValueError for control characters, line separators, lone surrogates.
+    """
     if not text.isprintable() and any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or c in "\u2028\u2029" for c in text):
-        raise ValueError("must be one line without control characters")
+        raise ValueError("This must be one line without control characters.")
     return _encodable(text)
 
 
 def any_text(text: str) -> str:
-    """The text, if PostgreSQL and JSON can hold it: no NUL, no lone surrogates."""
+    """Returns the text if PostgreSQL and JSON can hold it. Raises ValueError for NUL and lone surrogates."""
     if "\x00" in text:
-        raise ValueError("must not contain NUL characters")
+        raise ValueError("NUL characters are not allowed.")
     return _encodable(text)
 
 
@@ -29,7 +32,7 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("must not contain lone surrogates") from None
+        raise ValueError("Lone surrogates are not allowed.") from None
     return text
 
 

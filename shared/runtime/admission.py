@@ -60,8 +60,7 @@ class Admission(Generic[Connection]):
             self._limit.give_back(peer)
 
     def _victim(self, peer: str) -> Connection | None:
-        """The longest idle connection: of all if every slot is taken, else of this peer, which has reached its share.
-        """
+        """The longest idle connection: of all if every slot is taken, else of this peer, which has reached its share."""
         if self._limit.taken >= self._limit.most:
             return next(iter(self._waiting), None)
         return next(iter(self._waiting_of.get(peer, ())), None)

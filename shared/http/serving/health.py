@@ -1,4 +1,4 @@
-"""`/livez` (the process makes progress) and `/readyz` (it can serve); for probes, without sign-in."""
+"""`/livez` (the process makes progress) and `/readyz` (it can serve), for probes, without sign-in."""
 
 import asyncio
 import time
@@ -22,28 +22,27 @@ class _Check:
 
 
 class Health:
-    """What the probes of one process look at. `run_process` makes it, a service adds its checks."""
+    """The checks of one process. `run_process` creates it, a service adds its checks."""
 
     def __init__(self, service: str, role: str) -> None:
         self.service, self.role = service, role
         self.draining = False
-        """Set when the process was told to end: not ready any more."""
+        """Set when the process was told to end: it is not ready any more."""
         self._checks: dict[str, _Check] = {}
         self._heartbeats: dict[str, Heartbeat] = {}
-        self._looking: asyncio.Task[dict[str, str]] | None = None
+        self._checking: asyncio.Task[dict[str, str]] | None = None
         self._tasks: dict[str, asyncio.Task[object]] = {}
 
     def check(self, name: str, probe: Probe, *, timeout: float = 2.0) -> None:
-        """Adds a readiness check: ready while `probe` returns within `timeout` seconds, does not raise and does not
-        answer False."""
+        """Adds a readiness check. It passes if `probe` returns within `timeout` seconds, and not False."""
         self._checks[name] = _Check(probe, timeout)
 
     def watch(self, name: str, task: asyncio.Task[object], heartbeat: Heartbeat) -> None:
-        """Adds a liveness check of a task that must not end, and must make progress."""
+        """Adds a liveness check of a task, which must make progress and never end."""
         self._tasks[name], self._heartbeats[name] = task, heartbeat
 
     def dead(self) -> dict[str, str]:
-        """What does not make progress, and why."""
+        """The tasks that do not make progress, and why."""
         now = time.monotonic()
         silent = {
             name: seconds
@@ -54,13 +53,16 @@ class Health:
         return found | {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}
 
     async def missing(self) -> dict[str, str]:
-        """Which checks fail, and why: exception types only, for their texts may hold addresses and passwords. However many ask, it is
-        looked once at a time: anybody may ask, and every look takes a connection from those who work."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
-        return await asyncio.shield(self._looking)
+        """The readiness checks that fail, and why: exception types only, their texts may have addresses and passwords.
 
-    async def _look(self) -> dict[str, str]:
+        Probes at the same time share one run of the checks, because anybody may probe and each run takes a database
+        connection.
+        """
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._run_checks())
+        return await asyncio.shield(self._checking)
+
+    async def _run_checks(self) -> dict[str, str]:
         results = await asyncio.gather(*(_failure(check) for check in self._checks.values()))
         found = {name: failure for name, failure in zip(self._checks, results, strict=True) if failure is not None}
         if self.draining:
@@ -71,17 +73,17 @@ class Health:
         """The probe routes."""
 
         async def livez(_: Request) -> Response:
-            return self._answer(dict.fromkeys(self._tasks, "ok"), self.dead())
+            return self._response(dict.fromkeys(self._tasks, "ok"), self.dead())
 
         async def readyz(_: Request) -> Response:
-            return self._answer(dict.fromkeys(self._checks, "ok"), await self.missing())
+            return self._response(dict.fromkeys(self._checks, "ok"), await self.missing())
 
         return [
             Route("/livez", livez, include_in_schema=False),
             Route("/readyz", readyz, include_in_schema=False),
         ]
 
-    def _answer(self, good: dict[str, str], bad: dict[str, str]) -> Response:
+    def _response(self, good: dict[str, str], bad: dict[str, str]) -> Response:
         body = {
             "status": "failing" if bad else "ok",
             "service": self.service,

@@ -1,4 +1,4 @@
-"""Routes that refuse what they do not know."""
+"""Routes that refuse unknown input."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -78,12 +78,12 @@ def _check_query(query: bytes, declared: frozenset[str]) -> None:
     try:
         given = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
     except ValueError:
-        raise problems.invalid("/query", "cannot be read") from None
+        raise problems.invalid("/query", "The query string cannot be read.") from None
     wrong: list[problems.FieldError] = []
     for name, value in given:
         if name not in declared:
-            wrong.append(problems.FieldError(problems.pointer("query", name), "is not known here"))
+            wrong.append(problems.FieldError(problems.pointer("query", name), "This parameter is not known."))
         elif "\x00" in value:
-            wrong.append(problems.FieldError(problems.pointer("query", name), "must not contain NUL characters"))
+            wrong.append(problems.FieldError(problems.pointer("query", name), "NUL characters are not allowed."))
     if wrong:
         raise problems.invalid_fields(wrong[:20])

@@ -1,5 +1,4 @@
-"""Parked tickets of a service's consumers: park, list, and replay after the fix (`python -m services.<name> parked`).
-"""
+"""Parked tickets of a service's consumers: park, list, and replay after the fix (`python -m services.<name> parked`)."""
 
 import logging
 from collections.abc import Sequence

@@ -56,7 +56,7 @@ def test_a_longer_one_is_a_413_that_tells_the_limit(client: TestClient, body: An
     assert answer.status_code == 413
     assert (answer.json()["type"], answer.json()["detail"]) == (
         "/problems/too-large",
-        "The body of this request is at most 1000 bytes.",
+        "The body of this request may have at most 1000 bytes.",
     )
 
 
