@@ -1,4 +1,4 @@
-"""Spans over the OpenTelemetry SDK. Imported only where tracing is on, for the SDK costs memory and start time."""
+"""Spans of the OpenTelemetry SDK. Imported only if tracing is on: the SDK takes memory and start time."""
 
 import contextlib
 import re
@@ -97,7 +97,7 @@ class _OtelSpan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         if kind is not None and issubclass(kind, Exception):
-            # The type only: an exception's text may quote what people wrote.
+            # The type only: the message of an exception may quote what people wrote.
             self._span.set_attribute("error.type", kind.__name__)
             self.fail(kind.__name__)
         self._span.end()
@@ -115,7 +115,7 @@ class _OtelSpan:
 
 
 def parse(traceparent: str | None) -> api.SpanContext | None:
-    """The span that a W3C traceparent names; None for garbage."""
+    """The span that a W3C traceparent names; None if it is not valid."""
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if found is None:
         return None
@@ -124,7 +124,7 @@ def parse(traceparent: str | None) -> api.SpanContext | None:
 
 
 def start(resource: Resource) -> TracerProvider:
-    """Switches tracing on for this process; the caller adds where spans go."""
+    """Switches tracing on for this process. The caller adds span processors."""
     provider = TracerProvider(resource=resource)
     tracing.use(OtelTracer(provider))
     return provider

@@ -1,7 +1,7 @@
 """Spans, and the W3C trace context that travels with requests and events.
 
-With tracing off (`OTEL_TRACES_EXPORTER` unset or `none`) nothing of OpenTelemetry is imported, a span is one shared
-object that does nothing, and there is no traceparent to propagate. `shared.telemetry.setup` switches it on.
+With tracing off (`OTEL_TRACES_EXPORTER` unset or `none`) OpenTelemetry is not imported, every span is one shared object
+that does nothing, and there is no traceparent to propagate. `shared.telemetry.setup` switches tracing on.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    """What `use` takes: the one implementation over OpenTelemetry is in `recording`."""
+    """What `use` takes. The implementation over OpenTelemetry is in `recording`."""
 
     def span(
         self,
@@ -86,8 +86,11 @@ def span(
     links: Sequence[str | None] = (),
     **attributes: Attribute,
 ) -> Span:
-    """A span to be entered with `with`. Its parent is `traceparent` (a W3C header value from elsewhere; garbage is
-    ignored) if given, else the span around it. `links` are traceparents of other causes, as for a batch."""
+    """A span, to be entered with `with`.
+
+    Its parent is `traceparent` (a W3C header value; an invalid one is ignored), else the span around it. `links` are
+    traceparents of other causes, for example of a batch.
+    """
     return NO_SPAN if _tracer is None else _tracer.span(name, kind, traceparent, links, attributes)
 
 

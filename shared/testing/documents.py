@@ -9,7 +9,7 @@ from shared.directory.projection import OWNER, DirectoryProjection, row_of
 
 
 async def seed(url: str, *documents: Queue | Person | Company | Setting) -> None:
-    """Saves documents in the database at `url` as the projection does with their first event."""
+    """Saves documents in the database at `url`, as the projection does with their first event."""
     connection = await connect(url)
     try:
         rows = {each.id: replace(row_of(each), seen={OWNER: (1, uuid4())}) for each in documents}
