@@ -162,7 +162,7 @@ async def test_a_login_that_looks_like_hexadecimal_is_a_login(following: Followi
     assert await following.copy.person_named(odd.login) == odd
 
 
-async def test_customers_and_kinds_of_tomorrow_pass_by(following: Following) -> None:
+async def test_customers_and_unknown_kinds_are_skipped(following: Following) -> None:
     customer, template = uuid4(), uuid4()
     ref = CustomerRef(id=customer, email="per@example.org")
     await following.feed(
@@ -176,7 +176,7 @@ async def test_customers_and_kinds_of_tomorrow_pass_by(following: Following) -> 
     assert following.copy.queues.live == []
 
 
-async def test_an_event_of_tomorrow_on_a_known_document_leaves_it_as_it_is(following: Following) -> None:
+async def test_an_unknown_event_leaves_a_known_document_unchanged(following: Following) -> None:
     it = queue()
     await following.feed(recorded(it.id, 1, QueueSaved(queue=it)), recorded(it.id, 2, Unknown(data={})))
     await following.copy.load()

@@ -27,7 +27,7 @@ def appending(stream: UUID, expected: int, *events: NewEvent) -> Append:
     return Append(stream, "ticket", expected, events or (unlocked(),), CONTEXT)
 
 
-async def test_what_was_appended_is_loaded_in_order(store: Store) -> None:
+async def test_events_are_loaded_in_the_order_of_their_append(store: Store) -> None:
     ticket = uuid4()
     first = await store.append([appending(ticket, 0, unlocked("a"), unlocked("b\u2028\U0001f5a8"))])
     second = await store.append([appending(ticket, 2, unlocked("c"))])
@@ -47,7 +47,7 @@ async def test_another_version_than_expected_is_a_conflict_and_writes_nothing(st
     assert await store.pool.fetchval("SELECT count(*) FROM es.commands") == 0
 
 
-async def test_a_known_command_gets_its_first_answer(store: Store) -> None:
+async def test_a_known_command_gets_its_first_response(store: Store) -> None:
     ticket, command = uuid4(), CommandId(uuid4(), b"body")
     await store.append([appending(ticket, 0)], command=command, response={"version": 1})
     again = await store.append([appending(ticket, 0)], command=command, response={"version": 99})
@@ -64,7 +64,7 @@ async def test_a_command_id_with_another_content_is_refused(store: Store) -> Non
         await store.response_of(CommandId(command, b"two"))
 
 
-async def test_a_command_that_is_being_carried_out_is_told_so(store: Store) -> None:
+async def test_a_command_that_is_running_is_not_run_again(store: Store) -> None:
     command = CommandId(uuid4(), b"x")
     async with store.pool.acquire() as connection, connection.transaction():
         await store.append([appending(uuid4(), 0)], command=command, connection=connection)
@@ -175,7 +175,7 @@ async def test_hot_statements_use_their_index(store: Store, statement: str, argu
 
 
 @pytest.mark.parametrize("letter", ["x", "\u0436", "\u6f22", '"', "\x01"])
-async def test_an_event_is_measured_as_the_log_will_have_it(store: Store, letter: str) -> None:
+async def test_the_size_of_an_event_is_that_of_its_record(store: Store, letter: str) -> None:
     """In bytes of its whole record: what is too large for the broker is never appended, what fits is."""
     taken = len(to_json(letter)) - 2
     room = MAX_RECORD_BYTES - 2_000

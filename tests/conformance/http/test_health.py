@@ -51,7 +51,7 @@ def test_each_failing_check_is_named_without_its_text(client: TestClient, health
     assert "hunter2" not in answer.text
 
 
-async def test_many_who_ask_at_once_cost_one_look() -> None:
+async def test_simultaneous_probes_share_one_check() -> None:
     health, looks, release = Health("example", "api"), 0, asyncio.Event()
 
     async def slowly() -> None:
@@ -102,7 +102,7 @@ def test_live_while_every_task_goes_on() -> None:
     )
 
 
-def test_a_task_that_means_to_rest_is_not_silent_meanwhile() -> None:
+def test_an_announced_rest_is_not_silence() -> None:
     heartbeat = Heartbeat()
     heartbeat.beat(rest=3600)
     assert heartbeat.silent_for(time.monotonic() + 3600) <= 1
@@ -114,7 +114,7 @@ def test_a_task_that_means_to_rest_is_not_silent_meanwhile() -> None:
     [(ConnectionRefusedError(), True), (KafkaConnectionError(), True), (TypeError(), False), (None, False)],
     ids=["database-away", "kafka-away", "our-own-fault", "ends"],
 )
-def test_only_what_lies_elsewhere_excuses_a_task_that_gets_nowhere(error: Exception | None, lives: bool) -> None:
+def test_only_errors_of_dependencies_excuse_a_task_without_progress(error: Exception | None, lives: bool) -> None:
     """A new process helps against our own faults, not against a database that is away."""
 
     async def run() -> bool:

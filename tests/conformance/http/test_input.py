@@ -101,7 +101,7 @@ def test_a_lone_surrogate_is_named(client: TestClient) -> None:
         b"",
     ],
 )  # fmt: skip
-def test_what_is_no_json_object_is_refused(client: TestClient, raw: bytes) -> None:
+def test_anything_but_a_json_object_is_refused(client: TestClient, raw: bytes) -> None:
     problem(post(client, raw))
 
 
@@ -207,7 +207,7 @@ def test_a_request_that_the_gateway_did_not_sign_is_a_401(client: TestClient, va
     assert answer.headers["www-authenticate"]
 
 
-def test_a_replayed_answer_says_so(client: TestClient) -> None:
+def test_a_replayed_response_has_its_header(client: TestClient) -> None:
     assert (
         client.post("/api/v1/tickets", json=GOOD, headers={"If-Match": '"9"'}).headers["idempotent-replayed"] == "true"
     )

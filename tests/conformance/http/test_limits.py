@@ -69,7 +69,7 @@ def test_the_longest_text_fits_in_two_bytes_a_letter(client: TestClient) -> None
     assert client.post("/usual", content=f'"{"ж" * 1_000_000}"'.encode()).json() == {"letters": 1_000_000}
 
 
-def test_values_are_counted_before_anything_is_made_of_them(client: TestClient) -> None:
+def test_values_are_counted_before_parsing(client: TestClient) -> None:
     def status(body: bytes) -> int:
         return client.post("/small", content=body).status_code
 
@@ -145,7 +145,7 @@ async def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
     assert [await first, await probe, await status_of(app)] == [200, 200, 200]
 
 
-async def test_one_address_never_has_all_places() -> None:
+async def test_one_address_never_takes_all_slots() -> None:
     waiting = Waiting()
     app = RunningLimit(waiting, ConcurrencyLimit(3, 2), address=lambda scope: str(scope["from"]))
     mine = [asyncio.create_task(status_of(app, address="a")) for _ in range(2)]
@@ -158,7 +158,7 @@ async def test_one_address_never_has_all_places() -> None:
     assert await asyncio.gather(*mine, other) == [200] * 3
 
 
-async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
+async def test_one_person_never_takes_all_slots_from_any_address() -> None:
     waiting = Waiting()
     app = RunningLimit(
         waiting, ConcurrencyLimit(3, 3), ConcurrencyLimit(3, 1), address=lambda scope: str(scope["from"])
@@ -173,7 +173,7 @@ async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
     assert await status_of(app, address="b", person="kari") == 200, "what was held is given back"
 
 
-async def test_bodies_that_do_not_come_hold_no_place() -> None:
+async def test_requests_that_wait_for_their_body_hold_no_slot() -> None:
     waiting, sent = Waiting(), asyncio.Event()
     app = RunningLimit(waiting, ConcurrencyLimit(1, 1))
     parts = iter([b"{", b"}"])

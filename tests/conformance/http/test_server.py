@@ -85,7 +85,7 @@ def test_sigterm_finishes_requests_then_cancels_tasks_then_closes() -> None:
         assert "Traceback" not in err
 
 
-def test_a_failing_task_is_started_again_and_told() -> None:
+def test_a_failing_task_is_started_again_and_logged() -> None:
     with running(LEDGERDESK_TEST_PROCESS="failing-worker") as it:
         while it.ask("/runs") != (200, {"runs": 2}):
             pass
@@ -95,14 +95,14 @@ def test_a_failing_task_is_started_again_and_told() -> None:
         assert "the first run fails" in it.process.stderr.read()
 
 
-def test_a_task_that_has_ended_for_good_makes_the_process_one_that_is_not_live() -> None:
+def test_a_task_that_has_ended_makes_the_process_not_live() -> None:
     with running(LEDGERDESK_TEST_PROCESS="gives-up") as it:
         while it.ask("/livez")[0] != 503:
             pass
         assert it.ask("/livez")[1]["checks"] == {"worker": "has ended", "let-go": "ok"}
 
 
-def test_a_task_that_makes_no_progress_does_so_too() -> None:
+def test_a_task_without_progress_makes_the_process_not_live() -> None:
     with running(LEDGERDESK_TEST_PROCESS="silent-worker") as it:
         status, told = it.ask("/livez")
         assert status == 503 and told["checks"]["worker"].startswith("no sign of life for 6")
@@ -128,7 +128,7 @@ def test_a_late_database_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:x", "127.0.0.1:99999", "192.0.2.1:1"])
-def test_an_address_that_cannot_be_had_is_told_in_a_sentence(listen: str) -> None:
+def test_an_unusable_address_is_reported_in_one_line(listen: str) -> None:
     process = start(0, LEDGERDESK_LISTEN=listen)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
@@ -136,14 +136,14 @@ def test_an_address_that_cannot_be_had_is_told_in_a_sentence(listen: str) -> Non
     assert "cannot start" in json.loads(line)["message"]
 
 
-def test_a_taken_port_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start(taken.getsockname()[1])
         assert "in use" in process.communicate(timeout=20)[1]
         assert process.returncode == 1
 
 
-def test_what_is_no_http_is_answered_with_a_problem_and_does_no_harm() -> None:
+def test_invalid_http_gets_a_problem_document_and_does_no_harm() -> None:
     with running() as it:
         for garbage in (
             b"nonsense\r\n\r\n",

@@ -67,7 +67,7 @@ def test_a_cursor_gives_its_position_to_its_person_and_list(query: dict[str, obj
 
 
 @given(FILTERS, FILTERS, st.lists(SCALAR, max_size=4))
-def test_a_cursor_is_nothing_to_others(
+def test_a_cursor_is_invalid_for_others(
     query: dict[str, object], other: dict[str, object], position: list[object]
 ) -> None:
     cursor = CURSORS.encode(KARI, query, position)
@@ -86,7 +86,7 @@ def test_a_cursor_with_another_character_is_refused(data: st.DataObject) -> None
 
 
 @given(st.text(max_size=200))
-def test_garbage_is_no_cursor(cursor: str) -> None:
+def test_garbage_is_not_a_cursor(cursor: str) -> None:
     assert is_422(CURSORS.decode, KARI, {}, cursor)
 
 
@@ -120,7 +120,7 @@ def test_if_match(header: str | None, version: int | None) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "7", '"7', '7"', '"7" "8"', '"7",', '"7","8"', "w/7", '*, "7"', '"a\x00"'])
-def test_what_is_no_list_of_entity_tags_is_refused(header: str) -> None:
+def test_an_invalid_list_of_entity_tags_is_refused(header: str) -> None:
     assert is_422(etag.parse_if_match, header)
 
 

@@ -16,7 +16,7 @@ from services.routing.operations import numbers
 from services.routing.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.contracts.topics import ALL, PARTITIONS
+from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from shared.database import Connection, Pool, connect_pool
 from shared.directory.copy import Queues
 from shared.eventstore.migrations import migrate
@@ -67,7 +67,7 @@ async def running(*tasks: Any) -> AsyncIterator[None]:
 
 
 async def from_now(pool: Pool, name: str, kafka: Kafka) -> None:
-    """Lets a consumer start at the topics' present ends, for the broker of the test run is shared."""
+    """Lets a consumer start at the present ends of the topics, because all tests share the broker."""
     await topics.ensure(kafka.admin, kafka.passwords)
     partitions = [TopicPartition(topic, p) for topic in ALL for p in range(PARTITIONS)]
     async with consumer(AIOKafkaConsumer(**kafka.admin.options)) as client:
@@ -76,6 +76,30 @@ async def from_now(pool: Pool, name: str, kafka: Kafka) -> None:
         "INSERT INTO messaging.checkpoints VALUES ($1, $2, $3, $4)",
         [(name, p.topic, p.partition, end) for p, end in ends.items()],
     )
+
+
+@dataclass
+class Pair:
+    """Intake and a service that reads its events, with the name of its consumer, which starts at the topics' ends."""
+
+    intake: Service
+    reader: Service
+    kafka: Kafka
+    name: str
+
+    def consumer(self, handler: Handler) -> Consumer:
+        return reading(self.reader, self.name, self.kafka, {TICKETS: handler})
+
+    def relay(self) -> Relay:
+        return relay(self.intake, self.kafka)
+
+
+@contextlib.asynccontextmanager
+async def pair(postgres: Any, kafka: Kafka) -> AsyncIterator[Pair]:
+    async with service(postgres, "intake") as intake, service(postgres, "routing") as reader:
+        made = Pair(intake, reader, kafka, f"routing.test-{uuid4().hex[:8]}")
+        await from_now(reader.pool, made.name, kafka)
+        yield made
 
 
 def opened(number: str = "2026112310000018") -> TicketOpened:
@@ -97,7 +121,7 @@ def said(text: str = "more") -> CustomerMessageReceived:
 
 
 async def open_tickets(intake: Store, count: int) -> list[UUID]:
-    """Opens tickets and lets each customer write once more."""
+    """Opens tickets, and lets each customer write once more."""
     tickets = [uuid7() for _ in range(count)]
     for n, each in enumerate(tickets):
         await intake.append([append(each, 0, opened(f"{uuid4().int % 10**16:016d}"), said(f"message {n}"))])
@@ -125,7 +149,7 @@ class TextRow:
 
 
 class Texts:
-    """A plain read model: what customers wrote, per ticket. `broken` holds the texts that its code cannot take yet."""
+    """A plain read model: the texts of customers for each ticket. `broken`: texts that it cannot process yet."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()

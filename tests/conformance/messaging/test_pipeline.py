@@ -38,15 +38,14 @@ from tests.conformance.messaging.system import (
     Service,
     Texts,
     append,
-    from_now,
     open_tickets,
     opened,
+    pair,
     reading,
     relay,
     routing_policy,
     running,
     said,
-    service,
 )
 from tests.servers import Kafka
 
@@ -73,10 +72,8 @@ class Pipeline:
 
 @pytest.fixture
 async def pipeline(postgres: Any, kafka: Kafka) -> AsyncIterator[Pipeline]:
-    async with service(postgres, "intake") as intake, service(postgres, "routing") as routing:
-        name = f"routing.test-{uuid4().hex[:8]}"
-        await from_now(routing.pool, name, kafka)
-        yield Pipeline(intake, routing, kafka, name)
+    async with pair(postgres, kafka) as services:
+        yield Pipeline(services.intake, services.reader, kafka, services.name)
     failpoints.arm("")
 
 
@@ -95,7 +92,7 @@ async def test_every_event_has_its_effect_once(pipeline: Pipeline) -> None:
         assert [e.causation_id for e in stream] == causes
 
 
-async def test_a_relay_and_a_consumer_show_that_they_go_on(pipeline: Pipeline) -> None:
+async def test_a_relay_and_a_consumer_have_a_heartbeat(pipeline: Pipeline) -> None:
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
     sending = relay(pipeline.intake, pipeline.kafka)
     heartbeats = [one.heartbeat, sending.heartbeat]
@@ -130,7 +127,7 @@ async def _hit(point: str) -> bool:
     return failpoints.hits(point) > 0
 
 
-async def test_what_comes_in_while_a_slow_batch_is_worked_on_is_not_left_behind(
+async def test_an_event_that_arrives_during_a_slow_batch_is_not_delayed(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request to the broker that leaves out the busy partition would keep its next message waiting until it ends."""
@@ -171,7 +168,7 @@ async def test_two_relays_share_the_shards_and_send_each_row_in_order(pipeline: 
         assert sorted(held) == [0, 1, 2, 3]
 
 
-async def test_a_relay_hears_of_what_another_process_appends(
+async def test_a_relay_is_notified_of_appends_by_another_process(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.messaging.relay.FALLBACK_SECONDS", 600.0)
@@ -233,7 +230,7 @@ async def test_a_second_replica_takes_over_in_mid_stream(pipeline: Pipeline) -> 
         await until(lambda: pipeline.queued(some + more + last))
 
 
-async def test_a_zombie_whose_partitions_went_on_without_it_changes_nothing(pipeline: Pipeline) -> None:
+async def test_a_zombie_consumer_changes_nothing(pipeline: Pipeline) -> None:
     """A consumer that took a batch before it was stopped, and carries it out after another has: its offsets do not fit any more."""
     tickets = await open_tickets(pipeline.intake.store, 10)
     zombie = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
@@ -424,7 +421,7 @@ async def _parked_streams(pipeline: Pipeline, wanted: set[UUID]) -> bool:
 @pytest.mark.parametrize(
     "value", [b"", b"{", b"[]", b"\xff\xfe", b'{"specversion": "1.0"}', b'{"specversion": "0.3", "id": "x"}']
 )
-async def test_what_is_no_event_is_put_aside(pipeline: Pipeline, value: bytes) -> None:
+async def test_a_record_that_is_not_an_event_is_parked(pipeline: Pipeline, value: bytes) -> None:
     ticket, key = uuid4(), uuid4()
     await pipeline.intake.store.append([append(ticket, 0, opened())])
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})

@@ -100,7 +100,7 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
     assert await routing.pool.fetch("SELECT * FROM texts ORDER BY stream") == rows
 
 
-async def test_what_is_parked_or_refused_keeps_its_order_when_the_log_is_made_anew(
+async def test_parked_and_refused_events_keep_their_order_after_a_republish(
     services: tuple[Service, Service], own_kafka: Kafka
 ) -> None:
     intake, routing = services

@@ -41,7 +41,7 @@ def port_of(kafka: Kafka) -> int:
     return int(kafka.admin.bootstrap.rpartition(":")[2])
 
 
-def test_without_a_sign_in_nothing_is_told(kafka: Kafka) -> None:
+def test_unauthenticated_clients_learn_nothing(kafka: Kafka) -> None:
     assert asked(port_of(kafka), METADATA, struct.pack("!i", 0)) == b""
 
 
@@ -50,7 +50,7 @@ def test_a_health_check_needs_no_sign_in(kafka: Kafka) -> None:
     assert asked(port_of(kafka), API_VERSIONS, b"")[4:10] == struct.pack("!ih", 1, 0)
 
 
-def test_the_controller_takes_no_strangers_either(tmp_path: Path) -> None:
+def test_the_controller_refuses_unauthenticated_clients_too(tmp_path: Path) -> None:
     with kafka_server(tmp_path) as server:
         assert asked(server.controller_port, METADATA, struct.pack("!i", 0)) == b""
         assert asked(server.controller_port, API_VERSIONS, b"")[4:10] == struct.pack("!ih", 1, 0)  # it is there

@@ -70,7 +70,7 @@ def test_a_span_from_elsewhere_continues_its_trace() -> None:
     assert work.attributes == {"ticket": "7"}
 
 
-def test_what_travels_is_read_on_the_other_side() -> None:
+def test_a_propagated_traceparent_is_read_by_the_receiver() -> None:
     with in_memory() as spans:
         with span("here"):
             travelling = traceparent()
