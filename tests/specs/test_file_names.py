@@ -1,4 +1,4 @@
-"""Names of files: what opens a file stays, what misleads about it goes, and none is without an ending that its type has."""
+"""Names of files: the ending of the type is kept or added, misleading characters are removed."""
 
 import pytest
 from hypothesis import given

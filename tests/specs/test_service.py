@@ -1,4 +1,4 @@
-"""The command line of a service: what can be said to it before its database is there."""
+"""The command line of a service, as far as it needs no database."""
 
 import subprocess
 import sys

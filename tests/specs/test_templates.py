@@ -1,4 +1,4 @@
-"""What administrators may write into templates, and what they may not."""
+"""What administrators may and may not write in templates."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Blobs on a real directory: content-addressed, written once, durable, and refused rather than lost."""
+"""Blobs in a real directory: content-addressed, written once, durable, and refused rather than lost."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Each service's copy of the documents, on real PostgreSQL and Kafka: from the gateway's event to what the service works with."""
+"""Each service's copy of the documents, from the gateway's event to the copy, on real PostgreSQL and Kafka."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ SELECT pg_terminate_backend(pid)
 
 @dataclass
 class Following:
-    """A copy, and the events of the gateway's that it follows, fed without a broker."""
+    """A copy, and the gateway's events for it, fed without a broker."""
 
     pool: Pool
     url: str
@@ -132,7 +132,7 @@ async def test_a_retired_queue_is_found_by_id_only(following: Following) -> None
 
 
 async def test_a_name_may_pass_to_another_queue_in_any_order(following: Following) -> None:
-    """The events of two documents stand in two partitions: the new holder may arrive before the old one has gone."""
+    """The two documents are in two partitions: the event of the new holder may arrive before that of the old one."""
     old, new = queue(), queue()
     await following.feed(recorded(old.id, 1, QueueSaved(queue=old)), recorded(new.id, 1, QueueSaved(queue=new)))
     await following.feed(recorded(old.id, 2, QueueRetired(queue=old)))
@@ -162,7 +162,7 @@ async def test_a_login_that_looks_like_hexadecimal_is_a_login(following: Followi
     assert await following.copy.person_named(odd.login) == odd
 
 
-async def test_customers_and_unknown_kinds_are_skipped(following: Following) -> None:
+async def test_customers_and_unknown_kinds_do_no_harm(following: Following) -> None:
     customer, template = uuid4(), uuid4()
     ref = CustomerRef(id=customer, email="per@example.org")
     await following.feed(

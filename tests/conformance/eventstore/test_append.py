@@ -1,4 +1,4 @@
-"""`es.append` on real PostgreSQL: all or nothing, dense versions, one answer for one command."""
+"""`es.append` on real PostgreSQL: all or nothing, dense versions, one response for one command."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -140,7 +140,7 @@ async def test_the_application_can_change_no_fact(store: Store, statement: str) 
 
 
 async def test_an_append_is_one_statement(store: Store) -> None:
-    """One round trip: what `append` sends is one statement, without a transaction around it."""
+    """One round trip: `append` sends one statement, without a transaction around it."""
     sent: list[str] = []
     async with store.pool.acquire() as connection:
         await store.append(
@@ -176,7 +176,7 @@ async def test_hot_statements_use_their_index(store: Store, statement: str, argu
 
 @pytest.mark.parametrize("letter", ["x", "\u0436", "\u6f22", '"', "\x01"])
 async def test_the_size_of_an_event_is_that_of_its_record(store: Store, letter: str) -> None:
-    """In bytes of its whole record: what is too large for the broker is never appended, what fits is."""
+    """In bytes of its whole record: an event is appended if, and only if, it fits into a record of the broker."""
     taken = len(to_json(letter)) - 2
     room = MAX_RECORD_BYTES - 2_000
     fits = unlocked(letter * (room // taken))

@@ -1,4 +1,4 @@
-"""The command runner on real PostgreSQL: decided on the newest state, again after a race, recorded once."""
+"""The command runner on real PostgreSQL: decides on the newest state, again after a race, and records once."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

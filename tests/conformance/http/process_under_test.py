@@ -39,7 +39,7 @@ async def tell_runs() -> Any:
 
 
 class Worker:
-    """`body` until it is cancelled."""
+    """Runs `body` until it is cancelled."""
 
     def __init__(self, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.run, self.heartbeat = body, Heartbeat()
@@ -61,7 +61,7 @@ async def worker() -> None:
 
 
 async def let_go() -> None:
-    """Ends the waiting request once the process has begun to drain."""
+    """Ends the waiting request when the process drains."""
     while not health.draining:
         await asyncio.sleep(0.01)
     release.set()

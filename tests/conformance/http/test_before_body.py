@@ -1,4 +1,4 @@
-"""Whoever may not call a route is refused before anybody reads what they send."""
+"""Callers who may not use a route are refused before their body is read."""
 
 from typing import Any
 

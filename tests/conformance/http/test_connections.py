@@ -1,4 +1,4 @@
-"""A server of ours as slow, silent and odd callers meet it."""
+"""A server with slow, silent and odd callers."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ class Serving:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def say(self, *parts: bytes) -> bytes:
-        """What is answered until the connection ends."""
+        """Sends the parts; returns everything that is received until the connection ends."""
         reader, writer = await self.connect()
         for part in parts:
             writer.write(part)
@@ -60,7 +60,7 @@ class Serving:
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
-    """All that comes until the other side closes."""
+    """Everything that is received until the other side closes."""
     found = b""
     with contextlib.suppress(ConnectionError):
         while piece := await reader.read(65536):
@@ -70,7 +70,7 @@ async def ended(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.fixture
 async def serving(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
-    """With three places for connections, and looks every tenth of a second."""
+    """Allows three connections, and checks for stalled ones every tenth of a second."""
     monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
     monkeypatch.setattr(server, "MOST_OF_A_PEER", 3)
     monkeypatch.setattr(server, "TICK_SECONDS", 0.02)

@@ -1,4 +1,4 @@
-"""Which exception is told as which problem."""
+"""The problem document of each exception."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the probes say."""
+"""The responses of the probes."""
 
 import asyncio
 import time
@@ -115,7 +115,7 @@ def test_an_announced_rest_is_not_silence() -> None:
     ids=["database-away", "kafka-away", "our-own-fault", "ends"],
 )
 def test_only_errors_of_dependencies_excuse_a_task_without_progress(error: Exception | None, lives: bool) -> None:
-    """A new process helps against our own faults, not against a database that is away."""
+    """A new process helps after a fault of our own, not while a database is down."""
 
     async def run() -> bool:
         heartbeat, tries = Heartbeat(), asyncio.Event()
@@ -130,7 +130,7 @@ def test_only_errors_of_dependencies_excuse_a_task_without_progress(error: Excep
 
         task = asyncio.create_task(supervise("task", getting_nowhere, heartbeat))
         await tries.wait()
-        await asyncio.sleep(0)  # what it raised has been looked at
+        await asyncio.sleep(0)  # lets `supervise` handle the error
         task.cancel()
         return heartbeat.silent_for(time.monotonic()) < SILENCE_SECONDS
 

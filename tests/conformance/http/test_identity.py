@@ -1,4 +1,6 @@
-"""The signed identity between gateway and services: only what was signed for this service passes, for a minute."""
+"""The signed identity between gateway and services: only an identity that was signed for this service is accepted, for
+a minute.
+"""
 
 import base64
 import time
@@ -42,7 +44,7 @@ def refused(header: str | None, audience: str = "routing", keys: PublicKeys = KE
 
 
 def signed(payload: bytes) -> str:
-    """Any payload with a signature that holds."""
+    """Any payload with a valid signature."""
     signature = base64.urlsafe_b64encode(SIGNING.sign(b"ledgerdesk identity\x00" + payload)).rstrip(b"=")
     return f"{payload.decode()}.{signature.decode()}"
 
@@ -81,7 +83,7 @@ def test_one_with_another_key_is_refused() -> None:
 
 
 def test_the_keys_of_a_service_cannot_sign_an_identity() -> None:
-    """The public key, and its own secret, are all that a service knows; neither signs."""
+    """A service knows the public key and its own secret only; neither can sign an identity."""
     for key in (KEYS.gateway.keys[0].public_bytes_raw(), KEYS.purpose("cursors")):
         assert refused(sign(KARI, "routing", SigningKey(base64.urlsafe_b64encode(key).decode())))
 

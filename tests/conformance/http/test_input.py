@@ -1,4 +1,4 @@
-"""Bad input (issue section 7): never a 500, always a problem document that names the field."""
+"""Bad input: never a 500, always a problem document that names the field."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ ANY_JSON = st.recursive(
 
 
 def problem(answer: Any, status: int = 422) -> dict[str, str]:
-    """The errors of a problem document by pointer, after checking all that every one of them has."""
+    """The errors of a problem document by pointer, after checking the members that every document has."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()

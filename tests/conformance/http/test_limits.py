@@ -1,4 +1,4 @@
-"""What one request may send, and how many run at once."""
+"""Limits on the body of a request, and on concurrent requests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -73,10 +73,10 @@ def test_values_are_counted_before_parsing(client: TestClient) -> None:
     def status(body: bytes) -> int:
         return client.post("/small", content=body).status_code
 
-    assert status(b'{"a": "' + b"[,{" * 100 + b'\\"", "b": [1, 2]}') == 200  # in a text they are letters
+    assert status(b'{"a": "' + b"[,{" * 100 + b'\\"", "b": [1, 2]}') == 200  # within a string
     assert status(b"[" + b"{}," * 12 + b"1]") == 422
     assert status(b"[" * 300 + b"]" * 300) == 422
-    assert status(b'{"a": ' + b"[,{" * 100) == 422  # no JSON at all
+    assert status(b'{"a": ' + b"[,{" * 100) == 422  # not JSON
 
 
 async def _unread() -> Message:
@@ -94,7 +94,7 @@ def test_a_length_that_is_too_large_or_none_is_refused_unread(length: bytes, sta
 
 
 class Waiting:
-    """An application whose requests wait until they are released; it reads their bodies first."""
+    """An application that reads the bodies of its requests, which then wait until they are released."""
 
     def __init__(self) -> None:
         self.entered, self.release = asyncio.Semaphore(0), asyncio.Event()
@@ -127,7 +127,7 @@ async def status_of(
             receive or whole,
             send,
         )
-    except Problem as problem:  # `failures` answers it
+    except Problem as problem:  # as `failures` does
         return problem.status
     (status,) = statuses
     return status

@@ -1,4 +1,4 @@
-"""Which connections count as stalled, and which are ended where there are too many."""
+"""Which connections count as stalled, and which are closed if there are too many."""
 
 import asyncio
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ def connection(
     paused: bool = False,
     unread_since: float | None = None,
 ) -> BoundedProtocol:
-    """One that waits for something since 0.0."""
+    """A connection that has waited since 0.0."""
     it = BoundedProtocol.__new__(BoundedProtocol)
     it.since = it.body_since = it.looked = it.heard = 0.0
     it.unread_since = unread_since

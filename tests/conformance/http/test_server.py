@@ -1,4 +1,4 @@
-"""A process of ours: it starts when its database is late, survives failing tasks, and SIGTERM drains it."""
+"""A process: it starts when its database is late, survives failing tasks, and drains on SIGTERM."""
 
 import contextlib
 import http.client
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Running:
-    """The process, once it has said that it listens."""
+    """The process, after it has logged that it listens."""
 
     def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
         self.process, self.port = process, port
@@ -36,7 +36,7 @@ class Running:
     def raw(self, *parts: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as link:
             for part in parts:
-                with contextlib.suppress(ConnectionError):  # refused in mid-sentence
+                with contextlib.suppress(ConnectionError):  # refused before everything was sent
                     link.sendall(part)
             answer = b""
             with contextlib.suppress(ConnectionError):
@@ -91,7 +91,7 @@ def test_a_failing_task_is_started_again_and_logged() -> None:
             pass
         assert it.ask("/livez")[1]["checks"]["worker"] == "ok"
         it.process.send_signal(signal.SIGTERM)
-        assert it.process.stderr is not None  # communicate would miss the lines that are buffered here already
+        assert it.process.stderr is not None  # `communicate` would miss buffered lines
         assert "the first run fails" in it.process.stderr.read()
 
 

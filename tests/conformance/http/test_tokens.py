@@ -1,4 +1,4 @@
-"""Consistency tokens, cursors, entity tags, idempotency keys: what is made is read again, all else is a 422."""
+"""Consistency tokens, cursors, entity tags, idempotency keys: written values are read again, anything else is a 422."""
 
 from uuid import UUID, uuid4
 
@@ -80,7 +80,7 @@ def test_a_cursor_is_invalid_for_others(
 @given(st.data())
 def test_a_cursor_with_another_character_is_refused(data: st.DataObject) -> None:
     cursor = CURSORS.encode(KARI, {}, [1, "two", None])
-    at = data.draw(st.integers(0, len(cursor) - 2))  # of the last character only some bits count
+    at = data.draw(st.integers(0, len(cursor) - 2))  # only some bits of the last character count
     other = data.draw(st.characters(min_codepoint=1, max_codepoint=0x2FF).filter(lambda c: c != cursor[at]))
     assert is_422(CURSORS.decode, KARI, {}, cursor[:at] + other + cursor[at + 1 :])
 

@@ -1,4 +1,4 @@
-"""Every background task of every service shows that it makes progress, so that `/livez` tells when one does not."""
+"""Every background task of every service has a heartbeat, so that `/livez` reports one without progress."""
 
 import asyncio
 import importlib
@@ -20,7 +20,7 @@ from shared.testing.progress import until
 from tests.servers import NO_KAFKA
 
 NEEDS_KAFKA = {"relay", "consumer", "documents"}
-"""Those of tests/conformance/messaging: here no broker answers, which excuses them."""
+"""Tested in tests/conformance/messaging: here no broker answers, which excuses them."""
 TASKS = {
     ("gateway", "all"): {"relay", "retention", "purge"},
     ("gateway", "api"): {"announcer"},
@@ -30,7 +30,7 @@ TASKS = {
     ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
     ("reporting", "worker"): {"directory", "documents", "desk", "stats"},
 }
-"""What each role runs beside its server."""
+"""The background tasks of each role."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def age(heartbeat: Heartbeat) -> None:
-    """As if nothing had been heard for long."""
+    """Makes a task look silent for a long time."""
     heartbeat.beat(rest=-2 * SILENCE_SECONDS)
     for part in heartbeat.parts:
         age(part)

@@ -1,4 +1,4 @@
-"""A small pipeline for the messaging tests: intake's store and relay, a consumer of the desk or of a plain read model."""
+"""A small pipeline for the messaging tests: intake's store and relay, and a consumer with a policy or a read model."""
 
 import asyncio
 import contextlib
@@ -172,7 +172,8 @@ class Texts:
 
     async def save(self, connection: Connection, rows: Mapping[UUID, TextRow]) -> None:
         await connection.executemany(
-            "INSERT INTO texts VALUES ($1, $2, $3) ON CONFLICT (stream) DO UPDATE SET texts = excluded.texts, seen = excluded.seen",
+            "INSERT INTO texts VALUES ($1, $2, $3)"
+            " ON CONFLICT (stream) DO UPDATE SET texts = excluded.texts, seen = excluded.seen",
             [(key, list(row.texts), {p: (v, str(i)) for p, (v, i) in row.seen.items()}) for key, row in rows.items()],
         )
 

@@ -1,4 +1,4 @@
-"""Records that are not from the service that may write them change nothing, park nothing and halt nobody; somebody is told."""
+"""Forged records change nothing, park nothing and halt no consumer; they are logged."""
 
 import logging
 import shutil
@@ -43,7 +43,7 @@ from tests.servers import Kafka
 
 @dataclass
 class Desk:
-    """A ticket of intake, a reader of routing's that has seen it, and whoever writes what they should not."""
+    """A ticket of intake, a consumer of routing that has seen it, and a client that writes forged records."""
 
     kafka: Kafka
     intake: Service
@@ -57,7 +57,7 @@ class Desk:
         return found
 
     def next(self, text: str) -> Recorded:
-        """What intake would record next."""
+        """The event that intake would record next."""
         return replace(self.first, id=uuid4(), version=2, type=said().TYPE, payload=said(text))
 
 
@@ -87,7 +87,7 @@ def a_used_version(desk: Desk) -> dict[str, Any]:
 
 
 def in_anothers_name(desk: Desk) -> dict[str, Any]:
-    """What a broken routing can make: its own signature below intake's event."""
+    """What routing could forge: an event of intake with its own signature."""
     return desk.kafka.signed("routing", TICKETS, str(desk.first.stream).encode(), encode(desk.next("forged")))
 
 
@@ -152,7 +152,7 @@ async def test_many_forged_records_do_not_halt_a_consumer(desk: Desk) -> None:
 
 
 async def test_an_unknown_event_type_belongs_to_its_signer(desk: Desk) -> None:
-    """An older consumer does not know whose it is; the signature says who wrote it."""
+    """An older consumer does not know the owner of the type; the signature tells who wrote it."""
     ticket = desk.first.stream
     newer = replace(sample_event(TicketQueued), stream=ticket, version=1, type="helpdesk.Unheard.v1")
     await desk.client.send_and_wait(**desk.kafka.record(TICKETS, newer))
@@ -168,7 +168,7 @@ async def _has(desk: Desk, ticket: UUID, count: int) -> bool:
 async def test_unsigned_records_are_accepted_only_from_before_signatures(
     postgres: Any, kafka: Kafka, tmp_path: Path
 ) -> None:
-    """An installation from before is updated: its topic goes on."""
+    """An older installation is updated: it keeps its topic."""
     package = Path(messaging.__path__[0])
     before = tmp_path / package.name / "migrations"
     shutil.copytree(package / "migrations", before)
@@ -200,7 +200,7 @@ async def test_unsigned_records_are_accepted_only_from_before_signatures(
         owner = await connect(owner_url)
         await owner.execute("DELETE FROM texts")
         await owner.close()
-        async with running(readers[1]):  # what is built anew reads the same
+        async with running(readers[1]):  # a new consumer reads the same
             await until(lambda: _refused(readers[1]))
             assert (await desk.texts(ticket))[1:] == ["before"]
     await pool.close()

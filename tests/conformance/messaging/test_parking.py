@@ -1,4 +1,4 @@
-"""A parked ticket's events are replayed once each and in their order, whatever its consumer or another operator does at the same time."""
+"""The events of a parked ticket are replayed once and in order, also beside its consumer and other replays."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,7 @@ BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 
 class Gated(ProjectionHandler[TextRow]):
-    """Stops inside the consumer's transaction, with the ticket's parked rows locked, until it may go on."""
+    """Stops inside the consumer's transaction, with the ticket's parked rows locked, until the gate opens."""
 
     def __init__(self, texts: Texts) -> None:
         super().__init__(texts)
@@ -34,7 +34,7 @@ class Gated(ProjectionHandler[TextRow]):
 
 
 class Desk:
-    """A ticket whose second event its consumer could not take, and that consumer, which still runs. The code is mended by now."""
+    """A ticket whose second event is parked, and its consumer, which still runs. The code has been fixed since."""
 
     def __init__(self, services: Pair) -> None:
         self.services, self.intake, self.reader = services, services.intake, services.reader
@@ -98,7 +98,7 @@ async def test_several_replays_at_once_take_each_event_once(desk: Desk) -> None:
 
 
 async def test_a_replay_in_a_rebalance_leaves_nothing_out(desk: Desk) -> None:
-    """A second replica takes partitions over while the replay works and the customer goes on writing."""
+    """A second replica takes over partitions during the replay, while the customer continues to write."""
 
     async def writes() -> None:
         for n in range(8):

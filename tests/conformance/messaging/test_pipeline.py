@@ -1,4 +1,6 @@
-"""Outbox to Kafka to effects on real PostgreSQL and Kafka: nothing lost, nothing twice, each ticket's order kept, bad data parked."""
+"""From the outbox through Kafka to effects: nothing is lost or done twice, tickets keep their order, bad data is
+parked.
+"""
 
 import asyncio
 import contextlib
@@ -58,7 +60,7 @@ class Pipeline:
     name: str
 
     async def queued(self, tickets: Sequence[UUID]) -> bool:
-        """Whether routing holds exactly what each ticket of `open_tickets` leads to."""
+        """Whether routing has exactly the events that each ticket of `open_tickets` leads to."""
         streams = await self.routing.store.load_many(list(tickets))
         return all([type(e.payload) for e in stream] == [TicketQueued, CustomerAnswered] for stream in streams.values())
 
@@ -101,7 +103,7 @@ async def test_a_relay_and_a_consumer_have_a_heartbeat(pipeline: Pipeline) -> No
         return max(heartbeat.silent_for(time.monotonic()) for heartbeat in heartbeats) < SILENCE_SECONDS
 
     async with running(sending, one):
-        for _ in range(2):  # when they begin, and when there is nothing to do
+        for _ in range(2):  # at the start, and with nothing to do
             for heartbeat in heartbeats:
                 heartbeat.beat(rest=-2 * SILENCE_SECONDS)
             await until(fresh)
@@ -130,7 +132,7 @@ async def _hit(point: str) -> bool:
 async def test_an_event_that_arrives_during_a_slow_batch_is_not_delayed(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request to the broker that leaves out the busy partition would keep its next message waiting until it ends."""
+    """A fetch without the busy partition would delay its next record until the fetch ends."""
     monkeypatch.setattr(consumer, "FETCH_WAIT_MS", 30_000)
     gate, inside = asyncio.Event(), asyncio.Event()
 
@@ -149,9 +151,7 @@ async def test_an_event_that_arrives_during_a_slow_batch_is_not_delayed(
         await inside.wait()
         await pipeline.intake.store.append([append(ticket, 2, said("while it is busy"))])
         await until(lambda: _empty(pipeline))
-        await asyncio.sleep(
-            0.5
-        )  # not for progress: aiokafka's 0.1 s run out, after which it would fetch for the others
+        await asyncio.sleep(0.5)  # not progress: the 0.1 s after which aiokafka would fetch for the other partitions
         gate.set()
         await until(lambda: holds(3))
         await pipeline.intake.store.append([append(ticket, 3, said("at once"))])
@@ -186,7 +186,7 @@ async def test_a_relay_is_notified_of_appends_by_another_process(
     async with running(holder, one):
         await until(all_held)
         first = await open_tickets(pipeline.intake.store, 1)
-        await until(partial(pipeline.queued, first))  # it is at work, and sleeps from now on
+        await until(partial(pipeline.queued, first))  # the relay runs, and sleeps from now on
         await until(nothing_waits)
         async with running(other):
             for store in (api.store, replica.store):
@@ -217,7 +217,7 @@ async def _complete(pipeline: Pipeline, tickets: Sequence[UUID]) -> dict[UUID, l
 
 
 async def test_a_second_replica_takes_over_in_mid_stream(pipeline: Pipeline) -> None:
-    """Rebalances while events flow: the offsets in the database fence whoever was in the middle of a batch."""
+    """Rebalances while events arrive: the checkpoints fence a consumer in the middle of a batch."""
     handlers = policy(pipeline)
     first = reading(pipeline.routing, pipeline.name, pipeline.kafka, handlers)
     second = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
@@ -231,7 +231,7 @@ async def test_a_second_replica_takes_over_in_mid_stream(pipeline: Pipeline) -> 
 
 
 async def test_a_zombie_consumer_changes_nothing(pipeline: Pipeline) -> None:
-    """A consumer that took a batch before it was stopped, and carries it out after another has: its offsets do not fit any more."""
+    """A consumer is stopped after it fetched a batch, and works on it after another one: the checkpoints have moved."""
     tickets = await open_tickets(pipeline.intake.store, 10)
     zombie = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
     held: list[Any] = []
@@ -259,7 +259,7 @@ async def _some(items: list[Any]) -> bool:
 
 
 async def test_a_poison_event_parks_its_ticket_and_the_others_flow(pipeline: Pipeline) -> None:
-    """After the fix a replay leaves the same rows as if nothing had happened."""
+    """After the fix, a replay leads to the same rows as if nothing had happened."""
     texts = Texts()
     texts.broken = {"message 3"}
     handler = ProjectionHandler(texts)
@@ -290,7 +290,7 @@ async def _texts_of(pipeline: Pipeline, ticket: UUID, count: int) -> bool:
 
 
 async def test_a_policy_decides_on_what_is_committed_whatever_was_rolled_back(pipeline: Pipeline) -> None:
-    """It keeps the states of tickets: one of a transaction that was rolled back would be wrong for ever."""
+    """It caches states: one of a transaction that was rolled back would stay wrong for ever."""
     policy = routing_policy(pipeline.routing.store, f"test-{uuid4().hex[:8]}")
     stream = uuid7()
     events = [replace(sample_event(TicketOpened), stream=stream, version=1, payload=opened())]
@@ -334,7 +334,7 @@ async def test_a_policy_that_fails_on_one_event_parks_its_ticket(pipeline: Pipel
 
 
 async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: Pipeline) -> None:
-    """A bad deploy, not bad data: what is parked stays within the limit, and an operator lets it go on."""
+    """A bad deployment, not bad data: parked tickets stay within the limit, and an operator resumes the consumer."""
     texts = Texts()
     texts.broken = {"*"}
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(texts)})
@@ -400,7 +400,7 @@ async def test_a_hole_or_a_fork_parks_the_ticket_and_no_other(pipeline: Pipeline
     other = replace(genuine, id=uuid4(), stream=uuid4())
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
     async with running(one), producer(pipeline.kafka.admin, "test") as client:
-        for event in (first, third, genuine, genuine):  # the same event again is a duplicate, no fork
+        for event in (first, third, genuine, genuine):  # a repeated event is a duplicate, not a fork
             await client.send_and_wait(**pipeline.kafka.record(TICKETS, event))
         await until(lambda: _texts_of(pipeline, forked, 1))
         (hole,) = await until(lambda: parking.parked(pipeline.routing.pool))
@@ -458,7 +458,7 @@ async def test_a_topic_with_another_partition_count_is_refused(kafka: Kafka, mon
 
 
 async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pipeline: Pipeline) -> None:
-    """One that waits for its group, or has ended, is not."""
+    """A consumer that waits for its group, or has ended, is not ready."""
     texts = {TICKETS: ProjectionHandler(Texts())}
     one, other = (reading(pipeline.routing, pipeline.name, pipeline.kafka, texts) for _ in range(2))
     assert not await one.has_its_partitions()
@@ -475,7 +475,7 @@ async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pi
 async def test_a_consumer_fetches_nothing_before_it_stands_at_its_checkpoints(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its question for the ends would wait behind a fetch that finds nothing, and the consumer, ready or stopping, for seconds with it."""
+    """Otherwise its request for the ends waits behind an empty fetch, and the consumer for seconds with it."""
     clients: list[Any] = []
     paused: list[set[TopicPartition]] = []
 
@@ -499,7 +499,7 @@ async def test_a_consumer_fetches_nothing_before_it_stands_at_its_checkpoints(
 async def test_a_consumer_that_cannot_take_up_its_partitions_is_not_ready_and_begins_anew(
     pipeline: Pipeline, postgres: Any
 ) -> None:
-    """Its group has given it some, but the database gives no connection to read the checkpoints with; then it does."""
+    """It has partitions, but the database refuses the connection to read the checkpoints; later it does not."""
     name = await pipeline.routing.pool.fetchval("SELECT current_user")
     superuser = await asyncpg.connect(postgres.superuser_url)
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
@@ -526,7 +526,7 @@ async def test_a_consumer_that_cannot_take_up_its_partitions_is_not_ready_and_be
 async def test_a_consumer_that_loses_its_partitions_in_a_rebalance_is_not_ready(
     pipeline: Pipeline, postgres: Any
 ) -> None:
-    """Another one joins, and what the first is given then cannot be taken up."""
+    """Another consumer joins, and the checkpoints of the new assignment cannot be read."""
     name = await pipeline.routing.pool.fetchval("SELECT current_user")
     superuser = await asyncpg.connect(postgres.superuser_url)
     texts = {TICKETS: ProjectionHandler(Texts())}

@@ -1,4 +1,4 @@
-"""What Kafka refuses for good is put aside with its ticket, in order; every other ticket flows (docs/decisions/0078)."""
+"""An event that Kafka refuses for good parks its ticket, in order; all others continue (docs/decisions/0078)."""
 
 import base64
 import os
@@ -41,7 +41,7 @@ class Line:
 
     @asynccontextmanager
     async def smaller_limit(self, size: int) -> AsyncIterator[None]:
-        """The broker takes no larger batches of tickets' events for now."""
+        """Lowers the broker's limit for batches of ticket events."""
         await self._limit(str(size))
         try:
             yield

@@ -34,7 +34,7 @@ shutdown()
 
 
 class Collector(HTTPServer):
-    """Takes what OTLP exporters post, by path."""
+    """Collects the requests of OTLP exporters by path."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -1,4 +1,4 @@
-"""Spans and the trace context that travels."""
+"""Spans, and the propagation of the trace context."""
 
 import subprocess
 import sys

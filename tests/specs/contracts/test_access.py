@@ -67,7 +67,7 @@ def test_tickets_from_before_a_persons_record_belong_to_them() -> None:
     assert may(person(NILS, "customer", known_as=(PER,)), "read", asked) is Access.HIDDEN
 
 
-def test_a_ticket_of_nobody_is_nobodys() -> None:
+def test_a_ticket_without_a_customer_is_hidden_from_customers() -> None:
     assert may(person(NILS, "customer"), "read", TicketFacts()) is Access.HIDDEN
 
 

@@ -1,4 +1,4 @@
-"""The rules of a good Dockerfile that a linter would look at (hadolint's numbers in brackets), and those of docker-compose.yml."""
+"""Rules for the Dockerfile (with hadolint's numbers) and docker-compose.yml."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What dashboards and alerts ask for is there: every metric they name is one that a process shows."""
+"""Every metric that dashboards and alerts use is one that a process exposes."""
 
 import importlib
 import json

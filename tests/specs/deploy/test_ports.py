@@ -1,4 +1,4 @@
-"""Ports for servers are given once, and are none that an outgoing connection may hold."""
+"""Ports for servers are given once, and are not ports that outgoing connections may have."""
 
 import socket
 from pathlib import Path

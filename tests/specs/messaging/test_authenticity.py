@@ -1,4 +1,4 @@
-"""A record's header tells each reader who has written it; nobody but its producer can make one that another reader believes."""
+"""The header of a record tells each reader who wrote it; only its producer can write one that other readers accept."""
 
 from itertools import product
 
@@ -24,7 +24,7 @@ def test_every_reader_knows_the_producer(producer: str, reader: str) -> None:
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=60), st.integers(0, 40))
 def test_a_changed_record_has_no_author(topic: bytes, key: bytes, value: bytes, moved: int) -> None:
-    """Neither a part, nor where one ends and the next begins."""
+    """Neither a part, nor the boundary between two parts."""
     header = keys("intake").sign(TOPIC, KEY, VALUE)
     whole = KEY + VALUE
     for changed in (
@@ -49,7 +49,7 @@ def test_an_invalid_header_has_no_author(header: bytes) -> None:
 
 @pytest.mark.parametrize(("broken", "victim"), [(b, v) for b in READERS for v in PRODUCERS if b != v])
 def test_a_service_that_was_broken_into_cannot_forge_events_of_another(broken: str, victim: str) -> None:
-    """With every key that it has it makes a header in the victim's name: only it itself would believe that."""
+    """It signs with every key that it has in the victim's name: only the service itself would accept that."""
     own = keys(broken)
     forged = EventKeys(victim, {reader: own.signing.get(reader, own.known[victim]) for reader in READERS}, {})
     for key in (own.known[victim], *own.signing.values()):
