@@ -25,7 +25,6 @@ _COLUMNS = (
     " traceparent, data"
 )
 LOAD = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = $1 ORDER BY version"
-LOAD_MANY = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = ANY($1) ORDER BY stream_id, version"
 LOAD_SINCE = f"""
 SELECT {_COLUMNS}
   FROM unnest($1::uuid[], $2::integer[]) AS k(stream, after)
@@ -259,15 +258,6 @@ class Store:
     async def load(self, stream: UUID, *, connection: Connection | None = None) -> list[Recorded]:
         """All events of a stream in order; empty if it is unknown."""
         return [recorded(row, self.service) for row in await (connection or self.pool).fetch(LOAD, stream)]
-
-    async def load_many(
-        self, streams: Sequence[UUID], *, connection: Connection | None = None
-    ) -> dict[UUID, list[Recorded]]:
-        """The events of each of these streams; an unknown one has none."""
-        found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
-        for row in await (connection or self.pool).fetch(LOAD_MANY, list(found)):
-            found[row["stream_id"]].append(recorded(row, self.service))
-        return found
 
     async def load_since(
         self, streams: Sequence[UUID], after: Sequence[int], *, connection: Connection | None = None

@@ -36,6 +36,7 @@ from shared.runtime.heartbeat import SILENCE_SECONDS
 from shared.testing import failpoints
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
+from shared.testing.streams import load_many
 from tests.conformance.messaging.system import (
     Service,
     Texts,
@@ -61,7 +62,7 @@ class Pipeline:
 
     async def queued(self, tickets: Sequence[UUID]) -> bool:
         """Whether routing has exactly the events that each ticket of `open_tickets` leads to."""
-        streams = await self.routing.store.load_many(list(tickets))
+        streams = await load_many(self.routing.store, list(tickets))
         return all([type(e.payload) for e in stream] == [TicketQueued, CustomerAnswered] for stream in streams.values())
 
     async def texts(self) -> dict[UUID, list[str]]:
@@ -89,7 +90,7 @@ async def test_every_event_has_its_effect_once(pipeline: Pipeline) -> None:
     async with running(relay(pipeline.intake, pipeline.kafka), one):
         await until(lambda: pipeline.queued(tickets))
         await until(lambda: _empty(pipeline))
-    for stream in (await pipeline.routing.store.load_many(tickets)).values():
+    for stream in (await load_many(pipeline.routing.store, tickets)).values():
         causes = [e.id for e in await pipeline.intake.store.load(stream[0].stream)]
         assert [e.causation_id for e in stream] == causes
 
@@ -248,10 +249,10 @@ async def test_a_zombie_consumer_changes_nothing(pipeline: Pipeline) -> None:
             await until(lambda: _some(held))
         async with running(alive):
             await until(lambda: pipeline.queued(tickets))
-    before = await pipeline.routing.store.load_many(tickets)
+    before = await load_many(pipeline.routing.store, tickets)
     with pytest.raises(Exception, match="checkpoints"):
         await transaction(held[0])
-    assert await pipeline.routing.store.load_many(tickets) == before
+    assert await load_many(pipeline.routing.store, tickets) == before
 
 
 async def _some(items: list[Any]) -> bool:

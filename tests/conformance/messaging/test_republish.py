@@ -20,6 +20,7 @@ from shared.messaging.parking.refused import Refused
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.republish import CannotRepublish, republish
 from shared.testing.progress import until
+from shared.testing.streams import load_many
 from tests import servers
 from tests.conformance.messaging.system import (
     Service,
@@ -74,7 +75,7 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
     # Parked events come again too, at other offsets.
     park = "INSERT INTO messaging.parked VALUES ('routing.policy', $1, $2, 0, 0, '', 'a bug that was mended')"
     await routing.pool.execute(park, tickets[0], TICKETS)
-    before = await routing.store.load_many(tickets)
+    before = await load_many(routing.store, tickets)
     rows = await routing.pool.fetch("SELECT * FROM texts ORDER BY stream")
 
     await _delete_topics(own_kafka)
@@ -87,7 +88,7 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
         with pytest.raises(CannotRepublish, match="stop the workers first"):
             await until(lambda: _refused(stores, own_kafka))
     events = await republish(stores, own_kafka.admin, own_kafka.secret)
-    streams = [stream for each in services for stream in (await each.store.load_many(tickets)).values()]
+    streams = [stream for each in services for stream in (await load_many(each.store, tickets)).values()]
     assert events == sum(map(len, streams))
     await _effects_follow_their_causes(own_kafka)
 
@@ -98,7 +99,7 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
     async with running(*consumers):
         await until(lambda: _at_the_end(routing, own_kafka))
     assert await routing.pool.fetch("SELECT * FROM messaging.parked") == []
-    assert await routing.store.load_many(tickets) == before
+    assert await load_many(routing.store, tickets) == before
     assert await routing.pool.fetch("SELECT * FROM texts ORDER BY stream") == rows
 
 
