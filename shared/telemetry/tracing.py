@@ -4,7 +4,6 @@ With tracing off (`OTEL_TRACES_EXPORTER` unset or `none`) OpenTelemetry is not i
 that does nothing, and there is no traceparent to propagate. `shared.telemetry.setup` switches tracing on.
 """
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -37,7 +36,6 @@ class Tracer(Protocol):
         name: str,
         kind: Kind,
         traceparent: str | None,
-        links: Sequence[str | None],
         attributes: dict[str, Attribute],
     ) -> Span: ...
     def traceparent(self) -> str | None: ...
@@ -83,15 +81,13 @@ def span(
     *,
     kind: Kind = "internal",
     traceparent: str | None = None,
-    links: Sequence[str | None] = (),
     **attributes: Attribute,
 ) -> Span:
     """A span, to be entered with `with`.
 
-    Its parent is `traceparent` (a W3C header value; an invalid one is ignored), else the span around it. `links` are
-    traceparents of other causes, for example of a batch.
+    Its parent is `traceparent` (a W3C header value; an invalid one is ignored), else the span around it.
     """
-    return NO_SPAN if _tracer is None else _tracer.span(name, kind, traceparent, links, attributes)
+    return NO_SPAN if _tracer is None else _tracer.span(name, kind, traceparent, attributes)
 
 
 def traceparent() -> str | None:

@@ -49,7 +49,7 @@ class Health:
             for name, heartbeat in self._heartbeats.items()
             if (seconds := heartbeat.silent_for(now)) > SILENCE_SECONDS
         }
-        found = {name: f"no sign of life for {seconds:.0f} s" for name, seconds in silent.items()}
+        found = {name: f"no heartbeat for {seconds:.0f} s" for name, seconds in silent.items()}
         return found | {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}
 
     async def missing(self) -> dict[str, str]:
@@ -96,9 +96,9 @@ class Health:
 async def _failure(check: _Check) -> str | None:
     try:
         async with asyncio.timeout(check.timeout):
-            answer = await check.probe()
+            result = await check.probe()
     except TimeoutError:
-        return f"no answer within {check.timeout:g} s"
+        return f"no result within {check.timeout:g} s"
     except Exception as error:
         return f"failed: {type(error).__name__}"
-    return "says no" if answer is False else None
+    return "returned False" if result is False else None

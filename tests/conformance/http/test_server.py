@@ -105,7 +105,7 @@ def test_a_task_that_has_ended_makes_the_process_not_live() -> None:
 def test_a_task_without_progress_makes_the_process_not_live() -> None:
     with running(LEDGERDESK_TEST_PROCESS="silent-worker") as it:
         status, told = it.ask("/livez")
-        assert status == 503 and told["checks"]["worker"].startswith("no sign of life for 6")
+        assert status == 503 and told["checks"]["worker"].startswith("no heartbeat for 6")
 
 
 def test_metrics_have_a_port_of_their_own() -> None:
