@@ -81,7 +81,8 @@ def test_a_cursor_is_invalid_for_others(
 def test_a_cursor_with_another_character_is_refused(data: st.DataObject) -> None:
     cursor = CURSORS.encode(KARI, {}, [1, "two", None])
     at = data.draw(st.integers(0, len(cursor) - 2))  # only some bits of the last character count
-    other = data.draw(st.characters(min_codepoint=1, max_codepoint=0x2FF).filter(lambda c: c != cursor[at]))
+    same = {cursor[at], {"-": "+", "_": "/"}.get(cursor[at])}  # Python reads both alphabets of base64
+    other = data.draw(st.characters(min_codepoint=1, max_codepoint=0x2FF).filter(lambda c: c not in same))
     assert is_422(CURSORS.decode, KARI, {}, cursor[:at] + other + cursor[at + 1 :])
 
 
