@@ -1,4 +1,4 @@
-"""PostgreSQL connections as every service makes them."""
+"""PostgreSQL connections of every service."""
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,7 +23,7 @@ TRANSIENT = (
     OSError,
     TimeoutError,
 )
-"""What a lost, restarted, full or contended server raises: the same work may succeed later (architecture, section 11)."""
+"""Errors of a lost, restarted, full or contended server: the same work may succeed later (architecture, section 11)."""
 
 
 def _jsonb(value: Any) -> bytes:
@@ -35,7 +35,7 @@ def _from_jsonb(value: bytes) -> Any:
 
 
 async def prepare(connection: Connection) -> None:
-    """Makes `json` and `jsonb` columns plain Python values, in the binary format that COPY needs too."""
+    """Makes `json` and `jsonb` columns plain Python values, in the binary format that COPY also needs."""
     await connection.set_type_codec(
         "json", schema="pg_catalog", encoder=orjson.dumps, decoder=orjson.loads, format="binary"
     )
@@ -43,18 +43,18 @@ async def prepare(connection: Connection) -> None:
 
 
 async def _keep(connection: Connection) -> None:
-    """Nothing here changes a pooled connection's session, so that the reset after every use (a round trip) is not needed."""
+    """Skips the reset after every use, a round trip: nothing changes the session of a pooled connection."""
 
 
 async def connect_pool(url: str, *, smallest: int = 2, largest: int = 8) -> Pool:
-    """A pool for short statements and transactions; whatever changes the session takes `connect`."""
+    """A pool for short statements and transactions. Use `connect` for work that changes the session."""
     return await asyncpg.create_pool(
         url, min_size=smallest, max_size=largest, init=prepare, reset=_keep, command_timeout=30, timeout=10
     )
 
 
 async def connect(url: str) -> OwnConnection:
-    """A connection of one's own, for advisory locks and notifications."""
+    """A single connection, for advisory locks and notifications."""
     connection: OwnConnection = await asyncpg.connect(url, timeout=10, command_timeout=30)
     await prepare(connection)
     return connection

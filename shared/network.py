@@ -1,10 +1,10 @@
-"""Which addresses count as one caller."""
+"""The network of an address, which counts as one caller."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
 
 def network(address: str) -> str:
-    """What one caller can be expected to hold: an IPv4 address, or the /64 of an IPv6 address. What is no address stays as it is."""
+    """The IPv4 address, or the /64 network of an IPv6 address. Any other text is returned as it is."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,15 +1,15 @@
-"""Configuration by environment; a secret may stand in a file that `NAME_FILE` names."""
+"""Settings from environment variables. A secret may be in a file that `NAME_FILE` names."""
 
 import os
 from pathlib import Path
 
 
 class SettingMissing(Exception):
-    """A variable that has no default is not set, or its file cannot be read."""
+    """A variable without a default is not set, or its file cannot be read."""
 
 
 def env(name: str, default: str | None = None) -> str:
-    """The value of a variable, or of the file that `NAME_FILE` names, without the file's last line break."""
+    """The value of a variable, or the content of the file that `NAME_FILE` names, without line breaks at the end."""
     value = os.environ.get(name)
     if value is not None:
         return value

@@ -25,11 +25,11 @@ from services.gateway.signing_in.throttling import SignInThrottle
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
-from shared.http.serving.server import Process, Role
-from shared.messaging.pace import PROMPT
+from shared.http.serving.process import Process, Role
+from shared.messaging.batching import LOW_LATENCY
 from shared.network import network
+from shared.runtime.concurrency import ConcurrencyLimit
 from shared.runtime.periodic import Periodic
-from shared.runtime.places import Places
 from shared.service.assembly import Assembly, assembled
 
 SERVICE = "gateway"
@@ -51,7 +51,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     async with assembled(role, health, settings, MIGRATIONS) as parts:
         sessions = Sessions(parts.pool, settings.keys.purpose("session secrets"), settings.session_lifetime)
         throttle = SignInThrottle(parts.pool, settings.keys.purpose("guesses"))
-        parts.relay(PROMPT)
+        parts.relay(LOW_LATENCY)
         if parts.works:
             parts.run("purge", Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, throttle)))
         if not parts.serves:
@@ -106,7 +106,10 @@ def _dispatcher(
 
 def running_limit(authentication: Authentication) -> Limited:
     """One limit for everything that the gateway answers."""
-    addresses, people = Places(MOST_RUNNING, MOST_OF_AN_ADDRESS), Places(MOST_RUNNING, MOST_OF_A_PERSON)
+    addresses, people = (
+        ConcurrencyLimit(MOST_RUNNING, MOST_OF_AN_ADDRESS),
+        ConcurrencyLimit(MOST_RUNNING, MOST_OF_A_PERSON),
+    )
 
     def address(scope: Scope) -> str:
         return network(authentication.arrival(scope).address)

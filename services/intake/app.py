@@ -34,9 +34,9 @@ from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.directory.projection import DirectoryProjection
 from shared.eventstore.store import Store
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
+from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.runtime.periodic import Periodic
 from shared.service.assembly import assembled
@@ -100,10 +100,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
 
             if settings.lmtp_listen:
                 parts.run("lmtp", LmtpServer(settings.lmtp_listen, deliver))
-        parts.relay(PROMPT)
+        parts.relay(LOW_LATENCY)
         if parts.works:
             made = handlers(store, numbers, receipts)
-            parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
+            parts.consumer("consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica)
             parts.run("identifying", ClaimAnnouncer(store))
             parts.run("uploads", Periodic("sweep of uploads", SWEEP_SECONDS, lambda: _sweep(uploads, quotas)))
             fetchers = Fetchers(mailroom, settings.database_url, settings.secrets, settings.mailbox_hosts)

@@ -105,7 +105,7 @@ class DeskNews:
             await connection.executemany(DESK_NAMED, rows)
         if written_to:
             await connection.execute(WRITTEN_TO, *map(list, zip(*written_to, strict=True)))
-        return batch.aside
+        return batch.parked
 
     async def _known(self, connection: Connection, deliveries: Sequence[Delivered]) -> set[UUID]:
         """The tickets of these events that intake has opened."""

@@ -21,9 +21,9 @@ from shared.directory.projection import DirectoryProjection
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
+from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import UNHURRIED
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.service.assembly import assembled
@@ -89,12 +89,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         blobs = BlobStore(settings.blob_url) if settings.blob_url else None
         try:
             store, copy = parts.store, await parts.directory()
-            parts.relay(UNHURRIED)
+            parts.relay(HIGH_THROUGHPUT)
             if parts.works:
                 mail = MailSettings.read()
                 sender = Sender(store, settings.transport(), blobs, settings.signer)
                 made = handlers(store, copy, mail, sender.wake)
-                parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
+                parts.consumer(
+                    "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
+                )
                 parts.run("sender", sender)
                 closing_policies = policies_of(copy, mail)
                 reacting = reactions(store, closing_policies, sender.wake)

@@ -15,8 +15,8 @@ from shared.blobs.store import BlobStore
 from shared.contracts.topics import DIRECTORY
 from shared.directory.projection import DirectoryProjection
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
-from shared.messaging.pace import UNHURRIED
+from shared.http.serving.process import Process, Role
+from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.parking.commands import MakeHandlers
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.service.assembly import assembled
@@ -36,7 +36,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 "documents",
                 name=DIRECTORY_CONSUMER,
                 handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
-                pace=UNHURRIED,
+                batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
             for name, projection_set in projection_sets(settings.zone).items():

@@ -20,9 +20,9 @@ from shared.directory.projection import DirectoryProjection
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
+from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import PROMPT, UNHURRIED
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.runtime.periodic import Periodic
@@ -77,10 +77,12 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             runner = CommandRunner(parts.store, "ticket", ticket, record=recording)
             uploads = Uploads(BlobStore(settings.blob_url))
             operations = TicketOperations(parts.pool, runner, copy, uploads, processes)
-            parts.relay(PROMPT)
+            parts.relay(LOW_LATENCY)
             if parts.works:
                 made = handlers(parts.store, copy, clock.wake)
-                parts.consumer("consumer", name=CONSUMER, handlers=made, pace=UNHURRIED, replica=settings.replica)
+                parts.consumer(
+                    "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
+                )
                 parts.run("timers", clock)
                 seconds = former_agents.SWEEP_SECONDS
                 sweep = Periodic("locks of former agents", seconds, lambda: former_agents.sweep(parts.pool))

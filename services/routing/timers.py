@@ -26,10 +26,10 @@ from shared.database import Connection, Pool
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Appended, CommandId, Context, Store, conflict, utc_now
 from shared.messaging.handlers import transient
-from shared.messaging.parking.parking import PutAside
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
-from shared.runtime.wakeup import woken
+from shared.messaging.parking.parking import ParkedStream
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
+from shared.runtime.waiting import set_within
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class Timers:
         self.store = store
         self.runner = CommandRunner(store, "ticket", ticket)
         self._set = asyncio.Event()
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     def wake(self) -> None:
         """A timer was set in this process. It may be the next one that is due."""
@@ -182,18 +182,18 @@ class Timers:
 
     async def run(self) -> Never:
         """Never ends by itself."""
-        await restarting("timers", self._serve, self.pulse)
+        await supervise("timers", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         while True:
             self._set.clear()
             while await self.fire(AT_ONCE) >= AT_ONCE:
-                self.pulse.beat()
-            self.pulse.beat()
+                self.heartbeat.beat()
+            self.heartbeat.beat()
             due = await self.store.pool.fetchval(NEXT)
             wait = POLL_SECONDS if due is None else (due - utc_now()).total_seconds()
             # Timers that are still due belong to tickets that somebody is writing to. They are free a moment later.
-            await woken(self._set, min(POLL_SECONDS, max(wait, BUSY_SECONDS)))
+            await set_within(self._set, min(POLL_SECONDS, max(wait, BUSY_SECONDS)))
 
     async def fire(self, limit: int) -> int:
         """Fires due timers: those of the tickets of the first `limit` ones. Returns their number.
@@ -250,8 +250,8 @@ class Timers:
 class Parked:
     """The timers' part of `parked` and `replay`, under the name `timers`."""
 
-    async def parked(self, pool: Pool) -> list[PutAside]:
-        return [PutAside("timers", **row) for row in await pool.fetch(PARKED)]
+    async def parked(self, pool: Pool) -> list[ParkedStream]:
+        return [ParkedStream("timers", **row) for row in await pool.fetch(PARKED)]
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
         """Lets the ticket's timers fire again, which a worker does within a second. Returns their number."""

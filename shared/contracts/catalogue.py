@@ -1,4 +1,4 @@
-"""Every module of events, imported so that the registry is complete."""
+"""Imports every module of events, so that the registry is complete."""
 
 from shared.contracts import directory, intake, notify, routing
 from shared.contracts.event import REGISTRY, Event
@@ -7,5 +7,5 @@ MODULES = (directory, intake, notify, routing)
 
 
 def event_types() -> dict[str, type[Event]]:
-    """Every published type, by its full name, in alphabetical order."""
+    """Every published type by its full name, in alphabetical order."""
     return dict(sorted(REGISTRY.items()))

@@ -13,14 +13,18 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from shared.contracts.event import Event, Unknown, data_of, parse
 
 MAX_RECORD_BYTES = 700_000
-"""What one event may take in the log (`record_size`); larger content is a blob. A broker takes batches of 1 MiB."""
+"""The limit of one event in the log (`record_size`). Larger content is a blob. A broker accepts batches of 1 MiB."""
 FRAME_BYTES = 400
-"""What Kafka adds to an event's JSON, rounded up: its own frame, the key (a UUID), the headers (a traceparent, a code for each reader)."""
+"""What Kafka adds to an event's JSON, rounded up: its framing, the key (a UUID), and the headers (a traceparent, and a
+code for each reader)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who caused an event. `kind` is `agent`, `customer`, `rule`, `system` or `service`; `id` a person id or a policy's name."""
+    """Who caused an event.
+
+    `kind` is `agent`, `customer`, `rule`, `system` or `service`; `id` a person id or a policy's name.
+    """
 
     kind: str
     id: str | None = None
@@ -28,9 +32,9 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One event of one stream as it was recorded; never changed afterwards.
+    """One event of one stream as it was recorded. It never changes.
 
-    `data` is the payload's JSON where the event was read from the log, as it was recorded; None where the event was made here.
+    `data`: the payload's JSON as it was recorded, if the event was read from the log; else None.
     """
 
     id: UUID
@@ -49,17 +53,17 @@ class Recorded:
 
     @property
     def producer(self) -> str:
-        """The service that recorded it, such as `intake`."""
+        """The service that recorded the event, such as `intake`."""
         return self.source.rpartition("/")[2]
 
 
 def instant(value: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, the precision that PostgreSQL keeps."""
+    """RFC 3339 in UTC with microseconds, the precision of PostgreSQL."""
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def attributes(event: Recorded) -> dict[str, Any]:
-    """The CloudEvents attributes of an event, everything but `data`."""
+    """The CloudEvents attributes of an event: everything except `data`."""
     found: dict[str, Any] = {
         "specversion": "1.0",
         "id": str(event.id),
@@ -83,22 +87,22 @@ def attributes(event: Recorded) -> dict[str, Any]:
 
 
 def encode_stored(event: Recorded, data: bytes) -> bytes:
-    """A stored event as one Kafka message value; `data` is its JSON as stored, passed on untouched, whatever its version."""
+    """A stored event as the value of a Kafka message. `data` is its stored JSON, passed on unchanged in any version."""
     return to_json(attributes(event))[:-1] + b',"data":' + data + b"}"
 
 
 def record_size(event: Recorded, data: bytes) -> int:
-    """Bytes that a stored event takes in the log, with everything around it."""
+    """Bytes of a stored event in the log, including its envelope and framing."""
     return len(encode_stored(event, data)) + FRAME_BYTES
 
 
 def encode(event: Recorded) -> bytes:
-    """The event as one Kafka message value."""
+    """The event as the value of a Kafka message."""
     return encode_stored(event, data_of(event.payload))
 
 
 class _Wire(TypedDict):
-    """The CloudEvents object as pydantic reads it: four times as fast as making ids and times one by one."""
+    """The CloudEvents object, parsed by pydantic: four times as fast as parsing ids and times one by one."""
 
     specversion: Literal["1.0"]
     id: UUID
@@ -118,13 +122,13 @@ class _Wire(TypedDict):
 
 _WIRE = TypeAdapter(_Wire).validator
 _actor = lru_cache(maxsize=1_024)(Actor)
-"""The same few people and services cause one event after the other."""
+"""Cached, because the same few people and services cause many events."""
 
 
 def decode(value: bytes, producers: frozenset[str] | None = None) -> Recorded:
-    """The event in a Kafka message value; the payload of a producer that is not named stays unread (`Unknown`).
+    """The event in the value of a Kafka message. Payloads of producers that are not named are not parsed (`Unknown`).
 
-    Raises ValueError when it is not one of ours.
+    Raises ValueError if it is not an event of this product.
     """
     raw: _Wire = _WIRE.validate_json(value)
     data, type_name = raw["data"], raw["type"]

@@ -1,7 +1,7 @@
-"""The base of every event payload and the registry of types.
+"""The base class of event payloads, and the registry of types.
 
-A type name is eternal: an optional field with a default keeps the version, anything else is a new version and one pure
-upcaster (`upcasts`), see architecture, section 2.
+A published type never changes. A new optional field with a default keeps the version; any other change is a new version
+with a pure upcaster (`upcasts`). See architecture, section 2.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Data = dict[str, Any]
 
 
 class Value(BaseModel):
-    """A frozen part of an event or document; fields of tomorrow are ignored."""
+    """A frozen part of an event or document. Fields of newer versions are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -27,7 +27,7 @@ class Event(Value):
 
 
 class Unknown(Event):
-    """An event of tomorrow: its type is not registered here, so that it changes nothing and is shown as it came."""
+    """An event of a type that this version does not know: it changes nothing and is shown as it came."""
 
     TYPE: ClassVar[str] = ""
     OWNER: ClassVar[str] = ""
@@ -43,7 +43,7 @@ UPCASTERS: dict[str, tuple[str, Upcaster]] = {}
 
 
 def event(type_name: str, *, owner: str, topic: str) -> Callable[[E], E]:
-    """Registers a payload class under its full type name, the service that alone may write it and its topic."""
+    """Registers a payload class with its full type name, its topic, and the only service that may write it."""
 
     def register(cls: E) -> E:
         if type_name in REGISTRY:
@@ -56,7 +56,7 @@ def event(type_name: str, *, owner: str, topic: str) -> Callable[[E], E]:
 
 
 def upcasts(old: str, new: str) -> Callable[[Upcaster], Upcaster]:
-    """Registers the pure function that turns the data of a retired type version into that of the next one."""
+    """Registers the pure function that converts data of a retired type version to the next one."""
 
     def register(function: Upcaster) -> Upcaster:
         if old in UPCASTERS:
@@ -68,22 +68,25 @@ def upcasts(old: str, new: str) -> Callable[[Upcaster], Upcaster]:
 
 
 def registered(type_name: str) -> type[Event] | None:
-    """The class that events of a type, or of a retired version of it, are read as; None for a type of tomorrow."""
+    """The class of a type, or of the newest version of a retired type; None for an unknown type."""
     while type_name in UPCASTERS:
         type_name = UPCASTERS[type_name][0]
     return REGISTRY.get(type_name)
 
 
 def parse(type_name: str, data: Data) -> Event:
-    """The payload of a stored event, brought to its newest version. Raises ValueError when the data does not fit."""
+    """The payload of a stored event in its newest version. Raises ValueError if the data is not valid."""
     while type_name in UPCASTERS:
         type_name, upcast = UPCASTERS[type_name]
         data = upcast(data)
     cls = REGISTRY.get(type_name)
-    # The validator itself: `model_validate` around it takes a tenth of a decoded event.
+    # Calls the validator itself: `model_validate` adds a tenth to the time of decoding an event.
     return Unknown(data=data) if cls is None else cast("Event", cls.__pydantic_validator__.validate_python(data))
 
 
 def data_of(payload: Event) -> bytes:
-    """A payload as the JSON that is recorded. What equals its default is left out: a default is as eternal as the field."""
+    """A payload as the JSON that is recorded.
+
+    Values equal to their default are left out: defaults never change either.
+    """
     return payload.model_dump_json(exclude_defaults=True).encode()

@@ -1,4 +1,7 @@
-"""Writes the JSON Schemas and the AsyncAPI 3 document of the events: `python -m shared.contracts.generate [--check]`."""
+"""Writes the JSON Schemas and the AsyncAPI 3 document of the events:
+
+`python -m shared.contracts.generate [--check]`.
+"""
 
 import json
 import sys
@@ -22,7 +25,8 @@ ENVELOPE: dict[str, Any] = {
     "description": "Structured JSON mode; the event's own schema describes `data`.",
     "type": "object",
     "required": [
-        "specversion", "id", "source", "type", "subject", "time", "streamversion", "recordedat", "correlationid", "actorkind", "data",
+        "specversion", "id", "source", "type", "subject", "time", "streamversion", "recordedat", "correlationid",
+        "actorkind", "data",
     ],
     "properties": {
         "specversion": {"const": "1.0"},
@@ -32,7 +36,9 @@ ENVELOPE: dict[str, Any] = {
         "subject": {"type": "string", "format": "uuid", "description": "The stream: the ticket's or entity's id."},
         "time": {"type": "string", "format": "date-time", "description": "When it happened."},
         "datacontenttype": {"const": "application/json"},
-        "streamversion": {"type": "integer", "minimum": 1, "description": "Dense from 1 within the source's stream of the subject."},
+        "streamversion": {
+            "type": "integer", "minimum": 1, "description": "Dense from 1 within the source's stream of the subject.",
+        },
         "recordedat": {"type": "string", "format": "date-time", "description": "When it became a fact."},
         "correlationid": {"type": "string", "format": "uuid", "description": "Shared by all that one request led to."},
         "causationid": {"type": "string", "format": "uuid", "description": "The event that this one followed from."},
@@ -76,7 +82,7 @@ def _models(annotation: Any) -> list[Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3 document: topics, messages, and which service sends which."""
+    """The AsyncAPI 3 document: topics, messages, and the service that sends each."""
     types = event_types()
     channels = {
         topic: {
@@ -138,7 +144,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def documents() -> dict[str, str]:
-    """File name -> text of everything that is generated."""
+    """Every generated file: name -> text."""
     made: dict[str, Any] = {"envelope.json": ENVELOPE, "asyncapi.json": asyncapi()}
     made |= {f"{name}.json": schema(cls) for name, cls in event_types().items()}
     return {name: json.dumps(document, indent=1, ensure_ascii=False) + "\n" for name, document in made.items()}

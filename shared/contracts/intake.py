@@ -1,4 +1,4 @@
-"""Events that intake records: what came in, from whom, and to which ticket it belongs."""
+"""Events that intake records: what came in, from whom, and for which ticket."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -23,7 +23,7 @@ from shared.contracts.topics import DIRECTORY, TICKETS
 
 
 class FilledField(Value):
-    """One answer of a form: the field as it was called at that time, and what was filled in; null where it was left empty."""
+    """One field of a submitted form: its name at that time, and its value; null if it was left empty."""
 
     field: str
     name: str
@@ -31,8 +31,10 @@ class FilledField(Value):
 
 
 class FilledForm(Value):
-    """A copy of the form that opened a ticket (A1.07), in the order in which its topic asked. It stays as it was sent, whatever becomes of
-    the ticket's fields."""
+    """A copy of the form that opened a ticket (A1.07), in the order of its topic.
+
+    It stays as it was submitted, even if the ticket's fields change.
+    """
 
     topic: TopicRef
     fields: tuple[FilledField, ...] = ()
@@ -40,12 +42,12 @@ class FilledForm(Value):
 
 @event("helpdesk.TicketOpened.v1", owner="intake", topic=TICKETS)
 class TicketOpened(Event):
-    """A ticket was opened. `receipt` tells whether the customer is to be sent one (api.md, section 3).
+    """A ticket was opened. `receipt`: whether the customer gets a receipt (api.md, section 3).
 
-    `state` is the slug of the state that a trusted channel asked for; `also_opened` are the tickets that the same mail opened in other
-    queues. `proven`: an agent wrote it, or it is shown that the customer did; otherwise its words are anybody's, and go into no automatic mail.
-    What an agent has split off tells whose words `message` has (`writer`), whether it is for the desk alone (`internal`), and
-    beside one that is not, what of it is (`note`).
+    `state`: the slug of the state that a trusted channel asked for. `also_opened`: the tickets that the same mail
+    opened in other queues. `proven`: an agent wrote the message, or the customer demonstrably did; otherwise its text
+    goes into no automatic mail. If an agent has split the ticket off: `writer` is who wrote `message`, `internal` tells
+    whether it is for the desk only, and `note` has the internal part beside a message that is not internal.
     """
 
     number: str
@@ -71,10 +73,10 @@ class TicketOpened(Event):
 
 @event("helpdesk.CustomerMessageReceived.v1", owner="intake", topic=TICKETS)
 class CustomerMessageReceived(Event):
-    """The customer, or somebody on the customer's side, wrote again on a ticket that is already open here.
+    """The customer, or somebody on the customer's side, wrote again on a ticket that was opened before.
 
-    `closes`: the writer wants the ticket closed with this (A5.08). `no_answer`: the mail forbids that a machine answers it (RFC 3834).
-    What an `unverified` writer says changes nothing about the ticket; only participants' words are shown to the customer.
+    `closes`: the writer wants to close the ticket (A5.08). `no_answer`: the mail forbids automatic answers (RFC 3834).
+    A message of an `unverified` writer does not change the ticket. The customer sees messages of participants only.
     """
 
     number: str
@@ -88,8 +90,10 @@ class CustomerMessageReceived(Event):
 
 @event("helpdesk.AgentMailReceived.v1", owner="intake", topic=TICKETS)
 class AgentMailReceived(Event):
-    """An agent answered by mail, known by our token and by the signature of their domain. It is a note: what leaves the desk is written
-    at the desk."""
+    """An agent answered by mail, identified by our token and the signature of their domain.
+
+    It becomes a note: messages to customers are written at the desk only.
+    """
 
     number: str
     by: PersonRef
@@ -100,7 +104,10 @@ AutomaticKind = Literal["failure", "delay", "delivered", "complaint", "auto_repl
 
 
 class FailedRecipient(Value):
-    """One address that a mail of ours did not reach. `hard`: the address itself is dead; `diagnostic`: the server's words."""
+    """An address that a mail of ours did not reach.
+
+    `hard`: the address does not work. `diagnostic`: the server's text.
+    """
 
     recipient: Personal[str]
     status: str = ""
@@ -110,8 +117,11 @@ class FailedRecipient(Value):
 
 @event("helpdesk.AutomaticMailReceived.v1", owner="intake", topic=TICKETS)
 class AutomaticMailReceived(Event):
-    """A machine answered a mail of this ticket: a report about its delivery (RFC 3464), a complaint (RFC 5965), an absence (RFC 3834).
-    It changes nothing about the ticket. `about` is the Message-ID of our mail that it is about."""
+    """An automatic answer to a mail of this ticket: a delivery report (RFC 3464), a complaint (RFC 5965), an absence
+    note (RFC 3834).
+
+    It does not change the ticket. `about`: the Message-ID of the mail that it refers to.
+    """
 
     number: str
     kind: Annotated[str, Known(AutomaticKind)]
@@ -130,8 +140,10 @@ class CustomerRegistered(Event):
 
 @event("helpdesk.CustomerIdentified.v1", owner="intake", topic=DIRECTORY)
 class CustomerIdentified(Event):
-    """A customer who was known by an address only is a person: a record was made with the address, or given it. It happens once to a
-    `customer`, whose tickets are that person's for ever. The stream is of this one fact."""
+    """A customer who was known by an address only is a person: a record with this address was created or changed.
+
+    It happens once to a `customer`, whose tickets then belong to that person for ever. The stream has this one event.
+    """
 
     customer: UUID
     person: UUID

@@ -1,4 +1,4 @@
-"""Events that notify records: who is told, in which words, and whether it arrived."""
+"""Events that notify records: who is notified, with which text, and whether it arrived."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -10,18 +10,21 @@ from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
 
 NotificationKind = Literal[
-    "receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected", "closed", "new_ticket", "follow_up", "moved"
+    "receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected", "closed", "new_ticket",
+    "follow_up", "moved"
 ]  # fmt: skip
 AnyNotificationKind = Annotated[str, Known(NotificationKind)]
 NotificationChannel = Literal["email"]
 
 
 class OutgoingMail(Value):
-    """A mail exactly as it will leave; `message_id` is derived from the notification, so that a repeat is recognisable.
+    """A mail exactly as it will be sent.
 
-    `html` is safe and stands beside the text, never without it. `resent` is somebody else's mail, which leaves as it came in, below
-    fields that are made of `message_id`, `sender` and `to`; then the mail has no text of its own and `subject` is the original's.
-    `queue` is the queue in whose name it leaves.
+    `message_id` is derived from the notification, so that a repeat is recognisable.
+
+    `html` is safe, and never without a text. `resent`: a mail of somebody else that is sent unchanged, below header
+    fields made of `message_id`, `sender` and `to`; then `text` is empty and `subject` is that of the original. `queue`:
+    the queue that sends it.
     """
 
     message_id: str
@@ -42,7 +45,7 @@ class OutgoingMail(Value):
 
 
 class LeftOut(Value):
-    """A recipient whom a mail of ours does not go to, and why, in words."""
+    """A recipient who does not get a mail, and the reason as text."""
 
     recipient: Personal[str]
     reason: str
@@ -50,11 +53,11 @@ class LeftOut(Value):
 
 @event("helpdesk.NotificationRequested.v1", owner="notify", topic=TICKETS)
 class NotificationRequested(Event):
-    """A message is to leave. `article` is the article it carries; what the customer is told by itself (`receipt`, `closed`) is an article of
-    its own.
+    """A message will be sent. `article`: the article that it carries.
 
-    A notice that is no article (`lock_expired`, `reminder`, `follow_up_rejected`, `new_ticket`, `follow_up`, `moved`) names itself there.
-    `left_out` are recipients that were asked for.
+    An automatic message to the customer (`receipt`, `closed`) is an article of its own. A notice that is not an article
+    (`lock_expired`, `reminder`, `follow_up_rejected`, `new_ticket`, `follow_up`, `moved`) has its own id as `article`.
+    `left_out`: requested recipients who do not get it.
     """
 
     notification: UUID
@@ -67,7 +70,7 @@ class NotificationRequested(Event):
 
 @event("helpdesk.NotificationSent.v1", owner="notify", topic=TICKETS)
 class NotificationSent(Event):
-    """The transport took the message. `attempts` counts every try."""
+    """The transport accepted the message. `attempts` counts all attempts."""
 
     notification: UUID
     transport: str
@@ -76,7 +79,7 @@ class NotificationSent(Event):
 
 @event("helpdesk.NotificationDelayed.v1", owner="notify", topic=TICKETS)
 class NotificationDelayed(Event):
-    """The message has waited for a while and goes on being tried; told once. `reason` is the transport's own answer."""
+    """The message is delayed and is tried again; recorded once. `reason`: the transport's answer."""
 
     notification: UUID
     transport: str
@@ -86,7 +89,7 @@ class NotificationDelayed(Event):
 
 @event("helpdesk.NotificationFailed.v1", owner="notify", topic=TICKETS)
 class NotificationFailed(Event):
-    """The message was given up; a person should look. `reason` is the transport's own answer."""
+    """The message was given up; a person should look at it. `reason`: the transport's answer."""
 
     notification: UUID
     transport: str
@@ -96,7 +99,7 @@ class NotificationFailed(Event):
 
 @event("helpdesk.NotificationSuppressed.v1", owner="notify", topic=TICKETS)
 class NotificationSuppressed(Event):
-    """A message that would have left, did not, for a reason of the rules (an unusable address, a loop)."""
+    """A message was not sent because of a rule (an unusable address, a loop)."""
 
     kind: AnyNotificationKind
     article: UUID

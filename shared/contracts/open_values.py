@@ -1,7 +1,7 @@
-"""Enumerations of published values are open: a version of tomorrow may record one that this version does not know.
+"""Open enumerations: a newer version may record a value that this version does not know (docs/decisions/0079).
 
-So their fields are texts. A reader that only passes a value on takes any; one that decides takes what it knows, and an unknown one as "not mine"
-(docs/decisions/0079). Who writes names the known ones with a `Literal`.
+Their fields are therefore texts. A reader that only passes a value on accepts any. A reader that decides treats an
+unknown value as "not mine". Code that writes uses a `Literal` of the known values.
 """
 
 from typing import Any, get_args
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 
 
 class Known:
-    """Marks a text with the values that this version knows, those of a `Literal`."""
+    """Marks a text with the values that this version knows: those of a `Literal`."""
 
     def __init__(self, values: Any) -> None:
         self.values: tuple[str, ...] = get_args(values)

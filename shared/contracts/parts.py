@@ -1,4 +1,4 @@
-"""Parts that events of several services share: references to people and queues, messages, blobs."""
+"""Parts of events that several services share: references to people and queues, messages, blobs."""
 
 import unicodedata
 from datetime import datetime
@@ -11,8 +11,8 @@ from shared.contracts.personal import Personal
 
 Channel = Literal["email", "phone", "web", "api", "note", "system"]
 Standing = Literal["participant", "outsider", "unverified"]
-"""Who a writer is to a ticket: one of those it is about; somebody whom the desk asked in confidence; or somebody who did not show that
-they have to do with it."""
+"""How a writer is related to a ticket: a participant; somebody whom the desk asked in confidence; or somebody who has
+not proved to be a participant."""
 StateType = Literal["new", "open", "pending_reminder", "pending_auto_close", "closed", "merged", "removed"]
 WriterKind = Literal["customer", "agent", "system"]
 AnyChannel = Annotated[str, Known(Channel)]
@@ -22,7 +22,7 @@ AnyWriterKind = Annotated[str, Known(WriterKind)]
 
 
 class QueueRef(Value):
-    """A queue as it was called at that time."""
+    """A queue with its name at that time."""
 
     id: UUID
     slug: str
@@ -30,7 +30,7 @@ class QueueRef(Value):
 
 
 class TopicRef(Value):
-    """A topic as it was called at that time."""
+    """A topic with its name at that time."""
 
     id: UUID
     slug: str
@@ -38,7 +38,7 @@ class TopicRef(Value):
 
 
 class TicketRef(Value):
-    """Another ticket as it was called at that time; number and title are empty while intake has not opened it yet."""
+    """Another ticket with its title at that time. Number and title are empty until intake has opened it."""
 
     id: UUID
     number: str = ""
@@ -46,14 +46,14 @@ class TicketRef(Value):
 
 
 class PersonRef(Value):
-    """An agent or administrator as they were called at that time."""
+    """An agent or administrator with their name at that time."""
 
     id: UUID
     name: Personal[str]
 
 
 class CustomerRef(Value):
-    """A customer as known at that time. `email` is lower case; `company` a company's slug."""
+    """A customer as known at that time. `email` is in lower case; `company` is a company's slug."""
 
     id: UUID
     email: Personal[str]
@@ -62,14 +62,14 @@ class CustomerRef(Value):
 
     @property
     def called(self) -> str:
-        """What they are called on one line, wherever somebody is to read it: their name, else their address; never nothing."""
+        """The customer's name for display on one line: the name, else the address; never empty."""
         words = " ".join(self.name.split())
         seen = any(unicodedata.category(each)[0] not in "CZ" for each in words)
         return words if seen else self.email or "customer"
 
 
 class StateRef(Value):
-    """A state as it was called at that time."""
+    """A state with its name at that time."""
 
     slug: str
     name: str
@@ -84,7 +84,7 @@ class Address(Value):
 
 
 class Blob(Value):
-    """Content in the object store; `sha256` (hex) is its key, `size` in bytes."""
+    """Content in the object store. `sha256` (hex) is its key; `size` in bytes."""
 
     sha256: str
     size: int
@@ -92,7 +92,7 @@ class Blob(Value):
 
 
 class Writer(Value):
-    """Whose words an article has: a kind of person, and the name that they had."""
+    """Who wrote an article: a kind of person, and their name at that time."""
 
     kind: AnyWriterKind
     name: Personal[str] = ""
@@ -102,10 +102,10 @@ ScanResult = Literal["clean", "infected", "not_scanned"]
 
 
 class Attachment(Value):
-    """A file of a message; `id` names it in the API.
+    """A file of a message. `id` names it in the API.
 
-    `scan` is what a virus scanner said when the file came in, `threat` its name for what it found; null for a file that none was asked about.
-    One that is `infected` is kept, and handed to administrators only.
+    `scan`: the result of the virus scan when the file came in; null if there was no scanner. `threat`: the scanner's
+    name for what it found. An `infected` file is kept, but only administrators can get it.
     """
 
     id: UUID
@@ -117,13 +117,13 @@ class Attachment(Value):
 
 
 class Message(Value):
-    """One article's content. `text` keeps everything; `new_text` is what its writer added (null: the same).
+    """The content of an article. `text` has everything; `new_text` only what its writer added (null: the same).
 
-    A text of more than 64 kB stands in `text_blob` as a whole and its beginning in `text`.
-    `message_id` is the mail's own Message-ID header with angle brackets; `mail` names the raw mail in intake, `raw` is its content.
-    `reading_notes` tell the desk what of the mail could not be read, or is not as it came.
-    `reply_to` is where its sender wants answers, if not at their own address; `reply_to_doubt` is a code for why answers do not go there
-    unless somebody confirms it, and empty where they do.
+    A text of more than 64 kB is in `text_blob` as a whole, and `text` has its beginning. `message_id` is the Message-ID
+    header of the mail, with angle brackets. `mail` names the raw mail in intake, `raw` is its content. `reading_notes`
+    tell the desk which parts of the mail could not be read or were changed. `reply_to`: where the sender wants answers,
+    if not at their own address. `reply_to_doubt`: a code for why answers do not go there unless somebody confirms it;
+    empty if they do.
     """
 
     id: UUID
@@ -148,5 +148,5 @@ class Message(Value):
 
     @property
     def answers_to(self) -> tuple[Address, ...]:
-        """Where answers go instead of to the sender; empty: to the sender."""
+        """Where answers go; empty: to the sender."""
         return () if self.reply_to_doubt else self.reply_to

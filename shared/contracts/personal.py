@@ -1,6 +1,6 @@
 """Marks fields that hold personal data.
 
-`Personal[str]` reads as `str`; the mark is what erasure will look for, so nothing unmarked may hold personal data
+`Personal[str]` behaves as `str`. Erasure will look for the mark, so an unmarked field must not hold personal data
 (architecture, section 2).
 """
 
@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 
 class PersonalData:
-    """The mark itself, found in a field's metadata."""
+    """The mark in a field's metadata."""
 
     def __repr__(self) -> str:
         return "PersonalData()"

@@ -1,6 +1,6 @@
-"""Events that routing records: everything the desk does with a ticket.
+"""Events that routing records: everything that the desk does with a ticket.
 
-`by` is null where the system acted: a timer, a customer's message. `undoes` names the event that this one takes back.
+`by` is null if the system acted: a timer, a customer's message. `undoes` names the event that this one undoes.
 """
 
 from datetime import datetime
@@ -67,8 +67,11 @@ Readers show an agent which of them they may give. `message` is a command of int
 
 @event("helpdesk.TicketQueued.v1", owner="routing", topic=TICKETS)
 class TicketQueued(Event):
-    """The ticket stands in its queue and takes commands. `message_id` is the opening mail's, for threading answers; `answers_to` is where its
-    sender wants them, if not at the customer's address."""
+    """The ticket is in its queue and accepts commands.
+
+    `message_id`: of the opening mail, for threading answers. `answers_to`: where its sender wants answers, if not at
+    the customer's address.
+    """
 
     number: str
     title: Personal[str]
@@ -87,7 +90,7 @@ class TicketQueued(Event):
 
 @event("helpdesk.TicketLocked.v1", owner="routing", topic=TICKETS)
 class TicketLocked(Event):
-    """The ticket is locked to a person (A6.02), until `expires_at` where the queue has a time-out (A6.06)."""
+    """The ticket is locked to a person (A6.02), until `expires_at` if the queue has a time-out (A6.06)."""
 
     by: PersonRef
     taken_over_from: PersonRef | None = None
@@ -97,9 +100,10 @@ class TicketLocked(Event):
 
 @event("helpdesk.TicketUnlocked.v1", owner="routing", topic=TICKETS)
 class TicketUnlocked(Event):
-    """The lock ended. `because` is `released`, `closed`, `moved`, `merged`, `expired`, `left` (its holder works here no longer) or, later, another word of the desk.
+    """The lock ended.
 
-    For one that expired: when it was due to, and when it did.
+    `because`: `released`, `closed`, `moved`, `merged`, `expired`, `left` (its holder does not work here any more), or a
+    value of a later version. `due_at` and `fired_at`, if it expired: when it was due, and when it happened.
     """
 
     was: PersonRef
@@ -110,7 +114,7 @@ class TicketUnlocked(Event):
 
 @event("helpdesk.OwnerChanged.v1", owner="routing", topic=TICKETS)
 class OwnerChanged(Event):
-    """Somebody else answers for the ticket now (A6.01); null is the system."""
+    """The ticket has another owner (A6.01); null: the system."""
 
     to: PersonRef | None
     was: PersonRef | None = None
@@ -118,7 +122,10 @@ class OwnerChanged(Event):
 
 @event("helpdesk.ResponsibleChanged.v1", owner="routing", topic=TICKETS)
 class ResponsibleChanged(Event):
-    """Somebody else sees to it that the ticket is carried out, and is told what the customer writes (A6.11); null: nobody but its owner."""
+    """Another person is responsible for the ticket and is notified of the customer's messages (A6.11).
+
+    Null: only the owner.
+    """
 
     to: PersonRef | None
     was: PersonRef | None = None
@@ -127,10 +134,10 @@ class ResponsibleChanged(Event):
 
 @event("helpdesk.StateChanged.v1", owner="routing", topic=TICKETS)
 class StateChanged(Event):
-    """The ticket moved to another state. `pending_until` is set for pending states only; a closing by time tells when it was due.
+    """The ticket has another state. `pending_until` is set for pending states only.
 
-    `at` is when, for rules that count days from a closing. `answer`: of a closing, the one to the customer
-    that it came with.
+    `due_at` and `fired_at`: of a closing by time. `at`: the time of the change, for rules that count days from a
+    closing. `answer`: the answer to the customer that closed the ticket.
     """
 
     to: StateRef
@@ -146,7 +153,10 @@ class StateChanged(Event):
 
 @event("helpdesk.AgentReplied.v1", owner="routing", topic=TICKETS)
 class AgentReplied(Event):
-    """An agent answered the customer. Carries what notify needs to write the mail: queue, customer, number, title, thread."""
+    """An agent answered the customer.
+
+    Has what notify needs to write the mail: queue, customer, number, title, thread.
+    """
 
     by: PersonRef
     message: Message
@@ -159,8 +169,10 @@ class AgentReplied(Event):
 
 @event("helpdesk.NoteAdded.v1", owner="routing", topic=TICKETS)
 class NoteAdded(Event):
-    """A note; an internal one never leaves the desk (A7.10). `kind` is the form it came from: `note`, `close`, `reopen`, `move`, `assign`
-    or `solution` (A21.08)."""
+    """A note. An internal one never leaves the desk (A7.10).
+
+    `kind`: the form that it was written in: `note`, `close`, `reopen`, `move`, `assign` or `solution` (A21.08).
+    """
 
     by: PersonRef
     message: Message
@@ -170,8 +182,10 @@ class NoteAdded(Event):
 
 @event("helpdesk.CustomerAnswered.v1", owner="routing", topic=TICKETS)
 class CustomerAnswered(Event):
-    """The desk took note of a customer's further message; `article` is that message's id. `answers_to`: where answers go from now on, empty for
-    the customer's address; null: as before."""
+    """A further message of the customer has reached the desk. `article`: its id.
+
+    `answers_to`: where answers go from now on; empty: to the customer's address; null: as before.
+    """
 
     article: UUID
     message_id: Personal[str] | None = None
@@ -180,7 +194,7 @@ class CustomerAnswered(Event):
 
 @event("helpdesk.TimeAccounted.v1", owner="routing", topic=TICKETS)
 class TimeAccounted(Event):
-    """Work on the ticket, in the desk's time units (A16.01)."""
+    """Work on the ticket, in the time units of the desk (A16.01)."""
 
     by: PersonRef
     units: float
@@ -189,7 +203,7 @@ class TimeAccounted(Event):
 
 @event("helpdesk.PriorityChanged.v1", owner="routing", topic=TICKETS)
 class PriorityChanged(Event):
-    """Another priority (A4.05), 1 very low to 5 immediate."""
+    """The ticket has another priority (A4.05), from 1 (very low) to 5 (immediate)."""
 
     to: int
     was: int
@@ -198,7 +212,7 @@ class PriorityChanged(Event):
 
 @event("helpdesk.TicketMoved.v1", owner="routing", topic=TICKETS)
 class TicketMoved(Event):
-    """Another queue (A3.06). A note of the mover's comes as NoteAdded."""
+    """The ticket is in another queue (A3.06). A note about the move is a NoteAdded."""
 
     to: QueueRef
     was: QueueRef
@@ -208,7 +222,7 @@ class TicketMoved(Event):
 
 @event("helpdesk.TicketRenamed.v1", owner="routing", topic=TICKETS)
 class TicketRenamed(Event):
-    """Another title (A7.33)."""
+    """The ticket has another title (A7.33)."""
 
     to: Personal[str]
     was: Personal[str]
@@ -217,7 +231,7 @@ class TicketRenamed(Event):
 
 @event("helpdesk.FieldsChanged.v1", owner="routing", topic=TICKETS)
 class FieldsChanged(Event):
-    """Values of the ticket's fields (A7.27): those that were set, null for one that was removed; `was` holds what stood there before."""
+    """Fields of the ticket were set (A7.27); a null value removes a field. `was`: the earlier values."""
 
     values: Personal[dict[str, Any]]
     was: Personal[dict[str, Any]] = Field(default_factory=dict)
@@ -226,7 +240,7 @@ class FieldsChanged(Event):
 
 @event("helpdesk.TagsAdded.v1", owner="routing", topic=TICKETS)
 class TagsAdded(Event):
-    """Words to find the ticket by (A7.36); only those that it did not have."""
+    """Tags were added (A7.36); only those that the ticket did not have."""
 
     tags: tuple[str, ...]
     by: PersonRef | None = None
@@ -234,7 +248,7 @@ class TagsAdded(Event):
 
 @event("helpdesk.TagsRemoved.v1", owner="routing", topic=TICKETS)
 class TagsRemoved(Event):
-    """Only those that it had."""
+    """Tags were removed; only those that the ticket had."""
 
     tags: tuple[str, ...]
     by: PersonRef | None = None
@@ -242,7 +256,7 @@ class TagsRemoved(Event):
 
 @event("helpdesk.CustomerChanged.v1", owner="routing", topic=TICKETS)
 class CustomerChanged(Event):
-    """The ticket is somebody else's matter (A7.28)."""
+    """The ticket has another customer (A7.28)."""
 
     to: CustomerRef
     was: CustomerRef
@@ -251,7 +265,7 @@ class CustomerChanged(Event):
 
 @event("helpdesk.CallRecorded.v1", owner="routing", topic=TICKETS)
 class CallRecorded(Event):
-    """A telephone call about the ticket (A7.13), `in` or `out`; internal to the desk."""
+    """A telephone call about the ticket (A7.13), `in` or `out`. Internal to the desk."""
 
     by: PersonRef
     message: Message
@@ -260,7 +274,10 @@ class CallRecorded(Event):
 
 @event("helpdesk.ArticleForwarded.v1", owner="routing", topic=TICKETS)
 class ArticleForwarded(Event):
-    """An article goes to somebody outside (A7.14): the agent's `message` with its recipients, and the article as it stood."""
+    """An article is forwarded to somebody outside (A7.14).
+
+    `message`: the agent's message with its recipients. `original`: the article at that time.
+    """
 
     by: PersonRef
     message: Message
@@ -274,7 +291,10 @@ class ArticleForwarded(Event):
 
 @event("helpdesk.ArticleBounced.v1", owner="routing", topic=TICKETS)
 class ArticleBounced(Event):
-    """A mail is sent on as it came in (A7.15). `raw` is the original; an article that was no mail is written anew from `original`."""
+    """A mail is sent on unchanged (A7.15).
+
+    `raw`: the mail; null: an article that was not a mail, written from `original`.
+    """
 
     by: PersonRef
     bounce: UUID
@@ -289,7 +309,10 @@ class ArticleBounced(Event):
 
 @event("helpdesk.TicketsLinked.v1", owner="routing", topic=TICKETS)
 class TicketsLinked(Event):
-    """Two tickets belong together (A7.18); each has the event. `outgoing`: the other is this one's parent, or what it is a duplicate of."""
+    """Two tickets are linked (A7.18); both have the event.
+
+    `outgoing`: the other ticket is the parent of this one, or this one is its duplicate.
+    """
 
     kind: AnyLinkKind
     other: TicketRef
@@ -299,7 +322,7 @@ class TicketsLinked(Event):
 
 @event("helpdesk.TicketsUnlinked.v1", owner="routing", topic=TICKETS)
 class TicketsUnlinked(Event):
-    """A link ended, on both sides."""
+    """A link was removed; both tickets have the event."""
 
     kind: AnyLinkKind
     other: TicketRef
@@ -309,7 +332,10 @@ class TicketsUnlinked(Event):
 
 @event("helpdesk.TicketMerged.v1", owner="routing", topic=TICKETS)
 class TicketMerged(Event):
-    """This ticket goes on in another one (A7.19); recorded together with that one's TicketAbsorbed."""
+    """This ticket was merged into another one (A7.19), and continues there.
+
+    Recorded together with its TicketAbsorbed.
+    """
 
     into: TicketRef
     was: StateRef
@@ -318,7 +344,7 @@ class TicketMerged(Event):
 
 @event("helpdesk.TicketAbsorbed.v1", owner="routing", topic=TICKETS)
 class TicketAbsorbed(Event):
-    """Another ticket goes on in this one."""
+    """Another ticket was merged into this one."""
 
     other: TicketRef
     by: PersonRef
@@ -326,8 +352,10 @@ class TicketAbsorbed(Event):
 
 @event("helpdesk.MergeUndone.v1", owner="routing", topic=TICKETS)
 class MergeUndone(Event):
-    """The ticket lives by itself again, in `state`; recorded together with the other one's TicketReleased. `pending_until`: the date that
-    it goes on waiting for."""
+    """The merge was undone: the ticket is in `state` again. Recorded together with the other ticket's TicketReleased.
+
+    `pending_until`: the date that it waits for.
+    """
 
     into: TicketRef
     state: StateRef
@@ -338,7 +366,7 @@ class MergeUndone(Event):
 
 @event("helpdesk.TicketReleased.v1", owner="routing", topic=TICKETS)
 class TicketReleased(Event):
-    """A ticket that went on in this one lives by itself again. What was written meanwhile stays where it is."""
+    """The merge of another ticket into this one was undone. Articles written meanwhile stay here."""
 
     other: TicketRef
     by: PersonRef
@@ -346,12 +374,13 @@ class TicketReleased(Event):
 
 @event("helpdesk.TicketSplit.v1", owner="routing", topic=TICKETS)
 class TicketSplit(Event):
-    """Articles were taken into a ticket of their own (A7.16), which intake opens: `into` is its id, `message` its first article, made of
-    those that were chosen. The articles stay here too. Without `by`, a customer's message on a closed ticket became one of its own;
-    `no_answer`: its mail forbids that a machine answers it (RFC 3834).
+    """Articles were split off into a new ticket (A7.16), which intake opens. They stay here too.
 
-    `writer` is whose words `message` has; null: the customer's. `internal`: it is for the desk alone. Where articles of both kinds were
-    chosen, `message` has those that the customer reads and `note` the others."""
+    `into`: the id of the new ticket. `message`: its first article, made of the chosen ones. Without `by`, a customer's
+    message on a closed ticket became a new ticket; `no_answer`: its mail forbids automatic answers (RFC 3834).
+    `writer`: who wrote `message`; null: the customer. `internal`: it is for the desk only. If both kinds of articles
+    were chosen, `message` has those that the customer may read and `note` the others.
+    """
 
     articles: tuple[UUID, ...]
     into: UUID
@@ -370,8 +399,10 @@ class TicketSplit(Event):
 
 @event("helpdesk.FollowUpRejected.v1", owner="routing", topic=TICKETS)
 class FollowUpRejected(Event):
-    """The queue takes no more messages on a closed ticket: who wrote is told so, unless `no_answer`. `article` is the message that came,
-    `customer` its writer."""
+    """The queue does not accept messages on closed tickets: the writer is notified, unless `no_answer`.
+
+    `article`: the message. `customer`: its writer.
+    """
 
     article: UUID
     number: str
@@ -384,7 +415,7 @@ class FollowUpRejected(Event):
 
 @event("helpdesk.SplitUndone.v1", owner="routing", topic=TICKETS)
 class SplitUndone(Event):
-    """The split was taken back; recorded together with the other one's TicketRemoved."""
+    """The split was undone. Recorded together with the other ticket's TicketRemoved."""
 
     into: UUID
     by: PersonRef
@@ -393,7 +424,7 @@ class SplitUndone(Event):
 
 @event("helpdesk.TicketRemoved.v1", owner="routing", topic=TICKETS)
 class TicketRemoved(Event):
-    """The ticket leaves every list and takes no commands any more; its log stays. `because`: `split undone`."""
+    """The ticket is not in any list any more and accepts no commands; its log stays. `because`: `split undone`."""
 
     because: str
     was: StateRef
@@ -402,7 +433,7 @@ class TicketRemoved(Event):
 
 @event("helpdesk.ReminderReached.v1", owner="routing", topic=TICKETS)
 class ReminderReached(Event):
-    """A pending ticket's time has come (A5.05): when it was due, and when it fired."""
+    """The date of a pending ticket has come (A5.05): when it was due, and when the timer fired."""
 
     due_at: datetime
     fired_at: datetime

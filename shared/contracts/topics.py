@@ -1,10 +1,10 @@
-"""The Kafka topics of the product: their names, keys and partition count."""
+"""The Kafka topics: names, keys and number of partitions."""
 
 TICKETS = "helpdesk.tickets.v1"
-"""Every event of every ticket; key = ticket id; kept for ever."""
+"""Every event of every ticket. The key is the ticket's id. Kept for ever."""
 
 DIRECTORY = "helpdesk.directory.v1"
-"""Versioned configuration documents and customers; key = entity id; kept for ever."""
+"""Configuration documents and customers. The key is the entity's id. Kept for ever."""
 
 PARTITIONS = 12
 ALL = (TICKETS, DIRECTORY)

@@ -30,9 +30,9 @@ from shared.contracts.directory import (
 from shared.contracts.parts import CustomerRef
 from shared.database import Connection, Pool, connect
 from shared.rules.access import Identity
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
-from shared.runtime.wakeup import woken
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
+from shared.runtime.waiting import set_within
 
 DEFAULT_QUEUE = "postmaster"
 POLL_SECONDS = 2.0
@@ -170,7 +170,7 @@ class DirectoryCopy:
         self._people: dict[UUID, Someone | None] = {}
         self._identities: dict[UUID, tuple[UUID, ...]] = {}
         self._changed = asyncio.Condition()
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def load(self) -> None:
         """Takes a new snapshot if documents have changed since the last one."""
@@ -179,7 +179,7 @@ class DirectoryCopy:
 
     async def run(self) -> Never:
         """Follows notifications, and also polls in case one was lost. Never returns."""
-        await restarting("directory copy", self._follow, self.pulse)
+        await supervise("directory copy", self._follow, self.heartbeat)
 
     async def _follow(self) -> None:
         changed = asyncio.Event()
@@ -190,8 +190,8 @@ class DirectoryCopy:
             while True:
                 changed.clear()
                 await self._refresh(connection)
-                self.pulse.beat()
-                await woken(changed, POLL_SECONDS)
+                self.heartbeat.beat()
+                await set_within(changed, POLL_SECONDS)
         finally:
             connection.terminate()
 

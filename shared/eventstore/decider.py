@@ -9,9 +9,9 @@ Command = TypeVar("Command", contravariant=True)
 
 
 class Fold(Protocol[State]):
-    """The half of a decider that makes states from events. States are immutable, because they are cached.
+    """The half of a decider that builds states from events. States are immutable, because they are cached.
 
-    `evolve` is total: it returns the state unchanged for an event that it does not know.
+    `evolve` accepts every event: it returns the state unchanged for an event that it does not know.
     """
 
     def initial(self) -> State: ...
@@ -19,6 +19,6 @@ class Fold(Protocol[State]):
 
 
 class Decider(Fold[State], Protocol[Command, State]):
-    """`decide` returns the events that a command leads to ([]: nothing to do). It raises Rejected when a rule refuses."""
+    """`decide` returns the events that a command leads to ([]: nothing to do). Raises Rejected when a rule refuses."""
 
     def decide(self, command: Command, state: State, /) -> list[Event]: ...

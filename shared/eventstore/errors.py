@@ -4,7 +4,7 @@ from uuid import UUID
 
 
 class Raced(Exception):
-    """Somebody else recorded something first that the decision did not know of: read again and decide anew."""
+    """Another writer recorded something first that the decision did not know of: read again and decide again."""
 
 
 class VersionConflict(Raced):
@@ -16,7 +16,7 @@ class VersionConflict(Raced):
 
 
 class PreconditionFailed(Exception):
-    """The stream is not at the version that the caller requires (`If-Match`); to decide again does not help."""
+    """The stream is not at the version that the caller requires (`If-Match`). Deciding again does not help."""
 
     def __init__(self, stream: UUID, current: int) -> None:
         super().__init__(f"stream {stream} is at version {current}")
@@ -24,11 +24,11 @@ class PreconditionFailed(Exception):
 
 
 class CommandReused(Exception):
-    """The same command id came with different content."""
+    """A command with the same id had different content."""
 
 
 class CommandRunning(Exception):
-    """The same command is being carried out at this moment."""
+    """The same command is running at this moment."""
 
 
 class UnknownStream(Exception):
@@ -40,11 +40,11 @@ class UnknownStream(Exception):
 
 
 class NotOurs(Exception):
-    """The event belongs to another service: only its owner may record it (architecture, section 1)."""
+    """The event belongs to another service. Only its owner may record it (architecture, section 1)."""
 
 
 class EventTooLarge(ValueError):
-    """The event does not fit into one record of the log; `size` and `most` in bytes."""
+    """The event does not fit into one record of the log. `size` and `most` in bytes."""
 
     def __init__(self, type_name: str, size: int, most: int) -> None:
         super().__init__(f"{type_name} takes {size} bytes of at most {most}; larger content belongs in a blob")

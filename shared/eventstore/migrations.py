@@ -1,4 +1,4 @@
-"""Numbered SQL migrations: applied in order, each in a transaction of its own, never edited after they landed."""
+"""Numbered SQL migrations, applied in order, each in its own transaction. One that has landed is never edited."""
 
 import hashlib
 import re
@@ -12,11 +12,11 @@ import asyncpg
 from shared.database import Connection, OwnConnection
 
 _NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
-_LOCK = 0x1ED6E8  # one migration at a time for a database, whoever starts it
+_LOCK = 0x1ED6E8  # one migration run at a time in a database
 
 
 class MigrationError(Exception):
-    """The database is not one that this version can bring up to date; the message says why and what to do."""
+    """This version cannot migrate the database; the message says why and what to do."""
 
 
 def role_of(url: str) -> str:
@@ -28,12 +28,12 @@ def role_of(url: str) -> str:
 
 
 def folders(*packages: ModuleType) -> list[Path]:
-    """Where the migrations of each of these packages are, in this order."""
+    """The folder with the migrations of each package, in this order."""
     return [Path(package.__path__[0]) / "migrations" for package in packages]
 
 
 def files(directories: Sequence[Path]) -> list[tuple[str, str]]:
-    """Every migration as (name, SQL text), directory by directory; a name is `package/NNNN_title.sql`."""
+    """Every migration as (name, SQL text), in the order of the directories. A name is `package/NNNN_title.sql`."""
     found: list[tuple[str, str]] = []
     for directory in directories:
         for path in sorted(directory.glob("*.sql")):
@@ -44,9 +44,9 @@ def files(directories: Sequence[Path]) -> list[tuple[str, str]]:
 
 
 async def migrate(owner_url: str, app_url: str, *directories: Path) -> list[str]:
-    """Applies what is missing and answers the names; `{{app}}` in a file stands for the role of `app_url`.
+    """Applies the missing migrations and returns their names. `{{app}}` in a file stands for the role of `app_url`.
 
-    Raises MigrationError when an applied file has changed since, or when the database is from a newer version.
+    Raises MigrationError if an applied file has changed, or the database is from a newer version.
     """
     wanted = files(directories)
     connection: OwnConnection = await asyncpg.connect(owner_url, timeout=10)
@@ -81,7 +81,7 @@ async def migrate(owner_url: str, app_url: str, *directories: Path) -> list[str]
 
 
 async def pending(connection: Connection, *directories: Path) -> list[str]:
-    """The migrations that the database still lacks; for readiness checks."""
+    """The migrations that the database lacks, for readiness checks."""
     if await connection.fetchval("SELECT to_regclass('public.migrations')") is None:
         return [name for name, _ in files(directories)]
     applied = {row["name"] for row in await connection.fetch("SELECT name FROM public.migrations")}

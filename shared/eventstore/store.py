@@ -1,4 +1,4 @@
-"""The event store of one service, over the SQL in `migrations/`."""
+"""The event store of one service, over the SQL functions in `migrations/`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,14 +18,13 @@ from shared.testing.failpoints import hit
 
 APPEND_ARGUMENTS = 17
 APPEND = f"SELECT * FROM es.append({', '.join(f'${n}' for n in range(1, APPEND_ARGUMENTS + 1))})"
-"""One round trip; its arguments are `Store.arguments`."""
+"""One round trip. `Store.arguments` makes its arguments."""
 
 _COLUMNS = (
     "stream_id, version, occurred_at, recorded_at, event_id, correlation_id, causation_id, type, actor_kind, actor_id,"
     " traceparent, data"
 )
 LOAD = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = $1 ORDER BY version"
-LOAD_MANY = f"SELECT {_COLUMNS} FROM es.events WHERE stream_id = ANY($1) ORDER BY stream_id, version"
 LOAD_SINCE = f"""
 SELECT {_COLUMNS}
   FROM unnest($1::uuid[], $2::integer[]) AS k(stream, after)
@@ -62,7 +61,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events for one stream, which must be at version `expected` (0: it must be new). `category` names the kind of stream."""
+    """Events for one stream, which must be at version `expected` (0: it must be new). `category`: its kind."""
 
     stream: UUID
     category: str
@@ -73,7 +72,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class CommandId:
-    """A command's identity for idempotence; the fingerprint tells the same request from another with the same id."""
+    """The identity of a command for retries. The fingerprint differs for another request with the same id."""
 
     id: UUID
     fingerprint: bytes = b""
@@ -81,7 +80,7 @@ class CommandId:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """`duplicate`: the command was known, nothing was written, `response` is the first one."""
+    """`duplicate`: the command was known and nothing was written; `response` is its first response."""
 
     status: Literal["appended", "duplicate"]
     response: dict[str, Any] | None = None
@@ -89,12 +88,12 @@ class Appended:
 
 
 def recorded(row: asyncpg.Record, service: str) -> Recorded:
-    """A row of es.events as the event it holds."""
+    """The event in a row of es.events."""
     return envelope_of(row, service, parse(row["type"], row["data"]))
 
 
 def envelope_of(row: asyncpg.Record, service: str, payload: Event) -> Recorded:
-    """The envelope of a row of es.events around a payload."""
+    """An event with the envelope of a row of es.events and this payload."""
     return Recorded(
         id=row["event_id"],
         type=row["type"],
@@ -112,7 +111,7 @@ def envelope_of(row: asyncpg.Record, service: str, payload: Event) -> Recorded:
 
 
 class AppendSignal(asyncio.Event):
-    """There may be rows in the outbox. `ours`: some were put there by this process, which nobody else knows of yet."""
+    """There may be new rows in the outbox. `ours`: this process has appended some, which no other process knows yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,19 +122,19 @@ class AppendSignal(asyncio.Event):
         self.ours = True
         super().set()
 
-    def heard(self) -> None:
-        """Another process says that it has appended."""
+    def set_by_other(self) -> None:
+        """Another process has appended."""
         super().set()
 
-    def taken(self) -> bool:
-        """Clears it; whether something was ours."""
+    def take(self) -> bool:
+        """Clears the signal; returns whether this process has appended."""
         ours, self.ours = self.ours, False
         self.clear()
         return ours
 
 
 class Store:
-    """Loads and appends streams. Stateless but for `appended`, which wakes the relay."""
+    """Loads and appends streams. Its only state is `appended`, which wakes up the relay."""
 
     def __init__(self, pool: Pool, service: str) -> None:
         self.pool, self.service = pool, service
@@ -146,7 +145,7 @@ class Store:
     ) -> tuple[Any, ...]:
         """The arguments of `es.append`, for a statement that does more in the same round trip.
 
-        Several appends may name the same stream if each expects where the one before ends.
+        Several appends may name the same stream if each expects the version at which the one before ends.
         Raises NotOurs for an event of another service and EventTooLarge.
         """
         streams: dict[UUID, Append] = {}
@@ -161,7 +160,7 @@ class Store:
                 if self.service != event.payload.OWNER:
                     raise NotOurs(f"{event.payload.TYPE} belongs to {event.payload.OWNER}, not to {self.service}")
                 data = data_of(event.payload)
-                # The rest of a record is ids, times and names, which never take the other half.
+                # Everything else in a record (ids, times, names) takes less than half of the limit.
                 if 2 * len(data) > MAX_RECORD_BYTES:
                     size = record_size(self._recorded(append, offset, event, context.time), data)
                     if size > MAX_RECORD_BYTES:
@@ -186,7 +185,7 @@ class Store:
         )
 
     def outcome(self, row: asyncpg.Record, appends: Sequence[Append]) -> Appended:
-        """What the row that `es.append` answered means. Raises CommandRunning or CommandReused."""
+        """The result in the row that `es.append` returned. Raises CommandRunning or CommandReused."""
         match row["status"]:
             case "duplicate":
                 return Appended("duplicate", response=row["first_answer"])
@@ -207,7 +206,7 @@ class Store:
         )
 
     def _recorded(self, append: Append, offset: int, event: NewEvent, at: datetime) -> Recorded:
-        """An event as the log will have it."""
+        """An event as it will be in the log."""
         context = append.context
         return Recorded(
             id=event.id,
@@ -234,8 +233,8 @@ class Store:
     ) -> Appended:
         """Records events, all or nothing, in one round trip.
 
-        Raises VersionConflict when a stream has moved on (the caller's transaction is then void), CommandRunning and
-        CommandReused as `es.append` says. Within a transaction of the caller's, wake the relay after its commit.
+        Raises VersionConflict when a stream is at another version (the caller's transaction is then aborted),
+        CommandRunning and CommandReused. With `connection`, the caller sets `appended` after the commit.
         """
         arguments = self.arguments(appends, command, response)
         hit("append.before_commit")
@@ -248,38 +247,29 @@ class Store:
         return self.outcome(row, appends)
 
     async def lock(self, connection: Connection, streams: Sequence[UUID], *, wait: bool = True) -> list[UUID]:
-        """Keeps others from appending to these streams until the transaction ends; answers those that it holds now.
+        """Locks these streams against appends until the transaction ends; returns those that are locked now.
 
-        Every transaction that locks more than streams takes them first, in id order, as `es.append` does: so none waits in a circle.
-        Without `wait`, streams that somebody else holds are left out.
+        To avoid deadlocks, every transaction locks streams before anything else, and in id order, as `es.append` does.
+        Without `wait`, streams that others have locked are left out.
         """
         rows = await connection.fetch(LOCK if wait else LOCK_FREE, list(streams))
         return [row["stream_id"] for row in rows]
 
     async def load(self, stream: UUID, *, connection: Connection | None = None) -> list[Recorded]:
-        """All events of a stream in order; empty when it is unknown."""
+        """All events of a stream in order; empty if it is unknown."""
         return [recorded(row, self.service) for row in await (connection or self.pool).fetch(LOAD, stream)]
-
-    async def load_many(
-        self, streams: Sequence[UUID], *, connection: Connection | None = None
-    ) -> dict[UUID, list[Recorded]]:
-        """The events of each stream named; an unknown one has none."""
-        found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
-        for row in await (connection or self.pool).fetch(LOAD_MANY, list(found)):
-            found[row["stream_id"]].append(recorded(row, self.service))
-        return found
 
     async def load_since(
         self, streams: Sequence[UUID], after: Sequence[int], *, connection: Connection | None = None
     ) -> dict[UUID, list[Recorded]]:
-        """The events of each stream named beyond the version named beside it."""
+        """The events of each stream after the version at the same place in `after`."""
         found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
         for row in await (connection or self.pool).fetch(LOAD_SINCE, list(streams), list(after)):
             found[row["stream_id"]].append(recorded(row, self.service))
         return found
 
     async def response_of(self, command: CommandId, *, connection: Connection | None = None) -> Appended | None:
-        """The first response of a command that is known already, else None. Raises CommandReused."""
+        """The first response of a known command, else None. Raises CommandReused."""
         row = await (connection or self.pool).fetchrow(RESPONSE_OF, command.id)
         if row is None:
             return None

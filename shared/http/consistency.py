@@ -1,6 +1,7 @@
-"""`X-Consistency-Token`: which streams a command wrote, so that a later read waits for them (architecture, 7).
+"""`X-Consistency-Token`: the streams that a command wrote, so that a later read waits for them (architecture, 7).
 
-This is the form between gateway and services; the gateway seals it for callers (`services/gateway/front/consistency_tokens.py`).
+This is the form between gateway and services. The gateway seals it for callers
+(`services/gateway/front/consistency_tokens.py`).
 """
 
 import base64
@@ -13,23 +14,22 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from shared.http import problems
-from shared.http.request_values import reads_request
 
 HEADER = "X-Consistency-Token"
 LAG = "X-Projection-Lag"
-"""Answered as `true` by a read that gave up waiting."""
+"""The header of a response that did not wait any longer: `true`."""
 MOST = 256
-"""Streams in one token: a bulk command writes 200. A full token has 7 kB, which a header may have."""
+"""Streams in one token. A bulk command writes 200. A full token has 7 kB, which fits into a header."""
 
 _FORMAT = 1
 _SERVICE = struct.Struct("!BH")
 _STREAM = struct.Struct("!16sI")
 LONGEST = 1 + MOST * (_STREAM.size + _SERVICE.size) + 256
-"""Bytes of a token before it is written as text: as many services as streams at most, and their names."""
+"""Bytes of a token before it is encoded as text: at most one service for each stream, and the names of services."""
 
 
 class Written(NamedTuple):
-    """A service's stream and the version that it has at least."""
+    """A stream of a service, and the version that it has reached."""
 
     service: str
     stream: UUID
@@ -37,10 +37,9 @@ class Written(NamedTuple):
 
 
 def encode(written: Iterable[Written]) -> str:
-    """The token for these streams; of several versions of one stream the highest counts, of too many streams the
-    last MOST.
+    """The token for these streams: the highest version of each, and the last MOST streams if there are more.
 
-    Packed and not JSON because a bulk command's token has to fit into a header.
+    It is packed, not JSON, so that the token of a bulk command fits into a header.
     """
     newest: dict[tuple[str, UUID], int] = {}
     for service, stream, version in written:
@@ -56,21 +55,20 @@ def encode(written: Iterable[Written]) -> str:
 
 
 def decode(token: str) -> tuple[Written, ...]:
-    """What a token covers; raises Problem 422 if it is none of ours."""
+    """The streams of a token. Raises Problem 422 for an invalid one."""
     try:
         return tuple(_unpack(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)))
     except (ValueError, binascii.Error, struct.error):
-        raise problems.invalid(f"/header/{HEADER.lower()}", "is no consistency token of this system") from None
+        raise problems.invalid(f"/header/{HEADER.lower()}", "This is not a consistency token of this system.") from None
 
 
 def merge(*tokens: str | None) -> str:
-    """One token that covers all of these."""
+    """One token that covers all of these tokens."""
     return encode(written for token in tokens if token for written in decode(token))
 
 
-@reads_request
 async def awaited(request: Request) -> tuple[Written, ...]:
-    """FastAPI dependency: what a read must show; empty without the header. Use as `Awaited`."""
+    """FastAPI dependency: the streams that a read must include; empty without the header. Use as `Awaited`."""
     token = request.headers.get(HEADER)
     return decode(token) if token else ()
 
@@ -89,7 +87,7 @@ def _unpack(data: bytes) -> Iterable[Written]:
         at += length
         seen += count
         if seen > MOST or not service.isidentifier():
-            raise ValueError("too long, or no service")
+            raise ValueError("too long, or not a service")
         for _ in range(count):
             stream, version = _STREAM.unpack_from(data, at)
             at += _STREAM.size

@@ -1,4 +1,4 @@
-"""`ETag` and `If-Match` over stream versions (RFC 9110, section 13.1.1): against lost updates."""
+"""`ETag` and `If-Match` over stream versions (RFC 9110, section 13.1.1), against lost updates."""
 
 import re
 from typing import Annotated
@@ -6,10 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from shared.http import problems
-from shared.http.request_values import reads_request
 
 NEVER = -1
-"""The version of an entity tag that is none of ours, or weak: no stream has it, so that the answer is 412."""
+"""The version of a weak or foreign entity tag. No stream has it, so the response is 412."""
 
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
 
@@ -20,9 +19,9 @@ def etag(version: int) -> str:
 
 
 def parse_if_match(header: str | None) -> int | None:
-    """The version that an `If-Match` asks for: None for any (`*` or no header), NEVER for tags of which none can match.
+    """The version that `If-Match` requires: None for any (`*` or no header), NEVER if no tag can match.
 
-    Raises Problem 422 for what is no list of entity tags, and for several versions: a command is decided on one.
+    Raises Problem 422 if it is not a list of entity tags, or names several versions: a command is decided on one.
     """
     if header is None or header.strip() == "*":
         return None
@@ -31,7 +30,7 @@ def parse_if_match(header: str | None) -> int | None:
     while True:
         tag = _TAG.match(header, at)
         if tag is None:
-            raise problems.invalid("/header/if-match", 'must be "*" or an entity tag such as "7"')
+            raise problems.invalid("/header/if-match", 'This must be "*" or an entity tag such as "7".')
         weak, value = tag.groups()
         if not weak and value.isdecimal() and len(value) <= 9 and str(int(value)) == value:
             versions.add(int(value))
@@ -39,14 +38,13 @@ def parse_if_match(header: str | None) -> int | None:
         if at == len(header):
             break
         if header[at] != ",":
-            raise problems.invalid("/header/if-match", "must have commas between entity tags")
+            raise problems.invalid("/header/if-match", "Entity tags must be separated by commas.")
         at += 1
     if len(versions) > 1:
-        raise problems.invalid("/header/if-match", "must name one version")
+        raise problems.invalid("/header/if-match", "This must name one version.")
     return versions.pop() if versions else NEVER
 
 
-@reads_request
 async def if_match(request: Request) -> int | None:
     """FastAPI dependency, see `parse_if_match`. Use as `IfMatch`."""
     headers = request.headers.getlist("if-match")
@@ -54,4 +52,4 @@ async def if_match(request: Request) -> int | None:
 
 
 IfMatch = Annotated[int | None, Depends(if_match)]
-"""Parameter type of a command on something with an ETag; goes to `Request.expected` of the command loop."""
+"""Parameter type of a command on something with an ETag; becomes `Request.expected` of the command runner."""

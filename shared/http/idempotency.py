@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request sent again gets the first answer (api.md, section 1)."""
+"""`Idempotency-Key`: the same request sent again gets the first response (api.md, section 1)."""
 
 import hashlib
 from typing import Annotated, Any
@@ -11,7 +11,6 @@ from starlette.responses import Response
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.identity import caller
-from shared.http.request_values import reads_request
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -19,23 +18,25 @@ _SPACE = UUID("5f0e6a3e-2c0b-4f53-9d0e-6c6a1b8a5f10")
 
 
 def command_id(person: UUID | str, method: str, path: str, key: str | None, content: bytes = b"") -> CommandId:
-    """A request's identity for retries, and the fingerprint that tells another request with the same key.
+    """The identity of a request for retries. Its fingerprint differs for another request with the same key.
 
-    Without a key every request is one of its own. `content` is the body, or a digest of one that is not held in memory.
-    Raises Problem 422 when the key is not 1 to 255 printable ASCII characters.
+    Without a key every request has its own identity. `content` is the body, or a digest of a body that is not held in
+    memory. Raises Problem 422 if the key does not have 1 to 255 printable ASCII characters.
     """
     start = f"{method} {path}\n".encode()
     fingerprint = hashlib.sha256(start + content).digest()
     if key is None:
         return CommandId(uuid4(), fingerprint)
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
-        raise problems.invalid("/header/idempotency-key", "1 to 255 printable ASCII characters")
+        raise problems.invalid("/header/idempotency-key", "This must have 1 to 255 printable ASCII characters.")
     return CommandId(uuid5(_SPACE, f"{person}\n{method}\n{path}\n{key}"), fingerprint)
 
 
-@reads_request
 async def command(request: Request) -> CommandId:
-    """FastAPI dependency over the whole body in memory. Use as `Command`; a route that streams calls `command_id`."""
+    """FastAPI dependency; reads the whole body into memory.
+
+    Use as `Command`; a route that streams calls `command_id`.
+    """
     who = await caller(request)
     key = request.headers.get(HEADER)
     return command_id(who.person_id, request.method, request.scope["path"], key, await request.body())
@@ -45,11 +46,11 @@ Command = Annotated[CommandId, Depends(command)]
 """Parameter type of a POST, PUT or DELETE: `async def lock(command: Command, ...)`."""
 
 
-def answer(
+def json_response(
     content: Any, *, status: int = 200, replayed: bool = False, headers: dict[str, str] | None = None
 ) -> Response:
-    """A JSON answer; with `replayed` it says that it was given before."""
-    told = dict(headers or {})
+    """A JSON response. `replayed`: it is the first response to a request that was sent again."""
+    fields = dict(headers or {})
     if replayed:
-        told[REPLAYED] = "true"
-    return Response(orjson.dumps(content), status, headers=told, media_type="application/json")
+        fields[REPLAYED] = "true"
+    return Response(orjson.dumps(content), status, headers=fields, media_type="application/json")

@@ -1,6 +1,6 @@
-"""The gateway vouches for the person behind a request: a signed header that a service checks without asking anybody.
+"""The person behind a request, in a header that the gateway signs and a service verifies on its own.
 
-It is signed with a key that the gateway alone has, so that no service can speak in somebody's name to another (decision record 0072).
+Only the gateway has the private key, so no service can act as a person towards another service (decision record 0072).
 """
 
 import base64
@@ -14,31 +14,30 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 
 from shared.http import problems
+from shared.http.before_body import before_body
 from shared.http.keys import PublicKeys, SigningKey
-from shared.http.request_values import reads_request
 from shared.rules.access import Identity
 
 HEADER = "X-Ledgerdesk-Identity"
 LIFETIME = 60
-"""Seconds that a signed identity is valid at most."""
+"""The most seconds that a signed identity is valid."""
 _LONGEST = 8192
 _KEPT = 2048
 _PURPOSE = b"ledgerdesk identity\x00"
 
 
 class IdentityVerifier:
-    """Checks the identities sent to one service (`audience`: its name). `application` keeps one in
-    `app.state.identity`."""
+    """Verifies the identities sent to one service (`audience`: its name); `application` keeps one in its state."""
 
     def __init__(self, keys: PublicKeys, audience: str) -> None:
         self._keys, self.audience = keys, audience
         self._known: OrderedDict[str, Identity] = OrderedDict()
 
     def verify(self, header: str | None) -> Identity:
-        """The identity of a header's value; raises Problem 401 for a missing, forged, expired or foreign one.
+        """The identity in a header's value. Raises Problem 401 for a missing, forged, expired or foreign one.
 
-        The gateway sends the same header for some seconds, so that the last good ones are kept: a signature costs more to check than
-        all else about a request's identity.
+        The last valid ones are cached, because the gateway sends the same header for some seconds and a signature is
+        the most expensive part of a check.
         """
         known = self._known.get(header) if header else None
         if known is not None and time.time() < known.expires:
@@ -51,7 +50,7 @@ class IdentityVerifier:
 
 
 def sign(identity: Identity, audience: str, key: SigningKey, ttl: int = LIFETIME) -> str:
-    """The header's value for a request to the service `audience`; valid for `ttl` seconds, at most LIFETIME."""
+    """The header's value for requests to the service `audience`, valid for `ttl` seconds (at most LIFETIME)."""
     if not 0 < ttl <= LIFETIME:
         raise ValueError(f"an identity is valid for 1 to {LIFETIME} seconds, not {ttl}")
     known = identity.model_dump(mode="json", exclude_defaults=True)
@@ -62,15 +61,15 @@ def sign(identity: Identity, audience: str, key: SigningKey, ttl: int = LIFETIME
 
 
 def verify(header: str | None, audience: str, keys: PublicKeys) -> Identity:
-    """The identity that `sign` put into a header; raises Problem 401 for anything else."""
+    """The identity that `sign` put into a header. Raises Problem 401 for anything else."""
     if not header:
-        raise problems.unauthorized("This service takes requests through the gateway only.")
+        raise problems.unauthorized("Requests to this service must come through the gateway.")
     if len(header) > _LONGEST or not header.isascii():
         raise _refused()
     payload, _, signature = header.encode().partition(b".")
     try:
         raw = base64.b64decode(signature + b"==", altchars=b"-_", validate=True)
-        as_written = base64.urlsafe_b64encode(raw).rstrip(b"=") == signature  # else one signature has several spellings
+        as_written = base64.urlsafe_b64encode(raw).rstrip(b"=") == signature  # base64 allows several
         if not as_written or not keys.signed(_PURPOSE + payload, raw):
             raise _refused()
         claims = orjson.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
@@ -83,9 +82,9 @@ def verify(header: str | None, audience: str, keys: PublicKeys) -> Identity:
     return identity
 
 
-@reads_request
+@before_body
 async def caller(request: Request) -> Identity:
-    """FastAPI dependency: who asks; 401 without a valid identity. Use as `Caller`."""
+    """FastAPI dependency: the caller's identity; 401 without a valid one. Use as `Caller`."""
     verifier: IdentityVerifier = request.app.state.identity
     known: Identity | None = request.scope.get("ledgerdesk.identity")
     if known is None:
@@ -95,12 +94,12 @@ async def caller(request: Request) -> Identity:
 
 
 Caller = Annotated[Identity, Depends(caller)]
-"""Parameter type of a route that needs to know who asks: `async def lock(who: Caller, ...)`."""
+"""Parameter type of a route that needs to know its caller: `async def lock(who: Caller, ...)`."""
 
 
-@reads_request
+@before_body
 async def service_only(request: Request) -> Identity:
-    """FastAPI dependency of `/internal` routes: the caller is one of our own processes, else 404."""
+    """FastAPI dependency of `/internal` routes: 404 for everybody except the services themselves."""
     who = await caller(request)
     if who.kind != "service":
         raise problems.not_found()

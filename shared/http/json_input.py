@@ -1,4 +1,4 @@
-"""Reads JSON from outside: strict, and nothing that a later step could not store or give back."""
+"""Reads JSON input strictly: accepts only what can be stored and returned later."""
 
 import json
 import re
@@ -10,10 +10,10 @@ from shared.http import problems
 from shared.http.serving.limits import MOST_VALUES
 
 DEEPEST = 64
-"""Levels of nesting; orjson writes 254 at most, so that deeper input could be taken but never answered."""
+"""Levels of nesting. orjson writes at most 254, so deeper input could never be returned."""
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""Possessive, and content with a text that does not end: linear in whatever is sent."""
+"""Possessive quantifiers and the optional closing quote make it linear for any input."""
 _NUL = re.compile("\x00")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -21,12 +21,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def read_json(body: bytes, *, values: int | None = MOST_VALUES) -> Any:
     """The value of a JSON text in UTF-8. NaN and infinities are not JSON.
 
-    Raises json.JSONDecodeError for what is not JSON, Problem 422 naming the field for NUL characters, lone surrogates,
-    too much nesting and more than so many `values`: those take memory and time however short the text is, so that they are
-    counted before anything is made of it.
+    Raises json.JSONDecodeError for what is not JSON, and Problem 422 for NUL characters, lone surrogates, deep nesting
+    and more than `values` values. Values are counted before parsing, because many of them take much memory and time
+    even in a short text.
     """
     if values is not None and _separators(body) > values and _separators(_STRING.sub(b"", body)) > values:
-        raise problems.invalid("", f"holds more than {values} values")
+        raise problems.invalid("", f"The body has more than {values} values.")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -34,58 +34,60 @@ def read_json(body: bytes, *, values: int | None = MOST_VALUES) -> Any:
             _name_lone_surrogate(body)
         raise
     if b"\\u0000" in body:
-        _refuse(value, _NUL, "must not contain NUL characters")
+        _refuse(value, _NUL, "NUL characters are not allowed.")
     if body.count(b"[") + body.count(b"{") > DEEPEST and _deeper(value, DEEPEST):
-        raise problems.invalid("", f"is nested more than {DEEPEST} levels deep")
+        raise problems.invalid("", f"The body is nested more than {DEEPEST} levels deep.")
     return value
 
 
 def _separators(body: bytes) -> int:
-    """About the number of values in a JSON text without strings."""
+    """Approximately the number of values in a JSON text without strings."""
     return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def _name_lone_surrogate(body: bytes) -> None:
-    """orjson tells a position only; the standard library's parser lets them pass, so that the field can be found."""
+    """Raises Problem 422 with the field. orjson tells only a position; the standard library accepts surrogates."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return
-    _refuse(value, _SURROGATE, "must not contain lone surrogates")
+    _refuse(value, _SURROGATE, "Lone surrogates are not allowed.")
 
 
 def _refuse(value: Any, forbidden: re.Pattern[str], detail: str) -> None:
-    """Raises Problem 422 for the first text in a value, keys included, that has such a character. Pointers are made for that one
-    alone; no recursion, for the value's depth is not yet known to be small."""
-    waiting: list[_Place] = [_Place(value)]
+    """Raises Problem 422 for the first text or key in a value that has such a character.
+
+    Does not recurse: the value may be deeply nested. Builds a pointer for the text that it finds only.
+    """
+    waiting: list[_Part] = [_Part(value)]
     while waiting:
-        place = waiting.pop()
-        if isinstance(place.value, str):
-            if forbidden.search(place.value):
-                raise problems.invalid(_SURROGATE.sub("\ufffd", place.pointer()), detail)
-        elif isinstance(place.value, dict):
-            for key, below in place.value.items():
-                inside = _Place(below, place, key)
+        part = waiting.pop()
+        if isinstance(part.value, str):
+            if forbidden.search(part.value):
+                raise problems.invalid(_SURROGATE.sub("\ufffd", part.pointer()), detail)
+        elif isinstance(part.value, dict):
+            for key, below in part.value.items():
+                inside = _Part(below, part, key)
                 if forbidden.search(key):
                     raise problems.invalid(_SURROGATE.sub("\ufffd", inside.pointer()), detail)
                 waiting.append(inside)
-        elif isinstance(place.value, list):
-            waiting.extend(_Place(below, place, index) for index, below in enumerate(place.value))
+        elif isinstance(part.value, list):
+            waiting.extend(_Part(below, part, index) for index, below in enumerate(part.value))
 
 
-class _Place(NamedTuple):
-    """A part of a value, and the way to it."""
+class _Part(NamedTuple):
+    """A part of a value, and its path."""
 
     value: Any
-    above: "_Place | None" = None
+    above: "_Part | None" = None
     key: str | int = ""
 
     def pointer(self) -> str:
         keys: list[str | int] = []
-        place = self
-        while place.above is not None:
-            keys.append(place.key)
-            place = place.above
+        part = self
+        while part.above is not None:
+            keys.append(part.key)
+            part = part.above
         return problems.pointer("body", *reversed(keys))
 
 

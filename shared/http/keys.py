@@ -1,4 +1,4 @@
-"""The keys of a process: the gateway's pair, with which it vouches for people, and each service's own secret (decision record 0072)."""
+"""Keys of processes (decision record 0072): the gateway's key pair for identities, and each service's own secret."""
 
 import base64
 import binascii
@@ -26,18 +26,18 @@ class SigningKey:
     """The gateway's private key (Ed25519, RFC 8032), written as the base64url of its 32 bytes."""
 
     def __init__(self, text: str) -> None:
-        """Raises ValueError for what is no key."""
+        """Raises ValueError if the text is not a key."""
         self.text = text.strip()
         self._key = Ed25519PrivateKey.from_private_bytes(_raw(self.text))
 
     @classmethod
     def made(cls) -> "SigningKey":
-        """A new one."""
+        """A new key."""
         return cls(_text(Ed25519PrivateKey.generate().private_bytes_raw()))
 
     @property
     def public(self) -> str:
-        """What the services are given of it."""
+        """The public key, for the services."""
         return _text(self._key.public_key().public_bytes_raw())
 
     def sign(self, content: bytes) -> bytes:
@@ -46,13 +46,13 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """The gateway's public keys, as many as it may sign with: while a key is replaced the old and the new one."""
+    """The gateway's public keys: one, or the old and the new one while a key is replaced."""
 
     keys: tuple[Ed25519PublicKey, ...]
 
     @classmethod
     def parsed(cls, text: str) -> "PublicKeys":
-        """Keys between blanks, line breaks or commas. Raises ValueError for what is no key, or none at all."""
+        """Keys separated by blanks, line breaks or commas. Raises ValueError if one is not a key, or there is none."""
         keys = tuple(Ed25519PublicKey.from_public_bytes(_raw(word)) for word in text.replace(",", " ").split())
         if not keys:
             raise ValueError("there is no key")
@@ -65,7 +65,7 @@ class PublicKeys:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`gateway`: what identities are checked with; `own`: the secret that only the processes of this service have."""
+    """`gateway`: the keys that verify identities. `own`: the secret that only the processes of this service have."""
 
     gateway: PublicKeys
     own: bytes
@@ -76,12 +76,18 @@ class Keys:
         return cls(_setting(PUBLIC_KEYS, env(PUBLIC_KEYS), PublicKeys.parsed), own_secret())
 
     def purpose(self, name: str) -> bytes:
-        """A key of 32 bytes for one purpose, derived from the own secret: what is made for one is worth nothing for another."""
+        """A key of 32 bytes for one purpose, derived from the service's own secret.
+
+        It is useless for other purposes.
+        """
         return hmac.digest(self.own, f"ledgerdesk {name}".encode(), hashlib.sha256)
 
 
 def signing_keys(text: str) -> list[SigningKey]:
-    """The gateway's keys between blanks or line breaks: the first one signs, the others are on their way in or out. Raises ValueError."""
+    """The gateway's keys, separated by blanks or line breaks. The first one signs; the others are being replaced.
+
+    Raises ValueError.
+    """
     found = [SigningKey(word) for word in text.split()]
     if not found:
         raise ValueError("there is no key")
@@ -89,12 +95,12 @@ def signing_keys(text: str) -> list[SigningKey]:
 
 
 def public_keys(signing: str) -> str:
-    """What the services are given for the gateway's keys. Raises ValueError."""
+    """The public keys for the services. Raises ValueError."""
     return "\n".join(key.public for key in signing_keys(signing))
 
 
 def gateways_keys() -> tuple[SigningKey, Keys]:
-    """What the gateway signs with, and what it checks with, from its environment. Raises SettingMissing."""
+    """The gateway's signing key, and its keys to verify with, from its environment. Raises SettingMissing."""
     keys = _setting(SIGNING_KEY, env(SIGNING_KEY), signing_keys)
     return keys[0], Keys(PublicKeys.parsed(" ".join(key.public for key in keys)), own_secret())
 
@@ -111,7 +117,7 @@ def _setting(name: str, text: str, parsed: Callable[[str], Key]) -> Key:
     try:
         return parsed(text)
     except ValueError as error:
-        raise SettingMissing(f"{name} is no Ed25519 key: {error}") from error
+        raise SettingMissing(f"{name} is not an Ed25519 key: {error}") from error
 
 
 def _signed(key: Ed25519PublicKey, content: bytes, signature: bytes) -> bool:

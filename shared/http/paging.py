@@ -1,4 +1,4 @@
-"""Lists in pages: an opaque signed cursor that is good for one person and one set of filters only."""
+"""Lists in pages, with an opaque signed cursor that is valid for one person and one set of filters."""
 
 import base64
 import binascii
@@ -22,44 +22,45 @@ _MAC_BYTES = 16
 
 
 class Cursors:
-    """Makes and reads cursors with a key of the service's own. `application` keeps one in `app.state.cursors`."""
+    """Writes and reads cursors with a key of the service. `application` keeps one in `app.state.cursors`."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def encode(self, who: Identity, query: Any, position: Sequence[Any]) -> str:
-        """The cursor after an item. `position` are the JSON values of its sort key; `query` is what the list was asked
-        for (path, filters, sort: any JSON value, sets and orders made canonical by the caller), without limit and
-        cursor."""
-        place = orjson.dumps(list(position))
-        return base64.urlsafe_b64encode(self._mac(who, query, place) + place).rstrip(b"=").decode()
+        """The cursor after an item.
+
+        `position`: the JSON values of its sort key. `query`: path, filters and sort of the list as a JSON value in
+        canonical form, without limit and cursor.
+        """
+        encoded = orjson.dumps(list(position))
+        return base64.urlsafe_b64encode(self._mac(who, query, encoded) + encoded).rstrip(b"=").decode()
 
     def decode(self, who: Identity, query: Any, cursor: str | None) -> list[Any] | None:
-        """The position of a cursor, None without one. Raises Problem 422 for one that is not ours, another person's or
-        another query's."""
+        """The position of a cursor, None without one. Raises Problem 422 for the cursor of another person or query."""
         if cursor is None:
             return None
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (ValueError, binascii.Error):
             raise _refused() from None
-        mac, place = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(who, query, place)):
+        mac, encoded = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(who, query, encoded)):
             raise _refused()
-        position: list[Any] = orjson.loads(place)
+        position: list[Any] = orjson.loads(encoded)
         return position
 
-    def _mac(self, who: Identity, query: Any, place: bytes) -> bytes:
+    def _mac(self, who: Identity, query: Any, encoded: bytes) -> bytes:
         asked = orjson.dumps(
             [str(who.person_id), query], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str
         )
-        return hmac.digest(self._key, hashlib.sha256(asked).digest() + place, hashlib.sha256)[:_MAC_BYTES]
+        return hmac.digest(self._key, hashlib.sha256(asked).digest() + encoded, hashlib.sha256)[:_MAC_BYTES]
 
 
 def page(items: list[Any], next_cursor: str | None) -> dict[str, Any]:
-    """The body of a list's answer."""
+    """The body of a list's response."""
     return {"items": items, "next_cursor": next_cursor}
 
 
 def _refused() -> problems.Problem:
-    return problems.invalid("/query/cursor", "is no cursor of this list")
+    return problems.invalid("/query/cursor", "This is not a cursor of this list.")

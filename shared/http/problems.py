@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every refusal or failure of a service as `application/problem+json` (api.md, 1)."""
+"""Problem details (RFC 9457): every refusal or failure of a service is `application/problem+json` (api.md, 1)."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,9 +24,9 @@ _TITLES = {
     422: "Not valid",
     429: "Too many requests",
     500: "Internal error",
-    502: "A service gave no usable answer",
-    503: "Not available now",
-    504: "A service did not answer in time",
+    502: "A service gave no valid response",
+    503: "Temporarily unavailable",
+    504: "A service did not respond in time",
 }
 
 
@@ -43,9 +43,9 @@ class FieldError:
 
 
 class Problem(Exception):
-    """A refusal told to the caller as a problem document; raise it anywhere below a route.
+    """A refusal that the caller gets as a problem document. Raise it anywhere below a route.
 
-    `extra` are further members of the document (`ticket` of a 412), `headers` further headers of the answer.
+    `extra`: further members of the document (`ticket` of a 412). `headers`: further headers of the response.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def document(self) -> dict[str, Any]:
-        """The members of the problem document; members of `extra` never replace the standard ones."""
+        """The members of the problem document. `extra` never replaces the standard ones."""
         document: dict[str, Any] = {
             **self.extra,
             "type": f"/problems/{self.slug}",
@@ -85,18 +85,18 @@ class Problem(Exception):
 
 
 def pointer(part: str, *path: str | int) -> str:
-    """The pointer of a FieldError: `part` is `body`, `query`, `path` or `header`; long names from outside are cut."""
+    """The pointer of a FieldError. `part` is `body`, `query`, `path` or `header`; long names are cut."""
     names = [str(name)[:100].replace("~", "~0").replace("/", "~1") for name in path]
     return "".join(f"/{name}" for name in (names if part == "body" else [part, *names]))
 
 
 def not_found(detail: str = "There is no such thing, or you may not see it.") -> Problem:
-    """404, also for what the caller may not see."""
+    """404, also for objects that the caller may not see."""
     return Problem(404, "not-found", detail)
 
 
 def forbidden(detail: str = "You may not do this here.") -> Problem:
-    """403: the caller sees the object, the action is not theirs."""
+    """403: the caller may see the object, but may not do this."""
     return Problem(403, "forbidden", detail)
 
 
@@ -106,12 +106,12 @@ def unauthorized(detail: str = "Sign in first.") -> Problem:
 
 
 def rejected(reason: str) -> Problem:
-    """409: well-formed, but the ticket's state or the rules say no. Deciders raise `Rejected`, which becomes this."""
+    """409: well-formed, but the ticket's state or a rule forbids it. Deciders raise `Rejected`, which becomes this."""
     return Problem(409, "rejected", reason)
 
 
 def precondition_failed(current: Mapping[str, Any] | None = None, *, member: str = "ticket") -> Problem:
-    """412: `If-Match` names an older version; the document shows the object as it is now under `member`."""
+    """412: `If-Match` names an older version. The document has the current object as `member`."""
     extra = {member: dict(current)} if current is not None else None
     return Problem(412, "precondition-failed", "It was changed in the meantime.", extra=extra)
 
@@ -132,24 +132,24 @@ def too_large(detail: str = "The body of this request is too large.") -> Problem
     return Problem(413, "too-large", detail)
 
 
-def too_many(retry_after: int, detail: str = "Too many requests; wait a little.") -> Problem:
+def too_many(retry_after: int, detail: str = "Too many requests. Wait a moment.") -> Problem:
     """429; `retry_after` in seconds."""
     return Problem(429, "too-many-requests", detail, headers={"Retry-After": str(max(1, retry_after))})
 
 
-def unavailable(detail: str = "A part of the system is not available now; try again.", retry_after: int = 1) -> Problem:
-    """503: nothing was done, the same request may succeed later; `retry_after` in seconds."""
+def unavailable(detail: str = "A part of the system is unavailable. Try again.", retry_after: int = 1) -> Problem:
+    """503: nothing was done, and the same request may succeed later. `retry_after` in seconds."""
     return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_after)})
 
 
 def key_reused() -> Problem:
-    """422: the same Idempotency-Key came with another request."""
+    """422: another request had the same Idempotency-Key."""
     detail = "This Idempotency-Key was used for another request."
     return Problem(422, "idempotency-key-reused", detail, errors=[FieldError("/header/idempotency-key", detail)])
 
 
 def still_running() -> Problem:
-    """409: the first request with this Idempotency-Key has not ended."""
+    """409: the first request with this Idempotency-Key is still running."""
     return Problem(
         409,
         "still-running",
@@ -159,12 +159,12 @@ def still_running() -> Problem:
 
 
 def version_conflict() -> Problem:
-    """409: others changed the same object again and again while this request was being decided."""
-    return Problem(409, "conflict", "Others changed this at the same time; try again.", headers={"Retry-After": "1"})
+    """409: others kept changing the same object while this request was decided."""
+    return Problem(409, "conflict", "Others changed this at the same time. Try again.", headers={"Retry-After": "1"})
 
 
 def _dump(document: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # lone surrogates in something echoed: json escapes them
+    except TypeError:  # quoted input has lone surrogates, which json escapes
         return json.dumps(document, default=str).encode()

@@ -1,4 +1,4 @@
-"""Kafka clients with the settings that were measured (architecture, section 11) and an end that cannot hang."""
+"""Kafka clients with measured settings (architecture, section 11), which stop within a bounded time."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,10 @@ from shared.messaging.access.account import KafkaAccount, KafkaAdmin
 log = logging.getLogger(__name__)
 
 SEND_SECONDS = 20.0
-"""A batch that is not acknowledged by then is given up and sent again from the outbox: `send` alone waits for ever."""
+"""After that, a batch that is not acknowledged is sent again from the outbox: `send` alone would wait for ever."""
 STOP_SECONDS = 5.0
 MOST_BYTES = 4 * 1024 * 1024
-"""Of one message before it is compressed. What a broker takes is its own to say, of what is left then."""
+"""Of one message before compression. The broker has a limit of its own for what is left afterwards."""
 
 
 @contextlib.asynccontextmanager
@@ -50,35 +50,43 @@ async def consumer(client: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
         await _stop(client)
 
 
-def wait_for_what_was_brought(client: AIOKafkaConsumer, seconds: float) -> None:
-    """How long a started consumer asks for nothing more while records that it has brought are not taken. aiokafka has no option for it."""
+def limit_prefetch(client: AIOKafkaConsumer, seconds: float) -> None:
+    """For so long a started consumer requests no more records while fetched ones stay unread.
+
+    aiokafka has no public option for it (docs/decisions/0098).
+    """
     fetcher = client._fetcher  # noqa: SLF001
     if fetcher is None or not hasattr(fetcher, "_prefetch_backoff"):
-        raise RuntimeError("this aiokafka keeps its prefetch time elsewhere: see PREFETCH_SECONDS")
+        raise RuntimeError("this version of aiokafka keeps its prefetch limit elsewhere: see PREFETCH_SECONDS")
     fetcher._prefetch_backoff = seconds  # noqa: SLF001
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """Stops a client; when every broker is down its own `stop` waits for ever, so its parts are then closed one by one."""
-    if await _in_time(client.stop()):
+    """Stops a client within a bounded time.
+
+    While no broker answers, aiokafka's own `stop` may wait for ever. Then the producer's sender and the connections are
+    closed one by one (docs/decisions/0098).
+    """
+    if await _ends(client.stop()):
         return
-    sender = getattr(client, "_sender", None)
-    parts = [sender.close()] if sender is not None else []
-    ended = [await _in_time(part) for part in (*parts, _connections(client).close())]
-    if not all(ended):
-        log.error("a Kafka client does not end and is left behind")
+    parts: list[Coroutine[object, object, object]]
+    if isinstance(client, AIOKafkaProducer):
+        parts = [client._sender.close(), client.client.close()]  # noqa: SLF001
+    else:
+        parts = [client._client.close()]  # noqa: SLF001
+    if not all([await _ends(part) for part in parts]):
+        log.error("a Kafka client does not stop and is left behind")
 
 
-async def _in_time(ending: Coroutine[object, object, object]) -> bool:
-    """Whether it has ended within STOP_SECONDS. Never waits for its cancellation: aiokafka's closing swallows that and goes on."""
-    task = asyncio.ensure_future(ending)
+async def _ends(closing: Coroutine[object, object, object]) -> bool:
+    """Whether it ends within STOP_SECONDS; otherwise it is cancelled.
+
+    Does not wait for the cancellation: aiokafka swallows it in places and goes on closing.
+    """
+    task = asyncio.ensure_future(closing)
     done, _ = await asyncio.wait({task}, timeout=STOP_SECONDS)
     if not done:
         task.cancel()
     elif not task.cancelled() and (error := task.exception()) is not None:
-        log.info("a Kafka client ends with %s: %s", type(error).__name__, error)
+        log.info("a Kafka client stops with %s: %s", type(error).__name__, error)
     return bool(done)
-
-
-def _connections(client: AIOKafkaProducer | AIOKafkaConsumer):  # type: ignore[no-untyped-def]
-    return client.client if isinstance(client, AIOKafkaProducer) else client._client  # noqa: SLF001

@@ -1,6 +1,5 @@
-"""One event on its way to a handler, and the rules that every handler shares: duplicates, forks, holes."""
+"""One event on its way to a handler, and the rules that every handler shares: duplicates, forks, gaps."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
@@ -10,19 +9,22 @@ from shared.messaging.projection import Position, Seen
 
 
 class Delivered(NamedTuple):
-    """A record of the topic. `event` is None and `unreadable` says why when it could not be decoded; `refused` says why it is passed over: it is
-    not from a service that may write it."""
+    """A record of the topic.
+
+    `event` is None if the record could not be decoded (`unreadable` says why), or if it is ignored because no service
+    may have written it (`unauthentic` says why).
+    """
 
     position: Position
     key: UUID
     value: bytes
     event: Recorded | None
     unreadable: str = ""
-    refused: str = ""
+    unauthentic: str = ""
 
 
 def read(position: Position, key: UUID, value: bytes, producers: frozenset[str] | None) -> Delivered:
-    """A record of the topic as a delivery; the payload of a producer that is not named stays unread."""
+    """A record of the topic as a delivery. Payloads of producers that are not named are not parsed; None: all are."""
     try:
         event = decode(value, producers)
         if event.stream != key:
@@ -32,9 +34,8 @@ def read(position: Position, key: UUID, value: bytes, producers: frozenset[str] 
         return Delivered(position, key, value, None, f"cannot be read: {type(error).__name__}: {error}"[:2000])
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A delivery that is put aside, with the reason for the operator."""
+class Parked(NamedTuple):
+    """A delivery that is parked. `reason` is for the operator; `new`: it is the first one of its stream."""
 
     delivery: Delivered
     reason: str
@@ -46,7 +47,8 @@ class Next(Enum):
     SKIP = "skip"
     HOLE = "hole"
     FORK = "fork"
-    """Its version was another event's: the producer contradicts itself, and what follows belongs to one of two histories."""
+    """Another event has had this version: the producer contradicts itself, and later events belong to one of two
+    histories."""
 
 
 def order(event: Recorded, seen: Seen) -> Next:
@@ -62,7 +64,7 @@ def order(event: Recorded, seen: Seen) -> Next:
 
 
 def out_of_order(event: Recorded, seen: Seen) -> str:
-    """Why an event that is neither the next one nor a duplicate is put aside, for the operator."""
+    """Why an event that is neither the next one nor a duplicate is parked, for the operator."""
     version, event_id = seen.get(event.producer, (0, None))
     if event.version == version:
         return f"{event.producer} has two events of version {version}: {event_id} and {event.id}"

@@ -12,7 +12,7 @@ class Handler(Protocol):
     """Works through deliveries inside the consumer's transaction and returns those that must be parked.
 
     `parked` holds the streams that are parked already. Any exception rolls the transaction back; the consumer then
-    takes the batch event by event. `producers` names whose events it reads; None: everybody's.
+    takes the batch event by event. `producers` names the services whose events it reads; None: all.
     """
 
     producers: frozenset[str] | None
@@ -22,7 +22,7 @@ class Handler(Protocol):
     ) -> list[Parked]: ...
 
     def committed(self) -> None:
-        """The transaction that `work` took part in is durable."""
+        """The transaction that `work` took part in is committed."""
 
 
 Handlers = Mapping[str, Handler]

@@ -16,7 +16,7 @@ class InOrder:
     """
 
     def __init__(self, parked: Iterable[UUID], producers: frozenset[str] | None = None) -> None:
-        self.aside: list[Parked] = []
+        self.parked: list[Parked] = []
         self._held = set(parked)
         self._producers = producers
 
@@ -33,7 +33,7 @@ class InOrder:
         if event is not None and self._producers is not None and event.producer not in self._producers:
             return None
         if delivery.key in self._held:
-            self.aside.append(Parked(delivery, "an earlier event of it is parked", new=False))
+            self.parked.append(Parked(delivery, "an earlier event of it is parked", new=False))
             return None
         if event is None:
             self.park(delivery, delivery.unreadable)
@@ -52,4 +52,4 @@ class InOrder:
     def park(self, delivery: Delivered, reason: str) -> None:
         """Parks a delivery that cannot be worked on; `reason` is for the operator."""
         self._held.add(delivery.key)
-        self.aside.append(Parked(delivery, reason, new=True))
+        self.parked.append(Parked(delivery, reason, new=True))

@@ -89,7 +89,7 @@ class PolicyHandler(Generic[Command, State]):
                 [version for version, _ in moved.values()],
                 [event_id for _, event_id in moved.values()],
             )
-        return batch.aside
+        return batch.parked
 
     async def carry_out(self, connection: Connection, reactions: Sequence[tuple[Recorded, Sequence[Command]]]) -> None:
         """Decides the commands that events lead to and records their events, in the connection's transaction.

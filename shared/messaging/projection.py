@@ -9,7 +9,7 @@ from shared.database import Connection
 
 
 class Position(NamedTuple):
-    """Where an event stands in the log. Within one stream's partition the offset rises."""
+    """The position of an event in the log. Offsets of one stream rise: it has one partition."""
 
     topic: str
     partition: int
@@ -30,8 +30,11 @@ R = TypeVar("R", bound=Row)
 
 
 class Projection(Protocol[R]):
-    """Rows from events. `apply` is pure but for the row it is given: that one is its own to change, and it returns the row to keep. When
-    it raises, the row is thrown away, for it may be half changed."""
+    """Rows from events.
+
+    `apply` has no side effects, but may change the row that it is given; it returns the row to keep. If it raises, the
+    row is discarded, because it may be half changed.
+    """
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, R]: ...
 

@@ -43,7 +43,7 @@ class ProjectionHandler(Generic[R]):
             changed[key] = await self._folded_again(connection, key, deliveries[: failed[key]])
         if changed:
             await self.projection.save(connection, dict(sorted(changed.items())))
-        return batch.aside
+        return batch.parked
 
     async def _folded_again(self, connection: Connection, key: UUID, deliveries: Sequence[Delivered]) -> R:
         """The row from the events before the one that failed and left the row half changed. They were applied once

@@ -1,7 +1,7 @@
-"""The relay: empties a service's outbox into Kafka, in order (architecture, section 4).
+"""The relay sends a service's outbox to Kafka, in order (architecture, section 4).
 
-What can happen is a re-run of rows in order, which consumers recognise by the stream version; a lost or reordered event cannot.
-A record that Kafka refuses for good is put aside (docs/decisions/0078): its stream waits, the others flow.
+Rows may be sent again, in order; consumers recognise them by the stream version. No event is lost or reordered. If
+Kafka refuses a record for good, its stream is parked and all others continue (docs/decisions/0078).
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store, envelope_of
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, EventKeys
-from shared.messaging.announcing import CHANNEL, tell
+from shared.messaging.announcing import CHANNEL, notify_relays
+from shared.messaging.batching import Batching
 from shared.messaging.clients import SEND_SECONDS, producer
-from shared.messaging.pace import Pace
 from shared.messaging.parking.refused import REFUSALS, hold
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
-from shared.runtime.wakeup import woken
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
+from shared.runtime.waiting import set_within
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ FALLBACK_SECONDS = 2.0
 TRY_SHARDS_SECONDS = 5.0
 
 READ = """
-SELECT o.position, s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id, e.causation_id,
-       e.type, e.actor_kind, e.actor_id, e.traceparent, e.data::text AS data
+SELECT o.position, s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event_id, e.correlation_id,
+       e.causation_id, e.type, e.actor_kind, e.actor_id, e.traceparent, e.data::text AS data
   FROM es.outbox o
   JOIN es.events e USING (stream_id, version)
   JOIN es.streams s USING (stream_id)
@@ -56,27 +56,31 @@ SELECT o.position, s.category, e.stream_id, e.version, e.occurred_at, e.recorded
 """
 DELETE = "DELETE FROM es.outbox WHERE position = ANY($1::bigint[])"
 ALONE_BYTES = 64 * 1024
-"""A message from this size on is confirmed before the next one leaves: were it refused, one behind it could already be in the log."""
+"""A message of this size or more is confirmed before the next one is sent. If it were refused, a later one could
+already be in the log."""
 TRIES = 3
-"""How often a record is refused before it counts as refused for good."""
+"""After so many refusals a record counts as refused for good."""
 LOCK_SPACE = 0x0B0C  # the first key of the advisory locks; the second one is the shard
 
 
 class ShardsDiffer(Exception):
-    """The SQL hash spreads rows over another number of shards than this relay serves: some would be stranded."""
+    """The outbox has another number of shards than this relay serves: nobody would send the rows of some."""
 
 
 class Relay:
-    """Serves every shard that no other replica holds. The advisory lock of a shard lives on the connection that reads and deletes its rows."""
+    """Serves every shard that no other replica holds.
 
-    def __init__(self, store: Store, database_url: str, kafka: KafkaAccount, pace: Pace) -> None:
-        self.store, self.database_url, self.kafka, self.pace = store, database_url, kafka, pace
+    The connection that reads and deletes the rows of a shard holds its advisory lock.
+    """
+
+    def __init__(self, store: Store, database_url: str, kafka: KafkaAccount, batching: Batching) -> None:
+        self.store, self.database_url, self.kafka, self.batching = store, database_url, kafka, batching
         self.held: list[int] = []
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
-        """Never ends: any error ends the run and starts a new one with a fresh producer and connection, after a pause."""
-        await restarting(f"relay of {self.store.service}", self._serve, self.pulse)
+        """Runs until it is cancelled. After an error it starts again with a new producer and a new connection."""
+        await supervise(f"relay of {self.store.service}", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         connection = await connect(self.database_url)
@@ -87,7 +91,7 @@ class Relay:
                     f"the outbox has {shards} shards, this relay serves {SHARDS}: update the one that is older"
                 )
             self.held = []
-            await connection.add_listener(CHANNEL, lambda *_: self.store.appended.heard())
+            await connection.add_listener(CHANNEL, lambda *_: self.store.appended.set_by_other())
             await self._take_shards(connection)
             while True:
                 async with self._producer() as client:
@@ -108,18 +112,18 @@ class Relay:
                 self.held.append(shard)
 
     async def _empty(self, connection: OwnConnection, client: AIOKafkaProducer) -> Sequence[asyncpg.Record]:
-        """Sends what is there and what comes, until Kafka refuses one of the rows that it answers."""
+        """Sends the rows of the outbox until Kafka refuses one of a batch; returns that batch."""
         loop = asyncio.get_running_loop()
         tried = loop.time()
         while True:
-            ours = self.store.appended.taken()
+            ours = self.store.appended.take()
             began = loop.time()
             if len(self.held) < SHARDS and loop.time() - tried > TRY_SHARDS_SECONDS:
                 await self._take_shards(connection)
                 tried = loop.time()
-            told = ours and len(self.held) < SHARDS  # some of the rows may be another relay's
-            if told:
-                await tell(connection)
+            notified = ours and len(self.held) < SHARDS  # another relay may hold the shards of some rows
+            if notified:
+                await notify_relays(connection)
             rows = await connection.fetch(READ, self.held, BATCH) if self.held else []
             WAITING.labels(self.store.service).set(len(rows))
             if rows:
@@ -128,12 +132,12 @@ class Relay:
                 except REFUSALS as error:
                     log.warning("Kafka refuses one of %d records of %s: %s", len(rows), self.store.service, error)
                     return rows
-            self.pulse.beat()
+            self.heartbeat.beat()
             if len(rows) == BATCH:
                 continue
-            if rows or told:
-                await asyncio.sleep(self.pace.rest(loop.time() - began))
-            await woken(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
+            if rows or notified:
+                await asyncio.sleep(self.batching.delay(loop.time() - began))
+            await set_within(self.store.appended, FALLBACK_SECONDS if self.held else TRY_SHARDS_SECONDS)
 
     async def _publish(
         self, connection: OwnConnection, client: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
@@ -146,15 +150,15 @@ class Relay:
         PUBLISHED.labels(self.store.service).inc(len(rows))
 
     async def _one_by_one(self, connection: OwnConnection, rows: Sequence[asyncpg.Record]) -> None:
-        """Sends each row by itself, which shows the one that is refused: that one is put aside, and all of its stream waits.
+        """Sends each row by itself, to find the one that is refused; that row's stream is parked.
 
-        A producer that was refused is at an end: the broker does not take its next number.
+        After a refusal a new producer is needed: the broker does not accept the old one's next sequence number.
         """
         waiting, held, refused = deque(rows), set[UUID](), 0
         while waiting:
             async with self._producer() as client:
                 while waiting:
-                    self.pulse.beat()
+                    self.heartbeat.beat()
                     row = waiting[0]
                     if row["stream_id"] not in held:
                         try:
@@ -190,8 +194,10 @@ class OutgoingMessage:
 
 
 def message(row: asyncpg.Record, keys: EventKeys) -> OutgoingMessage:
-    """The message of an event that the keys' service has stored. Its data is passed on as it is, so that an older relay never strips a newer
-    event."""
+    """The message of a stored event of the keys' service.
+
+    The data is passed on as it was stored: an older relay removes nothing from a newer event.
+    """
     event = envelope_of(row, keys.service, Unknown(data={}))
     topic = TICKETS if row["category"] == "ticket" else DIRECTORY
     key = str(event.stream).encode()
@@ -203,7 +209,7 @@ def message(row: asyncpg.Record, keys: EventKeys) -> OutgoingMessage:
 
 
 async def publish(client: AIOKafkaProducer, messages: Sequence[OutgoingMessage]) -> None:
-    """Sends messages in their order and waits until Kafka has confirmed each. Raises TimeoutError when that takes too long."""
+    """Sends messages in their order and waits until Kafka has confirmed each. Raises TimeoutError."""
     async with asyncio.timeout(SEND_SECONDS):
         confirmations: list[Awaitable[object]] = []
         for each in messages:

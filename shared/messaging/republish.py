@@ -1,9 +1,9 @@
-"""Fills lost topics again from the stores (docs/runbooks/republish.md).
+"""Fills lost topics again from the event stores (docs/runbooks/republish.md).
 
     python -m shared.messaging.republish intake=postgresql://... routing=... notify=... gateway=... reporting=...
 
-Per ticket, the services' streams are merged so that an effect never comes before its cause, as in the lost topic. Every
-consumer then starts again from offset 0 and recognises what it has seen by the stream versions.
+The services' events of each ticket are merged so that an effect never comes before its cause, as in the lost topic.
+Every consumer then starts at offset 0 and recognises by the stream versions what it has seen.
 """
 
 import argparse
@@ -42,7 +42,7 @@ SELECT s.category, e.stream_id, e.version, e.occurred_at, e.recorded_at, e.event
 RESET = "UPDATE messaging.checkpoints SET next_offset = 0"
 RESUME = "DELETE FROM messaging.halted"
 RELEASE = "DELETE FROM messaging.parked"
-"""What was parked comes again, at other offsets: beside rows from the lost topic it would be out of order, or taken for one of them."""
+"""Parked events come again, at other offsets. Rows from the lost topic would be out of order or taken for one of them."""
 ALL_SIGNED = "DELETE FROM messaging.unsigned"
 BATCH = 1_000
 
@@ -55,8 +55,11 @@ Stored = tuple[Recorded, OutgoingMessage]
 
 
 def merged(streams: Sequence[Sequence[Stored]]) -> list[Stored]:
-    """One stream id's events of several services, as the topic had them: each service's in version order, no effect before its
-    cause; where neither decides, by the time of recording."""
+    """The events of one stream id of several services, in the order of the topic.
+
+    Each service's events are in version order, and no effect comes before its cause; otherwise the time of recording
+    decides.
+    """
     known = {event.id for stream in streams for event, _ in stream}
     done: set[UUID] = set()
     positions = [0] * len(streams)
@@ -78,7 +81,7 @@ async def _stored(connection: OwnConnection, keys: EventKeys) -> AsyncIterator[S
 
 
 async def _by_stream(connections: Mapping[str, OwnConnection], secret: str) -> AsyncIterator[list[list[Stored]]]:
-    """All services' events of one stream id at a time, in id order, with memory for no more than that."""
+    """All services' events of one stream id at a time, in id order. Holds no more than that in memory."""
     sources = [_stored(connection, EventKeys.derived(secret, service)) for service, connection in connections.items()]
     tie = count()
     heap: list[tuple[UUID, int, Stored, AsyncIterator[Stored]]] = []
@@ -101,10 +104,11 @@ async def _by_stream(connections: Mapping[str, OwnConnection], secret: str) -> A
 
 
 async def republish(stores: Mapping[str, str], kafka: KafkaAdmin, secret: str, *, replication: int = 1) -> int:
-    """Creates the topics where they are missing, sends every stored event, resets every consumer; answers how many events.
+    """Creates missing topics, sends every stored event and resets every consumer; returns the number of events.
 
-    `stores`: service -> database URL of a role that may change `messaging.checkpoints` (the service's own). `secret`: of the instance, from
-    which the services' event keys were made. Raises CannotRepublish when a topic is not empty or a relay runs.
+    `stores`: service -> database URL of a role that may change `messaging.checkpoints` (the service's own). `secret`:
+    the instance's secret that the services' event keys were derived from. Raises CannotRepublish if a topic is not
+    empty or a relay runs.
     """
     await topics.ensure(kafka, {}, replication=replication)
     await _must_be_empty(kafka)

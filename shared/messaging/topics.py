@@ -1,5 +1,7 @@
-"""Creates the topics: 12 partitions, kept for ever. `python -m shared.messaging.topics` is the deployment's one-shot job, which makes the
-services' users too."""
+"""Creates the topics: 12 partitions, kept for ever.
+
+`python -m shared.messaging.topics` is the deployment's one-shot job, which also creates the services' users.
+"""
 
 import asyncio
 import contextlib
@@ -21,16 +23,17 @@ CONFIG = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "dele
 
 
 class WrongTopic(Exception):
-    """A topic exists with another number of partitions: a ticket's events would change their partition."""
+    """A topic exists with another number of partitions: new events of a ticket would go to another partition."""
 
 
-# Every start would tell it. The set-up's connection stays on this machine or in the containers' own network (docs/decisions/0075).
+# Otherwise every start logs it. The connection stays on this machine or in the containers' network
+# (docs/decisions/0075).
 logging.getLogger("aiokafka.conn").addFilter(lambda record: record.msg != "Sending username and password in the clear")
 
 
 @contextlib.asynccontextmanager
 async def administering(kafka: KafkaAdmin, *, seconds: float = 40) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started client of the set-up. `seconds` bound each of its requests."""
+    """A started admin client. `seconds`: the time limit of each of its requests."""
     admin = AIOKafkaAdminClient(
         **kafka.options, client_id="ledgerdesk-set-up", request_timeout_ms=round(seconds * 1000)
     )
@@ -42,9 +45,9 @@ async def administering(kafka: KafkaAdmin, *, seconds: float = 40) -> AsyncItera
 
 
 async def ensure(kafka: KafkaAdmin, passwords: Mapping[str, str], *, replication: int = 1) -> None:
-    """Creates what is missing, makes the services' users (service -> password), and waits until consumers can form groups.
+    """Creates missing topics and the services' users (service -> password); waits until consumers can form groups.
 
-    Raises WrongTopic when a topic has another number of partitions than ours, and KafkaError.
+    Raises WrongTopic and KafkaError.
     """
     async with administering(kafka) as admin:
         if passwords:
@@ -56,8 +59,8 @@ async def ensure(kafka: KafkaAdmin, passwords: Mapping[str, str], *, replication
             if name not in present
         ]
         if missing:
-            answer = await admin.create_topics(missing)
-            for error in answer.topic_errors:  # pyright: ignore[reportAttributeAccessIssue]
+            created = await admin.create_topics(missing)
+            for error in created.topic_errors:  # pyright: ignore[reportAttributeAccessIssue]
                 failure = for_code(error[1])
                 if error[1] and failure is not TopicAlreadyExistsError:
                     raise failure(f"cannot create topic {error[0]}: {error[-1]}")
@@ -65,14 +68,17 @@ async def ensure(kafka: KafkaAdmin, passwords: Mapping[str, str], *, replication
             count = len(description["partitions"])
             if count != PARTITIONS:
                 raise WrongTopic(
-                    f"topic {description['topic']} has {count} partitions instead of {PARTITIONS}: use another cluster, or "
-                    "delete the topic and republish it (docs/runbooks/republish.md)"
+                    f"topic {description['topic']} has {count} partitions instead of {PARTITIONS}: use another "
+                    "cluster, or delete the topic and republish it (docs/runbooks/republish.md)"
                 )
         await _coordinated(admin)
 
 
 async def _coordinated(admin: AIOKafkaAdminClient) -> None:
-    """A cluster makes the topic that holds its groups when the first one asks: consumers that start before it is there log errors."""
+    """Waits for the topic that holds the groups.
+
+    Kafka creates it on demand; consumers that start earlier log errors.
+    """
     end = time.monotonic() + COORDINATOR_SECONDS
     while True:
         try:
@@ -94,7 +100,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except (KafkaError, OSError, TimeoutError) as error:
-        print(f"cannot make the topics: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"cannot create the topics: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
 

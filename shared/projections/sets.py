@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from shared.contracts.topics import TICKETS
 from shared.database import Connection, OwnConnection
 from shared.eventstore.migrations import role_of
+from shared.messaging.batching import Batching
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ProjectionSet:
     ddl: str
     tables: Sequence[str]
     handler: Callable[[str], Handler]
-    pace: Pace
+    batching: Batching
 
     @property
     def shape(self) -> str:

@@ -1,26 +1,26 @@
-"""Work that is done now and then, by no one's order."""
+"""Periodic background work."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Never
 
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 
 
 class Periodic:
-    """Does `work` every so many seconds; after a failure it is tried again within seconds."""
+    """Does `work` every `seconds`. After a failure it retries within seconds."""
 
     def __init__(self, name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         self.name, self.seconds, self.work = name, seconds, work
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
-        """Never ends by itself."""
-        await restarting(self.name, self._serve, self.pulse)
+        """Runs until it is cancelled."""
+        await supervise(self.name, self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         while True:
             await self.work()
-            self.pulse.beat(rest=self.seconds)
+            self.heartbeat.beat(rest=self.seconds)
             await asyncio.sleep(self.seconds)

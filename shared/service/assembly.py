@@ -16,14 +16,14 @@ from shared.eventstore.store import Store
 from shared.http.keys import Keys
 from shared.http.serving.application import application
 from shared.http.serving.health import Health, Probe
-from shared.http.serving.server import Process, Role
+from shared.http.serving.process import Process, Role
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.announcing import Announcer
+from shared.messaging.batching import Batching
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import Pace
 from shared.messaging.relay import Relay
-from shared.runtime.pulse import Background
+from shared.runtime.heartbeat import Background
 
 
 class Settings(Protocol):
@@ -57,10 +57,10 @@ class Assembly:
             self._routers.append(directory_router(copy))
         return copy
 
-    def relay(self, pace: Pace) -> None:
+    def relay(self, batching: Batching) -> None:
         """Recorded events go to Kafka; a process that does not work itself tells the relays of the others."""
         if self.works:
-            self._background["relay"] = Relay(self.store, self.settings.database_url, self.settings.kafka, pace)
+            self._background["relay"] = Relay(self.store, self.settings.database_url, self.settings.kafka, batching)
             self._background["retention"] = CommandRetention(self.pool)
         else:
             self._background["announcer"] = Announcer(self.store)
@@ -71,7 +71,7 @@ class Assembly:
         *,
         name: str,
         handlers: Mapping[str, Handler],
-        pace: Pace,
+        batching: Batching,
         replica: str | None,
     ) -> None:
         """Reads the topics that the handlers are for, as the consumer group `name`."""
@@ -81,7 +81,7 @@ class Assembly:
             pool=self.pool,
             kafka=self.settings.kafka,
             handlers=handlers,
-            pace=pace,
+            batching=batching,
             replica=replica,
         )
         self.run(part, consumer, ready=consumer.has_its_partitions)

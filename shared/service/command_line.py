@@ -21,8 +21,8 @@ from shared.settings import SettingMissing, env
 
 if TYPE_CHECKING:
     from shared.http.serving.health import Health
-    from shared.http.serving.server import Process, Role
-    from shared.messaging.parking.commands import Aside, MakeHandlers
+    from shared.http.serving.process import Process, Role
+    from shared.messaging.parking.commands import MakeHandlers, Parker
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Service:
 
     make: Callable[[Role, Health], AbstractAsyncContextManager[Process]]
     consumer: Callable[[str], MakeHandlers | None]
-    asides: Mapping[str, Aside] = field(default_factory=dict)
+    parkers: Mapping[str, Parker] = field(default_factory=dict)
 
 
 def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> int:
@@ -70,7 +70,7 @@ class _NoSuch(Exception):
 
 
 def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> int:
-    from shared.http.serving.server import run_process
+    from shared.http.serving.process import run_process
     from shared.messaging.parking import commands as parking_commands
 
     match arguments.command:
@@ -78,9 +78,9 @@ def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> in
             run_process(name, role, service.make)
             return 0
         case "parked":
-            return asyncio.run(parking_commands.parked(service.asides))
-        case "replay" if (aside := parking_commands.parts(service.asides).get(arguments.consumer)) is not None:
-            return asyncio.run(parking_commands.replay_aside(aside, arguments.ticket))
+            return asyncio.run(parking_commands.parked(service.parkers))
+        case "replay" if (aside := parking_commands.with_relay(service.parkers).get(arguments.consumer)) is not None:
+            return asyncio.run(parking_commands.replay_parked(aside, arguments.ticket))
         case _:
             consumer = arguments.consumer
             if (handlers := service.consumer(consumer)) is None:

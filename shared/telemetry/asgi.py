@@ -19,9 +19,9 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-
 
 
 class RequestTelemetry:
-    """Takes the caller's `traceparent`, counts and times requests by method, route template and status.
+    """Continues the caller's trace; counts and times requests by method, route template and status.
 
-    With tracing off the caller's trace id, else a random one, is still that of problem documents and log lines.
+    With tracing off, problem documents and log lines still have the caller's trace id, or else a random one.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -78,9 +78,8 @@ class RequestTelemetry:
 
 
 def route_template(scope: Scope) -> str:
-    """The path of the route that took a request, with its parameters' names: `/api/v1/tickets/{ref}`."""
-    context = scope.get("fastapi", {}).get("effective_route_context")  # where a router was included with a prefix
-    template: str | None = getattr(context or scope.get("route"), "path_format", None)
+    """The path of a request's route with the names of its parameters: `/api/v1/tickets/{ref}`."""
+    template: str | None = getattr(scope.get("route"), "path_format", None)
     if template is None and scope["path"] in PROBES:
         return str(scope["path"])
     return template or "unmatched"

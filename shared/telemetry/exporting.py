@@ -1,4 +1,4 @@
-"""Exporters for traces, metrics and logs. Imported only where one is asked for."""
+"""Exporters for traces, metrics and logs. Imported only if one is configured."""
 
 import logging
 import os
@@ -59,7 +59,7 @@ _SEVERITIES = (
 
 
 def start(service: str, role: str, wanted: Mapping[str, frozenset[str]]) -> list[Callable[[], object]]:
-    """Starts the exporters per signal; answers what to call at the end of the process, in order."""
+    """Starts the exporters of each signal; returns what to call at the end of the process, in order."""
     _check_protocol()
     resource = _resource(service, role)
     endings: list[Callable[[], object]] = []
@@ -76,7 +76,7 @@ def _check_protocol() -> None:
     for name in ("", "_TRACES", "_METRICS", "_LOGS"):
         variable = f"OTEL_EXPORTER_OTLP{name}_PROTOCOL"
         if os.environ.get(variable, "http/protobuf") != "http/protobuf":
-            log.error("%s: only http/protobuf is spoken here (port 4318 of a collector)", variable)
+            log.error("%s: only http/protobuf is supported (port 4318 of a collector)", variable)
 
 
 def _resource(service: str, role: str) -> Resource:
@@ -148,7 +148,7 @@ def _start_logs(service: str, role: str, resource: Resource, exporters: frozense
 
 
 class OtelLogs(logging.Handler):
-    """Hands on exactly what a log line shows, so that nothing is exported that the redaction hides."""
+    """Exports exactly the fields of a log line, so that nothing is exported that the redaction hides."""
 
     def __init__(self, logger: Logger, lines: JsonLines) -> None:
         super().__init__()
@@ -156,19 +156,19 @@ class OtelLogs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.partition(".")[0] in ("opentelemetry", "urllib3", "requests"):
-            return  # what sending itself logs would be sent again
+            return  # an export that logs would lead to another export
         try:
-            told = self._lines.fields(record)
-            for known in ("time", "level", "service", "role", "trace_id"):
-                told.pop(known, None)
+            fields = self._lines.fields(record)
+            for standard in ("time", "level", "service", "role", "trace_id"):
+                fields.pop(standard, None)
             self._logger.emit(
                 timestamp=int(record.created * 1e9),
                 severity_number=next((s for level, s in _SEVERITIES if record.levelno >= level), SeverityNumber.DEBUG),
                 severity_text=record.levelname,
-                body=told.pop("message"),
+                body=fields.pop("message"),
                 attributes={
                     name: value if isinstance(value, str | bool | int | float) else str(value)
-                    for name, value in told.items()
+                    for name, value in fields.items()
                 },
             )
         except Exception:
@@ -176,7 +176,7 @@ class OtelLogs(logging.Handler):
 
 
 class MetricsPush:
-    """Sends the Prometheus registry's metrics every `interval` seconds, from a thread of its own, and at the end."""
+    """Exports the metrics of the Prometheus registry every `interval` seconds and at the end, on its own thread."""
 
     def __init__(self, resource: Resource, exporters: Sequence[MetricExporter], interval: float) -> None:
         self._resource, self._exporters, self._interval = resource, exporters, interval
@@ -198,13 +198,13 @@ class MetricsPush:
                 try:
                     exporter.export(data)
                 except Exception as error:
-                    log.warning("metrics could not be sent: %s", type(error).__name__)
+                    log.warning("metrics could not be exported: %s", type(error).__name__)
             if ending:
                 return
 
 
 def metrics_data(families: Iterable[Family], resource: Resource) -> MetricsData:
-    """The metrics of Prometheus families as OpenTelemetry's cumulative ones; info and summary families are left out."""
+    """Prometheus families as cumulative metrics of OpenTelemetry. Info and summary families are left out."""
     now = time.time_ns()
     metrics = [metric for family in families if (metric := _metric(family, now)) is not None]
     return MetricsData([ResourceMetrics(resource, [ScopeMetrics(_SCOPE, metrics, "")], "")])
@@ -229,7 +229,7 @@ def _metric(family: Family, now: int) -> Metric | None:
 
 
 def _histogram_points(family: Family, now: int) -> list[HistogramDataPoint]:
-    """OpenTelemetry counts each bucket by itself, Prometheus each with those below it."""
+    """A bucket of OpenTelemetry has a count of its own; a bucket of Prometheus includes those below it."""
     series: dict[tuple[tuple[str, str], ...], dict[str, list[tuple[float, float]] | float]] = {}
     for sample in family.samples:
         labels = {name: value for name, value in sample.labels.items() if name != "le"}

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on stderr, with trace and ticket id; without secrets, mail text or floods."""
+"""Logs as JSON lines on stderr, with trace and ticket id, without secrets or mail text, and limited in number."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from shared.telemetry.trace import current_ticket, current_trace_id
 LONGEST_MESSAGE = 1000
 OURS_A_MINUTE = 60
 LIBRARIES_A_MINUTE = 5
-"""aiokafka writes ten lines a second per failing loop."""
+"""aiokafka logs ten lines a second for each failing loop."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
@@ -44,7 +44,7 @@ HIDDEN = "***"
 
 
 def configure(service: str, role: str, level: str = "INFO") -> None:
-    """Makes the root logger write JSON lines to stderr; replaces what was configured before."""
+    """Makes the root logger write JSON lines to stderr. Replaces any earlier configuration."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(service, role))
     handler.addFilter(Flood())
@@ -56,18 +56,18 @@ def configure(service: str, role: str, level: str = "INFO") -> None:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     if known is None:
-        logging.getLogger(__name__).warning("LEDGERDESK_LOG_LEVEL %r is no level: INFO it is", level)
+        logging.getLogger(__name__).warning("LEDGERDESK_LOG_LEVEL %r is not a level; INFO is used", level)
 
 
 class Redaction:
-    """Hides secrets in text: what follows a telling name, passwords in URLs, the values of this process's secrets."""
+    """Hides secrets in text: values after a name such as `password`, passwords in URLs, the secrets of this process."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> "Redaction":
-        """Knows the values of variables with telling names, of the files they name, and the passwords in URLs."""
+        """Hides the secrets of the environment, including those in files that `NAME_FILE` names."""
         return cls(_secrets_of(environment))
 
     def text(self, text: str) -> str:
@@ -78,7 +78,7 @@ class Redaction:
         return _BEARER.sub(rf"\g<1> {HIDDEN}", text)
 
     def value(self, name: str, value: Any) -> Any:
-        """A field's value, hidden if the field's name says that it is secret."""
+        """A field's value, hidden if the name of the field is that of a secret."""
         if _SECRET_NAME.search(name):
             return HIDDEN
         if isinstance(value, bool | int | float | None):
@@ -89,14 +89,14 @@ class Redaction:
 
 
 def one_line(text: str) -> str:
-    """The first line, cut to LONGEST_MESSAGE: the rest of a database or validation error quotes values."""
+    """The first line, cut to LONGEST_MESSAGE. Further lines of database and validation errors quote values."""
     first, _, rest = text.partition("\n")
     cut = first[:LONGEST_MESSAGE]
     return f"{cut} ..." if rest or len(first) > len(cut) else cut
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record."""
+    """One JSON object for each record."""
 
     def __init__(self, service: str, role: str, redaction: Redaction | None = None) -> None:
         super().__init__()
@@ -104,8 +104,8 @@ class JsonLines(logging.Formatter):
         self.redaction = redaction or Redaction.of_environment()
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        """What a line says."""
-        told: dict[str, Any] = {
+        """The fields of a line."""
+        fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC)
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z"),
@@ -116,29 +116,29 @@ class JsonLines(logging.Formatter):
             "role": self.role,
         }
         known = {"trace_id": current_trace_id(), "ticket": current_ticket()}
-        told |= {name: value for name, value in known.items() if value is not None}
-        told |= {
+        fields |= {name: value for name, value in known.items() if value is not None}
+        fields |= {
             name: self.redaction.value(name, value)
             for name, value in vars(record).items()
             if name not in _STANDARD and not name.startswith("_")
         }
         suppressed = getattr(record, "suppressed", 0)
         if suppressed:
-            told["suppressed"] = suppressed
+            fields["suppressed"] = suppressed
         if record.exc_info and record.exc_info[1] is not None:
-            told["exception"] = self.redaction.text(describe(record.exc_info[1]))
-        return told
+            fields["exception"] = self.redaction.text(describe(record.exc_info[1]))
+        return fields
 
     def format(self, record: logging.LogRecord) -> str:
         fields = self.fields(record)
         try:
             return orjson.dumps(fields, default=str).decode()
-        except TypeError:  # lone surrogates, as undecodable bytes of a mail become
+        except TypeError:  # lone surrogates, from undecodable bytes of a mail
             return json.dumps(fields, default=str)
 
 
 def describe(error: BaseException) -> str:
-    """An exception with its causes and stack, each text cut to its first line."""
+    """An exception with its causes and stack traces, each message cut to its first line."""
     parts: list[str] = []
     seen: set[int] = set()
     each: BaseException | None = error
@@ -151,7 +151,7 @@ def describe(error: BaseException) -> str:
 
 
 class Flood(logging.Filter):
-    """Lets a few of the same record through in a minute and counts the others; the next of the kind tells how many."""
+    """Limits equal records to a few a minute. The next one tells how many were suppressed."""
 
     KINDS = 2000
 
@@ -193,4 +193,4 @@ def _secrets_of(environment: Mapping[str, str]) -> Iterable[str]:
             elif plain.endswith("_URL"):
                 yield urlsplit(text).password or ""
         except (OSError, ValueError):
-            continue  # whoever needs the setting says that it cannot be read
+            continue  # whatever needs the setting reports that it cannot be read

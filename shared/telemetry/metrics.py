@@ -1,6 +1,6 @@
-"""Prometheus metrics of a process. A module defines its own with prometheus_client; `/metrics` shows them all.
+"""Prometheus metrics of a process. Modules define theirs with prometheus_client; `/metrics` shows all of them.
 
-Names start with `ledgerdesk_`; labels have few values (never a ticket, a person or a path).
+Names start with `ledgerdesk_`. Labels have few values (never a ticket, a person or a path).
 """
 
 from prometheus_client import REGISTRY

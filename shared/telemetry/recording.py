@@ -1,8 +1,6 @@
-"""Spans over the OpenTelemetry SDK. Imported only where tracing is on, for the SDK costs memory and start time."""
+"""Spans of the OpenTelemetry SDK. Imported only if tracing is on: the SDK takes memory and start time."""
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
 from contextvars import Token
 from types import TracebackType
 from typing import Self
@@ -11,9 +9,7 @@ from opentelemetry import context as contexts
 from opentelemetry import trace as api
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import TracerProvider
 
 from shared.telemetry import tracing
 from shared.telemetry.trace import enter_trace, leave_trace
@@ -39,10 +35,9 @@ class OtelTracer:
         name: str,
         kind: tracing.Kind,
         traceparent: str | None,
-        links: Sequence[str | None],
         attributes: dict[str, tracing.Attribute],
     ) -> tracing.Span:
-        return _OtelSpan(self._tracer, name, _KINDS[kind], traceparent, links, attributes)
+        return _OtelSpan(self._tracer, name, _KINDS[kind], traceparent, attributes)
 
     def traceparent(self) -> str | None:
         context = api.get_current_span().get_span_context()
@@ -56,7 +51,6 @@ class _OtelSpan:
         "_attributes",
         "_context_token",
         "_kind",
-        "_links",
         "_name",
         "_span",
         "_trace_token",
@@ -74,11 +68,10 @@ class _OtelSpan:
         name: str,
         kind: api.SpanKind,
         traceparent: str | None,
-        links: Sequence[str | None],
         attributes: dict[str, tracing.Attribute],
     ) -> None:
         self._tracer, self._name, self._kind = tracer, name, kind
-        self._traceparent, self._links, self._attributes = traceparent, links, attributes
+        self._traceparent, self._attributes = traceparent, attributes
 
     def __enter__(self) -> Self:
         parent = parse(self._traceparent)
@@ -86,7 +79,6 @@ class _OtelSpan:
             self._name,
             context=api.set_span_in_context(api.NonRecordingSpan(parent)) if parent is not None else None,
             kind=self._kind,
-            links=[api.Link(cause) for cause in map(parse, self._links) if cause is not None],
             attributes=self._attributes,
         )
         self._context_token = contexts.attach(api.set_span_in_context(self._span))
@@ -97,7 +89,7 @@ class _OtelSpan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         if kind is not None and issubclass(kind, Exception):
-            # The type only: an exception's text may quote what people wrote.
+            # The type only: the message of an exception may quote what people wrote.
             self._span.set_attribute("error.type", kind.__name__)
             self.fail(kind.__name__)
         self._span.end()
@@ -115,7 +107,7 @@ class _OtelSpan:
 
 
 def parse(traceparent: str | None) -> api.SpanContext | None:
-    """The span that a W3C traceparent names; None for garbage."""
+    """The span that a W3C traceparent names; None if it is not valid."""
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if found is None:
         return None
@@ -124,35 +116,7 @@ def parse(traceparent: str | None) -> api.SpanContext | None:
 
 
 def start(resource: Resource) -> TracerProvider:
-    """Switches tracing on for this process; the caller adds where spans go."""
+    """Switches tracing on for this process. The caller adds span processors."""
     provider = TracerProvider(resource=resource)
     tracing.use(OtelTracer(provider))
     return provider
-
-
-class Spans:
-    """The spans that have ended since `in_memory` began."""
-
-    def __init__(self, exporter: InMemorySpanExporter) -> None:
-        self._exporter = exporter
-
-    def ended(self) -> tuple[ReadableSpan, ...]:
-        return self._exporter.get_finished_spans()
-
-    def named(self, name: str) -> ReadableSpan:
-        """The one span of that name."""
-        (span,) = (span for span in self.ended() if span.name == name)
-        return span
-
-
-@contextlib.contextmanager
-def in_memory() -> Iterator[Spans]:
-    """For tests: records the spans of this process while inside."""
-    exporter = InMemorySpanExporter()
-    provider = start(Resource.create({}))
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    try:
-        yield Spans(exporter)
-    finally:
-        tracing.use(None)
-        provider.shutdown()

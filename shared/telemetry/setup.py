@@ -1,4 +1,4 @@
-"""Switches telemetry on for a process, by the standard OTEL_* variables. Off costs nothing."""
+"""Switches telemetry on for a process, by the standard OTEL_* variables. It costs nothing while it is off."""
 
 import logging
 import os
@@ -14,25 +14,23 @@ _endings: list[Callable[[], object]] = []
 
 
 def setup(service: str, role: str) -> None:
-    """Logs as JSON lines to stderr; traces, metrics and logs exported as the environment says. Call once, first thing.
+    """Sets up log lines and the exporters that the environment names. Call it once, before anything else.
 
     `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER`: `otlp` (HTTP with protobuf), `console` (JSON
-    lines on stdout) or `none` (the default), several with commas; `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin,
+    lines on stdout) or `none` (the default), several with commas; `OTEL_EXPORTER_OTLP_ENDPOINT` etc.,
     `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and `OTEL_SDK_DISABLED` as in the
     OpenTelemetry specification. `LEDGERDESK_LOG_LEVEL`: INFO by default.
     """
     logs.configure(service, role, os.environ.get("LEDGERDESK_LOG_LEVEL") or "INFO")
     wanted = {signal: _exporters(signal) for signal in ("traces", "metrics", "logs")}
     if any(wanted.values()):
-        from shared.telemetry import (
-            exporting,  # the SDK: only where something is exported
-        )
+        from shared.telemetry import exporting  # imports the SDK
 
         _endings.extend(exporting.start(service, role, wanted))
 
 
 def shutdown() -> None:
-    """Sends what is still buffered; at most a few seconds. Call last."""
+    """Exports what is still buffered, for at most a few seconds. Call it last."""
 
     def end_all() -> None:
         for end in _endings:

@@ -1,4 +1,4 @@
-"""The trace id that a request, its problem document and its log lines share; known with tracing on or off."""
+"""The trace id that a request shares with its problem document and log lines, with tracing on or off."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _ticket: ContextVar[str | None] = ContextVar("ticket", default=None)
 
 
 def trace_id() -> str:
-    """The current trace id, 32 hex digits: of the current span if one records, else made up for this context."""
+    """The current trace id, 32 hex digits: of the current span, else a new one for this context."""
     known = _trace.get()
     if known is None:
         known = new_trace_id()
@@ -19,7 +19,7 @@ def trace_id() -> str:
 
 
 def current_trace_id() -> str | None:
-    """As `trace_id`, but none is made up."""
+    """The current trace id, if there is one."""
     return _trace.get()
 
 
@@ -28,7 +28,7 @@ def new_trace_id() -> str:
 
 
 def enter_trace(value: str) -> Token[str | None]:
-    """Sets the trace id of this context; `leave_trace` takes the answer."""
+    """Sets the trace id of this context; `leave_trace` takes the token."""
     return _trace.set(value)
 
 

@@ -1,10 +1,9 @@
 """Spans, and the W3C trace context that travels with requests and events.
 
-With tracing off (`OTEL_TRACES_EXPORTER` unset or `none`) nothing of OpenTelemetry is imported, a span is one shared
-object that does nothing, and there is no traceparent to propagate. `shared.telemetry.setup` switches it on.
+With tracing off (`OTEL_TRACES_EXPORTER` unset or `none`) OpenTelemetry is not imported, every span is one shared object
+that does nothing, and there is no traceparent to propagate. `shared.telemetry.setup` switches tracing on.
 """
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -30,14 +29,13 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    """What `use` takes: the one implementation over OpenTelemetry is in `recording`."""
+    """What `use` takes. The implementation over OpenTelemetry is in `recording`."""
 
     def span(
         self,
         name: str,
         kind: Kind,
         traceparent: str | None,
-        links: Sequence[str | None],
         attributes: dict[str, Attribute],
     ) -> Span: ...
     def traceparent(self) -> str | None: ...
@@ -83,12 +81,13 @@ def span(
     *,
     kind: Kind = "internal",
     traceparent: str | None = None,
-    links: Sequence[str | None] = (),
     **attributes: Attribute,
 ) -> Span:
-    """A span to be entered with `with`. Its parent is `traceparent` (a W3C header value from elsewhere; garbage is
-    ignored) if given, else the span around it. `links` are traceparents of other causes, as for a batch."""
-    return NO_SPAN if _tracer is None else _tracer.span(name, kind, traceparent, links, attributes)
+    """A span, to be entered with `with`.
+
+    Its parent is `traceparent` (a W3C header value; an invalid one is ignored), else the span around it.
+    """
+    return NO_SPAN if _tracer is None else _tracer.span(name, kind, traceparent, attributes)
 
 
 def traceparent() -> str | None:

@@ -1,6 +1,7 @@
-"""Named points where a test makes a process die, fail or stop: `LEDGERDESK_FAILPOINTS="relay.after_ack=exit,x=raise"`.
+"""Named points at which a test makes a process die, fail or stop: `LEDGERDESK_FAILPOINTS="relay.after_ack=exit"`.
 
-An action may carry a count, `exit@3`: it happens at the third hit. Without the variable a hit costs one dictionary look-up.
+Several are separated by commas. An action with a count, `exit@3`, happens at the third hit. Without the variable a hit
+costs one dictionary look-up.
 """
 
 import os
@@ -9,7 +10,7 @@ from collections import Counter
 
 
 class FailpointRaised(ConnectionError):
-    """What the action `raise` raises: as if a server went away at this point."""
+    """The error of the action `raise`: as if a server went down at this point."""
 
 
 def _read(text: str) -> dict[str, tuple[str, int]]:
@@ -35,8 +36,11 @@ def arm(text: str) -> None:
 
 
 def hit(name: str) -> None:
-    """Does what the failpoint's action says, if it is armed: die as by SIGKILL, raise (every time from its count on), or stop the
-    process as by SIGSTOP."""
+    """Carries out the action of an armed failpoint.
+
+    `exit` kills the process with SIGKILL, `pause` stops it with SIGSTOP. `raise` raises FailpointRaised, at this hit
+    and every later one.
+    """
     if not _points or name not in _points:
         return
     action, count = _points[name]
@@ -50,5 +54,5 @@ def hit(name: str) -> None:
 
 
 def hits(name: str) -> int:
-    """How often an armed failpoint was hit since it was armed."""
+    """How often an armed failpoint has been hit since then."""
     return _hits[name]

@@ -1,4 +1,4 @@
-"""Databases as an earlier release left them, for tests of upgrades."""
+"""Databases of an earlier release, for tests of upgrades."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def before(number: int, directories: Sequence[Path], into: Path) -> list[Path]:
-    """Copies of the migrations in these directories that have a lower number, by the same names."""
+    """Copies of the migrations with a lower number than `number`, under the same names."""
     copies = []
     for directory in directories:
         copy = into / directory.parent.name / "migrations"

@@ -1,4 +1,4 @@
-"""Waiting on progress, never for a time."""
+"""Waits for progress, never for a time."""
 
 import asyncio
 import time
@@ -9,12 +9,12 @@ T = TypeVar("T")
 
 
 async def until(probe: Callable[[], Awaitable[T]], *, seconds: float = 30.0) -> T:
-    """The first true answer of `probe`, asked again and again; raises AssertionError with the last one when none comes in time."""
+    """Calls `probe` until it returns something true, and returns that. Raises AssertionError when the time is up."""
     end = time.monotonic() + seconds
     while True:
-        answer = await probe()
-        if answer:
-            return answer
+        found = await probe()
+        if found:
+            return found
         if time.monotonic() > end:
-            raise AssertionError(f"nothing but {answer!r} in {seconds} s")
+            raise AssertionError(f"nothing but {found!r} in {seconds} s")
         await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A complete, deterministic value of any contract type: every optional field filled. For golden events and round trips."""
+"""Complete, deterministic values of contract types, with every optional field set, for golden events and round trips."""
 
 import types
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ MOMENT = datetime(2026, 11, 23, 8, 30, 15, 123456, tzinfo=UTC)
 
 
 def sample(annotation: Any, name: str = "") -> Any:
-    """A value of a type as contracts use them: models, tuples, literals, unions, plain values."""
+    """A value of a type that contracts use: models, tuples, literals, unions, plain values."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is not None and hasattr(annotation, "__metadata__"):
         known = _known(annotation.__metadata__)
@@ -50,7 +50,7 @@ def _of_field(info: FieldInfo, name: str) -> Any:
 
 
 def _known(metadata: Iterable[Any]) -> str | None:
-    """The first of the values that a text is marked with."""
+    """The first of the known values that a text is marked with."""
     return next((mark.values[0] for mark in metadata if isinstance(mark, Known)), None)
 
 
@@ -71,7 +71,7 @@ def sample_body(cls: type[BaseModel]) -> Any:
 
 
 def sample_event(cls: type[Event], version: int = 1, number: int = 1) -> Recorded:
-    """A recorded event of this type with every field of payload and envelope filled."""
+    """A recorded event of this type, with every field of payload and envelope set."""
     return Recorded(
         id=UUID(int=1000 + number),
         type=cls.TYPE,

@@ -1,4 +1,4 @@
-"""Given events, when a command, then events (or a refusal): how deciders are specified."""
+"""Specifications of deciders: given events, when a command, then events or a refusal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Command = TypeVar("Command")
 
 @dataclass(frozen=True, slots=True)
 class Given(Generic[Command, State]):
-    """A stream's past; `when` gives it a command."""
+    """The events of a stream. `when` decides a command on them."""
 
     decider: Decider[Command, State]
     past: tuple[Event, ...]
@@ -31,18 +31,18 @@ class Given(Generic[Command, State]):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What a command led to."""
+    """The result of a command."""
 
     events: tuple[Event, ...]
     refusal: str | None
 
     def then(self, *expected: Event) -> None:
-        """Exactly these events, in this order; none: nothing was to do."""
+        """Expects exactly these events, in this order; none if there was nothing to do."""
         assert self.refusal is None, f"refused: {self.refusal}"
         assert self.events == expected, f"\nhappened: {_lines(self.events)}\nexpected: {_lines(expected)}"
 
     def refused(self, reason: str) -> None:
-        """A refusal whose words contain `reason`."""
+        """Expects a refusal whose text contains `reason`."""
         assert self.refusal is not None, f"was not refused: {_lines(self.events)}"
         assert reason in self.refusal, self.refusal
 

@@ -13,10 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.contracts.envelope import decode, encode
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.topics import TICKETS
-from shared.messaging.access.account import KafkaAccount
 from shared.messaging.access.authenticity import HEADER, EventKeys
-from shared.messaging.consumer import Consumer
-from shared.messaging.pace import UNHURRIED
+from shared.messaging.records import RecordReader
 from shared.testing.samples import sample_event
 
 TIMES = 10_000
@@ -31,15 +29,8 @@ def main() -> None:
     key, value = str(event.stream).encode(), encode(event)
     writer, reader = EventKeys.derived("a secret", "intake"), EventKeys.derived("a secret", "reporting")
     header = writer.sign(TICKETS, key, value)
-    consumer = Consumer(
-        name="bench",
-        database_url="",
-        pool=None,  # type: ignore[arg-type]
-        kafka=KafkaAccount("", "", "", reader),
-        handlers={TICKETS: SimpleNamespace(producers=None)},
-        pace=UNHURRIED,
-    )
-    consumer._unsigned = {(TICKETS, 0): 1}
+    records = RecordReader(reader, {TICKETS: SimpleNamespace(producers=None)})
+    records.unsigned = {(TICKETS, 0): 1}
     plain, signed = (
         SimpleNamespace(topic=TICKETS, partition=0, offset=0, key=key, value=value, headers=headers)
         for headers in ((), ((HEADER, header),))
@@ -49,8 +40,8 @@ def main() -> None:
     print(f"an event of {len(value)} bytes with a header of {len(header)}; microseconds:")
     for what, work in (
         ("decode", lambda: decode(value)),
-        ("read unsigned", lambda: consumer._delivery(plain)),
-        ("read signed", lambda: consumer._delivery(signed)),
+        ("read unsigned", lambda: records.read(plain)),
+        ("read signed", lambda: records.read(signed)),
         ("sign for every reader", lambda: writer.sign(TICKETS, key, value)),
         ("Ed25519: sign", lambda: private.sign(value)),
         ("Ed25519: verify", lambda: public.verify(signature, value)),

@@ -1,4 +1,4 @@
-"""Rich text that comes over the API is read in a process that ends when its time is over."""
+"""Rich text from the API is read in a process with a time limit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Marks a test with the requirements that it proves, as the catalogue names them."""
+"""Marks a test with the requirements of the catalogue that it proves."""
 
 import pytest
 

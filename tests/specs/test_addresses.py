@@ -43,7 +43,7 @@ def test_two_spellings_of_one_mailbox_have_one_form(spelt: str, canonical: str |
         f"ida@{'.'.join(['shop' * 10] * 6)}.example", "ida@sh\u200bop..example", "ida@\u2603.example",
     ],
 )  # fmt: skip
-def test_what_is_no_address_has_no_form(wrong: str) -> None:
+def test_an_invalid_address_has_no_canonical_form(wrong: str) -> None:
     assert addresses.canonical(wrong) is None
 
 
@@ -60,7 +60,7 @@ def test_people_see_the_domain_in_its_own_script() -> None:
 
 
 @given(st.text(max_size=80) | st.emails())
-def test_a_form_is_its_own_form_and_survives_being_shown(text: str) -> None:
+def test_the_canonical_form_is_stable_and_survives_display(text: str) -> None:
     found = addresses.canonical(text)
     if found is not None:
         assert addresses.canonical(found) == found
@@ -72,5 +72,5 @@ def test_a_form_is_its_own_form_and_survives_being_shown(text: str) -> None:
 @pytest.mark.parametrize(
     "spelt", ["\u200bida@fjell.example", "ida@fjell.example\ufeff", "i\u00adda@fjell.\u2060example"]
 )
-def test_what_nobody_sees_makes_no_other_address(spelt: str) -> None:
+def test_invisible_characters_do_not_make_another_address(spelt: str) -> None:
     assert addresses.canonical(spelt) == "ida@fjell.example"

@@ -27,6 +27,6 @@ def test_the_queues_and_the_topics_are_both_needed() -> None:
     assert required(None, "recount", SETTINGS) == ("period",)
 
 
-def test_a_topic_that_is_not_in_use_any_more_asks_nothing() -> None:
+def test_a_topic_out_of_use_requires_no_fields() -> None:
     assert required(IT, "forgotten", SETTINGS) == ("room",)
     assert required(None, "", SETTINGS) == ()

@@ -1,4 +1,4 @@
-"""Names of files: what opens a file stays, what misleads about it goes, and none is without an ending that its type has."""
+"""Names of files: the ending of the type is kept or added, misleading characters are removed."""
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ def test_names(name: str, safe: str) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("given_name", ["", "..", " \u200b", "../"])
-def test_what_has_no_name_is_called_for_its_type(given_name: str, media_type: str, name: str) -> None:
+def test_a_file_without_a_name_is_named_after_its_type(given_name: str, media_type: str, name: str) -> None:
     assert safe_name(given_name, media_type) == name
 
 

@@ -1,4 +1,4 @@
-"""A module's tests stay in one process of a run that has several: what they start is started once. And each test runs."""
+"""All tests of a module run in one process, so that their fixtures start once; and every test runs."""
 
 from collections import Counter
 
@@ -14,6 +14,6 @@ def test_all_tests_of_a_module_run_in_one_process_in_their_order(n: int) -> None
 
 
 def test_every_test_has_a_name_of_its_own(request: pytest.FixtureRequest) -> None:
-    """Of two with one name only the first would run, and nobody would see it."""
+    """Of two tests with one name in a module, only one would run."""
     names = Counter(item.nodeid for item in request.session.items)
     assert {name: times for name, times in names.items() if times > 1} == {}

@@ -1,4 +1,4 @@
-"""The command line of a service: what can be said to it before its database is there."""
+"""The command line of a service, as far as it needs no database."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ def load() -> Service:
 
 
 @pytest.mark.parametrize("command", [["replay", "rooting", "all"], ["resume", "rooting"]])
-def test_a_consumer_that_is_not_there_is_told(
+def test_an_unknown_consumer_is_reported(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["services.routing", *command])

@@ -15,7 +15,7 @@ from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Person, Queue
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.serving.routes import router as strict
 from shared.input_types import Reference
@@ -40,7 +40,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
     )
     async def get_followed(principal: Reader) -> Response:
         row = await own(documents, principal.identity)
-        return answer(await _shown(documents, person_in(row)))
+        return json_response(await _shown(documents, person_in(row)))
 
     @routes.put(
         "/queues", operation_id="putMyQueues", response_model=FollowedShown, summary="Choose the queues to follow"
@@ -62,7 +62,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         saved = await documents.change_person(
             row.id, lambda person: person.model_copy(update={"follows": follows}), context_of(principal)
         )
-        return answer(await _shown(documents, person_in(saved.row)), headers=await propagation.lag(saved.row))
+        return json_response(await _shown(documents, person_in(saved.row)), headers=await propagation.lag(saved.row))
 
     return routes
 

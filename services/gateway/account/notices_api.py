@@ -11,7 +11,7 @@ from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Notice, Person
 from shared.http.bodies import Body
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.serving.routes import router as strict
 from shared.input_types import Flag
 
@@ -37,7 +37,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         "/notices", operation_id="getMyNotices", response_model=Notices, summary="What I get mails about in my queues"
     )
     async def get_notices(principal: Reader) -> Response:
-        return answer(_shown(person_in(await own(documents, principal.identity))))
+        return json_response(_shown(person_in(await own(documents, principal.identity))))
 
     @routes.put(
         "/notices", operation_id="putMyNotices", response_model=Notices, summary="Choose what to get mails about"
@@ -48,7 +48,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         saved = await documents.change_person(
             row.id, lambda person: person.model_copy(update={"notices": wanted}), context_of(principal)
         )
-        return answer(_shown(person_in(saved.row)), headers=await propagation.lag(saved.row))
+        return json_response(_shown(person_in(saved.row)), headers=await propagation.lag(saved.row))
 
     return routes
 

@@ -23,7 +23,7 @@ from shared.eventstore.store import utc_now
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED, answer, command_id
+from shared.http.idempotency import REPLAYED, command_id, json_response
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
 from shared.input_types import Flag, Line
@@ -137,7 +137,7 @@ def router(
         await end_previous_session(request.scope, issued.id)
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
-        return answer(
+        return json_response(
             {"token": issued.secret, "expires_at": timestamp(issued.expires_at), "person": _shown(person)},
             status=201,
             replayed=issued.replayed,
@@ -147,7 +147,7 @@ def router(
     @routes.get("", operation_id="whoAmI", response_model=WhoAmI, summary="Who I am and what I may do")
     async def get_session(principal: SignedIn) -> Response:
         identity = principal.identity
-        return answer(
+        return json_response(
             {
                 "person": _shown(await _person(sessions.pool, identity)),
                 "roles": list(identity.roles),

@@ -19,7 +19,7 @@ from shared.eventstore.store import utc_now
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import answer, command_id
+from shared.http.idempotency import command_id, json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -101,7 +101,7 @@ def router(sessions: Sessions) -> APIRouter:
         show: Callable[[asyncpg.Record, Principal], Shown] = _session if kind == "session" else _token
         items = [show(row, principal) for row in found[:limit]]
         more = cursors.encode(principal.identity, query, [items[-1]["id"]]) if len(found) > limit else None
-        return answer(page(items, more))
+        return json_response(page(items, more))
 
     async def ended(principal: Principal, kind: Kind, which: UUID) -> Response:
         """Ends a session or token of the person, or of anybody for an administrator. Raises Problem 404."""
@@ -133,7 +133,7 @@ def router(sessions: Sessions) -> APIRouter:
         issued = await sessions.issue(
             person, "token", name=body.name, scopes=wanted, expires_at=body.expires_at, command=command
         )
-        return answer(
+        return json_response(
             {
                 "id": str(issued.id),
                 "token": issued.secret,

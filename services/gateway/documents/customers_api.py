@@ -17,7 +17,7 @@ from shared.eventstore.errors import PreconditionFailed
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
@@ -41,13 +41,13 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         "/roles", operation_id="listRoles", response_model=DocumentList[RoleShown], summary="The roles of people"
     )
     async def get_roles(principal: Reader) -> Response:
-        return answer(page([{"slug": slug, "meaning": meaning} for slug, meaning in ROLES.items()], None))
+        return json_response(page([{"slug": slug, "meaning": meaning} for slug, meaning in ROLES.items()], None))
 
     @routes.get("/roles/{role}", operation_id="getRole", response_model=RoleShown, summary="One role")
     async def get_role(role: Annotated[str, Path(max_length=64)], principal: Reader) -> Response:
         if role not in ROLES:
             raise problems.not_found()
-        return answer({"slug": role, "meaning": ROLES[role]})
+        return json_response({"slug": role, "meaning": ROLES[role]})
 
     @routes.get(
         "/customers",
@@ -73,7 +73,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         found = await document_rows.customers(documents.store.pool, q.strip(), company, after=after, limit=limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
-        return answer(page([_shown(row) for row in found[:limit]], following))
+        return json_response(page([_shown(row) for row in found[:limit]], following))
 
     @routes.get(
         "/customers/{reference}",
@@ -86,7 +86,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         row = await document_rows.find(documents.store.pool, "person", reference)
         if row is None or row.retired or "customer" not in _person(row).roles:
             raise problems.not_found()
-        return answer(_shown(row), headers={"ETag": etag(row.version)})
+        return json_response(_shown(row), headers={"ETag": etag(row.version)})
 
     @routes.put(
         "/customers/{reference}",
@@ -118,7 +118,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
             row = await document_rows.find(documents.store.pool, "person", reference)
             raise problems.precondition_failed(_shown(row) if row else None, member="person") from error
         headers = await headers_of_saved(propagation, saved.row, "customers")
-        return answer(_shown(saved.row), status=201 if saved.created else 200, headers=headers)
+        return json_response(_shown(saved.row), status=201 if saved.created else 200, headers=headers)
 
     return routes
 

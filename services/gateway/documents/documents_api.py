@@ -26,7 +26,7 @@ from shared.eventstore.store import Context
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import body_limit
 from shared.http.serving.routes import router as strict
@@ -132,7 +132,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         headers = await headers_of_saved(propagation, row, kind.path)
         if status == 204:
             return Response(status_code=204, headers=headers)
-        return answer(view(principal, row), status=status, headers=headers)
+        return json_response(view(principal, row), status=status, headers=headers)
 
     async def found(principal: Principal, reference: str) -> document_rows.Row:
         row = await document_rows.find(documents.store.pool, name, reference)
@@ -165,7 +165,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             reference = {"person": str(who.person_id), "company": who.company}.get(name)
             own = await document_rows.find(documents.store.pool, name, reference) if reference else None
             visible = own is not None and kind.visible(who, own.document)
-            return answer(page([view(principal, own)] if own is not None and visible else [], None))
+            return json_response(page([view(principal, own)] if own is not None and visible else [], None))
         member = who.person_id if name == "queue" and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
         items = await document_rows.listed(
@@ -174,7 +174,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
         visible_items = [view(principal, row) for row in items[:limit] if kind.visible(who, row.document)]
-        return answer(page(visible_items, following))
+        return json_response(page(visible_items, following))
 
     @routes.get(
         f"/{kind.path}/{{reference}}",
@@ -184,7 +184,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
     )
     async def get_one(reference: Reference, principal: Reader) -> Response:
         row = await found(principal, reference)
-        return answer(view(principal, row), headers={"ETag": etag(row.version)})
+        return json_response(view(principal, row), headers={"ETag": etag(row.version)})
 
     @routes.put(
         f"/{kind.path}/{{reference}}",
@@ -260,7 +260,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             for event in events[:limit]
         ]
         more = len(events) > limit
-        return answer(
+        return json_response(
             page(items, cursors.encode(who, [kind.path, str(row.id)], [events[limit - 1].version]) if more else None)
         )
 

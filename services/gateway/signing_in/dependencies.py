@@ -9,14 +9,14 @@ from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.scopes import Scope
 from services.gateway.signing_in.sessions import Principal
 from shared.http import problems
-from shared.http.request_values import reads_request
+from shared.http.before_body import before_body
 
 PRINCIPAL = "ledgerdesk.principal"
 IDENTITY = "ledgerdesk.identity"
 """Where `shared.http.identity.caller` finds who asks."""
 
 
-@reads_request
+@before_body
 async def signed_in(request: Request) -> Principal:
     known: Principal | None = request.scope.get(PRINCIPAL)
     if known is None:
@@ -27,36 +27,36 @@ async def signed_in(request: Request) -> Principal:
     return known
 
 
-@reads_request
+@before_body
 async def reader(request: Request) -> Principal:
     return await _covering(request, "read")
 
 
-@reads_request
+@before_body
 async def writer(request: Request) -> Principal:
     return await _covering(request, "write")
 
 
-@reads_request
+@before_body
 async def manager(request: Request) -> Principal:
     return await _covering(request, "manage")
 
 
-@reads_request
+@before_body
 async def with_session(request: Request) -> Principal:
     principal = await signed_in(request)
     scopes.require_session(principal)
     return principal
 
 
-@reads_request
+@before_body
 async def with_proof(request: Request) -> Principal:
     principal = await signed_in(request)
     scopes.require_proof(principal)
     return principal
 
 
-@reads_request
+@before_body
 async def administrator_session(request: Request) -> Principal:
     principal = await with_session(request)
     if not principal.identity.is_admin:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from shared.http import problems
 from shared.network import network
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 
 STRANGERS = 48
 STRANGERS_OF_AN_ADDRESS = 32
@@ -22,9 +22,9 @@ class SignInLimits:
     """One per process."""
 
     def __init__(self) -> None:
-        self._strangers = Places(STRANGERS, STRANGERS_OF_AN_ADDRESS)
-        self._known = Places(KNOWN, AN_ACCOUNT)
-        self._accounts = Places(STRANGERS, AN_ACCOUNT)
+        self._strangers = ConcurrencyLimit(STRANGERS, STRANGERS_OF_AN_ADDRESS)
+        self._known = ConcurrencyLimit(KNOWN, AN_ACCOUNT)
+        self._accounts = ConcurrencyLimit(STRANGERS, AN_ACCOUNT)
 
     @contextmanager
     def slot(self, account: str, address: str, *, known: bool) -> Iterator[None]:
@@ -32,7 +32,7 @@ class SignInLimits:
 
         `known`: the account has signed in from this address before. Raises Problem 429 if none is free.
         """
-        taken: list[tuple[Places, str]] = []
+        taken: list[tuple[ConcurrencyLimit, str]] = []
         wanted = [(self._known, account)] if known else [(self._strangers, network(address)), (self._accounts, account)]
         try:
             for places, holder in wanted:

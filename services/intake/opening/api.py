@@ -10,7 +10,7 @@ from services.intake.opening.customer_messages import CustomerMessages
 from services.intake.opening.opening import Opening
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.serving.limits import JSON_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -26,7 +26,7 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
     async def open_ticket(who: Caller, key: Key, body: TicketBody) -> Response:
         outcome = await opening.open(body.request(), who, key)
         opened = outcome.response
-        return answer(
+        return json_response(
             opened,
             status=201,
             replayed=outcome.replayed,
@@ -45,6 +45,6 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
     async def add_message(ref: Ref, who: Caller, key: Key, body: MessageBody) -> Response:
         stream, outcome = await messages.receive(ref, body.request(), who, key)
         headers = {HEADER: encode([Written("intake", stream, outcome.version)])} if stream is not None else None
-        return answer(outcome.response, replayed=outcome.replayed, headers=headers)
+        return json_response(outcome.response, replayed=outcome.replayed, headers=headers)
 
     return routes

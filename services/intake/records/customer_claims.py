@@ -18,8 +18,8 @@ from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.handlers import Handler
 from shared.rules.customer_ids import by_address
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 from shared.testing.failpoints import hit
 
 BATCH = 200
@@ -81,11 +81,11 @@ class ClaimAnnouncer:
     """Announces claims that were made outside of a batch of documents, every minute."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.pulse = store, Pulse()
+        self.store, self.heartbeat = store, Heartbeat()
 
     async def run(self) -> Never:
         """Runs until it is cancelled."""
-        await restarting("identifying", self._serve, self.pulse)
+        await supervise("identifying", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         async with self.store.pool.acquire() as connection, connection.transaction():
@@ -95,9 +95,9 @@ class ClaimAnnouncer:
                 announced = await announce(connection, self.store)
             if announced:
                 self.store.appended.set()
-                self.pulse.beat()
+                self.heartbeat.beat()
             else:
-                self.pulse.beat(rest=CHECK_SECONDS)
+                self.heartbeat.beat(rest=CHECK_SECONDS)
                 await asyncio.sleep(CHECK_SECONDS)
 
 

@@ -19,7 +19,7 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import answer, command_id
+from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import MAX_BODY, SMALL_BODY, body_limit
@@ -168,7 +168,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         position = cursors.decode(who, "mails", cursor)
         found = await mailroom.records.mails.newest(before=UUID(position[0]) if position else None, limit=limit + 1)
         more = cursors.encode(who, "mails", [str(found[limit - 1].id)]) if len(found) > limit else None
-        return answer(page([_shown(mail) for mail in found[:limit]], more))
+        return json_response(page([_shown(mail) for mail in found[:limit]], more))
 
     @routes.get(
         "/mails/{mail_id}",
@@ -180,7 +180,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         _require_administrator(who)
         found = await _mail(mailroom, mail_id)
         details = {key: found.found.get(key, []) for key in ("bounces", "authentication", "wrong")}
-        return answer(
+        return json_response(
             _shown(found)
             | {"message_id": found.found.get("message_id"), "reasons": [found.reason], "spam": found.found.get("spam")}
             | details
@@ -274,7 +274,7 @@ def _ticket(mail: Mail) -> dict[str, str] | None:
 def _response(mail: Mail, status: int, *, replayed: bool = False) -> Response:
     headers = {HEADER: encode([Written("intake", mail.ticket_id, 1)])} if mail.ticket_id else None
     content = {"id": str(mail.id), "outcome": mail.outcome, "reason": mail.reason, "ticket": _ticket(mail)}
-    return answer(content, status=status, replayed=replayed, headers=headers)
+    return json_response(content, status=status, replayed=replayed, headers=headers)
 
 
 def _shown(mail: Mail) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from shared.eventstore.store import CommandId, Store
 from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import answer, command_id
+from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
 from shared.http.serving.limits import MAX_BODY, body_limit
 from shared.http.serving.routes import router as strict
@@ -102,7 +102,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas:
                 command = command_id(who.person_id, "POST", request.url.path, key, _fingerprint(files))
                 known = await store.response_of(command) if key is not None else None
                 if known is not None:
-                    return answer(known.response, status=201, replayed=True)
+                    return json_response(known.response, status=201, replayed=True)
                 await quotas.take(who, "bytes", sum(max(file.size, LEAST_BYTES_OF_A_FILE) for file in files))
                 deadline = time.monotonic() + SCAN_SECONDS
                 items = [await stored(who.person_id, file, deadline) for file in files]
@@ -119,8 +119,8 @@ async def _response(store: Store, command: CommandId | None, content: dict[str, 
     if command is not None:
         appended = await store.append([], command=command, response=content)
         if appended.status == "duplicate":
-            return answer(appended.response, status=201, replayed=True)
-    return answer(content, status=201)
+            return json_response(appended.response, status=201, replayed=True)
+    return json_response(content, status=201)
 
 
 def _fingerprint(files: list[SentFile]) -> bytes:

@@ -22,8 +22,8 @@ from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Store
 from shared.messaging.policy_handler import PolicyHandler
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 
 WAIT = timedelta(seconds=5)
 """A message takes less than a second through the log, unless a service is down."""
@@ -90,16 +90,16 @@ class ClosingNotices:
 
     def __init__(self, store: Store, handler: PolicyHandler[Command, Ticket], notices: CustomerNotices) -> None:
         self.store, self.handler, self.notices = store, handler, notices
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
-        await restarting("closings", self._serve, self.pulse)
+        await supervise("closings", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         while True:
             while await self.decide_due(BATCH) == BATCH:
-                self.pulse.beat()
-            self.pulse.beat()
+                self.heartbeat.beat()
+            self.heartbeat.beat()
             await asyncio.sleep(POLL_SECONDS)
 
     async def decide_due(self, most: int) -> int:

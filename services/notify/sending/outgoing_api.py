@@ -30,7 +30,7 @@ from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.serving.limits import SMALL_BODY, body_limit
@@ -46,7 +46,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     async def summary(who: Caller) -> Response:
         _check_administrator(who)
         found = await outgoing.summary()
-        return answer(
+        return json_response(
             _counts(found["whole"])
             | {
                 "pauses": [_pause(row) for row in found["pauses"]],
@@ -80,7 +80,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         if len(found) > limit:
             last = found[limit - 1]
             more = cursors.encode(who, asked, [last["requested_at"].isoformat(), str(last["notification"])])
-        return answer(page([_item(row) for row in found[:limit]], more))
+        return json_response(page([_item(row) for row in found[:limit]], more))
 
     @routes.get(
         "/decisions",
@@ -96,7 +96,7 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         more = None
         if len(found) > limit:
             more = cursors.encode(who, "decisions", [str(found[limit - 1]["decision"])])
-        return answer(page([_decision(row) for row in found[:limit]], more))
+        return json_response(page([_decision(row) for row in found[:limit]], more))
 
     @routes.post(
         "/pause",
@@ -231,7 +231,7 @@ def _check_administrator(who: Identity) -> None:
 
 def _response(result: DecisionResult) -> Response:
     headers = {HEADER: encode([Written("notify", *result.written)])} if result.written else None
-    return answer(result.response, replayed=result.replayed, headers=headers)
+    return json_response(result.response, replayed=result.replayed, headers=headers)
 
 
 def _counts(row: asyncpg.Record) -> dict[str, Any]:

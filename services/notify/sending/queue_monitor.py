@@ -12,7 +12,7 @@ from services.notify.sending.backoff import ServerBackoff
 from services.notify.sending.claims import Claimed, Pause
 from services.notify.sending.outcomes import OutcomeRecorder
 from shared.eventstore.store import Store
-from shared.runtime.pulse import Pulse
+from shared.runtime.heartbeat import Heartbeat
 
 WAITING = Gauge("ledgerdesk_outgoing_waiting", "Mails that have not left yet")
 OLDEST = Gauge("ledgerdesk_outgoing_oldest_seconds", "Age of the oldest mail that has not left yet")
@@ -27,7 +27,7 @@ LATE_SECONDS = 900.0
 class QueueMonitor:
     def __init__(self, store: Store, recorder: OutcomeRecorder, server: ServerBackoff) -> None:
         self.store, self.recorder, self.server = store, recorder, server
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
         while True:
@@ -39,7 +39,7 @@ class QueueMonitor:
             SERVER_AWAY.set(self.server.unavailable)
             if oldest > LATE_SECONDS:
                 await self.recorder.record_late(LATE_SECONDS, partial(self._reason, pauses))
-            self.pulse.beat()
+            self.heartbeat.beat()
             await asyncio.sleep(LOOK_SECONDS)
 
     def _reason(self, pauses: Sequence[Pause], claimed: Claimed, error: str) -> str:

@@ -20,9 +20,9 @@ from services.notify.writing.mail_encoder import MailEncoder
 from services.notify.writing.message import size_of_files
 from shared.blobs.store import BlobStore
 from shared.eventstore.store import Store
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
-from shared.runtime.wakeup import woken
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
+from shared.runtime.waiting import set_within
 from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span
 
@@ -69,8 +69,8 @@ class Sender:
         self._attempts = Attempts(store.pool, transport, encoder, self._queues, self.server, self.wake)
         self._woken = asyncio.Event()
         self._finished = asyncio.Event()
-        self._record_pulse, self._renew_pulse = Pulse(), Pulse()
-        self.pulse = Pulse(self._record_pulse, self._renew_pulse, self.monitor.pulse)
+        self._record_pulse, self._renew_pulse = Heartbeat(), Heartbeat()
+        self.heartbeat = Heartbeat(self._record_pulse, self._renew_pulse, self.monitor.heartbeat)
         self._heavy = 0
         self._held: dict[UUID, _Held] = {}
         self._sending: set[asyncio.Task[None]] = set()
@@ -83,7 +83,7 @@ class Sender:
 
     async def run(self) -> Never:
         """Outcomes that are not recorded yet survive a restart of the loops, so that their mails are not sent again."""
-        await restarting("sender", self._serve, self.pulse)
+        await supervise("sender", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         if self._outcomes:
@@ -113,10 +113,10 @@ class Sender:
                 self._held[each.request.notification] = _Held(each, until)
                 self._queues.put(each.domain, each)
             self._start()
-            self.pulse.beat()
+            self.heartbeat.beat()
             if claimed and len(claimed) == most:
                 continue
-            if not await woken(self._woken, self._poll_delay()):
+            if not await set_within(self._woken, self._poll_delay()):
                 self._queues.drop_idle()
                 await self.transport.close_idle()
 
@@ -199,7 +199,7 @@ class Sender:
 
     async def _record_loop(self) -> None:
         while True:
-            if await woken(self._finished, RECORD_PULSE_SECONDS):
+            if await set_within(self._finished, RECORD_PULSE_SECONDS):
                 await asyncio.sleep(RECORD_SECONDS)
                 self._finished.clear()
                 await self._record_all()

@@ -9,7 +9,7 @@ from shared.database import Pool
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consumer import Consumer
 from shared.projections.sets import ProjectionSet, live_shape
-from shared.runtime.pulse import Pulse
+from shared.runtime.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class LiveConsumer:
         self.kafka, self.replica = kafka, replica
         self.running: Consumer | None = None
         self._refused: int | None = None
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def has_its_partitions(self) -> bool:
         """`Consumer.has_its_partitions` of the live generation."""
@@ -39,20 +39,20 @@ class LiveConsumer:
         """Never ends by itself. Follows a promotion within `LOOK_SECONDS`."""
         while True:
             generation = await self._generation()
-            self.pulse.beat()
+            self.heartbeat.beat()
             if generation is None:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             self.running = self.consumer(generation)
-            self.pulse.parts = [self.running.pulse]
+            self.heartbeat.parts = [self.running.heartbeat]
             running = asyncio.create_task(self.running.run())
             try:
                 while not running.done() and await self._generation() == generation:
-                    self.pulse.beat()
+                    self.heartbeat.beat()
                     await asyncio.sleep(LOOK_SECONDS)
             finally:
                 self.running = None
-                self.pulse.parts = []
+                self.heartbeat.parts = []
                 running.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await running
@@ -64,7 +64,7 @@ class LiveConsumer:
             pool=self.pool,
             kafka=self.kafka,
             handlers=self.projection_set.handlers(generation),
-            pace=self.projection_set.pace,
+            batching=self.projection_set.batching,
             replica=self.replica,
         )
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.projection import DDL, TicketProjection
-from shared.messaging.pace import PROMPT, UNHURRIED
+from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.projections.sets import ProjectionSet
 
@@ -28,13 +28,13 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
                 "history",
             ),
             handler=lambda schema: ProjectionHandler(TicketProjection(schema)),
-            pace=PROMPT,
+            batching=LOW_LATENCY,
         ),
         "stats": ProjectionSet(
             name="stats",
             ddl=(SERVICE / "stats" / "tables.sql").read_text("utf-8"),
             tables=("tickets", "queues", "people", "days", "time"),
             handler=lambda schema: ProjectionHandler(StatsProjection(schema, zone)),
-            pace=UNHURRIED,
+            batching=HIGH_THROUGHPUT,
         ),
     }

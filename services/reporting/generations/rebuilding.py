@@ -16,11 +16,11 @@ from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from shared.database import OwnConnection, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
-from shared.messaging.consumer import Halt
+from shared.messaging.halting import Halt
 from shared.messaging.handlers import transient
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
-from shared.runtime.garbage import collect_rarely
+from shared.runtime.garbage_collection import collect_rarely
 from shared.settings import SettingMissing, env
 
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, KafkaError, TimeoutError, Halt)
@@ -157,7 +157,7 @@ async def fill(projection_set: ProjectionSet, generation: int) -> tuple[float, i
                 try:
                     await consumer.catch_up()
                 finally:
-                    refused += consumer.refused
+                    refused += consumer.unauthentic
                 events = await pool.fetchval(REACHED, projection_set.consumer(generation)) - first
             finally:
                 pool.terminate()  # close() would wait for connections that are lost

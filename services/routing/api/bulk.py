@@ -22,7 +22,7 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.consistency import HEADER, encode
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.serving.failures import problem_of
 from shared.input_types import Line
@@ -95,7 +95,7 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
         results = await asyncio.gather(*(one(ticket) for ticket in body.tickets))
         done = [each for _, each in results if each is not None]
         streams = [stream for each in done for stream in await written(operations, *each)]
-        return answer(
+        return json_response(
             {"items": [item for item, _ in results]},
             replayed=bool(done) and all(outcome.replayed for _, outcome in done),
             headers={HEADER: encode(streams)} if streams else {},

@@ -14,7 +14,7 @@ from shared.http.bodies import Body
 from shared.http.consistency import HEADER, encode
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import Command as Key
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
@@ -56,4 +56,4 @@ async def response(operations: TicketOperations, request: CommandRequest, outcom
     headers = {"ETag": etag(outcome.version)}
     if streams := await written(operations, request, outcome):
         headers[HEADER] = encode(streams)
-    return answer(outcome.response, replayed=outcome.replayed, headers=headers)
+    return json_response(outcome.response, replayed=outcome.replayed, headers=headers)

@@ -21,7 +21,6 @@ from shared.http.bodies import Body
 from shared.http.etag import IfMatch
 from shared.http.idempotency import HEADER, command_id
 from shared.http.identity import Caller, caller
-from shared.http.request_values import reads_request
 from shared.http.serving.limits import MAX_BODY, body_limit
 from shared.http.serving.routes import router as strict
 
@@ -54,7 +53,6 @@ class BodyWithOriginals(Body):
     originals: list[dict[str, Any]] | None
 
 
-@reads_request
 async def key_of(request: Request) -> CommandId:
     """The identity of a command by what the caller sent: what the gateway adds may differ in a retry."""
     who, content = await caller(request), await request.body()

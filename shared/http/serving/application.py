@@ -1,4 +1,4 @@
-"""The FastAPI application as every process has it."""
+"""The FastAPI application of every process."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from shared.http.paging import Cursors
 from shared.http.serving import failures
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 from shared.telemetry.asgi import RequestTelemetry
 
 MOST_RUNNING = 512
-"""Requests in one process at once; more would wait for a database connection longer than their callers do."""
+"""Concurrent requests in one process. More would wait for a database connection longer than their callers do."""
 
 Limited = Callable[[ASGIApp], RunningLimit]
-"""Puts a limit around an application."""
+"""Wraps an application in a limit of concurrent requests."""
 
 
 def application(
@@ -30,9 +30,10 @@ def application(
     limited: Limited | None = None,
     **options: Any,
 ) -> FastAPI:
-    """An application with problem documents, limits, request telemetry, probe routes, identity verifier (audience: the
-    service's name) and cursors; `limited` bounds how many requests run at once; `options` go to FastAPI. Own state goes to
-    `app.state`. There is no OpenAPI or docs route unless asked for."""
+    """An application with problem documents, limits, telemetry, probe routes, identity verifier and cursors.
+
+    `limited` limits concurrent requests. `options` go to FastAPI; there is no OpenAPI or docs route by default.
+    """
     app = FastAPI(
         **{
             "title": f"Ledgerdesk {health.service}",
@@ -53,7 +54,7 @@ def application(
     app.state.cursors = Cursors(keys.purpose("cursors"))
     app.router.routes.extend(health.routes())
     for router in routers:
-        # Not include_router: it matches every included route twice, and our routers carry their prefix themselves.
+        # Not include_router: it matches every included route twice, and our routers have their prefix already.
         app.router.routes.extend(router.routes)
     failures.install(app)
     app.add_middleware(limited or a_services_limit())
@@ -62,11 +63,11 @@ def application(
 
 
 def protected(app: ASGIApp, limited: Limited | None = None) -> ASGIApp:
-    """A raw ASGI application with the same failures, limits and telemetry around it."""
+    """A raw ASGI application with the same problem documents, limits and telemetry."""
     return RequestTelemetry((limited or a_services_limit())(failures.Failures(app)))
 
 
 def a_services_limit() -> Limited:
-    """Of a service that only the gateway calls: all its callers are one."""
-    places = Places(MOST_RUNNING, MOST_RUNNING)
-    return lambda app: RunningLimit(app, places)
+    """The limit of a service that only the gateway calls: the gateway is its single caller."""
+    limit = ConcurrencyLimit(MOST_RUNNING, MOST_RUNNING)
+    return lambda app: RunningLimit(app, limit)

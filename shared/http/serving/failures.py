@@ -1,4 +1,4 @@
-"""Which exception becomes which problem document."""
+"""The problem document of each exception."""
 
 import logging
 from collections.abc import Sequence
@@ -31,11 +31,12 @@ log = logging.getLogger(__name__)
 
 _SLUGS = {400: "bad-request", 405: "method-not-allowed", 406: "not-acceptable", 415: "unsupported-media-type"}
 _MOST_ERRORS = 20
+_MISSING = "This is required."
 _SECRET_WORDS = ("password", "token", "secret", "key")
 
 
 def problem_of(error: BaseException) -> Problem:
-    """The problem that an exception is told as; what nobody expected is a 500 and is logged with its stack trace here."""
+    """The problem of an exception. An unexpected one is a 500, and is logged here with its stack trace."""
     match error:
         case Problem():
             return error
@@ -59,35 +60,35 @@ def problem_of(error: BaseException) -> Problem:
             return problems.not_found()
         case EventTooLarge():
             return problems.too_large(
-                f"What this would record has {error.size} bytes of at most {error.most}: send less at once, or long texts as attachments."
+                f"This would record {error.size} bytes, and the limit is {error.most}. "
+                "Send less at once, or send long texts as attachments."
             )
         case ClientDisconnect():
-            return Problem(400, "disconnected", "The request ended before its body.")
+            return Problem(400, "disconnected", "The connection ended before the body was complete.")
         case _ if _unstorable(error):
             log.error("the database refused a value that validation let through", exc_info=error)
-            return problems.invalid("", "holds a value that cannot be stored")
+            return problems.invalid("", "A value cannot be stored.")
         case _ if isinstance(error, TRANSIENT):
-            log.warning("a request failed for now: %s: %s", type(error).__name__, error)
+            log.warning("a request failed temporarily: %s: %s", type(error).__name__, error)
             return problems.unavailable()
         case _:
             log.error("a request failed: %s", type(error).__name__, exc_info=error)
-            return Problem(500, "internal", "Something went wrong here; the trace id finds it in the logs.")
+            return Problem(500, "internal", "An unexpected error occurred. The logs have it under this trace id.")
 
 
 def install(app: FastAPI) -> None:
-    """Problem documents for all that goes wrong in an application: FastAPI's own refusals and what a route raises."""
-
-    app.add_exception_handler(HTTPException, _answer)
-    app.add_exception_handler(RequestValidationError, _answer)
+    """Problem documents for FastAPI's own refusals, and for everything that a route raises."""
+    app.add_exception_handler(HTTPException, _respond)
+    app.add_exception_handler(RequestValidationError, _respond)
     app.add_middleware(Failures)
 
 
-async def _answer(_: Request, error: Exception) -> Response:
+async def _respond(_: Request, error: Exception) -> Response:
     return problem_of(error).response()
 
 
 class Failures:
-    """ASGI middleware: an exception that leaves the application is answered as a problem, if no answer has begun."""
+    """ASGI middleware: an exception becomes a problem document, unless the response has started."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -108,12 +109,12 @@ class Failures:
         except Exception as error:
             problem = problem_of(error)
             if started:
-                raise  # half an answer cannot be taken back: the server closes the connection
+                raise  # half a response is sent already: the server closes the connection
             await problem.response()(scope, receive, send)
 
 
 def _unstorable(error: BaseException) -> bool:
-    """A value that PostgreSQL does not take, found by the server or already by asyncpg (which mixes ValueError in)."""
+    """Whether PostgreSQL, or already asyncpg (with a ValueError), refuses a value."""
     return isinstance(error, asyncpg.DataError | asyncpg.ProgramLimitExceededError) or (
         isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     )
@@ -148,7 +149,7 @@ def _of_http(error: HTTPException) -> Problem:
         case 403:
             return problems.forbidden()
         case 404:
-            return problems.not_found("There is nothing at this address.")
+            return problems.not_found("This address does not exist.")
         case 413:
             return problems.too_large()
         case status:
@@ -165,15 +166,15 @@ def _field_error(error: dict[str, Any]) -> FieldError:
     part, *path = error["loc"] or ("body",)
     if error["type"] == "json_invalid":
         return FieldError(
-            "", f"is not JSON: {error.get('ctx', {}).get('error', '')} at character {path[0] if path else 0}"
+            "", f"This is not JSON: {error.get('ctx', {}).get('error', '')} at character {path[0] if path else 0}."
         )
     pointer = problems.pointer(str(part), *path)
-    if any(word in pointer.lower() for word in _SECRET_WORDS):  # some messages quote what was sent
-        return FieldError(pointer, "is missing" if error["type"] == "missing" else "is not valid")
+    if any(word in pointer.lower() for word in _SECRET_WORDS):  # some messages quote the input
+        return FieldError(pointer, _MISSING if error["type"] == "missing" else "This is not valid.")
     match error["type"]:
         case "missing":
-            return FieldError(pointer, "is missing")
+            return FieldError(pointer, _MISSING)
         case "extra_forbidden":
-            return FieldError(pointer, "is not known here")
+            return FieldError(pointer, "This field is not known.")
         case _:
             return FieldError(pointer, str(error["msg"]).removeprefix("Value error, ")[:300])

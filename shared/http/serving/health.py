@@ -1,4 +1,4 @@
-"""`/livez` (the process makes progress) and `/readyz` (it can serve); for probes, without sign-in."""
+"""`/livez` (the process makes progress) and `/readyz` (it can serve), for probes, without sign-in."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
 
 Probe = Callable[[], Awaitable[object]]
 
@@ -22,45 +22,47 @@ class _Check:
 
 
 class Health:
-    """What the probes of one process look at. `run_process` makes it, a service adds its checks."""
+    """The checks of one process. `run_process` creates it, a service adds its checks."""
 
     def __init__(self, service: str, role: str) -> None:
         self.service, self.role = service, role
         self.draining = False
-        """Set when the process was told to end: not ready any more."""
+        """Set when the process was told to end: it is not ready any more."""
         self._checks: dict[str, _Check] = {}
-        self._pulses: dict[str, Pulse] = {}
-        self._looking: asyncio.Task[dict[str, str]] | None = None
+        self._heartbeats: dict[str, Heartbeat] = {}
+        self._checking: asyncio.Task[dict[str, str]] | None = None
         self._tasks: dict[str, asyncio.Task[object]] = {}
 
     def check(self, name: str, probe: Probe, *, timeout: float = 2.0) -> None:
-        """Adds a readiness check: ready while `probe` returns within `timeout` seconds, does not raise and does not
-        answer False."""
+        """Adds a readiness check. It passes if `probe` returns within `timeout` seconds, and not False."""
         self._checks[name] = _Check(probe, timeout)
 
-    def watch(self, name: str, task: asyncio.Task[object], pulse: Pulse) -> None:
-        """Adds a liveness check of a task that must not end, and must make progress."""
-        self._tasks[name], self._pulses[name] = task, pulse
+    def watch(self, name: str, task: asyncio.Task[object], heartbeat: Heartbeat) -> None:
+        """Adds a liveness check of a task, which must make progress and never end."""
+        self._tasks[name], self._heartbeats[name] = task, heartbeat
 
     def dead(self) -> dict[str, str]:
-        """What does not make progress, and why."""
+        """The tasks that do not make progress, and why."""
         now = time.monotonic()
         silent = {
             name: seconds
-            for name, pulse in self._pulses.items()
-            if (seconds := pulse.silent_for(now)) > SILENCE_SECONDS
+            for name, heartbeat in self._heartbeats.items()
+            if (seconds := heartbeat.silent_for(now)) > SILENCE_SECONDS
         }
-        found = {name: f"no sign of life for {seconds:.0f} s" for name, seconds in silent.items()}
+        found = {name: f"no heartbeat for {seconds:.0f} s" for name, seconds in silent.items()}
         return found | {name: "has ended" for name, task in self._tasks.items() if task.done() and not self.draining}
 
     async def missing(self) -> dict[str, str]:
-        """Which checks fail, and why: exception types only, for their texts may hold addresses and passwords. However many ask, it is
-        looked once at a time: anybody may ask, and every look takes a connection from those who work."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
-        return await asyncio.shield(self._looking)
+        """The readiness checks that fail, and why: exception types only, their texts may have addresses and passwords.
 
-    async def _look(self) -> dict[str, str]:
+        Probes at the same time share one run of the checks, because anybody may probe and each run takes a database
+        connection.
+        """
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._run_checks())
+        return await asyncio.shield(self._checking)
+
+    async def _run_checks(self) -> dict[str, str]:
         results = await asyncio.gather(*(_failure(check) for check in self._checks.values()))
         found = {name: failure for name, failure in zip(self._checks, results, strict=True) if failure is not None}
         if self.draining:
@@ -71,17 +73,17 @@ class Health:
         """The probe routes."""
 
         async def livez(_: Request) -> Response:
-            return self._answer(dict.fromkeys(self._tasks, "ok"), self.dead())
+            return self._response(dict.fromkeys(self._tasks, "ok"), self.dead())
 
         async def readyz(_: Request) -> Response:
-            return self._answer(dict.fromkeys(self._checks, "ok"), await self.missing())
+            return self._response(dict.fromkeys(self._checks, "ok"), await self.missing())
 
         return [
             Route("/livez", livez, include_in_schema=False),
             Route("/readyz", readyz, include_in_schema=False),
         ]
 
-    def _answer(self, good: dict[str, str], bad: dict[str, str]) -> Response:
+    def _response(self, good: dict[str, str], bad: dict[str, str]) -> Response:
         body = {
             "status": "failing" if bad else "ok",
             "service": self.service,
@@ -94,9 +96,9 @@ class Health:
 async def _failure(check: _Check) -> str | None:
     try:
         async with asyncio.timeout(check.timeout):
-            answer = await check.probe()
+            result = await check.probe()
     except TimeoutError:
-        return f"no answer within {check.timeout:g} s"
+        return f"no result within {check.timeout:g} s"
     except Exception as error:
         return f"failed: {type(error).__name__}"
-    return "says no" if answer is False else None
+    return "returned False" if result is False else None

@@ -1,4 +1,4 @@
-"""Bounds on what one request may send, and on how many run at once."""
+"""Limits on the body of a request, and on concurrent requests."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,32 +6,34 @@ from typing import Any, TypeVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http import problems
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 from shared.telemetry.asgi import PROBES
 
 SMALL_BODY = 4 << 10
-"""Bytes of a body that holds a few short values, above all of one that is read before it is known who sends it."""
+"""Bytes of a body with a few short values, especially one that is read before the caller is known."""
 JSON_BODY = 2 << 20
-"""Bytes of any other JSON body: a text of the longest kind (1 000 000 letters) fits in UTF-8 in most scripts."""
+"""Bytes of any other JSON body. The longest text (1 000 000 letters) fits in UTF-8 in most scripts."""
 MAX_BODY = 32 << 20
 """Bytes of a raw mail or of files (api.md, section 1)."""
 MOST_VALUES = 2_000
-"""Values in a JSON body, unless a route takes more: a command on 200 tickets with 300 recipients has a quarter of that. What is made of each
-is work on the event loop, most for values that nobody asked for, and for whoever asks, whatever they may do."""
+"""Values in a JSON body, unless a route allows more. A command on 200 tickets with 300 recipients has a quarter of
+that. Each value costs time on the event loop, even one that is refused, and from callers without any rights."""
 _DRAINED = 64 << 20
-"""A refused body up to this length is read and thrown away by the server, so that a client that sends first and listens
-then gets its answer; for a longer one the connection is closed."""
+"""A refused body up to this length is read and discarded, so that a client which listens only after sending gets the
+response. For a longer body the connection is closed."""
 
 RUNNING = "ledgerdesk.running"
-"""Where a request's scope has its `Running`."""
+"""The key of a request's `Running` in its scope."""
 _MARK = "body_limit"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def body_limit(most: int, *, values: int | None = MOST_VALUES) -> Callable[[F], F]:
-    """Marks an endpoint of a StrictRoute with the bytes that its body may have, and the values if it is JSON (None: any number).
-    Without it that is JSON_BODY and MOST_VALUES."""
+    """Sets the limits of an endpoint of a StrictRoute: bytes of the body, and values if it is JSON (None: any number).
+
+    The default is JSON_BODY and MOST_VALUES.
+    """
 
     def mark(endpoint: F) -> F:
         setattr(endpoint, _MARK, (most, values))
@@ -41,14 +43,17 @@ def body_limit(most: int, *, values: int | None = MOST_VALUES) -> Callable[[F], 
 
 
 def limits_of(endpoint: Callable[..., Any]) -> tuple[int, int | None]:
-    """Bytes and values that a body for this endpoint may have."""
+    """The limits of an endpoint: bytes and values of a body."""
     found: tuple[int, int | None] = getattr(endpoint, _MARK, (JSON_BODY, MOST_VALUES))
     return found
 
 
 def bounded(scope: Scope, receive: Receive, most: int) -> Receive:
-    """`receive` for a body of at most so many bytes. Raises Problem 413 for a longer one, before it is read if it says its length,
-    else as soon as it is longer; 422 for a length that is none."""
+    """`receive` for a body of at most `most` bytes.
+
+    Raises Problem 413 for a longer body: before it is read if its length is declared, else as soon as it is longer.
+    Raises Problem 422 for an invalid length.
+    """
     length: bytes | None = None
     chunked = False
     for name, value in scope["headers"]:
@@ -61,7 +66,7 @@ def bounded(scope: Scope, receive: Receive, most: int) -> Receive:
     if length is None:
         return receive
     if not length.isdigit() or len(length) > 18:
-        raise problems.invalid("/header/content-length", "is not a length")
+        raise problems.invalid("/header/content-length", "This is not a length.")
     if int(length) > most:
         raise _too_large(most, close=int(length) > _DRAINED)
     return receive
@@ -83,40 +88,43 @@ def _counted(receive: Receive, most: int) -> Receive:
 
 def _too_large(most: int, *, close: bool) -> problems.Problem:
     size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB" if most >> 10 else f"{most} bytes"
-    problem = problems.too_large(f"The body of this request is at most {size}.")
+    problem = problems.too_large(f"The body of this request may have at most {size}.")
     if close:
         problem.headers["Connection"] = "close"
     return problem
 
 
-def nobody(_: Scope) -> str:
-    """All callers are one: of a service that only the gateway calls."""
+def single_caller(_: Scope) -> str:
+    """The address of all callers of a service that only the gateway calls."""
     return ""
 
 
 class Running:
-    """The places that one request holds: its address's while it works, and its person's, once it is known who asks, to its end."""
+    """The slots of one request.
 
-    def __init__(self, addresses: Places, people: Places, address: str) -> None:
+    It holds a slot of its address while it works, and a slot of its person from authentication to its end.
+    """
+
+    def __init__(self, addresses: ConcurrencyLimit, people: ConcurrencyLimit, address: str) -> None:
         self._addresses, self._people = addresses, people
         self._address, self._person = address, ""
         self._works = False
 
     def work(self) -> None:
-        """Takes the address's place. Raises Problem 503 where there is none."""
+        """Takes a slot of the address. Raises Problem 503 if there is none."""
         if not self._works:
             self._works = self._addresses.take(self._address)
         if not self._works:
             raise problems.unavailable("Too many requests are running.")
 
     def rest(self) -> None:
-        """Gives the address's place back while the request waits for its caller."""
+        """Gives the address's slot back while the request waits for its caller."""
         if self._works:
             self._addresses.give_back(self._address)
             self._works = False
 
     def count_for(self, person: str) -> None:
-        """It is this person's. Raises Problem 429 when they have too many running."""
+        """Takes a slot of the person, once. Raises Problem 429 if too many of their requests are running."""
         if not self._person:
             if not self._people.take(person):
                 raise problems.too_many(1, "Too many of your requests are running.")
@@ -130,16 +138,20 @@ class Running:
 
 
 class RunningLimit:
-    """ASGI middleware: when no place of `addresses` is left for a caller, the request is refused with 503. Probes always pass.
+    """ASGI middleware that limits concurrent requests: without a free slot a request is refused with 503.
 
-    A request that waits for its body does not hold one: what a caller has not sent keeps nobody else from being served.
+    A request that waits for its body holds no slot, so slow senders do not block others. Probes always pass.
     """
 
     def __init__(
-        self, app: ASGIApp, addresses: Places, people: Places | None = None, address: Callable[[Scope], str] = nobody
+        self,
+        app: ASGIApp,
+        addresses: ConcurrencyLimit,
+        people: ConcurrencyLimit | None = None,
+        address: Callable[[Scope], str] = single_caller,
     ) -> None:
         self.app, self.addresses, self.address = app, addresses, address
-        self.people = people or Places(addresses.most, addresses.most)
+        self.people = people or ConcurrencyLimit(addresses.most, addresses.most)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBES:
@@ -155,7 +167,7 @@ class RunningLimit:
 
         async def waiting() -> Message:
             nonlocal complete
-            if complete:  # the application listens for the caller's hanging up, and works meanwhile
+            if complete:  # the application works, and waits for a disconnect meanwhile
                 return await receive()
             running.rest()
             message = await receive()

@@ -1,4 +1,4 @@
-"""`/metrics`, on a port of its own: it tells monitors how much goes on here, and nobody else."""
+"""`/metrics`, on a port of its own that only monitors can reach."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,5 +13,5 @@ async def _show(_: Request) -> Response:
 
 
 def metrics_application() -> Starlette:
-    """An application with that one route."""
+    """An application with this one route."""
     return Starlette(routes=[Route("/metrics", _show)])

@@ -1,5 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with bounds of our own: on connections, on size and time of a request's head and of its body, and on the
-time that a peer takes to read an answer."""
+"""uvicorn's HTTP/1.1 protocol with limits (docs/decisions/0098).
+
+Limited are connections, the size and time of a request's head and body, and the time to read a response.
+"""
 
 import re
 import time
@@ -11,47 +13,47 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.http import problems
 from shared.network import network
-from shared.runtime.places import Admission
+from shared.runtime.admission import Admission
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
 BODY_SECONDS = 20.0
-"""For a body, and for each further BODY_BYTES of a longer one: 16 KiB a second at least, at any time."""
+"""For each BODY_BYTES of a body: at least 16 KiB a second at any time."""
 BODY_BYTES = 320 * 1024
 LONGEST_SECONDS = 600.0
-"""For any body."""
+"""For a whole body."""
 STALL_SECONDS = 30.0
-"""Without an answer being read any further."""
+"""Without progress in reading a response."""
 IDLE_SECONDS = 75.0
-"""Longer than a client's pool keeps idle connections: the client closes them, and no request meets a closing one."""
+"""Longer than clients' pools keep idle connections: the client closes them, and no request meets a closing one."""
 CLOSING_SECONDS = 10.0
 MOST_PIPELINED = 16
 SENT_MUCH = 64 * 1024
-"""Nobody sends more of a body than this, unless the application reads it: the application wants what this caller sends."""
+"""A sender gets this far only if the application reads the body: the connection counts as working from here on."""
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 """RFC 9112, section 3.2 and RFC 3986, section 3.2.2."""
 
 
 class NotAllowed(Exception):
-    """A request that is refused before anybody looks at it."""
+    """A request that is refused before the application gets it."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. A timer for every request would cost all of them, so `close_stalled` looks now and then."""
+    """One connection. Instead of a timer for every request, `close_stalled` checks all connections now and then."""
 
     def __init__(self, admission: "Admission[BoundedProtocol]", *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.admission = admission
         now = time.monotonic()
         self.heard = now
-        """When the peer last sent something."""
+        """The time of the last data from the peer."""
         self.since = now
-        """Since when the connection waits: for a head, for so much of a body, or for the next request."""
+        """The start of the current wait: for a head, for BODY_BYTES of a body, or for the next request."""
         self.body_since = now
         self.looked = now
         self.unread_since: float | None = None
-        """Since when the peer has not read an answer any further."""
+        """The time since which the peer has not read the response."""
         self.closing_since: float | None = None
         self.in_head, self.in_body = True, False
         self.head_bytes = self.body_bytes = self.counted_bytes = 0
@@ -73,14 +75,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.in_head:
             self.head_bytes += len(data)
             if self.head_bytes > HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(problems.Problem(431, "head-too-large", "The head of a request is at most 64 KiB."))
+                self._refuse(problems.Problem(431, "head-too-large", "The head of a request may have at most 64 KiB."))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.in_head, self.head_bytes, self.since = True, 0, self.heard
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer may be thrown away (RFC 9110, section 6.5.1); among the headers it would be one of them.
+        # Trailers are discarded (RFC 9110, section 6.5.1): otherwise they would count as headers.
         if self.in_head:
             super().on_header(name, value)
 
@@ -90,9 +92,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(hosts) > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise NotAllowed("a request has one Host field (RFC 9112, section 3.2)")
         if hosts and not _HOST.fullmatch(hosts[0]):
-            raise NotAllowed("the Host field is none")
+            raise NotAllowed("the Host field is not valid")
         if len(self.pipeline) >= MOST_PIPELINED:
-            raise NotAllowed("too many requests before the first is answered")
+            raise NotAllowed("too many pipelined requests")
         self.in_head, self.in_body = False, True
         self.body_bytes = self.counted_bytes = 0
         self.since = self.body_since = self.heard
@@ -130,12 +132,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn for what is no HTTP, or was refused; its own answer is plain text."""
-        self._refuse(problems.Problem(400, "bad-request", "This is no HTTP request that can be understood."))
+        """Called by uvicorn for invalid HTTP and refused requests. Its own response is plain text."""
+        self._refuse(problems.Problem(400, "bad-request", "This is not a valid HTTP request."))
 
     def stalled(self, now: float) -> bool:
-        """Whether the peer lets the connection wait for too long. One whose request is being worked on is not stalled, nor one whose
-        body the application does not want yet."""
+        """Whether the connection has waited for its peer too long.
+
+        It is not stalled while its request is worked on, or while the application does not read the body.
+        """
         between, self.looked = now - self.looked, now
         if self.unread_since is not None and now - self.unread_since > STALL_SECONDS:
             return True
@@ -150,7 +154,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return (self.cycle is None or self.cycle.response_complete) and now - self.since > IDLE_SECONDS
 
     def close(self, now: float) -> None:
-        """Closes the connection; what its peer does not read by and by is not kept for it."""
+        """Closes the connection. After CLOSING_SECONDS, data that the peer has not read is dropped."""
         if self.closing_since is None:
             self.closing_since = now
             self.transport.close()
@@ -160,15 +164,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, problem: problems.Problem) -> None:
         body = orjson.dumps(problem.document())
         head = (
-            f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {problems.MEDIA_TYPE}\r\ncache-control: no-store\r\n"
-            f"x-content-type-options: nosniff\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {problems.MEDIA_TYPE}\r\n"
+            f"cache-control: no-store\r\nx-content-type-options: nosniff\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
 
 
 def close_stalled(connections: Iterable[Any]) -> None:
-    """Closes the connections whose peer stalls."""
+    """Closes stalled connections."""
     now = time.monotonic()
     for connection in list(connections):
         if isinstance(connection, BoundedProtocol) and (connection.transport.is_closing() or connection.stalled(now)):

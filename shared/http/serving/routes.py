@@ -1,4 +1,4 @@
-"""Routes that refuse what they do not know."""
+"""Routes that refuse unknown input."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -11,41 +11,39 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from shared.http import problems
+from shared.http.before_body import checks_of
 from shared.http.json_input import read_json
-from shared.http.request_values import read, readers, without
 from shared.http.serving.limits import MOST_VALUES, bounded, limits_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRoute(APIRoute):
-    """A route that answers 422 to query parameters it does not declare and to NUL, takes no longer body than `body_limit` says, and reads
-    JSON strictly."""
+    """A route that refuses query parameters it does not declare, NUL characters and bodies that are longer than
+    `body_limit` says.
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        self._readers = readers(endpoint)
-        self._most, self._values = limits_of(endpoint)
-        super().__init__(path, without(endpoint, self._readers), **options)
+    Reads JSON strictly, after the dependencies that are marked with `before_body`.
+    """
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         declared = frozenset(_query_names(self.dependant))
+        checks = tuple(checks_of(self.dependant))
+        most, values = limits_of(self.endpoint)
 
         async def strict(request: Request) -> Response:
             if b"\x00" in request.scope["path"].encode(errors="replace"):
                 raise problems.not_found()
             if request.scope["query_string"]:
                 _check_query(request.scope["query_string"], declared)
-            request = _StrictRequest(request.scope, bounded(request.scope, request.receive, self._most))
-            request.most_values = self._values
-            if self._readers:
-                await read(request, self._readers)
+            request = _StrictRequest(request.scope, bounded(request.scope, request.receive, most))
+            request.most_values = values
+            for check in checks:
+                await check(request)
             try:
                 return await handler(request)
-            except HTTPException as error:
-                if isinstance(
-                    error.__cause__, problems.Problem
-                ):  # FastAPI makes a 400 of whatever reading a body raises
+            except HTTPException as error:  # FastAPI makes a 400 of whatever reading a body raises
+                if isinstance(error.__cause__, problems.Problem):
                     raise error.__cause__ from None
                 raise
 
@@ -61,9 +59,7 @@ class _StrictRequest(Request):
     most_values: int | None = MOST_VALUES
 
     async def json(self) -> Any:
-        if not hasattr(self, "_json"):
-            self._json = read_json(await self.body(), values=self.most_values)
-        return self._json
+        return read_json(await self.body(), values=self.most_values)
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:
@@ -82,12 +78,12 @@ def _check_query(query: bytes, declared: frozenset[str]) -> None:
     try:
         given = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
     except ValueError:
-        raise problems.invalid("/query", "cannot be read") from None
+        raise problems.invalid("/query", "The query string cannot be read.") from None
     wrong: list[problems.FieldError] = []
     for name, value in given:
         if name not in declared:
-            wrong.append(problems.FieldError(problems.pointer("query", name), "is not known here"))
+            wrong.append(problems.FieldError(problems.pointer("query", name), "This parameter is not known."))
         elif "\x00" in value:
-            wrong.append(problems.FieldError(problems.pointer("query", name), "must not contain NUL characters"))
+            wrong.append(problems.FieldError(problems.pointer("query", name), "NUL characters are not allowed."))
     if wrong:
         raise problems.invalid_fields(wrong[:20])

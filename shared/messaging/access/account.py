@@ -1,4 +1,4 @@
-"""Who a process is at Kafka, as its clients are told it."""
+"""The Kafka users of processes, and their client options."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,13 +7,12 @@ from shared.messaging.access.authenticity import BadKeys, EventKeys
 from shared.settings import SettingMissing, env
 
 ADMIN = "admin"
-"""The user of the set-up, who may do everything. It stands in the broker's own configuration, not in what the broker keeps
-(docs/decisions/0075)."""
+"""The superuser that sets up topics and users. It is part of the broker's configuration (docs/decisions/0075)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaAccount:
-    """A service's: what it may do the broker decides by its user, what it has written others see by its keys."""
+    """A service at Kafka. The broker authorizes it by its user; other services verify its records by its keys."""
 
     bootstrap: str
     user: str
@@ -36,13 +35,13 @@ class KafkaAccount:
 
     @property
     def options(self) -> dict[str, Any]:
-        """For a client of aiokafka."""
+        """The options of an aiokafka client."""
         return _options(self.bootstrap, "SCRAM-SHA-256", self.user, self.password)
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaAdmin:
-    """The set-up's."""
+    """The superuser at Kafka."""
 
     bootstrap: str
     password: str = field(repr=False)
@@ -54,7 +53,7 @@ class KafkaAdmin:
 
     @property
     def options(self) -> dict[str, Any]:
-        """For a client of aiokafka."""
+        """The options of an aiokafka client."""
         return _options(self.bootstrap, "PLAIN", ADMIN, self.password)
 
 

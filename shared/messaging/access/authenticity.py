@@ -1,8 +1,8 @@
-"""Who has written a record (docs/decisions/0076).
+"""Message authentication codes of records: which service has written a record (docs/decisions/0076).
 
-Kafka tells a consumer nothing of the user who wrote a record, and three services write into one topic. So a producer adds one message
-authentication code for each service that reads, with a key that the two of them alone have: a service that is broken cannot make up
-another one's event, for a third one or for anybody.
+Kafka does not tell a consumer which user wrote a record, and three services write to one topic. A producer therefore
+adds one code for each reading service, with a key that only the two of them have. A service that was broken into cannot
+forge events of another one.
 """
 
 import hmac
@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 
 PRODUCERS = ("gateway", "intake", "routing", "notify")
 READERS = ("intake", "routing", "notify", "reporting")
-"""The order of the codes in a record: for ever. A reader of tomorrow comes last; for it everything has to be sent again."""
+"""The order of the codes in a record; it never changes. A new reader comes last, and all records must be republished.
+"""
 HEADER = "authenticator"
 CODE_BYTES = 16
-"""A truncated HMAC-SHA256 (RFC 2104, section 5): who guesses has to ask a consumer, and each failure is told."""
+"""A truncated HMAC-SHA256 (RFC 2104, section 5). Only a consumer can check a guess, and it logs each failure."""
 
 
 class BadKeys(ValueError):
-    """The text holds no keys of this service."""
+    """The text does not hold the keys of this service."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventKeys:
-    """What one service signs with (reader -> key) and knows others by (producer -> key)."""
+    """The keys of one service: to sign for each reader (reader -> key), to verify each producer (producer -> key)."""
 
     service: str
     signing: Mapping[str, bytes] = field(repr=False)
@@ -31,7 +32,7 @@ class EventKeys:
 
     @classmethod
     def derived(cls, secret: str, service: str) -> "EventKeys":
-        """A service's keys from the instance's one secret, which no service has."""
+        """A service's keys, derived from the instance's secret, which no service has."""
 
         def between(producer: str, reader: str) -> bytes:
             return hmac.digest(secret.encode(), f"{producer}>{reader}".encode(), "sha256")
@@ -42,7 +43,7 @@ class EventKeys:
 
     @classmethod
     def parse(cls, text: str, service: str) -> "EventKeys":
-        """From the form of `text`. Raises BadKeys."""
+        """Reads what `text` writes. Raises BadKeys."""
         found: dict[tuple[str, str], bytes] = {}
         try:
             for line in text.split():
@@ -67,18 +68,18 @@ class EventKeys:
         return "".join(f"{producer}>{reader}={key.hex()}\n" for (producer, reader), key in pairs.items())
 
     def sign(self, topic: str, key: bytes, value: bytes) -> bytes:
-        """The header's value: the producer's name and a code for each reader, over topic, key and value."""
+        """The value of the header: the producer's name and a code for each reader, over topic, key and value."""
         message = _message(topic, key, value)
         codes = [hmac.digest(self.signing[reader], message, "sha256")[:CODE_BYTES] for reader in READERS]
         return b"".join((self.service.encode(), b"\0", *codes))
 
     def author(self, topic: str, key: bytes, value: bytes, header: bytes) -> str:
-        """The service that has written a record with this header. Raises NotAuthentic."""
+        """The service that wrote a record with this header. Raises NotAuthentic."""
         name, _, codes = header.partition(b"\0")
         producer = name.decode("ascii", "replace")
         shared = self.known.get(producer)
         if shared is None:
-            raise NotAuthentic(f"{producer[:40]!r} is no service that writes")
+            raise NotAuthentic(f"{producer[:40]!r} is not a service that writes")
         start = READERS.index(self.service) * CODE_BYTES
         right = hmac.digest(shared, _message(topic, key, value), "sha256")[:CODE_BYTES]
         if not hmac.compare_digest(codes[start : start + CODE_BYTES], right):
@@ -87,7 +88,7 @@ class EventKeys:
 
 
 class NotAuthentic(Exception):
-    """Nobody who may write has written this; the message says what is wrong with it."""
+    """No service that may write this record has written it; the message says why."""
 
 
 def _message(topic: str, key: bytes, value: bytes) -> bytes:

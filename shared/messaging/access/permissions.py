@@ -1,4 +1,4 @@
-"""What each service may do at Kafka: write the topics of its own events, read what it follows, in groups of its own. Nothing else."""
+"""Access control lists: a service may write the topics of its events, and read in groups of its own. Nothing else."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from shared.contracts.topics import ALL
 from shared.messaging.access.authenticity import READERS
 
 ITERATIONS = 4_096
-"""The least that Kafka takes. The passwords are random, so that trying them out is hopeless with any number."""
+"""The minimum that Kafka accepts. The passwords are random, so guessing is hopeless with any number."""
 SCRAM_SHA_256 = 1
 TOPIC, GROUP = 2, 3
 LITERAL, PREFIXED = 3, 4
@@ -37,7 +37,7 @@ class Permission(NamedTuple):
 
 
 def permissions(service: str) -> Iterator[Permission]:
-    """All that a service may do. To read or write a topic includes to describe it."""
+    """All permissions of a service. Reading and writing a topic include describing it."""
     user = f"User:{service}"
     for topic in sorted({cls.TOPIC for cls in event_types().values() if service == cls.OWNER}):
         yield Permission(TOPIC, topic, LITERAL, user, "*", WRITE, ALLOW)
@@ -48,20 +48,22 @@ def permissions(service: str) -> Iterator[Permission]:
 
 
 async def grant(admin: AIOKafkaAdminClient, passwords: Mapping[str, str]) -> None:
-    """Makes each service's user with its password and permissions, or brings it up to date. Raises KafkaError."""
+    """Creates or updates each service's user with its password and permissions. Raises KafkaError."""
     credentials = [_credential(service, password) for service, password in passwords.items()]
-    answer = await _ask(admin, _AlterCredentials(credentials))
-    for user, code, message, _ in answer.results:
+    altered = await _send(admin, _AlterCredentials(credentials))
+    for user, code, message, _ in altered.results:
         if code:
-            raise for_code(code)(f"cannot make Kafka's user {user}: {message}")
-    answer = await _ask(admin, _CreateAcls([each for service in passwords for each in permissions(service)]))
-    for code, message in answer.creation_responses:
+            raise for_code(code)(f"cannot create the Kafka user {user}: {message}")
+    created = await _send(admin, _CreateAcls([each for service in passwords for each in permissions(service)]))
+    for code, message in created.creation_responses:
         if code:
-            raise for_code(code)(f"cannot grant what services may do at Kafka: {message}")
+            raise for_code(code)(f"cannot grant the services' permissions at Kafka: {message}")
 
 
-async def _ask(admin: AIOKafkaAdminClient, request: Request[Any]) -> Any:
-    """The controller's answer. aiokafka has the protocol, and no method for these requests."""
+async def _send(admin: AIOKafkaAdminClient, request: Request[Any]) -> Any:
+    """The controller's response. aiokafka implements the protocol, but its admin client has no method for these
+    requests (docs/decisions/0098).
+    """
     return await admin._send_to_controller(request)  # noqa: SLF001
 
 
@@ -115,7 +117,7 @@ class _AlterCredentialsV0(RequestStruct):  # type: ignore[misc]
 
 
 class _AlterCredentials(Request[_AlterCredentialsV0]):  # type: ignore[misc]
-    """AlterUserScramCredentials of Kafka's protocol (KIP-554), which aiokafka does not have."""
+    """AlterUserScramCredentials of Kafka's protocol (KIP-554), which aiokafka lacks."""
 
     API_KEY = 51
 
@@ -127,7 +129,7 @@ class _AlterCredentials(Request[_AlterCredentialsV0]):  # type: ignore[misc]
 
 
 class _CreateAcls(Request[CreateAclsRequest_v1]):  # type: ignore[misc]
-    """aiokafka's own takes one entry at a time."""
+    """aiokafka's own request takes one entry at a time."""
 
     API_KEY = 30
 

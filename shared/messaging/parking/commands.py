@@ -1,4 +1,4 @@
-"""What an operator does about what waits on a service's command line: list it, replay it after the fix, let a consumer go on."""
+"""Commands of operators for parked tickets and halted consumers, on a service's command line: list, replay, resume."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -7,9 +7,10 @@ from uuid import UUID
 
 from shared.database import Pool, connect_pool
 from shared.eventstore.store import Store
+from shared.messaging import halting
 from shared.messaging.handlers import Handler
 from shared.messaging.parking import parking
-from shared.messaging.parking.parking import PutAside, StillBroken
+from shared.messaging.parking.parking import ParkedStream, StillBroken
 from shared.messaging.parking.refused import Refused
 from shared.settings import env
 
@@ -17,13 +18,13 @@ MakeHandlers: TypeAlias = Callable[[Store], Mapping[str, Handler]]
 """A consumer's handlers by topic, over its service's event store."""
 
 
-class Aside(Protocol):
-    """A part of a service, other than a consumer, that puts streams aside."""
+class Parker(Protocol):
+    """A part of a service, other than a consumer, that parks streams."""
 
-    async def parked(self, pool: Pool) -> list[PutAside]: ...
+    async def parked(self, pool: Pool) -> list[ParkedStream]: ...
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
-        """Works through what waits of a stream; answers how much. Raises StillBroken."""
+        """Works through the waiting events of a stream; returns how many. Raises StillBroken."""
         ...
 
 
@@ -33,13 +34,13 @@ class _Parked:
     def __init__(self, service: str, consumer: str, make: MakeHandlers) -> None:
         self.service, self.consumer, self.make = service, consumer, make
 
-    async def parked(self, pool: Pool) -> list[PutAside]:
+    async def parked(self, pool: Pool) -> list[ParkedStream]:
         return [each for each in await parking.parked(pool) if each.by == self.consumer]
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
         topic = await pool.fetchval(TOPIC, self.consumer, stream)
         if topic is None:
-            return 0  # somebody else has replayed it meanwhile
+            return 0  # another operator has replayed it meanwhile
         return await parking.replay(pool, self.consumer, self.make(Store(pool, self.service))[topic], stream)
 
 
@@ -47,17 +48,17 @@ RELAY = "relay"
 TOPIC = "SELECT topic FROM messaging.parked WHERE consumer = $1 AND stream = $2 LIMIT 1"
 
 
-def parts(asides: Mapping[str, Aside]) -> dict[str, Aside]:
-    """Everything but consumers that puts streams aside, by its name: every service has a relay."""
-    return {RELAY: Refused(), **asides}
+def with_relay(parkers: Mapping[str, Parker]) -> dict[str, Parker]:
+    """Everything except consumers that parks streams, by name: every service has a relay."""
+    return {RELAY: Refused(), **parkers}
 
 
-async def parked(asides: Mapping[str, Aside]) -> int:
-    """Prints what waits and which consumers are halted; answers the exit status, as all of these do."""
+async def parked(parkers: Mapping[str, Parker]) -> int:
+    """Prints parked streams and halted consumers. Returns the exit status, as all of these commands do."""
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=1)
     found = await parking.parked(pool)
-    for part in parts(asides).values():
-        found += await part.parked(pool)
+    for parker in with_relay(parkers).values():
+        found += await parker.parked(pool)
     for each in found:
         print(f"{each.by}  {each.stream}  {each.events} events since {each.since:%Y-%m-%d %H:%M:%S}  {each.reason}")
     for row in await pool.fetch("SELECT consumer, reason, halted_at FROM messaging.halted ORDER BY consumer"):
@@ -67,19 +68,19 @@ async def parked(asides: Mapping[str, Aside]) -> int:
 
 
 async def replay(service: str, consumer: str, make: MakeHandlers, ticket: str) -> int:
-    """Works through one ticket (its id) that a consumer has parked, or `all`."""
-    return await replay_aside(_Parked(service, consumer, make), ticket)
+    """Replays one ticket (its id) that a consumer has parked, or `all`."""
+    return await replay_parked(_Parked(service, consumer, make), ticket)
 
 
-async def replay_aside(aside: Aside, ticket: str) -> int:
-    """The same for any part that puts streams aside."""
+async def replay_parked(parker: Parker, ticket: str) -> int:
+    """The same for any part that parks streams."""
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=2)
     failed = 0
-    for each in await aside.parked(pool):
+    for each in await parker.parked(pool):
         if ticket not in ("all", str(each.stream)):
             continue
         try:
-            print(f"{each.stream}: {await aside.replay(pool, each.stream)} events replayed")
+            print(f"{each.stream}: {await parker.replay(pool, each.stream)} events replayed")
         except StillBroken as error:
             failed += 1
             print(f"{each.stream}: stays parked: {error}", file=sys.stderr)
@@ -89,6 +90,6 @@ async def replay_aside(aside: Aside, ticket: str) -> int:
 
 async def resume(consumer: str) -> int:
     pool = await connect_pool(env("LEDGERDESK_DATABASE_URL"), smallest=1, largest=1)
-    print(f"{consumer} resumed" if await parking.resume(pool, consumer) else f"{consumer} was not halted")
+    print(f"{consumer} resumed" if await halting.resume(pool, consumer) else f"{consumer} was not halted")
     await pool.close()
     return 0

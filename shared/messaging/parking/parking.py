@@ -1,17 +1,34 @@
-"""Parked tickets: list them, replay one after the fix, resume a halted consumer. `python -m services.<name> parked ...` uses it."""
+"""Parked tickets of a service's consumers: park, list, and replay after the fix (`python -m services.<name> parked`)."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shared.database import Pool
+from shared.database import Connection, Pool
 from shared.eventstore.errors import Raced
 from shared.eventstore.runner import until_recorded
-from shared.messaging.delivery import read
+from shared.messaging.delivery import Parked, read
 from shared.messaging.handlers import Handler
 from shared.messaging.projection import Position
 from shared.testing.failpoints import hit
 
+log = logging.getLogger(__name__)
+
+PARK = """
+INSERT INTO messaging.parked (consumer, stream, topic, partition, "offset", value, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT DO NOTHING
+"""
+# FOR UPDATE: an operator's replay of a ticket and a batch with the same ticket take turns.
+STREAMS = """
+SELECT stream
+  FROM messaging.parked
+ WHERE consumer = $1 AND stream = ANY($2)
+ ORDER BY stream, topic, partition, "offset"
+   FOR UPDATE
+"""
 LIST = """
 SELECT consumer AS by, stream, count(*) AS events, min(parked_at) AS since,
        (array_agg(reason ORDER BY parked_at, "offset"))[1] AS reason
@@ -19,8 +36,8 @@ SELECT consumer AS by, stream, count(*) AS events, min(parked_at) AS since,
  GROUP BY consumer, stream
  ORDER BY since, consumer, stream
 """
-# While these rows are locked no batch of the consumer adds to them, for it locks them first (PARKED_STREAMS). One that was quicker has
-# committed when the lock is there, but its rows are seen by the next statement only.
+# While these rows are locked, no batch of the consumer adds to them, because a batch locks them first (STREAMS). A
+# batch that was quicker has committed when the lock is granted; only the next statement sees its rows.
 LOCK = """
 SELECT FROM messaging.parked
  WHERE consumer = $1 AND stream = $2
@@ -32,14 +49,16 @@ DELETE FROM messaging.parked
  WHERE consumer = $1 AND stream = $2
 RETURNING topic, partition, "offset", value
 """
-RESUME = "DELETE FROM messaging.halted WHERE consumer = $1"
 
 CONFLICTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class PutAside:
-    """One stream that waits for an operator: who has put it aside, how many of its events wait, since when, and the first reason."""
+class ParkedStream:
+    """A stream that waits for an operator.
+
+    `by`: who parked it. `events`: how many wait. `reason`: of the first one.
+    """
 
     by: str
     stream: UUID
@@ -49,20 +68,36 @@ class PutAside:
 
 
 class StillBroken(Exception):
-    """The replay failed like before; the ticket stays parked as it was."""
+    """The replay failed again; the ticket stays parked as it was."""
 
 
-async def parked(pool: Pool) -> list[PutAside]:
+async def park(connection: Connection, consumer: str, parked: Sequence[Parked]) -> None:
+    for delivery, reason, new in parked:
+        topic, partition, offset = delivery.position
+        if new:
+            log.error(
+                "consumer %s parks ticket %s: %s", consumer, delivery.key, reason, extra={"ticket": str(delivery.key)}
+            )
+        await connection.execute(PARK, consumer, delivery.key, topic, partition, offset, delivery.value, reason)
+
+
+async def parked_streams(connection: Connection, consumer: str, streams: Sequence[UUID]) -> set[UUID]:
+    """Those of the streams that the consumer has parked; their rows are locked."""
+    return {row["stream"] for row in await connection.fetch(STREAMS, consumer, streams)}
+
+
+async def parked(pool: Pool) -> list[ParkedStream]:
     """What this service's consumers have parked, oldest first."""
-    return [PutAside(**row) for row in await pool.fetch(LIST)]
+    return [ParkedStream(**row) for row in await pool.fetch(LIST)]
 
 
 async def replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> int:
-    """Works through a parked ticket's events in one transaction, as if nothing had happened; answers how many.
+    """Works through a parked ticket's events in one transaction; returns how many.
 
-    The live consumer waits for it when it meets the same ticket, and so does another replay. Raises StillBroken; then nothing has changed.
+    The live consumer waits for it when it meets the same ticket, and so does another replay. Raises StillBroken; then
+    nothing has changed.
     """
-    # A person's command on the same ticket may come in between: then it is decided again on the newer state.
+    # An agent's command on the same ticket may come in between; then everything is decided again on the newer state.
     return await until_recorded(lambda: _replay(pool, consumer, handler, stream), CONFLICTS)
 
 
@@ -70,21 +105,16 @@ async def _replay(pool: Pool, consumer: str, handler: Handler, stream: UUID) -> 
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(LOCK, consumer, stream)
         rows = await connection.fetch(TAKE, consumer, stream)
-        places = sorted((Position(row["topic"], row["partition"], row["offset"]), row["value"]) for row in rows)
-        deliveries = [read(position, stream, value, handler.producers) for position, value in places]
+        records = sorted((Position(row["topic"], row["partition"], row["offset"]), row["value"]) for row in rows)
+        deliveries = [read(position, stream, value, handler.producers) for position, value in records]
         try:
-            aside = await handler.work(connection, deliveries, set())
+            still_parked = await handler.work(connection, deliveries, set())
         except Raced:
             raise
         except Exception as error:
             raise StillBroken(f"{type(error).__name__}: {error}") from error
-        if aside:
-            raise StillBroken(aside[0].reason)
+        if still_parked:
+            raise StillBroken(still_parked[0].reason)
         hit("parking.before_commit")
     handler.committed()
     return len(rows)
-
-
-async def resume(pool: Pool, consumer: str) -> bool:
-    """Lets a halted consumer go on; False if it was not halted."""
-    return (await pool.execute(RESUME, consumer)).endswith(" 1")

@@ -1,4 +1,4 @@
-"""Events that Kafka refuses for good: their stream waits in the outbox, the others flow, until an operator lets the relay try again."""
+"""Events that Kafka refuses for good: the stream waits in the outbox until an operator lets the relay try again."""
 
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from aiokafka.errors import (
 from prometheus_client import Counter
 
 from shared.database import Connection, Pool
-from shared.messaging.announcing import tell
-from shared.messaging.parking.parking import PutAside
+from shared.messaging.announcing import notify_relays
+from shared.messaging.parking.parking import ParkedStream
 
 REFUSALS = (
     MessageSizeTooLargeError,
@@ -22,7 +22,7 @@ REFUSALS = (
     InvalidTimestampError,
     UnknownError,
 )
-"""What a broker answers about a record itself, or with a code that aiokafka has no name for, such as INVALID_RECORD."""
+"""Errors about a record itself. UnknownError stands for codes that aiokafka has no name for, such as INVALID_RECORD."""
 REFUSED = Counter("ledgerdesk_relay_refused_total", "Streams that wait because Kafka refuses an event", ["service"])
 
 HOLD = """
@@ -38,21 +38,21 @@ RELEASE = "DELETE FROM es.refused WHERE stream_id = $1"
 
 
 async def hold(connection: Connection, service: str, stream: UUID, version: int, reason: str) -> None:
-    """From now on the relay passes over the stream."""
+    """From now on the relay skips the stream."""
     await connection.execute(HOLD, stream, version, reason[:2000])
     REFUSED.labels(service).inc()
 
 
 class Refused:
-    """The relay's part of `parked` and `replay`, under the name `relay`."""
+    """What the relay has parked, for the commands `parked` and `replay`."""
 
-    async def parked(self, pool: Pool) -> list[PutAside]:
-        return [PutAside("relay", **row) for row in await pool.fetch(LIST)]
+    async def parked(self, pool: Pool) -> list[ParkedStream]:
+        return [ParkedStream("relay", **row) for row in await pool.fetch(LIST)]
 
     async def replay(self, pool: Pool, stream: UUID) -> int:
-        """Lets the relay send the stream's waiting events again, which it does within seconds; answers how many wait."""
+        """Lets the relay send the stream's waiting events again, within seconds; returns how many wait."""
         async with pool.acquire() as connection:
             waiting: int = await connection.fetchval("SELECT count(*) FROM es.outbox WHERE stream_id = $1", stream)
             await connection.execute(RELEASE, stream)
-            await tell(connection)
+            await notify_relays(connection)
         return waiting

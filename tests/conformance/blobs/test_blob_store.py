@@ -1,4 +1,4 @@
-"""Blobs on a real directory: content-addressed, written once, durable, and refused rather than lost."""
+"""Blobs in a real directory: content-addressed, written once, durable, and refused rather than lost."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ def files(root: Path) -> Iterator[BlobStore]:
     store.close()
 
 
-async def test_what_was_put_is_got(blobs: BlobStore) -> None:
+async def test_a_stored_blob_can_be_read(blobs: BlobStore) -> None:
     assert await blobs.put(WORDS, "text/plain") == Blob(sha256=SHA256, size=len(WORDS), type="text/plain")
     assert await blobs.get(SHA256) == WORDS
     assert b"".join([piece async for piece in await blobs.stream(SHA256)]) == WORDS
@@ -115,7 +115,7 @@ async def test_a_full_disk_refuses_and_leaves_nothing_behind(
     assert await files.get(SHA256) == WORDS
 
 
-async def test_a_store_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+async def test_a_blob_store_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BlobStoreUnavailable, match="cannot be opened"):
         BlobStore(f"file://{tmp_path}/file/blobs")

@@ -17,14 +17,14 @@ def uploads(tmp_path: Path) -> Uploads:
     return Uploads(BlobStore((tmp_path / "blobs").as_uri()))
 
 
-async def test_an_upload_is_its_persons_alone(uploads: Uploads) -> None:
+async def test_an_upload_belongs_to_its_person_only(uploads: Uploads) -> None:
     made = await uploads.put(KARI, "burn.html", "text/html", b"<b>\nburns</b>")
     assert await uploads.own(made.id, KARI) == (made, b"<b>\nburns</b>")
     assert await uploads.own(made.id, NILS) is None
     assert await uploads.own(uuid4(), KARI) is None
 
 
-async def test_what_is_taken_stays_when_the_upload_is_swept(uploads: Uploads) -> None:
+async def test_a_taken_upload_survives_the_cleanup(uploads: Uploads) -> None:
     made = await uploads.put(KARI, "a.txt", "text/plain", b"content")
     (file,) = await uploads.take([made.id], KARI)
     assert (file.id, file.name, file.blob.size) == (made.id, "a.txt", 7)

@@ -16,7 +16,7 @@ MIGRATIONS = Path(eventstore.__path__[0]) / "migrations"
 
 @pytest.fixture
 def urls(postgres: Any) -> tuple[str, str]:
-    """The owner's and the application's."""
+    """The URLs of the owner and of the application."""
     made: tuple[str, str] = postgres.database()
     return made
 

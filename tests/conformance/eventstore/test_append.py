@@ -1,4 +1,4 @@
-"""`es.append` on real PostgreSQL: all or nothing, dense versions, one answer for one command."""
+"""`es.append` on real PostgreSQL: all or nothing, dense versions, one response for one command."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -14,6 +14,7 @@ from shared.contracts.routing import TicketUnlocked
 from shared.eventstore.errors import CommandReused, CommandRunning, EventTooLarge, NotOurs, VersionConflict
 from shared.eventstore.store import APPEND, LOAD_SINCE, Append, CommandId, Context, NewEvent, Store
 from shared.testing.samples import sample
+from shared.testing.streams import load_many
 
 CONTEXT = Context(actor=Actor("agent", "kari"))
 KARI = PersonRef(id=UUID(int=1), name="Kari")
@@ -27,7 +28,7 @@ def appending(stream: UUID, expected: int, *events: NewEvent) -> Append:
     return Append(stream, "ticket", expected, events or (unlocked(),), CONTEXT)
 
 
-async def test_what_was_appended_is_loaded_in_order(store: Store) -> None:
+async def test_events_are_loaded_in_the_order_of_their_append(store: Store) -> None:
     ticket = uuid4()
     first = await store.append([appending(ticket, 0, unlocked("a"), unlocked("b\u2028\U0001f5a8"))])
     second = await store.append([appending(ticket, 2, unlocked("c"))])
@@ -47,7 +48,7 @@ async def test_another_version_than_expected_is_a_conflict_and_writes_nothing(st
     assert await store.pool.fetchval("SELECT count(*) FROM es.commands") == 0
 
 
-async def test_a_known_command_gets_its_first_answer(store: Store) -> None:
+async def test_a_known_command_gets_its_first_response(store: Store) -> None:
     ticket, command = uuid4(), CommandId(uuid4(), b"body")
     await store.append([appending(ticket, 0)], command=command, response={"version": 1})
     again = await store.append([appending(ticket, 0)], command=command, response={"version": 99})
@@ -64,7 +65,7 @@ async def test_a_command_id_with_another_content_is_refused(store: Store) -> Non
         await store.response_of(CommandId(command, b"two"))
 
 
-async def test_a_command_that_is_being_carried_out_is_told_so(store: Store) -> None:
+async def test_a_command_that_is_running_is_not_run_again(store: Store) -> None:
     command = CommandId(uuid4(), b"x")
     async with store.pool.acquire() as connection, connection.transaction():
         await store.append([appending(uuid4(), 0)], command=command, connection=connection)
@@ -87,7 +88,7 @@ async def test_appends_over_the_same_streams_in_any_order_do_not_deadlock(store:
     async def writer(order: list[UUID]) -> None:
         for _ in range(15):
             while True:
-                loaded = await store.load_many(order)
+                loaded = await load_many(store, order)
                 try:
                     await store.append([appending(t, len(loaded[t])) for t in order])
                     break
@@ -95,7 +96,7 @@ async def test_appends_over_the_same_streams_in_any_order_do_not_deadlock(store:
                     continue
 
     await asyncio.gather(writer(tickets), writer(tickets[::-1]), writer(tickets[3:] + tickets[:3]))
-    done = {t: len(events) for t, events in (await store.load_many(tickets)).items()}
+    done = {t: len(events) for t, events in (await load_many(store, tickets)).items()}
     assert set(done.values()) == {45}
 
 
@@ -140,7 +141,7 @@ async def test_the_application_can_change_no_fact(store: Store, statement: str) 
 
 
 async def test_an_append_is_one_statement(store: Store) -> None:
-    """One round trip: what `append` sends is one statement, without a transaction around it."""
+    """One round trip: `append` sends one statement, without a transaction around it."""
     sent: list[str] = []
     async with store.pool.acquire() as connection:
         await store.append(
@@ -175,8 +176,8 @@ async def test_hot_statements_use_their_index(store: Store, statement: str, argu
 
 
 @pytest.mark.parametrize("letter", ["x", "\u0436", "\u6f22", '"', "\x01"])
-async def test_an_event_is_measured_as_the_log_will_have_it(store: Store, letter: str) -> None:
-    """In bytes of its whole record: what is too large for the broker is never appended, what fits is."""
+async def test_the_size_of_an_event_is_that_of_its_record(store: Store, letter: str) -> None:
+    """In bytes of its whole record: an event is appended if, and only if, it fits into a record of the broker."""
     taken = len(to_json(letter)) - 2
     room = MAX_RECORD_BYTES - 2_000
     fits = unlocked(letter * (room // taken))

@@ -16,6 +16,6 @@ async def test_a_command_is_forgotten_after_thirty_days_and_not_before(store: St
         sql = "UPDATE es.commands SET recorded_at = now() - make_interval(days => $2) WHERE command_id = $1"
         await owner.execute(sql, command.id, age)
     await owner.close()
-    assert await CommandRetention(store.pool).forget() == 1
+    assert await CommandRetention(store.pool).delete() == 1
     assert await store.response_of(old) is None
     assert await store.response_of(young) is not None

@@ -1,4 +1,4 @@
-"""The command runner on real PostgreSQL: decided on the newest state, again after a race, recorded once."""
+"""The command runner on real PostgreSQL: decides on the newest state, again after a race, and records once."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ async def tags(pool: Pool, stream: UUID) -> list[str]:
     return [row["data"]["tags"][0] for row in await pool.fetch(query, stream)]
 
 
-async def test_a_later_command_of_a_unit_meets_what_the_earlier_one_led_to(runner: Runner) -> None:
+async def test_a_later_command_of_a_unit_sees_the_events_of_an_earlier_one(runner: Runner) -> None:
     stream = await opened(runner, "a", "b", "a")
     assert await tags(runner.store.pool, stream) == ["a", "b"]
 
@@ -151,7 +151,7 @@ async def test_a_state_is_not_cached_when_its_transaction_rolls_back(runner: Run
     assert (await runner.states.newest([stream]))[stream] == (("first", "lost"), 2)
 
 
-async def test_what_a_service_records_with_its_events_is_recorded_with_them(runner: Runner, store: Store) -> None:
+async def test_a_services_own_rows_are_recorded_with_its_events(runner: Runner, store: Store) -> None:
     """The service's own way to record gets every append of the unit, also those of other categories."""
     stream, beside = await opened(runner), uuid4()
     given: list[Append] = []

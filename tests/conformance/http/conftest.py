@@ -50,7 +50,7 @@ def example_routes() -> Any:
 
     @router.post("/tickets")
     async def open_ticket(body: Opening, who: Caller, command: idempotency.Command, expected: IfMatch) -> Any:
-        return idempotency.answer(
+        return idempotency.json_response(
             {"who": who.login, "command": command.id, "expected": expected, "body": body.model_dump()},
             status=201,
             replayed=expected == 9,

@@ -9,8 +9,8 @@ from typing import Any
 from shared.http.serving import routes
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.http.serving.server import Process, Role, run_process
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
+from shared.http.serving.process import Process, Role, run_process
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
 from shared.testing.keys import KEYS
 
 router = routes.router()
@@ -39,12 +39,12 @@ async def tell_runs() -> Any:
 
 
 class Worker:
-    """`body` until it is cancelled."""
+    """Runs `body` until it is cancelled."""
 
     def __init__(self, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self.run, self.pulse = body, Pulse()
+        self.run, self.heartbeat = body, Heartbeat()
         if os.environ.get("LEDGERDESK_TEST_PROCESS") == "silent-worker":
-            self.pulse.beat(rest=-2 * SILENCE_SECONDS)
+            self.heartbeat.beat(rest=-2 * SILENCE_SECONDS)
 
 
 async def worker() -> None:
@@ -61,7 +61,7 @@ async def worker() -> None:
 
 
 async def let_go() -> None:
-    """Ends the waiting request once the process has begun to drain."""
+    """Ends the waiting request when the process drains."""
     while not health.draining:
         await asyncio.sleep(0.01)
     release.set()

@@ -1,4 +1,4 @@
-"""A server of ours as slow, silent and odd callers meet it."""
+"""A server with slow, silent and odd callers."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ class Serving:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def say(self, *parts: bytes) -> bytes:
-        """What is answered until the connection ends."""
+        """Sends the parts; returns everything that is received until the connection ends."""
         reader, writer = await self.connect()
         for part in parts:
             writer.write(part)
@@ -60,7 +60,7 @@ class Serving:
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
-    """All that comes until the other side closes."""
+    """Everything that is received until the other side closes."""
     found = b""
     with contextlib.suppress(ConnectionError):
         while piece := await reader.read(65536):
@@ -70,7 +70,7 @@ async def ended(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.fixture
 async def serving(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
-    """With three places for connections, and looks every tenth of a second."""
+    """Allows three connections, and checks for stalled ones every tenth of a second."""
     monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
     monkeypatch.setattr(server, "MOST_OF_A_PEER", 3)
     monkeypatch.setattr(server, "TICK_SECONDS", 0.02)
@@ -103,11 +103,11 @@ async def test_a_request_has_one_host(serving: Serving, head: bytes) -> None:
     [b"GET / HTTP/1.1\r\nHost: here:8080\r\nConnection: close\r\n", b"GET / HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n",
      b"GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n", b"GET / HTTP/1.0\r\n"],
 )  # fmt: skip
-async def test_any_host_will_do_and_an_old_client_needs_none(serving: Serving, head: bytes) -> None:
+async def test_any_valid_host_is_accepted_and_http_1_0_needs_none(serving: Serving, head: bytes) -> None:
     assert (await serving.say(head + b"\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_what_follows_a_body_is_no_header(serving: Serving) -> None:
+async def test_trailers_do_not_become_headers(serving: Serving) -> None:
     answer = await serving.say(
         b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
         b"1\r\nx\r\n0\r\nX-Ledgerdesk-Identity: forged\r\nHost: there\r\n\r\n",
@@ -115,7 +115,7 @@ async def test_what_follows_a_body_is_no_header(serving: Serving) -> None:
     assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"host,transfer-encoding,connection")
 
 
-async def test_requests_may_come_before_the_first_is_answered_but_not_without_end(serving: Serving) -> None:
+async def test_pipelined_requests_are_limited(serving: Serving) -> None:
     reader, writer = await serving.connect()
     writer.write((HEAD + b"\r\n") * 5)
     for _ in range(5):
@@ -127,7 +127,7 @@ async def test_requests_may_come_before_the_first_is_answered_but_not_without_en
     writer.close()
 
 
-async def test_connections_that_do_nothing_make_room_for_others(serving: Serving) -> None:
+async def test_idle_connections_make_room_for_new_ones(serving: Serving) -> None:
     silent = [await serving.connect() for _ in range(2)]
     used = await serving.connect()
     used[1].write(HEAD + b"\r\n")
@@ -143,7 +143,7 @@ async def test_connections_that_do_nothing_make_room_for_others(serving: Serving
     used[1].close()
 
 
-async def test_slow_bodies_are_ended_however_they_come(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_with_slow_bodies_are_closed(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "BODY_SECONDS", 0.2)
     for head in (b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
         reader, writer = await serving.connect()
@@ -153,7 +153,7 @@ async def test_slow_bodies_are_ended_however_they_come(serving: Serving, monkeyp
     assert await until(lambda: _none_of(serving))
 
 
-async def test_the_body_of_an_answered_request_is_not_waited_for_either(
+async def test_a_slow_body_after_the_response_closes_the_connection_too(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "BODY_SECONDS", 0.2)
@@ -163,7 +163,7 @@ async def test_the_body_of_an_answered_request_is_not_waited_for_either(
     writer.close()
 
 
-async def test_an_answer_that_nobody_reads_is_given_up(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_response_that_nobody_reads_is_aborted(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "STALL_SECONDS", 0.2)
     monkeypatch.setattr(protocol, "CLOSING_SECONDS", 0.2)
     _, writer = await asyncio.open_connection("127.0.0.1", serving.port, limit=1024)

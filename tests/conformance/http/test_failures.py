@@ -1,4 +1,4 @@
-"""Which exception is told as which problem."""
+"""The problem document of each exception."""
 
 from collections.abc import Callable
 from typing import Any
@@ -104,7 +104,7 @@ def test_a_garbled_traceparent_is_ignored(header: str) -> None:
     assert len(trace) == 32 and trace.strip("0")
 
 
-def test_half_an_answer_is_broken_off() -> None:
+def test_a_started_response_is_aborted_on_an_error() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("half")(scope, receive, send)
         raise RuntimeError("after the beginning")

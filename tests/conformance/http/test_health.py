@@ -1,4 +1,4 @@
-"""What the probes say."""
+"""The responses of the probes."""
 
 import asyncio
 import time
@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from shared.http.serving.health import Health
 from shared.http.serving.metrics import metrics_application
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
+from shared.runtime.supervision import supervise
 
 
 async def _well() -> None:
@@ -44,14 +44,14 @@ def test_each_failing_check_is_named_without_its_text(client: TestClient, health
     assert answer.status_code == 503
     assert answer.json()["checks"] == {
         "database": "failed: ConnectionRefusedError",
-        "migrations": "says no",
-        "blobs": "no answer within 0.01 s",
+        "migrations": "returned False",
+        "blobs": "no result within 0.01 s",
         "well": "ok",
     }
     assert "hunter2" not in answer.text
 
 
-async def test_many_who_ask_at_once_cost_one_look() -> None:
+async def test_simultaneous_probes_share_one_check() -> None:
     health, looks, release = Health("example", "api"), 0, asyncio.Event()
 
     async def slowly() -> None:
@@ -78,7 +78,7 @@ def test_live_while_every_task_goes_on() -> None:
     async def run() -> tuple[dict[str, str], ...]:
         health = Health("example", "worker")
         working = asyncio.create_task(_silent())
-        one, other, part = Pulse(), Pulse(), Pulse()
+        one, other, part = Heartbeat(), Heartbeat(), Heartbeat()
         health.watch("relay", working, one)
         health.watch("sender", working, other)
         well = health.dead()
@@ -96,17 +96,17 @@ def test_live_while_every_task_goes_on() -> None:
 
     assert asyncio.run(run()) == (
         {},
-        {"relay": "no sign of life for 301 s"},
-        {"sender": "no sign of life for 302 s"},
+        {"relay": "no heartbeat for 301 s"},
+        {"sender": "no heartbeat for 302 s"},
         {},
     )
 
 
-def test_a_task_that_means_to_rest_is_not_silent_meanwhile() -> None:
-    pulse = Pulse()
-    pulse.beat(rest=3600)
-    assert pulse.silent_for(time.monotonic() + 3600) <= 1
-    assert pulse.silent_for(time.monotonic() + 3700) > 99
+def test_an_announced_rest_is_not_silence() -> None:
+    heartbeat = Heartbeat()
+    heartbeat.beat(rest=3600)
+    assert heartbeat.silent_for(time.monotonic() + 3600) <= 1
+    assert heartbeat.silent_for(time.monotonic() + 3700) > 99
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_a_task_that_means_to_rest_is_not_silent_meanwhile() -> None:
     [(ConnectionRefusedError(), True), (KafkaConnectionError(), True), (TypeError(), False), (None, False)],
     ids=["database-away", "kafka-away", "our-own-fault", "ends"],
 )
-def test_only_what_lies_elsewhere_excuses_a_task_that_gets_nowhere(error: Exception | None, lives: bool) -> None:
-    """A new process helps against our own faults, not against a database that is away."""
+def test_only_errors_of_dependencies_excuse_a_task_without_progress(error: Exception | None, lives: bool) -> None:
+    """A new process helps after a fault of our own, not while a database is down."""
 
     async def run() -> bool:
-        pulse, tries = Pulse(), asyncio.Event()
-        pulse.beat(rest=-SILENCE_SECONDS - 1)
+        heartbeat, tries = Heartbeat(), asyncio.Event()
+        heartbeat.beat(rest=-SILENCE_SECONDS - 1)
 
         async def getting_nowhere() -> None:
             if tries.is_set():
@@ -128,11 +128,11 @@ def test_only_what_lies_elsewhere_excuses_a_task_that_gets_nowhere(error: Except
             if error is not None:
                 raise error
 
-        task = asyncio.create_task(restarting("task", getting_nowhere, pulse))
+        task = asyncio.create_task(supervise("task", getting_nowhere, heartbeat))
         await tries.wait()
-        await asyncio.sleep(0)  # what it raised has been looked at
+        await asyncio.sleep(0)  # lets `supervise` handle the error
         task.cancel()
-        return pulse.silent_for(time.monotonic()) < SILENCE_SECONDS
+        return heartbeat.silent_for(time.monotonic()) < SILENCE_SECONDS
 
     assert asyncio.run(run()) is lives
 
@@ -143,7 +143,7 @@ def test_a_task_that_has_ended_is_named() -> None:
         task: asyncio.Task[object] = asyncio.create_task(_broken())
         await asyncio.wait([task])
         task.exception()
-        health.watch("relay", task, Pulse())
+        health.watch("relay", task, Heartbeat())
         return health.dead()
 
     assert asyncio.run(dead()) == {"relay": "has ended"}

@@ -1,4 +1,6 @@
-"""The signed identity between gateway and services: only what was signed for this service passes, for a minute."""
+"""The signed identity between gateway and services: only an identity that was signed for this service is accepted, for
+a minute.
+"""
 
 import base64
 import time
@@ -42,13 +44,13 @@ def refused(header: str | None, audience: str = "routing", keys: PublicKeys = KE
 
 
 def signed(payload: bytes) -> str:
-    """Any payload with a signature that holds."""
+    """Any payload with a valid signature."""
     signature = base64.urlsafe_b64encode(SIGNING.sign(b"ledgerdesk identity\x00" + payload)).rstrip(b"=")
     return f"{payload.decode()}.{signature.decode()}"
 
 
 @given(IDENTITIES)
-def test_what_was_signed_is_what_is_read(who: Identity) -> None:
+def test_a_signed_identity_is_read_unchanged(who: Identity) -> None:
     read = verify(sign(who, "routing", SIGNING), "routing", KEYS.gateway)
     assert read.model_copy(update={"expires": who.expires}) == who
     assert 0 < read.expires - time.time() <= identity.LIFETIME
@@ -80,8 +82,8 @@ def test_one_with_another_key_is_refused() -> None:
     assert refused(sign(KARI, "routing", OTHER))
 
 
-def test_what_a_service_has_makes_no_identity() -> None:
-    """The public key, and its own secret, are all that a service knows; neither signs."""
+def test_the_keys_of_a_service_cannot_sign_an_identity() -> None:
+    """A service knows the public key and its own secret only; neither can sign an identity."""
     for key in (KEYS.gateway.keys[0].public_bytes_raw(), KEYS.purpose("cursors")):
         assert refused(sign(KARI, "routing", SigningKey(base64.urlsafe_b64encode(key).decode())))
 
@@ -98,7 +100,7 @@ def test_while_keys_change_both_are_accepted_and_afterwards_the_old_one_is_not()
     ["", "  ", "x", "not*base64", SIGNING.public[:-4], f"{SIGNING.public} x"],
     ids=["empty", "blank", "short", "letters", "cut", "two-words"],
 )
-def test_a_key_that_is_none_is_no_setting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_key_is_a_missing_setting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     assert Keys.read().own == KEYS.own
@@ -147,7 +149,7 @@ def test_nothing_is_signed_for_longer_than_a_minute(ttl: int) -> None:
         sign(KARI, "routing", SIGNING, ttl)
 
 
-def test_a_kept_one_expires_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_identity_expires_too(monkeypatch: pytest.MonkeyPatch) -> None:
     verifier = IdentityVerifier(KEYS.gateway, "routing")
     header = sign(KARI, "routing", SIGNING, ttl=10)
     assert verifier.verify(header) is verifier.verify(header)
@@ -164,7 +166,7 @@ def test_a_refused_one_stays_refused() -> None:
             verifier.verify(header)
 
 
-def test_only_so_many_are_kept() -> None:
+def test_the_cache_of_identities_is_bounded() -> None:
     verifier = IdentityVerifier(KEYS.gateway, "routing")
     for n in range(2200):
         verifier.verify(sign(KARI.model_copy(update={"login": str(n)}), "routing", SIGNING))

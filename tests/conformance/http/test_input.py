@@ -1,4 +1,4 @@
-"""Bad input (issue section 7): never a 500, always a problem document that names the field."""
+"""Bad input: never a 500, always a problem document that names the field."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ ANY_JSON = st.recursive(
 
 
 def problem(answer: Any, status: int = 422) -> dict[str, str]:
-    """The errors of a problem document by pointer, after checking all that every one of them has."""
+    """The errors of a problem document by pointer, after checking the members that every document has."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
@@ -101,7 +101,7 @@ def test_a_lone_surrogate_is_named(client: TestClient) -> None:
         b"",
     ],
 )  # fmt: skip
-def test_what_is_no_json_object_is_refused(client: TestClient, raw: bytes) -> None:
+def test_anything_but_a_json_object_is_refused(client: TestClient, raw: bytes) -> None:
     problem(post(client, raw))
 
 
@@ -207,7 +207,7 @@ def test_a_request_that_the_gateway_did_not_sign_is_a_401(client: TestClient, va
     assert answer.headers["www-authenticate"]
 
 
-def test_a_replayed_answer_says_so(client: TestClient) -> None:
+def test_a_replayed_response_has_its_header(client: TestClient) -> None:
     assert (
         client.post("/api/v1/tickets", json=GOOD, headers={"If-Match": '"9"'}).headers["idempotent-replayed"] == "true"
     )

@@ -1,4 +1,4 @@
-"""What one request may send, and how many run at once."""
+"""Limits on the body of a request, and on concurrent requests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from shared.http.serving import routes
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import JSON_BODY, RUNNING, RunningLimit, body_limit, bounded
-from shared.runtime.places import Places
+from shared.runtime.concurrency import ConcurrencyLimit
 from shared.testing.keys import KEYS
 
 
@@ -56,7 +56,7 @@ def test_a_longer_one_is_a_413_that_tells_the_limit(client: TestClient, body: An
     assert answer.status_code == 413
     assert (answer.json()["type"], answer.json()["detail"]) == (
         "/problems/too-large",
-        "The body of this request is at most 1000 bytes.",
+        "The body of this request may have at most 1000 bytes.",
     )
 
 
@@ -69,14 +69,14 @@ def test_the_longest_text_fits_in_two_bytes_a_letter(client: TestClient) -> None
     assert client.post("/usual", content=f'"{"ж" * 1_000_000}"'.encode()).json() == {"letters": 1_000_000}
 
 
-def test_values_are_counted_before_anything_is_made_of_them(client: TestClient) -> None:
+def test_values_are_counted_before_parsing(client: TestClient) -> None:
     def status(body: bytes) -> int:
         return client.post("/small", content=body).status_code
 
-    assert status(b'{"a": "' + b"[,{" * 100 + b'\\"", "b": [1, 2]}') == 200  # in a text they are letters
+    assert status(b'{"a": "' + b"[,{" * 100 + b'\\"", "b": [1, 2]}') == 200  # within a string
     assert status(b"[" + b"{}," * 12 + b"1]") == 422
     assert status(b"[" * 300 + b"]" * 300) == 422
-    assert status(b'{"a": ' + b"[,{" * 100) == 422  # no JSON at all
+    assert status(b'{"a": ' + b"[,{" * 100) == 422  # not JSON
 
 
 async def _unread() -> Message:
@@ -94,7 +94,7 @@ def test_a_length_that_is_too_large_or_none_is_refused_unread(length: bytes, sta
 
 
 class Waiting:
-    """An application whose requests wait until they are released; it reads their bodies first."""
+    """An application that reads the bodies of its requests, which then wait until they are released."""
 
     def __init__(self) -> None:
         self.entered, self.release = asyncio.Semaphore(0), asyncio.Event()
@@ -127,7 +127,7 @@ async def status_of(
             receive or whole,
             send,
         )
-    except Problem as problem:  # `failures` answers it
+    except Problem as problem:  # as `failures` does
         return problem.status
     (status,) = statuses
     return status
@@ -135,7 +135,7 @@ async def status_of(
 
 async def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
     waiting = Waiting()
-    app = RunningLimit(waiting, Places(1, 1))
+    app = RunningLimit(waiting, ConcurrencyLimit(1, 1))
     first = asyncio.create_task(status_of(app))
     await waiting.entered.acquire()
     assert await status_of(app) == 503
@@ -145,9 +145,9 @@ async def test_too_many_at_once_are_a_503_but_probes_pass() -> None:
     assert [await first, await probe, await status_of(app)] == [200, 200, 200]
 
 
-async def test_one_address_never_has_all_places() -> None:
+async def test_one_address_never_takes_all_slots() -> None:
     waiting = Waiting()
-    app = RunningLimit(waiting, Places(3, 2), address=lambda scope: str(scope["from"]))
+    app = RunningLimit(waiting, ConcurrencyLimit(3, 2), address=lambda scope: str(scope["from"]))
     mine = [asyncio.create_task(status_of(app, address="a")) for _ in range(2)]
     for _ in mine:
         await waiting.entered.acquire()
@@ -158,9 +158,11 @@ async def test_one_address_never_has_all_places() -> None:
     assert await asyncio.gather(*mine, other) == [200] * 3
 
 
-async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
+async def test_one_person_never_takes_all_slots_from_any_address() -> None:
     waiting = Waiting()
-    app = RunningLimit(waiting, Places(3, 3), Places(3, 1), address=lambda scope: str(scope["from"]))
+    app = RunningLimit(
+        waiting, ConcurrencyLimit(3, 3), ConcurrencyLimit(3, 1), address=lambda scope: str(scope["from"])
+    )
     first = asyncio.create_task(status_of(app, address="a", person="kari"))
     await waiting.entered.acquire()
     assert await status_of(app, address="b", person="kari") == 429
@@ -171,9 +173,9 @@ async def test_one_person_never_has_all_places_from_wherever_they_ask() -> None:
     assert await status_of(app, address="b", person="kari") == 200, "what was held is given back"
 
 
-async def test_bodies_that_do_not_come_hold_no_place() -> None:
+async def test_requests_that_wait_for_their_body_hold_no_slot() -> None:
     waiting, sent = Waiting(), asyncio.Event()
-    app = RunningLimit(waiting, Places(1, 1))
+    app = RunningLimit(waiting, ConcurrencyLimit(1, 1))
     parts = iter([b"{", b"}"])
 
     async def slowly() -> Message:

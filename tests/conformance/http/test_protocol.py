@@ -1,4 +1,4 @@
-"""Which connections count as stalled, and which are ended where there are too many."""
+"""Which connections count as stalled, and which are closed if there are too many."""
 
 import asyncio
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from shared.http.serving.protocol import (
     STALL_SECONDS,
     BoundedProtocol,
 )
-from shared.runtime.places import Admission
+from shared.runtime.admission import Admission
 
 
 def connection(
@@ -23,7 +23,7 @@ def connection(
     paused: bool = False,
     unread_since: float | None = None,
 ) -> BoundedProtocol:
-    """One that waits for something since 0.0."""
+    """A connection that has waited since 0.0."""
     it = BoundedProtocol.__new__(BoundedProtocol)
     it.since = it.body_since = it.looked = it.heard = 0.0
     it.unread_since = unread_since
@@ -36,12 +36,12 @@ def connection(
     return it
 
 
-def test_a_head_that_takes_too_long_is() -> None:
+def test_a_slow_head_is_stalled() -> None:
     assert not connection(head=True).stalled(HEAD_SECONDS - 1)
     assert connection(head=True).stalled(HEAD_SECONDS + 1)
 
 
-def test_a_body_that_takes_too_long_is() -> None:
+def test_a_slow_body_is_stalled() -> None:
     assert not connection(body=True).stalled(BODY_SECONDS - 1)
     assert connection(body=True).stalled(BODY_SECONDS + 1)
 
@@ -57,7 +57,7 @@ def test_each_part_of_a_longer_body_has_its_time() -> None:
     assert it.stalled(it.heard), "what came before gives no credit"
 
 
-def test_no_body_takes_for_ever() -> None:
+def test_the_time_for_a_body_is_limited() -> None:
     it = connection(body=True)
     it.since = LONGEST_SECONDS
     assert it.stalled(LONGEST_SECONDS + 1)
@@ -67,7 +67,7 @@ def test_the_rest_of_a_refused_body_has_no_more_time() -> None:
     assert connection(body=True, complete=True).stalled(BODY_SECONDS + 1)
 
 
-def test_a_body_that_is_not_wanted_yet_is_not() -> None:
+def test_a_body_that_is_not_read_yet_is_not_stalled() -> None:
     it = connection(body=True, paused=True)
     assert not it.stalled(STALL_SECONDS * 10)
     it.flow.read_paused = False
@@ -75,12 +75,12 @@ def test_a_body_that_is_not_wanted_yet_is_not() -> None:
     assert it.stalled(STALL_SECONDS * 10 + BODY_SECONDS + 1)
 
 
-def test_an_answer_that_nobody_reads_is() -> None:
+def test_an_unread_response_is_stalled() -> None:
     assert not connection(unread_since=0.0).stalled(STALL_SECONDS - 1)
     assert connection(unread_since=0.0).stalled(STALL_SECONDS + 1)
 
 
-def test_one_that_is_worked_on_is_not_and_an_idle_one_has_its_time() -> None:
+def test_a_working_connection_is_not_stalled_and_an_idle_one_has_its_time() -> None:
     assert not connection().stalled(LONGEST_SECONDS * 10)
     assert not connection(complete=True).stalled(IDLE_SECONDS - 1)
     assert connection(complete=True).stalled(IDLE_SECONDS + 1)
@@ -91,7 +91,7 @@ def admission(most: int, each: int) -> tuple[Admission[str], list[str]]:
     return Admission(most, each, ended.append), ended
 
 
-def test_whoever_waits_longest_makes_room_and_whoever_works_never_does() -> None:
+def test_the_longest_idle_connection_makes_room_and_a_working_one_never_does() -> None:
     places, ended = admission(3, 3)
     assert all(places.admit(name, name) for name in ("one", "two", "three"))
     places.works("one")
@@ -114,10 +114,10 @@ def test_a_peer_with_its_share_makes_room_of_its_own() -> None:
     assert places.admit("another", "c"), "there is room for others"
 
 
-def test_places_of_connections_that_end_are_free_again() -> None:
+def test_slots_of_ended_connections_are_free_again() -> None:
     places, ended = admission(2, 2)
     for n in range(10):
         assert places.admit(f"{n}", "a")
         places.leave(f"{n}")
         places.leave(f"{n}")
-    assert ended == [] and not any((places._peers, places._waiting, places._waiting_of, places._places.taken))
+    assert ended == [] and not any((places._peers, places._waiting, places._waiting_of, places._limit.taken))

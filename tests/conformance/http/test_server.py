@@ -1,4 +1,4 @@
-"""A process of ours: it starts when its database is late, survives failing tasks, and SIGTERM drains it."""
+"""A process: it starts when its database is late, survives failing tasks, and drains on SIGTERM."""
 
 import contextlib
 import http.client
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Running:
-    """The process, once it has said that it listens."""
+    """The process, after it has logged that it listens."""
 
     def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
         self.process, self.port = process, port
@@ -36,7 +36,7 @@ class Running:
     def raw(self, *parts: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as link:
             for part in parts:
-                with contextlib.suppress(ConnectionError):  # refused in mid-sentence
+                with contextlib.suppress(ConnectionError):  # refused before everything was sent
                     link.sendall(part)
             answer = b""
             with contextlib.suppress(ConnectionError):
@@ -85,27 +85,27 @@ def test_sigterm_finishes_requests_then_cancels_tasks_then_closes() -> None:
         assert "Traceback" not in err
 
 
-def test_a_failing_task_is_started_again_and_told() -> None:
+def test_a_failing_task_is_started_again_and_logged() -> None:
     with running(LEDGERDESK_TEST_PROCESS="failing-worker") as it:
         while it.ask("/runs") != (200, {"runs": 2}):
             pass
         assert it.ask("/livez")[1]["checks"]["worker"] == "ok"
         it.process.send_signal(signal.SIGTERM)
-        assert it.process.stderr is not None  # communicate would miss the lines that are buffered here already
+        assert it.process.stderr is not None  # `communicate` would miss buffered lines
         assert "the first run fails" in it.process.stderr.read()
 
 
-def test_a_task_that_has_ended_for_good_makes_the_process_one_that_is_not_live() -> None:
+def test_a_task_that_has_ended_makes_the_process_not_live() -> None:
     with running(LEDGERDESK_TEST_PROCESS="gives-up") as it:
         while it.ask("/livez")[0] != 503:
             pass
         assert it.ask("/livez")[1]["checks"] == {"worker": "has ended", "let-go": "ok"}
 
 
-def test_a_task_that_makes_no_progress_does_so_too() -> None:
+def test_a_task_without_progress_makes_the_process_not_live() -> None:
     with running(LEDGERDESK_TEST_PROCESS="silent-worker") as it:
         status, told = it.ask("/livez")
-        assert status == 503 and told["checks"]["worker"].startswith("no sign of life for 6")
+        assert status == 503 and told["checks"]["worker"].startswith("no heartbeat for 6")
 
 
 def test_metrics_have_a_port_of_their_own() -> None:
@@ -128,7 +128,7 @@ def test_a_late_database_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:x", "127.0.0.1:99999", "192.0.2.1:1"])
-def test_an_address_that_cannot_be_had_is_told_in_a_sentence(listen: str) -> None:
+def test_an_unusable_address_is_reported_in_one_line(listen: str) -> None:
     process = start(0, LEDGERDESK_LISTEN=listen)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
@@ -136,14 +136,14 @@ def test_an_address_that_cannot_be_had_is_told_in_a_sentence(listen: str) -> Non
     assert "cannot start" in json.loads(line)["message"]
 
 
-def test_a_taken_port_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start(taken.getsockname()[1])
         assert "in use" in process.communicate(timeout=20)[1]
         assert process.returncode == 1
 
 
-def test_what_is_no_http_is_answered_with_a_problem_and_does_no_harm() -> None:
+def test_invalid_http_gets_a_problem_document_and_does_no_harm() -> None:
     with running() as it:
         for garbage in (
             b"nonsense\r\n\r\n",

@@ -1,4 +1,4 @@
-"""Consistency tokens, cursors, entity tags, idempotency keys: what is made is read again, all else is a 422."""
+"""Consistency tokens, cursors, entity tags, idempotency keys: written values are read again, anything else is a 422."""
 
 from uuid import UUID, uuid4
 
@@ -67,7 +67,7 @@ def test_a_cursor_gives_its_position_to_its_person_and_list(query: dict[str, obj
 
 
 @given(FILTERS, FILTERS, st.lists(SCALAR, max_size=4))
-def test_a_cursor_is_nothing_to_others(
+def test_a_cursor_is_invalid_for_others(
     query: dict[str, object], other: dict[str, object], position: list[object]
 ) -> None:
     cursor = CURSORS.encode(KARI, query, position)
@@ -80,13 +80,14 @@ def test_a_cursor_is_nothing_to_others(
 @given(st.data())
 def test_a_cursor_with_another_character_is_refused(data: st.DataObject) -> None:
     cursor = CURSORS.encode(KARI, {}, [1, "two", None])
-    at = data.draw(st.integers(0, len(cursor) - 2))  # of the last character only some bits count
-    other = data.draw(st.characters(min_codepoint=1, max_codepoint=0x2FF).filter(lambda c: c != cursor[at]))
+    at = data.draw(st.integers(0, len(cursor) - 2))  # only some bits of the last character count
+    same = {cursor[at], {"-": "+", "_": "/"}.get(cursor[at])}  # Python reads both alphabets of base64
+    other = data.draw(st.characters(min_codepoint=1, max_codepoint=0x2FF).filter(lambda c: c not in same))
     assert is_422(CURSORS.decode, KARI, {}, cursor[:at] + other + cursor[at + 1 :])
 
 
 @given(st.text(max_size=200))
-def test_garbage_is_no_cursor(cursor: str) -> None:
+def test_garbage_is_not_a_cursor(cursor: str) -> None:
     assert is_422(CURSORS.decode, KARI, {}, cursor)
 
 
@@ -120,7 +121,7 @@ def test_if_match(header: str | None, version: int | None) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "7", '"7', '7"', '"7" "8"', '"7",', '"7","8"', "w/7", '*, "7"', '"a\x00"'])
-def test_what_is_no_list_of_entity_tags_is_refused(header: str) -> None:
+def test_an_invalid_list_of_entity_tags_is_refused(header: str) -> None:
     assert is_422(etag.parse_if_match, header)
 
 

@@ -1,4 +1,4 @@
-"""Every background task of every service shows that it makes progress, so that `/livez` tells when one does not."""
+"""Every background task of every service has a heartbeat, so that `/livez` reports one without progress."""
 
 import asyncio
 import importlib
@@ -13,14 +13,14 @@ from services.notify.sending import queue_monitor, sender
 from shared.eventstore.migrations import migrate
 from shared.http.serving.health import Health
 from shared.messaging import announcing
+from shared.runtime.heartbeat import SILENCE_SECONDS, Heartbeat
 from shared.runtime.periodic import Periodic
-from shared.runtime.pulse import SILENCE_SECONDS, Pulse
 from shared.testing.keys import ENVIRONMENT
 from shared.testing.progress import until
 from tests.servers import NO_KAFKA
 
 NEEDS_KAFKA = {"relay", "consumer", "documents"}
-"""Those of tests/conformance/messaging: here no broker answers, which excuses them."""
+"""Tested in tests/conformance/messaging: here no broker answers, which excuses them."""
 TASKS = {
     ("gateway", "all"): {"relay", "retention", "purge"},
     ("gateway", "api"): {"announcer"},
@@ -30,7 +30,7 @@ TASKS = {
     ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
     ("reporting", "worker"): {"directory", "documents", "desk", "stats"},
 }
-"""What each role runs beside its server."""
+"""The background tasks of each role."""
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(announcing, "LOOK_SECONDS", 0.05)
 
 
-def age(pulse: Pulse) -> None:
-    """As if nothing had been heard for long."""
-    pulse.beat(rest=-2 * SILENCE_SECONDS)
-    for part in pulse.parts:
+def age(heartbeat: Heartbeat) -> None:
+    """Makes a task look silent for a long time."""
+    heartbeat.beat(rest=-2 * SILENCE_SECONDS)
+    for part in heartbeat.parts:
         age(part)
 
 
@@ -71,11 +71,13 @@ async def test_every_task_shows_progress(
         assert set(process.background) == TASKS[service, role]
         watched = {name: task for name, task in process.background.items() if name not in NEEDS_KAFKA}
         for task in watched.values():
-            age(task.pulse)
+            age(task.heartbeat)
         running = [asyncio.create_task(task.run()) for task in watched.values()]
 
         async def all_fresh() -> bool:
-            return not [n for n, task in watched.items() if task.pulse.silent_for(time.monotonic()) > SILENCE_SECONDS]
+            return not [
+                n for n, task in watched.items() if task.heartbeat.silent_for(time.monotonic()) > SILENCE_SECONDS
+            ]
 
         await until(all_fresh)
         for each in running:
@@ -91,10 +93,10 @@ async def test_periodic_work_that_fails_by_our_own_fault_is_no_progress() -> Non
         raise ValueError
 
     work = Periodic("work", 3600, broken)
-    age(work.pulse)
+    age(work.heartbeat)
     running = asyncio.create_task(work.run())
     for _ in range(2):
         await tried.acquire()
-    assert work.pulse.silent_for(time.monotonic()) > SILENCE_SECONDS
+    assert work.heartbeat.silent_for(time.monotonic()) > SILENCE_SECONDS
     running.cancel()
     await asyncio.wait([running])

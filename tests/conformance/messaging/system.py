@@ -1,4 +1,4 @@
-"""A small pipeline for the messaging tests: intake's store and relay, a consumer of the desk or of a plain read model."""
+"""A small pipeline for the messaging tests: intake's store and relay, and a consumer with a policy or a read model."""
 
 import asyncio
 import contextlib
@@ -16,17 +16,17 @@ from services.routing.references import numbers
 from services.routing.schema import MIGRATIONS
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.contracts.topics import ALL, PARTITIONS
+from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from shared.database import Connection, Pool, connect_pool
 from shared.directory.copy import Queues
 from shared.eventstore.migrations import migrate
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.messaging import topics
+from shared.messaging.batching import LOW_LATENCY
 from shared.messaging.clients import consumer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handlers import Handler
-from shared.messaging.pace import PROMPT
 from shared.messaging.policy_handler import PolicyHandler
 from shared.messaging.projection import Position, Seen
 from shared.messaging.relay import Relay
@@ -67,7 +67,7 @@ async def running(*tasks: Any) -> AsyncIterator[None]:
 
 
 async def from_now(pool: Pool, name: str, kafka: Kafka) -> None:
-    """Lets a consumer start at the topics' present ends, for the broker of the test run is shared."""
+    """Lets a consumer start at the present ends of the topics, because all tests share the broker."""
     await topics.ensure(kafka.admin, kafka.passwords)
     partitions = [TopicPartition(topic, p) for topic in ALL for p in range(PARTITIONS)]
     async with consumer(AIOKafkaConsumer(**kafka.admin.options)) as client:
@@ -76,6 +76,30 @@ async def from_now(pool: Pool, name: str, kafka: Kafka) -> None:
         "INSERT INTO messaging.checkpoints VALUES ($1, $2, $3, $4)",
         [(name, p.topic, p.partition, end) for p, end in ends.items()],
     )
+
+
+@dataclass
+class Pair:
+    """Intake and a service that reads its events, with the name of its consumer, which starts at the topics' ends."""
+
+    intake: Service
+    reader: Service
+    kafka: Kafka
+    name: str
+
+    def consumer(self, handler: Handler) -> Consumer:
+        return reading(self.reader, self.name, self.kafka, {TICKETS: handler})
+
+    def relay(self) -> Relay:
+        return relay(self.intake, self.kafka)
+
+
+@contextlib.asynccontextmanager
+async def pair(postgres: Any, kafka: Kafka) -> AsyncIterator[Pair]:
+    async with service(postgres, "intake") as intake, service(postgres, "routing") as reader:
+        made = Pair(intake, reader, kafka, f"routing.test-{uuid4().hex[:8]}")
+        await from_now(reader.pool, made.name, kafka)
+        yield made
 
 
 def opened(number: str = "2026112310000018") -> TicketOpened:
@@ -97,7 +121,7 @@ def said(text: str = "more") -> CustomerMessageReceived:
 
 
 async def open_tickets(intake: Store, count: int) -> list[UUID]:
-    """Opens tickets and lets each customer write once more."""
+    """Opens tickets, and lets each customer write once more."""
     tickets = [uuid7() for _ in range(count)]
     for n, each in enumerate(tickets):
         await intake.append([append(each, 0, opened(f"{uuid4().int % 10**16:016d}"), said(f"message {n}"))])
@@ -125,7 +149,7 @@ class TextRow:
 
 
 class Texts:
-    """A plain read model: what customers wrote, per ticket. `broken` holds the texts that its code cannot take yet."""
+    """A plain read model: the texts of customers for each ticket. `broken`: texts that it cannot process yet."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
@@ -148,7 +172,8 @@ class Texts:
 
     async def save(self, connection: Connection, rows: Mapping[UUID, TextRow]) -> None:
         await connection.executemany(
-            "INSERT INTO texts VALUES ($1, $2, $3) ON CONFLICT (stream) DO UPDATE SET texts = excluded.texts, seen = excluded.seen",
+            "INSERT INTO texts VALUES ($1, $2, $3)"
+            " ON CONFLICT (stream) DO UPDATE SET texts = excluded.texts, seen = excluded.seen",
             [(key, list(row.texts), {p: (v, str(i)) for p, (v, i) in row.seen.items()}) for key, row in rows.items()],
         )
 
@@ -162,10 +187,10 @@ def reading(
         pool=one.pool,
         kafka=kafka.account(one.store.service),
         handlers=handlers,
-        pace=PROMPT,
+        batching=LOW_LATENCY,
         replica=replica,
     )
 
 
 def relay(one: Service, kafka: Kafka) -> Relay:
-    return Relay(one.store, one.url, kafka.account(one.store.service), PROMPT)
+    return Relay(one.store, one.url, kafka.account(one.store.service), LOW_LATENCY)

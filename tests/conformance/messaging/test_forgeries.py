@@ -1,4 +1,4 @@
-"""Records that are not from the service that may write them change nothing, park nothing and halt nobody; somebody is told."""
+"""Forged records change nothing, park nothing and halt no consumer; they are logged."""
 
 import logging
 import shutil
@@ -32,8 +32,8 @@ from tests.conformance.messaging.system import (
     append,
     from_now,
     opened,
+    pair,
     reading,
-    relay,
     running,
     said,
     service,
@@ -43,7 +43,7 @@ from tests.servers import Kafka
 
 @dataclass
 class Desk:
-    """A ticket of intake, a reader of routing's that has seen it, and whoever writes what they should not."""
+    """A ticket of intake, a consumer of routing that has seen it, and a client that writes forged records."""
 
     kafka: Kafka
     intake: Service
@@ -57,20 +57,19 @@ class Desk:
         return found
 
     def next(self, text: str) -> Recorded:
-        """What intake would record next."""
+        """The event that intake would record next."""
         return replace(self.first, id=uuid4(), version=2, type=said().TYPE, payload=said(text))
 
 
 @pytest.fixture
 async def desk(postgres: Any, kafka: Kafka) -> AsyncIterator[Desk]:
-    async with service(postgres, "intake") as intake, service(postgres, "routing") as routing:
-        name, ticket = f"routing.test-{uuid4().hex[:8]}", uuid4()
-        await from_now(routing.pool, name, kafka)
-        await intake.store.append([append(ticket, 0, opened())])
-        (first,) = await intake.store.load(ticket)
-        reader = reading(routing, name, kafka, {TICKETS: ProjectionHandler(Texts())})
-        async with producer(kafka.admin, "test") as client, running(relay(intake, kafka), reader):
-            made = Desk(kafka, intake, routing, reader, client, first)
+    async with pair(postgres, kafka) as services:
+        ticket = uuid4()
+        await services.intake.store.append([append(ticket, 0, opened())])
+        (first,) = await services.intake.store.load(ticket)
+        reader = services.consumer(ProjectionHandler(Texts()))
+        async with producer(kafka.admin, "test") as client, running(services.relay(), reader):
+            made = Desk(kafka, services.intake, services.reader, reader, client, first)
             await until(lambda: made.texts(ticket))
             yield made
 
@@ -88,7 +87,7 @@ def a_used_version(desk: Desk) -> dict[str, Any]:
 
 
 def in_anothers_name(desk: Desk) -> dict[str, Any]:
-    """What a broken routing can make: its own signature below intake's event."""
+    """What routing could forge: an event of intake with its own signature."""
     return desk.kafka.signed("routing", TICKETS, str(desk.first.stream).encode(), encode(desk.next("forged")))
 
 
@@ -128,7 +127,7 @@ def of_another_ticket(desk: Desk) -> dict[str, Any]:
         of_another_ticket,
     ],
 )
-async def test_a_forged_record_is_passed_over_and_told(
+async def test_a_forged_record_is_ignored_and_logged(
     desk: Desk, forge: Callable[[Desk], dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     ticket = desk.first.stream
@@ -137,13 +136,13 @@ async def test_a_forged_record_is_passed_over_and_told(
         await desk.intake.store.append([append(ticket, 1, said("genuine"))])
         await until(lambda: _has(desk, ticket, 2))
     assert (await desk.texts(ticket))[1:] == ["genuine"]
-    assert desk.reader.refused
-    assert [line for line in caplog.messages if "passes over 1 records" in line and f"{TICKETS}/" in line]
+    assert desk.reader.unauthentic
+    assert [line for line in caplog.messages if "ignores 1 records" in line and f"{TICKETS}/" in line]
     assert await parking.parked(desk.routing.pool) == []
     assert await desk.routing.pool.fetch("SELECT * FROM messaging.halted") == []
 
 
-async def test_any_number_of_forged_records_halts_nobody(desk: Desk) -> None:
+async def test_many_forged_records_do_not_halt_a_consumer(desk: Desk) -> None:
     for _ in range(50):
         forged = replace(desk.first, id=uuid4(), stream=uuid4(), version=7)
         await desk.client.send_and_wait(TICKETS, encode(forged), key=str(forged.stream).encode())
@@ -152,24 +151,24 @@ async def test_any_number_of_forged_records_halts_nobody(desk: Desk) -> None:
     assert await desk.routing.pool.fetch("SELECT * FROM messaging.halted") == []
 
 
-async def test_a_type_of_tomorrow_is_its_producers(desk: Desk) -> None:
-    """An older consumer does not know whose it is; the signature says who wrote it."""
+async def test_an_unknown_event_type_belongs_to_its_signer(desk: Desk) -> None:
+    """An older consumer does not know the owner of the type; the signature tells who wrote it."""
     ticket = desk.first.stream
     newer = replace(sample_event(TicketQueued), stream=ticket, version=1, type="helpdesk.Unheard.v1")
     await desk.client.send_and_wait(**desk.kafka.record(TICKETS, newer))
     await desk.intake.store.append([append(ticket, 1, said("genuine"))])
     await until(lambda: _has(desk, ticket, 2))
-    assert desk.reader.refused == 0
+    assert desk.reader.unauthentic == 0
 
 
 async def _has(desk: Desk, ticket: UUID, count: int) -> bool:
     return len(await desk.texts(ticket)) == count
 
 
-async def test_what_was_written_before_signatures_is_believed_and_nothing_after(
+async def test_unsigned_records_are_accepted_only_from_before_signatures(
     postgres: Any, kafka: Kafka, tmp_path: Path
 ) -> None:
-    """An installation from before is updated: its topic goes on."""
+    """An older installation is updated: it keeps its topic."""
     package = Path(messaging.__path__[0])
     before = tmp_path / package.name / "migrations"
     shutil.copytree(package / "migrations", before)
@@ -201,11 +200,11 @@ async def test_what_was_written_before_signatures_is_believed_and_nothing_after(
         owner = await connect(owner_url)
         await owner.execute("DELETE FROM texts")
         await owner.close()
-        async with running(readers[1]):  # what is built anew reads the same
+        async with running(readers[1]):  # a new consumer reads the same
             await until(lambda: _refused(readers[1]))
             assert (await desk.texts(ticket))[1:] == ["before"]
     await pool.close()
 
 
 async def _refused(reader: Consumer) -> bool:
-    return reader.refused > 0
+    return reader.unauthentic > 0

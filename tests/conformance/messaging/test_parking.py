@@ -1,39 +1,26 @@
-"""A parked ticket's events are replayed once each and in their order, whatever its consumer or another operator does at the same time."""
+"""The events of a parked ticket are replayed once and in order, also beside its consumer and other replays."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
-from shared.contracts.topics import TICKETS
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.parking import parking
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.testing import failpoints
 from shared.testing.failpoints import FailpointRaised
 from shared.testing.progress import until
-from tests.conformance.messaging.system import (
-    Service,
-    TextRow,
-    Texts,
-    append,
-    from_now,
-    open_tickets,
-    reading,
-    relay,
-    running,
-    said,
-    service,
-)
+from tests.conformance.messaging.system import Pair, TextRow, Texts, append, open_tickets, pair, running, said
 from tests.servers import Kafka
 
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 class Gated(ProjectionHandler[TextRow]):
-    """Stops inside the consumer's transaction, with the ticket's parked rows locked, until it may go on."""
+    """Stops inside the consumer's transaction, with the ticket's parked rows locked, until the gate opens."""
 
     def __init__(self, texts: Texts) -> None:
         super().__init__(texts)
@@ -47,10 +34,10 @@ class Gated(ProjectionHandler[TextRow]):
 
 
 class Desk:
-    """A ticket whose second event its consumer could not take, and that consumer, which still runs. The code is mended by now."""
+    """A ticket whose second event is parked, and its consumer, which still runs. The code has been fixed since."""
 
-    def __init__(self, intake: Service, reader: Service, name: str, kafka: Kafka) -> None:
-        self.intake, self.reader, self.name, self.kafka = intake, reader, name, kafka
+    def __init__(self, services: Pair) -> None:
+        self.services, self.intake, self.reader = services, services.intake, services.reader
         self.texts = Texts()
         self.handler = Gated(self.texts)
         self.ticket = UUID(int=0)
@@ -69,7 +56,7 @@ class Desk:
         return await self.shown() == list(texts)
 
     async def replay(self) -> int:
-        return await parking.replay(self.reader.pool, self.name, ProjectionHandler(self.texts), self.ticket)
+        return await parking.replay(self.reader.pool, self.services.name, ProjectionHandler(self.texts), self.ticket)
 
     async def blocked(self) -> bool:
         return bool(await self.reader.pool.fetchval(BLOCKED))
@@ -77,20 +64,18 @@ class Desk:
 
 @pytest.fixture
 async def desk(postgres: Any, kafka: Kafka) -> AsyncIterator[Desk]:
-    async with service(postgres, "intake") as intake, service(postgres, "routing") as reader:
-        name = f"routing-test-{uuid4().hex[:8]}"
-        await from_now(reader.pool, name, kafka)
-        made = Desk(intake, reader, name, kafka)
+    async with pair(postgres, kafka) as services:
+        made = Desk(services)
         made.texts.broken = {"message 0"}
-        async with running(relay(intake, kafka), reading(reader, name, kafka, {TICKETS: made.handler})):
-            (made.ticket,) = await open_tickets(intake.store, 1)
+        async with running(services.relay(), services.consumer(made.handler)):
+            (made.ticket,) = await open_tickets(services.intake.store, 1)
             await until(lambda: made.parked(1))
             made.texts.broken = set()
             yield made
     failpoints.arm("")
 
 
-async def test_what_the_consumer_adds_while_an_operator_replays_is_not_lost(desk: Desk) -> None:
+async def test_an_event_that_is_parked_during_a_replay_is_not_lost(desk: Desk) -> None:
     desk.handler.inside.clear()
     desk.handler.gate.clear()
     await desk.write(2, "in between")
@@ -113,13 +98,13 @@ async def test_several_replays_at_once_take_each_event_once(desk: Desk) -> None:
 
 
 async def test_a_replay_in_a_rebalance_leaves_nothing_out(desk: Desk) -> None:
-    """A second replica takes partitions over while the replay works and the customer goes on writing."""
+    """A second replica takes over partitions during the replay, while the customer continues to write."""
 
     async def writes() -> None:
         for n in range(8):
             await desk.write(2 + n, f"more {n}")
 
-    second = reading(desk.reader, desk.name, desk.kafka, {TICKETS: ProjectionHandler(desk.texts)})
+    second = desk.services.consumer(ProjectionHandler(desk.texts))
 
     async def replayed() -> bool:
         await desk.replay()
@@ -146,7 +131,7 @@ async def test_a_replay_that_dies_before_its_commit_leaves_all_parked(desk: Desk
     assert await desk.shows("message 0", "and another")
 
 
-async def test_what_still_cannot_be_read_stays_parked(desk: Desk) -> None:
+async def test_an_event_that_is_still_unreadable_stays_parked(desk: Desk) -> None:
     await until(lambda: desk.parked(1))
     await desk.reader.pool.execute("UPDATE messaging.parked SET value = 'no event'")
     with pytest.raises(parking.StillBroken, match="cannot be read"):

@@ -1,4 +1,6 @@
-"""Outbox to Kafka to effects on real PostgreSQL and Kafka: nothing lost, nothing twice, each ticket's order kept, bad data parked."""
+"""From the outbox through Kafka to effects: nothing is lost or done twice, tickets keep their order, bad data is
+parked.
+"""
 
 import asyncio
 import contextlib
@@ -20,7 +22,7 @@ from shared.contracts.routing import CustomerAnswered, TicketQueued
 from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
-from shared.messaging import consumer, topics
+from shared.messaging import consumer, halting, topics
 from shared.messaging.announcing import Announcer
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
@@ -30,23 +32,23 @@ from shared.messaging.parking import parking
 from shared.messaging.projection import Position
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import SHARDS
-from shared.runtime.pulse import SILENCE_SECONDS
+from shared.runtime.heartbeat import SILENCE_SECONDS
 from shared.testing import failpoints
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
+from shared.testing.streams import load_many
 from tests.conformance.messaging.system import (
     Service,
     Texts,
     append,
-    from_now,
     open_tickets,
     opened,
+    pair,
     reading,
     relay,
     routing_policy,
     running,
     said,
-    service,
 )
 from tests.servers import Kafka
 
@@ -59,8 +61,8 @@ class Pipeline:
     name: str
 
     async def queued(self, tickets: Sequence[UUID]) -> bool:
-        """Whether routing holds exactly what each ticket of `open_tickets` leads to."""
-        streams = await self.routing.store.load_many(list(tickets))
+        """Whether routing has exactly the events that each ticket of `open_tickets` leads to."""
+        streams = await load_many(self.routing.store, list(tickets))
         return all([type(e.payload) for e in stream] == [TicketQueued, CustomerAnswered] for stream in streams.values())
 
     async def texts(self) -> dict[UUID, list[str]]:
@@ -73,10 +75,8 @@ class Pipeline:
 
 @pytest.fixture
 async def pipeline(postgres: Any, kafka: Kafka) -> AsyncIterator[Pipeline]:
-    async with service(postgres, "intake") as intake, service(postgres, "routing") as routing:
-        name = f"routing.test-{uuid4().hex[:8]}"
-        await from_now(routing.pool, name, kafka)
-        yield Pipeline(intake, routing, kafka, name)
+    async with pair(postgres, kafka) as services:
+        yield Pipeline(services.intake, services.reader, kafka, services.name)
     failpoints.arm("")
 
 
@@ -90,23 +90,23 @@ async def test_every_event_has_its_effect_once(pipeline: Pipeline) -> None:
     async with running(relay(pipeline.intake, pipeline.kafka), one):
         await until(lambda: pipeline.queued(tickets))
         await until(lambda: _empty(pipeline))
-    for stream in (await pipeline.routing.store.load_many(tickets)).values():
+    for stream in (await load_many(pipeline.routing.store, tickets)).values():
         causes = [e.id for e in await pipeline.intake.store.load(stream[0].stream)]
         assert [e.causation_id for e in stream] == causes
 
 
-async def test_a_relay_and_a_consumer_show_that_they_go_on(pipeline: Pipeline) -> None:
+async def test_a_relay_and_a_consumer_have_a_heartbeat(pipeline: Pipeline) -> None:
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
     sending = relay(pipeline.intake, pipeline.kafka)
-    pulses = [one.pulse, sending.pulse]
+    heartbeats = [one.heartbeat, sending.heartbeat]
 
     async def fresh() -> bool:
-        return max(pulse.silent_for(time.monotonic()) for pulse in pulses) < SILENCE_SECONDS
+        return max(heartbeat.silent_for(time.monotonic()) for heartbeat in heartbeats) < SILENCE_SECONDS
 
     async with running(sending, one):
-        for _ in range(2):  # when they begin, and when there is nothing to do
-            for pulse in pulses:
-                pulse.beat(rest=-2 * SILENCE_SECONDS)
+        for _ in range(2):  # at the start, and with nothing to do
+            for heartbeat in heartbeats:
+                heartbeat.beat(rest=-2 * SILENCE_SECONDS)
             await until(fresh)
 
 
@@ -130,10 +130,10 @@ async def _hit(point: str) -> bool:
     return failpoints.hits(point) > 0
 
 
-async def test_what_comes_in_while_a_slow_batch_is_worked_on_is_not_left_behind(
+async def test_an_event_that_arrives_during_a_slow_batch_is_not_delayed(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request to the broker that leaves out the busy partition would keep its next message waiting until it ends."""
+    """A fetch without the busy partition would delay its next record until the fetch ends."""
     monkeypatch.setattr(consumer, "FETCH_WAIT_MS", 30_000)
     gate, inside = asyncio.Event(), asyncio.Event()
 
@@ -152,9 +152,7 @@ async def test_what_comes_in_while_a_slow_batch_is_worked_on_is_not_left_behind(
         await inside.wait()
         await pipeline.intake.store.append([append(ticket, 2, said("while it is busy"))])
         await until(lambda: _empty(pipeline))
-        await asyncio.sleep(
-            0.5
-        )  # not for progress: aiokafka's 0.1 s run out, after which it would fetch for the others
+        await asyncio.sleep(0.5)  # not progress: the 0.1 s after which aiokafka would fetch for the other partitions
         gate.set()
         await until(lambda: holds(3))
         await pipeline.intake.store.append([append(ticket, 3, said("at once"))])
@@ -171,7 +169,7 @@ async def test_two_relays_share_the_shards_and_send_each_row_in_order(pipeline: 
         assert sorted(held) == [0, 1, 2, 3]
 
 
-async def test_a_relay_hears_of_what_another_process_appends(
+async def test_a_relay_is_notified_of_appends_by_another_process(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.messaging.relay.FALLBACK_SECONDS", 600.0)
@@ -189,7 +187,7 @@ async def test_a_relay_hears_of_what_another_process_appends(
     async with running(holder, one):
         await until(all_held)
         first = await open_tickets(pipeline.intake.store, 1)
-        await until(partial(pipeline.queued, first))  # it is at work, and sleeps from now on
+        await until(partial(pipeline.queued, first))  # the relay runs, and sleeps from now on
         await until(nothing_waits)
         async with running(other):
             for store in (api.store, replica.store):
@@ -220,7 +218,7 @@ async def _complete(pipeline: Pipeline, tickets: Sequence[UUID]) -> dict[UUID, l
 
 
 async def test_a_second_replica_takes_over_in_mid_stream(pipeline: Pipeline) -> None:
-    """Rebalances while events flow: the offsets in the database fence whoever was in the middle of a batch."""
+    """Rebalances while events arrive: the checkpoints fence a consumer in the middle of a batch."""
     handlers = policy(pipeline)
     first = reading(pipeline.routing, pipeline.name, pipeline.kafka, handlers)
     second = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
@@ -233,8 +231,8 @@ async def test_a_second_replica_takes_over_in_mid_stream(pipeline: Pipeline) -> 
         await until(lambda: pipeline.queued(some + more + last))
 
 
-async def test_a_zombie_whose_partitions_went_on_without_it_changes_nothing(pipeline: Pipeline) -> None:
-    """A consumer that took a batch before it was stopped, and carries it out after another has: its offsets do not fit any more."""
+async def test_a_zombie_consumer_changes_nothing(pipeline: Pipeline) -> None:
+    """A consumer is stopped after it fetched a batch, and works on it after another one: the checkpoints have moved."""
     tickets = await open_tickets(pipeline.intake.store, 10)
     zombie = reading(pipeline.routing, pipeline.name, pipeline.kafka, policy(pipeline))
     held: list[Any] = []
@@ -251,10 +249,10 @@ async def test_a_zombie_whose_partitions_went_on_without_it_changes_nothing(pipe
             await until(lambda: _some(held))
         async with running(alive):
             await until(lambda: pipeline.queued(tickets))
-    before = await pipeline.routing.store.load_many(tickets)
+    before = await load_many(pipeline.routing.store, tickets)
     with pytest.raises(Exception, match="checkpoints"):
         await transaction(held[0])
-    assert await pipeline.routing.store.load_many(tickets) == before
+    assert await load_many(pipeline.routing.store, tickets) == before
 
 
 async def _some(items: list[Any]) -> bool:
@@ -262,7 +260,7 @@ async def _some(items: list[Any]) -> bool:
 
 
 async def test_a_poison_event_parks_its_ticket_and_the_others_flow(pipeline: Pipeline) -> None:
-    """After the fix a replay leaves the same rows as if nothing had happened."""
+    """After the fix, a replay leads to the same rows as if nothing had happened."""
     texts = Texts()
     texts.broken = {"message 3"}
     handler = ProjectionHandler(texts)
@@ -293,7 +291,7 @@ async def _texts_of(pipeline: Pipeline, ticket: UUID, count: int) -> bool:
 
 
 async def test_a_policy_decides_on_what_is_committed_whatever_was_rolled_back(pipeline: Pipeline) -> None:
-    """It keeps the states of tickets: one of a transaction that was rolled back would be wrong for ever."""
+    """It caches states: one of a transaction that was rolled back would stay wrong for ever."""
     policy = routing_policy(pipeline.routing.store, f"test-{uuid4().hex[:8]}")
     stream = uuid7()
     events = [replace(sample_event(TicketOpened), stream=stream, version=1, payload=opened())]
@@ -337,7 +335,7 @@ async def test_a_policy_that_fails_on_one_event_parks_its_ticket(pipeline: Pipel
 
 
 async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: Pipeline) -> None:
-    """A bad deploy, not bad data: what is parked stays within the limit, and an operator lets it go on."""
+    """A bad deployment, not bad data: parked tickets stay within the limit, and an operator resumes the consumer."""
     texts = Texts()
     texts.broken = {"*"}
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(texts)})
@@ -349,7 +347,7 @@ async def test_a_handler_that_fails_on_everything_halts_its_consumer(pipeline: P
         texts.broken = set()
         for each in await parking.parked(pipeline.routing.pool):
             await parking.replay(pipeline.routing.pool, pipeline.name, ProjectionHandler(texts), each.stream)
-        assert await parking.resume(pipeline.routing.pool, pipeline.name)
+        assert await halting.resume(pipeline.routing.pool, pipeline.name)
         await until(lambda: _complete(pipeline, tickets))
 
 
@@ -403,7 +401,7 @@ async def test_a_hole_or_a_fork_parks_the_ticket_and_no_other(pipeline: Pipeline
     other = replace(genuine, id=uuid4(), stream=uuid4())
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
     async with running(one), producer(pipeline.kafka.admin, "test") as client:
-        for event in (first, third, genuine, genuine):  # the same event again is a duplicate, no fork
+        for event in (first, third, genuine, genuine):  # a repeated event is a duplicate, not a fork
             await client.send_and_wait(**pipeline.kafka.record(TICKETS, event))
         await until(lambda: _texts_of(pipeline, forked, 1))
         (hole,) = await until(lambda: parking.parked(pipeline.routing.pool))
@@ -424,7 +422,7 @@ async def _parked_streams(pipeline: Pipeline, wanted: set[UUID]) -> bool:
 @pytest.mark.parametrize(
     "value", [b"", b"{", b"[]", b"\xff\xfe", b'{"specversion": "1.0"}', b'{"specversion": "0.3", "id": "x"}']
 )
-async def test_what_is_no_event_is_put_aside(pipeline: Pipeline, value: bytes) -> None:
+async def test_a_record_that_is_not_an_event_is_parked(pipeline: Pipeline, value: bytes) -> None:
     ticket, key = uuid4(), uuid4()
     await pipeline.intake.store.append([append(ticket, 0, opened())])
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
@@ -461,7 +459,7 @@ async def test_a_topic_with_another_partition_count_is_refused(kafka: Kafka, mon
 
 
 async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pipeline: Pipeline) -> None:
-    """One that waits for its group, or has ended, is not."""
+    """A consumer that waits for its group, or has ended, is not ready."""
     texts = {TICKETS: ProjectionHandler(Texts())}
     one, other = (reading(pipeline.routing, pipeline.name, pipeline.kafka, texts) for _ in range(2))
     assert not await one.has_its_partitions()
@@ -478,7 +476,7 @@ async def test_a_consumer_is_ready_when_its_group_has_given_it_its_partitions(pi
 async def test_a_consumer_fetches_nothing_before_it_stands_at_its_checkpoints(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its question for the ends would wait behind a fetch that finds nothing, and the consumer, ready or stopping, for seconds with it."""
+    """Otherwise its request for the ends waits behind an empty fetch, and the consumer for seconds with it."""
     clients: list[Any] = []
     paused: list[set[TopicPartition]] = []
 
@@ -502,7 +500,7 @@ async def test_a_consumer_fetches_nothing_before_it_stands_at_its_checkpoints(
 async def test_a_consumer_that_cannot_take_up_its_partitions_is_not_ready_and_begins_anew(
     pipeline: Pipeline, postgres: Any
 ) -> None:
-    """Its group has given it some, but the database gives no connection to read the checkpoints with; then it does."""
+    """It has partitions, but the database refuses the connection to read the checkpoints; later it does not."""
     name = await pipeline.routing.pool.fetchval("SELECT current_user")
     superuser = await asyncpg.connect(postgres.superuser_url)
     one = reading(pipeline.routing, pipeline.name, pipeline.kafka, {TICKETS: ProjectionHandler(Texts())})
@@ -529,7 +527,7 @@ async def test_a_consumer_that_cannot_take_up_its_partitions_is_not_ready_and_be
 async def test_a_consumer_that_loses_its_partitions_in_a_rebalance_is_not_ready(
     pipeline: Pipeline, postgres: Any
 ) -> None:
-    """Another one joins, and what the first is given then cannot be taken up."""
+    """Another consumer joins, and the checkpoints of the new assignment cannot be read."""
     name = await pipeline.routing.pool.fetchval("SELECT current_user")
     superuser = await asyncpg.connect(postgres.superuser_url)
     texts = {TICKETS: ProjectionHandler(Texts())}

@@ -1,4 +1,4 @@
-"""What Kafka refuses for good is put aside with its ticket, in order; every other ticket flows (docs/decisions/0078)."""
+"""An event that Kafka refuses for good parks its ticket, in order; all others continue (docs/decisions/0078)."""
 
 import base64
 import os
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -18,18 +18,7 @@ from shared.messaging.parking import commands as parking_commands
 from shared.messaging.parking.refused import REFUSED, Refused
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.testing.progress import until
-from tests.conformance.messaging.system import (
-    Service,
-    Texts,
-    append,
-    from_now,
-    open_tickets,
-    reading,
-    relay,
-    running,
-    said,
-    service,
-)
+from tests.conformance.messaging.system import Service, Texts, append, open_tickets, pair, running, said
 from tests.servers import Kafka
 
 
@@ -52,7 +41,7 @@ class Line:
 
     @asynccontextmanager
     async def smaller_limit(self, size: int) -> AsyncIterator[None]:
-        """The broker takes no larger batches of tickets' events for now."""
+        """Lowers the broker's limit for batches of ticket events."""
         await self._limit(str(size))
         try:
             yield
@@ -71,12 +60,9 @@ class Line:
 
 @pytest.fixture
 async def line(postgres: Any, kafka: Kafka) -> AsyncIterator[Line]:
-    async with service(postgres, "intake") as intake, service(postgres, "routing") as reader:
-        name = f"routing-test-{uuid4().hex[:8]}"
-        await from_now(reader.pool, name, kafka)
-        consumer = reading(reader, name, kafka, {TICKETS: ProjectionHandler(Texts())})
-        async with running(relay(intake, kafka), consumer):
-            yield Line(intake, reader, kafka)
+    async with pair(postgres, kafka) as services:
+        async with running(services.relay(), services.consumer(ProjectionHandler(Texts()))):
+            yield Line(services.intake, services.reader, kafka)
 
 
 def incompressible(size: int) -> str:
@@ -110,13 +96,13 @@ async def test_a_refused_event_waits_with_its_ticket_while_others_flow(
     monkeypatch.setenv("LEDGERDESK_DATABASE_URL", line.intake.url)
     assert await parking_commands.parked({}) == 0
     assert f"relay  {ill}  3 events since " in capsys.readouterr().out
-    assert await parking_commands.replay_aside(Refused(), str(ill)) == 0
+    assert await parking_commands.replay_parked(Refused(), str(ill)) == 0
     await until(lambda: line.shows(ill, 5))
     assert (await line.texts(ill))[2:] == [large, "behind it", "still later"]
     assert not await line.refused()
 
 
-async def test_an_event_that_is_refused_again_is_put_aside_again(line: Line) -> None:
+async def test_an_event_that_is_refused_again_is_parked_again(line: Line) -> None:
     (ill,) = await open_tickets(line.intake.store, 1)
     async with line.smaller_limit(200_000):
         await line.intake.store.append([append(ill, 2, said(incompressible(300_000)))])

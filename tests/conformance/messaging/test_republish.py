@@ -1,4 +1,6 @@
-"""A lost topic: consumers stop and say so; it is filled again from the stores; nothing happens twice and every row is as before."""
+"""A lost topic: consumers halt, it is filled again from the event stores, nothing is done twice, all rows stay the
+same.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +20,7 @@ from shared.messaging.parking.refused import Refused
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.republish import CannotRepublish, republish
 from shared.testing.progress import until
+from shared.testing.streams import load_many
 from tests import servers
 from tests.conformance.messaging.system import (
     Service,
@@ -36,7 +39,7 @@ from tests.servers import Kafka
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
-    """A broker of the test's own, for its topics are deleted."""
+    """A broker of the test's own, because its topics are deleted."""
     with servers.kafka(tmp_path) as broker:
         yield broker
 
@@ -69,10 +72,10 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
         await until(caught_up)
         with pytest.raises(CannotRepublish, match="not empty"):
             await republish(stores, own_kafka.admin, own_kafka.secret)
-    # What is parked comes again too, at other offsets.
+    # Parked events come again too, at other offsets.
     park = "INSERT INTO messaging.parked VALUES ('routing.policy', $1, $2, 0, 0, '', 'a bug that was mended')"
     await routing.pool.execute(park, tickets[0], TICKETS)
-    before = await routing.store.load_many(tickets)
+    before = await load_many(routing.store, tickets)
     rows = await routing.pool.fetch("SELECT * FROM texts ORDER BY stream")
 
     await _delete_topics(own_kafka)
@@ -85,7 +88,7 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
         with pytest.raises(CannotRepublish, match="stop the workers first"):
             await until(lambda: _refused(stores, own_kafka))
     events = await republish(stores, own_kafka.admin, own_kafka.secret)
-    streams = [stream for each in services for stream in (await each.store.load_many(tickets)).values()]
+    streams = [stream for each in services for stream in (await load_many(each.store, tickets)).values()]
     assert events == sum(map(len, streams))
     await _effects_follow_their_causes(own_kafka)
 
@@ -96,11 +99,11 @@ async def test_a_lost_topic_is_republished_from_the_stores(services: tuple[Servi
     async with running(*consumers):
         await until(lambda: _at_the_end(routing, own_kafka))
     assert await routing.pool.fetch("SELECT * FROM messaging.parked") == []
-    assert await routing.store.load_many(tickets) == before
+    assert await load_many(routing.store, tickets) == before
     assert await routing.pool.fetch("SELECT * FROM texts ORDER BY stream") == rows
 
 
-async def test_what_is_parked_or_refused_keeps_its_order_when_the_log_is_made_anew(
+async def test_parked_and_refused_events_keep_their_order_after_a_republish(
     services: tuple[Service, Service], own_kafka: Kafka
 ) -> None:
     intake, routing = services
@@ -129,7 +132,7 @@ async def test_what_is_parked_or_refused_keeps_its_order_when_the_log_is_made_an
     assert await republish({"intake": intake.url, "routing": routing.url}, own_kafka.admin, own_kafka.secret) == 10
 
     async with running(relay(intake, own_kafka), reading(routing, "routing-texts", own_kafka, handlers)):
-        await until(lambda: parked(5))  # its events of the ticket came again, and no other stands beside them
+        await until(lambda: parked(5))  # its events of the ticket, and no others
         model.broken = set()
         assert await parking.replay(routing.pool, "routing-texts", handlers[TICKETS], parked_one) == 5
         assert await texts(parked_one) == ["message 0", *(f"more {n}" for n in range(4))]

@@ -1,4 +1,4 @@
-"""Who may come in at a real Kafka, and what for."""
+"""Authentication and authorization at a real Kafka."""
 
 import socket
 import struct
@@ -28,7 +28,7 @@ METADATA, API_VERSIONS = 3, 18
 
 
 def asked(port: int, request: int, body: bytes) -> bytes:
-    """What a server answers to one request of somebody who has not signed in; nothing if it hangs up."""
+    """The response to one request of an unauthenticated client; empty if the server closes the connection."""
     message = struct.pack("!hhih", request, 0, 1, -1) + body
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(struct.pack("!i", len(message)) + message)
@@ -41,16 +41,16 @@ def port_of(kafka: Kafka) -> int:
     return int(kafka.admin.bootstrap.rpartition(":")[2])
 
 
-def test_without_a_sign_in_nothing_is_told(kafka: Kafka) -> None:
+def test_unauthenticated_clients_learn_nothing(kafka: Kafka) -> None:
     assert asked(port_of(kafka), METADATA, struct.pack("!i", 0)) == b""
 
 
 def test_a_health_check_needs_no_sign_in(kafka: Kafka) -> None:
-    """`deploy/docker/kafka-answers.sh` asks this."""
+    """`deploy/docker/kafka-answers.sh` sends this."""
     assert asked(port_of(kafka), API_VERSIONS, b"")[4:10] == struct.pack("!ih", 1, 0)
 
 
-def test_the_controller_takes_no_strangers_either(tmp_path: Path) -> None:
+def test_the_controller_refuses_unauthenticated_clients_too(tmp_path: Path) -> None:
     with kafka_server(tmp_path) as server:
         assert asked(server.controller_port, METADATA, struct.pack("!i", 0)) == b""
         assert asked(server.controller_port, API_VERSIONS, b"")[4:10] == struct.pack("!ih", 1, 0)  # it is there
@@ -81,7 +81,7 @@ async def test_a_wrong_name_or_password_does_not_open(kafka: Kafka, changed: dic
     ],
 )
 async def test_a_service_writes_no_topic_of_others(kafka: Kafka, service: str, topic: str) -> None:
-    # Not idempotent: whoever may write nowhere is given no producer's number, and aiokafka would ask for one for ever.
+    # Not idempotent: without a permission to write there is no producer id, and aiokafka would ask for one for ever.
     client = AIOKafkaProducer(**kafka.account(service).options)
     await client.start()
     try:
@@ -101,7 +101,7 @@ async def test_the_gateway_is_told_nothing_of_tickets(kafka: Kafka) -> None:
 
 
 async def test_a_service_joins_no_group_of_another(kafka: Kafka) -> None:
-    """It would take partitions away, so that the other one stood still."""
+    """It would take partitions away, and the other consumer would stop."""
     client = AIOKafkaConsumer(TICKETS, **kafka.account("notify").options, group_id="ledgerdesk.routing")
     with pytest.raises(GroupAuthorizationFailedError):
         async with consumer(client):

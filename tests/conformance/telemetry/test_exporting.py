@@ -34,7 +34,7 @@ shutdown()
 
 
 class Collector(HTTPServer):
-    """Takes what OTLP exporters post, by path."""
+    """Collects the requests of OTLP exporters by path."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -126,7 +126,7 @@ def test_off_shows_nothing(environment: dict[str, str]) -> None:
     assert run(**environment).stdout == ""
 
 
-def test_an_unknown_exporter_is_told() -> None:
+def test_an_unknown_exporter_is_logged() -> None:
     assert "not jaeger" in run(OTEL_TRACES_EXPORTER="jaeger").stderr
 
 

@@ -40,7 +40,7 @@ def test_a_line_tells_when_who_and_what() -> None:
     }
 
 
-def test_trace_and_ticket_are_told_where_known() -> None:
+def test_trace_and_ticket_are_logged_if_known() -> None:
     token = enter_trace("a" * 32)
     try:
         with about_ticket("0192"):
@@ -68,13 +68,13 @@ def test_trace_and_ticket_are_told_where_known() -> None:
         "smtp://user:hunter2@mail.example",
     ],
 )
-def test_a_secret_behind_a_telling_name_is_hidden(text: str) -> None:
+def test_a_value_after_the_name_of_a_secret_is_hidden(text: str) -> None:
     told = line("%s", text)["message"]
     assert "hunter2" not in told
     assert HIDDEN in told
 
 
-def test_a_known_value_is_hidden_wherever_it_stands() -> None:
+def test_a_known_secret_is_hidden_in_any_position() -> None:
     assert "the-very" not in json.dumps(line("x the-very-secret-value y", detail={"a": ["the-very-secret-value"]}))
 
 
@@ -108,13 +108,13 @@ def test_the_environments_secrets_are_known(tmp_path: Path) -> None:
     )
 
 
-def test_only_the_first_line_of_a_text_is_told() -> None:
+def test_only_the_first_line_of_a_text_is_logged() -> None:
     told = line("%s", "null value violates constraint\nDETAIL:  Failing row contains (Dear sirs, ...)")
     assert told["message"] == "null value violates constraint ..."
     assert len(line("x" * 5000)["message"]) < 1100
 
 
-def test_an_exception_is_told_without_the_values_it_quotes() -> None:
+def test_an_exception_is_logged_without_the_values_it_quotes() -> None:
     class Mail(BaseModel):
         size: int
 

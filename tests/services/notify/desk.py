@@ -31,6 +31,7 @@ from shared.database import Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.testing.progress import until
+from shared.testing.streams import load_many
 from tests.specs.notify.tickets import mail
 
 PER = "per@customer.example"
@@ -147,7 +148,7 @@ class Notify:
         return last if isinstance(last.payload, OUTCOMES) else None
 
     async def outcomes(self, tickets: Sequence[UUID]) -> list[Event]:
-        streams = await self.store.load_many(list(tickets))
+        streams = await load_many(self.store, list(tickets))
         return [e.payload for s in streams.values() for e in s if isinstance(e.payload, OUTCOMES)]
 
     async def waiting(self) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from shared.contracts.topics import TICKETS
 from shared.database import Connection
 from shared.eventstore.migrations import role_of
 from shared.eventstore.store import Store
-from shared.messaging import consumer, topics
+from shared.messaging import consumer, halting, topics
 from shared.messaging.clients import producer
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.projection_handler import ProjectionHandler
@@ -177,10 +177,10 @@ async def test_a_build_that_an_outage_stopped_goes_on_at_the_next_start(
 @pytest.mark.usefixtures("environment")
 async def test_a_build_that_a_fault_in_the_code_stopped_is_dropped(reporting: Reporting, many: int) -> None:
     async def broken(given: int) -> None:
-        raise consumer.Halt("the topic was lost")
+        raise halting.Halt("the topic was lost")
 
     which, _ = counted(broken)
-    with pytest.raises(consumer.Halt):
+    with pytest.raises(halting.Halt):
         await rebuilding.up_to_date([which])
     assert await sets.unfinished(reporting.owner, NEWER) is None
 

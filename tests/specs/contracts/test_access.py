@@ -61,13 +61,13 @@ def test_membership_counts_for_agents_only() -> None:
 
 
 @requirement("A19.03")
-def test_what_somebody_asked_before_they_had_a_record_is_theirs() -> None:
+def test_tickets_from_before_a_persons_record_belong_to_them() -> None:
     asked = TicketFacts(customer=UNKNOWN)
     assert may(person(NILS, "customer", known_as=(UNKNOWN,)), "read", asked) is Access.ALLOWED
     assert may(person(NILS, "customer", known_as=(PER,)), "read", asked) is Access.HIDDEN
 
 
-def test_a_ticket_of_nobody_is_nobodys() -> None:
+def test_a_ticket_without_a_customer_is_hidden_from_customers() -> None:
     assert may(person(NILS, "customer"), "read", TicketFacts()) is Access.HIDDEN
 
 

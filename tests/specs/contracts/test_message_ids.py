@@ -22,7 +22,7 @@ def test_a_changed_or_foreign_message_id_names_nothing_else(
     made = message_ids.make(KEY, ticket, notification, "help.example.org")
     assert message_ids.tickets_named(b"another key", made) == []
     changed = made[: 4 + at] + letter + made[5 + at :]
-    # The last letter of an id has bits that mean nothing; any other change must break the signature.
+    # Some bits of the last letter have no meaning; any other change must break the signature.
     assert message_ids.tickets_named(KEY, changed) == (
         [ticket] if changed == made or (at == 25 and _same(changed, ticket)) else []
     )

@@ -1,4 +1,4 @@
-"""The tag in the address that answers come back to: it names one ticket, and nobody else can make one."""
+"""The tag in the reply address: it names one ticket, and cannot be forged."""
 
 from string import ascii_lowercase
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The rules of a good Dockerfile that a linter would look at (hadolint's numbers in brackets), and those of docker-compose.yml."""
+"""Rules for the Dockerfile (with hadolint's numbers) and docker-compose.yml."""
 
 import json
 import re
@@ -75,12 +75,12 @@ def test_images_carry_the_labels_of_the_oci() -> None:
         assert f"org.opencontainers.image.{each}=" in labels
 
 
-def test_what_runs_has_no_compiler_and_no_installer() -> None:
+def test_the_final_image_has_no_compiler_and_no_installer() -> None:
     assert not [rest for name, rest in stages()["services"] if name == "RUN"]
     assert "gcc" not in DOCKERFILE.read_text("utf-8") and "build-essential" not in DOCKERFILE.read_text("utf-8")
 
 
-def test_whatever_is_copied_is_sent_to_the_engine() -> None:
+def test_every_copied_file_is_in_the_build_context() -> None:
     lines = (CHECKOUT / ".dockerignore").read_text("utf-8").splitlines()
     sent = [line[1:] for line in lines if line.startswith("!")]
     copied = [rest.split()[:-1] for name, rest in instructions() if name == "COPY" and not rest.startswith("--from")]

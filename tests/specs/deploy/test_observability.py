@@ -1,4 +1,4 @@
-"""What dashboards and alerts ask for is there: every metric they name is one that a process shows."""
+"""Every metric that dashboards and alerts use is one that a process exposes."""
 
 import importlib
 import json
@@ -29,7 +29,7 @@ def shown() -> set[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_metric_that_is_asked_for_exists(path: Path) -> None:
+def test_every_metric_of_dashboards_and_alerts_exists(path: Path) -> None:
     text = path.read_text("utf-8")
     asked = set(re.findall(r"\b(?:ledgerdesk|process)_[a-z_]+", text)) - {"ledgerdesk_flow"}
     assert asked and asked <= shown()
@@ -53,7 +53,7 @@ def test_dashboards_use_the_data_source_that_is_provisioned() -> None:
 COMPOSE = (CHECKOUT / "docker-compose.yml").read_text("utf-8")
 
 
-def test_prometheus_asks_where_metrics_are_shown_and_nothing_publishes_that_port() -> None:
+def test_prometheus_scrapes_the_metrics_ports_and_none_is_published() -> None:
     shown_at = re.search(r"LEDGERDESK_METRICS_LISTEN: 0\.0\.0\.0:(\d+)", COMPOSE)
     asked = re.search(r"port: (\d+)", (HERE / "prometheus.yml").read_text("utf-8"))
     assert shown_at and asked and shown_at[1] == asked[1]

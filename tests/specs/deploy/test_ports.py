@@ -1,4 +1,4 @@
-"""Ports for servers are given once, and are none that an outgoing connection may hold."""
+"""Ports for servers are given once, and are not ports that outgoing connections may have."""
 
 import socket
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from deploy.local import ports
 
 
-def test_what_was_given_is_not_given_again() -> None:
+def test_a_port_is_not_given_twice() -> None:
     given = [port for _ in range(100) for port in ports.free_ports(4)]
     assert len(set(given)) == 400
 
 
-def test_a_port_that_somebody_listens_on_is_passed_over() -> None:
+def test_a_port_in_use_is_skipped() -> None:
     (last,) = ports.free_ports(1)
     following = ports.PORTS[(ports.PORTS.index(last) + 1) % len(ports.PORTS)]
     with socket.create_server(("127.0.0.1", following)):
@@ -25,7 +25,7 @@ def test_no_port_is_one_that_connections_are_given(first: int, tmp_path: Path, m
     assert _chosen(f"{first}\t60999\n", tmp_path, monkeypatch).stop == first
 
 
-def test_where_connections_are_given_nearly_all_there_still_are_ports(
+def test_ports_are_found_even_if_connections_may_use_nearly_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert len(_chosen("1024\t65535\n", tmp_path, monkeypatch)) == ports.WIDTH

@@ -1,4 +1,4 @@
-"""The first job of a composed start: secrets are made once, handed out, and never replaced; volumes that do not fit stop it."""
+"""The first job of a start with Compose: secrets are made once and never replaced; volumes that do not fit stop it."""
 
 import os
 import subprocess
@@ -85,7 +85,7 @@ def test_an_administrators_password_that_is_given_is_taken(kept: Path, handed_ou
 def test_a_system_with_one_key_for_all_gets_a_pair_and_keeps_the_rest(
     kept: Path, handed_out: Path, postgres: Path
 ) -> None:
-    """As the versions before had it: the key that gateway and services shared is on the list of what was made."""
+    """As earlier versions did: the list of secrets has the key that gateway and services shared."""
     prepare(kept, handed_out, postgres, "")
     (postgres / "18").mkdir()
     before = everything(kept)
@@ -161,7 +161,7 @@ def _image_command(*arguments: str, **more: str) -> subprocess.CompletedProcess[
 
 
 def test_kafkas_settings_reach_the_broker_whole(kept: Path, handed_out: Path, postgres: Path) -> None:
-    """As `kafka-start.sh` reads them and the image's wrapper turns their names back."""
+    """As `kafka-start.sh` reads them, and the wrapper of the image converts their names."""
     prepare(kept, handed_out, postgres, "")
     script = 'while IFS= read -r line; do export "$line"; done < "$1"; env'
     told = subprocess.run(
@@ -184,7 +184,7 @@ def test_kafkas_settings_reach_the_broker_whole(kept: Path, handed_out: Path, po
 
 
 def test_secrets_that_came_with_an_update_are_added(kept: Path, handed_out: Path, postgres: Path) -> None:
-    """A system from before has a list of secrets without them."""
+    """The list of secrets of an older system does not have them."""
     prepare(kept, handed_out, postgres, "")
     added = {"event-secret", "kafka-admin-password", *(f"{service}-kafka-password" for service in SERVICES)}
     known = [name for name in (kept / "made").read_text("utf-8").split() if name not in added]

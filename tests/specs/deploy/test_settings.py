@@ -1,4 +1,4 @@
-"""Every setting stands in the documents, and the documents name none that nothing reads."""
+"""Every setting is documented, and every documented setting is read."""
 
 import re
 from collections.abc import Iterable
@@ -9,17 +9,17 @@ from deploy.local.home import CHECKOUT
 NAME = re.compile(r"LEDGERDESK_[A-Z0-9_]*[A-Z0-9]")
 SOURCES = [source for folder in ("services", "shared", "deploy") for source in (CHECKOUT / folder).rglob("*.py")]
 PROGRAMS = (*SOURCES, CHECKOUT / "docker-compose.yml")
-# Decision records tell of their day.
+# Decision records describe the time when they were written.
 DOCUMENTS = (
     *(page for page in (CHECKOUT / "docs").rglob("*.md") if page.parent.name != "decisions"),
     CHECKOUT / "README.md",
 )
 OURS = {"LEDGERDESK_SUPERVISED"}
-"""By which the supervisor of a local instance knows its processes."""
+"""The supervisor of a local instance identifies its processes by it."""
 
 
 def named(paths: Iterable[Path]) -> set[str]:
-    """The variables in these files; each may be given as NAME_FILE, too."""
+    """The variables in these files; each may also be given as NAME_FILE."""
     return {name.removesuffix("_FILE") for path in paths for name in NAME.findall(path.read_text("utf-8"))}
 
 

@@ -1,4 +1,4 @@
-"""A record's header tells each reader who has written it; nobody but its producer can make one that another reader believes."""
+"""The header of a record tells each reader who wrote it; only its producer can write one that other readers accept."""
 
 from itertools import product
 
@@ -23,8 +23,8 @@ def test_every_reader_knows_the_producer(producer: str, reader: str) -> None:
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=60), st.integers(0, 40))
-def test_what_was_changed_has_no_author(topic: bytes, key: bytes, value: bytes, moved: int) -> None:
-    """Neither a part, nor where one ends and the next begins."""
+def test_a_changed_record_has_no_author(topic: bytes, key: bytes, value: bytes, moved: int) -> None:
+    """Neither a part, nor the boundary between two parts."""
     header = keys("intake").sign(TOPIC, KEY, VALUE)
     whole = KEY + VALUE
     for changed in (
@@ -42,14 +42,14 @@ def test_what_was_changed_has_no_author(topic: bytes, key: bytes, value: bytes, 
     "header",
     [b"", b"\0", b"intake", b"intake\0", b"reporting\0" + bytes(64), b"intake\0" + bytes(64), b"\xff\0" + bytes(64)],
 )
-def test_what_is_no_header_has_no_author(header: bytes) -> None:
+def test_an_invalid_header_has_no_author(header: bytes) -> None:
     with pytest.raises(NotAuthentic):
         keys("notify").author(TOPIC, KEY, VALUE, header)
 
 
 @pytest.mark.parametrize(("broken", "victim"), [(b, v) for b in READERS for v in PRODUCERS if b != v])
-def test_a_service_that_is_broken_convinces_no_third_one_of_anothers_event(broken: str, victim: str) -> None:
-    """With every key that it has it makes a header in the victim's name: only it itself would believe that."""
+def test_a_service_that_was_broken_into_cannot_forge_events_of_another(broken: str, victim: str) -> None:
+    """It signs with every key that it has in the victim's name: only the service itself would accept that."""
     own = keys(broken)
     forged = EventKeys(victim, {reader: own.signing.get(reader, own.known[victim]) for reader in READERS}, {})
     for key in (own.known[victim], *own.signing.values()):
@@ -60,7 +60,7 @@ def test_a_service_that_is_broken_convinces_no_third_one_of_anothers_event(broke
                     keys(reader).author(TOPIC, KEY, VALUE, header)
 
 
-def test_a_service_is_told_its_own_keys_and_no_others() -> None:
+def test_a_service_gets_its_own_keys_and_no_others() -> None:
     for service in {*PRODUCERS, *READERS}:
         told = keys(service).text
         assert EventKeys.parse(told, service) == keys(service)

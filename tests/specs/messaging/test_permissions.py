@@ -1,4 +1,4 @@
-"""What each service may do at Kafka, spelled out: a service that gets more has to be named here."""
+"""All permissions of each service at Kafka: new ones must be added here."""
 
 import pytest
 

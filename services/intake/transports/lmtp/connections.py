@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from shared.runtime.places import Admission
+from shared.runtime.admission import Admission
 
 MOST_BYTES_AT_ONCE = 256 * 1024 * 1024
 """Bytes of all mails that are being received; if it is used up, clients are asked to wait (452)."""

@@ -18,7 +18,7 @@ from services.intake.transports.lmtp.limits import MOST_CONNECTIONS, MOST_CONNEC
 from services.intake.transports.lmtp.session import ENDING, Deliver, Session
 from services.intake.transports.lmtp.streams import CHUNK, Closed, Input, Output
 from shared.network import network
-from shared.runtime.pulse import Pulse
+from shared.runtime.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class LmtpServer:
         self._port = int(port)
         self._deliver, self._name, self._timeouts = deliver, name, timeouts
         self.connections = Connections(most, most_of_a_peer, most_bytes, timeouts.slow)
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
         """Serves until it is cancelled. Mails that are being taken then still get a reply."""
@@ -63,7 +63,7 @@ class LmtpServer:
         self.connections.is_draining = False
         try:
             while server.is_serving():
-                self.pulse.beat()
+                self.heartbeat.beat()
                 await asyncio.sleep(CHECK_SECONDS)
             raise CannotListen("the LMTP listener is closed")
         finally:

@@ -11,7 +11,7 @@ from shared.contracts.directory import Mailbox
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.idempotency import answer
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.serving.routes import router as strict
 
@@ -65,7 +65,7 @@ def router(directory: DirectoryCopy, progress: Progress) -> APIRouter:
             "taken": found.taken,
             "left_there": found.left_there,
         }
-        return answer(shown)
+        return json_response(shown)
 
     return routes
 

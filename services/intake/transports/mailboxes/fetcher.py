@@ -27,7 +27,7 @@ from services.intake.transports.mailboxes.memory_budget import MemoryBudget
 from services.intake.transports.mailboxes.progress import FolderPosition, LeftMail, Progress
 from shared.contracts.directory import Mailbox
 from shared.database import TRANSIENT
-from shared.runtime.pulse import Pulse
+from shared.runtime.heartbeat import Heartbeat
 from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class MailboxFetcher:
     context: ssl.SSLContext
     destinations: Destinations
     intervals: Intervals = Intervals()
-    pulse: Pulse = field(default_factory=Pulse)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     _position: FolderPosition | None = None
     _finished: set[int] = field(default_factory=set)
     """Mails that are stored here and marked on the server."""
@@ -118,7 +118,7 @@ class MailboxFetcher:
 
     def _beat(self, wait: float = 0.0) -> None:
         """No step between two beats takes longer than a mail."""
-        self.pulse.beat(rest=wait + 2 * (self.intervals.mail + self.intervals.command))
+        self.heartbeat.beat(rest=wait + 2 * (self.intervals.mail + self.intervals.command))
 
     async def _failed(self, error: Exception) -> None:
         description = describe(error)

@@ -18,8 +18,8 @@ from services.intake.transports.mailboxes.progress import Progress
 from services.intake.transports.mailboxes.secrets import secret
 from shared.contracts.directory import Afterwards, Encryption, Mailbox, OAuth2, OtherCredential, Password, Protocol
 from shared.database import OwnConnection, connect
-from shared.runtime.pulse import Pulse
-from shared.runtime.restart import restarting
+from shared.runtime.heartbeat import Heartbeat
+from shared.runtime.supervision import supervise
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +71,10 @@ class Fetchers:
         self.rounds = 0
         """How often it has checked what there is to fetch."""
         self._running: dict[UUID, _Running] = {}
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> Never:
-        await restarting("mailboxes", self._serve, self.pulse)
+        await supervise("mailboxes", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         self._context = ssl.create_default_context()
@@ -82,8 +82,8 @@ class Fetchers:
         try:
             while True:
                 await self._arrange(connection)
-                self.pulse.parts = [running.fetcher.pulse for running in self._running.values()]
-                self.pulse.beat()
+                self.heartbeat.parts = [running.fetcher.heartbeat for running in self._running.values()]
+                self.heartbeat.beat()
                 self.rounds += 1
                 await asyncio.sleep(CHECK_SECONDS)
         finally:

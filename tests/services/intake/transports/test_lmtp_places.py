@@ -15,7 +15,7 @@ from services.intake.mailroom.envelope import Envelope
 from services.intake.transports.lmtp.connections import MOST_BYTES_AT_ONCE
 from services.intake.transports.lmtp.limits import Timeouts
 from services.intake.transports.lmtp.server import LmtpServer
-from shared.runtime.restart import restarting
+from shared.runtime.supervision import supervise
 from shared.testing.progress import until
 from tests.services.intake.reception import mail
 
@@ -269,11 +269,11 @@ async def test_a_listener_that_cannot_listen_does_not_count_as_alive() -> None:
         await server.run()
 
     with socket.create_server(("127.0.0.1", port)):
-        server.pulse.beat(rest=-1000)
-        running = asyncio.create_task(restarting("lmtp", run, server.pulse))
+        server.heartbeat.beat(rest=-1000)
+        running = asyncio.create_task(supervise("lmtp", run, server.heartbeat))
         for _ in range(2):
             await tried.acquire()
-        assert server.pulse.silent_for(time.monotonic()) > 900
+        assert server.heartbeat.silent_for(time.monotonic()) > 900
     await until(lambda: _listens(port))
     running.cancel()
     await asyncio.wait([running])
@@ -282,9 +282,9 @@ async def test_a_listener_that_cannot_listen_does_not_count_as_alive() -> None:
 async def test_its_pulse_beats_while_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.intake.transports.lmtp.server.CHECK_SECONDS", 0.01)
     async with listening() as (_, server):
-        server.pulse.beat(rest=-1000)
+        server.heartbeat.beat(rest=-1000)
 
         async def fresh() -> bool:
-            return server.pulse.silent_for(time.monotonic()) < 100
+            return server.heartbeat.silent_for(time.monotonic()) < 100
 
         await until(fresh)

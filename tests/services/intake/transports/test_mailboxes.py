@@ -185,15 +185,15 @@ async def test_each_mailbox_has_a_pulse(mailroom: Mailroom, folder: Path) -> Non
         box = mailbox(server.port)
         async with fetching(mailroom, folder, box) as running:
             await succeeded(mailroom, box.id)
-            await until(lambda: _is(running.pulse.parts))
-            (looking,) = running.pulse.parts
+            await until(lambda: _is(running.heartbeat.parts))
+            (looking,) = running.heartbeat.parts
             looking.beat(rest=-10_000)
-            assert running.pulse.silent_for(time.monotonic()) > 9_000
+            assert running.heartbeat.silent_for(time.monotonic()) > 9_000
             server.put(mail())
             await taken(mailroom, 1)
 
             async def fresh() -> bool:
-                return running.pulse.silent_for(time.monotonic()) < 1_000
+                return running.heartbeat.silent_for(time.monotonic()) < 1_000
 
             await until(fresh)
 

@@ -1,4 +1,4 @@
-"""Keeps a background task alive: an error ends a run, a pause follows, a new run starts."""
+"""Supervision of background tasks: a run that fails is started again, with backoff."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import Never
 from aiokafka.errors import KafkaError
 
 from shared.database import TRANSIENT
-from shared.runtime.pulse import Pulse
+from shared.runtime.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +17,14 @@ FIRST_SECONDS = 0.2
 LONGEST_SECONDS = 5.0
 QUIET_SECONDS = 30.0
 ELSEWHERE = (*TRANSIENT, KafkaError)
-"""What a database or broker that is away raises: trying again is all that the task can do, and a new process could do no more."""
+"""Errors of a database or broker that is down. The task can only retry, and a new process could do no more."""
 
 
-async def restarting(name: str, run: Callable[[], Awaitable[object]], pulse: Pulse) -> Never:
-    """Runs `run` for ever. The pause doubles from 0.2 to 5 s, with jitter, and is short again after a run of half a minute.
+async def supervise(name: str, run: Callable[[], Awaitable[object]], heartbeat: Heartbeat) -> Never:
+    """Calls `run` again and again. The pause doubles from 0.2 to 5 s, with jitter; a run of 30 s resets it.
 
-    A failure that lies elsewhere is a sign of life. One of our own is none, nor is an end: a task that never gets anywhere makes the
-    process one that is not live.
+    An error of a dependency counts as progress. Any other error does not, and neither does the end of `run`: a task
+    that never gets anywhere makes the process not live.
     """
     pause = FIRST_SECONDS
     loop = asyncio.get_running_loop()
@@ -34,7 +34,7 @@ async def restarting(name: str, run: Callable[[], Awaitable[object]], pulse: Pul
             await run()
         except Exception as error:
             if isinstance(error, ELSEWHERE):
-                pulse.excuse()
+                heartbeat.excuse()
             log.warning(
                 "%s failed and starts again: %s: %s", name, type(error).__name__, error, extra={"restarting": name}
             )
