@@ -32,8 +32,8 @@ from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Context, Store, utc_now
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.in_order import InOrder
+from shared.runtime.failpoints import hit
 from shared.telemetry.tracing import span, traceparent
-from shared.testing.failpoints import hit
 
 TOLD = """
 UPDATE intake.tickets t

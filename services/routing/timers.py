@@ -27,10 +27,10 @@ from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Appended, CommandId, Context, Store, conflict, utc_now
 from shared.messaging.handlers import transient
 from shared.messaging.parking.parking import ParkedStream
+from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
 from shared.runtime.waiting import set_within
-from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from shared.contracts.declaration import DocumentKind
 from shared.directory.copy import DirectoryCopy
 from shared.http.identity import service_only
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 
 SECONDS = 2.0
 

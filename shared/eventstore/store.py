@@ -14,7 +14,7 @@ from shared.contracts.envelope import MAX_RECORD_BYTES, Actor, Recorded, record_
 from shared.contracts.event import Event, data_of, parse
 from shared.database import Connection, Pool
 from shared.eventstore.errors import CommandReused, CommandRunning, EventTooLarge, NotOurs, VersionConflict
-from shared.testing.failpoints import hit
+from shared.runtime.failpoints import hit
 
 APPEND_ARGUMENTS = 17
 APPEND = f"SELECT * FROM es.append({', '.join(f'${n}' for n in range(1, APPEND_ARGUMENTS + 1))})"

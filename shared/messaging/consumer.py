@@ -30,10 +30,10 @@ from shared.messaging.handlers import Handler, Handlers, reason_of, transient
 from shared.messaging.parking.limit import ParkingLimit
 from shared.messaging.parking.parking import park, parked_streams
 from shared.messaging.records import RecordReader
+from shared.runtime.failpoints import hit
 from shared.runtime.garbage_collection import manual_collection
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
-from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
 

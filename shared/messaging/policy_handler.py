@@ -14,8 +14,8 @@ from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.in_order import InOrder
 from shared.messaging.projection import Seen
 from shared.rules.rejected import Rejected
+from shared.runtime.failpoints import hit
 from shared.telemetry.tracing import span, traceparent
-from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from shared.messaging.delivery import Delivered, Next, Parked, order
 from shared.messaging.handlers import reason_of
 from shared.messaging.in_order import InOrder
 from shared.messaging.projection import Projection, R, Seen
-from shared.testing.failpoints import hit
+from shared.runtime.failpoints import hit
 
 
 class ProjectionHandler(Generic[R]):

@@ -28,10 +28,10 @@ from shared.messaging.announcing import CHANNEL, notify_relays
 from shared.messaging.batching import Batching
 from shared.messaging.clients import SEND_SECONDS, producer
 from shared.messaging.parking.refused import REFUSALS, hold
+from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
 from shared.runtime.waiting import set_within
-from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
 

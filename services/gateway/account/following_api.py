@@ -17,7 +17,7 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 from shared.input_types import Reference
 from shared.rules.access import Identity
 

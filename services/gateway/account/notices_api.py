@@ -12,7 +12,7 @@ from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Notice, Person
 from shared.http.bodies import Body
 from shared.http.idempotency import json_response
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 from shared.input_types import Flag
 
 NOTICES: tuple[Notice, ...] = get_args(Notice)

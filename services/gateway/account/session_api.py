@@ -24,8 +24,8 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import REPLAYED, command_id, json_response
+from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
-from shared.http.serving.routes import router as strict
 from shared.input_types import Flag, Line
 from shared.rules.access import ALL_RIGHTS, Identity
 from shared.timestamps import timestamp

@@ -21,8 +21,8 @@ from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import command_id, json_response
 from shared.http.paging import CursorText, Limit, page
+from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
-from shared.http.serving.routes import router as strict
 from shared.input_types import Line
 from shared.timestamps import timestamp
 

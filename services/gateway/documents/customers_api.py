@@ -19,7 +19,7 @@ from shared.http.bodies import Body
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 from shared.rules.access import Identity
 
 ROLES = {

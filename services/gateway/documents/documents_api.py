@@ -28,8 +28,8 @@ from shared.http.bodies import Body
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
+from shared.http.routes import router as strict
 from shared.http.serving.limits import body_limit
-from shared.http.serving.routes import router as strict
 from shared.telemetry.tracing import traceparent
 from shared.timestamps import timestamp
 

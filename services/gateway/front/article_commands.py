@@ -24,7 +24,7 @@ from shared.http.consistency import LAG
 from shared.http.identity import HEADER, sign
 from shared.http.json_input import read_json
 from shared.http.keys import SigningKey
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 from shared.input_types import is_id
 from shared.rules.access import Identity
 from shared.rules.subjects import number_in

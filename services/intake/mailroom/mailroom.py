@@ -36,9 +36,9 @@ from shared.database import TRANSIENT
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.errors import CommandReused, CommandRunning, Raced
 from shared.eventstore.store import CommandId
+from shared.runtime.failpoints import FailpointRaised
 from shared.telemetry.trace import about_ticket
 from shared.telemetry.tracing import span
-from shared.testing.failpoints import FailpointRaised
 
 log = logging.getLogger(__name__)
 

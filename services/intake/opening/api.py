@@ -12,8 +12,8 @@ from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
+from shared.http.routes import router as strict
 from shared.http.serving.limits import JSON_BODY, body_limit
-from shared.http.serving.routes import router as strict
 
 Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
 

@@ -18,9 +18,9 @@ from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.handlers import Handler
 from shared.rules.customer_ids import by_address
+from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
-from shared.testing.failpoints import hit
 
 BATCH = 200
 CHECK_SECONDS = 60.0

@@ -18,7 +18,7 @@ from shared.eventstore.errors import Raced
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Appended, CommandId, Store, conflict
 from shared.eventstore.unit_of_work import Record, UnitOfWork
-from shared.testing.failpoints import hit
+from shared.runtime.failpoints import hit
 
 
 class Records:

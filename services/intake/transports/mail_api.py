@@ -22,8 +22,8 @@ from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
+from shared.http.routes import router as strict
 from shared.http.serving.limits import MAX_BODY, SMALL_BODY, body_limit
-from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
 
 MOST_RECIPIENTS = 1_000

@@ -18,8 +18,8 @@ from shared.http.bodies import Body
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
+from shared.http.routes import router as strict
 from shared.http.serving.limits import MAX_BODY, body_limit
-from shared.http.serving.routes import router as strict
 
 AT_ONCE = 4
 """Files that one process holds in memory at a time, on their way into the blob store."""

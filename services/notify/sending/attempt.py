@@ -35,7 +35,7 @@ from shared.addresses import comparable
 from shared.blobs.store import BlobMissing, BlobStoreUnavailable
 from shared.database import Pool
 from shared.eventstore.store import utc_now
-from shared.testing.failpoints import hit
+from shared.runtime.failpoints import hit
 
 log = logging.getLogger(__name__)
 

@@ -33,8 +33,8 @@ from shared.http.idempotency import Command as Key
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
+from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
-from shared.http.serving.routes import router as strict
 from shared.rules.access import Identity
 from shared.timestamps import timestamp
 

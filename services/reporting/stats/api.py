@@ -16,7 +16,7 @@ from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.consistency import LAG, Awaited
 from shared.http.identity import Caller
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 
 COUNTS = ("new", "open", "pending", "closed", "available", "locked_by_me", "owned_by_me")
 QUEUES = """

@@ -25,7 +25,7 @@ from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 from shared.rules.access import Identity
 
 ArticleId = Annotated[str, Path(max_length=64, description="the article's id")]

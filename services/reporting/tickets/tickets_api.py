@@ -20,7 +20,7 @@ from shared.http.consistency import Awaited
 from shared.http.etag import etag
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 from shared.rules.access import Identity
 
 ABOUT = (

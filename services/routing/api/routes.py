@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from services.routing.api import articles, bulk, lifecycle, ownership, properties, queueing, relations, single
 from services.routing.operations.tickets import TicketOperations
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 
 ACTIONS = {
     action.name: action

@@ -21,8 +21,8 @@ from shared.http.bodies import Body
 from shared.http.etag import IfMatch
 from shared.http.idempotency import HEADER, command_id
 from shared.http.identity import Caller, caller
+from shared.http.routes import router as strict
 from shared.http.serving.limits import MAX_BODY, body_limit
-from shared.http.serving.routes import router as strict
 
 Run = Callable[[TicketOperations, CommandRequest, Any, Sequence[Original]], Awaitable[Outcome]]
 

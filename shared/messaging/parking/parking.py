@@ -12,7 +12,7 @@ from shared.eventstore.runner import until_recorded
 from shared.messaging.delivery import Parked, read
 from shared.messaging.handlers import Handler
 from shared.messaging.projection import Position
-from shared.testing.failpoints import hit
+from shared.runtime.failpoints import hit
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,11 @@ from fastapi import Query, Request
 from pydantic import Field
 from starlette.testclient import TestClient
 
-from shared.http import idempotency, paging
+from shared.http import idempotency, paging, routes
 from shared.http.bodies import Body
 from shared.http.consistency import Awaited
 from shared.http.etag import IfMatch
 from shared.http.identity import HEADER, Caller, sign
-from shared.http.serving import routes
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.input_types import Flag, Line, Text, Whole

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from shared.http.serving import routes
+from shared.http import routes
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role, run_process

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from shared.http import routes
 from shared.http.problems import Problem
-from shared.http.serving import routes
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import JSON_BODY, RUNNING, RunningLimit, body_limit, bounded

@@ -10,8 +10,8 @@ import pytest
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.parking import parking
 from shared.messaging.projection_handler import ProjectionHandler
-from shared.testing import failpoints
-from shared.testing.failpoints import FailpointRaised
+from shared.runtime import failpoints
+from shared.runtime.failpoints import FailpointRaised
 from shared.testing.progress import until
 from tests.conformance.messaging.system import Pair, TextRow, Texts, append, open_tickets, pair, running, said
 from tests.servers import Kafka

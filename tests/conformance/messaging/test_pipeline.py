@@ -32,8 +32,8 @@ from shared.messaging.parking import parking
 from shared.messaging.projection import Position
 from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import SHARDS
+from shared.runtime import failpoints
 from shared.runtime.heartbeat import SILENCE_SECONDS
-from shared.testing import failpoints
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
 from shared.testing.streams import load_many

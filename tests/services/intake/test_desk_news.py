@@ -37,8 +37,8 @@ from shared.eventstore.store import Store, utc_now
 from shared.messaging.delivery import Delivered, Parked
 from shared.messaging.projection import Position
 from shared.rules.states import NEW, OPEN, REMOVED
-from shared.testing import failpoints
-from shared.testing.failpoints import FailpointRaised
+from shared.runtime import failpoints
+from shared.runtime.failpoints import FailpointRaised
 from tests.specs.requirement import requirement
 
 IT, HR = (QueueRef(id=UUID(int=n), slug=s, name=s) for n, s in ((10, "it"), (11, "hr")))

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shared.testing import failpoints
+from shared.runtime import failpoints
 from tests.services.notify.desk import MailServer, Notify, mail_server, notify
 
 

@@ -13,7 +13,7 @@ from services.notify.writing.message import MOST_BYTES
 from shared.blobs.store import BlobStore
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
 from shared.contracts.parts import Address, Attachment, Blob
-from shared.testing import failpoints
+from shared.runtime import failpoints
 from shared.testing.progress import until
 from tests.services.notify.desk import PER, MailServer, Notify, sending, smtp
 from tests.specs.requirement import requirement

@@ -19,8 +19,8 @@ from shared.directory.projection import OWNER, DirectoryProjection, DocumentRow,
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.rules.states import NEW
-from shared.testing import failpoints
-from shared.testing.failpoints import FailpointRaised
+from shared.runtime import failpoints
+from shared.runtime.failpoints import FailpointRaised
 from shared.testing.older import before
 from tests.services.routing.workplace import KARI, OLA, Workplace
 

@@ -12,7 +12,7 @@ import pytest
 
 from services.routing.api import bulk
 from shared.contracts.routing import ArticleForwarded, NoteAdded
-from shared.testing import failpoints
+from shared.runtime import failpoints
 from shared.testing.progress import until
 from tests.services.routing.workplace import ADMIN, EVA, HR, IT, KARI, OLA, SECRET, Workplace
 from tests.specs.requirement import requirement

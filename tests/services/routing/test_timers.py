@@ -15,8 +15,8 @@ from shared.contracts.parts import StateRef
 from shared.contracts.routing import ReminderReached, StateChanged, TicketLocked, TicketUnlocked
 from shared.eventstore.store import Append, Context, NewEvent
 from shared.rules.states import NEW, OPEN, PENDING_AUTO_CLOSE, PENDING_REMINDER
-from shared.testing import failpoints
-from shared.testing.failpoints import FailpointRaised
+from shared.runtime import failpoints
+from shared.runtime.failpoints import FailpointRaised
 from shared.testing.progress import until
 from tests.services.routing.workplace import KARI, OLA, Workplace, person
 from tests.specs.requirement import requirement

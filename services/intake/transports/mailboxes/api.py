@@ -13,7 +13,7 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
-from shared.http.serving.routes import router as strict
+from shared.http.routes import router as strict
 
 Reference = Annotated[str, Path(max_length=64, description="slug or id")]
 

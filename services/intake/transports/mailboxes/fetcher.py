@@ -27,8 +27,8 @@ from services.intake.transports.mailboxes.memory_budget import MemoryBudget
 from services.intake.transports.mailboxes.progress import FolderPosition, LeftMail, Progress
 from shared.contracts.directory import Mailbox
 from shared.database import TRANSIENT
+from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
-from shared.testing.failpoints import hit
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from shared.directory.projection import OWNER, DirectoryProjection, row_of
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store
 from shared.rules.customer_ids import by_address
-from shared.testing.failpoints import FailpointRaised
+from shared.runtime.failpoints import FailpointRaised
 from shared.testing.older import before
 from tests.services.intake.conftest import open_mailroom
 from tests.services.intake.reception import POSTMASTER, SALES, mail
