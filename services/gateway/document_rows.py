@@ -10,8 +10,8 @@ import asyncpg
 import orjson
 
 from shared.addresses import canonical, comparable
-from shared.contracts.declaration import Document, DocumentKind
 from shared.contracts.directory import DOCUMENTS, Person, Queue
+from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection, Pool
 
 ADMIN = "admin"

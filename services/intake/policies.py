@@ -30,8 +30,8 @@ from shared.contracts.routing import (
 from shared.database import Connection
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Context, Store, utc_now
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.in_order import InOrder
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.in_order import InOrder
 from shared.runtime.failpoints import hit
 from shared.telemetry.tracing import span, traceparent
 

@@ -22,9 +22,9 @@ from shared.eventstore.store import Store
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
-from shared.messaging.handlers import Handler
-from shared.messaging.policy_handler import PolicyHandler
-from shared.messaging.projection_handler import ProjectionHandler
+from shared.messaging.consuming.handlers import Handler
+from shared.messaging.consuming.policy_handler import PolicyHandler
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.runtime.periodic import Periodic
 from shared.service.assembly import assembled
 

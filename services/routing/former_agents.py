@@ -11,8 +11,8 @@ from shared.contracts.directory import PersonRetired, PersonSaved
 from shared.contracts.event import Event
 from shared.contracts.routing import TicketLocked, TicketUnlocked
 from shared.database import Connection, Pool
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.handlers import Handler
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.handlers import Handler
 
 SWEEP_SECONDS = 60.0
 """How long a lock may last that an agent took at the moment at which they were retired."""

@@ -25,8 +25,8 @@ from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked
 from shared.database import Connection, Pool
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Appended, CommandId, Context, Store, conflict, utc_now
-from shared.messaging.handlers import transient
-from shared.messaging.parking.parking import ParkedStream
+from shared.messaging.consuming.handlers import transient
+from shared.messaging.consuming.parking import ParkedStream
 from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.declaration import Document, DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
 from shared.contracts.event import Event, event
-from shared.contracts.open_values import Known
+from shared.contracts.marks.declaration import Document, DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
+from shared.contracts.marks.open_values import Known
+from shared.contracts.marks.personal import Personal
 from shared.contracts.parts import AnyStateType
-from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY
 from shared.input_types import Language, Login, MailAddress, MailDomain, Slug, Text, Title
 

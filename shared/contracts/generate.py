@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.contracts.catalogue import event_types
 from shared.contracts.event import Event
-from shared.contracts.personal import PersonalData
+from shared.contracts.marks.personal import PersonalData
 from shared.contracts.topics import ALL, DIRECTORY, PARTITIONS, TICKETS
 
 HERE = Path(__file__).parent / "schemas"

@@ -6,7 +6,8 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.open_values import Known
+from shared.contracts.marks.open_values import Known
+from shared.contracts.marks.personal import Personal
 from shared.contracts.parts import (
     AnyChannel,
     AnyStanding,
@@ -18,7 +19,6 @@ from shared.contracts.parts import (
     TopicRef,
     Writer,
 )
-from shared.contracts.personal import Personal
 from shared.contracts.topics import DIRECTORY, TICKETS
 
 

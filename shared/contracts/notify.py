@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from shared.contracts.event import Event, Value, event
-from shared.contracts.open_values import Known
+from shared.contracts.marks.open_values import Known
+from shared.contracts.marks.personal import Personal
 from shared.contracts.parts import Address, Attachment, Blob
-from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
 
 NotificationKind = Literal[

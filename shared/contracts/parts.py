@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from shared.contracts.event import Value
-from shared.contracts.open_values import Known
-from shared.contracts.personal import Personal
+from shared.contracts.marks.open_values import Known
+from shared.contracts.marks.personal import Personal
 
 Channel = Literal["email", "phone", "web", "api", "note", "system"]
 Standing = Literal["participant", "outsider", "unverified"]

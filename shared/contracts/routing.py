@@ -11,7 +11,8 @@ from pydantic import Field
 
 from shared.contracts.directory import Right
 from shared.contracts.event import Event, event
-from shared.contracts.open_values import Known
+from shared.contracts.marks.open_values import Known
+from shared.contracts.marks.personal import Personal
 from shared.contracts.parts import (
     Address,
     AnyChannel,
@@ -25,7 +26,6 @@ from shared.contracts.parts import (
     TopicRef,
     Writer,
 )
-from shared.contracts.personal import Personal
 from shared.contracts.topics import TICKETS
 
 LinkKind = Literal["related", "parent", "duplicate"]

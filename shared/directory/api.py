@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from shared.contracts.declaration import DocumentKind
+from shared.contracts.marks.declaration import DocumentKind
 from shared.directory.copy import DirectoryCopy
 from shared.http.identity import service_only
 from shared.http.routes import router as strict

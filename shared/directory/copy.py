@@ -11,7 +11,6 @@ import asyncpg
 import orjson
 
 from shared.addresses import comparable
-from shared.contracts.declaration import DocumentKind
 from shared.contracts.directory import (
     SMALL_DOCUMENTS,
     Company,
@@ -27,6 +26,7 @@ from shared.contracts.directory import (
     TicketField,
     Topic,
 )
+from shared.contracts.marks.declaration import DocumentKind
 from shared.contracts.parts import CustomerRef
 from shared.database import Connection, Pool, connect
 from shared.rules.access import Identity

@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from shared.addresses import comparable
-from shared.contracts.declaration import Document
 from shared.contracts.directory import (
     CompanyRetired,
     CompanySaved,
@@ -22,8 +21,9 @@ from shared.contracts.directory import (
 )
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerIdentified
+from shared.contracts.marks.declaration import Document
 from shared.database import Connection
-from shared.messaging.projection import Position, Seen
+from shared.messaging.consuming.projection import Position, Seen
 
 OWNER = "gateway"
 """The service whose events make documents.

@@ -11,7 +11,7 @@ from shared.contracts.topics import TICKETS
 from shared.database import Connection, OwnConnection
 from shared.eventstore.migrations import role_of
 from shared.messaging.batching import Batching
-from shared.messaging.handlers import Handler
+from shared.messaging.consuming.handlers import Handler
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from shared.http.serving.process import Process, Role
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.announcing import Announcer
 from shared.messaging.batching import Batching
-from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler
+from shared.messaging.consuming.consumer import Consumer
+from shared.messaging.consuming.handlers import Handler
 from shared.messaging.relay import Relay
 from shared.runtime.heartbeat import Background
 

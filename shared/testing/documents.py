@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import uuid4
 
-from shared.contracts.declaration import Document
+from shared.contracts.marks.declaration import Document
 from shared.database import connect
 from shared.directory.projection import OWNER, DirectoryProjection, row_of
 

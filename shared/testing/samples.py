@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
-from shared.contracts.open_values import Known
+from shared.contracts.marks.open_values import Known
 
 MOMENT = datetime(2026, 11, 23, 8, 30, 15, 123456, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from shared.contracts.envelope import decode, encode
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.topics import TICKETS
 from shared.messaging.access.authenticity import HEADER, EventKeys
-from shared.messaging.records import RecordReader
+from shared.messaging.consuming.records import RecordReader
 from shared.testing.samples import sample_event
 
 TIMES = 10_000

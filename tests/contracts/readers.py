@@ -14,7 +14,7 @@ from services.routing import ticket as routing_ticket
 from shared.contracts.envelope import Recorded
 from shared.directory.copy import Queues
 from shared.directory.projection import DirectoryProjection
-from shared.messaging.projection import Position
+from shared.messaging.consuming.projection import Position
 
 
 def read_by_all(event: Recorded) -> None:

@@ -45,7 +45,7 @@ from shared.contracts.parts import Message
 from shared.contracts.routing import StateChanged, TicketQueued
 from shared.directory.copy import Queues
 from shared.directory.projection import DirectoryProjection
-from shared.messaging.projection import Position
+from shared.messaging.consuming.projection import Position
 from shared.rules.access import Identity, rights
 from shared.rules.refusals import Invalid
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN

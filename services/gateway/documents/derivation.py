@@ -10,8 +10,8 @@ from pydantic.fields import FieldInfo
 
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, alternatives, is_part, items_of, marked, marked_field, not_null
-from shared.contracts.declaration import Document, DocumentPart, Input, ReadOnly, ReferenceTo, Shown
-from shared.contracts.open_values import Known
+from shared.contracts.marks.declaration import Document, DocumentPart, Input, ReadOnly, ReferenceTo, Shown
+from shared.contracts.marks.open_values import Known
 from shared.http.bodies import Body
 from shared.input_types import Flag, Line, Reference, Whole
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, assert_never
 
-from shared.contracts.declaration import Document, DocumentKind
 from shared.contracts.directory import (
     Company,
     CompanyRetired,
@@ -43,6 +42,7 @@ from shared.contracts.directory import (
     TopicSaved,
 )
 from shared.contracts.event import Event
+from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.rules.rejected import Rejected
 from shared.rules.states import STANDARD
 

@@ -15,8 +15,8 @@ from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
 from services.gateway.documents.references import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
-from shared.contracts.declaration import Document, DocumentKind
 from shared.contracts.directory import DOCUMENTS, Person, Queue, Salutation, Signature, State, TicketField
+from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
 from shared.eventstore.errors import PreconditionFailed, UnknownStream
 from shared.eventstore.runner import CommandRunner

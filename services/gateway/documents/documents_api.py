@@ -18,9 +18,9 @@ from services.gateway.signing_in.dependencies import Manager, Reader
 from services.gateway.signing_in.sessions import Principal
 from services.gateway.signing_in.sign_in import SignIn
 from shared.addresses import shown, shown_domain
-from shared.contracts.declaration import Document
 from shared.contracts.directory import Company, Person, Queue
 from shared.contracts.envelope import Actor
+from shared.contracts.marks.declaration import Document
 from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from services.gateway.documents.derivation import draft_model, shown_model
 from services.gateway.documents.draft import Draft
-from shared.contracts.declaration import Document
+from shared.contracts.marks.declaration import Document
 from shared.database import Connection
 from shared.http.bodies import Body
 from shared.http.problems import FieldError

@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar, Union, get_ar
 
 from pydantic.fields import FieldInfo
 
-from shared.contracts.declaration import DocumentPart
+from shared.contracts.marks.declaration import DocumentPart
 
 M = TypeVar("M")
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import aiohttp
 
 from services.gateway.document_rows import Row
-from shared.contracts.declaration import Document
+from shared.contracts.marks.declaration import Document
 from shared.http.consistency import LAG
 from shared.http.identity import HEADER, sign
 from shared.http.keys import SigningKey

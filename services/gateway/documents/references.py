@@ -8,8 +8,8 @@ from uuid import UUID
 from services.gateway import document_rows
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, is_part, items_of, marked, marked_field, not_null
-from shared.contracts.declaration import Document, DocumentPart, Named, ReadOnly, ReferenceTo
-from shared.contracts.open_values import Known
+from shared.contracts.marks.declaration import Document, DocumentPart, Named, ReadOnly, ReferenceTo
+from shared.contracts.marks.open_values import Known
 from shared.database import Connection
 from shared.http.problems import FieldError
 

@@ -15,8 +15,8 @@ from shared.contracts.envelope import Actor
 from shared.contracts.intake import CustomerIdentified
 from shared.database import Connection
 from shared.eventstore.store import Append, Context, NewEvent, Store, utc_now
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.handlers import Handler
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.handlers import Handler
 from shared.rules.customer_ids import by_address
 from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat

@@ -21,7 +21,7 @@ from shared.contracts.routing import StateChanged
 from shared.database import Connection
 from shared.eventstore.errors import VersionConflict
 from shared.eventstore.store import Store
-from shared.messaging.policy_handler import PolicyHandler
+from shared.messaging.consuming.policy_handler import PolicyHandler
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
 

@@ -16,8 +16,8 @@ from shared.contracts.intake import TicketOpened
 from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
 from shared.database import Connection
 from shared.directory.copy import DirectoryCopy
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.handlers import Handler
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.handlers import Handler
 
 QUEUES = "SELECT document::text FROM directory.documents WHERE kind = 'queue' AND id = ANY($1)"
 REVISION = "SELECT revision FROM directory.revision"

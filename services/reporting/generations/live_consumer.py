@@ -7,7 +7,7 @@ from typing import Never
 
 from shared.database import Pool
 from shared.messaging.access.account import KafkaAccount
-from shared.messaging.consumer import Consumer
+from shared.messaging.consuming.consumer import Consumer
 from shared.projections.sets import ProjectionSet, live_shape
 from shared.runtime.heartbeat import Heartbeat
 

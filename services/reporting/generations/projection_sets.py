@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.projection import DDL, TicketProjection
 from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
-from shared.messaging.projection_handler import ProjectionHandler
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.projections.sets import ProjectionSet
 
 SERVICE = Path(__file__).parents[1]

@@ -16,8 +16,8 @@ from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from shared.database import OwnConnection, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
-from shared.messaging.halting import Halt
-from shared.messaging.handlers import transient
+from shared.messaging.consuming.halting import Halt
+from shared.messaging.consuming.handlers import transient
 from shared.projections import sets
 from shared.projections.sets import CannotChange, ProjectionSet
 from shared.runtime.garbage_collection import collect_rarely

@@ -26,7 +26,7 @@ from shared.contracts.routing import (
     TimeAccounted,
 )
 from shared.database import Connection
-from shared.messaging.projection import Position, Seen
+from shared.messaging.consuming.projection import Position, Seen
 
 COLUMNS = {
     "new": "new",
@@ -64,7 +64,7 @@ class StatsRow:
 
 
 class StatsProjection:
-    """Implements `shared.messaging.projection.Projection` over the schema of one generation."""
+    """Implements `shared.messaging.consuming.projection.Projection` over the schema of one generation."""
 
     def __init__(self, schema: str, zone: ZoneInfo) -> None:
         self.zone = zone

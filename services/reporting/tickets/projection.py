@@ -16,7 +16,7 @@ from services.reporting.tickets.read_model.article_rows import (
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.database import Connection
-from shared.messaging.projection import Position
+from shared.messaging.consuming.projection import Position
 from shared.projections.tables import Table, with_columns
 
 TABLES: dict[str, Table[Any]] = {
@@ -29,7 +29,7 @@ DDL = with_columns((Path(__file__).parent / "read_model" / "tables.sql").read_te
 
 
 class TicketProjection:
-    """Implements `shared.messaging.projection.Projection` over the schema of one generation."""
+    """Implements `shared.messaging.consuming.projection.Projection` over the schema of one generation."""
 
     def __init__(self, schema: str) -> None:
         self.schema = schema

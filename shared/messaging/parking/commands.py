@@ -7,10 +7,9 @@ from uuid import UUID
 
 from shared.database import Pool, connect_pool
 from shared.eventstore.store import Store
-from shared.messaging import halting
-from shared.messaging.handlers import Handler
-from shared.messaging.parking import parking
-from shared.messaging.parking.parking import ParkedStream, StillBroken
+from shared.messaging.consuming import halting, parking
+from shared.messaging.consuming.handlers import Handler
+from shared.messaging.consuming.parking import ParkedStream, StillBroken
 from shared.messaging.parking.refused import Refused
 from shared.settings import env
 

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from shared.database import Connection, Pool
 from shared.messaging.announcing import notify_relays
-from shared.messaging.parking.parking import ParkedStream
+from shared.messaging.consuming.parking import ParkedStream
 
 REFUSALS = (
     MessageSizeTooLargeError,

@@ -13,7 +13,7 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Address, CustomerRef, Message, QueueRef
 from shared.database import connect_pool
-from shared.messaging.projection import Position
+from shared.messaging.consuming.projection import Position
 
 BATCH = 5_000
 

@@ -37,9 +37,9 @@ from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.http.serving.server import listening_socket, serve
-from shared.messaging.delivery import Delivered
-from shared.messaging.projection import Position
-from shared.messaging.projection_handler import ProjectionHandler
+from shared.messaging.consuming.delivery import Delivered
+from shared.messaging.consuming.projection import Position
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until

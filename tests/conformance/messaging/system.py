@@ -25,10 +25,10 @@ from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.messaging import topics
 from shared.messaging.batching import LOW_LATENCY
 from shared.messaging.clients import consumer
-from shared.messaging.consumer import Consumer
-from shared.messaging.handlers import Handler
-from shared.messaging.policy_handler import PolicyHandler
-from shared.messaging.projection import Position, Seen
+from shared.messaging.consuming.consumer import Consumer
+from shared.messaging.consuming.handlers import Handler
+from shared.messaging.consuming.policy_handler import PolicyHandler
+from shared.messaging.consuming.projection import Position, Seen
 from shared.messaging.relay import Relay
 from shared.testing.samples import sample
 from tests.servers import Kafka

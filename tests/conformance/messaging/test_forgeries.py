@@ -21,9 +21,9 @@ from shared.database import connect, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store
 from shared.messaging.clients import producer
-from shared.messaging.consumer import Consumer
-from shared.messaging.parking import parking
-from shared.messaging.projection_handler import ProjectionHandler
+from shared.messaging.consuming import parking
+from shared.messaging.consuming.consumer import Consumer
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.testing.progress import until
 from shared.testing.samples import sample_event
 from tests.conformance.messaging.system import (
@@ -131,7 +131,7 @@ async def test_a_forged_record_is_ignored_and_logged(
     desk: Desk, forge: Callable[[Desk], dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     ticket = desk.first.stream
-    with caplog.at_level(logging.ERROR, logger="shared.messaging.consumer"):
+    with caplog.at_level(logging.ERROR, logger="shared.messaging.consuming.consumer"):
         await desk.client.send_and_wait(**({"key": str(ticket).encode()} | forge(desk) | {"topic": TICKETS}))
         await desk.intake.store.append([append(ticket, 1, said("genuine"))])
         await until(lambda: _has(desk, ticket, 2))

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.parking import parking
-from shared.messaging.projection_handler import ProjectionHandler
+from shared.messaging.consuming import parking
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.runtime import failpoints
 from shared.runtime.failpoints import FailpointRaised
 from shared.testing.progress import until

@@ -22,15 +22,15 @@ from shared.contracts.routing import CustomerAnswered, TicketQueued
 from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store
-from shared.messaging import consumer, halting, topics
+from shared.messaging import topics
 from shared.messaging.announcing import Announcer
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import producer
-from shared.messaging.delivery import Delivered
+from shared.messaging.consuming import consumer, halting, parking
+from shared.messaging.consuming.delivery import Delivered
+from shared.messaging.consuming.projection import Position
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.parking import commands as parking_commands
-from shared.messaging.parking import parking
-from shared.messaging.projection import Position
-from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.relay import SHARDS
 from shared.runtime import failpoints
 from shared.runtime.heartbeat import SILENCE_SECONDS

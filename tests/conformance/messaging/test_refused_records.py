@@ -14,9 +14,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.contracts.topics import TICKETS
 from shared.messaging import topics
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.parking import commands as parking_commands
 from shared.messaging.parking.refused import REFUSED, Refused
-from shared.messaging.projection_handler import ProjectionHandler
 from shared.testing.progress import until
 from tests.conformance.messaging.system import Service, Texts, append, open_tickets, pair, running, said
 from tests.servers import Kafka

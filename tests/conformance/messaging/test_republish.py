@@ -15,9 +15,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from shared.contracts.envelope import decode
 from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from shared.messaging import topics
-from shared.messaging.parking import parking
+from shared.messaging.consuming import parking
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.parking.refused import Refused
-from shared.messaging.projection_handler import ProjectionHandler
 from shared.messaging.republish import CannotRepublish, republish
 from shared.testing.progress import until
 from shared.testing.streams import load_many

@@ -34,8 +34,8 @@ from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect_pool
 from shared.eventstore.migrations import migrate
 from shared.eventstore.store import Store, utc_now
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.projection import Position
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.projection import Position
 from shared.rules.states import NEW, OPEN, REMOVED
 from shared.runtime import failpoints
 from shared.runtime.failpoints import FailpointRaised

@@ -27,8 +27,8 @@ from shared.contracts.topics import TICKETS
 from shared.eventstore.store import Store
 from shared.http.serving.health import Health
 from shared.messaging.clients import producer
-from shared.messaging.delivery import Delivered
-from shared.messaging.projection import Position
+from shared.messaging.consuming.delivery import Delivered
+from shared.messaging.consuming.projection import Position
 from shared.rules import message_ids
 from shared.rules.states import CLOSED_SUCCESSFUL, OPEN
 from shared.testing.keys import ENVIRONMENT

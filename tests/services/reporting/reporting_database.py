@@ -17,8 +17,8 @@ from shared.contracts.event import Event
 from shared.contracts.topics import TICKETS
 from shared.database import Connection, Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
-from shared.messaging.delivery import Delivered
-from shared.messaging.projection import Position
+from shared.messaging.consuming.delivery import Delivered
+from shared.messaging.consuming.projection import Position
 from shared.projections import sets
 
 ZONE = ZoneInfo("UTC")

@@ -19,10 +19,11 @@ from shared.contracts.topics import TICKETS
 from shared.database import Connection
 from shared.eventstore.migrations import role_of
 from shared.eventstore.store import Store
-from shared.messaging import consumer, halting, topics
+from shared.messaging import topics
 from shared.messaging.clients import producer
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.projection_handler import ProjectionHandler
+from shared.messaging.consuming import consumer, halting
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.projections import sets
 from shared.projections.sets import ProjectionSet
 from shared.testing.progress import until

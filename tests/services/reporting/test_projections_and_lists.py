@@ -32,9 +32,9 @@ from shared.contracts.routing import (
 from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect, connect_pool
 from shared.eventstore.migrations import migrate
-from shared.messaging.delivery import Delivered
-from shared.messaging.projection import Position
-from shared.messaging.projection_handler import ProjectionHandler
+from shared.messaging.consuming.delivery import Delivered
+from shared.messaging.consuming.projection import Position
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.projections import sets
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.samples import sample

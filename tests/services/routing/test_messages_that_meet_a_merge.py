@@ -14,8 +14,8 @@ from shared.contracts.parts import Message, PersonRef, TicketRef
 from shared.contracts.routing import StateChanged, TicketAbsorbed, TicketMerged
 from shared.contracts.topics import TICKETS
 from shared.eventstore.store import utc_now
-from shared.messaging.delivery import Delivered
-from shared.messaging.projection import Position
+from shared.messaging.consuming.delivery import Delivered
+from shared.messaging.consuming.projection import Position
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, PENDING_AUTO_CLOSE
 from tests.services.routing.workplace import CUSTOMER, KARI, Workplace
 from tests.specs.requirement import requirement

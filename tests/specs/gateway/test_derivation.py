@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from services.gateway.documents.derivation import draft_model, shown_model
-from shared.contracts.declaration import DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
 from shared.contracts.directory import FollowUp
-from shared.contracts.open_values import Known
+from shared.contracts.marks.declaration import DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
+from shared.contracts.marks.open_values import Known
 from shared.input_types import Text
 
 

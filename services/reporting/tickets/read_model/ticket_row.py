@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.reporting.tickets.read_model.article_rows import Article, Delivery, HistoryEntry
-from shared.messaging.projection import Seen
+from shared.messaging.consuming.projection import Seen
 from shared.projections.tables import Internal, Public, Table
 
 

@@ -9,9 +9,9 @@ from uuid import UUID
 from shared.database import Connection, Pool
 from shared.eventstore.errors import Raced
 from shared.eventstore.runner import until_recorded
-from shared.messaging.delivery import Parked, read
-from shared.messaging.handlers import Handler
-from shared.messaging.projection import Position
+from shared.messaging.consuming.delivery import Parked, read
+from shared.messaging.consuming.handlers import Handler
+from shared.messaging.consuming.projection import Position
 from shared.runtime.failpoints import hit
 
 log = logging.getLogger(__name__)

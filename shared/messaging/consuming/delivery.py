@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.contracts.envelope import Recorded, decode
-from shared.messaging.projection import Position, Seen
+from shared.messaging.consuming.projection import Position, Seen
 
 
 class Delivered(NamedTuple):

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from shared.contracts.envelope import Recorded
-from shared.messaging.delivery import Delivered, Next, Parked, order, out_of_order
-from shared.messaging.projection import Seen
+from shared.messaging.consuming.delivery import Delivered, Next, Parked, order, out_of_order
+from shared.messaging.consuming.projection import Seen
 
 
 class InOrder:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.database import Connection
-from shared.messaging.halting import Halt
-from shared.messaging.projection import Position
+from shared.messaging.consuming.halting import Halt
+from shared.messaging.consuming.projection import Position
 
 LOCK = """
 SELECT topic, partition, next_offset

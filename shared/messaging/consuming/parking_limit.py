@@ -5,7 +5,7 @@ from collections import deque
 
 from prometheus_client import Counter
 
-from shared.messaging.halting import Halt
+from shared.messaging.consuming.halting import Halt
 
 PARKED = Counter("ledgerdesk_consumer_parked_total", "Tickets newly parked", ["consumer"])
 PARKED_A_MINUTE = 20

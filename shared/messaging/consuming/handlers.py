@@ -5,7 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from shared.database import TRANSIENT, Connection
-from shared.messaging.delivery import Delivered, Parked
+from shared.messaging.consuming.delivery import Delivered, Parked
 
 
 class Handler(Protocol):

@@ -18,18 +18,18 @@ from prometheus_client import Counter, Gauge
 from shared.contracts.topics import PARTITIONS
 from shared.database import Pool, connect
 from shared.eventstore.runner import until_recorded
-from shared.messaging import checkpoints
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.batching import Batching
-from shared.messaging.checkpoints import OffsetsMoved
 from shared.messaging.clients import consumer as started
 from shared.messaging.clients import limit_prefetch
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.halting import Halt, halt, wait_while_halted
-from shared.messaging.handlers import Handler, Handlers, reason_of, transient
-from shared.messaging.parking.limit import ParkingLimit
-from shared.messaging.parking.parking import park, parked_streams
-from shared.messaging.records import RecordReader
+from shared.messaging.consuming import checkpoints
+from shared.messaging.consuming.checkpoints import OffsetsMoved
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.halting import Halt, halt, wait_while_halted
+from shared.messaging.consuming.handlers import Handler, Handlers, reason_of, transient
+from shared.messaging.consuming.parking import park, parked_streams
+from shared.messaging.consuming.parking_limit import ParkingLimit
+from shared.messaging.consuming.records import RecordReader
 from shared.runtime.failpoints import hit
 from shared.runtime.garbage_collection import manual_collection
 from shared.runtime.heartbeat import Heartbeat

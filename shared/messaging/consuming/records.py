@@ -10,10 +10,10 @@ from shared.contracts.envelope import Recorded
 from shared.contracts.event import registered
 from shared.database import Connection
 from shared.messaging.access.authenticity import HEADER, EventKeys, NotAuthentic
-from shared.messaging.checkpoints import Offsets
-from shared.messaging.delivery import Delivered, read
-from shared.messaging.handlers import Handlers
-from shared.messaging.projection import Position
+from shared.messaging.consuming.checkpoints import Offsets
+from shared.messaging.consuming.delivery import Delivered, read
+from shared.messaging.consuming.handlers import Handlers
+from shared.messaging.consuming.projection import Position
 
 # An end that is not known yet is set now: no relay of an older version can write unsigned records any more, for its
 # broker requires a sign-in.

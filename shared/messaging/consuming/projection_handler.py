@@ -5,10 +5,10 @@ from typing import Generic
 from uuid import UUID
 
 from shared.database import Connection
-from shared.messaging.delivery import Delivered, Next, Parked, order
-from shared.messaging.handlers import reason_of
-from shared.messaging.in_order import InOrder
-from shared.messaging.projection import Projection, R, Seen
+from shared.messaging.consuming.delivery import Delivered, Next, Parked, order
+from shared.messaging.consuming.handlers import reason_of
+from shared.messaging.consuming.in_order import InOrder
+from shared.messaging.consuming.projection import Projection, R, Seen
 from shared.runtime.failpoints import hit
 
 

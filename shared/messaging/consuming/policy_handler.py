@@ -10,9 +10,9 @@ from shared.database import Connection
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Context, utc_now
 from shared.eventstore.unit_of_work import UnitOfWork
-from shared.messaging.delivery import Delivered, Parked
-from shared.messaging.in_order import InOrder
-from shared.messaging.projection import Seen
+from shared.messaging.consuming.delivery import Delivered, Parked
+from shared.messaging.consuming.in_order import InOrder
+from shared.messaging.consuming.projection import Seen
 from shared.rules.rejected import Rejected
 from shared.runtime.failpoints import hit
 from shared.telemetry.tracing import span, traceparent
