@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from shared.addresses import canonical, canonical_domain
+from shared.addresses import canonical_domain, valid
 
 
 def one_line(text: str) -> str:
@@ -48,14 +48,6 @@ def _not_an_id(text: str) -> str:
     return text
 
 
-def _mail_address(text: str) -> str:
-    """The address in its canonical form. Nobody checks whether it exists."""
-    known = canonical(text)
-    if known is None:
-        raise ValueError("This is not a valid e-mail address.")
-    return known
-
-
 def _mail_domain(text: str) -> str:
     known = canonical_domain(text)
     if known is None or "." not in known:
@@ -84,7 +76,7 @@ Login = Annotated[
 ]
 """What a person signs in with: lower-case letters, digits, dot, hyphen, underscore."""
 MailAddress = Annotated[
-    str, Field(strict=True, max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_mail_address)
+    str, Field(strict=True, max_length=254, json_schema_extra={"format": "email"}), AfterValidator(valid)
 ]
 MailDomain = Annotated[str, Field(strict=True, max_length=253), AfterValidator(_mail_domain)]
 Language = Annotated[str, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]

@@ -9,7 +9,7 @@ from shared.contracts.event import Event, event
 from shared.contracts.marks.declaration import Document, DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
 from shared.contracts.marks.open_values import Known
 from shared.contracts.marks.personal import Personal
-from shared.contracts.parts import AnyStateType
+from shared.contracts.parts import AnyStateType, QueueRef
 from shared.contracts.topics import DIRECTORY
 from shared.input_types import Language, Login, MailAddress, MailDomain, Slug, Text, Title
 
@@ -72,6 +72,11 @@ class Queue(Named):
     tells_when_closed: Annotated[bool, Input(default=True)] = False
     """The customer gets a mail when a ticket is closed without an answer (A5.14)."""
     members: Annotated[tuple[Member, ...], Input(max_length=2000)] = ()
+
+    @property
+    def ref(self) -> QueueRef:
+        """The queue as events name it."""
+        return QueueRef(id=self.id, slug=self.slug, name=self.name)
 
 
 class Person(Document):

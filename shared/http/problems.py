@@ -124,7 +124,11 @@ def invalid(pointer: str, detail: str) -> Problem:
 def invalid_fields(errors: Iterable[FieldError]) -> Problem:
     """422 for several fields."""
     found = tuple(errors)
-    return Problem(422, "invalid", "; ".join(error.detail for error in found[:3]), errors=found)
+    return Problem(422, "invalid", " ".join(_sentence(error.detail) for error in found[:3]), errors=found)
+
+
+def _sentence(detail: str) -> str:
+    return detail if detail.endswith((".", "?", "!")) else f"{detail}."
 
 
 def too_large(detail: str = "The body of this request is too large.") -> Problem:

@@ -30,7 +30,6 @@ from services.intake.ticket.commands import (
     ReceiveAutomatic,
     ReceiveMessage,
 )
-from services.intake.ticket.references import queue_ref
 from shared.contracts.directory import Person
 from shared.contracts.envelope import Actor
 from shared.contracts.intake import AutomaticKind, FailedRecipient
@@ -189,7 +188,7 @@ class Handling:
             opening = OpenTicket(
                 number=number,
                 title=title,
-                queue=queue_ref(queue),
+                queue=queue.ref,
                 customer=match.customer,
                 channel="email",
                 message=message if n == 0 else message.model_copy(update={"id": uuid7()}),

@@ -23,7 +23,6 @@ from services.intake.records.recording import OpenedTicket, Rows
 from services.intake.records.records import Records
 from services.intake.records.tickets import TicketByQueue
 from services.intake.ticket.commands import OpenTicket
-from services.intake.ticket.references import queue_ref
 from shared.contracts.directory import Queue
 from shared.contracts.envelope import Actor
 from shared.contracts.parts import TicketRef
@@ -71,7 +70,7 @@ class HiddenCopies:
         command = OpenTicket(
             number=number,
             title=title,
-            queue=queue_ref(queue),
+            queue=queue.ref,
             customer=match.customer,
             channel="email",
             message=message,

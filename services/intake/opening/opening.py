@@ -18,7 +18,6 @@ from services.intake.records.receipts import receipt_mailbox
 from services.intake.records.recording import OpenedTicket, Rows
 from services.intake.records.records import Records
 from services.intake.ticket.commands import NORMAL_PRIORITY, OpenTicket
-from services.intake.ticket.references import queue_ref
 from shared.addresses import comparable
 from shared.contracts.directory import Queue, Topic
 from shared.contracts.parts import Address, Attachment, Blob, CustomerRef, Message, PersonRef
@@ -76,7 +75,7 @@ class Opening:
                 OpenTicket(
                     number=number,
                     title=request.subject,
-                    queue=queue_ref(queue),
+                    queue=queue.ref,
                     customer=found.customer,
                     channel=request.channel,
                     message=_first_article(request, found.customer, queue, text, text_blob, files, context),

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Validation
 
 from services.routing.operations.content.composing import Content
 from services.routing.operations.states import NextStep
-from shared.addresses import canonical
+from shared.addresses import valid
 from shared.http.bodies import Body
 from shared.http.problems import FieldError, invalid_fields, pointer
 from shared.input_types import Line, Text
@@ -21,13 +21,6 @@ MOST_ERRORS = 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _address(value: str) -> str:
-    known = canonical(value)
-    if known is None:
-        raise ValueError("This is not a valid e-mail address.")
-    return known
-
-
 def not_empty(value: str) -> str:
     stripped = value.strip()
     if not stripped:
@@ -35,7 +28,7 @@ def not_empty(value: str) -> str:
     return stripped
 
 
-EmailAddress = Annotated[Line, Field(max_length=320), AfterValidator(_address)]
+EmailAddress = Annotated[Line, Field(max_length=320), AfterValidator(valid)]
 Recipients = Annotated[tuple[EmailAddress, ...], Field(max_length=MOST_RECIPIENTS)]
 SomeRecipients = Annotated[tuple[EmailAddress, ...], Field(min_length=1, max_length=MOST_RECIPIENTS)]
 TimeUnits = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]

@@ -6,7 +6,7 @@ from services.routing.operations.content.composing import Content
 from services.routing.operations.request import CommandRequest
 from services.routing.operations.responses import with_decided_note
 from services.routing.operations.states import NextStep
-from services.routing.operations.tickets import TicketOperations, queue_ref
+from services.routing.operations.tickets import TicketOperations
 from services.routing.ticket.queueing import Move
 from shared.eventstore.runner import Outcome
 
@@ -32,7 +32,7 @@ async def move(
     return await operations.give(
         request,
         "move",
-        lambda context, _: Move(context, queue_ref(target), new_owner, note, next_state, step.time_units, empty),
+        lambda context, _: Move(context, target.ref, new_owner, note, next_state, step.time_units, empty),
         respond=with_decided_note,
         queue=target,
     )

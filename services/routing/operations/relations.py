@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 from services.routing.operations.content.originals import Original, split_content
 from services.routing.operations.request import CommandRequest, TicketCommand
 from services.routing.operations.responses import with_members
-from services.routing.operations.tickets import TicketOperations, queue_ref
+from services.routing.operations.tickets import TicketOperations
 from services.routing.ticket.relations import Absorb, Link, MergeInto, Split, Unlink
 from shared.contracts.parts import TicketRef
 from shared.contracts.routing import AnyLinkKind
@@ -76,7 +76,7 @@ async def split(
 ) -> Outcome:
     stream, before = await operations.current(request.ticket)
     operations.authorize(request, "split", before)
-    target = queue_ref(operations.target_queue(queue, request, "create")) if queue is not None else None
+    target = operations.target_queue(queue, request, "create").ref if queue is not None else None
     content = await split_content(operations.uploads.store, originals)
     into = uuid7()
     return await operations.give(

@@ -20,7 +20,7 @@ from shared.bounded.processes import Processes
 from shared.contracts import envelope
 from shared.contracts.directory import Queue, Right
 from shared.contracts.event import Event
-from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
+from shared.contracts.parts import CustomerRef, PersonRef
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.errors import UnknownStream
@@ -233,10 +233,6 @@ class TicketOperations:
         if customer is None:
             raise invalid(field, detail="No such person, and this is not a valid e-mail address.")
         return customer
-
-
-def queue_ref(queue: Queue) -> QueueRef:
-    return QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
 
 
 def _no_such_ticket(field: str | None) -> Refusal:

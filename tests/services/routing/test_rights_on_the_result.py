@@ -4,7 +4,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.routing.operations.tickets import queue_ref
 from shared.contracts.directory import Member, Queue, TicketField
 from shared.contracts.parts import PersonRef
 from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketMoved
@@ -30,9 +29,9 @@ async def test_undoing_a_move_needs_the_right_to_move_into_the_old_queue(desk: W
     assert (plain.status_code, undone.status_code) == (422, 422)
     assert undone.json()["errors"][0]["pointer"] == "/event"
     assert "Secret" not in undone.text
-    assert (await desk.state(number)).queue == queue_ref(IT)
+    assert (await desk.state(number)).queue == IT.ref
     await desk.done(number, "undo", {"event": moved}, who=OLA)
-    assert (await desk.state(number)).queue == queue_ref(SECRET)
+    assert (await desk.state(number)).queue == SECRET.ref
 
 
 async def test_moving_into_a_visible_queue_without_the_right_is_forbidden_for_move_and_undo(desk: Workplace) -> None:
@@ -40,9 +39,7 @@ async def test_moving_into_a_visible_queue_without_the_right_is_forbidden_for_mo
     await _put(desk, HR.model_copy(update={"members": (reader,)}))
     number = await desk.ticket()
     stream, _ = await desk.operations.current(number)
-    await desk.record(
-        stream, TicketMoved(to=queue_ref(HR), was=queue_ref(IT)), TicketMoved(to=queue_ref(IT), was=queue_ref(HR))
-    )
+    await desk.record(stream, TicketMoved(to=HR.ref, was=IT.ref), TicketMoved(to=IT.ref, was=HR.ref))
     plain = await desk.give(number, "move", {"queue": "hr"})
     undone = await desk.give(number, "undo", {"event": await last(desk, number)})
     assert (plain.status_code, undone.status_code) == (403, 403)
