@@ -20,7 +20,7 @@ MOST_VALUES = 12_000
 
 def _filled(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be blank")
+        raise ValueError("This must not be blank.")
     return text
 
 
@@ -40,10 +40,10 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if not (_scalar(value) or (isinstance(value, list) and len(value) <= 100 and all(map(_scalar, value)))):
             raise ValueError(
-                f"{name[:40]!r} must be a text, a number, true, false, null, or a list of at most 100 of them"
+                f"The field {name[:40]!r} takes a text, a number, true, false, null, or a list of at most 100 of them."
             )
     if len(orjson.dumps(fields)) > MOST_FIELDS_BYTES:
-        raise ValueError(f"must be at most {MOST_FIELDS_BYTES} bytes together")
+        raise ValueError(f"All fields together must have at most {MOST_FIELDS_BYTES} bytes.")
     return fields
 
 

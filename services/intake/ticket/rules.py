@@ -48,7 +48,7 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
 
 def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
     if ticket.number:
-        raise Rejected(f"ticket {ticket.number} exists already")
+        raise Rejected(f"Ticket {ticket.number} exists already.")
     return [
         TicketOpened(
             number=command.number,
@@ -86,7 +86,7 @@ def _gets_a_receipt(command: OpenTicket) -> bool:
 
 def _require_open(ticket: Ticket) -> None:
     if not ticket.number:
-        raise Rejected("there is no such ticket")
+        raise Rejected("No such ticket.")
 
 
 def _receive_automatic(command: ReceiveAutomatic, ticket: Ticket) -> list[Event]:

@@ -154,7 +154,7 @@ class Outgoing:
             if result.replayed:
                 return result
             if not (await connection.execute(RESUME, selection.queue, selection.domain)).endswith(" 1"):
-                raise Rejected("this is not paused; GET /outgoing lists what is")
+                raise Rejected("This is not paused. GET /outgoing lists what is.")
             await self._keep_decision(connection, "resume", who, reason, selection)
         return result
 
@@ -204,7 +204,7 @@ class Outgoing:
         if row is None:
             raise NotWaiting
         if row["on_its_way"]:
-            raise Rejected("this mail is being sent; try again when the attempt has ended")
+            raise Rejected("This mail is being sent now. Try again when the attempt has ended.")
         return row
 
     async def _keep_decision(

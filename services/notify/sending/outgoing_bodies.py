@@ -12,7 +12,7 @@ from shared.input_types import Line
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be empty: other administrators want to know why")
+        raise ValueError("Give a reason: other administrators want to know why.")
     return text.strip()
 
 

@@ -216,7 +216,7 @@ def _why_unusable(email: str, own_addresses: frozenset[str]) -> str | None:
 def _outcome(notification: UUID, outcome: Event, ticket: Ticket) -> list[Event]:
     """The first outcome counts; after a crash the same outcome may come again."""
     if notification not in ticket.requested:
-        raise Rejected("this notification was never requested")
+        raise Rejected("This notification was never requested.")
     return [outcome] if notification in ticket.waiting else []
 
 

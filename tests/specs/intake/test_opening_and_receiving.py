@@ -42,7 +42,7 @@ def test_a_customer_without_an_address_gets_no_receipt() -> None:
 
 
 def test_a_ticket_is_opened_once() -> None:
-    given(opened()).when(opening()).refused(f"ticket {NUMBER} exists already")
+    given(opened()).when(opening()).refused(f"Ticket {NUMBER} exists already.")
 
 
 @requirement("A2.12", "A2.08")
@@ -52,7 +52,7 @@ def test_a_further_message_is_received_on_the_ticket() -> None:
 
 
 def test_a_message_to_a_ticket_that_is_not_open_is_refused() -> None:
-    given().when(ReceiveMessage(PER, WORDS)).refused("no such ticket")
+    given().when(ReceiveMessage(PER, WORDS)).refused("No such ticket.")
 
 
 @requirement("A5.08")
