@@ -106,9 +106,10 @@ class Sender:
             most = self._room()
             until = time.monotonic() + LEASE_SECONDS
             closed = self._queues.closed()
+            held = set(self._held)  # a mail that is released while the claim is on its way had its outcome recorded
             claimed = await claims.claim(self.store.pool, self.store.service, most, closed) if most else []
             for each in claimed:
-                if each.request.notification in self._held:
+                if each.request.notification in held:
                     continue  # its lease ran out while the database was away; the attempt here ends first
                 self._held[each.request.notification] = _Held(each, until)
                 self._queues.put(each.domain, each)
