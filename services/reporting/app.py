@@ -18,7 +18,7 @@ from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consuming.projection_handler import ProjectionHandler
-from shared.messaging.parking.commands import MakeHandlers
+from shared.messaging.operating.commands import MakeHandlers
 from shared.service.assembly import assembled
 from shared.settings import env
 

@@ -27,7 +27,7 @@ from shared.messaging.access.authenticity import HEADER, EventKeys
 from shared.messaging.announcing import CHANNEL, notify_relays
 from shared.messaging.batching import Batching
 from shared.messaging.clients import SEND_SECONDS, producer
-from shared.messaging.parking.refused import REFUSALS, hold
+from shared.messaging.operating.refused import REFUSALS, hold
 from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise

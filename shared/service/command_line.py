@@ -22,7 +22,7 @@ from shared.settings import SettingMissing, env
 if TYPE_CHECKING:
     from shared.http.serving.health import Health
     from shared.http.serving.process import Process, Role
-    from shared.messaging.parking.commands import MakeHandlers, Parker
+    from shared.messaging.operating.commands import MakeHandlers, Parker
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class _NoSuch(Exception):
 
 def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> int:
     from shared.http.serving.process import run_process
-    from shared.messaging.parking import commands as parking_commands
+    from shared.messaging.operating import commands as parking_commands
 
     match arguments.command:
         case "api" | "worker" | "all" as role:

@@ -30,7 +30,7 @@ from shared.messaging.consuming import consumer, halting, parking
 from shared.messaging.consuming.delivery import Delivered
 from shared.messaging.consuming.projection import Position
 from shared.messaging.consuming.projection_handler import ProjectionHandler
-from shared.messaging.parking import commands as parking_commands
+from shared.messaging.operating import commands as parking_commands
 from shared.messaging.relay import SHARDS
 from shared.runtime import failpoints
 from shared.runtime.heartbeat import SILENCE_SECONDS

@@ -15,8 +15,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.contracts.topics import TICKETS
 from shared.messaging import topics
 from shared.messaging.consuming.projection_handler import ProjectionHandler
-from shared.messaging.parking import commands as parking_commands
-from shared.messaging.parking.refused import REFUSED, Refused
+from shared.messaging.operating import commands as parking_commands
+from shared.messaging.operating.refused import REFUSED, Refused
 from shared.testing.progress import until
 from tests.conformance.messaging.system import Service, Texts, append, open_tickets, pair, running, said
 from tests.servers import Kafka

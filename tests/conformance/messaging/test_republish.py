@@ -17,7 +17,7 @@ from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from shared.messaging import topics
 from shared.messaging.consuming import parking
 from shared.messaging.consuming.projection_handler import ProjectionHandler
-from shared.messaging.parking.refused import Refused
+from shared.messaging.operating.refused import Refused
 from shared.messaging.republish import CannotRepublish, republish
 from shared.testing.progress import until
 from shared.testing.streams import load_many

@@ -10,7 +10,7 @@ from shared.eventstore.store import Store
 from shared.messaging.consuming import halting, parking
 from shared.messaging.consuming.handlers import Handler
 from shared.messaging.consuming.parking import ParkedStream, StillBroken
-from shared.messaging.parking.refused import Refused
+from shared.messaging.operating.refused import Refused
 from shared.settings import env
 
 MakeHandlers: TypeAlias = Callable[[Store], Mapping[str, Handler]]
