@@ -87,12 +87,14 @@ class CommandRunner(Generic[Command, State]):
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[tuple[Connection, UnitOfWork[Command, State]]]:
-        """A transaction with one unit of work. After the commit its states are cached and the relay is woken."""
+        """A transaction with one unit of work. After the commit its states are cached; the relay is woken if something
+        was recorded."""
         async with self.store.pool.acquire() as connection, connection.transaction():
             unit = self.unit(connection)
             yield connection, unit
         unit.committed()
-        self.store.appended.set()
+        if unit.recorded:
+            self.store.appended.set()
 
     async def handle(
         self,

@@ -39,21 +39,28 @@ class UnitOfWork(Generic[Command, State]):
         self.category, self.decider, self.states, self.connection = category, decider, states, connection
         self.appends: list[Append] = []
         self._default_record = record
+        self._loaded: dict[UUID, Versioned[State]] = {}
         self._streams: dict[UUID, Versioned[State]] = {}
+        """After everything that was decided so far."""
+        self.recorded = False
+        """Whether something was written."""
 
     async def load(self, *streams: UUID) -> None:
-        """Reads the newest states of streams that were not read before."""
+        """Reads the newest states of streams that were not read before; an unknown stream is at version 0."""
         wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._streams]
         if wanted:
-            self._streams |= await self.states.newest(wanted, connection=self.connection)
+            found = await self.states.newest(wanted, connection=self.connection)
+            nothing = Versioned(self.decider.initial(), 0)
+            for stream in wanted:
+                self.begin(stream, found.get(stream, nothing))
 
     def begin(self, stream: UUID, versioned: Versioned[State]) -> None:
         """Gives the state of a stream that the caller has read already."""
-        self._streams[stream] = versioned
+        self._loaded[stream] = self._streams[stream] = versioned
 
     def knows(self, stream: UUID) -> bool:
         """Whether the stream that was read has events."""
-        return stream in self._streams
+        return self.version(stream) > 0
 
     def state(self, stream: UUID) -> State:
         """The state after everything that was decided so far."""
@@ -95,14 +102,17 @@ class UnitOfWork(Generic[Command, State]):
         if not self.appends and command is None and record is None:
             return Appended("appended")
         appended = await (record or self._default_record)(self.appends, command=command, response=response)
-        if appended.status == "appended" and self.connection is None:
-            self.committed()
+        if appended.status == "appended":
+            self.recorded = True
+            if self.connection is None:
+                self.committed()
         return appended
 
     def committed(self) -> None:
-        """What was read and recorded is durable: the states may be cached."""
-        for stream, versioned in self._streams.items():
-            self.states.keep(stream, versioned)
+        """What was read and recorded is durable: the states may be cached. What was only decided is not."""
+        for stream, versioned in (self._streams if self.recorded else self._loaded).items():
+            if versioned.version:
+                self.states.keep(stream, versioned)
 
     def _at(self, stream: UUID) -> Versioned[State]:
         return self._streams.get(stream) or Versioned(self.decider.initial(), 0)

@@ -1,6 +1,6 @@
 ALTER TABLE intake.tickets ADD COLUMN receipt_mailbox text;
 COMMENT ON COLUMN intake.tickets.receipt_mailbox IS
-    'The mailbox that the receipt goes to, without tags and other spellings (services/intake/records/real_mailbox.py); null: none goes out.';
+    'The mailbox that the receipt goes to, without tags and other spellings (services/intake/real_mailbox.py); null: none goes out.';
 
 CREATE INDEX ON intake.tickets (receipt_mailbox, receipt_at) WHERE receipt_mailbox IS NOT NULL;
 

@@ -1,10 +1,11 @@
 """uvicorn's server with our limits on connections, and background tasks beside it."""
 
 import asyncio
+import contextlib
 import logging
 import resource
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import uvicorn
@@ -37,7 +38,7 @@ class CannotListen(Exception):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with another main loop (docs/decisions/0098)."""
+    """uvicorn's server with our signal handling and another main loop (docs/decisions/0098)."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -47,6 +48,15 @@ class Server(uvicorn.Server):
         """Starts to drain."""
         self.should_exit = True
         self._stopping.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to `run_process`.
+
+        uvicorn handles them in each server and raises them again after draining: with two servers in a process, the
+        first one that has drained would make the other one drop its requests.
+        """
+        yield
 
     async def main_loop(self) -> None:
         """Wakes up once a second, where uvicorn wakes up ten times, and closes connections whose peer stalls."""

@@ -169,6 +169,51 @@ async def test_a_services_own_rows_are_recorded_with_its_events(runner: Runner, 
     assert (await tags(store.pool, stream), await tags(store.pool, beside)) == (["first", "a"], ["b"])
 
 
+async def test_a_new_stream_is_looked_up_once(runner: Runner, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+    load_since = store.load_since
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return await load_since(*arguments, **options)
+
+    monkeypatch.setattr(store, "load_since", counted)
+    streams = [uuid4() for _ in range(3)]
+    async with runner.transaction() as (_, unit):
+        await unit.load(*streams)
+        for stream in streams:
+            await unit.load(stream)
+            assert not unit.knows(stream)
+            unit.decide(stream, Add("a"), CONTEXT)
+        await unit.record()
+    assert reads == 1
+
+
+async def test_a_decision_that_was_not_recorded_is_not_cached(runner: Runner, store: Store) -> None:
+    stream, key = await opened(runner), CommandId(uuid4())
+    await store.append([], command=key, response={})
+    async with runner.transaction() as (_, unit):
+        await unit.load(stream)
+        unit.decide(stream, Add("a"), CONTEXT)
+        assert (await unit.record(command=key)).status == "duplicate"
+    assert (await runner.states.newest([stream]))[stream] == (("first",), 1)
+    assert (await runner.handle([Target(stream, lambda _: Add("b"))], request=request())).version == 2
+
+
+async def test_a_transaction_that_records_nothing_wakes_nobody(runner: Runner, store: Store) -> None:
+    stream = await opened(runner)
+    store.appended.clear()
+    async with runner.transaction() as (_, unit):
+        await unit.load(stream)
+    assert not store.appended.is_set()
+    async with runner.transaction() as (_, unit):
+        unit.decide(uuid4(), Add("a"), CONTEXT)
+        await unit.record()
+        store.appended.clear()  # the append has woken it before the commit
+    assert store.appended.is_set()
+
+
 async def test_nothing_decided_writes_nothing(runner: Runner, store: Store) -> None:
     stream = await opened(runner)
     unit = runner.unit()

@@ -1,6 +1,7 @@
 """A process of `run_process` for the tests: `LEDGERDESK_TEST_PROCESS` chooses how it misbehaves."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -24,6 +25,20 @@ tries = 0
 async def wait() -> Any:
     started.set()
     await release.wait()
+    return {"waited": True}
+
+
+@router.get("/wait-until-metrics-are-gone")
+async def wait_for_metrics() -> Any:
+    """A request that ends some time after the other server of this process has drained."""
+    host, _, port = os.environ["LEDGERDESK_METRICS_LISTEN"].rpartition(":")
+    started.set()
+    with contextlib.suppress(OSError):
+        while True:
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)  # the request outlives several looks of uvicorn (0.1 s) whether it must end now
     return {"waited": True}
 
 

@@ -73,6 +73,17 @@ def running(**environment: str) -> Iterator[Running]:
         process.communicate()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_requests_end_beside_the_server_of_metrics(number: signal.Signals) -> None:
+    (monitors,) = free_ports(1)
+    with running(LEDGERDESK_METRICS_LISTEN=f"127.0.0.1:{monitors}") as it, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(it.ask, "/wait-until-metrics-are-gone")
+        assert it.ask("/started")[0] == 200
+        it.process.send_signal(number)
+        assert waiting.result() == (200, {"waited": True})
+        assert it.process.wait() == 0
+
+
 def test_sigterm_finishes_requests_then_cancels_tasks_then_closes() -> None:
     with running() as it, ThreadPoolExecutor() as pool:
         waiting = pool.submit(it.ask, "/wait")
