@@ -1,6 +1,6 @@
 """The command runner: load, fold, authorize, decide, append, and again when somebody else recorded first.
 
-Every service writes through it (docs/decisions/0094). A service brings its decider, its streams, the rows that belong
+Every decision of a service is recorded through it (docs/decisions/0094). A service brings its decider, its streams, the rows that belong
 to the same transaction, and what happens on a race.
 """
 

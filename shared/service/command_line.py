@@ -44,11 +44,11 @@ def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> 
         ("worker", "run the relay, consumers and timers"),
         ("all", "both in one process"),
         ("migrate", "bring the database up to date"),
-        ("parked", "list what was put aside and waits for an operator"),
+        ("parked", "list what is parked and waits for an operator"),
     ):
         commands.add_parser(role, help=meaning)
     replay = commands.add_parser("replay", help="work through a parked ticket after the fix")
-    replay.add_argument("consumer", help="who has put it aside, as `parked` tells")
+    replay.add_argument("consumer", help="who has parked it, as `parked` tells")
     replay.add_argument("ticket", help="the ticket's id, or `all`")
     resume = commands.add_parser("resume", help="let a halted consumer go on")
     resume.add_argument("consumer")
@@ -79,12 +79,12 @@ def _carry_out(name: str, service: Service, arguments: argparse.Namespace) -> in
             return 0
         case "parked":
             return asyncio.run(parking_commands.parked(service.parkers))
-        case "replay" if (aside := parking_commands.with_relay(service.parkers).get(arguments.consumer)) is not None:
-            return asyncio.run(parking_commands.replay_parked(aside, arguments.ticket))
+        case "replay" if (parker := parking_commands.with_relay(service.parkers).get(arguments.consumer)) is not None:
+            return asyncio.run(parking_commands.replay_parked(parker, arguments.ticket))
         case _:
             consumer = arguments.consumer
             if (handlers := service.consumer(consumer)) is None:
-                raise _NoSuch(f"{name} has no consumer {consumer!r}: `parked` tells who has put what aside")
+                raise _NoSuch(f"{name} has no consumer {consumer!r}: `parked` tells who has parked what")
             if arguments.command == "resume":
                 return asyncio.run(parking_commands.resume(consumer))
             return asyncio.run(parking_commands.replay(name, consumer, handlers, arguments.ticket))

@@ -20,7 +20,7 @@ from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
 from shared.eventstore.errors import PreconditionFailed, UnknownStream
 from shared.eventstore.runner import CommandRunner
-from shared.eventstore.state_cache import Versioned
+from shared.eventstore.state_cache import StateCache, Versioned
 from shared.eventstore.store import Context, Store
 from shared.eventstore.unit_of_work import UnitOfWork
 from shared.http.problems import invalid, invalid_fields
@@ -63,7 +63,8 @@ class Documents:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.runners = {model.KIND: CommandRunner(store, model.KIND, rules) for model in DOCUMENTS}
+        states = StateCache(store, rules)  # one for all kinds: a document's id belongs to one kind
+        self.runners = {model.KIND: CommandRunner(store, model.KIND, rules, states=states) for model in DOCUMENTS}
 
     async def save(
         self,

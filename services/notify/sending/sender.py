@@ -106,11 +106,16 @@ class Sender:
             most = self._room()
             until = time.monotonic() + LEASE_SECONDS
             closed = self._queues.closed()
-            held = set(self._held)  # a mail that is released while the claim is on its way had its outcome recorded
+            held = set(self._held)
             claimed = await claims.claim(self.store.pool, self.store.service, most, closed) if most else []
             for each in claimed:
                 if each.request.notification in held:
-                    continue  # its lease ran out while the database was away; the attempt here ends first
+                    # Its lease ran out while the database was away; the attempt here ends first. If it has ended while
+                    # the claim was on its way, its outcome is recorded, or the mail waits for the next claim.
+                    if each.request.notification not in self._held:
+                        self._outcomes.append(PutBack(each, 0.0, ""))
+                        self._finished.set()
+                    continue
                 self._held[each.request.notification] = _Held(each, until)
                 self._queues.put(each.domain, each)
             self._start()

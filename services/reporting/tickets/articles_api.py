@@ -16,13 +16,13 @@ from services.reporting.tickets.ticket_reader import (
     FoundTicket,
     TicketReader,
     TicketReference,
-    json_response,
 )
 from shared.blobs import texts
 from shared.blobs.store import BlobMissing
 from shared.contracts.parts import Blob, Message
 from shared.http import problems
 from shared.http.consistency import Awaited
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
@@ -107,7 +107,7 @@ def router(reader: TicketReader) -> APIRouter:
             last = rows[len(items) - 1]
             end = [last["created_at"].isoformat(), str(last["ticket_id"]), last["number"]]
             next_cursor = cursors.encode(who, asked, end)
-        return json_response(page(items, next_cursor), headers)
+        return json_response(page(items, next_cursor), headers=headers)
 
     @routes.get(
         "/api/v1/tickets/{ref}/articles/{article}/raw",
@@ -135,7 +135,9 @@ def router(reader: TicketReader) -> APIRouter:
         about = {"written_by": row["sender"], "author": row["author"]} | {
             each: row[each] for each in ("kind", "internal")
         }
-        return json_response({"ticket": ticket, "message": _message(row).model_dump(mode="json") | about}, headers)
+        return json_response(
+            {"ticket": ticket, "message": _message(row).model_dump(mode="json") | about}, headers=headers
+        )
 
     @routes.get("/api/v1/blobs/{blob}", operation_id="getBlob", summary="An attachment, as a download")
     async def blob(

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import asyncpg
-import orjson
-from fastapi import Path, Response
+from fastapi import Path
 
 from services.reporting.read_your_writes import wait_until_shown
 from services.reporting.tickets.presentation import TicketPresenter, people_named_in
@@ -98,7 +97,3 @@ class TicketReader:
     def is_agent_for(self, who: Identity, row: asyncpg.Record) -> bool:
         """Whether somebody reads this ticket as an agent of its queue and not as its customer."""
         return may(who, "read", ticket_facts(row["queue_id"], None, None, self.directory.queues)) is Access.ALLOWED
-
-
-def json_response(content: Any, headers: dict[str, str]) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json", headers=headers)

@@ -13,11 +13,12 @@ from services.reporting.tickets.hidden_references import tickets_named, without_
 from services.reporting.tickets.list_query import ListQuery, filters
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS
 from services.reporting.tickets.ticket_list import ORDERS, column_types, statement
-from services.reporting.tickets.ticket_reader import MERGED_TICKETS, TicketReader, TicketReference, json_response
+from services.reporting.tickets.ticket_reader import MERGED_TICKETS, TicketReader, TicketReference
 from services.reporting.visibility import scope
 from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.etag import etag
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
@@ -74,7 +75,7 @@ def router(reader: TicketReader) -> APIRouter:
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
             next_cursor = cursors.encode(who, asked, [_plain(last[column]) for column, _ in ORDERS[query.sort]])
-        return json_response(page(items, next_cursor), headers)
+        return json_response(page(items, next_cursor), headers=headers)
 
     @routes.get("/{ref}", operation_id="getTicket", summary="One ticket")
     async def get_ticket(ref: TicketReference, who: Caller, written: Awaited) -> Response:
@@ -98,7 +99,7 @@ def router(reader: TicketReader) -> APIRouter:
             shown["article_count"] = counted["article_count"]
             shown["customer"]["open_tickets"] = counted["open_tickets"]
         version = row["seen"].get("routing", (0, ""))[0]
-        return json_response(shown, headers | {"ETag": etag(version)})
+        return json_response(shown, headers=headers | {"ETag": etag(version)})
 
     @routes.get("/{ref}/history", operation_id="listHistory", summary="Every event of a ticket, in log order")
     async def list_history(
@@ -126,7 +127,7 @@ def router(reader: TicketReader) -> APIRouter:
             presentation.history_entry(each, without_hidden(data, tickets, queues))
             for each, data in zip(rows, whole, strict=False)
         ]
-        return json_response(page(items, next_cursor), headers)
+        return json_response(page(items, next_cursor), headers=headers)
 
     return routes
 

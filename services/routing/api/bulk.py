@@ -13,14 +13,13 @@ from pydantic import Field
 
 from services.routing.api.action import Action, carry_out, request_of, written
 from services.routing.api.bodies import Reference, read_nested
-from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.errors import CommandRunning, Raced
 from shared.eventstore.runner import Outcome
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.consistency import HEADER, encode
+from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
@@ -36,8 +35,8 @@ CONCURRENCY = 8
 """Tickets of a bulk command that are worked on at the same time: as many as the pool has connections."""
 
 
-Done = tuple[CommandRequest, Outcome]
-"""What was carried out on a ticket."""
+Given = tuple[Outcome, list[Written]]
+"""What a command did on a ticket, and the streams that a read must wait for to show it."""
 
 
 class BulkBody(Body):
@@ -77,16 +76,15 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
         many = replace(await request_of(operations, who, "", key), lock_on_action=False)
         await operations.runner.store.append([], command=key, response={})  # refuses another request with its key
 
-        async def give(ticket: str) -> Done:
+        async def give(ticket: str) -> Given:
             # The key is the ticket's, however it is named: a ticket that is named twice gets the command once, and a
             # repeated bulk command finds the first response of each ticket.
             part = CommandId(uuid5(key.id, str(await operations.find(ticket) or ticket)), key.fingerprint)
             request = replace(many, ticket=ticket, key=part)
-            return request, await carry_out(
-                operations, request, action.name, lambda: action.run(operations, request, form)
-            )
+            outcome = await carry_out(operations, request, action.name, lambda: action.run(operations, request, form))
+            return outcome, await written(operations, request, outcome)
 
-        async def one(ticket: str) -> tuple[dict[str, Any], Done | None]:
+        async def one(ticket: str) -> tuple[dict[str, Any], Given | None]:
             async with places:
                 if time.monotonic() > until + PATIENCE_SECONDS:  # the caller does not wait for ever
                     return _refused(ticket, problems.unavailable()), None
@@ -94,17 +92,17 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
 
         results = await asyncio.gather(*(one(ticket) for ticket in body.tickets))
         done = [each for _, each in results if each is not None]
-        streams = [stream for each in done for stream in await written(operations, *each)]
+        streams = [stream for _, each in done for stream in each]
         return json_response(
             {"items": [item for item, _ in results]},
-            replayed=bool(done) and all(outcome.replayed for _, outcome in done),
+            replayed=bool(done) and all(outcome.replayed for outcome, _ in done),
             headers={HEADER: encode(streams)} if streams else {},
         )
 
 
 async def _result(
-    ticket: str, attempt: Callable[[], Awaitable[Done]], until: float
-) -> tuple[dict[str, Any], Done | None]:
+    ticket: str, attempt: Callable[[], Awaitable[Given]], until: float
+) -> tuple[dict[str, Any], Given | None]:
     """One ticket's result. A refusal leaves the other tickets alone; what may pass is tried again until a time."""
     pause = FIRST_PAUSE_SECONDS
     while True:
@@ -118,7 +116,7 @@ async def _result(
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         else:
-            return {"ticket": ticket, "status": 200, "version": done[1].version}, done
+            return {"ticket": ticket, "status": 200, "version": done[0].version}, done
 
 
 def _refused(ticket: str, problem: problems.Problem) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def receipt(payload: Event, *documents: Queue) -> RequestReceipt:
 def answer(payload: Event, *documents: Queue) -> RequestAgentMail:
     (command,) = policies(*documents).react(recorded(payload))
     assert isinstance(command, RequestAgentMail)
+    assert command.kind == "answer"
     return command
 
 

@@ -39,12 +39,14 @@ PICTURE = Attachment(id=UUID(int=4), name="b.png", blob=Blob(sha256="2" * 64, si
 def forward(payload: Event) -> RequestAgentMail:
     (command,) = policies(IT_QUEUE).react(recorded(payload))
     assert isinstance(command, RequestAgentMail)
+    assert command.kind == "forward"
     return command
 
 
 def bounce(payload: Event) -> RequestAgentMail:
     (command,) = policies(IT_QUEUE).react(recorded(payload))
     assert isinstance(command, RequestAgentMail)
+    assert command.kind == "bounce"
     return command
 
 

@@ -2,11 +2,11 @@
 
 from services.gateway import document_rows
 from services.gateway.documents.kind import kind
-from services.gateway.documents.kinds.states import FOR_FORMS
 from shared.contracts.directory import Queue, State
 from shared.database import Connection
 from shared.http.problems import FieldError
 from shared.rules.access import Identity, rights
+from shared.rules.states import SELECTABLE
 
 DEEPEST = 20
 
@@ -21,7 +21,7 @@ async def check(queue: Queue, _was: Queue | None, connection: Connection) -> lis
         errors.append(FieldError("/follow_up_days", "Only the follow-up `reopen` has days."))
     next_state = await document_rows.find(connection, "state", queue.next_state_after_reply)
     state = next_state.document if next_state is not None and not next_state.retired else None
-    if not isinstance(state, State) or state.type not in FOR_FORMS:
+    if not isinstance(state, State) or state.type not in SELECTABLE:
         errors.append(FieldError("/next_state_after_reply", "No such state, or not one that a reply can lead to."))
     return errors + await _check_parents(queue, connection)
 

@@ -2,14 +2,10 @@
 
 from services.gateway.documents.kind import everybody, kind
 from shared.contracts.directory import Priority, State
-from shared.contracts.parts import StateType
 from shared.database import Connection
 from shared.http.problems import FieldError
 from shared.rules.access import Identity
-from shared.rules.states import STANDARD
-
-FOR_FORMS: frozenset[StateType] = frozenset(("open", "pending_reminder", "pending_auto_close", "closed"))
-"""The types of states that an agent can choose; only the system sets the others."""
+from shared.rules.states import SELECTABLE, STANDARD
 
 
 async def check_state(state: State, was: State | None, _: Connection) -> list[FieldError]:
@@ -17,8 +13,8 @@ async def check_state(state: State, was: State | None, _: Connection) -> list[Fi
     if was is not None and was.type != state.type:
         errors.append(FieldError("/type", "The type cannot change: tickets are in this state."))
     standard = STANDARD.get(state.slug)
-    if was is None and state.type not in FOR_FORMS and (standard is None or standard.type != state.type):
-        errors.append(FieldError("/type", f"Must be one of {', '.join(sorted(FOR_FORMS))}."))
+    if was is None and state.type not in SELECTABLE and (standard is None or standard.type != state.type):
+        errors.append(FieldError("/type", f"Must be one of {', '.join(sorted(SELECTABLE))}."))
     if state.close_after_hours is not None and not state.type.startswith("pending"):
         errors.append(FieldError("/close_after_hours", "Only pending states have this."))
     return errors
