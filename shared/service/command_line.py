@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a service's process runs, how a consumer whose parked tickets are replayed is found by its name (None: there is no such), and
-    what else of it puts streams aside."""
+    """What the command line needs of a service.
+
+    `make`: its process. `consumer`: the handlers of a consumer whose parked tickets are replayed, by its name; None if
+    there is no such consumer. `parkers`: the other parts of the service that park streams, by name.
+    """
 
     make: Callable[[Role, Health], AbstractAsyncContextManager[Process]]
     consumer: Callable[[str], MakeHandlers | None]
