@@ -42,7 +42,7 @@ ENVELOPE: dict[str, Any] = {
         "recordedat": {"type": "string", "format": "date-time", "description": "When it became a fact."},
         "correlationid": {"type": "string", "format": "uuid", "description": "Shared by all that one request led to."},
         "causationid": {"type": "string", "format": "uuid", "description": "The event that this one followed from."},
-        "actorkind": {"type": "string", "x-extensible-enum": ["agent", "customer", "service", "system"]},
+        "actorkind": {"type": "string", "x-extensible-enum": ["agent", "customer", "rule", "service", "system"]},
         "actorid": {"type": "string"},
         "traceparent": {"type": "string", "description": "W3C trace context of the act."},
         "data": {"type": "object"},
