@@ -1,4 +1,4 @@
-"""Mails over HTTP: handing in a mail, and the list of mails that arrived (api.md, section 4)."""
+"""Mails over HTTP: handing in a mail, and the list of mails that arrived."""
 
 from dataclasses import replace
 from datetime import UTC
@@ -48,9 +48,9 @@ class MailItem(Taken):
     """A mail in the list."""
 
     received_at: AwareDatetime
-    envelope_from: str = Field(description="empty for the null sender")
+    envelope_from: str = Field(description="Empty for the null sender.")
     envelope_to: list[str]
-    sender: str | None = Field(alias="from", description="the address in the mail's own From")
+    sender: str | None = Field(alias="from", description="The address in the mail's own From.")
     subject: str
     size: int
 
@@ -199,7 +199,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         try:
             content = await mailroom.blobs.stream(found.blob)
         except BlobMissing:
-            raise problems.unavailable("The content of this mail is not in the blob store.") from None
+            raise problems.unavailable("The content of this mail cannot be found in storage.") from None
         headers = {
             "Content-Length": str(found.size),
             "Content-Disposition": f'attachment; filename="{found.id}.eml"',
@@ -216,7 +216,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         try:
             found = await mailroom.process(mail_id)
         except BlobMissing:
-            raise problems.unavailable("The content of this mail is not in the blob store.") from None
+            raise problems.unavailable("The content of this mail cannot be found in storage.") from None
         if found is None:
             raise problems.not_found()
         return _response(found, 200)

@@ -1,4 +1,4 @@
-"""The desk's commands over HTTP, on real PostgreSQL (api.md, section 3)."""
+"""The desk's commands over HTTP, on real PostgreSQL."""
 
 import asyncio
 import json
