@@ -28,7 +28,7 @@ from shared.rules.rejected import Rejected
 from shared.rules.states import OPEN
 
 MOST_LINKS = 500
-MERGE_UNDONE = "This merge was undone already."
+MERGE_UNDONE = "This merge has already been undone."
 SPLIT_UNDONE = "split undone"
 """Why a ticket was removed."""
 
