@@ -77,7 +77,7 @@ COMMANDS: dict[str, Command] = {
     "set-state pending-auto-close": _set_state(PENDING_AUTO_CLOSE),
     "close": Close(CONTEXT),
     "reopen": Reopen(CONTEXT),
-    "its time has come": PendingIsOver(LATER, LATER),
+    "the pending date is reached": PendingIsOver(LATER, LATER),
     "merge": MergeInto(CONTEXT, OTHER),
     "merge another into it": Absorb(CONTEXT, OTHER),
     "undo of its merge": Unmerge(CONTEXT, OTHER, UUID(int=9)),

@@ -23,7 +23,7 @@ TRANSIENT = (
     OSError,
     TimeoutError,
 )
-"""Errors of a lost, restarted, full or contended server: the same work may succeed later (architecture, section 11)."""
+"""Errors of a lost, restarted, full or contended server: the same work may succeed later."""
 
 
 def _jsonb(value: Any) -> bytes:

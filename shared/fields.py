@@ -24,22 +24,22 @@ def checked(values: Mapping[str, Any], documents: Mapping[str, TicketField]) -> 
 
 def _wrong(value: Any, document: TicketField | None) -> str:
     if isinstance(value, float) and not math.isfinite(value):
-        return "must be a finite number"
+        return "Must be a finite number."
     if document is None:
         return ""
     match document.kind:
         case "text":
-            return "" if isinstance(value, str) else "must be a text"
+            return "" if isinstance(value, str) else "Must be a text."
         case "number":
-            return "" if isinstance(value, int | float) and not isinstance(value, bool) else "must be a number"
+            return "" if isinstance(value, int | float) and not isinstance(value, bool) else "Must be a number."
         case "flag":
-            return "" if isinstance(value, bool) else "must be true or false"
+            return "" if isinstance(value, bool) else "Must be true or false."
         case "choice":
-            return "" if value in document.choices else f"must be one of {', '.join(document.choices)}"
+            return "" if value in document.choices else f"Must be one of {', '.join(document.choices)}."
         case "date":
-            return "" if isinstance(value, str) and _is_date(value) else "must be a date such as 2026-11-23"
+            return "" if isinstance(value, str) and _is_date(value) else "Must be a date such as 2026-11-23."
         case _:
-            return "is a field of a kind that is not supported yet"
+            return "Fields of this kind are not supported yet."
 
 
 def _is_date(text: str) -> bool:

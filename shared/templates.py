@@ -1,4 +1,4 @@
-"""Templates that administrators write, such as salutations and signatures; their values are strings (api.md, section 5).
+"""Templates that administrators write, such as salutations and signatures; their values are strings.
 
 A template can show values and choose between texts. It has no loops, calls, macros or arithmetic, so that it cannot run
 for long or access anything else. An invalid template is shown with its error; it never stops a mail.

@@ -54,7 +54,7 @@ class Policies:
     def an_agents_mail_ticket_is_sent(
         self, opened: TicketOpened, agent: PersonRef, event: Recorded
     ) -> RequestAgentMail:
-        """An agent who opens a ticket by mail writes to the customer first (api.md, section 3).
+        """An agent who opens a ticket by mail writes to the customer first.
 
         A ticket that was split off is not sent: its text is that of an article that the customer has already.
         """

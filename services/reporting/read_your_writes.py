@@ -1,4 +1,4 @@
-"""Reads with a consistency token wait until the read model shows what it covers (api.md, section 1)."""
+"""Reads with a consistency token wait until the read model shows what it covers."""
 
 import asyncio
 import time

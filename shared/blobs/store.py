@@ -1,4 +1,4 @@
-"""Content-addressed blobs: raw mails, attachments and long texts (architecture, section 2).
+"""Content-addressed blobs: raw mails, attachments and long texts.
 
 A blob's key is the SHA-256 of its content, so the same content is one blob and blobs never change. When `put` returns
 the blob is durable: an event may name it (decision record 0020).

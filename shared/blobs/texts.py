@@ -1,4 +1,4 @@
-"""Long texts: an event has the beginning, a blob the whole (architecture, section 2)."""
+"""Long texts: an event has the beginning, a blob the whole."""
 
 from pydantic_core import to_json
 

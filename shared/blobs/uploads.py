@@ -1,4 +1,4 @@
-"""Uploaded files that no ticket names yet (api.md, section 3).
+"""Uploaded files that no ticket names yet.
 
 They are in the blob store under `uploads/` and not in a database, because several services use them and services do not
 call each other. Until a ticket names a file, only its uploader has access.

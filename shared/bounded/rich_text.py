@@ -44,7 +44,7 @@ async def read(processes: Processes, html: str | None) -> RichText:
     except Ended as ended:
         if ended.reason == "slow":
             raise invalid("html", detail="This HTML takes too long to read.") from ended
-        raise Unavailable("Rich text cannot be read now; try again.") from ended
+        raise Unavailable("Rich text cannot be read now. Try again.") from ended
 
 
 def answered(content: bytes) -> Sequence[bytes]:

@@ -36,7 +36,7 @@ class Member(DocumentPart):
 
 
 class Queue(Named):
-    """A queue (api.md, section 5)."""
+    """A queue."""
 
     KIND = "queue"
 

@@ -1,4 +1,4 @@
-"""The envelope of a recorded event: CloudEvents 1.0, structured JSON mode (architecture, section 2)."""
+"""The envelope of a recorded event: CloudEvents 1.0, structured JSON mode."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
 """The base class of event payloads, and the registry of types.
 
 A published type never changes. A new optional field with a default keeps the version; any other change is a new version
-with a pure upcaster (`upcasts`). See architecture, section 2.
+with a pure upcaster (`upcasts`).
 """
 
 from collections.abc import Callable

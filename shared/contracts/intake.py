@@ -42,7 +42,7 @@ class FilledForm(Value):
 
 @event("helpdesk.TicketOpened.v1", owner="intake", topic=TICKETS)
 class TicketOpened(Event):
-    """A ticket was opened. `receipt`: whether the customer gets a receipt (api.md, section 3).
+    """A ticket was opened. `receipt`: whether the customer gets a receipt.
 
     `state`: the slug of the state that a trusted channel asked for. `also_opened`: the tickets that the same mail
     opened in other queues. `proven`: an agent wrote the message, or the customer demonstrably did; otherwise its text

@@ -169,7 +169,7 @@ class AgentReplied(Event):
 
 @event("helpdesk.NoteAdded.v1", owner="routing", topic=TICKETS)
 class NoteAdded(Event):
-    """A note. An internal one never leaves the desk (A7.10).
+    """A note. An internal one is never sent outside (A7.10).
 
     `kind`: the form that it was written in: `note`, `close`, `reopen`, `move`, `assign` or `solution` (A21.08).
     """

@@ -215,7 +215,7 @@ class DirectoryCopy:
         return Person.model_validate_json(text) if text else None
 
     async def person_named(self, reference: str) -> Person | None:
-        """The person in use with this id, login or e-mail address (api.md, section 5)."""
+        """The person in use with this id, login or e-mail address."""
         try:
             found = await self.person(UUID(reference))
         except ValueError:

@@ -40,7 +40,7 @@ class UnknownStream(Exception):
 
 
 class NotOurs(Exception):
-    """The event belongs to another service. Only its owner may record it (architecture, section 1)."""
+    """The event belongs to another service. Only its owner may record it."""
 
 
 class EventTooLarge(ValueError):

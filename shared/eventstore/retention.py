@@ -1,4 +1,4 @@
-"""Deletes old commands: an idempotency key is kept for 30 days (api.md, section 1)."""
+"""Deletes old commands: an idempotency key is kept for 30 days."""
 
 import asyncio
 from typing import Never

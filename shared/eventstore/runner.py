@@ -158,7 +158,7 @@ async def once(
     """Carries out a request that may come again; `again` makes the result from the response of the first time.
 
     The first response is given whatever stands in the way by now: a ticket that moved out of sight, a person or a queue
-    that is gone (api.md, section 1). A new request, which most are, costs nothing more.
+    that is gone. A new request, which most are, costs nothing more.
     Raises what `attempt` raises, and CommandReused.
     """
     try:

@@ -1,4 +1,4 @@
-"""`X-Consistency-Token`: the streams that a command wrote, so that a later read waits for them (architecture, 7).
+"""`X-Consistency-Token`: the streams that a command wrote, so that a later read waits for them.
 
 This is the form between gateway and services. The gateway seals it for callers
 (`services/gateway/front/consistency_tokens.py`).

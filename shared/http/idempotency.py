@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request sent again gets the first response (api.md, section 1)."""
+"""`Idempotency-Key`: the same request sent again gets the first response."""
 
 import hashlib
 from typing import Annotated, Any

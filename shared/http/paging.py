@@ -13,9 +13,9 @@ from fastapi import Query
 from shared.http import problems
 from shared.rules.access import Identity
 
-Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most")]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most.")]
 """`limit: Limit = 50`"""
-CursorText = Annotated[str | None, Query(max_length=2048, description="`next_cursor` of the page before")]
+CursorText = Annotated[str | None, Query(max_length=2048, description="`next_cursor` of the page before.")]
 """`cursor: CursorText = None`"""
 
 _MAC_BYTES = 16

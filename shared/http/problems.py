@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every refusal or failure of a service is `application/problem+json` (api.md, 1)."""
+"""Problem details (RFC 9457): every refusal or failure of a service is `application/problem+json`."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -113,7 +113,7 @@ def rejected(reason: str) -> Problem:
 def precondition_failed(current: Mapping[str, Any] | None = None, *, member: str = "ticket") -> Problem:
     """412: `If-Match` names an older version. The document has the current object as `member`."""
     extra = {member: dict(current)} if current is not None else None
-    return Problem(412, "precondition-failed", "It was changed in the meantime.", extra=extra)
+    return Problem(412, "precondition-failed", "This was changed in the meantime. Load it again.", extra=extra)
 
 
 def invalid(pointer: str, detail: str) -> Problem:
@@ -124,11 +124,13 @@ def invalid(pointer: str, detail: str) -> Problem:
 def invalid_fields(errors: Iterable[FieldError]) -> Problem:
     """422 for several fields."""
     found = tuple(errors)
-    return Problem(422, "invalid", " ".join(_sentence(error.detail) for error in found[:3]), errors=found)
+    return Problem(422, "invalid", " ".join(error.detail for error in found[:3]), errors=found)
 
 
-def _sentence(detail: str) -> str:
-    return detail if detail.endswith((".", "?", "!")) else f"{detail}."
+def of_validation(message: str) -> str:
+    """Pydantic's message as a sentence; its own have no full stop."""
+    detail = message.removeprefix("Value error, ")[:300]
+    return detail if detail.endswith(".") else f"{detail}."
 
 
 def too_large(detail: str = "The body of this request is too large.") -> Problem:

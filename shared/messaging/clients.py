@@ -1,4 +1,4 @@
-"""Kafka clients with measured settings (architecture, section 11), which stop within a bounded time."""
+"""Kafka clients with measured settings, which stop within a bounded time."""
 
 import asyncio
 import contextlib

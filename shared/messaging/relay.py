@@ -1,4 +1,4 @@
-"""The relay sends a service's outbox to Kafka, in order (architecture, section 4).
+"""The relay sends a service's outbox to Kafka, in order.
 
 Rows may be sent again, in order; consumers recognise them by the stream version. No event is lost or reordered. If
 Kafka refuses a record for good, its stream is parked and all others continue (docs/decisions/0078).

@@ -1,7 +1,4 @@
-"""Projection sets: read models that are rebuilt beside the live one and shown by swapping views.
-
-See architecture, section 7.
-"""
+"""Projection sets: read models that are rebuilt beside the live one and shown by swapping views."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence

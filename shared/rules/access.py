@@ -44,7 +44,7 @@ class Identity(Value):
 
 
 class Access(Enum):
-    """`HIDDEN` answers 404, as if the object did not exist; `FORBIDDEN` answers 403 (api.md, section 1)."""
+    """`HIDDEN` answers 404, as if the object did not exist; `FORBIDDEN` answers 403."""
 
     ALLOWED = "allowed"
     FORBIDDEN = "forbidden"
@@ -61,7 +61,7 @@ NEEDS: dict[str, Right] = {
 
 CUSTOMER_ACTIONS = frozenset(("read", "message"))
 DESPITE_LOCK = frozenset(("lock", "unlock", "undo", "set-responsible"))
-"""What an agent may do though somebody else has the ticket locked (api.md, section 3; decision 0057)."""
+"""What an agent may do though somebody else has the ticket locked (decision 0057)."""
 LOCK_REFUSES = frozenset(name for name, right in TICKET_COMMANDS.items() if right == "work") - DESPITE_LOCK
 
 
@@ -119,7 +119,7 @@ def may(identity: Identity, action: str, ticket: TicketFacts) -> Access:
 
 
 def allowed(identity: Identity, ticket: TicketFacts, state_type: StateType, locked_by: UUID | None) -> list[str]:
-    """The commands that a person may give to a ticket as it stands now (api.md, section 3), in the order of the API."""
+    """The commands that a person may give to a ticket as it stands now, in the order of the API."""
     commands = [each for each in TICKET_COMMANDS if may(identity, each, ticket) is Access.ALLOWED]
     if state_type == "removed":
         return []

@@ -54,7 +54,7 @@ class Invalid(Refusal):
     """Some arguments of the request are not valid."""
 
     def __init__(self, *arguments: InvalidArgument) -> None:
-        super().__init__("; ".join(each.detail for each in arguments))
+        super().__init__(" ".join(each.detail for each in arguments))
         self.arguments = arguments
 
 

@@ -1,4 +1,4 @@
-"""The standard states of a ticket (api.md, section 5)."""
+"""The standard states of a ticket."""
 
 from shared.contracts.parts import StateRef
 

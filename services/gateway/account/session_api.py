@@ -1,4 +1,4 @@
-"""One's own session over HTTP: sign in and out, prove and change the password (api.md, section 2)."""
+"""One's own session over HTTP: sign in and out, prove and change the password."""
 
 from datetime import datetime
 from typing import Annotated, Any

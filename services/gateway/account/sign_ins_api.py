@@ -1,4 +1,4 @@
-"""Sessions and API tokens over HTTP: one's own, and everybody's for administrators (api.md, sections 2 and 9)."""
+"""Sessions and API tokens over HTTP: one's own, and everybody's for administrators."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

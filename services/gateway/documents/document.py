@@ -81,9 +81,9 @@ class Save:
 class Retire:
     """Takes the document out of use.
 
-    `queues` are the slugs of queues that need it: those below a queue or that send it their junk, those whose replies
-    lead to a state, those whose mails use a salutation or signature. `topics` are the slugs of topics that lead to a
-    queue or ask for a field.
+    `queues` are the slugs of queues that need it: sub-queues of a queue, those that send spam to it, those that use a
+    state after a reply, those whose mails use a salutation or signature. `topics` are the slugs of topics that use a
+    queue or field.
     """
 
     last_admin: bool = False
@@ -121,21 +121,21 @@ def _require_retirable(document: Document, command: Retire) -> None:
         case Queue(slug=slug) if slug == DEFAULT_QUEUE:
             raise Rejected("The default queue cannot be retired.")
         case Queue() if queues:
-            raise Rejected(f"Queues are below it or send it their junk: {queues}.")
+            raise Rejected(f"These queues are sub-queues of it or send spam to it: {queues}.")
         case Queue() if topics:
-            raise Rejected(f"Topics lead to it: {topics}.")
+            raise Rejected(f"These topics use this queue: {topics}.")
         case Person() if command.last_admin:
             raise Rejected(LAST_ADMIN)
         case State(slug=slug) if slug in STANDARD:
-            raise Rejected("The rules of the desk need this state.")
+            raise Rejected("This is a standard state and cannot be retired.")
         case State() if queues:
-            raise Rejected(f"Replies from these queues lead to it: {queues}.")
+            raise Rejected(f"These queues use this state after a reply: {queues}.")
         case Salutation() | Signature() if queues:
-            raise Rejected(f"Mails of these queues use it: {queues}.")
+            raise Rejected(f"These queues use it in their mails: {queues}.")
         case TicketField() if topics:
-            raise Rejected(f"Topics ask for it: {topics}.")
+            raise Rejected(f"These topics use this field: {topics}.")
         case Priority():
-            raise Rejected("The five priorities stay. Instead, do not offer this one to customers.")
+            raise Rejected("Priorities cannot be retired. Instead, do not offer this one to customers.")
         case _:
             pass
 

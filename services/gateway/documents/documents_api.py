@@ -1,4 +1,4 @@
-"""Configuration documents over HTTP: the same requests for each kind (api.md, section 5)."""
+"""Configuration documents over HTTP: the same requests for each kind."""
 
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar

@@ -1,4 +1,4 @@
-"""Waits until every service works with a saved document, so that the answer can say so (api.md, section 1)."""
+"""Waits until every service works with a saved document, so that the answer can say so."""
 
 import asyncio
 import logging

@@ -79,7 +79,7 @@ PROBLEM = {
     },
 }
 _ALWAYS = {"422": "Malformed, missing or unknown input", "503": "Not available now; Retry-After says when to try again"}
-_SIGNED_IN = {"401": "Not signed in", "403": "The sign-in or the person does not cover this"}
+_SIGNED_IN = {"401": "Not signed in", "403": "The person or the token may not do this"}
 _PROXIED = {"504": "A service did not answer in time"}
 _NAMED = {"404": "This does not exist, or you may not see it"}
 _CHANGING = {"409": "Refused by the rules, or the first request with this Idempotency-Key is still running"}

@@ -1,5 +1,4 @@
-"""Two mails are the same if their bytes are equal except for trace fields, whatever the recipient (api.md, section
-4)."""
+"""Two mails are the same if their bytes are equal except for trace fields, whatever the recipient."""
 
 import hashlib
 import re

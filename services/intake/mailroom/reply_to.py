@@ -17,7 +17,7 @@ MOST = 3
 WORDS: dict[Doubt, str] = {
     "stranger": "its Reply-To comes from somebody who is not known to take part",
     "ours": "its Reply-To names an address of this desk",
-    "third_person": "its Reply-To names somebody else who has to do with the ticket",
+    "third_person": "its Reply-To names somebody else who is involved in the ticket",
     "other_domain": "its sender is proven, but its Reply-To is of another domain",
     "too_many": "its Reply-To names many addresses",
 }

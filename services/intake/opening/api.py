@@ -1,4 +1,4 @@
-"""Opening tickets and adding customers' messages over HTTP (api.md, section 3)."""
+"""Opening tickets and adding customers' messages over HTTP."""
 
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +15,7 @@ from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.http.serving.limits import JSON_BODY, body_limit
 
-Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
+Ref = Annotated[str, Path(max_length=64, description="The id or number of the ticket.")]
 
 
 def router(opening: Opening, messages: CustomerMessages) -> APIRouter:

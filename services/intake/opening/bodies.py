@@ -1,4 +1,4 @@
-"""The bodies of requests and responses of intake over HTTP (api.md, section 3)."""
+"""The bodies of requests and responses of intake over HTTP."""
 
 import math
 from typing import Annotated, Any, Literal, Self

@@ -142,7 +142,7 @@ def _writer(
         raise NotFound
     if "note" in rights(who, target.members):
         if request.on_behalf_of is None:
-            raise invalid("on_behalf_of", detail="is missing: name the customer who wrote this")
+            raise invalid("on_behalf_of", detail="Name the customer who wrote this message.")
         if request.close:
             raise invalid("close", detail="Only customers close a ticket with a message. Close the ticket itself.")
         return request.on_behalf_of, "", None

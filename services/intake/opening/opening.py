@@ -115,7 +115,7 @@ class Opening:
         elif request.queue is None:
             queue = queues.default
             if queue is None:
-                raise Unavailable("The queues have not arrived here yet; try again.")
+                raise Unavailable("The system is starting, and the queues are not loaded yet. Try again.")
         else:
             queue = queues.named(request.queue)
             if queue is None or not (rights(who, queue.members) if who.is_agent else self._is_offered(queue)):
@@ -148,7 +148,7 @@ def _customer(request: NewTicket, who: Identity) -> tuple[str, str, UUID | None]
     themselves."""
     if who.is_agent:
         if request.customer is None:
-            raise invalid("customer", detail="is missing")
+            raise invalid("customer", detail="Name the customer.")
         return request.customer.email, request.customer.name, None
     if who.kind != "customer":
         raise Forbidden("Only agents and customers open tickets.")
@@ -158,7 +158,7 @@ def _customer(request: NewTicket, who: Identity) -> tuple[str, str, UUID | None]
             "customer", "email", detail="This is not your address. Leave it out: it is taken from your session."
         )
     if request.channel not in ("web", "api"):
-        raise invalid("channel", detail="must be web or api")
+        raise invalid("channel", detail="A customer can choose only web or api.")
     return email, who.name, who.person_id
 
 

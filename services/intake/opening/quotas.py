@@ -62,7 +62,7 @@ class Quotas:
         if not limit:
             return
         if amount > limit:
-            raise TooLarge(f"This is more than the quota of a whole day ({limit} {kind}).")
+            raise TooLarge(f"This is more than your daily limit of {limit} {kind}.")
         prefetched = self._prefetched.get((who.person_id, kind))
         if prefetched is not None and prefetched.until > self._clock() and prefetched.left >= amount:
             prefetched.left -= amount
@@ -86,7 +86,8 @@ class Quotas:
     async def _use(self, who: Identity, kind: Kind, amount: int, limit: int) -> None:
         wait: int = await self.pool.fetchval(USE, who.person_id, kind, amount, limit)
         if wait:
-            raise QuotaExceeded(f"You have used your quota of a day ({self._limit(who, kind)} {kind}).", wait)
+            limit = self._limit(who, kind)
+            raise QuotaExceeded(f"You have reached your daily limit of {limit} {kind}. Try again later.", wait)
 
     def _limit(self, who: Identity, kind: Kind) -> int:
         if who.kind == "service":

@@ -41,7 +41,9 @@ class Submissions:
         try:
             files = tuple(await self.uploads.take(attachments, who.person_id)) if attachments else ()
         except UploadMissing as missing:
-            raise invalid("attachments", missing.index, detail="You have not uploaded such a file.") from missing
+            raise invalid(
+                "attachments", missing.index, detail="You have not uploaded a file with this id."
+            ) from missing
         await self.quotas.take(who, kind)
         await self.quotas.take(who, "bytes", sum(len(each.encode()) for each in words))
         return files

@@ -76,7 +76,7 @@ def _open(command: OpenTicket, ticket: Ticket) -> list[Event]:
 
 def _gets_a_receipt(command: OpenTicket) -> bool:
     """Customers get a receipt if they wrote by mail, by form or over the API themselves. They get none if they called
-    or were written to (api.md, section 3), nor for what an agent took out of another ticket. An automatic mail gets no
+    or were written to, nor for what an agent took out of another ticket. An automatic mail gets no
     automatic reply (RFC 3834)."""
     taken_out = command.split_from is not None and command.opened_by is not None
     if command.automatic or not command.customer.email or taken_out:

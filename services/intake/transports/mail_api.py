@@ -1,4 +1,4 @@
-"""Mails over HTTP: handing in a mail, and the list of mails that arrived (api.md, section 4)."""
+"""Mails over HTTP: handing in a mail, and the list of mails that arrived."""
 
 from dataclasses import replace
 from datetime import UTC
@@ -48,9 +48,9 @@ class MailItem(Taken):
     """A mail in the list."""
 
     received_at: AwareDatetime
-    envelope_from: str = Field(description="empty for the null sender")
+    envelope_from: str = Field(description="Empty for the null sender.")
     envelope_to: list[str]
-    sender: str | None = Field(alias="from", description="the address in the mail's own From")
+    sender: str | None = Field(alias="from", description="The address in the mail's own From.")
     subject: str
     size: int
 
@@ -98,28 +98,28 @@ HAND_IN = {
             "name": "X-Envelope-From",
             "in": "header",
             "required": True,
-            "description": "the envelope's sender; empty or <> for the null sender",
+            "description": "The envelope's sender; empty or <> for the null sender.",
             "schema": {"type": "string", "maxLength": LONGEST_ADDRESS},
         },
         {
             "name": "X-Envelope-To",
             "in": "header",
             "required": True,
-            "description": "the envelope's recipients; the header may be repeated",
+            "description": "The envelope's recipients; the header may be repeated.",
             "schema": {"type": "string"},
         },
         {
             "name": "X-Client-Address",
             "in": "header",
             "required": False,
-            "description": "the address of the client that brought the mail to the mail system, if known: for SPF",
+            "description": "The address of the client that brought the mail to the mail system, if known. SPF needs it.",
             "schema": {"type": "string", "maxLength": 64},
         },
         {
             "name": "X-Client-Helo",
             "in": "header",
             "required": False,
-            "description": "the name that this client gave in HELO or EHLO",
+            "description": "The name that this client gave in HELO or EHLO.",
             "schema": {"type": "string", "maxLength": 255},
         },
     ],
@@ -199,7 +199,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         try:
             content = await mailroom.blobs.stream(found.blob)
         except BlobMissing:
-            raise problems.unavailable("The content of this mail is not in the blob store.") from None
+            raise problems.unavailable("The content of this mail cannot be found in storage.") from None
         headers = {
             "Content-Length": str(found.size),
             "Content-Disposition": f'attachment; filename="{found.id}.eml"',
@@ -216,7 +216,7 @@ def router(mailroom: Mailroom) -> APIRouter:
         try:
             found = await mailroom.process(mail_id)
         except BlobMissing:
-            raise problems.unavailable("The content of this mail is not in the blob store.") from None
+            raise problems.unavailable("The content of this mail cannot be found in storage.") from None
         if found is None:
             raise problems.not_found()
         return _response(found, 200)

@@ -1,4 +1,4 @@
-"""Uploading files for tickets, messages and answers (api.md, section 3)."""
+"""Uploading files for tickets, messages and answers."""
 
 import asyncio
 import hashlib
@@ -75,7 +75,7 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas:
             if virus_scan is not None:
                 (found,) = await virus_scan.scan([content], deadline - time.monotonic())
                 if found.result == "infected":
-                    raise problems.invalid("/file", f"The virus scanner found malware in {file.name}: {found.threat}")
+                    raise problems.invalid("/file", f"The virus scanner found malware in {file.name}: {found.threat}.")
                 scan = found.result
             done = await uploads.put(person, file.name, file.type, content, scan)
         return {"id": str(done.id), "name": done.name, "type": done.type, "size": done.size}

@@ -119,7 +119,7 @@ class _Form:
     def _head(self, part: bytearray, data: bytes) -> None:
         self._head_bytes += len(data)
         if self._head_bytes > LONGEST_HEAD:
-            raise FormWrong("A part of the form has too long a header.")
+            raise FormWrong("The header of a part of the form is too long.")
         part.extend(data)
 
     def _header_ends(self) -> None:

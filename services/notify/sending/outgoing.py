@@ -154,7 +154,7 @@ class Outgoing:
             if result.replayed:
                 return result
             if not (await connection.execute(RESUME, selection.queue, selection.domain)).endswith(" 1"):
-                raise Rejected("This is not paused. GET /outgoing lists what is.")
+                raise Rejected("This is not paused. GET /outgoing lists what is paused.")
             await self._keep_decision(connection, "resume", who, reason, selection)
         return result
 

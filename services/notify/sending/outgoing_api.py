@@ -155,16 +155,16 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
     def _selection(queue: str | None, domain: str | None, below: str = "/") -> Selection:
         """Raises Problem 422 for both a queue and a domain, an unknown queue, and an invalid domain."""
         if queue is not None and domain is not None:
-            raise problems.invalid(f"{below}domain", "name a queue or a domain, not both")
+            raise problems.invalid(f"{below}domain", "Name a queue or a domain, not both.")
         if queue is not None:
             found = _found(queue)
             if found is None:
-                raise problems.invalid(f"{below}queue", "no such queue")
+                raise problems.invalid(f"{below}queue", "No such queue.")
             return Selection(queue=found.id)
         if domain is not None:
             known = canonical_domain(domain)
             if known is None:
-                raise problems.invalid(f"{below}domain", "is not a domain such as outlook.com")
+                raise problems.invalid(f"{below}domain", "This is not a valid domain; write it like outlook.com.")
             return Selection(domain=known)
         return Selection()
 

@@ -12,16 +12,16 @@ from shared.input_types import Line
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("Give a reason: other administrators want to know why.")
+        raise ValueError("Give a reason. Other administrators can read it.")
     return text.strip()
 
 
 Reason = Annotated[
-    Line, Field(max_length=500, description="why; other administrators can read it"), AfterValidator(_not_blank)
+    Line, Field(max_length=500, description="Why. Other administrators can read it."), AfterValidator(_not_blank)
 ]
-QueueName = Annotated[Line, Field(min_length=1, max_length=254, description="a queue by slug or id")]
+QueueName = Annotated[Line, Field(min_length=1, max_length=254, description="A queue by slug or id.")]
 DomainName = Annotated[
-    Line, Field(min_length=1, max_length=253, description="the domain of the recipients, such as outlook.com")
+    Line, Field(min_length=1, max_length=253, description="The domain of the recipients, such as outlook.com.")
 ]
 
 
@@ -115,11 +115,11 @@ class OutgoingItem(Body):
     recipients: list[str]
     subject: str
     requested_at: AwareDatetime
-    next_attempt_at: AwareDatetime | None = Field(description="null while it is paused")
+    next_attempt_at: AwareDatetime | None = Field(description="Null while it is paused.")
     attempts: int
     on_its_way: bool
     paused: bool
-    last_words: str | None = Field(description="the reply of the server at the last attempt")
+    last_words: str | None = Field(description="The reply of the server at the last attempt.")
 
 
 class OutgoingPage(Body):

@@ -1,4 +1,4 @@
-"""Claims due mails, sends them with no transaction open, and records what came of it (architecture, section 6)."""
+"""Claims due mails, sends them with no transaction open, and records what came of it."""
 
 import asyncio
 import logging

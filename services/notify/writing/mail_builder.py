@@ -103,7 +103,7 @@ class MailBuilder:
     def variables(
         self, about: About, customer: CustomerRef | None = None, agent: PersonRef | None = None
     ) -> templates.Variables:
-        """The variables of templates (api.md, section 5), each value on one line."""
+        """The variables of templates, each value on one line."""
         known: dict[str, Mapping[str, str]] = {
             "queue": {"name": mail_body.line(self.queue(about.queue).name)},
             "ticket": {"number": about.number, "title": mail_body.line(about.title)},

@@ -104,7 +104,7 @@ def router(stats: StatsReader) -> APIRouter:
         who: Caller,
         written: Awaited,
         days: Annotated[int, Query(ge=1, le=366)] = 7,
-        person: Annotated[str | None, Query(max_length=200, description="Login or id: this agent's only")] = None,
+        person: Annotated[str | None, Query(max_length=200, description="Only this agent, by login or id.")] = None,
     ) -> Response:
         """Of tickets in queues that the caller may read, and the caller's own work on any ticket (A16.02).
 

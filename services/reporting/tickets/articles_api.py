@@ -28,9 +28,9 @@ from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.rules.access import Identity
 
-ArticleId = Annotated[str, Path(max_length=64, description="the article's id")]
+ArticleId = Annotated[str, Path(max_length=64, description="The id of the article.")]
 RemoteContent = Annotated[
-    bool, Query(description="loads images from other servers, which then know that the message was read")
+    bool, Query(description="Loads images from other servers, which then know that the message was read.")
 ]
 ARTICLES = (
     MERGED_TICKETS
@@ -141,7 +141,9 @@ def router(reader: TicketReader) -> APIRouter:
 
     @routes.get("/api/v1/blobs/{blob}", operation_id="getBlob", summary="An attachment, as a download")
     async def blob(
-        blob: Annotated[str, Path(max_length=64, description="the attachment's id")], who: Caller, written: Awaited
+        blob: Annotated[str, Path(max_length=64, description="The id of the attachment.")],
+        who: Caller,
+        written: Awaited,
     ) -> Response:
         headers = await reader.wait_until_shown(written)
         identifier = _id(blob)

@@ -44,7 +44,7 @@ async def filters(reader: TicketReader, query: ListQuery, who: Identity) -> Filt
     """The filters that were asked for, with everything that they name looked up."""
     for name, value in query:
         if isinstance(value, datetime) and not 1900 <= value.year <= 9000:
-            raise problems.invalid(f"/query/{name}", "must be a date between the years 1900 and 9000")
+            raise problems.invalid(f"/query/{name}", "Must be a date between the years 1900 and 9000.")
     queues = reader.directory.queues
     customers, addresses = await _customers(reader, query.customer)
     types = _types(reader, query.state, query.state_type)

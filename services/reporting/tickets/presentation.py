@@ -1,4 +1,4 @@
-"""Rows as the API shows them (api.md, section 3)."""
+"""Rows as the API shows them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

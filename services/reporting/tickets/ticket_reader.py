@@ -19,7 +19,7 @@ from shared.http.consistency import LAG, Written
 from shared.rules.access import Access, Identity, may, rights
 from shared.rules.subjects import number_in
 
-TicketReference = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
+TicketReference = Annotated[str, Path(max_length=64, description="The id or number of the ticket.")]
 FOR_AGENTS = "SELECT * FROM desk.tickets WHERE {} = $1"
 FOR_CUSTOMERS = "SELECT * FROM desk.customer_tickets WHERE id = $1"
 MERGED_TICKETS = """

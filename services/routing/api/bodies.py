@@ -1,4 +1,4 @@
-"""Types and bodies that several commands share (api.md, section 3)."""
+"""Types and bodies that several commands share."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -11,7 +11,7 @@ from services.routing.operations.content.composing import Content
 from services.routing.operations.states import NextStep
 from shared.addresses import valid
 from shared.http.bodies import Body
-from shared.http.problems import FieldError, invalid_fields, pointer
+from shared.http.problems import FieldError, invalid_fields, of_validation, pointer
 from shared.input_types import Line, Text
 
 MOST_RECIPIENTS = 100
@@ -77,6 +77,6 @@ def read_nested(model: type[Model], content: Mapping[str, Any], *parents: str) -
         return model.model_validate_json(orjson.dumps(content))
     except ValidationError as error:
         raise invalid_fields(
-            FieldError(pointer("body", *parents, *each["loc"]), each["msg"].removeprefix("Value error, "))
+            FieldError(pointer("body", *parents, *each["loc"]), of_validation(each["msg"]))
             for each in error.errors()[:MOST_ERRORS]
         ) from None

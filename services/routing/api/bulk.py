@@ -69,7 +69,7 @@ def add_route(routes: APIRouter, operations: TicketOperations, actions: Mapping[
     async def bulk(who: Caller, key: Key, body: BulkBody) -> Response:
         action = actions.get(body.command)
         if action is None:
-            raise problems.invalid("/command", f"must be one of {', '.join(actions)}")
+            raise problems.invalid("/command", f"Must be one of {', '.join(actions)}.")
         form = read_nested(action.body, body.body, "body")
         places = asyncio.Semaphore(1 if action.one_by_one else CONCURRENCY)
         until = time.monotonic() + PATIENCE_SECONDS

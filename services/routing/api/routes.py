@@ -1,4 +1,4 @@
-"""The desk's commands over HTTP (api.md, section 3): a route for each, and one for many tickets.
+"""The desk's commands over HTTP: a route for each, and one for many tickets.
 
 A file for each subject holds bodies, routes and how a body becomes a command.
 """

@@ -17,7 +17,7 @@ from shared.http.idempotency import Command as Key
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 
-Ref = Annotated[str, Path(max_length=64, description="the ticket's id or number")]
+Ref = Annotated[str, Path(max_length=64, description="The id or number of the ticket.")]
 
 
 class CommandDone(Body):

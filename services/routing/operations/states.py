@@ -36,7 +36,7 @@ def of_type(kind: AnyStateType, slug: str, states: Mapping[str, State]) -> State
     """A state of this type that a command can set."""
     state = named(slug, states)
     if state.type != kind:
-        raise invalid("state", detail=f"This state is {state.type}, not {kind}.")
+        raise invalid("state", detail=f"This state has the type {state.type}, not {kind}.")
     return state
 
 

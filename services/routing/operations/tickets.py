@@ -61,7 +61,7 @@ class TicketOperations:
 
         `queue`: the queue whose settings apply, if the command moves the ticket. `leads_to`: the argument that names
         the queue that the command leads to.
-        Waits for a ticket that was opened a moment ago (api.md, section 1: after a 201 it takes commands).
+        Waits for a ticket that was opened a moment ago: after its 201 it takes commands.
         Raises refusals, Rejected, and what the command runner raises.
         """
         started = time.monotonic()
@@ -72,7 +72,7 @@ class TicketOperations:
             streams = [await self.find(each.ticket, each.field) for each in commands]
             known = [stream for stream in streams if stream is not None]
             if len(set(known)) < len(known):
-                raise Rejected("A ticket cannot have this relation to itself.")
+                raise Rejected("A ticket cannot be linked to or merged with itself.")
             if len(known) == len(commands):
                 with contextlib.suppress(UnknownStream):
                     return await self.runner.handle(

@@ -30,7 +30,10 @@ async def undo(operations: TicketOperations, request: CommandRequest, event: UUI
     history = await operations.runner.store.load(stream)
     decided = next((each.payload for each in history if each.id == event), None)
     if decided is None:
-        raise invalid(FIELD, detail="This is not a decision of the desk on this ticket.")
+        raise invalid(
+            FIELD,
+            detail="This is not an event of this ticket, or one that cannot be undone, such as a customer's message.",
+        )
     if isinstance(decided, StateChanged) and decided.was.type in ("open", "closed"):
         states.named(decided.was.slug, operations.directory.configuration.states, FIELD)
     here = TicketRef(id=stream, number=state.number, title=state.title)

@@ -229,7 +229,7 @@ def bounce(command: Bounce, ticket: Ticket) -> list[Event]:
 
 def _may_leave(command: Forward | Bounce) -> None:
     if command.never_leaves:
-        raise Rejected("An internal note or call never leaves the desk. Write what the other person is to know.")
+        raise Rejected("An internal note or call cannot be sent outside. Write a new message.")
 
 
 def _with_subject(message: Message, ticket: Ticket) -> Message:

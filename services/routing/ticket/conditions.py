@@ -72,6 +72,6 @@ def time(units: float | None, context: CommandContext, message: Message | None) 
 
 
 def still_in_force(unchanged: bool) -> None:
-    """A decision can only be undone while nobody has changed again what it changed."""
+    """A decision can be undone only while nobody has changed the same value again."""
     if not unchanged:
-        raise Rejected("It has been changed again since. Change it by hand.")
+        raise Rejected("This was changed later, so it cannot be undone. Change it yourself.")

@@ -102,7 +102,7 @@ def reopen(command: Reopen, ticket: Ticket) -> list[Event]:
     context = command.context
     conditions.workable(ticket, context)
     if ticket.state.type != "closed":
-        raise Rejected(f"The ticket is {ticket.state.name}, not closed.")
+        raise Rejected(f"The ticket is {ticket.state.name}. Only a closed ticket can be reopened.")
     return [
         *conditions.note(context, command.note, "reopen"),
         *next_state(ticket, NextState(command.state), context),
@@ -147,7 +147,7 @@ def has_required_fields(ticket: Ticket, state: StateRef, context: CommandContext
     """A ticket is closed only when its required fields have values (A7.25)."""
     missing = [name for name in context.settings.required_fields if ticket.fields.get(name) in (None, "")]
     if state.type == "closed" and missing:
-        raise Rejected(f"Before it can be closed, the ticket needs: {', '.join(missing)}.")
+        raise Rejected(f"Before the ticket can be closed, these fields need a value: {', '.join(missing)}.")
 
 
 def undo(decided: Event, ticket: Ticket, context: CommandContext, undoes: UUID) -> list[Event] | None:

@@ -108,7 +108,7 @@ def set_fields(command: SetFields, ticket: Ticket) -> list[Event]:
     if not values:
         return []
     if len({*ticket.fields, *values}) > MOST_FIELDS:
-        raise Rejected(f"A ticket has at most {MOST_FIELDS} fields.")
+        raise Rejected(f"A ticket can have at most {MOST_FIELDS} fields.")
     was = {name: ticket.fields.get(name) for name in values}
     changed = FieldsChanged(values=values, was=was, by=context.actor.reference)
     return [*conditions.lock_on_action(ticket, context), changed]
@@ -128,7 +128,7 @@ def tag(command: Tag, ticket: Ticket) -> list[Event]:
     conditions.living(ticket)
     added = tuple(each for each in dict.fromkeys(command.tags) if each not in ticket.tags)
     if len(ticket.tags) + len(added) > MOST_TAGS:
-        raise Rejected(f"A ticket has at most {MOST_TAGS} tags.")
+        raise Rejected(f"A ticket can have at most {MOST_TAGS} tags.")
     return [TagsAdded(tags=added, by=command.context.actor.reference)] if added else []
 
 

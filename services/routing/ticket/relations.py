@@ -28,7 +28,7 @@ from shared.rules.rejected import Rejected
 from shared.rules.states import OPEN
 
 MOST_LINKS = 500
-MERGE_UNDONE = "This merge was undone already."
+MERGE_UNDONE = "This merge has already been undone."
 SPLIT_UNDONE = "split undone"
 """Why a ticket was removed."""
 
@@ -153,7 +153,7 @@ def link(command: Link, ticket: Ticket) -> list[Event]:
     if (command.kind, command.other.id, command.outgoing) in ticket.links:
         return []
     if len(ticket.links) >= MOST_LINKS:
-        raise Rejected(f"A ticket has at most {MOST_LINKS} links.")
+        raise Rejected(f"A ticket can have at most {MOST_LINKS} links.")
     by = command.context.actor.reference
     return [TicketsLinked(kind=command.kind, other=command.other, outgoing=command.outgoing, by=by)]
 
@@ -224,7 +224,7 @@ def split(command: Split, ticket: Ticket) -> list[Event]:
 def undo_split(command: UndoSplit, ticket: Ticket) -> list[Event]:
     conditions.workable(ticket, command.context)
     if command.into not in ticket.split_into:
-        raise Rejected("This split was undone already.")
+        raise Rejected("This split has already been undone.")
     return [SplitUndone(into=command.into, by=command.context.actor.reference, undoes=command.undoes)]
 
 
@@ -232,5 +232,7 @@ def remove(command: Remove, ticket: Ticket) -> list[Event]:
     """Only a ticket that nobody has worked on or written to is removed, because its history is hidden with it."""
     conditions.living(ticket)
     if ticket.touched:
-        raise Rejected("The ticket of this split has been worked on. Merge it instead.")
+        raise Rejected(
+            "The new ticket has been worked on, so the split cannot be undone. Merge the new ticket instead."
+        )
     return [TicketRemoved(because=SPLIT_UNDONE, was=ticket.state, by=command.context.actor.reference)]

@@ -1,7 +1,6 @@
 """Marks fields that hold personal data.
 
-`Personal[str]` behaves as `str`. Erasure will look for the mark, so an unmarked field must not hold personal data
-(architecture, section 2).
+`Personal[str]` behaves as `str`. Erasure will look for the mark, so an unmarked field must not hold personal data.
 """
 
 from typing import Annotated, TypeVar

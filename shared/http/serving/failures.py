@@ -60,7 +60,7 @@ def problem_of(error: BaseException) -> Problem:
             return problems.not_found()
         case EventTooLarge():
             return problems.too_large(
-                f"This would record {error.size} bytes, and the limit is {error.most}. "
+                f"The request is too large: it needs {error.size} of at most {error.most} bytes in one event. "
                 "Send less at once, or send long texts as attachments."
             )
         case ClientDisconnect():
@@ -143,7 +143,7 @@ def _of_refusal(refusal: Refusal) -> Problem:
 def _of_http(error: HTTPException) -> Problem:
     match error.status_code:
         case 400:  # a form or a body that cannot be parsed
-            return problems.invalid("", str(error.detail))
+            return problems.invalid("", "The body cannot be read.")
         case 401:
             return problems.unauthorized()
         case 403:
@@ -177,4 +177,4 @@ def _field_error(error: dict[str, Any]) -> FieldError:
         case "extra_forbidden":
             return FieldError(pointer, "This field is not known.")
         case _:
-            return FieldError(pointer, str(error["msg"]).removeprefix("Value error, ")[:300])
+            return FieldError(pointer, problems.of_validation(str(error["msg"])))

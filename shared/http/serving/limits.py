@@ -14,7 +14,7 @@ SMALL_BODY = 4 << 10
 JSON_BODY = 2 << 20
 """Bytes of any other JSON body. The longest text (1 000 000 letters) fits in UTF-8 in most scripts."""
 MAX_BODY = 32 << 20
-"""Bytes of a raw mail or of files (api.md, section 1)."""
+"""Bytes of a raw mail or of files."""
 MOST_VALUES = 2_000
 """Values in a JSON body, unless a route allows more. A command on 200 tickets with 300 recipients has a quarter of
 that. Each value costs time on the event loop, even one that is refused, and from callers without any rights."""
@@ -66,7 +66,7 @@ def bounded(scope: Scope, receive: Receive, most: int) -> Receive:
     if length is None:
         return receive
     if not length.isdigit() or len(length) > 18:
-        raise problems.invalid("/header/content-length", "This is not a length.")
+        raise problems.invalid("/header/content-length", "This is not a valid length.")
     if int(length) > most:
         raise _too_large(most, close=int(length) > _DRAINED)
     return receive

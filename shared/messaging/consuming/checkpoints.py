@@ -1,5 +1,4 @@
-"""Checkpoints of consumers: the next offset of each partition, in the consumer's own database (architecture, section
-5).
+"""Checkpoints of consumers: the next offset of each partition, in the consumer's own database.
 
 A batch moves them in the transaction of its effects. A batch that does not start at the checkpoint is rolled back: that
 fences consumers that have lost their partitions.

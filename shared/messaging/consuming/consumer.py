@@ -1,4 +1,4 @@
-"""The consumer runner (architecture, section 5): effects, offsets and versions seen in one PostgreSQL transaction.
+"""The consumer runner: effects, offsets and versions seen in one PostgreSQL transaction.
 
 What counts are the checkpoints in the database. Offsets are committed to Kafka for lag monitors only.
 """

@@ -204,7 +204,7 @@ async def test_an_api_token_in_the_cookie_is_not_ended(gateway: Gateway) -> None
 
 
 def documented_headers() -> set[str]:
-    """Every request header that the API description or api.md promises for a service."""
+    """Every request header that the API description or a document promises for a service."""
     document = json.loads((ROOT / "services/gateway/front/openapi.json").read_text())
     described = {
         parameter["name"]

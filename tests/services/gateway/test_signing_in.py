@@ -1,4 +1,4 @@
-"""Signing in and out, API tokens and their scopes (api.md, section 2)."""
+"""Signing in and out, API tokens and their scopes."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Reading tickets over HTTP, as an agent and as a customer, on real PostgreSQL (api.md, section 3)."""
+"""Reading tickets over HTTP, as an agent and as a customer, on real PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The desk's commands over HTTP, on real PostgreSQL (api.md, section 3)."""
+"""The desk's commands over HTTP, on real PostgreSQL."""
 
 import asyncio
 import json
@@ -338,7 +338,7 @@ async def test_moves_states_and_closings_are_undone(desk: Workplace) -> None:
     await desk.done(number, "undo", {"event": closing})
     assert (await desk.state(number)).state.type == "new"
     gone = await desk.give(number, "undo", {"event": closing})
-    assert (gone.status_code, "changed again" in gone.text) == (409, True)
+    assert (gone.status_code, "changed later" in gone.text) == (409, True)
     nothing = await desk.give(number, "undo", {"event": str(uuid4())})
     assert nothing.json()["errors"][0]["pointer"] == "/event"
 

@@ -1,4 +1,4 @@
-"""A repeated command gets its first response, whatever has become of its ticket (api.md, section 1).
+"""A repeated command gets its first response, whatever has become of its ticket.
 
 Of a bulk command, each ticket has its own response.
 """

@@ -108,7 +108,7 @@ async def test_an_undo_does_not_close_a_ticket_without_its_required_fields(desk:
     closed, opened = StateChanged(to=CLOSED_SUCCESSFUL, was=NEW), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL)
     await desk.record(stream, closed, opened)
     undone = await desk.give(number, "undo", {"event": await last(desk, number)})
-    assert (undone.status_code, "needs: floor" in undone.text) == (409, True)
+    assert (undone.status_code, "need a value: floor" in undone.text) == (409, True)
 
 
 async def _put(desk: Workplace, document: Queue | TicketField) -> None:

@@ -91,8 +91,8 @@ def test_an_event_of_a_later_version_changes_nothing() -> None:
 
 def test_queues_and_fields_that_topics_need_cannot_be_retired() -> None:
     room = TicketField(id=UUID(int=5), slug="room", name="Room")
-    with pytest.raises(Rejected, match="Topics lead to it: recount"):
+    with pytest.raises(Rejected, match="These topics use this queue: recount"):
         after(QueueSaved(queue=IT)).when(Retire(topics=("recount",)))
-    with pytest.raises(Rejected, match="Topics ask for it: recount"):
+    with pytest.raises(Rejected, match="These topics use this field: recount"):
         after(TicketFieldSaved(document=room)).when(Retire(topics=("recount",)))
     assert after(TicketFieldSaved(document=room)).when(Retire()) == [TicketFieldRetired(document=room)]

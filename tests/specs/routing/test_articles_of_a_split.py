@@ -107,9 +107,9 @@ async def test_a_file_of_two_articles_is_copied_once() -> None:
 def test_notes_and_calls_never_leave_the_desk(original: Original) -> None:
     words, to = message("look"), (Address(email="x@firm.example"),)
     forward = Forward(BY_KARI, words, original.message, original.never_leaves)
-    given(QUEUED).when(forward).refused("never leaves the desk")
+    given(QUEUED).when(forward).refused("cannot be sent outside")
     given(QUEUED).when(Bounce(BY_KARI, UUID(int=8), to, original.message, original.never_leaves)).refused(
-        "never leaves"
+        "cannot be sent outside"
     )
 
 

@@ -261,7 +261,7 @@ def test_a_closed_ticket_is_reopened_by_hand() -> None:
 
 
 def test_an_open_ticket_is_not_reopened() -> None:
-    given(QUEUED).when(Reopen(BY_KARI)).refused("not closed")
+    given(QUEUED).when(Reopen(BY_KARI)).refused("Only a closed ticket")
 
 
 @requirement("A10.03")

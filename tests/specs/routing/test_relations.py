@@ -182,7 +182,7 @@ def test_an_untouched_ticket_of_a_split_can_be_removed() -> None:
 
 @pytest.mark.parametrize("touched", [TicketLocked(by=KARI), CustomerAnswered(article=UUID(int=7))])
 def test_a_ticket_of_a_split_that_has_been_worked_on_is_not_removed(touched: Event) -> None:
-    given(QUEUED, touched).when(Remove(BY_KARI)).refused("Merge it instead")
+    given(QUEUED, touched).when(Remove(BY_KARI)).refused("Merge the new ticket")
 
 
 def test_a_split_is_undone_once() -> None:

@@ -185,7 +185,7 @@ def test_an_answer_that_closes_ends_the_lock() -> None:
 @requirement("A7.25")
 def test_a_ticket_without_its_required_fields_is_not_closed() -> None:
     given(QUEUED).when(Close(replace(BY_KARI, settings=QueueSettings(required_fields=("room", "period"))))).refused(
-        "needs: room, period"
+        "need a value: room, period"
     )
 
 

@@ -59,7 +59,7 @@ def test_undoing_a_move_names_the_event() -> None:
     ],
 )
 def test_a_later_change_prevents_the_undo(decided: Event, since: Event) -> None:
-    given(QUEUED, decided, since).when(Undo(BY_KARI, EVENT, decided)).refused("changed again since")
+    given(QUEUED, decided, since).when(Undo(BY_KARI, EVENT, decided)).refused("changed later")
 
 
 def test_a_note_cannot_be_undone() -> None:

@@ -9,9 +9,9 @@ from shared.http.problems import FieldError
 async def check(field: TicketField, was: TicketField | None, _: Connection) -> list[FieldError]:
     errors: list[FieldError] = []
     if was is not None and was.kind != field.kind:
-        errors.append(FieldError("/kind", "The kind cannot change: tickets have values of this kind."))
+        errors.append(FieldError("/kind", "The kind cannot be changed, because tickets may have values of it."))
     if (field.kind == "choice") != bool(field.choices):
-        wrong = "A choice needs at least one." if field.kind == "choice" else "Only the kind `choice` has choices."
+        wrong = "Name at least one choice." if field.kind == "choice" else "Only the kind `choice` can have choices."
         errors.append(FieldError("/choices", wrong))
     return errors
 

@@ -24,10 +24,12 @@ async def check(mailbox: Mailbox, _was: Mailbox | None, _: Connection) -> list[F
         if mailbox.folder != "INBOX":
             errors.append(FieldError("/folder", "Must be INBOX: POP3 has no folders."))
     if (mailbox.afterwards == "move") != (mailbox.move_to is not None):
-        wrong = "Name the folder." if mailbox.afterwards == "move" else "Only `move` has a folder."
+        wrong = (
+            "Name the folder to move mails to." if mailbox.afterwards == "move" else "Only `move` can have a folder."
+        )
         errors.append(FieldError("/move_to", wrong))
     elif mailbox.move_to is not None and mailbox.move_to.lower() == mailbox.folder.lower():
-        errors.append(FieldError("/move_to", "Must not be the folder itself."))
+        errors.append(FieldError("/move_to", "Must not be the folder that mails are fetched from."))
     if isinstance(mailbox.credential, OAuth2) and not _is_endpoint(mailbox.credential.token_endpoint):
         errors.append(FieldError("/credential/token_endpoint", "This is not a valid https address."))
     return errors

@@ -18,7 +18,7 @@ async def check(queue: Queue, _was: Queue | None, connection: Connection) -> lis
         if taken:
             errors.append(FieldError("/address", f"The queue {taken} has this address."))
     if queue.follow_up_days is not None and queue.follow_up != "reopen":
-        errors.append(FieldError("/follow_up_days", "Only the follow-up `reopen` has days."))
+        errors.append(FieldError("/follow_up_days", "Only the follow-up `reopen` can have days."))
     next_state = await document_rows.find(connection, "state", queue.next_state_after_reply)
     state = next_state.document if next_state is not None and not next_state.retired else None
     if not isinstance(state, State) or state.type not in SELECTABLE:
@@ -33,7 +33,7 @@ async def _check_parents(queue: Queue, connection: Connection) -> list[FieldErro
         if above is None:
             return []
         if above.id == queue.id:
-            return [FieldError("/parent", "A queue cannot be below itself.")]
+            return [FieldError("/parent", "A queue cannot be a sub-queue of itself.")]
         assert isinstance(above.document, Queue)
         parent = above.document.parent
     return [FieldError("/parent", f"Queues can be at most {DEEPEST} levels deep.")]

@@ -11,12 +11,12 @@ from shared.rules.states import SELECTABLE, STANDARD
 async def check_state(state: State, was: State | None, _: Connection) -> list[FieldError]:
     errors: list[FieldError] = []
     if was is not None and was.type != state.type:
-        errors.append(FieldError("/type", "The type cannot change: tickets are in this state."))
+        errors.append(FieldError("/type", "The type cannot be changed, because tickets may be in this state."))
     standard = STANDARD.get(state.slug)
     if was is None and state.type not in SELECTABLE and (standard is None or standard.type != state.type):
         errors.append(FieldError("/type", f"Must be one of {', '.join(sorted(SELECTABLE))}."))
     if state.close_after_hours is not None and not state.type.startswith("pending"):
-        errors.append(FieldError("/close_after_hours", "Only pending states have this."))
+        errors.append(FieldError("/close_after_hours", "Only pending states can have this."))
     return errors
 
 

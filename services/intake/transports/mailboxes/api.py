@@ -15,7 +15,7 @@ from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 
-Reference = Annotated[str, Path(max_length=64, description="slug or id")]
+Reference = Annotated[str, Path(max_length=64, description="Slug or id.")]
 
 
 class LeftThere(Body):

@@ -146,7 +146,7 @@ def message(content: Content, channel: Channel, rich: RichText, files: tuple[Att
         for each in files
     )
     if rich.html is not None and not texts.fits(rich.html, INLINE_HTML):
-        raise invalid("html", detail=f"Rich text has at most {INLINE_HTML} bytes. Send the rest as an attachment.")
+        raise invalid("html", detail=f"Rich text can have at most {INLINE_HTML} bytes. Send the rest as an attachment.")
     return _message(content, channel, rich.beside(content.text), rich, files)
 
 
@@ -170,7 +170,7 @@ async def _attached(operations: TicketOperations, actor: Actor, uploads: Sequenc
     try:
         return tuple(await operations.uploads.take(uploads, actor.id))
     except UploadMissing as missing:
-        raise invalid("attachments", missing.index, detail="You have uploaded no such file.") from missing
+        raise invalid("attachments", missing.index, detail="You have not uploaded a file with this id.") from missing
 
 
 def _content_id(file: Attachment) -> str:
@@ -205,7 +205,7 @@ async def _with_embedded_pictures_as_files(operations: TicketOperations, actor: 
     if not pictures or content.html is None:
         return content
     if len(pictures) > MOST_EMBEDDED:
-        raise invalid("html", detail=f"A text embeds at most {MOST_EMBEDDED} pictures. Upload them as files.")
+        raise invalid("html", detail=f"A text can embed at most {MOST_EMBEDDED} pictures. Upload them as files.")
     html, uploads = content.html, list(content.attachments)
     for n, (address, (kind, picture)) in enumerate(pictures.items(), 1):
         ending = "jpg" if kind == "jpeg" else kind

@@ -92,4 +92,4 @@ async def _whole(blobs: BlobStore, message: Message) -> str:
     try:
         return await texts.whole(blobs, message.text, message.text_blob)
     except BlobMissing:
-        raise Unavailable("The text of an article is not in the blob store.") from None
+        raise Unavailable("The text of an article cannot be found in storage.") from None

@@ -1,4 +1,4 @@
-"""Mails over HTTP: what becomes of them, and that none is lost or taken twice (api.md, section 4)."""
+"""Mails over HTTP: what becomes of them, and that none is lost or taken twice."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor

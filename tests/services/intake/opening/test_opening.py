@@ -1,4 +1,4 @@
-"""POST /tickets and POST /tickets/{ref}/message on a real process and database (api.md, section 3)."""
+"""POST /tickets and POST /tickets/{ref}/message on a real process and database."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""POST /blobs, and files of tickets and messages, on a real process (api.md, section 3)."""
+"""POST /blobs, and files of tickets and messages, on a real process."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -150,7 +150,7 @@ def test_files_of_others_and_unknown_files_are_refused_with_their_index(intake: 
             answer = intake.call("POST", path, body | {"attachments": [mine, wrong]}, who=PER)
             assert answer.status == 422, answer.raw
             assert answer.body["errors"] == [
-                {"pointer": "/attachments/1", "detail": "You have not uploaded such a file."}
+                {"pointer": "/attachments/1", "detail": "You have not uploaded a file with this id."}
             ]
     twice = intake.call("POST", "/tickets", TICKET | {"attachments": [mine, mine]}, who=PER)
     assert (twice.status, twice.body["errors"][0]["pointer"]) == (422, "/attachments")
