@@ -94,7 +94,7 @@ class PolicyHandler(Generic[Command, State]):
     async def carry_out(self, connection: Connection, reactions: Sequence[tuple[Recorded, Sequence[Command]]]) -> None:
         """Decides the commands that events lead to and records their events, in the connection's transaction.
 
-        A refused command leads to nothing. Raises VersionConflict.
+        A refused command leads to nothing. Raises Raced.
         """
         self._unit = unit = self.runner.unit(connection)
         await unit.load(*(event.stream for event, _ in reactions))
@@ -130,9 +130,10 @@ class PolicyHandler(Generic[Command, State]):
                 log.info("%s: %s after %s: %s", self.name, type(command).__name__, event.type, refusal.reason)
 
     def committed(self) -> None:
-        if self._unit is not None:
-            self._unit.committed()
-            self._unit = None
-        self.runner.store.appended.set()
+        unit, self._unit = self._unit, None
+        if unit is not None:
+            unit.committed()
+            if unit.recorded:
+                self.runner.store.appended.set()
         if self.done is not None:
             self.done()
