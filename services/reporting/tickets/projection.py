@@ -58,7 +58,10 @@ class TicketProjection:
         return {record["id"]: TicketRow(**TICKETS_TABLE.fields(record), is_new=False) for record in records}
 
     def apply(self, row: TicketRow | None, event: Recorded, position: Position) -> TicketRow:
-        return fold(row, event)
+        after = fold(row, event)
+        entry = after.history[-1]
+        entry.partition, entry.position = position.partition, position.offset
+        return after
 
     async def save(self, connection: Connection, rows: Mapping[UUID, TicketRow]) -> None:
         """New rows by COPY, changed ones in one pipelined UPDATE; articles and history are only ever added."""

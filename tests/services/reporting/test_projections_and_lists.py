@@ -1,9 +1,9 @@
 """Rows from events on real PostgreSQL, however the events are batched; lists in pages, of what one may see."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -54,11 +54,19 @@ class Reporting:
     async def generation(self, name: str) -> int:
         return await sets.begin(self.owner, projection_sets(ZONE)[name], self.app_url)
 
-    async def work(self, name: str, generation: int, batches: Sequence[Sequence[Recorded]]) -> None:
+    async def work(
+        self,
+        name: str,
+        generation: int,
+        batches: Sequence[Sequence[Recorded]],
+        offsets: Mapping[UUID, int] | None = None,
+    ) -> None:
+        """Works through the batches; an event's offset is its place in them, or that in `offsets`."""
         handler = projection_sets(ZONE)[name].handlers(generation)[TICKETS]
+        at = offsets or {event.id: n for n, event in enumerate(chain.from_iterable(batches))}
         for batch in batches:
             deliveries = [
-                Delivered(Position(TICKETS, 0, n), event.stream, encode(event), event) for n, event in enumerate(batch)
+                Delivered(Position(TICKETS, 0, at[event.id]), event.stream, encode(event), event) for event in batch
             ]
             async with self.pool.acquire() as connection, connection.transaction():
                 assert await handler.work(connection, deliveries, set()) == []
@@ -207,7 +215,7 @@ async def test_an_event_that_fails_halfway_does_not_change_the_row(reporting: Re
     log.add(uuid7(), opened("2"))
     poison, rest = log.events[3], [*log.events[:3], log.events[5]]
     one, other = [await reporting.generation("desk") for _ in range(2)]
-    await reporting.work("desk", one, [rest])
+    await reporting.work("desk", one, [rest], {event.id: n for n, event in enumerate(log.events)})
     await reporting.work("desk", other, [log.events[:stored]] if stored else [])
     handler = ProjectionHandler(FailingHalfway(f"desk_v{other}", poison.id))
     deliveries = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(log.events)]

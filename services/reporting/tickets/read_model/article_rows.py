@@ -65,7 +65,10 @@ class AttachmentEntry:
 
 @dataclass(slots=True)
 class HistoryEntry:
-    """A row of `history`: one event. `data` leaves out what the article of that number holds."""
+    """A row of `history`: one event. `data` leaves out what the article of that number holds.
+
+    `partition` and `position` are the event's partition and offset in the topic: the order in which changes are told.
+    """
 
     ticket_id: Annotated[UUID, Column("uuid NOT NULL")]
     id: Annotated[UUID, Column("uuid NOT NULL")]
@@ -79,6 +82,8 @@ class HistoryEntry:
     actor_kind: Annotated[str, Column("text NOT NULL")]
     actor_id: Annotated[str | None, Column("text")]
     data: Annotated[dict[str, Any], Column("json NOT NULL")]
+    position: Annotated[int, Column("bigint NOT NULL")] = 0
+    partition: Annotated[int, Column("smallint NOT NULL")] = 0
 
 
 ARTICLES_TABLE = Table(Article)

@@ -60,6 +60,9 @@ CREATE TABLE {schema}.history (
     {columns of history},
     PRIMARY KEY (ticket_id, number)
 );
+CREATE INDEX ON {schema}.history (id);
+-- What has changed since a position of the topic is read from this index, in the order of the topic.
+CREATE INDEX ON {schema}.history (partition, position);
 COMMENT ON TABLE {schema}.history IS
     'Every event of a ticket in log order. The texts, people, subject and times of a message are only in its article, '
     'whose number is `article`.';
