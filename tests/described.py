@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
+from httpx2 import Response
 
 from services.gateway.front.reference import DOCUMENT
 
@@ -70,6 +71,19 @@ def fault(method: str, path: str, status: int, content_type: str, raw: bytes) ->
         return None
     errors = list(_of_body(found["operationId"], status).iter_errors(json.loads(raw)))
     return f"{name}: {errors[0].instance_path}: {errors[0].message}"[:500] if errors else None
+
+
+async def check(response: Response) -> None:
+    """An `AsyncClient` with `event_hooks=CHECKED` fails on a successful answer that is not as described."""
+    await response.aread()
+    sent = response.request
+    wrong = fault(
+        sent.method, sent.url.path, response.status_code, response.headers.get("content-type", ""), response.content
+    )
+    assert wrong is None, wrong
+
+
+CHECKED: dict[str, list[Any]] = {"response": [check]}
 
 
 @cache

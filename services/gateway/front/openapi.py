@@ -3,6 +3,7 @@
 `deploy/openapi.py` writes it to `openapi.json`, because the gateway may not import the services.
 """
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
@@ -10,6 +11,7 @@ from typing import Any
 
 from services.gateway.front.examples import NoExample, example_of
 from services.gateway.signing_in.scopes import MEANINGS
+from shared.http.bodies import EXAMPLE
 
 Document = dict[str, Any]
 
@@ -118,6 +120,9 @@ def merged(own: Document, services: Mapping[str, Document]) -> Document:
                 paths.setdefault(path, {})[method] = _completed(operation, path, method, proxied=name != "gateway")
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for schema in schemas.values():
+        if EXAMPLE in schema:
+            schema["examples"] = [json.loads(schema.pop(EXAMPLE))]
     for operations in paths.values():
         for operation in operations.values():
             _add_examples(operation, schemas)
