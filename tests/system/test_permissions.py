@@ -42,7 +42,7 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
     # numbers
-    "countDays": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
+    "countDays": EVERYBODY, "countMine": EVERYBODY, "countWidgets": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
     # mails as they came in
     **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
     # mails that have not left
