@@ -35,8 +35,8 @@ SELECT coalesce(sum(p.owned), 0)::bigint AS owned, coalesce(sum(p.locked), 0)::b
  WHERE p.person_id = $2 AND p.queue_id = ANY($1)
 """
 WIDGETS = """
-SELECT q.queue_id, q.due AS all_reminder, q.new AS all_new, q.open AS all_open,
-       coalesce(p.locked_due, 0) AS locked_reminder, coalesce(p.locked_new, 0) AS locked_new,
+SELECT q.queue_id, q.due AS all_reminders, q.new AS all_new, q.open AS all_open,
+       coalesce(p.locked_due, 0) AS locked_reminders, coalesce(p.locked_new, 0) AS locked_new,
        coalesce(p.locked_open, 0) AS locked_open
   FROM stats.queues q
   LEFT JOIN stats.people p ON p.queue_id = q.queue_id AND p.person_id = $2
@@ -128,8 +128,7 @@ def router(stats: StatsReader) -> APIRouter:
     async def widgets(who: Caller, written: Awaited) -> Response:
         """Each widget in the tabs `locked` (by me), `mine` (in queues that I follow) and `all` (that I may read).
 
-        Their rows are lists of tickets: `reminder_due=true` for `reminder`, `state_type=new` and `state_type=open`,
-        with `locked_by=me` or `mine=true`.
+        The rows of a tab are a list of tickets with the same filters, `locked_by=me` or `mine=true`.
         """
         headers = await fresh(written)
         readable = scope(who, stats.directory.queues).queues
@@ -141,7 +140,7 @@ def router(stats: StatsReader) -> APIRouter:
                 "mine": sum(row[f"all_{widget}"] for row in rows if row["queue_id"] in followed),
                 "all": sum(row[f"all_{widget}"] for row in rows),
             }
-            for widget in ("reminder", "new", "open")
+            for widget in ("reminders", "new", "open")
         }
         # Terms are not kept yet.
         return json_response(found | {"escalated": {"locked": 0, "mine": 0, "all": 0}}, headers=headers)

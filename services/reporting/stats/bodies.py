@@ -78,10 +78,10 @@ class TabCounts(Body):
 class WidgetCounts(Body):
     """The widgets of a dashboard."""
 
-    reminder: TabCounts = Field(description="Their reminder has come.")
+    reminders: TabCounts = Field(description="Their reminder has come: `reminder_due=true`.")
     escalated: TabCounts = Field(description="A term is nearly over or over.")
-    new: TabCounts = Field(description="Nobody has worked on them.")
-    open: TabCounts = Field(description="They wait for an answer.")
+    new: TabCounts = Field(description="Nobody has worked on them: `state_type=new`.")
+    open: TabCounts = Field(description="They wait for an answer: `state_type=open`.")
 
 
 class DayCounts(Body):
