@@ -145,14 +145,14 @@ def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str
     within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
     lookups: list[tuple[str, str, str]] = []
     others = ""
-    if filters.customers:
+    if filters.columns.id:
+        lookups.append(("id", arguments.add(sorted(set(filters.columns.id)), "uuid[]"), ""))
+    elif filters.customers:
         ids = arguments.add(sorted(set(filters.customers)), "uuid[]")
         lookups.append(("customer_id", ids, ""))
         others = f" AND t.customer_id <> ALL({ids})"
-    if filters.addresses:
+    if filters.addresses and not filters.columns.id:
         lookups.append(("customer_email", arguments.add(sorted(set(filters.addresses)), "text[]"), others))
-    if filters.columns.id:
-        lookups = [("id", arguments.add(sorted(set(filters.columns.id)), "uuid[]"), "")]
     if not lookups and filters.columns.company:
         lookups.append(("company", arguments.add(sorted(set(filters.columns.company)), "text[]"), ""))
     if lookups:
