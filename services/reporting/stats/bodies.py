@@ -78,7 +78,7 @@ class TabCounts(Body):
 class WidgetCounts(Body):
     """The widgets of a dashboard."""
 
-    reminders: TabCounts = Field(description="Their reminder has come: `reminder_due=true`.")
+    reminders: TabCounts = Field(description="Their reminder has come.")
     escalated: TabCounts = Field(description="A term is nearly over or over.")
     new: TabCounts = Field(description="Nobody has worked on them: `state_type=new`.")
     open: TabCounts = Field(description="They wait for an answer: `state_type=open`.")

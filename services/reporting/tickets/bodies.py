@@ -187,7 +187,7 @@ class _Composed(Body):
         ),
     ]
     allowed: Annotated[
-        list[str], Field(description="The commands that you may give now.", examples=[["reply", "note", "lock"]])
+        list[str], Field(description="The commands that you may give now.", examples=[["reply", "note", "unlock"]])
     ]
 
 

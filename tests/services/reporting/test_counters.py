@@ -1,5 +1,6 @@
 """Numbers that screens show beside lists: they are those of the lists themselves."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,7 +29,7 @@ from shared.rules.access import Identity
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN, PENDING_REMINDER
 from shared.testing.documents import seed
 from tests.services.reporting import test_reading_api as reading
-from tests.services.reporting.reporting_database import START
+from tests.services.reporting.reporting_database import START, ZONE
 from tests.services.reporting.test_reading_api import ADMIN, BY, EVA, IT, KARI, LISE, OLA, PER, PLACE, Api
 from tests.specs.requirement import requirement
 
@@ -122,6 +123,28 @@ async def test_the_tabs_of_the_widgets_count_their_rows(api: Api) -> None:
     assert kari["reminders"] == {"locked": 2, "mine": 2, "all": 3} and kari["new"]["all"] == 4
     nothing = dict.fromkeys(TABS, 0)
     assert await api.read("/stats/widgets", PER) == dict.fromkeys((*WIDGETS, "escalated"), nothing)
+
+
+@requirement("A12.04")
+async def test_a_row_of_a_widget_has_number_title_and_when_it_was_opened(api: Api) -> None:
+    await api.open("2026112310000001", "hums")
+    (row,) = (await api.read("/tickets?state_type=new&mine=true&limit=5"))["items"]
+    assert (row["number"], row["title"]) == ("2026112310000001", "hums")
+    assert datetime.fromisoformat(row["created_at"]) == START
+
+
+@requirement("A12.05")
+async def test_the_last_seven_days_end_today(api: Api) -> None:
+    """Days are those of the desk's time zone, in order, with those on which nothing happened."""
+    noon = datetime.now(ZONE).replace(hour=12)
+    ticket = await api.open("2026112310000001", "hums")
+    await api.happen(ticket, StateChanged(to=OPEN, was=NEW), CLOSED, since=noon - timedelta(days=6))
+    await api.happen(ticket, StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL), CLOSED, CLOSED, since=noon)
+    days = (await api.read("/stats/days"))["items"]
+    assert [each["day"] for each in days] == [(noon - timedelta(days=n)).date().isoformat() for n in range(6, -1, -1)]
+    assert [each["closed"] for each in days] == [1, 0, 0, 0, 0, 0, 2]
+    assert [each["closed"] for each in (await api.read("/stats/days?days=1"))["items"]] == [2]
+    assert {each["closed"] for each in (await api.read("/stats/days", EVA))["items"]} == {0}
 
 
 @requirement("A6.07")

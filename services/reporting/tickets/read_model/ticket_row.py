@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.reporting.tickets.read_model.article_rows import Article, Delivery, HistoryEntry
+from shared.contracts.parts import AnyChannel
 from shared.messaging.consuming.projection import Seen
 from shared.projections.tables import Internal, Public, Table
 
@@ -58,7 +59,7 @@ class TicketRow:
     state_slug: Annotated[str, Public("text NOT NULL")] = "new"
     state_name: Annotated[str, Public("text NOT NULL")] = "new"
     state_type: Annotated[str, Public("text NOT NULL")] = "new"
-    channel: Annotated[str, Public("text NOT NULL", shown=True)] = "api"
+    channel: Annotated[AnyChannel, Public("text NOT NULL", shown=True)] = "api"
     customer_email: Annotated[str, Public("text NOT NULL")] = ""
     customer_name: Annotated[str, Public("text NOT NULL")] = ""
     company: Annotated[str | None, Public("text")] = None
