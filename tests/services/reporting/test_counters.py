@@ -9,7 +9,7 @@ import pytest
 from services.reporting.tickets import ticket_list, tickets_api
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef
+from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef
 from shared.contracts.routing import (
     AgentReplied,
     MergeUndone,
@@ -153,7 +153,7 @@ async def test_a_merge_leaves_the_counters_and_its_undoing_brings_it_back(api: A
     other = await api.open("2026112310000002", "hums too")
     await api.happen(ticket, OwnerChanged(to=BY), PENDING, REACHED)
     assert await api.read("/stats/mine") == NONE | {"owned": 1, "reminders": 1}
-    into = reading.TicketRef(id=other, number="2026112310000002", title="hums too")
+    into = TicketRef(id=other, number="2026112310000002", title="hums too")
     await api.happen(ticket, TicketMerged(into=into, was=PENDING_REMINDER, by=BY))
     assert await api.read("/stats/mine") == NONE
     await api.happen(ticket, MergeUndone(into=into, state=OPEN, by=BY))

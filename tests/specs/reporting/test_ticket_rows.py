@@ -82,10 +82,12 @@ def test_the_newest_message_of_a_customer() -> None:
 
 @requirement("A14.05")
 def test_the_newest_answer_that_the_customer_can_read() -> None:
-    solution = sample(routing.NoteAdded).model_copy(update={"internal": False})
-    assert row_after().last_answer_at is None
-    assert row_after(solution.model_copy(update={"internal": True})).last_answer_at is None
-    assert row_after(solution).last_answer_at == NOW == row_after(sample(routing.AgentReplied)).last_answer_at
+    answer = MAIL.model_copy(update={"id": UUID(int=51)})
+    note = routing.NoteAdded(by=KARI, message=answer)
+    reply = routing.AgentReplied(number="1", title="hums", queue=IT, customer=PER, by=KARI, message=answer)
+    assert row_after().last_answer_at is None and row_after(note).last_answer_at is None
+    solution = note.model_copy(update={"internal": False})
+    assert row_after(solution).last_answer_at == NOW == row_after(reply).last_answer_at
 
 
 @requirement("A7.33")
