@@ -207,7 +207,7 @@ class TicketCount(Body):
 
 
 class TicketPage(Body):
-    items: list[Ticket]
+    items: list[Ticket]  # pyright: ignore[reportInvalidTypeForm]
     next_cursor: str | None
     count: TicketCount | None = Field(
         default=None, description="Only with `count=true`.", examples=[{"value": 110, "exact": True}]
