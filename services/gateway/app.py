@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
+from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
@@ -16,6 +16,7 @@ from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
 from services.gateway.schema import MIGRATIONS
+from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.passwords import Passwords
@@ -81,6 +82,7 @@ def _dispatcher(
     sign_in = SignIn(parts.pool, passwords, throttle)
     propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
+    services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
     own = application(
@@ -94,9 +96,8 @@ def _dispatcher(
             customers_api.router(documents, propagation),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
-            article_commands.router(
-                article_commands.ArticleCommands(client, settings.services, settings.signing_key, tokens)
-            ),
+            searches_api.router(parts.pool, services),
+            article_commands.router(article_commands.ArticleCommands(services, tokens)),
             reference_router(),
         ],
     )

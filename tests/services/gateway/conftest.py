@@ -128,7 +128,7 @@ class Gateway:
 
 
 START_AGAIN = """
-DELETE FROM gateway.guesses; DELETE FROM gateway.known_places;
+DELETE FROM gateway.guesses; DELETE FROM gateway.known_places; DELETE FROM gateway.searches;
 DELETE FROM gateway.sessions; DELETE FROM gateway.credentials; DELETE FROM gateway.documents;
 DELETE FROM es.outbox; DELETE FROM es.events; DELETE FROM es.streams; DELETE FROM es.commands;
 INSERT INTO es.streams SELECT * FROM saved.streams;
