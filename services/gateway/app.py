@@ -23,6 +23,7 @@ from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
+from services.gateway.suggesting import suggest_api
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
@@ -97,6 +98,7 @@ def _dispatcher(
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
             searches_api.router(parts.pool, services),
+            suggest_api.router(parts.pool, services),
             article_commands.router(article_commands.ArticleCommands(services, tokens)),
             reference_router(),
         ],

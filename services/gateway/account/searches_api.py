@@ -14,12 +14,13 @@ from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Queue
 from shared.database import Pool
 from shared.http import problems
-from shared.http.bodies import Body
+from shared.http.bodies import Body, example
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import json_response
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.routes import router as strict
+from shared.http.story import AGENT
 from shared.input_types import Line, Reference, Slug, Text, Title
 from shared.rules.access import Identity
 
@@ -50,12 +51,29 @@ class SearchDraft(Body):
 
 
 class OwnerShown(Body):
+    model_config = example(AGENT)
+
     id: UUID
     name: str
 
 
 class SearchShown(Body):
     """`mine`: I may change it."""
+
+    model_config = example(
+        {
+            "slug": "broken-printers",
+            "name": "Broken printers",
+            "q": 'printer "paper jam"',
+            "filters": {"queue": ["it-support"], "state_type": ["new", "open"]},
+            "sort": "-created_at",
+            "columns": ["number", "title", "customer"],
+            "shared_with": ["it-support"],
+            "owner": AGENT,
+            "mine": True,
+            "version": 2,
+        }
+    )
 
     slug: str
     name: str
