@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+from services.reporting.feed import events_api
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.follower import Follower
 from services.reporting.feed.late_events import ReplayHandler
+from services.reporting.feed.sealed_places import SealedPlaces
+from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
@@ -60,7 +63,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.run("event feed", follower)
             health.when_draining(follower.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
-            routers = [tickets_api.router(reader), articles_api.router(reader), stats_api.router(counts)]
+            places = SealedPlaces(settings.keys.purpose("places"))
+            routers = [
+                tickets_api.router(reader),
+                articles_api.router(reader),
+                stats_api.router(counts),
+                events_api.router(VisibleEvents(feed, reader), follower, places),
+            ]
         yield parts.process(routers)
 
 
