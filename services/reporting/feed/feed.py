@@ -64,7 +64,7 @@ HOLD_SECONDS = 20.0
 """How long an effect waits for a cause that is not applied yet. Twice as long as Kafka needs to give the partitions of
 a lost replica to another one. A cause that is parked, or missing after a restore, costs this delay once."""
 SAMPLE_SECONDS = 1.0
-LEAST_ROWS = 25
+LEAST_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
