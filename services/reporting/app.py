@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
+from services.reporting.search import api as search_api
+from services.reporting.search.index.served import ServedIndex
+from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -52,7 +55,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if parts.serves:
             reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
             counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
-            routers = [tickets_api.router(reader), articles_api.router(reader), stats_api.router(counts)]
+            index = ServedIndex(parts.pool, settings.search_directory)
+            parts.run("search", index)
+            routers = [
+                tickets_api.router(reader),
+                articles_api.router(reader),
+                stats_api.router(counts),
+                search_api.router(TicketSearch(reader, index)),
+            ]
         yield parts.process(routers)
 
 

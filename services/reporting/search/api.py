@@ -1,0 +1,69 @@
+"""`GET /search` (requirements A11.01 to A11.04, A11.09)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from services.reporting.search.query.finder import COUNTED, Position, SearchSort
+from services.reporting.search.ticket_search import TicketSearch
+from services.reporting.tickets.list_query import FilterQuery
+from services.reporting.tickets.tickets_api import show_other_tickets
+from shared.http.consistency import Awaited
+from shared.http.idempotency import json_response
+from shared.http.identity import Caller
+from shared.http.paging import Cursors, CursorText, Limit
+from shared.http.routes import router as strict
+from shared.http.routes import takes_any_text
+
+
+class SearchQuery(FilterQuery):
+    """The query parameters of a search."""
+
+    q: Annotated[
+        str, Field(description="Words, phrases in quotation marks, `-word`, `word*`, `a OR b`, `attribute:word`.")
+    ] = ""
+    sort: SearchSort = "relevance"
+    limit: Limit = 50
+    cursor: CursorText = None
+
+
+def router(search: TicketSearch) -> APIRouter:
+    routes = strict("/api/v1/search", tags=["finding"])
+
+    @routes.get("", operation_id="searchTickets", summary="Tickets that you may see, by their words")
+    @takes_any_text("q")
+    async def search_tickets(
+        request: Request, who: Caller, written: Awaited, query: Annotated[SearchQuery, Query()]
+    ) -> Response:
+        reader = search.reader
+        who = await reader.directory.recognised(who)
+        asked = await search.asked(query.q, query, query.sort, who)
+        cursors: Cursors = request.app.state.cursors
+        parameters = sorted(
+            (name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")
+        )
+        key = ["search", *parameters]
+        after = cursors.decode(who, key, query.cursor)
+        headers = await search.wait_until_shown(written)
+        found = await search.find(asked, _position(after), query.limit + 1)
+        page = found.hits[: query.limit]
+        rows = await search.rows([hit.ticket for hit in page], who)
+        shown = await reader.presenter(who, [each.row for each in rows.values()])
+        tickets = {ticket: shown.ticket(each.row) for ticket, each in rows.items()}
+        await show_other_tickets(reader, who, [(rows[ticket].row, item) for ticket, item in tickets.items()])
+        items = [{"ticket": tickets[hit.ticket], "matches": []} for hit in page if hit.ticket in tickets]
+        next_cursor = None
+        if len(found.hits) > query.limit:
+            tier, time, ticket = page[-1].position
+            next_cursor = cursors.encode(who, key, [tier, time, ticket.hex()])
+        count = {"value": min(found.count, COUNTED + 1), "exact": found.is_exact}
+        return json_response(
+            {"items": items, "next_cursor": next_cursor, "count": count, "did_you_mean": None}, headers=headers
+        )
+
+    return routes
+
+
+def _position(after: list[Any] | None) -> Position | None:
+    return (after[0], after[1], bytes.fromhex(after[2])) if after is not None else None
