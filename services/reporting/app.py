@@ -53,8 +53,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 parts.run(name, live, ready=live.has_its_partitions)
         routers = []
         if parts.serves:
-            reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
-            counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
+            reads = await parts.reads()
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            counts = stats_api.StatsReader(reads, copy, settings.zone)
             index = ServedIndex(parts.pool, settings.search_directory)
             parts.run("search", index)
             routers = [
