@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+from services.reporting.feed.feed import Feed
+from services.reporting.feed.follower import Follower
+from services.reporting.feed.late_events import ReplayHandler
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
@@ -15,7 +18,7 @@ from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
-from shared.contracts.topics import DIRECTORY
+from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.directory.projection import DirectoryProjection
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
@@ -55,6 +58,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if parts.serves:
             reads = await parts.reads()
             reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            feed = Feed(reads)
+            follower = Follower(feed, settings.database_url)
+            parts.run("event feed", follower)
+            health.when_draining(follower.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
             index = ServedIndex(parts.pool, settings.search_directory)
             parts.run("search", index)
@@ -73,6 +80,8 @@ def replayed(consumer: str) -> MakeHandlers | None:
         return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
     for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
         if (generation := projection_set.generation(consumer)) is not None:
-            handlers = projection_set.handlers(generation)
+            handlers = dict(projection_set.handlers(generation))
+            if projection_set.name == "desk":
+                handlers[TICKETS] = ReplayHandler(handlers[TICKETS], generation)
             return lambda _: handlers
     return None
