@@ -63,7 +63,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.run("event feed", follower)
             health.when_draining(follower.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
-            index = ServedIndex(parts.pool, settings.search_directory)
+            index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
             routers = [
                 tickets_api.router(reader),

@@ -8,7 +8,6 @@ from pydantic import Field
 from services.reporting.search.query.finder import COUNTED, Position, SearchSort
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.tickets.list_query import FilterQuery
-from services.reporting.tickets.tickets_api import show_other_tickets
 from shared.http.consistency import Awaited
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
@@ -48,18 +47,15 @@ def router(search: TicketSearch) -> APIRouter:
         headers = await search.wait_until_shown(written)
         found = await search.find(asked, _position(after), query.limit + 1)
         page = found.hits[: query.limit]
-        rows = await search.rows([hit.ticket for hit in page], who)
-        shown = await reader.presenter(who, [each.row for each in rows.values()])
-        tickets = {ticket: shown.ticket(each.row) for ticket, each in rows.items()}
-        await show_other_tickets(reader, who, [(rows[ticket].row, item) for ticket, item in tickets.items()])
-        items = [{"ticket": tickets[hit.ticket], "matches": []} for hit in page if hit.ticket in tickets]
+        items = await search.shown(asked, [hit.ticket for hit in page], who)
+        did_you_mean = None if found.count or query.cursor else await search.did_you_mean(asked, query.q, who)
         next_cursor = None
         if len(found.hits) > query.limit:
             tier, time, ticket = page[-1].position
             next_cursor = cursors.encode(who, key, [tier, time, ticket.hex()])
         count = {"value": min(found.count, COUNTED + 1), "exact": found.is_exact}
         return json_response(
-            {"items": items, "next_cursor": next_cursor, "count": count, "did_you_mean": None}, headers=headers
+            {"items": items, "next_cursor": next_cursor, "count": count, "did_you_mean": did_you_mean}, headers=headers
         )
 
     return routes

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -12,16 +13,20 @@ from services.reporting.search.index.file import Reader
 from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.query.finder import Found, Position, Search, SearchSort, find
 from services.reporting.search.query.naming import named
-from services.reporting.search.query.question import question
+from services.reporting.search.query.question import Question, question
+from services.reporting.search.shown.places import Place, places
+from services.reporting.search.shown.spelling import proposals
 from services.reporting.tickets.list_query import FilterQuery, filters
 from services.reporting.tickets.ticket_list import COLUMNS
 from services.reporting.tickets.ticket_reader import TicketReader
+from services.reporting.tickets.tickets_api import show_other_tickets
 from services.reporting.visibility import scope
 from shared.http.consistency import LAG, Written
 from shared.rules.access import Identity
 
 STREAMED = 500
 """Tickets that are found at once for an export."""
+MOST_PROPOSALS = 5
 EVENTS = "SELECT id, event_count FROM desk.tickets WHERE id = ANY($1)"
 FOR_AGENTS = f"SELECT {', '.join(COLUMNS)} FROM desk.tickets WHERE id = ANY($1)"
 FOR_CUSTOMERS = f"SELECT {', '.join(COLUMNS)} FROM desk.customer_tickets WHERE id = ANY($1)"
@@ -83,6 +88,29 @@ class TicketSearch:
             for row in await self.reader.pool.fetch(FOR_CUSTOMERS, public):
                 shown[row["id"]] = FoundRow(row, as_agent=False)
         return shown
+
+    async def shown(self, search: Search, tickets: Sequence[UUID], who: Identity) -> list[dict[str, Any]]:
+        """The items of a page: those of the tickets that the person may see now, with the places of the words."""
+        rows = await self.rows(tickets, who)
+        presenter = await self.reader.presenter(who, [each.row for each in rows.values()])
+        items = {ticket: presenter.ticket(each.row) for ticket, each in rows.items()}
+        await show_other_tickets(self.reader, who, [(rows[ticket].row, item) for ticket, item in items.items()])
+        matches: dict[UUID, list[Place]] = {}
+        for as_agent, articles in ((True, "desk.articles"), (False, "desk.public_articles")):
+            part = {ticket: item for ticket, item in items.items() if rows[ticket].as_agent == as_agent}
+            if part:
+                matches |= await places(self.reader.pool, search.question, part, articles=articles)
+        return [{"ticket": items[each], "matches": matches[each]} for each in tickets if each in items]
+
+    async def did_you_mean(self, search: Search, q: str, who: Identity) -> str | None:
+        """The question with one word in place of another, if that finds something for the person."""
+        for term, meant, hit in (await self.index.ask(lambda reader: proposals(reader, search)))[:MOST_PROPOSALS]:
+            question = Question(((meant,),), is_blank=False)
+            for item in await self.shown(replace(search, question=question), [hit.ticket], who):
+                hits = [part["text"] for place in item["matches"] for part in place["text"] if part["hit"]]
+                if hits:
+                    return q.replace(term.written, hits[0], 1)
+        return None
 
     async def wait_until_shown(self, written: Sequence[Written]) -> dict[str, str]:
         """Waits until the index shows what a consistency token covers. Returns the headers of the response."""

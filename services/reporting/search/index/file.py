@@ -144,6 +144,7 @@ class IndexFile:
         return found
 
     def set_place(self, name: str, value: str) -> None:
+        """Sets a value; within a transaction."""
         self.connection.execute(_SET_PLACE, (name, value))
 
     def known(self, tickets: Sequence[bytes]) -> dict[bytes, tuple[int, bytes | None, bytes | None]]:
@@ -158,6 +159,13 @@ class IndexFile:
         """The indexed tickets whose ids are in this interval, with their events."""
         statement = "SELECT ticket, events FROM docs WHERE ticket > ? AND ticket <= ?"
         return list(self.connection.execute(statement, (after, last)))
+
+    def has(self, entry: Entry) -> bool:
+        """Whether the file holds just this of a ticket, as far as the row and the digest of the texts tell."""
+        row = self.connection.execute(
+            f"SELECT {', '.join(_columns)} FROM docs WHERE ticket = ?", (entry.ticket,)
+        ).fetchone()
+        return row == (entry.ticket, entry.living, entry.events, entry.digest, *entry.row)
 
     def put(self, entry: Entry) -> None:
         """Adds or replaces what is indexed of a ticket; within a transaction.

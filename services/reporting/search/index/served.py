@@ -12,11 +12,13 @@ from typing import Never, TypeVar
 import apsw
 from prometheus_client import Gauge
 
+from services.reporting.feed.desk_handler import CHANNEL
+from services.reporting.feed.feed import Feed
 from services.reporting.search.generations import SEARCH
 from services.reporting.search.index.file import IndexFile, Reader, Slot, Unusable, remove, size
 from services.reporting.search.index.following import Following
 from services.reporting.search.index.readers import Readers
-from shared.database import Pool
+from shared.database import Pool, connect
 from shared.http.problems import Problem
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
@@ -26,8 +28,10 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 """How soon a promotion is followed."""
-CHANGE_SECONDS = 0.2
-"""How soon a change of `desk` is followed if nobody tells of it."""
+CHANGE_SECONDS = 2.0
+"""How soon a change of `desk` is followed if the notification was lost."""
+ROUND_SECONDS = 0.05
+"""Between two rounds, so that a round has several changes when there are many. A reader who waits ends the pause."""
 IDLE_SECONDS = 60.0
 """Without changes, after which a part of the index is merged."""
 DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError)
@@ -48,8 +52,9 @@ T = TypeVar("T")
 class ServedIndex:
     """Implements `shared.runtime.heartbeat.Background`. `run` must run for `ask` to answer."""
 
-    def __init__(self, pool: Pool, directory: Path) -> None:
-        self.pool, self.directory = pool, directory
+    def __init__(self, pool: Pool, database_url: str, directory: Path) -> None:
+        self.pool, self.database_url, self.directory = pool, database_url, directory
+        self.feed = Feed(pool)
         self.heartbeat = Heartbeat()
         self.copy = uuid.uuid4()
         self.generation: int | None = None
@@ -58,6 +63,7 @@ class ServedIndex:
         self._readers: Readers | None = None
         self._prepared = 0
         self._preparing: tuple[int, asyncio.Task[Following]] | None = None
+        self._moved = asyncio.Event()
         self._nudged = asyncio.Event()
         self._progress = asyncio.Condition()
         self._agreed = time.monotonic()
@@ -94,8 +100,9 @@ class ServedIndex:
         return True
 
     def nudge(self) -> None:
-        """`desk` may have changed: look at once."""
+        """Somebody waits for what `desk` shows: look at once."""
         self._nudged.set()
+        self._moved.set()
 
     async def run(self) -> Never:
         """Follows `desk` and the generations. Never ends by itself."""
@@ -105,33 +112,41 @@ class ServedIndex:
             await self._close()
 
     async def _serve(self) -> None:
+        connection = await connect(self.database_url)
         try:
             if self._slot is None:
                 self._slot = await asyncio.to_thread(Slot, self.directory)
+            connection.add_termination_listener(lambda _: self._moved.set())
+            await connection.add_listener(CHANNEL, lambda *_: self._moved.set())
             looked = changed = 0.0
             while True:
+                if connection.is_closed():
+                    raise ConnectionError("the connection for notifications is lost")
                 now = time.monotonic()
-                if now - looked > LOOK_SECONDS or self._preparing is not None:
+                if now - looked > LOOK_SECONDS or (self._preparing is not None and self._preparing[1].done()):
                     await self._look()
                     looked = now
+                self._moved.clear()
                 self._nudged.clear()
-                if self._following is not None and await self._following.follow():
+                following = self._following
+                if following is not None and await following.step():
                     changed = now
-                    await self._tell()
-                    self.heartbeat.beat()
-                    continue
-                if self._following is not None:
+                elif following is not None:
                     self._agreed = time.monotonic()
-                    await self._tell()
                     if changed and now - changed > IDLE_SECONDS:
-                        await self._following.run(self._following.file.tidy)
+                        await following.run(following.file.tidy)
                         changed = 0.0
+                await self._tell()
                 self.heartbeat.beat()
-                await set_within(self._nudged, CHANGE_SECONDS)
+                if changed != now:
+                    await set_within(self._moved, LOOK_SECONDS if following is None else CHANGE_SECONDS)
+                await set_within(self._nudged, ROUND_SECONDS)
         except (*DAMAGED, Unusable) as error:
             log.error("the search index is damaged and is built anew: %s", error)
             await self._give_up()
             raise
+        finally:
+            connection.terminate()
 
     async def _tell(self) -> None:
         async with self._progress:
@@ -173,17 +188,19 @@ class ServedIndex:
         assert self._slot is not None
         path = self._slot.file(generation)
         try:
-            following = Following(self.pool, await asyncio.to_thread(IndexFile, path))
+            following = Following(self.pool, self.feed, await asyncio.to_thread(IndexFile, path))
         except Unusable as error:
             log.info("search: %s, so that it is built", error)
-            following = Following(self.pool, await asyncio.to_thread(lambda: IndexFile(path, create=True)))
-        if await following.place() is None:
+            following = Following(self.pool, self.feed, await asyncio.to_thread(lambda: IndexFile(path, create=True)))
+        if not await following.is_complete():
             started = time.monotonic()
-            count = await following.reconcile(self.heartbeat.beat)
+            while not await following.is_complete():
+                if not await following.step():
+                    await asyncio.sleep(CHANGE_SECONDS)  # no read model is shown yet
+                self.heartbeat.beat()
             await following.run(following.file.optimize)
-            log.info("search: %s tickets indexed in %.1f s", count, time.monotonic() - started)
-        while await following.follow():
-            self.heartbeat.beat()
+            log.info("search: generation %s built in %.1f s", generation, time.monotonic() - started)
+        self._moved.set()
         return following
 
     async def _show(self, generation: int, following: Following) -> None:

@@ -10,6 +10,7 @@ index keeps of a word: its stem without accents, in lower case.
 import re
 import threading
 import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 import Stemmer
@@ -99,6 +100,12 @@ def variants(word: str) -> frozenset[str]:
             (plain, *(term(each, language) for each in spellings for language in LANGUAGES))
         )
     return found
+
+
+def stems(words: Sequence[str]) -> Iterator[str]:
+    """The stems of many folded words in all languages, without the caches of the words that people use."""
+    for language in LANGUAGES:
+        yield from map(fold, _stemmers.of[language].stemWords(list(words)))
 
 
 def phrases(wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
