@@ -15,6 +15,8 @@ from shared.http.paging import Cursors, CursorText, Limit
 from shared.http.routes import router as strict
 from shared.http.routes import takes_any_text
 
+Text = Annotated[str, Query(max_length=20_000)]
+
 
 class SearchQuery(FilterQuery):
     """The query parameters of a search."""
@@ -28,9 +30,9 @@ class SearchQuery(FilterQuery):
 
 
 def router(search: TicketSearch) -> APIRouter:
-    routes = strict("/api/v1/search", tags=["finding"])
+    routes = strict(tags=["search"])
 
-    @routes.get("", operation_id="searchTickets", summary="Tickets that you may see, by their words")
+    @routes.get("/api/v1/search", operation_id="searchTickets", summary="Tickets that you may see, by their words")
     @takes_any_text("q")
     async def search_tickets(
         request: Request, who: Caller, written: Awaited, query: Annotated[SearchQuery, Query()]
@@ -45,18 +47,24 @@ def router(search: TicketSearch) -> APIRouter:
         key = ["search", *parameters]
         after = cursors.decode(who, key, query.cursor)
         headers = await search.wait_until_shown(written)
-        found = await search.find(asked, _position(after), query.limit + 1)
-        page = found.hits[: query.limit]
-        items = await search.shown(asked, [hit.ticket for hit in page], who)
+        found, items = await search.find_as_shown(asked, _position(after), query.limit + 1, who)
         did_you_mean = None if found.count or query.cursor else await search.did_you_mean(asked, query.q, who)
         next_cursor = None
         if len(found.hits) > query.limit:
-            tier, time, ticket = page[-1].position
+            tier, time, ticket = found.hits[query.limit - 1].position
             next_cursor = cursors.encode(who, key, [tier, time, ticket.hex()])
         count = {"value": min(found.count, COUNTED + 1), "exact": found.is_exact}
         return json_response(
             {"items": items, "next_cursor": next_cursor, "count": count, "did_you_mean": did_you_mean}, headers=headers
         )
+
+    @routes.get("/internal/suggestions", include_in_schema=False)
+    @takes_any_text("q")
+    async def suggestions(
+        who: Caller, q: Text, kinds: Annotated[str, Query(max_length=100)], limit: Annotated[int, Query(ge=1, le=50)]
+    ) -> Response:
+        who = await search.reader.directory.recognised(who)
+        return json_response({"items": await search.suggestions(q, kinds.split(","), limit, who)})
 
     return routes
 

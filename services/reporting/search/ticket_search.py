@@ -1,8 +1,9 @@
 """Searching tickets for one person: what the routes, exports and suggestions build on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import asyncpg
 from services.reporting.read_your_writes import SECONDS, TICKET_SERVICES
 from services.reporting.search.index.file import Reader
 from services.reporting.search.index.served import ServedIndex
+from services.reporting.search.query import beginnings
 from services.reporting.search.query.finder import Found, Position, Search, SearchSort, find
 from services.reporting.search.query.naming import named
 from services.reporting.search.query.question import Question, question
@@ -21,12 +23,16 @@ from services.reporting.tickets.ticket_list import COLUMNS
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.tickets.tickets_api import show_other_tickets
 from services.reporting.visibility import scope
+from shared.addresses import shown
 from shared.http.consistency import LAG, Written
 from shared.rules.access import Identity
+from shared.timestamps import timestamp
 
 STREAMED = 500
 """Tickets that are found at once for an export."""
 MOST_PROPOSALS = 5
+MOST_READS = 3
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENTS = "SELECT id, event_count FROM desk.tickets WHERE id = ANY($1)"
 FOR_AGENTS = f"SELECT {', '.join(COLUMNS)} FROM desk.tickets WHERE id = ANY($1)"
 FOR_CUSTOMERS = f"SELECT {', '.join(COLUMNS)} FROM desk.customer_tickets WHERE id = ANY($1)"
@@ -112,6 +118,51 @@ class TicketSearch:
                     return q.replace(term.written, hits[0], 1)
         return None
 
+    async def suggestions(self, text: str, kinds: Collection[str], limit: int, who: Identity) -> list[dict[str, str]]:
+        """Tickets, and for agents tags and customers' addresses, that begin as somebody types.
+
+        Each has `kind`, `id`, `label` and `detail`.
+        """
+        visible = scope(who, self.reader.directory.queues)
+
+        def look(reader: Reader) -> tuple[list[UUID], list[str], list[str]]:
+            return (
+                beginnings.tickets(reader, visible, text, limit) if "ticket" in kinds else [],
+                beginnings.tags(reader, visible, text, limit) if "tag" in kinds else [],
+                beginnings.addresses(reader, visible, text, limit) if "address" in kinds else [],
+            )
+
+        tickets, tags, addresses = await self.index.ask(look)
+        rows = await self.rows(tickets, who) if tickets else {}
+        found = [(rows[each].row["title"], rows[each].row["number"], each) for each in tickets if each in rows]
+        return [
+            *({"kind": "ticket", "id": str(each), "label": title, "detail": number} for title, number, each in found),
+            *({"kind": "tag", "id": tag, "label": tag, "detail": ""} for tag in tags),
+            *({"kind": "address", "id": each, "label": shown(each), "detail": ""} for each in addresses),
+        ]
+
+    async def find_as_shown(
+        self, search: Search, after: Position | None, limit: int, who: Identity
+    ) -> tuple[Found, list[dict[str, Any]]]:
+        """The next hits and the items of all but the last of them, if there are `limit`.
+
+        If tickets were changed after they were indexed, their times would not be in order. Then it is read again, a few
+        times at most.
+        """
+        for _ in range(MOST_READS):
+            found = await self.find(search, after, limit)
+            tickets = [hit.ticket for hit in found.hits[: limit - 1]]
+            items = await self.shown(search, tickets, who)
+            if not search.sort.endswith("updated_at"):
+                break
+            indexed = {str(hit.ticket): hit.position[1] for hit in found.hits}
+            newer = [
+                i["ticket"]["id"] for i in items if shown_time(indexed[i["ticket"]["id"]]) != i["ticket"]["updated_at"]
+            ]
+            if not newer or not await self._indexed(list(map(UUID, newer)), SECONDS / MOST_READS):
+                break
+        return found, items
+
     async def wait_until_shown(self, written: Sequence[Written]) -> dict[str, str]:
         """Waits until the index shows what a consistency token covers. Returns the headers of the response."""
         tickets = list({each.stream for each in written if each.service in TICKET_SERVICES})
@@ -119,7 +170,12 @@ class TicketSearch:
             return {}
         end = asyncio.get_running_loop().time() + SECONDS
         headers = await self.reader.wait_until_shown(written)
-        wanted = {row["id"].bytes: row["event_count"] for row in await self.reader.pool.fetch(EVENTS, tickets)}
+        left = max(0.05, end - asyncio.get_running_loop().time())
+        return headers if await self._indexed(tickets, left) else {LAG: "true"}
+
+    async def _indexed(self, tickets: Sequence[UUID], seconds: float) -> bool:
+        """Waits until the index has all events of these tickets that the lists show now."""
+        wanted = {row["id"].bytes: row["event_count"] for row in await self.reader.pool.fetch(EVENTS, list(tickets))}
 
         def are_indexed(reader: Reader) -> bool:
             places = ", ".join("?" * len(wanted))
@@ -129,5 +185,9 @@ class TicketSearch:
         async def shown() -> bool:
             return await self.index.ask(are_indexed)
 
-        in_time = await self.index.until(shown, max(0.05, end - asyncio.get_running_loop().time()))
-        return headers if in_time else {LAG: "true"}
+        return await self.index.until(shown, seconds)
+
+
+def shown_time(microseconds: int) -> str | None:
+    """A time of the index as the API shows it."""
+    return timestamp(EPOCH + timedelta(microseconds=microseconds))

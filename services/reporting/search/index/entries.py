@@ -118,6 +118,7 @@ def _entry(row: Mapping[str, Any], living: UUID | None, texts: dict[str, str] | 
         digest=digest,
         row=tuple(stored(row[name]) for name in ROW_COLUMNS),
         texts=texts,
+        tags=tuple(row["tags"]) if texts is not None else (),
     )
 
 

@@ -1,6 +1,7 @@
 """The index file of a process: opening it, writing it in transactions, reading it in threads."""
 
 import fcntl
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import apsw
 
 from services.reporting.search.index.schema import BLOCK, DDL, KEYS, ROW_COLUMNS, SHAPE, TEXT_COLUMNS, TITLE_COLUMNS
+from services.reporting.search.text.words import fold
 
 PRAGMAS = "PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY"
 WRITING = "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864"
@@ -55,6 +57,7 @@ class Entry:
     digest: bytes | None
     row: tuple[Any, ...]
     texts: dict[str, str] | None
+    tags: tuple[str, ...] = ()
 
 
 class Slot:
@@ -85,6 +88,11 @@ class Slot:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def files_of(directory: Path, generation: int) -> list[Path]:
+    """The files of a generation in all slots below the search directory."""
+    return sorted(directory.glob(f"slot-*/search_v{generation}.db"))
 
 
 def remove(path: Path) -> None:
@@ -179,6 +187,8 @@ class IndexFile:
         connection.execute(_SET_BLOCK, (doc // BLOCK, entry.row[_CREATED], entry.row[_UPDATED]))
         if before is not None and before[1] == entry.digest:
             return
+        connection.execute("DELETE FROM tags WHERE doc = ?", (doc,))
+        connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?, ?)", ((fold(t), t, doc) for t in entry.tags))
         if before is not None and before[1] is not None:
             connection.execute("DELETE FROM words WHERE rowid = ?", (doc,))
             connection.execute("DELETE FROM titles WHERE rowid = ?", (doc,))
@@ -194,6 +204,7 @@ class IndexFile:
         if row[1] is not None:
             self.connection.execute("DELETE FROM words WHERE rowid = ?", (row[0],))
             self.connection.execute("DELETE FROM titles WHERE rowid = ?", (row[0],))
+        self.connection.execute("DELETE FROM tags WHERE doc = ?", (row[0],))
         self.connection.execute("DELETE FROM docs WHERE doc = ?", (row[0],))
 
     def tidy(self, pages: int = 500) -> None:
@@ -207,6 +218,13 @@ class IndexFile:
         for table in ("words", "titles"):
             self.connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def vocabulary(self) -> bytes:
+        """A digest of all words, with how often each is in how many tickets."""
+        digest = hashlib.blake2b(digest_size=16)
+        for row in self.connection.execute("SELECT term, doc, cnt FROM vocabulary ORDER BY term"):
+            digest.update(repr(row).encode())
+        return digest.digest()
 
     def check(self) -> None:
         """Raises Unusable if the file is damaged."""

@@ -76,15 +76,17 @@ def _for_customers(name: str) -> str:
     return f"{values[column.instead]} AS {name}"
 
 
-def _fts5(name: str, columns: tuple[str, ...]) -> str:
+def _fts5(name: str, columns: tuple[str, ...], options: str = "") -> str:
     # The tokenizer divides at ASCII characters that are neither letters nor digits, and terms have none.
     quoted = ", ".join(f'"{column}"' for column in columns)
-    return f"CREATE VIRTUAL TABLE {name} USING fts5({quoted}, content='', contentless_delete=1, tokenize='ascii')"
+    return (
+        f"CREATE VIRTUAL TABLE {name} USING fts5({quoted}, content='', contentless_delete=1, tokenize='ascii'{options})"
+    )
 
 
 DDL = (
     _fts5("words", (*TEXT_COLUMNS, KEYS)),
-    _fts5("titles", TITLE_COLUMNS),
+    _fts5("titles", TITLE_COLUMNS, ", prefix='2 3'"),
     "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, row)",
     f"""CREATE TABLE docs (
         doc INTEGER PRIMARY KEY,
@@ -105,10 +107,13 @@ DDL = (
         block INTEGER PRIMARY KEY,
         min_created_at INTEGER NOT NULL, max_created_at INTEGER NOT NULL,
         min_updated_at INTEGER NOT NULL, max_updated_at INTEGER NOT NULL)""",
+    "CREATE TABLE tags (folded TEXT, tag TEXT, doc INTEGER, PRIMARY KEY (folded, tag, doc)) WITHOUT ROWID",
+    "CREATE INDEX tags_doc ON tags (doc)",
     "CREATE TABLE place (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 """`docs` has a row for each ticket; `living` is set if it was merged into that one, which then has its words. `doc` is
-the row of `words` and `titles`, and grows in the order of indexing. `blocks` has the bounds of each `BLOCK` of rows."""
+the row of `words` and `titles`, and grows in the order of indexing. `blocks` has the bounds of each `BLOCK` of rows.
+`tags` is for suggestions."""
 BLOCK = 4096
 
 SHAPE = hashlib.sha256("\n".join((*DDL, str(words.VERSION))).encode()).hexdigest()[:16]
