@@ -43,6 +43,8 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
     "listEvents": EVERYBODY,
+    # finding
+    "searchTickets": EVERYBODY,
     # numbers
     "countDays": EVERYBODY, "countMine": EVERYBODY, "countWidgets": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
     # mails as they came in

@@ -81,12 +81,12 @@ def statement(
     """
     arguments = Arguments()
     order = ORDERS[sort]
-    conditions = _conditions(arguments, filters)
+    where = conditions(arguments, filters)
     if after is not None:
-        conditions.append(_after(arguments, order, after))
+        where.append(_after(arguments, order, after))
     keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _ in order)]))
     ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
-    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *conditions))
+    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *where))
     # A literal and not an argument: the planner must know that few rows are wanted.
     first = f"{rest} ORDER BY {ordered} LIMIT {int(limit)}"
     sources = _sources(arguments, scope, filters, keys, first)
@@ -110,7 +110,7 @@ def statement(
 def count_statement(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
     """The statement that counts a list up to MOST_COUNTED + 1, and its arguments. It finds what `statement` finds."""
     arguments = Arguments()
-    rest = "".join(f" AND {each}" for each in ("t.state_type <> 'removed'", *_conditions(arguments, filters)))
+    rest = "".join(f" AND {each}" for each in ("t.state_type <> 'removed'", *conditions(arguments, filters)))
     most = MOST_COUNTED + 1
     sources = _sources(arguments, scope, filters, "t.id", f"{rest} LIMIT {most}")
     if not sources:
@@ -192,7 +192,8 @@ def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> li
     return parts
 
 
-def _conditions(arguments: Arguments, filters: Filters) -> list[str]:
+def conditions(arguments: Arguments, filters: Filters) -> list[str]:
+    """The filters as conditions on a table or view with the columns of `desk.tickets`, aliased `t`."""
     found: list[str] = []
     many = (("state_slug", filters.states), ("state_type", filters.state_types))
     found += [f"t.{column} = ANY({arguments.add(list(values), 'text[]')})" for column, values in many if values]
