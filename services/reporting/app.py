@@ -50,8 +50,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 parts.run(name, live, ready=live.has_its_partitions)
         routers = []
         if parts.serves:
-            reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
-            counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
+            reads = await parts.reads()
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            counts = stats_api.StatsReader(reads, copy, settings.zone)
             routers = [tickets_api.router(reader), articles_api.router(reader), stats_api.router(counts)]
         yield parts.process(routers)
 

@@ -1,7 +1,7 @@
 """`as_of`: every read shows what it showed at that moment, to those who may see the ticket today."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -120,8 +120,8 @@ class Api:
                 return items
             cursor = f"&cursor={found['next_cursor']}"
 
-    async def refused(self, path: str, who: Identity = ADMIN, **headers: str) -> None:
-        answer = await self.get(path, who, **headers)
+    async def refused(self, path: str, who: Identity = ADMIN, headers: Mapping[str, str] | None = None) -> None:
+        answer = await self.get(path, who, **(headers or {}))
         assert answer.status_code == 422, (path, answer.text)
         assert answer.json()["errors"][0]["pointer"] == "/query/as_of"
 
@@ -448,7 +448,7 @@ async def test_the_future_and_a_consistency_token_are_refused(api: Api) -> None:
     assert (await api.get(f"/tickets/{ticket}?as_of={timestamp(now)}")).status_code == 200
     token = {TOKEN: encode([Written("routing", ticket, 1)])}
     for path in ("/tickets", f"/tickets/{ticket}", "/stats/queues"):
-        await api.refused(f"{path}?as_of={timestamp(now)}", **token)
+        await api.refused(f"{path}?as_of={timestamp(now)}", headers=token)
     await api.refused("/tickets?as_of=" + "1" * 65)
 
 
