@@ -19,6 +19,7 @@ from services.reporting.tickets.read_model.former_rows import (
     definitions,
     for_customers,
     former_values,
+    lasted,
 )
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from shared.contracts.envelope import Recorded
@@ -79,8 +80,8 @@ class TicketProjection:
         entry = after.history[-1]
         entry.partition, entry.position = position.partition, position.offset
         # A row that was the newest for no time is no former row: what one command records has one time.
-        if was is not None and after.updated_at != since:
-            after.former.append((*was, after.updated_at))
+        if was is not None and since is not None and after.updated_at is not None and after.updated_at > since:
+            after.former.append((*was, after.updated_at, lasted(since, after.updated_at)))
         return after
 
     async def save(self, connection: Connection, rows: Mapping[UUID, TicketRow]) -> None:
@@ -100,7 +101,10 @@ class TicketProjection:
         await self._save_deliveries(connection, rows)
         await self._copy(connection, "history", [entry for row in rows.values() for entry in row.history])
         await self._copy_values(
-            connection, "former_tickets", (*COLUMNS, "until"), [each for row in rows.values() for each in row.former]
+            connection,
+            "former_tickets",
+            (*COLUMNS, "until", "lasted"),
+            [each for row in rows.values() for each in row.former],
         )
         snapshots = [each for row in rows.values() for each in row.snapshots]
         await self._copy_values(connection, "snapshots", TICKETS_TABLE.columns, snapshots)

@@ -61,9 +61,16 @@ class Past:
         self.connection, self.moment, self.own = connection, moment, own
 
     def source(self, arguments: Arguments, columns: Sequence[str]) -> str:
-        """A subquery with these columns of every ticket as it was then; columns that `former_tickets` has."""
-        unchanged = f"SELECT {', '.join(columns)} FROM desk.tickets WHERE {self.unchanged(arguments)}"
-        return f"({unchanged} UNION ALL {self.changed(arguments, columns)})"
+        """A subquery with these columns of every ticket as it was then, for joins by one of the indexed columns of
+        `former_tickets`. Only columns of that table."""
+        at, wanted = arguments.add(self.moment.at, "timestamptz"), ", ".join(columns)
+        newest = f"updated_at <= {at} AND until > {at}{self._others(arguments)}"
+        parts = [
+            f"SELECT {wanted} FROM desk.tickets WHERE {self.unchanged(arguments)}",
+            f"SELECT {wanted} FROM desk.former_tickets WHERE {newest}",
+            *(f"SELECT {wanted} FROM ({each}) AS own" for each in self._own(arguments)),
+        ]
+        return f"({' UNION ALL '.join(parts)})"
 
     def unchanged(self, arguments: Arguments) -> str:
         """The condition that a ticket's live row was its row then."""
@@ -72,19 +79,29 @@ class Past:
 
     def changed(self, arguments: Arguments, columns: Sequence[str], *, for_customers: bool = False) -> str:
         """A SELECT of these columns of all tickets that have changed since, as they were then."""
-        view = "desk.former_customer_tickets" if for_customers else "desk.former_tickets"
+        table, wanted = "desk.former_customer_tickets" if for_customers else "desk.former_tickets", ", ".join(columns)
         at = arguments.add(self.moment.at, "timestamptz")
-        wanted = ", ".join(columns)
-        found = f"SELECT {wanted} FROM {view} WHERE updated_at <= {at} AND until > {at}{self._others(arguments)}"
+        lengths, begun = zip(*former_rows.begun(self.moment.at), strict=True)
+        classes = f"unnest({arguments.add(lengths, 'smallint[]')}, {arguments.add(begun, 'timestamptz[]')})"
+        newest = f"f.updated_at > c.begun AND f.updated_at <= {at} AND f.until > {at}{self._others(arguments)}"
+        parts = [
+            f"SELECT {wanted} FROM {classes} AS c(length, begun)"
+            f" CROSS JOIN LATERAL (SELECT * FROM {table} f WHERE f.lasted = c.length AND {newest}) AS f",
+            *(f"SELECT {wanted} FROM ({each}) AS own" for each in self._own(arguments, for_customers=for_customers)),
+        ]
+        return " UNION ALL ".join(parts)
+
+    def _own(self, arguments: Arguments, *, for_customers: bool = False) -> list[str]:
+        """A SELECT of the event's own ticket as it was then, if the moment is an event."""
         if self.own is None:
-            return found
+            return []
         values = zip(former_rows.COLUMNS, former_rows.former_values(self.own), strict=True)
         own = "SELECT " + ", ".join(
             f"{arguments.add(value, TICKETS_TABLE.columns[name].type)} AS {name}" for name, value in values
         )
-        if for_customers:
-            own = f"SELECT {former_rows.for_customers()} FROM ({own}) AS own WHERE state_type <> 'removed'"
-        return f"{found} UNION ALL SELECT {wanted} FROM ({own}) AS own"
+        if not for_customers:
+            return [own]
+        return [f"SELECT {former_rows.for_customers()} FROM ({own}) AS own WHERE state_type <> 'removed'"]
 
     def _others(self, arguments: Arguments) -> str:
         return "" if self.own is None else f" AND id <> {arguments.add(self.own.id, 'uuid')}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
@@ -32,14 +33,27 @@ def _filtered() -> Iterator[str]:
 
 _KEPT = {*LISTED, *_filtered()}
 COLUMNS = tuple(name for name in TICKETS_TABLE.columns if name in _KEPT)
-"""The columns of `former_tickets`, as `tickets` has them; `until` follows."""
+"""The columns of `former_tickets` that `tickets` has too."""
+MICROSECOND = timedelta(microseconds=1)
+LONGEST = 52
+"""`lasted` of 142 years, and the most that is looked for."""
 _values = attrgetter(*COLUMNS)
 
 
 def former_values(row: TicketRow) -> tuple[Any, ...]:
-    """What is kept of a row, in the order of the columns."""
+    """What is kept of a row, in the order of COLUMNS."""
     values: tuple[Any, ...] = _values(row)
     return values
+
+
+def lasted(since: datetime, until: datetime) -> int:
+    """The class of a time: less than 2 to the power of it in microseconds, and not less than half of that."""
+    return min(((until - since) // MICROSECOND).bit_length(), LONGEST)
+
+
+def begun(moment: datetime) -> list[tuple[int, datetime]]:
+    """Each value of `lasted`, with the time since which a row of it must have begun to be the newest at a moment."""
+    return [(each, moment - 2**each * MICROSECOND) for each in range(LONGEST + 1)]
 
 
 def definitions() -> str:
