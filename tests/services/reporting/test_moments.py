@@ -99,6 +99,8 @@ LISTS = (
     "updated_from=2026-11-23T08:00:20Z", "created_to=2026-11-23T08:00:03Z", "created_from=2026-11-23T08:00:03Z",
 )  # fmt: skip
 
+PAGED = ("", "sort=-updated_at&state_type=open")
+
 
 @dataclass(slots=True)
 class Api:
@@ -262,7 +264,12 @@ async def picture(api: Api, tickets: Sequence[UUID], as_of: str = "", who: Ident
     of, also = (f"?as_of={as_of}", f"&as_of={as_of}") if as_of else ("", "")
     shown: dict[str, Any] = {}
     for name in LISTS:
-        shown[name] = [each | {"allowed": []} for each in await api.pages(f"/tickets?{name}{also}", who)]
+        shown[name] = (await api.read(f"/tickets?limit=200&{name}{also}", who))["items"]
+    for name in PAGED:
+        shown[f"{name} in pages"] = await api.pages(f"/tickets?{name}{also}", who)
+    for listed in shown.values():
+        for ticket in listed:
+            ticket["allowed"] = []
     for ticket in tickets:
         for path in ("", "/articles", "/history"):
             answer = await api.get(f"/tickets/{ticket}{path}{of}", who)
@@ -302,7 +309,7 @@ def assert_equal(then: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 @requirement("A7.21", "A7.22")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_a_moment_shows_what_the_desk_showed_when_its_last_event_was_that_one(
     api: Api, postgres: Any, tmp_path: Path, seed: int
 ) -> None:
@@ -312,7 +319,7 @@ async def test_a_moment_shows_what_the_desk_showed_when_its_last_event_was_that_
     await api.rows.show(events)
     async for rows in reporting_with_a_live_desk(postgres):
         async with reading(rows, tmp_path) as before:
-            for n in sorted(chance.sample(range(len(events)), 10)):
+            for n in sorted(chance.sample(range(len(events)), 8)):
                 await shown_anew(before, events[: n + 1])
                 expected = await picture(before, tickets)
                 assert_equal(await picture(api, tickets, str(events[n].id)), expected)
@@ -321,7 +328,7 @@ async def test_a_moment_shows_what_the_desk_showed_when_its_last_event_was_that_
 
 
 @requirement("A7.21")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_clocks_that_are_apart_leave_out_no_event_before_one_that_is_shown(
     api: Api, postgres: Any, tmp_path: Path, seed: int
 ) -> None:
@@ -331,7 +338,7 @@ async def test_clocks_that_are_apart_leave_out_no_event_before_one_that_is_shown
     await api.rows.show(events)
     async for rows in reporting_with_a_live_desk(postgres):
         async with reading(rows, tmp_path) as before:
-            for n in sorted(chance.sample(range(len(events)), 6)):
+            for n in sorted(chance.sample(range(len(events)), 5)):
                 event = events[n]
                 await shown_anew(before, until(events, event.time))
                 assert_equal(await picture(api, tickets, timestamp(event.time)), await picture(before, tickets))

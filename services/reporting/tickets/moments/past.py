@@ -63,45 +63,46 @@ class Past:
     def source(self, arguments: Arguments, columns: Sequence[str]) -> str:
         """A subquery with these columns of every ticket as it was then, for joins by one of the indexed columns of
         `former_tickets`. Only columns of that table."""
-        at, wanted = arguments.add(self.moment.at, "timestamptz"), ", ".join(columns)
-        newest = f"updated_at <= {at} AND until > {at}{self._others(arguments)}"
-        parts = [
-            f"SELECT {wanted} FROM desk.tickets WHERE {self.unchanged(arguments)}",
-            f"SELECT {wanted} FROM desk.former_tickets WHERE {newest}",
-            *(f"SELECT {wanted} FROM ({each}) AS own" for each in self._own(arguments)),
-        ]
-        return f"({' UNION ALL '.join(parts)})"
+        live = f"SELECT {', '.join(columns)} FROM desk.tickets WHERE {self.unchanged(arguments)}"
+        return f"({live} UNION ALL {self.former(arguments, columns)})"
 
     def unchanged(self, arguments: Arguments) -> str:
         """The condition that a ticket's live row was its row then."""
         at = arguments.add(self.moment.at, "timestamptz")
         return f"updated_at <= {at} AND created_at <= {at}{self._others(arguments)}"
 
-    def changed(self, arguments: Arguments, columns: Sequence[str], *, for_customers: bool = False) -> str:
-        """A SELECT of these columns of all tickets that have changed since, as they were then."""
-        table, wanted = "desk.former_customer_tickets" if for_customers else "desk.former_tickets", ", ".join(columns)
+    def former(self, arguments: Arguments, columns: Sequence[str], *, for_customers: bool = False) -> str:
+        """A SELECT of these columns of the tickets that have changed since, as they were then: for joins."""
+        table = "desk.former_customer_tickets" if for_customers else "desk.former_tickets"
+        at = arguments.add(self.moment.at, "timestamptz")
+        newest = f"updated_at <= {at} AND until > {at}{self._others(arguments)}"
+        found = f"SELECT {', '.join(columns)} FROM {table} WHERE {newest}"
+        return found + self._own(arguments, columns, for_customers=for_customers)
+
+    def all_former(self, arguments: Arguments, columns: Sequence[str]) -> str:
+        """`former`, for reads of all of them: finds them by the index on how long rows lasted."""
         at = arguments.add(self.moment.at, "timestamptz")
         lengths, begun = zip(*former_rows.begun(self.moment.at), strict=True)
         classes = f"unnest({arguments.add(lengths, 'smallint[]')}, {arguments.add(begun, 'timestamptz[]')})"
         newest = f"f.updated_at > c.begun AND f.updated_at <= {at} AND f.until > {at}{self._others(arguments)}"
-        parts = [
-            f"SELECT {wanted} FROM {classes} AS c(length, begun)"
-            f" CROSS JOIN LATERAL (SELECT * FROM {table} f WHERE f.lasted = c.length AND {newest}) AS f",
-            *(f"SELECT {wanted} FROM ({each}) AS own" for each in self._own(arguments, for_customers=for_customers)),
-        ]
-        return " UNION ALL ".join(parts)
+        # OFFSET keeps the planner from reading the whole table: it cannot know how few rows there are in each class.
+        found = (
+            f"SELECT {', '.join(columns)} FROM {classes} AS c(length, begun) CROSS JOIN LATERAL"
+            f" (SELECT * FROM desk.former_tickets f WHERE f.lasted = c.length AND {newest} OFFSET 0) AS f"
+        )
+        return found + self._own(arguments, columns)
 
-    def _own(self, arguments: Arguments, *, for_customers: bool = False) -> list[str]:
-        """A SELECT of the event's own ticket as it was then, if the moment is an event."""
+    def _own(self, arguments: Arguments, columns: Sequence[str], *, for_customers: bool = False) -> str:
+        """If the moment is an event, the part of a UNION ALL with its own ticket as it was then."""
         if self.own is None:
-            return []
+            return ""
         values = zip(former_rows.COLUMNS, former_rows.former_values(self.own), strict=True)
         own = "SELECT " + ", ".join(
             f"{arguments.add(value, TICKETS_TABLE.columns[name].type)} AS {name}" for name, value in values
         )
-        if not for_customers:
-            return [own]
-        return [f"SELECT {former_rows.for_customers()} FROM ({own}) AS own WHERE state_type <> 'removed'"]
+        if for_customers:
+            own = f"SELECT {former_rows.for_customers()} FROM ({own}) AS own WHERE state_type <> 'removed'"
+        return f" UNION ALL SELECT {', '.join(columns)} FROM ({own}) AS own"
 
     def _others(self, arguments: Arguments) -> str:
         return "" if self.own is None else f" AND id <> {arguments.add(self.own.id, 'uuid')}"

@@ -23,7 +23,7 @@ SELECT t.queue_id,
   FROM (SELECT {columns}, t.state_type IN ('new', 'open', 'pending_reminder', 'pending_auto_close') AS active
           FROM (SELECT {columns} FROM desk.tickets WHERE {unchanged}
                  UNION ALL
-                SELECT {then} FROM ({changed}) AS t JOIN desk.tickets now ON now.id = t.id
+                SELECT {then} FROM ({former}) AS t JOIN desk.tickets now ON now.id = t.id
                  WHERE now.queue_id = ANY({readable}) AND ({everything} OR now.state_type <> 'removed')) AS t
          WHERE t.queue_id = ANY({readable})) AS t
  GROUP BY t.queue_id
@@ -38,7 +38,7 @@ async def counts_then(pool: Pool, moment: Moment, visible: Scope, person: UUID) 
             columns=", ".join(COLUMNS),
             then=", ".join(f"t.{column}" for column in COLUMNS),
             unchanged=then.unchanged(arguments),
-            changed=then.changed(arguments, COLUMNS),
+            former=then.all_former(arguments, COLUMNS),
             readable=arguments.add(list(visible.queues), "uuid[]"),
             person=arguments.add(person, "uuid"),
             everything=arguments.add(visible.everything, "boolean"),

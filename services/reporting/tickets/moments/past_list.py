@@ -69,8 +69,7 @@ def keys_statement(
         conditions.append(f"t.queue_id = ANY({arguments.add(list(filters.queues), 'uuid[]')})")
     if after is not None:
         conditions.append(rows_behind(arguments, order, after))
-    for allowed, for_customers in _allowed_today(arguments, visible):
-        source = then.changed(arguments, COLUMNS, for_customers=for_customers)
+    for allowed, source in _allowed_today(then, arguments, visible):
         parts.append(
             f"(SELECT {keys}, now.queue_id AS queue_now FROM ({source}) AS t JOIN desk.tickets now ON now.id = t.id"
             f" WHERE {' AND '.join([allowed, *conditions])} ORDER BY {ordered} LIMIT {int(limit)})"
@@ -79,13 +78,18 @@ def keys_statement(
     return f"SELECT t.id, t.queue_now FROM ({found}) AS t ORDER BY {ordered} LIMIT {int(limit)}", arguments.values
 
 
-def _allowed_today(arguments: Arguments, visible: Scope) -> list[tuple[str, bool]]:
-    """Conditions on a ticket's row `now` of today that allow somebody to see it: as an agent, and as a customer."""
+def _allowed_today(then: Past, arguments: Arguments, visible: Scope) -> list[tuple[str, str]]:
+    """Conditions on a ticket's row `now` of today that allow somebody to see it, as an agent and as a customer, each
+    with the former rows that they then see."""
     if visible.everything:
-        return [("true", False)]
+        return [("true", then.all_former(arguments, COLUMNS))]
     in_queues = f"now.queue_id = ANY({arguments.add(list(visible.queues), 'uuid[]')})"
     own = f"now.customer_id = ANY({arguments.add(list(visible.customers), 'uuid[]')})"
     if visible.company is not None:
         own = f"({own} OR now.company = {arguments.add(visible.company, 'text')})"
     kept = "now.state_type <> 'removed'"
-    return [(f"{kept} AND {in_queues}", False), (f"{kept} AND NOT {in_queues} AND {own}", True)]
+    of_customers = then.former(arguments, COLUMNS, for_customers=True)
+    found = [(f"{kept} AND NOT {in_queues} AND {own}", of_customers)]
+    if visible.queues:
+        found.append((f"{kept} AND {in_queues}", then.all_former(arguments, COLUMNS)))
+    return found
