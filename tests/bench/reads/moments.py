@@ -95,7 +95,7 @@ async def _fill(bench: Bench, queues: list[QueueRef], tickets: int, since: datet
         generation = await live(connection, desk.name) or 1
     handler = desk.handlers(generation)[TICKETS]
     added = [_note() if n % 2 else TagsAdded(tags=(f"tag-{n % 20}",), by=KARI) for n in range(LONG - 1)]
-    long_life = _life(long, queues[0], since, chance, added)
+    long_life = _life(long, queues[0], since, chance, added, hours=6)
     await _fold(pool, handler, long_life)
     for first in range(0, tickets, BATCH):
         events: list[Recorded] = []
@@ -117,9 +117,14 @@ async def _fold(pool: Pool, handler: Handler, events: Sequence[Recorded]) -> Non
 
 
 def _life(
-    ticket: UUID, queue: QueueRef, opened_at: datetime, chance: random.Random, course: Sequence[Event]
+    ticket: UUID,
+    queue: QueueRef,
+    opened_at: datetime,
+    chance: random.Random,
+    course: Sequence[Event],
+    hours: float = 12,
 ) -> list[Recorded]:
-    """A ticket's opening and what follows, with some hours between two events."""
+    """A ticket's opening and what follows, with so many hours between two events on average."""
     customer = CustomerRef(id=UUID(int=chance.randrange(1_000, 6_000)), email=f"{ticket.hex}@customer.example")
     message = Message(id=uuid7(), channel="email", text="Since this morning it hums. " * 6)
     opened = TicketOpened(
@@ -134,7 +139,7 @@ def _life(
         events.append(
             Recorded(uuid7(), payload.TYPE, source, ticket, version, at, at, ticket, None, actor, None, payload)
         )
-        at += timedelta(hours=chance.expovariate(1 / 12))
+        at += timedelta(hours=chance.expovariate(1 / hours))
     return events
 
 
