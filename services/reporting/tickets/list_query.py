@@ -28,6 +28,7 @@ class ListQuery(ColumnFilters):
 
     limit: Limit = 50
     cursor: CursorText = None
+    count: Annotated[bool, Field(description="Counts all tickets of the list too, exactly up to 10 000.")] = False
     sort: Sort = "default"
     queue: Texts = []  # noqa: RUF012
     state: Texts = []  # noqa: RUF012

@@ -13,12 +13,19 @@ from services.reporting.tickets.bodies import TicketDetails, TicketPage
 from services.reporting.tickets.hidden_references import tickets_named, without_hidden
 from services.reporting.tickets.list_query import filters
 from services.reporting.tickets.moments.moment import AsOf, moment_of
-from services.reporting.tickets.moments.past_list import MomentListQuery, list_then
+from services.reporting.tickets.moments.past_list import MomentListQuery, count_then, list_then
 from services.reporting.tickets.moments.past_ticket import events_then, ticket_then
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS
-from services.reporting.tickets.ticket_list import ORDERS, column_types, statement
+from services.reporting.tickets.ticket_list import (
+    MOST_COUNTED,
+    ORDERS,
+    Filters,
+    column_types,
+    count_statement,
+    statement,
+)
 from services.reporting.tickets.ticket_reader import MERGED_TICKETS, TicketReader, TicketReference
-from services.reporting.visibility import scope
+from services.reporting.visibility import Scope, scope
 from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.etag import etag
@@ -65,7 +72,9 @@ def router(reader: TicketReader) -> APIRouter:
         wanted = await filters(reader, query, who)
         cursors: Cursors = request.app.state.cursors
         asked = sorted(
-            (name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")
+            (name, value)
+            for name, value in request.query_params.multi_items()
+            if name not in ("limit", "cursor", "count")
         )
         after = cursors.decode(who, asked, query.cursor)
         headers = await reader.wait_until_shown(written)
@@ -83,7 +92,13 @@ def router(reader: TicketReader) -> APIRouter:
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
             next_cursor = cursors.encode(who, asked, [_plain(last[column]) for column, _ in ORDERS[query.sort]])
-        return json_response(page(items, next_cursor), headers=headers)
+        counted = {}
+        if query.count:
+            there = await (
+                count_then(reader, who, moment, wanted) if moment is not None else _count(reader, visible, wanted)
+            )
+            counted = {"count": {"value": min(there, MOST_COUNTED), "exact": there <= MOST_COUNTED}}
+        return json_response(page(items, next_cursor) | counted, headers=headers)
 
     @routes.get("/{ref}", operation_id="getTicket", response_model=TicketDetails, summary="One ticket")
     async def get_ticket(ref: TicketReference, who: Caller, written: Awaited, as_of: AsOf = None) -> Response:
@@ -149,6 +164,13 @@ def router(reader: TicketReader) -> APIRouter:
         return json_response(page(items, next_cursor), headers=headers)
 
     return routes
+
+
+async def _count(reader: TicketReader, visible: Scope, wanted: Filters) -> int:
+    """How many tickets a list has, at most one more than MOST_COUNTED."""
+    text, arguments = count_statement(visible, wanted)
+    found: int = await reader.pool.fetchval(text, *arguments)
+    return found
 
 
 def _plain(value: Any) -> Any:

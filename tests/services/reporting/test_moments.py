@@ -96,6 +96,7 @@ LISTS = (
     "queue=it", "queue=hr&queue=it", "state=open", "state_type=new&state_type=open", "owner=kari", "responsible=kari",
     "locked=true", "locked=false", "locked_by=kari", "available=true", "customer=per@help.example", "company=acme",
     "customer=lise@other.example", "priority=5", "tag=fan", "tag=fan&queue=hr", "reminder_due=true", "mine=true",
+    f"id={UUID(int=5)}",
     "updated_from=2026-11-23T08:00:20Z", "created_to=2026-11-23T08:00:03Z", "created_from=2026-11-23T08:00:03Z",
 )  # fmt: skip
 
@@ -263,8 +264,10 @@ async def picture(api: Api, tickets: Sequence[UUID], as_of: str = "", who: Ident
     """Everything that takes `as_of`, but for `allowed`."""
     of, also = (f"?as_of={as_of}", f"&as_of={as_of}") if as_of else ("", "")
     shown: dict[str, Any] = {}
-    for name in LISTS:
-        shown[name] = (await api.read(f"/tickets?limit=200&{name}{also}", who))["items"]
+    for name in (*LISTS, f"id={tickets[0]}&id={tickets[1]}"):
+        found = await api.read(f"/tickets?limit=200&count=true&{name}{also}", who)
+        assert found["count"] == {"value": len(found["items"]), "exact": True}, (name, as_of)
+        shown[name] = found["items"]
     for name in PAGED:
         shown[f"{name} in pages"] = await api.pages(f"/tickets?{name}{also}", who)
     for listed in shown.values():

@@ -89,7 +89,7 @@ def test_former_rows_have_every_column_that_a_list_filters_or_sorts_by() -> None
     somebody, many = UUID(int=1), (UUID(int=1),)
     every = Filters(
         ColumnFilters(
-            locked=True, company=["acme"], priority=[1], tag=["fan"], created_from=NOW, created_to=NOW,
+            id=[UUID(int=1)], locked=True, company=["acme"], priority=[1], tag=["fan"], created_from=NOW, created_to=NOW,
             updated_from=NOW, reminder_due=True,
         ),
         many, ("new",), ("new",), somebody, somebody, somebody, somebody, many, ("per@acme.example",), NOW, somebody,

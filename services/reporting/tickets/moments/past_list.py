@@ -11,7 +11,16 @@ from services.reporting.tickets.moments.moment import AsOf, Moment
 from services.reporting.tickets.moments.past import Past, past
 from services.reporting.tickets.moments.past_ticket import shown_then
 from services.reporting.tickets.read_model.former_rows import COLUMNS
-from services.reporting.tickets.ticket_list import ORDERS, Arguments, Filters, conditions_of, rows_behind, statement
+from services.reporting.tickets.ticket_list import (
+    MOST_COUNTED,
+    ORDERS,
+    Arguments,
+    Filters,
+    conditions_of,
+    count_statement,
+    rows_behind,
+    statement,
+)
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import Scope, scope
 from shared.rules.access import Identity
@@ -49,6 +58,20 @@ async def list_then(
     return page, await shown_then(reader, who, page, titles)
 
 
+async def count_then(reader: TicketReader, who: Identity, moment: Moment, filters: Filters) -> int:
+    """How many tickets the list had, of those that somebody may see today; at most one more than MOST_COUNTED."""
+    visible = scope(who, reader.directory.queues)
+    async with past(reader.pool, moment) as then:
+        text, values = count_statement(visible, _unchanged(then, filters))
+        same: int = await then.connection.fetchval(text, *values)
+        arguments = Arguments()
+        most = MOST_COUNTED + 1
+        parts = (f"(SELECT FROM {part} LIMIT {most})" for part in _former(then, arguments, visible, filters))
+        found = f"SELECT count(*) FROM ({' UNION ALL '.join(parts)}) AS t"
+        former: int = await then.connection.fetchval(found, *arguments.values)
+    return min(same + former, most)
+
+
 def keys_statement(
     then: Past, visible: Scope, filters: Filters, sort: str, after: Sequence[Any] | None, limit: int
 ) -> tuple[str, list[Any]]:
@@ -58,24 +81,36 @@ def keys_statement(
     former rows.
     """
     order = ORDERS[sort]
-    unchanged = replace(filters, unchanged_since=then.moment.at, without=then.own.id if then.own is not None else None)
-    live, values = statement(visible, unchanged, sort, after, limit)
+    live, values = statement(visible, _unchanged(then, filters), sort, after, limit)
     arguments = Arguments(values)
     keys = ", ".join(f"t.{column}" for column in dict.fromkeys(("id", *(column for column, _ in order))))
     ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
-    parts = [f"SELECT {keys}, t.queue_id AS queue_now FROM ({live}) AS t"]
+    behind = f" AND {rows_behind(arguments, order, after)}" if after is not None else ""
+    parts = [
+        f"SELECT {keys}, t.queue_id AS queue_now FROM ({live}) AS t",
+        *(
+            f"(SELECT {keys}, now.queue_id AS queue_now FROM {part}{behind} ORDER BY {ordered} LIMIT {int(limit)})"
+            for part in _former(then, arguments, visible, filters)
+        ),
+    ]
+    found = " UNION ALL ".join(parts)
+    return f"SELECT t.id, t.queue_now FROM ({found}) AS t ORDER BY {ordered} LIMIT {int(limit)}", arguments.values
+
+
+def _unchanged(then: Past, filters: Filters) -> Filters:
+    """The filters for what the live list has of the moment."""
+    return replace(filters, unchanged_since=then.moment.at, without=then.own.id if then.own is not None else None)
+
+
+def _former(then: Past, arguments: Arguments, visible: Scope, filters: Filters) -> list[str]:
+    """What follows FROM for all other rows `t`: those that an agent sees today, and those that a customer sees."""
     conditions = ["t.state_type <> 'removed'", *conditions_of(arguments, filters)]
     if filters.queues is not None:
         conditions.append(f"t.queue_id = ANY({arguments.add(list(filters.queues), 'uuid[]')})")
-    if after is not None:
-        conditions.append(rows_behind(arguments, order, after))
-    for allowed, source in _allowed_today(then, arguments, visible):
-        parts.append(
-            f"(SELECT {keys}, now.queue_id AS queue_now FROM ({source}) AS t JOIN desk.tickets now ON now.id = t.id"
-            f" WHERE {' AND '.join([allowed, *conditions])} ORDER BY {ordered} LIMIT {int(limit)})"
-        )
-    found = " UNION ALL ".join(parts)
-    return f"SELECT t.id, t.queue_now FROM ({found}) AS t ORDER BY {ordered} LIMIT {int(limit)}", arguments.values
+    return [
+        f"({source}) AS t JOIN desk.tickets now ON now.id = t.id WHERE {' AND '.join([allowed, *conditions])}"
+        for allowed, source in _allowed_today(then, arguments, visible)
+    ]
 
 
 def _allowed_today(then: Past, arguments: Arguments, visible: Scope) -> list[tuple[str, str]]:
