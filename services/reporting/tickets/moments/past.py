@@ -25,16 +25,22 @@ SELECT id, event_count, article_count, public_article_count, true AS unchanged
   FROM desk.tickets
  WHERE id = ANY($1) AND updated_at <= $2
  UNION ALL
-SELECT id, event_count, article_count, public_article_count, false
-  FROM desk.former_tickets
- WHERE id = ANY($1) AND updated_at <= $2 AND until > $2
+SELECT f.id, f.event_count, f.article_count, f.public_article_count, false
+  FROM unnest($1::uuid[]) AS wanted(id)
+ CROSS JOIN LATERAL (
+        SELECT * FROM desk.former_tickets f WHERE f.id = wanted.id AND f.until > $2 ORDER BY f.until LIMIT 1) AS f
+ WHERE f.updated_at <= $2
 """
+# OFFSET keeps the planner from reading all tickets of the moment: it cannot know how few were merged into one.
 MERGED = """
 WITH RECURSIVE merged(id) AS (
-    SELECT {ticket} UNION SELECT t.id FROM {then} AS t JOIN merged m ON t.merged_into_id = m.id
+    SELECT {ticket}
+     UNION
+    SELECT t.id FROM merged m CROSS JOIN LATERAL (SELECT id FROM {then} AS t WHERE t.merged_into_id = m.id OFFSET 0) AS t
 )
 SELECT id FROM merged
 """
+"""A ticket and all tickets that were merged into it."""
 UNCHANGED = "SELECT * FROM desk.tickets WHERE id = ANY($1)"
 RECORDS = "SELECT {columns} FROM json_populate_recordset(NULL::desk.tickets, $1::text::json)"
 FOR_CUSTOMERS = TICKETS_TABLE.for_customers()
