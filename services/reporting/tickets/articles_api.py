@@ -94,9 +94,9 @@ def router(reader: TicketReader) -> APIRouter:
         remote_content: RemoteContent = False,
         as_of: AsOf = None,
     ) -> Response:
-        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         headers = await reader.wait_until_shown(written)
         found = await reader.ticket(ref, who)
+        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         cursors: Cursors = request.app.state.cursors
         asked = [str(found.row["id"]), "articles", as_of]
         after = cursors.decode(who, asked, cursor)

@@ -102,10 +102,10 @@ def router(reader: TicketReader) -> APIRouter:
 
     @routes.get("/{ref}", operation_id="getTicket", response_model=TicketDetails, summary="One ticket")
     async def get_ticket(ref: TicketReference, who: Caller, written: Awaited, as_of: AsOf = None) -> Response:
-        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         headers = await reader.wait_until_shown(written)
         who = await reader.directory.recognised(who)
         found = await reader.ticket(ref, who)
+        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         if moment is not None:
             return json_response(await ticket_then(reader, who, found, moment))
         row, queues = found.row, reader.directory.queues
@@ -142,9 +142,9 @@ def router(reader: TicketReader) -> APIRouter:
         cursor: CursorText = None,
         as_of: AsOf = None,
     ) -> Response:
-        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         headers = await reader.wait_until_shown(written)
         found = await reader.ticket(ref, who)
+        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         if not found.as_agent:
             raise problems.forbidden("Only agents of the ticket's queue may read its history.")
         row = found.row
