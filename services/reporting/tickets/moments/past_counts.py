@@ -15,7 +15,7 @@ COUNTS = """
 SELECT t.queue_id,
        count(*) FILTER (WHERE t.state_type = 'new') AS new,
        count(*) FILTER (WHERE t.state_type = 'open') AS open,
-       count(*) FILTER (WHERE t.state_type LIKE 'pending%') AS pending,
+       count(*) FILTER (WHERE t.state_type IN ('pending_reminder', 'pending_auto_close')) AS pending,
        count(*) FILTER (WHERE t.state_type = 'closed') AS closed,
        count(*) FILTER (WHERE t.active AND (t.locked_by_id IS NULL OR t.locked_by_id = {person})) AS available,
        count(*) FILTER (WHERE t.active AND t.locked_by_id = {person}) AS locked_by_me,
