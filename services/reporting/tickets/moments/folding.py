@@ -64,9 +64,16 @@ async def recorded(
 
     `after`: leaves out a ticket's events up to this number. `condition`: SQL about the history's row `h`.
     """
+    if not counts:
+        return
     statement = EVENTS.format(condition=condition)
     first = [after.get(ticket, 0) for ticket in counts]
-    async for row in connection.cursor(statement, list(counts), first, list(counts.values()), prefetch=PREFETCHED):
+    arguments = list(counts), first, list(counts.values())
+    if sum(arguments[2]) - sum(first) <= PREFETCHED:
+        for row in await connection.fetch(statement, *arguments):
+            yield _recorded(row)
+        return
+    async for row in connection.cursor(statement, *arguments, prefetch=PREFETCHED):
         yield _recorded(row)
 
 

@@ -115,11 +115,12 @@ class Past:
 
     async def counts(self, tickets: Collection[UUID]) -> dict[UUID, Counted]:
         """Of those of these tickets that existed then."""
-        rows = await self.connection.fetch(COUNTS, list(tickets), self.moment.at)
-        found = {row["id"]: Counted(*tuple(row)[1:]) for row in rows}
-        if self.own is not None and self.own.id in tickets:
-            own = self.own
+        found: dict[UUID, Counted] = {}
+        if (own := self.own) is not None and own.id in tickets:
             found[own.id] = Counted(own.event_count, own.article_count, own.public_article_count, unchanged=False)
+        if others := [ticket for ticket in tickets if ticket not in found]:
+            rows = await self.connection.fetch(COUNTS, others, self.moment.at)
+            found |= {row["id"]: Counted(*tuple(row)[1:]) for row in rows}
         return found
 
     async def with_merged(self, ticket: UUID) -> dict[UUID, Counted]:
@@ -135,9 +136,8 @@ class Past:
         rows = {self.own.id: self.own} if self.own is not None and self.own.id in tickets else {}
         found = await self.counts([ticket for ticket in tickets if ticket not in rows])
         unchanged = [ticket for ticket, counted in found.items() if counted.unchanged]
-        rows |= await folded(
-            self.connection, {ticket: counted.events for ticket, counted in found.items() if not counted.unchanged}
-        )
+        changed = {ticket: counted.events for ticket, counted in found.items() if not counted.unchanged}
+        rows |= await folded(self.connection, changed)
         for record in await self.connection.fetch(UNCHANGED, unchanged) if unchanged else ():
             rows[record["id"]] = TicketRow(**TICKETS_TABLE.fields(record), is_new=False)
         return rows

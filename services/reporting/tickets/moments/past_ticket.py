@@ -30,6 +30,9 @@ SELECT count(*)
 
 async def ticket_then(reader: TicketReader, who: Identity, found: FoundTicket, moment: Moment) -> dict[str, Any]:
     """A ticket as the API showed it then; `found` is the ticket of today. Problem 404 if it did not exist yet."""
+    visible = scope(who, reader.directory.queues)
+    customer = found.row["customer_id"]
+    known_as = await reader.directory.known_as(customer)
     async with past(reader.pool, moment) as then:
         rows = await then.rows([found.row["id"]])
         records = await then.records(rows.values(), for_customers=not found.as_agent)
@@ -38,11 +41,14 @@ async def ticket_then(reader: TicketReader, who: Identity, found: FoundTicket, m
             raise problems.not_found()
         merged = (await then.with_merged(row["id"])).values()
         titles = await then.linked_titles([row])
+        open_tickets = await _open_tickets(then, known_as, visible)
+    if row["customer_id"] != customer:
+        known_as = await reader.directory.known_as(row["customer_id"])
+        async with past(reader.pool, moment) as then:
+            open_tickets = await _open_tickets(then, known_as, visible)
     (shown,) = await shown_then(reader, who, [row], titles)
     shown["article_count"] = sum(each.articles if found.as_agent else each.public_articles for each in merged)
-    customer = await reader.directory.known_as(row["customer_id"])
-    async with past(reader.pool, moment) as then:
-        shown["customer"]["open_tickets"] = await _open_tickets(then, customer, scope(who, reader.directory.queues))
+    shown["customer"]["open_tickets"] = open_tickets
     return shown
 
 
