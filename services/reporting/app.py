@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+from services.reporting.feed.feed import Feed
+from services.reporting.feed.follower import Follower
+from services.reporting.feed.late_events import ReplayHandler
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
@@ -12,7 +15,7 @@ from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
-from shared.contracts.topics import DIRECTORY
+from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.directory.projection import DirectoryProjection
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
@@ -51,6 +54,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = []
         if parts.serves:
             reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
+            feed = Feed(parts.pool)
+            follower = Follower(feed, settings.database_url)
+            parts.run("event feed", follower)
+            health.when_draining(follower.end)
             counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
             routers = [tickets_api.router(reader), articles_api.router(reader), stats_api.router(counts)]
         yield parts.process(routers)
@@ -62,6 +69,8 @@ def replayed(consumer: str) -> MakeHandlers | None:
         return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
     for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
         if (generation := projection_set.generation(consumer)) is not None:
-            handlers = projection_set.handlers(generation)
+            handlers = dict(projection_set.handlers(generation))
+            if projection_set.name == "desk":
+                handlers[TICKETS] = ReplayHandler(handlers[TICKETS], generation)
             return lambda _: handlers
     return None
