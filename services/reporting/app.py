@@ -7,8 +7,12 @@ from zoneinfo import ZoneInfo
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.follower import Follower
 from services.reporting.feed.late_events import ReplayHandler
+from services.reporting.feed.sealed_places import SealedPlaces
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.live import link_api, presence_api
+from services.reporting.live.hub import Hub
+from services.reporting.live.presence import Presence
 from services.reporting.schema import MIGRATIONS
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
@@ -58,8 +62,20 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
             health.when_draining(follower.end)
+            presence = Presence(parts.pool, settings.database_url)
+            parts.run("presence", presence)
+            places = SealedPlaces(settings.keys.purpose("places"))
+            hub = Hub(parts.pool, copy, feed, follower, places, presence)
+            parts.run("live changes", hub)
+            health.when_draining(hub.end)
             counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
-            routers = [tickets_api.router(reader), articles_api.router(reader), stats_api.router(counts)]
+            routers = [
+                tickets_api.router(reader),
+                articles_api.router(reader),
+                stats_api.router(counts),
+                presence_api.router(reader, presence),
+                link_api.router(hub),
+            ]
         yield parts.process(routers)
 
 

@@ -104,6 +104,7 @@ class StreamResponse(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, live: Live, stream: Stream) -> None:
+        super().__init__()
         self.live, self.stream = live, stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -89,7 +89,9 @@ class Hub:
         if listener is None:
             link.listeners[number] = Listener(number, who)
             return
-        changed = listener.who.model_copy(update={"expires": 0, "known_as": ()}) != who.model_copy(update={"expires": 0})
+        changed = listener.who.model_copy(update={"expires": 0, "known_as": ()}) != who.model_copy(
+            update={"expires": 0}
+        )
         listener.who = who.model_copy(update={"known_as": listener.who.known_as})
         if changed:
             listener.sight = None
@@ -227,7 +229,8 @@ class Hub:
         shown = told.update
         if shown.ticket.id in self._watched:
             self._watched[shown.ticket.id] = shown.ticket.facts
-        last, texts = told.changes[-1], {}
+        last = told.changes[-1]
+        texts: dict[View, str] = {}
         for link in self.links:
             to: dict[tuple[View, Place], list[int]] = {}
             for listener in link.listeners.values():
@@ -275,17 +278,17 @@ class Hub:
             return
         told = await self.updates.of(page.changes)
         await self._rights_of_now()
-        ids = [self._id(each.place) for each in told]
+        ids = [self._id(past.place) for past in told]
         texts: dict[tuple[int, View], str] = {}
         for subscription in subscriptions:
             sight = subscription.listener.sight
             if subscription not in self._behind or sight is None:
                 continue
             self._open(subscription, place)
-            for n, each in enumerate(told):
-                wanted = view(each.update, sight)
+            for n, past in enumerate(told):
+                wanted = view(past.update, sight)
                 if wanted is not None:
-                    text = texts.get((n, wanted)) or texts.setdefault((n, wanted), data(each.update, wanted))
+                    text = texts.get((n, wanted)) or texts.setdefault((n, wanted), data(past.update, wanted))
                     frame = {"op": "past", "s": subscription.number, "event": "ticket", "id": ids[n], "data": text}
                     subscription.link.send(frame)
             subscription.place = page.place

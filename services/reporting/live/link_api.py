@@ -11,7 +11,6 @@ from services.reporting.live.hub import Hub
 from services.reporting.live.subscriptions import Link
 from shared.http.identity import IdentityVerifier, service_only
 from shared.http.live_link import MOST_STREAMS, MOST_TICKETS, PATH, PING_SECONDS, BadFrame, Frame, FrameReader
-from shared.http.problems import Problem
 from shared.http.routes import router as strict
 from shared.http.serving.limits import RUNNING, Running, body_limit
 from shared.http.serving.protocol import CONNECTION, OpenConnection
@@ -25,6 +24,7 @@ class LinkResponse(Response):
     """Reads and writes frames until the gateway, or this process, ends."""
 
     def __init__(self, hub: Hub, verifier: IdentityVerifier) -> None:
+        super().__init__()
         self.hub, self.verifier = hub, verifier
         self.link = Link()
 

@@ -10,7 +10,7 @@ import asyncpg
 from services.reporting.feed.merging import Change
 from services.reporting.feed.place import Place
 from services.reporting.live.sight import Facts
-from services.reporting.live.updates import CUSTOMER_CHANGED, MOVED, Happened, Present, Update, update
+from services.reporting.live.updates import CUSTOMER_CHANGED, FOR_CUSTOMERS, MOVED, Happened, Present, Update, update
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 

@@ -16,6 +16,14 @@ from services.reporting.live.sight import Facts, Sight
 MOVED = "helpdesk.TicketMoved.v1"
 CUSTOMER_CHANGED = "helpdesk.CustomerChanged.v1"
 REMOVED = "helpdesk.TicketRemoved.v1"
+FOR_CUSTOMERS = frozenset(
+    f"helpdesk.{name}.v1"
+    for name in (
+        "TicketOpened", "TicketQueued", "CustomerMessageReceived", "AgentReplied", "NoteAdded", "StateChanged",
+        "TicketMoved", "PriorityChanged", "OwnerChanged", "TicketRenamed", "CustomerChanged", "FieldsChanged",
+        "TicketMerged", "MergeUndone",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

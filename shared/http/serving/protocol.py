@@ -107,7 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
         self.in_head, self.head_bytes, self.since = True, 0, self.heard
 
     def on_header(self, name: bytes, value: bytes) -> None:
