@@ -19,6 +19,7 @@ from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
+from services.reporting.feed import events_api
 from services.reporting.live import presence_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -34,7 +35,7 @@ def routers() -> dict[str, list[APIRouter]]:
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING),
-            customers_api.router(NOTHING, NOTHING),
+            customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
             article_commands.router(NOTHING),
@@ -52,6 +53,7 @@ def routers() -> dict[str, list[APIRouter]]:
             tickets_api.router(NOTHING),
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),
+            events_api.router(NOTHING, NOTHING, NOTHING),
             presence_api.router(NOTHING, NOTHING),
         ],
     }

@@ -26,6 +26,7 @@ from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
+from shared.database import Pool
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
@@ -63,10 +64,12 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             return
         passwords = Passwords()
         try:
+            reads = await parts.reads(largest=4)
             async with http_client(settings.upstream_seconds) as client:
                 live = _live(settings, health, parts, client, sessions)
                 yield Process(
-                    _dispatcher(settings, health, parts, client, sessions, passwords, throttle, live), parts.background
+                    _dispatcher(settings, health, parts, reads, client, sessions, passwords, throttle, live),
+                    parts.background,
                 )
         finally:
             passwords.close()
@@ -90,6 +93,7 @@ def _dispatcher(
     settings: Settings,
     health: Health,
     parts: Assembly,
+    reads: Pool,
     client: aiohttp.ClientSession,
     sessions: Sessions,
     passwords: Passwords,
@@ -111,7 +115,7 @@ def _dispatcher(
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
             documents_api.router(documents, sign_in, propagation),
-            customers_api.router(documents, propagation),
+            customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
             article_commands.router(

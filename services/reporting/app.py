@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+from services.reporting.feed import events_api
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.follower import Follower
 from services.reporting.feed.late_events import ReplayHandler
 from services.reporting.feed.sealed_places import SealedPlaces
+from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.live import link_api, presence_api
@@ -57,8 +59,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 parts.run(name, live, ready=live.has_its_partitions)
         routers = []
         if parts.serves:
-            reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
-            feed = Feed(parts.pool)
+            reads = await parts.reads()
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            feed = Feed(reads)
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
             health.when_draining(follower.end)
@@ -68,13 +71,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             hub = Hub(parts.pool, copy, feed, follower, places, presence)
             parts.run("live changes", hub)
             health.when_draining(hub.end)
-            counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
+            counts = stats_api.StatsReader(reads, copy, settings.zone)
             routers = [
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
                 presence_api.router(reader, presence),
                 link_api.router(hub),
+                events_api.router(VisibleEvents(feed, reader), follower, places),
             ]
         yield parts.process(routers)
 

@@ -41,6 +41,7 @@ MATRIX: dict[str, str] = {
     "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
+    "listEvents": EVERYBODY,
     # numbers
     "countDays": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
     # mails as they came in

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import asyncpg
 
+from services.reporting.feed.for_customers import shown_to_customers
 from services.reporting.feed.merging import Change
 from services.reporting.feed.place import Place
 from services.reporting.live.sight import Facts
-from services.reporting.live.updates import CUSTOMER_CHANGED, FOR_CUSTOMERS, MOVED, Happened, Present, Update, update
+from services.reporting.live.updates import CUSTOMER_CHANGED, MOVED, Happened, Present, Update, update
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 
@@ -80,7 +81,6 @@ class TicketUpdates:
 
     def _happened(self, change: Change, row: asyncpg.Record | None) -> Happened:
         data: Mapping[str, Any] = row["data"] if row is not None and row["data"] is not None else {}
-        internal = row is None or bool(row["internal"])
         return Happened(
             producer=change.source,
             version=change.version,
@@ -88,7 +88,7 @@ class TicketUpdates:
             actor_kind=change.actor_kind,
             actor_id=change.actor_id,
             data=self._with_names_of_today(data) if change.type == MOVED else data,
-            for_customers=not internal and change.type in FOR_CUSTOMERS,
+            for_customers=row is not None and shown_to_customers(change.type, row["internal"]),
         )
 
     def _with_names_of_today(self, data: Mapping[str, Any]) -> Mapping[str, Any]:

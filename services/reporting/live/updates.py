@@ -16,14 +16,6 @@ from services.reporting.live.sight import Facts, Sight
 MOVED = "helpdesk.TicketMoved.v1"
 CUSTOMER_CHANGED = "helpdesk.CustomerChanged.v1"
 REMOVED = "helpdesk.TicketRemoved.v1"
-FOR_CUSTOMERS = frozenset(
-    f"helpdesk.{name}.v1"
-    for name in (
-        "TicketOpened", "TicketQueued", "CustomerMessageReceived", "AgentReplied", "NoteAdded", "StateChanged",
-        "TicketMoved", "PriorityChanged", "OwnerChanged", "TicketRenamed", "CustomerChanged", "FieldsChanged",
-        "TicketMerged", "MergeUndone",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +101,10 @@ def view(shown: Update, sight: Sight) -> View | None:
         if shown.was_queue is None or sight.knows(UUID(shown.was_queue["id"])):
             return View.AGENT
         return View.AGENT_WITHOUT_FORMER_QUEUE
+    saw = [sight.as_agent(before) or sight.as_customer(before) for before in shown.earlier]
     if sight.as_customer(now):
-        return View.CUSTOMER if shown.customer_types else None
-    if any(sight.as_agent(before) or sight.as_customer(before) for before in shown.earlier):
-        return View.GONE
-    return None
+        return View.CUSTOMER if shown.customer_types or not all(saw) else None
+    return View.GONE if any(saw) else None
 
 
 def data(shown: Update, wanted: View) -> str:
@@ -127,7 +118,7 @@ def data(shown: Update, wanted: View) -> str:
             "id": str(ticket.id),
             "number": ticket.number,
             "queue": ticket.queue,
-            "was_queue": None if wanted is View.AGENT_WITHOUT_FORMER_QUEUE else shown.was_queue,
+            "was_queue": shown.was_queue if wanted is View.AGENT else None,
             "versions": shown.versions,
             "types": shown.customer_types if customers else shown.types,
             "actor": shown.customer_actor if customers else shown.actor,

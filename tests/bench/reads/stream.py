@@ -61,6 +61,9 @@ class Listener(asyncio.Protocol):
 class StreamBench(Bench):
     """The rows of live streams."""
 
+    free: list[HttpConnection]
+    """Connections of writers that write nothing now."""
+
     def prepare(self) -> list[str]:
         """The tokens of people who read all queues."""
         logins = [f"listener-{n}" for n in range(PEOPLE)]
@@ -74,7 +77,7 @@ class StreamBench(Bench):
         sessions = [{"login": login, "password": self.password} for login in logins]
         return [str(self.desk.call("POST", "/session", session)["token"]) for session in sessions]
 
-    async def idle(self, tokens: Sequence[str]) -> None:
+    async def at_rest(self, tokens: Sequence[str]) -> None:
         """Memory and CPU of the gateway with 1 000 streams on which nothing happens."""
         (gateway,) = [group for name, group in all_processes(self.instance).items() if name == "gateway"]
         warm = await self._open(tokens, 50)  # what the first streams allocate once
@@ -92,7 +95,7 @@ class StreamBench(Bench):
 
     async def changes(self, tokens: Sequence[str]) -> None:
         """How soon a change is seen on 100 streams, and in a list."""
-        writer = self.connection()
+        writer, self.free = self.connection(), []
         tickets = [
             (await writer.request("POST", "/api/v1/tickets", {
                 "subject": f"change {n}", "body": "hums", "queue": f"live-{n % QUEUES}", "channel": "phone",
@@ -129,7 +132,7 @@ class StreamBench(Bench):
             each.transport.close()
 
     async def _change(self, ticket: str, n: int, sent: dict[str, float], listed: dict[str, float]) -> None:
-        connection = self._free.pop() if self._free else self.connection()
+        connection = self.free.pop() if self.free else self.connection()
         tag = f"t{n}-{int(time.time())}"
         sent[ticket] = time.perf_counter()
         status, _, answer = await connection.request("POST", f"/api/v1/tickets/{ticket}/tag", {"tags": [tag]})
@@ -142,7 +145,7 @@ class StreamBench(Bench):
                     listed[ticket] = time.perf_counter()
                     break
                 await asyncio.sleep(POLL_SECONDS)
-        self._free.append(connection)
+        self.free.append(connection)
 
     async def _open(self, tokens: Sequence[str], count: int) -> list[Listener]:
         loop, port = asyncio.get_running_loop(), self.instance.ports["gateway"]
@@ -154,8 +157,6 @@ class StreamBench(Bench):
             await asyncio.gather(*(each.begun for each in batch))
             made += batch
         return made
-
-    _free: list[HttpConnection] = []
 
 
 def _id(answer: tuple[int, dict[str, str], bytes]) -> str:
@@ -180,7 +181,7 @@ async def _cpu(group: list[psutil.Process]) -> float:
 def measure(bench: StreamBench) -> None:
     tokens = bench.prepare()
     asyncio.run(bench.changes(tokens))
-    asyncio.run(bench.idle(tokens))
+    asyncio.run(bench.at_rest(tokens))
 
 
 def main() -> int:
