@@ -84,8 +84,8 @@ def update(ticket: Present, events: Sequence[Happened], names: Mapping[str, str]
     actor = {"kind": last.actor_kind, "id": last.actor_id, "name": names.get(last.actor_id or "")}
     return Update(
         ticket=ticket,
-        types=tuple(dict.fromkeys(event.type for event in events)),
-        customer_types=tuple(dict.fromkeys(event.type for event in seen)),
+        types=tuple(event.type for event in events),
+        customer_types=tuple(event.type for event in seen),
         actor=actor,
         customer_actor={"kind": (seen or events)[-1].actor_kind, "id": None, "name": None},
         was_queue=was_queue,
