@@ -77,8 +77,8 @@ def update(ticket: Present, events: Sequence[Happened], names: Mapping[str, str]
         before = _before(ticket.facts, event)
         if before is not None:
             earlier.append(before)
-        if event.type == MOVED and was_queue is None:
-            was_queue = event.data.get("was")
+        if before is not None and event.type == MOVED and was_queue is None:
+            was_queue = {name: event.data["was"].get(name) for name in ("id", "slug", "name")}
     last = events[-1]
     seen = [event for event in events if event.for_customers]
     actor = {"kind": last.actor_kind, "id": last.actor_id, "name": names.get(last.actor_id or "")}
