@@ -142,9 +142,9 @@ class Hub:
     async def _serve(self) -> None:
         while True:
             self.heartbeat.beat(rest=IDLE_SECONDS)
-            await set_within(self._woken, IDLE_SECONDS)
             if not self._listened():
                 self._woken.clear()
+                await set_within(self._woken, IDLE_SECONDS)
                 continue
             with self.follower.watch() as watch:
                 waking = asyncio.create_task(self._wake_with_news(), name="live changes wake")
