@@ -1,7 +1,7 @@
 """The link of a gateway process, over HTTP (`shared.http.live_link`)."""
 
 import asyncio
-from contextlib import suppress
+import logging
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,10 +11,13 @@ from services.reporting.live.hub import Hub
 from services.reporting.live.subscriptions import Link
 from shared.http.identity import IdentityVerifier, service_only
 from shared.http.live_link import MOST_STREAMS, MOST_TICKETS, PATH, PING_SECONDS, BadFrame, Frame, FrameReader
+from shared.http.problems import Problem
 from shared.http.routes import router as strict
 from shared.http.serving.limits import RUNNING, Running, body_limit
 from shared.http.serving.protocol import CONNECTION, OpenConnection
 from shared.telemetry.asgi import UNENDING
+
+log = logging.getLogger(__name__)
 
 UNLIMITED = 1 << 62
 """Bytes of the body, which has no end."""
@@ -34,7 +37,7 @@ class LinkResponse(Response):
         running.leave()
         connection: OpenConnection = scope[CONNECTION]
         connection.stay_open(lambda: None)
-        headers = [(b"content-type", b"application/x-ndjson")]
+        headers = [(b"content-type", b"application/x-ndjson"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         self.hub.add(self.link)
         tasks = [asyncio.create_task(each, name="live link") for each in (self._read(receive), self._write(send))]
@@ -45,8 +48,11 @@ class LinkResponse(Response):
             self.hub.remove(self.link)
             for task in (pings, *tasks):
                 task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks)
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, BadFrame | Problem):
+                    log.warning("a gateway's link is refused: %s", result)
+                elif isinstance(result, Exception):
+                    log.error("a gateway's link failed", exc_info=result)
         await send({"type": "http.response.body", "body": b""})
 
     async def _read(self, receive: Receive) -> None:
