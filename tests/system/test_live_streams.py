@@ -235,13 +235,21 @@ async def test_counts_on_the_stream_end_equal_to_the_counts(system: System, desk
     listener = Listener(system.url, desk.token)
     await desk.saved(f"/queues/{desk.queue}", {"slug": desk.queue, "name": "Desk", "members": []})
     async with listening(listener):
+        await desk.done("PUT", "/session/queues", {"queues": [desk.queue]})
         for ticket in [await desk.opened() for _ in range(3)][:2]:
             await desk.done("POST", f"/tickets/{ticket}/lock")
 
         async def equal() -> bool:
-            rows = {row["queue"]["id"]: row for row in (await desk.done("GET", "/stats/queues"))["items"]}
+            counts = await desk.done("GET", "/stats/queues")
+            rows = {row["queue"]["id"]: row for row in counts["items"]}
+            own = [data["mine"] for data in listener.told("counts") if data["mine"] is not None]
             told = {row["queue"]["id"]: row for data in listener.told("counts") for row in data["queues"]}
             mine = [row for row in rows.values() if row["queue"]["slug"] == desk.queue]
-            return told == rows and mine[0]["new"] + mine[0]["open"] == 3 and mine[0]["locked_by_me"] == 2
+            return (
+                told == rows
+                and own[-1:] == [counts["mine"]]
+                and mine[0]["new"] + mine[0]["open"] == 3
+                and mine[0]["locked_by_me"] == 2
+            )
 
         await until(equal)

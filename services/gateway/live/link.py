@@ -27,6 +27,8 @@ CONNECTED = Gauge("ledgerdesk_gateway_stream_link", "Whether the link to reporti
 SERVICE = "reporting"
 REFRESH_SECONDS = 30.0
 """Age of a signed identity that is replaced. It is valid for 60 s."""
+UNCHECKED_SECONDS = 30.0
+"""Nobody is vouched for again whose sign-in could not be looked at for so long."""
 MOST_UNSENT = 4 << 20
 """Bytes that reporting has not read. Beyond them the link is made anew."""
 
@@ -174,6 +176,8 @@ class Link:
             case "joined":
                 streams.reached(frame["id"], stream)
                 stream.joined = True
+            case "refused" if time.monotonic() - streams.checked > UNCHECKED_SECONDS:
+                stream.end("unchecked")
             case "refused":
                 self._people.pop(stream.session, None)
                 self.open(stream)

@@ -5,6 +5,7 @@ has changed.
 """
 
 import asyncio
+import time
 from typing import Never
 from uuid import UUID
 
@@ -53,10 +54,9 @@ class SignInWatch:
 
     async def check(self) -> None:
         """Looks at every sign-in that has a stream, in one statement."""
-        wanted = list(self.streams.principals)
-        if not wanted:
-            return
-        valid = await self.sessions.valid(wanted)
+        wanted, began = list(self.streams.principals), time.monotonic()
+        valid = await self.sessions.valid(wanted) if wanted else {}
+        self.streams.checked = began
         for session in wanted:
             principal = valid.get(session)
             if principal is None or not _may_read(principal.identity):

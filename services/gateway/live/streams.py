@@ -126,6 +126,8 @@ class Streams:
         self.place: str | None = None
         """The place of every stream that has joined and has heard nothing since."""
         self.heard = 0
+        self.checked = time.monotonic()
+        """When the sign-ins were last looked at."""
         self.heartbeat = Heartbeat()
         self._limit = ConcurrencyLimit(MOST_STREAMS, MOST_OF_A_PERSON)
         self._next = self._told = 0

@@ -17,9 +17,9 @@ from services.reporting.live.subscriptions import Link
 from shared.http.identity import HEADER, sign
 from shared.http.live_link import PATH, encoded
 from shared.http.serving import protocol, server
-from shared.http.serving.protocol import close_stalled
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
+from shared.http.serving.protocol import close_stalled
 from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
