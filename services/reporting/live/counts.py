@@ -1,6 +1,6 @@
 """The counts of the streams: read once a second for all of them, and only if the numbers have moved."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -107,8 +107,6 @@ def _named(numbers: Numbers) -> dict[str, int]:
     return dict(zip(NAMES, numbers, strict=True))
 
 
-def _sum(rows: Iterable[Numbers]) -> Numbers:
-    total = NOTHING
-    for row in rows:
-        total = tuple(map(sum, zip(total, row, strict=True)))  # type: ignore[assignment]
-    return total
+def _sum(rows: Sequence[Numbers]) -> Numbers:
+    new, opened, pending, closed, available, locked, owned = (sum(row[n] for row in rows) for n in range(len(NAMES)))
+    return new, opened, pending, closed, available, locked, owned
