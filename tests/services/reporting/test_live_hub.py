@@ -24,12 +24,13 @@ from shared.contracts.parts import QueueRef
 from shared.contracts.routing import NoteAdded, TagsAdded, TicketMoved
 from shared.directory.copy import DirectoryCopy
 from shared.http.live_link import Frame, FrameReader
+from shared.projections import sets
 from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.progress import until
 from shared.testing.samples import sample
 from tests.services.reporting.reporting_database import Log, Reporting
-from tests.services.reporting.test_feed import Topic
+from tests.services.reporting.test_feed import DESK, Topic
 from tests.services.reporting.test_projections_and_lists import HR, IT, opened, queued
 from tests.specs.requirement import requirement
 
@@ -270,6 +271,27 @@ async def test_a_failure_of_the_database_leaves_no_gap(stage: Stage, monkeypatch
     await until(lambda: _true(client.versions(1).total() == 5))
     assert not failures
     assert set(client.versions(1).values()) == {1}
+
+
+@requirement("A13.08")
+async def test_a_promotion_of_a_rebuilt_read_model_is_not_noticed(stage: Stage) -> None:
+    client = stage.client()
+    client.open(1)
+    start = await client.joined(1)
+    await stage.happen(TICKETS[0], TagsAdded(tags=("before",)))
+    await until(lambda: _true(client.versions(1).total() == 1))
+    generation = await sets.begin(stage.desk.owner, DESK, stage.desk.app_url)
+    await stage.topic.apply(generation)
+    await sets.promote(stage.desk.owner, DESK, generation, stage.desk.app_url)
+    before = len(stage.log.events)
+    stage.log.add(TICKETS[1], TagsAdded(tags=("after",)))
+    stage.topic.add(*stage.log.events[before:])
+    await stage.topic.apply(generation)
+    await until(lambda: _true(client.versions(1).total() == 2))
+    client.open(2, after=start)
+    await client.joined(2)
+    assert client.versions(2) == client.versions(1)
+    assert not client.told(1, "reset")
 
 
 @requirement("A13.08")
