@@ -21,6 +21,7 @@ from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
 from services.reporting.feed import events_api
 from services.reporting.live import presence_api
+from services.reporting.search import api as search_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.routing.api import routes as routing_api
@@ -55,6 +56,7 @@ def routers() -> dict[str, list[APIRouter]]:
             stats_api.router(NOTHING),
             events_api.router(NOTHING, NOTHING, NOTHING),
             presence_api.router(NOTHING, NOTHING),
+            search_api.router(NOTHING),
         ],
     }
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
+from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
@@ -20,12 +20,14 @@ from services.gateway.live.link import Link
 from services.gateway.live.sign_in_watch import SignInWatch
 from services.gateway.live.streams import Streams
 from services.gateway.schema import MIGRATIONS
+from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
+from services.gateway.suggesting import suggest_api
 from shared.database import Pool
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
@@ -105,6 +107,7 @@ def _dispatcher(
     sign_in = SignIn(parts.pool, passwords, throttle)
     propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
+    services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
     own = application(
@@ -118,9 +121,9 @@ def _dispatcher(
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
-            article_commands.router(
-                article_commands.ArticleCommands(client, settings.services, settings.signing_key, tokens)
-            ),
+            searches_api.router(parts.pool, services),
+            suggest_api.router(reads, services),
+            article_commands.router(article_commands.ArticleCommands(services, tokens)),
             stream_api.router(live),
             reference_router(),
         ],

@@ -16,6 +16,9 @@ from services.reporting.live import link_api, presence_api
 from services.reporting.live.hub import Hub
 from services.reporting.live.presence import Presence
 from services.reporting.schema import MIGRATIONS
+from services.reporting.search import api as search_api
+from services.reporting.search.index.served import ServedIndex
+from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -72,6 +75,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.run("live changes", hub)
             health.when_draining(hub.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
+            index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
+            parts.run("search", index)
             routers = [
                 tickets_api.router(reader),
                 articles_api.router(reader),
@@ -79,6 +84,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 presence_api.router(reader, presence),
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
+                search_api.router(TicketSearch(reader, index)),
             ]
         yield parts.process(routers)
 

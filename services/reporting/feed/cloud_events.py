@@ -56,7 +56,7 @@ class EventPage(Body):
     if the page is short or empty."""
 
     events: list[CloudEvent]
-    next: str = Field(examples=["hY3kWm0r" * 18])
+    next: str = Field(examples=["hY3kWm0rTq" * 21])
     end: bool = Field(examples=[True])
 
 

@@ -11,6 +11,7 @@ from services.reporting.feed.place import Place, UnknownPlace
 from services.reporting.feed.sealed_places import LONGEST, SealedPlaces
 from services.reporting.feed.visible_events import Asked, Found, VisibleEvents
 from shared.http import problems
+from shared.http.consistency import Awaited
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Limit
@@ -45,8 +46,14 @@ def router(events: VisibleEvents, follower: Follower, places: SealedPlaces) -> A
         summary="Events of the tickets that you may see, in log order",
     )
     async def list_events(
-        who: Caller, after: After = "", limit: Limit = 50, types: Types = None, wait: Wait = 0.0
+        who: Caller,
+        written: Awaited,
+        after: After = "",
+        limit: Limit = 50,
+        types: Types = None,
+        wait: Wait = 0.0,
     ) -> Response:
+        headers = await events.reader.wait_until_shown(written)
         who = await events.reader.directory.recognised(who)
         query = Asked(who, limit, frozenset(types or ()))
         try:
@@ -54,7 +61,8 @@ def router(events: VisibleEvents, follower: Follower, places: SealedPlaces) -> A
             found = await (_waited_for(place, query, wait) if wait else events.after(place, query))
         except UnknownPlace:
             raise problems.invalid("/query/after", "This is not a place in the event feed. Begin anew.") from None
-        return json_response({"events": found.events, "next": places.seal(found.place), "end": found.at_end})
+        body = {"events": found.events, "next": places.seal(found.place), "end": found.at_end}
+        return json_response(body, headers=headers)
 
     async def _place(after: str) -> Place:
         if after == "":

@@ -1,7 +1,7 @@
 """The events that somebody may see, from a place on: rights are those of this moment, for each event."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 from services.reporting.feed.cloud_events import basic, whole
-from services.reporting.feed.feed import Feed
+from services.reporting.feed.feed import LIVE, Feed, Page
 from services.reporting.feed.follower import Moved
 from services.reporting.feed.for_customers import TYPES, data_for_customers, shown_to_customers
 from services.reporting.feed.merging import Change
@@ -25,11 +25,16 @@ from shared.contracts.routing import TicketSplit
 from shared.rules.access import Access, Identity, may
 
 ROWS = f"""
-SELECT h.*, a.internal AS article_internal, {", ".join(f"a.{column} AS article_{column}" for column in ARTICLE_COLUMNS)}
+SELECT h.*, ({LIVE}) AS generation, a.internal AS article_internal, {", ".join(f"a.{column} AS article_{column}" for column in ARTICLE_COLUMNS)}
   FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS k(ticket_id, number, n)
   JOIN desk.history h USING (ticket_id, number)
   LEFT JOIN desk.articles a ON a.ticket_id = h.ticket_id AND a.number = h.article
  ORDER BY k.n
+"""
+TICKETS = f"""
+SELECT t.id, t.number, t.title, t.queue_id, t.customer_id, t.company, t.state_type, ({LIVE}) AS generation
+  FROM desk.tickets t
+ WHERE t.id = ANY($1)
 """
 MOST_READ = 4_000
 """Changes that one request looks at. Somebody who may see little of the log needs several requests to get through."""
@@ -62,6 +67,10 @@ class Found:
     at_end: bool
 
 
+class _Promoted(Exception):
+    """Another generation has become live since the page was read."""
+
+
 class VisibleEvents:
     def __init__(self, feed: Feed, reader: TicketReader) -> None:
         self.feed, self.reader = feed, reader
@@ -74,26 +83,37 @@ class VisibleEvents:
         at_once = asked.limit
         while True:
             page = await self.feed.changes(place, at_once)
-            candidates = [(change, after) for change, after in page.changes if asked.of_type(change)]
-            tickets = await self.reader.visible(asked.who, {change.ticket for change, _ in candidates})
-            seen = [(change, after) for change, after in candidates if self._is_seen(change, tickets, asked.who)]
-            for first in range(0, len(seen), AT_ONCE):
-                some = seen[first : first + AT_ONCE]
-                shown = await self._shown([change for change, _ in some], tickets, asked.who)
-                for change, after in some:
-                    event = shown.get(change.id)
-                    if event is None:
-                        continue
+            try:
+                async for change, after, event in self._of_page(page, asked):
                     events.append(event)
                     size += len(orjson.dumps(event))
+                    place = after
                     if len(events) == asked.limit or size >= MOST_BYTES:
                         last = page.at_end and change is page.changes[-1][0]
                         return Found(events, page.place if last else after, last)
+            except _Promoted:
+                continue
             place = page.place
             looked_at += len(page.changes)
             if page.at_end or looked_at >= MOST_READ:
                 return Found(events, place, page.at_end)
             at_once = min(2 * at_once, MOST_AT_ONCE)
+
+    async def _of_page(self, page: Page, asked: Asked) -> AsyncIterator[tuple[Change, Place, dict[str, Any]]]:
+        """What the person may see of a page. Raises _Promoted; what was given until then is right."""
+        changes = [(change, after) for change, after in page.changes if asked.of_type(change)]
+        if not changes:
+            return
+        rows = await self.reader.pool.fetch(TICKETS, list({change.ticket for change, _ in changes}))
+        _must_be_of(page, rows)
+        tickets = {row["id"]: row for row in rows if self.reader.may_see(asked.who, row)}
+        seen = [(change, after) for change, after in changes if self._is_seen(change, tickets, asked.who)]
+        for first in range(0, len(seen), AT_ONCE):
+            some = seen[first : first + AT_ONCE]
+            shown = await self._shown(page, [change for change, _ in some], tickets, asked.who)
+            for change, after in some:
+                if change.id in shown:
+                    yield change, after, shown[change.id]
 
     async def concerns(self, moved: Iterable[Moved], asked: Asked) -> bool:
         """Whether there may be something for this person in it. All who wait share one query for each move."""
@@ -112,11 +132,12 @@ class VisibleEvents:
         return row is not None and (change.type in TYPES or self.reader.is_agent_for(who, row))
 
     async def _shown(
-        self, changes: Sequence[Change], tickets: dict[UUID, asyncpg.Record], who: Identity
+        self, page: Page, changes: Sequence[Change], tickets: dict[UUID, asyncpg.Record], who: Identity
     ) -> dict[UUID, dict[str, Any]]:
         """The events of these changes, without what the person may not know of."""
         keys = [change.ticket for change in changes], [change.number for change in changes]
         rows = await self.reader.pool.fetch(ROWS, *keys)
+        _must_be_of(page, rows)
         data = {row["id"]: event_data(row) for row in rows}
         named = {ticket for each in data.values() for ticket in tickets_named(each)}
         others = await self.reader.pool.fetch(OTHERS, list(named - tickets.keys())) if named else []
@@ -160,6 +181,12 @@ class VisibleEvents:
     @staticmethod
     def _changes(moved: Moved) -> list[Change]:
         return [change for change, _ in moved.changes or ()]
+
+
+def _must_be_of(page: Page, rows: Sequence[asyncpg.Record]) -> None:
+    """Raises _Promoted if the rows are not from the generation that shows the page; it has all of them."""
+    if not rows or any(row["generation"] != page.generation for row in rows):
+        raise _Promoted
 
 
 def _queues_in(kept: Mapping[str, Any]) -> Iterator[UUID]:

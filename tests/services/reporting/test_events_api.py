@@ -14,7 +14,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from services.reporting.feed import events_api
-from services.reporting.feed.feed import Feed
+from services.reporting.feed.feed import Feed, Page
 from services.reporting.feed.follower import Follower
 from services.reporting.feed.for_customers import TYPES
 from services.reporting.feed.place import Place
@@ -49,6 +49,7 @@ from shared.contracts.topics import TICKETS
 from shared.directory.copy import DirectoryCopy
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
+from shared.projections import sets
 from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS
@@ -56,6 +57,7 @@ from shared.testing.progress import until
 from shared.testing.samples import sample
 from tests.described import CHECKED
 from tests.services.reporting.reporting_database import Log, Reporting
+from tests.services.reporting.test_feed import DESK, Topic
 from tests.services.reporting.test_reading_api import (
     ADMIN,
     BY,
@@ -319,6 +321,29 @@ async def test_waiting_ends_with_the_process(events: Events) -> None:
     await _waits(events)
     events.follower.end()
     assert [(page["events"], page["end"]) for page in await asyncio.gather(*waiting)] == [([], True)] * 3
+
+
+async def test_a_promotion_in_the_middle_of_a_page_loses_nothing(
+    events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The promoted generation does not have the page's events yet."""
+    await events.open(ONE, "It hums.")
+    rows, changes = events.rows, Feed.changes
+    newer = await sets.begin(rows.owner, DESK, rows.app_url)
+
+    async def overtaken(feed: Feed, after: Place, limit: int) -> Page:
+        page = await changes(feed, after, limit)
+        if await sets.live(rows.owner, "desk") == 1:
+            await sets.promote(rows.owner, DESK, newer, rows.app_url)
+        return page
+
+    monkeypatch.setattr(Feed, "changes", overtaken)
+    page = await events.page("after=")
+    assert page["events"] == []
+    topic = Topic(rows)
+    topic.partitions[0] = list(events.log.events)
+    await topic.apply(newer)
+    assert types_of((await events.page(f"after={page['next']}"))["events"]) == ["TicketOpened", "TicketQueued"]
 
 
 async def test_too_many_may_not_wait(events: Events) -> None:

@@ -215,3 +215,25 @@ async def test_going_back_to_a_generation_that_is_behind_loses_nothing(live_desk
         more, place = await read(feed, place, 3)
         told += more
     check_order(told, events, broken)
+
+
+async def test_a_ticket_that_was_late_twice_is_told_once(live_desk: Reporting) -> None:
+    """The promoted generation has parked the ticket again, a little later in its life."""
+    log, topic, feed = Log(), Topic(live_desk), Feed(live_desk.pool)
+    ticket = UUID(int=12)
+    log.add(ticket, opened(ONE), queued(ONE), *(TagsAdded(tags=(f"t{n}",)) for n in range(4)))
+    topic.add(*log.events)
+    topic.broken = {ticket}
+    await topic.apply(1)
+    quick, slow = await feed.end(), await feed.end()
+    newer = await sets.begin(live_desk.owner, DESK, live_desk.app_url)
+    topic.broken = set()
+    await topic.apply(newer, [3] * 12)
+    topic.broken = {ticket}
+    await topic.apply(newer)
+    await sets.promote(live_desk.owner, DESK, newer, live_desk.app_url)
+    told, quick = await read(feed, quick, 2)
+    assert told == [event.id for event in log.events[:3]]
+    await topic.replay(newer)
+    told += (await read(feed, quick, 2))[0]
+    assert told == (await read(feed, slow, 2))[0] == [event.id for event in log.events]
