@@ -12,6 +12,9 @@ from services.reporting.feed.sealed_places import SealedPlaces
 from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.live import link_api, presence_api
+from services.reporting.live.hub import Hub
+from services.reporting.live.presence import Presence
 from services.reporting.schema import MIGRATIONS
 from services.reporting.search import api as search_api
 from services.reporting.search.index.served import ServedIndex
@@ -65,14 +68,21 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
             health.when_draining(follower.end)
-            counts = stats_api.StatsReader(reads, copy, settings.zone)
+            presence = Presence(parts.pool, settings.database_url)
+            parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
+            hub = Hub(parts.pool, copy, feed, follower, places, presence)
+            parts.run("live changes", hub)
+            health.when_draining(hub.end)
+            counts = stats_api.StatsReader(reads, copy, settings.zone)
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
             routers = [
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                presence_api.router(reader, presence),
+                link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
                 search_api.router(TicketSearch(reader, index)),
             ]

@@ -43,6 +43,8 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
     "listEvents": EVERYBODY,
+    # live
+    "openStream": EVERYBODY, "putPresence": "1+++4334",
     # finding
     "searchTickets": EVERYBODY,
     # numbers
@@ -188,7 +190,7 @@ async def staged(desk: Desk) -> Stage:
         "bounceArticle": {"article": article["id"], "to": to},
         "splitTicket": {"articles": [article["id"]]}, "linkTickets": {"to": other}, "unlinkTickets": {"to": other},
         "mergeTicket": {"into": other}, "addNote": {"text": "x"}, "renameTicket": {"title": "x"},
-        "replyToTicket": {"text": "x"},
+        "replyToTicket": {"text": "x"}, "putPresence": {"doing": "viewing"},
         "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3},
         "setResponsible": {"responsible": f"worker-{unique}"},
         "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]},

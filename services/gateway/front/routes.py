@@ -54,6 +54,7 @@ ROUTES = (
     _route("/tickets/{ref}/articles", GET=("reporting", "read")),
     _route("/tickets/{ref}/history", GET=("reporting", "read")),
     _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
+    _route("/tickets/{ref}/presence", most=SMALL_BODY, PUT=("reporting", "write")),
     _route("/tickets/{ref}/{command}", POST=("routing", "write")),
     _route("/blobs", most=MAX_BODY, POST=("intake", "write")),
     _route("/blobs/{id}", GET=("reporting", "read")),
