@@ -8,6 +8,8 @@ from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.printing import print_api
+from services.reporting.printing.pdf_page import typesetters
 from services.reporting.schema import MIGRATIONS
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
@@ -31,7 +33,7 @@ DIRECTORY_CONSUMER = "reporting.directory"
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    async with assembled(role, health, settings, MIGRATIONS) as parts:
+    async with assembled(role, health, settings, MIGRATIONS) as parts, typesetters() as printers:
         copy = await parts.directory()
         if parts.works:
             parts.consumer(
@@ -57,6 +59,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             exports = Exports(settings.database_url)
             routers = [
                 exports_api.router(reader, exports, settings.zone),  # before `/tickets/{ref}`
+                print_api.router(reader, printers, settings.zone),
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from services.reporting.download import Sink
 from services.reporting.exports.columns import ExportColumn
-from services.reporting.exports.download import Sink
 from services.reporting.exports.formats import Format
 from services.reporting.exports.statement import Chosen, Names, international_domains, statement
 from services.reporting.exports.writer import process_environment
@@ -133,6 +133,8 @@ class Exports:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
+                while await out.read(PIECE):  # asyncio sees a process end only when its output was read
+                    pass
                 await process.wait()
 
     async def _copy(self, wanted: Wanted, sink: Sink) -> None:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from services.reporting.download import Download, Sink
 from services.reporting.exports.columns import chosen
-from services.reporting.exports.download import Download, Sink
 from services.reporting.exports.export import Exports, Wanted
 from services.reporting.exports.formats import FORMATS, FormatName
 from services.reporting.exports.statement import Chosen, Names

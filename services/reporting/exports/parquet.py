@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from services.reporting.exports.kinds import LIST_SEPARATOR, Kind
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 1024 * 1024
 """Bytes of CSV that are read at a time."""
-ROW_GROUP = 100_000
+ROW_GROUP = 20_000
 """Rows of a group, which is in memory until it is written."""
 _READ = {"text": pa.string(), "texts": pa.string(), "json": pa.string(), "number": pa.float64(), "flag": pa.bool_()}
 
