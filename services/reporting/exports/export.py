@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -163,8 +164,8 @@ class Exports:
                 connection.terminate()
 
 
-_CSV = {"format": "csv"}
-_COPY_OPTIONS = {
+_CSV: dict[str, Any] = {"format": "csv"}
+_COPY_OPTIONS: dict[str, dict[str, Any]] = {
     "csv": _CSV, "xlsx": _CSV, "parquet": _CSV,
     # JSON has no control characters but in escapes, so that with these two no row is put into quotes.
     "json": {"format": "csv", "quote": "\x01", "delimiter": "\x02"},

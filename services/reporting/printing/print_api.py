@@ -84,9 +84,7 @@ async def _articles(
     while rows:
         texts = await whole_texts(reader, rows)
         for row, text in zip(rows, texts, strict=False):
-            # `only` is not joined with its ticket, whose number is not printed.
-            shown = presentation.article({"ticket_number": "", **row}, text)
-            yield printed_article(shown, title, zone)
+            yield printed_article(presentation.article(row, text), title, zone)
         if only is not None:
             return
         last = rows[len(texts) - 1]

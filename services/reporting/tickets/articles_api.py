@@ -51,7 +51,16 @@ SELECT a.*, t.number AS ticket_number
 PAGE_BYTES = 4 * 1024 * 1024
 """How many bytes of long texts are on one page of articles. The rest is on the next page."""
 BEGINNING = (datetime.fromisoformat("1900-01-01T00:00:00+00:00"), UUID(int=0), 0)
-ONE = MERGED_TICKETS + "SELECT a.* FROM {articles} a JOIN merged m ON m.id = a.ticket_id WHERE a.id = $2"
+ONE = (
+    MERGED_TICKETS
+    + """
+SELECT a.*, t.number AS ticket_number
+  FROM {articles} a
+  JOIN merged m ON m.id = a.ticket_id
+  JOIN desk.tickets t ON t.id = m.id
+ WHERE a.id = $2
+"""
+)
 NAMING = """
 WITH RECURSIVE shown(ticket_id, article, internal, id) AS (
     SELECT ticket_id, article, internal, ticket_id FROM desk.attachments WHERE id = $1
