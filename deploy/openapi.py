@@ -18,6 +18,8 @@ from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
+from services.reporting.exports import exports_api
+from services.reporting.printing import print_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.routing.api import routes as routing_api
@@ -32,7 +34,7 @@ def routers() -> dict[str, list[APIRouter]]:
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING),
-            customers_api.router(NOTHING, NOTHING),
+            customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
             article_commands.router(NOTHING),
@@ -45,7 +47,13 @@ def routers() -> dict[str, list[APIRouter]]:
         ],
         "notify": [outgoing_api.router(NOTHING, NOTHING)],
         "routing": [routing_api.router(NOTHING)],
-        "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],
+        "reporting": [
+            exports_api.router(NOTHING, NOTHING, NOTHING),
+            print_api.router(NOTHING, NOTHING, NOTHING),
+            tickets_api.router(NOTHING),
+            articles_api.router(NOTHING),
+            stats_api.router(NOTHING),
+        ],
     }
 
 
