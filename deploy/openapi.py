@@ -20,6 +20,7 @@ from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
 from services.reporting.exports import exports_api
 from services.reporting.printing import print_api
+from services.reporting.search import export_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.routing.api import routes as routing_api
@@ -53,6 +54,7 @@ def routers() -> dict[str, list[APIRouter]]:
             tickets_api.router(NOTHING),
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),
+            export_api.router(NOTHING, NOTHING, NOTHING),
         ],
     }
 

@@ -77,6 +77,8 @@ ROUTES = (
     _route("/outgoing/resume", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/outgoing/mails/{id}/retry", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
+    _route("/search/export", silence=EXPORT_SECONDS, GET=("reporting", "read")),
+    _route("/search", GET=("reporting", "read")),
     _route("/stats/{stat}", GET=("reporting", "read")),
 )
 """The first match wins."""
