@@ -12,17 +12,26 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from services.reporting.exports import exports_api
 from services.reporting.exports.columns import COLUMNS, DEFAULT, chosen
 from services.reporting.exports.export import MOST_OF_A_PERSON, Exports, Wanted
 from services.reporting.exports.formats import FORMATS
 from services.reporting.exports.statement import Chosen, Names
 from services.reporting.tickets.ticket_list import Filters
+from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import Scope
 from shared.contracts.directory import Person
 from shared.contracts.parts import CustomerRef, TicketRef
 from shared.contracts.routing import CustomerChanged, FieldsChanged, OwnerChanged, TagsAdded, TicketsLinked
+from shared.database import Pool
 from shared.directory.copy import Configuration, Queues
+from shared.http.identity import HEADER, sign
 from shared.http.problems import Problem
+from shared.http.serving.application import application
+from shared.http.serving.health import Health
+from shared.http.serving.server import listening_socket, serve
+from shared.testing.keys import KEYS, SIGNING
+from shared.testing.progress import until
 from tests.services.reporting.exported import commas, parquet, sheets
 from tests.services.reporting.reporting_database import START, ZONE, Reporting, add_tickets
 from tests.services.reporting.test_names_of_today import PER_RECORD, save
@@ -266,7 +275,16 @@ async def column_names(rows: Reporting) -> list[str]:
     return [row["column_name"] for row in found]
 
 
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'"
 RUNNING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'"
+
+
+async def no_copy(pool: Pool) -> bool:
+    return not await pool.fetchval(CONNECTIONS)
+
+
+async def running_or(rows: Reporting, begun: asyncio.Event) -> bool:
+    return begun.is_set() or bool(await rows.pool.fetchval(RUNNING))
 
 
 @pytest.mark.parametrize("name", ["csv", "json", "xlsx", "parquet"])
@@ -286,15 +304,11 @@ async def test_a_reader_who_leaves_ends_the_statement_and_frees_the_slot(live_de
         if name in ("csv", "json"):
             await asyncio.wait_for(begun.wait(), 30)
         else:
-            while not await live_desk.pool.fetchval(RUNNING) and not begun.is_set():
-                await asyncio.sleep(0.01)
+            await until(lambda: running_or(live_desk, begun))
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'"
-        async with asyncio.timeout(20):
-            while await live_desk.pool.fetchval(connections):
-                await asyncio.sleep(0.01)
+        await until(lambda: no_copy(live_desk.pool))
 
 
 async def test_too_many_exports_of_a_person_are_refused_and_others_still_run(live_desk: Reporting) -> None:
@@ -366,8 +380,7 @@ async def test_a_file_that_cannot_be_finished_has_no_end(live_desk: Reporting, n
         pieces.append(piece)
 
     task = asyncio.create_task(Exports(live_desk.app_url).run(uuid4(), all_tickets(name), sink))
-    while not await live_desk.pool.fetchval(RUNNING):
-        await asyncio.sleep(0.005)
+    await until(lambda: live_desk.pool.fetchval(RUNNING))
     await live_desk.pool.fetchval(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
         " WHERE datname = current_database() AND query LIKE 'COPY%' AND pid <> pg_backend_pid()"
@@ -389,3 +402,26 @@ async def test_tickets_can_be_named_in_an_order_of_their_own_and_rights_hold(liv
     mine = replace(wanted.chosen, scope=Scope((UUID(int=10),), (), None))
     raw = await whole(live_desk, replace(wanted, chosen=mine, tickets=tickets))
     assert [row["number"] for row in json.loads(raw)["items"]] == ["3", "0"]
+
+
+@pytest.mark.parametrize("name", ["csv", "xlsx", "parquet"])
+async def test_a_client_that_drops_the_connection_ends_its_statement(api: Api, name: str) -> None:
+    """Over a real connection: the server learns that the client is gone while PostgreSQL still sends."""
+    await many_rows(api.rows, 20_000)
+    routers = [exports_api.router(reader_of(api), Exports(api.rows.app_url), ZONE)]
+    app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
+    stop, listener = asyncio.Event(), listening_socket("127.0.0.1:0")
+    serving = asyncio.create_task(serve(app, listener, Health("reporting", "api"), {}, stop))
+    _, writer = await asyncio.open_connection(*listener.getsockname())
+    path = f"/api/v1/tickets/export?format={name}&columns={EVERY_COLUMN}"
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\n{HEADER}: {sign(ADMIN, 'reporting', SIGNING)}\r\n\r\n"
+    writer.write(head.encode())
+    await until(lambda: api.rows.pool.fetchval(RUNNING))
+    writer.transport.abort()
+    await until(lambda: no_copy(api.rows.pool))
+    stop.set()
+    await serving
+
+
+def reader_of(api: Api) -> TicketReader:
+    return TicketReader(api.rows.pool, api.directory, api.blobs)
