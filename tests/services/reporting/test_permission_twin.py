@@ -1,4 +1,4 @@
-"""Lists hold exactly what `may` allows: the rule in Python and the one in SQL are compared for generated desks."""
+"""Lists and exports hold exactly what `may` allows: the rule in Python and the one in SQL are compared for generated desks."""
 
 import asyncio
 from typing import Any
@@ -7,12 +7,15 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.reporting.exports.columns import chosen
+from services.reporting.exports.statement import Chosen, Names
+from services.reporting.exports.statement import statement as export_statement
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
 from services.reporting.tickets.ticket_list import Filters, statement
 from services.reporting.visibility import scope, ticket_facts
 from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
-from shared.directory.copy import Queues
+from shared.directory.copy import Configuration, Queues
 from shared.rules.access import Access, Identity, may
 from tests.services.reporting.reporting_database import Reporting, add_tickets
 from tests.specs.requirement import requirement
@@ -88,9 +91,13 @@ async def test_a_list_holds_exactly_what_may_allows(live_desk: Reporting) -> Non
             await add_tickets(connection, made)
             text, arguments = statement(scope(who, queues), wish, "default", None, 100)
             rows = await connection.fetch(text, *arguments)
+            export = Chosen(scope(who, queues), wish, "default")
+            text, arguments = export_statement(export, chosen("number"), Names(queues, Configuration()), "csv")
+            exported = await connection.fetch(text, *arguments)
         finally:
             await transaction.rollback()
         numbers = [row["number"] for row in rows]
+        assert [row[0] for row in exported] == numbers, "an export has what the list has, in its order"
         assert len(numbers) == len(set(numbers))
         return set(numbers)
 
