@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+from services.reporting.exports import exports_api
+from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.follower import Follower
@@ -15,8 +17,11 @@ from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.live import link_api, presence_api
 from services.reporting.live.hub import Hub
 from services.reporting.live.presence import Presence
+from services.reporting.printing import print_api
+from services.reporting.printing.pdf_page import typesetters
 from services.reporting.schema import MIGRATIONS
 from services.reporting.search import api as search_api
+from services.reporting.search import export_api
 from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
@@ -41,7 +46,7 @@ DIRECTORY_CONSUMER = "reporting.directory"
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    async with assembled(role, health, settings, MIGRATIONS) as parts:
+    async with assembled(role, health, settings, MIGRATIONS) as parts, typesetters() as printers:
         copy = await parts.directory()
         if parts.works:
             parts.consumer(
@@ -75,16 +80,21 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.run("live changes", hub)
             health.when_draining(hub.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
+            exports = Exports(settings.database_url)
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
+            search = TicketSearch(reader, index)
             routers = [
+                exports_api.router(reader, exports, settings.zone),  # before `/tickets/{ref}`
+                print_api.router(reader, printers, settings.zone),
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
                 presence_api.router(reader, presence),
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
-                search_api.router(TicketSearch(reader, index)),
+                search_api.router(search),
+                export_api.router(search, exports, settings.zone),
             ]
         yield parts.process(routers)
 
