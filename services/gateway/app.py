@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 from starlette.types import Scope
 
+from services.gateway import report_runs
 from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
@@ -15,6 +17,9 @@ from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
+from services.gateway.report_schedules import api as report_schedules_api
+from services.gateway.report_schedules.reports import Reports
+from services.gateway.report_schedules.runner import ReportRunner
 from services.gateway.schema import MIGRATIONS
 from services.gateway.settings import Settings
 from services.gateway.signing_in.authentication import Authentication
@@ -22,6 +27,8 @@ from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
+from shared.blobs.store import BlobStore
+from shared.database import Pool
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
@@ -53,18 +60,27 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         throttle = SignInThrottle(parts.pool, settings.keys.purpose("guesses"))
         parts.relay(LOW_LATENCY)
         if parts.works:
-            parts.run("purge", Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, throttle)))
-        if not parts.serves:
-            yield parts.process()
-            return
-        passwords = Passwords()
-        try:
-            async with http_client(settings.upstream_seconds) as client:
+            purge = partial(_purge, parts.pool, sessions, throttle)
+            parts.run("purge", Periodic("purge of what has ended", PURGE_SECONDS, purge))
+        async with http_client(settings.upstream_seconds) as client:
+            blobs = BlobStore(settings.blob_url) if parts.works and settings.blob_url else None
+            passwords = Passwords() if parts.serves else None
+            try:
+                reports = Reports(client, settings.services, settings.signing_key)
+                if blobs is not None:
+                    parts.run("report schedules", ReportRunner(parts.store, blobs, reports))
+                if passwords is None:
+                    yield parts.process()
+                    return
                 yield Process(
-                    _dispatcher(settings, health, parts, client, sessions, passwords, throttle), parts.background
+                    _dispatcher(settings, health, parts, client, sessions, passwords, throttle, reports),
+                    parts.background,
                 )
-        finally:
-            passwords.close()
+            finally:
+                if passwords is not None:
+                    passwords.close()
+                if blobs is not None:
+                    blobs.close()
 
 
 def _dispatcher(
@@ -75,6 +91,7 @@ def _dispatcher(
     sessions: Sessions,
     passwords: Passwords,
     throttle: SignInThrottle,
+    reports: Reports,
 ) -> Dispatcher:
     """The public application: the gateway's own routes, and the proxy to the services."""
     authentication = Authentication(sessions, settings.trusts_proxy)
@@ -90,7 +107,8 @@ def _dispatcher(
         routers=[
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
-            documents_api.router(documents, sign_in, propagation),
+            documents_api.router(documents, sign_in, propagation, {"report-schedule": reports.trial}),
+            report_schedules_api.router(parts.store),
             customers_api.router(documents, propagation),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
@@ -128,6 +146,7 @@ def http_client(seconds: float) -> aiohttp.ClientSession:
     )
 
 
-async def _purge(sessions: Sessions, throttle: SignInThrottle) -> None:
+async def _purge(pool: Pool, sessions: Sessions, throttle: SignInThrottle) -> None:
     await sessions.purge()
     await throttle.purge()
+    await report_runs.purge(pool)

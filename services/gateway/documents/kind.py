@@ -45,11 +45,16 @@ class Kind(Generic[D]):
     @property
     def one(self) -> str:
         """The name of one such document in names of operations."""
-        return self.model.KIND.capitalize()
+        return _words(self.model.KIND)
 
     @property
     def many(self) -> str:
-        return self.path.capitalize()
+        return _words(self.path)
+
+
+def _words(name: str) -> str:
+    """A name with hyphens as one in names of operations and models."""
+    return "".join(map(str.capitalize, name.split("-")))
 
 
 def kind(
@@ -63,7 +68,7 @@ def kind(
     shown: type[Body] | None = None,
 ) -> Kind[D]:
     """A kind with the draft and the answer that follow from its declaration, unless others are given."""
-    name = model.KIND.capitalize()
+    name = _words(model.KIND)
     draft = draft or draft_model(model, f"{name}Draft")
     shown = shown or shown_model(model, f"{name}Shown")
     return Kind(model, path, draft, shown, visible, check, view)
