@@ -13,6 +13,7 @@ from services.gateway.documents import customers_api, documents_api
 from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
+from services.gateway.report_schedules import api as report_schedules_api
 from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
@@ -31,7 +32,8 @@ def routers() -> dict[str, list[APIRouter]]:
         "gateway": [
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
-            documents_api.router(NOTHING, NOTHING, NOTHING),
+            documents_api.router(NOTHING, NOTHING, NOTHING, {}),
+            report_schedules_api.router(NOTHING),
             customers_api.router(NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),

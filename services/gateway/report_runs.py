@@ -142,20 +142,14 @@ def run_id(schedule: UUID, due: datetime) -> UUID:
     return uuid5(schedule, due.isoformat())
 
 
-async def start_asked(
-    connection: Connection, run: UUID, schedule: ReportSchedule, by: UUID, now: datetime
-) -> None:
+async def start_asked(connection: Connection, run: UUID, schedule: ReportSchedule, by: UUID, now: datetime) -> None:
     """Starts a run that somebody asks for. It covers the last whole day, week or month."""
     await _start(connection, run, schedule, now, by)
 
 
-async def _start(
-    connection: Connection, run: UUID, schedule: ReportSchedule, due: datetime, by: UUID | None
-) -> None:
+async def _start(connection: Connection, run: UUID, schedule: ReportSchedule, due: datetime, by: UUID | None) -> None:
     period = covered(schedule, due)
-    await connection.execute(
-        START, run, schedule.id, due, by, period.starts_at, period.ends_at, schedule.timezone
-    )
+    await connection.execute(START, run, schedule.id, due, by, period.starts_at, period.ends_at, schedule.timezone)
 
 
 async def claim(pool: Pool) -> Run | None:
@@ -186,9 +180,7 @@ async def finish(
     left_out: Sequence[dict[str, Any]] = (),
 ) -> bool:
     """Ends a run. False if it is not this attempt's any more."""
-    done = await connection.execute(
-        FINISH, run.id, run.attempts, state, reason, list(recipients), list(left_out)
-    )
+    done = await connection.execute(FINISH, run.id, run.attempts, state, reason, list(recipients), list(left_out))
     return done.endswith(" 1")
 
 

@@ -15,7 +15,7 @@ from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Person
 from shared.eventstore.errors import PreconditionFailed
 from shared.http import problems
-from shared.http.bodies import Body
+from shared.http.bodies import Body, example
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
@@ -30,6 +30,8 @@ ROLES = {
 
 
 class RoleShown(Body):
+    model_config = example({"slug": "agent", "meaning": ROLES["agent"]})
+
     slug: str
     meaning: str
 

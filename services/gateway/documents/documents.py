@@ -15,7 +15,16 @@ from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
 from services.gateway.documents.references import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
-from shared.contracts.directory import DOCUMENTS, Person, Queue, ReportSchedule, Salutation, Signature, State, TicketField
+from shared.contracts.directory import (
+    DOCUMENTS,
+    Person,
+    Queue,
+    ReportSchedule,
+    Salutation,
+    Signature,
+    State,
+    TicketField,
+)
 from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
 from shared.eventstore.errors import PreconditionFailed, UnknownStream

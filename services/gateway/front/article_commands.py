@@ -18,7 +18,8 @@ from fastapi import APIRouter, Path, Request, Response
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.proxy import identity_refused
 from services.gateway.signing_in.dependencies import Writer
-from shared.http import problems
+from shared.http import problems, story
+from shared.http.bodies import Body, example
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import LAG
 from shared.http.identity import HEADER, sign
@@ -61,20 +62,35 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         },
     },
 }
-DONE: dict[str, Any] = {
-    "type": "object",
-    "required": ["version"],
-    "properties": {
-        "version": {"type": "integer"},
-        "article_id": _UUID,
-        "ticket": {"type": "object", "properties": {"id": _UUID}, "description": "The new ticket of a split."},
-    },
-}
 SUMMARIES = {
     "forward": ("forwardArticle", "Send an article to somebody outside"),
     "bounce": ("bounceArticle", "Send a mail on unchanged"),
     "split": ("splitTicket", "Make articles a ticket of their own"),
 }
+
+
+class SentOn(Body):
+    """What sending an article on answers: the ticket's new version, and the id of the article that shows it."""
+
+    model_config = example({"version": 6, "article_id": story.ANSWER})
+
+    version: int
+    article_id: UUID
+
+
+class NewTicket(Body):
+    model_config = example({"id": story.OTHER_TICKET})
+
+    id: UUID
+
+
+class SplitDone(Body):
+    """What a split answers: the version of the ticket that was split, and the new ticket."""
+
+    model_config = example({"version": 6, "ticket": {"id": story.OTHER_TICKET}})
+
+    version: int
+    ticket: NewTicket
 
 
 class ArticleCommands:
@@ -212,7 +228,7 @@ def _add(routes: APIRouter, commands: ArticleCommands, command: str) -> None:
         f"/{{ref}}/{command}",
         operation_id=operation,
         summary=summary,
-        responses={200: {"content": {"application/json": {"schema": DONE}}}},
+        response_model=SplitDone if command == "split" else SentOn,
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
     )
     async def run(request: Request, ref: Ref, principal: Writer) -> Response:

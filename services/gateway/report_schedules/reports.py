@@ -64,9 +64,7 @@ class Reports:
     def __init__(self, client: aiohttp.ClientSession, urls: Mapping[str, str], signing_key: SigningKey) -> None:
         self.client, self.urls, self.signing_key = client, urls, signing_key
 
-    async def file(
-        self, who: Identity, schedule: ReportSchedule, period: Period, *, seconds: float = SECONDS
-    ) -> bytes:
+    async def file(self, who: Identity, schedule: ReportSchedule, period: Period, *, seconds: float = SECONDS) -> bytes:
         """The report over a period. Raises ReportingAway, Refused, TooLarge."""
         url = self.urls.get("reporting")
         if url is None:

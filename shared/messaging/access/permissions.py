@@ -24,7 +24,7 @@ READ, WRITE = 3, 4
 ALLOW = 3
 
 
-FOLLOWED = {service: (TICKETS, DIRECTORY) for service in READERS} | {"notify": (TICKETS, DIRECTORY, REPORTS)}
+FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {"notify": (TICKETS, DIRECTORY, REPORTS)}
 """The topics that each service reads."""
 
 

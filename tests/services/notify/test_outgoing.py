@@ -26,6 +26,7 @@ from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
+from tests.described import CHECKED
 from tests.services.notify.desk import MailServer, Notify, sending, smtp
 from tests.specs.notify.tickets import IT, IT_QUEUE
 
@@ -59,7 +60,7 @@ async def opened(desk: Notify) -> AsyncIterator[Room]:
     await copy.load()
     routers = [outgoing_api.router(Outgoing(desk.store, "smtp"), copy)]
     app = application(Health("notify", "api"), keys=KEYS, routers=routers)
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://notify") as client:
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://notify", event_hooks=CHECKED) as client:
         yield Room(desk, client)
 
 
