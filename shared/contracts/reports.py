@@ -53,7 +53,7 @@ ReportMailKind = Annotated[str, Known(Literal["report"])]
 class ReportMailRequested(NotificationRequested):
     """The mail with a report will be sent. It is an article of no ticket: `article` is the notification's own id."""
 
-    kind: ReportMailKind = "report"
+    kind: ReportMailKind
 
 
 @event("helpdesk.ReportMailSent.v1", owner="notify", topic=REPORTS)
@@ -75,4 +75,4 @@ class ReportMailFailed(NotificationFailed):
 class ReportMailSuppressed(NotificationSuppressed):
     """The mail was not sent, or not to everybody, because of a rule."""
 
-    kind: ReportMailKind = "report"
+    kind: ReportMailKind
