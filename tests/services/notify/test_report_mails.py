@@ -16,6 +16,7 @@ from shared.blobs.store import BlobStore
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.parts import Address, Attachment, Blob
 from shared.contracts.reports import (
+    ReportMailFailed,
     ReportMailRequested,
     ReportMailSent,
     ReportMailSuppressed,
