@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+from services.reporting.exports import exports_api
+from services.reporting.exports.export import Exports
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
@@ -52,7 +54,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if parts.serves:
             reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
             counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
-            routers = [tickets_api.router(reader), articles_api.router(reader), stats_api.router(counts)]
+            exports = Exports(settings.database_url)
+            routers = [
+                exports_api.router(reader, exports, settings.zone),  # before `/tickets/{ref}`
+                tickets_api.router(reader),
+                articles_api.router(reader),
+                stats_api.router(counts),
+            ]
         yield parts.process(routers)
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.reporting.reports.projection import DDL as REPORTS_DDL
+from services.reporting.reports.projection import ReportsProjection
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.projection import DDL, TicketProjection
 from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
@@ -35,6 +37,13 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
             ddl=(SERVICE / "stats" / "tables.sql").read_text("utf-8"),
             tables=("tickets", "queues", "people", "days", "time"),
             handler=lambda schema: ProjectionHandler(StatsProjection(schema, zone)),
+            batching=HIGH_THROUGHPUT,
+        ),
+        "reports": ProjectionSet(
+            name="reports",
+            ddl=REPORTS_DDL,
+            tables=("tickets", "spans", "facts"),
+            handler=lambda schema: ProjectionHandler(ReportsProjection(schema)),
             batching=HIGH_THROUGHPUT,
         ),
     }

@@ -23,11 +23,9 @@ Reference = Annotated[str | None, Field(max_length=320)]
 NOBODY = UUID(int=0)
 
 
-class ListQuery(ColumnFilters):
-    """The query parameters of the ticket list."""
+class TicketQuery(ColumnFilters):
+    """The query parameters that choose and sort tickets."""
 
-    limit: Limit = 50
-    cursor: CursorText = None
     sort: Sort = "default"
     queue: Texts = []  # noqa: RUF012
     state: Texts = []  # noqa: RUF012
@@ -40,7 +38,14 @@ class ListQuery(ColumnFilters):
     mine: bool | None = None
 
 
-async def filters(reader: TicketReader, query: ListQuery, who: Identity) -> Filters:
+class ListQuery(TicketQuery):
+    """The query parameters of the ticket list."""
+
+    limit: Limit = 50
+    cursor: CursorText = None
+
+
+async def filters(reader: TicketReader, query: TicketQuery, who: Identity) -> Filters:
     """The filters that were asked for, with everything that they name looked up."""
     for name, value in query:
         if isinstance(value, datetime) and not 1900 <= value.year <= 9000:

@@ -113,15 +113,30 @@ def statement(
     )
 
 
+def every_row(arguments: Arguments, scope: Scope, filters: Filters) -> str:
+    """The rows of a whole list as a subquery, in any order: for work that reads all of it and not a page.
+
+    Permission is part of it, as it is of `statement`.
+    """
+    rest = " AND ".join(("t.state_type <> 'removed'", *_conditions(arguments, filters)))
+    sources: list[tuple[str, str]] = []
+    queues = _read_as_agent(scope, filters)
+    if queues is None:
+        sources.append(("desk.tickets", "true"))
+    elif queues:
+        sources.append(("desk.tickets", f"t.queue_id = ANY({arguments.add(queues, 'uuid[]')})"))
+    sources += [("desk.customer_tickets", part) for part in _customers_parts(arguments, scope, filters)]
+    columns = ", ".join(f"t.{column}" for column in COLUMNS)
+    parts = [f"SELECT {columns} FROM {source} t WHERE {part} AND {rest}" for source, part in sources]
+    return " UNION ALL ".join(parts or [f"SELECT {columns} FROM desk.customer_tickets t WHERE false AND {rest}"])
+
+
 def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str, first: str) -> str | None:
     """The first rows of the queues that are read as an agent, from the index that suits the filters best."""
-    everywhere = scope.everything and filters.queues is None
-    queues = sorted(scope.queues if filters.queues is None else set(filters.queues) & set(scope.queues))
-    if scope.everything and filters.queues is not None:
-        queues = sorted(filters.queues)
-    if not queues and not everywhere:
+    queues = _read_as_agent(scope, filters)
+    if queues == []:
         return None
-    readable = None if everywhere else arguments.add(queues, "uuid[]")
+    readable = None if queues is None else arguments.add(queues, "uuid[]")
     within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
     lookups: list[tuple[str, str, str]] = []
     others = ""
@@ -151,6 +166,13 @@ def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str
         f"SELECT t.* FROM ({each}) AS q{types} CROSS JOIN LATERAL"
         f" (SELECT {keys} FROM desk.tickets t WHERE t.queue_id = q.id{of_type}{first}) AS t"
     )
+
+
+def _read_as_agent(scope: Scope, filters: Filters) -> list[UUID] | None:
+    """The queues that are read as an agent; None for every queue."""
+    if scope.everything:
+        return None if filters.queues is None else sorted(filters.queues)
+    return sorted(scope.queues if filters.queues is None else set(filters.queues) & set(scope.queues))
 
 
 def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> list[str]:

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
+from services.reporting.exports import exports_api
+from services.reporting.exports.export import Exports
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.articles_api import PAGE_BYTES
@@ -130,6 +132,7 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
     await copy.load()
     reader = TicketReader(live_desk.pool, copy, blobs)
     routers = [
+        exports_api.router(reader, Exports(live_desk.app_url), ZONE),
         tickets_api.router(reader),
         articles_api.router(reader),
         stats_api.router(stats_api.StatsReader(live_desk.pool, copy, ZONE)),
