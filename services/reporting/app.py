@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from services.reporting.analytics import time_limit
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.generations.live_consumer import LiveConsumer
@@ -21,6 +23,7 @@ from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.operating.commands import MakeHandlers
+from shared.runtime.periodic import Periodic
 from shared.service.assembly import assembled
 from shared.settings import env
 
@@ -34,6 +37,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     async with assembled(role, health, settings, MIGRATIONS) as parts:
         copy = await parts.directory()
         if parts.works:
+            cut = partial(time_limit.cut, parts.pool)
+            parts.run("analysts", Periodic("time limit of analysts", time_limit.LOOK_SECONDS, cut))
             parts.consumer(
                 "documents",
                 name=DIRECTORY_CONSUMER,

@@ -3,6 +3,7 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.reporting.analytics import views
 from services.reporting.reports.projection import DDL as REPORTS_DDL
 from services.reporting.reports.projection import ReportsProjection
 from services.reporting.stats.projection import StatsProjection
@@ -31,6 +32,7 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
             ),
             handler=lambda schema: ProjectionHandler(TicketProjection(schema)),
             batching=LOW_LATENCY,
+            dependent=views,
         ),
         "stats": ProjectionSet(
             name="stats",
@@ -45,5 +47,6 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
             tables=("tickets", "spans", "facts"),
             handler=lambda schema: ProjectionHandler(ReportsProjection(schema)),
             batching=HIGH_THROUGHPUT,
+            dependent=views,
         ),
     }
