@@ -49,12 +49,12 @@ SELECT p.oid::regprocedure::text
 """With these everybody could fill the disk with large objects, keep locks that services wait for, and wake them."""
 
 
-async def provide_analyst(superuser_url: str, database_url: str, owner: str, app: str, password: str) -> None:
-    """Creates the role of analysts, which may connect to the database of `database_url` and do nothing there but read
-    what its owner grants.
+async def provide_analyst(superuser_url: str, database: str, owner: str, app: str, password: str) -> None:
+    """Creates the role of analysts, which may connect to this database and do nothing there but read what its owner
+    grants.
 
-    `database_url` is the superuser's. `owner` and `app` are the database's other roles; the latter may end the sessions
-    of analysts. An existing role gets the password and the defaults again.
+    `owner` and `app` are the database's other roles; the latter may end the sessions of analysts. An existing role gets
+    the password and the defaults again.
     """
     connection = await asyncpg.connect(superuser_url, timeout=10)
     try:
@@ -69,16 +69,15 @@ async def provide_analyst(superuser_url: str, database_url: str, owner: str, app
         for name, value in DEFAULTS.items():
             await connection.execute(f"ALTER ROLE {ANALYST} SET {name} = '{value}'")
         await connection.execute(f'GRANT {ANALYST} TO "{app}" WITH INHERIT TRUE, SET FALSE')
-        for database in ("postgres", "template1"):
-            await connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+        for name in ("postgres", "template1"):
+            await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        await connection.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC, {ANALYST}')
+        await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO "{app}"')
+        await connection.execute(f'GRANT CONNECT ON DATABASE "{database}" TO {ANALYST}')
     finally:
         await connection.close()
-    connection = await asyncpg.connect(database_url, timeout=10)
+    connection = await asyncpg.connect(superuser_url, database=database, timeout=10)
     try:
-        name = await connection.fetchval("SELECT current_database()")
-        await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC, {ANALYST}')
-        await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{name}" TO "{app}"')
-        await connection.execute(f'GRANT CONNECT ON DATABASE "{name}" TO {ANALYST}')
         functions = ", ".join(row[0] for row in await connection.fetch(FUNCTIONS))
         await connection.execute(f"REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC")
         await connection.execute(f'GRANT EXECUTE ON FUNCTION {functions} TO "{owner}", "{app}"')

@@ -1,6 +1,7 @@
 """Analysts: their views, that these survive promotions, and that their role reads nothing else."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -74,7 +75,7 @@ async def provided(postgres: Databases, live_desk: Reporting) -> AsyncIterator[s
     )
     assert app is not None and owner is not None
     superuser = postgres.superuser_url
-    await provide_analyst(superuser, address(superuser, database=database), owner, app, PASSWORD)
+    await provide_analyst(superuser, database, owner, app, PASSWORD)
     await views.up_to_date(live_desk.owner)
     yield address(live_desk.app_url, user=f"analyst:{PASSWORD.replace(' ', '%20')}")
 
@@ -385,3 +386,32 @@ async def test_a_transaction_that_stays_open_is_ended_and_nobody_elses(
 async def test_without_the_role_nothing_is_cut_and_no_view_is_missing(live_desk: Reporting) -> None:
     assert await time_limit.cut(live_desk.pool, query=0, grace=0) == 0
     assert await live_desk.owner.fetchval("SELECT count(*) FROM analytics.queues_v1") == 0
+
+
+QUESTIONS = sorted((ROOT / "deploy" / "analytics").glob("*.sql"))
+BOARD = ROOT / "deploy" / "observability" / "grafana" / "dashboards" / "tickets.json"
+
+
+async def test_every_sample_question_gives_an_answer(live_desk: Reporting, analyst: OwnConnection) -> None:
+    await seed(
+        live_desk.app_url,
+        *(Queue(id=each.id, slug=each.slug, name=each.name) for each in DESK.queues),
+        *(
+            Person(id=each.id, login=f"agent{n}", name=each.name, email=f"agent{n}@help.example", roles=("agent",))
+            for n, each in enumerate(DESK.agents)
+        ),
+    )
+    await fill_live(live_desk.pool, 100, desk=DESK)
+    newest = await analyst.fetchval("SELECT max(updated_at) FROM tickets_v1")
+    assert len(QUESTIONS) >= 8
+    for path in QUESTIONS:
+        text = path.read_text("utf-8")
+        assert re.match(r"-- [A-Z][^\n]+\.\n", text), f"{path.name} has no description"
+        # The made-up year ends in the past: its last day is today.
+        rows = await analyst.fetch(text.replace("current_date", f"date '{newest:%Y-%m-%d}'"))
+        assert rows, path.name
+    for panel in json.loads(BOARD.read_text("utf-8"))["panels"]:
+        (target,) = panel["targets"]
+        query = re.sub(r"\$__timeFilter\(([\w.]+)\)", r"\1 BETWEEN '2000-01-01' AND '2100-01-01'", target["rawSql"])
+        rows = await analyst.fetch(query)
+        assert rows and panel["description"], panel["title"]
