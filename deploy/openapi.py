@@ -34,7 +34,7 @@ def routers() -> dict[str, list[APIRouter]]:
             sign_ins_api.router(NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING, {}),
             report_schedules_api.router(NOTHING),
-            customers_api.router(NOTHING, NOTHING),
+            customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
             article_commands.router(NOTHING),

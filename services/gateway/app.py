@@ -8,7 +8,7 @@ import aiohttp
 from starlette.types import Scope
 
 from services.gateway import report_runs
-from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
+from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
@@ -21,12 +21,14 @@ from services.gateway.report_schedules import api as report_schedules_api
 from services.gateway.report_schedules.reports import Reports
 from services.gateway.report_schedules.runner import ReportRunner
 from services.gateway.schema import MIGRATIONS
+from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
+from services.gateway.suggesting import suggest_api
 from shared.blobs.store import BlobStore
 from shared.database import Pool
 from shared.http.serving.application import MOST_RUNNING, Limited, application
@@ -72,8 +74,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 if passwords is None:
                     yield parts.process()
                     return
+                reads = await parts.reads(largest=4)
                 yield Process(
-                    _dispatcher(settings, health, parts, client, sessions, passwords, throttle, reports),
+                    _dispatcher(settings, health, parts, reads, client, sessions, passwords, throttle, reports),
                     parts.background,
                 )
             finally:
@@ -87,6 +90,7 @@ def _dispatcher(
     settings: Settings,
     health: Health,
     parts: Assembly,
+    reads: Pool,
     client: aiohttp.ClientSession,
     sessions: Sessions,
     passwords: Passwords,
@@ -98,6 +102,7 @@ def _dispatcher(
     sign_in = SignIn(parts.pool, passwords, throttle)
     propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
+    services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
     own = application(
@@ -109,12 +114,12 @@ def _dispatcher(
             sign_ins_api.router(sessions),
             documents_api.router(documents, sign_in, propagation, {"report-schedule": reports.trial}),
             report_schedules_api.router(parts.store),
-            customers_api.router(documents, propagation),
+            customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
-            article_commands.router(
-                article_commands.ArticleCommands(client, settings.services, settings.signing_key, tokens)
-            ),
+            searches_api.router(parts.pool, services),
+            suggest_api.router(reads, services),
+            article_commands.router(article_commands.ArticleCommands(services, tokens)),
             reference_router(),
         ],
     )

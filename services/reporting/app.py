@@ -57,8 +57,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 parts.run(name, live, ready=live.has_its_partitions)
         routers = []
         if parts.serves:
-            reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
-            counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
+            reads = await parts.reads()
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            counts = stats_api.StatsReader(reads, copy, settings.zone)
             exports = Exports(settings.database_url)
             routers = [
                 exports_api.router(reader, exports, settings.zone),  # before `/tickets/{ref}`

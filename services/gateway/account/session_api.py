@@ -17,7 +17,8 @@ from services.gateway.signing_in.authentication import Authentication, cookie_of
 from services.gateway.signing_in.dependencies import SignedIn, WithSession
 from services.gateway.signing_in.sessions import Principal, Sessions
 from services.gateway.signing_in.sign_in import SignIn
-from shared.contracts.directory import Person, Queue
+from shared.contracts.directory import Notice, Person, Queue
+from shared.contracts.marks.open_values import Known
 from shared.database import Pool
 from shared.eventstore.store import utc_now
 from shared.http import problems, story
@@ -48,7 +49,15 @@ class Credentials(Body):
 class PersonShown(Body):
     model_config = example(
         story.AGENT
-        | {"login": "eva", "email": "eva@help.example.org", "roles": ["agent"], "company": None, "language": "nb"}
+        | {
+            "login": "eva",
+            "email": "eva@help.example.org",
+            "roles": ["agent"],
+            "company": None,
+            "language": "nb",
+            "follows": [story.QUEUE["id"]],
+            "notices": ["follow_up"],
+        }
     )
 
     id: UUID
@@ -58,6 +67,8 @@ class PersonShown(Body):
     roles: list[str]
     company: str | None
     language: str | None
+    follows: list[UUID]
+    notices: list[Annotated[str, Known(Notice)]]
 
 
 class SessionMade(Body):

@@ -51,14 +51,14 @@ def body_model(model: type[Document], name: str, only: Collection[str]) -> type[
 
 
 def shown_model(
-    model: type[Document], name: str, example: Mapping[str, Any], *, always: Collection[str] = ()
+    model: type[Document], name: str, *, always: Collection[str] = (), example: Mapping[str, Any] | None = None
 ) -> type[Body]:
     """The answer that shows such a document.
 
-    `example`: values of the fields in the example of the API's description; the others have their defaults there.
-    `always`: the fields that everybody sees, if there are others that not everybody sees.
+    `always`: the fields that everybody sees, if there are others that not everybody sees. `example`: values of the
+    fields in the example of the API's description; the others have their defaults there.
     """
-    examples = {"id": story.DOCUMENT, **_defaults(model), **example}
+    examples = {"id": story.DOCUMENT, **_defaults(model), **(example or {})}
     fields: dict[str, Any] = {}
     for field, info in [*model.model_fields.items(), *About.model_fields.items()]:
         shown = _shown(marked_field(info))

@@ -74,7 +74,7 @@ def kind(
     """
     name = _words(model.KIND)
     draft = draft or draft_model(model, f"{name}Draft")
-    shown = shown or shown_model(model, f"{name}Shown", example or {})
+    shown = shown or shown_model(model, f"{name}Shown", example=example)
     return Kind(model, path, draft, shown, visible, check, view)
 
 

@@ -82,7 +82,12 @@ PROBLEM = {
         },
     },
 }
-_ALWAYS = {"422": "Malformed, missing or unknown input", "503": "Not available now; Retry-After says when to try again"}
+_ALWAYS = {
+    "422": "Malformed, missing or unknown input",
+    "503": (
+        "Not available now, or the answer took too long (`/problems/too-slow`); Retry-After says when to try again"
+    ),
+}
 _SIGNED_IN = {"401": "Not signed in", "403": "The person or the token may not do this"}
 _PROXIED = {"504": "A service did not answer in time"}
 _NAMED = {"404": "This does not exist, or you may not see it"}

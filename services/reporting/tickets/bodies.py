@@ -167,5 +167,5 @@ TicketDetails = create_model(
 
 
 class TicketPage(Body):
-    items: list[Ticket]  # type: ignore[valid-type]
+    items: list[Ticket]
     next_cursor: str | None

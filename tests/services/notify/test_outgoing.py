@@ -58,7 +58,7 @@ async def opened(desk: Notify) -> AsyncIterator[Room]:
     await seed(desk.url, IT_QUEUE)
     copy = DirectoryCopy(desk.pool, desk.url)
     await copy.load()
-    routers = [outgoing_api.router(Outgoing(desk.store, "smtp"), copy)]
+    routers = [outgoing_api.router(Outgoing(desk.store, "smtp", desk.store.pool), copy)]
     app = application(Health("notify", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://notify", event_hooks=CHECKED) as client:
         yield Room(desk, client)

@@ -54,8 +54,9 @@ def view(who: Identity, person: Person, whole: Shown) -> Shown:
 SHOWN = shown_model(
     Person,
     "PersonListed",
-    story.CUSTOMER | {"login": "kari", "roles": ["customer"], "company": story.COMPANY["slug"], "language": "nb"},
     always=KNOWN_TO_AGENTS,
+    example=story.CUSTOMER
+    | {"login": "kari", "roles": ["customer"], "company": story.COMPANY["slug"], "language": "nb"},
 )
 DRAFT = draft_model(Person, "PersonDraft", DraftWithPassword)
 KIND = kind(Person, "people", visible, check=check, view=view, draft=DRAFT, shown=SHOWN)

@@ -37,6 +37,8 @@ TEMPLATE = kind(
         "queues": [story.QUEUE["slug"]],
     },
 )
-_SHOWN = shown_model(Salutation, "TextShown", {"slug": "polite", "name": "Polite", "text": "Dear {{ customer.name }},"})
+_SHOWN = shown_model(
+    Salutation, "TextShown", example={"slug": "polite", "name": "Polite", "text": "Dear {{ customer.name }},"}
+)
 SALUTATION = kind(Salutation, "salutations", agents, check=check_text, shown=_SHOWN)
 SIGNATURE = kind(Signature, "signatures", agents, check=check_text, shown=_SHOWN)
