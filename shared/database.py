@@ -46,10 +46,28 @@ async def _keep(connection: Connection) -> None:
     """Skips the reset after every use, a round trip: nothing changes the session of a pooled connection."""
 
 
-async def connect_pool(url: str, *, smallest: int = 2, largest: int = 8) -> Pool:
-    """A pool for short statements and transactions. Use `connect` for work that changes the session."""
+READ_SECONDS = 5.0
+"""How long a statement of a read may take, waiting for locks included."""
+
+
+async def connect_pool(
+    url: str, *, smallest: int = 2, largest: int = 8, statement_seconds: float | None = None
+) -> Pool:
+    """A pool for short statements and transactions. Use `connect` for work that changes the session.
+
+    PostgreSQL cancels a statement after `statement_seconds`: asyncpg.QueryCanceledError. Without it, only the client
+    gives up after 30 s.
+    """
+    limit = {} if statement_seconds is None else {"statement_timeout": str(round(statement_seconds * 1000))}
     return await asyncpg.create_pool(
-        url, min_size=smallest, max_size=largest, init=prepare, reset=_keep, command_timeout=30, timeout=10
+        url,
+        min_size=smallest,
+        max_size=largest,
+        init=prepare,
+        reset=_keep,
+        command_timeout=30,
+        timeout=10,
+        server_settings=limit,
     )
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
+from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
@@ -16,12 +16,15 @@ from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
 from services.gateway.schema import MIGRATIONS
+from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
+from services.gateway.suggesting import suggest_api
+from shared.database import Pool
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
 from shared.http.serving.limits import RunningLimit
@@ -59,9 +62,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             return
         passwords = Passwords()
         try:
+            reads = await parts.reads(largest=4)
             async with http_client(settings.upstream_seconds) as client:
                 yield Process(
-                    _dispatcher(settings, health, parts, client, sessions, passwords, throttle), parts.background
+                    _dispatcher(settings, health, parts, reads, client, sessions, passwords, throttle),
+                    parts.background,
                 )
         finally:
             passwords.close()
@@ -71,6 +76,7 @@ def _dispatcher(
     settings: Settings,
     health: Health,
     parts: Assembly,
+    reads: Pool,
     client: aiohttp.ClientSession,
     sessions: Sessions,
     passwords: Passwords,
@@ -81,6 +87,7 @@ def _dispatcher(
     sign_in = SignIn(parts.pool, passwords, throttle)
     propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
+    services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
     own = application(
@@ -91,12 +98,12 @@ def _dispatcher(
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
             documents_api.router(documents, sign_in, propagation),
-            customers_api.router(documents, propagation),
+            customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
-            article_commands.router(
-                article_commands.ArticleCommands(client, settings.services, settings.signing_key, tokens)
-            ),
+            searches_api.router(parts.pool, services),
+            suggest_api.router(reads, services),
+            article_commands.router(article_commands.ArticleCommands(services, tokens)),
             reference_router(),
         ],
     )

@@ -101,8 +101,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 closing_policies = policies_of(copy, mail)
                 reacting = reactions(store, closing_policies, sender.wake)
                 parts.run("closings", ClosingNotices(store, reacting, closing_policies.to_customers))
-            outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir")
-            yield parts.process([outgoing_api.router(outgoing, copy)])
+            routers = []
+            if parts.serves:
+                outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir", await parts.reads(largest=2))
+                routers = [outgoing_api.router(outgoing, copy)]
+            yield parts.process(routers)
         finally:
             if blobs is not None:
                 blobs.close()

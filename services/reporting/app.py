@@ -8,6 +8,7 @@ from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
@@ -52,14 +53,16 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 parts.run(name, live, ready=live.has_its_partitions)
         routers = []
         if parts.serves:
-            reader = TicketReader(parts.pool, copy, BlobStore(settings.blob_url))
-            counts = stats_api.StatsReader(parts.pool, copy, settings.zone)
+            reads = await parts.reads()
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            counts = stats_api.StatsReader(reads, copy, settings.zone)
             exports = Exports(settings.database_url)
             routers = [
                 exports_api.router(reader, exports, settings.zone),  # before `/tickets/{ref}`
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                reports_api.router(reader, settings.zone),
             ]
         yield parts.process(routers)
 

@@ -148,6 +148,15 @@ def unavailable(detail: str = "A part of the system is unavailable. Try again.",
     return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_after)})
 
 
+def too_slow() -> Problem:
+    """503: a read took longer than reads may take."""
+    detail = (
+        "This took too long and was stopped. Ask for less: fewer tickets, a shorter time or one queue. "
+        "If the system is just busy, try again."
+    )
+    return Problem(503, "too-slow", detail, headers={"Retry-After": "5"})
+
+
 def key_reused() -> Problem:
     """422: another request had the same Idempotency-Key."""
     detail = "This Idempotency-Key was used for another request."

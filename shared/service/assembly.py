@@ -7,7 +7,7 @@ from typing import Protocol
 
 from fastapi import APIRouter
 
-from shared.database import Pool, connect_pool
+from shared.database import READ_SECONDS, Pool, connect_pool
 from shared.directory.api import router as directory_router
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.migrations import pending
@@ -47,6 +47,24 @@ class Assembly:
         self._role = role
         self._background: dict[str, Background] = {}
         self._routers: list[APIRouter] = []
+        self._reads: Pool | None = None
+
+    async def reads(self, *, largest: int = 8) -> Pool:
+        """The pool of routes that only read: their statements end after READ_SECONDS (decision 0105).
+
+        Exports, streams and workers use `pool`, which has no limit.
+        """
+        if self._reads is None:
+            self._reads = await connect_pool(
+                self.settings.database_url, smallest=1, largest=largest, statement_seconds=READ_SECONDS
+            )
+        return self._reads
+
+    async def close(self) -> None:
+        """Closes the pools."""
+        if self._reads is not None:
+            await self._reads.close()
+        await self.pool.close()
 
     async def directory(self) -> DirectoryCopy:
         """This service's copy of the configuration documents, loaded, and kept fresh in the background."""
@@ -109,6 +127,7 @@ async def assembled(
 ) -> AsyncIterator[Assembly]:
     """Opens what a process of any service needs and closes it at the end. Ready once the database is migrated."""
     pool = await connect_pool(settings.database_url)
+    parts = Assembly(role, health, settings, pool)
     try:
 
         async def migrated() -> bool:
@@ -116,6 +135,6 @@ async def assembled(
                 return not await pending(connection, *migrations)
 
         health.check("database", migrated)
-        yield Assembly(role, health, settings, pool)
+        yield parts
     finally:
-        await pool.close()
+        await parts.close()

@@ -16,6 +16,7 @@ import aiohttp
 import asyncpg
 
 from shared.testing.progress import until
+from tests.described import fault
 from tests.system.harness import ADMIN_PASSWORD, System, deliver
 
 PATIENCE = aiohttp.ClientTimeout(total=60)
@@ -58,13 +59,16 @@ class Desk:
     async def call(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "", **headers: str
     ) -> Answer:
-        """Sends one request, once. Names in `headers` have underscores for hyphens; empty headers are left out."""
+        """Sends one request, once. A success must be as the OpenAPI document says. Names in `headers` have underscores for hyphens; empty headers are left out."""
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", "Idempotency-Key": key}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         present = {name: value for name, value in sent.items() if value}
         async with self.http.request(method, f"/api/v1{path}", data=data, headers=present) as answer:
-            return Answer(answer.status, answer.headers, await answer.read())
+            found = Answer(answer.status, answer.headers, await answer.read())
+        wrong = fault(method, f"/api/v1{path}", found.status, found.headers.get("Content-Type", ""), found.raw)
+        assert wrong is None, wrong
+        return found
 
     async def done(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """The body of a request that must succeed."""

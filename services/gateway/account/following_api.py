@@ -6,7 +6,6 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from services.gateway import document_rows
-from services.gateway.account.session_api import QueueNamed
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import context_of
 from services.gateway.documents.kinds import queues
@@ -17,6 +16,7 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
+from shared.http.references import QueueNamed
 from shared.http.routes import router as strict
 from shared.input_types import Reference
 from shared.rules.access import Identity

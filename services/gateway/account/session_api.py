@@ -17,13 +17,15 @@ from services.gateway.signing_in.authentication import Authentication, cookie_of
 from services.gateway.signing_in.dependencies import SignedIn, WithSession
 from services.gateway.signing_in.sessions import Principal, Sessions
 from services.gateway.signing_in.sign_in import SignIn
-from shared.contracts.directory import Person, Queue
+from shared.contracts.directory import Notice, Person, Queue
+from shared.contracts.marks.open_values import Known
 from shared.database import Pool
 from shared.eventstore.store import utc_now
-from shared.http import problems
-from shared.http.bodies import Body
+from shared.http import problems, story
+from shared.http.bodies import Body, example
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import REPLAYED, command_id, json_response
+from shared.http.references import QueueNamed
 from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.input_types import Flag, Line
@@ -45,6 +47,19 @@ class Credentials(Body):
 
 
 class PersonShown(Body):
+    model_config = example(
+        story.AGENT
+        | {
+            "login": "eva",
+            "email": "eva@help.example.org",
+            "roles": ["agent"],
+            "company": None,
+            "language": "nb",
+            "follows": [story.QUEUE["id"]],
+            "notices": ["follow_up"],
+        }
+    )
+
     id: UUID
     login: str
     name: str
@@ -52,34 +67,30 @@ class PersonShown(Body):
     roles: list[str]
     company: str | None
     language: str | None
+    follows: list[UUID]
+    notices: list[Annotated[str, Known(Notice)]]
 
 
 class SessionMade(Body):
     """Send `token` as `Authorization: Bearer`; the cookie of the answer holds the same."""
 
-    token: str
-    expires_at: datetime
+    token: Annotated[str, Field(examples=["the-token-of-the-session"])]
+    expires_at: Annotated[datetime, Field(examples=[story.LATER])]
     person: PersonShown
-
-
-class QueueNamed(Body):
-    id: UUID
-    slug: str
-    name: str
 
 
 class QueueRights(Body):
     queue: QueueNamed
-    rights: list[str]
+    rights: Annotated[list[str], Field(examples=[["read", "note", "work"]])]
 
 
 class WhoAmI(Body):
     """`scopes` is null for a session, which may do all that the person may."""
 
     person: PersonShown
-    roles: list[str]
+    roles: Annotated[list[str], Field(examples=[["agent"]])]
     rights: list[QueueRights]
-    kind: str
+    kind: Annotated[str, Field(examples=["session"])]
     scopes: list[str] | None
     expires_at: datetime | None
 

@@ -16,8 +16,8 @@ from services.gateway.signing_in.dependencies import AdministratorSession, WithP
 from services.gateway.signing_in.scopes import Scope
 from services.gateway.signing_in.sessions import Kind, Principal, Sessions
 from shared.eventstore.store import utc_now
-from shared.http import problems
-from shared.http.bodies import Body
+from shared.http import problems, story
+from shared.http.bodies import Body, example
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import command_id, json_response
 from shared.http.paging import CursorText, Limit, page
@@ -27,6 +27,13 @@ from shared.input_types import Line
 from shared.timestamps import timestamp
 
 Shown = dict[str, Any]
+TOKEN = {
+    "id": story.TOKEN,
+    "name": "nightly export",
+    "scopes": ["read"],
+    "created_at": story.OPENED_AT,
+    "expires_at": story.LATER,
+}
 
 
 def _in_utc(at: datetime | None) -> datetime | None:
@@ -46,6 +53,8 @@ class TokenDraft(Body):
 
 
 class TokenShown(Body):
+    model_config = example(TOKEN | {"last_used_at": story.ANSWERED_AT})
+
     id: UUID
     name: str
     scopes: list[str]
@@ -56,6 +65,8 @@ class TokenShown(Body):
 
 class TokenMade(Body):
     """`token` is shown here once and never again."""
+
+    model_config = example(TOKEN | {"token": "the-secret-of-the-token"})
 
     id: UUID
     token: str
@@ -75,6 +86,16 @@ class SessionShown(Body):
 
     `client` is what the client program calls itself; `current` marks the session that asks.
     """
+
+    model_config = example(
+        {
+            "id": story.SESSION,
+            "created_at": story.OPENED_AT,
+            "last_used_at": story.ANSWERED_AT,
+            "client": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            "current": True,
+        }
+    )
 
     id: UUID
     created_at: datetime

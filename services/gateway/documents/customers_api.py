@@ -13,9 +13,10 @@ from services.gateway.documents.kinds import people
 from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Person
+from shared.database import Pool
 from shared.eventstore.errors import PreconditionFailed
 from shared.http import problems
-from shared.http.bodies import Body
+from shared.http.bodies import Body, example
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
@@ -30,11 +31,13 @@ ROLES = {
 
 
 class RoleShown(Body):
+    model_config = example({"slug": "agent", "meaning": ROLES["agent"]})
+
     slug: str
     meaning: str
 
 
-def router(documents: Documents, propagation: Propagation) -> APIRouter:
+def router(documents: Documents, propagation: Propagation, reads: Pool) -> APIRouter:
     routes = strict("/api/v1", tags=["settings"])
 
     @routes.get(
@@ -70,7 +73,7 @@ def router(documents: Documents, propagation: Propagation) -> APIRouter:
         query = ["customers", q, company]
         position = cursors.decode(who, query, cursor)
         after = (position[0], UUID(position[1])) if position else None
-        found = await document_rows.customers(documents.store.pool, q.strip(), company, after=after, limit=limit + 1)
+        found = await document_rows.customers(reads, q.strip(), company, after=after, limit=limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
         return json_response(page([_shown(row) for row in found[:limit]], following))

@@ -1,6 +1,6 @@
 """Derives the request and answer models of a document from its declaration (decision record 0095)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, Union
@@ -12,6 +12,7 @@ from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, alternatives, is_part, items_of, marked, marked_field, not_null
 from shared.contracts.marks.declaration import Document, DocumentPart, Input, ReadOnly, ReferenceTo, Shown
 from shared.contracts.marks.open_values import Known
+from shared.http import story
 from shared.http.bodies import Body
 from shared.input_types import Flag, Line, Reference, Whole
 
@@ -19,10 +20,10 @@ from shared.input_types import Flag, Line, Reference, Whole
 class About(Body):
     """What an answer adds to a document."""
 
-    version: int
-    retired: bool
-    created_at: datetime
-    updated_at: datetime
+    version: Annotated[int, Field(examples=[3])]
+    retired: Annotated[bool, Field(examples=[False])]
+    created_at: Annotated[datetime, Field(examples=[story.OPENED_AT])]
+    updated_at: Annotated[datetime, Field(examples=[story.ANSWERED_AT])]
 
 
 _STRICT: dict[Any, Any] = {bool: Flag, int: Whole, str: Line}
@@ -41,19 +42,36 @@ def body_model(model: type[Document], name: str, only: Collection[str]) -> type[
     return create_model(name, __base__=Body, __doc__=model.__doc__, **fields)
 
 
-def shown_model(model: type[Document], name: str, *, always: Collection[str] = ()) -> type[Body]:
+def shown_model(
+    model: type[Document], name: str, *, always: Collection[str] = (), example: Mapping[str, Any] | None = None
+) -> type[Body]:
     """The answer that shows such a document.
 
-    `always`: the fields that everybody sees, if there are others that not everybody sees.
+    `always`: the fields that everybody sees, if there are others that not everybody sees. `example`: values of the
+    fields in the example of the API's description; the others have their defaults there.
     """
+    examples = {"id": story.DOCUMENT, **_defaults(model), **(example or {})}
     fields: dict[str, Any] = {}
     for field, info in [*model.model_fields.items(), *About.model_fields.items()]:
         shown = _shown(marked_field(info))
+        described: dict[str, Any] = {
+            "description": info.description,
+            "examples": [examples[field]] if field in examples else info.examples,
+        }
         if always and field not in always:
-            fields[field] = (shown | None, Field(default=None, description=info.description))
+            fields[field] = (shown | None, Field(default=None, **described))
         else:
-            fields[field] = (shown, Field(description=info.description))
+            fields[field] = (shown, Field(**described))
     return create_model(name, __base__=Body, __doc__=model.__doc__, **fields)
+
+
+def _defaults(model: type[Document]) -> dict[str, Any]:
+    """The defaults of the fields as JSON has them."""
+    return {
+        field: list(info.default) if isinstance(info.default, tuple) else info.default
+        for field, info in model.model_fields.items()
+        if not info.is_required()
+    }
 
 
 def _draft_field(info: FieldInfo) -> tuple[Any, Any]:

@@ -23,8 +23,8 @@ from shared.contracts.envelope import Actor
 from shared.contracts.marks.declaration import Document
 from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
-from shared.http import problems
-from shared.http.bodies import Body
+from shared.http import problems, story
+from shared.http.bodies import Body, example
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
@@ -60,12 +60,26 @@ DOCUMENT_VALUES = 30_000
 
 
 class ActorShown(Body):
+    model_config = example({"kind": "agent", "id": story.AGENT["id"]})
+
     kind: str
     id: str | None
 
 
 class DocumentEvent(Body):
     """One saved version; `data` is the payload of the event."""
+
+    model_config = example(
+        {
+            "id": story.EVENT,
+            "type": "helpdesk.CompanySaved.v1",
+            "source": "gateway",
+            "version": 1,
+            "at": story.OPENED_AT,
+            "actor": {"kind": "agent", "id": story.AGENT["id"]},
+            "data": {"company": story.COMPANY | {"domains": ["acme.example"]}},
+        }
+    )
 
     id: UUID
     type: str

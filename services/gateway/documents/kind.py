@@ -1,6 +1,6 @@
 """What the gateway adds to the declaration of a kind of document."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -61,11 +61,15 @@ def kind(
     view: View[D] = _all_of_it,
     draft: type[Draft] | None = None,
     shown: type[Body] | None = None,
+    example: Mapping[str, Any] | None = None,
 ) -> Kind[D]:
-    """A kind with the draft and the answer that follow from its declaration, unless others are given."""
+    """A kind with the draft and the answer that follow from its declaration, unless others are given.
+
+    `example`: values for the example of the answer (`derivation.shown_model`).
+    """
     name = model.KIND.capitalize()
     draft = draft or draft_model(model, f"{name}Draft")
-    shown = shown or shown_model(model, f"{name}Shown")
+    shown = shown or shown_model(model, f"{name}Shown", example=example)
     return Kind(model, path, draft, shown, visible, check, view)
 
 

@@ -3,11 +3,15 @@
 `deploy/openapi.py` writes it to `openapi.json`, because the gateway may not import the services.
 """
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
+from services.gateway.front.examples import NoExample, example_of
 from services.gateway.signing_in.scopes import MEANINGS
+from shared.http.bodies import EXAMPLE
 
 Document = dict[str, Any]
 
@@ -78,7 +82,12 @@ PROBLEM = {
         },
     },
 }
-_ALWAYS = {"422": "Malformed, missing or unknown input", "503": "Not available now; Retry-After says when to try again"}
+_ALWAYS = {
+    "422": "Malformed, missing or unknown input",
+    "503": (
+        "Not available now, or the answer took too long (`/problems/too-slow`); Retry-After says when to try again"
+    ),
+}
 _SIGNED_IN = {"401": "Not signed in", "403": "The person or the token may not do this"}
 _PROXIED = {"504": "A service did not answer in time"}
 _NAMED = {"404": "This does not exist, or you may not see it"}
@@ -116,6 +125,12 @@ def merged(own: Document, services: Mapping[str, Document]) -> Document:
                 paths.setdefault(path, {})[method] = _completed(operation, path, method, proxied=name != "gateway")
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for schema in schemas.values():
+        if EXAMPLE in schema:
+            schema["examples"] = [json.loads(schema.pop(EXAMPLE))]
+    for operations in paths.values():
+        for operation in operations.values():
+            _add_examples(operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -140,6 +155,17 @@ def merged(own: Document, services: Mapping[str, Document]) -> Document:
             },
         },
     }
+
+
+def _add_examples(operation: Document, schemas: Document) -> None:
+    """Adds the examples of successful answers. One that cannot be composed is missing: a test names it."""
+    for status, response in operation["responses"].items():
+        if not status.startswith("2"):
+            continue
+        for body in response.get("content", {}).values():
+            if "example" not in body:
+                with suppress(NoExample):
+                    body["example"] = example_of(body["schema"], schemas)
 
 
 def _with_own_names(document: Document, service: str, taken: Document) -> Document:

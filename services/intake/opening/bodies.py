@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from services.intake.opening.requests import ForCustomer, NewMessage, NewTicket
 from shared.addresses import valid
-from shared.http.bodies import Body
+from shared.http import story
+from shared.http.bodies import Body, example
 from shared.input_types import Flag, Line, Text, Whole
 
 LONGEST_SUBJECT = 300
@@ -121,6 +122,8 @@ class MessageBody(Body):
 class Opened(Body):
     """The response to opening a ticket."""
 
+    model_config = example({"id": story.TICKET, "number": story.NUMBER, "version": 1})
+
     id: str
     number: str
     version: int
@@ -128,6 +131,8 @@ class Opened(Body):
 
 class Received(Body):
     """The response to a message: the version of intake's stream, and the id of the new article."""
+
+    model_config = example({"version": 2, "article_id": story.ARTICLE})
 
     version: int
     article_id: str

@@ -15,13 +15,14 @@ from services.intake.mailroom.envelope import Envelope
 from services.intake.mailroom.mailroom import Mailroom
 from services.intake.records.mails import Mail
 from shared.blobs.store import BlobMissing
-from shared.http import problems
-from shared.http.bodies import Body
+from shared.http import problems, story
+from shared.http.bodies import Body, content, example
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
+from shared.http.references import TicketNamed
 from shared.http.routes import router as strict
 from shared.http.serving.limits import MAX_BODY, SMALL_BODY, body_limit
 from shared.rules.access import Identity
@@ -30,22 +31,37 @@ MOST_RECIPIENTS = 1_000
 LONGEST_ADDRESS = 512
 
 
-class TicketOfMail(Body):
-    id: UUID
-    number: str
+TAKEN = {
+    "id": story.MAIL,
+    "outcome": "created",
+    "reason": "a new question",
+    "ticket": {"id": story.TICKET, "number": story.NUMBER},
+}
+LISTED = TAKEN | {
+    "received_at": story.OPENED_AT,
+    "envelope_from": story.CUSTOMER["email"],
+    "envelope_to": ["it@help.example.org"],
+    "from": story.CUSTOMER["email"],
+    "subject": story.TITLE,
+    "size": 2048,
+}
 
 
 class Taken(Body):
     """What became of a mail."""
 
+    model_config = example(TAKEN)
+
     id: UUID
     outcome: Outcome
     reason: str
-    ticket: TicketOfMail | None
+    ticket: TicketNamed | None
 
 
 class MailItem(Taken):
     """A mail in the list."""
+
+    model_config = example(LISTED)
 
     received_at: AwareDatetime
     envelope_from: str = Field(description="Empty for the null sender.")
@@ -61,7 +77,11 @@ class MailPage(Body):
 
 
 class Bounce(Body):
-    """An address that a mail could not be delivered to."""
+    """An address that a mail could not be delivered to. `hard`: the address itself is dead."""
+
+    model_config = example(
+        {"recipient": "nobody@acme.example", "status": "5.1.1", "hard": True, "diagnostic": "550 5.1.1 User unknown"}
+    )
 
     recipient: str
     status: str
@@ -79,6 +99,18 @@ class SpamVerdict(Body):
 
 class MailDetails(MailItem):
     """One mail, with what was found in it; `wrong` lists what could not be read."""
+
+    model_config = example(
+        LISTED
+        | {
+            "message_id": "<20261129091402.17@acme.example>",
+            "reasons": ["a new question"],
+            "bounces": [],
+            "authentication": ["dkim=pass"],
+            "spam": None,
+            "wrong": [],
+        }
+    )
 
     message_id: str | None
     reasons: list[str]
@@ -189,15 +221,14 @@ def router(mailroom: Mailroom) -> APIRouter:
     @routes.get(
         "/mails/{mail_id}/raw",
         operation_id="getRawMail",
-        response_class=Response,
-        responses={200: {"content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}},
         summary="The mail exactly as it arrived",
+        **content("message/rfc822", story.RAW_MAIL),
     )
     async def raw(mail_id: UUID, who: Caller) -> Response:
         _require_administrator(who)
         found = await _mail(mailroom, mail_id)
         try:
-            content = await mailroom.blobs.stream(found.blob)
+            raw_mail = await mailroom.blobs.stream(found.blob)
         except BlobMissing:
             raise problems.unavailable("The content of this mail cannot be found in storage.") from None
         headers = {
@@ -205,7 +236,7 @@ def router(mailroom: Mailroom) -> APIRouter:
             "Content-Disposition": f'attachment; filename="{found.id}.eml"',
             "X-Content-Type-Options": "nosniff",
         }
-        return StreamingResponse(content, media_type="message/rfc822", headers=headers)
+        return StreamingResponse(raw_mail, media_type="message/rfc822", headers=headers)
 
     @routes.post(
         "/mails/{mail_id}/process", operation_id="processMail", response_model=Taken, summary="Handle a mail again"
@@ -273,8 +304,8 @@ def _ticket(mail: Mail) -> dict[str, str] | None:
 
 def _response(mail: Mail, status: int, *, replayed: bool = False) -> Response:
     headers = {HEADER: encode([Written("intake", mail.ticket_id, 1)])} if mail.ticket_id else None
-    content = {"id": str(mail.id), "outcome": mail.outcome, "reason": mail.reason, "ticket": _ticket(mail)}
-    return json_response(content, status=status, replayed=replayed, headers=headers)
+    taken = {"id": str(mail.id), "outcome": mail.outcome, "reason": mail.reason, "ticket": _ticket(mail)}
+    return json_response(taken, status=status, replayed=replayed, headers=headers)
 
 
 def _shown(mail: Mail) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from services.intake.uploads.form import MOST_FILES, FormWrong, SentFile, sent_f
 from services.intake.uploads.virus_scan import VirusScan
 from shared.blobs.uploads import Uploads
 from shared.eventstore.store import CommandId, Store
-from shared.http import problems
-from shared.http.bodies import Body
+from shared.http import problems, story
+from shared.http.bodies import Body, example
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
@@ -29,6 +29,8 @@ SCAN_SECONDS = 15.0
 
 class Uploaded(Body):
     """An uploaded file. Until a ticket names it, only its uploader has access."""
+
+    model_config = example({"id": story.BLOB, "name": "hum.ogg", "type": "audio/ogg", "size": 48213})
 
     id: UUID
     name: str

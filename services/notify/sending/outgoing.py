@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from services.notify import ticket
 from services.notify.ticket.commands import RecordFailed
 from shared.contracts.envelope import Actor
-from shared.database import Connection
+from shared.database import Connection, Pool
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import CommandId, Context, Store
 from shared.rules.access import Identity
@@ -101,16 +101,16 @@ class DecisionResult:
 
 
 class Outgoing:
-    """`transport` is the name of the transport in events."""
+    """`transport` is the name of the transport in events; `reads` the pool for what only reads."""
 
-    def __init__(self, store: Store, transport: str) -> None:
-        self.store, self.transport = store, transport
+    def __init__(self, store: Store, transport: str, reads: Pool) -> None:
+        self.store, self.transport, self.reads = store, transport, reads
         self.runner = CommandRunner(store, "ticket", ticket)
 
     async def summary(self) -> Mapping[str, Any]:
         """Numbers of all mails, by domain and by queue, and the pauses; all from one snapshot of the database."""
         async with (
-            self.store.pool.acquire() as connection,
+            self.reads.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             return {
@@ -125,11 +125,11 @@ class Outgoing:
     ) -> Sequence[asyncpg.Record]:
         """Waiting mails, oldest first."""
         moment, notification = after or (None, None)
-        return await self.store.pool.fetch(MAILS, selection.queue, selection.domain, moment, notification, most)
+        return await self.reads.fetch(MAILS, selection.queue, selection.domain, moment, notification, most)
 
     async def decisions(self, before: UUID | None, most: int) -> Sequence[asyncpg.Record]:
         """Past decisions, newest first."""
-        return await self.store.pool.fetch(DECISIONS, before, most)
+        return await self.reads.fetch(DECISIONS, before, most)
 
     async def pause(self, selection: Selection, who: Identity, reason: str, command: CommandId) -> DecisionResult:
         """Holds the mail until it is resumed, except mail that is being sent.

@@ -1,12 +1,14 @@
 """Bodies of the routes for outgoing mail."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from services.notify.sending.outgoing import Action
-from shared.http.bodies import Body
+from shared.http import story
+from shared.http.bodies import Body, example
+from shared.http.references import PersonNamed, QueueNamed
 from shared.input_types import Line
 
 
@@ -25,20 +27,24 @@ DomainName = Annotated[
 ]
 
 
-class QueueOfMail(Body):
-    id: UUID
-    slug: str
-    name: str
+WAITING: dict[str, Any] = {
+    "waiting": 3,
+    "on_their_way": 1,
+    "paused": 2,
+    "oldest_at": story.OPENED_AT,
+    "next_attempt_at": story.ANSWERED_AT,
+    "last_words": "451 4.7.1 Try again later",
+}
+DOMAIN = "acme.example"
+WHY = "The mail server of Acme is being moved."
+PAUSE = {"queue": None, "domain": DOMAIN, "by": story.AGENT, "reason": WHY, "since": story.OPENED_AT}
 
 
 class TicketOfMail(Body):
+    model_config = example({"id": story.TICKET, "number": story.NUMBER})
+
     id: UUID
     number: str | None
-
-
-class Who(Body):
-    id: UUID
-    name: str
 
 
 class SelectionBody(Body):
@@ -72,6 +78,8 @@ class Waiting(Body):
     `last_words`: the last reply of a server about one of these mails.
     """
 
+    model_config = example(WAITING)
+
     waiting: int
     on_their_way: int
     paused: int
@@ -81,23 +89,38 @@ class Waiting(Body):
 
 
 class WaitingDomain(Waiting):
+    model_config = example(WAITING | {"domain": DOMAIN})
+
     domain: str
 
 
 class WaitingQueue(Waiting):
-    queue: QueueOfMail
+    model_config = example(WAITING | {"queue": story.QUEUE})
+
+    queue: QueueNamed
 
 
 class Pause(Body):
-    queue: QueueOfMail | None
+    model_config = example(PAUSE)
+
+    queue: QueueNamed | None
     domain: str | None
-    by: Who
+    by: PersonNamed
     reason: str
     since: AwareDatetime
 
 
 class Summary(Waiting):
     """All mails that have not left."""
+
+    model_config = example(
+        WAITING
+        | {
+            "pauses": [PAUSE],
+            "domains": [WAITING | {"domain": DOMAIN}],
+            "queues": [WAITING | {"queue": story.QUEUE}],
+        }
+    )
 
     pauses: list[Pause]
     domains: list[WaitingDomain]
@@ -107,10 +130,28 @@ class Summary(Waiting):
 class OutgoingItem(Body):
     """A mail that has not left. `recipients`: those who do not have it yet."""
 
+    model_config = example(
+        {
+            "id": story.MAIL,
+            "ticket": {"id": story.TICKET, "number": story.NUMBER},
+            "kind": "reply",
+            "queue": story.QUEUE,
+            "domain": DOMAIN,
+            "recipients": [story.CUSTOMER["email"]],
+            "subject": f"[Ticket#{story.NUMBER}] {story.TITLE}",
+            "requested_at": story.ANSWERED_AT,
+            "next_attempt_at": None,
+            "attempts": 1,
+            "on_its_way": False,
+            "paused": True,
+            "last_words": "451 4.7.1 Try again later",
+        }
+    )
+
     id: UUID
     ticket: TicketOfMail
     kind: str
-    queue: QueueOfMail | None
+    queue: QueueNamed | None
     domain: str
     recipients: list[str]
     subject: str
@@ -128,12 +169,26 @@ class OutgoingPage(Body):
 
 
 class Decision(Body):
+    model_config = example(
+        {
+            "id": story.EVENT,
+            "at": story.OPENED_AT,
+            "action": "pause",
+            "by": story.AGENT,
+            "reason": WHY,
+            "queue": None,
+            "domain": DOMAIN,
+            "mail": None,
+            "ticket": None,
+        }
+    )
+
     id: UUID
     at: AwareDatetime
     action: Action
-    by: Who
+    by: PersonNamed
     reason: str
-    queue: QueueOfMail | None
+    queue: QueueNamed | None
     domain: str | None
     mail: UUID | None
     ticket: UUID | None
@@ -145,8 +200,12 @@ class DecisionPage(Body):
 
 
 class PauseAnswer(Body):
+    model_config = example({"paused": True})
+
     paused: bool
 
 
 class MailAnswer(Body):
+    model_config = example({"id": story.MAIL})
+
     id: UUID

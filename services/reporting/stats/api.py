@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from services.reporting.read_your_writes import wait_until_shown
+from services.reporting.stats.bodies import Days, QueueCounts, TimeSum
 from services.reporting.visibility import followed_queues, scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
@@ -64,7 +65,12 @@ def router(stats: StatsReader) -> APIRouter:
     async def fresh(written: Awaited) -> dict[str, str]:
         return {} if not written or await wait_until_shown(stats.pool, "stats.tickets", written) else {LAG: "true"}
 
-    @routes.get("/queues", operation_id="countQueues", summary="How many tickets each queue has that you may read")
+    @routes.get(
+        "/queues",
+        operation_id="countQueues",
+        response_model=QueueCounts,
+        summary="How many tickets each queue has that you may read",
+    )
     async def queues(who: Caller, written: Awaited) -> Response:
         headers = await fresh(written)
         readable = scope(who, stats.directory.queues).queues
@@ -87,7 +93,12 @@ def router(stats: StatsReader) -> APIRouter:
                 mine = {name: mine[name] + counts[name] for name in COUNTS}
         return Response(orjson.dumps({"items": items, "mine": mine}), media_type="application/json", headers=headers)
 
-    @routes.get("/days", operation_id="countDays", summary="What happened on each of the last days, today last")
+    @routes.get(
+        "/days",
+        operation_id="countDays",
+        response_model=Days,
+        summary="What happened on each of the last days, today last",
+    )
     async def days(who: Caller, written: Awaited, days: Annotated[int, Query(ge=1, le=366)] = 7) -> Response:
         headers = await fresh(written)
         today = datetime.now(stats.zone).date()
@@ -99,7 +110,12 @@ def router(stats: StatsReader) -> APIRouter:
         ]
         return Response(orjson.dumps({"items": items}), media_type="application/json", headers=headers)
 
-    @routes.get("/time", operation_id="sumTime", summary="Time units that each agent spent on each of the last days")
+    @routes.get(
+        "/time",
+        operation_id="sumTime",
+        response_model=TimeSum,
+        summary="Time units that each agent spent on each of the last days",
+    )
     async def time(
         who: Caller,
         written: Awaited,

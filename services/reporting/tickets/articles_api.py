@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.reporting.tickets import presentation
+from services.reporting.tickets.article_bodies import ArticlePage
 from services.reporting.tickets.ticket_reader import (
     MERGED_TICKETS,
     FoundTicket,
@@ -20,7 +21,8 @@ from services.reporting.tickets.ticket_reader import (
 from shared.blobs import texts
 from shared.blobs.store import BlobMissing
 from shared.contracts.parts import Blob, Message
-from shared.http import problems
+from shared.http import problems, story
+from shared.http.bodies import content
 from shared.http.consistency import Awaited
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
@@ -77,6 +79,7 @@ def router(reader: TicketReader) -> APIRouter:
     @routes.get(
         "/api/v1/tickets/{ref}/articles",
         operation_id="listArticles",
+        response_model=ArticlePage,
         summary="Every message, note and call of a ticket, in order",
     )
     async def list_articles(
@@ -113,6 +116,7 @@ def router(reader: TicketReader) -> APIRouter:
         "/api/v1/tickets/{ref}/articles/{article}/raw",
         operation_id="getRawArticle",
         summary="The mail of an article exactly as it arrived",
+        **content("message/rfc822", story.RAW_MAIL),
     )
     async def raw(ref: TicketReference, article: ArticleId, who: Caller, written: Awaited) -> Response:
         headers = await reader.wait_until_shown(written)
@@ -139,7 +143,12 @@ def router(reader: TicketReader) -> APIRouter:
             {"ticket": ticket, "message": _message(row).model_dump(mode="json") | about}, headers=headers
         )
 
-    @routes.get("/api/v1/blobs/{blob}", operation_id="getBlob", summary="An attachment, as a download")
+    @routes.get(
+        "/api/v1/blobs/{blob}",
+        operation_id="getBlob",
+        summary="An attachment, as a download",
+        **content("*/*", "The bytes of the file. Its type is one that a browser does not run."),
+    )
     async def blob(
         blob: Annotated[str, Path(max_length=64, description="The id of the attachment.")],
         who: Caller,

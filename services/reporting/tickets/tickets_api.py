@@ -9,6 +9,8 @@ import asyncpg
 from fastapi import APIRouter, Query, Request, Response
 
 from services.reporting.tickets import presentation
+from services.reporting.tickets.article_bodies import HistoryPage
+from services.reporting.tickets.bodies import TicketDetails, TicketPage
 from services.reporting.tickets.hidden_references import tickets_named, without_hidden
 from services.reporting.tickets.list_query import ListQuery, filters
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS
@@ -52,7 +54,7 @@ LONGEST_PAGE = 200
 def router(reader: TicketReader) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["reading"])
 
-    @routes.get("", operation_id="listTickets", summary="Tickets that you may see")
+    @routes.get("", operation_id="listTickets", response_model=TicketPage, summary="Tickets that you may see")
     async def list_tickets(
         request: Request, who: Caller, written: Awaited, query: Annotated[ListQuery, Query()]
     ) -> Response:
@@ -77,7 +79,7 @@ def router(reader: TicketReader) -> APIRouter:
             next_cursor = cursors.encode(who, asked, [_plain(last[column]) for column, _ in ORDERS[query.sort]])
         return json_response(page(items, next_cursor), headers=headers)
 
-    @routes.get("/{ref}", operation_id="getTicket", summary="One ticket")
+    @routes.get("/{ref}", operation_id="getTicket", response_model=TicketDetails, summary="One ticket")
     async def get_ticket(ref: TicketReference, who: Caller, written: Awaited) -> Response:
         headers = await reader.wait_until_shown(written)
         who = await reader.directory.recognised(who)
@@ -101,7 +103,12 @@ def router(reader: TicketReader) -> APIRouter:
         version = row["seen"].get("routing", (0, ""))[0]
         return json_response(shown, headers=headers | {"ETag": etag(version)})
 
-    @routes.get("/{ref}/history", operation_id="listHistory", summary="Every event of a ticket, in log order")
+    @routes.get(
+        "/{ref}/history",
+        operation_id="listHistory",
+        response_model=HistoryPage,
+        summary="Every event of a ticket, in log order",
+    )
     async def list_history(
         request: Request,
         ref: TicketReference,

@@ -17,8 +17,8 @@ from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.errors import CommandRunning, Raced
 from shared.eventstore.runner import Outcome
 from shared.eventstore.store import CommandId
-from shared.http import problems
-from shared.http.bodies import Body
+from shared.http import problems, story
+from shared.http.bodies import Body, example
 from shared.http.consistency import HEADER, Written, encode
 from shared.http.idempotency import Command as Key
 from shared.http.idempotency import json_response
@@ -48,7 +48,9 @@ class BulkBody(Body):
 
 
 class BulkResult(Body):
-    """What came of a bulk command on one ticket."""
+    """What came of a bulk command on one ticket: `version`, or a `problem` as the command alone would answer it."""
+
+    model_config = example({"ticket": story.NUMBER, "status": 200, "version": 5})
 
     ticket: str
     status: int

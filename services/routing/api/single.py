@@ -10,7 +10,8 @@ from services.routing.api.action import Action, carry_out, request_of, written
 from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.runner import Outcome
-from shared.http.bodies import Body
+from shared.http import story
+from shared.http.bodies import Body, example
 from shared.http.consistency import HEADER, encode
 from shared.http.etag import IfMatch, etag
 from shared.http.idempotency import Command as Key
@@ -22,6 +23,8 @@ Ref = Annotated[str, Path(max_length=64, description="The id or number of the ti
 
 class CommandDone(Body):
     """What a command answers: the ticket's new version and, where one was written, the article's id."""
+
+    model_config = example({"version": 5, "article_id": story.ANSWER})
 
     version: int
     article_id: UUID | None = None

@@ -68,6 +68,9 @@ def problem_of(error: BaseException) -> Problem:
         case _ if _unstorable(error):
             log.error("the database refused a value that validation let through", exc_info=error)
             return problems.invalid("", "A value cannot be stored.")
+        case asyncpg.QueryCanceledError():
+            log.warning("a statement was stopped: %s", error)
+            return problems.too_slow()
         case _ if isinstance(error, TRANSIENT):
             log.warning("a request failed temporarily: %s: %s", type(error).__name__, error)
             return problems.unavailable()

@@ -47,6 +47,7 @@ def asked(error: BaseException, headers: dict[str, str] | None = None) -> Any:
         (asyncpg.CannotConnectNowError("starting up"), 503, "unavailable"),
         (asyncpg.TooManyConnectionsError("full"), 503, "unavailable"),
         (asyncpg.AdminShutdownError("ending"), 503, "unavailable"),
+        (asyncpg.QueryCanceledError("statement timeout"), 503, "too-slow"),
         (asyncpg.DiskFullError("full"), 503, "unavailable"),
         (ConnectionRefusedError(111, "refused"), 503, "unavailable"),
         (TimeoutError(), 503, "unavailable"),

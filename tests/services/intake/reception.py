@@ -32,6 +32,7 @@ from shared.http.identity import HEADER, sign
 from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.keys import ENVIRONMENT, SIGNING
+from tests.described import fault
 from tests.servers import NO_KAFKA, Kafka
 
 MAIL_KEY = "a key for message ids"
@@ -238,7 +239,10 @@ class Reception:
             request.add_header(name.replace("_", "-"), value)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return Answer(answer.status, answer.headers, answer.read())
+                found = Answer(answer.status, answer.headers, answer.read())
+                wrong = fault(method, place, found.status, answer.headers.get("Content-Type", ""), found.raw)
+                assert wrong is None, wrong
+                return found
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.headers, error.read())
 

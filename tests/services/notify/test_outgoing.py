@@ -26,6 +26,7 @@ from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
+from tests.described import CHECKED
 from tests.services.notify.desk import MailServer, Notify, sending, smtp
 from tests.specs.notify.tickets import IT, IT_QUEUE
 
@@ -57,9 +58,9 @@ async def opened(desk: Notify) -> AsyncIterator[Room]:
     await seed(desk.url, IT_QUEUE)
     copy = DirectoryCopy(desk.pool, desk.url)
     await copy.load()
-    routers = [outgoing_api.router(Outgoing(desk.store, "smtp"), copy)]
+    routers = [outgoing_api.router(Outgoing(desk.store, "smtp", desk.store.pool), copy)]
     app = application(Health("notify", "api"), keys=KEYS, routers=routers)
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://notify") as client:
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://notify", event_hooks=CHECKED) as client:
         yield Room(desk, client)
 
 

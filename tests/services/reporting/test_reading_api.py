@@ -57,6 +57,7 @@ from shared.rules.access import Identity
 from shared.rules.states import NEW
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
+from tests.described import CHECKED
 from tests.services.reporting.reporting_database import START, ZONE, Log, Reporting
 from tests.specs.requirement import requirement
 
@@ -137,7 +138,7 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
         stats_api.router(stats_api.StatsReader(live_desk.pool, copy, ZONE)),
     ]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting", event_hooks=CHECKED) as client:
         yield Api(client, live_desk, blobs, Log(), copy)
 
 

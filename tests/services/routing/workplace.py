@@ -38,6 +38,7 @@ from shared.rules.access import Identity
 from shared.rules.states import NEW
 from shared.testing.documents import seed
 from shared.testing.keys import KEYS, SIGNING
+from tests.described import CHECKED
 
 ALL: tuple[Right, ...] = ("read", "create", "move_into", "note", "work")
 
@@ -194,7 +195,7 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         app = application(
             Health("routing", "api"), keys=KEYS, routers=[routes.router(operations), with_originals.router(operations)]
         )
-        async with AsyncClient(transport=ASGITransport(app), base_url="http://desk") as client:
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://desk", event_hooks=CHECKED) as client:
             yield Workplace(pool, store, operations, clock, client)
     finally:
         await processes.close()

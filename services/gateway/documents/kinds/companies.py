@@ -4,6 +4,7 @@ from services.gateway import document_rows
 from services.gateway.documents.kind import kind
 from shared.contracts.directory import Company
 from shared.database import Connection
+from shared.http import story
 from shared.http.problems import FieldError
 from shared.rules.access import Identity
 
@@ -22,4 +23,4 @@ def visible(who: Identity, company: Company) -> bool:
     return who.is_agent or company.slug == who.company
 
 
-KIND = kind(Company, "companies", visible, check=check)
+KIND = kind(Company, "companies", visible, check=check, example=story.COMPANY | {"domains": ["acme.example"]})

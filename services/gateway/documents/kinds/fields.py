@@ -16,4 +16,4 @@ async def check(field: TicketField, was: TicketField | None, _: Connection) -> l
     return errors
 
 
-KIND = kind(TicketField, "fields", everybody, check=check)
+KIND = kind(TicketField, "fields", everybody, check=check, example={"slug": "room", "name": "Room"})

@@ -47,4 +47,18 @@ def _is_endpoint(address: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
-KIND = kind(Mailbox, "mailboxes", administrators, check=check)
+KIND = kind(
+    Mailbox,
+    "mailboxes",
+    administrators,
+    check=check,
+    example={
+        "slug": "it",
+        "name": "IT support",
+        "protocol": "imap",
+        "host": "imap.example.org",
+        "port": 993,
+        "user": "it@help.example.org",
+        "credential": {"kind": "password", "secret": "imap-it"},
+    },
+)

@@ -10,6 +10,7 @@ from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Shown, kind
 from shared.contracts.directory import Person
 from shared.database import Connection
+from shared.http import story
 from shared.http.problems import FieldError
 from shared.input_types import any_text
 from shared.rules.access import Identity
@@ -50,7 +51,13 @@ def view(who: Identity, person: Person, whole: Shown) -> Shown:
     return {field: whole[field] for field in KNOWN_TO_AGENTS}
 
 
-SHOWN = shown_model(Person, "PersonListed", always=KNOWN_TO_AGENTS)
+SHOWN = shown_model(
+    Person,
+    "PersonListed",
+    always=KNOWN_TO_AGENTS,
+    example=story.CUSTOMER
+    | {"login": "kari", "roles": ["customer"], "company": story.COMPANY["slug"], "language": "nb"},
+)
 DRAFT = draft_model(Person, "PersonDraft", DraftWithPassword)
 KIND = kind(Person, "people", visible, check=check, view=view, draft=DRAFT, shown=SHOWN)
 CUSTOMER_DRAFT = body_model(Person, "CustomerDraft", ("login", "name", "email", "company", "language"))

@@ -4,6 +4,7 @@ from services.gateway import document_rows
 from services.gateway.documents.kind import kind
 from shared.contracts.directory import Queue, State
 from shared.database import Connection
+from shared.http import story
 from shared.http.problems import FieldError
 from shared.rules.access import Identity, rights
 from shared.rules.states import SELECTABLE
@@ -44,4 +45,18 @@ def visible(who: Identity, queue: Queue) -> bool:
     return bool(rights(who, queue.members))
 
 
-KIND = kind(Queue, "queues", visible, check=check)
+KIND = kind(
+    Queue,
+    "queues",
+    visible,
+    check=check,
+    example=story.QUEUE
+    | {
+        "address": "it@help.example.org",
+        "display_name": "IT support",
+        "salutation": "polite",
+        "signature": "it",
+        "lock_timeout_minutes": 60.0,
+        "members": [{"person": story.AGENT["id"], "rights": ["read", "note", "work"]}],
+    },
+)

@@ -31,5 +31,22 @@ def visible_priority(who: Identity, priority: Priority) -> bool:
     return who.is_agent or priority.offered_to_customers
 
 
-STATE = kind(State, "states", everybody, check=check_state)
-PRIORITY = kind(Priority, "priorities", visible_priority, check=check_priority)
+STATE = kind(
+    State,
+    "states",
+    everybody,
+    check=check_state,
+    example={
+        "slug": "pending-supplier",
+        "name": "waits for the supplier",
+        "type": "pending_reminder",
+        "close_after_hours": 72.0,
+    },
+)
+PRIORITY = kind(
+    Priority,
+    "priorities",
+    visible_priority,
+    check=check_priority,
+    example={"slug": "3", "name": "3 normal", "number": 3},
+)

@@ -5,6 +5,7 @@ from services.gateway.documents.kind import agents, kind
 from shared import templates
 from shared.contracts.directory import Salutation, Signature, Template
 from shared.database import Connection
+from shared.http import story
 from shared.http.problems import FieldError
 
 
@@ -24,7 +25,20 @@ def _faults(pointer: str, source: str) -> list[FieldError]:
     return [FieldError(pointer, f"This text cannot be used: {fault}.")] if fault else []
 
 
-TEMPLATE = kind(Template, "templates", agents, check=check_template)
-_SHOWN = shown_model(Salutation, "TextShown")
+TEMPLATE = kind(
+    Template,
+    "templates",
+    agents,
+    check=check_template,
+    example={
+        "slug": "restart",
+        "name": "Restart the computer",
+        "text": "Please restart the computer and tell us whether it still hums.",
+        "queues": [story.QUEUE["slug"]],
+    },
+)
+_SHOWN = shown_model(
+    Salutation, "TextShown", example={"slug": "polite", "name": "Polite", "text": "Dear {{ customer.name }},"}
+)
 SALUTATION = kind(Salutation, "salutations", agents, check=check_text, shown=_SHOWN)
 SIGNATURE = kind(Signature, "signatures", agents, check=check_text, shown=_SHOWN)

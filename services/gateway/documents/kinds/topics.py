@@ -2,6 +2,7 @@
 
 from services.gateway.documents.kind import Shown, kind
 from shared.contracts.directory import Topic
+from shared.http import story
 from shared.rules.access import Identity
 
 
@@ -15,4 +16,16 @@ def view(who: Identity, _topic: Topic, whole: Shown) -> Shown:
     return whole if who.is_admin else whole | {"queue": None}
 
 
-KIND = kind(Topic, "topics", visible, view=view)
+KIND = kind(
+    Topic,
+    "topics",
+    visible,
+    view=view,
+    example={
+        "slug": "broken-computer",
+        "name": "My computer is broken",
+        "queue": story.QUEUE["slug"],
+        "guidance": "Tell us which room the computer is in.",
+        "fields": [{"field": "room", "required": True}],
+    },
+)

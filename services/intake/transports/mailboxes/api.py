@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Response
 from services.intake.transports.mailboxes.progress import Progress
 from shared.contracts.directory import Mailbox
 from shared.directory.copy import DirectoryCopy
-from shared.http import problems
-from shared.http.bodies import Body
+from shared.http import problems, story
+from shared.http.bodies import Body, example
 from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
@@ -21,6 +21,8 @@ Reference = Annotated[str, Path(max_length=64, description="Slug or id.")]
 class LeftThere(Body):
     """A mail that stays on its server because it cannot be taken."""
 
+    model_config = example({"uid": 4711, "size": 52428800, "reason": "It is larger than 32 MiB."})
+
     uid: int
     size: int
     reason: str
@@ -29,6 +31,18 @@ class LeftThere(Body):
 class MailboxStatus(Body):
     """`state`: `waiting` until the mailbox was read for the first time, `working`, or `failing`. `last_error` stays
     after the error has passed. `taken` counts mails, approximately; `left_there` lists up to 200."""
+
+    model_config = example(
+        {
+            "state": "working",
+            "last_success": story.ANSWERED_AT,
+            "failing_since": None,
+            "last_error": "The server refused the password.",
+            "error_at": story.OPENED_AT,
+            "taken": 318,
+            "left_there": [],
+        }
+    )
 
     state: Literal["waiting", "working", "failing"]
     last_success: datetime | None
