@@ -10,6 +10,7 @@ from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
@@ -66,6 +67,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                reports_api.router(reader, settings.zone),
             ]
         yield parts.process(routers)
 

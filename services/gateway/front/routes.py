@@ -71,6 +71,8 @@ ROUTES = (
     _route("/outgoing/mails/{id}/retry", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/stats/{stat}", GET=("reporting", "read")),
+    _route("/reports", GET=("reporting", "read")),
+    _route("/reports/{name}", GET=("reporting", "read")),
 )
 """The first match wins."""
 

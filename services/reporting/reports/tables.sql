@@ -25,7 +25,9 @@ CREATE TABLE {schema}.facts (
     {columns of facts},
     PRIMARY KEY (id, number)
 );
-CREATE INDEX ON {schema}.facts (at) INCLUDE (kind, queue_id, incoming) WHERE counts;
+-- Reports of whole queues are answered from this index alone.
+CREATE INDEX ON {schema}.facts (kind, at) INCLUDE (queue_id, incoming, minutes, handling, person_id, units)
+    WHERE counts;
 CREATE INDEX ON {schema}.facts (at) WHERE undone;
 COMMENT ON TABLE {schema}.facts IS
     'One row per counted event, with the ticket right after it (a move: right before it). `kind`: 1 opened, 2 further '

@@ -23,10 +23,9 @@ Reference = Annotated[str | None, Field(max_length=320)]
 NOBODY = UUID(int=0)
 
 
-class TicketQuery(ColumnFilters):
-    """The query parameters that choose and sort tickets."""
+class TicketFilters(ColumnFilters):
+    """The query parameters that choose tickets."""
 
-    sort: Sort = "default"
     queue: Texts = []  # noqa: RUF012
     state: Texts = []  # noqa: RUF012
     state_type: Annotated[list[StateType], Field(max_length=10)] = []  # noqa: RUF012
@@ -38,6 +37,12 @@ class TicketQuery(ColumnFilters):
     mine: bool | None = None
 
 
+class TicketQuery(TicketFilters):
+    """The query parameters that choose and sort tickets."""
+
+    sort: Sort = "default"
+
+
 class ListQuery(TicketQuery):
     """The query parameters of the ticket list."""
 
@@ -45,7 +50,7 @@ class ListQuery(TicketQuery):
     cursor: CursorText = None
 
 
-async def filters(reader: TicketReader, query: TicketQuery, who: Identity) -> Filters:
+async def filters(reader: TicketReader, query: TicketFilters, who: Identity) -> Filters:
     """The filters that were asked for, with everything that they name looked up."""
     for name, value in query:
         if isinstance(value, datetime) and not 1900 <= value.year <= 9000:

@@ -79,7 +79,7 @@ def statement(
     """
     arguments = Arguments()
     order = ORDERS[sort]
-    conditions = _conditions(arguments, filters)
+    conditions = conditions_of(arguments, filters)
     if after is not None:
         conditions.append(_after(arguments, order, after))
     keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _ in order)]))
@@ -118,9 +118,9 @@ def every_row(arguments: Arguments, scope: Scope, filters: Filters) -> str:
 
     Permission is part of it, as it is of `statement`.
     """
-    rest = " AND ".join(("t.state_type <> 'removed'", *_conditions(arguments, filters)))
+    rest = " AND ".join(("t.state_type <> 'removed'", *conditions_of(arguments, filters)))
     sources: list[tuple[str, str]] = []
-    queues = _read_as_agent(scope, filters)
+    queues = read_as_agent(scope, filters)
     if queues is None:
         sources.append(("desk.tickets", "true"))
     elif queues:
@@ -133,7 +133,7 @@ def every_row(arguments: Arguments, scope: Scope, filters: Filters) -> str:
 
 def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str, first: str) -> str | None:
     """The first rows of the queues that are read as an agent, from the index that suits the filters best."""
-    queues = _read_as_agent(scope, filters)
+    queues = read_as_agent(scope, filters)
     if queues == []:
         return None
     readable = None if queues is None else arguments.add(queues, "uuid[]")
@@ -168,7 +168,7 @@ def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str
     )
 
 
-def _read_as_agent(scope: Scope, filters: Filters) -> list[UUID] | None:
+def read_as_agent(scope: Scope, filters: Filters) -> list[UUID] | None:
     """The queues that are read as an agent; None for every queue."""
     if scope.everything:
         return None if filters.queues is None else sorted(filters.queues)
@@ -192,7 +192,8 @@ def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> li
     return parts
 
 
-def _conditions(arguments: Arguments, filters: Filters) -> list[str]:
+def conditions_of(arguments: Arguments, filters: Filters) -> list[str]:
+    """What the filters demand of a row `t` of `tickets`, but for its queue."""
     found: list[str] = []
     many = (("state_slug", filters.states), ("state_type", filters.state_types))
     found += [f"t.{column} = ANY({arguments.add(list(values), 'text[]')})" for column, values in many if values]
