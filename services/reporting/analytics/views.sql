@@ -1,5 +1,5 @@
 -- The views for analysts. Their columns are for ever: a change is a view with the next number beside the old one
--- (docs/decisions/0105). No column holds a text that people write, nor a name or address of a customer. A view that
+-- (docs/decisions/0109). No column holds a text that people write, nor a name or address of a customer. A view that
 -- leaves rows out is a security barrier: a condition of the analyst's never meets a row that is left out.
 
 CREATE VIEW analytics.queues_v1 WITH (security_barrier) AS
@@ -88,7 +88,7 @@ COMMENT ON COLUMN analytics.tickets_v1.priority IS '1 (very low) to 5 (immediate
 COMMENT ON COLUMN analytics.tickets_v1.channel IS 'How it was opened: email, phone, web or api.';
 COMMENT ON COLUMN analytics.tickets_v1.topic IS 'The slug of the topic of its form; null: without a form.';
 COMMENT ON COLUMN analytics.tickets_v1.customer_id IS
-    'Its customer. One who was known by an address only and became a person has the id of that person.';
+    'Its customer. One who was known by an address first has the id of their person.';
 COMMENT ON COLUMN analytics.tickets_v1.company IS 'The slug of the customer''s company; null for none.';
 COMMENT ON COLUMN analytics.tickets_v1.owner_id IS 'Its owner (people_v1); null: nobody.';
 COMMENT ON COLUMN analytics.tickets_v1.responsible_id IS 'Who is responsible (people_v1); null: nobody.';
