@@ -84,7 +84,6 @@ async def test_what_reporting_does_not_know_is_refused(desk: Desk) -> None:
         ({"report": "colours"}, "/report"),
         ({"parameters": {"x": 1}}, "/parameters/x"),
         ({"parameters": {"by": "colour"}}, "/parameters/by"),
-        ({"parameters": {"queue": "no-such-queue"}}, "/parameters/queue"),
     ):
         document = schedule(desk) | wrong
         answer = await desk.call("PUT", f"/report-schedules/{document['slug']}", document)
