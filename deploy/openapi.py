@@ -33,7 +33,7 @@ def routers() -> dict[str, list[APIRouter]]:
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING, {}),
-            report_schedules_api.router(NOTHING),
+            report_schedules_api.router(NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),

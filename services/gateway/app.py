@@ -113,7 +113,7 @@ def _dispatcher(
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
             documents_api.router(documents, sign_in, propagation, {"report-schedule": reports.trial}),
-            report_schedules_api.router(parts.store),
+            report_schedules_api.router(parts.store, services),
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),

@@ -10,7 +10,7 @@ from services.notify.deciding.handler import TicketHandler
 from services.notify.deciding.report_mails import ReportMails
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
-from services.notify.sending import deliveries, outgoing_api
+from services.notify.sending import deliveries, outgoing_api, report_mails_api
 from services.notify.sending.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
@@ -124,7 +124,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             routers = []
             if parts.serves:
                 outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir", await parts.reads(largest=2))
-                routers = [outgoing_api.router(outgoing, copy)]
+                routers = [outgoing_api.router(outgoing, copy), report_mails_api.router(store)]
             yield parts.process(routers)
         finally:
             if blobs is not None:

@@ -53,8 +53,13 @@ async def test_a_report_is_sent_by_mail(desk: Desk) -> None:
     assert file.get_filename() == f"{document['slug']}.csv"
     assert "interval,created,closed" in content.decode("utf-8-sig")
     assert len(content.splitlines()) >= 29, "a row for each day of the month before"
-    (known,) = (await desk.done("GET", f"/report-schedules/{document['slug']}/runs"))["items"]
-    assert (known["state"], known["recipients"]) == ("mailed", document["to"])
+
+    async def known() -> Any:
+        (run,) = (await desk.done("GET", f"/report-schedules/{document['slug']}/runs"))["items"]
+        return run if run["mail"] is not None and run["mail"]["state"] == "sent" else None
+
+    shown = await until(known)
+    assert (shown["state"], shown["recipients"]) == ("mailed", document["to"])
 
 
 @requirement("A10.13")

@@ -5,10 +5,13 @@ from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import asyncpg
+import orjson
 from fastapi import APIRouter, Path, Request, Response
 
 from services.gateway import document_rows, report_runs
+from services.gateway.documents.propagation import GATEWAY
 from services.gateway.report_schedules.bodies import RunPage, RunShown
+from services.gateway.service_client import ServiceClient
 from services.gateway.signing_in.dependencies import Manager, Reader
 from shared.contracts.directory import ReportSchedule
 from shared.database import Connection, Pool
@@ -27,7 +30,7 @@ Answer = tuple[dict[str, Any], bool]
 """A response, and whether it was given before."""
 
 
-def router(store: Store) -> APIRouter:
+def router(store: Store, services: ServiceClient) -> APIRouter:
     routes = strict("/api/v1/report-schedules", tags=["settings"])
 
     @routes.post(
@@ -78,7 +81,8 @@ def router(store: Store) -> APIRouter:
         if len(found) > limit:
             last = found[limit - 1]
             more = cursors.encode(who, asked, [last["made_at"].isoformat(), str(last["run_id"])])
-        return json_response(page([_shown(each) for each in found[:limit]], more))
+        mails = await _mails(services, [each["run_id"] for each in found[:limit] if each["state"] == "mailed"])
+        return json_response(page([_shown(each, mails) for each in found[:limit]], more))
 
     return routes
 
@@ -91,7 +95,20 @@ async def _found(connection: Connection | Pool, reference: str) -> ReportSchedul
     return row.document
 
 
-def _shown(row: asyncpg.Record) -> dict[str, Any]:
+async def _mails(services: ServiceClient, runs: list[UUID]) -> dict[str, Any]:
+    """What notify says of the mails of runs; nothing while it is away."""
+    if not runs:
+        return {}
+    query = "&".join(f"run={run}" for run in runs)
+    try:
+        answer = await services.call("GET", "notify", f"/internal/report-mails?{query}", GATEWAY)
+    except problems.Problem:
+        return {}
+    known: dict[str, Any] = orjson.loads(answer.content) if answer.status == 200 else {}
+    return known
+
+
+def _shown(row: asyncpg.Record, mails: dict[str, Any] | None = None) -> dict[str, Any]:
     waiting = row["state"] == "waiting"
     return {
         "id": str(row["run_id"]),
@@ -102,6 +119,7 @@ def _shown(row: asyncpg.Record) -> dict[str, Any]:
         "timezone": row["timezone"],
         "state": row["state"],
         "reason": row["reason"],
+        "mail": (mails or {}).get(str(row["run_id"])),
         "recipients": [each["email"] for each in row["recipients"]],
         "left_out": row["left_out"],
         "attempts": row["attempts"],

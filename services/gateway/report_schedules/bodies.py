@@ -1,7 +1,7 @@
 """Answers of the routes of report schedules."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -21,6 +21,15 @@ class RecipientLeftOut(Body):
     reason: str
 
 
+class MailOfRun(Body):
+    """What became of the mail. `withheld`: everybody whom it was for has left."""
+
+    model_config = example({"state": "sent", "reason": ""})
+
+    state: Annotated[str, Known(Literal["waiting", "sent", "failed", "withheld"])]
+    reason: str = Field(description="The server's words, or who does not get it.")
+
+
 class RunShown(Body):
     """One time that a report was or is to be sent.
 
@@ -38,6 +47,7 @@ class RunShown(Body):
             "timezone": "Europe/Oslo",
             "state": "mailed",
             "reason": "",
+            "mail": {"state": "sent", "reason": ""},
             "recipients": ["board@help.example.org"],
             "left_out": [],
             "attempts": 1,
@@ -54,6 +64,7 @@ class RunShown(Body):
     timezone: str
     state: Annotated[str, Known(RunState)]
     reason: str = Field(description="Why it waits, was skipped, or failed.")
+    mail: MailOfRun | None = Field(description="Null while it is not known: before `mailed`, or as notify is away.")
     recipients: list[str] = Field(description="The addresses that the mail went to.")
     left_out: list[RecipientLeftOut]
     attempts: int

@@ -238,6 +238,25 @@ async def test_a_due_report_is_handed_to_notify_once(
     assert len(await runs(admin)) == 1
 
 
+async def test_the_runs_say_what_became_of_their_mails_if_notify_answers(
+    gateway: Gateway, reporting: Reporting, runner: ReportRunner
+) -> None:
+    admin = await gateway.admin()
+    await saved(admin)
+    await due(gateway, runner)
+    (run,) = await runs(admin)
+    assert run["mail"] is None, "the stand-in for notify knows nothing of it"
+    known = {run["id"]: {"state": "failed", "reason": "550 no such mailbox"}}
+
+    async def notify(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        assert asked.target == f"/internal/report-mails?run={run['id']}"
+        writer.write(response(body=orjson.dumps(known), content_type="application/json"))
+        return True
+
+    gateway.service.behaviour = notify
+    assert (await runs(admin))[0]["mail"] == {"state": "failed", "reason": "550 no such mailbox"}
+
+
 async def test_after_a_stop_over_several_due_times_the_latest_is_sent(
     gateway: Gateway, reporting: Reporting, runner: ReportRunner
 ) -> None:

@@ -12,10 +12,12 @@ import pytest
 from services.notify import ticket
 from services.notify.sending import deliveries
 from services.notify.ticket.commands import RequestReportMail
+from services.notify.ticket.reports import outcomes_of
 from shared.blobs.store import BlobStore
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.parts import Address, Attachment, Blob
 from shared.contracts.reports import (
+    ReportMailDelayed,
     ReportMailFailed,
     ReportMailRequested,
     ReportMailSent,
@@ -137,6 +139,26 @@ async def test_an_address_that_somebody_has_again_gets_it(desk: Notify, server: 
     run = await request(desk, kari.email)
     async with sending(desk, smtp(server)):
         assert isinstance((await settled(desk, run))[-1].payload, ReportMailSent)
+
+
+def test_what_became_of_a_mail_follows_from_its_events() -> None:
+    sent, requested, failed, withheld, delayed = (
+        each.TYPE
+        for each in (ReportMailSent, ReportMailRequested, ReportMailFailed, ReportMailSuppressed, ReportMailDelayed)
+    )
+    for events, outcome in (
+        ([(requested, "")], ("waiting", "")),
+        ([(requested, ""), (delayed, "451 later")], ("waiting", "451 later")),
+        ([(requested, ""), (delayed, "451 later"), (sent, "")], ("sent", "")),
+        ([(requested, ""), (failed, "550 no")], ("failed", "550 no")),
+        ([(requested, ""), (withheld, "Kari left")], ("withheld", "Kari left")),
+        ([(requested, ""), (withheld, "Kari left"), (sent, "")], ("sent", "Kari left")),
+        ([(requested, ""), (sent, ""), (withheld, "Kari left")], ("sent", "Kari left")),
+        ([(withheld, "no address")], ("withheld", "no address")),
+        ([(requested, ""), ("helpdesk.ReportMailRead.v1", "")], ("waiting", "")),
+    ):
+        run = uuid4()
+        assert outcomes_of((run, type_name, reason) for type_name, reason in events) == {run: outcome}
 
 
 async def test_no_report_goes_to_a_queue_of_our_own(desk: Notify) -> None:
