@@ -196,7 +196,7 @@ async def test_no_column_holds_a_text_or_a_name_or_address_of_a_customer(
         TicketField(id=UUID(int=11), slug="flag", name="Flag", kind="flag"),
     )
     await fill_live(live_desk.pool, 60, desk=DESK)
-    secret = "call me at home 12345678"
+    secret = "call me at home 12345678"  # pragma: allowlist secret
     fields = {"note": secret, "room": "B 214", "count": 3, "day": "2026-11-29", "flag": True, "unknown": secret}
     odd = {"note": secret, "room": secret, "count": secret, "day": secret, "flag": secret}
     await live_desk.pool.execute("UPDATE desk_v1.tickets SET fields = $1", odd)
