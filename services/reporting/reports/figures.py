@@ -90,26 +90,27 @@ async def _backlog(connection: Connection, question: Question) -> dict[tuple[int
 
 
 async def _changes(
-    connection: Connection, question: Question, condition: str, groups: Sequence[str] = ()
+    connection: Connection, question: Question, condition: str, groups: Sequence[str] = (), *, moments: bool = False
 ) -> dict[Group, list[tuple[int, int]]]:
     """For each group: in which intervals spans began and ended, from interval 0, which is before the first one.
 
-    Each interval has how many more began than ended, and the sum of their beginnings less that of their ends, in
-    microseconds since 1970. Only spans that reach into the time of the question count.
+    Each interval has how many more began than ended. With `moments` it also has the sum of their beginnings less that
+    of their ends, in microseconds since 1970. Only spans that reach into the time of the question count.
     """
     found: dict[Group, list[tuple[int, int]]] = defaultdict(lambda: [(0, 0)] * (question.period.count + 2))
     for source, until in ((SPANS, "t.until"), (TICKETS, "'epoch'::timestamptz")):
         arguments = Arguments()
         edges = question.edges(arguments)
-        start, end = (arguments.add(m, "timestamptz") for m in (question.period.start, question.period.end))
         over = source == SPANS
-        within = f"{condition} AND t.since < {end}" + (f" AND t.until >= {start}" if over else "")
+        within = f"{condition} AND t.since < {arguments.add(question.period.end, 'timestamptz')}"
+        if over:
+            within += f" AND t.until >= {arguments.add(question.period.start, 'timestamptz')}"
         key = ", ".join([f"{question.key(arguments)} AS key", *groups])
         # First by both intervals, because most spans are alike in them, and then by each of the two.
         both = (
             f"SELECT width_bucket(t.since, {edges}) AS began,"
             f" {f'width_bucket(t.until, {edges})' if over else question.period.count + 1} AS ended, count(*) AS count,"
-            f" sum({MICROSECONDS.format('t.since')}) AS since, sum({MICROSECONDS.format(until)}) AS until, {key}"
+            f" {_sum('t.since', moments)} AS since, {_sum(until, moments)} AS until, {key}"
             f" {question.rows(arguments, source, within)} GROUP BY {_numbers(1, 2, *range(6, 7 + len(groups)))}"
         )
         names = ["key", *(group.rpartition(".")[2] for group in groups)]
@@ -127,6 +128,10 @@ async def _changes(
     return found
 
 
+def _sum(moment: str, wanted: bool) -> str:
+    return f"sum({MICROSECONDS.format(moment)})" if wanted else "0"
+
+
 async def _open_at_the_end(connection: Connection, question: Question) -> dict[tuple[int, Group], int]:
     counts: dict[tuple[int, Group], int] = defaultdict(int)
     for source, over in ((SPANS, " AND t.until >= {}"), (TICKETS, "")):
@@ -141,14 +146,11 @@ async def _open_at_the_end(connection: Connection, question: Question) -> dict[t
 
 async def times(connection: Connection, question: Question) -> Figures:
     found = _figures()
-    measures = (
-        ("first_answer", Kind.ANSWERED, "minutes"),
-        ("resolution", Kind.CLOSED, "minutes"),
-        ("handling", Kind.CLOSED, "handling"),
-    )
-    for name, kind, column in measures:
-        for row in await _spread(connection, question, f"t.kind = {kind:d}", column):
-            found[row["bucket"], (row["key"],)] |= {f"{name}_{each}": v for each, v in _spread_of(row).items()}
+    for row in await _spread(connection, question, f"t.kind = {Kind.ANSWERED:d} AND t.minutes IS NOT NULL", "minutes"):
+        found[row["bucket"], (row["key"],)] |= _spread_of(row, "minutes", "first_answer_")
+    for row in await _spread(connection, question, f"t.kind = {Kind.CLOSED:d}", "minutes", "handling"):
+        figures = found[row["bucket"], (row["key"],)]
+        figures |= _spread_of(row, "minutes", "resolution_") | _spread_of(row, "handling", "handling_")
     return found
 
 
@@ -156,26 +158,28 @@ async def _spread(
     connection: Connection,
     question: Question,
     condition: str,
-    column: str,
+    *measures: str,
     groups: Sequence[str] = (),
     arguments: Arguments | None = None,
 ) -> list[asyncpg.Record]:
-    """Count, mean and quantiles of a column of the facts that have it, by interval, `by` value and `groups`."""
+    """The count of facts, and the mean and quantiles of each measure, by interval, `by` value and `groups`."""
     arguments = arguments or Arguments()
     columns = [f"{question.bucket(arguments)} AS bucket", f"{question.key(arguments)} AS key", *groups]
-    chosen = question.facts(arguments, f"t.counts AND {condition} AND t.{column} IS NOT NULL")
-    numbers = _numbers(*range(1, 1 + len(columns)))
+    spread = ", ".join(
+        f"avg(t.{each}) AS {each}_mean, {QUANTILES.format(f't.{each}')} AS {each}_quantiles" for each in measures
+    )
     return await fetch(
         connection,
-        f"SELECT {', '.join(columns)}, count(*) AS count, avg(t.{column}) AS mean,"
-        f" {QUANTILES.format(f't.{column}')} AS quantiles {chosen} GROUP BY {numbers}",
+        f"SELECT {', '.join(columns)}, count(*) AS count, {spread}"
+        f" {question.facts(arguments, f't.counts AND {condition}')} GROUP BY {_numbers(*range(1, 1 + len(columns)))}",
         arguments,
     )
 
 
-def _spread_of(row: asyncpg.Record) -> dict[str, Any]:
-    p50, p90, p95 = row["quantiles"]
-    return {"count": row["count"], "mean": row["mean"], "p50": p50, "p90": p90, "p95": p95}
+def _spread_of(row: asyncpg.Record, measure: str, prefix: str = "") -> dict[str, Any]:
+    p50, p90, p95 = row[f"{measure}_quantiles"]
+    found = {"count": row["count"], "mean": row[f"{measure}_mean"], "p50": p50, "p90": p90, "p95": p95}
+    return {prefix + name: value for name, value in found.items()}
 
 
 async def agents(connection: Connection, question: Question) -> Figures:
@@ -207,10 +211,9 @@ async def agents(connection: Connection, question: Question) -> Figures:
         )
         for row in rows:
             found[row["bucket"], (row["key"], row["person"])][name] = row["count"]
-    for row in await _spread(
-        connection, question, f"t.kind = {Kind.ANSWERED:d} AND t.person_id IS NOT NULL", "minutes", ["t.person_id"]
-    ):
-        found[row["bucket"], (row["key"], row["person_id"])]["first_answer_p50"] = row["quantiles"][0]
+    first = f"t.kind = {Kind.ANSWERED:d} AND t.minutes IS NOT NULL AND t.person_id IS NOT NULL"
+    for row in await _spread(connection, question, first, "minutes", groups=["t.person_id"]):
+        found[row["bucket"], (row["key"], row["person_id"])]["first_answer_p50"] = row["minutes_quantiles"][0]
     for name, person in (("open_now", "t.owner_id"), ("locked_now", "t.locked_by_id")):
         arguments = Arguments()
         chosen = question.rows(arguments, TICKETS, f"t.open AND {person} IS NOT NULL")
@@ -249,7 +252,7 @@ async def _minutes_in_states(connection: Connection, question: Question) -> dict
     latest = max(question.now, question.period.start)
     moments = [(min(edge, latest) - EPOCH) // MICROSECOND for edge in question.period.edges]
     found = {}
-    changes = await _changes(connection, question, "t.state_type <> 'removed'", ["t.state_slug"])
+    changes = await _changes(connection, question, "t.state_type <> 'removed'", ["t.state_slug"], moments=True)
     for group, each in changes.items():
         counts, sums = cumulated([count for count, _ in each]), cumulated([moment for _, moment in each])
         passed = [count * moment - total for count, moment, total in zip(counts, moments, sums, strict=False)]
@@ -265,8 +268,9 @@ async def moves(connection: Connection, question: Question) -> Figures:
     if question.known is not None:  # moves to queues that the caller may not know of are together, under no name
         target = f"CASE WHEN t.other_id = ANY({arguments.add(sorted(question.known), 'uuid[]')}) THEN t.other_id END"
     groups = ["t.queue_id AS origin", f"{target} AS target"]
-    for row in await _spread(connection, question, f"t.kind = {Kind.MOVED:d}", "minutes", groups, arguments):
-        found[row["bucket"], (row["key"], row["origin"], row["target"])] = _spread_of(row)
+    kind = f"t.kind = {Kind.MOVED:d}"
+    for row in await _spread(connection, question, kind, "minutes", groups=groups, arguments=arguments):
+        found[row["bucket"], (row["key"], row["origin"], row["target"])] = _spread_of(row, "minutes")
     return found
 
 
