@@ -166,7 +166,8 @@ class ReportRunner:
         """Records the event and ends the run, both or none."""
         actor = Actor("agent", str(run.asked_by)) if run.asked_by is not None else Actor("service", self.store.service)
         context = Context(actor=actor, traceparent=traceparent())
-        append = Append(run.id, CATEGORY, 0, (NewEvent(event),), context)
+        # Always the same id: if a restored database sends a run again, notify recognises the event.
+        append = Append(run.id, CATEGORY, 0, (NewEvent(event, id=uuid5(run.id, "prepared")),), context)
         try:
             async with self.store.pool.acquire() as connection, connection.transaction():
                 done = await report_runs.finish(
@@ -200,4 +201,4 @@ class ReportRunner:
         left_out = [each.model_dump(mode="json") for each in to.left_out]
         if await report_runs.finish(self.store.pool, run, state, reason, left_out=left_out):
             RUNS.labels(state).inc()
-            log.warning("a report is not sent: %s", "" if to.left_out else reason, extra={"run": str(run.id)})
+            log.warning("a report is not sent (%s): GET /report-schedules/%s/runs says why", state, run.schedule)

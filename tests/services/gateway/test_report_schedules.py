@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 import pytest
@@ -302,6 +302,27 @@ async def test_a_worker_that_dies_leaves_it_to_the_next(
         pass
     (run,) = await runs(admin)
     await prepared(runner, run)
+
+
+async def test_a_run_and_its_event_follow_from_the_due_time(
+    gateway: Gateway, reporting: Reporting, runner: ReportRunner
+) -> None:
+    """A database that was restored from a backup sends a run again; notify recognises it."""
+    admin = await gateway.admin()
+    known = UUID((await saved(admin)).body["id"])
+    await due(gateway, runner)
+    (run,) = await runs(admin)
+    at = (await prepared(runner, run)).due_at
+    assert UUID(run["id"]) == report_runs.run_id(known, at)
+    (event,) = await runner.store.load(UUID(run["id"]))
+    await gateway.pool.execute("DELETE FROM gateway.report_runs")
+    await gateway.pool.execute("UPDATE gateway.report_timers SET due_at = $1", at)
+    await runner.start_due()
+    assert await runner.work()
+    (again,) = await runs(admin)
+    assert (again["id"], again["state"]) == (run["id"], "mailed")
+    assert await runner.store.load(UUID(run["id"])) == [event]
+    assert event.id == uuid5(event.stream, "prepared")
 
 
 async def test_a_worker_that_lost_its_lease_sends_nothing(
