@@ -7,8 +7,9 @@ __all__ = ["api"]
 
 async def test_try(api: Api) -> None:
     await api.open(ONE, "=1+1")
-    await api.open(TWO, "Hums, \"loud\"\nand long")
+    await api.open(TWO, 'Hums, "loud"\nand long')
     from services.reporting.exports.columns import COLUMNS
+
     allc = ",".join([*COLUMNS, "field.room"])
     for f in ("csv", "json", "xlsx", "parquet"):
         for c in ("", f"&columns={allc}"):
