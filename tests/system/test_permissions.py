@@ -43,6 +43,7 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
     # numbers
     "countDays": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
+    "listReports": DESK, "getReport": DESK,
     # mails as they came in
     **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
     # mails that have not left

@@ -4,7 +4,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.reporting.reports.projection import DDL as REPORTS_DDL
-from services.reporting.reports.projection import ReportsProjection
+from services.reporting.reports.projection import ReportsHandler, ReportsProjection
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.projection import DDL, TicketProjection
 from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
@@ -43,7 +43,7 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
             name="reports",
             ddl=REPORTS_DDL,
             tables=("tickets", "spans", "facts"),
-            handler=lambda schema: ProjectionHandler(ReportsProjection(schema)),
+            handler=lambda schema: ReportsHandler(ReportsProjection(schema)),
             batching=HIGH_THROUGHPUT,
         ),
     }

@@ -17,6 +17,7 @@ from services.reporting.reports.catalogue import FIELD, REPORTS, Report
 from services.reporting.reports.figures import TooMuch
 from services.reporting.reports.files import csv_file, xlsx_file
 from services.reporting.reports.intervals import BadPeriod, Interval, period
+from services.reporting.reports.projection import PRODUCERS
 from services.reporting.reports.question import Question
 from services.reporting.tickets.list_query import TicketFilters, filters
 from services.reporting.tickets.ticket_list import read_as_agent
@@ -92,7 +93,8 @@ def router(reader: TicketReader, desk: ZoneInfo) -> APIRouter:
         query: Annotated[ReportQuery, Query()],
     ) -> Response:
         _for_agents(who)
-        shown = not written or await wait_until_shown(reader.pool, "reports.tickets", written)
+        awaited = [each for each in written if each.service in PRODUCERS]
+        shown = not awaited or await wait_until_shown(reader.pool, "reports.tickets", awaited)
         found = await report(reader, name, query, who, desk)
         headers = {} if shown else {LAG: "true"}
         if query.format == "json":
