@@ -37,7 +37,8 @@ KINDS_OF_DOCUMENTS = (
 MATRIX: dict[str, str] = {
     # tickets
     "openTicket": "1++32+++", "listTickets": EVERYBODY, "getTicket": SEEN, "listArticles": SEEN, "getRawArticle": SEEN,
-    "getBlob": SEEN,
+    "getBlob": SEEN, "printTicket": SEEN, "exportTickets": EVERYBODY,
+    "exportSearch": EVERYBODY,
     "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),

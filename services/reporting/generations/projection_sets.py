@@ -3,10 +3,10 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.reporting.reports.projection import DDL as REPORTS_DDL
-from services.reporting.reports.projection import ReportsHandler, ReportsProjection
+from services.reporting.feed.desk_handler import DeskHandler
+from services.reporting.feed.late_events import record_promotion
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.tickets.projection import DDL, TicketProjection
+from services.reporting.tickets.projection import DDL
 from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.projections.sets import ProjectionSet
@@ -29,8 +29,9 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
                 "public_attachments",
                 "history",
             ),
-            handler=lambda schema: ProjectionHandler(TicketProjection(schema)),
+            handler=DeskHandler,
             batching=LOW_LATENCY,
+            before_promotion=record_promotion,
         ),
         "stats": ProjectionSet(
             name="stats",

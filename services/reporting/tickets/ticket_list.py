@@ -79,12 +79,12 @@ def statement(
     """
     arguments = Arguments()
     order = ORDERS[sort]
-    conditions = conditions_of(arguments, filters)
+    where = conditions(arguments, filters)
     if after is not None:
-        conditions.append(_after(arguments, order, after))
+        where.append(_after(arguments, order, after))
     keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _ in order)]))
     ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
-    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *conditions))
+    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *where))
     # A literal and not an argument: the planner must know that few rows are wanted.
     first = f"{rest} ORDER BY {ordered} LIMIT {int(limit)}"
     sources: dict[str, list[str]] = {}
@@ -118,7 +118,7 @@ def every_row(arguments: Arguments, scope: Scope, filters: Filters) -> str:
 
     Permission is part of it, as it is of `statement`.
     """
-    rest = " AND ".join(("t.state_type <> 'removed'", *conditions_of(arguments, filters)))
+    rest = " AND ".join(("t.state_type <> 'removed'", *conditions(arguments, filters)))
     sources: list[tuple[str, str]] = []
     queues = read_as_agent(scope, filters)
     if queues is None:
@@ -192,8 +192,8 @@ def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> li
     return parts
 
 
-def conditions_of(arguments: Arguments, filters: Filters) -> list[str]:
-    """What the filters demand of a row `t` of `tickets`, but for its queue."""
+def conditions(arguments: Arguments, filters: Filters) -> list[str]:
+    """The filters as conditions on a table or view with the columns of `desk.tickets`, aliased `t`."""
     found: list[str] = []
     many = (("state_slug", filters.states), ("state_type", filters.state_types))
     found += [f"t.{column} = ANY({arguments.add(list(values), 'text[]')})" for column, values in many if values]

@@ -72,7 +72,7 @@ def router(reader: TicketReader) -> APIRouter:
         rows = await reader.pool.fetch(text, *arguments)
         shown = await reader.presenter(who, rows)
         items = [shown.ticket(row) for row in rows[: query.limit]]
-        await _show_other_tickets(reader, who, list(zip(rows, items, strict=False)))
+        await show_other_tickets(reader, who, list(zip(rows, items, strict=False)))
         next_cursor = None
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
@@ -86,7 +86,7 @@ def router(reader: TicketReader) -> APIRouter:
         found = await reader.ticket(ref, who)
         row, queues = found.row, reader.directory.queues
         shown = (await reader.presenter(who, [row])).ticket(row)
-        await _show_other_tickets(reader, who, [(row, shown)])
+        await show_other_tickets(reader, who, [(row, shown)])
         visible = scope(who, queues)
         counted = await reader.pool.fetchrow(
             ABOUT.format(articles="article_count" if found.as_agent else "public_article_count"),
@@ -139,7 +139,7 @@ def router(reader: TicketReader) -> APIRouter:
     return routes
 
 
-async def _show_other_tickets(
+async def show_other_tickets(
     reader: TicketReader, who: Identity, shown: list[tuple[asyncpg.Record, dict[str, Any]]]
 ) -> None:
     """Adds linked tickets that the person may see. Hides the ticket that it was merged into if they may not."""
