@@ -13,6 +13,7 @@ from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
+from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
 from services.reporting.search import api as search_api
 from services.reporting.search import export_api
@@ -80,6 +81,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 stats_api.router(counts),
                 search_api.router(search),
                 export_api.router(search, exports, settings.zone),
+                reports_api.router(reader, settings.zone),
             ]
         yield parts.process(routers)
 

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.feed.desk_handler import DeskHandler
 from services.reporting.feed.late_events import record_promotion
+from services.reporting.reports.projection import DDL as REPORTS_DDL
+from services.reporting.reports.projection import ReportsHandler, ReportsProjection
 from services.reporting.stats.projection import StatsProjection
 from services.reporting.tickets.projection import DDL
 from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY

@@ -19,7 +19,7 @@ from services.reporting.reports.files import csv_file, xlsx_file
 from services.reporting.reports.intervals import BadPeriod, Interval, period
 from services.reporting.reports.projection import PRODUCERS
 from services.reporting.reports.question import Question
-from services.reporting.tickets.list_query import TicketFilters, filters
+from services.reporting.tickets.list_query import FilterQuery, filters
 from services.reporting.tickets.ticket_list import read_as_agent
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import scope
@@ -48,7 +48,7 @@ LONGEST_FIELD = 100
 Moment = Annotated[str | None, Field(max_length=40)]
 
 
-class ReportQuery(TicketFilters):
+class ReportQuery(FilterQuery):
     """The query parameters of a report."""
 
     from_: Annotated[
@@ -173,7 +173,7 @@ def _described(described: Report) -> dict[str, Any]:
         parameters.append({"name": "by", "values": values, "meaning": "Divides the rows by what tickets have."})
     parameters += [
         {"name": name, "values": None, "meaning": "A filter, as in the list of tickets."}
-        for name in TicketFilters.model_fields
+        for name in FilterQuery.model_fields
     ]
     parameters.append({"name": "format", "values": ["json", "csv", "xlsx"], "meaning": "How the answer is written."})
     columns = [asdict(column) for column in (*described.keys, *described.figures)]

@@ -13,7 +13,7 @@ import pytest
 from services.reporting.reports.catalogue import REPORTS
 from services.reporting.reports.files import harmless
 from services.reporting.reports.rows import FACTS, SPANS, TICKETS
-from services.reporting.tickets.list_query import TicketFilters
+from services.reporting.tickets.list_query import FilterQuery
 from shared.contracts.event import Event
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import CustomerRef, Message, PersonRef, StateRef, TicketRef
@@ -299,7 +299,7 @@ async def test_every_filter_of_the_list_works_on_every_report(stage: Stage) -> N
         "updated_from": "2026-01-01T00:00:00Z", "priority": "3", "state_type": "open", "id": str(UUID(int=3)),
     }  # fmt: skip
     for name in REPORTS:
-        for field, about in TicketFilters.model_fields.items():
+        for field, about in FilterQuery.model_fields.items():
             value = values.get(field, "true" if "bool" in str(about.annotation) else "x")
             answer = await stage.get(f"/reports/{name}?{DAY}&{field}={value}")
             assert answer.status_code == 200, (name, field, answer.text)
