@@ -19,7 +19,10 @@ from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
 from services.reporting.exports import exports_api
+from services.reporting.feed import events_api
 from services.reporting.printing import print_api
+from services.reporting.reports import reports_api
+from services.reporting.search import api as search_api
 from services.reporting.search import export_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -55,6 +58,9 @@ def routers() -> dict[str, list[APIRouter]]:
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),
             export_api.router(NOTHING, NOTHING, NOTHING),
+            reports_api.router(NOTHING, NOTHING),
+            events_api.router(NOTHING, NOTHING, NOTHING),
+            search_api.router(NOTHING),
         ],
     }
 

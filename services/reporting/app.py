@@ -6,9 +6,12 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
+from services.reporting.feed import events_api
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.follower import Follower
 from services.reporting.feed.late_events import ReplayHandler
+from services.reporting.feed.sealed_places import SealedPlaces
+from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.printing import print_api
@@ -70,6 +73,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             health.when_draining(follower.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
             exports = Exports(settings.database_url)
+            places = SealedPlaces(settings.keys.purpose("places"))
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
             search = TicketSearch(reader, index)
@@ -82,6 +86,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 search_api.router(search),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
+                events_api.router(VisibleEvents(feed, reader), follower, places),
             ]
         yield parts.process(routers)
 

@@ -14,9 +14,16 @@ from services.reporting.tickets.bodies import TicketDetails, TicketPage
 from services.reporting.tickets.hidden_references import tickets_named, without_hidden
 from services.reporting.tickets.list_query import ListQuery, filters
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS
-from services.reporting.tickets.ticket_list import ORDERS, column_types, statement
+from services.reporting.tickets.ticket_list import (
+    MOST_COUNTED,
+    ORDERS,
+    Filters,
+    column_types,
+    count_statement,
+    statement,
+)
 from services.reporting.tickets.ticket_reader import MERGED_TICKETS, TicketReader, TicketReference
-from services.reporting.visibility import scope
+from services.reporting.visibility import Scope, scope
 from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.etag import etag
@@ -63,7 +70,9 @@ def router(reader: TicketReader) -> APIRouter:
         wanted = await filters(reader, query, who)
         cursors: Cursors = request.app.state.cursors
         asked = sorted(
-            (name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")
+            (name, value)
+            for name, value in request.query_params.multi_items()
+            if name not in ("limit", "cursor", "count")
         )
         after = cursors.decode(who, asked, query.cursor)
         headers = await reader.wait_until_shown(written)
@@ -77,7 +86,8 @@ def router(reader: TicketReader) -> APIRouter:
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
             next_cursor = cursors.encode(who, asked, [_plain(last[column]) for column, _ in ORDERS[query.sort]])
-        return json_response(page(items, next_cursor), headers=headers)
+        counted = await _count(reader, visible, wanted) if query.count else {}
+        return json_response(page(items, next_cursor) | counted, headers=headers)
 
     @routes.get("/{ref}", operation_id="getTicket", response_model=TicketDetails, summary="One ticket")
     async def get_ticket(ref: TicketReference, who: Caller, written: Awaited) -> Response:
@@ -137,6 +147,13 @@ def router(reader: TicketReader) -> APIRouter:
         return json_response(page(items, next_cursor), headers=headers)
 
     return routes
+
+
+async def _count(reader: TicketReader, visible: Scope, wanted: Filters) -> dict[str, Any]:
+    """How many tickets a list has. If they are too many to count, a number that it has at least."""
+    text, arguments = count_statement(visible, wanted)
+    found: int = await reader.pool.fetchval(text, *arguments)
+    return {"count": {"value": min(found, MOST_COUNTED), "exact": found <= MOST_COUNTED}}
 
 
 async def show_other_tickets(
