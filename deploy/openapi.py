@@ -19,6 +19,12 @@ from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
+from services.reporting.exports import exports_api
+from services.reporting.feed import events_api
+from services.reporting.printing import print_api
+from services.reporting.reports import reports_api
+from services.reporting.search import api as search_api
+from services.reporting.search import export_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.routing.api import routes as routing_api
@@ -47,7 +53,17 @@ def routers() -> dict[str, list[APIRouter]]:
         ],
         "notify": [outgoing_api.router(NOTHING, NOTHING)],
         "routing": [routing_api.router(NOTHING)],
-        "reporting": [tickets_api.router(NOTHING), articles_api.router(NOTHING), stats_api.router(NOTHING)],
+        "reporting": [
+            exports_api.router(NOTHING, NOTHING, NOTHING),
+            print_api.router(NOTHING, NOTHING, NOTHING),
+            tickets_api.router(NOTHING),
+            articles_api.router(NOTHING),
+            stats_api.router(NOTHING),
+            export_api.router(NOTHING, NOTHING, NOTHING),
+            reports_api.router(NOTHING, NOTHING),
+            events_api.router(NOTHING, NOTHING, NOTHING),
+            search_api.router(NOTHING),
+        ],
     }
 
 

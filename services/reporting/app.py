@@ -8,16 +8,28 @@ from zoneinfo import ZoneInfo
 from services.reporting.analytics import time_limit
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
+from services.reporting.feed import events_api
+from services.reporting.feed.feed import Feed
+from services.reporting.feed.follower import Follower
+from services.reporting.feed.late_events import ReplayHandler
+from services.reporting.feed.sealed_places import SealedPlaces
+from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.printing import print_api
+from services.reporting.printing.pdf_page import typesetters
 from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
+from services.reporting.search import api as search_api
+from services.reporting.search import export_api
+from services.reporting.search.index.served import ServedIndex
+from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
-from shared.contracts.topics import DIRECTORY
+from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.directory.projection import DirectoryProjection
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
@@ -35,7 +47,7 @@ DIRECTORY_CONSUMER = "reporting.directory"
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    async with assembled(role, health, settings, MIGRATIONS) as parts:
+    async with assembled(role, health, settings, MIGRATIONS) as parts, typesetters() as printers:
         copy = await parts.directory()
         if parts.works:
             cut = partial(time_limit.cut, parts.pool)
@@ -60,14 +72,26 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         if parts.serves:
             reads = await parts.reads()
             reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            feed = Feed(reads)
+            follower = Follower(feed, settings.database_url)
+            parts.run("event feed", follower)
+            health.when_draining(follower.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
             exports = Exports(settings.database_url)
+            places = SealedPlaces(settings.keys.purpose("places"))
+            index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
+            parts.run("search", index)
+            search = TicketSearch(reader, index)
             routers = [
                 exports_api.router(reader, exports, settings.zone),  # before `/tickets/{ref}`
+                print_api.router(reader, printers, settings.zone),
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                search_api.router(search),
+                export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
+                events_api.router(VisibleEvents(feed, reader), follower, places),
             ]
         yield parts.process(routers)
 
@@ -78,6 +102,8 @@ def replayed(consumer: str) -> MakeHandlers | None:
         return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
     for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
         if (generation := projection_set.generation(consumer)) is not None:
-            handlers = projection_set.handlers(generation)
+            handlers = dict(projection_set.handlers(generation))
+            if projection_set.name == "desk":
+                handlers[TICKETS] = ReplayHandler(handlers[TICKETS], generation)
             return lambda _: handlers
     return None

@@ -44,6 +44,8 @@ RESUME = "DELETE FROM messaging.halted"
 RELEASE = "DELETE FROM messaging.parked"
 """Parked events come again, at other offsets. Rows from the lost topic would be out of order or taken for one of them."""
 ALL_SIGNED = "DELETE FROM messaging.unsigned"
+RENEW_PLACES = "SELECT projections.topic_republished()"
+"""Offsets mean other events from now on: places in the event feed are unknown."""
 BATCH = 1_000
 
 
@@ -134,6 +136,8 @@ async def republish(stores: Mapping[str, str], kafka: KafkaAdmin, secret: str, *
             # A backup may be older than this table.
             if await connection.fetchval("SELECT to_regclass('messaging.unsigned')") is not None:
                 await connection.execute(ALL_SIGNED)
+            if await connection.fetchval("SELECT to_regprocedure('projections.topic_republished()')") is not None:
+                await connection.execute(RENEW_PLACES, timeout=None)
         return total
     finally:
         for connection in connections.values():

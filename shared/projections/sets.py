@@ -1,7 +1,7 @@
 """Projection sets: read models that are rebuilt beside the live one and shown by swapping views."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +23,8 @@ class DependentViews(Protocol):
 class ProjectionSet:
     """One set: its DDL (`{schema}` stands for the schema), the tables that get views, and what fills them.
 
-    `dependent`: views over its views.
+    `before_promotion` is called in the transaction of a promotion, with the consumers of the generation that is live
+    and of the one that will be. `dependent`: views over its views.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ProjectionSet:
     tables: Sequence[str]
     handler: Callable[[str], Handler]
     batching: Batching
+    before_promotion: Callable[[Connection, str, str], Awaitable[None]] | None = None
     dependent: DependentViews | None = None
 
     @property
@@ -122,6 +124,10 @@ async def promote(connection: OwnConnection, projection_set: ProjectionSet, gene
                 f"{projection_set.schema(generation)}"
                 " has the tables of another version: only that version can show and fill it"
             )
+        former = await live(connection, projection_set.name)
+        if former not in (None, generation) and projection_set.before_promotion is not None:
+            consumers = projection_set.consumer(former), projection_set.consumer(generation)
+            await projection_set.before_promotion(connection, *consumers)
         await connection.execute(
             "UPDATE projections.generations SET state = 'former' WHERE name = $1 AND state = 'live'",
             projection_set.name,

@@ -11,7 +11,7 @@ from services.gateway import document_rows
 from services.gateway.documents import authority
 from services.gateway.documents.documents import Documents, NewPassword, Saved
 from services.gateway.documents.draft import Draft
-from services.gateway.documents.kind import Kind, administrators
+from services.gateway.documents.kind import Kind, administrators, spoken
 from services.gateway.documents.kinds import (
     companies,
     fields,
@@ -187,7 +187,7 @@ def _add(
         f"/{kind.path}",
         operation_id=f"list{kind.many}",
         response_model=DocumentList[kind.shown],  # type: ignore[name-defined]
-        summary=f"{kind.many} by name",
+        summary=f"{spoken(kind.path).capitalize()} by name",
     )
     async def get_list(
         request: Request, principal: Reader, limit: Limit = 50, cursor: CursorText = None, retired: WithRetired = False
@@ -196,7 +196,7 @@ def _add(
         if retired and not who.is_admin:
             raise problems.forbidden("Only administrators see retired documents.")
         if kind.visible is administrators and not who.is_admin:
-            raise problems.forbidden(f"Only administrators see {kind.many.lower()}.")
+            raise problems.forbidden(f"Only administrators see {spoken(kind.path)}.")
         cursors = request.app.state.cursors
         query = [kind.path, retired]
         position = cursors.decode(who, query, cursor)
@@ -219,7 +219,7 @@ def _add(
         f"/{kind.path}/{{reference}}",
         operation_id=f"get{kind.one}",
         response_model=kind.shown,
-        summary=f"One {name}",
+        summary=f"One {spoken(name)}",
     )
     async def get_one(reference: Reference, principal: Reader) -> Response:
         row = await found(principal, reference)
@@ -230,7 +230,7 @@ def _add(
         operation_id=f"put{kind.one}",
         response_model=kind.shown,
         responses={201: {"model": kind.shown}},
-        summary=f"Save a whole {name}",
+        summary=f"Save a whole {spoken(name)}",
     )
     @body_limit(DOCUMENT_BODY, values=DOCUMENT_VALUES)
     async def put_one(
@@ -262,7 +262,7 @@ def _add(
         f"/{kind.path}/{{reference}}",
         status_code=204,
         operation_id=f"retire{kind.one}",
-        summary=f"Take a {name} out of use",
+        summary=f"Take a {spoken(name)} out of use",
     )
     async def delete_one(reference: Reference, principal: Manager, expected: IfMatch) -> Response:
         try:
@@ -275,7 +275,7 @@ def _add(
         f"/{kind.path}/{{reference}}/history",
         operation_id=f"get{kind.one}History",
         response_model=DocumentHistory,
-        summary=f"Every version of a {name}, oldest first",
+        summary=f"Every version of a {spoken(name)}, oldest first",
     )
     async def get_history(
         request: Request, reference: Reference, principal: Reader, limit: Limit = 50, cursor: CursorText = None

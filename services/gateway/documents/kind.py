@@ -52,6 +52,11 @@ class Kind(Generic[D]):
         return _words(self.path)
 
 
+def spoken(name: str) -> str:
+    """The name of a kind in a sentence."""
+    return name.replace("-", " ")
+
+
 def _words(name: str) -> str:
     """A name with hyphens as one in names of operations and models."""
     return "".join(map(str.capitalize, name.split("-")))

@@ -20,6 +20,7 @@ from shared.http import problems
 from shared.http.bodies import Body, example
 from shared.http.idempotency import json_response
 from shared.http.routes import router as strict
+from shared.http.routes import takes_any_text
 from shared.http.story import NUMBER, TICKET, TITLE
 from shared.rules.access import Identity
 
@@ -56,6 +57,7 @@ def router(pool: Pool, services: ServiceClient) -> APIRouter:
     @routes.get(
         "/suggest", operation_id="suggest", response_model=Suggestions, summary="What you may mean, as you type"
     )
+    @takes_any_text("q")
     async def suggest(
         principal: Reader,
         q: Annotated[str, Query(max_length=20_000, description="What was typed so far: beginnings of words.")] = "",
@@ -66,7 +68,7 @@ def router(pool: Pool, services: ServiceClient) -> APIRouter:
         """At most ten of each kind. Only what you may see is suggested."""
         who = principal.identity
         wanted = _kinds(kinds)
-        text = q[:LONGEST].strip()
+        text = q[:LONGEST].replace("\x00", " ").strip()  # PostgreSQL has no NUL in texts
         if not who.is_agent:
             wanted = list[Kind](kind for kind in wanted if kind in FOR_CUSTOMERS)
         if not text or not wanted:

@@ -9,13 +9,14 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
 
+from services.reporting.download import Sink
 from services.reporting.exports.columns import ExportColumn
-from services.reporting.exports.download import Sink
 from services.reporting.exports.formats import Format
 from services.reporting.exports.statement import Chosen, Names, international_domains, statement
 from services.reporting.exports.writer import process_environment
@@ -133,6 +134,8 @@ class Exports:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
+                while await out.read(PIECE):  # asyncio sees a process end only when its output was read
+                    pass
                 await process.wait()
 
     async def _copy(self, wanted: Wanted, sink: Sink) -> None:
@@ -161,8 +164,8 @@ class Exports:
                 connection.terminate()
 
 
-_CSV = {"format": "csv"}
-_COPY_OPTIONS = {
+_CSV: dict[str, Any] = {"format": "csv"}
+_COPY_OPTIONS: dict[str, dict[str, Any]] = {
     "csv": _CSV, "xlsx": _CSV, "parquet": _CSV,
     # JSON has no control characters but in escapes, so that with these two no row is put into quotes.
     "json": {"format": "csv", "quote": "\x01", "delimiter": "\x02"},

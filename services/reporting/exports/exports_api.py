@@ -1,5 +1,6 @@
 """Exports over HTTP: every ticket of a list as a file."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -7,18 +8,20 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from services.reporting.download import Download, Sink
 from services.reporting.exports.columns import chosen
-from services.reporting.exports.download import Download, Sink
 from services.reporting.exports.export import Exports, Wanted
 from services.reporting.exports.formats import FORMATS, FormatName
 from services.reporting.exports.statement import Chosen, Names
-from services.reporting.tickets.list_query import TicketQuery, filters
+from services.reporting.tickets.list_query import FilterQuery, filters
+from services.reporting.tickets.ticket_list import Sort
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import scope
 from services.reporting.zone import zone_of
 from shared.http.consistency import Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
+from shared.rules.access import Identity
 
 ColumnNames = Annotated[
     str | None,
@@ -53,9 +56,10 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-class ExportQuery(TicketQuery):
+class ExportQuery(FilterQuery):
     """The query parameters of an export of the ticket list."""
 
+    sort: Sort = "default"
     format: FormatName = "csv"
     columns: ColumnNames = None
 
@@ -71,23 +75,28 @@ def router(reader: TicketReader, exports: Exports, desk: ZoneInfo) -> APIRouter:
         responses=ANSWER,
     )
     async def export_tickets(who: Caller, written: Awaited, query: Annotated[ExportQuery, Query()]) -> Response:
-        columns, file_format = chosen(query.columns), FORMATS[query.format]
+        columns = chosen(query.columns)
         headers = await reader.wait_until_shown(written)
         who = await reader.directory.recognised(who)
-        directory, zone = reader.directory, zone_of(who, desk)
+        directory = reader.directory
         wanted = Wanted(
             Chosen(scope(who, directory.queues), await filters(reader, query, who), query.sort),
             columns,
-            file_format,
-            Names(directory.queues, directory.configuration, {}),
-            zone,
+            FORMATS[query.format],
+            Names(directory.queues, directory.configuration),
+            zone_of(who, desk),
         )
-
-        async def produce(sink: Sink) -> None:
-            await exports.run(who.person_id, wanted, sink)
-
-        name = f"tickets-{datetime.now(zone).date()}.{file_format.ending}"
-        named = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Download(produce, file_format.media_type, headers | named)
+        return as_file(exports, who, wanted, headers)
 
     return routes
+
+
+def as_file(exports: Exports, who: Identity, wanted: Wanted, headers: Mapping[str, str]) -> Download:
+    """The response that sends an export as a file with a name."""
+
+    async def produce(sink: Sink) -> None:
+        await exports.run(who.person_id, wanted, sink)
+
+    name = f"tickets-{datetime.now(wanted.zone).date()}.{wanted.format.name}"
+    named = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Download(produce, wanted.format.media_type, {**headers, **named})

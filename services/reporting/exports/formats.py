@@ -21,15 +21,11 @@ FORMULA = rf"^(?:[\t\r\n]|[{_UNSEEN}]*[{_SIGNS}])"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`ending` of the file's name. `written_by_process`: the rows go through a process that writes the file."""
+    """`name` is also the ending of a file's name. `written_by_process`: rows go through a process that writes the file."""
 
     name: FormatName
     media_type: str
     written_by_process: bool = False
-
-    @property
-    def ending(self) -> str:
-        return self.name
 
 
 FORMATS: dict[FormatName, Format] = {

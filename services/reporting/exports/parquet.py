@@ -1,7 +1,8 @@
 """Writes rows as a Parquet file with types: texts, lists of texts, numbers, flags, and times with their zone."""
 
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,14 +11,14 @@ import pyarrow.parquet as pq
 
 from services.reporting.exports.kinds import LIST_SEPARATOR, Kind
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 1024 * 1024
 """Bytes of CSV that are read at a time."""
-ROW_GROUP = 100_000
+ROW_GROUP = 20_000
 """Rows of a group, which is in memory until it is written."""
 _READ = {"text": pa.string(), "texts": pa.string(), "json": pa.string(), "number": pa.float64(), "flag": pa.bool_()}
 
 
-def write(rows: BinaryIO, file: BinaryIO, columns: Sequence[tuple[str, Kind]], zone: str) -> None:
+def write(rows: BufferedReader, file: BinaryIO, columns: Sequence[tuple[str, Kind]], zone: str) -> None:
     """Reads rows of CSV and writes the file, a group of rows at a time."""
     pa.set_cpu_count(1)
     time = pa.timestamp("us", zone)
@@ -36,11 +37,10 @@ def write(rows: BinaryIO, file: BinaryIO, columns: Sequence[tuple[str, Kind]], z
             writer.write_table(pa.Table.from_batches(group), ROW_GROUP)
 
 
-def _batches(rows: BinaryIO, names: list[str], types: dict[str, pa.DataType]) -> pyarrow.csv.CSVStreamingReader:
-    beginning = rows.peek(1) if hasattr(rows, "peek") else b""  # type: ignore[attr-defined]
-    if not beginning:
-        return iter(())  # type: ignore[return-value]
-    return pyarrow.csv.open_csv(
+def _batches(rows: BufferedReader, names: list[str], types: dict[str, Any]) -> Iterator[Any]:
+    if not rows.peek(1):  # PyArrow refuses a file without rows
+        return
+    yield from pyarrow.csv.open_csv(
         rows,
         pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK, use_threads=False),
         pyarrow.csv.ParseOptions(newlines_in_values=True),

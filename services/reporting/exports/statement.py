@@ -1,7 +1,7 @@
 """The statements of an export: every ticket that the caller may see and the filters let through, formatted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.reporting.exports.columns import ExportColumn, Join
@@ -35,7 +35,7 @@ class Names:
 
     queues: Queues
     configuration: Configuration
-    domains: Mapping[str, str]
+    domains: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

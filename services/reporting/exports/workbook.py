@@ -5,6 +5,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +23,7 @@ SHORTENED = "…"
 WIDTH = {"time": 20, "text": 24, "texts": 24, "json": 24}
 
 
-def write(rows: BinaryIO, file: BinaryIO, columns: Sequence[tuple[str, Kind]], _: str) -> None:
+def write(rows: BufferedReader, file: BinaryIO, columns: Sequence[tuple[str, Kind]]) -> None:
     """Reads rows of CSV and writes the workbook, with a temporary file: memory does not depend on the number of rows."""
     csv.field_size_limit(1 << 30)
     with tempfile.TemporaryDirectory(prefix="ledgerdesk-export-") as folder:
@@ -42,6 +43,7 @@ class _Sheets:
         self._time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         self._bold = book.add_format({"bold": True})
         self._kinds = [kind for _, kind in columns]
+        self._row = 0
         self._sheet = self._next_sheet()
 
     def add(self, values: Sequence[str]) -> None:
@@ -69,7 +71,6 @@ class _Sheets:
             if kind in WIDTH:
                 sheet.set_column(n, n, WIDTH[kind])
             sheet.write_string(0, n, name, self._bold)
-        self._row = 0
         return sheet
 
 

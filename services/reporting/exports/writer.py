@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,20 +25,24 @@ def process_environment() -> dict[str, Any]:
     return {"env": {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", **kept}, "cwd": _ROOT}
 
 
-def main(rows: BinaryIO, file: BinaryIO) -> None:
+def main(rows: BufferedReader, file: BinaryIO) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)  # the service decides when its processes end
     for limit, most in ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_FSIZE, MOST_FILE)):
         _, hard = resource.getrlimit(limit)
         resource.setrlimit(limit, (most, hard))
     about = json.loads(rows.readline())
+    columns = [tuple(column) for column in about["columns"]]
     if about["format"] == "xlsx":
-        from services.reporting.exports.workbook import write
+        from services.reporting.exports import workbook  # each process needs one of the two libraries
+
+        workbook.write(rows, file, columns)
     else:
-        from services.reporting.exports.parquet import write
-    write(rows, file, [tuple(column) for column in about["columns"]], about["zone"])
+        from services.reporting.exports import parquet
+
+        parquet.write(rows, file, columns, about["zone"])
     file.flush()
 
 
 if __name__ == "__main__":
-    main(sys.stdin.buffer, sys.stdout.buffer)
+    main(BufferedReader(FileIO(sys.stdin.fileno()), 1 << 18), sys.stdout.buffer)

@@ -4,10 +4,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import views
+from services.reporting.feed.desk_handler import DeskHandler
+from services.reporting.feed.late_events import record_promotion
 from services.reporting.reports.projection import DDL as REPORTS_DDL
-from services.reporting.reports.projection import ReportsProjection
+from services.reporting.reports.projection import ReportsHandler, ReportsProjection
 from services.reporting.stats.projection import StatsProjection
-from services.reporting.tickets.projection import DDL, TicketProjection
+from services.reporting.tickets.projection import DDL
 from shared.messaging.batching import HIGH_THROUGHPUT, LOW_LATENCY
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.projections.sets import ProjectionSet
@@ -30,9 +32,10 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
                 "public_attachments",
                 "history",
             ),
-            handler=lambda schema: ProjectionHandler(TicketProjection(schema)),
+            handler=DeskHandler,
             batching=LOW_LATENCY,
             dependent=views,
+            before_promotion=record_promotion,
         ),
         "stats": ProjectionSet(
             name="stats",
@@ -45,7 +48,7 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
             name="reports",
             ddl=REPORTS_DDL,
             tables=("tickets", "spans", "facts"),
-            handler=lambda schema: ProjectionHandler(ReportsProjection(schema)),
+            handler=lambda schema: ReportsHandler(ReportsProjection(schema)),
             batching=HIGH_THROUGHPUT,
             dependent=views,
         ),

@@ -221,9 +221,9 @@ def _set_state(
 ) -> None:
     at, kind = recorded.time, Kind.SAME_STATE
     minutes = handling = None
-    if slug != row.state_slug or row.reminder_due:
-        _end_span(row, at)
-        row.reminder_due = False
+    # Even where the state stays: it may be a change once an earlier decision is undone.
+    _end_span(row, at)
+    row.reminder_due = False
     if slug != row.state_slug:
         kind = kind_of_change(row.state_type, type_)
         row.handled = worked(row, at)

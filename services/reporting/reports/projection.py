@@ -10,11 +10,27 @@ from services.reporting.reports.rows import FACTS, SPANS, TICKETS, Fact, Reporte
 from services.reporting.reports.undone import take_back
 from shared.contracts.envelope import Recorded
 from shared.database import Connection
+from shared.messaging.consuming.delivery import Delivered, Parked
 from shared.messaging.consuming.projection import Position
+from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.projections.tables import Table, with_columns
 
 TABLES: dict[str, Table[Any]] = {"tickets": TICKETS, "spans": SPANS, "facts": FACTS}
 DDL = with_columns((Path(__file__).parent / "tables.sql").read_text("utf-8"), TABLES)
+
+
+PRODUCERS = frozenset(("intake", "routing"))
+"""The services whose events reports look at. Those of notify are most of what follows an opening."""
+
+
+class ReportsHandler(ProjectionHandler[ReportedTicket]):
+    """Leaves out what concerns no report, so that no row is read and written for it."""
+
+    producers: frozenset[str] | None = PRODUCERS
+
+    async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
+        chosen = [each for each in deliveries if each.event is None or each.event.producer in PRODUCERS]
+        return await super().work(connection, chosen, parked) if chosen else []
 
 
 class ReportsProjection:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.reporting.reports.catalogue import FIELD
 from services.reporting.reports.intervals import Period
-from services.reporting.tickets.ticket_list import Arguments, Filters, conditions_of
+from services.reporting.tickets.ticket_list import Arguments, Filters, conditions
 
 FACTS = "(SELECT f.*, f.at AS updated_at FROM reports.facts f) AS t"
 SPANS = "(SELECT s.*, s.since AS updated_at FROM reports.spans s) AS t"
@@ -43,10 +43,10 @@ class Question:
 
     def rows(self, arguments: Arguments, source: str, condition: str) -> str:
         """FROM and WHERE: the rows of a source that meet the condition, the filters and the permissions."""
-        conditions = [condition, *conditions_of(arguments, self.filters)]
+        where = [condition, *conditions(arguments, self.filters)]
         if self.queues is not None:
-            conditions.append(f"t.queue_id = ANY({arguments.add(list(self.queues), 'uuid[]')})")
-        return f"FROM {source}{_TAGS if self.by == 'tag' else ''} WHERE {' AND '.join(conditions)}"
+            where.append(f"t.queue_id = ANY({arguments.add(list(self.queues), 'uuid[]')})")
+        return f"FROM {source}{_TAGS if self.by == 'tag' else ''} WHERE {' AND '.join(where)}"
 
     def facts(self, arguments: Arguments, condition: str) -> str:
         """FROM and WHERE: the facts in the time of the question that meet a condition."""

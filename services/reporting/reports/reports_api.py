@@ -17,8 +17,9 @@ from services.reporting.reports.catalogue import FIELD, REPORTS, Report
 from services.reporting.reports.figures import TooMuch
 from services.reporting.reports.files import csv_file, xlsx_file
 from services.reporting.reports.intervals import BadPeriod, Interval, period
+from services.reporting.reports.projection import PRODUCERS
 from services.reporting.reports.question import Question
-from services.reporting.tickets.list_query import TicketFilters, filters
+from services.reporting.tickets.list_query import FilterQuery, filters
 from services.reporting.tickets.ticket_list import read_as_agent
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import scope
@@ -47,7 +48,7 @@ LONGEST_FIELD = 100
 Moment = Annotated[str | None, Field(max_length=40)]
 
 
-class ReportQuery(TicketFilters):
+class ReportQuery(FilterQuery):
     """The query parameters of a report."""
 
     from_: Annotated[
@@ -92,7 +93,8 @@ def router(reader: TicketReader, desk: ZoneInfo) -> APIRouter:
         query: Annotated[ReportQuery, Query()],
     ) -> Response:
         _for_agents(who)
-        shown = not written or await wait_until_shown(reader.pool, "reports.tickets", written)
+        awaited = [each for each in written if each.service in PRODUCERS]
+        shown = not awaited or await wait_until_shown(reader.pool, "reports.tickets", awaited)
         found = await report(reader, name, query, who, desk)
         headers = {} if shown else {LAG: "true"}
         if query.format == "json":
@@ -120,6 +122,7 @@ async def report(
         raise problems.not_found("There is no such report.")
     _check_by(wanted, query)
     now = now or datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as the answer says it
     interval: Interval | None = "day" if query.by == "day" else query.interval
     try:
         asked = period(query.from_, query.to, interval, zone_of(who, desk), now)
@@ -170,7 +173,7 @@ def _described(described: Report) -> dict[str, Any]:
         parameters.append({"name": "by", "values": values, "meaning": "Divides the rows by what tickets have."})
     parameters += [
         {"name": name, "values": None, "meaning": "A filter, as in the list of tickets."}
-        for name in TicketFilters.model_fields
+        for name in FilterQuery.model_fields
     ]
     parameters.append({"name": "format", "values": ["json", "csv", "xlsx"], "meaning": "How the answer is written."})
     columns = [asdict(column) for column in (*described.keys, *described.figures)]

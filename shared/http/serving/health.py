@@ -30,12 +30,23 @@ class Health:
         """Set when the process was told to end: it is not ready any more."""
         self._checks: dict[str, _Check] = {}
         self._heartbeats: dict[str, Heartbeat] = {}
+        self._when_draining: list[Callable[[], None]] = []
         self._checking: asyncio.Task[dict[str, str]] | None = None
         self._tasks: dict[str, asyncio.Task[object]] = {}
 
     def check(self, name: str, probe: Probe, *, timeout: float = 2.0) -> None:
         """Adds a readiness check. It passes if `probe` returns within `timeout` seconds, and not False."""
         self._checks[name] = _Check(probe, timeout)
+
+    def when_draining(self, call: Callable[[], None]) -> None:
+        """Calls this once when the process is told to end, so that responses without an end get one."""
+        self._when_draining.append(call)
+
+    def drain(self) -> None:
+        """The process was told to end."""
+        self.draining = True
+        for call in self._when_draining:
+            call()
 
     def watch(self, name: str, task: asyncio.Task[object], heartbeat: Heartbeat) -> None:
         """Adds a liveness check of a task, which must make progress and never end."""

@@ -117,7 +117,7 @@ async def serve(
     stopped = asyncio.create_task(stop.wait(), name="stop")
     try:
         await asyncio.wait((*serving, stopped), return_when=asyncio.FIRST_COMPLETED)
-        health.draining = True
+        health.drain()
         for server, _ in servers:
             server.stop()
         await asyncio.gather(*serving)

@@ -32,6 +32,8 @@ def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
             id=event.id,
             cause=event.causation_id,
             at=event.time,
+            recorded_at=event.recorded_at,
+            correlation=event.correlation_id,
             number=row.event_count,
             version=event.version,
             article=article.number if article else None,

@@ -74,6 +74,8 @@ class HistoryEntry:
     id: Annotated[UUID, Column("uuid NOT NULL")]
     cause: Annotated[UUID | None, Column("uuid")]
     at: Annotated[datetime, Column("timestamptz NOT NULL")]
+    recorded_at: Annotated[datetime, Column("timestamptz NOT NULL")]
+    correlation: Annotated[UUID, Column("uuid NOT NULL")]
     number: Annotated[int, Column("integer NOT NULL")]
     version: Annotated[int, Column("integer NOT NULL")]
     article: Annotated[int | None, Column("integer")]

@@ -1,12 +1,13 @@
 """A response whose body is made while it is sent, and that ends its work as soon as its client is gone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-Sink = Callable[[bytes], Awaitable[None]]
+Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 """Takes the next piece of a body; returns when there is room for more."""
 
 
@@ -17,7 +18,9 @@ class Download(Response):
     the response incomplete, which HTTP clients recognise. A disconnect cancels `produce`.
     """
 
-    def __init__(self, produce: Callable[[Sink], Awaitable[None]], media_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, produce: Callable[[Sink], Coroutine[Any, Any, None]], media_type: str, headers: Mapping[str, str]
+    ) -> None:
         super().__init__(media_type=media_type, headers=headers)
         del self.headers["content-length"]
         self._produce = produce
