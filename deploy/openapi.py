@@ -14,6 +14,7 @@ from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
 from services.gateway.live import stream_api
+from services.gateway.report_schedules import api as report_schedules_api
 from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
@@ -23,6 +24,7 @@ from services.reporting.exports import exports_api
 from services.reporting.feed import events_api
 from services.reporting.live import presence_api
 from services.reporting.printing import print_api
+from services.reporting.reports import reports_api
 from services.reporting.search import api as search_api
 from services.reporting.search import export_api
 from services.reporting.stats import api as stats_api
@@ -38,7 +40,8 @@ def routers() -> dict[str, list[APIRouter]]:
         "gateway": [
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
-            documents_api.router(NOTHING, NOTHING, NOTHING),
+            documents_api.router(NOTHING, NOTHING, NOTHING, {}),
+            report_schedules_api.router(NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
@@ -59,6 +62,8 @@ def routers() -> dict[str, list[APIRouter]]:
             tickets_api.router(NOTHING),
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),
+            export_api.router(NOTHING, NOTHING, NOTHING),
+            reports_api.router(NOTHING, NOTHING),
             events_api.router(NOTHING, NOTHING, NOTHING),
             presence_api.router(NOTHING, NOTHING),
             search_api.router(NOTHING),
