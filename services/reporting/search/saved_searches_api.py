@@ -1,24 +1,19 @@
-"""What the gateway asks in the name of a person: suggestions, and whether a search can be saved."""
+"""Whether a search can be saved: the gateway asks in the name of the person who wants to keep it."""
 
 from typing import Annotated, Any, get_origin
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import Field, ValidationError
 
 from services.reporting.exports.columns import chosen
 from services.reporting.search.api import SearchQuery
-from services.reporting.search.suggestions import Suggestions
-from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.tickets.list_query import FilterQuery, ListQuery, filters
+from services.reporting.tickets.ticket_reader import TicketReader
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.problems import FieldError, invalid_fields, of_validation
 from shared.http.routes import router as strict
-from shared.http.routes import takes_any_text
-
-KINDS = ("ticket", "tag", "address")
 
 
 class SavedSearchDraft(Body):
@@ -30,22 +25,8 @@ class SavedSearchDraft(Body):
     columns: Annotated[list[str], Field(max_length=100)] = []  # noqa: RUF012
 
 
-def router(search: TicketSearch) -> APIRouter:
+def router(reader: TicketReader) -> APIRouter:
     routes = strict("/internal", include_in_schema=False)
-    suggestions = Suggestions(search)
-
-    @routes.get("/suggestions")
-    @takes_any_text("q")
-    async def suggest(who: Caller, q: str, kinds: str, limit: Annotated[int, Query(ge=1, le=10)]) -> Response:
-        who = await search.reader.directory.recognised(who)
-        make = {"ticket": suggestions.tickets, "tag": suggestions.tags, "address": suggestions.addresses}
-        items = [
-            {"kind": kind, "id": each.id, "label": each.label, "detail": each.detail}
-            for kind in KINDS
-            if kind in kinds.split(",")
-            for each in await make[kind](who, q, limit)
-        ]
-        return json_response({"items": items})
 
     @routes.post("/saved-searches", status_code=204)
     async def check_saved_search(who: Caller, body: SavedSearchDraft) -> Response:
@@ -57,7 +38,7 @@ def router(search: TicketSearch) -> APIRouter:
         if not errors:
             try:
                 asked = FilterQuery.model_validate({name: _shaped(name, each) for name, each in body.filters.items()})
-                await filters(search.reader, asked, await search.reader.directory.recognised(who))
+                await filters(reader, asked, await reader.directory.recognised(who))
             except ValidationError as error:
                 errors += [
                     FieldError(problems.pointer("body", "filters", *each["loc"][:1]), of_validation(each["msg"]))
