@@ -24,7 +24,7 @@ from services.reporting.printing.pdf_page import typesetters
 from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
 from services.reporting.search import api as search_api
-from services.reporting.search import export_api
+from services.reporting.search import export_api, saved_searches_api
 from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
@@ -100,6 +100,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
                 search_api.router(search),
+                saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
             ]
