@@ -19,6 +19,7 @@ from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
 from services.reporting.feed import events_api
+from services.reporting.search import api as search_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.routing.api import routes as routing_api
@@ -51,6 +52,7 @@ def routers() -> dict[str, list[APIRouter]]:
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),
             events_api.router(NOTHING, NOTHING, NOTHING),
+            search_api.router(NOTHING),
         ],
     }
 

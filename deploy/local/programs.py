@@ -126,6 +126,8 @@ class Instance:
                 if smtp := os.environ.get("LEDGERDESK_SMTP_URL"):  # it may hold a password
                     self.home.secret("smtp-url", smtp)
                     made["LEDGERDESK_SMTP_URL_FILE"] = str(self.home.secrets / "smtp-url")
+            case "reporting":
+                made["LEDGERDESK_SEARCH_DIR"] = str(self.home.path / "search")
             case _:
                 pass
         return made

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
+from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
@@ -16,12 +16,14 @@ from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
 from services.gateway.schema import MIGRATIONS
+from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
 from services.gateway.signing_in.authentication import Authentication
 from services.gateway.signing_in.passwords import Passwords
 from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
+from services.gateway.suggesting import suggest_api
 from shared.database import Pool
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
@@ -85,6 +87,7 @@ def _dispatcher(
     sign_in = SignIn(parts.pool, passwords, throttle)
     propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
+    services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
     own = application(
@@ -98,9 +101,9 @@ def _dispatcher(
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
-            article_commands.router(
-                article_commands.ArticleCommands(client, settings.services, settings.signing_key, tokens)
-            ),
+            searches_api.router(parts.pool, services),
+            suggest_api.router(reads, services),
+            article_commands.router(article_commands.ArticleCommands(services, tokens)),
             reference_router(),
         ],
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from services.gateway import document_names
 from shared.addresses import canonical, comparable
 from shared.contracts.directory import DOCUMENTS, Person, Queue
 from shared.contracts.marks.declaration import Document, DocumentKind
@@ -71,6 +72,15 @@ SELECT {_COLUMNS}
  ORDER BY slug, id
  LIMIT $5
 """
+NAMED_KINDS = ("person", "company", "queue", "topic")
+WITHOUT_NAMES = f"""
+SELECT {_COLUMNS}
+  FROM gateway.documents d
+ WHERE kind = ANY($1) AND id > $2 AND NOT retired AND NOT EXISTS (SELECT FROM gateway.names n WHERE n.id = d.id)
+ ORDER BY id
+ LIMIT 1000
+"""
+BY_IDS = f"SELECT {_COLUMNS} FROM gateway.documents WHERE id = ANY($1) AND NOT retired"
 OTHER_ADMIN = """
 SELECT EXISTS (SELECT
                  FROM gateway.documents
@@ -115,6 +125,12 @@ async def find(connection: Connection | Pool, kind: DocumentKind, reference: str
     return _row(found) if found is not None else None
 
 
+async def in_use(pool: Pool, ids: Sequence[UUID]) -> list[Row]:
+    """The documents in use with these ids, in the order of the ids."""
+    found = {row["id"]: _row(row) for row in await pool.fetch(BY_IDS, list(ids))} if ids else {}
+    return [found[each] for each in ids if each in found]
+
+
 async def listed(
     pool: Pool, kind: DocumentKind, *, retired: bool, after: tuple[str, UUID] | None, member: UUID | None, limit: int
 ) -> list[Row]:
@@ -138,6 +154,16 @@ async def write(connection: Connection, document: Document, version: int, *, ret
         document.model_dump_json(),
         version,
     )
+    await document_names.write(connection, [(document, retired)])
+
+
+async def write_missing_names(pool: Pool) -> None:
+    """Writes the words of documents of an earlier version, which kept none."""
+    after = UUID(int=0)
+    while rows := await pool.fetch(WITHOUT_NAMES, list(NAMED_KINDS), after):
+        found = [_row(row) for row in rows]
+        await document_names.write(pool, [(row.document, False) for row in found])
+        after = found[-1].id
 
 
 async def holder(connection: Connection, column: Literal["email", "address"], value: str, but: UUID) -> str | None:

@@ -13,6 +13,9 @@ from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
+from services.reporting.search import api as search_api
+from services.reporting.search.index.served import ServedIndex
+from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -64,11 +67,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             health.when_draining(follower.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
             places = SealedPlaces(settings.keys.purpose("places"))
+            index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
+            parts.run("search", index)
             routers = [
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
+                search_api.router(TicketSearch(reader, index)),
             ]
         yield parts.process(routers)
 

@@ -1,6 +1,7 @@
 """What reporting is told by its environment."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from shared.http.keys import Keys
@@ -16,6 +17,7 @@ class Settings:
     blob_url: str
     zone: ZoneInfo
     replica: str | None
+    search_directory: Path
 
     @classmethod
     def read(cls) -> "Settings":
@@ -26,4 +28,5 @@ class Settings:
             blob_url=env("LEDGERDESK_BLOB_URL"),
             zone=ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")),
             replica=env("LEDGERDESK_REPLICA", "") or None,
+            search_directory=Path(env("LEDGERDESK_SEARCH_DIR", "var/search")),
         )

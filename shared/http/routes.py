@@ -1,7 +1,7 @@
 """Routes that refuse unknown input."""
 
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +16,18 @@ from shared.http.json_input import read_json
 from shared.http.serving.limits import MOST_VALUES, bounded, limits_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+F = TypeVar("F", bound=Callable[..., Any])
+_ANY_TEXT = "any_text"
+
+
+def takes_any_text(*names: str) -> Callable[[F], F]:
+    """Lets query parameters of an endpoint of a StrictRoute have any characters, also NUL: words that people search."""
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _ANY_TEXT, frozenset(names))
+        return endpoint
+
+    return mark
 
 
 class StrictRoute(APIRoute):
@@ -30,12 +42,13 @@ class StrictRoute(APIRoute):
         declared = frozenset(_query_names(self.dependant))
         checks = tuple(checks_of(self.dependant))
         most, values = limits_of(self.endpoint)
+        any_text: frozenset[str] = getattr(self.endpoint, _ANY_TEXT, frozenset())
 
         async def strict(request: Request) -> Response:
             if b"\x00" in request.scope["path"].encode(errors="replace"):
                 raise problems.not_found()
             if request.scope["query_string"]:
-                _check_query(request.scope["query_string"], declared)
+                _check_query(request.scope["query_string"], declared, any_text)
             request = _StrictRequest(request.scope, bounded(request.scope, request.receive, most))
             request.most_values = values
             for check in checks:
@@ -74,7 +87,7 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
         yield from _query_names(part)
 
 
-def _check_query(query: bytes, declared: frozenset[str]) -> None:
+def _check_query(query: bytes, declared: frozenset[str], any_text: frozenset[str]) -> None:
     try:
         given = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
     except ValueError:
@@ -83,7 +96,7 @@ def _check_query(query: bytes, declared: frozenset[str]) -> None:
     for name, value in given:
         if name not in declared:
             wrong.append(problems.FieldError(problems.pointer("query", name), "This parameter is not known."))
-        elif "\x00" in value:
+        elif "\x00" in value and name not in any_text:
             wrong.append(problems.FieldError(problems.pointer("query", name), "NUL characters are not allowed."))
     if wrong:
         raise problems.invalid_fields(wrong[:20])

@@ -53,6 +53,7 @@ async def first_documents(database_url: str) -> None:
             address = f"{DEFAULT_QUEUE}@{domain}"
             queue = {"slug": DEFAULT_QUEUE, "name": "Postmaster", "address": address, "display_name": "Postmaster"}
             await documents.save(queues.KIND, DEFAULT_QUEUE, _draft(queues.KIND, queue), context)
+        await document_rows.write_missing_names(pool)
     finally:
         passwords.close()
         await pool.close()

@@ -11,25 +11,21 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-import aiohttp
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
 from services.gateway.front.consistency_tokens import ConsistencyTokens
-from services.gateway.front.proxy import identity_refused
+from services.gateway.service_client import ServiceClient
 from services.gateway.signing_in.dependencies import Writer
 from shared.http import problems, story
 from shared.http.bodies import Body, example
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import LAG
-from shared.http.identity import HEADER, sign
 from shared.http.json_input import read_json
-from shared.http.keys import SigningKey
 from shared.http.routes import router as strict
 from shared.input_types import is_id
 from shared.rules.access import Identity
 from shared.rules.subjects import number_in
-from shared.telemetry.tracing import TRACEPARENT, traceparent
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +33,6 @@ Ref = Annotated[str, Path(max_length=64, description="The id or number of the ti
 MOST_ARTICLES = 100
 REQUEST_HEADERS = ("idempotency-key", "if-match")
 ANSWER_HEADERS = ("content-type", "etag", "idempotent-replayed", "retry-after")
-SECONDS = 30.0
 
 _ADDRESSES = {"type": "array", "items": {"type": "string", "format": "email"}, "minItems": 1, "maxItems": 100}
 _UUID = {"type": "string", "format": "uuid"}
@@ -94,16 +89,8 @@ class SplitDone(Body):
 
 
 class ArticleCommands:
-    """`urls` maps the name of a service to its base URL."""
-
-    def __init__(
-        self,
-        client: aiohttp.ClientSession,
-        urls: Mapping[str, str],
-        signing_key: SigningKey,
-        tokens: ConsistencyTokens,
-    ) -> None:
-        self.client, self.urls, self.signing_key, self.tokens = client, urls, signing_key, tokens
+    def __init__(self, services: ServiceClient, tokens: ConsistencyTokens) -> None:
+        self.services, self.tokens = services, tokens
 
     async def run(self, request: Request, command: str, ref: str, who: Identity) -> Response:
         """Runs the command; the answer is that of routing. Raises Problem 404, 403, 422, 503."""
@@ -134,8 +121,13 @@ class ArticleCommands:
         """The answer of routing. Without originals, it is the first answer to a repeated command, else 404."""
         headers = {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
         headers["content-type"] = "application/json"
-        status, reply, answered = await self._call(
-            "POST", "routing", f"/internal/tickets/{ref}/{command}", who, headers, orjson.dumps(content)
+        status, reply, answered = await self.services.call(
+            "POST",
+            "routing",
+            f"/internal/tickets/{ref}/{command}",
+            who,
+            headers=headers,
+            content=orjson.dumps(content),
         )
         passed = {name: answered[name] for name in ANSWER_HEADERS if name in answered}
         if CONSISTENCY in answered:
@@ -158,7 +150,7 @@ class ArticleCommands:
         originals: list[Any] = []
         for n, article in enumerate(articles):
             path = f"/internal/tickets/{ref}/articles/{quote(article, safe='')}"
-            status, content, _ = await self._call("GET", "reporting", path, who, waiting)
+            status, content, _ = await self.services.call("GET", "reporting", path, who, headers=waiting)
             if status == 404:
                 await self._require_ticket(ref, who, waiting)
                 raise problems.invalid(
@@ -171,36 +163,13 @@ class ArticleCommands:
 
     async def _require_ticket(self, ref: str, who: Identity, waiting: Mapping[str, str]) -> None:
         """Raises 404 if there is no such ticket, 503 if reporting does not show all of it yet."""
-        status, content, headers = await self._call("GET", "reporting", f"/api/v1/tickets/{ref}", who, waiting)
+        status, content, headers = await self.services.call(
+            "GET", "reporting", f"/api/v1/tickets/{ref}", who, headers=waiting
+        )
         if status != 200:
             raise _refused(status, content)
         if LAG in headers:
             raise problems.unavailable("The article is not known yet. If it was just written, try again.")
-
-    async def _call(
-        self,
-        method: str,
-        service: str,
-        path: str,
-        who: Identity,
-        headers: Mapping[str, str],
-        content: bytes | None = None,
-    ) -> tuple[int, bytes, Mapping[str, str]]:
-        sent = {**headers, HEADER: sign(who, service, self.signing_key)}
-        if (trace := traceparent()) is not None:
-            sent[TRACEPARENT] = trace
-        base = self.urls.get(service)
-        if base is None:
-            raise problems.unavailable(f"The service {service} is not configured.", retry_after=30)
-        try:
-            timeout = aiohttp.ClientTimeout(total=SECONDS)
-            async with self.client.request(method, base + path, headers=sent, data=content, timeout=timeout) as answer:
-                if answer.status == 401:
-                    raise identity_refused(service)
-                return answer.status, await answer.read(), answer.headers
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("%s did not answer %s %s: %s", service, method, path, type(error).__name__)
-            raise problems.unavailable(f"The service {service} does not answer.") from error
 
 
 def _refused(status: int, content: bytes) -> problems.Problem:

@@ -14,12 +14,12 @@ from uuid import UUID
 
 import aiohttp
 from multidict import CIMultiDict
-from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.routes import Target
+from services.gateway.service_client import FAILED, identity_refused
 from services.gateway.signing_in.sessions import Principal
 from shared.http import problems
 from shared.http.consistency import HEADER as CONSISTENCY
@@ -30,10 +30,6 @@ from shared.telemetry.trace import trace_id
 from shared.telemetry.tracing import TRACEPARENT, traceparent
 
 log = logging.getLogger(__name__)
-
-FAILED = Counter(
-    "ledgerdesk_gateway_hop_failures_total", "Requests that a service gave no usable answer to", ["service", "failure"]
-)
 
 FORWARDED = frozenset(
     (
@@ -302,14 +298,6 @@ async def _pass_back(answer: aiohttp.ClientResponse, send: Send, tokens: Consist
         return answer.status
     await send({"type": "http.response.body", "body": b""})
     return answer.status
-
-
-def identity_refused(service: str) -> problems.Problem:
-    """For a service that does not accept the gateway's signature: it has another public key, as during an update. Its
-    401 is not for the caller, who is signed in."""
-    FAILED.labels(service, "IdentityRefused").inc()
-    log.error("%s does not accept what the gateway signs: it needs the public half of the gateway's key", service)
-    return problems.unavailable(f"The service {service} cannot be used now. Nothing was done.")
 
 
 def _problem(service: str, error: aiohttp.ClientError, *, nothing_done: bool) -> problems.Problem:

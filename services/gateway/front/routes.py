@@ -71,6 +71,7 @@ ROUTES = (
     _route("/outgoing/mails/{id}/retry", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/events", GET=("reporting", "events")),
+    _route("/search", GET=("reporting", "read")),
     _route("/stats/{stat}", GET=("reporting", "read")),
 )
 """The first match wins."""

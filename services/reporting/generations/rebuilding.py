@@ -14,6 +14,8 @@ from aiokafka.errors import KafkaError
 
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.search import operating
+from services.reporting.search.generations import SEARCH
 from shared.database import OwnConnection, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consuming.halting import Halt
@@ -44,7 +46,7 @@ async def up_to_date(projection_sets: Sequence[ProjectionSet]) -> None:
                 continue
             generation = await sets.unfinished(owner, each) or await sets.begin(owner, each, app_url)
         try:
-            if live is not None:
+            if live is not None and each.tables:
                 seconds, events = await fill(each, generation)
                 schema = each.schema(generation)
                 print(f"{schema} built from {events} events in {seconds:.1f} s: the tables have changed")
@@ -96,7 +98,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _sets() -> dict[str, ProjectionSet]:
-    return projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")))
+    return {**projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))), SEARCH.name: SEARCH}
 
 
 async def _carry_out(action: str, projection_set: ProjectionSet, generation: int | None) -> int:
@@ -116,10 +118,14 @@ async def _carry_out(action: str, projection_set: ProjectionSet, generation: int
                         " that was begun and not shown"
                     )
                 made = generation or await sets.begin(owner, projection_set, app_url)
+                if projection_set is SEARCH:
+                    return await operating.build(owner, made)
                 seconds, events = await fill(projection_set, made)
                 rate = events / max(seconds, 0.001)
                 print(f"{projection_set.schema(made)} built: {events} events in {seconds:.1f} s, {rate:.0f} a second")
             case "verify":
+                if projection_set is SEARCH:
+                    return await operating.verify(app_url, generation or newest)
                 return await _verify(owner, projection_set, generation or newest)
             case "promote":
                 await sets.promote(owner, projection_set, generation or newest, app_url)

@@ -23,12 +23,9 @@ Reference = Annotated[str | None, Field(max_length=320)]
 NOBODY = UUID(int=0)
 
 
-class ListQuery(ColumnFilters):
-    """The query parameters of the ticket list."""
+class FilterQuery(ColumnFilters):
+    """The query parameters that choose tickets."""
 
-    limit: Limit = 50
-    cursor: CursorText = None
-    sort: Sort = "default"
     queue: Texts = []  # noqa: RUF012
     state: Texts = []  # noqa: RUF012
     state_type: Annotated[list[StateType], Field(max_length=10)] = []  # noqa: RUF012
@@ -40,13 +37,22 @@ class ListQuery(ColumnFilters):
     mine: bool | None = None
 
 
-async def filters(reader: TicketReader, query: ListQuery, who: Identity) -> Filters:
+class ListQuery(FilterQuery):
+    """The query parameters of the ticket list."""
+
+    limit: Limit = 50
+    cursor: CursorText = None
+    count: Annotated[bool, Field(description="Counts all tickets of the list too, exactly up to 10 000.")] = False
+    sort: Sort = "default"
+
+
+async def filters(reader: TicketReader, query: FilterQuery, who: Identity) -> Filters:
     """The filters that were asked for, with everything that they name looked up."""
     for name, value in query:
         if isinstance(value, datetime) and not 1900 <= value.year <= 9000:
             raise problems.invalid(f"/query/{name}", "Must be a date between the years 1900 and 9000.")
     queues = reader.directory.queues
-    customers, addresses = await _customers(reader, query.customer)
+    customers, addresses = await customers_named(reader, query.customer)
     types = _types(reader, query.state, query.state_type)
     chosen: set[UUID] | None = {_queue(queues, name) for name in query.queue} if query.queue else None
     if query.mine:
@@ -97,7 +103,7 @@ async def _person(reader: TicketReader, reference: str | None, who: Identity) ->
     return found.id if found is not None else NOBODY
 
 
-async def _customers(reader: TicketReader, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
+async def customers_named(reader: TicketReader, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
     """The customers that a filter names by id, login or address, and the addresses among them that nobody has.
 
     An address that somebody has now means that person with all their tickets, and nobody who had it before. An address

@@ -23,6 +23,8 @@ ORDERS: dict[str, list[tuple[str, str]]] = {
     "priority": [("priority", "ASC"), ("created_at", "ASC"), ("id", "ASC")],
     "-priority": [("priority", "DESC"), ("created_at", "ASC"), ("id", "ASC")],
 }
+MOST_COUNTED = 10_000
+"""A list is counted up to here; of a longer one, only that it is longer is known."""
 COLUMNS = tuple(column for column in TICKETS_TABLE.columns if column not in ("event_count", "public_article_count"))
 QUEUES = """
 WITH RECURSIVE q(id) AS (
@@ -79,23 +81,15 @@ def statement(
     """
     arguments = Arguments()
     order = ORDERS[sort]
-    conditions = _conditions(arguments, filters)
+    where = conditions(arguments, filters)
     if after is not None:
-        conditions.append(_after(arguments, order, after))
+        where.append(_after(arguments, order, after))
     keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _ in order)]))
     ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
-    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *conditions))
+    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *where))
     # A literal and not an argument: the planner must know that few rows are wanted.
     first = f"{rest} ORDER BY {ordered} LIMIT {int(limit)}"
-    sources: dict[str, list[str]] = {}
-    for_agents = _agents_part(arguments, scope, filters, keys, first)
-    if for_agents is not None:
-        sources["desk.tickets"] = [for_agents]
-    for_customers = _customers_parts(arguments, scope, filters)
-    if for_customers:
-        sources["desk.customer_tickets"] = [
-            f"SELECT {keys} FROM desk.customer_tickets t WHERE {part}{first}" for part in for_customers
-        ]
+    sources = _sources(arguments, scope, filters, keys, first)
     if not sources:
         return "SELECT * FROM desk.customer_tickets WHERE false", []
     found = " UNION ALL ".join(
@@ -113,6 +107,32 @@ def statement(
     )
 
 
+def count_statement(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
+    """The statement that counts a list up to MOST_COUNTED + 1, and its arguments. It finds what `statement` finds."""
+    arguments = Arguments()
+    rest = "".join(f" AND {each}" for each in ("t.state_type <> 'removed'", *conditions(arguments, filters)))
+    most = MOST_COUNTED + 1
+    sources = _sources(arguments, scope, filters, "t.id", f"{rest} LIMIT {most}")
+    if not sources:
+        return "SELECT 0", []
+    found = " UNION ALL ".join(f"({part})" for parts in sources.values() for part in parts)
+    return f"SELECT count(*) FROM (SELECT FROM ({found}) AS t LIMIT {most}) AS t", arguments.values
+
+
+def _sources(arguments: Arguments, scope: Scope, filters: Filters, keys: str, first: str) -> dict[str, list[str]]:
+    """Table or view -> queries for the `keys` of what somebody may see there, each ending in `first`."""
+    sources: dict[str, list[str]] = {}
+    for_agents = _agents_part(arguments, scope, filters, keys, first)
+    if for_agents is not None:
+        sources["desk.tickets"] = [for_agents]
+    for_customers = _customers_parts(arguments, scope, filters)
+    if for_customers:
+        sources["desk.customer_tickets"] = [
+            f"SELECT {keys} FROM desk.customer_tickets t WHERE {part}{first}" for part in for_customers
+        ]
+    return sources
+
+
 def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str, first: str) -> str | None:
     """The first rows of the queues that are read as an agent, from the index that suits the filters best."""
     everywhere = scope.everything and filters.queues is None
@@ -125,11 +145,13 @@ def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str
     within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
     lookups: list[tuple[str, str, str]] = []
     others = ""
-    if filters.customers:
+    if filters.columns.id:
+        lookups.append(("id", arguments.add(sorted(set(filters.columns.id)), "uuid[]"), ""))
+    elif filters.customers:
         ids = arguments.add(sorted(set(filters.customers)), "uuid[]")
         lookups.append(("customer_id", ids, ""))
         others = f" AND t.customer_id <> ALL({ids})"
-    if filters.addresses:
+    if filters.addresses and not filters.columns.id:
         lookups.append(("customer_email", arguments.add(sorted(set(filters.addresses)), "text[]"), others))
     if not lookups and filters.columns.company:
         lookups.append(("company", arguments.add(sorted(set(filters.columns.company)), "text[]"), ""))
@@ -170,7 +192,8 @@ def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> li
     return parts
 
 
-def _conditions(arguments: Arguments, filters: Filters) -> list[str]:
+def conditions(arguments: Arguments, filters: Filters) -> list[str]:
+    """The filters as conditions on a table or view with the columns of `desk.tickets`, aliased `t`."""
     found: list[str] = []
     many = (("state_slug", filters.states), ("state_type", filters.state_types))
     found += [f"t.{column} = ANY({arguments.add(list(values), 'text[]')})" for column, values in many if values]

@@ -14,9 +14,16 @@ from services.reporting.tickets.bodies import TicketDetails, TicketPage
 from services.reporting.tickets.hidden_references import tickets_named, without_hidden
 from services.reporting.tickets.list_query import ListQuery, filters
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS
-from services.reporting.tickets.ticket_list import ORDERS, column_types, statement
+from services.reporting.tickets.ticket_list import (
+    MOST_COUNTED,
+    ORDERS,
+    Filters,
+    column_types,
+    count_statement,
+    statement,
+)
 from services.reporting.tickets.ticket_reader import MERGED_TICKETS, TicketReader, TicketReference
-from services.reporting.visibility import scope
+from services.reporting.visibility import Scope, scope
 from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.etag import etag
@@ -63,7 +70,9 @@ def router(reader: TicketReader) -> APIRouter:
         wanted = await filters(reader, query, who)
         cursors: Cursors = request.app.state.cursors
         asked = sorted(
-            (name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")
+            (name, value)
+            for name, value in request.query_params.multi_items()
+            if name not in ("limit", "cursor", "count")
         )
         after = cursors.decode(who, asked, query.cursor)
         headers = await reader.wait_until_shown(written)
@@ -72,12 +81,13 @@ def router(reader: TicketReader) -> APIRouter:
         rows = await reader.pool.fetch(text, *arguments)
         shown = await reader.presenter(who, rows)
         items = [shown.ticket(row) for row in rows[: query.limit]]
-        await _show_other_tickets(reader, who, list(zip(rows, items, strict=False)))
+        await show_other_tickets(reader, who, list(zip(rows, items, strict=False)))
         next_cursor = None
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
             next_cursor = cursors.encode(who, asked, [_plain(last[column]) for column, _ in ORDERS[query.sort]])
-        return json_response(page(items, next_cursor), headers=headers)
+        counted = await _count(reader, visible, wanted) if query.count else {}
+        return json_response(page(items, next_cursor) | counted, headers=headers)
 
     @routes.get("/{ref}", operation_id="getTicket", response_model=TicketDetails, summary="One ticket")
     async def get_ticket(ref: TicketReference, who: Caller, written: Awaited) -> Response:
@@ -86,7 +96,7 @@ def router(reader: TicketReader) -> APIRouter:
         found = await reader.ticket(ref, who)
         row, queues = found.row, reader.directory.queues
         shown = (await reader.presenter(who, [row])).ticket(row)
-        await _show_other_tickets(reader, who, [(row, shown)])
+        await show_other_tickets(reader, who, [(row, shown)])
         visible = scope(who, queues)
         counted = await reader.pool.fetchrow(
             ABOUT.format(articles="article_count" if found.as_agent else "public_article_count"),
@@ -139,7 +149,14 @@ def router(reader: TicketReader) -> APIRouter:
     return routes
 
 
-async def _show_other_tickets(
+async def _count(reader: TicketReader, visible: Scope, wanted: Filters) -> dict[str, Any]:
+    """How many tickets a list has. If they are too many to count, a number that it has at least."""
+    text, arguments = count_statement(visible, wanted)
+    found: int = await reader.pool.fetchval(text, *arguments)
+    return {"count": {"value": min(found, MOST_COUNTED), "exact": found <= MOST_COUNTED}}
+
+
+async def show_other_tickets(
     reader: TicketReader, who: Identity, shown: list[tuple[asyncpg.Record, dict[str, Any]]]
 ) -> None:
     """Adds linked tickets that the person may see. Hides the ticket that it was merged into if they may not."""

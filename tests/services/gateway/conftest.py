@@ -143,12 +143,13 @@ class Gateway:
 
 
 START_AGAIN = """
-DELETE FROM gateway.guesses; DELETE FROM gateway.known_places;
+DELETE FROM gateway.guesses; DELETE FROM gateway.known_places; DELETE FROM gateway.searches; DELETE FROM gateway.names;
 DELETE FROM gateway.sessions; DELETE FROM gateway.credentials; DELETE FROM gateway.documents;
 DELETE FROM es.outbox; DELETE FROM es.events; DELETE FROM es.streams; DELETE FROM es.commands;
 INSERT INTO es.streams SELECT * FROM saved.streams;
 INSERT INTO es.events SELECT * FROM saved.events;
 INSERT INTO gateway.documents SELECT * FROM saved.documents;
+INSERT INTO gateway.names SELECT * FROM saved.names;
 INSERT INTO gateway.credentials SELECT * FROM saved.credentials;
 """
 SAVE = """
@@ -156,6 +157,7 @@ CREATE SCHEMA saved;
 CREATE TABLE saved.streams AS SELECT * FROM es.streams;
 CREATE TABLE saved.events AS SELECT * FROM es.events;
 CREATE TABLE saved.documents AS SELECT * FROM gateway.documents;
+CREATE TABLE saved.names AS SELECT * FROM gateway.names;
 CREATE TABLE saved.credentials AS SELECT * FROM gateway.credentials;
 """
 

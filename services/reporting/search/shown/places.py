@@ -1,0 +1,192 @@
+"""Where a ticket was found, and why: texts with the words marked, from what its reader may see and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.reporting.search.index.entries import field_texts, shown_person
+from services.reporting.search.query.question import Question, Term
+from services.reporting.search.shown.marks import Part, applicable, marked, pattern
+from shared.database import Pool
+
+MOST_PLACES = 8
+"""Of a ticket."""
+BEFORE, CUT = 80, 260
+"""Characters before a word in the text of an article, and of the whole piece that is shown."""
+LONGEST_TEXT = 20_000
+"""Characters of an article in which words are shown, and how many articles of a ticket are looked at."""
+MOST_ARTICLES = 40
+MOST_HEADS = 2_000
+"""Articles of a page whose subjects, people and files are looked at."""
+
+FAMILIES = """
+WITH RECURSIVE merged(root, id) AS (
+    SELECT i, i FROM unnest($1::uuid[]) AS i
+     UNION
+    SELECT m.root, t.id FROM merged m JOIN desk.tickets t ON t.merged_into_id = m.id
+)
+"""
+TEXTS = (
+    FAMILIES
+    + """
+SELECT f.root, k.n::integer AS term, a.id, a.number, a.created_at, a.cut, a.at
+  FROM (SELECT root, array_agg(id) AS ids FROM merged GROUP BY root) AS f
+ CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS k(pattern, n)
+ CROSS JOIN LATERAL (
+        SELECT x.id, x.number, x.created_at, x.at, substring(x.text FROM greatest(1, x.at - {before}) FOR {cut}) AS cut
+          FROM (SELECT a.id, a.number, a.created_at, a.text,
+                       regexp_instr(left(a.text, {longest}), k.pattern) AS at
+                  FROM {articles} a
+                 WHERE a.ticket_id = ANY(f.ids)
+                 ORDER BY a.created_at, a.number
+                 LIMIT {most}) AS x
+         WHERE x.at > 0
+         LIMIT 1) AS a
+"""
+)
+"""The first article of each ticket with a word that a pattern matches, and the text around it."""
+HEADS = (
+    FAMILIES
+    + """
+SELECT f.root, a.id, a.number, a.subject, a.people, a.attachments
+  FROM merged f
+  JOIN {articles} a ON a.ticket_id = f.id
+ ORDER BY f.root, a.created_at, a.number
+ LIMIT {most}
+"""
+)
+BODIES = (
+    FAMILIES
+    + """
+SELECT f.root, a.id, a.number, left(a.text, {longest}) AS text
+  FROM merged f
+  JOIN {articles} a ON a.ticket_id = f.id
+ ORDER BY f.root, a.created_at, a.number
+ LIMIT {most}
+"""
+)
+FEW = 3
+"""Tickets of a page whose texts are read as a whole, because the pattern has found nothing that can be marked."""
+
+Place = dict[str, Any]
+
+
+async def places(
+    pool: Pool, question: Question, tickets: Mapping[UUID, dict[str, Any]], *, articles: str
+) -> dict[UUID, list[Place]]:
+    """The places of these tickets, which are as the API shows them to the reader.
+
+    `articles` is the table or view of the articles that the reader may see.
+    """
+    terms = [term for clause in question.clauses for term in clause if not term.without and not term.is_row]
+    found = {ticket: _of_ticket(shown, terms) for ticket, shown in tickets.items()}
+    if not terms or not tickets:
+        return found
+    await _add_texts(pool, terms, found, articles)
+    left = [ticket for ticket, known in found.items() if _unexplained(terms, known)]
+    if left:
+        await _add_heads(pool, terms, found, left, articles)
+    left = [ticket for ticket in left if not found[ticket]][:FEW]
+    if left:
+        await _add_whole_texts(pool, terms, found, left, articles)
+    return {ticket: known[:MOST_PLACES] for ticket, known in found.items()}
+
+
+def _place(attribute: str, parts: list[Part], article: asyncpg.Record | None = None) -> Place:
+    return {
+        "article": str(article["id"]) if article is not None else None,
+        "number": article["number"] if article is not None else None,
+        "attribute": attribute,
+        "text": parts,
+    }
+
+
+def _of_ticket(shown: Mapping[str, Any], terms: Sequence[Term]) -> list[Place]:
+    customer = shown["customer"]
+    texts = [
+        ("number", shown["number"]),
+        ("title", shown["title"]),
+        ("customer", f"{customer['name'] or ''} {customer['email'] or ''}".strip()),
+        ("company", customer["company"] or ""),
+        *(("tag", tag) for tag in shown["tags"]),
+        *((f"field.{slug}", text) for slug, value in shown["fields"].items() for text in field_texts(value)),
+    ]
+    found = []
+    for attribute, text in texts:
+        wanted = applicable(terms, attribute)
+        if wanted and text and (parts := marked(text, wanted)) is not None:
+            found.append(_place(attribute, parts))
+    return found
+
+
+def _unexplained(terms: Sequence[Term], known: Sequence[Place]) -> list[Term]:
+    """The terms that no place shows yet."""
+    hits = [part["text"] for place in known for part in place["text"] if part["hit"]]
+    return [term for term in terms if not any(marked(text, [term]) for text in hits)]
+
+
+async def _add_texts(pool: Pool, terms: Sequence[Term], found: dict[UUID, list[Place]], articles: str) -> None:
+    wanted = applicable(terms, "body")
+    if not wanted:
+        return
+    statement = TEXTS.format(articles=articles, before=BEFORE, cut=CUT, longest=LONGEST_TEXT, most=MOST_ARTICLES)
+    rows = await pool.fetch(statement, list(found), [pattern(term) for term in wanted])
+    shown: dict[UUID, set[str]] = {}
+    for row in sorted(rows, key=lambda row: (row["created_at"], row["number"], row["at"])):
+        text = _whole_words(row["cut"], starts=row["at"] <= BEFORE + 1)
+        parts = marked(text, wanted)
+        if parts is None or any(text in other or other in text for other in shown.get(row["root"], ())):
+            continue
+        hit = " ".join(part["text"] for part in parts if part["hit"])
+        before = shown.setdefault(row["root"], set())
+        if any(hit == known for known in before):
+            continue
+        before |= {text, hit}
+        found[row["root"]].append(_place("body", parts, row))
+
+
+def _whole_words(cut: str, *, starts: bool) -> str:
+    """A piece of a text in one line, without the parts of words at its ends."""
+    text = " ".join(cut.split())
+    if not starts and " " in text[:BEFORE]:
+        text = "… " + text.partition(" ")[2]
+    if len(cut) >= CUT and " " in text[-BEFORE:]:
+        text = text.rpartition(" ")[0] + " …"
+    return text
+
+
+async def _add_heads(
+    pool: Pool, terms: Sequence[Term], found: dict[UUID, list[Place]], tickets: Sequence[UUID], articles: str
+) -> None:
+    """Subjects, people and files of articles, for the terms that nothing shows yet."""
+    left = {ticket: _unexplained(terms, found[ticket]) for ticket in tickets}
+    for row in await pool.fetch(HEADS.format(articles=articles, most=MOST_HEADS), list(tickets)):
+        people = row["people"]
+        texts = [
+            ("subject", row["subject"]),
+            *(("from", shown_person(each)) for each in (people["from"],) if each),
+            *(("to", shown_person(each)) for each in people["to"]),
+            *(("cc", shown_person(each)) for each in people["cc"]),
+            *(("attachment", each["name"]) for each in row["attachments"] or ()),
+        ]
+        for attribute, text in texts:
+            wanted = applicable(left[row["root"]], attribute)
+            if wanted and text and (parts := marked(text, wanted)) is not None:
+                found[row["root"]].append(_place(attribute, parts, row))
+                left[row["root"]] = _unexplained(left[row["root"]], found[row["root"]])
+
+
+async def _add_whole_texts(
+    pool: Pool, terms: Sequence[Term], found: dict[UUID, list[Place]], tickets: Sequence[UUID], articles: str
+) -> None:
+    wanted = applicable(terms, "body")
+    statement = BODIES.format(articles=articles, longest=LONGEST_TEXT, most=MOST_ARTICLES)
+    for row in await pool.fetch(statement, list(tickets)) if wanted else ():
+        if not found[row["root"]] and (parts := marked(row["text"], wanted)) is not None:
+            first = next(n for n, part in enumerate(parts) if part["hit"])
+            before = parts[first - 1]["text"][-BEFORE:] if first else ""
+            after = "".join(part["text"] for part in parts[first + 1 :])[:BEFORE]
+            text = " ".join(f"{before}{parts[first]['text']}{after}".split())
+            found[row["root"]].append(_place("body", marked(text, wanted) or [], row))
