@@ -1,15 +1,25 @@
 """Projection sets: read models that are rebuilt beside the live one and shown by swapping views."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import asyncpg
 
 from shared.contracts.topics import TICKETS
 from shared.database import Connection, OwnConnection
 from shared.eventstore.migrations import role_of
 from shared.messaging.batching import Batching
 from shared.messaging.consuming.handlers import Handler
+
+LOCK_MS = 200
+"""How long a promotion waits for a view. Less than the time after which PostgreSQL looks for deadlocks (1 s): if a
+reader and the promotion wait for each other, the promotion gives way."""
+PAUSE_SECONDS = 0.5
+PATIENCE_SECONDS = 600.0
 
 
 class DependentViews(Protocol):
@@ -106,8 +116,24 @@ async def begin(connection: OwnConnection, projection_set: ProjectionSet, app_ur
 async def promote(connection: OwnConnection, projection_set: ProjectionSet, generation: int, app_url: str) -> None:
     """Shows a generation in the views, in one transaction. The one shown before is kept, to go back to.
 
-    Raises CannotChange.
+    While somebody reads a view for long (an export), it tries again and again: if it waited for that view, all new
+    readers would wait behind it. Raises CannotChange, also if reading goes on for PATIENCE_SECONDS.
     """
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            await _promote(connection, projection_set, generation, app_url)
+        except asyncpg.LockNotAvailableError as error:
+            if time.monotonic() > end:
+                raise CannotChange(
+                    f"somebody has been reading {projection_set.name} for {PATIENCE_SECONDS:.0f} s: try again later"
+                ) from error
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _promote(connection: OwnConnection, projection_set: ProjectionSet, generation: int, app_url: str) -> None:
     async with connection.transaction():
         if projection_set.dependent is not None:
             # First, because it may wait for queries of a minute: nothing that lists read is locked until then.
@@ -140,6 +166,7 @@ async def promote(connection: OwnConnection, projection_set: ProjectionSet, gene
         app = '"' + role_of(app_url).replace('"', '""') + '"'
         await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {projection_set.name}")
         await connection.execute(f"GRANT USAGE ON SCHEMA {projection_set.name} TO {app}")
+        await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
         for table in projection_set.tables:
             # CREATE OR REPLACE VIEW cannot drop columns, and a newer generation may have others.
             await connection.execute(f"DROP VIEW IF EXISTS {projection_set.name}.{table}")
