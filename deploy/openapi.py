@@ -13,13 +13,17 @@ from services.gateway.documents import customers_api, documents_api
 from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
+from services.gateway.live import stream_api
 from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
 from services.reporting.exports import exports_api
+from services.reporting.feed import events_api
+from services.reporting.live import presence_api
 from services.reporting.printing import print_api
+from services.reporting.search import api as search_api
 from services.reporting.search import export_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -39,6 +43,7 @@ def routers() -> dict[str, list[APIRouter]]:
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
             article_commands.router(NOTHING),
+            stream_api.router(NOTHING),
         ],
         "intake": [
             intake_api.router(NOTHING, NOTHING),
@@ -54,6 +59,9 @@ def routers() -> dict[str, list[APIRouter]]:
             tickets_api.router(NOTHING),
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),
+            events_api.router(NOTHING, NOTHING, NOTHING),
+            presence_api.router(NOTHING, NOTHING),
+            search_api.router(NOTHING),
             export_api.router(NOTHING, NOTHING, NOTHING),
         ],
     }

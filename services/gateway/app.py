@@ -15,6 +15,10 @@ from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
 from services.gateway.front.proxy import Proxy
 from services.gateway.front.reference import router as reference_router
+from services.gateway.live import stream_api
+from services.gateway.live.link import Link
+from services.gateway.live.sign_in_watch import SignInWatch
+from services.gateway.live.streams import Streams
 from services.gateway.schema import MIGRATIONS
 from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
@@ -64,12 +68,27 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         try:
             reads = await parts.reads(largest=4)
             async with http_client(settings.upstream_seconds) as client:
+                live = _live(settings, health, parts, client, sessions)
                 yield Process(
-                    _dispatcher(settings, health, parts, reads, client, sessions, passwords, throttle),
+                    _dispatcher(settings, health, parts, reads, client, sessions, passwords, throttle, live),
                     parts.background,
                 )
         finally:
             passwords.close()
+
+
+def _live(
+    settings: Settings, health: Health, parts: Assembly, client: aiohttp.ClientSession, sessions: Sessions
+) -> stream_api.Live:
+    """The live streams of this process, and what keeps them going."""
+    streams = Streams()
+    link = Link(client, settings.services.get("reporting", ""), settings.signing_key, streams)
+    parts.run("streams", streams)
+    parts.run("stream sign-ins", SignInWatch(settings.database_url, sessions, streams, link))
+    if link.base:
+        parts.run("stream link", link)
+    health.when_draining(streams.drain)
+    return stream_api.Live(streams, link)
 
 
 def _dispatcher(
@@ -81,6 +100,7 @@ def _dispatcher(
     sessions: Sessions,
     passwords: Passwords,
     throttle: SignInThrottle,
+    live: stream_api.Live,
 ) -> Dispatcher:
     """The public application: the gateway's own routes, and the proxy to the services."""
     authentication = Authentication(sessions, settings.trusts_proxy)
@@ -104,6 +124,7 @@ def _dispatcher(
             searches_api.router(parts.pool, services),
             suggest_api.router(reads, services),
             article_commands.router(article_commands.ArticleCommands(services, tokens)),
+            stream_api.router(live),
             reference_router(),
         ],
     )

@@ -6,11 +6,17 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
+from services.reporting.feed import events_api
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.follower import Follower
 from services.reporting.feed.late_events import ReplayHandler
+from services.reporting.feed.sealed_places import SealedPlaces
+from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.live import link_api, presence_api
+from services.reporting.live.hub import Hub
+from services.reporting.live.presence import Presence
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
 from services.reporting.schema import MIGRATIONS
@@ -67,6 +73,12 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
             health.when_draining(follower.end)
+            presence = Presence(parts.pool, settings.database_url)
+            parts.run("presence", presence)
+            places = SealedPlaces(settings.keys.purpose("places"))
+            hub = Hub(parts.pool, copy, feed, follower, places, presence)
+            parts.run("live changes", hub)
+            health.when_draining(hub.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
             exports = Exports(settings.database_url)
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
@@ -78,6 +90,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                presence_api.router(reader, presence),
+                link_api.router(hub),
+                events_api.router(VisibleEvents(feed, reader), follower, places),
                 search_api.router(search),
                 export_api.router(search, exports, settings.zone),
             ]

@@ -13,6 +13,7 @@ from services.gateway.front.reference import DOCUMENT
 from services.routing.api.routes import ACTIONS
 from shared.testing.progress import until
 from shared.testing.samples import sample_body
+from tests.described import compared
 from tests.specs.requirement import requirement
 from tests.system.desk import Answer, Desk
 from tests.system.harness import ADMIN_PASSWORD
@@ -42,8 +43,13 @@ MATRIX: dict[str, str] = {
     "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
+    "listEvents": EVERYBODY,
+    # live
+    "openStream": EVERYBODY, "putPresence": "1+++4334",
+    # finding
+    "searchTickets": EVERYBODY,
     # numbers
-    "countDays": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
+    "countDays": EVERYBODY, "countMine": EVERYBODY, "countWidgets": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
     # mails as they came in
     **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
     # mails that have not left
@@ -185,7 +191,7 @@ async def staged(desk: Desk) -> Stage:
         "bounceArticle": {"article": article["id"], "to": to},
         "splitTicket": {"articles": [article["id"]]}, "linkTickets": {"to": other}, "unlinkTickets": {"to": other},
         "mergeTicket": {"into": other}, "addNote": {"text": "x"}, "renameTicket": {"title": "x"},
-        "replyToTicket": {"text": "x"},
+        "replyToTicket": {"text": "x"}, "putPresence": {"doing": "viewing"},
         "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3},
         "setResponsible": {"responsible": f"worker-{unique}"},
         "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]},
@@ -235,6 +241,13 @@ async def test_every_endpoint_with_every_role(desk: Desk) -> None:
         if signs != MATRIX[operation]:
             wrong[operation] = (MATRIX[operation], signs)
     assert not wrong, "\n".join(f"{name}: {want} but {got}" for name, (want, got) in wrong.items())
+    unseen = {
+        operation["operationId"]
+        for methods in described.values()
+        for method, operation in methods.items()
+        if method == "get" and "application/json" in operation["responses"]["200"]["content"]
+    } - compared
+    assert not unseen, f"nobody compared a real answer of these with the OpenAPI document: {unseen}"
 
 
 async def test_objects_in_a_body_are_checked_too(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from services.reporting.search.bodies import SearchPage
 from services.reporting.search.query.finder import COUNTED, Position, SearchSort
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.tickets.list_query import FilterQuery
@@ -32,7 +33,12 @@ class SearchQuery(FilterQuery):
 def router(search: TicketSearch) -> APIRouter:
     routes = strict(tags=["search"])
 
-    @routes.get("/api/v1/search", operation_id="searchTickets", summary="Tickets that you may see, by their words")
+    @routes.get(
+        "/api/v1/search",
+        operation_id="searchTickets",
+        response_model=SearchPage,
+        summary="Tickets that you may see, by their words",
+    )
     @takes_any_text("q")
     async def search_tickets(
         request: Request, who: Caller, written: Awaited, query: Annotated[SearchQuery, Query()]

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 Language = Literal["nb", "sv", "nl", "ru", "en", "de", "fr", "es"]
 
-_FUNCTION_WORDS: dict[Language, str] = {
+FUNCTION_WORDS: dict[Language, str] = {
     "nb": "og i det på som er en til å av for at med de ikke den har jeg om et men var meg seg han hun vi fra du så ved"
     " nå kan ble også skal hva når etter eller noe blir hvor mitt min din vår står hei takk hilsen kunne",
     "sv": "och i att det som en på är av för med den till inte har de jag om ett men var sig han hon vi från du så vid"
@@ -21,7 +21,7 @@ _FUNCTION_WORDS: dict[Language, str] = {
     " sobre este ya entre cuando todo esta ser son dos también fue había era muy hasta desde está mi porque hola gracias",
 }
 _LANGUAGES: dict[str, tuple[Language, ...]] = {}
-for _language, _words in _FUNCTION_WORDS.items():
+for _language, _words in FUNCTION_WORDS.items():
     for _word in dict.fromkeys(_words.split()):
         _LANGUAGES[_word] = (*_LANGUAGES.get(_word, ()), _language)
 
