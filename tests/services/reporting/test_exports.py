@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import tempfile
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -288,7 +290,10 @@ async def running_or(rows: Reporting, begun: asyncio.Event) -> bool:
 
 
 @pytest.mark.parametrize("name", ["csv", "json", "xlsx", "parquet"])
-async def test_a_reader_who_leaves_ends_the_statement_and_frees_the_slot(live_desk: Reporting, name: str) -> None:
+async def test_a_reader_who_leaves_ends_the_statement_and_frees_the_slot(
+    live_desk: Reporting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     await many_rows(live_desk, 20_000)
     exports, person = Exports(live_desk.app_url), uuid4()
     begun = asyncio.Event()
@@ -309,6 +314,7 @@ async def test_a_reader_who_leaves_ends_the_statement_and_frees_the_slot(live_de
         with pytest.raises(asyncio.CancelledError):
             await running
         await until(lambda: no_copy(live_desk.pool))
+        assert not list(tmp_path.iterdir()), "temporary files are gone"
 
 
 async def test_too_many_exports_of_a_person_are_refused_and_others_still_run(live_desk: Reporting) -> None:
