@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from services.reporting.analytics import time_limit
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -19,9 +21,10 @@ from services.reporting.live.hub import Hub
 from services.reporting.live.presence import Presence
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
+from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
 from services.reporting.search import api as search_api
-from services.reporting.search import export_api
+from services.reporting.search import export_api, saved_searches_api
 from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
@@ -36,6 +39,7 @@ from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.operating.commands import MakeHandlers
+from shared.runtime.periodic import Periodic
 from shared.service.assembly import assembled
 from shared.settings import env
 
@@ -49,6 +53,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     async with assembled(role, health, settings, MIGRATIONS) as parts, typesetters() as printers:
         copy = await parts.directory()
         if parts.works:
+            cut = partial(time_limit.cut, parts.pool)
+            parts.run("analysts", Periodic("time limit of analysts", time_limit.LOOK_SECONDS, cut))
             parts.consumer(
                 "documents",
                 name=DIRECTORY_CONSUMER,
@@ -94,7 +100,9 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
                 search_api.router(search),
+                saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
+                reports_api.router(reader, settings.zone),
             ]
         yield parts.process(routers)
 

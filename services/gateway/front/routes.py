@@ -46,6 +46,7 @@ _PARAMETERS = {
     "id": "[0-9A-Za-z_.-]{1,128}",
     "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # the gateway serves these: article_commands
     "stat": "[a-z]{1,40}",
+    "name": "[a-z][a-z-]{0,40}",
 }
 
 EXPORT_SECONDS = 900.0
@@ -82,6 +83,8 @@ ROUTES = (
     _route("/search/export", silence=EXPORT_SECONDS, GET=("reporting", "read")),
     _route("/search", GET=("reporting", "read")),
     _route("/stats/{stat}", GET=("reporting", "read")),
+    _route("/reports", GET=("reporting", "read")),
+    _route("/reports/{name}", GET=("reporting", "read")),
 )
 """The first match wins."""
 

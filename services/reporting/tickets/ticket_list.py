@@ -145,7 +145,7 @@ def every_row(arguments: Arguments, scope: Scope, filters: Filters) -> str:
     """
     rest = " AND ".join(("t.state_type <> 'removed'", *conditions_of(arguments, filters)))
     sources: list[tuple[str, str]] = []
-    queues = _read_as_agent(scope, filters)
+    queues = read_as_agent(scope, filters)
     if queues is None:
         sources.append(("desk.tickets", "true"))
     elif queues:
@@ -158,7 +158,7 @@ def every_row(arguments: Arguments, scope: Scope, filters: Filters) -> str:
 
 def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str, first: str) -> str | None:
     """The first rows of the queues that are read as an agent, from the index that suits the filters best."""
-    queues = _read_as_agent(scope, filters)
+    queues = read_as_agent(scope, filters)
     if queues == []:
         return None
     readable = None if queues is None else arguments.add(queues, "uuid[]")
@@ -195,7 +195,7 @@ def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str
     )
 
 
-def _read_as_agent(scope: Scope, filters: Filters) -> list[UUID] | None:
+def read_as_agent(scope: Scope, filters: Filters) -> list[UUID] | None:
     """The queues that are read as an agent; None for every queue."""
     if scope.everything:
         return None if filters.queues is None else sorted(filters.queues)

@@ -190,7 +190,7 @@ async def test_a_build_that_a_fault_in_the_code_stopped_is_dropped(reporting: Re
 
 
 @pytest.mark.parametrize("generation", [1, 9, 10, 11, 123])
-@pytest.mark.parametrize("name", ["desk", "stats"])
+@pytest.mark.parametrize("name", ["desk", "stats", "reports"])
 def test_parked_tickets_of_any_generation_can_be_replayed(name: str, generation: int) -> None:
     found = replayed(projection_sets(ZONE)[name].consumer(generation))
     assert found is not None
