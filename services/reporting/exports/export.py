@@ -6,6 +6,7 @@ ends its statement and its process at once. Running exports are limited, because
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -83,7 +84,9 @@ class Exports:
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 if wanted.format.written_by_process:
-                    await self._written_by_process(wanted, sink)
+                    # Removed here, because a process that is ended removes nothing.
+                    with tempfile.TemporaryDirectory(prefix="ledgerdesk-export-", ignore_cleanup_errors=True) as folder:
+                        await self._written_by_process(wanted, sink, folder)
                 else:
                     await self._written_here(wanted, sink)
         finally:
@@ -94,11 +97,11 @@ class Exports:
         await self._copy(wanted, rows.add)
         await rows.end()
 
-    async def _written_by_process(self, wanted: Wanted, sink: Sink) -> None:
-        """Through `writer.py`, which gets the rows as CSV and returns the file."""
+    async def _written_by_process(self, wanted: Wanted, sink: Sink, folder: str) -> None:
+        """Through `writer.py`, which gets the rows as CSV and returns the file. `folder` is for its temporary files."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.reporting.exports.writer",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=PIECE, **process_environment(),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=PIECE, **process_environment(folder),
         )  # fmt: skip
         into, out = process.stdin, process.stdout
         assert into is not None

@@ -24,17 +24,19 @@ WIDTH = {"time": 20, "text": 24, "texts": 24, "json": 24}
 
 
 def write(rows: BufferedReader, file: BinaryIO, columns: Sequence[tuple[str, Kind]]) -> None:
-    """Reads rows of CSV and writes the workbook, with a temporary file: memory does not depend on the number of rows."""
+    """Reads rows of CSV and writes the workbook, so that memory does not depend on the number of rows.
+
+    Temporary files are in the process's own folder (TMPDIR), which the service removes.
+    """
     csv.field_size_limit(1 << 30)
-    with tempfile.TemporaryDirectory(prefix="ledgerdesk-export-") as folder:
-        path = Path(folder, "export.xlsx")
-        book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": folder})
-        sheets = _Sheets(book, columns)
-        for row in csv.reader(io.TextIOWrapper(rows, "utf-8", newline="")):
-            sheets.add(row)
-        book.close()
-        with path.open("rb") as made:
-            shutil.copyfileobj(made, file, 1 << 18)
+    path = Path(tempfile.gettempdir(), "export.xlsx")
+    book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)})
+    sheets = _Sheets(book, columns)
+    for row in csv.reader(io.TextIOWrapper(rows, "utf-8", newline="")):
+        sheets.add(row)
+    book.close()
+    with path.open("rb") as made:
+        shutil.copyfileobj(made, file, 1 << 18)
 
 
 class _Sheets:

@@ -19,10 +19,10 @@ MOST_FILE = 16 * 1024 * 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[3]
 
 
-def process_environment() -> dict[str, Any]:
+def process_environment(folder: str) -> dict[str, Any]:
     """How the process is started: without the service's environment, which has passwords."""
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-    return {"env": {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", **kept}, "cwd": _ROOT}
+    environment = {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.environ.get("PATH", "")}
+    return {"env": {**environment, "TMPDIR": folder}, "cwd": _ROOT}
 
 
 def main(rows: BufferedReader, file: BinaryIO) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import tempfile
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -288,7 +290,10 @@ async def running_or(rows: Reporting, begun: asyncio.Event) -> bool:
 
 
 @pytest.mark.parametrize("name", ["csv", "json", "xlsx", "parquet"])
-async def test_a_reader_who_leaves_ends_the_statement_and_frees_the_slot(live_desk: Reporting, name: str) -> None:
+async def test_a_reader_who_leaves_ends_the_statement_and_frees_the_slot(
+    live_desk: Reporting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     await many_rows(live_desk, 20_000)
     exports, person = Exports(live_desk.app_url), uuid4()
     begun = asyncio.Event()
@@ -309,6 +314,7 @@ async def test_a_reader_who_leaves_ends_the_statement_and_frees_the_slot(live_de
         with pytest.raises(asyncio.CancelledError):
             await running
         await until(lambda: no_copy(live_desk.pool))
+        assert not list(tmp_path.iterdir()), "temporary files are gone"
 
 
 async def test_too_many_exports_of_a_person_are_refused_and_others_still_run(live_desk: Reporting) -> None:
@@ -406,19 +412,27 @@ async def test_tickets_can_be_named_in_an_order_of_their_own_and_rights_hold(liv
 
 @pytest.mark.parametrize("name", ["csv", "xlsx", "parquet"])
 async def test_a_client_that_drops_the_connection_ends_its_statement(api: Api, name: str) -> None:
-    """Over a real connection: the server learns that the client is gone while PostgreSQL still sends."""
-    await many_rows(api.rows, 20_000)
+    """Over a real connection, while PostgreSQL works and sends nothing: the statement waits for a lock."""
     routers = [exports_api.router(reader_of(api), Exports(api.rows.app_url), ZONE)]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     stop, listener = asyncio.Event(), listening_socket("127.0.0.1:0")
     serving = asyncio.create_task(serve(app, listener, Health("reporting", "api"), {}, stop))
-    _, writer = await asyncio.open_connection(*listener.getsockname())
-    path = f"/api/v1/tickets/export?format={name}&columns={EVERY_COLUMN}"
+    path = f"/api/v1/tickets/export?format={name}"
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\n{HEADER}: {sign(ADMIN, 'reporting', SIGNING)}\r\n\r\n"
-    writer.write(head.encode())
-    await until(lambda: api.rows.pool.fetchval(RUNNING))
-    writer.transport.abort()
-    await until(lambda: no_copy(api.rows.pool))
+    async with api.rows.owner.transaction():
+        await api.rows.owner.execute("LOCK TABLE desk_v1.tickets IN ACCESS EXCLUSIVE MODE")
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(head.encode())
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        await until(lambda: api.rows.pool.fetchval(waiting))
+        writer.transport.abort()
+
+        async def ended() -> bool:
+            return not await api.rows.pool.fetchval(waiting)
+
+        await until(ended, seconds=15)  # sooner than any time-out
     stop.set()
     await serving
 
