@@ -66,6 +66,7 @@ bench: install-dev ## measure; docs/performance.md tells what
 	@$(VENV)/python -m tests.bench.desk
 	@$(VENV)/python -m tests.bench.mail
 	@$(VENV)/python -m tests.bench.mail_out
+	@$(VENV)/python -m tests.bench.reads
 
 chaos: install-dev ## kill processes under load, then prove that nothing was lost or doubled
 	@$(VENV)/python -m tests.chaos

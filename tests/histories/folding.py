@@ -30,12 +30,14 @@ def partition_of(ticket: UUID) -> int:
 class Folding:
     """Hands events to the handlers of generations, in batches, as if they came from the topic.
 
-    The records have no content, because a handler reads it only to park one. Checkpoints follow, so that whatever looks
-    at them finds the generation at the end of a topic.
+    The records have no content, because a handler reads it only to park one. With `checkpoints` these follow, for what
+    looks at them. Not on a running system: its consumers would find themselves behind the end of their topic.
     """
 
-    def __init__(self, pool: Pool, generations: Iterable[tuple[ProjectionSet, int]]) -> None:
-        self.pool = pool
+    def __init__(
+        self, pool: Pool, generations: Iterable[tuple[ProjectionSet, int]], *, checkpoints: bool = False
+    ) -> None:
+        self.pool, self.checkpoints = pool, checkpoints
         self.offsets = dict.fromkeys(range(PARTITIONS), 0)
         self.targets = [(which.consumer(n), which.handlers(n)[TICKETS]) for which, n in generations]
 
@@ -49,9 +51,10 @@ class Folding:
                 async with self.pool.acquire() as connection, connection.transaction():
                     parked = await handler.work(connection, deliveries, set())
                     assert not parked, f"{consumer} parked {parked[0].reason}"
-                    await connection.execute(
-                        CHECKPOINTS, consumer, TICKETS, list(self.offsets), list(self.offsets.values())
-                    )
+                    if self.checkpoints:
+                        await connection.execute(
+                            CHECKPOINTS, consumer, TICKETS, list(self.offsets), list(self.offsets.values())
+                        )
             count += len(deliveries)
         return count
 
