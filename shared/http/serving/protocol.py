@@ -58,6 +58,9 @@ class NotAllowed(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Instead of a timer for every request, `close_stalled` checks all connections now and then."""
 
+    lost: Callable[[], None] | None = None
+    """Called when the connection is gone; None unless the exchange stays open."""
+
     def __init__(self, admission: "Admission[BoundedProtocol]", *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.admission = admission
@@ -73,8 +76,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.closing_since: float | None = None
         self.in_head, self.in_body = True, False
         self.head_bytes = self.body_bytes = self.counted_bytes = 0
-        self.lost: Callable[[], None] | None = None
-        """Called when the connection is gone; None unless the exchange stays open."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

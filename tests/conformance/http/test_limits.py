@@ -193,3 +193,31 @@ async def test_requests_that_wait_for_their_body_hold_no_slot() -> None:
         each.cancel()
     await asyncio.wait(slow)
     assert await status_of(app) == 200
+
+
+async def test_a_request_that_stays_open_holds_no_slot() -> None:
+    limit, others = ConcurrencyLimit(1, 1), ConcurrencyLimit(1, 1)
+    opened, end = asyncio.Event(), asyncio.Event()
+
+    async def stays_open(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        scope[RUNNING].count_for("kari")
+        scope[RUNNING].leave()
+        opened.set()
+        await receive()  # does not take one again
+        await end.wait()
+
+    app = RunningLimit(stays_open, limit, others)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    running = asyncio.create_task(app({"type": "http", "path": "/stream"}, receive, send))
+    await opened.wait()
+    assert (limit.taken, others.taken) == (0, 0)
+    end.set()
+    await running
+    assert (limit.taken, others.taken) == (0, 0)

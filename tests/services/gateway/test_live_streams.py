@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.live import stream_api
 from services.gateway.live import streams as streams_module
 from services.gateway.live.link import Link
 from services.gateway.live.stream_api import Live, StreamResponse, watched
@@ -23,6 +24,7 @@ from shared.http.serving.protocol import CONNECTION
 from shared.rules.access import Identity
 from shared.testing.keys import SIGNING
 from shared.testing.progress import until
+from tests.services.gateway.conftest import Gateway
 from tests.specs.requirement import requirement
 
 PLACE = "a place"
@@ -183,3 +185,19 @@ def test_presence_is_asked_for_by_ids() -> None:
         with pytest.raises(Problem) as refused:
             watched(wrong)
         assert refused.value.status == 422
+
+
+@requirement("A13.08")
+async def test_a_stream_needs_a_sign_in_good_parameters_and_reporting(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_api, "OPENING_SECONDS", 0.05)
+    assert (await gateway.anonymous.get("/stream")).status == 401
+    admin = await gateway.admin()
+    for wrong in ("colour=red", "tickets=x", f"after={'x' * 2000}", "after=%00"):
+        answer = await admin.get(f"/stream?{wrong}")
+        assert answer.status == 422, (wrong, answer)
+    mail_only = await admin.post("/tokens", {"name": "x", "scopes": ["mail"]})
+    assert (await gateway.holding(mail_only.body["token"]).get("/stream")).status == 403
+    answer = await admin.get("/stream")  # the stand-in for reporting has no link
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
