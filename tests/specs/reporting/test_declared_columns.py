@@ -11,7 +11,7 @@ import pytest
 from services.reporting.tickets.read_model import former_rows
 from services.reporting.tickets.read_model.article_rows import ARTICLES_TABLE
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, ColumnFilters, TicketRow, Where, WhereFlag
-from services.reporting.tickets.ticket_list import ORDERS, Arguments, Filters, conditions, statement
+from services.reporting.tickets.ticket_list import ORDERS, Arguments, Filters, conditions_of, statement
 from services.reporting.visibility import Scope
 from shared.projections.tables import Column, Internal, Public, Table, with_columns
 
@@ -96,7 +96,7 @@ def test_former_rows_have_every_column_that_a_list_filters_or_sorts_by() -> None
     )  # fmt: skip
     assert all(getattr(every.columns, name) not in (None, []) for name in ColumnFilters.model_fields)
     assert all(getattr(every, each.name) for each in fields(Filters))
-    compared = set(re.findall(r"\bt\.(\w+)", " ".join(conditions(Arguments(), every))))
+    compared = set(re.findall(r"\bt\.(\w+)", " ".join(conditions_of(Arguments(), every))))
     sorted_by = {column for order in ORDERS.values() for column, _ in order}
     assert compared | sorted_by | {"queue_id"} <= set(former_rows.COLUMNS)
 
