@@ -1,6 +1,6 @@
 """The answer of a search. It describes; the route answers plain values."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field

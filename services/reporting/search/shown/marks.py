@@ -59,8 +59,7 @@ def _is(term: Term, words: Sequence[str], start: int) -> bool:
 def pattern(term: Term) -> str:
     """A regular expression of PostgreSQL that matches wherever the words of a term may begin. It may match elsewhere
     too: what it finds is then looked at with `marked`."""
-    separated = r"[^[:alnum:]]+"
-    return r"(?:^|[^[:alnum:]])" + separated.join(f"{_start(word)}[[:alnum:]]*" for word in term.words)
+    return r"\m" + r"[[:alnum:]]*[^[:alnum:]]+".join(map(_start, term.words))
 
 
 def _start(word: str) -> str:
