@@ -11,6 +11,8 @@ from httpx2 import Response
 from services.gateway.front.reference import DOCUMENT
 
 Document = dict[str, Any]
+compared: set[str] = set()
+"""Ids of the operations of which `fault` has seen a success with a JSON body."""
 
 
 @cache
@@ -69,6 +71,7 @@ def fault(method: str, path: str, status: int, content_type: str, raw: bytes) ->
         return f"{name}: {media_type!r} is not described"
     if media_type != "application/json":
         return None
+    compared.add(found["operationId"])
     errors = list(_of_body(found["operationId"], status).iter_errors(json.loads(raw)))
     return f"{name}: {errors[0].instance_path}: {errors[0].message}"[:500] if errors else None
 

@@ -13,6 +13,7 @@ from services.gateway.front.reference import DOCUMENT
 from services.routing.api.routes import ACTIONS
 from shared.testing.progress import until
 from shared.testing.samples import sample_body
+from tests.described import compared
 from tests.specs.requirement import requirement
 from tests.system.desk import Answer, Desk
 from tests.system.harness import ADMIN_PASSWORD
@@ -31,20 +32,25 @@ SEEN = "1+++4++4"
 WORK = "1++34334"
 QUEUE = "1+++4444"
 KINDS_OF_DOCUMENTS = (
-    "Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template",
-    "Topic",
+    "Company", "Field", "Mailbox", "Person", "Priority", "Queue", "ReportSchedule", "Salutation", "Signature",
+    "State", "Template", "Topic",
 )  # fmt: skip
 MATRIX: dict[str, str] = {
     # tickets
     "openTicket": "1++32+++", "listTickets": EVERYBODY, "getTicket": SEEN, "listArticles": SEEN, "getRawArticle": SEEN,
-    "getBlob": SEEN,
+    "getBlob": SEEN, "printTicket": SEEN, "exportTickets": EVERYBODY,
+    "exportSearch": EVERYBODY,
     "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
+    "listEvents": EVERYBODY,
+    # live
+    "openStream": EVERYBODY, "putPresence": "1+++4334",
     # finding
     "searchTickets": EVERYBODY,
     # numbers
-    "countDays": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
+    "countDays": EVERYBODY, "countMine": EVERYBODY, "countWidgets": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
+    "listReports": DESK, "getReport": DESK,
     # mails as they came in
     **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
     # mails that have not left
@@ -64,6 +70,8 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("getSalutationHistory", "getSignatureHistory", "getTemplateHistory"), "1+333444"),
     **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory", "getTopicHistory"), ADMIN),
     "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": "1+444444", "getMailboxStatus": ADMIN,
+    "listReportSchedules": ADMIN, "getReportSchedule": "1+444444", "getReportScheduleHistory": "1+444444",
+    "sendReport": ADMIN, "listReportRuns": ADMIN,
     "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
     "getPerson": "1+++++44", "getPersonHistory": "1+333344",
     "listCustomers": DESK, "getCustomer": DESK, "putCustomer": DESK, "listMyQueues": DESK, "putMyQueues": DESK,
@@ -169,6 +177,8 @@ async def staged(desk: Desk) -> Stage:
         "topics": {"name": "x", "queue": desk.queue},
         "mailboxes": {"name": "x", "protocol": "imap", "host": "127.0.0.1", "port": 1, "user": "x",
                       "credential": {"kind": "password", "secret": "x"}},
+        "report-schedules": {"name": "x", "report": "volume", "every": "day", "at": "07:00", "timezone": "UTC",
+                             "to": ["x@elsewhere.example"], "active": False},
     }  # fmt: skip
     for kind, document in made.items():
         settings[kind] = f"x-{unique}"
@@ -186,7 +196,7 @@ async def staged(desk: Desk) -> Stage:
         "bounceArticle": {"article": article["id"], "to": to},
         "splitTicket": {"articles": [article["id"]]}, "linkTickets": {"to": other}, "unlinkTickets": {"to": other},
         "mergeTicket": {"into": other}, "addNote": {"text": "x"}, "renameTicket": {"title": "x"},
-        "replyToTicket": {"text": "x"},
+        "replyToTicket": {"text": "x"}, "putPresence": {"doing": "viewing"},
         "setCustomer": {"customer": own["email"]}, "setFields": {"fields": {"a": 1}}, "setPriority": {"priority": 3},
         "setResponsible": {"responsible": f"worker-{unique}"},
         "setState": {"state": "open"}, "tagTicket": {"tags": ["x"]}, "untagTicket": {"tags": ["x"]},
@@ -200,6 +210,7 @@ async def staged(desk: Desk) -> Stage:
         "putMyNotices": {"moved": True},
         "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
+        "putReportSchedule": made["report-schedules"],
         "putTopic": made["topics"],
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
         "proveSession": {"password": password}, "changePassword": {"current": password, "new": password},
@@ -236,6 +247,13 @@ async def test_every_endpoint_with_every_role(desk: Desk) -> None:
         if signs != MATRIX[operation]:
             wrong[operation] = (MATRIX[operation], signs)
     assert not wrong, "\n".join(f"{name}: {want} but {got}" for name, (want, got) in wrong.items())
+    unseen = {
+        operation["operationId"]
+        for methods in described.values()
+        for method, operation in methods.items()
+        if method == "get" and "application/json" in operation["responses"]["200"]["content"]
+    } - compared
+    assert not unseen, f"nobody compared a real answer of these with the OpenAPI document: {unseen}"
 
 
 async def test_objects_in_a_body_are_checked_too(desk: Desk) -> None:

@@ -12,13 +12,14 @@ from shared.eventstore.store import utc_now
 from shared.http import problems
 from shared.rules.access import Identity
 
-Scope = Literal["read", "write", "manage", "mail"]
+Scope = Literal["read", "write", "manage", "mail", "events"]
 
 MEANINGS: dict[Scope, str] = {
     "read": "see what the person may see",
     "write": "open tickets and give commands",
     "manage": "change the configuration (administrators)",
     "mail": "hand in raw mails (administrators)",
+    "events": "follow the events of the tickets that the person may see",
 }
 PROOF_LASTS = timedelta(minutes=15)
 FOR_ADMINISTRATORS: frozenset[Scope] = frozenset(("manage", "mail"))

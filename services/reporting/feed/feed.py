@@ -13,10 +13,11 @@ from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import Pool
 
 CHANGE = "h.position, h.id, h.ticket_id, h.number, h.at, h.type, h.source, h.version, h.actor_kind, h.actor_id, h.cause"
+LIVE = "SELECT generation FROM projections.generations WHERE name = 'desk' AND state = 'live'"
 # Partitions that have not moved since the place cost nothing. A cause is looked up one by one: joined as a whole, the
 # planner might read the whole history for it.
 CHANGES = f"""
-SELECT f.incarnation, f.late, p.partition, p.reached, p.applied, k.*, c.cause_partition, c.cause_position
+SELECT f.incarnation, f.late, ({LIVE}) AS generation, p.partition, p.reached, p.applied, k.*, c.cause_partition, c.cause_position
   FROM projections.feed f
  CROSS JOIN (SELECT a.after, (a.n - 1)::smallint AS partition, coalesce(o.applied, 0) AS applied,
                     coalesce(o.reached, 0) AS reached
@@ -64,19 +65,22 @@ HOLD_SECONDS = 20.0
 """How long an effect waits for a cause that is not applied yet. Twice as long as Kafka needs to give the partitions of
 a lost replica to another one. A cause that is parked, or missing after a restore, costs this delay once."""
 SAMPLE_SECONDS = 1.0
-LEAST_ROWS = 25
+LEAST_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Changes, each with the place after it, and the place after all.
 
-    `at_end`: there were no more. `place` may be further than that of the last change.
+    `at_end`: there were no more. `place` may be further than that of the last change. `generation`: the one that shows
+    the changes. Another one may be live when more is read about them: it may not have reached them yet, and then this
+    page must be read again.
     """
 
     changes: Sequence[tuple[Change, Place]]
     place: Place
     at_end: bool
+    generation: int | None
 
 
 class Feed:
@@ -116,7 +120,9 @@ class Feed:
         if any(offset > most for offset, most in zip(after.offsets, reached, strict=True)):
             raise UnknownPlace
         if after.late < known["late"]:
-            page = await self._late_changes(after, known["late"], limit)
+            page = await self._late_changes(after, known["late"], limit, known["generation"])
+            if page is None:
+                return await self.changes(after, limit)
             if page.changes:
                 return page
             after = page.place
@@ -130,13 +136,16 @@ class Feed:
         recent = self._recent(applied)
         merging = Merging(after.offsets, parts, lambda change: change.position >= recent[change.partition])
         changes = [(change, after.moved(offsets)) for change, offsets in merging.run(limit)]
-        return Page(changes, after.moved(merging.offsets), merging.at_end)
+        return Page(changes, after.moved(merging.offsets), merging.at_end, known["generation"])
 
-    async def _late_changes(self, after: Place, known: int, limit: int) -> Page:
+    async def _late_changes(self, after: Place, known: int, limit: int, generation: int) -> Page | None:
+        """None if another generation has become live in between."""
         rows = await self.pool.fetch(LATE, after.late, after.within, after.offsets, known, limit)
         changes = [(_change(row), replace(after, late=row["late"] - 1, within=row["position"] + 1)) for row in rows]
         place = changes[-1][1] if len(rows) == limit else replace(after, late=known, within=0)
-        return Page(changes, place, at_end=False)
+        if await self.pool.fetchval(LIVE) != generation:
+            return None
+        return Page(changes, place, at_end=False, generation=generation)
 
     def _recent(self, applied: tuple[int, ...]) -> tuple[int, ...]:
         """The offsets up to which this process has seen the read model HOLD_SECONDS ago. Later events are recent."""

@@ -6,16 +6,18 @@ from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import orjson
 from fastapi import APIRouter, Query, Response
 
 from services.reporting.read_your_writes import wait_until_shown
-from services.reporting.stats.bodies import Days, QueueCounts, TimeSum
+from services.reporting.stats.bodies import Days, MyCounts, QueueCounts, TimeSum, WidgetCounts
+from services.reporting.tickets.moments.moment import AsOf, moment_of
+from services.reporting.tickets.moments.past_counts import counts_then
 from services.reporting.visibility import followed_queues, scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.consistency import LAG, Awaited
+from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 
@@ -24,6 +26,20 @@ QUEUES = """
 SELECT q.queue_id, q.new, q.open, q.pending, q.closed,
        q.new + q.open + q.pending - q.locked + coalesce(p.locked, 0) AS available,
        coalesce(p.locked, 0) AS locked_by_me, coalesce(p.owned, 0) AS owned_by_me
+  FROM stats.queues q
+  LEFT JOIN stats.people p ON p.queue_id = q.queue_id AND p.person_id = $2
+ WHERE q.queue_id = ANY($1)
+"""
+MINE = """
+SELECT coalesce(sum(p.owned), 0)::bigint AS owned, coalesce(sum(p.locked), 0)::bigint AS locked,
+       coalesce(sum(p.responsible), 0)::bigint AS responsible, coalesce(sum(p.owned_due), 0)::bigint AS reminders
+  FROM stats.people p
+ WHERE p.person_id = $2 AND p.queue_id = ANY($1)
+"""
+WIDGETS = """
+SELECT q.queue_id, q.due AS all_reminders, q.new AS all_new, q.open AS all_open,
+       coalesce(p.locked_due, 0) AS locked_reminders, coalesce(p.locked_new, 0) AS locked_new,
+       coalesce(p.locked_open, 0) AS locked_open
   FROM stats.queues q
   LEFT JOIN stats.people p ON p.queue_id = q.queue_id AND p.person_id = $2
  WHERE q.queue_id = ANY($1)
@@ -71,10 +87,16 @@ def router(stats: StatsReader) -> APIRouter:
         response_model=QueueCounts,
         summary="How many tickets each queue has that you may read",
     )
-    async def queues(who: Caller, written: Awaited) -> Response:
+    async def queues(who: Caller, written: Awaited, as_of: AsOf = None) -> Response:
+        moment = await moment_of(stats.pool, stats.directory, who, as_of, written)
         headers = await fresh(written)
-        readable = scope(who, stats.directory.queues).queues
-        rows = {row["queue_id"]: row for row in await stats.pool.fetch(QUEUES, list(readable), who.person_id)}
+        visible = scope(who, stats.directory.queues)
+        readable = visible.queues
+        if moment is not None:
+            found = await counts_then(stats.pool, moment, visible, who.person_id)
+        else:
+            found = await stats.pool.fetch(QUEUES, list(readable), who.person_id)
+        rows = {row["queue_id"]: row for row in found}
         followed = await followed_queues(stats.directory, who) if readable else set()
         items: list[dict[str, Any]] = []
         mine = dict.fromkeys(COUNTS, 0)
@@ -91,7 +113,45 @@ def router(stats: StatsReader) -> APIRouter:
             items.append({"queue": reference | ({"retired": True} if queue.id in known.retired else {}), **counts})
             if queue.id in followed:
                 mine = {name: mine[name] + counts[name] for name in COUNTS}
-        return Response(orjson.dumps({"items": items, "mine": mine}), media_type="application/json", headers=headers)
+        return json_response({"items": items, "mine": mine}, headers=headers)
+
+    @routes.get(
+        "/mine", operation_id="countMine", response_model=MyCounts, summary="My tickets, for the menu bar, in numbers"
+    )
+    async def mine(who: Caller, written: Awaited) -> Response:
+        """Of tickets that are not closed, in queues that the caller may read. A customer owns and locks none."""
+        headers = await fresh(written)
+        readable = list(scope(who, stats.directory.queues).queues)
+        row = await stats.pool.fetchrow(MINE, readable, who.person_id)
+        assert row is not None  # sums of no rows are a row too
+        # Terms and notices are not kept yet.
+        return json_response(dict(row) | {"escalated": 0, "notices": 0}, headers=headers)
+
+    @routes.get(
+        "/widgets",
+        operation_id="countWidgets",
+        response_model=WidgetCounts,
+        summary="The counts of a dashboard's widgets, for their tabs",
+    )
+    async def widgets(who: Caller, written: Awaited) -> Response:
+        """Each widget in the tabs `locked` (by me), `mine` (in queues that I follow) and `all` (that I may read).
+
+        The rows of a tab are a list of tickets with the same filters, `locked_by=me` or `mine=true`.
+        """
+        headers = await fresh(written)
+        readable = scope(who, stats.directory.queues).queues
+        followed = await followed_queues(stats.directory, who) if readable else set()
+        rows = await stats.pool.fetch(WIDGETS, list(readable), who.person_id)
+        found = {
+            widget: {
+                "locked": sum(row[f"locked_{widget}"] for row in rows),
+                "mine": sum(row[f"all_{widget}"] for row in rows if row["queue_id"] in followed),
+                "all": sum(row[f"all_{widget}"] for row in rows),
+            }
+            for widget in ("reminders", "new", "open")
+        }
+        # Terms are not kept yet.
+        return json_response(found | {"escalated": {"locked": 0, "mine": 0, "all": 0}}, headers=headers)
 
     @routes.get(
         "/days",
@@ -108,7 +168,7 @@ def router(stats: StatsReader) -> APIRouter:
             {"day": row["day"].isoformat()} | {name: row[name] for name in ("created", "closed", "answered")}
             for row in rows
         ]
-        return Response(orjson.dumps({"items": items}), media_type="application/json", headers=headers)
+        return json_response({"items": items}, headers=headers)
 
     @routes.get(
         "/time",
@@ -145,6 +205,6 @@ def router(stats: StatsReader) -> APIRouter:
             for row in rows
         ]
         body = {"items": items, "units": float(sum(row["units"] for row in rows))}
-        return Response(orjson.dumps(body), media_type="application/json", headers=headers)
+        return json_response(body, headers=headers)
 
     return routes

@@ -52,6 +52,38 @@ class QueueCounts(Body):
     mine: Counts
 
 
+class MyCounts(Body):
+    """Tickets that are not closed and that the caller may see."""
+
+    model_config = example({"owned": 7, "locked": 2, "responsible": 1, "reminders": 3, "escalated": 0, "notices": 0})
+
+    owned: int
+    locked: int
+    responsible: int
+    reminders: int = Field(description="Owned, and their reminder has come.")
+    escalated: int = Field(description="Owned, and a term is nearly over or over.")
+    notices: int = Field(description="Notices that the caller has not seen.")
+
+
+class TabCounts(Body):
+    """Tickets of a widget: locked by the caller, in queues that they follow, in all queues that they may read."""
+
+    model_config = example({"locked": 2, "mine": 9, "all": 31})
+
+    locked: int
+    mine: int
+    all: int
+
+
+class WidgetCounts(Body):
+    """The widgets of a dashboard."""
+
+    reminders: TabCounts = Field(description="Their reminder has come.")
+    escalated: TabCounts = Field(description="A term is nearly over or over.")
+    new: TabCounts = Field(description="Nobody has worked on them: `state_type=new`.")
+    open: TabCounts = Field(description="They wait for an answer: `state_type=open`.")
+
+
 class DayCounts(Body):
     """What happened on a day of the desk's time zone."""
 

@@ -16,6 +16,8 @@ from shared.contracts.routing import (
     AgentReplied,
     MergeUndone,
     OwnerChanged,
+    ReminderReached,
+    ResponsibleChanged,
     StateChanged,
     TicketLocked,
     TicketMerged,
@@ -36,17 +38,25 @@ COLUMNS = {
     "closed": "closed",
 }
 """Type of state -> the column that counts it. Merged and removed tickets are in none, nor those of unknown types."""
+IN_QUEUES = ("new", "open", "pending", "closed", "locked", "due")
+"""What is counted in each queue."""
+OF_PEOPLE = ("locked", "owned", "responsible", "owned_due", "locked_new", "locked_open", "locked_due")
+"""What is counted of each agent in each queue."""
+ON_DAYS = ("created", "closed", "answered")
+"""What is counted on each day in each queue."""
 NO_QUEUE = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Where a ticket is counted."""
+    """Where a ticket is counted. `due`: its reminder has come."""
 
     queue: UUID
     state_type: AnyStateType
     locked_by: UUID | None = None
     owner: UUID | None = None
+    responsible: UUID | None = None
+    due: bool = False
 
 
 @dataclass(slots=True)
@@ -70,21 +80,15 @@ class StatsProjection:
         self.zone = zone
         self._load = f"SELECT * FROM {schema}.tickets WHERE id = ANY($1)"
         self._save = f"""
-            INSERT INTO {schema}.tickets (id, queue_id, locked_by, owner, state_type, seen)
-            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::json[])
+            INSERT INTO {schema}.tickets (id, queue_id, locked_by, owner, responsible, due, state_type, seen)
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::boolean[], $7::text[],
+                                 $8::json[])
                 ON CONFLICT (id) DO UPDATE SET queue_id = excluded.queue_id, locked_by = excluded.locked_by,
-                    owner = excluded.owner, state_type = excluded.state_type, seen = excluded.seen"""
-        self._queues = f"""
-            INSERT INTO {schema}.queues AS q (queue_id, new, open, pending, closed, locked)
-            SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[], $5::integer[], $6::integer[])
-                ON CONFLICT (queue_id) DO UPDATE SET new = q.new + excluded.new, open = q.open + excluded.open,
-                    pending = q.pending + excluded.pending, closed = q.closed + excluded.closed,
-                    locked = q.locked + excluded.locked"""
-        self._people = f"""
-            INSERT INTO {schema}.people AS p (person_id, queue_id, locked, owned)
-            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[])
-                ON CONFLICT (person_id, queue_id) DO UPDATE SET locked = p.locked + excluded.locked,
-                    owned = p.owned + excluded.owned"""
+                    owner = excluded.owner, responsible = excluded.responsible, due = excluded.due,
+                    state_type = excluded.state_type, seen = excluded.seen"""
+        self._queues = _adding(f"{schema}.queues", {"queue_id": "uuid"}, IN_QUEUES)
+        self._people = _adding(f"{schema}.people", {"person_id": "uuid", "queue_id": "uuid"}, OF_PEOPLE)
+        self._days = _adding(f"{schema}.days", {"day": "date", "queue_id": "uuid"}, ON_DAYS)
         self._time = f"""
             INSERT INTO {schema}.time AS t (day, person_id, ticket_id, units)
             SELECT * FROM unnest($1::date[], $2::uuid[], $3::uuid[], $4::numeric[])
@@ -92,20 +96,17 @@ class StatsProjection:
         # Rows that count nothing any more are deleted, so that the tables do not depend on how the events were batched.
         self._delete_empty_queues = f"""
             DELETE FROM {schema}.queues
-             WHERE queue_id = ANY($1) AND (new, open, pending, closed, locked) = (0, 0, 0, 0, 0)"""
-        self._delete_empty_people = (
-            f"DELETE FROM {schema}.people WHERE person_id = ANY($1) AND (locked, owned) = (0, 0)"
-        )
-        self._days = f"""
-            INSERT INTO {schema}.days AS d (day, queue_id, created, closed, answered)
-            SELECT * FROM unnest($1::date[], $2::uuid[], $3::integer[], $4::integer[], $5::integer[])
-                ON CONFLICT (day, queue_id) DO UPDATE SET created = d.created + excluded.created,
-                    closed = d.closed + excluded.closed, answered = d.answered + excluded.answered"""
+             WHERE queue_id = ANY($1) AND {_all_zero(IN_QUEUES)}"""
+        self._delete_empty_people = f"""
+            DELETE FROM {schema}.people
+             WHERE person_id = ANY($1) AND {_all_zero(OF_PEOPLE)}"""
 
     async def load(self, connection: Connection, keys: Sequence[UUID]) -> dict[UUID, StatsRow]:
         found = {}
         for row in await connection.fetch(self._load, list(keys)):
-            counted = Counted(row["queue_id"], row["state_type"], row["locked_by"], row["owner"])
+            counted = Counted(
+                row["queue_id"], row["state_type"], row["locked_by"], row["owner"], row["responsible"], row["due"]
+            )
             seen = {producer: (version, UUID(event)) for producer, (version, event) in row["seen"].items()}
             found[row["id"]] = StatsRow(now=counted, counted=counted, seen=seen)
         return found
@@ -123,21 +124,25 @@ class StatsProjection:
             case TicketMoved() as p:
                 after.now = replace(now, queue=p.to.id)
             case StateChanged() as p:
-                after.now = replace(now, state_type=p.to.type)
+                after.now = replace(now, state_type=p.to.type, due=False)
                 if p.to.type == "closed" and p.was.type != "closed":
                     after.happened[day, now.queue, "closed"] += 1
             case TicketMerged():
-                after.now = replace(now, state_type="merged")
+                after.now = replace(now, state_type="merged", due=False)
             case MergeUndone() as p:
                 after.now = replace(now, state_type=p.state.type)
             case TicketRemoved():
-                after.now = replace(now, state_type="removed")
+                after.now = replace(now, state_type="removed", due=False)
+            case ReminderReached():
+                after.now = replace(now, due=True)
             case TicketLocked() as p:
                 after.now = replace(now, locked_by=p.by.id)
             case TicketUnlocked():
                 after.now = replace(now, locked_by=None)
             case OwnerChanged() as p:
                 after.now = replace(now, owner=p.to.id if p.to else None)
+            case ResponsibleChanged() as p:
+                after.now = replace(now, responsible=p.to.id if p.to else None)
             case AgentReplied():
                 after.happened[day, now.queue, "answered"] += 1
             case TimeAccounted() as p:
@@ -163,20 +168,21 @@ class StatsProjection:
             [row.now.queue for row in rows.values()],
             [row.now.locked_by for row in rows.values()],
             [row.now.owner for row in rows.values()],
+            [row.now.responsible for row in rows.values()],
+            [row.now.due for row in rows.values()],
             [row.now.state_type for row in rows.values()],
             [{p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())} for row in rows.values()],
         )
         # In the order of the keys, so that two writers of the same rows cannot deadlock.
         touched = sorted({queue for (queue, _), change in queues.items() if change})
         if touched:
-            columns = ("new", "open", "pending", "closed", "locked")
             await connection.execute(
-                self._queues, touched, *([queues[q, column] for q in touched] for column in columns)
+                self._queues, touched, *([queues[q, column] for q in touched] for column in IN_QUEUES)
             )
             await connection.execute(self._delete_empty_queues, touched)
         held = sorted({(person, queue) for (person, queue, _), change in people.items() if change})
         if held:
-            counts = ([people[person, queue, what] for person, queue in held] for what in ("locked", "owned"))
+            counts = ([people[person, queue, what] for person, queue in held] for what in OF_PEOPLE)
             await connection.execute(self._people, [p for p, _ in held], [q for _, q in held], *counts)
             await connection.execute(self._delete_empty_people, sorted({p for p, _ in held}))
         worked = sorted((day, p, ticket, n) for ticket, row in rows.items() for (day, p), n in row.worked.items())
@@ -184,7 +190,7 @@ class StatsProjection:
             await connection.execute(self._time, *map(list, zip(*worked, strict=True)))
         dates = sorted({(day, queue) for day, queue, _ in days})
         if dates:
-            numbers = ([days[day, queue, what] for day, queue in dates] for what in ("created", "closed", "answered"))
+            numbers = ([days[day, queue, what] for day, queue in dates] for what in ON_DAYS)
             await connection.execute(self._days, [day for day, _ in dates], [queue for _, queue in dates], *numbers)
 
 
@@ -199,8 +205,35 @@ def _count(
     queues[counted.queue, column] += change
     if column == "closed":
         return
+    if counted.due:
+        queues[counted.queue, "due"] += change
     if counted.locked_by is not None:
         queues[counted.queue, "locked"] += change
         people[counted.locked_by, counted.queue, "locked"] += change
+        if column in ("new", "open"):
+            people[counted.locked_by, counted.queue, f"locked_{column}"] += change
+        if counted.due:
+            people[counted.locked_by, counted.queue, "locked_due"] += change
     if counted.owner is not None:
         people[counted.owner, counted.queue, "owned"] += change
+        if counted.due:
+            people[counted.owner, counted.queue, "owned_due"] += change
+    if counted.responsible is not None:
+        people[counted.responsible, counted.queue, "responsible"] += change
+
+
+def _adding(table: str, keys: Mapping[str, str], counts: Sequence[str]) -> str:
+    """The statement that adds to the counts of rows, which are made if they are missing. Its arguments are arrays: one
+    for each key, with its SQL type, and one for each count."""
+    columns = ", ".join((*keys, *counts))
+    types = [*keys.values(), *("integer" for _ in counts)]
+    arrays = ", ".join(f"${n}::{each}[]" for n, each in enumerate(types, start=1))
+    added = ", ".join(f"{each} = t.{each} + excluded.{each}" for each in counts)
+    return (
+        f"INSERT INTO {table} AS t ({columns}) SELECT * FROM unnest({arrays})"
+        f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
+    )
+
+
+def _all_zero(counts: Sequence[str]) -> str:
+    return f"({', '.join(counts)}) = ({', '.join('0' for _ in counts)})"

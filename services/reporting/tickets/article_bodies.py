@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from services.reporting.tickets.bodies import AddressShown
 from shared.contracts.marks.open_values import Known
 from shared.contracts.parts import AnyChannel, AnyWriterKind, ScanResult
 from shared.http import story
@@ -17,15 +18,6 @@ ArticleKind = Literal[
     "outsider", "unverified", "failure", "delay", "delivered", "complaint", "auto_reply",
 ]  # fmt: skip
 ActorKind = Literal["agent", "customer", "rule", "system", "service"]
-
-
-class AddressShown(Body):
-    """A mail address in its own script."""
-
-    model_config = example({"email": story.CUSTOMER["email"], "name": story.CUSTOMER["name"]})
-
-    email: str
-    name: str
 
 
 class AttachmentShown(Body):

@@ -100,10 +100,28 @@ class FilledForm(Body):
     fields: list[FilledField]
 
 
+class AddressShown(Body):
+    """A mail address in its own script."""
+
+    model_config = example({"email": story.CUSTOMER["email"], "name": story.CUSTOMER["name"]})
+
+    email: str
+    name: str
+
+
+class LastMessage(Body):
+    """A message as lists have it. A message without a subject has the ticket's title."""
+
+    from_: AddressShown = Field(alias="from")
+    subject: Annotated[str, Field(examples=[story.TITLE])]
+    at: Annotated[datetime, Field(examples=[story.OPENED_AT])]
+
+
 _EXAMPLES: dict[str, Any] = {
     "created_at": story.OPENED_AT,
     "updated_at": story.ANSWERED_AT,
     "first_answer_at": story.ANSWERED_AT,
+    "last_answer_at": story.ANSWERED_AT,
     "time_units": 2.5,
     "article_count": 2,
     "number": story.NUMBER,
@@ -145,6 +163,19 @@ class _Composed(Body):
     responsible: PersonNamed | None
     lock: Lock
     customer: CustomerNamed
+    last_message: Annotated[
+        LastMessage | None,
+        Field(
+            description="The newest message of a customer that is not internal.",
+            examples=[
+                {
+                    "from": {"email": story.CUSTOMER["email"], "name": story.CUSTOMER["name"]},
+                    "subject": story.TITLE,
+                    "at": story.OPENED_AT,
+                }
+            ],
+        ),
+    ]
     fields: Annotated[dict[str, Any], Field(examples=[{"room": "B 214"}])]
     links: list[Link] = Field(description="Those to tickets that you may see.")
     merged_into: TicketNamed | None = Field(description="Null if you may not see that ticket.")
@@ -156,7 +187,7 @@ class _Composed(Body):
         ),
     ]
     allowed: Annotated[
-        list[str], Field(description="The commands that you may give now.", examples=[["reply", "note", "lock"]])
+        list[str], Field(description="The commands that you may give now.", examples=[["reply", "note", "unlock"]])
     ]
 
 
@@ -166,6 +197,18 @@ TicketDetails = create_model(
 )
 
 
+class TicketCount(Body):
+    """How many tickets a list has. `exact` is false if it has more than `value`."""
+
+    model_config = example({"value": 110, "exact": True})
+
+    value: int
+    exact: bool
+
+
 class TicketPage(Body):
-    items: list[Ticket]
+    items: list[Ticket]  # pyright: ignore[reportInvalidTypeForm]
     next_cursor: str | None
+    count: TicketCount | None = Field(
+        default=None, description="Only with `count=true`.", examples=[{"value": 110, "exact": True}]
+    )

@@ -42,6 +42,7 @@ class ListQuery(FilterQuery):
 
     limit: Limit = 50
     cursor: CursorText = None
+    count: Annotated[bool, Field(description="Counts all tickets of the list too, exactly up to 10 000.")] = False
     sort: Sort = "default"
 
 

@@ -60,6 +60,7 @@ class TicketPresenter:
                 "expires_at": timestamp(row["lock_expires_at"]),
             },
             "customer": self._customer(row),
+            "last_message": _last_message(row),
             "fields": row["fields"] or {},
             "links": [],
             "merged_into": {"id": str(merged_into), "number": row["merged_into_number"]} if merged_into else None,
@@ -109,6 +110,17 @@ class TicketPresenter:
             facts = ticket_facts(row["queue_id"], customer, company, self.queues)
             known = self._allowed[alike] = allowed(self.who, facts, row["state_type"], row["locked_by_id"])
         return known
+
+
+def _last_message(row: asyncpg.Record) -> dict[str, Any] | None:
+    """The newest message of a customer, as far as the list shows it."""
+    if row["last_message_at"] is None:
+        return None
+    return {
+        "from": {"email": addresses.shown(row["last_message_email"]), "name": row["last_message_name"]},
+        "subject": row["last_message_subject"],
+        "at": timestamp(row["last_message_at"]),
+    }
 
 
 def links(row: asyncpg.Record, others: Mapping[UUID, asyncpg.Record]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 from tests.services.gateway.conftest import Client, Gateway
 from tests.services.gateway.upstream import WRITTEN, Asked, echo, response
+from tests.specs.requirement import requirement
 
 ID = "01a208db-eeca-7020-aaac-d52bf975aba2"
 
@@ -43,6 +44,7 @@ ID = "01a208db-eeca-7020-aaac-d52bf975aba2"
         ("POST", f"/mails/{ID}/process", "intake"),
         ("GET", "/stats/queues", "reporting"),
         ("GET", "/stats/days?days=7", "reporting"),
+        ("GET", "/events?after=now&wait=25", "reporting"),
     ],
 )
 async def test_each_path_goes_to_its_service_with_the_persons_identity(
@@ -88,6 +90,20 @@ async def test_nobody_gets_through_without_signing_in(gateway: Gateway) -> None:
         answer = await gateway.anonymous.call(method, path)
         assert answer.status == 401 and answer.body["type"] == "/problems/unauthorized"
     assert gateway.service.asked == []
+
+
+@requirement("A13.08")
+async def test_a_token_follows_events_only_with_the_scope_for_it(gateway: Gateway) -> None:
+    """Anybody may make one: it shows what they may see. A session needs none."""
+    for login, role in (("kari", "agent"), ("per", "customer")):
+        person = await gateway.person(login, role)
+        made = {
+            scope: (await person.post("/tokens", {"name": "x", "scopes": [scope]})).body["token"]
+            for scope in ("events", "read")
+        }
+        follower, reader = gateway.holding(made["events"]), gateway.holding(made["read"])
+        assert [(await each.get("/events")).status for each in (follower, reader, person)] == [200, 403, 200]
+        assert [(await each.get("/tickets")).status for each in (follower, reader)] == [403, 200]
 
 
 async def test_credentials_and_forged_identities_are_not_forwarded(gateway: Gateway) -> None:
@@ -359,6 +375,35 @@ async def test_a_service_that_hangs_is_504_in_time(gateway: Gateway) -> None:
             and answer.body["type"] == "/problems/no-answer-in-time"
             and answer.headers["Retry-After"]
         )
+
+
+async def test_an_export_may_be_silent_for_longer(gateway: Gateway) -> None:
+    """XLSX begins to arrive only when it is written. The other request shows that the usual time is over."""
+    over = asyncio.Event()
+
+    async def slow(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        await over.wait()
+        writer.write(response(body=b"rows"))
+        return True
+
+    gateway.service.behaviour = slow
+    admin = await gateway.admin()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as both:
+        export = both.create_task(admin.call("GET", "/tickets/export?format=xlsx"))
+        assert (await admin.call("GET", "/tickets")).status == 504
+        over.set()
+    assert export.result().status == 200
+
+
+async def test_a_chunked_answer_that_stops_early_looks_incomplete(gateway: Gateway) -> None:
+    async def half(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nrows\n\r\n")
+        await writer.drain()
+        return False
+
+    gateway.service.behaviour = half
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await (await gateway.admin()).get("/tickets/export")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])

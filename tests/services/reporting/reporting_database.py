@@ -29,6 +29,10 @@ DEFAULTS: dict[str, Any] = {
     "state_name": "open", "state_type": "open", "channel": "email", "customer_email": "per@acme.example",
     "customer_name": "Per", "tags": ["secret"], "seen": {"intake": (1, UUID(int=1))},
 }  # fmt: skip
+CHECKPOINT = """
+INSERT INTO messaging.checkpoints VALUES ($1, $2, 0, $3)
+    ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = excluded.next_offset
+"""
 
 
 @dataclass
@@ -37,13 +41,18 @@ class Reporting:
     pool: Pool
     owner_url: str
     app_url: str
+    shown: int = 0
+    """How many events have been folded."""
 
     async def show(self, events: Sequence[Recorded]) -> None:
-        """Folds events into the live generation of each set."""
-        delivered = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
+        """Folds events into the live generation of each set, as a consumer does."""
+        following = enumerate(events, start=self.shown)
+        delivered = [Delivered(Position(TICKETS, 0, n), e.stream, encode(e), e) for n, e in following]
+        self.shown += len(events)
         for which in projection_sets(ZONE).values():
             async with self.pool.acquire() as connection, connection.transaction():
                 assert await which.handlers(1)[TICKETS].work(connection, delivered, set()) == []
+                await connection.execute(CHECKPOINT, which.consumer(1), TICKETS, self.shown)
 
 
 async def reporting_with_a_live_desk(postgres: Any) -> AsyncIterator[Reporting]:

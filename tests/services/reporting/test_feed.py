@@ -3,13 +3,13 @@
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from services.reporting.app import replayed
-from services.reporting.feed.feed import Feed, Page
-from services.reporting.feed.place import Place
+from services.reporting.feed.feed import HOLD_SECONDS, Feed, Page
+from services.reporting.feed.place import Place, UnknownPlace
 from services.reporting.generations.projection_sets import projection_sets
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.routing import TagsAdded
@@ -23,6 +23,7 @@ from shared.projections import sets
 from tests.services.reporting.reporting_database import ZONE, Log, Reporting
 from tests.services.reporting.test_projections_and_lists import opened, queued
 
+ONE, TWO = (f"202611271000{n:04}" for n in (1, 2))
 DESK = projection_sets(ZONE)["desk"]
 
 
@@ -141,3 +142,98 @@ async def test_readers_of_any_speed_are_told_each_event_once_and_in_order(live_d
                 readers[n] = ([*told, *(change.id for change, _ in page.changes)], page.place)
     for told, place in readers:
         check_order([*told, *(await read(feed, place, chance.choice((2, 30))))[0]], events, {broken})
+
+
+async def test_an_effect_waits_for_its_cause_but_not_for_ever(live_desk: Reporting) -> None:
+    """Another replica applies the cause's partition. If the cause never comes, the effect is told all the same."""
+    log, topic, now = Log(), Topic(live_desk), [100.0]
+    first, second = UUID(int=12), UUID(int=13)
+    for ticket, number in ((first, ONE), (second, TWO)):
+        log.add(ticket, opened(number), queued(number))
+    log.events[2] = replace(log.events[2], causation_id=log.events[1].id)
+    log.events[3] = replace(log.events[3], causation_id=uuid4())  # lost in a restore
+    topic.add(*log.events)
+    feed = Feed(live_desk.pool, lambda: now[0])
+    await topic.apply(1, [0, 2, *[0] * 10])
+    for passed in (0, HOLD_SECONDS / 2):
+        now[0] += passed
+        page = await feed.changes(await feed.first(), 9)
+        assert (page.changes, page.at_end) == ([], True)
+    await topic.apply(1)
+    told, place = await read(feed, await feed.first(), 9)
+    assert told == [event.id for event in log.events[:3]]
+    now[0] += HOLD_SECONDS
+    assert (await read(feed, place, 9))[0] == [log.events[3].id]
+
+
+async def test_a_reader_of_a_topic_that_was_lost_begins_anew(live_desk: Reporting) -> None:
+    """Republished events are told at their new offsets, also by the generation that had them before."""
+    log, topic = Log(), Topic(live_desk)
+    for n in range(5):
+        log.add(UUID(int=12 + n), opened(f"202611271000{n:04}"), queued(f"202611271000{n:04}"))
+    topic.add(*reversed(log.events[:2]), *log.events)  # another order, and repeats
+    await topic.apply(1)
+    feed = Feed(live_desk.pool)
+    place = await feed.end()
+    republished = Topic(live_desk)
+    republished.add(*sorted(log.events, key=lambda event: event.stream, reverse=True), log.events[-1])
+    await live_desk.pool.execute("UPDATE messaging.checkpoints SET next_offset = 0")
+    await live_desk.pool.execute("DELETE FROM messaging.parked")
+    await live_desk.pool.execute("SELECT projections.topic_republished()")
+    with pytest.raises(UnknownPlace):
+        await feed.changes(place, 9)
+    readers: list[tuple[list[UUID], Place]] = [([], await feed.first())]
+    await republished.apply(1, [1] * 12)
+    readers = [await read(feed, at, 9) for _, at in readers] + [await read(feed, await feed.first(), 1)]
+    await republished.apply(1)
+    for told, at in readers:
+        check_order([*told, *(await read(feed, at, 2))[0]], log.events)
+    rows = "SELECT id, partition, position FROM desk_v{}.history ORDER BY id"
+    rebuilt = await sets.begin(live_desk.owner, DESK, live_desk.app_url)
+    await republished.apply(rebuilt)
+    assert await live_desk.owner.fetch(rows.format(1)) == await live_desk.owner.fetch(rows.format(rebuilt))
+
+
+async def test_going_back_to_a_generation_that_is_behind_loses_nothing(live_desk: Reporting) -> None:
+    """Places that it has not reached stay valid, and what it had parked is told when it is replayed."""
+    chance = random.Random(1)
+    events, topic, feed = tickets(4, 60, chance), Topic(live_desk), Feed(live_desk.pool, lambda: 0.0)
+    topic.add(*events)
+    await topic.apply(1, [5] * 12)
+    newer = await sets.begin(live_desk.owner, DESK, live_desk.app_url)
+    await topic.apply(newer, [5] * 12)
+    await sets.promote(live_desk.owner, DESK, newer, live_desk.app_url)
+    broken = topic.broken = {events[-1].stream}
+    await topic.apply(newer, [9] * 12)
+    told, place = await read(feed, await feed.first(), 7)
+    topic.broken = set()
+    await sets.promote(live_desk.owner, DESK, 1, live_desk.app_url)
+    behind = await feed.changes(place, 9)
+    assert (behind.changes, behind.place.offsets, behind.at_end) == ([], place.offsets, True)
+    for reached in ([7] * 12, [8] * 12, None):
+        await topic.apply(1, reached)
+        more, place = await read(feed, place, 3)
+        told += more
+    check_order(told, events, broken)
+
+
+async def test_a_ticket_that_was_late_twice_is_told_once(live_desk: Reporting) -> None:
+    """The promoted generation has parked the ticket again, a little later in its life."""
+    log, topic, feed = Log(), Topic(live_desk), Feed(live_desk.pool)
+    ticket = UUID(int=12)
+    log.add(ticket, opened(ONE), queued(ONE), *(TagsAdded(tags=(f"t{n}",)) for n in range(4)))
+    topic.add(*log.events)
+    topic.broken = {ticket}
+    await topic.apply(1)
+    quick, slow = await feed.end(), await feed.end()
+    newer = await sets.begin(live_desk.owner, DESK, live_desk.app_url)
+    topic.broken = set()
+    await topic.apply(newer, [3] * 12)
+    topic.broken = {ticket}
+    await topic.apply(newer)
+    await sets.promote(live_desk.owner, DESK, newer, live_desk.app_url)
+    told, quick = await read(feed, quick, 2)
+    assert told == [event.id for event in log.events[:3]]
+    await topic.replay(newer)
+    told += (await read(feed, quick, 2))[0]
+    assert told == (await read(feed, slow, 2))[0] == [event.id for event in log.events]

@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from services.reporting.app import replayed
+from services.reporting.feed.feed import Feed
+from services.reporting.feed.place import UnknownPlace
 from services.reporting.generations import rebuilding
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
@@ -24,6 +26,7 @@ from shared.messaging.clients import producer
 from shared.messaging.consuming import consumer, halting
 from shared.messaging.consuming.delivery import Delivered, Parked
 from shared.messaging.consuming.projection_handler import ProjectionHandler
+from shared.messaging.republish import republish
 from shared.projections import sets
 from shared.projections.sets import ProjectionSet
 from shared.testing.progress import until
@@ -187,7 +190,7 @@ async def test_a_build_that_a_fault_in_the_code_stopped_is_dropped(reporting: Re
 
 
 @pytest.mark.parametrize("generation", [1, 9, 10, 11, 123])
-@pytest.mark.parametrize("name", ["desk", "stats"])
+@pytest.mark.parametrize("name", ["desk", "stats", "reports"])
 def test_parked_tickets_of_any_generation_can_be_replayed(name: str, generation: int) -> None:
     found = replayed(projection_sets(ZONE)[name].consumer(generation))
     assert found is not None
@@ -201,3 +204,15 @@ def test_parked_tickets_of_any_generation_can_be_replayed(name: str, generation:
 )
 def test_other_consumers_are_not_replayed(consumer_name: str) -> None:
     assert replayed(consumer_name) is None
+
+
+async def test_republishing_makes_the_places_of_readers_unknown(reporting: Reporting, own_kafka: Kafka) -> None:
+    log, feed = Log(), Feed(reporting.pool)
+    log.add(TICKET, opened("2026112710000017"), queued("2026112710000017"))
+    await reporting.show(log.events)
+    place = await feed.end()
+    assert (await feed.changes(place, 9)).at_end
+    await republish({"reporting": reporting.app_url}, own_kafka.admin, own_kafka.secret)
+    with pytest.raises(UnknownPlace):
+        await feed.changes(place, 9)
+    assert await reporting.pool.fetchval("SELECT max(position) FROM desk.history") == -1

@@ -1,4 +1,4 @@
-"""Lists hold exactly what `may` allows: the rule in Python and the one in SQL are compared for generated desks."""
+"""Lists and exports hold, and lists count, exactly what `may` allows: the rule in Python and those in SQL are compared."""
 
 import asyncio
 from typing import Any
@@ -7,12 +7,15 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.reporting.exports.columns import chosen
+from services.reporting.exports.statement import Chosen, Names
+from services.reporting.exports.statement import statement as export_statement
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
-from services.reporting.tickets.ticket_list import Filters, statement
+from services.reporting.tickets.ticket_list import Filters, count_statement, statement
 from services.reporting.visibility import scope, ticket_facts
 from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
-from shared.directory.copy import Queues
+from shared.directory.copy import Configuration, Queues
 from shared.rules.access import Access, Identity, may
 from tests.services.reporting.reporting_database import Reporting, add_tickets
 from tests.specs.requirement import requirement
@@ -59,13 +62,18 @@ wishes = st.builds(
     state_types=st.sampled_from(((), ("new",), ("open", "merged"))),
     customers=st.sampled_from(((), (PEOPLE[0],), (PEOPLE[0], UNKNOWN[0]))),
     addresses=st.sampled_from(((), ADDRESSES[:1], ADDRESSES[:2])),
-    columns=st.builds(ColumnFilters, company=st.sampled_from(([], ["acme"]))),
+    columns=st.builds(
+        ColumnFilters,
+        id=st.sampled_from(([], [UUID(int=1000), UUID(int=1001), UUID(int=9)])),
+        company=st.sampled_from(([], ["acme"])),
+    ),
 )
 
 
-def wanted(ticket: dict[str, Any], wish: Filters) -> bool:
+def wanted(n: int, ticket: dict[str, Any], wish: Filters) -> bool:
     return (
         ticket["state_type"] != "removed"
+        and (not wish.columns.id or UUID(int=1000 + n) in wish.columns.id)
         and (wish.queues is None or ticket["queue_id"] in wish.queues)
         and (not wish.state_types or ticket["state_type"] in wish.state_types)
         and (
@@ -88,9 +96,15 @@ async def test_a_list_holds_exactly_what_may_allows(live_desk: Reporting) -> Non
             await add_tickets(connection, made)
             text, arguments = statement(scope(who, queues), wish, "default", None, 100)
             rows = await connection.fetch(text, *arguments)
+            text, arguments = count_statement(scope(who, queues), wish)
+            assert await connection.fetchval(text, *arguments) == len(rows)
+            export = Chosen(scope(who, queues), wish, "default")
+            text, arguments = export_statement(export, chosen("number"), Names(queues, Configuration()), "csv")
+            exported = await connection.fetch(text, *arguments)
         finally:
             await transaction.rollback()
         numbers = [row["number"] for row in rows]
+        assert [row[0] for row in exported] == numbers, "an export has what the list has, in its order"
         assert len(numbers) == len(set(numbers))
         return set(numbers)
 
@@ -109,7 +123,7 @@ async def test_a_list_holds_exactly_what_may_allows(live_desk: Reporting) -> Non
             str(n)
             for n, t in enumerate(made)
             if may(who, "read", ticket_facts(t["queue_id"], t["customer_id"], t["company"], queues)) is Access.ALLOWED
-            and wanted(t, wish)
+            and wanted(n, t, wish)
         }
         assert found == allowed
 

@@ -12,9 +12,10 @@ from uuid_utils.compat import uuid7
 
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.schema import MIGRATIONS
+from services.reporting.tickets import ticket_list
 from services.reporting.tickets.projection import TicketProjection
-from services.reporting.tickets.read_model.ticket_row import TicketRow
-from services.reporting.tickets.ticket_list import ORDERS, Filters, statement
+from services.reporting.tickets.read_model.ticket_row import ColumnFilters, TicketRow
+from services.reporting.tickets.ticket_list import ORDERS, Filters, count_statement, statement
 from services.reporting.visibility import Scope
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
@@ -173,7 +174,7 @@ def _came_back(reply: AgentReplied, requested: NotificationRequested) -> tuple[E
     )
 
 
-@pytest.mark.parametrize("name", ["desk", "stats"])
+@pytest.mark.parametrize("name", ["desk", "stats", "reports"])
 @pytest.mark.parametrize("seed", range(4))
 async def test_rows_are_the_same_however_the_events_were_batched(reporting: Reporting, name: str, seed: int) -> None:
     events, chance = busy_log(seed), random.Random(seed)
@@ -284,12 +285,33 @@ async def test_a_promotion_swaps_the_views_and_can_be_undone(reporting: Reportin
     assert await sets.live(reporting.owner, "desk") == 1
 
 
-async def test_a_page_of_a_queue_is_an_index_scan(reporting: Reporting) -> None:
+async def test_pages_and_counts_are_index_scans(reporting: Reporting) -> None:
     log = Log()
     for n in range(3_000):
         log.add(uuid7(), opened(f"{n:05}", IT if n % 3 else HR))
     await _live(reporting, log.events)
     await reporting.owner.execute("ANALYZE desk_v1.tickets")
-    text, arguments = statement(Scope((IT.id,), (), None), Filters(), "default", None, 51)
-    plan = "\n".join(row[0] for row in await reporting.owner.fetch("EXPLAIN " + text, *arguments))
-    assert "Index Scan" in plan and "Seq Scan" not in plan, plan
+    agent, customer = Scope((IT.id,), (), None), Scope((), (PIA, X), None)
+    for text, arguments in (
+        statement(agent, Filters(), "default", None, 51),
+        count_statement(agent, Filters(state_types=("new", "open"))),
+        count_statement(agent, Filters(customers=(PIA,))),
+        count_statement(agent, Filters(addresses=("pia@customer.example",))),
+        count_statement(agent, Filters(columns=ColumnFilters(id=[X]))),
+        count_statement(customer, Filters()),
+    ):
+        plan = "\n".join(row[0] for row in await reporting.owner.fetch("EXPLAIN " + text, *arguments))
+        assert "Index" in plan and "Seq Scan" not in plan, plan
+
+
+async def test_a_list_that_is_too_long_is_counted_up_to_a_bound(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log()
+    for n in range(5):
+        log.add(uuid7(), opened(f"{n}", IT if n < 3 else HR))
+    await _live(reporting, log.events)
+    monkeypatch.setattr(ticket_list, "MOST_COUNTED", 3)
+    for scope, found in ((EVERYTHING, 4), (Scope((IT.id,), (), None), 3), (Scope((HR.id,), (), None), 2)):
+        text, arguments = count_statement(scope, Filters())
+        assert await reporting.pool.fetchval(text, *arguments) == found

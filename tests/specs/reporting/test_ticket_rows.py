@@ -62,6 +62,34 @@ def test_a_move_shows_the_new_queue() -> None:
     assert (row.queue_id, row.queue_slug, row.queue_name) == (HR.id, "hr", "HR")
 
 
+@requirement("A13.06")
+def test_the_newest_message_of_a_customer() -> None:
+    """Its sender and subject. Without a subject, it has the title of that moment."""
+    row = row_after()
+    assert (row.last_message_email, row.last_message_name, row.last_message_subject) == (PER.email, PER.name, "hums")
+    again = MAIL.model_copy(update={"id": UUID(int=51), "sender": Address(email="pia@acme.example", name="Pia")})
+    titled = again.model_copy(update={"subject": "Re: hums"})
+    row = row_after(intake.CustomerMessageReceived(number="1", customer=PIA, message=titled))
+    assert (row.last_message_name, row.last_message_subject) == ("Pia", "Re: hums")
+    renamed = row_after(
+        routing.TicketRenamed(to="smokes", was="hums"),
+        intake.CustomerMessageReceived(number="1", customer=PIA, message=again),
+    )
+    assert renamed.last_message_subject == "smokes"
+    unproven = intake.CustomerMessageReceived(number="1", customer=PIA, message=titled, standing="unverified")
+    assert row_after(unproven).last_message_name == PER.name
+
+
+@requirement("A14.05")
+def test_the_newest_answer_that_the_customer_can_read() -> None:
+    answer = MAIL.model_copy(update={"id": UUID(int=51)})
+    note = routing.NoteAdded(by=KARI, message=answer)
+    reply = routing.AgentReplied(number="1", title="hums", queue=IT, customer=PER, by=KARI, message=answer)
+    assert row_after().last_answer_at is None and row_after(note).last_answer_at is None
+    solution = note.model_copy(update={"internal": False})
+    assert row_after(solution).last_answer_at == NOW == row_after(reply).last_answer_at
+
+
 @requirement("A7.33")
 def test_a_new_title() -> None:
     assert row_after(routing.TicketRenamed(to="smokes", was="hums")).title == "smokes"

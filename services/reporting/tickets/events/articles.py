@@ -55,7 +55,19 @@ def add(row: TicketRow, article: Article) -> Article:
     row.article_count += 1
     row.public_article_count += not article.internal
     row.articles.append(article)
+    if not article.internal:
+        _note_last(row, article)
     return article
+
+
+def _note_last(row: TicketRow, article: Article) -> None:
+    """Keeps what the list shows of the customer's newest message, and when the newest answer came."""
+    if article.sender == "customer":
+        sender = article.people["from"] or {"email": row.customer_email, "name": row.customer_name}
+        row.last_message_email, row.last_message_name = sender["email"], sender["name"]
+        row.last_message_subject, row.last_message_at = article.subject or row.title, article.created_at
+    elif article.sender == "agent" and article.number > 1:
+        row.last_answer_at = article.created_at
 
 
 def address(address: Address) -> dict[str, str]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.reporting.tickets.read_model.article_rows import Article, Delivery, HistoryEntry
+from shared.contracts.parts import AnyChannel
 from shared.messaging.consuming.projection import Seen
 from shared.projections.tables import Internal, Public, Table
 
@@ -33,6 +34,8 @@ class TicketRow:
     created_at: Annotated[datetime | None, Public("timestamptz NOT NULL", shown=True)] = None
     updated_at: Annotated[datetime | None, Public("timestamptz NOT NULL", shown=True)] = None
     first_answer_at: Annotated[datetime | None, Public("timestamptz", shown=True)] = None
+    last_answer_at: Annotated[datetime | None, Public("timestamptz", shown=True)] = None
+    last_message_at: Annotated[datetime | None, Public("timestamptz")] = None
     closed_at: Annotated[datetime | None, Public("timestamptz", shown=True)] = None
     locked_since: Annotated[datetime | None, Internal("timestamptz")] = None
     lock_expires_at: Annotated[datetime | None, Internal("timestamptz")] = None
@@ -56,7 +59,7 @@ class TicketRow:
     state_slug: Annotated[str, Public("text NOT NULL")] = "new"
     state_name: Annotated[str, Public("text NOT NULL")] = "new"
     state_type: Annotated[str, Public("text NOT NULL")] = "new"
-    channel: Annotated[str, Public("text NOT NULL", shown=True)] = "api"
+    channel: Annotated[AnyChannel, Public("text NOT NULL", shown=True)] = "api"
     customer_email: Annotated[str, Public("text NOT NULL")] = ""
     customer_name: Annotated[str, Public("text NOT NULL")] = ""
     company: Annotated[str | None, Public("text")] = None
@@ -64,6 +67,9 @@ class TicketRow:
     previous_owner_name: Annotated[str | None, Internal("text")] = None
     responsible_name: Annotated[str | None, Internal("text")] = None
     locked_by_name: Annotated[str | None, Internal("text")] = None
+    last_message_email: Annotated[str | None, Public("text")] = None
+    last_message_name: Annotated[str | None, Public("text")] = None
+    last_message_subject: Annotated[str | None, Public("text")] = None
     merged_into_number: Annotated[str | None, Public("text")] = None
     tags: Annotated[list[str], Internal("text[] NOT NULL", shown=True, instead="'{}'::text[]")] = field(
         default_factory=list
@@ -76,10 +82,13 @@ class TicketRow:
     )
 
     # Not columns: whether the row must be inserted, and the rows of other tables that a batch of events adds.
+    # `former` and `snapshots` are rows of `former_tickets` and `snapshots` as they are stored.
     is_new: bool = True
     articles: list[Article] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
+    former: list[tuple[Any, ...]] = field(default_factory=list)
+    snapshots: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 TICKETS_TABLE = Table(TicketRow)
@@ -112,6 +121,7 @@ class ColumnFilters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    id: Annotated[list[UUID], Field(max_length=200), Where("t.id = ANY({})", "uuid[]")] = []
     locked: Annotated[bool | None, WhereFlag("t.locked_by_id IS NOT NULL", "t.locked_by_id IS NULL")] = None
     company: Annotated[Texts, Where("t.company = ANY({})", "text[]")] = []
     priority: Annotated[
