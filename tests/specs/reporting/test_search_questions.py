@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from typing import Any
+from uuid import UUID
 
 import apsw
 import pytest
@@ -19,7 +20,7 @@ from services.reporting.search.shown.spelling import neighbours
 from services.reporting.search.text.language import language_of
 from services.reporting.search.text.words import BOUNDARY, LONGEST, fold, indexed, variants, words
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
-from services.reporting.tickets.ticket_list import Filters, conditions
+from services.reporting.tickets.ticket_list import Filters, conditions_of
 from tests.specs.requirement import requirement
 
 PIECES = st.sampled_from(
@@ -117,6 +118,7 @@ def test_every_filter_of_the_list_is_understood_by_sqlite() -> None:
         "bool": [True, False],
         "list[str]": [["a", "b"]],
         "list[int]": [[1, 3]],
+        "UUID": [[str(UUID(int=1))]],
         "datetime": ["2026-01-01T00:00:00Z"],
     }
     tried = 0
@@ -128,7 +130,7 @@ def test_every_filter_of_the_list_is_understood_by_sqlite() -> None:
         for value in values:
             arguments = SqliteArguments()
             filters = Filters(columns=ColumnFilters.model_validate({name: value}))
-            where = " AND ".join(map(of_sqlite, conditions(arguments, filters)))
+            where = " AND ".join(map(of_sqlite, conditions_of(arguments, filters)))
             for docs in ("docs", "customer_docs"):
                 _file.execute(f"SELECT 1 FROM {docs} AS t WHERE {where}", tuple(arguments.values)).fetchall()
             tried += 1
