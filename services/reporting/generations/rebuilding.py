@@ -16,7 +16,7 @@ from services.reporting.analytics import views
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.search import operating
-from services.reporting.search.generations import SEARCH
+from services.reporting.search.index.projection_set import SEARCH
 from shared.database import OwnConnection, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consuming.halting import Halt
