@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from services.reporting.analytics import time_limit
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -14,12 +16,15 @@ from services.reporting.feed.sealed_places import SealedPlaces
 from services.reporting.feed.visible_events import VisibleEvents
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.live import link_api, presence_api
+from services.reporting.live.hub import Hub
+from services.reporting.live.presence import Presence
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
 from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
 from services.reporting.search import api as search_api
-from services.reporting.search import export_api
+from services.reporting.search import export_api, saved_searches_api
 from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
@@ -34,6 +39,7 @@ from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.operating.commands import MakeHandlers
+from shared.runtime.periodic import Periodic
 from shared.service.assembly import assembled
 from shared.settings import env
 
@@ -47,6 +53,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     async with assembled(role, health, settings, MIGRATIONS) as parts, typesetters() as printers:
         copy = await parts.directory()
         if parts.works:
+            cut = partial(time_limit.cut, parts.pool)
+            parts.run("analysts", Periodic("time limit of analysts", time_limit.LOOK_SECONDS, cut))
             parts.consumer(
                 "documents",
                 name=DIRECTORY_CONSUMER,
@@ -71,9 +79,14 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
             health.when_draining(follower.end)
+            presence = Presence(parts.pool, settings.database_url)
+            parts.run("presence", presence)
+            places = SealedPlaces(settings.keys.purpose("places"))
+            hub = Hub(parts.pool, copy, feed, follower, places, presence)
+            parts.run("live changes", hub)
+            health.when_draining(hub.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
             exports = Exports(settings.database_url)
-            places = SealedPlaces(settings.keys.purpose("places"))
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
             search = TicketSearch(reader, index)
@@ -83,10 +96,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                presence_api.router(reader, presence),
+                link_api.router(hub),
+                events_api.router(VisibleEvents(feed, reader), follower, places),
                 search_api.router(search),
+                saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
-                events_api.router(VisibleEvents(feed, reader), follower, places),
             ]
         yield parts.process(routers)
 

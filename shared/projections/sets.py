@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from shared.contracts.topics import TICKETS
 from shared.database import Connection, OwnConnection
@@ -11,12 +12,19 @@ from shared.messaging.batching import Batching
 from shared.messaging.consuming.handlers import Handler
 
 
+class DependentViews(Protocol):
+    """Views over the views of sets. They are made again whenever one of the sets is shown, in the same transaction."""
+
+    async def drop(self, connection: Connection) -> None: ...
+    async def create(self, connection: Connection) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectionSet:
     """One set: its DDL (`{schema}` stands for the schema), the tables that get views, and what fills them.
 
     `before_promotion` is called in the transaction of a promotion, with the consumers of the generation that is live
-    and of the one that will be.
+    and of the one that will be. `dependent`: views over its views.
     """
 
     name: str
@@ -25,6 +33,7 @@ class ProjectionSet:
     handler: Callable[[str], Handler]
     batching: Batching
     before_promotion: Callable[[Connection, str, str], Awaitable[None]] | None = None
+    dependent: DependentViews | None = None
 
     @property
     def shape(self) -> str:
@@ -100,6 +109,9 @@ async def promote(connection: OwnConnection, projection_set: ProjectionSet, gene
     Raises CannotChange.
     """
     async with connection.transaction():
+        if projection_set.dependent is not None:
+            # First, because it may wait for queries of a minute: nothing that lists read is locked until then.
+            await projection_set.dependent.drop(connection)
         shape = await connection.fetchval(
             "SELECT shape FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
             projection_set.name,
@@ -134,6 +146,8 @@ async def promote(connection: OwnConnection, projection_set: ProjectionSet, gene
             source = f"{projection_set.schema(generation)}.{table}"
             await connection.execute(f"CREATE VIEW {projection_set.name}.{table} AS SELECT * FROM {source}")
             await connection.execute(f"GRANT SELECT ON {projection_set.name}.{table} TO {app}")
+        if projection_set.dependent is not None:
+            await projection_set.dependent.create(connection)
 
 
 async def previous(connection: Connection, projection_set: ProjectionSet) -> int:

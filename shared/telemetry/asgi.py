@@ -15,6 +15,8 @@ REQUESTS = Histogram(
     "ledgerdesk_http_request_seconds", "HTTP requests by route template", ["method", "route", "status"], buckets=SECONDS
 )
 PROBES = frozenset(("/livez", "/readyz"))
+UNENDING = "ledgerdesk.unending"
+"""A key of a request's scope: its response has no end, so the time until it begins is measured."""
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -33,12 +35,12 @@ class RequestTelemetry:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        status = 500
+        status, answered = 500, 0.0
 
         async def watched(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], perf_counter()
             await send(message)
 
         carried = _carried(scope)
@@ -49,7 +51,8 @@ class RequestTelemetry:
             else:
                 await self.app(scope, receive, watched)
         finally:
-            self._observe(scope, status, perf_counter() - began)
+            ended = answered if UNENDING in scope and answered else perf_counter()
+            self._observe(scope, status, ended - began)
             leave_trace(token)
 
     async def _traced(

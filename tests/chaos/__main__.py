@@ -25,10 +25,12 @@ from tests.chaos.checks import Checks
 from tests.chaos.load import under_load
 from tests.chaos.preparation import prepare
 from tests.chaos.scenes import of_instance
+from tests.chaos.streams import open_streams
 
 QUEUE = "chaos"
 AGENTS = 3
 MAIL_SERVERS = 3
+STREAMS = 3
 
 
 def main() -> int:
@@ -63,14 +65,15 @@ def run(home: Home, kills: int, seed: int) -> bool:
     token = prepare(instance.gateway_url, password, QUEUE)
     host, _, port = instance.lmtp.rpartition(":")
     lmtp = host, int(port)
-    with under_load(
-        instance.gateway_url, token, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.1
-    ) as seen:
-        done = kill_about(home, kills, random.Random(seed))
-    counted = ", ".join(f"{name} {count}" for name, count in sorted(done.items()))
-    print(f"killed or stopped: {counted}; waiting until all is quiet ...")
-    lifecycle.up(home, lambda _: None)
-    return not asyncio.run(Checks(of_instance(instance), seen).verdict())
+    with open_streams(instance.gateway_url, token, STREAMS) as streams:
+        with under_load(
+            instance.gateway_url, token, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.1
+        ) as seen:
+            done = kill_about(home, kills, random.Random(seed))
+        counted = ", ".join(f"{name} {count}" for name, count in sorted(done.items()))
+        print(f"killed or stopped: {counted}; waiting until all is quiet ...")
+        lifecycle.up(home, lambda _: None)
+        return not asyncio.run(Checks(of_instance(instance), seen, streams).verdict())
 
 
 def kill_about(home: Home, kills: int, chance: random.Random) -> Counter[str]:

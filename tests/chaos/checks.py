@@ -6,7 +6,7 @@ import mailbox
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from shared.messaging.access.account import KafkaAdmin
 from tests.chaos.load import Acknowledged
+from tests.chaos.streams import Stream, Told
 
 STORES = ("intake", "routing", "notify", "gateway")
 EVERY = (*STORES, "reporting")
@@ -42,10 +43,13 @@ class Scene:
 
 
 class Checks:
-    """Counts what was checked and collects what is wrong."""
+    """Counts what was checked and collects what is wrong.
 
-    def __init__(self, scene: Scene, seen: Acknowledged) -> None:
-        self.scene, self.seen = scene, seen
+    `streams`: live streams that were open all the time, of somebody who may see every ticket.
+    """
+
+    def __init__(self, scene: Scene, seen: Acknowledged, streams: Sequence[Stream] = ()) -> None:
+        self.scene, self.seen, self.streams = scene, seen, streams
         self.counts: dict[str, int] = {}
         self.wrong: list[str] = []
 
@@ -117,6 +121,7 @@ class Checks:
         await self._one_receipt_for_each_mail()
         await self._nothing_parked()
         await self._projections_equal_the_log()
+        await self._streams_told_every_change_once()
 
     async def _acknowledged_is_in_the_log_once(self) -> None:
         opened = await self.query(
@@ -246,6 +251,16 @@ class Checks:
             self.expect(
                 f"projection set {name} equals a fold of the log", 1, [] if equal else ["it differs, see above"]
             )
+
+    async def _streams_told_every_change_once(self) -> None:
+        rows = await self.query(
+            "reporting", "SELECT ticket_id::text AS ticket, type, count(*) AS n FROM desk.history GROUP BY 1, 2"
+        )
+        expected: Told = Counter({(row["ticket"], row["type"]): row["n"] for row in rows})
+        for n, stream in enumerate(self.streams):
+            wrong = await asyncio.to_thread(stream.differences, expected)
+            what = f"events on live stream {n}, which connected {stream.connections} times, each once"
+            self.expect(what, stream.told.total(), wrong)
 
 
 async def _eventually(probe: Callable[[], Awaitable[bool]], seconds: float) -> bool:

@@ -25,10 +25,10 @@ The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Au
 * A command answers `X-Consistency-Token`; a read that sends it back waits until it shows the effect of that command.
 """
 PUBLIC = frozenset(("signIn",))
-BOUNDED = frozenset(("proveSession", "changePassword", "openTicket", "addCustomerMessage", "uploadFiles"))
+BOUNDED = frozenset(("proveSession", "changePassword", "openTicket", "addCustomerMessage", "uploadFiles", "openStream"))
 """Operations with a rate limit."""
-UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions")
-"""Paths of objects that are ended and have no versions."""
+UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions", "/api/v1/tickets/{ref}/presence")
+"""Paths of objects that have no versions."""
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

@@ -65,6 +65,12 @@ SELECT id, name, scopes, created_at, expires_at, last_used, client
  LIMIT $4
 """
 PURGE = "DELETE FROM gateway.sessions WHERE least(ended_at, expires_at) < now() - interval '30 days'"
+VALID = """
+SELECT s.id, s.kind, s.scopes, s.expires_at, s.proved_at, s.person_id, d.version
+  FROM gateway.sessions s
+  JOIN gateway.documents d ON d.id = s.person_id
+ WHERE s.id = ANY($1) AND s.ended_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now()) AND NOT d.retired
+"""
 NOBODY = UUID(int=0)
 
 
@@ -113,6 +119,15 @@ class Sessions:
             return None
         if row["unused"]:
             self._mark_used(row["id"])
+        return await self._current(row)
+
+    async def valid(self, sessions: Sequence[UUID]) -> dict[UUID, Principal]:
+        """Those of these sessions and tokens that have not ended, as they are now."""
+        rows = await self.pool.fetch(VALID, sessions)
+        return {row["id"]: await self._current(row) for row in rows}
+
+    async def _current(self, row: asyncpg.Record) -> Principal:
+        """The principal of a valid session, from memory unless its person has changed."""
         principal = self._known.get(row["id"])
         if principal is None or (principal.person_version, principal.proved_at) != (row["version"], row["proved_at"]):
             principal = await self._principal(row)

@@ -59,5 +59,5 @@ def _batches(rows: BufferedReader, names: list[str], types: dict[str, Any]) -> I
 def _value(column: pa.Array, kind: Kind) -> pa.Array:
     if kind != "texts":
         return column
-    lists = pc.split_pattern(column, LIST_SEPARATOR)
-    return pc.coalesce(lists, pa.scalar([], pa.list_(pa.string())))
+    lists = pc.call_function("split_pattern", [column], pc.SplitPatternOptions(LIST_SEPARATOR))
+    return pc.call_function("coalesce", [lists, pa.scalar([], pa.list_(pa.string()))])

@@ -68,7 +68,7 @@ def statement(
     """All rows. With `only`, those of these tickets, in their order. JSON has one column: an object for each row."""
     arguments = Arguments()
     rows = every_row(arguments, chosen.scope, chosen.filters)
-    needed = dict.fromkeys(join for column in columns for join in column.joins)
+    needed: dict[Join, None] = dict.fromkeys(join for column in columns for join in column.joins)
     joins = [_join(arguments, join, names) for join in needed]
     places = {
         "customer_email": _email(arguments, names) if any(c.name == "customer_email" for c in columns) else "",

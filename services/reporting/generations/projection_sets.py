@@ -3,6 +3,7 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.reporting.analytics import views
 from services.reporting.feed.desk_handler import DeskHandler
 from services.reporting.feed.late_events import record_promotion
 from services.reporting.reports.projection import DDL as REPORTS_DDL
@@ -30,9 +31,13 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
                 "attachments",
                 "public_attachments",
                 "history",
+                "former_tickets",
+                "former_customer_tickets",
+                "snapshots",
             ),
             handler=DeskHandler,
             batching=LOW_LATENCY,
+            dependent=views,
             before_promotion=record_promotion,
         ),
         "stats": ProjectionSet(
@@ -48,5 +53,6 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
             tables=("tickets", "spans", "facts"),
             handler=lambda schema: ReportsHandler(ReportsProjection(schema)),
             batching=HIGH_THROUGHPUT,
+            dependent=views,
         ),
     }

@@ -12,6 +12,7 @@ import asyncpg
 import uvloop
 from aiokafka.errors import KafkaError
 
+from services.reporting.analytics import views
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.search import operating
@@ -57,6 +58,8 @@ async def up_to_date(projection_sets: Sequence[ProjectionSet]) -> None:
                 async with _connected(owner_url) as owner:
                     await sets.drop(owner, each, generation)  # corrected code starts with empty tables
             raise
+    async with _connected(owner_url) as owner:
+        await views.up_to_date(owner)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.reporting.reports.catalogue import FIELD
 from services.reporting.reports.intervals import Period
-from services.reporting.tickets.ticket_list import Arguments, Filters, conditions
+from services.reporting.tickets.ticket_list import Arguments, Filters, conditions_of
 
 FACTS = "(SELECT f.*, f.at AS updated_at FROM reports.facts f) AS t"
 SPANS = "(SELECT s.*, s.since AS updated_at FROM reports.spans s) AS t"
@@ -43,7 +43,7 @@ class Question:
 
     def rows(self, arguments: Arguments, source: str, condition: str) -> str:
         """FROM and WHERE: the rows of a source that meet the condition, the filters and the permissions."""
-        where = [condition, *conditions(arguments, self.filters)]
+        where = [condition, *conditions_of(arguments, self.filters)]
         if self.queues is not None:
             where.append(f"t.queue_id = ANY({arguments.add(list(self.queues), 'uuid[]')})")
         return f"FROM {source}{_TAGS if self.by == 'tag' else ''} WHERE {' AND '.join(where)}"

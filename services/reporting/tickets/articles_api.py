@@ -12,6 +12,8 @@ from fastapi.responses import StreamingResponse
 
 from services.reporting.tickets import presentation
 from services.reporting.tickets.article_bodies import ArticlePage
+from services.reporting.tickets.moments.moment import AsOf, moment_of
+from services.reporting.tickets.moments.past_articles import articles_then
 from services.reporting.tickets.ticket_reader import (
     MERGED_TICKETS,
     FoundTicket,
@@ -99,19 +101,26 @@ def router(reader: TicketReader) -> APIRouter:
         limit: Limit = 50,
         cursor: CursorText = None,
         remote_content: RemoteContent = False,
+        as_of: AsOf = None,
     ) -> Response:
         headers = await reader.wait_until_shown(written)
         found = await reader.ticket(ref, who)
+        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         cursors: Cursors = request.app.state.cursors
-        asked = [str(found.row["id"]), "articles"]
+        asked = [str(found.row["id"]), "articles", as_of]
         after = cursors.decode(who, asked, cursor)
         position = (datetime.fromisoformat(after[0]), UUID(after[1]), after[2]) if after else BEGINNING
-        statement = ARTICLES.format(articles=found.articles)
-        rows = await reader.pool.fetch(statement, found.row["id"], *position, limit + 1)
+        deliveries: dict[UUID, str | None] = {}
+        if moment is not None:
+            rows, deliveries = await articles_then(reader, found, moment, position, limit + 1)
+        else:
+            statement = ARTICLES.format(articles=found.articles)
+            rows = await reader.pool.fetch(statement, found.row["id"], *position, limit + 1)
         whole = await whole_texts(reader, rows[:limit])
         items = [presentation.article(row, text, remote=remote_content) for row, text in zip(rows, whole, strict=False)]
         others = await reader.visible(who, {row["ticket_id"] for row in rows} - {found.row["id"]})
         for row, item in zip(rows, items, strict=False):
+            item["delivery"] = deliveries.get(row["id"], row["delivery"])
             if row["ticket_id"] not in {found.row["id"], *others}:
                 item["ticket"] = None
         next_cursor = None

@@ -108,13 +108,13 @@ class Running:
     def __init__(self, addresses: ConcurrencyLimit, people: ConcurrencyLimit, address: str) -> None:
         self._addresses, self._people = addresses, people
         self._address, self._person = address, ""
-        self._works = False
+        self._works = self._left = False
 
     def work(self) -> None:
         """Takes a slot of the address. Raises Problem 503 if there is none."""
-        if not self._works:
+        if not self._works and not self._left:
             self._works = self._addresses.take(self._address)
-        if not self._works:
+        if not self._works and not self._left:
             raise problems.unavailable("Too many requests are running.")
 
     def rest(self) -> None:
@@ -129,6 +129,11 @@ class Running:
             if not self._people.take(person):
                 raise problems.too_many(1, "Too many of your requests are running.")
             self._person = person
+
+    def leave(self) -> None:
+        """Gives both slots back for good: the request stays open, and its kind has a limit of its own."""
+        self._left = True
+        self.end()
 
     def end(self) -> None:
         self.rest()

@@ -5,8 +5,8 @@ Limited are connections, the size and time of a request's head and body, and the
 
 import re
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -28,11 +28,27 @@ IDLE_SECONDS = 75.0
 """Longer than clients' pools keep idle connections: the client closes them, and no request meets a closing one."""
 CLOSING_SECONDS = 10.0
 MOST_PIPELINED = 16
+SILENCE_SECONDS = 45.0
+"""The longest silence of a peer that never ends its body (`OpenConnection.stay_open`)."""
+UNREAD_BYTES = 32 * 1024
+"""Of a connection that stays open: more unread bytes than this pause the response. The default of a transport is 64
+KiB."""
 SENT_MUCH = 64 * 1024
 """A sender gets this far only if the application reads the body: the connection counts as working from here on."""
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 """RFC 9112, section 3.2 and RFC 3986, section 3.2.2."""
+
+
+CONNECTION = "ledgerdesk.connection"
+"""The key of a request's `OpenConnection` in its scope."""
+
+
+class OpenConnection(Protocol):
+    """What the application may do with the connection of a request that stays open, such as a live stream."""
+
+    def stay_open(self, lost: Callable[[], None]) -> None:
+        """The exchange has no end. `lost` is called when the peer has gone, so that no task must wait for that."""
 
 
 class NotAllowed(Exception):
@@ -57,6 +73,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.closing_since: float | None = None
         self.in_head, self.in_body = True, False
         self.head_bytes = self.body_bytes = self.counted_bytes = 0
+        self.lost: Callable[[], None] | None = None
+        """Called when the connection is gone; None unless the exchange stays open."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -66,6 +84,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.admission.leave(self)
         super().connection_lost(exc)
+        if self.lost is not None:
+            self.lost()
+            self.lost = None
+
+    def stay_open(self, lost: Callable[[], None]) -> None:
+        """`OpenConnection.stay_open`. Its body has no time limit, but its peer may not be silent for SILENCE_SECONDS
+        before it has ended the body."""
+        self.lost = lost
+        self.transport.set_write_buffer_limits(high=UNREAD_BYTES)
+        self.admission.works(self)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -79,6 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
         self.in_head, self.head_bytes, self.since = True, 0, self.heard
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -119,6 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if not self.in_body and not self.in_head:
             self.since = time.monotonic()
+        self.lost = None
         if not self.pipeline:
             self.admission.waits(self)
         super().on_response_complete()
@@ -146,6 +176,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.in_head:
             return now - self.since > HEAD_SECONDS
         if self.in_body:
+            if self.lost is not None:
+                return now - self.heard > SILENCE_SECONDS
             if self.flow.read_paused:
                 self.since += between
                 self.body_since += between
