@@ -4,7 +4,7 @@ VENV := .venv/bin
 LOCAL := $(VENV)/python -m deploy.local
 COMPILE := $(VENV)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --no-header --strip-extras --allow-unsafe
 
-.PHONY: help up down status logs demo test check requirements format bench chaos containers-test fuzz clean distclean lock generate install install-dev
+.PHONY: help up down status logs demo analyst test check requirements format bench chaos containers-test fuzz clean distclean lock generate install install-dev
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ logs: ## follow every log
 
 demo: ## play the main job on the running system and show each step
 	@$(LOCAL) demo
+
+analyst: ## how analysts connect to the database
+	@$(LOCAL) analyst
 
 test: install-dev ## every test, on a PostgreSQL and a Kafka of its own
 	@env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder # one more than cores: many tests wait
@@ -63,6 +66,7 @@ bench: install-dev ## measure; docs/performance.md tells what
 	@$(VENV)/python -m tests.bench.desk
 	@$(VENV)/python -m tests.bench.mail
 	@$(VENV)/python -m tests.bench.mail_out
+	@$(VENV)/python -m tests.bench.reads
 
 chaos: install-dev ## kill processes under load, then prove that nothing was lost or doubled
 	@$(VENV)/python -m tests.chaos

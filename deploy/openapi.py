@@ -8,20 +8,26 @@ from typing import Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway.account import following_api, notices_api, session_api, sign_ins_api
+from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
 from services.gateway.live import stream_api
+from services.gateway.report_schedules import api as report_schedules_api
+from services.gateway.suggesting import suggest_api
 from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
 from services.notify.sending import outgoing_api
+from services.reporting.exports import exports_api
 from services.reporting.feed import events_api
 from services.reporting.live import presence_api
+from services.reporting.printing import print_api
+from services.reporting.reports import reports_api
 from services.reporting.search import api as search_api
+from services.reporting.search import export_api
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.routing.api import routes as routing_api
@@ -35,10 +41,13 @@ def routers() -> dict[str, list[APIRouter]]:
         "gateway": [
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
-            documents_api.router(NOTHING, NOTHING, NOTHING),
+            documents_api.router(NOTHING, NOTHING, NOTHING, {}),
+            report_schedules_api.router(NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
+            searches_api.router(NOTHING, NOTHING),
+            suggest_api.router(NOTHING, NOTHING),
             article_commands.router(NOTHING),
             stream_api.router(NOTHING),
         ],
@@ -51,9 +60,13 @@ def routers() -> dict[str, list[APIRouter]]:
         "notify": [outgoing_api.router(NOTHING, NOTHING)],
         "routing": [routing_api.router(NOTHING)],
         "reporting": [
+            exports_api.router(NOTHING, NOTHING, NOTHING),
+            print_api.router(NOTHING, NOTHING, NOTHING),
             tickets_api.router(NOTHING),
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),
+            export_api.router(NOTHING, NOTHING, NOTHING),
+            reports_api.router(NOTHING, NOTHING),
             events_api.router(NOTHING, NOTHING, NOTHING),
             presence_api.router(NOTHING, NOTHING),
             search_api.router(NOTHING),

@@ -3,8 +3,10 @@
 A value of such a type fits into PostgreSQL and JSON, and cannot smuggle control characters into mails and logs.
 """
 
+from functools import cache
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StrictBool
 
@@ -39,6 +41,17 @@ def _encodable(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("Must not contain lone surrogates.") from None
+    return text
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _time_zone(text: str) -> str:
+    if text not in _time_zones():
+        raise ValueError("This is not a time zone; write it like Europe/Oslo.")
     return text
 
 
@@ -81,6 +94,10 @@ MailAddress = Annotated[
 MailDomain = Annotated[str, Field(strict=True, max_length=253), AfterValidator(_mail_domain)]
 Language = Annotated[str, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
 """A language tag such as `nb` or `en-GB` (RFC 5646)."""
+TimeOfDay = Annotated[str, Field(strict=True, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""Hours and minutes, such as 07:00."""
+TimeZone = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_time_zone)]
+"""A name of the IANA time zone database, such as Europe/Oslo."""
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Reference = Annotated[Line, Field(min_length=1, max_length=254)]
 """Names another document: by id, slug or login, a person also by e-mail address."""

@@ -69,12 +69,21 @@ def _admin_password(_: list[str]) -> None:
     print(read(volumes.JOBS, "admin-password"))
 
 
+def _analyst(_: list[str]) -> None:
+    from deploy.analyst import how_to_connect
+    from deploy.docker.provision import read
+
+    where = "It can be reached from containers in the network `inside` only (docs/analysts.md)."
+    print(how_to_connect(read(volumes.JOBS, "analyst-url"), where), end="")
+
+
 JOBS: dict[str, Callable[[list[str]], int | None]] = {
     "prepare": _prepare,
     "databases": _databases,
     "relay-check": _relay_check,
     "republish": _republish,
     "admin-password": _admin_password,
+    "analyst": _analyst,
 }
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ SECRET_BYTES = 32
 """The length of an Ed25519 key, which the gateway's is."""
 PAGE = "docs/deploy/compose.md"
 PASSWORDS = (
-    *("postgres", "admin", "grafana", "kafka-admin"),
+    *("postgres", "admin", "grafana", "kafka-admin", "analyst"),
     *(f"{service}{whose}" for service in SERVICES for whose in ("", "-owner", "-kafka")),
 )
 OTHER_USERS = ("postgres/", "grafana/", "kafka/")
@@ -100,6 +100,7 @@ def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     """The files that each container gets, as (directory/file, value)."""
     yield "postgres/postgres-password", values["postgres-password"]
     yield "grafana/grafana-password", values["grafana-password"]
+    yield "grafana/analyst-password", values["analyst-password"]
     settings = as_environment(access(values["kafka-admin-password"]))
     yield "kafka/access", "".join(f"{name}={value}\n" for name, value in settings.items())
     yield "jobs/kafka-admin-password", values["kafka-admin-password"]
@@ -107,6 +108,7 @@ def _copies(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield "jobs/event-secret", values["event-secret"]
     yield "jobs/postgres-url", _url("postgres", values["postgres-password"], "postgres")
     yield "jobs/admin-password", values["admin-password"]
+    yield "jobs/analyst-url", _url("analyst", values["analyst-password"], "reporting")
     for service in SERVICES:
         app = _url(service, values[f"{service}-password"], service)
         yield f"jobs/{service}-url", app

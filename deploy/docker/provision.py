@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from deploy.databases import provide
+from deploy.databases import provide, provide_analyst
 from deploy.docker.trouble import Trouble
 from deploy.docker.volumes import SERVICES
 
@@ -30,6 +30,8 @@ async def _provide(urls: Path) -> None:
         await provide(
             superuser, service, _role(read(urls, f"{service}-owner-url")), _role(read(urls, f"{service}-url"))
         )
+    _, password = _role(read(urls, "analyst-url"))
+    await provide_analyst(superuser, "reporting", "reporting_owner", "reporting", password)
 
 
 def read(urls: Path, name: str) -> str:

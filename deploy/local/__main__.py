@@ -1,4 +1,4 @@
-"""`python -m deploy.local up | down | status [--json] | logs | run SERVICE ... | demo | backup DIRECTORY | clean`"""
+"""`python -m deploy.local up | down | status [--json] | logs | run SERVICE ... | demo | analyst | backup DIRECTORY | clean`"""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from deploy.local import lifecycle
+from deploy.local.analyst import analyst
 from deploy.local.backup import backup
 from deploy.local.demo import play
 from deploy.local.home import SERVICES, Home, Trouble
@@ -26,6 +27,7 @@ def main() -> int:
     run.add_argument("service", choices=SERVICES)
     run.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("demo", help="play the main job with sample mails")
+    commands.add_parser("analyst", help="how analysts connect to the database")
     saved = commands.add_parser("backup", help="save everything into a new directory, for deploy/docker/restore")
     saved.add_argument("directory", type=Path)
     commands.add_parser("clean", help="stop, and remove all data for good")
@@ -45,6 +47,8 @@ def main() -> int:
                 return lifecycle.run_service_command(home, arguments.service, arguments.arguments)
             case "backup":
                 backup(home, arguments.directory, _say)
+            case "analyst":
+                print(analyst(home), end="")
             case "demo":
                 return play(home, _say)
             case _:

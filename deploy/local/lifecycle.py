@@ -15,7 +15,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from deploy.databases import provide
+from deploy.databases import provide, provide_analyst
 from deploy.local import kafka
 from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble, write_private
 from deploy.local.ports import is_free
@@ -143,6 +143,7 @@ async def _servers(instance: Instance, say: Say) -> None:
         *(provide(instance.postgres.superuser_url, service, *instance.roles(service)) for service in SERVICES),
         _topics(instance),
     )
+    await provide_analyst(instance.postgres.superuser_url, *instance.analyst)
     say("Bringing the databases up to date ...")
     await asyncio.gather(*(_migrate(instance, service) for service in SERVICES))
 

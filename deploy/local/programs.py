@@ -83,6 +83,16 @@ class Instance:
             (service, self.home.secret(f"{service}-password")),
         )
 
+    @property
+    def analyst(self) -> tuple[str, str, str, str]:
+        """The database of analysts, its owner, the role that its service uses, and the password of analysts."""
+        owner, app = self.roles("reporting")
+        return "reporting", owner[0], app[0], self.home.secret("analyst-password")
+
+    @property
+    def analyst_url(self) -> str:
+        return self.postgres.url("analyst", self.home.secret("analyst-password"), "reporting")
+
     def environment(self, service: str) -> dict[str, str]:
         """The whole configuration of one service. Secrets are named by file."""
         owner, app = self.roles(service)

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 from starlette.types import Scope
 
+from services.gateway import report_runs
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
@@ -19,6 +21,9 @@ from services.gateway.live import stream_api
 from services.gateway.live.link import Link
 from services.gateway.live.sign_in_watch import SignInWatch
 from services.gateway.live.streams import Streams
+from services.gateway.report_schedules import api as report_schedules_api
+from services.gateway.report_schedules.reports import Reports
+from services.gateway.report_schedules.runner import ReportRunner
 from services.gateway.schema import MIGRATIONS
 from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
@@ -28,6 +33,7 @@ from services.gateway.signing_in.sessions import Sessions
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.throttling import SignInThrottle
 from services.gateway.suggesting import suggest_api
+from shared.blobs.store import BlobStore
 from shared.database import Pool
 from shared.http.serving.application import MOST_RUNNING, Limited, application
 from shared.http.serving.health import Health
@@ -60,21 +66,29 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         throttle = SignInThrottle(parts.pool, settings.keys.purpose("guesses"))
         parts.relay(LOW_LATENCY)
         if parts.works:
-            parts.run("purge", Periodic("purge of ended sessions", PURGE_SECONDS, lambda: _purge(sessions, throttle)))
-        if not parts.serves:
-            yield parts.process()
-            return
-        passwords = Passwords()
-        try:
-            reads = await parts.reads(largest=4)
-            async with http_client(settings.upstream_seconds) as client:
+            purge = partial(_purge, parts.pool, sessions, throttle)
+            parts.run("purge", Periodic("purge of what has ended", PURGE_SECONDS, purge))
+        async with http_client(settings.upstream_seconds) as client:
+            blobs = BlobStore(settings.blob_url) if parts.works and settings.blob_url else None
+            passwords = Passwords() if parts.serves else None
+            try:
+                reports = Reports(client, settings.services, settings.signing_key)
+                if blobs is not None:
+                    parts.run("report schedules", ReportRunner(parts.store, blobs, reports))
+                if passwords is None:
+                    yield parts.process()
+                    return
+                reads = await parts.reads(largest=4)
                 live = _live(settings, health, parts, client, sessions)
                 yield Process(
-                    _dispatcher(settings, health, parts, reads, client, sessions, passwords, throttle, live),
+                    _dispatcher(settings, health, parts, reads, client, sessions, passwords, throttle, reports, live),
                     parts.background,
                 )
-        finally:
-            passwords.close()
+            finally:
+                if passwords is not None:
+                    passwords.close()
+                if blobs is not None:
+                    blobs.close()
 
 
 def _live(
@@ -100,6 +114,7 @@ def _dispatcher(
     sessions: Sessions,
     passwords: Passwords,
     throttle: SignInThrottle,
+    reports: Reports,
     live: stream_api.Live,
 ) -> Dispatcher:
     """The public application: the gateway's own routes, and the proxy to the services."""
@@ -117,7 +132,8 @@ def _dispatcher(
         routers=[
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
-            documents_api.router(documents, sign_in, propagation),
+            documents_api.router(documents, sign_in, propagation, {"report-schedule": reports.trial}),
+            report_schedules_api.router(parts.store, services),
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
@@ -156,6 +172,7 @@ def http_client(seconds: float) -> aiohttp.ClientSession:
     )
 
 
-async def _purge(sessions: Sessions, throttle: SignInThrottle) -> None:
+async def _purge(pool: Pool, sessions: Sessions, throttle: SignInThrottle) -> None:
     await sessions.purge()
     await throttle.purge()
+    await report_runs.purge(pool)

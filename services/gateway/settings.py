@@ -17,7 +17,7 @@ class Settings:
     that key.
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
-    reverse proxy.
+    reverse proxy. `blob_url`: where the files of reports are stored; without it, no report is sent by mail.
     """
 
     database_url: str
@@ -27,6 +27,7 @@ class Settings:
     services: Mapping[str, str]
     trusts_proxy: bool
     session_lifetime: timedelta
+    blob_url: str | None
     upstream_seconds: float
 
     @classmethod
@@ -41,5 +42,6 @@ class Settings:
             services={name: url for name, url in urls.items() if url},
             trusts_proxy=env("LEDGERDESK_TRUST_PROXY", "") == "1",
             session_lifetime=timedelta(hours=float(env("LEDGERDESK_SESSION_HOURS", "12"))),
+            blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
         )

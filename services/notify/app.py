@@ -4,18 +4,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from services.notify import ticket
+from services.notify.deciding import report_mails
 from services.notify.deciding.closing_notices import ClosingNotices
 from services.notify.deciding.handler import TicketHandler
+from services.notify.deciding.report_mails import ReportMails
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
-from services.notify.sending import deliveries, outgoing_api
+from services.notify.sending import deliveries, outgoing_api, report_mails_api
 from services.notify.sending.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from services.notify.ticket.commands import Command
 from services.notify.writing.mail_builder import MailBuilder
 from shared.blobs.store import BlobStore
-from shared.contracts.topics import DIRECTORY, TICKETS
+from shared.contracts.topics import DIRECTORY, REPORTS, TICKETS
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
 from shared.eventstore.runner import CommandRunner
@@ -33,21 +35,23 @@ SERVICE = "notify"
 CONSUMER = "notify"
 
 
-def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
-    """Policies that read the directory's copy.
+def builder_of(copy: DirectoryCopy, mail: MailSettings) -> MailBuilder:
+    """Reads the directory's copy.
 
-    Each user needs its own, because they hold what was looked up for a batch.
+    Each user needs its own, because it holds what was looked up for a batch.
     """
-    return Policies(
-        MailBuilder(
-            lambda: copy.queues,
-            mail.key,
-            mail.domain,
-            lambda: copy.configuration,
-            mail.zone,
-            reply_tags=mail.reply_tags,
-        )
+    return MailBuilder(
+        lambda: copy.queues,
+        mail.key,
+        mail.domain,
+        lambda: copy.configuration,
+        mail.zone,
+        reply_tags=mail.reply_tags,
     )
+
+
+def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
+    return Policies(builder_of(copy, mail))
 
 
 def reactions(
@@ -64,6 +68,21 @@ def reactions(
     )
 
 
+def reactions_to_reports(
+    store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
+) -> PolicyHandler[Command, ticket.Ticket]:
+    """The same for reports. Each run of a report has a stream of its own."""
+    return PolicyHandler(
+        name=CONSUMER,
+        runner=CommandRunner(store, "report-run", ticket),
+        producers=report_mails.PRODUCERS,
+        react=ReportMails(builder_of(copy, mail), lambda: copy.queues).react,
+        inline=deliveries.schedule,
+        done=requested,
+        prepare=copy.load,
+    )
+
+
 def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
@@ -74,6 +93,7 @@ def handlers(
     return {
         DIRECTORY: ProjectionHandler(DirectoryProjection()),
         TICKETS: TicketHandler(reacting, copy, policies.inputs),
+        REPORTS: reactions_to_reports(store, copy, mail, requested),
     }
 
 
@@ -104,7 +124,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             routers = []
             if parts.serves:
                 outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir", await parts.reads(largest=2))
-                routers = [outgoing_api.router(outgoing, copy)]
+                routers = [outgoing_api.router(outgoing, copy), report_mails_api.router(store)]
             yield parts.process(routers)
         finally:
             if blobs is not None:

@@ -2,8 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from services.reporting.analytics import time_limit
+from services.reporting.exports import exports_api
+from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.follower import Follower
@@ -15,8 +19,12 @@ from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.live import link_api, presence_api
 from services.reporting.live.hub import Hub
 from services.reporting.live.presence import Presence
+from services.reporting.printing import print_api
+from services.reporting.printing.pdf_page import typesetters
+from services.reporting.reports import reports_api
 from services.reporting.schema import MIGRATIONS
 from services.reporting.search import api as search_api
+from services.reporting.search import export_api, saved_searches_api
 from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.settings import Settings
@@ -31,6 +39,7 @@ from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.operating.commands import MakeHandlers
+from shared.runtime.periodic import Periodic
 from shared.service.assembly import assembled
 from shared.settings import env
 
@@ -41,9 +50,11 @@ DIRECTORY_CONSUMER = "reporting.directory"
 @asynccontextmanager
 async def process(role: Role, health: Health) -> AsyncIterator[Process]:
     settings = Settings.read()
-    async with assembled(role, health, settings, MIGRATIONS) as parts:
+    async with assembled(role, health, settings, MIGRATIONS) as parts, typesetters() as printers:
         copy = await parts.directory()
         if parts.works:
+            cut = partial(time_limit.cut, parts.pool)
+            parts.run("analysts", Periodic("time limit of analysts", time_limit.LOOK_SECONDS, cut))
             parts.consumer(
                 "documents",
                 name=DIRECTORY_CONSUMER,
@@ -75,16 +86,23 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.run("live changes", hub)
             health.when_draining(hub.end)
             counts = stats_api.StatsReader(reads, copy, settings.zone)
+            exports = Exports(settings.database_url)
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
+            search = TicketSearch(reader, index)
             routers = [
+                exports_api.router(reader, exports, settings.zone),  # before `/tickets/{ref}`
+                print_api.router(reader, printers, settings.zone),
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
                 presence_api.router(reader, presence),
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
-                search_api.router(TicketSearch(reader, index)),
+                search_api.router(search),
+                saved_searches_api.router(reader),
+                export_api.router(search, exports, settings.zone),
+                reports_api.router(reader, settings.zone),
             ]
         yield parts.process(routers)
 

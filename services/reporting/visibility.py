@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from shared.directory.copy import DirectoryCopy, Queues
-from shared.rules.access import Identity, TicketFacts, rights
+from shared.rules.access import Access, Identity, TicketFacts, may, rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,12 @@ def ticket_facts(queue_id: UUID, customer: UUID | None, company: str | None, que
     """What `may` needs to know of a ticket's row."""
     queue = queues.by_id.get(queue_id)
     return TicketFacts(members=queue.members if queue else (), customer=customer, company=company)
+
+
+def may_see(who: Identity, row: asyncpg.Record, queues: Queues) -> bool:
+    """Whether this person may read a ticket of `desk.tickets`. Only administrators may read one that was removed."""
+    facts = ticket_facts(row["queue_id"], row["customer_id"], row["company"], queues)
+    return may(who, "read", facts) is Access.ALLOWED and (row["state_type"] != "removed" or who.is_admin)
 
 
 async def followed_queues(directory: DirectoryCopy, who: Identity) -> set[UUID]:

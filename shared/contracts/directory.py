@@ -6,12 +6,34 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.event import Event, event
-from shared.contracts.marks.declaration import Document, DocumentPart, Input, Named, ReadOnly, ReferenceTo, Shown
+from shared.contracts.marks.declaration import (
+    Document,
+    DocumentPart,
+    Input,
+    Named,
+    PersonOrAddress,
+    ReadOnly,
+    ReferenceTo,
+    Shown,
+)
 from shared.contracts.marks.open_values import Known
 from shared.contracts.marks.personal import Personal
 from shared.contracts.parts import AnyStateType, QueueRef
 from shared.contracts.topics import DIRECTORY
-from shared.input_types import Language, Login, MailAddress, MailDomain, Slug, Text, Title
+from shared.input_types import (
+    Flag,
+    Language,
+    Line,
+    Login,
+    MailAddress,
+    MailDomain,
+    Slug,
+    Text,
+    TimeOfDay,
+    TimeZone,
+    Title,
+    Whole,
+)
 
 Right = Literal["read", "create", "move_into", "note", "work"]
 Role = Literal["admin", "agent", "customer"]
@@ -23,6 +45,9 @@ FieldKind = Literal["text", "number", "date", "flag", "choice"]
 Protocol = Literal["imap", "pop3"]
 Encryption = Literal["implicit", "starttls", "none"]
 Afterwards = Literal["flag", "move", "delete"]
+Every = Literal["day", "week", "month"]
+ReportFormat = Literal["csv", "xlsx", "json"]
+ReportParameter = str | int | bool | tuple[str, ...]
 
 QueueSlug = Annotated[str, ReferenceTo("queue")]
 TextOfMails = Annotated[str, Input(Text, max_length=10_000)]
@@ -255,6 +280,42 @@ class Topic(SmallDocument):
     offered_to_customers: bool = True
 
 
+class ReportSchedule(SmallDocument):
+    """A report that is sent by mail again and again (A10.13)."""
+
+    KIND = "report-schedule"
+
+    report: Annotated[str, Input(Slug)]
+    """The name of the report, as GET /reports lists it."""
+    parameters: Annotated[
+        dict[str, ReportParameter],
+        Input(
+            dict[
+                Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-z_.0-9-]+$")],
+                Annotated[Line, Field(strict=True)]
+                | Flag
+                | Whole
+                | Annotated[list[Annotated[Line, Field(strict=True)]], Field(max_length=50)],
+            ],
+            max_length=20,
+        ),
+    ] = {}  # noqa: RUF012 - documents are frozen
+    """The parameters of the report without `from`, `to` and `format`."""
+    every: Annotated[str, Known(Every)]
+    """When it is due: each day, each Monday, or on the first of each month. It covers the day, week or month before."""
+    at: Annotated[str, Input(TimeOfDay)]
+    """The time of the day, such as 07:00."""
+    timezone: Annotated[str, Input(TimeZone)]
+    """The time zone of `at`, and of the days that the report covers."""
+    to: Annotated[
+        Personal[tuple[Annotated[str, PersonOrAddress()], ...]], Input(required=True, min_length=1, max_length=50)
+    ]
+    """Who gets it: people by id, others by mail address. A person is named by login or id."""
+    format: Annotated[str, Known(ReportFormat)] = "csv"
+    active: bool = True
+    """Whether it is sent when it is due. It can always be sent by hand."""
+
+
 D = TypeVar("D", bound=SmallDocument)
 
 SMALL_DOCUMENTS: tuple[type[SmallDocument], ...] = (
@@ -266,6 +327,7 @@ SMALL_DOCUMENTS: tuple[type[SmallDocument], ...] = (
     TicketField,
     Mailbox,
     Topic,
+    ReportSchedule,
 )
 DOCUMENTS: tuple[type[Document], ...] = (Queue, Person, Company, *SMALL_DOCUMENTS)
 
@@ -392,4 +454,14 @@ class TopicSaved(SmallDocumentSaved[Topic]):
 
 @event("helpdesk.TopicRetired.v1", owner="gateway", topic=DIRECTORY)
 class TopicRetired(SmallDocumentRetired[Topic]):
+    pass
+
+
+@event("helpdesk.ReportScheduleSaved.v1", owner="gateway", topic=DIRECTORY)
+class ReportScheduleSaved(SmallDocumentSaved[ReportSchedule]):
+    pass
+
+
+@event("helpdesk.ReportScheduleRetired.v1", owner="gateway", topic=DIRECTORY)
+class ReportScheduleRetired(SmallDocumentRetired[ReportSchedule]):
     pass

@@ -11,13 +11,14 @@ from typing import Any
 from shared.contracts.catalogue import event_types
 from shared.contracts.event import Event
 from shared.contracts.marks.personal import PersonalData
-from shared.contracts.topics import ALL, DIRECTORY, PARTITIONS, TICKETS
+from shared.contracts.topics import ALL, DIRECTORY, PARTITIONS, REPORTS, TICKETS
 
 HERE = Path(__file__).parent / "schemas"
 OWNERS = ("intake", "routing", "notify", "gateway")
 MEANING = {
     TICKETS: "Every event of every ticket. Key: the ticket's id. Kept for ever.",
     DIRECTORY: "Configuration documents and customers. Key: the entity's id. Kept for ever.",
+    REPORTS: "Reports that are sent by mail. Key: the run's id. Kept for ever.",
 }
 ENVELOPE: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -32,6 +32,8 @@ LinkKind = Literal["related", "parent", "duplicate"]
 AnyLinkKind = Annotated[str, Known(LinkKind)]
 Direction = Literal["in", "out"]
 
+MOVED_NOTE = "This ticket was moved to the new queue."
+"""The note of a move that came without one (A3.08)."""
 TICKET_COMMANDS: dict[str, Right] = {
     "reply": "work",
     "call": "work",
@@ -118,6 +120,7 @@ class OwnerChanged(Event):
 
     to: PersonRef | None
     was: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.ResponsibleChanged.v1", owner="routing", topic=TICKETS)
@@ -130,6 +133,7 @@ class ResponsibleChanged(Event):
     to: PersonRef | None
     was: PersonRef | None = None
     by: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.StateChanged.v1", owner="routing", topic=TICKETS)
@@ -208,6 +212,7 @@ class PriorityChanged(Event):
     to: int
     was: int
     by: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.TicketMoved.v1", owner="routing", topic=TICKETS)
@@ -227,6 +232,7 @@ class TicketRenamed(Event):
     to: Personal[str]
     was: Personal[str]
     by: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.FieldsChanged.v1", owner="routing", topic=TICKETS)
@@ -236,6 +242,7 @@ class FieldsChanged(Event):
     values: Personal[dict[str, Any]]
     was: Personal[dict[str, Any]] = Field(default_factory=dict)
     by: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.TagsAdded.v1", owner="routing", topic=TICKETS)
@@ -244,6 +251,7 @@ class TagsAdded(Event):
 
     tags: tuple[str, ...]
     by: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.TagsRemoved.v1", owner="routing", topic=TICKETS)
@@ -252,6 +260,7 @@ class TagsRemoved(Event):
 
     tags: tuple[str, ...]
     by: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.CustomerChanged.v1", owner="routing", topic=TICKETS)
@@ -261,6 +270,7 @@ class CustomerChanged(Event):
     to: CustomerRef
     was: CustomerRef
     by: PersonRef | None = None
+    undoes: UUID | None = None
 
 
 @event("helpdesk.CallRecorded.v1", owner="routing", topic=TICKETS)

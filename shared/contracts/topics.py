@@ -6,5 +6,10 @@ TICKETS = "helpdesk.tickets.v1"
 DIRECTORY = "helpdesk.directory.v1"
 """Configuration documents and customers. The key is the entity's id. Kept for ever."""
 
+REPORTS = "helpdesk.reports.v1"
+"""Reports that are sent by mail. The key is the run's id. Kept for ever."""
+
 PARTITIONS = 12
-ALL = (TICKETS, DIRECTORY)
+ALL = (TICKETS, DIRECTORY, REPORTS)
+BY_CATEGORY = {"ticket": TICKETS, "report-run": REPORTS}
+"""The topic of a stream, by its category; DIRECTORY for all others, which are documents and customers."""

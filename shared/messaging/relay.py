@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from shared.contracts.envelope import encode_stored
 from shared.contracts.event import Unknown
-from shared.contracts.topics import DIRECTORY, TICKETS
+from shared.contracts.topics import BY_CATEGORY, DIRECTORY
 from shared.database import OwnConnection, connect
 from shared.eventstore.store import Store, envelope_of
 from shared.messaging.access.account import KafkaAccount
@@ -199,7 +199,7 @@ def message(row: asyncpg.Record, keys: EventKeys) -> OutgoingMessage:
     The data is passed on as it was stored: an older relay removes nothing from a newer event.
     """
     event = envelope_of(row, keys.service, Unknown(data={}))
-    topic = TICKETS if row["category"] == "ticket" else DIRECTORY
+    topic = BY_CATEGORY.get(row["category"], DIRECTORY)
     key = str(event.stream).encode()
     value = encode_stored(event, row["data"].encode())
     headers = [(HEADER, keys.sign(topic, key, value))]

@@ -46,6 +46,8 @@ RELEASE = "DELETE FROM messaging.parked"
 ALL_SIGNED = "DELETE FROM messaging.unsigned"
 RENEW_PLACES = "SELECT projections.topic_republished()"
 """Offsets mean other events from now on: places in the event feed are unknown."""
+RENEW_SECONDS = 6 * 3600.0
+"""It writes each row of a history."""
 BATCH = 1_000
 
 
@@ -137,7 +139,7 @@ async def republish(stores: Mapping[str, str], kafka: KafkaAdmin, secret: str, *
             if await connection.fetchval("SELECT to_regclass('messaging.unsigned')") is not None:
                 await connection.execute(ALL_SIGNED)
             if await connection.fetchval("SELECT to_regprocedure('projections.topic_republished()')") is not None:
-                await connection.execute(RENEW_PLACES, timeout=None)
+                await connection.execute(RENEW_PLACES, timeout=RENEW_SECONDS)
         return total
     finally:
         for connection in connections.values():

@@ -1,8 +1,13 @@
 """Projection sets: read models that are rebuilt beside the live one and shown by swapping views."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+import asyncpg
 
 from shared.contracts.topics import TICKETS
 from shared.database import Connection, OwnConnection
@@ -10,13 +15,26 @@ from shared.eventstore.migrations import role_of
 from shared.messaging.batching import Batching
 from shared.messaging.consuming.handlers import Handler
 
+LOCK_MS = 200
+"""How long a promotion waits for a view. Less than the time after which PostgreSQL looks for deadlocks (1 s): if a
+reader and the promotion wait for each other, the promotion gives way."""
+PAUSE_SECONDS = 0.5
+PATIENCE_SECONDS = 600.0
+
+
+class DependentViews(Protocol):
+    """Views over the views of sets. They are made again whenever one of the sets is shown, in the same transaction."""
+
+    async def drop(self, connection: Connection) -> None: ...
+    async def create(self, connection: Connection) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectionSet:
     """One set: its DDL (`{schema}` stands for the schema), the tables that get views, and what fills them.
 
     `before_promotion` is called in the transaction of a promotion, with the consumers of the generation that is live
-    and of the one that will be.
+    and of the one that will be. `dependent`: views over its views.
     """
 
     name: str
@@ -25,6 +43,7 @@ class ProjectionSet:
     handler: Callable[[str], Handler]
     batching: Batching
     before_promotion: Callable[[Connection, str, str], Awaitable[None]] | None = None
+    dependent: DependentViews | None = None
 
     @property
     def shape(self) -> str:
@@ -97,9 +116,28 @@ async def begin(connection: OwnConnection, projection_set: ProjectionSet, app_ur
 async def promote(connection: OwnConnection, projection_set: ProjectionSet, generation: int, app_url: str) -> None:
     """Shows a generation in the views, in one transaction. The one shown before is kept, to go back to.
 
-    Raises CannotChange.
+    While somebody reads a view for long (an export), it tries again and again: if it waited for that view, all new
+    readers would wait behind it. Raises CannotChange, also if reading goes on for PATIENCE_SECONDS.
     """
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            await _promote(connection, projection_set, generation, app_url)
+        except asyncpg.LockNotAvailableError as error:
+            if time.monotonic() > end:
+                raise CannotChange(
+                    f"somebody has been reading {projection_set.name} for {PATIENCE_SECONDS:.0f} s: try again later"
+                ) from error
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _promote(connection: OwnConnection, projection_set: ProjectionSet, generation: int, app_url: str) -> None:
     async with connection.transaction():
+        if projection_set.dependent is not None:
+            # First, because it may wait for queries of a minute: nothing that lists read is locked until then.
+            await projection_set.dependent.drop(connection)
         shape = await connection.fetchval(
             "SELECT shape FROM projections.generations WHERE name = $1 AND generation = $2 FOR UPDATE",
             projection_set.name,
@@ -128,12 +166,15 @@ async def promote(connection: OwnConnection, projection_set: ProjectionSet, gene
         app = '"' + role_of(app_url).replace('"', '""') + '"'
         await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {projection_set.name}")
         await connection.execute(f"GRANT USAGE ON SCHEMA {projection_set.name} TO {app}")
+        await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
         for table in projection_set.tables:
             # CREATE OR REPLACE VIEW cannot drop columns, and a newer generation may have others.
             await connection.execute(f"DROP VIEW IF EXISTS {projection_set.name}.{table}")
             source = f"{projection_set.schema(generation)}.{table}"
             await connection.execute(f"CREATE VIEW {projection_set.name}.{table} AS SELECT * FROM {source}")
             await connection.execute(f"GRANT SELECT ON {projection_set.name}.{table} TO {app}")
+        if projection_set.dependent is not None:
+            await projection_set.dependent.create(connection)
 
 
 async def previous(connection: Connection, projection_set: ProjectionSet) -> int:

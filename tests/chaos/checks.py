@@ -246,7 +246,7 @@ class Checks:
             self.expect(f"parked or halted in {name}", len(rows), [dict(row) for row in rows])
 
     async def _projections_equal_the_log(self) -> None:
-        for name in ("desk", "stats"):
+        for name in ("desk", "stats", "reports"):
             equal = await asyncio.to_thread(self.scene.verify, name)
             self.expect(
                 f"projection set {name} equals a fold of the log", 1, [] if equal else ["it differs, see above"]

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from deploy.databases import provide
+from deploy.databases import provide, provide_analyst
 from deploy.local import kafka
 from deploy.local.home import CHECKOUT, FREE_PORTS, SERVICES, Home, write_private
 from deploy.local.ports import free_ports
@@ -165,6 +165,7 @@ class System:
             topics.ensure(self.instance.kafka.admin, self.instance.kafka_passwords),
             *(provide(postgres.superuser_url, service, *self.instance.roles(service)) for service in SERVICES),
         )
+        await provide_analyst(postgres.superuser_url, *self.instance.analyst)
         migrations = [
             await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", f"services.{service}", "migrate"),

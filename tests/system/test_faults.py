@@ -388,7 +388,7 @@ async def test_a_lost_topic_is_republished_from_the_stores_with_equal_rows(syste
     whole(await until(lambda: notified(desk, late), seconds=60))
     await until(lambda: quiet(desk))
     # Independent events of different services may have changed places. The runbook says to rebuild.
-    for name in ("desk", "stats"):
+    for name in ("desk", "stats", "reports"):
         for action in ("build", "promote"):
             assert await projections(system, action, name)
     await until(lambda: verified(system))
@@ -423,7 +423,7 @@ async def projections(system: System, *arguments: str) -> bool:
 
 async def verified(system: System) -> bool:
     """Whether every projection set equals a new fold of the topic."""
-    return all([await projections(system, "verify", name) for name in ("desk", "stats")])
+    return all([await projections(system, "verify", name) for name in ("desk", "stats", "reports")])
 
 
 async def shown(desk: Desk) -> dict[str, Any]:

@@ -32,13 +32,14 @@ SEEN = "1+++4++4"
 WORK = "1++34334"
 QUEUE = "1+++4444"
 KINDS_OF_DOCUMENTS = (
-    "Company", "Field", "Mailbox", "Person", "Priority", "Queue", "Salutation", "Signature", "State", "Template",
-    "Topic",
+    "Company", "Field", "Mailbox", "Person", "Priority", "Queue", "ReportSchedule", "Salutation", "Signature",
+    "State", "Template", "Topic",
 )  # fmt: skip
 MATRIX: dict[str, str] = {
     # tickets
     "openTicket": "1++32+++", "listTickets": EVERYBODY, "getTicket": SEEN, "listArticles": SEEN, "getRawArticle": SEEN,
-    "getBlob": SEEN,
+    "getBlob": SEEN, "printTicket": SEEN, "exportTickets": EVERYBODY,
+    "exportSearch": EVERYBODY,
     "listHistory": "1+++4334", "addCustomerMessage": "1++34++4", "uploadFiles": EVERYBODY, "commandTickets": WORK,
     **dict.fromkeys(("forwardArticle", "bounceArticle", "splitTicket"), WORK),
     **dict.fromkeys((action.operation for action in ACTIONS.values()), WORK),
@@ -49,6 +50,7 @@ MATRIX: dict[str, str] = {
     "searchTickets": EVERYBODY,
     # numbers
     "countDays": EVERYBODY, "countMine": EVERYBODY, "countWidgets": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
+    "listReports": DESK, "getReport": DESK,
     # mails as they came in
     **dict.fromkeys(("handInMail", "listMails", "getMail", "processMail", "getRawMail"), ADMIN),
     # mails that have not left
@@ -68,6 +70,8 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("getSalutationHistory", "getSignatureHistory", "getTemplateHistory"), "1+333444"),
     **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory", "getTopicHistory"), ADMIN),
     "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": "1+444444", "getMailboxStatus": ADMIN,
+    "listReportSchedules": ADMIN, "getReportSchedule": "1+444444", "getReportScheduleHistory": "1+444444",
+    "sendReport": ADMIN, "listReportRuns": ADMIN,
     "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
     "getPerson": "1+++++44", "getPersonHistory": "1+333344",
     "listCustomers": DESK, "getCustomer": DESK, "putCustomer": DESK, "listMyQueues": DESK, "putMyQueues": DESK,
@@ -173,6 +177,8 @@ async def staged(desk: Desk) -> Stage:
         "topics": {"name": "x", "queue": desk.queue},
         "mailboxes": {"name": "x", "protocol": "imap", "host": "127.0.0.1", "port": 1, "user": "x",
                       "credential": {"kind": "password", "secret": "x"}},
+        "report-schedules": {"name": "x", "report": "volume", "every": "day", "at": "07:00", "timezone": "UTC",
+                             "to": ["x@elsewhere.example"], "active": False},
     }  # fmt: skip
     for kind, document in made.items():
         settings[kind] = f"x-{unique}"
@@ -204,6 +210,7 @@ async def staged(desk: Desk) -> Stage:
         "putMyNotices": {"moved": True},
         "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
+        "putReportSchedule": made["report-schedules"],
         "putTopic": made["topics"],
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
         "proveSession": {"password": password}, "changePassword": {"current": password, "new": password},

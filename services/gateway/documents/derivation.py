@@ -10,7 +10,15 @@ from pydantic.fields import FieldInfo
 
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, alternatives, is_part, items_of, marked, marked_field, not_null
-from shared.contracts.marks.declaration import Document, DocumentPart, Input, ReadOnly, ReferenceTo, Shown
+from shared.contracts.marks.declaration import (
+    Document,
+    DocumentPart,
+    Input,
+    PersonOrAddress,
+    ReadOnly,
+    ReferenceTo,
+    Shown,
+)
 from shared.contracts.marks.open_values import Known
 from shared.http import story
 from shared.http.bodies import Body
@@ -107,7 +115,7 @@ def _reference(field: Marked) -> ReferenceTo | None:
 def _taken(value: Marked) -> Any:
     """The type that the API takes for a value."""
     mark, known = value.find(Input), value.find(Known)
-    if value.find(ReferenceTo) is not None:
+    if value.find(ReferenceTo) is not None or value.find(PersonOrAddress) is not None:
         taken: Any = Reference
     elif mark is not None and mark.taken is not None:
         taken = _mapped(mark.taken, _taken, _draft_part)

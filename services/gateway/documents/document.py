@@ -22,6 +22,8 @@ from shared.contracts.directory import (
     Queue,
     QueueRetired,
     QueueSaved,
+    ReportScheduleRetired,
+    ReportScheduleSaved,
     Salutation,
     SalutationRetired,
     SalutationSaved,
@@ -57,6 +59,7 @@ SMALL_DOCUMENT_EVENTS: Mapping[DocumentKind, tuple[type[SmallDocumentSaved[Any]]
     "field": (TicketFieldSaved, TicketFieldRetired),
     "mailbox": (MailboxSaved, MailboxRetired),
     "topic": (TopicSaved, TopicRetired),
+    "report-schedule": (ReportScheduleSaved, ReportScheduleRetired),
 }
 
 

@@ -8,14 +8,23 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.gateway import document_rows
+from services.gateway import document_rows, report_runs
 from services.gateway.documents import document as rules
 from services.gateway.documents.authority import Guard
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
 from services.gateway.documents.references import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
-from shared.contracts.directory import DOCUMENTS, Person, Queue, Salutation, Signature, State, TicketField
+from shared.contracts.directory import (
+    DOCUMENTS,
+    Person,
+    Queue,
+    ReportSchedule,
+    Salutation,
+    Signature,
+    State,
+    TicketField,
+)
 from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
 from shared.eventstore.errors import PreconditionFailed, UnknownStream
@@ -140,6 +149,8 @@ class Documents:
                 topics=tuple(await _topics_that_need(connection, current.document)),
             )
             saved = await _record(connection, unit, current, current.id, command, context)
+            if kind == "report-schedule":
+                await report_runs.remove_timer(connection, current.id)
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
                 await connection.execute(FORGET_CREDENTIAL, current.id)
@@ -160,6 +171,9 @@ async def _save(
     if password is not None:
         await connection.execute(CREDENTIAL, wanted.id, password.hash)
         await end_of_person(connection, wanted.id, tokens=password.end_tokens, but=password.keep_session)
+    if isinstance(wanted, ReportSchedule):
+        was = current.document if current is not None and isinstance(current.document, ReportSchedule) else None
+        await report_runs.set_timer(connection, wanted, was, UUID(context.actor.id))
     return saved
 
 

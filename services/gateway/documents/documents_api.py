@@ -1,5 +1,6 @@
 """Configuration documents over HTTP: the same requests for each kind."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -10,8 +11,18 @@ from services.gateway import document_rows
 from services.gateway.documents import authority
 from services.gateway.documents.documents import Documents, NewPassword, Saved
 from services.gateway.documents.draft import Draft
-from services.gateway.documents.kind import Kind, administrators
-from services.gateway.documents.kinds import companies, fields, mailboxes, people, queues, states, texts, topics
+from services.gateway.documents.kind import Kind, administrators, spoken
+from services.gateway.documents.kinds import (
+    companies,
+    fields,
+    mailboxes,
+    people,
+    queues,
+    report_schedules,
+    states,
+    texts,
+    topics,
+)
 from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in import scopes
 from services.gateway.signing_in.dependencies import Manager, Reader
@@ -20,7 +31,7 @@ from services.gateway.signing_in.sign_in import SignIn
 from shared.addresses import shown, shown_domain
 from shared.contracts.directory import Company, Person, Queue
 from shared.contracts.envelope import Actor
-from shared.contracts.marks.declaration import Document
+from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems, story
@@ -30,6 +41,7 @@ from shared.http.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.http.serving.limits import body_limit
+from shared.rules.access import Identity
 from shared.telemetry.tracing import traceparent
 from shared.timestamps import timestamp
 
@@ -50,7 +62,10 @@ KINDS: tuple[Kind[Any], ...] = (
     fields.KIND,
     mailboxes.KIND,
     topics.KIND,
+    report_schedules.KIND,
 )
+Trial = Callable[[Identity, Draft], Awaitable[None]]
+"""Asks another service, before a draft is saved, whether it accepts it. Raises Problem."""
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees at most one document: themselves, or their company."""
 DOCUMENT_BODY = 1 << 20
@@ -127,14 +142,24 @@ def _readable_addresses(document: Document) -> dict[str, Any]:
             return {}
 
 
-def router(documents: Documents, sign_in: SignIn, propagation: Propagation) -> APIRouter:
+def router(
+    documents: Documents, sign_in: SignIn, propagation: Propagation, trials: Mapping[DocumentKind, Trial]
+) -> APIRouter:
+    """`trials`: of the kinds that another service has to accept."""
     routes = strict("/api/v1", tags=["settings"])
     for kind in KINDS:
-        _add(routes, kind, documents, sign_in, propagation)
+        _add(routes, kind, documents, sign_in, propagation, trials.get(kind.model.KIND))
     return routes
 
 
-def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: SignIn, propagation: Propagation) -> None:
+def _add(
+    routes: APIRouter,
+    kind: Kind[Any],
+    documents: Documents,
+    sign_in: SignIn,
+    propagation: Propagation,
+    trial: Trial | None,
+) -> None:
     draft_type, name = kind.draft, kind.model.KIND
 
     def view(principal: Principal, row: document_rows.Row) -> dict[str, Any]:
@@ -162,7 +187,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         f"/{kind.path}",
         operation_id=f"list{kind.many}",
         response_model=DocumentList[kind.shown],  # type: ignore[name-defined]
-        summary=f"{kind.many} by name",
+        summary=f"{spoken(kind.path).capitalize()} by name",
     )
     async def get_list(
         request: Request, principal: Reader, limit: Limit = 50, cursor: CursorText = None, retired: WithRetired = False
@@ -171,7 +196,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         if retired and not who.is_admin:
             raise problems.forbidden("Only administrators see retired documents.")
         if kind.visible is administrators and not who.is_admin:
-            raise problems.forbidden(f"Only administrators see {kind.many.lower()}.")
+            raise problems.forbidden(f"Only administrators see {spoken(kind.path)}.")
         cursors = request.app.state.cursors
         query = [kind.path, retired]
         position = cursors.decode(who, query, cursor)
@@ -194,7 +219,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         f"/{kind.path}/{{reference}}",
         operation_id=f"get{kind.one}",
         response_model=kind.shown,
-        summary=f"One {name}",
+        summary=f"One {spoken(name)}",
     )
     async def get_one(reference: Reference, principal: Reader) -> Response:
         row = await found(principal, reference)
@@ -205,7 +230,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         operation_id=f"put{kind.one}",
         response_model=kind.shown,
         responses={201: {"model": kind.shown}},
-        summary=f"Save a whole {name}",
+        summary=f"Save a whole {spoken(name)}",
     )
     @body_limit(DOCUMENT_BODY, values=DOCUMENT_VALUES)
     async def put_one(
@@ -222,6 +247,8 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
             known = row.document if row is not None and isinstance(row.document, Person) else None
             if known is None or not await sign_in.same(known, draft.password):
                 password = NewPassword(await sign_in.passwords.hash(draft.password), keep_session=principal.session)
+        if trial is not None:
+            await trial(principal.identity, draft)
         guard = authority.administrators(principal)
         try:
             saved = await documents.save(
@@ -235,7 +262,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         f"/{kind.path}/{{reference}}",
         status_code=204,
         operation_id=f"retire{kind.one}",
-        summary=f"Take a {name} out of use",
+        summary=f"Take a {spoken(name)} out of use",
     )
     async def delete_one(reference: Reference, principal: Manager, expected: IfMatch) -> Response:
         try:
@@ -248,7 +275,7 @@ def _add(routes: APIRouter, kind: Kind[Any], documents: Documents, sign_in: Sign
         f"/{kind.path}/{{reference}}/history",
         operation_id=f"get{kind.one}History",
         response_model=DocumentHistory,
-        summary=f"Every version of a {name}, oldest first",
+        summary=f"Every version of a {spoken(name)}, oldest first",
     )
     async def get_history(
         request: Request, reference: Reference, principal: Reader, limit: Limit = 50, cursor: CursorText = None

@@ -45,11 +45,21 @@ class Kind(Generic[D]):
     @property
     def one(self) -> str:
         """The name of one such document in names of operations."""
-        return self.model.KIND.capitalize()
+        return _words(self.model.KIND)
 
     @property
     def many(self) -> str:
-        return self.path.capitalize()
+        return _words(self.path)
+
+
+def spoken(name: str) -> str:
+    """The name of a kind in a sentence."""
+    return name.replace("-", " ")
+
+
+def _words(name: str) -> str:
+    """A name with hyphens as one in names of operations and models."""
+    return "".join(map(str.capitalize, name.split("-")))
 
 
 def kind(
@@ -67,7 +77,7 @@ def kind(
 
     `example`: values for the example of the answer (`derivation.shown_model`).
     """
-    name = model.KIND.capitalize()
+    name = _words(model.KIND)
     draft = draft or draft_model(model, f"{name}Draft")
     shown = shown or shown_model(model, f"{name}Shown", example=example)
     return Kind(model, path, draft, shown, visible, check, view)

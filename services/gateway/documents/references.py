@@ -8,7 +8,8 @@ from uuid import UUID
 from services.gateway import document_rows
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.marks import Marked, is_part, items_of, marked, marked_field, not_null
-from shared.contracts.marks.declaration import Document, DocumentPart, Named, ReadOnly, ReferenceTo
+from shared.addresses import canonical
+from shared.contracts.marks.declaration import Document, DocumentPart, Named, PersonOrAddress, ReadOnly, ReferenceTo
 from shared.contracts.marks.open_values import Known
 from shared.database import Connection
 from shared.http.problems import FieldError
@@ -62,6 +63,8 @@ class _References:
         if reference is not None:
             row = await self._found(reference, sent, at)
             return row and (row.id if inner.annotation is UUID else row.document.url_name)
+        if value.find(PersonOrAddress) is not None:
+            return await self._person_or_address(sent, at)
         if is_part(inner.annotation):
             return await self._part(inner.annotation, sent, at)
         item = items_of(inner.annotation)
@@ -72,6 +75,18 @@ class _References:
         if row is not None and (not row.retired or (reference.keeps_retired and row.id in self._named_before)):
             return row
         self.errors.append(FieldError(at, f"No such {reference.kind}."))
+        return None
+
+    async def _person_or_address(self, sent: str, at: str) -> str | None:
+        if "@" in sent:
+            address = canonical(sent)
+            if address is None:
+                self.errors.append(FieldError(at, "This is not a valid e-mail address."))
+            return address
+        row = await document_rows.find(self.connection, "person", sent)
+        if row is not None and (not row.retired or str(row.id) in self._named_before):
+            return str(row.id)
+        self.errors.append(FieldError(at, "No such person, and not an e-mail address."))
         return None
 
     async def _part(self, model: type[DocumentPart], sent: Mapping[str, Any], at: str) -> dict[str, Any] | None:

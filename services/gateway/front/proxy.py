@@ -112,7 +112,7 @@ class Proxy:
         url = URL(base + quote(scope["path"]) + _query(scope["query_string"]), encoded=True)
         watch = DisconnectWatch(body)
         try:
-            return await self._exchange(scope["method"], url, headers, content, body, send, target.service)
+            return await self._exchange(scope["method"], url, headers, content, body, send, target)
         except asyncio.CancelledError:
             if watch.gone:
                 raise ClientGone from None
@@ -128,14 +128,15 @@ class Proxy:
         content: bytes | None,
         body: "Body",
         send: Send,
-        service: str,
+        target: Target,
     ) -> int:
-        sent_before = False
+        service, sent_before = target.service, False
+        timeout = self._timeout(target)
         while True:
             try:
                 data = content if content is not None else body.rest()
                 async with self.client.request(
-                    method, url, headers=headers, data=data or None, allow_redirects=False
+                    method, url, headers=headers, data=data or None, allow_redirects=False, timeout=timeout
                 ) as answer:
                     if answer.status == 401:
                         raise identity_refused(service)
@@ -151,6 +152,12 @@ class Proxy:
                 if not broke or sent_before or content is None:
                     raise _problem(service, error, nothing_done=False) from error
                 sent_before = True
+
+    def _timeout(self, target: Target) -> aiohttp.ClientTimeout:
+        usual = self.client.timeout
+        if target.silence is None or usual.sock_read is None or target.silence <= usual.sock_read:
+            return usual
+        return aiohttp.ClientTimeout(None, usual.connect, target.silence, usual.sock_connect)
 
     def _signed_identity(self, principal: Principal, service: str) -> str:
         """The signed identity for a service. A new one is made when the person has changed or the old one is due."""

@@ -10,13 +10,15 @@ from shared.http.serving.limits import JSON_BODY, MAX_BODY, SMALL_BODY
 class Target(NamedTuple):
     """Where a request goes, and which scope a token needs for it.
 
-    `path_format` is the path with the names of its parameters, for metrics; `most` is the longest body in bytes.
+    `path_format` is the path with the names of its parameters, for metrics; `most` is the longest body in bytes;
+    `silence` how many seconds the service may send nothing, if that is longer than for other requests.
     """
 
     service: str
     scope: Scope
     path_format: str
     most: int = JSON_BODY
+    silence: float | None = None
 
 
 class Route(NamedTuple):
@@ -26,7 +28,7 @@ class Route(NamedTuple):
     methods: dict[str, Target]
 
 
-def _route(path: str, *, most: int = JSON_BODY, **methods: tuple[str, Scope]) -> Route:
+def _route(path: str, *, most: int = JSON_BODY, silence: float | None = None, **methods: tuple[str, Scope]) -> Route:
     """`path` is a template below /api/v1. `{command}` stands for the name of any command."""
     pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
     for name, allowed in _PARAMETERS.items():
@@ -34,7 +36,7 @@ def _route(path: str, *, most: int = JSON_BODY, **methods: tuple[str, Scope]) ->
     full = f"/api/v1{path}"
     return Route(
         re.compile(f"/api/v1{pattern}"),
-        {method: Target(service, scope, full, most) for method, (service, scope) in methods.items()},
+        {method: Target(service, scope, full, most, silence) for method, (service, scope) in methods.items()},
     )
 
 
@@ -44,17 +46,23 @@ _PARAMETERS = {
     "id": "[0-9A-Za-z_.-]{1,128}",
     "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # the gateway serves these: article_commands
     "stat": "[a-z]{1,40}",
+    "name": "[a-z][a-z-]{0,40}",
 }
+
+EXPORT_SECONDS = 900.0
+"""An export may take so long, and XLSX begins to arrive only when it is written."""
 
 ROUTES = (
     _route("/tickets", POST=("intake", "write"), GET=("reporting", "read")),
     _route("/tickets/commands", POST=("routing", "write")),
+    _route("/tickets/export", silence=EXPORT_SECONDS, GET=("reporting", "read")),
     _route("/tickets/{ref}", GET=("reporting", "read")),
     _route("/tickets/{ref}/message", POST=("intake", "write")),
     _route("/tickets/{ref}/articles", GET=("reporting", "read")),
     _route("/tickets/{ref}/history", GET=("reporting", "read")),
     _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
     _route("/tickets/{ref}/presence", most=SMALL_BODY, PUT=("reporting", "write")),
+    _route("/tickets/{ref}/print", GET=("reporting", "read")),
     _route("/tickets/{ref}/{command}", POST=("routing", "write")),
     _route("/blobs", most=MAX_BODY, POST=("intake", "write")),
     _route("/blobs/{id}", GET=("reporting", "read")),
@@ -72,8 +80,11 @@ ROUTES = (
     _route("/outgoing/mails/{id}/retry", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/events", GET=("reporting", "events")),
+    _route("/search/export", silence=EXPORT_SECONDS, GET=("reporting", "read")),
     _route("/search", GET=("reporting", "read")),
     _route("/stats/{stat}", GET=("reporting", "read")),
+    _route("/reports", GET=("reporting", "read")),
+    _route("/reports/{name}", GET=("reporting", "read")),
 )
 """The first match wins."""
 

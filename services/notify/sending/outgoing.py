@@ -46,7 +46,7 @@ PAUSES = "SELECT queue_id, domain, by_id, by_name, reason, since FROM notify.pau
 MAILS = f"""
 SELECT d.notification, d.ticket_id, t.number, d.queue_id, d.domain, d.requested_at, d.attempts, d.due_at, d.remaining,
        nullif(d.last_error, '') AS last_words, {_ON_ITS_WAY} AS on_its_way, NOT d.despite_pause AND {_PAUSED} AS paused,
-       e.data ->> 'kind' AS kind, (e.data #> '{{mail}}')::text AS mail
+       e.type, e.data ->> 'kind' AS kind, (e.data #> '{{mail}}')::text AS mail
   FROM notify.deliveries d
   JOIN es.events e ON e.stream_id = d.ticket_id AND e.version = d.version
   LEFT JOIN notify.tickets t ON t.ticket_id = d.ticket_id
@@ -190,6 +190,8 @@ class Outgoing:
             await unit.record()
             await connection.execute(GIVE_UP, notification)
             await self._keep_decision(connection, "give_up", who, reason, Selection(), notification, stream)
+        if unit.state(stream).of_report:
+            return result  # no read waits for what is recorded of a report
         return DecisionResult(result.response, written=(stream, unit.version(stream)))
 
     async def _once(self, connection: Connection, command: CommandId, response: dict[str, Any]) -> DecisionResult:

@@ -24,6 +24,7 @@ from services.notify.sending.outgoing_bodies import (
 )
 from shared.addresses import canonical_domain
 from shared.contracts.directory import Queue
+from shared.contracts.reports import ReportMailRequested
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.runner import once
 from shared.eventstore.store import CommandId
@@ -190,11 +191,12 @@ def router(outgoing: Outgoing, copy: DirectoryCopy) -> APIRouter:
         }
 
     def _item(row: asyncpg.Record) -> dict[str, Any]:
-        mail = orjson.loads(row["mail"])
+        mail, of_report = orjson.loads(row["mail"]), row["type"] == ReportMailRequested.TYPE
         everybody = [each["email"] for name in ("to", "cc", "bcc") for each in mail.get(name, ())]
         return {
             "id": str(row["notification"]),
-            "ticket": {"id": str(row["ticket_id"]), "number": row["number"]},
+            "ticket": None if of_report else {"id": str(row["ticket_id"]), "number": row["number"]},
+            "report_run": str(row["ticket_id"]) if of_report else None,
             "kind": row["kind"],
             "queue": _queue(row["queue_id"]),
             "domain": row["domain"],

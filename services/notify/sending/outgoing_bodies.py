@@ -134,6 +134,7 @@ class OutgoingItem(Body):
         {
             "id": story.MAIL,
             "ticket": {"id": story.TICKET, "number": story.NUMBER},
+            "report_run": None,
             "kind": "reply",
             "queue": story.QUEUE,
             "domain": DOMAIN,
@@ -149,7 +150,8 @@ class OutgoingItem(Body):
     )
 
     id: UUID
-    ticket: TicketOfMail
+    ticket: TicketOfMail | None = Field(description="Null for a report that is sent by a schedule.")
+    report_run: UUID | None = Field(description="The run of a report schedule.")
     kind: str
     queue: QueueNamed | None
     domain: str

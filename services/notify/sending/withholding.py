@@ -1,6 +1,7 @@
 """Whether a mail may still leave, asked before each attempt: rights and tickets change while mails wait (decision
 0093)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -13,19 +14,30 @@ from services.notify.ticket.commands import RecordWithheld
 from shared.addresses import comparable
 from shared.contracts.directory import Person, Queue
 from shared.contracts.parts import Address
+from shared.contracts.reports import ReportMailRequested
 from shared.database import Connection, Pool
 
 QUEUE = "SELECT document::text FROM directory.documents WHERE kind = 'queue' AND id = $1"
+FORMER = """
+SELECT DISTINCT p.email
+  FROM directory.documents p
+ WHERE p.kind = 'person' AND p.email = ANY($1) AND p.retired
+   AND NOT EXISTS (SELECT
+                     FROM directory.documents o
+                    WHERE o.kind = 'person' AND o.email = p.email AND NOT o.retired)
+"""
 PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' AND email = ANY($1) AND NOT retired"
 
 
 async def withhold(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithheld | None]:
     """The mail with the recipients who may still get it, and what is to be recorded if somebody may not.
 
-    A notice to agents goes to those who may read the ticket now. A notice to the customer may be outdated. Agents' own
+    A report goes to nobody who has left. A notice to agents goes to those who may read the ticket now. A notice to the customer may be outdated. Agents' own
     mails always leave.
     """
     kind, stream = claimed.request.kind, claimed.event.stream
+    if isinstance(claimed.request, ReportMailRequested):
+        return await _for_people_in_use(pool, claimed)
     to_customer = TO_CUSTOMERS.get(kind)
     outdated = to_customer.outdated if to_customer is not None else None
     if outdated is None and kind not in KINDS_TO_AGENTS:
@@ -38,22 +50,43 @@ async def withhold(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithhel
         return await _for_readers(connection, claimed, ticket.queue.id if ticket is not None else claimed.queue)
 
 
+async def _for_people_in_use(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithheld | None]:
+    """A report goes to addresses; one that only a retired person has is left out."""
+    recipients = _remaining(claimed)
+    rows = await pool.fetch(FORMER, list(map(_key, recipients)))
+    former = {row["email"] for row in rows}
+    kept = tuple(each for each in recipients if _key(each) not in former)
+    return _narrowed(claimed, recipients, kept, "not in use any more")
+
+
+def _remaining(claimed: Claimed) -> list[Address]:
+    """The recipients who do not have the mail yet."""
+    remaining = None if claimed.remaining is None else set(map(comparable, claimed.remaining))
+    return [each for each in claimed.request.mail.to if remaining is None or _key(each) in remaining]
+
+
+def _narrowed(
+    claimed: Claimed, recipients: Sequence[Address], kept: Sequence[Address], why: str
+) -> tuple[Claimed, RecordWithheld | None]:
+    """The mail with the kept recipients, and the record of the others."""
+    if len(kept) == len(recipients):
+        return claimed, None
+    mail = claimed.request.mail
+    others = ", ".join(each.name or each.email for each in recipients if each not in kept)
+    narrowed = claimed.request.model_copy(update={"mail": mail.model_copy(update={"to": tuple(kept) or mail.to})})
+    return replace(claimed, request=narrowed), _withheld(claimed, f"{others} {why}", partly=bool(kept))
+
+
 async def _for_readers(
     connection: Connection, claimed: Claimed, queue_id: UUID | None
 ) -> tuple[Claimed, RecordWithheld | None]:
-    mail, remaining = claimed.request.mail, claimed.remaining
-    recipients = [each for each in mail.to if remaining is None or _key(each) in map(comparable, remaining)]
+    recipients = _remaining(claimed)
     document = await connection.fetchval(QUEUE, queue_id)
     queue = Queue.model_validate_json(document) if document is not None else None
     people = [Person.model_validate_json(row[0]) for row in await connection.fetch(PEOPLE, list(map(_key, recipients)))]
     readers = {comparable(person.email) for person in people if may_read(person, queue)}
     kept = tuple(each for each in recipients if _key(each) in readers)
-    if len(kept) == len(recipients):
-        return claimed, None
-    others = ", ".join(each.name or each.email for each in recipients if _key(each) not in readers)
-    narrowed = claimed.request.model_copy(update={"mail": mail.model_copy(update={"to": kept or mail.to})})
-    reason = f"{others} may not read the ticket any more"
-    return replace(claimed, request=narrowed), _withheld(claimed, reason, partly=bool(kept))
+    return _narrowed(claimed, recipients, kept, "may not read the ticket any more")
 
 
 def _key(address: Address) -> str:

@@ -65,6 +65,15 @@ class RequestNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestReportMail:
+    """Sends a report. The stream is that of the run and no ticket's."""
+
+    notification: UUID
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class RecordSent:
     """The transport took the mail."""
 
@@ -110,6 +119,7 @@ Command = (
     | RequestRejection
     | RequestClosing
     | RequestNotice
+    | RequestReportMail
     | RecordSent
     | RecordWithheld
     | RecordDelayed

@@ -16,10 +16,13 @@ from services.notify.ticket.commands import (
     RequestNotice,
     RequestReceipt,
     RequestRejection,
+    RequestReportMail,
 )
+from services.notify.ticket.reports import of_report
 from shared.addresses import comparable
 from shared.contracts.event import Event
 from shared.contracts.notify import (
+    AnyNotificationKind,
     LeftOut,
     NotificationDelayed,
     NotificationFailed,
@@ -30,6 +33,7 @@ from shared.contracts.notify import (
     OutgoingMail,
 )
 from shared.contracts.parts import Address
+from shared.contracts.reports import ReportMailRequested, ReportMailSuppressed
 from shared.rules.rejected import Rejected
 
 MOST_REJECTIONS_A_DAY = 3
@@ -47,7 +51,8 @@ class Ticket:
     messages.
 
     `receipt_decided` and `articles`: which mails were requested or suppressed. `waiting` and `delayed`: the
-    notifications that have no outcome yet, and those of them that are recorded as delayed.
+    notifications that have no outcome yet, and those of them that are recorded as delayed. `of_report`: the stream is
+    no ticket's, but that of a report that is sent by mail.
     """
 
     receipt_decided: bool = False
@@ -56,6 +61,7 @@ class Ticket:
     requested: frozenset[UUID] = frozenset()
     waiting: frozenset[UUID] = frozenset()
     delayed: frozenset[UUID] = frozenset()
+    of_report: bool = False
 
 
 def initial() -> Ticket:
@@ -63,6 +69,13 @@ def initial() -> Ticket:
 
 
 def decide(command: Command, ticket: Ticket) -> list[Event]:
+    events = _decide(command, ticket)
+    if ticket.of_report or isinstance(command, RequestReportMail):
+        return [of_report(event) for event in events]
+    return events
+
+
+def _decide(command: Command, ticket: Ticket) -> list[Event]:
     match command:
         case RequestAgentMail():
             return _request_agent_mail(command, ticket)
@@ -73,7 +86,9 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
         case RequestClosing():
             return _request_closing(command, ticket)
         case RequestNotice():
-            return _request_notice(command, ticket)
+            return _request_notice(command.kind, command, ticket)
+        case RequestReportMail():
+            return _request_notice("report", command, ticket)
         case RecordSent():
             return _outcome(
                 command.notification,
@@ -174,15 +189,17 @@ def _why_not_automatic(mail: OutgoingMail, own_addresses: frozenset[str]) -> str
     return None if mail.to else "the customer has no usable mail address"
 
 
-def _request_notice(command: RequestNotice, ticket: Ticket) -> list[Event]:
+def _request_notice(
+    kind: AnyNotificationKind, command: RequestNotice | RequestReportMail, ticket: Ticket
+) -> list[Event]:
     """Once."""
     if _is_decided(command.notification, command.notification, ticket):
         return []
-    return [_to_usable(command.kind, command.notification, command.notification, command.mail, command.own_addresses)]
+    return [_to_usable(kind, command.notification, command.notification, command.mail, command.own_addresses)]
 
 
 def _to_usable(
-    kind: NotificationKind, notification: UUID, article: UUID, mail: OutgoingMail, own_addresses: frozenset[str]
+    kind: AnyNotificationKind, notification: UUID, article: UUID, mail: OutgoingMail, own_addresses: frozenset[str]
 ) -> Event:
     """To every usable address, each reader once, however their address is spelled; recipients who are left out are
     listed."""
@@ -230,6 +247,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 articles=ticket.articles | {event.article},
                 requested=ticket.requested | {event.notification},
                 waiting=ticket.waiting | {event.notification},
+                of_report=isinstance(event, ReportMailRequested),
             )
         case NotificationSuppressed():
             return replace(
@@ -237,6 +255,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 receipt_decided=ticket.receipt_decided or event.kind == "receipt",
                 articles=ticket.articles | {event.article},
                 waiting=ticket.waiting - {event.article},
+                of_report=isinstance(event, ReportMailSuppressed),
             )
         case NotificationDelayed():
             return replace(ticket, delayed=ticket.delayed | {event.notification})

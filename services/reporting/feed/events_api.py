@@ -1,12 +1,13 @@
 """`GET /events`: the event feed for programs (docs/events.md)."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from services.reporting.feed.cloud_events import EventPage
-from services.reporting.feed.follower import Follower
+from services.reporting.feed.follower import Follower, Moved
 from services.reporting.feed.place import Place, UnknownPlace
 from services.reporting.feed.sealed_places import LONGEST, SealedPlaces
 from services.reporting.feed.visible_events import Asked, Found, VisibleEvents
@@ -46,6 +47,7 @@ def router(events: VisibleEvents, follower: Follower, places: SealedPlaces) -> A
         summary="Events of the tickets that you may see, in log order",
     )
     async def list_events(
+        request: Request,
         who: Caller,
         written: Awaited,
         after: After = "",
@@ -58,7 +60,7 @@ def router(events: VisibleEvents, follower: Follower, places: SealedPlaces) -> A
         query = Asked(who, limit, frozenset(types or ()))
         try:
             place = await _place(after)
-            found = await (_waited_for(place, query, wait) if wait else events.after(place, query))
+            found = await (_waited_for(request, place, query, wait) if wait else events.after(place, query))
         except UnknownPlace:
             raise problems.invalid("/query/after", "This is not a place in the event feed. Begin anew.") from None
         body = {"events": found.events, "next": places.seal(found.place), "end": found.at_end}
@@ -69,7 +71,7 @@ def router(events: VisibleEvents, follower: Follower, places: SealedPlaces) -> A
             return await events.feed.first()
         return await events.feed.end() if after == NOW else places.open(after)
 
-    async def _waited_for(place: Place, query: Asked, seconds: float) -> Found:
+    async def _waited_for(request: Request, place: Place, query: Asked, seconds: float) -> Found:
         """Waits until there is an event to show. Holds no database connection, and reads nothing for others' events."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
@@ -80,10 +82,11 @@ def router(events: VisibleEvents, follower: Follower, places: SealedPlaces) -> A
             holder = str(query.who.person_id)
             if not waiting.take(holder):
                 raise problems.too_many(5, "Too many requests are waiting for events.")
+            gone = asyncio.create_task(_until_gone(request))
             try:
                 passed_over = False
                 while not found.events and found.at_end:
-                    moved = await watch.next(end - loop.time())
+                    moved = await _unless_gone(watch.next(end - loop.time()), gone)
                     if moved == []:
                         break
                     passed_over = moved is not None and not await events.concerns(moved, query)
@@ -91,6 +94,23 @@ def router(events: VisibleEvents, follower: Follower, places: SealedPlaces) -> A
                         found = await events.after(found.place, query)
                 return await events.after(found.place, query) if passed_over else found
             finally:
+                gone.cancel()
                 waiting.give_back(holder)
 
     return routes
+
+
+async def _until_gone(request: Request) -> None:
+    """Ends when the caller has disconnected: then nothing should wait for them."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _unless_gone(moves: Coroutine[Any, Any, list[Moved] | None], gone: asyncio.Task[None]) -> list[Moved] | None:
+    """What a watch gives; empty, as if the time was over, if the caller has gone."""
+    waiting = asyncio.create_task(moves)
+    try:
+        await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else []
+    finally:
+        waiting.cancel()

@@ -12,10 +12,11 @@ import asyncpg
 import uvloop
 from aiokafka.errors import KafkaError
 
+from services.reporting.analytics import views
 from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.search import operating
-from services.reporting.search.generations import SEARCH
+from services.reporting.search.index.projection_set import SEARCH
 from shared.database import OwnConnection, connect, connect_pool
 from shared.messaging.access.account import KafkaAccount
 from shared.messaging.consuming.halting import Halt
@@ -57,6 +58,8 @@ async def up_to_date(projection_sets: Sequence[ProjectionSet]) -> None:
                 async with _connected(owner_url) as owner:
                     await sets.drop(owner, each, generation)  # corrected code starts with empty tables
             raise
+    async with _connected(owner_url) as owner:
+        await views.up_to_date(owner)
 
 
 @asynccontextmanager

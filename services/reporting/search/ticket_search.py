@@ -21,7 +21,6 @@ from services.reporting.search.shown.spelling import proposals
 from services.reporting.tickets.list_query import FilterQuery, filters
 from services.reporting.tickets.ticket_list import COLUMNS
 from services.reporting.tickets.ticket_reader import TicketReader
-from services.reporting.tickets.tickets_api import show_other_tickets
 from services.reporting.visibility import scope
 from shared.addresses import shown
 from shared.http.consistency import LAG, Written
@@ -100,7 +99,7 @@ class TicketSearch:
         rows = await self.rows(tickets, who)
         presenter = await self.reader.presenter(who, [each.row for each in rows.values()])
         items = {ticket: presenter.ticket(each.row) for ticket, each in rows.items()}
-        await show_other_tickets(self.reader, who, [(rows[ticket].row, item) for ticket, item in items.items()])
+        await self.reader.show_other_tickets(who, [(rows[ticket].row, item) for ticket, item in items.items()])
         matches: dict[UUID, list[Place]] = {}
         for as_agent, articles in ((True, "desk.articles"), (False, "desk.public_articles")):
             part = {ticket: item for ticket, item in items.items() if rows[ticket].as_agent == as_agent}

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Query, Response
 
 from services.reporting.read_your_writes import wait_until_shown
 from services.reporting.stats.bodies import Days, MyCounts, QueueCounts, TimeSum, WidgetCounts
+from services.reporting.tickets.moments.moment import AsOf, moment_of
+from services.reporting.tickets.moments.past_counts import counts_then
 from services.reporting.visibility import followed_queues, scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
@@ -85,10 +87,16 @@ def router(stats: StatsReader) -> APIRouter:
         response_model=QueueCounts,
         summary="How many tickets each queue has that you may read",
     )
-    async def queues(who: Caller, written: Awaited) -> Response:
+    async def queues(who: Caller, written: Awaited, as_of: AsOf = None) -> Response:
+        moment = await moment_of(stats.pool, stats.directory, who, as_of, written)
         headers = await fresh(written)
-        readable = scope(who, stats.directory.queues).queues
-        rows = {row["queue_id"]: row for row in await stats.pool.fetch(QUEUES, list(readable), who.person_id)}
+        visible = scope(who, stats.directory.queues)
+        readable = visible.queues
+        if moment is not None:
+            found = await counts_then(stats.pool, moment, visible, who.person_id)
+        else:
+            found = await stats.pool.fetch(QUEUES, list(readable), who.person_id)
+        rows = {row["queue_id"]: row for row in found}
         followed = await followed_queues(stats.directory, who) if readable else set()
         items: list[dict[str, Any]] = []
         mine = dict.fromkeys(COUNTS, 0)

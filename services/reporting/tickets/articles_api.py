@@ -12,6 +12,8 @@ from fastapi.responses import StreamingResponse
 
 from services.reporting.tickets import presentation
 from services.reporting.tickets.article_bodies import ArticlePage
+from services.reporting.tickets.moments.moment import AsOf, moment_of
+from services.reporting.tickets.moments.past_articles import articles_then
 from services.reporting.tickets.ticket_reader import (
     MERGED_TICKETS,
     FoundTicket,
@@ -53,7 +55,16 @@ SELECT a.*, t.number AS ticket_number
 PAGE_BYTES = 4 * 1024 * 1024
 """How many bytes of long texts are on one page of articles. The rest is on the next page."""
 BEGINNING = (datetime.fromisoformat("1900-01-01T00:00:00+00:00"), UUID(int=0), 0)
-ONE = MERGED_TICKETS + "SELECT a.* FROM {articles} a JOIN merged m ON m.id = a.ticket_id WHERE a.id = $2"
+ONE = (
+    MERGED_TICKETS
+    + """
+SELECT a.*, t.number AS ticket_number
+  FROM {articles} a
+  JOIN merged m ON m.id = a.ticket_id
+  JOIN desk.tickets t ON t.id = m.id
+ WHERE a.id = $2
+"""
+)
 NAMING = """
 WITH RECURSIVE shown(ticket_id, article, internal, id) AS (
     SELECT ticket_id, article, internal, ticket_id FROM desk.attachments WHERE id = $1
@@ -90,19 +101,26 @@ def router(reader: TicketReader) -> APIRouter:
         limit: Limit = 50,
         cursor: CursorText = None,
         remote_content: RemoteContent = False,
+        as_of: AsOf = None,
     ) -> Response:
         headers = await reader.wait_until_shown(written)
         found = await reader.ticket(ref, who)
+        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         cursors: Cursors = request.app.state.cursors
-        asked = [str(found.row["id"]), "articles"]
+        asked = [str(found.row["id"]), "articles", as_of]
         after = cursors.decode(who, asked, cursor)
         position = (datetime.fromisoformat(after[0]), UUID(after[1]), after[2]) if after else BEGINNING
-        statement = ARTICLES.format(articles=found.articles)
-        rows = await reader.pool.fetch(statement, found.row["id"], *position, limit + 1)
-        whole = await _whole_texts(reader, rows[:limit])
+        deliveries: dict[UUID, str | None] = {}
+        if moment is not None:
+            rows, deliveries = await articles_then(reader, found, moment, position, limit + 1)
+        else:
+            statement = ARTICLES.format(articles=found.articles)
+            rows = await reader.pool.fetch(statement, found.row["id"], *position, limit + 1)
+        whole = await whole_texts(reader, rows[:limit])
         items = [presentation.article(row, text, remote=remote_content) for row, text in zip(rows, whole, strict=False)]
         others = await reader.visible(who, {row["ticket_id"] for row in rows} - {found.row["id"]})
         for row, item in zip(rows, items, strict=False):
+            item["delivery"] = deliveries.get(row["id"], row["delivery"])
             if row["ticket_id"] not in {found.row["id"], *others}:
                 item["ticket"] = None
         next_cursor = None
@@ -121,7 +139,7 @@ def router(reader: TicketReader) -> APIRouter:
     async def raw(ref: TicketReference, article: ArticleId, who: Caller, written: Awaited) -> Response:
         headers = await reader.wait_until_shown(written)
         found = await reader.ticket(ref, who)
-        row = await _article(reader, found, article)
+        row = await article_of(reader, found, article)
         if row["raw"] is None:
             raise problems.not_found()
         _check_malware(row["attachments"] or (), who)
@@ -134,7 +152,7 @@ def router(reader: TicketReader) -> APIRouter:
         found = await reader.ticket(ref, who)
         if not found.as_agent:
             raise problems.forbidden("Only agents of the ticket's queue may send articles on.")
-        row = await _article(reader, found, article)
+        row = await article_of(reader, found, article)
         ticket = {"id": str(found.row["id"]), "number": found.row["number"]}
         about = {"written_by": row["sender"], "author": row["author"]} | {
             each: row[each] for each in ("kind", "internal")
@@ -174,7 +192,7 @@ def _check_malware(files: Iterable[Mapping[str, Any]], who: Identity) -> None:
         )
 
 
-async def _article(reader: TicketReader, found: FoundTicket, article: str) -> asyncpg.Record:
+async def article_of(reader: TicketReader, found: FoundTicket, article: str) -> asyncpg.Record:
     """An article that the ticket shows; Problem 404 for any other."""
     row = await reader.pool.fetchrow(ONE.format(articles=found.articles), found.row["id"], _id(article))
     if row is None:
@@ -237,7 +255,7 @@ async def _download(reader: TicketReader, sha256: str, name: str, media_type: st
     return StreamingResponse(content, media_type=shown_type, headers=headers | DOWNLOAD | named)
 
 
-async def _whole_texts(reader: TicketReader, rows: Sequence[asyncpg.Record]) -> list[str | None]:
+async def whole_texts(reader: TicketReader, rows: Sequence[asyncpg.Record]) -> list[str | None]:
     """The whole texts of the articles that fit on a page, None for those that are whole in their rows.
 
     The first article fits whatever its length, others while there are at most `PAGE_BYTES`. Texts are loaded one after

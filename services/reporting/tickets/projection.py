@@ -1,6 +1,6 @@
 """The `desk` read model: batches of events into the tables of one generation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,14 @@ from services.reporting.tickets.read_model.article_rows import (
     ATTACHMENTS_TABLE,
     HISTORY_TABLE,
     AttachmentEntry,
+)
+from services.reporting.tickets.read_model.former_rows import (
+    COLUMNS,
+    SNAPSHOT_EVENTS,
+    definitions,
+    for_customers,
+    former_values,
+    lasted,
 )
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from shared.contracts.envelope import Recorded
@@ -25,7 +33,14 @@ TABLES: dict[str, Table[Any]] = {
     "attachments": ATTACHMENTS_TABLE,
     "history": HISTORY_TABLE,
 }
-DDL = with_columns((Path(__file__).parent / "read_model" / "tables.sql").read_text("utf-8"), TABLES)
+DDL = with_columns(
+    "\n".join(
+        (Path(__file__).parent / "read_model" / name).read_text("utf-8") for name in ("tables.sql", "former_tables.sql")
+    )
+    .replace("{columns of former_tickets}", definitions())
+    .replace("{former_tickets for customers}", for_customers()),
+    TABLES,
+)
 
 
 class TicketProjection:
@@ -58,9 +73,15 @@ class TicketProjection:
         return {record["id"]: TicketRow(**TICKETS_TABLE.fields(record), is_new=False) for record in records}
 
     def apply(self, row: TicketRow | None, event: Recorded, position: Position) -> TicketRow:
+        was, since = (former_values(row), row.updated_at) if row is not None else (None, None)
+        if row is not None and row.event_count % SNAPSHOT_EVENTS == 0:
+            row.snapshots.append(TICKETS_TABLE.values(row))
         after = fold(row, event)
         entry = after.history[-1]
         entry.partition, entry.position = position.partition, position.offset
+        # A row that was the newest for no time is no former row: what one command records has one time.
+        if was is not None and since is not None and after.updated_at is not None and after.updated_at > since:
+            after.former.append((*was, after.updated_at, lasted(since, after.updated_at)))
         return after
 
     async def save(self, connection: Connection, rows: Mapping[UUID, TicketRow]) -> None:
@@ -79,6 +100,14 @@ class TicketProjection:
         await self._copy(connection, "attachments", attachments)
         await self._save_deliveries(connection, rows)
         await self._copy(connection, "history", [entry for row in rows.values() for entry in row.history])
+        await self._copy_values(
+            connection,
+            "former_tickets",
+            (*COLUMNS, "until", "lasted"),
+            [each for row in rows.values() for each in row.former],
+        )
+        snapshots = [each for row in rows.values() for each in row.snapshots]
+        await self._copy_values(connection, "snapshots", TICKETS_TABLE.columns, snapshots)
 
     async def _save_deliveries(self, connection: Connection, rows: Mapping[UUID, TicketRow]) -> None:
         """Each ticket's changes in their order, because the last one decides: first the first change of every ticket,
@@ -102,6 +131,10 @@ class TicketProjection:
         if not rows:
             return
         table = TABLES[name]
-        await connection.copy_records_to_table(
-            name, schema_name=self.schema, columns=list(table.columns), records=map(table.values, rows)
-        )
+        await self._copy_values(connection, name, table.columns, list(map(table.values, rows)))
+
+    async def _copy_values(
+        self, connection: Connection, name: str, columns: Iterable[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        if rows:
+            await connection.copy_records_to_table(name, schema_name=self.schema, columns=list(columns), records=rows)

@@ -7,6 +7,7 @@ without a scope. What somebody sees as a customer comes from a view that lacks w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -57,6 +58,10 @@ class Filters:
     not_locked_by_others: UUID | None = None
     customers: tuple[UUID, ...] = ()
     addresses: tuple[str, ...] = ()
+    unchanged_since: datetime | None = None
+    """Only tickets that existed then and have not changed since: they are now as they were."""
+    without: UUID | None = None
+    """Not this ticket."""
 
 
 @dataclass(slots=True)
@@ -81,12 +86,12 @@ def statement(
     """
     arguments = Arguments()
     order = ORDERS[sort]
-    where = conditions(arguments, filters)
+    conditions = conditions_of(arguments, filters)
     if after is not None:
-        where.append(_after(arguments, order, after))
+        conditions.append(rows_behind(arguments, order, after))
     keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _ in order)]))
     ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
-    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *where))
+    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *conditions))
     # A literal and not an argument: the planner must know that few rows are wanted.
     first = f"{rest} ORDER BY {ordered} LIMIT {int(limit)}"
     sources = _sources(arguments, scope, filters, keys, first)
@@ -110,7 +115,7 @@ def statement(
 def count_statement(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
     """The statement that counts a list up to MOST_COUNTED + 1, and its arguments. It finds what `statement` finds."""
     arguments = Arguments()
-    rest = "".join(f" AND {each}" for each in ("t.state_type <> 'removed'", *conditions(arguments, filters)))
+    rest = "".join(f" AND {each}" for each in ("t.state_type <> 'removed'", *conditions_of(arguments, filters)))
     most = MOST_COUNTED + 1
     sources = _sources(arguments, scope, filters, "t.id", f"{rest} LIMIT {most}")
     if not sources:
@@ -133,15 +138,30 @@ def _sources(arguments: Arguments, scope: Scope, filters: Filters, keys: str, fi
     return sources
 
 
+def every_row(arguments: Arguments, scope: Scope, filters: Filters) -> str:
+    """The rows of a whole list as a subquery, in any order: for work that reads all of it and not a page.
+
+    Permission is part of it, as it is of `statement`.
+    """
+    rest = " AND ".join(("t.state_type <> 'removed'", *conditions_of(arguments, filters)))
+    sources: list[tuple[str, str]] = []
+    queues = read_as_agent(scope, filters)
+    if queues is None:
+        sources.append(("desk.tickets", "true"))
+    elif queues:
+        sources.append(("desk.tickets", f"t.queue_id = ANY({arguments.add(queues, 'uuid[]')})"))
+    sources += [("desk.customer_tickets", part) for part in _customers_parts(arguments, scope, filters)]
+    columns = ", ".join(f"t.{column}" for column in COLUMNS)
+    parts = [f"SELECT {columns} FROM {source} t WHERE {part} AND {rest}" for source, part in sources]
+    return " UNION ALL ".join(parts or [f"SELECT {columns} FROM desk.customer_tickets t WHERE false AND {rest}"])
+
+
 def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str, first: str) -> str | None:
     """The first rows of the queues that are read as an agent, from the index that suits the filters best."""
-    everywhere = scope.everything and filters.queues is None
-    queues = sorted(scope.queues if filters.queues is None else set(filters.queues) & set(scope.queues))
-    if scope.everything and filters.queues is not None:
-        queues = sorted(filters.queues)
-    if not queues and not everywhere:
+    queues = read_as_agent(scope, filters)
+    if queues == []:
         return None
-    readable = None if everywhere else arguments.add(queues, "uuid[]")
+    readable = None if queues is None else arguments.add(queues, "uuid[]")
     within = "" if readable is None else f" AND t.queue_id = ANY({readable})"
     lookups: list[tuple[str, str, str]] = []
     others = ""
@@ -175,6 +195,13 @@ def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str
     )
 
 
+def read_as_agent(scope: Scope, filters: Filters) -> list[UUID] | None:
+    """The queues that are read as an agent; None for every queue."""
+    if scope.everything:
+        return None if filters.queues is None else sorted(filters.queues)
+    return sorted(scope.queues if filters.queues is None else set(filters.queues) & set(scope.queues))
+
+
 def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> list[str]:
     """Somebody's own tickets and those of their company. No ticket is in two parts, or in the agents' part too."""
     if scope.everything or not (scope.customers or scope.company is not None):
@@ -192,8 +219,8 @@ def _customers_parts(arguments: Arguments, scope: Scope, filters: Filters) -> li
     return parts
 
 
-def conditions(arguments: Arguments, filters: Filters) -> list[str]:
-    """The filters as conditions on a table or view with the columns of `desk.tickets`, aliased `t`."""
+def conditions_of(arguments: Arguments, filters: Filters) -> list[str]:
+    """What the filters demand of a row `t` of `tickets`, but for its queue."""
     found: list[str] = []
     many = (("state_slug", filters.states), ("state_type", filters.state_types))
     found += [f"t.{column} = ANY({arguments.add(list(values), 'text[]')})" for column, values in many if values]
@@ -211,10 +238,15 @@ def conditions(arguments: Arguments, filters: Filters) -> list[str]:
     if filters.not_locked_by_others is not None:
         person = arguments.add(filters.not_locked_by_others, "uuid")
         found.append(f"(t.locked_by_id IS NULL OR t.locked_by_id = {person})")
+    if filters.unchanged_since is not None:
+        moment = arguments.add(filters.unchanged_since, "timestamptz")
+        found += [f"t.updated_at <= {moment}", f"t.created_at <= {moment}"]
+    if filters.without is not None:
+        found.append(f"t.id <> {arguments.add(filters.without, 'uuid')}")
     return found
 
 
-def _after(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any]) -> str:
+def rows_behind(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any]) -> str:
     """Rows behind a position: column by column, because directions differ. The first column bounds the index scan."""
     position = [arguments.add(value, kind) for value, kind in zip(after, column_types(order), strict=True)]
     tests: list[str] = []

@@ -2,15 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
 from fastapi import Path
 
 from services.reporting.read_your_writes import wait_until_shown
-from services.reporting.tickets.presentation import TicketPresenter, people_named_in
-from services.reporting.visibility import ticket_facts
+from services.reporting.tickets.presentation import TicketPresenter, links, people_named_in
+from services.reporting.visibility import may_see, ticket_facts
 from shared.blobs.store import BlobStore
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
@@ -82,13 +82,22 @@ class TicketReader:
 
     def may_see(self, who: Identity, row: asyncpg.Record) -> bool:
         """Whether this person may read a ticket. Only administrators may read one that was removed."""
-        facts = ticket_facts(row["queue_id"], row["customer_id"], row["company"], self.directory.queues)
-        return may(who, "read", facts) is Access.ALLOWED and (row["state_type"] != "removed" or who.is_admin)
+        return may_see(who, row, self.directory.queues)
 
     async def visible(self, who: Identity, wanted: Collection[UUID]) -> dict[UUID, asyncpg.Record]:
         """Those of these tickets that the person may see: id, number, title, and what decides who may see them."""
         rows = await self.pool.fetch(OTHERS, list(wanted)) if wanted else ()
         return {row["id"]: row for row in rows if self.may_see(who, row)}
+
+    async def show_other_tickets(self, who: Identity, shown: Sequence[tuple[asyncpg.Record, dict[str, Any]]]) -> None:
+        """Adds linked tickets that the person may see. Hides the ticket that it was merged into if they may not."""
+        wanted = {UUID(link["id"]) for row, _ in shown for link in row["links"] or ()}
+        wanted |= {row["merged_into_id"] for row, _ in shown if row["merged_into_id"] is not None}
+        others = await self.visible(who, wanted)
+        for row, item in shown:
+            item["links"] = links(row, others)
+            if row["merged_into_id"] not in others:
+                item["merged_into"] = None
 
     def known_queues(self, who: Identity) -> set[UUID]:
         """The queues that an agent may know of: those in which they have any right."""

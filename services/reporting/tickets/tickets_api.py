@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 from fastapi import APIRouter, Query, Request, Response
 
 from services.reporting.tickets import presentation
 from services.reporting.tickets.article_bodies import HistoryPage
 from services.reporting.tickets.bodies import TicketDetails, TicketPage
 from services.reporting.tickets.hidden_references import tickets_named, without_hidden
-from services.reporting.tickets.list_query import ListQuery, filters
+from services.reporting.tickets.list_query import filters
+from services.reporting.tickets.moments.moment import AsOf, moment_of
+from services.reporting.tickets.moments.past_list import MomentListQuery, count_then, list_then
+from services.reporting.tickets.moments.past_ticket import events_then, ticket_then
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS
 from services.reporting.tickets.ticket_list import (
     MOST_COUNTED,
@@ -31,7 +33,6 @@ from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
-from shared.rules.access import Identity
 
 ABOUT = (
     MERGED_TICKETS
@@ -51,7 +52,7 @@ HISTORY = f"""
 SELECT h.*, {", ".join(f"a.{column} AS article_{column}" for column in ARTICLE_COLUMNS)}
   FROM desk.history h
   LEFT JOIN desk.articles a ON a.ticket_id = h.ticket_id AND a.number = h.article
- WHERE h.ticket_id = $1 AND h.number > $2
+ WHERE h.ticket_id = $1 AND h.number > $2 AND h.number <= $4
  ORDER BY h.number
  LIMIT $3
 """
@@ -63,8 +64,9 @@ def router(reader: TicketReader) -> APIRouter:
 
     @routes.get("", operation_id="listTickets", response_model=TicketPage, summary="Tickets that you may see")
     async def list_tickets(
-        request: Request, who: Caller, written: Awaited, query: Annotated[ListQuery, Query()]
+        request: Request, who: Caller, written: Awaited, query: Annotated[MomentListQuery, Query()]
     ) -> Response:
+        moment = await moment_of(reader.pool, reader.directory, who, query.as_of, written)
         who = await reader.directory.recognised(who)
         visible = scope(who, reader.directory.queues)
         wanted = await filters(reader, query, who)
@@ -77,26 +79,38 @@ def router(reader: TicketReader) -> APIRouter:
         after = cursors.decode(who, asked, query.cursor)
         headers = await reader.wait_until_shown(written)
         position = _position(after, query.sort) if after is not None else None
-        text, arguments = statement(visible, wanted, query.sort, position, query.limit + 1)
-        rows = await reader.pool.fetch(text, *arguments)
-        shown = await reader.presenter(who, rows)
-        items = [shown.ticket(row) for row in rows[: query.limit]]
-        await show_other_tickets(reader, who, list(zip(rows, items, strict=False)))
+        if moment is not None:
+            rows, items = await list_then(reader, who, moment, wanted, query.sort, position, query.limit + 1)
+            del items[query.limit :]
+        else:
+            text, arguments = statement(visible, wanted, query.sort, position, query.limit + 1)
+            rows = await reader.pool.fetch(text, *arguments)
+            shown = await reader.presenter(who, rows)
+            items = [shown.ticket(row) for row in rows[: query.limit]]
+            await reader.show_other_tickets(who, list(zip(rows, items, strict=False)))
         next_cursor = None
         if len(rows) > query.limit:
             last = rows[query.limit - 1]
             next_cursor = cursors.encode(who, asked, [_plain(last[column]) for column, _ in ORDERS[query.sort]])
-        counted = await _count(reader, visible, wanted) if query.count else {}
+        counted = {}
+        if query.count:
+            there = await (
+                count_then(reader, who, moment, wanted) if moment is not None else _count(reader, visible, wanted)
+            )
+            counted = {"count": {"value": min(there, MOST_COUNTED), "exact": there <= MOST_COUNTED}}
         return json_response(page(items, next_cursor) | counted, headers=headers)
 
     @routes.get("/{ref}", operation_id="getTicket", response_model=TicketDetails, summary="One ticket")
-    async def get_ticket(ref: TicketReference, who: Caller, written: Awaited) -> Response:
+    async def get_ticket(ref: TicketReference, who: Caller, written: Awaited, as_of: AsOf = None) -> Response:
         headers = await reader.wait_until_shown(written)
         who = await reader.directory.recognised(who)
         found = await reader.ticket(ref, who)
+        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
+        if moment is not None:
+            return json_response(await ticket_then(reader, who, found, moment))
         row, queues = found.row, reader.directory.queues
         shown = (await reader.presenter(who, [row])).ticket(row)
-        await show_other_tickets(reader, who, [(row, shown)])
+        await reader.show_other_tickets(who, [(row, shown)])
         visible = scope(who, queues)
         counted = await reader.pool.fetchrow(
             ABOUT.format(articles="article_count" if found.as_agent else "public_article_count"),
@@ -126,16 +140,19 @@ def router(reader: TicketReader) -> APIRouter:
         written: Awaited,
         limit: Limit = LONGEST_PAGE,
         cursor: CursorText = None,
+        as_of: AsOf = None,
     ) -> Response:
         headers = await reader.wait_until_shown(written)
         found = await reader.ticket(ref, who)
+        moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         if not found.as_agent:
             raise problems.forbidden("Only agents of the ticket's queue may read its history.")
         row = found.row
         cursors: Cursors = request.app.state.cursors
-        asked = [str(row["id"]), "history"]
+        asked = [str(row["id"]), "history", as_of]
         after = cursors.decode(who, asked, cursor)
-        rows = await reader.pool.fetch(HISTORY, row["id"], int(after[0]) if after else 0, limit + 1)
+        last = await events_then(reader, row["id"], moment) if moment is not None else row["event_count"]
+        rows = await reader.pool.fetch(HISTORY, row["id"], int(after[0]) if after else 0, limit + 1, last)
         next_cursor = cursors.encode(who, asked, [rows[limit - 1]["number"]]) if len(rows) > limit else None
         whole = [presentation.event_data(each) for each in rows[:limit]]
         named = {ticket for data in whole for ticket in tickets_named(data)}
@@ -149,24 +166,11 @@ def router(reader: TicketReader) -> APIRouter:
     return routes
 
 
-async def _count(reader: TicketReader, visible: Scope, wanted: Filters) -> dict[str, Any]:
-    """How many tickets a list has. If they are too many to count, a number that it has at least."""
+async def _count(reader: TicketReader, visible: Scope, wanted: Filters) -> int:
+    """How many tickets a list has, at most one more than MOST_COUNTED."""
     text, arguments = count_statement(visible, wanted)
     found: int = await reader.pool.fetchval(text, *arguments)
-    return {"count": {"value": min(found, MOST_COUNTED), "exact": found <= MOST_COUNTED}}
-
-
-async def show_other_tickets(
-    reader: TicketReader, who: Identity, shown: list[tuple[asyncpg.Record, dict[str, Any]]]
-) -> None:
-    """Adds linked tickets that the person may see. Hides the ticket that it was merged into if they may not."""
-    wanted = {UUID(link["id"]) for row, _ in shown for link in row["links"] or ()}
-    wanted |= {row["merged_into_id"] for row, _ in shown if row["merged_into_id"] is not None}
-    others = await reader.visible(who, wanted)
-    for row, item in shown:
-        item["links"] = presentation.links(row, others)
-        if row["merged_into_id"] not in others:
-            item["merged_into"] = None
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -149,14 +149,14 @@ def lock_holder_left(command: LockHolderLeft, ticket: Ticket) -> list[Event]:
     return conditions.unlocked(ticket, "left")
 
 
-def undo(decided: Event, ticket: Ticket, context: CommandContext, _undoes: UUID) -> list[Event] | None:
+def undo(decided: Event, ticket: Ticket, context: CommandContext, undoes: UUID) -> list[Event] | None:
     """The events that undo a decision of this module; None for any other event."""
     match decided:
         case OwnerChanged(to=to, was=was):
             conditions.still_in_force(ticket.owner == to)
-            return [OwnerChanged(to=was, was=to), *conditions.unlocked(ticket, "released")]
+            return [OwnerChanged(to=was, was=to, undoes=undoes), *conditions.unlocked(ticket, "released")]
         case ResponsibleChanged(to=to, was=was):
             conditions.still_in_force(ticket.responsible == to)
-            return [ResponsibleChanged(to=was, was=to, by=context.actor.reference)]
+            return [ResponsibleChanged(to=was, was=to, by=context.actor.reference, undoes=undoes)]
         case _:
             return None

@@ -138,27 +138,27 @@ def untag(command: Untag, ticket: Ticket) -> list[Event]:
     return [TagsRemoved(tags=removed, by=command.context.actor.reference)] if removed else []
 
 
-def undo(decided: Event, ticket: Ticket, context: CommandContext, _undoes: UUID) -> list[Event] | None:
+def undo(decided: Event, ticket: Ticket, context: CommandContext, undoes: UUID) -> list[Event] | None:
     """The events that undo a decision of this module; None for any other event."""
     by = context.actor.reference
     match decided:
         case TicketRenamed(to=to, was=was):
             conditions.still_in_force(ticket.title == to)
-            return [TicketRenamed(to=was, was=to, by=by)]
+            return [TicketRenamed(to=was, was=to, by=by, undoes=undoes)]
         case PriorityChanged(to=to, was=was):
             conditions.still_in_force(ticket.priority == to)
-            return [PriorityChanged(to=was, was=to, by=by)]
+            return [PriorityChanged(to=was, was=to, by=by, undoes=undoes)]
         case FieldsChanged(values=values, was=was):
             conditions.still_in_force(all(ticket.fields.get(name) == value for name, value in values.items()))
-            return [FieldsChanged(values=was, was=values, by=by)]
+            return [FieldsChanged(values=was, was=values, by=by, undoes=undoes)]
         case CustomerChanged(to=to, was=was):
             conditions.still_in_force(ticket.customer == to)
-            return [CustomerChanged(to=was, was=to, by=by)]
+            return [CustomerChanged(to=was, was=to, by=by, undoes=undoes)]
         case TagsAdded(tags=tags):
             present = tuple(each for each in tags if each in ticket.tags)
-            return [TagsRemoved(tags=present, by=by)] if present else []
+            return [TagsRemoved(tags=present, by=by, undoes=undoes)] if present else []
         case TagsRemoved(tags=tags):
             missing = tuple(each for each in tags if each not in ticket.tags)
-            return [TagsAdded(tags=missing, by=by)] if missing else []
+            return [TagsAdded(tags=missing, by=by, undoes=undoes)] if missing else []
         case _:
             return None

@@ -23,6 +23,7 @@ from shared.contracts.parts import (
     TopicRef,
 )
 from shared.contracts.routing import (
+    MOVED_NOTE,
     NoteAdded,
     StateChanged,
     TicketMoved,
@@ -30,9 +31,6 @@ from shared.contracts.routing import (
     TicketsLinked,
 )
 from shared.rules.states import NEW
-
-MOVED = "This ticket was moved to the new queue."
-"""The note of a move that came without one (A3.08)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ def move(command: Move, ticket: Ticket) -> list[Event]:
 def _note(command: Move, moves: bool) -> Message | None:
     empty = command.empty_note
     if command.note is None and empty is not None and (moves or empty.attachments):
-        return empty.model_copy(update={"text": MOVED})
+        return empty.model_copy(update={"text": MOVED_NOTE})
     return command.note
 
 

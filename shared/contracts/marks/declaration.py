@@ -26,6 +26,7 @@ DocumentKind = Literal[
     "field",
     "mailbox",
     "topic",
+    "report-schedule",
 ]
 
 
@@ -56,6 +57,13 @@ class ReferenceTo:
     def __init__(self, kind: DocumentKind, *, keeps_retired: bool = False) -> None:
         self.kind: DocumentKind = kind
         self.keeps_retired = keeps_retired
+
+
+class PersonOrAddress:
+    """Marks a text that is the id of a person or a mail address. A request names the person in any way but by address.
+
+    The person has to be in use, unless the document named them before.
+    """
 
 
 class Shown:

@@ -12,7 +12,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, Int8, Int16, Int32, Schema, TaggedFields
 
 from shared.contracts.catalogue import event_types
-from shared.contracts.topics import ALL
+from shared.contracts.topics import DIRECTORY, REPORTS, TICKETS
 from shared.messaging.access.authenticity import READERS
 
 ITERATIONS = 4_096
@@ -22,6 +22,10 @@ TOPIC, GROUP = 2, 3
 LITERAL, PREFIXED = 3, 4
 READ, WRITE = 3, 4
 ALLOW = 3
+
+
+FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {"notify": (TICKETS, DIRECTORY, REPORTS)}
+"""The topics that each service reads."""
 
 
 class Permission(NamedTuple):
@@ -42,7 +46,7 @@ def permissions(service: str) -> Iterator[Permission]:
     for topic in sorted({cls.TOPIC for cls in event_types().values() if service == cls.OWNER}):
         yield Permission(TOPIC, topic, LITERAL, user, "*", WRITE, ALLOW)
     if service in READERS:
-        for topic in ALL:
+        for topic in FOLLOWED[service]:
             yield Permission(TOPIC, topic, LITERAL, user, "*", READ, ALLOW)
         yield Permission(GROUP, f"ledgerdesk.{service}", PREFIXED, user, "*", READ, ALLOW)
 

@@ -28,7 +28,7 @@ TASKS = {
     ("intake", "api"): {"directory", "lmtp", "announcer"},
     ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers", "leaving"},
     ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
-    ("reporting", "worker"): {"directory", "documents", "desk", "stats"},
+    ("reporting", "worker"): {"directory", "documents", "desk", "stats", "reports"},
 }
 """The background tasks of each role."""
 

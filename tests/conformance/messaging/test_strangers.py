@@ -19,7 +19,7 @@ from aiokafka.errors import (
 )
 
 from deploy.local.servers import kafka_server
-from shared.contracts.topics import DIRECTORY, TICKETS
+from shared.contracts.topics import DIRECTORY, REPORTS, TICKETS
 from shared.messaging import topics
 from shared.messaging.clients import consumer, producer
 from tests.servers import Kafka
@@ -78,6 +78,9 @@ async def test_a_wrong_name_or_password_does_not_open(kafka: Kafka, changed: dic
         ("notify", DIRECTORY),
         ("reporting", TICKETS),
         ("reporting", DIRECTORY),
+        ("intake", REPORTS),
+        ("routing", REPORTS),
+        ("reporting", REPORTS),
     ],
 )
 async def test_a_service_writes_no_topic_of_others(kafka: Kafka, service: str, topic: str) -> None:
@@ -95,7 +98,17 @@ async def test_the_gateway_is_told_nothing_of_tickets(kafka: Kafka) -> None:
     client = AIOKafkaAdminClient(**kafka.account("gateway").options)
     await client.start()
     try:
-        assert await client.list_topics() == [DIRECTORY]
+        assert sorted(await client.list_topics()) == [DIRECTORY, REPORTS]
+    finally:
+        await client.close()
+
+
+@pytest.mark.parametrize("service", ["intake", "routing", "reporting"])
+async def test_only_notify_reads_the_reports(kafka: Kafka, service: str) -> None:
+    client = AIOKafkaAdminClient(**kafka.account(service).options)
+    await client.start()
+    try:
+        assert sorted(await client.list_topics()) == [DIRECTORY, TICKETS]
     finally:
         await client.close()
 

@@ -377,6 +377,35 @@ async def test_a_service_that_hangs_is_504_in_time(gateway: Gateway) -> None:
         )
 
 
+async def test_an_export_may_be_silent_for_longer(gateway: Gateway) -> None:
+    """XLSX begins to arrive only when it is written. The other request shows that the usual time is over."""
+    over = asyncio.Event()
+
+    async def slow(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        await over.wait()
+        writer.write(response(body=b"rows"))
+        return True
+
+    gateway.service.behaviour = slow
+    admin = await gateway.admin()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as both:
+        export = both.create_task(admin.call("GET", "/tickets/export?format=xlsx"))
+        assert (await admin.call("GET", "/tickets")).status == 504
+        over.set()
+    assert export.result().status == 200
+
+
+async def test_a_chunked_answer_that_stops_early_looks_incomplete(gateway: Gateway) -> None:
+    async def half(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nrows\n\r\n")
+        await writer.drain()
+        return False
+
+    gateway.service.behaviour = half
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await (await gateway.admin()).get("/tickets/export")
+
+
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
 async def test_a_service_that_dies_in_a_request_is_asked_twice_with_one_key(
     gateway: Gateway, headers: dict[str, str]

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from httpx2 import ASGITransport, AsyncClient
 
 from services.reporting.search import api as search_api
-from services.reporting.search.generations import SEARCH
+from services.reporting.search.index.projection_set import SEARCH
 from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.tickets.ticket_reader import TicketReader

@@ -47,12 +47,13 @@ from shared.contracts.routing import (
 )
 from shared.contracts.topics import TICKETS
 from shared.directory.copy import DirectoryCopy
+from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.projections import sets
 from shared.rules.access import Identity
 from shared.testing.documents import seed
-from shared.testing.keys import KEYS
+from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
 from shared.testing.samples import sample
 from tests.described import CHECKED
@@ -84,6 +85,7 @@ KEY = KEYS.purpose("places")
 
 class Events(Api):
     follower: Follower
+    app: Any
 
     async def page(self, query: str = "", who: Identity = KARI) -> Any:
         return await self.read(f"/events?{query}", who)
@@ -124,7 +126,7 @@ async def events(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Events]:
         running(follower),
     ):
         made = Events(client, live_desk, blobs, Log(), copy)
-        made.follower = follower
+        made.follower, made.app = follower, app
         yield made
 
 
@@ -357,6 +359,36 @@ async def test_too_many_may_not_wait(events: Events) -> None:
     assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(429, "5")}
     events.follower.end()
     assert [(await each).status_code for each in waiting].count(200) == 32
+
+
+async def test_a_caller_who_has_gone_waits_no_longer(events: Events) -> None:
+    """Otherwise a program that starts again and again would use up its share of places."""
+    app: Any = events.app
+    left = asyncio.Event()
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if not sent:
+            sent.append("body")
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "path": "/api/v1/events",
+        "raw_path": b"/api/v1/events", "query_string": b"after=now&wait=25", "scheme": "http", "root_path": "",
+        "headers": [(HEADER.lower().encode(), sign(KARI, "reporting", SIGNING).encode())], "client": None,
+        "server": ("reporting", 80), "state": {},
+    }  # fmt: skip
+    waiting = asyncio.create_task(app(scope, receive, send))
+    await _waits(events)
+    left.set()
+    async with asyncio.timeout(10):
+        await waiting
+    assert not events.follower.ended
 
 
 async def test_somebody_who_sees_little_gets_through_the_log_in_bounded_steps(

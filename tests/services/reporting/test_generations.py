@@ -190,7 +190,7 @@ async def test_a_build_that_a_fault_in_the_code_stopped_is_dropped(reporting: Re
 
 
 @pytest.mark.parametrize("generation", [1, 9, 10, 11, 123])
-@pytest.mark.parametrize("name", ["desk", "stats"])
+@pytest.mark.parametrize("name", ["desk", "stats", "reports"])
 def test_parked_tickets_of_any_generation_can_be_replayed(name: str, generation: int) -> None:
     found = replayed(projection_sets(ZONE)[name].consumer(generation))
     assert found is not None
@@ -216,3 +216,17 @@ async def test_republishing_makes_the_places_of_readers_unknown(reporting: Repor
     with pytest.raises(UnknownPlace):
         await feed.changes(place, 9)
     assert await reporting.pool.fetchval("SELECT max(position) FROM desk.history") == -1
+
+
+async def test_a_promotion_gives_way_to_a_long_read(reporting: Reporting) -> None:
+    """An export may read for minutes: the promotion waits for its end, and nobody waits for the promotion."""
+    newer = await sets.begin(reporting.owner, DESK, reporting.app_url)
+    waits = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'desk.articles'::regclass"
+    async with reporting.pool.acquire() as export, export.transaction():
+        await export.fetch("SELECT FROM desk.articles")
+        promoting = asyncio.create_task(sets.promote(reporting.owner, DESK, newer, reporting.app_url))
+        await until(lambda: export.fetch(waits))
+        assert await reporting.pool.fetch("SELECT FROM desk.articles") == []
+        assert not promoting.done()
+    await promoting
+    assert await sets.live(reporting.owner, "desk") == newer

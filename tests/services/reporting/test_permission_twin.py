@@ -1,4 +1,4 @@
-"""Lists hold and count exactly what `may` allows: the rule in Python and the one in SQL are compared for generated desks."""
+"""Lists and exports hold, and lists count, exactly what `may` allows: the rule in Python and those in SQL are compared."""
 
 import asyncio
 from typing import Any
@@ -7,12 +7,15 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.reporting.exports.columns import chosen
+from services.reporting.exports.statement import Chosen, Names
+from services.reporting.exports.statement import statement as export_statement
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
 from services.reporting.tickets.ticket_list import Filters, count_statement, statement
 from services.reporting.visibility import scope, ticket_facts
 from shared.contracts.directory import Member, Queue, Right
 from shared.database import OwnConnection, connect
-from shared.directory.copy import Queues
+from shared.directory.copy import Configuration, Queues
 from shared.rules.access import Access, Identity, may
 from tests.services.reporting.reporting_database import Reporting, add_tickets
 from tests.specs.requirement import requirement
@@ -95,9 +98,13 @@ async def test_a_list_holds_exactly_what_may_allows(live_desk: Reporting) -> Non
             rows = await connection.fetch(text, *arguments)
             text, arguments = count_statement(scope(who, queues), wish)
             assert await connection.fetchval(text, *arguments) == len(rows)
+            export = Chosen(scope(who, queues), wish, "default")
+            text, arguments = export_statement(export, chosen("number"), Names(queues, Configuration()), "csv")
+            exported = await connection.fetch(text, *arguments)
         finally:
             await transaction.rollback()
         numbers = [row["number"] for row in rows]
+        assert [row[0] for row in exported] == numbers, "an export has what the list has, in its order"
         assert len(numbers) == len(set(numbers))
         return set(numbers)
 

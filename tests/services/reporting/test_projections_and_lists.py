@@ -174,7 +174,7 @@ def _came_back(reply: AgentReplied, requested: NotificationRequested) -> tuple[E
     )
 
 
-@pytest.mark.parametrize("name", ["desk", "stats"])
+@pytest.mark.parametrize("name", ["desk", "stats", "reports"])
 @pytest.mark.parametrize("seed", range(4))
 async def test_rows_are_the_same_however_the_events_were_batched(reporting: Reporting, name: str, seed: int) -> None:
     events, chance = busy_log(seed), random.Random(seed)

@@ -10,11 +10,16 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
+from services.reporting.exports import exports_api
+from services.reporting.exports.export import Exports
+from services.reporting.printing import print_api
+from services.reporting.printing.pdf_page import MODULE, MOST_SECONDS
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.articles_api import PAGE_BYTES
 from services.reporting.tickets.ticket_reader import TicketReader
 from shared.blobs.store import BlobStore
+from shared.bounded.processes import Processes
 from shared.contracts.directory import Member, Person, Queue
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import (
@@ -129,7 +134,10 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
     copy, blobs = DirectoryCopy(live_desk.pool, live_desk.app_url), BlobStore(f"file://{tmp_path}")
     await copy.load()
     reader = TicketReader(live_desk.pool, copy, blobs)
+    printers = Processes(MODULE, 1, most_seconds=MOST_SECONDS)
     routers = [
+        exports_api.router(reader, Exports(live_desk.app_url), ZONE),
+        print_api.router(reader, printers, ZONE),
         tickets_api.router(reader),
         articles_api.router(reader),
         stats_api.router(stats_api.StatsReader(live_desk.pool, copy, ZONE)),
@@ -137,6 +145,7 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting", event_hooks=CHECKED) as client:
         yield Api(client, live_desk, blobs, Log(), copy)
+    await printers.close()
 
 
 def note(text: str, *, internal: bool = True, files: tuple[Attachment, ...] = ()) -> NoteAdded:

@@ -13,7 +13,9 @@ from deploy.local.home import CHECKOUT
 
 HERE = CHECKOUT / "deploy" / "observability"
 NOT_OURS = {"up"}
-FILES = sorted([*HERE.glob("grafana/dashboards/*.json"), HERE / "alerts.yml"])
+FILES = sorted([*HERE.glob("grafana/dashboards/ledgerdesk-*.json"), HERE / "alerts.yml"])
+TICKETS = HERE / "grafana" / "dashboards" / "tickets.json"
+"""The dashboard over the views for analysts; tests/services/reporting/test_analytics.py runs its queries."""
 
 
 def shown() -> set[str]:
@@ -45,9 +47,12 @@ def test_dashboards_use_the_data_source_that_is_provisioned() -> None:
     provisioned = re.search(
         r"uid: (\w+)", (HERE / "grafana/provisioning/datasources/prometheus.yml").read_text("utf-8")
     )
-    for path in HERE.glob("grafana/dashboards/*.json"):
+    for path in HERE.glob("grafana/dashboards/ledgerdesk-*.json"):
         board = json.loads(path.read_text("utf-8"))
         assert provisioned and {panel["datasource"]["uid"] for panel in board["panels"]} == {provisioned[1]}
+    of_analysts = re.search(r"uid: (\w+)", (HERE / "grafana/provisioning/datasources/analytics.yml").read_text("utf-8"))
+    tickets = json.loads(TICKETS.read_text("utf-8"))
+    assert of_analysts and {panel["datasource"]["uid"] for panel in tickets["panels"]} == {of_analysts[1]}
 
 
 COMPOSE = (CHECKOUT / "docker-compose.yml").read_text("utf-8")

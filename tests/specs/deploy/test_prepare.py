@@ -74,7 +74,7 @@ def test_a_service_is_given_its_own_secrets_and_no_owners_url(kept: Path, handed
     assert all(f"//{service}:" in given[f"{service}/database-url"] for service in SERVICES)
     assert {path.stat().st_mode & 0o777 for path in handed_out.rglob("*") if path.is_file()} == {0o400, 0o444}
     readable = {path.name for path in handed_out.rglob("*") if path.is_file() and path.stat().st_mode & 0o004}
-    assert readable == {"postgres-password", "grafana-password", "access"}
+    assert readable == {"postgres-password", "grafana-password", "analyst-password", "access"}
 
 
 def test_an_administrators_password_that_is_given_is_taken(kept: Path, handed_out: Path, postgres: Path) -> None:

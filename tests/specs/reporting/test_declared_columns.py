@@ -1,15 +1,17 @@
 """What a column's declaration becomes: DDL, the view for customers, stored values, filters."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
 
+from services.reporting.tickets.read_model import former_rows
 from services.reporting.tickets.read_model.article_rows import ARTICLES_TABLE
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, ColumnFilters, TicketRow, Where, WhereFlag
-from services.reporting.tickets.ticket_list import Filters, statement
+from services.reporting.tickets.ticket_list import ORDERS, Arguments, Filters, conditions_of, statement
 from services.reporting.visibility import Scope
 from shared.projections.tables import Column, Internal, Public, Table, with_columns
 
@@ -81,3 +83,23 @@ def test_only_filters_that_are_set_are_conditions() -> None:
     text, arguments = statement(EVERYTHING, Filters(columns=wanted), "default", None, 10)
     assert "t.locked_by_id IS NULL" in text and "t.tags @> $1::text[]" in text
     assert arguments == [["fan"]]
+
+
+def test_former_rows_have_every_column_that_a_list_filters_or_sorts_by() -> None:
+    somebody, many = UUID(int=1), (UUID(int=1),)
+    every = Filters(
+        ColumnFilters(
+            id=[UUID(int=1)], locked=True, company=["acme"], priority=[1], tag=["fan"], created_from=NOW, created_to=NOW,
+            updated_from=NOW, reminder_due=True,
+        ),
+        many, ("new",), ("new",), somebody, somebody, somebody, somebody, many, ("per@acme.example",), NOW, somebody,
+    )  # fmt: skip
+    assert all(getattr(every.columns, name) not in (None, []) for name in ColumnFilters.model_fields)
+    assert all(getattr(every, each.name) for each in fields(Filters))
+    compared = set(re.findall(r"\bt\.(\w+)", " ".join(conditions_of(Arguments(), every))))
+    sorted_by = {column for order in ORDERS.values() for column, _ in order}
+    assert compared | sorted_by | {"queue_id"} <= set(former_rows.COLUMNS)
+
+
+def test_former_rows_leave_out_what_is_only_shown() -> None:
+    assert not {"title", "number", "fields", "form", "links", "seen", "owner_name"} & set(former_rows.COLUMNS)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from typing import Any
+from uuid import UUID
 
 import apsw
 import pytest
@@ -19,7 +20,7 @@ from services.reporting.search.shown.spelling import neighbours
 from services.reporting.search.text.language import language_of
 from services.reporting.search.text.words import BOUNDARY, LONGEST, fold, indexed, variants, words
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
-from services.reporting.tickets.ticket_list import Filters, conditions
+from services.reporting.tickets.ticket_list import Filters, conditions_of
 from tests.specs.requirement import requirement
 
 PIECES = st.sampled_from(
@@ -117,6 +118,7 @@ def test_every_filter_of_the_list_is_understood_by_sqlite() -> None:
         "bool": [True, False],
         "list[str]": [["a", "b"]],
         "list[int]": [[1, 3]],
+        "UUID": [[str(UUID(int=1))]],
         "datetime": ["2026-01-01T00:00:00Z"],
     }
     tried = 0
@@ -128,7 +130,7 @@ def test_every_filter_of_the_list_is_understood_by_sqlite() -> None:
         for value in values:
             arguments = SqliteArguments()
             filters = Filters(columns=ColumnFilters.model_validate({name: value}))
-            where = " AND ".join(map(of_sqlite, conditions(arguments, filters)))
+            where = " AND ".join(map(of_sqlite, conditions_of(arguments, filters)))
             for docs in ("docs", "customer_docs"):
                 _file.execute(f"SELECT 1 FROM {docs} AS t WHERE {where}", tuple(arguments.values)).fetchall()
             tried += 1
@@ -139,7 +141,7 @@ def test_every_filter_of_the_list_is_understood_by_sqlite() -> None:
 @given(st.text(max_size=200))
 def test_a_word_of_a_text_is_found_by_itself_whatever_its_case_and_accents(text: str) -> None:
     found = words(text)
-    kept = set(indexed(text, language_of(found)))
+    kept = set(indexed(found, language_of(found)))
     for word in found:
         assert len(word) <= LONGEST
         assert not variants(word).isdisjoint(kept)
@@ -175,7 +177,7 @@ def test_the_language_of_a_text(text: str, language: str) -> None:
 
 
 def test_words_of_doubtful_texts_are_found_in_every_language() -> None:
-    kept = indexed("Bilene", language_of(["bilene"]))
+    kept = indexed(["bilene"], language_of(["bilene"]))
     assert set(variants("bil")) & set(kept)
     assert field_term("Room", "x") == "room\ue000x"
 

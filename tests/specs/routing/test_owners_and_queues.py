@@ -9,9 +9,10 @@ from services.routing.ticket.context import QueueSettings
 from services.routing.ticket.lifecycle import NextState
 from services.routing.ticket.ownership import Assign, Lock, LockIsOver, SetResponsible
 from services.routing.ticket.properties import SetCustomer, SetFields, Tag
-from services.routing.ticket.queueing import MOVED, Move
+from services.routing.ticket.queueing import Move
 from shared.contracts.parts import Attachment, TicketRef
 from shared.contracts.routing import (
+    MOVED_NOTE,
     NoteAdded,
     OwnerChanged,
     ResponsibleChanged,
@@ -153,7 +154,7 @@ def test_a_merged_ticket_gets_no_responsible_person() -> None:
 @requirement("A3.08")
 def test_a_move_without_a_note_gets_one_that_says_so() -> None:
     empty, file = message("", 8), message("", 9, attachments=[sample(Attachment)])
-    told = empty.model_copy(update={"text": MOVED})
+    told = empty.model_copy(update={"text": MOVED_NOTE})
     given(QUEUED).when(Move(BY_KARI, HR, empty_note=empty)).then(
         NoteAdded(by=KARI, message=told, kind="move"), TicketMoved(to=HR, was=IT, by=KARI)
     )

@@ -22,8 +22,6 @@ FIELD_MARK = "\ue000"
 MOST_TEXT = 4_000_000
 """Characters of a ticket's articles that are indexed, the oldest first. Of an article it is what its event holds, at
 most 64 kB: the whole of a longer one is in a blob."""
-LOOKED_AT = 4_000
-"""Characters of an article that tell its language."""
 
 FAMILIES = """
 WITH RECURSIVE up(id, into_id) AS (
@@ -170,10 +168,11 @@ class _Columns:
 
     def add_article(self, article: Mapping[str, Any]) -> None:
         public, people, text = not article["internal"], article["people"], article["text"]
-        guess = language_of(words(text[:LOOKED_AT]), self._guess.language if self._guess else "en")
+        found = words(text[: self._room])
+        guess = language_of(found, self._guess.language if self._guess else "en")
         if self._guess is None or (guess.sure and not self._guess.sure):
             self._guess = guess
-        self._add("body", text[: self._room], guess, public=public)
+        self._add_terms("body" if public else inside("body"), text, indexed(found, guess))
         self._room = max(0, self._room - len(text))
         short = Guess(guess.language, sure=False)
         self._add("subject", article["subject"], short, public=public)
@@ -205,11 +204,14 @@ class _Columns:
         column = attribute if public or attribute not in HAS_INSIDE else inside(attribute)
         if not text:
             return []
-        terms = indexed(text, guess)
-        if (column, text) not in self._seen:
+        terms = indexed(words(text), guess)
+        self._add_terms(column, text, terms)
+        return terms
+
+    def _add_terms(self, column: str, text: str, terms: list[str]) -> None:
+        if text and (column, text) not in self._seen:
             self._seen.add((column, text))
             self._terms.setdefault(column, []).extend((*terms, BOUNDARY))
-        return terms
 
 
 def shown_person(person: Mapping[str, Any]) -> str:

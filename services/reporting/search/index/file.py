@@ -17,7 +17,7 @@ from services.reporting.search.text.words import fold
 
 PRAGMAS = "PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY"
 WRITING = "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864"
-NEW = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL"
+NEW = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL"
 MOST_SLOTS = 64
 SUFFIXES = ("", "-wal", "-shm", "-journal")
 
@@ -217,7 +217,7 @@ class IndexFile:
         """Merges the whole index, at the end of a build."""
         for table in ("words", "titles"):
             self.connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.connection.execute("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def vocabulary(self) -> bytes:
         """A digest of all words, with how often each is in how many tickets."""

@@ -56,7 +56,7 @@ def _row_columns() -> dict[str, str]:
         if not isinstance(part, type)
         for text in ((part.condition,) if isinstance(part, Where) else (getattr(part, "true", ""),))
     ]
-    looked_at = {name for text in conditions for name in re.findall(r"\bt\.(\w+)", text)}
+    looked_at = {name for text in conditions for name in re.findall(r"\bt\.(\w+)", text)} - {"id"}
     looked_at |= {
         "queue_id", "customer_id", "customer_email", "company", "owner_id", "responsible_id", "locked_by_id",
         "state_slug", "state_type", "number", "created_at", "updated_at",

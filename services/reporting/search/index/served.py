@@ -14,9 +14,9 @@ from prometheus_client import Gauge
 
 from services.reporting.feed.desk_handler import CHANNEL
 from services.reporting.feed.feed import Feed
-from services.reporting.search.generations import SEARCH
 from services.reporting.search.index.file import IndexFile, Reader, Slot, Unusable, remove, size
 from services.reporting.search.index.following import Following
+from services.reporting.search.index.projection_set import SEARCH
 from services.reporting.search.index.readers import Readers
 from shared.database import Pool, connect
 from shared.http.problems import Problem

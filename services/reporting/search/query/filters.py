@@ -30,7 +30,7 @@ def of_sqlite(condition: str) -> str:
     """A condition of the ticket list in the words of SQLite."""
     condition = re.sub(r"= ANY\((\([^()]*\))\)", r"IN \1", condition)
     condition = re.sub(r"<> ALL\((\([^()]*\))\)", r"NOT IN \1", condition)
-    condition = condition.replace("<> '{}'", "<> '[]'")
+    condition = re.sub(r"\bt\.id\b", "t.ticket", condition).replace("<> '{}'", "<> '[]'")
     return _CONTAINS.sub(_contains, condition)
 
 

@@ -16,7 +16,7 @@ from services.reporting.search.index.schema import BLOCK
 from services.reporting.search.query.filters import SqliteArguments, of_sqlite
 from services.reporting.search.query.matching import Match, Names, keys_expression, match
 from services.reporting.search.query.question import Question
-from services.reporting.tickets.ticket_list import Filters, conditions
+from services.reporting.tickets.ticket_list import Filters, conditions_of
 from services.reporting.visibility import Scope
 
 SearchSort = Literal["relevance", "created_at", "-created_at", "updated_at", "-updated_at"]
@@ -130,7 +130,7 @@ def _part(
     found: Match = match(search.question, search.names, arguments, as_agent=as_agent)
     if found.nothing:
         return
-    wanted = [*rights, *found.conditions, *map(of_sqlite, conditions(arguments, filters))]
+    wanted = [*rights, *found.conditions, *map(of_sqlite, conditions_of(arguments, filters))]
     words = found.words
     if filters.customers and not filters.addresses:
         keys = [*keys, keys_expression(map(customer_key, filters.customers))]

@@ -16,14 +16,7 @@ LEAST_PREFIX = 3
 def marked(text: str, terms: Sequence[Term]) -> list[Part] | None:
     """The text in parts, of which those that the terms mean are hits; None if there are none."""
     text = readable(text)
-    found = list(WORD.finditer(text))
-    words = [match[0].lower()[:LONGEST] for match in found]
-    hits: list[tuple[int, int]] = []
-    for term in terms:
-        count = len(term.words)
-        for start in range(len(words) - count + 1):
-            if _is(term, words, start):
-                hits.append((found[start].start(), found[start + count - 1].end()))
+    hits = _hits(text, tuple(terms))
     if not hits:
         return None
     parts: list[Part] = []
@@ -39,6 +32,27 @@ def marked(text: str, terms: Sequence[Term]) -> list[Part] | None:
     if at < len(text):
         parts.append({"text": text[at:], "hit": False})
     return parts
+
+
+def _hits(text: str, terms: tuple[Term, ...]) -> list[tuple[int, int]]:
+    """Where the terms stand, from and to."""
+    found = list(WORD.finditer(text))
+    words = [match[0].lower()[:LONGEST] for match in found]
+    single, other = _single_words(terms)
+    hits = [match.span() for match, word in zip(found, words, strict=True) if not single.isdisjoint(variants(word))]
+    for term in other:
+        count = len(term.words)
+        for start in range(len(words) - count + 1):
+            if _is(term, words, start):
+                hits.append((found[start].start(), found[start + count - 1].end()))
+    return hits
+
+
+@lru_cache(maxsize=1_000)
+def _single_words(terms: tuple[Term, ...]) -> tuple[frozenset[str], list[Term]]:
+    """What the terms of one word may be in a text, in one set; and the other terms."""
+    single = [term for term in terms if len(term.words) == 1 and not term.beginning and term.number is None]
+    return frozenset().union(*(variants(term.words[0]) for term in single)), [t for t in terms if t not in single]
 
 
 def _is(term: Term, words: Sequence[str], start: int) -> bool:
@@ -59,8 +73,7 @@ def _is(term: Term, words: Sequence[str], start: int) -> bool:
 def pattern(term: Term) -> str:
     """A regular expression of PostgreSQL that matches wherever the words of a term may begin. It may match elsewhere
     too: what it finds is then looked at with `marked`."""
-    separated = r"[^[:alnum:]]+"
-    return r"(?:^|[^[:alnum:]])" + separated.join(f"{_start(word)}[[:alnum:]]*" for word in term.words)
+    return r"\m" + r"[[:alnum:]]*[^[:alnum:]]+".join(map(_start, term.words))
 
 
 def _start(word: str) -> str:

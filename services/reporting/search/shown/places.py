@@ -18,6 +18,8 @@ BEFORE, CUT = 80, 260
 LONGEST_TEXT = 20_000
 """Characters of an article in which words are shown, and how many articles of a ticket are looked at."""
 MOST_ARTICLES = 40
+MOST_PATTERNS = 4
+"""Terms that are looked for in texts. Others are marked where they stand beside them."""
 MOST_HEADS = 2_000
 """Articles of a page whose subjects, people and files are looked at."""
 
@@ -31,21 +33,22 @@ WITH RECURSIVE merged(root, id) AS (
 TEXTS = (
     FAMILIES
     + """
-SELECT f.root, k.n::integer AS term, a.id, a.number, a.created_at, a.cut, a.at
-  FROM (SELECT root, array_agg(id) AS ids FROM merged GROUP BY root) AS f
- CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS k(pattern, n)
+SELECT f.root, a.id, a.number, a.created_at, a.at, a.cut
+  FROM merged f
+ CROSS JOIN unnest($2::text[]) AS k(pattern)
  CROSS JOIN LATERAL (
         SELECT x.id, x.number, x.created_at, x.at, substring(x.text FROM greatest(1, x.at - {before}) FOR {cut}) AS cut
           FROM (SELECT a.id, a.number, a.created_at, a.text,
                        regexp_instr(left(a.text, {longest}), k.pattern) AS at
                   FROM {articles} a
-                 WHERE a.ticket_id = ANY(f.ids)
+                 WHERE a.ticket_id = f.id
                  ORDER BY a.created_at, a.number
                  LIMIT {most}) AS x
          WHERE x.at > 0
          LIMIT 1) AS a
 """
 )
+# The index has the articles of one ticket in order, so that no text behind the first match is read.
 """The first article of each ticket with a word that a pattern matches, and the text around it."""
 HEADS = (
     FAMILIES
@@ -132,7 +135,7 @@ async def _add_texts(pool: Pool, terms: Sequence[Term], found: dict[UUID, list[P
     if not wanted:
         return
     statement = TEXTS.format(articles=articles, before=BEFORE, cut=CUT, longest=LONGEST_TEXT, most=MOST_ARTICLES)
-    rows = await pool.fetch(statement, list(found), [pattern(term) for term in wanted])
+    rows = await pool.fetch(statement, list(found), [pattern(term) for term in wanted[:MOST_PATTERNS]])
     shown: dict[UUID, set[str]] = {}
     for row in sorted(rows, key=lambda row: (row["created_at"], row["number"], row["at"])):
         text = _whole_words(row["cut"], starts=row["at"] <= BEFORE + 1)

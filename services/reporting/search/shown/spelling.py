@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from services.reporting.search.index.file import Reader
 from services.reporting.search.query.finder import Hit, Search, find
-from services.reporting.search.query.question import Term
+from services.reporting.search.query.question import Question, Term
 from services.reporting.search.text.words import fold, stems
+from services.reporting.tickets.ticket_list import Filters
 
 LEAST_LETTERS = 4
 MOST_WORDS = 6
@@ -29,6 +30,9 @@ def proposals(reader: Reader, search: Search) -> list[tuple[Term, Term, Hit]]:
     found: list[tuple[int, Term, Term, Hit]] = []
     terms = [term for clause in search.question.clauses for term in clause if _may_be_misspelled(term)]
     for term in terms[:MOST_WORDS]:
+        alone = replace(search, question=Question(((term,),), is_blank=False), filters=Filters(), sort="-created_at")
+        if find(reader, alone, None, 1).hits:
+            continue  # it is no typing error: the person has tickets with this word
         wanted = list(neighbours(fold(term.words[0])))
         known = {row[0] for row in reader.rows(KNOWN, [json.dumps(sorted({*wanted, *stems(wanted)}))])}
         for other in sorted(known)[:MOST_TRIED]:

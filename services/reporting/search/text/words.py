@@ -24,7 +24,7 @@ WORD = re.compile(r"[^\W_]+")
 BOUNDARY = "\ue001"
 """A term between two texts of one column: no phrase goes over it. No word contains a character of private use."""
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-MOST_CACHED = 30_000
+MOST_CACHED = 40_000
 """Words for each language."""
 MOST_GUESSED = 100
 """Words of a text of doubtful language that are indexed under the stems of all languages."""
@@ -53,6 +53,7 @@ class _Stemmers(threading.local):
 
 _stemmers = _Stemmers()
 _terms: dict[Language, dict[str, str]] = {language: {} for language in LANGUAGES}
+_bare_terms: dict[Language, dict[str, str]] = {language: {} for language in LANGUAGES}
 _variants: dict[str, frozenset[str]] = {}
 
 
@@ -65,7 +66,10 @@ def readable(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text in their order, in lower case."""
-    return [word[:LONGEST] for word in WORD.findall(readable(text).lower())]
+    found = WORD.findall(readable(text).lower())
+    if found and max(map(len, found)) > LONGEST:
+        return [word[:LONGEST] for word in found]
+    return found
 
 
 def fold(word: str) -> str:
@@ -114,13 +118,24 @@ def phrases(wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys((tuple(map(fold, wanted)), *stemmed)))
 
 
-def indexed(text: str, guess: Guess | None) -> list[str]:
-    """The terms of a text as the index keeps them. `guess` None: names and addresses, which have no inflection.
+def _bare_term(word: str, language: Language) -> str:
+    """The term of a word as people write it who leave the accents out."""
+    known = _bare_terms[language]
+    found = known.get(word)
+    if found is None:
+        if len(known) > MOST_CACHED:
+            known.clear()
+        found = known[word] = term(fold(word), language)
+    return found
+
+
+def indexed(found: Sequence[str], guess: Guess | None) -> list[str]:
+    """The terms of a text with these words, as the index keeps them. `guess` None: names and addresses, which have no
+    inflection.
 
     The terms come in the order of the words. Behind them stand, each for itself, further terms under which a word may
     be asked for: those of its spelling without accents, and of other languages if the language is in doubt.
     """
-    found = words(text)
     if guess is None:
         return list(map(fold, found))
     language = guess.language
@@ -129,8 +144,9 @@ def indexed(text: str, guess: Guess | None) -> list[str]:
     others: set[str] = set()
     if not guess.sure:
         others.update(*map(variants, found[:MOST_GUESSED]))
-    if not text.isascii():
-        others.update(term(fold(word), language) for word in set(found) if not word.isascii())
+    accented = {word for word in found if not word.isascii()}
+    if accented:
+        others.update([_bare_term(word, language) for word in accented])
     others.difference_update(terms)
     for other in sorted(others):
         terms += (BOUNDARY, other)

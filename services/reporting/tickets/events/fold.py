@@ -19,13 +19,9 @@ from shared.contracts.event import Unknown
 
 
 def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
-    """The row after an event: the one given, changed, or a new one. Nothing else is changed."""
-    row = TicketRow(id=event.stream) if before is None else before
-    row.event_count += 1
-    row.created_at = row.created_at or event.time
-    # In a republished topic, events of different services may come in another order than they happened.
-    row.updated_at = event.time if row.updated_at is None else max(row.updated_at, event.time)
-    article = change(event.payload, row, event)
+    """The row after an event, with its entry of the history: the row given, changed, or a new one. Nothing else is
+    changed."""
+    row, article = fold_columns(before, event)
     row.history.append(
         HistoryEntry(
             ticket_id=row.id,
@@ -45,6 +41,16 @@ def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
         )
     )
     return row
+
+
+def fold_columns(before: TicketRow | None, event: Recorded) -> tuple[TicketRow, Article | None]:
+    """`fold` without the history. With the article that the event adds."""
+    row = TicketRow(id=event.stream) if before is None else before
+    row.event_count += 1
+    row.created_at = row.created_at or event.time
+    # In a republished topic, events of different services may come in another order than they happened.
+    row.updated_at = event.time if row.updated_at is None else max(row.updated_at, event.time)
+    return row, change(event.payload, row, event)
 
 
 def _history_data(event: Recorded, article: Article | None) -> dict[str, Any]:

@@ -82,10 +82,13 @@ class TicketRow:
     )
 
     # Not columns: whether the row must be inserted, and the rows of other tables that a batch of events adds.
+    # `former` and `snapshots` are rows of `former_tickets` and `snapshots` as they are stored.
     is_new: bool = True
     articles: list[Article] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
+    former: list[tuple[Any, ...]] = field(default_factory=list)
+    snapshots: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 TICKETS_TABLE = Table(TicketRow)

@@ -1,0 +1,151 @@
+"""The rows of the `reports` read model. Their columns are declared here and nowhere else (decision 0097).
+
+The ticket's columns have the names that they have in `desk.tickets`, so that the conditions of the list's filters hold
+over each of these tables under the alias `t`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from shared.messaging.consuming.projection import Seen
+from shared.projections.tables import Column, Table
+
+OPEN_TYPES = ("new", "open", "pending_reminder", "pending_auto_close")
+"""Types of states in which a ticket belongs to the backlog."""
+NOBODY = UUID(int=0)
+
+
+class Kind(IntEnum):
+    """What a fact counts. Never renumbered: the numbers are in the table."""
+
+    OPENED = 1
+    MESSAGE = 2
+    """A further message of the customer."""
+    ANSWERED = 3
+    NOTE = 4
+    CALL = 5
+    TIME = 6
+    MOVED = 7
+    OWNER = 8
+    CLOSED = 9
+    """The state changed from a type that is not closed to one that is."""
+    REOPENED = 10
+    """The state changed from a closed one to new, open or pending."""
+    STATE = 11
+    """The state changed in any other way."""
+    SAME_STATE = 12
+    """The date of a pending state changed, or nothing."""
+    MERGED = 13
+    SPLIT = 14
+    REMOVED = 15
+
+
+def seen_as_json(seen: Seen) -> dict[str, tuple[int, str]]:
+    """In the order of the producers, so that equal rows are equal as text."""
+    return {producer: (version, str(event)) for producer, (version, event) in sorted(seen.items())}
+
+
+def seen_from_json(stored: dict[str, tuple[int, str]]) -> Seen:
+    return {producer: (version, UUID(event)) for producer, (version, event) in stored.items()}
+
+
+@dataclass(kw_only=True)
+class TicketColumns:
+    """What filters and `by` need to know of a ticket, at some moment."""
+
+    id: Annotated[UUID, Column("uuid NOT NULL")]
+    queue_id: Annotated[UUID, Column("uuid NOT NULL")] = NOBODY
+    created_at: Annotated[datetime, Column("timestamptz NOT NULL")]
+    customer_id: Annotated[UUID, Column("uuid NOT NULL")] = NOBODY
+    priority: Annotated[int, Column("smallint NOT NULL")] = 3
+    reminder_due: Annotated[bool, Column("boolean NOT NULL")] = False
+    state_slug: Annotated[str, Column("text NOT NULL")] = "new"
+    state_type: Annotated[str, Column("text NOT NULL")] = "new"
+    channel: Annotated[str, Column("text NOT NULL")] = "api"
+    customer_email: Annotated[str, Column("text NOT NULL")] = ""
+    tags: Annotated[list[str], Column("text[] NOT NULL")] = field(default_factory=list)
+    owner_id: Annotated[UUID | None, Column("uuid")] = None
+    responsible_id: Annotated[UUID | None, Column("uuid")] = None
+    locked_by_id: Annotated[UUID | None, Column("uuid")] = None
+    company: Annotated[str | None, Column("text")] = None
+    topic: Annotated[str | None, Column("text")] = None
+    fields: Annotated[dict[str, Any] | None, Column("json")] = None
+
+
+@dataclass(kw_only=True)
+class Lasting:
+    """Since when the ticket's columns are so, and since when it has its state, its queue and its owner."""
+
+    since: Annotated[datetime, Column("timestamptz NOT NULL")]
+    state_since: Annotated[datetime, Column("timestamptz NOT NULL")]
+    queue_since: Annotated[datetime, Column("timestamptz NOT NULL")]
+    owner_since: Annotated[datetime, Column("timestamptz NOT NULL")]
+
+
+@dataclass(kw_only=True)
+class Counted:
+    """The event of a fact."""
+
+    at: Annotated[datetime, Column("timestamptz NOT NULL")]
+    event_id: Annotated[UUID, Column("uuid NOT NULL")]
+    number: Annotated[int, Column("integer NOT NULL")]
+    kind: Annotated[int, Column("smallint NOT NULL")]
+    incoming: Annotated[bool, Column("boolean NOT NULL")] = False
+    undone: Annotated[bool, Column("boolean NOT NULL")] = False
+    counts: Annotated[bool, Column("boolean NOT NULL")] = True
+    minutes: Annotated[float | None, Column("double precision")] = None
+    handling: Annotated[float | None, Column("double precision")] = None
+    person_id: Annotated[UUID | None, Column("uuid")] = None
+    other_id: Annotated[UUID | None, Column("uuid")] = None
+    undoes: Annotated[UUID | None, Column("uuid")] = None
+    units: Annotated[Decimal | None, Column("numeric")] = None
+
+
+@dataclass(kw_only=True)
+class Fact(TicketColumns, Counted):
+    """A row of `facts`: an event that a report counts, with the ticket right after it (a move: right before it).
+
+    `counts` is false for what was undone (`undone`), for what undoes (`undoes`: the other event), and for everything of
+    a removed ticket. `incoming`: it is an article of the customer. `person_id`: the agent who did it. `other_id`: the
+    owner before, or the queue that the ticket moved to. `minutes`: of the first answer and of a closing, since the
+    opening; of a move, since the ticket came into the queue. `handling`: of a closing, the minutes that the ticket was
+    new or open.
+    """
+
+
+@dataclass(kw_only=True)
+class Span(TicketColumns, Lasting):
+    """A row of `spans`: a time that is over, in which none of the columns changed."""
+
+    until: Annotated[datetime, Column("timestamptz NOT NULL")]
+
+
+@dataclass(kw_only=True)
+class ReportedTicket(TicketColumns, Lasting):
+    """A row of `tickets`: a ticket as it is now, which is also its span that is not over.
+
+    `handled`: microseconds in states of the types new and open, up to `state_since`. `facts`: how many there are.
+    """
+
+    updated_at: Annotated[datetime, Column("timestamptz NOT NULL")]
+    first_answer_at: Annotated[datetime | None, Column("timestamptz")] = None
+    handled: Annotated[int, Column("bigint NOT NULL")] = 0
+    facts: Annotated[int, Column("integer NOT NULL")] = 0
+    number: Annotated[str, Column("text NOT NULL")] = ""
+    seen: Annotated[Seen, Column("json NOT NULL", store=seen_as_json, restore=seen_from_json)] = field(
+        default_factory=dict
+    )
+
+    # Not columns: whether the row must be inserted, what this batch adds, and whether it takes something back.
+    is_new: bool = True
+    new_facts: list[Fact] = field(default_factory=list)
+    new_spans: list[Span] = field(default_factory=list)
+    takes_back: bool = False
+
+
+FACTS, SPANS, TICKETS = Table(Fact), Table(Span), Table(ReportedTicket)
+TICKET_COLUMNS = tuple(Table(TicketColumns).columns)
