@@ -221,8 +221,7 @@ async def staged(desk: Desk) -> Stage:
     names = {
         "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"],
         "role": "agent",
-        "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues",
-        "name": "volume",
+        "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues", "name": "volume",
     }  # fmt: skip
     return Stage(desk, tokens, names, bodies, settings)
 

@@ -63,7 +63,7 @@ class QueueCounts:
         return new, opened, pending, closed, new + opened + pending - locked + own_locked, own_locked, owned
 
 
-class Told:
+class ToldCounts:
     """What one sign-in has been told of the counts."""
 
     def __init__(self) -> None:

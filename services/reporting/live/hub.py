@@ -64,8 +64,8 @@ class Hub:
         """How far the streams that have joined are."""
         self._behind: dict[Subscription, None] = {}
         self._ahead: set[Subscription] = set()
-        self._watched: dict[UUID, Facts] = {}
-        """Of the tickets whose presence somebody wants."""
+        self._watched: dict[UUID, Facts | None] = {}
+        """Of the tickets whose presence somebody wants; None for one that does not exist."""
         self._woken = asyncio.Event()
         self._ending = False
         self._counted = self._said_place = 0.0
@@ -331,7 +331,7 @@ class Hub:
                     watching.setdefault(ticket, []).append(each)
         new = watching.keys() - self._watched.keys()
         if new:
-            self._watched |= await self.updates.facts(new)
+            self._watched |= dict.fromkeys(new) | await self.updates.facts(new)
         for ticket in self._watched.keys() - watching.keys():
             del self._watched[ticket]
         await self._rights_of_now()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.reporting.feed.merging import Change
 from services.reporting.feed.place import Place
-from services.reporting.live.counts import Told
+from services.reporting.live.counts import ToldCounts
 from services.reporting.live.sight import Sight
 from shared.http.live_link import Frame, encoded
 from shared.rules.access import Identity
@@ -26,7 +26,7 @@ class Listener:
     sight: Sight | None = None
     follows: Collection[UUID] = ()
     """The queues that count as theirs."""
-    told: Told = field(default_factory=Told)
+    told: ToldCounts = field(default_factory=ToldCounts)
     recount: bool = True
     """Whether their counts may have changed though the numbers have not."""
     streams: set["Subscription"] = field(default_factory=set)

@@ -202,7 +202,7 @@ async def agents(connection: Connection, question: Question) -> Figures:
             figures[names[row["kind"]]] = row["count"]
     for name, person in (("taken_over", "t.owner_id"), ("handed_on", "t.other_id")):
         arguments = Arguments()
-        changed = f"t.counts AND t.kind = {Kind.OWNER:d} AND t.owner_id <> t.other_id"  # neither is null
+        changed = f"t.counts AND t.kind = {Kind.OWNER:d} AND t.owner_id <> t.other_id"
         rows = await fetch(
             connection,
             f"SELECT {question.bucket(arguments)} AS bucket, {question.key(arguments)} AS key, {person} AS person,"
@@ -250,6 +250,8 @@ async def _minutes_in_states(connection: Connection, question: Question) -> dict
     that are over are in it with their beginnings and ends. Counted in whole microseconds, so that nothing is rounded.
     """
     latest = max(question.now, question.period.start)
+    if question.period.count == 1:
+        return await _minutes_of_one_interval(connection, question, min(question.period.end, latest))
     moments = [(min(edge, latest) - EPOCH) // MICROSECOND for edge in question.period.edges]
     found = {}
     changes = await _changes(connection, question, "t.state_type <> 'removed'", ["t.state_slug"], moments=True)
@@ -259,6 +261,24 @@ async def _minutes_in_states(connection: Connection, question: Question) -> dict
         for bucket in range(1, question.period.count + 1):
             if passed[bucket] != passed[bucket - 1]:
                 found[bucket, group] = (passed[bucket] - passed[bucket - 1]) / 60_000_000
+    return found
+
+
+async def _minutes_of_one_interval(
+    connection: Connection, question: Question, end: datetime
+) -> dict[tuple[int, Group], float]:
+    """The same for one interval, span by span."""
+    found: dict[tuple[int, Group], float] = defaultdict(float)
+    for source, until in ((SPANS, "t.until"), (TICKETS, None)):
+        arguments = Arguments()
+        first, last = (arguments.add(moment, "timestamptz") for moment in (question.period.start, end))
+        within = f"t.state_type <> 'removed' AND t.since < {last}" + (f" AND {until} > {first}" if until else "")
+        over = f"least({until}, {last})" if until else last
+        passed = f"sum({MICROSECONDS.format(over)} - {MICROSECONDS.format(f'greatest(t.since, {first})')})"
+        text = f"SELECT {question.key(arguments)} AS key, t.state_slug, {passed} AS passed"
+        rows = await fetch(connection, f"{text} {question.rows(arguments, source, within)} GROUP BY 1, 2", arguments)
+        for row in rows:
+            found[1, (row["key"], row["state_slug"])] += int(row["passed"]) / 60_000_000
     return found
 
 

@@ -194,7 +194,8 @@ def _(event: OwnerChanged, row: ReportedTicket, recorded: Recorded) -> None:
     at, before = recorded.time, row.owner_id
     _end_span(row, at)
     row.owner_id, row.owner_since = event.to.id if event.to else None, max(at, row.owner_since)
-    _fact(row, recorded, Kind.OWNER, other_id=before, undoes=event.undoes)
+    handed_on = before is not None and row.owner_id is not None
+    _fact(row, recorded, Kind.OWNER, other_id=before, undoes=event.undoes, counts=handed_on)
     row.takes_back |= event.undoes is not None
 
 

@@ -41,6 +41,11 @@ class Question:
     known: Sequence[UUID] | None
     now: datetime
 
+    @property
+    def answered_by_indexes(self) -> bool:
+        """Whether the indexes hold all that is needed of facts and spans."""
+        return self.by in (None, "day", "queue", "person") and not conditions_of(Arguments(), self.filters)
+
     def rows(self, arguments: Arguments, source: str, condition: str) -> str:
         """FROM and WHERE: the rows of a source that meet the condition, the filters and the permissions."""
         where = [condition, *conditions_of(arguments, self.filters)]

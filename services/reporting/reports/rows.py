@@ -109,8 +109,8 @@ class Counted:
 class Fact(TicketColumns, Counted):
     """A row of `facts`: an event that a report counts, with the ticket right after it (a move: right before it).
 
-    `counts` is false for what was undone (`undone`), for what undoes (`undoes`: the other event), and for everything of
-    a removed ticket. `incoming`: it is an article of the customer. `person_id`: the agent who did it. `other_id`: the
+    `counts` is false for what was undone (`undone`), for what undoes (`undoes`: the other event), for everything of a
+    removed ticket, and for a change of owner from or to nobody. `incoming`: it is an article of the customer. `person_id`: the agent who did it. `other_id`: the
     owner before, or the queue that the ticket moved to. `minutes`: of the first answer and of a closing, since the
     opening; of a move, since the ticket came into the queue. `handling`: of a closing, the minutes that the ticket was
     new or open.

@@ -78,7 +78,7 @@ def take_back(row: ReportedTicket, facts: Sequence[Fact], spans: Sequence[Span])
             if not fact.undone and fact.other_id is not None and fact.other_id != queue.value:
                 queue.set(fact.other_id, fact.at)
         elif fact.kind == Kind.OWNER:
-            fact.counts &= fact.owner_id != owner.value
+            fact.counts &= owner.value is not None and fact.owner_id is not None and fact.owner_id != owner.value
             if not fact.undone and fact.owner_id != owner.value:
                 owner.set(fact.owner_id, fact.at)
     for span in spans:

@@ -148,19 +148,20 @@ class TicketSearch:
         If tickets were changed after they were indexed, their times would not be in order. Then it is read again, a few
         times at most.
         """
-        for _ in range(MOST_READS):
+        reads = 0
+        while True:
+            reads += 1
             found = await self.find(search, after, limit)
             tickets = [hit.ticket for hit in found.hits[: limit - 1]]
             items = await self.shown(search, tickets, who)
-            if not search.sort.endswith("updated_at"):
-                break
+            if reads == MOST_READS or not search.sort.endswith("updated_at"):
+                return found, items
             indexed = {str(hit.ticket): hit.position[1] for hit in found.hits}
             newer = [
                 i["ticket"]["id"] for i in items if shown_time(indexed[i["ticket"]["id"]]) != i["ticket"]["updated_at"]
             ]
             if not newer or not await self._indexed(list(map(UUID, newer)), SECONDS / MOST_READS):
-                break
-        return found, items
+                return found, items
 
     async def wait_until_shown(self, written: Sequence[Written]) -> dict[str, str]:
         """Waits until the index shows what a consistency token covers. Returns the headers of the response."""

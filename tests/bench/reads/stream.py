@@ -52,7 +52,7 @@ class Listener(asyncio.Protocol):
             self.seen.setdefault(found[1].decode(), now)
         self._rest = text[-600:]
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         if not self.begun.done():
             self.begun.set_exception(SystemExit(f"bench: a stream ended at once: {self._rest[:300]!r}"))
 

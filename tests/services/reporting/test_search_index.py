@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from services.reporting.feed.feed import Feed
+from services.reporting.feed.place import Place
 from services.reporting.generations import rebuilding
 from services.reporting.search.index.file import IndexFile, Slot, Unusable
 from services.reporting.search.index.following import Following
@@ -104,6 +105,33 @@ async def test_it_follows_a_promotion_of_the_desk_and_a_replay(live_desk: Report
 
         await until(swept)
         await indexed(index)
+
+
+async def test_after_a_restore_of_the_database_nothing_in_the_file_is_believed(
+    live_desk: Reporting, tmp_path: Path
+) -> None:
+    tickets = Tickets(live_desk)
+    await tickets.add(30)
+    await promoted_search(live_desk)
+    async with serving(live_desk, tmp_path) as index:
+        await indexed(index)
+    path = tmp_path / "slot-1" / "search_v1.db"
+    await built(live_desk, tmp_path / "fresh.db")
+    file = IndexFile(path)
+    place = Place.unpacked(bytes.fromhex(str(file.place("place"))))
+    with file.transaction():
+        file.connection.execute("UPDATE docs SET number = 'of another time'")
+        file.set_place("place", place.moved(tuple(offset + 5 for offset in place.offsets)).packed().hex())
+    file.close()
+    async with serving(live_desk, tmp_path) as index:
+
+        async def corrected() -> bool:
+            return index.generation is not None and not await index.ask(
+                lambda reader: reader.rows("SELECT 1 FROM docs WHERE number = 'of another time'")
+            )
+
+        await until(corrected)
+    assert contents(path) == contents(tmp_path / "fresh.db")
 
 
 WRITER = """

@@ -7,6 +7,7 @@ transaction of the index, so that the two agree after any crash.
 """
 
 import asyncio
+import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,8 @@ class Following:
         """Indexes what has changed since the file's place."""
         place = self._place or await self.run(self._read_place)
         end = await self.feed.end()
-        if place is None or place.incarnation != end.incarnation or place.late > end.late:
+        ahead = place is not None and any(map(operator.gt, place.offsets, end.offsets))
+        if place is None or place.incarnation != end.incarnation or place.late > end.late or ahead:
             # The file is new, or the topic was filled again, or the database restored: nothing in it is certain.
             await self.run(self._begin, end)
             return True
