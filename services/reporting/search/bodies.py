@@ -38,7 +38,7 @@ class Match(Body):
 
 
 class Hit(Body):
-    ticket: Ticket
+    ticket: Ticket  # pyright: ignore[reportInvalidTypeForm]
     matches: list[Match]
 
 
