@@ -25,8 +25,20 @@ The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Au
 * A command answers `X-Consistency-Token`; a read that sends it back waits until it shows the effect of that command.
 """
 PUBLIC = frozenset(("signIn",))
-BOUNDED = frozenset(("proveSession", "changePassword", "openTicket", "addCustomerMessage", "uploadFiles", "openStream"))
-"""Operations with a rate limit."""
+BOUNDED = frozenset(
+    (
+        "proveSession",
+        "changePassword",
+        "openTicket",
+        "addCustomerMessage",
+        "uploadFiles",
+        "openStream",
+        "listEvents",
+        "exportTickets",
+        "exportSearch",
+    )
+)
+"""Operations with a limit on how often they are called, or on how many of them run."""
 UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions", "/api/v1/tickets/{ref}/presence")
 """Paths of objects that have no versions."""
 IDEMPOTENCY_KEY = {

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-from services.reporting.printing.words import WORDS
+from services.reporting.printing.words import HEADINGS, SENDERS, WORDS
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB")
 
@@ -64,15 +64,20 @@ def printed_article(article: Mapping[str, Any], title: str, zone: ZoneInfo) -> P
         "subject": article["subject"] if article["subject"] != title else "",
         "attachments": files,
     }
-    kind = WORDS.get(article["kind"], article["kind"])
-    sender = WORDS.get("customer_sender" if article["sender"] == "customer" else article["sender"], article["sender"])
     return {
-        "heading": f"{kind} {sender}",
+        "heading": _heading(article["kind"], article["sender"]),
         "at": _time(article["created_at"], zone),
         "internal": article["internal"],
         "lines": _lines(values.items()),
         "text": article["text"],
     }
+
+
+def _heading(kind: str, sender: str) -> str:
+    """What the article is and who wrote it. Kinds and senders of later versions are shown as they are."""
+    who = SENDERS.get(sender, sender)
+    known = HEADINGS.get(kind)
+    return known.format(sender=who) if known is not None else f"{kind} {who}"
 
 
 def _lines(values: Iterable[tuple[str, str | None]]) -> list[Line]:

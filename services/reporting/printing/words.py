@@ -20,10 +20,26 @@ WORDS = {
     "internal": "internal",
     "page": "Page",
     "of": "of",
-    "message": "Message",
-    "note": "Note",
-    "call": "Call",
-    "agent": "from an agent",
-    "customer_sender": "from the customer",
-    "system": "automatic",
 }
+HEADINGS = {
+    "message": "Message {sender}",
+    "note": "Note {sender}",
+    "call in": "Incoming call",
+    "call out": "Outgoing call",
+    "forward": "Message that an agent forwarded",
+    "bounce": "Mail that an agent sent on unchanged",
+    "close": "Note on closing {sender}",
+    "reopen": "Note on reopening {sender}",
+    "move": "Note on moving {sender}",
+    "assign": "Note on handing over {sender}",
+    "solution": "Solution {sender}",
+    "outsider": "Message from somebody whom the desk had asked",
+    "unverified": "Message from somebody who is not known to take part",
+    "failure": "Report: a mail could not be delivered",
+    "delay": "Report: a mail is delayed",
+    "delivered": "Report: a mail was delivered",
+    "complaint": "Report: a recipient complained about a mail",
+    "auto_reply": "Automatic reply",
+}
+"""What an article is, by its kind; `{sender}` is one of `SENDERS`."""
+SENDERS = {"agent": "from an agent", "customer": "from the customer", "system": "(automatic)"}

@@ -148,7 +148,9 @@ def _check_by(wanted: Report, query: ReportQuery) -> None:
     if by is not None:
         known = FIELD if by.startswith(FIELD) and len(by) > len(FIELD) else by
         if known not in wanted.by or by == FIELD:
-            allowed = ", ".join(_spelled(each) for each in wanted.by) or "nothing"
+            if not wanted.by:
+                raise problems.invalid("/query/by", f"The report {wanted.name} cannot be divided; leave `by` out.")
+            allowed = ", ".join(map(_spelled, wanted.by))
             raise problems.invalid("/query/by", f"The report {wanted.name} can be divided by: {allowed}.")
     if query.interval is not None and not wanted.past:
         raise problems.invalid("/query/interval", "This report is about now: it has no intervals.")
@@ -172,8 +174,8 @@ def _described(described: Report) -> dict[str, Any]:
         values = [_spelled(each) for each in described.by]
         parameters.append({"name": "by", "values": values, "meaning": "Divides the rows by what tickets have."})
     parameters += [
-        {"name": name, "values": None, "meaning": "A filter, as in the list of tickets."}
-        for name in FilterQuery.model_fields
+        {"name": name, "values": None, "meaning": f"A filter of tickets. {filtered.description}"}
+        for name, filtered in FilterQuery.model_fields.items()
     ]
     parameters.append({"name": "format", "values": ["json", "csv", "xlsx"], "meaning": "How the answer is written."})
     columns = [asdict(column) for column in (*described.keys, *described.figures)]

@@ -30,7 +30,8 @@ async def build(owner: OwnConnection, generation: int) -> int:
         assert row is not None
         if row["copies"] and row["built"] == row["copies"]:
             seconds = time.monotonic() - started
-            print(f"search_v{generation} built by {row['built']} processes in {seconds:.1f} s")
+            processes = "1 process" if row["built"] == 1 else f"{row['built']} processes"
+            print(f"search_v{generation} built by {processes} in {seconds:.1f} s")
             return 0
         if not row["copies"] and time.monotonic() - started > QUIET_SECONDS:
             raise CannotChange(

@@ -26,15 +26,15 @@ NOBODY = UUID(int=0)
 class FilterQuery(ColumnFilters):
     """The query parameters that choose tickets."""
 
-    queue: Texts = []  # noqa: RUF012
-    state: Texts = []  # noqa: RUF012
-    state_type: Annotated[list[StateType], Field(max_length=10)] = []  # noqa: RUF012
-    owner: Reference = None
-    responsible: Reference = None
-    locked_by: Reference = None
-    customer: Texts = []  # noqa: RUF012
-    available: bool | None = None
-    mine: bool | None = None
+    queue: Annotated[Texts, Field(description="In one of these queues, by slug or id.")] = []  # noqa: RUF012
+    state: Annotated[Texts, Field(description="In one of these states, by slug.")] = []  # noqa: RUF012
+    state_type: Annotated[list[StateType], Field(max_length=10, description="In a state of one of these types.")] = []  # noqa: RUF012
+    owner: Annotated[Reference, Field(description="Owned by this person: `me`, a login or an id.")] = None
+    responsible: Annotated[Reference, Field(description="This person is responsible: `me`, a login or an id.")] = None
+    locked_by: Annotated[Reference, Field(description="Locked by this person: `me`, a login or an id.")] = None
+    customer: Annotated[Texts, Field(description="Of one of these customers, by id, login or e-mail address.")] = []  # noqa: RUF012
+    available: Annotated[bool | None, Field(description="`true`: not locked by somebody else.")] = None
+    mine: Annotated[bool | None, Field(description="`true`: in queues that I follow.")] = None
 
 
 class ListQuery(FilterQuery):

@@ -4,14 +4,18 @@ import contextlib
 import re
 import zlib
 from collections.abc import Iterator
+from typing import Any, get_args
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
 
 from services.reporting.printing import pdf_page
 from services.reporting.printing.pdf_page import MODULE, TASK
-from services.reporting.printing.words import WORDS
+from services.reporting.printing.printed import printed_article
+from services.reporting.printing.words import HEADINGS, WORDS
+from services.reporting.tickets.article_bodies import ArticleKind
 from shared.bounded.processes import Ended, Processes
 from shared.contracts.parts import Attachment, Blob
 from tests.services.reporting.test_reading_api import EVA, IT, KARI, LISE, ONE, PER, TWO, Api, api, note
@@ -26,6 +30,18 @@ TYPST = (
     '#import "@preview/cetz:0.1.0": * #read("/etc/passwd") #image("http://evil.example/a.png") #panic("x") $ x^2 $'
     ' #include "file:///etc/passwd" ] ) } " \\" \\u{41} #eval("1+1") @label <label> = Heading // end /* end'
 )
+
+ARTICLE: dict[str, Any] = {
+    "from": None,
+    "author": "Kari",
+    "to": [],
+    "cc": [],
+    "subject": "",
+    "text": "x",
+    "attachments": [],
+    "created_at": "2026-11-23T08:00:00.000Z",
+    "internal": False,
+}
 
 
 async def page(api: Api, path: str, who: object = KARI) -> str:
@@ -102,6 +118,25 @@ async def test_a_long_ticket_is_printed_whole(api: Api) -> None:
     assert re.findall(r"note (\d+) of many", await page(api, f"{ONE}/print")) == [str(n) for n in range(120)]
     only_theirs = await page(api, f"{ONE}/print", PER)
     assert "of many" not in only_theirs
+
+
+@pytest.mark.parametrize(
+    ("kind", "sender", "heading"),
+    [
+        ("message", "customer", "Message from the customer"),
+        ("message", "system", "Message (automatic)"),
+        ("close", "agent", "Note on closing from an agent"),
+        ("call in", "agent", "Incoming call"),
+        ("later", "robot", "later robot"),
+    ],
+)
+def test_a_heading_says_what_an_article_is(kind: str, sender: str, heading: str) -> None:
+    shown = {**ARTICLE, "kind": kind, "sender": sender}
+    assert printed_article(shown, "", ZoneInfo("UTC"))["heading"] == heading
+
+
+def test_every_kind_of_article_has_a_heading() -> None:
+    assert set(HEADINGS) == set(get_args(ArticleKind))
 
 
 @requirement("A18.03")

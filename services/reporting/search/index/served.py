@@ -193,7 +193,7 @@ class ServedIndex:
         try:
             following = Following(self.pool, self.feed, await asyncio.to_thread(IndexFile, path))
         except Unusable as error:
-            log.info("search: %s, so that it is built", error)
+            log.info("search: %s; building it", error)
             following = Following(self.pool, self.feed, await asyncio.to_thread(lambda: IndexFile(path, create=True)))
         if not await following.is_complete():
             started = time.monotonic()

@@ -121,17 +121,43 @@ class ColumnFilters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: Annotated[list[UUID], Field(max_length=200), Where("t.id = ANY({})", "uuid[]")] = []
-    locked: Annotated[bool | None, WhereFlag("t.locked_by_id IS NOT NULL", "t.locked_by_id IS NULL")] = None
-    company: Annotated[Texts, Where("t.company = ANY({})", "text[]")] = []
-    priority: Annotated[
-        list[Annotated[int, Field(ge=1, le=5)]], Field(max_length=5), Where("t.priority = ANY({})", "smallint[]")
+    id: Annotated[
+        list[UUID], Field(max_length=200, description="One of these tickets."), Where("t.id = ANY({})", "uuid[]")
     ] = []
-    tag: Annotated[Texts, Where("t.tags <> '{{}}' AND t.tags @> {}", "text[]")] = []
-    created_from: Annotated[AwareDatetime | None, Where("t.created_at >= {}", "timestamptz")] = None
-    created_to: Annotated[AwareDatetime | None, Where("t.created_at < {}", "timestamptz")] = None
-    updated_from: Annotated[AwareDatetime | None, Where("t.updated_at >= {}", "timestamptz")] = None
-    reminder_due: Annotated[bool | None, WhereFlag("t.reminder_due", "NOT t.reminder_due")] = None
+    locked: Annotated[
+        bool | None,
+        Field(description="Whether somebody has locked it."),
+        WhereFlag("t.locked_by_id IS NOT NULL", "t.locked_by_id IS NULL"),
+    ] = None
+    company: Annotated[
+        Texts, Field(description="Of one of these companies, by slug."), Where("t.company = ANY({})", "text[]")
+    ] = []
+    priority: Annotated[
+        list[Annotated[int, Field(ge=1, le=5)]],
+        Field(max_length=5, description="One of these priorities: 1 (very low) to 5 (immediate)."),
+        Where("t.priority = ANY({})", "smallint[]"),
+    ] = []
+    tag: Annotated[
+        Texts, Field(description="With all of these tags."), Where("t.tags <> '{{}}' AND t.tags @> {}", "text[]")
+    ] = []
+    created_from: Annotated[
+        AwareDatetime | None,
+        Field(description="Opened at this time or later."),
+        Where("t.created_at >= {}", "timestamptz"),
+    ] = None
+    created_to: Annotated[
+        AwareDatetime | None, Field(description="Opened before this time."), Where("t.created_at < {}", "timestamptz")
+    ] = None
+    updated_from: Annotated[
+        AwareDatetime | None,
+        Field(description="Changed at this time or later."),
+        Where("t.updated_at >= {}", "timestamptz"),
+    ] = None
+    reminder_due: Annotated[
+        bool | None,
+        Field(description="Whether the time of its reminder has come."),
+        WhereFlag("t.reminder_due", "NOT t.reminder_due"),
+    ] = None
 
     def conditions(self) -> list[tuple[Where | WhereFlag, Any]]:
         """The filters that are set, with their values."""
