@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -323,6 +324,16 @@ async def test_files_have_the_same_names_and_rows(stage: Stage) -> None:
     assert "<f>" not in sheet
     assert all(f">{text}<" in texts for text in (*names, "'=1+1", "plain"))
     assert sheet.count("<row ") == 3
+
+
+async def test_days_are_dates_in_a_workbook(stage: Stage) -> None:
+    await stage.open()
+    answer = await stage.get("/reports/volume?from=1900-01-01&to=2026-11-24&interval=month&format=xlsx")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        sheet, texts = book.read("xl/worksheets/sheet1.xml").decode(), book.read("xl/sharedStrings.xml").decode()
+    assert re.search(r'<c r="A2" s="\d+"><v>1</v>', sheet), "1900-01-01 is Excel's first day"
+    assert re.search(r'<row r="1524" .*?<c r="A1524" s="\d+"><v>46327</v>', sheet), "2026-11-01"
+    assert "2026-11-01" not in texts
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\u200b=1", "\uff1d1", "\rx"])
