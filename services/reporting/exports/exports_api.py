@@ -59,8 +59,10 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 class ExportQuery(FilterQuery):
     """The query parameters of an export of the ticket list."""
 
-    sort: Sort = "default"
-    format: FormatName = "csv"
+    sort: Annotated[Sort, Field(description="`-` is descending. `default` is by priority, then the oldest first.")] = (
+        "default"
+    )
+    format: Annotated[FormatName, Field(description="How the file is written.")] = "csv"
     columns: ColumnNames = None
 
 

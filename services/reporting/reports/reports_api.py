@@ -63,7 +63,7 @@ class ReportQuery(FilterQuery):
     by: Annotated[
         str | None, Field(max_length=LONGEST_FIELD, description="Divides the rows: see `parameters` of the list.")
     ] = None
-    format: FormatName = "json"
+    format: Annotated[FormatName, Field(description="How the answer is written.")] = "json"
 
 
 def router(reader: TicketReader, desk: ZoneInfo) -> APIRouter:
@@ -87,7 +87,7 @@ def router(reader: TicketReader, desk: ZoneInfo) -> APIRouter:
         summary="A report on tickets in queues that you may read",
     )
     async def get_report(
-        name: Annotated[str, Path(max_length=100)],
+        name: Annotated[str, Path(max_length=100, description="The name of the report, as `GET /reports` lists it.")],
         who: Caller,
         written: Awaited,
         query: Annotated[ReportQuery, Query()],

@@ -25,7 +25,12 @@ class SearchQuery(FilterQuery):
     q: Annotated[
         str, Field(description="Words, phrases in quotation marks, `-word`, `word*`, `a OR b`, `attribute:word`.")
     ] = ""
-    sort: SearchSort = "relevance"
+    sort: Annotated[
+        SearchSort,
+        Field(
+            description="`-` is descending. `relevance`: numbers and addresses, titles, the rest; each newest first."
+        ),
+    ] = "relevance"
     limit: Limit = 50
     cursor: CursorText = None
 

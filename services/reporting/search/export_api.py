@@ -28,8 +28,13 @@ class SearchExportQuery(FilterQuery):
     q: Annotated[
         str, Field(description="Words, phrases in quotation marks, `-word`, `word*`, `a OR b`, `attribute:word`.")
     ] = ""
-    sort: SearchSort = "relevance"
-    format: FormatName = "csv"
+    sort: Annotated[
+        SearchSort,
+        Field(
+            description="`-` is descending. `relevance`: numbers and addresses, titles, the rest; each newest first."
+        ),
+    ] = "relevance"
+    format: Annotated[FormatName, Field(description="How the file is written.")] = "csv"
     columns: ColumnNames = None
 
 

@@ -43,7 +43,9 @@ class ListQuery(FilterQuery):
     limit: Limit = 50
     cursor: CursorText = None
     count: Annotated[bool, Field(description="Counts all tickets of the list too, exactly up to 10 000.")] = False
-    sort: Sort = "default"
+    sort: Annotated[Sort, Field(description="`-` is descending. `default` is by priority, then the oldest first.")] = (
+        "default"
+    )
 
 
 async def filters(reader: TicketReader, query: FilterQuery, who: Identity) -> Filters:
