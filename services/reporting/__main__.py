@@ -17,7 +17,7 @@ def run() -> int:
         from services.reporting.generations import rebuilding
 
         return rebuilding.main(sys.argv[2:])
-    status = main("reporting", MIGRATIONS, load)
+    status = main("reporting", MIGRATIONS, load, "`projections` rebuilds read models: see `projections --help`.")
     if status == 0 and sys.argv[1:] == ["migrate"]:
         from services.reporting.generations import rebuilding
 

@@ -38,9 +38,12 @@ class Service:
     parkers: Mapping[str, Parker] = field(default_factory=dict)
 
 
-def main(name: str, migrations: Sequence[Path], load: Callable[[], Service]) -> int:
-    """Carries out one command; answers the exit status. `load` imports the service itself."""
-    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
+def main(name: str, migrations: Sequence[Path], load: Callable[[], Service], more: str = "") -> int:
+    """Carries out one command; answers the exit status. `load` imports the service itself.
+
+    `more` ends the help: it names the commands that only this service has.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m services.{name}", epilog=more)
     commands = parser.add_subparsers(dest="command", required=True)
     for role, meaning in (
         ("api", "serve HTTP"),
