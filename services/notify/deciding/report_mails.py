@@ -22,7 +22,7 @@ TEXT = """\
 
 The report "{report}" for {days} ({timezone}) is attached.
 
-It is sent by the schedule {slug}, automatically. An administrator of the help desk can change or end that.
+The help desk sends it automatically (schedule "{slug}"). An administrator of the help desk can change or end that.
 """
 
 
