@@ -19,7 +19,6 @@ from shared.http.paging import CursorText, Limit
 from shared.rules.access import Identity
 from shared.rules.states import STANDARD
 
-Reference = Annotated[str | None, Field(max_length=320)]
 NOBODY = UUID(int=0)
 
 
@@ -29,9 +28,9 @@ class FilterQuery(ColumnFilters):
     queue: Texts = []  # noqa: RUF012
     state: Texts = []  # noqa: RUF012
     state_type: Annotated[list[StateType], Field(max_length=10)] = []  # noqa: RUF012
-    owner: Reference = None
-    responsible: Reference = None
-    locked_by: Reference = None
+    owner: Texts = []  # noqa: RUF012
+    responsible: Texts = []  # noqa: RUF012
+    locked_by: Texts = []  # noqa: RUF012
     customer: Texts = []  # noqa: RUF012
     available: bool | None = None
     mine: bool | None = None
@@ -63,9 +62,9 @@ async def filters(reader: TicketReader, query: FilterQuery, who: Identity) -> Fi
         queues=tuple(sorted(chosen)) if chosen is not None else None,
         states=tuple(query.state),
         state_types=types,
-        owner=await _person(reader, query.owner, who),
-        responsible=await _person(reader, query.responsible, who),
-        locked_by=await _person(reader, query.locked_by, who),
+        owner=await _people(reader, query.owner, who),
+        responsible=await _people(reader, query.responsible, who),
+        locked_by=await _people(reader, query.locked_by, who),
         not_locked_by_others=who.person_id if query.available else None,
         customers=customers,
         addresses=addresses,
@@ -94,13 +93,16 @@ def _queue(queues: Queues, name: str) -> UUID:
     return found.id if found is not None else NOBODY
 
 
-async def _person(reader: TicketReader, reference: str | None, who: Identity) -> UUID | None:
-    if reference is None:
-        return None
-    if reference == "me":
-        return who.person_id
-    found = await reader.directory.ever_named(reference)
-    return found.id if found is not None else NOBODY
+async def _people(reader: TicketReader, references: Sequence[str], who: Identity) -> tuple[UUID, ...]:
+    """The people that a filter names. An unknown one has no tickets."""
+    found: list[UUID] = []
+    for reference in references:
+        if reference == "me":
+            found.append(who.person_id)
+        else:
+            person = await reader.directory.ever_named(reference)
+            found.append(person.id if person is not None else NOBODY)
+    return tuple(dict.fromkeys(found))
 
 
 async def customers_named(reader: TicketReader, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:

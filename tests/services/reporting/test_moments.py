@@ -96,7 +96,7 @@ LISTS = (
     "queue=it", "queue=hr&queue=it", "state=open", "state_type=new&state_type=open", "owner=kari", "responsible=kari",
     "locked=true", "locked=false", "locked_by=kari", "available=true", "customer=per@help.example", "company=acme",
     "customer=lise@other.example", "priority=5", "tag=fan", "tag=fan&queue=hr", "reminder_due=true", "mine=true",
-    f"id={UUID(int=5)}",
+    "owner=kari&owner=ola", "responsible=ola&responsible=kari", "locked_by=kari&locked_by=ola", f"id={UUID(int=5)}",
     "updated_from=2026-11-23T08:00:20Z", "created_to=2026-11-23T08:00:03Z", "created_from=2026-11-23T08:00:03Z",
 )  # fmt: skip
 

@@ -118,6 +118,7 @@ async def test_each_line_of_the_contract(desk: Searched) -> None:
     assert other in await desk.hits("keyed", ADMIN)
     for parameters, tickets in (
         ({"state": "closed-successful"}, [k]), ({"queue": "it", "owner": "kari"}, [k]), ({"tag": "vip-case"}, [k]),
+        ({"owner": ["kari", "eva"]}, [k]),
         ({"customer": "per@acme.example"}, [k]), ({"priority": [1, 2]}, []), ({"created_to": "2026-01-01T00:00:00Z"}, []),
         ({"locked": "true"}, []), ({"state_type": ["closed", "open"]}, [k]), ({"company": "acme", "available": "true"}, [k]),
     ):  # fmt: skip
