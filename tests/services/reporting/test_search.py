@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.directory import Member, Person, Queue
+from shared.contracts.directory import Company, Member, Person, Queue
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef, TicketRef
 from shared.contracts.routing import (
     CustomerChanged,
@@ -251,6 +251,35 @@ async def test_the_index_follows_moves_merges_names_tags_and_what_is_undone(desk
     assert [await desk.hits("epic", who) for who in (PER, MAX)] == [[], [one]]
     await desk.happen(one, TicketRemoved(because="test", was=NEW))
     assert [await desk.hits("epic", who) for who in (KARI, MAX, ADMIN)] == [[], [], []]
+
+
+@requirement("A11.02")
+async def test_people_companies_and_queues_are_found_by_their_names_of_today(desk: Searched) -> None:
+    acme = Company(id=UUID(int=30), slug="acme", name="Umbrella Industries")
+    await seed(desk.rows.app_url, acme)
+    ticket, _ = await desk.open(IT_PLACE, PER_REF, "keyed", "")
+    foreign, _ = await desk.open(HR_PLACE, PER_REF, "keyed", "")
+    await desk.happen(ticket, OwnerChanged(to=BY, was=None, by=BY))
+    titled, _ = await desk.open(IT_PLACE, MAX_REF, "about petra", "")
+    changed = [
+        Person(id=who.person_id, login=who.login, name=name, email=who.email, roles=who.roles)
+        for who, name in ((PER, "Petra Nilsson"), (KARI, "Karianne Olsen"))
+    ]
+    await seed(desk.rows.app_url, *changed)
+    for q in (
+        "nilsson", "customer:nilsson", 'customer:"petra nilsson"', "nils*", "umbrella", 'company:"umbrella industries"',
+        "company:umbrella", "company:acme", "owner:karianne", 'owner:"Karianne Olsen"', "customer:nordmann",
+        "queue:support", 'queue:"IT supp"*', "keyed -owner:eva",
+    ):  # fmt: skip
+        assert ticket in await desk.hits(q, KARI), q
+        assert foreign not in await desk.hits(q, KARI), q
+        assert await desk.hits(q, EVA) == [], q
+    for q in ("title:nilsson", "company:nilsson", 'customer:"nilsson petra"', "owner:petra", "keyed -umbrella"):
+        assert await desk.hits(q, KARI) == [], q
+    assert await desk.hits("petra", KARI) == [titled, ticket]
+    assert sorted(await desk.hits("nilsson", PER)) == sorted([ticket, foreign])
+    assert [await desk.hits(q, MAX) for q in ("nilsson", "umbrella")] == [[], []]
+    assert await desk.hits("keyed state:clo*", KARI) == []
 
 
 async def test_pages_are_complete_in_order_and_stable_while_tickets_come(desk: Searched) -> None:

@@ -16,7 +16,10 @@ from services.reporting.search.text.words import fold, phrases, variants
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the terms of a question name: queues, states and owners by term, customers and companies of today."""
+    """What the terms of a question name: queues, states and owners by term, customers and companies of today.
+
+    `customers` and `addresses` are of whoever has the address that a term is; `people` have its words in their names.
+    """
 
     queues: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
     states: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
@@ -24,6 +27,7 @@ class Names:
     customers: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
     addresses: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
     companies: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
+    people: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ def expression(term: Term, names: Names, *, as_agent: bool) -> str | None:
         if not columns:
             return None
         found = _in(columns, _words(term))
-    keys = [*map(customer_key, names.customers.get(term, ())), *map(company_key, names.companies.get(term, ()))]
+    customers = dict.fromkeys((*names.customers.get(term, ()), *names.people.get(term, ())))
+    keys = [*map(customer_key, customers), *map(company_key, names.companies.get(term, ()))]
     return _any([found, _in((KEYS,), _any(map(_quoted, keys)))]) if keys else found
 
 
