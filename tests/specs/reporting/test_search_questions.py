@@ -17,8 +17,8 @@ from services.reporting.search.query.matching import Names, match
 from services.reporting.search.query.question import MOST_IN_PHRASE, MOST_TERMS, Question, Term, question
 from services.reporting.search.shown.marks import marked, pattern
 from services.reporting.search.shown.spelling import neighbours
-from services.reporting.search.text.language import language_of
-from services.reporting.search.text.words import BOUNDARY, LONGEST, fold, indexed, variants, words
+from services.reporting.search.text.language import Guess, Language, language_of
+from services.reporting.search.text.words import BOUNDARY, LONGEST, asked_for, fold, indexed, variants, words
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
 from services.reporting.tickets.ticket_list import Filters, conditions_of
 from tests.specs.requirement import requirement
@@ -180,6 +180,47 @@ def test_words_of_doubtful_texts_are_found_in_every_language() -> None:
     kept = indexed(["bilene"], language_of(["bilene"]))
     assert set(variants("bil")) & set(kept)
     assert field_term("Room", "x") == "room\ue000x"
+
+
+FORMS: dict[Language, str] = {
+    "nb": "skriver skriveren skriverne, nøkkel nøkkelen nøkler nøklene, faktura fakturaen fakturaene, server serverne",
+    "sv": "dator datorn datorer datorerna, klocka klockan klockor, nyckel nyckeln nycklar, fönster fönstret fönstren,"
+    " lösenord lösenordet, kontor kontoret, konto kontot konton, faktura fakturan fakturor, server servrar",
+    "nl": "toetsenbord toetsenborden, probleem problemen, fiets fietsen, wachtwoord wachtwoorden",
+    "ru": "экран экрана экранов, принтер принтеры принтеров, проблем проблема",
+    "en": "printer printers, burn burning burned, battery batteries",
+    "de": "auto autos, büro büros, problem probleme problemen, haus häuser häusern, laptop laptops",
+    "fr": "perdu perdue perdus, clé clés, journal journaux",
+    "es": "luz luces, impresora impresoras",
+}
+
+
+@requirement("A11.03")
+@pytest.mark.parametrize("language", FORMS)
+@pytest.mark.parametrize("sure", [True, False])
+def test_each_form_of_a_word_finds_the_others(language: Language, sure: bool) -> None:
+    for group in FORMS[language].split(", "):
+        for wrote in group.split():
+            kept = set(indexed([wrote], Guess(language, sure=sure)))
+            missed = [asked for asked in group.split() if asked_for(asked).isdisjoint(kept)]
+            assert missed == [], wrote
+
+
+@given(st.text(alphabet=st.characters(categories=["L"]), min_size=1, max_size=20).map(str.lower))
+def test_what_is_asked_for_contains_what_a_text_may_hold(word: str) -> None:
+    assert variants(word) <= asked_for(word)
+    assert len(asked_for(word)) <= 120
+
+
+def test_forms_do_not_join_words_that_only_look_alike() -> None:
+    for asked, wrote in (
+        ("rock", "rocket"),
+        ("pock", "pocket"),
+        ("plan", "planet"),
+        ("kettle", "ket"),
+        ("crimson", "crim"),
+    ):
+        assert asked_for(asked).isdisjoint(indexed([wrote], Guess("en", sure=True))), (asked, wrote)
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12))

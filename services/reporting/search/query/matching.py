@@ -11,7 +11,7 @@ from services.reporting.search.index.entries import company_key, customer_key, f
 from services.reporting.search.index.schema import AGENTS_ONLY, HAS_INSIDE, KEYS, PUBLIC_COLUMNS, inside
 from services.reporting.search.query.filters import SqliteArguments
 from services.reporting.search.query.question import FIELD, Clause, Question, Term
-from services.reporting.search.text.words import fold, phrases, variants
+from services.reporting.search.text.words import asked_for, fold, phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ def _words(term: Term) -> str:
     *before, last = term.words
     each: list[tuple[str, ...]]
     if len(term.words) == 1 and not term.beginning:
-        each = [(found,) for found in sorted({fold(last)} if term.number else variants(last))]
+        each = [(found,) for found in sorted({fold(last)} if term.number else asked_for(last))]
     elif len(term.words) == 1:
-        each = [(found,) for found in sorted(variants(last))]
+        each = [(found,) for found in sorted(asked_for(last))]
     else:
         each = phrases(term.words)
     made = [_quoted(*(_marked(word, term) for word in words)) for words in each]

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from services.reporting.search.query.question import Term
-from services.reporting.search.text.words import LONGEST, WORD, fold, readable, variants
+from services.reporting.search.text.words import LONGEST, WORD, asked_for, fold, readable, variants
 
 Part = dict[str, Any]
 """A piece of a text: `{"text": "...", "hit": bool}`."""
@@ -52,7 +52,7 @@ def _hits(text: str, terms: tuple[Term, ...]) -> list[tuple[int, int]]:
 def _single_words(terms: tuple[Term, ...]) -> tuple[frozenset[str], list[Term]]:
     """What the terms of one word may be in a text, in one set; and the other terms."""
     single = [term for term in terms if len(term.words) == 1 and not term.beginning and term.number is None]
-    return frozenset().union(*(variants(term.words[0]) for term in single)), [t for t in terms if t not in single]
+    return frozenset().union(*(asked_for(term.words[0]) for term in single)), [t for t in terms if t not in single]
 
 
 def _is(term: Term, words: Sequence[str], start: int) -> bool:
@@ -64,7 +64,7 @@ def _is(term: Term, words: Sequence[str], start: int) -> bool:
             continue
         if n == last and term.beginning and fold(word).startswith(fold(wanted)):
             continue
-        if term.number is not None or variants(word).isdisjoint(variants(wanted)):
+        if term.number is not None or variants(word).isdisjoint(asked_for(wanted)):
             return False
     return True
 
@@ -78,7 +78,7 @@ def pattern(term: Term) -> str:
 
 def _start(word: str) -> str:
     """How a word begins in every inflection, with or without accents."""
-    found = sorted(variants(word))
+    found = sorted(asked_for(word))
     low, high = found[0], found[-1]
     same = next((n for n, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
     start = low[:same]
