@@ -107,7 +107,7 @@ async def test_each_line_of_the_contract(desk: Searched) -> None:
         ("to:it@help.example", k), ("attachment:blueprint", k), ("attachment:plum",), ("attachment:blueprint-final.pdf", k),
         ("customer:nordmann", k), ("customer:per@acme.example", k), ("company:acme", k), ("tag:vip-case", k), ("tag:vip", k),
         ("field.room:k1", k), ('field.room:"k1 north"', k), ("field.room:axle",), ("field.parts:axle", k), ("axle", k),
-        ("field.size:12", k), ("field.nope:k1",), (f"number:{number}", k), ("number:12",), (number, k),
+        ("field.size:12", k), ("field.urgent:true", k), ("field.urgent:false",), ("keyed true",), ("field.nope:k1",), (f"number:{number}", k), ("number:12",), (number, k),
         (f"Ticket#{number}", k), (f"[Ticket#{number}]", k), ("keyed queue:it", k), ('keyed queue:"it support"', k),
         ("keyed state:closed-successful", k), ("keyed state:closed", k), ('keyed state:"closed successful"', k),
         ("keyed owner:kari", k), ("keyed owner:me", k), ("keyed owner:kari@help.example", k), ("keyed -owner:kari",),

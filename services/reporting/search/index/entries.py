@@ -198,6 +198,8 @@ class _Columns:
                 terms = self._add("field", text, guess, public=public)
                 marked = [each if each == BOUNDARY else field_term(slug, each) for each in terms]
                 self._terms.setdefault(column, []).extend((*marked, BOUNDARY))
+            if isinstance(value, bool):  # found in its field only: it is no text
+                self._terms.setdefault(column, []).extend((field_term(slug, flag_text(value)), BOUNDARY))
 
     def _add(self, attribute: str, text: str, guess: Guess | None, *, public: bool) -> list[str]:
         """Adds a text of an attribute. Returns its terms."""
@@ -217,6 +219,11 @@ class _Columns:
 def shown_person(person: Mapping[str, Any]) -> str:
     """Name and address of somebody in a message."""
     return f"{person.get('name') or ''} {addresses.shown(person['email'])}".strip()
+
+
+def flag_text(value: bool) -> str:
+    """A flag as people ask for it: `field.urgent:true`."""
+    return "true" if value else "false"
 
 
 def field_texts(value: Any) -> list[str]:

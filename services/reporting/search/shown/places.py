@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.search.index.entries import field_texts, shown_person
+from services.reporting.search.index.entries import field_texts, flag_text, shown_person
 from services.reporting.search.query.question import Question, Term
 from services.reporting.search.shown.marks import Part, applicable, marked, pattern
 from shared.database import Pool
@@ -116,6 +116,8 @@ def _of_ticket(shown: Mapping[str, Any], terms: Sequence[Term]) -> list[Place]:
         *(("tag", tag) for tag in shown["tags"]),
         *((f"field.{slug}", text) for slug, value in shown["fields"].items() for text in field_texts(value)),
     ]
+    flags = {f"field.{slug}": flag_text(value) for slug, value in shown["fields"].items() if isinstance(value, bool)}
+    texts += [(term.attribute, flags[term.attribute]) for term in terms if term.attribute in flags]
     found = []
     for attribute, text in texts:
         wanted = applicable(terms, attribute)

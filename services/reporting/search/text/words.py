@@ -18,7 +18,7 @@ import Stemmer
 from services.reporting.search.text.language import Guess, Language
 from services.reporting.search.text.related import related
 
-VERSION = 1
+VERSION = 2
 LONGEST = 64
 """Characters of a word. The rest of a longer one is ignored, in texts and in questions."""
 WORD = re.compile(r"[^\W_]+")
