@@ -104,7 +104,9 @@ class TicketSearch:
         for as_agent, articles in ((True, "desk.articles"), (False, "desk.public_articles")):
             part = {ticket: item for ticket, item in items.items() if rows[ticket].as_agent == as_agent}
             if part:
-                matches |= await places(self.reader.pool, search.question, part, articles=articles)
+                matches |= await places(
+                    self.reader.pool, search.question, part, articles=articles, company_names=search.names.company_names
+                )
         return [{"ticket": items[each], "matches": matches[each]} for each in tickets if each in items]
 
     async def did_you_mean(self, search: Search, q: str, who: Identity) -> str | None:

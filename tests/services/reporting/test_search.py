@@ -274,6 +274,10 @@ async def test_people_companies_and_queues_are_found_by_their_names_of_today(des
         assert ticket in await desk.hits(q, KARI), q
         assert foreign not in await desk.hits(q, KARI), q
         assert await desk.hits(q, EVA) == [], q
+    for q, place in (("industries", ("company", "Industries")), ("nilsson", ("customer", "Nilsson"))):
+        (item,) = (await desk.ask(q, KARI))["items"]
+        hits = [(m["attribute"], part["text"]) for m in item["matches"] for part in m["text"] if part["hit"]]
+        assert hits == [place]
     for q in ("title:nilsson", "company:nilsson", 'customer:"nilsson petra"', "owner:petra", "keyed -umbrella"):
         assert await desk.hits(q, KARI) == [], q
     assert await desk.hits("petra", KARI) == [titled, ticket]

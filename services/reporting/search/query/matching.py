@@ -19,6 +19,7 @@ class Names:
     """What the terms of a question name: queues, states and owners by term, customers and companies of today.
 
     `customers` and `addresses` are of whoever has the address that a term is; `people` have its words in their names.
+    `company_names` are those of `companies`, by slug.
     """
 
     queues: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class Names:
     addresses: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
     companies: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
     people: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
+    company_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

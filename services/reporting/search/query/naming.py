@@ -17,15 +17,15 @@ from shared.rules.states import STANDARD
 MOST_NAMED = 200
 """People and companies whose names have the words of one term."""
 BY_NAME = """
-SELECT n.name, d.kind, d.slug, d.id, d.agent, array_remove(array_agg(k.customer_id), NULL) AS known_as
+SELECT n.name, d.kind, d.slug, d.title, d.id, d.agent, array_remove(array_agg(k.customer_id), NULL) AS known_as
   FROM unnest($1::text[]) AS n(name)
  CROSS JOIN LATERAL (
-        SELECT d.kind, d.slug, d.id, d.document -> 'roles' ?| ARRAY['agent', 'admin'] AS agent
+        SELECT d.kind, d.slug, d.document ->> 'name' AS title, d.id, d.document -> 'roles' ?| ARRAY['agent', 'admin'] AS agent
           FROM directory.documents d
          WHERE d.kind IN ('person', 'company') AND to_tsvector('simple', d.document ->> 'name') @@ n.name::tsquery
          LIMIT $2) AS d
   LEFT JOIN directory.identities k ON k.person_id = d.id
- GROUP BY n.name, d.kind, d.slug, d.id, d.agent
+ GROUP BY n.name, d.kind, d.slug, d.title, d.id, d.agent
 """
 
 
@@ -36,7 +36,7 @@ async def named(reader: TicketReader, question: Question, who: Identity) -> Name
     owners: dict[Term, tuple[UUID, ...]] = {}
     customers: dict[Term, tuple[UUID, ...]] = {}
     addresses: dict[Term, tuple[str, ...]] = {}
-    people, companies, agents = await _by_name(reader, question)
+    people, companies, agents, company_names = await _by_name(reader, question)
     for term in (term for clause in question.clauses for term in clause):
         match term.attribute:
             case "queue":
@@ -53,14 +53,16 @@ async def named(reader: TicketReader, question: Question, who: Identity) -> Name
                 customers[term], addresses[term] = await customers_named(reader, [term.address])
             case _:
                 pass
-    return Names(queues, states, owners, customers, addresses, companies, people)
+    return Names(queues, states, owners, customers, addresses, companies, people, company_names)
 
 
 Found = dict[Term, tuple[UUID, ...]]
 
 
-async def _by_name(reader: TicketReader, question: Question) -> tuple[Found, dict[Term, tuple[str, ...]], Found]:
-    """The people, companies and agents whose names of today have the words of a term."""
+async def _by_name(
+    reader: TicketReader, question: Question
+) -> tuple[Found, dict[Term, tuple[str, ...]], Found, dict[str, str]]:
+    """The people, companies and agents whose names of today have the words of a term; and these companies' names."""
     asked: dict[str, list[Term]] = {}
     for term in (term for clause in question.clauses for term in clause):
         if term.attribute in (None, "customer", "company", "owner") and term.number is None and term.words:
@@ -68,15 +70,17 @@ async def _by_name(reader: TicketReader, question: Question) -> tuple[Found, dic
     people: Found = {}
     companies: dict[Term, tuple[str, ...]] = {}
     agents: Found = {}
+    company_names: dict[str, str] = {}
     for row in await reader.pool.fetch(BY_NAME, list(asked), MOST_NAMED) if asked else ():
         for term in asked[row["name"]]:
             if row["kind"] == "company" and term.attribute in (None, "company"):
                 companies[term] = (*companies.get(term, ()), row["slug"])
+                company_names[row["slug"]] = row["title"]
             elif row["kind"] == "person" and term.attribute in (None, "customer"):
                 people[term] = (*people.get(term, ()), row["id"], *row["known_as"])
             elif row["kind"] == "person" and term.attribute == "owner" and row["agent"]:
                 agents[term] = (*agents.get(term, ()), row["id"])
-    return people, companies, agents
+    return people, companies, agents, company_names
 
 
 def _as_tsquery(term: Term) -> str:

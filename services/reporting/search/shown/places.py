@@ -77,14 +77,20 @@ Place = dict[str, Any]
 
 
 async def places(
-    pool: Pool, question: Question, tickets: Mapping[UUID, dict[str, Any]], *, articles: str
+    pool: Pool,
+    question: Question,
+    tickets: Mapping[UUID, dict[str, Any]],
+    *,
+    articles: str,
+    company_names: Mapping[str, str],
 ) -> dict[UUID, list[Place]]:
     """The places of these tickets, which are as the API shows them to the reader.
 
-    `articles` is the table or view of the articles that the reader may see.
+    `articles` is the table or view of the articles that the reader may see; `company_names` has the names of companies
+    that were found by them, by slug.
     """
     terms = [term for clause in question.clauses for term in clause if not term.without and not term.is_row]
-    found = {ticket: _of_ticket(shown, terms) for ticket, shown in tickets.items()}
+    found = {ticket: _of_ticket(shown, terms, company_names) for ticket, shown in tickets.items()}
     if not terms or not tickets:
         return found
     await _add_texts(pool, terms, found, articles)
@@ -106,13 +112,14 @@ def _place(attribute: str, parts: list[Part], article: asyncpg.Record | None = N
     }
 
 
-def _of_ticket(shown: Mapping[str, Any], terms: Sequence[Term]) -> list[Place]:
+def _of_ticket(shown: Mapping[str, Any], terms: Sequence[Term], company_names: Mapping[str, str]) -> list[Place]:
     customer = shown["customer"]
     texts = [
         ("number", shown["number"]),
         ("title", shown["title"]),
         ("customer", f"{customer['name'] or ''} {customer['email'] or ''}".strip()),
         ("company", customer["company"] or ""),
+        ("company", company_names.get(customer["company"] or "", "")),
         *(("tag", tag) for tag in shown["tags"]),
         *((f"field.{slug}", text) for slug, value in shown["fields"].items() for text in field_texts(value)),
     ]
