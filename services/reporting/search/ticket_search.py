@@ -15,7 +15,7 @@ from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.query import beginnings
 from services.reporting.search.query.finder import Found, Position, Search, SearchSort, find
 from services.reporting.search.query.naming import named
-from services.reporting.search.query.question import Question, question
+from services.reporting.search.query.question import Question, for_large_index, question
 from services.reporting.search.shown.places import Place, places
 from services.reporting.search.shown.spelling import proposals
 from services.reporting.tickets.list_query import FilterQuery, filters
@@ -29,6 +29,8 @@ from shared.timestamps import timestamp
 
 STREAMED = 500
 """Tickets that are found at once for an export."""
+LARGE = 100_000
+"""Tickets. Two letters take 0.2 s to be found in the texts of so many, and 4 s in ten times as many."""
 MOST_PROPOSALS = 5
 MOST_READS = 3
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +57,10 @@ class TicketSearch:
         `who` is recognised (`DirectoryCopy.recognised`).
         """
         parsed = question(q)
+        if any(term.begins_short for clause in parsed.clauses for term in clause):
+            tickets = await self.index.ask(lambda reader: reader.rows("SELECT coalesce(max(doc), 0) FROM docs")[0][0])
+            if tickets > LARGE:
+                parsed = for_large_index(parsed)
         return Search(
             question=parsed,
             names=await named(self.reader, parsed, who),
