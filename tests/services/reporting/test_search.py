@@ -93,7 +93,7 @@ async def test_each_line_of_the_contract(desk: Searched) -> None:
         cc=[Address(email="cc@copy.example", name="Boson")], to=[Address(email="it@help.example", name="")],
         fields={"room": "K1 north", "size": 12, "parts": ["axle", "wheel"], "urgent": True},
     )  # fmt: skip
-    await desk.happen(k, TagsAdded(tags=("vip-case",)), OwnerChanged(to=BY, was=None, by=BY))
+    await desk.happen(k, TagsAdded(tags=("vip-case",)), OwnerChanged(to=BY, was=None))
     await desk.happen(k, StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=BY))
     other, _ = await desk.open(HR_PLACE, MAX_REF, "other keyed", "")
     for q, *want in (
@@ -261,7 +261,7 @@ async def test_people_companies_and_queues_are_found_by_their_names_of_today(des
     await seed(desk.rows.app_url, acme)
     ticket, _ = await desk.open(IT_PLACE, PER_REF, "keyed", "")
     foreign, _ = await desk.open(HR_PLACE, PER_REF, "keyed", "")
-    await desk.happen(ticket, OwnerChanged(to=BY, was=None, by=BY))
+    await desk.happen(ticket, OwnerChanged(to=BY, was=None))
     titled, _ = await desk.open(IT_PLACE, MAX_REF, "about petra", "")
     changed = [
         Person(id=who.person_id, login=who.login, name=name, email=who.email, roles=who.roles)
