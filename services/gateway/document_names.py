@@ -12,7 +12,7 @@ from shared.database import Connection, Pool
 MOST_WORDS = 40
 """Words that one document is found by, and words of a question that count."""
 LONGEST_WORD = 100
-CANDIDATES = 5_000
+CANDIDATES = 2_000
 """How many beginnings of the longest word are looked through for the other words of a question."""
 CLEAR = "DELETE FROM gateway.names WHERE id = ANY($1)"
 ADD = """
@@ -22,7 +22,7 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[])
 """
 # The longest word finds candidates in the order of their words; each of the other words must begin a word of theirs too.
 FIND = """
-SELECT DISTINCT ON (c.word, c.id) c.id
+SELECT c.id
   FROM (SELECT word, id
           FROM gateway.names
          WHERE kind = $1 AND word >= $2 AND word < $3

@@ -47,7 +47,9 @@ MATRIX: dict[str, str] = {
     # live
     "openStream": EVERYBODY, "putPresence": "1+++4334",
     # finding
-    "searchTickets": EVERYBODY,
+    "searchTickets": EVERYBODY, "suggest": EVERYBODY, "listSearches": EVERYBODY, "getSearch": QUEUE,
+    "putSearch": "13+3++++",  # who cannot see it cannot share with its queue: 422
+    "deleteSearch": "13+44444",  # gone once its owner has deleted it
     # numbers
     "countDays": EVERYBODY, "countMine": EVERYBODY, "countWidgets": EVERYBODY, "countQueues": EVERYBODY, "sumTime": EVERYBODY,
     "listReports": DESK, "getReport": DESK,
@@ -184,6 +186,10 @@ async def staged(desk: Desk) -> Stage:
         settings[kind] = f"x-{unique}"
         document["slug"] = settings[kind]
         await desk.saved(f"/{kind}/{settings[kind]}", document)
+    search = {"slug": f"x-{unique}", "name": "x", "q": "hums", "shared_with": [desk.queue]}
+    desk.token = tokens["worker"]
+    await desk.saved(f"/searches/{search['slug']}", search)
+    desk.token = tokens["admin"]
     own = {"login": f"own-{unique}", "name": "Own", "email": f"own-{unique}@people.example", "company": company}
     to = ["x@elsewhere.example"]
     bodies: dict[str, Any] = {
@@ -210,7 +216,7 @@ async def staged(desk: Desk) -> Stage:
         "putMyNotices": {"moved": True},
         "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
-        "putReportSchedule": made["report-schedules"],
+        "putReportSchedule": made["report-schedules"], "putSearch": search,
         "putTopic": made["topics"],
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
         "proveSession": {"password": password}, "changePassword": {"current": password, "new": password},
@@ -221,7 +227,7 @@ async def staged(desk: Desk) -> Stage:
     names = {
         "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"],
         "role": "agent",
-        "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues", "name": "volume",
+        "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues", "name": "volume", "slug": search["slug"],
     }  # fmt: skip
     return Stage(desk, tokens, names, bodies, settings)
 
@@ -251,7 +257,7 @@ async def test_every_endpoint_with_every_role(desk: Desk) -> None:
         operation["operationId"]
         for methods in described.values()
         for method, operation in methods.items()
-        if method == "get" and "application/json" in operation["responses"]["200"]["content"]
+        if method == "get" and list(operation["responses"]["200"]["content"]) == ["application/json"]
     } - compared
     assert not unseen, f"nobody compared a real answer of these with the OpenAPI document: {unseen}"
 

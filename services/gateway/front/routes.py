@@ -46,7 +46,7 @@ _PARAMETERS = {
     "id": "[0-9A-Za-z_.-]{1,128}",
     "command": "(?!(?:forward|bounce|split)$)[a-z][a-z-]{0,40}",  # the gateway serves these: article_commands
     "stat": "[a-z]{1,40}",
-    "name": "[a-z][a-z-]{0,40}",
+    "name": "[0-9A-Za-z-]{1,64}",
 }
 
 EXPORT_SECONDS = 900.0

@@ -26,11 +26,21 @@ Doing = Literal["viewing", "replying"]
 NOTIFY = "SELECT pg_notify($1, $2)"
 
 
+def channel_of(key: bytes) -> str:
+    """A channel that only processes with this key know, which has no other purpose.
+
+    Every role of a database may listen and notify on each channel, also that of analysts.
+    """
+    return f"{CHANNEL}_{key[:16].hex()}"
+
+
 class Presence:
     """As a background task it listens. `changed` is called when somebody came, went or does something else."""
 
-    def __init__(self, pool: Pool, database_url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.pool, self.database_url, self._clock = pool, database_url, clock
+    def __init__(
+        self, pool: Pool, database_url: str, clock: Callable[[], float] = time.monotonic, channel: str = CHANNEL
+    ) -> None:
+        self.pool, self.database_url, self._clock, self.channel = pool, database_url, clock, channel
         self.changed: Callable[[], None] = lambda: None
         self.heartbeat = Heartbeat()
         self._at: dict[UUID, dict[UUID, tuple[str, Doing]]] = {}
@@ -42,7 +52,7 @@ class Presence:
     async def announce(self, ticket: UUID, person: UUID, name: str, doing: Doing | None) -> None:
         """Tells every process what a person does at a ticket; None: nothing any more."""
         said = {"ticket": str(ticket), "person": str(person), "name": name[:LONGEST_NAME], "doing": doing}
-        await self.pool.execute(NOTIFY, CHANNEL, orjson.dumps(said).decode())
+        await self.pool.execute(NOTIFY, self.channel, orjson.dumps(said).decode())
 
     def people(self, ticket: UUID) -> list[dict[str, str]]:
         """Who is at a ticket, by name."""
@@ -101,7 +111,7 @@ class Presence:
         connection = await connect(self.database_url)
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, lambda *heard: self.heard(str(heard[3])))
+            await connection.add_listener(self.channel, lambda *heard: self.heard(str(heard[3])))
             while not lost.is_set():
                 self.heartbeat.beat()
                 await connection.execute("SELECT 1")  # a connection that hangs is noticed

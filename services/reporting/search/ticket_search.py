@@ -156,20 +156,18 @@ class TicketSearch:
         If tickets were changed after they were indexed, their times would not be in order. Then it is read again, a few
         times at most.
         """
-        reads = 0
+        reads = 1
         while True:
-            reads += 1
             found = await self.find(search, after, limit)
-            tickets = [hit.ticket for hit in found.hits[: limit - 1]]
-            items = await self.shown(search, tickets, who)
-            if reads == MOST_READS or not search.sort.endswith("updated_at"):
+            items = await self.shown(search, [hit.ticket for hit in found.hits[: limit - 1]], who)
+            if not search.sort.endswith("updated_at") or reads == MOST_READS:
                 return found, items
-            indexed = {str(hit.ticket): hit.position[1] for hit in found.hits}
-            newer = [
-                i["ticket"]["id"] for i in items if shown_time(indexed[i["ticket"]["id"]]) != i["ticket"]["updated_at"]
-            ]
-            if not newer or not await self._indexed(list(map(UUID, newer)), SECONDS / MOST_READS):
+            times = {str(hit.ticket): shown_time(hit.position[1]) for hit in found.hits}
+            tickets = [item["ticket"] for item in items]
+            newer = [UUID(each["id"]) for each in tickets if each["updated_at"] != times[each["id"]]]
+            if not newer or not await self._indexed(newer, SECONDS / MOST_READS):
                 return found, items
+            reads += 1
 
     async def wait_until_shown(self, written: Sequence[Written]) -> dict[str, str]:
         """Waits until the index shows what a consistency token covers. Returns the headers of the response."""

@@ -22,13 +22,13 @@ from tests.servers import NO_KAFKA
 NEEDS_KAFKA = {"relay", "consumer", "documents"}
 """Tested in tests/conformance/messaging: here no broker answers, which excuses them."""
 TASKS = {
-    ("gateway", "all"): {"relay", "retention", "purge"},
-    ("gateway", "api"): {"announcer"},
+    ("gateway", "all"): {"relay", "retention", "purge", "report schedules", "streams", "stream sign-ins"},
+    ("gateway", "api"): {"announcer", "streams", "stream sign-ins"},
     ("intake", "all"): {"directory", "lmtp", "relay", "consumer", "retention", "uploads", "mailboxes", "identifying"},
     ("intake", "api"): {"directory", "lmtp", "announcer"},
     ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers", "leaving"},
     ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
-    ("reporting", "worker"): {"directory", "documents", "desk", "stats", "reports"},
+    ("reporting", "worker"): {"directory", "documents", "desk", "stats", "reports", "analysts"},
 }
 """The background tasks of each role."""
 

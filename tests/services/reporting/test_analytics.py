@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -17,6 +17,7 @@ from deploy.databases import CONNECTIONS, provide_analyst
 from services.reporting.analytics import time_limit, views
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.generations.rebuilding import up_to_date
+from services.reporting.live.presence import CHANNEL, Presence, channel_of
 from shared.contracts.directory import Company, Person, Queue, TicketField
 from shared.database import OwnConnection
 from shared.projections import sets
@@ -318,6 +319,41 @@ async def test_an_analyst_can_do_nothing_else(analyst: OwnConnection, statement:
         asyncpg.InvalidParameterValueError,
     )
     assert isinstance(refused.value, allowed), repr(refused.value)
+
+
+async def test_an_analyst_hears_and_forges_no_presence(live_desk: Reporting, analyst: OwnConnection) -> None:
+    """Every role may listen and notify, so the channel has a name that only reporting knows."""
+    presence = Presence(live_desk.pool, live_desk.app_url, channel=channel_of(bytes(range(32))))
+    heard: list[Any] = []
+    await analyst.add_listener(CHANNEL, lambda *told: heard.append(told))
+    ticket, forged, person = uuid4(), uuid4(), uuid4()
+    listening = asyncio.create_task(presence.run())
+
+    async def shown() -> bool:
+        await presence.announce(ticket, person, "Kari", "viewing")
+        return bool(presence.people(ticket))
+
+    await until(shown)
+    said = {"ticket": str(forged), "person": str(person), "name": "Forged", "doing": "replying"}
+    await analyst.execute("SET default_transaction_read_only = off")
+    await analyst.execute(f"NOTIFY {CHANNEL}, '{json.dumps(said)}'")
+
+    async def came() -> bool:
+        return bool(heard)
+
+    await until(came)  # its own
+    await presence.announce(ticket, person, "Kari", "replying")
+
+    async def followed() -> bool:
+        return presence.people(ticket)[0]["doing"] == "replying"
+
+    await until(followed)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert presence.people(forged) == []
+    assert [json.loads(told[3])["name"] for told in heard] == ["Forged"]
+    running = await analyst.fetch("SELECT query FROM pg_stat_activity WHERE usename <> 'analyst'")
+    assert not any("presence_" in (row["query"] or "") for row in running)
 
 
 async def test_other_databases_are_closed_and_connections_are_few(postgres: Databases, provided: str) -> None:

@@ -78,7 +78,7 @@ LANGUAGES = (
 )
 
 
-@requirement("A11.01", "A11.02", "A11.03", "A11.04", "A2.16")
+@requirement("A11.01", "A11.02", "A11.03", "A11.04", "A11.08", "A11.10", "A2.16")
 async def test_each_line_of_the_contract(desk: Searched) -> None:
     languages = {code: (await desk.open(IT_PLACE, MAX_REF, "talk", text))[0] for code, text, *_ in LANGUAGES}
     for code, _, *asked in LANGUAGES:

@@ -13,7 +13,7 @@ from services.reporting.feed.feed import Feed
 from services.reporting.feed.place import Place
 from services.reporting.generations import rebuilding
 from services.reporting.search.index.file import IndexFile, Slot, Unusable
-from services.reporting.search.index.following import Following
+from services.reporting.search.index.following import TICKETS_A_ROUND, Following
 from services.reporting.search.index.served import ServedIndex
 from shared.contracts.routing import TagsAdded
 from shared.http.problems import Problem
@@ -151,7 +151,7 @@ async def test_a_killed_writer_leaves_index_and_place_in_agreement(
     live_desk: Reporting, tmp_path: Path, failpoint: str
 ) -> None:
     tickets = Tickets(live_desk)
-    await tickets.add(150)
+    await tickets.add(TICKETS_A_ROUND + 50)  # two rounds
     await promoted_search(live_desk)
     command = [sys.executable, "-c", WRITER, live_desk.app_url, str(tmp_path)]
     killed = await asyncio.create_subprocess_exec(*command, env={**os.environ, "LEDGERDESK_FAILPOINTS": failpoint})

@@ -47,7 +47,7 @@ SELECT ticket_id, internal, subject, text, people, attachments
  WHERE ticket_id = ANY($1)
  ORDER BY ticket_id, number
 """
-PREFETCHED = 100
+PREFETCHED = 200
 """Articles in memory at once."""
 
 

@@ -22,7 +22,7 @@ from shared.database import Pool
 from shared.projections.sets import live
 from shared.runtime.failpoints import hit
 
-TICKETS_A_ROUND = 100
+TICKETS_A_ROUND = 200
 COMPARED = 2_000
 """Tickets that a sweep compares at once."""
 CHANGES = 500

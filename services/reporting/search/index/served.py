@@ -145,6 +145,9 @@ class ServedIndex:
             log.error("the search index is damaged and is built anew: %s", error)
             await self._give_up()
             raise
+        except apsw.FullError:
+            self.heartbeat.beat()  # a new process would find the disk as full
+            raise
         finally:
             connection.terminate()
 

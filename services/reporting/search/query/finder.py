@@ -266,8 +266,11 @@ def _of_tier(reader: Reader, part: _Part, sort: SearchSort, tier: int, after: Po
     column = "updated_at" if sort.endswith("updated_at") else "created_at"
     ascending = sort in ("created_at", "updated_at")
     bound, other, direction = ("min", "max", "ASC") if ascending else ("max", "min", "DESC")
-    beyond = "" if after is None else f" WHERE {other}_{column} {'>=' if ascending else '<='} {after[1]}"
-    blocks = reader.rows(f"SELECT block, {bound}_{column} FROM blocks{beyond} ORDER BY 2 {direction}, 1 {direction}")
+    beyond = "" if after is None else f" WHERE {other}_{column} {'>=' if ascending else '<='} ?"
+    blocks = reader.rows(
+        f"SELECT block, {bound}_{column} FROM blocks{beyond} ORDER BY 2 {direction}, 1 {direction}",
+        () if after is None else (after[1],),
+    )
     table, expression = ("words", part.words)
     if sort == "relevance" and tier == TITLED:
         table, expression = _titles(part)

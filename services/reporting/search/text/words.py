@@ -11,7 +11,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import get_args
+from typing import cast, get_args
 
 import Stemmer
 
@@ -168,14 +168,15 @@ def indexed(found: Sequence[str], guess: Guess | None) -> list[str]:
     if guess is None:
         return list(map(fold, found))
     language = guess.language
-    known = _terms[language]
-    terms = [known.get(word) or term(word, language) for word in found]
+    known = list(map(_terms[language].get, found))  # a loop in C, because most words are known
+    if None in known:
+        known = [each or term(word, language) for each, word in zip(known, found, strict=True)]
+    terms = cast("list[str]", known)
     others: set[str] = set()
     if not guess.sure:
         others.update(*map(variants, found[:MOST_GUESSED]))
-    accented = {word for word in found if not word.isascii()}
-    if accented:
-        others.update([_bare_term(word, language) for word in accented])
+    if not "".join(found).isascii():
+        others.update([_bare_term(word, language) for word in set(found) if not word.isascii()])
     others.difference_update(terms)
     for other in sorted(others):
         terms += (BOUNDARY, other)
