@@ -79,7 +79,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
             health.when_draining(follower.end)
-            presence = Presence(parts.pool, settings.database_url)
+            presence = Presence(parts.pool, settings.database_url, settings.keys.purpose("presence"))
             parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
             hub = Hub(parts.pool, copy, feed, follower, places, presence)

@@ -276,6 +276,7 @@ WRITES = [
     "SELECT pg_advisory_lock(1)",
     "SELECT pg_try_advisory_lock(1, 2)",
     "SELECT pg_notify('directory_changed', '')",
+    "SELECT pg_logical_emit_message(false, 'x', 'x')",
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT * FROM pg_ls_dir('.')",
     "COPY (SELECT 1) TO '/tmp/x'",
