@@ -11,6 +11,7 @@ import apsw
 
 from services.reporting.search.index.file import Reader
 from shared.http.problems import Problem
+from shared.runtime.concurrency import Shares
 
 READERS = 3
 MOST_OF_A_PERSON = READERS - 1
@@ -32,33 +33,6 @@ def too_slow() -> Problem:
     )
 
 
-class _Shares:
-    """Lets each person take so many at once; more wait."""
-
-    def __init__(self, each: int) -> None:
-        self._each = each
-        self._of: dict[UUID, tuple[asyncio.Semaphore, int]] = {}
-        """By person: what they have left, and how many have or want one."""
-
-    async def take(self, person: UUID) -> None:
-        left, users = self._of.get(person, (asyncio.Semaphore(self._each), 0))
-        self._of[person] = left, users + 1
-        try:
-            await left.acquire()
-        except BaseException:
-            self._forget(person)
-            raise
-
-    def give_back(self, person: UUID) -> None:
-        self._of[person][0].release()
-        self._forget(person)
-
-    def _forget(self, person: UUID) -> None:
-        left, users = self._of.pop(person)
-        if users > 1:
-            self._of[person] = left, users - 1
-
-
 class Readers:
     """A few reading connections to a file, each used by one thread at a time."""
 
@@ -69,7 +43,7 @@ class Readers:
             self._free.put_nowait(reader)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="search-reader")
         self._closing = False
-        self._shares = _Shares(MOST_OF_A_PERSON)
+        self._shares = Shares(MOST_OF_A_PERSON)
 
     async def run(self, work: Callable[[Reader], T], person: UUID | None = None) -> T:
         """Calls `work` in a thread. Raises Problem 503 if it takes too long, or if all connections are busy.
@@ -99,17 +73,17 @@ class Readers:
     async def _taken(self, person: UUID | None) -> Reader:
         if person is None:
             return await self._free.get()
-        await self._shares.take(person)
+        await self._shares.take(str(person))
         try:
             return await self._free.get()
         except BaseException:
-            self._shares.give_back(person)
+            self._shares.give_back(str(person))
             raise
 
     def _release(self, reader: Reader, timer: asyncio.TimerHandle, person: UUID | None) -> None:
         timer.cancel()
         if person is not None:
-            self._shares.give_back(person)
+            self._shares.give_back(str(person))
         if self._closing:
             reader.close()
         else:
