@@ -67,11 +67,12 @@ class TicketSearch:
             scope=scope(who, self.reader.directory.queues),
             filters=await filters(self.reader, query, who),
             sort=sort,
+            person=who.person_id,
         )
 
     async def find(self, search: Search, after: Position | None, limit: int) -> Found:
         """The next hits and the number of all."""
-        return await self.index.ask(lambda reader: find(reader, search, after, limit))
+        return await self.index.ask(lambda reader: find(reader, search, after, limit), search.person)
 
     async def every(self, search: Search) -> AsyncIterator[list[UUID]]:
         """The ids of all hits in their order, in parts: each ticket once, however many come in the meantime."""
@@ -117,7 +118,8 @@ class TicketSearch:
 
     async def did_you_mean(self, search: Search, q: str, who: Identity) -> str | None:
         """The question with one word in place of another, if that finds something for the person."""
-        for term, meant, hit in (await self.index.ask(lambda reader: proposals(reader, search)))[:MOST_PROPOSALS]:
+        found = await self.index.ask(lambda reader: proposals(reader, search), search.person)
+        for term, meant, hit in found[:MOST_PROPOSALS]:
             question = Question(((meant,),), is_blank=False)
             for item in await self.shown(replace(search, question=question), [hit.ticket], who):
                 hits = [part["text"] for place in item["matches"] for part in place["text"] if part["hit"]]
@@ -139,7 +141,7 @@ class TicketSearch:
                 beginnings.addresses(reader, visible, text, limit) if "address" in kinds else [],
             )
 
-        tickets, tags, addresses = await self.index.ask(look)
+        tickets, tags, addresses = await self.index.ask(look, who.person_id)
         rows = await self.rows(tickets, who) if tickets else {}
         found = [(rows[each].row["title"], rows[each].row["number"], each) for each in tickets if each in rows]
         return [

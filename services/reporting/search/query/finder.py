@@ -58,6 +58,7 @@ class Search:
     scope: Scope
     filters: Filters
     sort: SearchSort
+    person: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
