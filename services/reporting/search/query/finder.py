@@ -101,7 +101,7 @@ def _parts(reader: Reader, search: Search) -> Iterator[_Part]:
         if 0 < len(wanted) <= FEW_QUEUES:
             keys.append(keys_expression(map(queue_key, wanted)))
         yield from _part(reader, search, "docs", arguments, rights, keys, as_agent=True)
-    if not scope.everything and (scope.customers or scope.company is not None):
+    if not scope.everything and _is_customer(reader, scope):
         arguments = SqliteArguments()
         own = f"t.customer_id IN {arguments.add(scope.customers, 'uuid[]')}"
         companys = f" OR t.company = {arguments.one(scope.company)}" if scope.company is not None else ""
@@ -109,6 +109,15 @@ def _parts(reader: Reader, search: Search) -> Iterator[_Part]:
         keys = [*map(customer_key, scope.customers)]
         keys += [company_key(scope.company)] if scope.company is not None else []
         yield from _part(reader, search, "customer_docs", arguments, rights, [keys_expression(keys)], as_agent=False)
+
+
+def _is_customer(reader: Reader, scope: Scope) -> bool:
+    """Whether there is any ticket of the person or their company: agents mostly have none."""
+    arguments = SqliteArguments()
+    tests = [f"SELECT 1 FROM docs WHERE customer_id IN {arguments.add(scope.customers, 'uuid[]')}"]
+    if scope.company is not None:
+        tests.append(f"SELECT 1 FROM docs WHERE company = {arguments.one(scope.company)}")
+    return bool(reader.rows(f"{' UNION ALL '.join(tests)} LIMIT 1", arguments.values))
 
 
 def _part(
