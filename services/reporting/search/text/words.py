@@ -175,8 +175,8 @@ def indexed(found: Sequence[str], guess: Guess | None) -> list[str]:
     others: set[str] = set()
     if not guess.sure:
         others.update(*map(variants, found[:MOST_GUESSED]))
-    if not "".join(found).isascii():
-        others.update([_bare_term(word, language) for word in set(found) if not word.isascii()])
+    accented = {word for word in found if not word.isascii()}
+    others.update([_bare_term(word, language) for word in accented])
     others.difference_update(terms)
     for other in sorted(others):
         terms += (BOUNDARY, other)
