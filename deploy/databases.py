@@ -44,9 +44,10 @@ FUNCTIONS = """
 SELECT p.oid::regprocedure::text
   FROM pg_proc p
  WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f'
-   AND (p.proname ~ '^(lo_|pg_(try_)?advisory_)' OR p.proname IN ('lowrite', 'loread', 'pg_notify'))
+   AND (p.proname ~ '^(lo_|pg_(try_)?advisory_)' OR p.proname IN ('lowrite', 'loread', 'pg_notify', 'pg_logical_emit_message'))
 """
-"""With these everybody could fill the disk with large objects, keep locks that services wait for, and wake them."""
+"""With these everybody could fill the disk with large objects and log records, keep locks that services wait for, and
+wake them."""
 
 
 async def provide_analyst(superuser_url: str, database: str, owner: str, app: str, password: str) -> None:

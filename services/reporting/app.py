@@ -18,7 +18,7 @@ from services.reporting.generations.live_consumer import LiveConsumer
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.live import link_api, presence_api
 from services.reporting.live.hub import Hub
-from services.reporting.live.presence import Presence, channel_of
+from services.reporting.live.presence import Presence
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
 from services.reporting.reports import reports_api
@@ -79,9 +79,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
             health.when_draining(follower.end)
-            presence = Presence(
-                parts.pool, settings.database_url, channel=channel_of(settings.keys.purpose("presence"))
-            )
+            presence = Presence(parts.pool, settings.database_url, settings.keys.purpose("presence"))
             parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
             hub = Hub(parts.pool, copy, feed, follower, places, presence)

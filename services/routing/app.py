@@ -60,6 +60,7 @@ def handlers(
             follow=policies.continues_in,
             done=wake,
             prepare=loaded,
+            begins_with_cause=True,
         ),
         DIRECTORY: former_agents.LockEnding(ProjectionHandler(DirectoryProjection()), wake),
     }

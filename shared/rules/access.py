@@ -102,12 +102,17 @@ def rights_of(person: Person, members: Iterable[Member]) -> frozenset[Right]:
 
 def may(identity: Identity, action: str, ticket: TicketFacts) -> Access:
     """Whether this person may do this to that ticket. Unknown actions are forbidden: deny by default."""
+    return _access(action, *_standing(identity, ticket))
+
+
+def _standing(identity: Identity, ticket: TicketFacts) -> tuple[frozenset[Right], bool]:
+    """The rights that somebody has on the ticket's queue, and whether the ticket is their own or their company's."""
     own = identity.is_customer(ticket.customer)
     companys = identity.company is not None and identity.company == ticket.company
-    as_customer = own or companys
-    held = rights(identity, ticket.members)
-    if not held and not as_customer:
-        return Access.HIDDEN
+    return rights(identity, ticket.members), own or companys
+
+
+def _access(action: str, held: frozenset[Right], as_customer: bool) -> Access:
     if "read" not in held and not as_customer:
         return Access.HIDDEN
     needed = NEEDS.get(action)
@@ -120,7 +125,8 @@ def may(identity: Identity, action: str, ticket: TicketFacts) -> Access:
 
 def allowed(identity: Identity, ticket: TicketFacts, state_type: StateType, locked_by: UUID | None) -> list[str]:
     """The commands that a person may give to a ticket as it stands now, in the order of the API."""
-    commands = [each for each in TICKET_COMMANDS if may(identity, each, ticket) is Access.ALLOWED]
+    held, as_customer = _standing(identity, ticket)
+    commands = [each for each in TICKET_COMMANDS if _access(each, held, as_customer) is Access.ALLOWED]
     if state_type == "removed":
         return []
     if state_type == "merged":

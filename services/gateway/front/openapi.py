@@ -36,6 +36,8 @@ BOUNDED = frozenset(
         "listEvents",
         "exportTickets",
         "exportSearch",
+        "printTicket",
+        "getReport",
     )
 )
 """Operations with a limit on how often they are called, or on how many of them run."""

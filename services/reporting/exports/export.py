@@ -7,8 +7,8 @@ ends its statement and its process at once. Running exports are limited, because
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,8 @@ from shared.runtime.concurrency import ConcurrencyLimit
 MOST_RUNNING = 4
 """Exports that run in one process; each has a connection to PostgreSQL of its own."""
 MOST_OF_A_PERSON = 2
+MOST_OF_CUSTOMERS = 2
+"""Of all customers together: the others are left for the desk's work."""
 RETRY_AFTER = 10
 LONGEST_SECONDS = 900
 """For a whole export, however slowly its client reads: its snapshot holds back the clean-up of old rows."""
@@ -76,12 +78,22 @@ class Exports:
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._limit = ConcurrencyLimit(MOST_RUNNING, MOST_OF_A_PERSON)
+        self._of_customers = ConcurrencyLimit(MOST_OF_CUSTOMERS, MOST_OF_A_PERSON)
 
-    async def run(self, person: UUID, wanted: Wanted, sink: Sink) -> None:
-        """Gives the file to the sink. Raises Problem 429 before that if too many exports run."""
-        if not self._limit.take(str(person)):
-            raise problems.too_many(RETRY_AFTER, "Too many exports are running. Try again when one has ended.")
-        try:
+    @contextmanager
+    def _place(self, person: UUID, *, customer: bool) -> Iterator[None]:
+        """One of the places, while the export runs. Raises Problem 429."""
+        with ExitStack() as taken:
+            for limit in (self._limit, self._of_customers) if customer else (self._limit,):
+                if not limit.take(str(person)):
+                    raise problems.too_many(RETRY_AFTER, "Too many exports are running. Try again when one has ended.")
+                taken.callback(limit.give_back, str(person))
+            yield
+
+    async def run(self, person: UUID, wanted: Wanted, sink: Sink, *, customer: bool = False) -> None:
+        """Gives the file to the sink. Raises Problem 429 before that if too many exports run, in all, of the person,
+        or of customers."""
+        with self._place(person, customer=customer):
             async with asyncio.timeout(LONGEST_SECONDS):
                 if wanted.format.written_by_process:
                     # Removed here, because a process that is ended removes nothing.
@@ -89,8 +101,6 @@ class Exports:
                         await self._written_by_process(wanted, sink, folder)
                 else:
                     await self._written_here(wanted, sink)
-        finally:
-            self._limit.give_back(str(person))
 
     async def _written_here(self, wanted: Wanted, sink: Sink) -> None:
         rows = JsonItems(sink) if wanted.format.name == "json" else CsvRows(sink, wanted.columns)

@@ -154,6 +154,8 @@ class VisibleEvents:
                 shown[row["id"]] = whole(row, without_hidden(event, known_tickets | coming, known_queues))
             elif shown_to_customers(row["type"], row["article_internal"]):
                 kept = data_for_customers(row["type"], event, row["article_internal"])
+                if "customer" in kept and not _is_own(kept["customer"], who):
+                    kept["customer"] = None  # the ticket was somebody else's before
                 queues = set(_queues_in(kept))
                 shown[row["id"]] = basic(row) | {"data": without_hidden(kept, known_tickets, queues)}
         return shown
@@ -187,6 +189,12 @@ def _must_be_of(page: Page, rows: Sequence[asyncpg.Record]) -> None:
     """Raises _Promoted if the rows are not from the generation that shows the page; it has all of them."""
     if not rows or any(row["generation"] != page.generation for row in rows):
         raise _Promoted
+
+
+def _is_own(customer: Mapping[str, Any], who: Identity) -> bool:
+    """Whether a customer may know of another one: themselves, or somebody of their company."""
+    company = customer.get("company")
+    return who.is_customer(UUID(customer["id"])) or (company is not None and company == who.company)
 
 
 def _queues_in(kept: Mapping[str, Any]) -> Iterator[UUID]:

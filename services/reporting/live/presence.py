@@ -1,6 +1,12 @@
-"""Who looks at which ticket: told by PostgreSQL notifications to every process, held in memory, never stored."""
+"""Who looks at which ticket: told by PostgreSQL notifications to every process, held in memory, never stored.
+
+Every role of the database may listen to notifications and send them, that of analysts too. Therefore they are sealed.
+"""
 
 import asyncio
+import base64
+import binascii
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,6 +14,8 @@ from typing import Literal, Never
 from uuid import UUID
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from shared.database import Pool, connect
 from shared.runtime.heartbeat import Heartbeat
@@ -22,25 +30,22 @@ MOST_OF_A_PERSON = 20
 MOST_PEOPLE = 5_000
 """In memory; more are not shown."""
 LONGEST_NAME = 200
+OLDEST = 60.0
+"""Seconds that a notification may be old: one that is sent again later does not count."""
+_NONCE_BYTES = 12
 Doing = Literal["viewing", "replying"]
 NOTIFY = "SELECT pg_notify($1, $2)"
 
 
-def channel_of(key: bytes) -> str:
-    """A channel that only processes with this key know, which has no other purpose.
-
-    Every role of a database may listen and notify on each channel, also that of analysts.
-    """
-    return f"{CHANNEL}_{key[:16].hex()}"
-
-
 class Presence:
-    """As a background task it listens. `changed` is called when somebody came, went or does something else."""
+    """As a background task it listens. `changed` is called when somebody came, went or does something else.
 
-    def __init__(
-        self, pool: Pool, database_url: str, clock: Callable[[], float] = time.monotonic, channel: str = CHANNEL
-    ) -> None:
-        self.pool, self.database_url, self._clock, self.channel = pool, database_url, clock, channel
+    `key` has 32 bytes and is the same in every process.
+    """
+
+    def __init__(self, pool: Pool, database_url: str, key: bytes, clock: Callable[[], float] = time.monotonic) -> None:
+        self.pool, self.database_url, self._clock = pool, database_url, clock
+        self._cipher = AESSIV(key)
         self.changed: Callable[[], None] = lambda: None
         self.heartbeat = Heartbeat()
         self._at: dict[UUID, dict[UUID, tuple[str, Doing]]] = {}
@@ -51,8 +56,15 @@ class Presence:
 
     async def announce(self, ticket: UUID, person: UUID, name: str, doing: Doing | None) -> None:
         """Tells every process what a person does at a ticket; None: nothing any more."""
+        await self.pool.execute(NOTIFY, CHANNEL, self.sealed(ticket, person, name, doing))
+
+    def sealed(self, ticket: UUID, person: UUID, name: str, doing: Doing | None) -> str:
+        """The notification, which only `heard` can read."""
         said = {"ticket": str(ticket), "person": str(person), "name": name[:LONGEST_NAME], "doing": doing}
-        await self.pool.execute(NOTIFY, self.channel, orjson.dumps(said).decode())
+        nonce = os.urandom(_NONCE_BYTES)
+        return base64.b64encode(
+            nonce + self._cipher.encrypt(orjson.dumps(said | {"at": time.time()}), [nonce])
+        ).decode()
 
     def people(self, ticket: UUID) -> list[dict[str, str]]:
         """Who is at a ticket, by name."""
@@ -73,8 +85,14 @@ class Presence:
         return found
 
     def heard(self, payload: str) -> None:
-        """One notification."""
-        said = orjson.loads(payload)
+        """One notification. Those of others are ignored."""
+        try:
+            raw = base64.b64decode(payload, validate=True)
+            said = orjson.loads(self._cipher.decrypt(raw[_NONCE_BYTES:], [raw[:_NONCE_BYTES]]))
+        except (ValueError, binascii.Error, InvalidTag):
+            return
+        if said["at"] < time.time() - OLDEST:
+            return
         ticket, person, doing = UUID(said["ticket"]), UUID(said["person"]), said["doing"]
         if doing is None:
             self._leave(person, ticket)
@@ -111,7 +129,7 @@ class Presence:
         connection = await connect(self.database_url)
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(self.channel, lambda *heard: self.heard(str(heard[3])))
+            await connection.add_listener(CHANNEL, lambda *heard: self.heard(str(heard[3])))
             while not lost.is_set():
                 self.heartbeat.beat()
                 await connection.execute("SELECT 1")  # a connection that hangs is noticed

@@ -18,12 +18,17 @@ from services.reporting.tickets.articles_api import ARTICLES, BEGINNING, article
 from services.reporting.tickets.ticket_reader import FoundTicket, TicketReader, TicketReference
 from services.reporting.zone import zone_of
 from shared.bounded.processes import Processes
+from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
+from shared.runtime.concurrency import ConcurrencyLimit
 
 PAGE = 50
 """Articles that are read at a time."""
+MOST_SET, MOST_SET_FOR_A_PERSON = 8, 2
+"""PDFs that are set or wait for it, in a process: one is set at a time, and nobody makes all others wait."""
+RETRY_AFTER = 5
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The page. It loads nothing and runs nothing.",
@@ -37,6 +42,7 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 
 def router(reader: TicketReader, typesetters: Processes, desk: ZoneInfo) -> APIRouter:
     routes = strict("/api/v1/tickets", tags=["reading"])
+    setting = ConcurrencyLimit(MOST_SET, MOST_SET_FOR_A_PERSON)
 
     @routes.get(
         "/{ref}/print",
@@ -68,7 +74,13 @@ def router(reader: TicketReader, typesetters: Processes, desk: ZoneInfo) -> APIR
                     await sink(piece)
 
             return Download(produce, "text/html", headers)
-        document = await pdf_page(typesetters, ticket, articles, found.row["updated_at"])
+        person = str(who.person_id)
+        if not setting.take(person):
+            raise problems.too_many(RETRY_AFTER, "Too many PDFs are being made. Try again when one is ready.")
+        try:
+            document = await pdf_page(typesetters, ticket, articles, found.row["updated_at"])
+        finally:
+            setting.give_back(person)
         return Response(document, media_type="application/pdf", headers=headers)
 
     return routes

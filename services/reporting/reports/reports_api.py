@@ -30,6 +30,7 @@ from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.rules.access import Identity
+from shared.runtime.concurrency import NoTurn, Turns
 
 FormatName = Literal["json", "csv", "xlsx"]
 MEDIA_TYPES = {
@@ -45,6 +46,10 @@ FILES: dict[int | str, dict[str, Any]] = {
     }
 }
 LONGEST_FIELD = 100
+MOST_AT_ONCE, MOST_OF_A_PERSON = 4, 2
+"""Reports that are computed at once in a process: half of the connections are left for lists."""
+WAIT_SECONDS = 10.0
+"""For a turn."""
 Moment = Annotated[str | None, Field(max_length=40)]
 
 
@@ -68,6 +73,7 @@ class ReportQuery(FilterQuery):
 
 def router(reader: TicketReader, desk: ZoneInfo) -> APIRouter:
     routes = strict("/api/v1/reports", tags=["numbers"])
+    turns = Turns(MOST_AT_ONCE, MOST_OF_A_PERSON)
 
     @routes.get(
         "",
@@ -95,7 +101,11 @@ def router(reader: TicketReader, desk: ZoneInfo) -> APIRouter:
         _for_agents(who)
         awaited = [each for each in written if each.service in PRODUCERS]
         shown = not awaited or await wait_until_shown(reader.pool, "reports.tickets", awaited)
-        found = await report(reader, name, query, who, desk)
+        try:
+            async with turns.turn(str(who.person_id), WAIT_SECONDS):
+                found = await report(reader, name, query, who, desk)
+        except NoTurn:
+            raise problems.too_many(5, "Too many reports are being computed. Try again in a moment.") from None
         headers = {} if shown else {LAG: "true"}
         if query.format == "json":
             return Response(_json(found), media_type="application/json", headers=headers)

@@ -15,7 +15,7 @@ from services.reporting.search.index.served import ServedIndex
 from services.reporting.search.query import beginnings
 from services.reporting.search.query.finder import Found, Position, Search, SearchSort, find
 from services.reporting.search.query.naming import named
-from services.reporting.search.query.question import Question, question
+from services.reporting.search.query.question import Question, for_large_index, question
 from services.reporting.search.shown.places import Place, places
 from services.reporting.search.shown.spelling import proposals
 from services.reporting.tickets.list_query import FilterQuery, filters
@@ -29,6 +29,8 @@ from shared.timestamps import timestamp
 
 STREAMED = 500
 """Tickets that are found at once for an export."""
+LARGE = 100_000
+"""Tickets. Two letters take 0.2 s to be found in the texts of so many, and 4 s in ten times as many."""
 MOST_PROPOSALS = 5
 MOST_READS = 3
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,17 +57,22 @@ class TicketSearch:
         `who` is recognised (`DirectoryCopy.recognised`).
         """
         parsed = question(q)
+        if any(term.begins_short for clause in parsed.clauses for term in clause):
+            tickets = await self.index.ask(lambda reader: reader.rows("SELECT coalesce(max(doc), 0) FROM docs")[0][0])
+            if tickets > LARGE:
+                parsed = for_large_index(parsed)
         return Search(
             question=parsed,
             names=await named(self.reader, parsed, who),
             scope=scope(who, self.reader.directory.queues),
             filters=await filters(self.reader, query, who),
             sort=sort,
+            person=who.person_id,
         )
 
     async def find(self, search: Search, after: Position | None, limit: int) -> Found:
         """The next hits and the number of all."""
-        return await self.index.ask(lambda reader: find(reader, search, after, limit))
+        return await self.index.ask(lambda reader: find(reader, search, after, limit), search.person)
 
     async def every(self, search: Search) -> AsyncIterator[list[UUID]]:
         """The ids of all hits in their order, in parts: each ticket once, however many come in the meantime."""
@@ -82,12 +89,16 @@ class TicketSearch:
         """The rows of those tickets that the person may see now, by id."""
         shown: dict[UUID, FoundRow] = {}
         public: list[UUID] = []
+        agent_for: dict[UUID, bool] = {}
         for row in await self.reader.pool.fetch(FOR_AGENTS, list(tickets)):
-            if row["state_type"] == "removed" or not self.reader.may_see(who, row):
+            if row["state_type"] == "removed":
                 continue
-            if self.reader.is_agent_for(who, row):
+            queue = row["queue_id"]
+            if queue not in agent_for:
+                agent_for[queue] = self.reader.is_agent_for(who, row)
+            if agent_for[queue]:
                 shown[row["id"]] = FoundRow(row, as_agent=True)
-            else:
+            elif self.reader.may_see(who, row):
                 public.append(row["id"])
         if public:
             for row in await self.reader.pool.fetch(FOR_CUSTOMERS, public):
@@ -104,12 +115,15 @@ class TicketSearch:
         for as_agent, articles in ((True, "desk.articles"), (False, "desk.public_articles")):
             part = {ticket: item for ticket, item in items.items() if rows[ticket].as_agent == as_agent}
             if part:
-                matches |= await places(self.reader.pool, search.question, part, articles=articles)
+                matches |= await places(
+                    self.reader.pool, search.question, part, articles=articles, company_names=search.names.company_names
+                )
         return [{"ticket": items[each], "matches": matches[each]} for each in tickets if each in items]
 
     async def did_you_mean(self, search: Search, q: str, who: Identity) -> str | None:
         """The question with one word in place of another, if that finds something for the person."""
-        for term, meant, hit in (await self.index.ask(lambda reader: proposals(reader, search)))[:MOST_PROPOSALS]:
+        found = await self.index.ask(lambda reader: proposals(reader, search), search.person)
+        for term, meant, hit in found[:MOST_PROPOSALS]:
             question = Question(((meant,),), is_blank=False)
             for item in await self.shown(replace(search, question=question), [hit.ticket], who):
                 hits = [part["text"] for place in item["matches"] for part in place["text"] if part["hit"]]
@@ -131,7 +145,7 @@ class TicketSearch:
                 beginnings.addresses(reader, visible, text, limit) if "address" in kinds else [],
             )
 
-        tickets, tags, addresses = await self.index.ask(look)
+        tickets, tags, addresses = await self.index.ask(look, who.person_id)
         rows = await self.rows(tickets, who) if tickets else {}
         found = [(rows[each].row["title"], rows[each].row["number"], each) for each in tickets if each in rows]
         return [

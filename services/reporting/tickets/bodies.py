@@ -155,7 +155,10 @@ class _Composed(Body):
     """What `TicketPresenter.ticket` composes of several columns."""
 
     id: Annotated[UUID, Field(examples=[story.TICKET])]
-    queue: QueueNamed
+    queue: Annotated[
+        QueueNamed | None,
+        Field(description="Null only with `as_of`, for a queue that you may not know of.", examples=[story.QUEUE]),
+    ]
     state: StateNamed
     priority: PriorityNamed
     owner: Annotated[PersonNamed | None, Field(examples=[story.AGENT])]

@@ -19,7 +19,6 @@ from shared.http.paging import CursorText, Limit
 from shared.rules.access import Identity
 from shared.rules.states import STANDARD
 
-Reference = Annotated[str | None, Field(max_length=320)]
 NOBODY = UUID(int=0)
 
 
@@ -29,9 +28,9 @@ class FilterQuery(ColumnFilters):
     queue: Annotated[Texts, Field(description="In one of these queues, by slug or id.")] = []  # noqa: RUF012
     state: Annotated[Texts, Field(description="In one of these states, by slug.")] = []  # noqa: RUF012
     state_type: Annotated[list[StateType], Field(max_length=10, description="In a state of one of these types.")] = []  # noqa: RUF012
-    owner: Annotated[Reference, Field(description="Owned by this person: `me`, a login or an id.")] = None
-    responsible: Annotated[Reference, Field(description="This person is responsible: `me`, a login or an id.")] = None
-    locked_by: Annotated[Reference, Field(description="Locked by this person: `me`, a login or an id.")] = None
+    owner: Annotated[Texts, Field(description="Owned by one of these people: `me`, a login or an id.")] = []  # noqa: RUF012
+    responsible: Annotated[Texts, Field(description="One of these people is responsible: `me`, a login or an id.")] = []  # noqa: RUF012
+    locked_by: Annotated[Texts, Field(description="Locked by one of these people: `me`, a login or an id.")] = []  # noqa: RUF012
     customer: Annotated[Texts, Field(description="Of one of these customers, by id, login or e-mail address.")] = []  # noqa: RUF012
     available: Annotated[bool | None, Field(description="`true`: not locked by somebody else.")] = None
     mine: Annotated[bool | None, Field(description="`true`: in queues that I follow.")] = None
@@ -65,9 +64,9 @@ async def filters(reader: TicketReader, query: FilterQuery, who: Identity) -> Fi
         queues=tuple(sorted(chosen)) if chosen is not None else None,
         states=tuple(query.state),
         state_types=types,
-        owner=await _person(reader, query.owner, who),
-        responsible=await _person(reader, query.responsible, who),
-        locked_by=await _person(reader, query.locked_by, who),
+        owner=await _people(reader, query.owner, who),
+        responsible=await _people(reader, query.responsible, who),
+        locked_by=await _people(reader, query.locked_by, who),
         not_locked_by_others=who.person_id if query.available else None,
         customers=customers,
         addresses=addresses,
@@ -96,13 +95,16 @@ def _queue(queues: Queues, name: str) -> UUID:
     return found.id if found is not None else NOBODY
 
 
-async def _person(reader: TicketReader, reference: str | None, who: Identity) -> UUID | None:
-    if reference is None:
-        return None
-    if reference == "me":
-        return who.person_id
-    found = await reader.directory.ever_named(reference)
-    return found.id if found is not None else NOBODY
+async def _people(reader: TicketReader, references: Sequence[str], who: Identity) -> tuple[UUID, ...]:
+    """The people that a filter names. An unknown one has no tickets."""
+    found: list[UUID] = []
+    for reference in references:
+        if reference == "me":
+            found.append(who.person_id)
+        else:
+            person = await reader.directory.ever_named(reference)
+            found.append(person.id if person is not None else NOBODY)
+    return tuple(dict.fromkeys(found))
 
 
 async def customers_named(reader: TicketReader, references: Sequence[str]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:

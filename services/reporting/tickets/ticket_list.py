@@ -52,9 +52,9 @@ class Filters:
     queues: tuple[UUID, ...] | None = None
     states: tuple[str, ...] = ()
     state_types: tuple[str, ...] = ()
-    owner: UUID | None = None
-    responsible: UUID | None = None
-    locked_by: UUID | None = None
+    owner: tuple[UUID, ...] = ()
+    responsible: tuple[UUID, ...] = ()
+    locked_by: tuple[UUID, ...] = ()
     not_locked_by_others: UUID | None = None
     customers: tuple[UUID, ...] = ()
     addresses: tuple[str, ...] = ()
@@ -182,7 +182,7 @@ def _agents_part(arguments: Arguments, scope: Scope, filters: Filters, keys: str
             for column, values, excluded in lookups
         )
     people = (filters.owner, filters.responsible, filters.locked_by)
-    if filters.columns.tag or any(person is not None for person in people):
+    if filters.columns.tag or any(people):
         return f"SELECT {keys} FROM desk.tickets t WHERE true{within}{first}"
     each = QUEUES if readable is None else f"SELECT unnest({readable}) AS id"
     types, of_type = "", ""
@@ -234,7 +234,7 @@ def conditions_of(arguments: Arguments, filters: Filters) -> list[str]:
     if asked:
         found.append(f"({' OR '.join(asked)})")
     people = (("owner_id", filters.owner), ("responsible_id", filters.responsible), ("locked_by_id", filters.locked_by))
-    found += [f"t.{column} = {arguments.add(person, 'uuid')}" for column, person in people if person is not None]
+    found += [_one_of(arguments, column, chosen) for column, chosen in people if chosen]
     if filters.not_locked_by_others is not None:
         person = arguments.add(filters.not_locked_by_others, "uuid")
         found.append(f"(t.locked_by_id IS NULL OR t.locked_by_id = {person})")
@@ -244,6 +244,13 @@ def conditions_of(arguments: Arguments, filters: Filters) -> list[str]:
     if filters.without is not None:
         found.append(f"t.id <> {arguments.add(filters.without, 'uuid')}")
     return found
+
+
+def _one_of(arguments: Arguments, column: str, ids: Sequence[UUID]) -> str:
+    """One person is compared as such: the index then gives that person's tickets in the order of the list."""
+    if len(ids) == 1:
+        return f"t.{column} = {arguments.add(ids[0], 'uuid')}"
+    return f"t.{column} = ANY({arguments.add(list(ids), 'uuid[]')})"
 
 
 def rows_behind(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any]) -> str:

@@ -38,7 +38,9 @@ class PolicyHandler(Generic[Command, State]):
 
     `react` is pure; `prepare` brings up to date what it looks at. `inline` writes the service's own rows (deliveries,
     timers, look-ups) in the transaction of the events. `follow` names the next stream that a command concerns, and the
-    command for it, when a state has gone on in another stream. `done` is called after each commit.
+    command for it, when a state has gone on in another stream. `done` is called after each commit. With
+    `begins_with_cause`, the first event of a stream has the time of the event that led to it: what two services record
+    is then one moment, however long the second one was away or how many it handles in one batch.
     """
 
     def __init__(
@@ -52,10 +54,12 @@ class PolicyHandler(Generic[Command, State]):
         follow: Callable[[Command, State], tuple[UUID, Command] | None] | None = None,
         done: Callable[[], None] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        begins_with_cause: bool = False,
     ) -> None:
         self.name, self.runner, self.react = name, runner, react
         self.producers: frozenset[str] | None = producers
         self.inline, self.follow, self.done, self.prepare = inline, follow, done, prepare
+        self.begins_with_cause = begins_with_cause
         self._unit: UnitOfWork[Command, State] | None = None
 
     async def work(self, connection: Connection, deliveries: Sequence[Delivered], parked: set[UUID]) -> list[Parked]:
@@ -107,7 +111,7 @@ class PolicyHandler(Generic[Command, State]):
                     correlation_id=event.correlation_id,
                     causation_id=event.id,
                     traceparent=traceparent() or event.traceparent,
-                    time=utc_now(),
+                    time=event.time if self.begins_with_cause and not unit.knows(event.stream) else utc_now(),
                 )
                 for command in commands:
                     await self._decide(unit, command, event, context)

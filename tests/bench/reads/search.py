@@ -32,14 +32,14 @@ from services.reporting.search.index.file import IndexFile, size
 from services.reporting.search.index.following import Following
 from services.reporting.tickets.projection import TicketProjection
 from services.reporting.tickets.read_model.ticket_row import TicketRow
-from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.envelope import Actor, Recorded, decode, encode
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef
 from shared.contracts.routing import AgentReplied, NoteAdded, StateChanged, TicketQueued
 from shared.database import Pool, connect_pool
 from shared.messaging.consuming.projection import Position
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW
-from tests.bench.__main__ import Bench, home_of_its_own, write_results
+from tests.bench.__main__ import Bench, cpu_by_process, home_of_its_own, write_results
 from tests.bench.load.client import HttpConnection
 from tests.bench.load.texts import language, text, vocabulary
 
@@ -75,12 +75,16 @@ def measure(bench: Bench, count: int) -> None:
     token = Desk(bench.instance.gateway_url, login, password).token
     floor = bench.floor()
     for name, questions in _questions(count).items():
+        before = sum(cpu_by_process(bench.instance).values())
         times, hits = asyncio.run(_ask(bench, token, questions))
+        spent = (sum(cpu_by_process(bench.instance).values()) - before) * 1000 / (ROUNDS * len(questions))
         requests = statistics.median(times) * 1000 / bench.floor_cpu
         bench.row(
             f"search among {count}: {name}, p50 (p95 {_p95(times) * 1000 / bench.floor_cpu:.1f}, {hits:.0f} hits)",
             requests, "requests", f"<= {BARS[name]}", requests <= BARS[name],
         )  # fmt: skip
+        # On a machine that others use too, the time says less than the CPU.
+        bench.row("    its CPU, all processes, mean", spent / bench.floor_cpu, "requests", "", None, ms=spent)
     print(f"floor {floor:.0f}/s")
 
 
@@ -89,7 +93,7 @@ async def _prepare(bench: Bench, queues: list[QueueRef], count: int) -> None:
     postgres = bench.instance.postgres
     pool = await connect_pool(postgres.url("postgres", postgres.password, "reporting"), smallest=1, largest=2)
     try:
-        written, seconds = await _fill(pool, queues, count)
+        written, seconds, decoding = await _fill(pool, queues, count)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "index.db"
             following = Following(pool, Feed(pool), IndexFile(path, create=True))
@@ -102,12 +106,12 @@ async def _prepare(bench: Bench, queues: list[QueueRef], count: int) -> None:
             await _one_by_one(bench, pool, following)
             await following.close()
         bench.row("index on disk / indexed text", taken / written, "", "<= 0.6", taken / written <= 0.6)
-        ratio = seconds / built
-        bench.row(
-            "index: rate of the build / rate of folding the same tickets for `desk`", ratio, "", ">= 0.5", ratio >= 0.5
-        )
+        # What a rebuild of `desk` does beside reading the topic: its events are decoded, folded and copied.
+        ratio = (decoding + seconds) / built
+        bench.row("index: rate of the build / rate of a rebuild of `desk`", ratio, "", ">= 0.5", ratio >= 0.5)
+        bench.row("    the same without decoding the events", seconds / built, "", "", None)
         print(
-            f"index: {count / built:.0f} tickets/s, {cpu * 1000 / count:.2f} ms CPU each; desk: {count / seconds:.0f} tickets/s"
+            f"index: {count / built:.0f} tickets/s, {cpu * 1000 / count:.2f} ms CPU each; desk: {count / (decoding + seconds):.0f} tickets/s"
         )
     finally:
         await pool.close()
@@ -124,18 +128,25 @@ async def _one_by_one(bench: Bench, pool: Pool, following: Following) -> None:
         bench.row(f"index: a ticket of four articles looked at again, in rounds of {each}", spent, "ms CPU", "", None)
 
 
-async def _fill(pool: Pool, queues: list[QueueRef], count: int) -> tuple[int, float]:
-    """Folds the events of made-up tickets into the live `desk`. Returns bytes of text, and seconds of folding."""
+async def _fill(pool: Pool, queues: list[QueueRef], count: int) -> tuple[int, float, float]:
+    """Folds the events of made-up tickets into the live `desk`.
+
+    Returns bytes of text, seconds of folding and storing, and seconds of decoding.
+    """
     generation = await pool.fetchval(
         "SELECT generation FROM projections.generations WHERE name = 'desk' AND state = 'live'"
     )
     projection = TicketProjection(f"desk_v{generation}")
-    written, seconds = 0, 0.0
+    written, seconds, decoding = 0, 0.0, 0.0
     batch: list[list[Recorded]] = []
     for n, events in enumerate(_tickets(queues, count)):
         batch.append(events)
         if len(batch) < BATCH and n < count - 1:
             continue
+        encoded = [[encode(event) for event in ticket] for ticket in batch]
+        began = time.monotonic()
+        batch = [[decode(event) for event in ticket] for ticket in encoded]
+        decoding += time.monotonic() - began
         began = time.monotonic()
         rows: dict[UUID, TicketRow] = {}
         for ticket in batch:
@@ -152,7 +163,7 @@ async def _fill(pool: Pool, queues: list[QueueRef], count: int) -> tuple[int, fl
         batch = []
     for table in ("tickets", "articles"):
         await pool.execute(f"ANALYZE desk_v{generation}.{table}", timeout=600)
-    return written, seconds
+    return written, seconds, decoding
 
 
 def _tickets(queues: list[QueueRef], count: int) -> Iterator[list[Recorded]]:

@@ -232,6 +232,18 @@ async def test_customers_get_what_they_may_know_and_nothing_else(events: Events)
     assert len(await events.all()) == len(events.log.events)
 
 
+async def test_a_customer_does_not_learn_whose_ticket_it_was_before(events: Events) -> None:
+    ticket = await events.open(
+        ONE, "It hums.", customer=CustomerRef(id=uuid4(), email="x@globex.example", company="globex")
+    )
+    await events.happen(ticket, CustomerChanged(to=CUSTOMER, was=CUSTOMER))
+    own = await events.open(TWO, "It hums too.")
+    shown = {
+        e["subject"]: e["data"]["customer"] for e in await events.all(PER) if e["type"].endswith("TicketOpened.v1")
+    }
+    assert shown[str(ticket)] is None and shown[str(own)]["email"] == CUSTOMER.email
+
+
 def test_what_customers_may_know_is_listed_by_type() -> None:
     known = event_types()
     assert TYPES.keys() <= known.keys()

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from services.reporting.download import Sink
 from services.reporting.exports import exports_api
 from services.reporting.exports.columns import COLUMNS, DEFAULT, chosen
-from services.reporting.exports.export import MOST_OF_A_PERSON, Exports, Wanted
+from services.reporting.exports.export import MOST_OF_A_PERSON, MOST_OF_CUSTOMERS, Exports, Wanted
 from services.reporting.exports.formats import FORMATS
 from services.reporting.exports.statement import Chosen, Names
 from services.reporting.tickets.ticket_list import Filters
@@ -336,6 +337,29 @@ async def test_too_many_exports_of_a_person_are_refused_and_others_still_run(liv
     go_on.set()
     await asyncio.gather(*running)
     await exports.run(person, all_tickets(), reading)
+
+
+async def test_customers_who_read_slowly_leave_places_for_agents(live_desk: Reporting) -> None:
+    await many_rows(live_desk, 100)
+    exports, go_on = Exports(live_desk.app_url), asyncio.Event()
+
+    async def waiting(_: bytes) -> None:
+        await go_on.wait()
+
+    async def reading(_: bytes) -> None:
+        pass
+
+    async def of_customer(sink: Sink) -> None:
+        await exports.run(uuid4(), all_tickets(), sink, customer=True)
+
+    running = [asyncio.create_task(of_customer(waiting)) for _ in range(MOST_OF_CUSTOMERS)]
+    await asyncio.sleep(0)
+    with pytest.raises(Problem, match="exports"):
+        await of_customer(reading)
+    await exports.run(uuid4(), all_tickets(), reading)
+    go_on.set()
+    await asyncio.gather(*running)
+    await of_customer(reading)
 
 
 @pytest.mark.parametrize("name", ["csv", "json", "parquet", "xlsx"])

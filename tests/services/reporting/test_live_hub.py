@@ -17,7 +17,7 @@ from services.reporting.feed.place import Place
 from services.reporting.feed.sealed_places import SealedPlaces
 from services.reporting.live import hub as hub_module
 from services.reporting.live.hub import Hub
-from services.reporting.live.presence import Presence
+from services.reporting.live.presence import CHANNEL, NOTIFY, OLDEST, Doing, Presence
 from services.reporting.live.subscriptions import Link
 from shared.contracts.directory import Member, Queue
 from shared.contracts.parts import QueueRef
@@ -128,7 +128,7 @@ async def stage(live_desk: Reporting) -> AsyncIterator[Stage]:
     await directory.load()
     feed = Feed(live_desk.pool)
     follower = Follower(feed, live_desk.app_url)
-    places, presence = SealedPlaces(bytes(32)), Presence(live_desk.pool, live_desk.app_url)
+    places, presence = SealedPlaces(bytes(32)), Presence(live_desk.pool, live_desk.app_url, bytes(32))
     hub = Hub(live_desk.pool, directory, feed, follower, places, presence)
     made = Stage(live_desk, directory, Topic(live_desk), Log(), hub, places)
     made.tasks = [asyncio.create_task(each.run()) for each in (follower, presence, hub)]
@@ -327,11 +327,10 @@ async def test_presence_is_told_to_agents_of_the_ticket_only(stage: Stage) -> No
 def test_presence_ends_after_30_seconds_and_is_bounded() -> None:
     now = 0.0
     clock: Callable[[], float] = lambda: now  # noqa: E731
-    presence = Presence(None, "", clock)  # type: ignore[arg-type]
+    presence = Presence(None, "", bytes(32), clock)  # type: ignore[arg-type]
 
-    def heard(ticket: int, person: int, doing: str | None = "viewing") -> None:
-        said = {"ticket": str(UUID(int=ticket)), "person": str(UUID(int=person)), "name": "Kari", "doing": doing}
-        presence.heard(orjson.dumps(said).decode())
+    def heard(ticket: int, person: int, doing: Doing | None = "viewing") -> None:
+        presence.heard(presence.sealed(UUID(int=ticket), UUID(int=person), "Kari", doing))
 
     heard(1, 1)
     assert presence.news() == {UUID(int=1)}
@@ -348,3 +347,22 @@ def test_presence_ends_after_30_seconds_and_is_bounded() -> None:
     for ticket in range(100):
         heard(ticket, 1)
     assert sum(bool(presence.people(UUID(int=ticket))) for ticket in range(100)) == 20
+
+
+async def test_nobody_else_can_send_or_read_presence(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every role of the database can listen and notify, that of analysts too."""
+    presence = stage.hub.presence
+    said = {"ticket": str(TICKETS[0]), "person": str(KARI.person_id), "name": "Kari", "doing": "viewing"}
+    true = presence.sealed(TICKETS[0], KARI.person_id, "Kari", "viewing")
+    foreign = Presence(presence.pool, presence.database_url, bytes(31) + b"x")
+    for forged in ("", "nonsense", "AAAA", orjson.dumps(said).decode(), true[:-4], f"AAAA{true[4:]}"):
+        presence.heard(forged)
+    presence.heard(foreign.sealed(TICKETS[0], KARI.person_id, "Kari", "viewing"))
+    assert presence.people(TICKETS[0]) == []
+    assert "Kari" not in true and str(TICKETS[0]) not in true
+    with monkeypatch.context() as later:
+        later.setattr(time, "time", lambda now=time.time(): now + OLDEST + 1)
+        presence.heard(true)  # somebody has heard it, and sends it again
+    assert presence.people(TICKETS[0]) == []
+    await presence.pool.execute(NOTIFY, CHANNEL, true)
+    await until(lambda: _true(bool(presence.people(TICKETS[0]))))

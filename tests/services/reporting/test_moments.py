@@ -96,7 +96,7 @@ LISTS = (
     "queue=it", "queue=hr&queue=it", "state=open", "state_type=new&state_type=open", "owner=kari", "responsible=kari",
     "locked=true", "locked=false", "locked_by=kari", "available=true", "customer=per@help.example", "company=acme",
     "customer=lise@other.example", "priority=5", "tag=fan", "tag=fan&queue=hr", "reminder_due=true", "mine=true",
-    f"id={UUID(int=5)}",
+    "owner=kari&owner=ola", "responsible=ola&responsible=kari", "locked_by=kari&locked_by=ola", f"id={UUID(int=5)}",
     "updated_from=2026-11-23T08:00:20Z", "created_to=2026-11-23T08:00:03Z", "created_from=2026-11-23T08:00:03Z",
 )  # fmt: skip
 
@@ -380,12 +380,20 @@ async def test_the_rights_are_those_of_today(api: Api) -> None:
     at = timestamp(log.events[3].time)
     assert [t["id"] for t in (await api.read(f"/tickets?as_of={at}", KARI))["items"]] == [str(other)]
     then = (await api.read(f"/tickets?as_of={at}", NILS))["items"]
-    assert [(t["id"], t["queue"]["slug"], t["allowed"]) for t in then] == [(str(ticket), "it", [])]
+    assert [(t["id"], t["queue"], t["allowed"]) for t in then] == [(str(ticket), None, [])]
+    assert (await api.read(f"/tickets?as_of={at}&queue=it&count=true", NILS))["count"]["value"] == 0
+    assert (await api.read(f"/tickets?as_of={at}&queue=it", NILS))["items"] == []
+    assert (await api.read(f"/tickets/{ticket}?as_of={moved}", NILS))["queue"]["slug"] == "hr"
     counts = {row["queue"]["slug"]: row["new"] for row in (await api.read(f"/stats/queues?as_of={at}", KARI))["items"]}
     assert counts == {"it": 1}
     assert (await api.read(f"/stats/queues?as_of={at}"))["items"][1]["new"] == 2
     await api.refused(f"/tickets?as_of={moved}", KARI)
-    assert (await api.read(f"/tickets/{ticket}?as_of={at}", NILS))["allowed"] == []
+    one = await api.read(f"/tickets/{ticket}?as_of={at}", NILS)
+    assert (one["allowed"], one["queue"]) == ([], None)
+    for who in (ADMIN, PER):
+        assert (await api.read(f"/tickets/{ticket}?as_of={at}", who))["queue"]["slug"] == "it"
+        listed = (await api.read(f"/tickets?as_of={at}&queue=it", who))["items"]
+        assert {t["id"] for t in listed} == {str(ticket), str(other)}
 
 
 @requirement("A19.04")
@@ -410,6 +418,27 @@ async def test_a_customer_sees_of_a_moment_what_customers_may_know(api: Api) -> 
         articles = (await api.read(f"/tickets/{ticket}/articles?as_of={as_of}", PER))["items"]
         assert [article["text"] for article in articles] == [f"{ONE} hums."]
         assert (await api.get(f"/tickets/{ticket}/history?as_of={as_of}", PER)).status_code == 403
+
+
+@requirement("A19.04")
+async def test_a_customer_does_not_learn_whose_ticket_it_was_before(api: Api) -> None:
+    log, ticket = Log(), uuid7()
+    before = CUSTOMERS[1].model_copy(update={"company": "globex"})
+    log.add(ticket, opened(ONE, customer=before), queued(ONE))
+    await api.rows.show(log.events)
+    at = str(log.events[-1].id)
+    (changed,) = await _happens(api, log, ticket, CustomerChanged(to=CUSTOMERS[0], was=before, by=BY))
+    await _happens(api, log, ticket, PriorityChanged(to=5, was=3, by=BY))
+    for as_of in (at, changed):
+        (listed,) = (await api.read(f"/tickets?as_of={as_of}", PER))["items"]
+        for shown in (listed, await api.read(f"/tickets/{ticket}?as_of={as_of}", PER)):
+            assert (shown["customer"]["id"], shown["customer"]["company"]) == (str(PER.person_id), "acme")
+    for asked in (f"customer={before.id}", f"customer={before.email}", "company=globex"):
+        assert (await api.read(f"/tickets?{asked}&as_of={at}&count=true", PER))["count"]["value"] == 0
+        assert (await api.read(f"/tickets?{asked}&as_of={at}", PER))["items"] == []
+        assert len((await api.read(f"/tickets?{asked}&as_of={at}", KARI))["items"]) == 1
+    assert (await api.read(f"/tickets/{ticket}?as_of={at}", KARI))["customer"]["company"] == "globex"
+    assert len((await api.read(f"/tickets?company=acme&as_of={changed}", PER))["items"]) == 1
 
 
 async def test_a_removed_ticket_is_shown_as_it_was_to_administrators_only(api: Api) -> None:

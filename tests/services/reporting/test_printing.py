@@ -1,5 +1,6 @@
 """Tickets as pages to print or keep: `GET /tickets/{ref}/print`."""
 
+import asyncio
 import contextlib
 import re
 import zlib
@@ -176,6 +177,25 @@ async def test_a_ticket_that_is_too_long_for_a_pdf_is_refused_clearly(
     answer = await api.get(f"/api/v1/tickets/{ONE}/print?format=pdf")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/query/format"
+
+
+async def test_texts_that_are_slow_to_set_are_set_or_refused_at_once(api: Api) -> None:
+    await api.open(ONE, "".join((letter + mark * 200) * 1_000 for letter, mark in ("z\u0301", "\u0627\u064b")))
+    assert (await api.get(f"/api/v1/tickets/{ONE}/print?format=pdf")).status_code == 200
+    long = await api.open(TWO, "It hums.")
+    await api.happen(long, note("\n" * (pdf_page.MOST_LINES + 1)))
+    answer = await api.get(f"/api/v1/tickets/{TWO}/print?format=pdf")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/format")
+
+
+async def test_nobody_makes_others_wait_for_many_pdfs(api: Api) -> None:
+    await api.open(ONE, "It hums. " * 20_000)
+    path = f"/api/v1/tickets/{ONE}/print?format=pdf"
+    answers = await asyncio.gather(*(api.get(path, who) for who in (KARI,) * 4 + (PER,)))
+    assert sorted(answer.status_code for answer in answers[:4]) == [200, 200, 429, 429]
+    assert answers[4].status_code == 200
+    assert {a.headers.get("Retry-After") for a in answers if a.status_code == 429} == {"5"}
+    assert (await api.get(path)).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -113,16 +113,22 @@ class Api:
         await self.rows.show(self.log.events[known:])
 
     async def open(
-        self, number: str, text: str, *files: Attachment, raw: Blob | None = None, notes: tuple[str, ...] = ()
+        self,
+        number: str,
+        text: str,
+        *files: Attachment,
+        raw: Blob | None = None,
+        notes: tuple[str, ...] = (),
+        customer: CustomerRef = CUSTOMER,
     ) -> UUID:
         """A ticket with one message of the customer."""
         ticket = uuid4()
         words = Message(id=uuid4(), channel="email", text=text, attachments=files, raw=raw, reading_notes=notes)
         opened = TicketOpened(
-            number=number, title=text, queue=PLACE, customer=CUSTOMER, channel="email", message=words, priority=3
+            number=number, title=text, queue=PLACE, customer=customer, channel="email", message=words, priority=3
         )
         queued = TicketQueued(
-            number=number, title=text, queue=PLACE, customer=CUSTOMER, state=NEW, priority=3, channel="email"
+            number=number, title=text, queue=PLACE, customer=customer, state=NEW, priority=3, channel="email"
         )
         await self.happen(ticket, opened, queued)
         return ticket

@@ -1,5 +1,6 @@
 """Reports over HTTP: who gets which, bad questions, files, and what an undo takes out."""
 
+import asyncio
 import csv
 import io
 import re
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.reporting.reports import reports_api
 from services.reporting.reports.catalogue import REPORTS
 from services.reporting.reports.files import harmless
 from services.reporting.reports.rows import FACTS, SPANS, TICKETS
@@ -32,6 +34,7 @@ from shared.contracts.routing import (
     TimeAccounted,
 )
 from shared.rules.states import CLOSED_SUCCESSFUL, MERGED, NEW, OPEN, PENDING_REMINDER
+from shared.testing.progress import until
 from tests.histories.desk import Desk
 from tests.services.reporting.reporting_database import START, ZONE, Log, Reporting
 from tests.services.reporting.reports_over_http import ADMIN, CUSTOMER, client_of_reports
@@ -353,3 +356,21 @@ def test_the_tables_name_their_columns_as_the_list_does() -> None:
     assert set(TICKETS.columns) - own <= set(TICKETS_TABLE.columns)
     common = set(TICKETS.columns) & set(FACTS.columns) & set(SPANS.columns)
     assert {"id", "queue_id", "created_at", "state_type", "owner_id", "tags", "fields"} <= common
+
+
+async def test_reports_of_one_person_do_not_take_all_connections(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports_api, "WAIT_SECONDS", 0.2)
+    owner = stage.reporting.owner
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE reports_v1.facts IN ACCESS EXCLUSIVE MODE")  # a report takes as long as this
+        asked = [asyncio.ensure_future(stage.get("/reports/volume?" + DAY)) for _ in range(5)]
+        refused = 5 - reports_api.MOST_OF_A_PERSON
+        await until(lambda: _true(sum(each.done() for each in asked) == refused))
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429, 429]
+    assert {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 429} == {"5"}
+    assert (await stage.get("/reports/volume?" + DAY)).status_code == 200
+
+
+async def _true(known: bool) -> bool:
+    return known

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.directory import Member, Person, Queue
+from shared.contracts.directory import Company, Member, Person, Queue
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef, TicketRef
 from shared.contracts.routing import (
     CustomerChanged,
@@ -93,11 +93,12 @@ async def test_each_line_of_the_contract(desk: Searched) -> None:
         cc=[Address(email="cc@copy.example", name="Boson")], to=[Address(email="it@help.example", name="")],
         fields={"room": "K1 north", "size": 12, "parts": ["axle", "wheel"], "urgent": True},
     )  # fmt: skip
-    await desk.happen(k, TagsAdded(tags=("vip-case",)), OwnerChanged(to=BY, was=None, by=BY))
+    await desk.happen(k, TagsAdded(tags=("vip-case",)), OwnerChanged(to=BY, was=None))
     await desk.happen(k, StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=BY))
     other, _ = await desk.open(HR_PLACE, MAX_REF, "other keyed", "")
     for q, *want in (
-        ("kettle crimson", x, y), ('"crimson kettle"', x), ('"kettle crimson"',), ("kettle -leaks", y), ("ket*", x, y),
+        ("kettle crimson", x, y), ('"crimson kettle"', x), ('"kettle crimson"',), ("kettle -leaks", y), ("ket*", x, y), ("leaks ke*", x), ("AB-12*", x), ("AB-123*", x), ("kettle body:le*", x),
+        ("AB-13*",),
         ("kettle*", x, y), ("leaks OR silver", x, y, z), ("vermilion leaks", x), ("silver words", y, z),
         ('body:"crimson kettle"', x), ("words silv* -kettle", z), ("words -crimson", z), ('words -"silver lamp"', x, y),
         ('"daily vermilion"',), ("AB-1234/7", x), ("1234", x), ("ab 7", x), ("plan_9.pdf", x), ("eau", y),
@@ -107,7 +108,8 @@ async def test_each_line_of_the_contract(desk: Searched) -> None:
         ("to:it@help.example", k), ("attachment:blueprint", k), ("attachment:plum",), ("attachment:blueprint-final.pdf", k),
         ("customer:nordmann", k), ("customer:per@acme.example", k), ("company:acme", k), ("tag:vip-case", k), ("tag:vip", k),
         ("field.room:k1", k), ('field.room:"k1 north"', k), ("field.room:axle",), ("field.parts:axle", k), ("axle", k),
-        ("field.size:12", k), ("field.nope:k1",), (f"number:{number}", k), ("number:12",), (number, k),
+        ("field.size:12", k), ("field.urgent:true", k), ("field.urgent:false",), ("keyed true",),
+        ("field.nope:k1",), (f"number:{number}", k), ("number:12",), (number, k),
         (f"Ticket#{number}", k), (f"[Ticket#{number}]", k), ("keyed queue:it", k), ('keyed queue:"it support"', k),
         ("keyed state:closed-successful", k), ("keyed state:closed", k), ('keyed state:"closed successful"', k),
         ("keyed owner:kari", k), ("keyed owner:me", k), ("keyed owner:kari@help.example", k), ("keyed -owner:kari",),
@@ -118,6 +120,7 @@ async def test_each_line_of_the_contract(desk: Searched) -> None:
     assert other in await desk.hits("keyed", ADMIN)
     for parameters, tickets in (
         ({"state": "closed-successful"}, [k]), ({"queue": "it", "owner": "kari"}, [k]), ({"tag": "vip-case"}, [k]),
+        ({"owner": ["kari", "eva"]}, [k]),
         ({"customer": "per@acme.example"}, [k]), ({"priority": [1, 2]}, []), ({"created_to": "2026-01-01T00:00:00Z"}, []),
         ({"locked": "true"}, []), ({"state_type": ["closed", "open"]}, [k]), ({"company": "acme", "available": "true"}, [k]),
     ):  # fmt: skip
@@ -250,6 +253,39 @@ async def test_the_index_follows_moves_merges_names_tags_and_what_is_undone(desk
     assert [await desk.hits("epic", who) for who in (PER, MAX)] == [[], [one]]
     await desk.happen(one, TicketRemoved(because="test", was=NEW))
     assert [await desk.hits("epic", who) for who in (KARI, MAX, ADMIN)] == [[], [], []]
+
+
+@requirement("A11.02")
+async def test_people_companies_and_queues_are_found_by_their_names_of_today(desk: Searched) -> None:
+    acme = Company(id=UUID(int=30), slug="acme", name="Umbrella Industries")
+    await seed(desk.rows.app_url, acme)
+    ticket, _ = await desk.open(IT_PLACE, PER_REF, "keyed", "")
+    foreign, _ = await desk.open(HR_PLACE, PER_REF, "keyed", "")
+    await desk.happen(ticket, OwnerChanged(to=BY, was=None))
+    titled, _ = await desk.open(IT_PLACE, MAX_REF, "about petra", "")
+    changed = [
+        Person(id=who.person_id, login=who.login, name=name, email=who.email, roles=who.roles)
+        for who, name in ((PER, "Petra Nilsson"), (KARI, "Karianne Olsen"))
+    ]
+    await seed(desk.rows.app_url, *changed)
+    for q in (
+        "nilsson", "customer:nilsson", 'customer:"petra nilsson"', "nils*", "umbrella", 'company:"umbrella industries"',
+        "company:umbrella", "company:acme", "owner:karianne", 'owner:"Karianne Olsen"', "customer:nordmann",
+        "queue:support", 'queue:"IT supp"*', "keyed -owner:eva",
+    ):  # fmt: skip
+        assert ticket in await desk.hits(q, KARI), q
+        assert foreign not in await desk.hits(q, KARI), q
+        assert await desk.hits(q, EVA) == [], q
+    for q, place in (("industries", ("company", "Industries")), ("nilsson", ("customer", "Nilsson"))):
+        (item,) = (await desk.ask(q, KARI))["items"]
+        hits = [(m["attribute"], part["text"]) for m in item["matches"] for part in m["text"] if part["hit"]]
+        assert hits == [place]
+    for q in ("title:nilsson", "company:nilsson", 'customer:"nilsson petra"', "owner:petra", "keyed -umbrella"):
+        assert await desk.hits(q, KARI) == [], q
+    assert await desk.hits("petra", KARI) == [titled, ticket]
+    assert sorted(await desk.hits("nilsson", PER)) == sorted([ticket, foreign])
+    assert [await desk.hits(q, MAX) for q in ("nilsson", "umbrella")] == [[], []]
+    assert await desk.hits("keyed state:clo*", KARI) == []
 
 
 async def test_pages_are_complete_in_order_and_stable_while_tickets_come(desk: Searched) -> None:

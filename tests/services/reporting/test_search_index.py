@@ -4,15 +4,17 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from services.reporting.feed.feed import Feed
 from services.reporting.feed.place import Place
 from services.reporting.generations import rebuilding
-from services.reporting.search.index.file import IndexFile, Slot, Unusable
+from services.reporting.search.index import readers
+from services.reporting.search.index.file import IndexFile, Reader, Slot, Unusable
 from services.reporting.search.index.following import TICKETS_A_ROUND, Following
 from services.reporting.search.index.served import ServedIndex
 from shared.contracts.routing import TagsAdded
@@ -290,3 +292,34 @@ async def test_a_question_that_takes_too_long_is_stopped(live_desk: Reporting, t
             await index.ask(lambda reader: reader.rows(endless))
         assert (refused.value.status, refused.value.slug) == (503, "too-slow")
         assert await index.ask(lambda reader: reader.rows("SELECT 1")) == [(1,)]
+
+
+async def test_a_question_of_many_short_statements_is_stopped_too(
+    live_desk: Reporting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "MOST_SECONDS", 0.05)
+    await promoted_search(live_desk)
+    async with serving(live_desk, tmp_path) as index:
+        await indexed(index)
+
+        def many(reader: Reader) -> None:
+            for _ in range(20_000):
+                reader.rows("SELECT 1")
+                sum(range(2_000))  # between statements there is nothing that SQLite could interrupt
+
+        with pytest.raises(Problem) as refused:
+            await index.ask(many)
+        assert refused.value.slug == "too-slow"
+        assert await index.ask(lambda reader: reader.rows("SELECT 1")) == [(1,)]
+
+
+async def test_slow_questions_of_one_person_leave_a_connection_to_others(live_desk: Reporting, tmp_path: Path) -> None:
+    await promoted_search(live_desk)
+    async with serving(live_desk, tmp_path) as index:
+        await indexed(index)
+        one, other, end = uuid4(), uuid4(), threading.Event()
+        slow = [asyncio.create_task(index.ask(lambda _: end.wait(), one)) for _ in range(readers.READERS + 1)]
+        await asyncio.sleep(0)
+        assert await index.ask(lambda reader: reader.rows("SELECT 1"), other) == [(1,)]
+        end.set()
+        assert await asyncio.gather(*slow) == [True] * len(slow)

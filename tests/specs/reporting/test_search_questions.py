@@ -14,11 +14,18 @@ from services.reporting.search.index.entries import field_term
 from services.reporting.search.index.schema import DDL, ROW_COLUMNS
 from services.reporting.search.query.filters import SqliteArguments, of_sqlite
 from services.reporting.search.query.matching import Names, match
-from services.reporting.search.query.question import MOST_IN_PHRASE, MOST_TERMS, Question, Term, question
+from services.reporting.search.query.question import (
+    MOST_IN_PHRASE,
+    MOST_TERMS,
+    Question,
+    Term,
+    for_large_index,
+    question,
+)
 from services.reporting.search.shown.marks import marked, pattern
 from services.reporting.search.shown.spelling import neighbours
-from services.reporting.search.text.language import language_of
-from services.reporting.search.text.words import BOUNDARY, LONGEST, fold, indexed, variants, words
+from services.reporting.search.text.language import Guess, Language, language_of
+from services.reporting.search.text.words import BOUNDARY, LONGEST, asked_for, fold, indexed, variants, words
 from services.reporting.tickets.read_model.ticket_row import ColumnFilters
 from services.reporting.tickets.ticket_list import Filters, conditions_of
 from tests.specs.requirement import requirement
@@ -58,7 +65,7 @@ def test_the_operators() -> None:
         ("colour:red", [["colour red"]]),
         ("OR a OR", [["a"]]),
         ('a "b', [["a"], ["b"]]),
-        ("ab* title:ab* body:ab* a*", [["ab*"], ["title:ab*"], ["body:ab"], ["a"]]),
+        ("ab* title:ab* body:ab* a*", [["ab*"], ["title:ab*"], ["body:ab*"], ["a"]]),
         ("a a", [["a"]]),
         ("pri\u00adnter e\u0301t\u200be\u0301", [["printer"], ["été"]]),
         ("a\x00b", [["a"], ["b"]]),
@@ -91,10 +98,19 @@ for _statement in DDL:
     _file.execute(_statement)
 
 
-@given(QUESTIONS, st.booleans())
-def test_every_text_is_a_statement_that_sqlite_understands(text: str, as_agent: bool) -> None:
+def test_a_large_index_is_not_searched_for_short_beginnings() -> None:
+    asked = for_large_index(question('ab* title:ab* body:ab* QX-91* "x ab"* abc* queue:ab*'))
+    assert [(t.words, t.beginning, t.in_titles_only) for t in terms(asked)] == [
+        (("ab",), True, True), (("ab",), True, True), (("ab",), False, False), (("qx", "91"), False, False),
+        (("x", "ab"), False, False), (("abc",), True, False), (("ab",), True, False),
+    ]  # fmt: skip
+
+
+@given(QUESTIONS, st.booleans(), st.booleans())
+def test_every_text_is_a_statement_that_sqlite_understands(text: str, as_agent: bool, large: bool) -> None:
     arguments = SqliteArguments()
-    found = match(question(text), Names(), arguments, as_agent=as_agent)
+    parsed = for_large_index(question(text)) if large else question(text)
+    found = match(parsed, Names(), arguments, as_agent=as_agent)
     where = " AND ".join(("true", *found.conditions))
     docs = "docs" if as_agent else "customer_docs"
     if found.words is not None:
@@ -180,6 +196,47 @@ def test_words_of_doubtful_texts_are_found_in_every_language() -> None:
     kept = indexed(["bilene"], language_of(["bilene"]))
     assert set(variants("bil")) & set(kept)
     assert field_term("Room", "x") == "room\ue000x"
+
+
+FORMS: dict[Language, str] = {
+    "nb": "skriver skriveren skriverne, nøkkel nøkkelen nøkler nøklene, faktura fakturaen fakturaene, server serverne",
+    "sv": "dator datorn datorer datorerna, klocka klockan klockor, nyckel nyckeln nycklar, fönster fönstret fönstren,"
+    " lösenord lösenordet, kontor kontoret, konto kontot konton, faktura fakturan fakturor, server servrar",
+    "nl": "toetsenbord toetsenborden, probleem problemen, fiets fietsen, wachtwoord wachtwoorden",
+    "ru": "экран экрана экранов, принтер принтеры принтеров, проблем проблема",
+    "en": "printer printers, burn burning burned, battery batteries",
+    "de": "auto autos, büro büros, problem probleme problemen, haus häuser häusern, laptop laptops",
+    "fr": "perdu perdue perdus, clé clés, journal journaux",
+    "es": "luz luces, impresora impresoras",
+}
+
+
+@requirement("A11.03")
+@pytest.mark.parametrize("language", FORMS)
+@pytest.mark.parametrize("sure", [True, False])
+def test_each_form_of_a_word_finds_the_others(language: Language, sure: bool) -> None:
+    for group in FORMS[language].split(", "):
+        for wrote in group.split():
+            kept = set(indexed([wrote], Guess(language, sure=sure)))
+            missed = [asked for asked in group.split() if asked_for(asked).isdisjoint(kept)]
+            assert missed == [], wrote
+
+
+@given(st.text(alphabet=st.characters(categories=["L"]), min_size=1, max_size=20).map(str.lower))
+def test_what_is_asked_for_contains_what_a_text_may_hold(word: str) -> None:
+    assert variants(word) <= asked_for(word)
+    assert len(asked_for(word)) <= 120
+
+
+def test_forms_do_not_join_words_that_only_look_alike() -> None:
+    for asked, wrote in (
+        ("rock", "rocket"),
+        ("pock", "pocket"),
+        ("plan", "planet"),
+        ("kettle", "ket"),
+        ("crimson", "crim"),
+    ):
+        assert asked_for(asked).isdisjoint(indexed([wrote], Guess("en", sure=True))), (asked, wrote)
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12))

@@ -27,16 +27,21 @@ FAMILIES = """
 WITH RECURSIVE up(id, into_id) AS (
     SELECT t.id, t.merged_into_id FROM desk.tickets t WHERE t.id = ANY($1)
      UNION
-    SELECT t.id, t.merged_into_id FROM up JOIN desk.tickets t ON t.id = up.into_id
+    SELECT t.id, t.merged_into_id
+      FROM up
+     CROSS JOIN LATERAL (SELECT id, merged_into_id FROM desk.tickets WHERE id = up.into_id OFFSET 0) AS t
 ), living AS (
     SELECT id FROM up WHERE into_id IS NULL
 ), family(id, living) AS (
     SELECT id, id FROM living
      UNION
-    SELECT t.id, f.living FROM family f JOIN desk.tickets t ON t.merged_into_id = f.id
+    SELECT t.id, f.living
+      FROM family f
+     CROSS JOIN LATERAL (SELECT id FROM desk.tickets WHERE merged_into_id = f.id OFFSET 0) AS t
 )
 SELECT id, living FROM family
 """
+# OFFSET 0: the planner expects so many merged tickets that it would read the whole table for a round, and not the index.
 """The living tickets of these tickets, and everything that was merged into them, directly or not."""
 TICKETS = f"""
 SELECT id, title, customer_name, fields, event_count, {", ".join(ROW_COLUMNS)} FROM desk.tickets WHERE id = ANY($1)
@@ -195,18 +200,18 @@ class _Columns:
         for slug, value in (ticket["fields"] or {}).items():
             column = "field" if public else inside("field")
             for text in field_texts(value):
-                terms = self._add("field", text, guess, public=public)
+                self._add("field", text, guess, public=public)
+                terms = indexed(words(text), guess)
                 marked = [each if each == BOUNDARY else field_term(slug, each) for each in terms]
                 self._terms.setdefault(column, []).extend((*marked, BOUNDARY))
+            if isinstance(value, bool):  # found in its field only: it is no text
+                self._terms.setdefault(column, []).extend((field_term(slug, flag_text(value)), BOUNDARY))
 
-    def _add(self, attribute: str, text: str, guess: Guess | None, *, public: bool) -> list[str]:
-        """Adds a text of an attribute. Returns its terms."""
+    def _add(self, attribute: str, text: str, guess: Guess | None, *, public: bool) -> None:
+        """Adds a text of an attribute, once: subjects and addresses are the same in most articles of a ticket."""
         column = attribute if public or attribute not in HAS_INSIDE else inside(attribute)
-        if not text:
-            return []
-        terms = indexed(words(text), guess)
-        self._add_terms(column, text, terms)
-        return terms
+        if text and (column, text) not in self._seen:
+            self._add_terms(column, text, indexed(words(text), guess))
 
     def _add_terms(self, column: str, text: str, terms: list[str]) -> None:
         if text and (column, text) not in self._seen:
@@ -217,6 +222,11 @@ class _Columns:
 def shown_person(person: Mapping[str, Any]) -> str:
     """Name and address of somebody in a message."""
     return f"{person.get('name') or ''} {addresses.shown(person['email'])}".strip()
+
+
+def flag_text(value: bool) -> str:
+    """A flag as people ask for it: `field.urgent:true`."""
+    return "true" if value else "false"
 
 
 def field_texts(value: Any) -> list[str]:

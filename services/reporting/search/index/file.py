@@ -247,13 +247,22 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self.connection.execute(f"{PRAGMAS}; PRAGMA query_only = ON")
+        self._stopped = False
 
     def rows(self, statement: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Raises InterruptError once the reader is stopped."""
+        if self._stopped:
+            raise apsw.InterruptError("stopped")
         return self.connection.execute(statement, tuple(arguments)).fetchall()
 
     def interrupt(self) -> None:
-        """Stops the statement that runs now, from another thread."""
+        """Stops the statement that runs now, and any further one, from another thread."""
+        self._stopped = True
         self.connection.interrupt()
+
+    def go_on(self) -> None:
+        """The reader is for the next question."""
+        self._stopped = False
 
     def close(self) -> None:
         self.connection.close()

@@ -5,13 +5,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import apsw
 
 from services.reporting.search.index.file import Reader
 from shared.http.problems import Problem
+from shared.runtime.concurrency import Shares
 
 READERS = 3
+MOST_OF_A_PERSON = READERS - 1
+"""Connections that one person's questions use: slow ones do not make everybody wait."""
 MOST_SECONDS = 3.0
 """For one question; a longer one is stopped."""
 WAIT_SECONDS = 2.0
@@ -39,29 +43,47 @@ class Readers:
             self._free.put_nowait(reader)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="search-reader")
         self._closing = False
+        self._shares = Shares(MOST_OF_A_PERSON)
 
-    async def run(self, work: Callable[[Reader], T]) -> T:
-        """Calls `work` in a thread. Raises Problem 503 if it takes too long, or if all connections are busy."""
+    async def run(self, work: Callable[[Reader], T], person: UUID | None = None) -> T:
+        """Calls `work` in a thread. Raises Problem 503 if it takes too long, or if all connections are busy.
+
+        `person`: whose question it is.
+        """
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                reader = await self._free.get()
+                reader = await self._taken(person)
         except TimeoutError:
             raise too_slow() from None
+        reader.go_on()
         running = loop.run_in_executor(self._threads, work, reader)
         timer = loop.call_later(MOST_SECONDS, reader.interrupt)
-        running.add_done_callback(lambda _: self._release(reader, timer))
+        running.add_done_callback(lambda _: self._release(reader, timer, person))
         try:
             return await asyncio.shield(running)
         except apsw.InterruptError:
             raise too_slow() from None
         except asyncio.CancelledError:
-            reader.interrupt()  # nobody waits for the answer any more
+            if not running.done():
+                reader.interrupt()  # nobody waits for the answer any more
             running.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
 
-    def _release(self, reader: Reader, timer: asyncio.TimerHandle) -> None:
+    async def _taken(self, person: UUID | None) -> Reader:
+        if person is None:
+            return await self._free.get()
+        await self._shares.take(str(person))
+        try:
+            return await self._free.get()
+        except BaseException:
+            self._shares.give_back(str(person))
+            raise
+
+    def _release(self, reader: Reader, timer: asyncio.TimerHandle, person: UUID | None) -> None:
         timer.cancel()
+        if person is not None:
+            self._shares.give_back(str(person))
         if self._closing:
             reader.close()
         else:

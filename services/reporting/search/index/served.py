@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Never, TypeVar
+from uuid import UUID
 
 import apsw
 from prometheus_client import Gauge
@@ -30,7 +31,7 @@ LOOK_SECONDS = 5.0
 """How soon a promotion is followed."""
 CHANGE_SECONDS = 2.0
 """How soon a change of `desk` is followed if the notification was lost."""
-ROUND_SECONDS = 0.05
+ROUND_SECONDS = 0.25
 """Between two rounds, so that a round has several changes when there are many. A reader who waits ends the pause."""
 IDLE_SECONDS = 60.0
 """Without changes, after which a part of the index is merged."""
@@ -70,8 +71,11 @@ class ServedIndex:
         BEHIND.set_function(lambda: time.monotonic() - self._agreed)
         BYTES.set_function(self._size)
 
-    async def ask(self, work: Callable[[Reader], T]) -> T:
-        """Calls `work` with a reading connection, in a thread. Raises Problem 503 while the index is not complete."""
+    async def ask(self, work: Callable[[Reader], T], person: UUID | None = None) -> T:
+        """Calls `work` with a reading connection, in a thread. Raises Problem 503 while the index is not complete.
+
+        `person`: whose question it is.
+        """
         readers = self._readers
         if readers is None:
             raise Problem(
@@ -81,7 +85,7 @@ class ServedIndex:
                 headers={"Retry-After": "10"},
             )
         try:
-            return await readers.run(work)
+            return await readers.run(work, person)
         except DAMAGED as error:
             log.error("the search index is damaged and is built anew: %s", error)
             await self._give_up()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.reporting.search.index.file import Reader
 from services.reporting.search.query.filters import SqliteArguments
-from services.reporting.search.text.words import fold, variants, words
+from services.reporting.search.text.words import asked_for, fold, words
 from services.reporting.visibility import Scope
 
 MOST_WORDS = 8
@@ -39,7 +39,7 @@ def tickets(reader: Reader, scope: Scope, text: str, limit: int) -> list[UUID]:
 
 def _start(word: str) -> str:
     """A word that begins so, or that is an inflection of this one."""
-    terms = " OR ".join(f'"{each}"' for each in sorted(variants(word)))
+    terms = " OR ".join(f'"{each}"' for each in sorted(asked_for(word)))
     return f'("{fold(word)}" * OR {terms})'
 
 

@@ -58,6 +58,7 @@ class Search:
     scope: Scope
     filters: Filters
     sort: SearchSort
+    person: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _parts(reader: Reader, search: Search) -> Iterator[_Part]:
         if 0 < len(wanted) <= FEW_QUEUES:
             keys.append(keys_expression(map(queue_key, wanted)))
         yield from _part(reader, search, "docs", arguments, rights, keys, as_agent=True)
-    if not scope.everything and (scope.customers or scope.company is not None):
+    if not scope.everything and _is_customer(reader, scope):
         arguments = SqliteArguments()
         own = f"t.customer_id IN {arguments.add(scope.customers, 'uuid[]')}"
         companys = f" OR t.company = {arguments.one(scope.company)}" if scope.company is not None else ""
@@ -109,6 +110,15 @@ def _parts(reader: Reader, search: Search) -> Iterator[_Part]:
         keys = [*map(customer_key, scope.customers)]
         keys += [company_key(scope.company)] if scope.company is not None else []
         yield from _part(reader, search, "customer_docs", arguments, rights, [keys_expression(keys)], as_agent=False)
+
+
+def _is_customer(reader: Reader, scope: Scope) -> bool:
+    """Whether there is any ticket of the person or their company: agents mostly have none."""
+    arguments = SqliteArguments()
+    tests = [f"SELECT 1 FROM docs WHERE customer_id IN {arguments.add(scope.customers, 'uuid[]')}"]
+    if scope.company is not None:
+        tests.append(f"SELECT 1 FROM docs WHERE company = {arguments.one(scope.company)}")
+    return bool(reader.rows(f"{' UNION ALL '.join(tests)} LIMIT 1", arguments.values))
 
 
 def _part(
@@ -247,22 +257,51 @@ def _key(sort: SearchSort) -> Any:
 
 def _of_many(reader: Reader, part: _Part, sort: SearchSort, after: Position | None, limit: int) -> list[Hit]:
     """The first hits after a position, tier by tier."""
+    if sort != "relevance":
+        return _of_tier(reader, part, sort, 0, after, limit)
     found: list[Hit] = []
-    tiers = (NAMED, TITLED, OTHERS) if sort == "relevance" else (0,)
-    for tier in tiers:
+    titled = _few_titled(reader, part)
+    for tier in (NAMED, TITLED, OTHERS):
         if after is not None and tier < after[0]:
             continue
-        if sort == "relevance" and ((tier == NAMED and part.first == "false") or (tier == TITLED and not part.title)):
+        if (tier == NAMED and part.first == "false") or (tier == TITLED and not part.title):
             continue
         behind = after if after is not None and after[0] == tier else None
-        found += _of_tier(reader, part, sort, tier, behind, limit - len(found))
+        if tier == TITLED and titled is not None:
+            hits = [_hit(row, sort, TITLED) for row in titled if not row[4]]
+            found += _in_order(hits, sort, behind, limit - len(found))
+        else:
+            known = None if titled is None else [row[0] for row in titled]
+            found += _of_tier(reader, part, sort, tier, behind, limit - len(found), known)
         if len(found) >= limit:
             break
     return found
 
 
-def _of_tier(reader: Reader, part: _Part, sort: SearchSort, tier: int, after: Position | None, limit: int) -> list[Hit]:
-    """Blocks are visited until the last wanted hit is better than the bound of the next block."""
+def _few_titled(reader: Reader, part: _Part) -> list[tuple[Any, ...]] | None:
+    """The rows that have all words in the title; None if they are many."""
+    if part.title is None:
+        return []
+    arguments = SqliteArguments(list(part.values))
+    table, expression = _titles(part)
+    source = _source(part, table, expression, arguments)
+    rows = reader.rows(f"SELECT {_COLUMNS}, {part.first} {source} LIMIT {COUNTED + 1}", arguments.values)
+    return rows if len(rows) <= COUNTED else None
+
+
+def _of_tier(
+    reader: Reader,
+    part: _Part,
+    sort: SearchSort,
+    tier: int,
+    after: Position | None,
+    limit: int,
+    titled: Sequence[int] | None = None,
+) -> list[Hit]:
+    """Blocks are visited until the last wanted hit is better than the bound of the next block.
+
+    `titled`: the rows of the tier before, if they are known.
+    """
     column = "updated_at" if sort.endswith("updated_at") else "created_at"
     ascending = sort in ("created_at", "updated_at")
     bound, other, direction = ("min", "max", "ASC") if ascending else ("max", "min", "DESC")
@@ -287,7 +326,9 @@ def _of_tier(reader: Reader, part: _Part, sort: SearchSort, tier: int, after: Po
         where = [f"{row} BETWEEN {low} AND {high}"]
         if sort == "relevance":
             where.append(part.first if tier == NAMED else f"NOT coalesce({part.first}, false)")
-            if tier == OTHERS and part.title is not None:
+            if tier == OTHERS and titled is not None:
+                where.append(f"t.doc NOT IN ({', '.join(map(str, titled))})")
+            elif tier == OTHERS and part.title is not None:
                 titles, title = _titles(part)
                 asked = arguments.one(title)
                 where.append(

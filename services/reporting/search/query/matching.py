@@ -11,12 +11,16 @@ from services.reporting.search.index.entries import company_key, customer_key, f
 from services.reporting.search.index.schema import AGENTS_ONLY, HAS_INSIDE, KEYS, PUBLIC_COLUMNS, inside
 from services.reporting.search.query.filters import SqliteArguments
 from services.reporting.search.query.question import FIELD, Clause, Question, Term
-from services.reporting.search.text.words import fold, phrases, variants
+from services.reporting.search.text.words import asked_for, fold, phrases
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the terms of a question name: queues, states and owners by term, customers and companies of today."""
+    """What the terms of a question name: queues, states and owners by term, customers and companies of today.
+
+    `customers` and `addresses` are of whoever has the address that a term is; `people` have its words in their names.
+    `company_names` are those of `companies`, by slug.
+    """
 
     queues: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
     states: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
@@ -24,6 +28,8 @@ class Names:
     customers: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
     addresses: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
     companies: Mapping[Term, tuple[str, ...]] = field(default_factory=dict)
+    people: Mapping[Term, tuple[UUID, ...]] = field(default_factory=dict)
+    company_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ def expression(term: Term, names: Names, *, as_agent: bool) -> str | None:
         if not columns:
             return None
         found = _in(columns, _words(term))
-    keys = [*map(customer_key, names.customers.get(term, ())), *map(company_key, names.companies.get(term, ()))]
+    customers = dict.fromkeys((*names.customers.get(term, ()), *names.people.get(term, ())))
+    keys = [*map(customer_key, customers), *map(company_key, names.companies.get(term, ()))]
     return _any([found, _in((KEYS,), _any(map(_quoted, keys)))]) if keys else found
 
 
@@ -109,9 +116,9 @@ def _words(term: Term) -> str:
     *before, last = term.words
     each: list[tuple[str, ...]]
     if len(term.words) == 1 and not term.beginning:
-        each = [(found,) for found in sorted({fold(last)} if term.number else variants(last))]
+        each = [(found,) for found in sorted({fold(last)} if term.number else asked_for(last))]
     elif len(term.words) == 1:
-        each = [(found,) for found in sorted(variants(last))]
+        each = [(found,) for found in sorted(asked_for(last))]
     else:
         each = phrases(term.words)
     made = [_quoted(*(_marked(word, term) for word in words)) for words in each]

@@ -6,7 +6,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.reporting.search.text.words import LONGEST, WORD, fold, readable
 from shared.addresses import canonical
@@ -19,8 +19,8 @@ MOST_IN_PHRASE = 16
 MOST_BEGINNINGS = 8
 SHORTEST_BEGINNING = 2
 """Letters; a shorter beginning is a word."""
-SHORTEST_BEGINNING_IN_TEXTS = 3
-"""Letters; a shorter beginning is searched in titles and names only."""
+SHORTEST_BEGINNING_IN_LARGE = 3
+"""Letters; in a large index, a shorter beginning is searched in titles and names only: `for_large_index`."""
 
 TEXT_ATTRIBUTES = frozenset(
     ("subject", "body", "from", "to", "cc", "title", "number", "attachment", "customer", "company", "tag")
@@ -42,7 +42,8 @@ _TOKEN = re.compile(
 class Term:
     """Words in a row, of which the last may be a beginning. `written` is the text without operators.
 
-    `number` and `address` are set if the text is the number of a ticket or an e-mail address.
+    `number` and `address` are set if the text is the number of a ticket or an e-mail address. `in_titles_only`: only
+    titles and names are searched for it.
     """
 
     words: tuple[str, ...]
@@ -52,6 +53,7 @@ class Term:
     beginning: bool = False
     number: str | None = None
     address: str | None = None
+    in_titles_only: bool = False
 
     @property
     def is_row(self) -> bool:
@@ -59,9 +61,9 @@ class Term:
         return self.attribute in ROW_ATTRIBUTES
 
     @property
-    def in_titles_only(self) -> bool:
-        """Whether so many words begin like this that it is searched in titles and names only."""
-        return self.beginning and len(self.words) == 1 and len(fold(self.words[0])) < SHORTEST_BEGINNING_IN_TEXTS
+    def begins_short(self) -> bool:
+        """Whether so many words begin like this that a large index cannot be searched for them."""
+        return self.beginning and not self.is_row and len(fold(self.words[-1])) < SHORTEST_BEGINNING_IN_LARGE
 
 
 Clause = tuple[Term, ...]
@@ -111,6 +113,23 @@ def question(text: str) -> Question:
     return Question(tuple(made), is_blank=not text.strip())
 
 
+def for_large_index(asked: Question) -> Question:
+    """The question as a large index can answer it: two letters begin too many words of its texts.
+
+    One such word is searched in titles and names. In other attributes and in phrases, the letters are a word.
+    """
+    clauses = tuple(tuple(_for_large_index(term) for term in clause) for clause in asked.clauses)
+    return replace(asked, clauses=clauses)
+
+
+def _for_large_index(term: Term) -> Term:
+    if not term.begins_short:
+        return term
+    if len(term.words) == 1 and term.attribute in IN_TITLES:
+        return replace(term, in_titles_only=True)
+    return replace(term, beginning=False)
+
+
 def _printable(character: str) -> str:
     """Control characters end a word; those without a width are left out later."""
     return " " if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
@@ -144,14 +163,13 @@ def _of(text: str, attribute: str | None, *, without: bool, beginning: bool) -> 
     found = (number,) if number is not None else tuple(each[:LONGEST] for each in WORD.findall(text.lower()))
     if not found and attribute not in ROW_ATTRIBUTES:
         return None
-    shortest = SHORTEST_BEGINNING if attribute in IN_TITLES and len(found) == 1 else SHORTEST_BEGINNING_IN_TEXTS
     last = fold(found[-1]) if found else ""
     return Term(
         words=found[:MOST_IN_PHRASE],
         written=text.rstrip("*").strip(),
         attribute=attribute,
         without=without,
-        beginning=beginning and len(found) <= MOST_IN_PHRASE and len(last) >= shortest,
+        beginning=beginning and len(found) <= MOST_IN_PHRASE and len(last) >= SHORTEST_BEGINNING,
         number=number,
         address=canonical(text) if "@" in text else None,
     )

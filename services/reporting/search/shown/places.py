@@ -6,9 +6,9 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting.search.index.entries import field_texts, shown_person
+from services.reporting.search.index.entries import field_texts, flag_text, shown_person
 from services.reporting.search.query.question import Question, Term
-from services.reporting.search.shown.marks import Part, applicable, marked, pattern
+from services.reporting.search.shown.marks import Marked, Part, applicable, marks, may_have, pattern
 from shared.database import Pool
 
 MOST_PLACES = 8
@@ -39,7 +39,8 @@ SELECT f.root, a.id, a.number, a.created_at, a.at, a.cut
  CROSS JOIN LATERAL (
         SELECT x.id, x.number, x.created_at, x.at, substring(x.text FROM greatest(1, x.at - {before}) FOR {cut}) AS cut
           FROM (SELECT a.id, a.number, a.created_at, a.text,
-                       regexp_instr(left(a.text, {longest}), k.pattern) AS at
+                       regexp_instr(CASE WHEN octet_length(a.text) <= {longest} THEN a.text
+                                         ELSE left(a.text, {longest}) END, k.pattern) AS at
                   FROM {articles} a
                  WHERE a.ticket_id = f.id
                  ORDER BY a.created_at, a.number
@@ -48,7 +49,8 @@ SELECT f.root, a.id, a.number, a.created_at, a.at, a.cut
          LIMIT 1) AS a
 """
 )
-# The index has the articles of one ticket in order, so that no text behind the first match is read.
+# The index has the articles of one ticket in order, so that no text behind the first match is read. `left` takes as long
+# as the search itself, and most texts are short: the bytes of a text are known without reading it.
 """The first article of each ticket with a word that a pattern matches, and the text around it."""
 HEADS = (
     FAMILIES
@@ -77,24 +79,44 @@ Place = dict[str, Any]
 
 
 async def places(
-    pool: Pool, question: Question, tickets: Mapping[UUID, dict[str, Any]], *, articles: str
+    pool: Pool,
+    question: Question,
+    tickets: Mapping[UUID, dict[str, Any]],
+    *,
+    articles: str,
+    company_names: Mapping[str, str],
 ) -> dict[UUID, list[Place]]:
     """The places of these tickets, which are as the API shows them to the reader.
 
-    `articles` is the table or view of the articles that the reader may see.
+    `articles` is the table or view of the articles that the reader may see; `company_names` has the names of companies
+    that were found by them, by slug.
     """
     terms = [term for clause in question.clauses for term in clause if not term.without and not term.is_row]
-    found = {ticket: _of_ticket(shown, terms) for ticket, shown in tickets.items()}
+    found = {ticket: _Places(terms) for ticket in tickets}
     if not terms or not tickets:
-        return found
+        return {ticket: [] for ticket in tickets}
+    for ticket, shown in tickets.items():
+        _add_ticket(found[ticket], shown, company_names)
     await _add_texts(pool, terms, found, articles)
-    left = [ticket for ticket, known in found.items() if _unexplained(terms, known)]
+    left = [ticket for ticket, known in found.items() if known.unexplained]
     if left:
-        await _add_heads(pool, terms, found, left, articles)
-    left = [ticket for ticket in left if not found[ticket]][:FEW]
+        await _add_heads(pool, found, left, articles)
+    left = [ticket for ticket in left if not found[ticket].places][:FEW]
     if left:
         await _add_whole_texts(pool, terms, found, left, articles)
-    return {ticket: known[:MOST_PLACES] for ticket, known in found.items()}
+    return {ticket: known.places[:MOST_PLACES] for ticket, known in found.items()}
+
+
+class _Places:
+    """The places of one ticket. `unexplained` are the terms that none of them shows yet."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.places: list[Place] = []
+        self.unexplained = list(terms)
+
+    def add(self, attribute: str, found: Marked, article: asyncpg.Record | None = None) -> None:
+        self.places.append(_place(attribute, found.parts, article))
+        self.unexplained = [term for term in self.unexplained if term not in found.terms]
 
 
 def _place(attribute: str, parts: list[Part], article: asyncpg.Record | None = None) -> Place:
@@ -106,31 +128,28 @@ def _place(attribute: str, parts: list[Part], article: asyncpg.Record | None = N
     }
 
 
-def _of_ticket(shown: Mapping[str, Any], terms: Sequence[Term]) -> list[Place]:
-    customer = shown["customer"]
+def _add_ticket(found: _Places, shown: Mapping[str, Any], company_names: Mapping[str, str]) -> None:
+    customer, terms = shown["customer"], found.unexplained
     texts = [
         ("number", shown["number"]),
         ("title", shown["title"]),
         ("customer", f"{customer['name'] or ''} {customer['email'] or ''}".strip()),
         ("company", customer["company"] or ""),
+        ("company", company_names.get(customer["company"] or "", "")),
         *(("tag", tag) for tag in shown["tags"]),
         *((f"field.{slug}", text) for slug, value in shown["fields"].items() for text in field_texts(value)),
     ]
-    found = []
+    flags = {f"field.{slug}": flag_text(value) for slug, value in shown["fields"].items() if isinstance(value, bool)}
+    texts += [(term.attribute, flags[term.attribute]) for term in terms if term.attribute in flags]
+    if not may_have([text for _, text in texts], terms):
+        return
     for attribute, text in texts:
         wanted = applicable(terms, attribute)
-        if wanted and text and (parts := marked(text, wanted)) is not None:
-            found.append(_place(attribute, parts))
-    return found
+        if wanted and text and (hits := marks(text, wanted)) is not None:
+            found.add(attribute, hits)
 
 
-def _unexplained(terms: Sequence[Term], known: Sequence[Place]) -> list[Term]:
-    """The terms that no place shows yet."""
-    hits = [part["text"] for place in known for part in place["text"] if part["hit"]]
-    return [term for term in terms if not any(marked(text, [term]) for text in hits)]
-
-
-async def _add_texts(pool: Pool, terms: Sequence[Term], found: dict[UUID, list[Place]], articles: str) -> None:
+async def _add_texts(pool: Pool, terms: Sequence[Term], found: dict[UUID, _Places], articles: str) -> None:
     wanted = applicable(terms, "body")
     if not wanted:
         return
@@ -138,16 +157,18 @@ async def _add_texts(pool: Pool, terms: Sequence[Term], found: dict[UUID, list[P
     rows = await pool.fetch(statement, list(found), [pattern(term) for term in wanted[:MOST_PATTERNS]])
     shown: dict[UUID, set[str]] = {}
     for row in sorted(rows, key=lambda row: (row["created_at"], row["number"], row["at"])):
-        text = _whole_words(row["cut"], starts=row["at"] <= BEFORE + 1)
-        parts = marked(text, wanted)
-        if parts is None or any(text in other or other in text for other in shown.get(row["root"], ())):
-            continue
-        hit = " ".join(part["text"] for part in parts if part["hit"])
         before = shown.setdefault(row["root"], set())
-        if any(hit == known for known in before):
+        text = _whole_words(row["cut"], starts=row["at"] <= BEFORE + 1)
+        if any(text in other or other in text for other in before):
+            continue
+        hits = marks(text, wanted)
+        if hits is None:
+            continue
+        hit = " ".join(part["text"] for part in hits.parts if part["hit"])
+        if hit in before:
             continue
         before |= {text, hit}
-        found[row["root"]].append(_place("body", parts, row))
+        found[row["root"]].add("body", hits, row)
 
 
 def _whole_words(cut: str, *, starts: bool) -> str:
@@ -160,13 +181,10 @@ def _whole_words(cut: str, *, starts: bool) -> str:
     return text
 
 
-async def _add_heads(
-    pool: Pool, terms: Sequence[Term], found: dict[UUID, list[Place]], tickets: Sequence[UUID], articles: str
-) -> None:
+async def _add_heads(pool: Pool, found: dict[UUID, _Places], tickets: Sequence[UUID], articles: str) -> None:
     """Subjects, people and files of articles, for the terms that nothing shows yet."""
-    left = {ticket: _unexplained(terms, found[ticket]) for ticket in tickets}
     for row in await pool.fetch(HEADS.format(articles=articles, most=MOST_HEADS), list(tickets)):
-        people = row["people"]
+        known, people = found[row["root"]], row["people"]
         texts = [
             ("subject", row["subject"]),
             *(("from", shown_person(each)) for each in (people["from"],) if each),
@@ -174,22 +192,26 @@ async def _add_heads(
             *(("cc", shown_person(each)) for each in people["cc"]),
             *(("attachment", each["name"]) for each in row["attachments"] or ()),
         ]
+        if not known.unexplained or not may_have([text for _, text in texts], known.unexplained):
+            continue
         for attribute, text in texts:
-            wanted = applicable(left[row["root"]], attribute)
-            if wanted and text and (parts := marked(text, wanted)) is not None:
-                found[row["root"]].append(_place(attribute, parts, row))
-                left[row["root"]] = _unexplained(left[row["root"]], found[row["root"]])
+            wanted = applicable(known.unexplained, attribute)
+            if wanted and text and (hits := marks(text, wanted)) is not None:
+                known.add(attribute, hits, row)
 
 
 async def _add_whole_texts(
-    pool: Pool, terms: Sequence[Term], found: dict[UUID, list[Place]], tickets: Sequence[UUID], articles: str
+    pool: Pool, terms: Sequence[Term], found: dict[UUID, _Places], tickets: Sequence[UUID], articles: str
 ) -> None:
     wanted = applicable(terms, "body")
     statement = BODIES.format(articles=articles, longest=LONGEST_TEXT, most=MOST_ARTICLES)
     for row in await pool.fetch(statement, list(tickets)) if wanted else ():
-        if not found[row["root"]] and (parts := marked(row["text"], wanted)) is not None:
+        known = found[row["root"]]
+        if not known.places and (hits := marks(row["text"], wanted)) is not None:
+            parts = hits.parts
             first = next(n for n, part in enumerate(parts) if part["hit"])
             before = parts[first - 1]["text"][-BEFORE:] if first else ""
             after = "".join(part["text"] for part in parts[first + 1 :])[:BEFORE]
             text = " ".join(f"{before}{parts[first]['text']}{after}".split())
-            found[row["root"]].append(_place("body", marked(text, wanted) or [], row))
+            cut = marks(text, wanted)
+            known.add("body", cut if cut is not None else Marked([], hits.terms), row)

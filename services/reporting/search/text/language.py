@@ -45,13 +45,11 @@ def language_of(words: Sequence[str], otherwise: Language = "en") -> Guess:
     """The language of these words, in lower case. `otherwise` if they tell nothing."""
     scores: dict[Language, float] = {}
     looked_at = words[:LOOKED_AT]
-    for word in looked_at:
-        known = _LANGUAGES.get(word)
-        if known is not None:
-            for language in known:
-                scores[language] = scores.get(language, 0.0) + 1 / len(known)
-    cyrillic = sum("\u0400" <= word[0] <= "\u04ff" for word in looked_at if not word.isascii())
-    if cyrillic * 2 > sum(word.isalpha() for word in looked_at):
+    for known in filter(None, map(_LANGUAGES.get, looked_at)):
+        for language in known:
+            scores[language] = scores.get(language, 0.0) + 1 / len(known)
+    cyrillic = sum(["\u0400" <= word[0] <= "\u04ff" for word in looked_at if not word.isascii()])
+    if cyrillic and cyrillic * 2 > sum(map(str.isalpha, looked_at)):
         return Guess("ru", cyrillic >= ENOUGH)
     if not scores:
         return Guess(otherwise, sure=False)

@@ -16,8 +16,9 @@ from typing import cast, get_args
 import Stemmer
 
 from services.reporting.search.text.language import Guess, Language
+from services.reporting.search.text.related import related
 
-VERSION = 1
+VERSION = 2
 LONGEST = 64
 """Characters of a word. The rest of a longer one is ignored, in texts and in questions."""
 WORD = re.compile(r"[^\W_]+")
@@ -26,6 +27,8 @@ BOUNDARY = "\ue001"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 MOST_CACHED = 40_000
 """Words for each language."""
+SHORTEST_STEM = 3
+"""Letters of a stem's stem. A shorter one belongs to too many words."""
 MOST_GUESSED = 100
 """Words of a text of doubtful language that are indexed under the stems of all languages."""
 
@@ -55,6 +58,7 @@ _stemmers = _Stemmers()
 _terms: dict[Language, dict[str, str]] = {language: {} for language in LANGUAGES}
 _bare_terms: dict[Language, dict[str, str]] = {language: {} for language in LANGUAGES}
 _variants: dict[str, frozenset[str]] = {}
+_asked: dict[str, frozenset[str]] = {}
 
 
 def readable(text: str) -> str:
@@ -106,6 +110,31 @@ def variants(word: str) -> frozenset[str]:
     return found
 
 
+def asked_for(word: str) -> frozenset[str]:
+    """Every term under which a text may have this word, in lower case, or an inflected form of it."""
+    found = _asked.get(word)
+    if found is None:
+        if len(_asked) > MOST_CACHED:
+            _asked.clear()
+        plain = fold(word)
+        spellings = (word,) if plain == word else (word, plain)
+        more = (_of_forms(each, language) for each in spellings for language in LANGUAGES) if word.isalpha() else ()
+        found = _asked[word] = variants(word).union(*more)
+    return found
+
+
+def _of_forms(word: str, language: Language) -> set[str]:
+    """The terms of a word's forms that the stemmer takes for another word."""
+    if (language == "ru") != ("\u0400" <= word[0] <= "\u04ff"):
+        return set()
+    stem = _stemmers.of[language].stemWord
+    once = stem(word)
+    twice = stem(once)  # the stem of a plural may be the singular, which has a stem of its own
+    forms = related({word, once, twice} if len(twice) >= SHORTEST_STEM else {word, once}, language)
+    # A form is also the stem that others have: Swedish `dator` of `datorer`.
+    return set(map(fold, (*forms, *map(stem, forms))))
+
+
 def stems(words: Sequence[str]) -> Iterator[str]:
     """The stems of many folded words in all languages, without the caches of the words that people use."""
     for language in LANGUAGES:
@@ -146,8 +175,8 @@ def indexed(found: Sequence[str], guess: Guess | None) -> list[str]:
     others: set[str] = set()
     if not guess.sure:
         others.update(*map(variants, found[:MOST_GUESSED]))
-    if not "".join(found).isascii():
-        others.update([_bare_term(word, language) for word in set(found) if not word.isascii()])
+    accented = {word for word in found if not word.isascii()}
+    others.update([_bare_term(word, language) for word in accented])
     others.difference_update(terms)
     for other in sorted(others):
         terms += (BOUNDARY, other)

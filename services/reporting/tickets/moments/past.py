@@ -7,6 +7,7 @@ folded from their events.
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from services.reporting.tickets.moments.moment import Moment
 from services.reporting.tickets.read_model import former_rows
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from services.reporting.tickets.ticket_list import Arguments
+from services.reporting.visibility import Scope
 from shared.database import Connection, Pool
 
 COUNTS = """
@@ -44,6 +46,13 @@ SELECT id FROM merged
 UNCHANGED = "SELECT * FROM desk.tickets WHERE id = ANY($1)"
 RECORDS = "SELECT {columns} FROM json_populate_recordset(NULL::desk.tickets, $1::text::json)"
 FOR_CUSTOMERS = TICKETS_TABLE.for_customers()
+
+
+CUSTOMER = ("customer_id", "customer_email", "customer_name", "company")
+
+
+def _is_own(row: TicketRow, visible: Scope) -> bool:
+    return row.customer_id in visible.customers or (row.company is not None and row.company == visible.company)
 
 
 class Counted(NamedTuple):
@@ -146,6 +155,14 @@ class Past:
         """The titles then of all tickets to which these are linked."""
         linked = {UUID(link["id"]) for row in rows for link in row["links"] or ()}
         return {row.id: row.title for row in (await self.rows(linked)).values()} if linked else {}
+
+    async def with_own_customers(self, rows: Collection[TicketRow], visible: Scope) -> list[TicketRow]:
+        """The rows for a customer. Where the ticket was then of somebody whose tickets they may not see, today's
+        customer stands: nobody learns who had their ticket before them."""
+        foreign = {row.id for row in rows if not _is_own(row, visible)}
+        found = await self.connection.fetch(UNCHANGED, list(foreign)) if foreign else ()
+        today = {row["id"]: {name: row[name] for name in CUSTOMER} for row in found}
+        return [replace(row, **today.get(row.id, {})) for row in rows]
 
     async def records(self, rows: Collection[TicketRow], *, for_customers: bool) -> dict[UUID, asyncpg.Record]:
         """The rows as the tables would give them, or the view for customers: its expressions say what is hidden."""

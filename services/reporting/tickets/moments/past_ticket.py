@@ -1,6 +1,6 @@
 """`GET /tickets/{ref}?as_of=` and its history: one ticket as it was at a moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import asyncpg
 
 from services.reporting.tickets.moments.moment import Moment
 from services.reporting.tickets.moments.past import Past, past
+from services.reporting.tickets.read_model.ticket_row import TicketRow
 from services.reporting.tickets.ticket_list import Arguments
 from services.reporting.tickets.ticket_reader import FoundTicket, TicketReader
 from services.reporting.visibility import Scope, scope
@@ -34,8 +35,10 @@ async def ticket_then(reader: TicketReader, who: Identity, found: FoundTicket, m
     customer = found.row["customer_id"]
     known_as = await reader.directory.known_as(customer)
     async with past(reader.pool, moment) as then:
-        rows = await then.rows([found.row["id"]])
-        records = await then.records(rows.values(), for_customers=not found.as_agent)
+        rows: Collection[TicketRow] = (await then.rows([found.row["id"]])).values()
+        if not found.as_agent:
+            rows = await then.with_own_customers(rows, visible)
+        records = await then.records(rows, for_customers=not found.as_agent)
         row = records.get(found.row["id"])
         if row is None or (not found.as_agent and row["state_type"] == "removed"):
             raise problems.not_found()
@@ -46,20 +49,32 @@ async def ticket_then(reader: TicketReader, who: Identity, found: FoundTicket, m
         known_as = await reader.directory.known_as(row["customer_id"])
         async with past(reader.pool, moment) as then:
             open_tickets = await _open_tickets(then, known_as, visible)
-    (shown,) = await shown_then(reader, who, [row], titles)
+    (shown,) = await shown_then(reader, who, [row], titles, {row["id"]} if found.as_agent else ())
     shown["article_count"] = sum(each.articles if found.as_agent else each.public_articles for each in merged)
     shown["customer"]["open_tickets"] = open_tickets
     return shown
 
 
 async def shown_then(
-    reader: TicketReader, who: Identity, rows: Sequence[asyncpg.Record], titles: Mapping[UUID, str]
+    reader: TicketReader,
+    who: Identity,
+    rows: Sequence[asyncpg.Record],
+    titles: Mapping[UUID, str],
+    as_agent: Collection[UUID],
 ) -> list[dict[str, Any]]:
     """Tickets of a moment as the API shows them: with the people, queues and states of today, and with nothing that
-    could be done. `titles`: those that linked tickets had."""
+    could be done. `titles`: those that linked tickets had.
+
+    `as_agent`: the tickets that the person reads as an agent. Where one of these was in a queue that they may not know
+    of, it has none. A customer may know where their ticket was.
+    """
+    known = reader.known_queues(who)
     presenter = await reader.presenter(who, rows)
     items = [presenter.ticket(row) | {"allowed": []} for row in rows]
     await reader.show_other_tickets(who, list(zip(rows, items, strict=True)))
+    for row, item in zip(rows, items, strict=True):
+        if not who.is_admin and row["id"] in as_agent and row["queue_id"] not in known:
+            item["queue"] = None
     for ticket in (link["ticket"] for item in items for link in item["links"]):
         ticket["title"] = titles.get(UUID(ticket["id"]), ticket["title"])
     return items
