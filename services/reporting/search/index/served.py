@@ -31,7 +31,7 @@ LOOK_SECONDS = 5.0
 """How soon a promotion is followed."""
 CHANGE_SECONDS = 2.0
 """How soon a change of `desk` is followed if the notification was lost."""
-ROUND_SECONDS = 0.25
+ROUND_SECONDS = 0.5
 """Between two rounds, so that a round has several changes when there are many. A reader who waits ends the pause."""
 IDLE_SECONDS = 60.0
 """Without changes, after which a part of the index is merged."""
