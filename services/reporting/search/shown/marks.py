@@ -59,6 +59,7 @@ class _Wanted:
     """What is looked for in words: the terms of one word together, because most words are none of them."""
 
     def __init__(self, terms: tuple[Term, ...]) -> None:
+        terms = tuple(term for term in terms if term.words)  # `owner:!` has none
         single = [term for term in terms if len(term.words) == 1 and not term.beginning and term.number is None]
         self._single = [(asked_for(term.words[0]), term) for term in single]
         self._any = frozenset().union(*(found for found, _ in self._single))
