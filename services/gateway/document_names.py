@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from shared.contracts.directory import Company, Person, Queue, Topic
@@ -22,18 +22,22 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[])
 """
 # The longest word finds candidates in the order of their words; each of the other words must begin a word of theirs too.
 FIND = """
-SELECT c.id
-  FROM (SELECT word, id
-          FROM gateway.names
-         WHERE kind = $1 AND word >= $2 AND word < $3
-         ORDER BY word, id
-         LIMIT $6) AS c
- WHERE NOT EXISTS (SELECT
-                     FROM unnest($4::text[], $5::text[]) AS o(first, after)
-                    WHERE NOT EXISTS (SELECT FROM gateway.names n WHERE n.id = c.id AND n.word >= o.first COLLATE "C"
-                                                                    AND n.word < o.after COLLATE "C"))
- ORDER BY c.word, c.id
- LIMIT $7
+SELECT k.kind, f.id
+  FROM unnest($1::text[], $2::integer[]) AS k(kind, most)
+ CROSS JOIN LATERAL (
+       SELECT c.id
+         FROM (SELECT word, id
+                 FROM gateway.names
+                WHERE kind = k.kind AND word >= $3 AND word < $4
+                ORDER BY word, id
+                LIMIT $7) AS c
+        WHERE NOT EXISTS (SELECT
+                            FROM unnest($5::text[], $6::text[]) AS o(first, after)
+                           WHERE NOT EXISTS (SELECT FROM gateway.names n
+                                              WHERE n.id = c.id AND n.word >= o.first COLLATE "C"
+                                                AND n.word < o.after COLLATE "C"))
+        ORDER BY c.word, c.id
+        LIMIT k.most) AS f
 """
 _PARTS = re.compile(r"[^\W_]+")
 
@@ -86,16 +90,20 @@ async def write(connection: Connection | Pool, documents: Sequence[tuple[Documen
         await connection.execute(ADD, *map(list, zip(*rows, strict=True)))
 
 
-async def beginning(pool: Pool, kind: str, question: str, limit: int) -> list[UUID]:
-    """The documents in use of whose words one begins with each word of the question, in the order of that word."""
+async def beginning(pool: Pool, kinds: Mapping[str, int], question: str) -> list[tuple[str, UUID]]:
+    """Kind and id of the documents in use of whose words one begins with each word of the question.
+
+    In the order of that word, at most so many of each kind as `kinds` says.
+    """
     asked = sorted({word[:LONGEST_WORD] for word in folded(question).split()}, key=len)[-MOST_WORDS:]
-    if not asked:
+    if not asked or not kinds:
         return []
     *others, longest = asked
-    ids = await pool.fetch(
-        FIND, kind, longest, _after(longest), others, [_after(word) for word in others], CANDIDATES, limit * 4
-    )
-    return list(dict.fromkeys(row["id"] for row in ids))[:limit]
+    # A document has several words that begin alike, so more rows than documents are read.
+    most = [4 * limit for limit in kinds.values()]
+    after = [_after(word) for word in others]
+    rows = await pool.fetch(FIND, list(kinds), most, longest, _after(longest), others, after, CANDIDATES)
+    return list(dict.fromkeys((row["kind"], row["id"]) for row in rows))
 
 
 def _after(word: str) -> str:

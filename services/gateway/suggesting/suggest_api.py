@@ -27,6 +27,8 @@ from shared.rules.access import Identity
 Kind = Literal["ticket", "customer", "company", "queue", "search", "answer", "person", "tag", "topic", "address"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 IN_REPORTING: frozenset[Kind] = frozenset(("ticket", "tag", "address"))
+NAMED: frozenset[Kind] = frozenset(("customer", "person", "company", "queue", "topic"))
+HIDDEN_FROM_SOME: frozenset[Kind] = frozenset(("queue", "topic"))
 FOR_CUSTOMERS: frozenset[Kind] = frozenset(("ticket", "search", "answer", "topic"))
 """What customers get: no people, no customers, no queues, and no words that only the desk uses."""
 MOST = 10
@@ -77,11 +79,11 @@ def router(pool: Pool, services: ServiceClient) -> APIRouter:
         elsewhere: list[Kind] = [kind for kind in wanted if kind in IN_REPORTING]
         if elsewhere:
             asked.append(_from_reporting(services, who, text, elsewhere))
-        for kind in wanted:
-            if kind == "search":
-                asked.append(_saved(searches, who, text))
-            elif kind not in IN_REPORTING and kind != "answer":
-                asked.append(_documents(pool, who, kind, text))
+        if "search" in wanted:
+            asked.append(_saved(searches, who, text))
+        named = list[Kind](kind for kind in wanted if kind in NAMED)
+        if named:
+            asked.append(_documents(pool, who, named, text))
         found = [each for part in await asyncio.gather(*asked) for each in part]
         return json_response({"items": sorted(found, key=lambda each: wanted.index(each["kind"]))})
 
@@ -115,12 +117,18 @@ async def _saved(searches: SavedSearches, who: Identity, text: str) -> list[dict
     return [_item("search", each.slug, each.name, each.slug) for each in found]
 
 
-async def _documents(pool: Pool, who: Identity, kind: Kind, text: str) -> list[dict[str, Any]]:
+async def _documents(pool: Pool, who: Identity, kinds: list[Kind], text: str) -> list[dict[str, Any]]:
     """Documents that this person may see. There may be many hidden queues and topics, but not so many that all of them
     could not be looked through."""
-    most = MOST if kind not in ("queue", "topic") else document_names.CANDIDATES
-    rows = await document_rows.in_use(pool, await document_names.beginning(pool, kind, text, most))
-    return [_shown(kind, row.document) for row in rows if _visible(who, row.document)][:MOST]
+    most: dict[str, int] = {kind: MOST if kind not in HIDDEN_FROM_SOME else document_names.CANDIDATES for kind in kinds}
+    named = await document_names.beginning(pool, most, text)
+    documents = {row.id: row.document for row in await document_rows.in_use(pool, [each for _, each in named])}
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    for kind, identifier in named:
+        document = documents.get(identifier)
+        if document is not None and len(found[kind]) < MOST and _visible(who, document):
+            found[kind].append(_shown(kind, document))
+    return [each for items in found.values() for each in items]
 
 
 def _visible(who: Identity, document: Document) -> bool:
@@ -133,7 +141,7 @@ def _visible(who: Identity, document: Document) -> bool:
             return who.is_agent
 
 
-def _shown(kind: Kind, document: Document) -> dict[str, Any]:
+def _shown(kind: str, document: Document) -> dict[str, Any]:
     match document:
         case Person():
             detail = document.email if kind == "customer" else document.login
@@ -144,5 +152,5 @@ def _shown(kind: Kind, document: Document) -> dict[str, Any]:
             raise AssertionError(f"{document.KIND} has no names")
 
 
-def _item(kind: Kind, identifier: str, label: str, detail: str) -> dict[str, Any]:
+def _item(kind: str, identifier: str, label: str, detail: str) -> dict[str, Any]:
     return {"kind": kind, "id": identifier, "label": label, "detail": detail}
