@@ -59,6 +59,6 @@ KIND = kind(
         "host": "imap.example.org",
         "port": 993,
         "user": "it@help.example.org",
-        "credential": {"kind": "password", "secret": "imap-it"},
+        "credential": {"kind": "password", "secret": "imap-it"},  # pragma: allowlist secret
     },
 )
