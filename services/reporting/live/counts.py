@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 
 from services.reporting.live.sight import Sight
+from services.reporting.stats.api import COUNTS
 from shared.database import Pool
 from shared.directory.copy import Queues
 
@@ -19,9 +20,8 @@ SELECT g.generation, coalesce(sum(c.next_offset), 0)::bigint AS reached
 """
 QUEUES = "SELECT queue_id, new, open, pending, closed, locked FROM stats.queues"
 PEOPLE = "SELECT person_id, queue_id, locked, owned FROM stats.people WHERE person_id = ANY($1)"
-NAMES = ("new", "open", "pending", "closed", "available", "locked_by_me", "owned_by_me")
 Numbers = tuple[int, int, int, int, int, int, int]
-"""In the order of NAMES."""
+"""In the order of COUNTS."""
 NOTHING: Numbers = (0, 0, 0, 0, 0, 0, 0)
 
 
@@ -104,9 +104,9 @@ def _reference(queues: Queues, queue: UUID) -> Mapping[str, Any]:
 
 
 def _named(numbers: Numbers) -> dict[str, int]:
-    return dict(zip(NAMES, numbers, strict=True))
+    return dict(zip(COUNTS, numbers, strict=True))
 
 
 def _sum(rows: Sequence[Numbers]) -> Numbers:
-    new, opened, pending, closed, available, locked, owned = (sum(row[n] for row in rows) for n in range(len(NAMES)))
+    new, opened, pending, closed, available, locked, owned = (sum(row[n] for row in rows) for n in range(len(COUNTS)))
     return new, opened, pending, closed, available, locked, owned
