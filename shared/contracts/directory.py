@@ -1,6 +1,7 @@
 """Configuration documents and their events."""
 
-from typing import Annotated, Generic, Literal, TypeVar
+from datetime import date
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import Field
@@ -47,9 +48,16 @@ Encryption = Literal["implicit", "starttls", "none"]
 Afterwards = Literal["flag", "move", "delete"]
 Every = Literal["day", "week", "month"]
 ReportFormat = Literal["csv", "xlsx", "json"]
+Happening = Literal[
+    "opened", "customer-message", "answered", "note", "state-changed", "moved", "owner-changed", "priority-changed",
+    "tagged", "deadline-warned", "deadline-broken", "reminder", "idle"
+]  # fmt: skip
+"""What a trigger can act on."""
 ReportParameter = str | int | bool | tuple[str, ...]
 
 QueueSlug = Annotated[str, ReferenceTo("queue")]
+Minutes = Annotated[float, Input(strict=True, gt=0, le=5_256_000, allow_inf_nan=False)]
+"""A time of at most ten years; fractions are allowed."""
 TextOfMails = Annotated[str, Input(Text, max_length=10_000)]
 
 
@@ -104,6 +112,17 @@ class Queue(Named):
         return QueueRef(id=self.id, slug=self.slug, name=self.name)
 
 
+class Absence(DocumentPart):
+    """When a person is away (A21.01)."""
+
+    active: bool
+    first_day: date
+    last_day: date
+    """Both days are part of the absence."""
+    substitute: UUID | None = None
+    """Another person, who gets the notices too."""
+
+
 class Person(Document):
     """A person who may sign in. The password is no part of the document: its hash never leaves the gateway."""
 
@@ -123,6 +142,9 @@ class Person(Document):
         tuple[Annotated[str, Known(Notice)], ...], ReadOnly("/session/notices"), Input(max_length=10)
     ] = ()
     """What the person wants a mail about, of tickets in their queues (A10.05, A10.06)."""
+    timezone: Annotated[str, ReadOnly("/session/preferences"), Input(TimeZone)] | None = None
+    """The time zone in which the person reads times; null: that of the desk."""
+    absence: Annotated[Absence, ReadOnly("/session/absence")] | None = None
 
 
 class Company(Named):
@@ -316,6 +338,80 @@ class ReportSchedule(SmallDocument):
     """Whether it is sent when it is due. It can always be sent by hand."""
 
 
+class Calendar(SmallDocument):
+    """Working time (A21.14)."""
+
+    KIND = "calendar"
+
+    timezone: Annotated[str, Input(TimeZone)]
+    """The time zone of the hours and days."""
+    hours: dict[str, tuple[tuple[str, str], ...]] = {}  # noqa: RUF012 - documents are frozen
+    """The hours of each weekday (`mon` to `sun`), as from and to; a weekday that is not named has none."""
+    holidays: str | None = None
+    """The country whose public holidays are no working days, by its code (ISO 3166), such as NO."""
+    days_off: tuple[date, ...] = ()
+    days_on: tuple[date, ...] = ()
+    """Days with the hours of their weekday, even if they are holidays or days off."""
+
+
+class Sla(SmallDocument):
+    """A service level agreement (A21.14): what is promised for the tickets that it fits."""
+
+    KIND = "sla"
+
+    calendar: Annotated[str, ReferenceTo("calendar")] | None = None
+    """The working time in which minutes count; null: always."""
+    order: Annotated[int, Input(ge=0, le=1_000_000)] = 0
+    """The first SLA by order that fits a ticket holds for it; of equal ones, the first by slug."""
+    queues: Annotated[tuple[QueueSlug, ...], Input(max_length=500)] = ()
+    """The queues whose tickets it fits; empty: all."""
+    priorities: Annotated[tuple[int, ...], Input(max_length=5)] = ()
+    """The priorities that it fits; empty: all."""
+    companies: Annotated[tuple[Annotated[str, ReferenceTo("company")], ...], Input(max_length=500)] = ()
+    """The companies whose tickets it fits; empty: all."""
+    topics: Annotated[tuple[Annotated[str, ReferenceTo("topic")], ...], Input(max_length=500)] = ()
+    """The topics whose tickets it fits; empty: all."""
+    first_answer_minutes: Minutes | None = None
+    """From the opening to the first reply; null: no such clock."""
+    update_minutes: Minutes | None = None
+    """From the customer's oldest unanswered message to a reply; null: no such clock."""
+    solution_minutes: Minutes | None = None
+    """From the opening to the closing; null: no such clock."""
+    warn_percent: Annotated[float, Input(strict=True, gt=0, le=100, allow_inf_nan=False)] = 80
+    """When so much of the time is over, the clock warns."""
+    pauses_in: Annotated[tuple[Annotated[str, ReferenceTo("state")], ...], Input(max_length=100)] = ()
+    """The states in which the clocks stand still."""
+
+
+class Trigger(SmallDocument):
+    """A rule: when something happens to a ticket and a condition holds, actions are done (A9.02)."""
+
+    KIND = "trigger"
+
+    order: Annotated[int, Input(ge=0, le=1_000_000)] = 0
+    """Triggers act in this order; of equal ones, the first by slug."""
+    active: bool = True
+    on: Annotated[tuple[Annotated[str, Known(Happening)], ...], Input(required=True, min_length=1, max_length=13)] = ()
+    """What happens: one of these."""
+    idle_minutes: Minutes | None = None
+    """With `idle`: after so long without an act of a person."""
+    when: dict[str, Any] = {}  # noqa: RUF012 - documents are frozen
+    """The condition (`shared.automation.conditions`)."""
+    then: tuple[dict[str, Any], ...] = ()
+    """The actions, in their order (`shared.automation.actions`)."""
+
+
+class Macro(SmallDocument):
+    """Several actions that an agent does at once (A8.06)."""
+
+    KIND = "macro"
+
+    queues: Annotated[tuple[QueueSlug, ...], Input(max_length=500)] = ()
+    """The queues that offer it; empty: every queue."""
+    then: tuple[dict[str, Any], ...] = ()
+    """The actions, in their order (`shared.automation.actions`)."""
+
+
 D = TypeVar("D", bound=SmallDocument)
 
 SMALL_DOCUMENTS: tuple[type[SmallDocument], ...] = (
@@ -328,6 +424,10 @@ SMALL_DOCUMENTS: tuple[type[SmallDocument], ...] = (
     Mailbox,
     Topic,
     ReportSchedule,
+    Calendar,
+    Sla,
+    Trigger,
+    Macro,
 )
 DOCUMENTS: tuple[type[Document], ...] = (Queue, Person, Company, *SMALL_DOCUMENTS)
 
@@ -464,4 +564,44 @@ class ReportScheduleSaved(SmallDocumentSaved[ReportSchedule]):
 
 @event("helpdesk.ReportScheduleRetired.v1", owner="gateway", topic=DIRECTORY)
 class ReportScheduleRetired(SmallDocumentRetired[ReportSchedule]):
+    pass
+
+
+@event("helpdesk.CalendarSaved.v1", owner="gateway", topic=DIRECTORY)
+class CalendarSaved(SmallDocumentSaved[Calendar]):
+    pass
+
+
+@event("helpdesk.CalendarRetired.v1", owner="gateway", topic=DIRECTORY)
+class CalendarRetired(SmallDocumentRetired[Calendar]):
+    pass
+
+
+@event("helpdesk.SlaSaved.v1", owner="gateway", topic=DIRECTORY)
+class SlaSaved(SmallDocumentSaved[Sla]):
+    pass
+
+
+@event("helpdesk.SlaRetired.v1", owner="gateway", topic=DIRECTORY)
+class SlaRetired(SmallDocumentRetired[Sla]):
+    pass
+
+
+@event("helpdesk.TriggerSaved.v1", owner="gateway", topic=DIRECTORY)
+class TriggerSaved(SmallDocumentSaved[Trigger]):
+    pass
+
+
+@event("helpdesk.TriggerRetired.v1", owner="gateway", topic=DIRECTORY)
+class TriggerRetired(SmallDocumentRetired[Trigger]):
+    pass
+
+
+@event("helpdesk.MacroSaved.v1", owner="gateway", topic=DIRECTORY)
+class MacroSaved(SmallDocumentSaved[Macro]):
+    pass
+
+
+@event("helpdesk.MacroRetired.v1", owner="gateway", topic=DIRECTORY)
+class MacroRetired(SmallDocumentRetired[Macro]):
     pass

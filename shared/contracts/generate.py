@@ -11,13 +11,14 @@ from typing import Any
 from shared.contracts.catalogue import event_types
 from shared.contracts.event import Event
 from shared.contracts.marks.personal import PersonalData
-from shared.contracts.topics import ALL, DIRECTORY, PARTITIONS, REPORTS, TICKETS
+from shared.contracts.topics import ALL, DIRECTORY, PARTITIONS, REPORTS, RULES, TICKETS
 
 HERE = Path(__file__).parent / "schemas"
 OWNERS = ("intake", "routing", "notify", "gateway")
 MEANING = {
     TICKETS: "Every event of every ticket. Key: the ticket's id. Kept for ever.",
     DIRECTORY: "Configuration documents and customers. Key: the entity's id. Kept for ever.",
+    RULES: "Triggers that were switched off by themselves. Key: the trigger's id. Kept for ever.",
     REPORTS: "Reports that are sent by mail. Key: the run's id. Kept for ever.",
 }
 ENVELOPE: dict[str, Any] = {
@@ -77,6 +78,8 @@ def _mark(made: dict[str, Any], cls: type[Event]) -> None:
 
 
 def _models(annotation: Any) -> list[Any]:
+    if hasattr(annotation, "__metadata__"):
+        return _models(annotation.__origin__)
     if hasattr(annotation, "model_fields"):
         return [annotation]
     return [model for inner in getattr(annotation, "__args__", ()) for model in _models(inner)]

@@ -11,7 +11,7 @@ from shared.contracts.topics import TICKETS
 
 NotificationKind = Literal[
     "receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected", "closed", "new_ticket",
-    "follow_up", "moved"
+    "follow_up", "moved", "rule", "deadline_warned", "deadline_broken", "assigned"
 ]  # fmt: skip
 AnyNotificationKind = Annotated[str, Known(NotificationKind)]
 NotificationChannel = Literal["email"]
@@ -56,7 +56,7 @@ class NotificationRequested(Event):
     """A message will be sent. `article`: the article that it carries.
 
     An automatic message to the customer (`receipt`, `closed`) is an article of its own. A notice that is not an article
-    (`lock_expired`, `reminder`, `follow_up_rejected`, `new_ticket`, `follow_up`, `moved`) has its own id as `article`.
+    (`lock_expired`, `reminder`, `follow_up_rejected`, `new_ticket`, `follow_up`, `moved`, and the others) has its own id as `article`.
     `left_out`: requested recipients who do not get it.
     """
 
@@ -104,3 +104,18 @@ class NotificationSuppressed(Event):
     kind: AnyNotificationKind
     article: UUID
     reason: str
+
+
+@event("helpdesk.NoticeGiven.v1", owner="notify", topic=TICKETS)
+class NoticeGiven(Event):
+    """Agents have a notice about the ticket (A10.05): in their list of notices, and by mail if they want to.
+
+    `people`: the ids of those who have it. `kind`: as of notifications. `cause`: the event that it is about.
+    `substitutes_for`: of people who are away and whose substitutes are among `people` (A21.01).
+    """
+
+    notice: UUID
+    kind: AnyNotificationKind
+    people: tuple[UUID, ...]
+    cause: UUID
+    substitutes_for: tuple[UUID, ...] = ()

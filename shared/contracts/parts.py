@@ -37,6 +37,31 @@ class TopicRef(Value):
     name: str
 
 
+class RuleRef(Value):
+    """A trigger with its name at that time. `version`: of its document."""
+
+    id: UUID
+    name: str
+    version: int
+
+
+class SlaRef(Value):
+    """A service level agreement with its name at that time. `version`: of its document."""
+
+    id: UUID
+    slug: str
+    name: str
+    version: int
+
+
+class CalendarRef(Value):
+    """A calendar. `version`: of its document."""
+
+    id: UUID
+    slug: str
+    version: int
+
+
 class TicketRef(Value):
     """Another ticket with its title at that time. Number and title are empty until intake has opened it."""
 

@@ -17,17 +17,27 @@ from shared.contracts.parts import (
     Address,
     AnyChannel,
     Blob,
+    CalendarRef,
     CustomerRef,
     Message,
     PersonRef,
     QueueRef,
+    RuleRef,
+    SlaRef,
     StateRef,
     TicketRef,
     TopicRef,
     Writer,
 )
-from shared.contracts.topics import TICKETS
+from shared.contracts.topics import RULES, TICKETS
 
+Clock = Literal["first_answer", "update", "solution"]
+"""What an SLA gives a time for: the first reply, a reply to the customer's oldest unanswered message, the closing."""
+ClockState = Literal["running", "paused", "kept", "broken", "withdrawn"]
+ClockChange = Literal["set", "moved", "paused", "resumed", "kept", "ended", "withdrawn"]
+AnyClock = Annotated[str, Known(Clock)]
+AnyClockState = Annotated[str, Known(ClockState)]
+AnyClockChange = Annotated[str, Known(ClockChange)]
 LinkKind = Literal["related", "parent", "duplicate"]
 AnyLinkKind = Annotated[str, Known(LinkKind)]
 Direction = Literal["in", "out"]
@@ -54,6 +64,7 @@ TICKET_COMMANDS: dict[str, Right] = {
     "merge": "work",
     "split": "work",
     "undo": "work",
+    "macro": "note",
     "note": "note",
     "message": "note",
     "tag": "note",
@@ -72,7 +83,7 @@ class TicketQueued(Event):
     """The ticket is in its queue and accepts commands.
 
     `message_id`: of the opening mail, for threading answers. `answers_to`: where its sender wants answers, if not at
-    the customer's address.
+    the customer's address. `at`: when the ticket was opened.
     """
 
     number: str
@@ -88,6 +99,7 @@ class TicketQueued(Event):
     split_from: TicketRef | None = None
     topic: TopicRef | None = None
     answers_to: tuple[Address, ...] = ()
+    at: datetime | None = None
 
 
 @event("helpdesk.TicketLocked.v1", owner="routing", topic=TICKETS)
@@ -188,12 +200,13 @@ class NoteAdded(Event):
 class CustomerAnswered(Event):
     """A further message of the customer has reached the desk. `article`: its id.
 
-    `answers_to`: where answers go from now on; empty: to the customer's address; null: as before.
+    `answers_to`: where answers go from now on; empty: to the customer's address; null: as before. `at`: when it came.
     """
 
     article: UUID
     message_id: Personal[str] | None = None
     answers_to: tuple[Address, ...] | None = None
+    at: datetime | None = None
 
 
 @event("helpdesk.TimeAccounted.v1", owner="routing", topic=TICKETS)
@@ -447,3 +460,95 @@ class ReminderReached(Event):
 
     due_at: datetime
     fired_at: datetime
+
+
+@event("helpdesk.DeadlinesChanged.v1", owner="routing", topic=TICKETS)
+class DeadlinesChanged(Event):
+    """A clock of the ticket was set, moved, paused, resumed, kept, ended or withdrawn, and is now so.
+
+    `at`: when. `change`: what happened; `moved`: another SLA, calendar or version of them counts from now on, or what
+    was undone does not count any more; `ended`: a broken clock ended, such as by a late reply; `withdrawn`: no SLA gives
+    such a clock any more. `since`: from when the clock counts. `minutes`: the working time that is promised, and
+    `used_minutes` how much of it was used at `at`, by the calendar's hours and without pauses. `due_at`: null while
+    the clock is paused. `warn_at`: when the clock warns; null while it is paused. `ended_at`: when it was over.
+    """
+
+    clock: AnyClock
+    change: AnyClockChange
+    at: datetime
+    sla: SlaRef
+    calendar: CalendarRef | None = None
+    since: datetime
+    minutes: float
+    used_minutes: float
+    state: AnyClockState
+    due_at: datetime | None = None
+    warn_at: datetime | None = None
+    warned: bool = False
+    ended_at: datetime | None = None
+
+
+@event("helpdesk.DeadlineWarned.v1", owner="routing", topic=TICKETS)
+class DeadlineWarned(Event):
+    """A clock of the ticket has reached the part of its time at which its SLA warns.
+
+    `warn_at`: when that was due; `fired_at`: when it happened. `due_at`: when the clock's time is over.
+    """
+
+    clock: AnyClock
+    due_at: datetime
+    sla: SlaRef
+    warn_at: datetime
+    fired_at: datetime
+
+
+@event("helpdesk.DeadlineBroken.v1", owner="routing", topic=TICKETS)
+class DeadlineBroken(Event):
+    """The time of a clock was over at `due_at`. `fired_at`: when that was noticed."""
+
+    clock: AnyClock
+    due_at: datetime
+    sla: SlaRef
+    fired_at: datetime
+
+
+@event("helpdesk.RuleActionLeftOut.v1", owner="routing", topic=TICKETS)
+class RuleActionLeftOut(Event):
+    """A trigger could not do one of its actions on this ticket, and did the others. `action`: such as `move`.
+
+    `reason`: a sentence.
+    """
+
+    rule: RuleRef
+    action: str
+    reason: Personal[str]
+
+
+@event("helpdesk.RuleNotified.v1", owner="routing", topic=TICKETS)
+class RuleNotified(Event):
+    """A trigger has a mail sent. `template`: the slug of its template.
+
+    `to`: `customer`, `owner`, `responsible`, `followers`, ids of people, and mail addresses.
+    """
+
+    rule: RuleRef
+    to: tuple[Personal[str], ...]
+    template: str
+    number: str
+    title: Personal[str]
+    queue: QueueRef
+    customer: CustomerRef
+    owner: PersonRef | None = None
+    responsible: PersonRef | None = None
+
+
+@event("helpdesk.RuleSuspended.v1", owner="routing", topic=RULES)
+class RuleSuspended(Event):
+    """This version of a trigger is switched off, because it cannot do what it says. `reason`: a sentence.
+
+    `ticket`: the ticket on which it failed. Its stream is the trigger's id.
+    """
+
+    rule: RuleRef
+    reason: str
+    ticket: UUID | None = None

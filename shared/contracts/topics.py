@@ -9,7 +9,10 @@ DIRECTORY = "helpdesk.directory.v1"
 REPORTS = "helpdesk.reports.v1"
 """Reports that are sent by mail. The key is the run's id. Kept for ever."""
 
+RULES = "helpdesk.rules.v1"
+"""Triggers that were switched off because they cannot do what they say. The key is the trigger's id. Kept for ever."""
+
 PARTITIONS = 12
-ALL = (TICKETS, DIRECTORY, REPORTS)
-BY_CATEGORY = {"ticket": TICKETS, "report-run": REPORTS}
+ALL = (TICKETS, DIRECTORY, REPORTS, RULES)
+BY_CATEGORY = {"ticket": TICKETS, "report-run": REPORTS, "rule": RULES}
 """The topic of a stream, by its category; DIRECTORY for all others, which are documents and customers."""

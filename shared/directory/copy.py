@@ -13,18 +13,22 @@ import orjson
 from shared.addresses import comparable
 from shared.contracts.directory import (
     SMALL_DOCUMENTS,
+    Calendar,
     Company,
+    Macro,
     Mailbox,
     Person,
     Priority,
     Queue,
     Salutation,
     Signature,
+    Sla,
     SmallDocument,
     State,
     Template,
     TicketField,
     Topic,
+    Trigger,
 )
 from shared.contracts.marks.declaration import DocumentKind
 from shared.contracts.parts import CustomerRef
@@ -146,6 +150,10 @@ class Configuration:
     fields: Mapping[str, TicketField] = field(default_factory=dict)
     mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)
     topics: Mapping[str, Topic] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    slas: Mapping[str, Sla] = field(default_factory=dict)
+    triggers: Mapping[str, Trigger] = field(default_factory=dict)
+    macros: Mapping[str, Macro] = field(default_factory=dict)
     versions: Mapping[UUID, int] = field(default_factory=dict)
     retired_states: Mapping[str, State] = field(default_factory=dict)
     """Tickets may still be in them."""
@@ -342,6 +350,10 @@ def _configuration(rows: Sequence[asyncpg.Record]) -> Configuration:
         fields=_of(TicketField, rows),
         mailboxes=_of(Mailbox, rows),
         topics=_of(Topic, rows),
+        calendars=_of(Calendar, rows),
+        slas=_of(Sla, rows),
+        triggers=_of(Trigger, rows),
+        macros=_of(Macro, rows),
         retired_states=_of(State, rows, retired=True),
         versions={UUID(json["id"]): row["version"] for row in rows if (json := orjson.loads(row["document"]))},
     )

@@ -16,7 +16,7 @@ from shared.eventstore.decider import Decider
 from shared.eventstore.errors import CommandReused, CommandRunning, PreconditionFailed, Raced, UnknownStream
 from shared.eventstore.state_cache import StateCache, States
 from shared.eventstore.store import Append, Appended, CommandId, Context, Store
-from shared.eventstore.unit_of_work import Record, UnitOfWork
+from shared.eventstore.unit_of_work import Conclude, Record, UnitOfWork
 
 State = TypeVar("State")
 Command = TypeVar("Command")
@@ -65,6 +65,7 @@ class CommandRunner(Generic[Command, State]):
     """Runs commands on the streams of one category. Any replica takes any command.
 
     `record` is how decided events are recorded outside of a caller's transaction, `states` where states are read.
+    `conclude` says what follows from each decision.
     """
 
     def __init__(
@@ -75,15 +76,16 @@ class CommandRunner(Generic[Command, State]):
         *,
         record: Record | None = None,
         states: States[State] | None = None,
+        conclude: Conclude[Command, State] | None = None,
     ) -> None:
-        self.store, self.category, self.decider = store, category, decider
+        self.store, self.category, self.decider, self.conclude = store, category, decider, conclude
         self.states: States[State] = states or StateCache(store, decider)
         self._record: Record = record or store.append
 
     def unit(self, connection: Connection | None = None) -> UnitOfWork[Command, State]:
         """One attempt; with a connection, inside the caller's transaction."""
         record = self._record if connection is None else _within(self.store, connection)
-        return UnitOfWork(self.category, self.decider, self.states, record, connection)
+        return UnitOfWork(self.category, self.decider, self.states, record, connection, self.conclude)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[tuple[Connection, UnitOfWork[Command, State]]]:

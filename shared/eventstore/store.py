@@ -61,13 +61,17 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events for one stream, which must be at version `expected` (0: it must be new). `category`: its kind."""
+    """Events for one stream, which must be at version `expected` (0: it must be new). `category`: its kind.
+
+    `rows`: what the service's own statement writes in the same transaction; the store does not look at them.
+    """
 
     stream: UUID
     category: str
     expected: int
     events: tuple[NewEvent, ...]
     context: Context
+    rows: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """One attempt to carry out commands: the states they meet, the events they lead to, and one record of everything."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.database import Connection
 from shared.eventstore.decider import Decider
@@ -22,6 +24,40 @@ class Record(Protocol):
     ) -> Appended: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[Command, State]):
+    """What a command led to. `before`: the state that it met."""
+
+    stream: UUID
+    command: Command
+    before: State
+    events: tuple[NewEvent, ...]
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """An event that follows from an event of a decision (`cause`), on the same stream and in the same transaction."""
+
+    payload: Event
+    cause: UUID
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What follows from a decision: events, and rows of the service's own (`Append.rows`)."""
+
+    events: Sequence[Following] = ()
+    rows: Sequence[Any] = ()
+
+
+class Conclude(Protocol[Command, State]):
+    """Says what follows from a decision. It is no part of what the command's giver needs rights for."""
+
+    def __call__(self, decision: Decision[Command, State], /) -> Consequences: ...
+
+
 class UnitOfWork(Generic[Command, State]):
     """The streams that one attempt reads and the appends that it collects (Fowler's Unit of Work). Used once.
 
@@ -35,8 +71,10 @@ class UnitOfWork(Generic[Command, State]):
         states: States[State],
         record: Record,
         connection: Connection | None = None,
+        conclude: Conclude[Command, State] | None = None,
     ) -> None:
         self.category, self.decider, self.states, self.connection = category, decider, states, connection
+        self.conclude = conclude
         self.appends: list[Append] = []
         self._default_record = record
         self._loaded: dict[UUID, Versioned[State]] = {}
@@ -71,17 +109,29 @@ class UnitOfWork(Generic[Command, State]):
         return self._at(stream).version
 
     def decide(self, stream: UUID, command: Command, context: Context) -> list[Event]:
-        """Decides a command; later commands of this unit meet the state after its events. Raises Rejected.
+        """Decides a command; later commands of this unit meet the state after its events and what follows from them.
 
+        Returns the events of the command alone. Raises Rejected.
         A stream that is unknown, or was not loaded, must be new when it is recorded.
         """
         before = self._at(stream)
         events = self.decider.decide(command, before.state)
-        if events:
-            new = tuple(NewEvent(event) for event in events)
-            self.appends.append(Append(stream, self.category, before.version, new, context))
-            self._streams[stream] = fold(self.decider, before, events)
+        if not events:
+            return events
+        new = tuple(NewEvent(event) for event in events)
+        found = Consequences()
+        if self.conclude is not None:
+            found = self.conclude(Decision(stream, command, before.state, new, context))
+        self._append(stream, new, context, tuple(found.rows))
+        for following in found.events:
+            because = replace(context, actor=following.actor, causation_id=following.cause)
+            self._append(stream, (NewEvent(following.payload),), because)
         return events
+
+    @property
+    def rows(self) -> list[Any]:
+        """The rows of the service's own that belong to everything that was decided."""
+        return [row for append in self.appends for row in append.rows]
 
     def add(self, append: Append) -> None:
         """Adds events that need no decision, of a stream of another category."""
@@ -113,6 +163,11 @@ class UnitOfWork(Generic[Command, State]):
         for stream, versioned in (self._streams if self.recorded else self._loaded).items():
             if versioned.version:
                 self.states.keep(stream, versioned)
+
+    def _append(self, stream: UUID, new: tuple[NewEvent, ...], context: Context, rows: tuple[Any, ...] = ()) -> None:
+        before = self._at(stream)
+        self.appends.append(Append(stream, self.category, before.version, new, context, rows))
+        self._streams[stream] = fold(self.decider, before, (event.payload for event in new))
 
     def _at(self, stream: UUID) -> Versioned[State]:
         return self._streams.get(stream) or Versioned(self.decider.initial(), 0)

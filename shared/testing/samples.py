@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
@@ -26,8 +26,12 @@ def sample(annotation: Any, name: str = "") -> Any:
         return arguments[0]
     if origin in (Union, types.UnionType):
         return sample(next(a for a in arguments if a is not type(None)), name)
+    if origin is tuple and ... not in arguments:
+        return [sample(each, name) for each in arguments]
     if origin in (tuple, list, Sequence):
         return [sample(arguments[0], name)]
+    if origin is dict and get_origin(arguments[1]) is tuple:
+        return {"mon": sample(arguments[1], name)}
     if origin is dict:
         return {"room": "B 214"}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -40,6 +44,7 @@ def sample(annotation: Any, name: str = "") -> Any:
         bool: True,
         UUID: UUID(int=7),
         datetime: MOMENT,
+        date: MOMENT.date(),
     }
     return plain[annotation]
 

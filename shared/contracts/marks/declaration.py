@@ -27,6 +27,10 @@ DocumentKind = Literal[
     "mailbox",
     "topic",
     "report-schedule",
+    "calendar",
+    "sla",
+    "trigger",
+    "macro",
 ]
 
 

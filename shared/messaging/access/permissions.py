@@ -12,7 +12,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, Int8, Int16, Int32, Schema, TaggedFields
 
 from shared.contracts.catalogue import event_types
-from shared.contracts.topics import DIRECTORY, REPORTS, TICKETS
+from shared.contracts.topics import DIRECTORY, REPORTS, RULES, TICKETS
 from shared.messaging.access.authenticity import READERS
 
 ITERATIONS = 4_096
@@ -24,7 +24,7 @@ READ, WRITE = 3, 4
 ALLOW = 3
 
 
-FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {"notify": (TICKETS, DIRECTORY, REPORTS)}
+FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {"notify": (TICKETS, DIRECTORY, REPORTS, RULES)}
 """The topics that each service reads."""
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from shared.contracts.envelope import Actor, Recorded
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 State = TypeVar("State")
 Command = TypeVar("Command")
 Inline = Callable[[Connection, Sequence[Recorded]], Awaitable[None]]
+Rows = Callable[[Connection, Sequence[Any]], Awaitable[None]]
 
 LOAD_SEEN = "SELECT stream, producer, version, event_id FROM messaging.seen WHERE consumer = $1 AND stream = ANY($2)"
 SAVE_SEEN = """
@@ -37,7 +38,7 @@ class PolicyHandler(Generic[Command, State]):
     """Turns events of other services into commands for the service's own stream of the same id.
 
     `react` is pure; `prepare` brings up to date what it looks at. `inline` writes the service's own rows (deliveries,
-    timers, look-ups) in the transaction of the events. `follow` names the next stream that a command concerns, and the
+    timers, look-ups) in the transaction of the events, and `rows` those that belong to the decisions. `follow` names the next stream that a command concerns, and the
     command for it, when a state has gone on in another stream. `done` is called after each commit. With
     `begins_with_cause`, the first event of a stream has the time of the event that led to it: what two services record
     is then one moment, however long the second one was away or how many it handles in one batch.
@@ -51,6 +52,7 @@ class PolicyHandler(Generic[Command, State]):
         producers: frozenset[str],
         react: Callable[[Recorded], Sequence[Command]],
         inline: Inline | None = None,
+        rows: Rows | None = None,
         follow: Callable[[Command, State], tuple[UUID, Command] | None] | None = None,
         done: Callable[[], None] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
@@ -59,6 +61,7 @@ class PolicyHandler(Generic[Command, State]):
         self.name, self.runner, self.react = name, runner, react
         self.producers: frozenset[str] | None = producers
         self.inline, self.follow, self.done, self.prepare = inline, follow, done, prepare
+        self.rows = rows
         self.begins_with_cause = begins_with_cause
         self._unit: UnitOfWork[Command, State] | None = None
 
@@ -118,6 +121,8 @@ class PolicyHandler(Generic[Command, State]):
         appended = await unit.record()
         if appended.events and self.inline is not None:
             await self.inline(connection, appended.events)
+        if unit.rows and self.rows is not None:
+            await self.rows(connection, unit.rows)
 
     async def _decide(
         self, unit: UnitOfWork[Command, State], command: Command, event: Recorded, context: Context
