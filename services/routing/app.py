@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from services.routing import former_agents, policies, ticket, timers
 from services.routing.api import routes, with_originals
+from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
 from services.routing.schema import MIGRATIONS
@@ -53,7 +54,7 @@ def handlers(
     return {
         TICKETS: PolicyHandler(
             name=CONSUMER,
-            runner=CommandRunner(store, "ticket", ticket),
+            runner=CommandRunner(store, "ticket", ticket, conclude=Conclusions(lambda: documents.configuration)),
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=write_rows,
@@ -73,9 +74,10 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         processes = Processes("shared.bounded.rich_text")
         try:
             copy = await parts.directory()
-            clock = timers.Timers(parts.store)
+            conclude = Conclusions(lambda: copy.configuration)
+            clock = timers.Timers(parts.store, conclude)
             recording = timers.Recording(parts.store, clock.wake)
-            runner = CommandRunner(parts.store, "ticket", ticket, record=recording)
+            runner = CommandRunner(parts.store, "ticket", ticket, record=recording, conclude=conclude)
             uploads = Uploads(BlobStore(settings.blob_url))
             operations = TicketOperations(parts.pool, runner, copy, uploads, processes)
             parts.relay(LOW_LATENCY)

@@ -16,7 +16,7 @@ import asyncpg
 from prometheus_client import Counter, Histogram
 
 from services.routing import former_agents, ticket
-from services.routing.ticket import Command
+from services.routing.ticket import Command, Ticket
 from services.routing.ticket.lifecycle import PendingIsOver
 from services.routing.ticket.ownership import LockHolderLeft, LockIsOver
 from shared.contracts.envelope import Actor, Recorded
@@ -25,6 +25,7 @@ from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked
 from shared.database import Connection, Pool
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Appended, CommandId, Context, Store, conflict, utc_now
+from shared.eventstore.unit_of_work import Conclude
 from shared.messaging.consuming.handlers import transient
 from shared.messaging.consuming.parking import ParkedStream
 from shared.runtime.failpoints import hit
@@ -170,9 +171,9 @@ class Recording:
 class Timers:
     """Fires the timers that are due. Any number of processes may do so at the same time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, conclude: Conclude[Command, Ticket]) -> None:
         self.store = store
-        self.runner = CommandRunner(store, "ticket", ticket)
+        self.runner = CommandRunner(store, "ticket", ticket, conclude=conclude)
         self._set = asyncio.Event()
         self.heartbeat = Heartbeat()
 

@@ -1,9 +1,11 @@
 """One attempt to carry out commands: the states they meet, the events they lead to, and one record of everything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
+
+from uuid_utils.compat import uuid7
 
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
@@ -42,6 +44,7 @@ class Following:
     payload: Event
     cause: UUID
     actor: Actor
+    id: UUID = field(default_factory=uuid7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class UnitOfWork(Generic[Command, State]):
         self._append(stream, new, context, tuple(found.rows))
         for following in found.events:
             because = replace(context, actor=following.actor, causation_id=following.cause)
-            self._append(stream, (NewEvent(following.payload),), because)
+            self._append(stream, (NewEvent(following.payload, following.id),), because)
         return events
 
     @property

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
 from services.routing.api import routes, with_originals
+from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
 from services.routing.schema import MIGRATIONS
@@ -189,8 +190,9 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
     try:
         store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)
         await copy.load()
-        clock = timers.Timers(store)
-        runner = CommandRunner(store, "ticket", ticket, record=timers.Recording(store, wake))
+        conclude = Conclusions(lambda: copy.configuration)
+        clock = timers.Timers(store, conclude)
+        runner = CommandRunner(store, "ticket", ticket, record=timers.Recording(store, wake), conclude=conclude)
         operations = TicketOperations(pool, runner, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
         app = application(
             Health("routing", "api"), keys=KEYS, routers=[routes.router(operations), with_originals.router(operations)]
