@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Histogram
 
-from services.routing import former_agents, ticket
+from services.routing import former_agents, rows, ticket
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.lifecycle import PendingIsOver
 from services.routing.ticket.ownership import LockHolderLeft, LockIsOver
@@ -72,8 +72,10 @@ WITH appended AS MATERIALIZED (
      WHERE a.status = 'appended'
      ORDER BY t.ticket_id
         ON CONFLICT (ticket_id) DO UPDATE SET person_id = excluded.person_id
+), wrote AS MATERIALIZED (
+    SELECT routing.write($24) FROM appended a WHERE a.status = 'appended' AND $24 IS NOT NULL
 )
-SELECT * FROM appended
+SELECT appended.* FROM appended LEFT JOIN wrote ON true
 """
 UNLOCK = "DELETE FROM routing.locks WHERE ticket_id = ANY($1)"
 LOCK = """
@@ -153,17 +155,18 @@ class Recording:
     ) -> Appended:
         events = [(append.stream, new.payload) for append in appends for new in append.events]
         timers, locks = started_by(events), _locks(events)
-        if not timers and not any(locks):
+        beside = rows.as_json(row for append in appends for row in append.rows)
+        if not timers and not any(locks) and beside is None:
             return await self.store.append(appends, command=command, response=response)
         arguments = self.store.arguments(appends, command, response)
         hit("append.before_commit")
         try:
-            row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers), *locks)
+            row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers), *locks, beside)
         except asyncpg.PostgresError as error:
             raise conflict(error, appends) from error
         hit("append.after_commit")
         assert row is not None
-        if timers:
+        if timers or beside:
             self.wake()
         return self.store.outcome(row, appends)
 
@@ -230,22 +233,23 @@ class Timers:
         async with self.runner.transaction() as (connection, unit):
             free = await self.store.lock(connection, tickets, wait=False)
             hit("timers.locked")
-            rows = await connection.fetch(OF_TICKETS, free, now)
-            if not rows:
+            due = await connection.fetch(OF_TICKETS, free, now)
+            if not due:
                 return 0
-            await unit.load(*(row["ticket_id"] for row in rows))
+            await unit.load(*(row["ticket_id"] for row in due))
             gone = await former_agents.former_holders(
-                connection, [row["ticket_id"] for row in rows if row["kind"] == "left"]
+                connection, [row["ticket_id"] for row in due if row["kind"] == "left"]
             )
-            for row in rows:
+            for row in due:
                 context = Context(actor=Actor("system", f"timer:{row['kind']}"), time=now)
                 if unit.decide(row["ticket_id"], _command(row["kind"], row["due_at"], now, gone), context):
                     LATENESS.labels(row["kind"]).observe((now - row["due_at"]).total_seconds())
             await set_timers(connection, (await unit.record()).events)
-            await connection.execute(TAKE, [row["ticket_id"] for row in rows], [row["kind"] for row in rows])
+            await rows.write(connection, unit.rows)
+            await connection.execute(TAKE, [row["ticket_id"] for row in due], [row["kind"] for row in due])
             hit("timers.before_commit")
         hit("timers.after_commit")
-        return len(rows)
+        return len(due)
 
 
 class Parked:
