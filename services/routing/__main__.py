@@ -9,8 +9,9 @@ from shared.service.command_line import Service, main
 def load() -> Service:
     from services.routing import timers
     from services.routing.app import CONSUMER, handlers, process
+    from services.routing.triggers import waiting
 
-    return Service(process, {CONSUMER: handlers}.get, {"timers": timers.Parked()})
+    return Service(process, {CONSUMER: handlers}.get, {"timers": timers.Parked(), "triggers": waiting.Parked()})
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import former_agents, policies, ticket, timers
+from services.routing import former_agents, policies, rows, ticket, timers
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
+from services.routing.references.assignees import Assignees
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
+from services.routing.triggers.idle import IdleTickets
+from services.routing.triggers.worker import TriggerWorker
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
 from shared.bounded.processes import Processes
@@ -58,6 +61,7 @@ def handlers(
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=write_rows,
+            rows=rows.write,
             follow=policies.continues_in,
             done=wake,
             prepare=loaded,
@@ -76,17 +80,26 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             copy = await parts.directory()
             conclude = Conclusions(lambda: copy.configuration)
             clock = timers.Timers(parts.store, conclude)
-            recording = timers.Recording(parts.store, clock.wake)
+
+            def wake() -> None:
+                clock.wake()
+                worker.wake()
+
+            recording = timers.Recording(parts.store, wake)
             runner = CommandRunner(parts.store, "ticket", ticket, record=recording, conclude=conclude)
             uploads = Uploads(BlobStore(settings.blob_url))
-            operations = TicketOperations(parts.pool, runner, copy, uploads, processes)
+            assignees = Assignees(parts.pool, copy, settings.zone)
+            operations = TicketOperations(parts.pool, runner, copy, uploads, processes, assignees)
+            idle = IdleTickets(parts.store, runner.states, lambda: conclude.rules)
+            worker = TriggerWorker(runner, operations, conclude.at_depth, idle)
             parts.relay(LOW_LATENCY)
             if parts.works:
-                made = handlers(parts.store, copy, clock.wake)
+                made = handlers(parts.store, copy, wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )
                 parts.run("timers", clock)
+                parts.run("triggers", worker)
                 seconds = former_agents.SWEEP_SECONDS
                 sweep = Periodic("locks of former agents", seconds, lambda: former_agents.sweep(parts.pool))
                 parts.run("leaving", sweep)

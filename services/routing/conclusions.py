@@ -10,9 +10,9 @@ from uuid import UUID
 from services.routing import ticket
 from services.routing.rows import DecisionRow, Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
-from services.routing.ticket.distribution import Distribute
+from services.routing.ticket.automation.distribution import Distribute
 from services.routing.triggers import idleness, matching
-from services.routing.triggers.matching import Matched, actor_of
+from services.routing.triggers.matching import WHOLE, Matched, actor_of
 from services.routing.triggers.steps import steps
 from shared.automation.rules import Rules, compile_rules
 from shared.contracts.envelope import Actor
@@ -23,8 +23,6 @@ from shared.eventstore.unit_of_work import Conclude, Consequences, Decision, Fol
 CLOCK = Actor("system", "clock")
 """Who records the events of clocks."""
 OVER = frozenset(("closed", "merged", "removed"))
-WHOLE = "all"
-"""What is left out if a rule does nothing at all."""
 CHAIN_ENDED = f"{matching.LONGEST_CHAIN} rules have acted one after the other. The chain ends here."
 
 

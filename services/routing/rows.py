@@ -2,7 +2,7 @@
 turns that were taken, and when a person acted last."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
@@ -80,11 +80,24 @@ def as_json(rows: Iterable[DecisionRow]) -> dict[str, Any] | None:
                 acted[row.ticket] = row
             case _:
                 assert_never(row)
-    found = {"turns": turns, "matches": matches, "owned": list(owned.values()), "acted_on": list(acted.values())}
-    return {name: values for name, values in found.items() if values} or None
+    found: dict[str, Sequence[DecisionRow]] = {
+        "turns": turns,
+        "matches": matches,
+        "owned": [*owned.values()],
+        "acted_on": [*acted.values()],
+    }
+    return {name: [_members(row) for row in each] for name, each in found.items() if each} or None
 
 
 async def write(connection: Connection, rows: Sequence[DecisionRow]) -> None:
     """Writes rows in the transaction of the decisions that they belong to. Raises asyncpg's error LD409 (see above)."""
     if (content := as_json(rows)) is not None:
         await connection.execute(WRITE, content)
+
+
+def _members(row: DecisionRow) -> dict[str, Any]:
+    return {each.name: _as_json(getattr(row, each.name)) for each in fields(row)}
+
+
+def _as_json(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.routing.operations import states
-from services.routing.operations.assignment import Assignment
 from services.routing.operations.request import CommandRequest, Make, TicketCommand
 from services.routing.operations.rights import needed_for
 from services.routing.references import customers, numbers
+from services.routing.references.assignees import Assignees
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.context import CommandContext, QueueSettings
 from shared import fields
@@ -47,7 +47,7 @@ class TicketOperations:
     directory: DirectoryCopy
     uploads: Uploads
     processes: Processes
-    assignment: Assignment
+    assignees: Assignees
 
     async def give(
         self,

@@ -4,14 +4,13 @@ from typing import assert_never
 
 from services.routing.ticket import (
     articles,
+    automation,
     customer_messages,
-    distribution,
     lifecycle,
     ownership,
     properties,
     queueing,
     relations,
-    rules,
     undo,
 )
 from services.routing.ticket.state import Ticket
@@ -22,11 +21,10 @@ Command = (
     | customer_messages.Command
     | lifecycle.Command
     | ownership.Command
-    | distribution.Command
     | articles.Command
     | properties.Command
     | relations.Command
-    | rules.Command
+    | automation.Command
     | undo.Command
 )
 
@@ -41,16 +39,14 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
         return lifecycle.decide(command, ticket)
     if isinstance(command, ownership.Command):
         return ownership.decide(command, ticket)
-    if isinstance(command, distribution.Command):
-        return distribution.decide(command, ticket)
     if isinstance(command, articles.Command):
         return articles.decide(command, ticket)
     if isinstance(command, properties.Command):
         return properties.decide(command, ticket)
     if isinstance(command, relations.Command):
         return relations.decide(command, ticket)
-    if isinstance(command, rules.Command):
-        return rules.decide(command, ticket)
+    if isinstance(command, automation.Command):
+        return automation.decide(command, ticket)
     if isinstance(command, undo.Command):
         return undo.decide(command, ticket)
     assert_never(command)

@@ -41,6 +41,7 @@ class Unassign:
     """Takes the owner off, and the lock."""
 
     context: CommandContext
+    note: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,10 @@ def assign(command: Assign, ticket: Ticket) -> list[Event]:
 def unassign(command: Unassign, ticket: Ticket) -> list[Event]:
     """The ticket belongs to nobody and is free for everybody."""
     conditions.workable(ticket, command.context)
-    taken = [OwnerChanged(to=None, was=ticket.owner)] if ticket.owner is not None else []
-    return [*taken, *conditions.unlocked(ticket, "released")]
+    events = conditions.note(command.context, command.note, "assign")
+    if ticket.owner is not None:
+        events.append(OwnerChanged(to=None, was=ticket.owner))
+    return [*events, *conditions.unlocked(ticket, "released")]
 
 
 def set_responsible(command: SetResponsible, ticket: Ticket) -> list[Event]:

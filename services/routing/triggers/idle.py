@@ -10,12 +10,12 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.routing import rows, ticket
+from services.routing import rows
 from services.routing.ticket import Ticket
 from services.routing.triggers import idleness, matching
 from shared.automation.rules import Rule, Rules
 from shared.database import Connection
-from shared.eventstore.state_cache import StateCache
+from shared.eventstore.state_cache import States
 from shared.eventstore.store import Store, utc_now
 from shared.runtime.failpoints import hit
 
@@ -94,7 +94,7 @@ MOVE_ON = "UPDATE routing.idle_triggers SET after = coalesce($2, after), done = 
 class IdleTickets:
     """`rules` returns the newest triggers."""
 
-    def __init__(self, store: Store, states: StateCache[Ticket], rules: Callable[[], Rules]) -> None:
+    def __init__(self, store: Store, states: States[Ticket], rules: Callable[[], Rules]) -> None:
         self.store, self.states, self.rules = store, states, rules
         self._announced: Rules | None = None
 
@@ -120,9 +120,7 @@ class IdleTickets:
             return
         idle = rules.on("idle")
         if idle:
-            await self.store.pool.execute(
-                ANNOUNCE, [rule.ref.id for rule in idle], [rule.ref.version for rule in idle]
-            )
+            await self.store.pool.execute(ANNOUNCE, [rule.ref.id for rule in idle], [rule.ref.version for rule in idle])
             self._announced = rules
         elif self._announced is not None:
             self._announced = None
@@ -163,11 +161,11 @@ class IdleTickets:
                         made.append(matching.match(rule, stream, row["cause"], uuid7()))
                 looked.append(
                     {
-                        "ticket_id": stream,
+                        "ticket_id": str(stream),
                         "acted_at": row["acted_at"],
                         "due_at": due.again_at,
-                        "judged": judged,
-                        "matched": matched,
+                        "judged": [str(each) for each in judged],
+                        "matched": [str(each) for each in matched],
                     }
                 )
             await self._write(connection, made, looked, over)

@@ -24,6 +24,8 @@ from shared.contracts.parts import RuleRef
 from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, TicketQueued
 from shared.eventstore.unit_of_work import Decision
 
+WHOLE = "all"
+"""What is left out if a rule does nothing at all."""
 LONGEST_CHAIN = 5
 """So many rules act one after the other. What the last of them does is answered by none."""
 

@@ -1,7 +1,7 @@
 """Assigning a ticket to one of several people: in turn, or to whoever has the fewest tickets (A6.08, A9.02)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from services.routing.ticket import conditions, ownership
 from services.routing.ticket.context import CommandContext
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
-from shared.contracts.parts import PersonRef
+from shared.contracts.parts import Message, PersonRef
 from shared.rules.rejected import Rejected
 
 Way = Literal["round-robin", "least-loaded"]
@@ -31,6 +31,18 @@ class Candidates:
     last: UUID | None = None
     loads: Mapping[UUID, int] = field(default_factory=dict)
 
+    def after(self, person: UUID) -> "Candidates":
+        """The candidates after somebody was chosen in the same turn."""
+        return replace(self, taken=self.taken + 1, last=person)
+
+    def with_load(self, was: UUID | None, now: UUID | None) -> "Candidates":
+        """The candidates after a ticket went from one owner to another."""
+        changed = dict(self.loads)
+        for person, more in ((was, -1), (now, 1)):
+            if person is not None:
+                changed[person] = changed.get(person, 0) + more
+        return replace(self, loads=changed)
+
 
 @dataclass(frozen=True, slots=True)
 class Distribute:
@@ -39,6 +51,7 @@ class Distribute:
     context: CommandContext
     way: Way
     candidates: Candidates
+    note: Message | None = None
 
 
 Command = Distribute
@@ -51,7 +64,7 @@ def decide(command: Distribute, ticket: Ticket) -> list[Event]:
     chosen = choose(command.way, command.candidates, ticket)
     if chosen is None:
         raise Rejected("Nobody in this queue can work on the ticket now.")
-    return ownership.assign(ownership.Assign(command.context, chosen), ticket)
+    return ownership.assign(ownership.Assign(command.context, chosen, command.note), ticket)
 
 
 def choose(way: Way, candidates: Candidates, ticket: Ticket) -> PersonRef | None:

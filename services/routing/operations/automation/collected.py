@@ -18,7 +18,7 @@ class CollectedOperations(TicketOperations):
     def like(cls, operations: TicketOperations) -> "CollectedOperations":
         return cls(
             operations.pool, operations.runner, operations.directory, operations.uploads, operations.processes,
-            operations.assignment,
+            operations.assignees,
         )  # fmt: skip
 
     async def give(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from uuid import UUID
 
-from services.routing.ticket.distribution import Candidates, Way
+from services.routing.ticket.automation.distribution import Candidates, Way
 from shared.contracts.directory import Person, Queue
 from shared.contracts.parts import PersonRef
 from shared.database import Connection, Pool
@@ -25,7 +25,7 @@ LOADS = "SELECT owner_id, count(*) AS tickets FROM routing.owned WHERE owner_id 
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignees:
     """`zone`: where the desk counts days, for absences of people who have no time zone of their own."""
 
     pool: Pool
@@ -40,7 +40,7 @@ class Assignment:
         With `connection`, the turn is locked until the end of that transaction, in which it is taken. Without one, it
         is taken only if nobody else was chosen meanwhile (`routing.write`).
         """
-        turn = queue.id if way == "round-robin" else BY_LOAD
+        turn = self.turn(queue, way)
         # The turn is read before the loads: what is assigned in between makes the choice fail, not unfair.
         row = await (connection or self.pool).fetchrow(LOCK_TURN if connection is not None else TURN, turn)
         people = [person for person in await self._members(queue) if not is_away(person, at, self.zone)]
@@ -56,6 +56,16 @@ class Assignment:
             last=row["person_id"] if row is not None else None,
             loads=loads,
         )
+
+    @staticmethod
+    def turn(queue: Queue, way: Way) -> UUID:
+        """Whose order it is in which somebody of this queue is found."""
+        return queue.id if way == "round-robin" else BY_LOAD
+
+    @staticmethod
+    async def lock(connection: Connection, turn: UUID) -> None:
+        """Locks a turn until the end of the transaction."""
+        await connection.execute(LOCK_TURN, turn)
 
     async def _members(self, queue: Queue) -> list[Person]:
         people = await self.directory.in_use([member.person for member in queue.members])
