@@ -46,7 +46,7 @@ def steps(decision: Decision[Command, Ticket], following: list[Following]) -> It
         after = ticket.evolve(before, each.payload)
         yield Step(each, decision.context.actor, before, after)
         before = after
-    for each in following:
-        after = ticket.evolve(before, each.payload)
-        yield Step(NewEvent(each.payload, each.id), each.actor, before, after)
+    for more in following:
+        after = ticket.evolve(before, more.payload)
+        yield Step(NewEvent(more.payload, more.id), more.actor, before, after)
         before = after
