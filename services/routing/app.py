@@ -3,16 +3,19 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import former_agents, policies, rows, ticket, timers
+from services.routing import former_agents, policies, rows, timers
+from services.routing.acting.idle import IdleTickets
+from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recounts.requests import RecountRequests
+from services.routing.recounts.worker import Recounts
 from services.routing.references import customers, numbers
 from services.routing.references.assignees import Assignees
+from services.routing.runner import runner
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
-from services.routing.triggers.idle import IdleTickets
-from services.routing.triggers.worker import TriggerWorker
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
 from shared.bounded.processes import Processes
@@ -21,7 +24,6 @@ from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Connection
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
-from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
@@ -37,11 +39,15 @@ CONSUMER = "routing"
 
 
 def handlers(
-    store: Store, copy: DirectoryCopy | None = None, wake: Callable[[], None] | None = None
+    store: Store,
+    copy: DirectoryCopy | None = None,
+    wake: Callable[[], None] | None = None,
+    recount: Callable[[], None] | None = None,
 ) -> dict[str, Handler]:
     """What routing's consumer does with each topic.
 
-    On the command line nothing keeps a copy of the configuration fresh: then one is loaded once.
+    `wake` wakes the timers of this process, `recount` its recounts. On the command line nothing keeps a copy of the
+    configuration fresh: then one is loaded once.
     """
     documents = copy or DirectoryCopy(store.pool, Settings.read().database_url)
 
@@ -57,7 +63,7 @@ def handlers(
     return {
         TICKETS: PolicyHandler(
             name=CONSUMER,
-            runner=CommandRunner(store, "ticket", ticket, conclude=Conclusions(lambda: documents.configuration)),
+            runner=runner(store, Conclusions(lambda: documents.configuration)),
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=write_rows,
@@ -67,7 +73,7 @@ def handlers(
             prepare=loaded,
             begins_with_cause=True,
         ),
-        DIRECTORY: former_agents.LockEnding(ProjectionHandler(DirectoryProjection()), wake),
+        DIRECTORY: RecountRequests(former_agents.LockEnding(ProjectionHandler(DirectoryProjection()), wake), recount),
     }
 
 
@@ -86,20 +92,22 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 worker.wake()
 
             recording = timers.Recording(parts.store, wake)
-            runner = CommandRunner(parts.store, "ticket", ticket, record=recording, conclude=conclude)
             uploads = Uploads(BlobStore(settings.blob_url))
+            commands = runner(parts.store, conclude, recording)
             assignees = Assignees(parts.pool, copy, settings.zone)
-            operations = TicketOperations(parts.pool, runner, copy, uploads, processes, assignees)
-            idle = IdleTickets(parts.store, runner.states, lambda: conclude.rules)
-            worker = TriggerWorker(runner, operations, conclude.at_depth, idle)
+            operations = TicketOperations(parts.pool, commands, copy, uploads, processes, assignees)
+            idle = IdleTickets(parts.store, commands.states, lambda: conclude.rules)
+            worker = TriggerWorker(commands, operations, conclude.at_depth, idle)
             parts.relay(LOW_LATENCY)
             if parts.works:
-                made = handlers(parts.store, copy, wake)
+                recounts = Recounts(parts.store, conclude, copy)
+                made = handlers(parts.store, copy, wake, recounts.wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )
                 parts.run("timers", clock)
                 parts.run("triggers", worker)
+                parts.run("recounts", recounts)
                 seconds = former_agents.SWEEP_SECONDS
                 sweep = Periodic("locks of former agents", seconds, lambda: former_agents.sweep(parts.pool))
                 parts.run("leaving", sweep)

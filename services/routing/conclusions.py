@@ -11,12 +11,28 @@ from services.routing import ticket
 from services.routing.rows import DecisionRow, Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Distribute
+from services.routing.ticket.clocks.promises import Slas
+from services.routing.ticket.clocks.reckoning import Because, reckon
 from services.routing.triggers import idleness, matching
 from services.routing.triggers.matching import WHOLE, Matched, actor_of
 from services.routing.triggers.steps import steps
 from shared.automation.rules import Rules, compile_rules
 from shared.contracts.envelope import Actor
-from shared.contracts.routing import RuleActionLeftOut
+from shared.contracts.event import Event
+from shared.contracts.routing import (
+    AgentReplied,
+    CustomerAnswered,
+    CustomerChanged,
+    MergeUndone,
+    OwnerChanged,
+    PriorityChanged,
+    RuleActionLeftOut,
+    StateChanged,
+    TicketMerged,
+    TicketMoved,
+    TicketQueued,
+    TicketRemoved,
+)
 from shared.directory.copy import Configuration
 from shared.eventstore.unit_of_work import Conclude, Consequences, Decision, Following
 
@@ -24,6 +40,21 @@ CLOCK = Actor("system", "clock")
 """Who records the events of clocks."""
 OVER = frozenset(("closed", "merged", "removed"))
 CHAIN_ENDED = f"{matching.LONGEST_CHAIN} rules have acted one after the other. The chain ends here."
+MOVES_CLOCKS = (
+    TicketQueued,
+    StateChanged,
+    AgentReplied,
+    CustomerAnswered,
+    PriorityChanged,
+    TicketMoved,
+    CustomerChanged,
+    TicketMerged,
+    MergeUndone,
+    TicketRemoved,
+)
+"""The events after which the clocks of a ticket are counted anew."""
+MOVES_OWNERS = (OwnerChanged, StateChanged, TicketMerged, MergeUndone, TicketRemoved)
+"""The events after which somebody else may have the ticket to do."""
 
 
 class Conclusions:
@@ -31,6 +62,7 @@ class Conclusions:
 
     def __init__(self, configuration: Callable[[], Configuration]) -> None:
         self.configuration = configuration
+        self._compiled: tuple[Configuration, Slas] | None = None
         self._rules: tuple[Configuration, Rules] | None = None
 
     def __call__(self, decision: Decision[Command, Ticket], /) -> Consequences:
@@ -50,7 +82,7 @@ class Conclusions:
         return self._rules[1]
 
     def _concluded(self, decision: Decision[Command, Ticket], depth: int) -> Consequences:
-        events: list[Following] = []
+        events = self._clocks(decision)
         rules = self.rules
         if not rules.by_happening:
             return Consequences(events, rows_of(decision))
@@ -58,9 +90,49 @@ class Conclusions:
         idle = idleness.acted_on(rules, decision)
         return Consequences([*events, *chain_ended(matched)], [*rows_of(decision), *idle, *matched.rows])
 
+    @property
+    def slas(self) -> Slas:
+        """The SLAs of the newest snapshot, compiled once for each snapshot."""
+        newest = self.configuration()
+        if self._compiled is None or self._compiled[0] is not newest:
+            self._compiled = (newest, compiled(newest))
+        return self._compiled[1]
+
+    def _clocks(self, decision: Decision[Command, Ticket]) -> list[Following]:
+        """What each event does to the clocks of the ticket, as if its clocks were decided right behind it."""
+        slas, now, following = self.slas, decision.before, list[Following]()
+        if not slas and not now.course.deadlines:
+            return following
+        for new in decision.events:
+            now = ticket.evolve(now, new.payload)
+            if now.kind is None or now.course.opened_at is None or not isinstance(new.payload, MOVES_CLOCKS):
+                continue
+            promise = slas.choose(now.kind)
+            if promise is None and not now.course.deadlines:
+                continue
+            at = now.course.moment(decision.context.time)
+            for event in reckon(now.course, promise, at, _because(new.payload)):
+                now = ticket.evolve(now, event)
+                following.append(Following(event, new.id, CLOCK))
+        return following
+
+
+def compiled(configuration: Configuration) -> Slas:
+    """The SLAs in use. One whose calendar was retired counts by it as it was last."""
+    calendars = {**configuration.retired_calendars, **configuration.calendars}
+    return Slas(configuration.slas.values(), calendars, configuration.versions)
+
+
+def _because(event: Event) -> Because:
+    if isinstance(event, StateChanged):
+        return "state" if event.undoes is None else "undo"
+    return "undo" if isinstance(event, MergeUndone) else "other"
+
 
 def rows_of(decision: Decision[Command, Ticket]) -> list[DecisionRow]:
     """Whose work the ticket is from now on, and the turn that was taken to find its owner."""
+    if not any(isinstance(event.payload, MOVES_OWNERS) for event in decision.events):
+        return []
     after = decision.before
     for event in decision.events:
         after = ticket.evolve(after, event.payload)

@@ -13,6 +13,7 @@ from services.routing.ticket import (
     relations,
     undo,
 )
+from services.routing.ticket.clocks import commands as clocks
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
 
@@ -26,6 +27,7 @@ Command = (
     | relations.Command
     | automation.Command
     | undo.Command
+    | clocks.Command
 )
 
 
@@ -49,4 +51,6 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
         return automation.decide(command, ticket)
     if isinstance(command, undo.Command):
         return undo.decide(command, ticket)
+    if isinstance(command, clocks.Command):
+        return clocks.decide(command, ticket.course, ticket.kind)
     assert_never(command)

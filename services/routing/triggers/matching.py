@@ -107,15 +107,10 @@ def ticket_facts(ticket: Ticket, actor: str, at: datetime, text: str = "", sende
         topic=ticket.topic or None,
         tags=ticket.tags,
         fields=ticket.fields,
-        escalated=_escalated(ticket),
+        escalated=escalated(ticket.course.deadlines.values()),
         text=text,
         sender=sender,
     )
-
-
-def _escalated(ticket: Ticket) -> bool:
-    course = getattr(ticket, "course", None)
-    return course is not None and escalated(course.deadlines.values())
 
 
 def _kind(actor: Actor) -> str:

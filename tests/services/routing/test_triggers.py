@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.triggers import waiting
+from services.routing.acting import waiting
 from shared.contracts.routing import (
     NoteAdded,
     OwnerChanged,

@@ -13,15 +13,16 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
+from services.routing.acting.idle import IdleTickets
+from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
 from services.routing.references.assignees import Assignees
+from services.routing.runner import runner, timed
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
-from services.routing.triggers.idle import IdleTickets
-from services.routing.triggers.worker import TriggerWorker
 from shared.blobs.store import BlobStore
 from shared.blobs.uploads import Uploads
 from shared.bounded.processes import Processes
@@ -33,7 +34,6 @@ from shared.contracts.routing import TicketQueued
 from shared.database import Pool, connect_pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.migrations import migrate
-from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
@@ -109,7 +109,7 @@ class Workplace:
         place = QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
         queued = TicketQueued.model_validate(
             {"number": number, "title": f"Matter {number}", "queue": place, "customer": customer, "state": NEW,
-             "priority": 3, "channel": "email"} | more
+             "priority": 3, "channel": "email", "at": datetime.now(UTC)} | more
         )  # fmt: skip
         await self.record(stream, queued)
         return number
@@ -173,7 +173,7 @@ class Workplace:
         kept = (await self.operations.runner.states.newest([stream]))[stream]
         states = [ticket.initial()]
         for event in await self.events(reference):
-            states.append(ticket.evolve(states[-1], event.payload))
+            states.append(ticket.evolve(states[-1], timed(event)))
         assert kept.state == states[kept.version]
         return states[-1]
 
@@ -197,11 +197,11 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         await copy.load()
         conclude = Conclusions(lambda: copy.configuration)
         clock = timers.Timers(store, conclude)
-        runner = CommandRunner(store, "ticket", ticket, record=timers.Recording(store, wake), conclude=conclude)
+        commands = runner(store, conclude, timers.Recording(store, wake))
         assignees = Assignees(pool, copy, UTC)
-        operations = TicketOperations(pool, runner, copy, Uploads(BlobStore(f"file://{blobs}")), processes, assignees)
-        idle = IdleTickets(store, runner.states, lambda: conclude.rules)
-        worker = TriggerWorker(runner, operations, conclude.at_depth, idle)
+        operations = TicketOperations(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes, assignees)
+        idle = IdleTickets(store, commands.states, lambda: conclude.rules)
+        worker = TriggerWorker(commands, operations, conclude.at_depth, idle)
         app = application(
             Health("routing", "api"), keys=KEYS, routers=[routes.router(operations), with_originals.router(operations)]
         )

@@ -63,30 +63,21 @@ SELECT trigger_id, after FROM routing.idle_triggers WHERE NOT done ORDER BY trig
 """
 LOOK_THROUGH = f"""
 WITH batch AS (
-    SELECT stream_id FROM es.streams WHERE stream_id > $1 AND category = 'ticket' ORDER BY stream_id LIMIT $2
+    SELECT ticket_id, open FROM routing.places WHERE ticket_id > $1 ORDER BY ticket_id LIMIT $2
 ), found AS (
     INSERT INTO routing.idle AS i (ticket_id, acted_at, due_at)
-    SELECT b.stream_id, a.occurred_at, now()
+    SELECT b.ticket_id, a.occurred_at, now()
       FROM batch b
      CROSS JOIN LATERAL (
            SELECT occurred_at FROM es.events
-            WHERE stream_id = b.stream_id AND {_BY_A_PERSON}
+            WHERE stream_id = b.ticket_id AND {_BY_A_PERSON}
             ORDER BY version DESC
             LIMIT 1) AS a
-      LEFT JOIN LATERAL (
-           SELECT type IN ('helpdesk.TicketMerged.v1', 'helpdesk.TicketRemoved.v1')
-                  OR coalesce(data #>> '{{to,type}}', data #>> '{{state,type}}') = 'closed' AS is_over
-             FROM es.events
-            WHERE stream_id = b.stream_id
-              AND type IN ('helpdesk.StateChanged.v1', 'helpdesk.TicketMerged.v1', 'helpdesk.MergeUndone.v1',
-                           'helpdesk.TicketRemoved.v1')
-            ORDER BY version DESC
-            LIMIT 1) AS s ON true
-     WHERE NOT coalesce(s.is_over, false)
-     ORDER BY b.stream_id
+     WHERE b.open
+     ORDER BY b.ticket_id
         ON CONFLICT (ticket_id) DO UPDATE SET due_at = now(), judged = array_remove(i.judged, $3)
 )
-SELECT max(stream_id::text)::uuid AS last, count(*) AS tickets FROM batch
+SELECT max(ticket_id::text)::uuid AS last, count(*) AS tickets FROM batch
 """
 MOVE_ON = "UPDATE routing.idle_triggers SET after = coalesce($2, after), done = $3 WHERE trigger_id = $1"
 

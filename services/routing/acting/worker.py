@@ -16,7 +16,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
-from services.routing import rows, ticket, timers
+from services.routing import ticket, timers
+from services.routing.acting import suspension, waiting
+from services.routing.acting.idle import IdleTickets
+from services.routing.acting.waiting import WaitingMatch
 from services.routing.operations.automation import actions
 from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
@@ -25,10 +28,7 @@ from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Candidates, Way
 from services.routing.ticket.automation.rules import LeaveOut
 from services.routing.ticket.context import Actor
-from services.routing.triggers import suspension, waiting
-from services.routing.triggers.idle import IdleTickets
 from services.routing.triggers.matching import WHOLE, actor_of
-from services.routing.triggers.waiting import WaitingMatch
 from shared.automation.actions import Assign as AssignAction
 from shared.automation.actions import MacroAction, SetResponsible
 from shared.contracts.parts import RuleRef
@@ -153,8 +153,7 @@ class TriggerWorker:
             await self._lock_turns(connection, unit, matches)
             for match in matches:
                 await self._do(connection, unit, match, out_of_use.get((match.rule.id, match.rule.version)))
-            await timers.set_timers(connection, (await unit.record()).events)
-            await rows.write(connection, unit.rows)
+            await timers.set_timers(connection, (await unit.record()).events, unit.rows)
             await connection.execute(waiting.TAKE, [match.id for match in matches])
             hit("triggers.before_commit")
         hit("triggers.after_commit")
