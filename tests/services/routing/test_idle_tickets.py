@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.routing.acting import idle
 from shared.contracts.directory import Trigger
+from shared.eventstore.store import utc_now
 from shared.runtime import failpoints
 from shared.runtime.failpoints import FailpointRaised
 from tests.services.routing.test_trigger_faults import another_worker
@@ -30,12 +30,10 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets the clock that looks for idle tickets, so many minutes from now."""
 
     def set_to(minutes: float) -> None:
-        real = idle.utc_now
-
         def moved() -> datetime:
-            return real() + timedelta(minutes=minutes)
+            return utc_now() + timedelta(minutes=minutes)
 
-        monkeypatch.setattr(idle, "utc_now", moved)
+        monkeypatch.setattr("services.routing.acting.idle.utc_now", moved)
 
     return set_to
 
