@@ -1,4 +1,4 @@
-"""Whether a person is away (requirement A21.01): one rule for notices, for assignments and for what is shown of people."""
+"""Whether a person is away (requirement A21.01): one rule for notices, assignments and what is shown of people."""
 
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,13 +9,12 @@ from shared.contracts.directory import Absence, Person
 def absence_of(person: Person, at: datetime, desk: tzinfo) -> Absence | None:
     """The person's absence if they are away at that time, else None.
 
-    Both days of an absence belong to it. Days are counted in the person's time zone; in that of the `desk` if they have
-    none, or one that is unknown here.
+    Both days of an absence belong to it. Days are counted in the time zone of the person (`zone_of`).
     """
     absence = person.absence
     if absence is None or not absence.active:
         return None
-    today = at.astimezone(_zone(person, desk)).date()
+    today = at.astimezone(zone_of(person, desk)).date()
     return absence if absence.first_day <= today <= absence.last_day else None
 
 
@@ -24,7 +23,8 @@ def is_away(person: Person, at: datetime, desk: tzinfo) -> bool:
     return absence_of(person, at, desk) is not None
 
 
-def _zone(person: Person, desk: tzinfo) -> tzinfo:
+def zone_of(person: Person, desk: tzinfo) -> tzinfo:
+    """The time zone in which a person reads times: their own; the desk's if they have none, or one unknown here."""
     if person.timezone is None:
         return desk
     try:
