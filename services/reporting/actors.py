@@ -29,7 +29,7 @@ async def rule_names(pool: Pool, actors: Iterable[tuple[str, str | None]]) -> di
     return {row["id"]: row["name"] for row in await pool.fetch(NAMES, [UUID(each) for each in rules])}
 
 
-def shown(kind: str, actor: str | None, names: Mapping[str, str]) -> dict[str, Any]:
+def actor_shown(kind: str, actor: str | None, names: Mapping[str, str]) -> dict[str, Any]:
     """`names`: those of `rule_names`."""
     rule = rule_of(kind, actor)
     if rule is None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.reporting import actors
+from services.reporting.actors import actor_shown
 from services.reporting.deadlines.shown import DeadlinePresenter
 from services.reporting.deadlines.stored import from_json
 from services.reporting.deadlines.words import Reading
@@ -227,14 +227,14 @@ def event_data(row: asyncpg.Record) -> dict[str, Any]:
 def history_entry(
     row: asyncpg.Record, data: dict[str, Any], reading: Reading, rules: Mapping[str, str]
 ) -> dict[str, Any]:
-    """One event; `data` is what its reader may see of its data, `rules` the names of `actors.rule_names`."""
+    """One event; `data` is what its reader may see of its data, `rules` the names of `rule_names`."""
     return {
         "id": str(row["id"]),
         "type": row["type"],
         "source": f"/services/{row['source']}",
         "version": row["version"],
         "at": timestamp(row["at"]),
-        "actor": actors.shown(row["actor_kind"], row["actor_id"], rules),
+        "actor": actor_shown(row["actor_kind"], row["actor_id"], rules),
         "cause": str(row["cause"]) if row["cause"] else None,
         "summary": summary(row["type"], data, reading),
         "data": data,
