@@ -21,6 +21,9 @@ from services.gateway.live import stream_api
 from services.gateway.live.link import Link
 from services.gateway.live.sign_in_watch import SignInWatch
 from services.gateway.live.streams import Streams
+from services.gateway.personal import absence_api, notes_api, preferences_api
+from services.gateway.personal.absences import Absences
+from services.gateway.personal.preferences import PreferencesStore
 from services.gateway.report_schedules import api as report_schedules_api
 from services.gateway.report_schedules.reports import Reports
 from services.gateway.report_schedules.runner import ReportRunner
@@ -122,6 +125,7 @@ def _dispatcher(
     sign_in = SignIn(parts.pool, passwords, throttle)
     propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
+    absences = Absences(parts.pool, settings.zone)
     services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
@@ -132,13 +136,22 @@ def _dispatcher(
         routers=[
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
-            documents_api.router(documents, sign_in, propagation, {"report-schedule": reports.trial}),
+            preferences_api.router(PreferencesStore(documents, settings.zone.key), propagation),
+            notes_api.router(parts.pool),
+            absence_api.router(documents, propagation, absences),
+            documents_api.router(
+                documents,
+                sign_in,
+                propagation,
+                trials={"report-schedule": reports.trial},
+                more={"person": absences.of_documents},
+            ),
             report_schedules_api.router(parts.store, services),
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
             searches_api.router(parts.pool, services),
-            suggest_api.router(reads, services),
+            suggest_api.router(reads, services, absences),
             article_commands.router(article_commands.ArticleCommands(services, tokens)),
             stream_api.router(live),
             reference_router(),
