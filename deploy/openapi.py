@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
+from services.gateway.drafts import drafts_api
 from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
@@ -45,6 +46,7 @@ def routers() -> dict[str, list[APIRouter]]:
             preferences_api.router(NOTHING, NOTHING),
             notes_api.router(NOTHING),
             absence_api.router(NOTHING, NOTHING, NOTHING),
+            drafts_api.router(NOTHING, NOTHING, NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING, {}, {}),
             report_schedules_api.router(NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING, NOTHING),

@@ -12,6 +12,8 @@ from services.gateway.account import following_api, notices_api, searches_api, s
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
+from services.gateway.drafts import drafts_api
+from services.gateway.drafts.drafts import Drafts
 from services.gateway.front import article_commands
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
@@ -70,6 +72,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         parts.relay(LOW_LATENCY)
         if parts.works:
             purge = partial(_purge, parts.pool, sessions, throttle)
+            parts.run("drafts", Periodic("removal of old drafts", PURGE_SECONDS, Drafts(parts.pool).purge))
             parts.run("purge", Periodic("purge of what has ended", PURGE_SECONDS, purge))
         async with http_client(settings.upstream_seconds) as client:
             blobs = BlobStore(settings.blob_url) if parts.works and settings.blob_url else None
@@ -128,6 +131,7 @@ def _dispatcher(
     absences = Absences(parts.pool, settings.zone)
     services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
+    drafts = Drafts(parts.pool)
     limited = running_limit(authentication)
     own = application(
         health,
@@ -152,13 +156,16 @@ def _dispatcher(
             notices_api.router(documents, propagation),
             searches_api.router(parts.pool, services),
             suggest_api.router(reads, services, absences),
-            article_commands.router(article_commands.ArticleCommands(services, tokens)),
+            article_commands.router(article_commands.ArticleCommands(services, tokens, drafts)),
+            drafts_api.router(drafts, services, tokens.open),
             stream_api.router(live),
             reference_router(),
         ],
     )
     own.state.authentication = authentication
-    return Dispatcher(own, Proxy(client, settings.services, settings.signing_key, tokens), authentication, limited)
+    return Dispatcher(
+        own, Proxy(client, settings.services, settings.signing_key, tokens, drafts), authentication, limited
+    )
 
 
 def running_limit(authentication: Authentication) -> Limited:

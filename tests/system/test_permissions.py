@@ -81,6 +81,7 @@ MATRIX: dict[str, str] = {
     "getAbsenceOfPerson": ADMIN, "putAbsenceOfPerson": ADMIN,
     # what people set and keep for themselves
     **dict.fromkeys(("getPreferences", "putPreferences", "patchPreferences", "getMyNotes", "putMyNotes"), EVERYBODY),
+    **dict.fromkeys(("listDrafts", "getDraft", "putDraft", "deleteDraft"), EVERYBODY),
     # one's own sign-in
     "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
     "signIn": "++++++++", "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
@@ -150,6 +151,10 @@ async def staged(desk: Desk) -> Stage:
     for role in ROLES[2:]:
         session = {"login": f"{role}-{unique}", "password": password}
         tokens[role] = (await desk.done("POST", "/session", session))["token"]
+        desk.token = tokens[role]
+        await desk.saved("/drafts/new:phone", {"command": "open", "body": {}})
+    desk.token = tokens["admin"]
+    await desk.saved("/drafts/new:phone", {"command": "open", "body": {}})
     mail = desk.mail()
     mail.replace_header("From", f"Own <own-{unique}@people.example>")
     mail.add_attachment(b"hum", maintype="audio", subtype="ogg", filename="hum.ogg")
@@ -218,6 +223,7 @@ async def staged(desk: Desk) -> Stage:
         "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
         "putMyNotices": {"moved": True}, "putMyAbsence": {"active": False}, "putAbsenceOfPerson": {"active": False},
         "putPreferences": {}, "patchPreferences": {}, "putMyNotes": {"text": "x"},
+        "putDraft": {"command": "open", "body": {}},
         "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
         "putReportSchedule": made["report-schedules"], "putSearch": search,
@@ -230,7 +236,7 @@ async def staged(desk: Desk) -> Stage:
             bodies[action.operation] = sample_body(action.body)
     names = {
         "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"],
-        "role": "agent",
+        "role": "agent", "key": "new:phone",
         "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues", "name": "volume", "slug": search["slug"],
     }  # fmt: skip
     return Stage(desk, tokens, names, bodies, settings)
