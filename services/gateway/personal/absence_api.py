@@ -9,7 +9,7 @@ from services.gateway import document_rows
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.documents_api import Reference, context_of
 from services.gateway.documents.propagation import Propagation
-from services.gateway.personal.absences import Absences, AbsenceShown
+from services.gateway.personal.absences import Absences, AbsenceShown, works
 from services.gateway.signing_in.dependencies import Manager, Reader, Writer
 from services.gateway.signing_in.sessions import Principal
 from shared.contracts.directory import Absence, Person
@@ -85,7 +85,7 @@ def router(documents: Documents, propagation: Propagation, absences: Absences) -
     )
     async def put_one(principal: Manager, reference: Reference, body: AbsenceDraft) -> Response:
         person = await found(reference)
-        if not _works(person):
+        if not works(person):
             raise problems.rejected("Nothing is assigned to customers, so they have no absences.")
         return await saved(principal, person, body)
 
@@ -120,12 +120,8 @@ async def _substitute(pool: Pool, person: Person, named: str, errors: list[Field
         errors.append(FieldError("/substitute", "No such person."))
     elif row.id == person.id:
         errors.append(FieldError("/substitute", "Nobody stands in for themselves."))
-    elif not _works(row.document):
+    elif not works(row.document):
         errors.append(FieldError("/substitute", "A customer cannot stand in for an agent."))
     else:
         return row.document
     return None
-
-
-def _works(person: Person) -> bool:
-    return "agent" in person.roles or "admin" in person.roles

@@ -70,5 +70,10 @@ class Absences:
         }
 
 
+def works(person: Person) -> bool:
+    """Whether tickets are assigned to this person: only such people are away and stand in."""
+    return "agent" in person.roles or "admin" in person.roles
+
+
 def _days(absence: Absence) -> Shown:
     return {"from": absence.first_day.isoformat(), "to": absence.last_day.isoformat()}
