@@ -3,14 +3,18 @@
 A value of such a type fits into PostgreSQL and JSON, and cannot smuggle control characters into mails and logs.
 """
 
+import re
+from datetime import date
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 
 from shared.addresses import canonical_domain, valid
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def one_line(text: str) -> str:
@@ -53,6 +57,14 @@ def _time_zone(text: str) -> str:
     if text not in _time_zones():
         raise ValueError("This is not a time zone; write it like Europe/Oslo.")
     return text
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("This is not a date; write it like 2026-12-24.")
+    return value
 
 
 def _not_an_id(text: str) -> str:
@@ -98,6 +110,8 @@ TimeOfDay = Annotated[str, Field(strict=True, max_length=5, pattern=r"^([01][0-9
 """Hours and minutes, such as 07:00."""
 TimeZone = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_time_zone)]
 """A name of the IANA time zone database, such as Europe/Oslo."""
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day of the calendar, such as 2026-12-24."""
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Reference = Annotated[Line, Field(min_length=1, max_length=254)]
 """Names another document: by id, slug or login, a person also by e-mail address."""
