@@ -110,7 +110,8 @@ OPERATIONS = (
     st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 45), st.integers(0, len(SLAS) - 1)), max_size=14),
 )
 def test_the_clocks_are_those_of_a_count_by_hand(first: int, steps: list[tuple[str, int, int]]) -> None:
-    slas, hand, at = SLAS[first], ByHand(), 0
+    slas: tuple[Sla, ...] = SLAS[first]
+    hand, at = ByHand(), 0
     desk = Desk(*slas, calendars=(DAY,)).open()
     for operation, later, number in steps:
         at += later
