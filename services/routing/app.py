@@ -7,6 +7,8 @@ from services.routing import former_agents, policies, timers
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recounts.requests import RecountRequests
+from services.routing.recounts.worker import Recounts
 from services.routing.references import customers, numbers
 from services.routing.runner import runner
 from services.routing.schema import MIGRATIONS
@@ -34,11 +36,15 @@ CONSUMER = "routing"
 
 
 def handlers(
-    store: Store, copy: DirectoryCopy | None = None, wake: Callable[[], None] | None = None
+    store: Store,
+    copy: DirectoryCopy | None = None,
+    wake: Callable[[], None] | None = None,
+    recount: Callable[[], None] | None = None,
 ) -> dict[str, Handler]:
     """What routing's consumer does with each topic.
 
-    On the command line nothing keeps a copy of the configuration fresh: then one is loaded once.
+    `wake` wakes the timers of this process, `recount` its recounts. On the command line nothing keeps a copy of the
+    configuration fresh: then one is loaded once.
     """
     documents = copy or DirectoryCopy(store.pool, Settings.read().database_url)
 
@@ -63,7 +69,7 @@ def handlers(
             prepare=loaded,
             begins_with_cause=True,
         ),
-        DIRECTORY: former_agents.LockEnding(ProjectionHandler(DirectoryProjection()), wake),
+        DIRECTORY: RecountRequests(former_agents.LockEnding(ProjectionHandler(DirectoryProjection()), wake), recount),
     }
 
 
@@ -82,11 +88,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             operations = TicketOperations(parts.pool, commands, copy, uploads, processes)
             parts.relay(LOW_LATENCY)
             if parts.works:
-                made = handlers(parts.store, copy, clock.wake)
+                recounts = Recounts(parts.store, conclude, copy)
+                made = handlers(parts.store, copy, clock.wake, recounts.wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )
                 parts.run("timers", clock)
+                parts.run("recounts", recounts)
                 seconds = former_agents.SWEEP_SECONDS
                 sweep = Periodic("locks of former agents", seconds, lambda: former_agents.sweep(parts.pool))
                 parts.run("leaving", sweep)
