@@ -6,7 +6,7 @@ A value of such a type fits into PostgreSQL and JSON, and cannot smuggle control
 import re
 from datetime import date
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -108,10 +108,15 @@ Language = Annotated[str, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{
 """A language tag such as `nb` or `en-GB` (RFC 5646)."""
 TimeOfDay = Annotated[str, Field(strict=True, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """Hours and minutes, such as 07:00."""
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WallTime = Annotated[str, Field(strict=True, max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+"""Hours and minutes of a day, such as 07:00. 24:00 is its end."""
+Hours = dict[Weekday, Annotated[list[tuple[WallTime, WallTime]], Field(max_length=24)]]
+"""The hours of each weekday, as from and to."""
+Day = Annotated[date, BeforeValidator(_day)]
+"""A date such as 2026-12-24."""
 TimeZone = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_time_zone)]
 """A name of the IANA time zone database, such as Europe/Oslo."""
-Day = Annotated[date, BeforeValidator(_day)]
-"""A day of the calendar, such as 2026-12-24."""
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Reference = Annotated[Line, Field(min_length=1, max_length=254)]
 """Names another document: by id, slug or login, a person also by e-mail address."""

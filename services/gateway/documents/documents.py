@@ -1,7 +1,7 @@
 """Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one
 transaction."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 from uuid import UUID
@@ -13,17 +13,13 @@ from services.gateway.documents import document as rules
 from services.gateway.documents.authority import Guard
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
-from services.gateway.documents.references import document_from, without_repeats
+from services.gateway.documents.references.naming import named_by
+from services.gateway.documents.references.resolving import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
 from shared.contracts.directory import (
     DOCUMENTS,
     Person,
-    Queue,
     ReportSchedule,
-    Salutation,
-    Signature,
-    State,
-    TicketField,
 )
 from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
@@ -153,8 +149,7 @@ class Documents:
             _require_version(current, expected)
             command = rules.Retire(
                 last_admin=not current.retired and await _is_last_admin(connection, current),
-                queues=tuple(await _queues_that_need(connection, current.document)),
-                topics=tuple(await _topics_that_need(connection, current.document)),
+                named_by=await named_by(connection, current.document),
             )
             saved = await _record(connection, unit, current, current.id, command, context)
             if kind == "report-schedule":
@@ -213,33 +208,6 @@ async def _is_last_admin(connection: Connection, current: document_rows.Row | No
     if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
         return False
     return not await document_rows.other_admin(connection, current.id)
-
-
-async def _queues_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return [
-                *await document_rows.queues_naming(connection, "parent", slug),
-                *await document_rows.queues_naming(connection, "junk_queue", slug),
-            ]
-        case State(slug=slug):
-            return await document_rows.queues_naming(connection, "next_state_after_reply", slug)
-        case Salutation(slug=slug):
-            return await document_rows.queues_naming(connection, "salutation", slug)
-        case Signature(slug=slug):
-            return await document_rows.queues_naming(connection, "signature", slug)
-        case _:
-            return ()
-
-
-async def _topics_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return await document_rows.topics_with(connection, {"queue": slug})
-        case TicketField(slug=slug):
-            return await document_rows.topics_with(connection, {"fields": [{"field": slug}]})
-        case _:
-            return ()
 
 
 def _require_version(current: document_rows.Row | None, expected: int | None) -> None:

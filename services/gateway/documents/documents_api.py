@@ -13,6 +13,8 @@ from services.gateway.documents.documents import Documents, NewPassword, Saved
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind, administrators, spoken
 from services.gateway.documents.kinds import (
+    automation,
+    clocks,
     companies,
     fields,
     mailboxes,
@@ -63,6 +65,10 @@ KINDS: tuple[Kind[Any], ...] = (
     mailboxes.KIND,
     topics.KIND,
     report_schedules.KIND,
+    clocks.CALENDAR,
+    clocks.SLA,
+    automation.TRIGGER,
+    automation.MACRO,
 )
 Trial = Callable[[Identity, Draft], Awaitable[None]]
 """Asks another service, before a draft is saved, whether it accepts it. Raises Problem."""
@@ -186,10 +192,17 @@ def _add(
         return json_response(await view(principal, row), status=status, headers=headers)
 
     async def found(principal: Principal, reference: str) -> document_rows.Row:
+        who = principal.identity
         row = await document_rows.find(documents.store.pool, name, reference)
-        if row is None or not kind.visible(principal.identity, row.document):
+        if row is None or not kind.visible(who, row.document):
+            raise problems.not_found()
+        if kind.by_queue and not who.is_admin and not await document_rows.offered(documents.store.pool, row, who):
             raise problems.not_found()
         return row
+
+    def require_administrator_of_hidden_kind(who: Identity) -> None:
+        if kind.visible is administrators and not who.is_admin:
+            raise problems.forbidden(f"Only administrators see {spoken(kind.path)}.")
 
     async def outdated(principal: Principal, reference: str) -> problems.Problem:
         row = await document_rows.find(documents.store.pool, name, reference)
@@ -207,8 +220,7 @@ def _add(
         who = principal.identity
         if retired and not who.is_admin:
             raise problems.forbidden("Only administrators see retired documents.")
-        if kind.visible is administrators and not who.is_admin:
-            raise problems.forbidden(f"Only administrators see {spoken(kind.path)}.")
+        require_administrator_of_hidden_kind(who)
         cursors = request.app.state.cursors
         query = [kind.path, retired]
         position = cursors.decode(who, query, cursor)
@@ -217,10 +229,17 @@ def _add(
             own = await document_rows.find(documents.store.pool, name, reference) if reference else None
             visible = own is not None and kind.visible(who, own.document)
             return json_response(page([await view(principal, own)] if own is not None and visible else [], None))
-        member = who.person_id if name == "queue" and not who.is_admin else None
+        limited = name == "queue" or kind.by_queue
+        member = who.person_id if limited and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
         items = await document_rows.listed(
-            documents.store.pool, name, retired=retired, after=after, member=member, limit=limit + 1
+            documents.store.pool,
+            name,
+            retired=retired,
+            after=after,
+            member=member,
+            limit=limit + 1,
+            by_queue=kind.by_queue,
         )
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
@@ -293,6 +312,7 @@ def _add(
         request: Request, reference: Reference, principal: Reader, limit: Limit = 50, cursor: CursorText = None
     ) -> Response:
         who = principal.identity
+        require_administrator_of_hidden_kind(who)
         row = await found(principal, reference)
         if not who.is_admin:
             raise problems.forbidden("Only administrators see the history of a document.")
