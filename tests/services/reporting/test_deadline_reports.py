@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.reporting.analytics import views
 from services.reporting.reports.fold import fold
-from services.reporting.reports.rows import FACTS, SPANS, Kind, ReportedTicket
+from services.reporting.reports.rows import FACTS, SPANS, Kind, ReportedTicket, Span
 from services.reporting.reports.undone import take_back
 from shared.clocks.deadlines import apply, escalated, nearest_due
 from shared.contracts.envelope import Actor
@@ -234,7 +234,8 @@ def test_the_columns_of_every_span_are_those_of_the_one_fold_of_deadlines(chance
     before = deepcopy(row)
     take_back(row, row.new_facts, row.new_spans)
     assert row == before
-    for span in (*row.new_spans, row):
+    spans: list[Span | ReportedTicket] = [*row.new_spans, row]
+    for span in spans:
         at = expected[max(each for each in expected if each <= span.since)]
         assert (span.escalated, span.due_at) == (escalated(at.values()), nearest_due(at.values()))
         running = {f"{each.clock} {each.sla.slug}" for each in at.values() if each.state == "running"}
