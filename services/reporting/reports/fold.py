@@ -107,6 +107,8 @@ def _fact(row: ReportedTicket, recorded: Recorded, kind: Kind, person: PersonRef
         **columns | more, at=recorded.time, event_id=recorded.id, number=row.facts, kind=kind, person_id=person_id
     )
     row.new_facts.append(made)
+    if made.undoes is not None:
+        row.last_undo = made.event_id
     return made
 
 
@@ -360,6 +362,8 @@ def _clock(
     _end_span(row, recorded.time)
     row.deadlines = deadlines.apply(row.deadlines, event)
     row.running, row.escalated, row.due_at = clock_columns(row.deadlines)
+    # What was kept again because something was undone was kept once: before.
+    again = row.last_undo is not None and recorded.causation_id == row.last_undo
     _fact(
         row,
         recorded,
@@ -369,7 +373,7 @@ def _clock(
         cause=recorded.causation_id,
         deadline=row.deadlines.get(event.clock),
         minutes=minutes,
-        counts=kind is not Kind.CLOCK,
+        counts=kind is Kind.BROKEN or (kind is not Kind.CLOCK and not again),
     )
 
 

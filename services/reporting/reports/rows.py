@@ -164,11 +164,12 @@ class ReportedTicket(TicketColumns, Lasting):
     """A row of `tickets`: a ticket as it is now, which is also its span that is not over.
 
     `handled`: microseconds in states of the types new and open, up to `state_since`. `facts`: how many there are.
-    `deadlines`: the clocks of the ticket.
+    `deadlines`: the clocks of the ticket. `last_undo`: the newest event that undoes something.
     """
 
     updated_at: Annotated[datetime, Column("timestamptz NOT NULL")]
     first_answer_at: Annotated[datetime | None, Column("timestamptz")] = None
+    last_undo: Annotated[UUID | None, Column("uuid")] = None
     handled: Annotated[int, Column("bigint NOT NULL")] = 0
     facts: Annotated[int, Column("integer NOT NULL")] = 0
     number: Annotated[str, Column("text NOT NULL")] = ""

@@ -103,13 +103,12 @@ def take_back(row: ReportedTicket, facts: Sequence[Fact], spans: Sequence[Span])
 
 
 def _take_clock(fact: Fact, clocks: Track[Deadlines], out: set[UUID], undoing: set[UUID]) -> None:
-    """An event of a clock never was if what led to it never was. What was kept again because something was undone was
-    kept once: before."""
+    """An event of a clock never was if what led to it never was. `undoing`: the events that undo something."""
     if fact.cause in out:
         out.add(fact.event_id)
         fact.counts = False
         return
-    fact.counts = fact.kind is not Kind.CLOCK and not (fact.kind != Kind.BROKEN and fact.cause in undoing)
+    fact.counts = fact.kind == Kind.BROKEN or (fact.kind != Kind.CLOCK and fact.cause not in undoing)
     others = {clock: each for clock, each in clocks.value.items() if clock != fact.clock}
     clocks.set(others if fact.deadline is None else {**others, fact.deadline.clock: fact.deadline}, fact.at)
 

@@ -353,7 +353,7 @@ def test_other_values_stay(value: Any) -> None:
 def test_the_tables_name_their_columns_as_the_list_does() -> None:
     from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE
 
-    own = {"handled", "facts", "since", "state_since", "queue_since", "owner_since", "running", "topic"}
+    own = {"handled", "facts", "since", "state_since", "queue_since", "owner_since", "running", "last_undo", "topic"}
     assert set(TICKETS.columns) - own <= set(TICKETS_TABLE.columns)
     common = set(TICKETS.columns) & set(FACTS.columns) & set(SPANS.columns)
     assert {"id", "queue_id", "created_at", "state_type", "owner_id", "tags", "fields"} <= common
