@@ -6,6 +6,8 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import time_limit
+from services.reporting.dry_runs import dry_runs_api
+from services.reporting.dry_runs.running import DryRuns
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -103,6 +105,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
+                dry_runs_api.router(reader, DryRuns(settings.database_url)),
             ]
         yield parts.process(routers)
 
