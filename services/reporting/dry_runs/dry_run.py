@@ -4,12 +4,13 @@ import asyncio
 import heapq
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.reporting.dry_runs.reading import EDGES, TITLES, events, pages
+from services.reporting.dry_runs.reading import EDGES, TITLES, Numbers, events, pages
 from services.reporting.dry_runs.replay import Act, Replay, Wanted
 from shared.database import OwnConnection
 from shared.timestamps import timestamp
@@ -76,33 +77,40 @@ async def run(
     pace = _Pace()
     async for page in pages(connection, wanted):
         for part in page.parts():
-            replay, ticket = Replay(wanted), next(iter(part))
-            async for of, event in events(connection, wanted, part):
-                if of != ticket:
-                    found.add(ticket, replay.until(wanted.end), most)
-                    replay, ticket = Replay(wanted), of
-                found.add(ticket, replay.then(event), most)
-                found.events += 1
-                await pace.step()
-            found.add(ticket, replay.until(wanted.end), most)
+            await _replay(connection, wanted, part, found, most, pace)
         found.tickets += page.read
         found.share = _share(edges["first"], edges["last"], page.last)
         await progress()
     return Listed(await _shown(connection, found), found.count)
 
 
+async def _replay(
+    connection: OwnConnection, wanted: Wanted, part: Numbers, found: Found, most: int, pace: "_Pace"
+) -> None:
+    replay, ticket = Replay(wanted), next(iter(part))
+    async with aclosing(events(connection, wanted, part)) as all_events:
+        async for of, event in all_events:
+            if of != ticket:
+                found.add(ticket, replay.until(wanted.end), most)
+                replay, ticket = Replay(wanted), of
+            found.add(ticket, replay.then(event), most)
+            found.events += 1
+            await pace.step()
+    found.add(ticket, replay.until(wanted.end), most)
+
+
 class _Pace:
-    """Lets others work: half of the time."""
+    """Lets others work: half of the processor's time."""
 
     def __init__(self) -> None:
-        self._began = time.perf_counter()
+        self._began = time.thread_time()
 
     async def step(self) -> None:
         """To be called after each small step."""
-        worked = time.perf_counter() - self._began
+        worked = time.thread_time() - self._began
         if worked >= WORK_SECONDS:
             await asyncio.sleep(worked)
-            self._began = time.perf_counter()
+            self._began = time.thread_time()
 
 
 def _share(first: UUID, last: UUID, reached: UUID) -> float:

@@ -4,7 +4,7 @@ Tickets come in the order of their ids, a page at a time, each page in statement
 time of a statement depends on how much there is, and no snapshot is held open.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -21,13 +21,16 @@ PAGE_TICKETS = 1_000
 EVENTS_AT_ONCE = 20_000
 """Events in one statement, unless a single ticket has more."""
 PREFETCHED = 200
-"""Events in memory at a time; the text of one may have some 500 kB."""
+"""Events in memory at a time; the text of one may have 64 kB."""
 WHOLE_TEXT = 1_000_000
 BEGINNING = 100
 """Letters of a text that no condition looks at."""
 OUTAGE = timedelta(days=1)
 """How long the desk may have been down: what came in before the end of a time, it may have taken up so much later."""
 FIRST = UUID(int=0)
+
+Numbers = Mapping[UUID, int]
+"""Tickets worth reading, each with the number of its last event that matters."""
 
 PAGE = """
 SELECT id, updated_at >= $3 AND created_at < $4 AS touched
@@ -86,14 +89,13 @@ SELECT (SELECT id FROM desk.tickets ORDER BY id LIMIT 1) AS first,
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some tickets: how many were looked at, the last of them, and those that are worth reading, each with the number
-    of its last event that matters."""
+    """Some tickets: how many were looked at, the last of them, and those that are worth reading."""
 
     read: int
     last: UUID
-    numbers: Mapping[UUID, int]
+    numbers: Numbers
 
-    def parts(self) -> Iterator[Mapping[UUID, int]]:
+    def parts(self) -> Iterator[Numbers]:
         """The tickets worth reading, in parts with a bounded number of events."""
         part: dict[UUID, int] = {}
         events = 0
@@ -126,7 +128,7 @@ async def pages(connection: OwnConnection, wanted: Wanted) -> AsyncIterator[Page
         yield Page(len(rows), after, numbers)
 
 
-async def _numbers(connection: OwnConnection, wanted: Wanted, tickets: list[UUID]) -> Mapping[UUID, int]:
+async def _numbers(connection: OwnConnection, wanted: Wanted, tickets: list[UUID]) -> Numbers:
     rows: list[asyncpg.Record] = []
     if types := list(types_of(wanted.on)):
         untils = [wanted.end + OUTAGE if each in CAUSED else wanted.end for each in types]
@@ -140,9 +142,7 @@ async def _numbers(connection: OwnConnection, wanted: Wanted, tickets: list[UUID
     return numbers
 
 
-async def events(
-    connection: OwnConnection, wanted: Wanted, numbers: Mapping[UUID, int]
-) -> AsyncIterator[tuple[UUID, PastEvent]]:
+async def events(connection: OwnConnection, wanted: Wanted, numbers: Numbers) -> AsyncGenerator[tuple[UUID, PastEvent]]:
     """The events of tickets up to these numbers, each ticket's in their order."""
     types = types_of(wanted.on)
     arguments = (
