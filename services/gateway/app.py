@@ -12,6 +12,7 @@ from services.gateway.account import following_api, notices_api, searches_api, s
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
+from services.gateway.dry_runs import api as dry_runs_api
 from services.gateway.front import article_commands
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
@@ -125,6 +126,7 @@ def _dispatcher(
     services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     limited = running_limit(authentication)
+    proxy = Proxy(client, settings.services, settings.signing_key, tokens)
     own = application(
         health,
         limited=limited,
@@ -133,6 +135,7 @@ def _dispatcher(
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
             documents_api.router(documents, sign_in, propagation, {"report-schedule": reports.trial}),
+            dry_runs_api.router(reads, proxy),
             report_schedules_api.router(parts.store, services),
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
@@ -145,7 +148,7 @@ def _dispatcher(
         ],
     )
     own.state.authentication = authentication
-    return Dispatcher(own, Proxy(client, settings.services, settings.signing_key, tokens), authentication, limited)
+    return Dispatcher(own, proxy, authentication, limited)
 
 
 def running_limit(authentication: Authentication) -> Limited:
