@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
 from services.gateway.drafts import drafts_api
+from services.gateway.dry_runs import api as dry_runs_api
 from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
@@ -48,6 +49,7 @@ def routers() -> dict[str, list[APIRouter]]:
             absence_api.router(NOTHING, NOTHING, NOTHING),
             drafts_api.router(NOTHING, NOTHING, NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING, {}, {}),
+            dry_runs_api.router(NOTHING, NOTHING),
             report_schedules_api.router(NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),

@@ -14,6 +14,7 @@ from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
 from services.gateway.drafts import drafts_api
 from services.gateway.drafts.drafts import Drafts
+from services.gateway.dry_runs import api as dry_runs_api
 from services.gateway.front import article_commands
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
@@ -133,6 +134,7 @@ def _dispatcher(
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     drafts = Drafts(parts.pool)
     limited = running_limit(authentication)
+    proxy = Proxy(client, settings.services, settings.signing_key, tokens, drafts)
     own = application(
         health,
         limited=limited,
@@ -150,6 +152,7 @@ def _dispatcher(
                 trials={"report-schedule": reports.trial},
                 more={"person": absences.of_documents},
             ),
+            dry_runs_api.router(reads, proxy),
             report_schedules_api.router(parts.store, services),
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
@@ -163,9 +166,7 @@ def _dispatcher(
         ],
     )
     own.state.authentication = authentication
-    return Dispatcher(
-        own, Proxy(client, settings.services, settings.signing_key, tokens, drafts), authentication, limited
-    )
+    return Dispatcher(own, proxy, authentication, limited)
 
 
 def running_limit(authentication: Authentication) -> Limited:

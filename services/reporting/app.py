@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import time_limit
 from services.reporting.deadlines.calendars import KeepsCalendars
+from services.reporting.dry_runs import dry_runs_api
+from services.reporting.dry_runs.running import DryRuns
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -105,6 +107,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
+                dry_runs_api.router(reader, DryRuns(settings.database_url)),
             ]
         yield parts.process(routers)
 

@@ -39,6 +39,7 @@ BOUNDED = frozenset(
         "exportSearch",
         "printTicket",
         "getReport",
+        "tryTrigger",
     )
 )
 """Operations with a limit on how often they are called, or on how many of them run."""
