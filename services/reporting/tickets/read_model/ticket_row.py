@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.reporting.tickets.read_model.article_rows import Article, Delivery, HistoryEntry
+from services.reporting.tickets.read_model.notice_rows import NoticeEntry
 from shared.contracts.parts import AnyChannel
 from shared.messaging.consuming.projection import Seen
 from shared.projections.tables import Internal, Public, Table
@@ -87,6 +88,7 @@ class TicketRow:
     articles: list[Article] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
+    notices: list[NoticeEntry] = field(default_factory=list)
     former: list[tuple[Any, ...]] = field(default_factory=list)
     snapshots: list[tuple[Any, ...]] = field(default_factory=list)
 
