@@ -22,6 +22,8 @@ from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.live import link_api, presence_api
 from services.reporting.live.hub import Hub
 from services.reporting.live.presence import Presence
+from services.reporting.notices import notices_api
+from services.reporting.notices.notice_list import NoticeList
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
 from services.reporting.reports import reports_api
@@ -86,10 +88,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             presence = Presence(parts.pool, settings.database_url, settings.keys.purpose("presence"))
             parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
-            hub = Hub(parts.pool, copy, feed, follower, places, presence)
+            notices = NoticeList(reads, parts.pool, copy, settings.zone)
+            hub = Hub(parts.pool, copy, feed, follower, places, presence, notices)
             parts.run("live changes", hub)
             health.when_draining(hub.end)
-            counts = stats_api.StatsReader(reads, copy, settings.zone)
+            counts = stats_api.StatsReader(reads, copy, settings.zone, notices)
             exports = Exports(settings.database_url)
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
@@ -100,6 +103,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                notices_api.router(notices),
                 presence_api.router(reader, presence),
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
