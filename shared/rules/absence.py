@@ -1,33 +1,23 @@
-"""Whether a person is away (requirement A21.01): one rule for notices, for assignments and for what is shown of people."""
+"""Whether a person is away (requirement A21.01): one rule for notices, assignments and what is shown of people."""
 
 from datetime import datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.contracts.directory import Absence, Person
+from shared.rules.zones import zone_of_person
 
 
 def absence_of(person: Person, at: datetime, desk: tzinfo) -> Absence | None:
     """The person's absence if they are away at that time, else None.
 
-    Both days of an absence belong to it. Days are counted in the person's time zone; in that of the `desk` if they have
-    none, or one that is unknown here.
+    Both days of an absence belong to it. Days are counted in the time zone of the person (`zone_of`).
     """
     absence = person.absence
     if absence is None or not absence.active:
         return None
-    today = at.astimezone(_zone(person, desk)).date()
+    today = at.astimezone(zone_of_person(person, desk)).date()
     return absence if absence.first_day <= today <= absence.last_day else None
 
 
 def is_away(person: Person, at: datetime, desk: tzinfo) -> bool:
     """Whether the person is away at that time. See `absence_of`."""
     return absence_of(person, at, desk) is not None
-
-
-def _zone(person: Person, desk: tzinfo) -> tzinfo:
-    if person.timezone is None:
-        return desk
-    try:
-        return ZoneInfo(person.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return desk
