@@ -17,7 +17,7 @@ class Settings:
     that key.
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
-    reverse proxy. `blob_url`: where the files of reports are stored; without it, no report is sent by mail.
+    reverse proxy. `replica` names this process among others. `blob_url`: where the files of reports are stored; without it, no report is sent by mail.
     """
 
     database_url: str
@@ -29,6 +29,7 @@ class Settings:
     session_lifetime: timedelta
     blob_url: str | None
     upstream_seconds: float
+    replica: str | None
 
     @classmethod
     def read(cls) -> "Settings":
@@ -44,4 +45,5 @@ class Settings:
             session_lifetime=timedelta(hours=float(env("LEDGERDESK_SESSION_HOURS", "12"))),
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
+            replica=env("LEDGERDESK_REPLICA", "") or None,
         )
