@@ -18,8 +18,8 @@ class Settings:
     that key.
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
-    reverse proxy. `blob_url`: where the files of reports are stored; without it, no report is sent by mail. `zone`: the
-    desk's time zone.
+    reverse proxy. `replica` names this process among others. `blob_url`: where the files of reports are stored; without
+    it, no report is sent by mail. `zone`: the desk's time zone.
     """
 
     database_url: str
@@ -32,6 +32,7 @@ class Settings:
     blob_url: str | None
     upstream_seconds: float
     zone: ZoneInfo
+    replica: str | None
 
     @classmethod
     def read(cls) -> "Settings":
@@ -48,6 +49,7 @@ class Settings:
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
             zone=_zone(env("LEDGERDESK_TIMEZONE", "UTC")),
+            replica=env("LEDGERDESK_REPLICA", "") or None,
         )
 
 
