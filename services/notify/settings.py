@@ -11,13 +11,14 @@ from services.notify.sending.transports.transport import Transport
 from services.notify.writing.dkim import BadKey, Key, Signer
 from shared.addresses import canonical_domain
 from shared.http.keys import Keys
+from shared.languages.translator import LOCALES, Language, Translator
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """How outgoing mail is written: the key and the domain of its Message-IDs, and the desk's time zone.
+    """How outgoing mail is written: the key and the domain of its Message-IDs, and the desk's time zone and language.
 
     `reply_tags`: the mail system delivers mail for `it+anything@` to `it@`, so that replies may come back to an address
     with a tag.
@@ -27,10 +28,16 @@ class MailSettings:
     domain: str
     zone: ZoneInfo
     reply_tags: bool = False
+    language: Language = "en"
+
+    @property
+    def desk(self) -> Translator:
+        """The language and time zone of readers who have chosen none."""
+        return Translator(self.language, self.zone)
 
     @classmethod
     def read(cls) -> "MailSettings":
-        """Raises SettingMissing if there is no key, or if the domain or the time zone is not valid."""
+        """Raises SettingMissing if there is no key, or if the domain, the time zone or the language is not valid."""
         key, domain = env("LEDGERDESK_MAIL_KEY"), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid")
         if not key:
             raise SettingMissing("LEDGERDESK_MAIL_KEY is empty: anybody could forge Message-IDs")
@@ -40,7 +47,7 @@ class MailSettings:
             zone = ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))
         except (ZoneInfoNotFoundError, ValueError):
             raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None
-        return cls(key.encode(), domain, zone, env("LEDGERDESK_REPLY_TAGS", "") == "1")
+        return cls(key.encode(), domain, zone, env("LEDGERDESK_REPLY_TAGS", "") == "1", _language())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,15 @@ class Settings:
         if self.maildir:
             return Maildir(Path(self.maildir))
         raise SettingMissing("set LEDGERDESK_SMTP_URL to a mail server or LEDGERDESK_MAILDIR to a directory")
+
+
+def _language() -> Language:
+    """The desk's language."""
+    named = env("LEDGERDESK_LANGUAGE", "en")
+    known = [language for language in LOCALES if language == named]
+    if not known:
+        raise SettingMissing(f"LEDGERDESK_LANGUAGE must be one of {', '.join(LOCALES)}")
+    return known[0]
 
 
 def _limits(text: str) -> Limits:
