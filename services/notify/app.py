@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
 
 from services.notify import ticket
 from services.notify.account_mails import api as account_mails_api
 from services.notify.account_mails.letters import Letters
 from services.notify.account_mails.sender import AccountMailSender
-from services.notify.deciding import report_mails
+from services.notify.deciding import held_notices, report_mails
 from services.notify.deciding.closing_notices import ClosingNotices
 from services.notify.deciding.handler import TicketHandler
+from services.notify.deciding.held_notices import HeldNotices
 from services.notify.deciding.report_mails import ReportMails
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
@@ -58,15 +61,19 @@ def policies_of(copy: DirectoryCopy, mail: MailSettings) -> Policies:
 
 
 def reactions(
-    store: Store, policies: Policies, requested: Callable[[], None] | None = None
+    store: Store, policies: Policies, wait: timedelta, requested: Callable[[], None] | None = None
 ) -> PolicyHandler[Command, ticket.Ticket]:
-    """Records what the policies request, and queues the mails. `requested` is called when mails may wait to be sent."""
+    """Records what the policies request, and queues the mails; those of notices after the `wait`.
+
+    `requested` is called when mails or notices may wait to be sent.
+    """
     return PolicyHandler(
         name=CONSUMER,
-        runner=CommandRunner(store, "ticket", ticket),
+        runner=CommandRunner(store, "ticket", ticket, conclude=held_notices.rows_of),
         producers=LISTENS_TO,
         react=policies.react,
         inline=deliveries.schedule,
+        rows=partial(held_notices.save, wait=wait),
         done=requested,
     )
 
@@ -91,7 +98,7 @@ def handlers(
 ) -> dict[str, Handler]:
     """What notify's consumer does with each topic."""
     policies = policies_of(copy, mail)
-    reacting = reactions(store, policies, requested)
+    reacting = reactions(store, policies, mail.notices_wait, requested)
     # Documents come first, so that a ticket of the same batch finds its queue.
     return {
         DIRECTORY: ProjectionHandler(DirectoryProjection()),
@@ -116,14 +123,21 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             mail = MailSettings.read()
             if parts.works:
                 sender = Sender(store, settings.transport(), blobs, settings.signer)
-                made = handlers(store, copy, mail, sender.wake)
+                held = HeldNotices(store, builder_of(copy, mail), mail.notices_wait, sender.wake)
+
+                def requested() -> None:
+                    sender.wake()
+                    held.wake()
+
+                made = handlers(store, copy, mail, requested)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )
                 parts.run("sender", sender)
                 parts.run("account mails", AccountMailSender(parts.pool, settings.transport(), settings.signer))
                 closing_policies = policies_of(copy, mail)
-                reacting = reactions(store, closing_policies, sender.wake)
+                reacting = reactions(store, closing_policies, mail.notices_wait, sender.wake)
+                parts.run("held notices", held)
                 parts.run("closings", ClosingNotices(store, reacting, closing_policies.to_customers))
             routers = []
             if parts.serves:

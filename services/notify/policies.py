@@ -3,8 +3,9 @@
 A mail is written from the event and the queue's document at that moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -20,16 +21,20 @@ from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Attachment, Message, PersonRef, QueueRef
 from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
+from shared.eventstore.store import utc_now
 
 LISTENS_TO = frozenset(("intake", "routing"))
 
 
 class Policies:
-    """All mails that events lead to. `inputs` are looked up before the policies react."""
+    """All mails and notices that events lead to. `inputs` are looked up before the policies react.
 
-    def __init__(self, builder: MailBuilder) -> None:
+    `now`: the time at which people are away or not.
+    """
+
+    def __init__(self, builder: MailBuilder, now: Callable[[], datetime] = utc_now) -> None:
         self.builder, self.inputs = builder, builder.inputs
-        self.to_customers, self.to_agents = CustomerNotices(builder), AgentNotices(builder)
+        self.to_customers, self.to_agents = CustomerNotices(builder), AgentNotices(builder, now)
 
     def react(self, event: Recorded) -> Sequence[Command]:
         return [*self._out_of_the_desk(event), *self.to_agents.react(event)]

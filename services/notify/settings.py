@@ -1,6 +1,7 @@
 """Notify's settings, from the environment."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,13 +22,14 @@ class MailSettings:
     """How outgoing mail is written: the key and the domain of its Message-IDs, and the desk's time zone and language.
 
     `reply_tags`: the mail system delivers mail for `it+anything@` to `it@`, so that replies may come back to an address
-    with a tag.
+    with a tag. `notices_wait`: for how long a notice to an agent waits for others of the same ticket.
     """
 
     key: bytes
     domain: str
     zone: ZoneInfo
     reply_tags: bool = False
+    notices_wait: timedelta = timedelta(seconds=60)
     language: Language = "en"
 
     @property
@@ -37,7 +39,7 @@ class MailSettings:
 
     @classmethod
     def read(cls) -> "MailSettings":
-        """Raises SettingMissing if there is no key, or if the domain, the time zone or the language is not valid."""
+        """Raises SettingMissing if there is no key, or if another setting is not valid."""
         key, domain = env("LEDGERDESK_MAIL_KEY"), env("LEDGERDESK_MAIL_DOMAIN", "ledgerdesk.invalid")
         if not key:
             raise SettingMissing("LEDGERDESK_MAIL_KEY is empty: anybody could forge Message-IDs")
@@ -47,7 +49,20 @@ class MailSettings:
             zone = ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))
         except (ZoneInfoNotFoundError, ValueError):
             raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None
-        return cls(key.encode(), domain, zone, env("LEDGERDESK_REPLY_TAGS", "") == "1", _language())
+        return cls(
+            key.encode(),
+            domain,
+            zone,
+            env("LEDGERDESK_REPLY_TAGS", "") == "1",
+            _notices_wait(env("LEDGERDESK_NOTICE_SECONDS", "60")),
+            _language(),
+        )
+
+
+def _notices_wait(text: str) -> timedelta:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and int(text) <= 3600):
+        raise SettingMissing("LEDGERDESK_NOTICE_SECONDS must be a whole number from 0 to 3600")
+    return timedelta(seconds=int(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import former_agents, policies, ticket, timers
+from services.routing import former_agents, policies, timers
 from services.routing.api import routes, with_originals
+from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
+from services.routing.runner import runner
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
 from shared.blobs.store import BlobStore
@@ -17,7 +19,6 @@ from shared.contracts.topics import DIRECTORY, TICKETS
 from shared.database import Connection
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
-from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Store
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
@@ -53,7 +54,7 @@ def handlers(
     return {
         TICKETS: PolicyHandler(
             name=CONSUMER,
-            runner=CommandRunner(store, "ticket", ticket),
+            runner=runner(store, Conclusions(lambda: documents.configuration)),
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=write_rows,
@@ -73,11 +74,12 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         processes = Processes("shared.bounded.rich_text")
         try:
             copy = await parts.directory()
-            clock = timers.Timers(parts.store)
+            conclude = Conclusions(lambda: copy.configuration)
+            clock = timers.Timers(parts.store, conclude)
             recording = timers.Recording(parts.store, clock.wake)
-            runner = CommandRunner(parts.store, "ticket", ticket, record=recording)
             uploads = Uploads(BlobStore(settings.blob_url))
-            operations = TicketOperations(parts.pool, runner, copy, uploads, processes)
+            commands = runner(parts.store, conclude, recording)
+            operations = TicketOperations(parts.pool, commands, copy, uploads, processes)
             parts.relay(LOW_LATENCY)
             if parts.works:
                 made = handlers(parts.store, copy, clock.wake)

@@ -1,4 +1,5 @@
-"""Timers: reminders, automatic closing, the end of a forgotten lock (requirements A5.05, A5.07, A6.06).
+"""Timers: reminders, automatic closing, the end of a forgotten lock, the warnings and breaches of clocks (requirements
+A5.05, A5.07, A5.17, A6.06).
 
 A timer is a row. It is written in the transaction of the event that starts it, and deleted in the transaction of the
 events that it leads to. So it fires once, even if processes restart, and with any number of workers. A timer that
@@ -15,15 +16,26 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Histogram
 
-from services.routing import former_agents, ticket
+from services.routing import former_agents, places
+from services.routing.conclusions import Conclusions
+from services.routing.runner import runner
 from services.routing.ticket import Command
+from services.routing.ticket.clocks.commands import ClockIsDue, CountAnew
 from services.routing.ticket.lifecycle import PendingIsOver
 from services.routing.ticket.ownership import LockHolderLeft, LockIsOver
+from shared.clocks import deadlines
 from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
-from shared.contracts.routing import MergeUndone, StateChanged, TicketLocked
+from shared.contracts.routing import (
+    AnyClock,
+    DeadlineBroken,
+    DeadlinesChanged,
+    DeadlineWarned,
+    MergeUndone,
+    StateChanged,
+    TicketLocked,
+)
 from shared.database import Connection, Pool
-from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Appended, CommandId, Context, Store, conflict, utc_now
 from shared.messaging.consuming.handlers import transient
 from shared.messaging.consuming.parking import ParkedStream
@@ -46,8 +58,16 @@ POLL_SECONDS = 1.0
 BUSY_SECONDS = 0.05
 AT_ONCE = 100
 
+CLOCKS: dict[str, AnyClock] = {clock: clock for clock in deadlines.CLOCKS}
+"""The kinds of timers that are clocks of tickets."""
+
 Timer = tuple[UUID, str, datetime]
 
+UNSET = """
+DELETE FROM routing.timers t
+ USING unnest($1::uuid[], $2::text[]) AS d(ticket_id, kind)
+ WHERE t.ticket_id = d.ticket_id AND t.kind = d.kind
+"""
 SET = """
 INSERT INTO routing.timers (ticket_id, kind, due_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS t(ticket_id, kind, due_at) ORDER BY ticket_id, kind
@@ -71,6 +91,15 @@ WITH appended AS MATERIALIZED (
      WHERE a.status = 'appended'
      ORDER BY t.ticket_id
         ON CONFLICT (ticket_id) DO UPDATE SET person_id = excluded.person_id
+), unset AS (
+    DELETE FROM routing.timers w
+     USING appended a, unnest($24::uuid[], $25::text[]) AS t(ticket_id, kind)
+     WHERE a.status = 'appended' AND w.ticket_id = t.ticket_id AND w.kind = t.kind
+), placed AS (
+    UPDATE routing.places p
+       SET queue_id = coalesce(t.queue_id, p.queue_id), open = coalesce(t.open, p.open)
+      FROM appended a, unnest($26::uuid[], $27::uuid[], $28::boolean[]) AS t(ticket_id, queue_id, open)
+     WHERE a.status = 'appended' AND p.ticket_id = t.ticket_id
 )
 SELECT * FROM appended
 """
@@ -95,11 +124,6 @@ SELECT ticket_id, kind, due_at
  WHERE ticket_id = ANY($1) AND due_at <= $2 AND parked_at IS NULL
  ORDER BY due_at
 """
-TAKE = """
-DELETE FROM routing.timers t
- USING unnest($1::uuid[], $2::text[]) AS d(ticket_id, kind)
- WHERE t.ticket_id = d.ticket_id AND t.kind = d.kind
-"""
 PARK = """
 UPDATE routing.timers SET parked_at = now(), reason = $2
  WHERE ticket_id = $1 AND due_at <= $3 AND parked_at IS NULL
@@ -114,26 +138,41 @@ SELECT ticket_id AS stream, count(*) AS events, min(parked_at) AS since, min(rea
 UNPARK = "UPDATE routing.timers SET parked_at = NULL, reason = NULL WHERE ticket_id = $1 AND parked_at IS NOT NULL"
 
 
-def started_by(events: Iterable[tuple[UUID, Event]]) -> list[Timer]:
-    """The timers that events start; of several of one kind for a ticket, the last."""
-    timers: dict[tuple[UUID, str], datetime] = {}
+def started_by(events: Iterable[tuple[UUID, Event]]) -> tuple[list[Timer], list[tuple[UUID, str]]]:
+    """The timers that events start; of several of one kind for a ticket, the last. And those that events stop."""
+    timers: dict[tuple[UUID, str], datetime | None] = {}
     for stream, event in events:
         match event:
+            case DeadlinesChanged(state="running"):
+                timers[stream, event.clock] = event.due_at if event.warned else event.warn_at or event.due_at
+            case DeadlineWarned():
+                timers[stream, event.clock] = event.due_at
+            case DeadlinesChanged() | DeadlineBroken():
+                timers[stream, event.clock] = None
             case StateChanged(pending_until=datetime() as due) | MergeUndone(pending_until=datetime() as due):
                 timers[stream, "pending"] = due
             case TicketLocked(expires_at=datetime() as due):
                 timers[stream, "lock"] = due
             case _:
                 pass
-    return [(stream, kind, due) for (stream, kind), due in timers.items()]
+    started = [(stream, kind, due) for (stream, kind), due in timers.items() if due is not None]
+    return started, [key for key, due in timers.items() if due is None]
 
 
 async def set_timers(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Writes the timers that recorded events start, and who has the tickets locked, in the same transaction."""
+    """Writes the timers that recorded events start, who has the tickets locked, and where they stand, in the same
+    transaction."""
     payloads = [(event.stream, event.payload) for event in events]
-    timers = started_by(payloads)
+    timers, stopped = started_by(payloads)
     if timers:
         await connection.execute(SET, *_columns(timers))
+    if stopped:
+        await connection.execute(UNSET, *_keys(stopped))
+    queued, placed = places.after(payloads)
+    if queued.tickets:
+        await connection.execute(places.SET, *queued)
+    if placed.tickets:
+        await connection.execute(places.MOVE, *placed)
     unlocked, locked, holders = _locks(payloads)
     if unlocked:
         await connection.execute(UNLOCK, unlocked)
@@ -151,13 +190,15 @@ class Recording:
         self, appends: Sequence[Append], *, command: CommandId | None, response: dict[str, Any] | None
     ) -> Appended:
         events = [(append.stream, new.payload) for append in appends for new in append.events]
-        timers, locks = started_by(events), _locks(events)
-        if not timers and not any(locks):
+        (timers, stopped), locks, (_, placed) = started_by(events), _locks(events), places.after(events)
+        if not timers and not stopped and not placed.tickets and not any(locks):
             return await self.store.append(appends, command=command, response=response)
         arguments = self.store.arguments(appends, command, response)
         hit("append.before_commit")
         try:
-            row = await self.store.pool.fetchrow(APPEND_AND_SET, *arguments, *_columns(timers), *locks)
+            row = await self.store.pool.fetchrow(
+                APPEND_AND_SET, *arguments, *_columns(timers), *locks, *_keys(stopped), *placed
+            )
         except asyncpg.PostgresError as error:
             raise conflict(error, appends) from error
         hit("append.after_commit")
@@ -170,9 +211,9 @@ class Recording:
 class Timers:
     """Fires the timers that are due. Any number of processes may do so at the same time."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.runner = CommandRunner(store, "ticket", ticket)
+    def __init__(self, store: Store, conclude: Conclusions) -> None:
+        self.store, self.conclude = store, conclude
+        self.runner = runner(store, conclude)
         self._set = asyncio.Event()
         self.heartbeat = Heartbeat()
 
@@ -238,13 +279,27 @@ class Timers:
             )
             for row in rows:
                 context = Context(actor=Actor("system", f"timer:{row['kind']}"), time=now)
-                if unit.decide(row["ticket_id"], _command(row["kind"], row["due_at"], now, gone), context):
+                if unit.decide(row["ticket_id"], self._command(row["kind"], row["due_at"], now, gone), context):
                     LATENESS.labels(row["kind"]).observe((now - row["due_at"]).total_seconds())
+            # First taken, then set: a clock that has warned is set to the time at which it is over.
+            await connection.execute(UNSET, [row["ticket_id"] for row in rows], [row["kind"] for row in rows])
             await set_timers(connection, (await unit.record()).events)
-            await connection.execute(TAKE, [row["ticket_id"] for row in rows], [row["kind"] for row in rows])
             hit("timers.before_commit")
         hit("timers.after_commit")
         return len(rows)
+
+    def _command(self, kind: str, due_at: datetime, now: datetime, gone: frozenset[UUID]) -> Command:
+        match kind:
+            case "left":
+                return LockHolderLeft(gone)
+            case "lock":
+                return LockIsOver(due_at, now)
+            case "recount":
+                return CountAnew(self.conclude.slas, now)
+            case _ if kind in CLOCKS:
+                return ClockIsDue(CLOCKS[kind], now)
+            case _:
+                return PendingIsOver(due_at, now)
 
 
 class Parked:
@@ -258,14 +313,6 @@ class Parked:
         return int((await pool.execute(UNPARK, stream)).rpartition(" ")[2])
 
 
-def _command(kind: str, due_at: datetime, now: datetime, gone: frozenset[UUID]) -> Command:
-    if kind == "left":
-        return LockHolderLeft(gone)
-    if kind == "lock":
-        return LockIsOver(due_at, now)
-    return PendingIsOver(due_at, now)
-
-
 def _locks(events: Iterable[tuple[UUID, Event]]) -> tuple[list[UUID], list[UUID], list[UUID]]:
     """The tickets that are unlocked after these events; those that are locked, and to whom."""
     holders = former_agents.holders_after(events)
@@ -275,3 +322,7 @@ def _locks(events: Iterable[tuple[UUID, Event]]) -> tuple[list[UUID], list[UUID]
 
 def _columns(timers: Sequence[Timer]) -> tuple[list[UUID], list[str], list[datetime]]:
     return [stream for stream, _, _ in timers], [kind for _, kind, _ in timers], [due for _, _, due in timers]
+
+
+def _keys(timers: Sequence[tuple[UUID, str]]) -> tuple[list[UUID], list[str]]:
+    return [stream for stream, _ in timers], [kind for _, kind in timers]

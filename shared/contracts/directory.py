@@ -40,8 +40,9 @@ Right = Literal["read", "create", "move_into", "note", "work"]
 Role = Literal["admin", "agent", "customer"]
 FollowUp = Literal["reopen", "new-linked", "reject"]
 AnyFollowUp = Annotated[str, Known(FollowUp)]
-Notice = Literal["new_ticket", "follow_up", "lock_expired", "moved"]
-"""What happens in queues that an agent follows, and what they may want a mail about (A10.05)."""
+Notice = Literal["new_ticket", "follow_up", "lock_expired", "moved", "assigned", "escalated"]
+"""What agents may want a mail about (A10.05): what happens in queues that they follow; `assigned`: that a ticket became
+theirs."""
 FieldKind = Literal["text", "number", "date", "flag", "choice"]
 Protocol = Literal["imap", "pop3"]
 Encryption = Literal["implicit", "starttls", "none"]

@@ -6,12 +6,12 @@ from uuid import UUID
 from shared.contracts.event import Event, Value, event
 from shared.contracts.marks.open_values import Known
 from shared.contracts.marks.personal import Personal
-from shared.contracts.parts import Address, Attachment, Blob
+from shared.contracts.parts import Address, Attachment, Blob, RuleRef
 from shared.contracts.topics import TICKETS
 
 NotificationKind = Literal[
     "receipt", "answer", "forward", "bounce", "lock_expired", "reminder", "follow_up_rejected", "closed", "new_ticket",
-    "follow_up", "moved", "rule", "deadline_warned", "deadline_broken", "assigned"
+    "follow_up", "moved", "rule", "rule_to_customer", "rule_suspended", "deadline_warned", "deadline_broken", "assigned"
 ]  # fmt: skip
 AnyNotificationKind = Annotated[str, Known(NotificationKind)]
 NotificationChannel = Literal["email"]
@@ -55,9 +55,9 @@ class LeftOut(Value):
 class NotificationRequested(Event):
     """A message will be sent. `article`: the article that it carries.
 
-    An automatic message to the customer (`receipt`, `closed`) is an article of its own. A notice that is not an article
-    (`lock_expired`, `reminder`, `follow_up_rejected`, `new_ticket`, `follow_up`, `moved`, and the others) has its own id as `article`.
-    `left_out`: requested recipients who do not get it.
+    An automatic message to the customer (`receipt`, `closed`, `rule_to_customer`) is an article of its own. A notice that
+    is not an article (all other automatic kinds) has its own id as `article`. `left_out`: requested recipients who do
+    not get it.
     """
 
     notification: UUID
@@ -111,7 +111,8 @@ class NoticeGiven(Event):
     """Agents have a notice about the ticket (A10.05): in their list of notices, and by mail if they want to.
 
     `people`: the ids of those who have it. `kind`: as of notifications. `cause`: the event that it is about.
-    `substitutes_for`: of people who are away and whose substitutes are among `people` (A21.01).
+    `substitutes_for`: of people who are away and whose substitutes are among `people` (A21.01). `rule`: the trigger, if
+    the notice is about one.
     """
 
     notice: UUID
@@ -119,3 +120,4 @@ class NoticeGiven(Event):
     people: tuple[UUID, ...]
     cause: UUID
     substitutes_for: tuple[UUID, ...] = ()
+    rule: RuleRef | None = None

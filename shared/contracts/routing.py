@@ -153,7 +153,8 @@ class StateChanged(Event):
     """The ticket has another state. `pending_until` is set for pending states only.
 
     `due_at` and `fired_at`: of a closing by time. `at`: the time of the change, for rules that count days from a
-    closing. `answer`: the answer to the customer that closed the ticket.
+    closing. `answer`: the answer to the customer that closed the ticket. `restores`: what is undone is itself an undo;
+    the state holds again from when it held before.
     """
 
     to: StateRef
@@ -165,6 +166,7 @@ class StateChanged(Event):
     undoes: UUID | None = None
     at: datetime | None = None
     answer: UUID | None = None
+    restores: bool = False
 
 
 @event("helpdesk.AgentReplied.v1", owner="routing", topic=TICKETS)
@@ -357,12 +359,13 @@ class TicketsUnlinked(Event):
 class TicketMerged(Event):
     """This ticket was merged into another one (A7.19), and continues there.
 
-    Recorded together with its TicketAbsorbed.
+    Recorded together with its TicketAbsorbed. `at`: when.
     """
 
     into: TicketRef
     was: StateRef
     by: PersonRef
+    at: datetime | None = None
 
 
 @event("helpdesk.TicketAbsorbed.v1", owner="routing", topic=TICKETS)
@@ -377,7 +380,7 @@ class TicketAbsorbed(Event):
 class MergeUndone(Event):
     """The merge was undone: the ticket is in `state` again. Recorded together with the other ticket's TicketReleased.
 
-    `pending_until`: the date that it waits for.
+    `pending_until`: the date that it waits for. `at`: when.
     """
 
     into: TicketRef
@@ -385,6 +388,7 @@ class MergeUndone(Event):
     by: PersonRef
     undoes: UUID | None = None
     pending_until: datetime | None = None
+    at: datetime | None = None
 
 
 @event("helpdesk.TicketReleased.v1", owner="routing", topic=TICKETS)
@@ -447,11 +451,12 @@ class SplitUndone(Event):
 
 @event("helpdesk.TicketRemoved.v1", owner="routing", topic=TICKETS)
 class TicketRemoved(Event):
-    """The ticket is not in any list any more and accepts no commands; its log stays. `because`: `split undone`."""
+    """The ticket is not in any list any more and accepts no commands; its log stays. `because`: `split undone`. `at`: when."""
 
     because: str
     was: StateRef
     by: PersonRef | None = None
+    at: datetime | None = None
 
 
 @event("helpdesk.ReminderReached.v1", owner="routing", topic=TICKETS)

@@ -157,6 +157,8 @@ class Configuration:
     versions: Mapping[UUID, int] = field(default_factory=dict)
     retired_states: Mapping[str, State] = field(default_factory=dict)
     """Tickets may still be in them."""
+    retired_calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    """An SLA that names one counts by it until it is changed."""
 
     @property
     def all_states(self) -> Mapping[str, State]:
@@ -355,6 +357,7 @@ def _configuration(rows: Sequence[asyncpg.Record]) -> Configuration:
         triggers=_of(Trigger, rows),
         macros=_of(Macro, rows),
         retired_states=_of(State, rows, retired=True),
+        retired_calendars=_of(Calendar, rows, retired=True),
         versions={UUID(json["id"]): row["version"] for row in rows if (json := orjson.loads(row["document"]))},
     )
 

@@ -1,10 +1,12 @@
 """States of streams that were used lately, so that a command reads only the events since (docs/decisions/0054)."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
+from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.database import Connection
 from shared.eventstore.decider import Fold
@@ -46,10 +48,15 @@ class States(Protocol[State]):
 
 
 class StateCache(Generic[State]):
-    """The cache of one process. A cached state is never wrong, only old: events do not change, so each read adds the newer ones."""
+    """The cache of one process. A cached state is never wrong, only old: events do not change, so each read adds the newer ones.
 
-    def __init__(self, store: Store, rules: Fold[State]) -> None:
-        self.store, self.rules = store, rules
+    `payload` gives the payload that is folded; it may add what only the envelope of an event of an earlier version tells.
+    """
+
+    def __init__(
+        self, store: Store, rules: Fold[State], payload: Callable[[Recorded], Event] = attrgetter("payload")
+    ) -> None:
+        self.store, self.rules, self.payload = store, rules, payload
         self._cached: OrderedDict[UUID, Versioned[State]] = OrderedDict()
 
     async def newest(
@@ -64,7 +71,7 @@ class StateCache(Generic[State]):
         found: dict[UUID, Versioned[State]] = {}
         for stream, events in (await self.store.load_since(list(cached), after, connection=connection)).items():
             before = cached[stream] or Versioned(self.rules.initial(), 0)
-            now = fold(self.rules, before, (event.payload for event in events))
+            now = fold(self.rules, before, (self.payload(event) for event in events))
             if now.version:
                 found[stream] = now
                 if connection is None:

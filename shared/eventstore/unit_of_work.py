@@ -1,9 +1,12 @@
 """One attempt to carry out commands: the states they meet, the events they lead to, and one record of everything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
+
+from uuid_utils.compat import uuid7
 
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
@@ -42,6 +45,7 @@ class Following:
     payload: Event
     cause: UUID
     actor: Actor
+    id: UUID = field(default_factory=uuid7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,9 @@ class UnitOfWork(Generic[Command, State]):
         if self.conclude is not None:
             found = self.conclude(Decision(stream, command, before.state, new, context))
         self._append(stream, new, context, tuple(found.rows))
-        for following in found.events:
-            because = replace(context, actor=following.actor, causation_id=following.cause)
-            self._append(stream, (NewEvent(following.payload),), because)
+        for (cause, actor), of_cause in groupby(found.events, lambda each: (each.cause, each.actor)):
+            because = replace(context, actor=actor, causation_id=cause)
+            self._append(stream, tuple(NewEvent(each.payload, each.id) for each in of_cause), because)
         return events
 
     @property

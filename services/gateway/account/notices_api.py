@@ -1,4 +1,4 @@
-"""The mails that an agent wants about tickets in the queues they follow (A10.05, A10.06)."""
+"""What an agent wants mails about (A10.05, A10.06). The list of notices holds all of them, whatever is chosen here."""
 
 from typing import Any, get_args
 
@@ -21,13 +21,17 @@ NOTICES: tuple[Notice, ...] = get_args(Notice)
 class Notices(Body):
     """The whole choice; what is left out is false.
 
-    Mails about one's own tickets (replies, reminders, expired locks) always come.
+    `new_ticket`, `follow_up`, `lock_expired`, `moved` and `escalated` (a deadline is near or over) are about the tickets
+    in one's queues. `assigned`: a ticket became one's own by somebody else, or by a rule. Mails about replies,
+    reminders and expired locks of one's own tickets always come; those about their deadlines come with `escalated`.
     """
 
     new_ticket: Flag = False
     follow_up: Flag = False
     lock_expired: Flag = False
     moved: Flag = False
+    assigned: Flag = False
+    escalated: Flag = False
 
 
 def router(documents: Documents, propagation: Propagation) -> APIRouter:

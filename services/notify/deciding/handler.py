@@ -5,7 +5,7 @@ from typing import cast
 from uuid import UUID
 
 from services.notify.deciding import closing_notices
-from services.notify.notices.audience import workers
+from services.notify.notices.audience import MOST_SUBSTITUTES, workers
 from services.notify.notices.to_agents import notices_about
 from services.notify.read_models import last_messages, ticket_facts
 from services.notify.read_models.inputs import PolicyInputs, RejectionCounts
@@ -63,6 +63,8 @@ class TicketHandler:
         await self._look_up_people(connection, noticed)
         await self._look_up_rejections(connection, events)
         await self._look_up_subscribers(connection, events)
+        if noticed or any(isinstance(event.payload, TicketOpened) for event in events):
+            await self._look_up_substitutes(connection)
         return await self.inner.work(connection, deliveries, parked)
 
     async def _look_up_last_messages(self, connection: Connection, events: Sequence[Recorded]) -> None:
@@ -112,6 +114,19 @@ class TicketHandler:
                 if notice.to.needs_team(candidates, queue, self.inputs.people):
                     wanted.update(workers(queue))
         return wanted
+
+    async def _look_up_substitutes(self, connection: Connection) -> None:
+        """The substitutes of everybody who may have a notice, whether they are away now or not."""
+        people = self.inputs.people
+        reached = [*people.values(), *self.inputs.subscribers]
+        for _ in range(MOST_SUBSTITUTES):
+            absences = [each.absence for each in reached if each.absence is not None and each.absence.active]
+            named = {each.substitute for each in absences if each.substitute is not None}
+            found = await find(connection, named - people.keys())
+            if not found:
+                return
+            people.update(found)
+            reached = list(found.values())
 
     async def _look_up_rejections(self, connection: Connection, events: Sequence[Recorded]) -> None:
         tickets = [event.stream for event in events if isinstance(event.payload, FollowUpRejected)]

@@ -1,10 +1,11 @@
-"""Which agents get a notice about a ticket: those whom it concerns, and those who want to know (decision 0057).
+"""Which agents have a notice about a ticket: those whom it concerns, and those who want to know (decisions 0057, 0116).
 
-Only a few people who did not ask for a notice get it: nobody reads notices that go to everybody.
+Only a few people who did not ask for a notice have it: nobody reads notices that go to everybody.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -12,13 +13,16 @@ from services.notify.read_models.ticket_facts import TicketFacts
 from shared.contracts.directory import Notice, Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef
+from shared.rules.absence import absence_of
 from shared.rules.access import rights_of
 
 MOST_FOLLOWERS = 20
 SMALL_TEAM = 5
-"""If nobody follows a queue, all who work in it get the notice, if they are at most so many."""
+"""If nobody follows a queue, all who work in it have the notice, if they are at most so many."""
 MOST_WORKERS = 200
 """Members of a queue that are looked up."""
+MOST_SUBSTITUTES = 5
+"""How far it is followed that a substitute is away too."""
 
 E = TypeVar("E", bound=Event)
 Team = Literal["never", "if nobody else", "if all candidates have left"]
@@ -30,8 +34,20 @@ def nobody(_: Event, __: TicketFacts) -> Sequence[PersonRef | None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who has a notice. `asked`: because they chose to be told about their queues.
+
+    `substitutes_for`: the person in whose place they have it, too.
+    """
+
+    person: Person
+    asked: bool = False
+    substitutes_for: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Audience(Generic[E]):
-    """Who gets a notice: the first of the `candidates` who may read the ticket, or the queue's `team` in their place;
+    """Who has a notice: the first of the `candidates` who may read the ticket, or the queue's `team` in their place;
     and all who have the `subscription` for the ticket's queue.
 
     The team are those who work in the queue and follow it (at most 20), or all who work in it if nobody follows it and
@@ -46,7 +62,7 @@ class Audience(Generic[E]):
         return [person.id for person in self.candidates(event, ticket) if person is not None]
 
     def needs_team(self, candidates: Collection[UUID], queue: Queue | None, people: Mapping[UUID, Person]) -> bool:
-        """Whether the team gets the notice in place of the candidates."""
+        """Whether the team has the notice in place of the candidates."""
         match self.team:
             case "never":
                 return False
@@ -62,14 +78,44 @@ class Audience(Generic[E]):
         queue: Queue | None,
         people: Mapping[UUID, Person],
         subscribers: Sequence[Person],
-    ) -> list[Person]:
+    ) -> list[Reader]:
         """`people` holds the candidates, and those who work in the queue if the team is needed."""
         candidates = self.candidate_ids(event, ticket)
         concerned = [found for each in candidates if (found := reader(each, queue, people)) is not None][:1]
         if self.needs_team(candidates, queue, people):
             concerned = _team(queue, people)
         wanted = [] if self.subscription is None else _subscribed(self.subscription, queue, subscribers)
-        return [*concerned, *(each for each in wanted if each not in concerned)]
+        asked = {person.id for person in wanted}
+        known = {person.id for person in concerned}
+        return [
+            *(Reader(person, asked=person.id in asked) for person in concerned),
+            *(Reader(person, asked=True) for person in wanted if person.id not in known),
+        ]
+
+
+def with_substitutes(
+    readers: Sequence[Reader], queue: Queue | None, people: Mapping[UUID, Person], at: datetime, desk: tzinfo
+) -> list[Reader]:
+    """These readers, and behind them the substitutes of those who are away, if they may read the ticket (A21.01)."""
+    found = {each.person.id: each for each in readers}
+    for each in readers:
+        for person in substitutes(each.person, people, at, desk):
+            if may_read(person, queue):
+                found.setdefault(person.id, Reader(person, each.asked, each.person.id))
+    return list(found.values())
+
+
+def substitutes(person: Person, people: Mapping[UUID, Person], at: datetime, desk: tzinfo) -> Iterator[Person]:
+    """Who stands in for somebody who is away; also the substitute's substitute, if that one is away too."""
+    passed = {person.id}
+    for _ in range(MOST_SUBSTITUTES):
+        absence = absence_of(person, at, desk)
+        substitute = people.get(absence.substitute) if absence is not None and absence.substitute is not None else None
+        if substitute is None or substitute.id in passed:
+            return
+        passed.add(substitute.id)
+        person = substitute
+        yield person
 
 
 def workers(queue: Queue | None) -> Sequence[UUID]:

@@ -1,32 +1,20 @@
 """What a notice consists of. A notice is a mail that Ledgerdesk writes itself; each one is declared once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Generic, Literal, TypeVar
 
 from services.notify.notices.audience import Audience
 from services.notify.read_models.ticket_facts import TicketFacts
 from shared import templates
-from shared.contracts.directory import Person
-from shared.contracts.envelope import Recorded
+from shared.contracts.directory import Notice
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationKind
 
 E = TypeVar("E", bound=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
-    """What the variables of a notice are made of, besides the event's payload. `zone` is the desk's time zone."""
-
-    event: Recorded
-    ticket: TicketFacts
-    readers: Sequence[Person]
-    zone: tzinfo
-
-
-def no_variables(_: Event, __: Occasion) -> templates.Variables:
+def no_variables(_: Event) -> templates.Variables:
     return {}
 
 
@@ -36,11 +24,16 @@ def always(_: Event) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AgentNotice(Generic[E]):
-    """A mail to agents about an `event`, if `when` says so.
+    """What agents are told about an `event`, if `when` says so.
 
-    The subject is `subject` and the ticket's title. `text` is a template; it knows `ticket`, `queue`, `agent.name` (if
-    the notice has a single reader) and `variables`. `distinct` tells apart two notices of the same kind about the same
-    event. When it leaves, a notice goes only to those readers who may still read the ticket (`sending.withholding`).
+    All of its readers have it in their list of notices. Those who chose to be told about their queues get a mail; so do
+    those whom it concerns: always, or only if they chose `mailed`.
+
+    In the mail, `text` stands below the ticket's number, queue and title, perhaps among the texts of other notices. It
+    is a template of complete sentences, and knows `ticket`, `queue`, `agent` (the reader) and what `variables` makes of
+    the event. Times are given in ISO 8601 under `time`; readers see them in their own zone. `subject` stands before the
+    ticket's title. `distinct` tells apart two notices of the same kind about the same event. When it leaves, a mail
+    goes only to a reader who may still read the ticket (`sending.withholding`).
     """
 
     kind: NotificationKind
@@ -48,9 +41,15 @@ class AgentNotice(Generic[E]):
     to: Audience[E]
     subject: str
     text: str
-    variables: Callable[[E, Occasion], templates.Variables] = no_variables
+    variables: Callable[[E], templates.Variables] = no_variables
     when: Callable[[E], bool] = always
+    mailed: Notice | None = None
     distinct: str = ""
+
+    @property
+    def wording(self) -> str:
+        """Names subject and text while the mail waits."""
+        return f"{self.kind}/{self.distinct}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,22 @@ from datetime import datetime
 from typing import Any
 
 from services.notify.notices.audience import Audience
-from services.notify.notices.declaration import AgentNotice, Occasion
+from services.notify.notices.declaration import AgentNotice
 from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.writing import mail_body, wording
 from shared import templates
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import CustomerRef, Message, PersonRef
-from shared.contracts.routing import ReminderReached, TicketMoved, TicketUnlocked
+from shared.contracts.routing import (
+    DeadlineBroken,
+    DeadlineWarned,
+    OwnerChanged,
+    ReminderReached,
+    ResponsibleChanged,
+    TicketMoved,
+    TicketUnlocked,
+)
 
 LONGEST_MESSAGE = 4_000
 """Characters of a customer's message in a notice; the ticket has all of it."""
@@ -26,15 +34,23 @@ def responsible_then_owner(_: Event, ticket: TicketFacts) -> Sequence[PersonRef 
     return (ticket.responsible, ticket.owner)
 
 
+def owner_then_responsible(_: Event, ticket: TicketFacts) -> Sequence[PersonRef | None]:
+    return (ticket.owner, ticket.responsible)
+
+
 def holder_of_lock(unlocked: TicketUnlocked, _: TicketFacts) -> Sequence[PersonRef | None]:
     return (unlocked.was,)
+
+
+def new_holder(changed: OwnerChanged | ResponsibleChanged, _: TicketFacts) -> Sequence[PersonRef | None]:
+    return (changed.to,)
 
 
 def has_expired(unlocked: TicketUnlocked) -> bool:
     return unlocked.because == "expired"
 
 
-def _what_customer_wrote(event: TicketOpened | CustomerMessageReceived, _: Occasion) -> templates.Variables:
+def _what_customer_wrote(event: TicketOpened | CustomerMessageReceived) -> templates.Variables:
     return {"customer": _customer(event.customer), "message": _message(event.message)}
 
 
@@ -47,21 +63,26 @@ def _message(message: Message) -> Mapping[str, str]:
     return {"text": text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} {wording.LEFT_OUT}"}
 
 
-def _end_of_lock(unlocked: TicketUnlocked, occasion: Occasion) -> templates.Variables:
-    return {"holder": {"name": mail_body.line(unlocked.was.name)}} | _due(
-        unlocked.due_at or occasion.event.time, occasion
-    )
+def _end_of_lock(unlocked: TicketUnlocked) -> templates.Variables:
+    return {"holder": {"name": mail_body.line(unlocked.was.name)}} | _due(unlocked.due_at or unlocked.fired_at)
 
 
-def _reminder(reached: ReminderReached, occasion: Occasion) -> templates.Variables:
-    owner = occasion.ticket.owner
-    owns = owner is not None and owner.id in {person.id for person in occasion.readers}
-    return {"agent": {"owns": "yes" if owns else ""}} | _due(reached.due_at, occasion)
+def _reminder(reached: ReminderReached) -> templates.Variables:
+    return _due(reached.due_at)
 
 
-def _due(when: datetime, occasion: Occasion) -> dict[str, Mapping[str, str]]:
-    return {"time": {"due": mail_body.moment(when, occasion.zone)}}
+def _deadline(event: DeadlineWarned | DeadlineBroken) -> templates.Variables:
+    return {"deadline": {"clock": event.clock, "sla": mail_body.line(event.sla.name)}} | _due(event.due_at)
 
+
+def _due(when: datetime | None) -> dict[str, Mapping[str, str]]:
+    return {"time": {"due": when.isoformat()} if when is not None else {}}
+
+
+PROMISE = """\
+{% if deadline.clock == "first_answer" %}The first answer{% elif deadline.clock == "update" %}The answer to the \
+customer's message{% elif deadline.clock == "solution" %}The solution{% else %}The work{% endif %}"""
+"""What an SLA promises by a deadline, as the beginning of a sentence."""
 
 TO_AGENTS: Sequence[AgentNotice[Any]] = (
     AgentNotice(
@@ -70,15 +91,9 @@ TO_AGENTS: Sequence[AgentNotice[Any]] = (
         to=Audience(subscription="new_ticket"),
         subject="New ticket",
         text="""\
-Hello{% if agent.name %} {{ agent.name }}{% endif %},
-
-{{ customer.name }} has a new ticket {{ ticket.number }} in {{ queue.name }}:
-
-    {{ ticket.title }}
+{{ customer.name }} has opened this ticket:
 
 {{ message.text }}
-
-This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
 """,
         variables=_what_customer_wrote,
     ),
@@ -88,15 +103,9 @@ This is an automatic notice. Please do not answer it: your answer would become a
         to=Audience(responsible_then_owner, "if all candidates have left", "follow_up"),
         subject="New message",
         text="""\
-Hello{% if agent.name %} {{ agent.name }}{% endif %},
-
-{{ customer.name }} wrote on ticket {{ ticket.number }} in {{ queue.name }}:
-
-    {{ ticket.title }}
+{{ customer.name }} wrote:
 
 {{ message.text }}
-
-This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
 """,
         variables=_what_customer_wrote,
     ),
@@ -106,14 +115,29 @@ This is an automatic notice. Please do not answer it: your answer would become a
         to=Audience(subscription="moved"),
         subject="Moved here",
         text="""\
-Hello{% if agent.name %} {{ agent.name }}{% endif %},
-
-Ticket {{ ticket.number }} was moved to {{ queue.name }}:
-
-    {{ ticket.title }}
-
-This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+The ticket was moved to {{ queue.name }}.
 """,
+    ),
+    AgentNotice(
+        kind="assigned",
+        event=OwnerChanged,
+        to=Audience(new_holder),
+        subject="Your ticket",
+        text="""\
+You own this ticket now.
+""",
+        mailed="assigned",
+    ),
+    AgentNotice(
+        kind="assigned",
+        distinct="responsible",
+        event=ResponsibleChanged,
+        to=Audience(new_holder),
+        subject="Your ticket",
+        text="""\
+You are responsible for this ticket now.
+""",
+        mailed="assigned",
     ),
     AgentNotice(  # A6.06
         kind="lock_expired",
@@ -122,15 +146,9 @@ This is an automatic notice. Please do not answer it: your answer would become a
         to=Audience(holder_of_lock),
         subject="Your lock has expired",
         text="""\
-Hello {{ agent.name }},
-
-Your lock on ticket {{ ticket.number }} in {{ queue.name }} ended at {{ time.due }}, because its time was over:
-
-    {{ ticket.title }}
+Your lock on this ticket ended{% if time.due %} at {{ time.due }}{% endif %}, because its time was over.
 
 Others can work on the ticket now. To go on with it, please lock it again.
-
-This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
 """,
         variables=_end_of_lock,
     ),
@@ -142,14 +160,8 @@ This is an automatic notice. Please do not answer it: your answer would become a
         to=Audience(subscription="lock_expired"),
         subject="A lock has expired",
         text="""\
-Hello{% if agent.name %} {{ agent.name }}{% endif %},
-
-The lock of {{ holder.name }} on ticket {{ ticket.number }} in {{ queue.name }} ended at {{ time.due }}, because its \
-time was over:
-
-    {{ ticket.title }}
-
-This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+The lock of {{ holder.name }} on this ticket ended{% if time.due %} at {{ time.due }}{% endif %}, because its time was \
+over.
 """,
         variables=_end_of_lock,
     ),
@@ -159,21 +171,38 @@ This is an automatic notice. Please do not answer it: your answer would become a
         to=Audience(owner, "if nobody else"),
         subject="Reminder",
         text="""\
-Hello{% if agent.name %} {{ agent.name }}{% endif %},
+The ticket was to wait until {{ time.due }}. That time has come.
 
-Ticket {{ ticket.number }} in {{ queue.name }} was to wait until {{ time.due }}. That time has come:
-
-    {{ ticket.title }}
-
-{% if agent.owns %}You own it.{% else %}Nobody owns it.{% endif %}
-
-This is an automatic notice. Please do not answer it: your answer would become a message on the ticket.
+{% if agent.owns %}You own it.{% elif ticket.owner %}{{ ticket.owner }} owns it.{% else %}Nobody owns it.{% endif %}
 """,
         variables=_reminder,
+    ),
+    AgentNotice(
+        kind="deadline_warned",
+        event=DeadlineWarned,
+        to=Audience(owner_then_responsible, "if nobody else", "escalated"),
+        subject="A deadline is near",
+        text=f"""\
+{PROMISE} is due by {{{{ time.due }}}} ({{{{ deadline.sla }}}}).
+""",
+        variables=_deadline,
+        mailed="escalated",
+    ),
+    AgentNotice(
+        kind="deadline_broken",
+        event=DeadlineBroken,
+        to=Audience(owner_then_responsible, "if nobody else", "escalated"),
+        subject="A deadline is over",
+        text=f"""\
+{PROMISE} was due by {{{{ time.due }}}} ({{{{ deadline.sla }}}}). That time is over.
+""",
+        variables=_deadline,
+        mailed="escalated",
     ),
 )
 
 KINDS_TO_AGENTS = frozenset(notice.kind for notice in TO_AGENTS)
+BY_WORDING: Mapping[str, AgentNotice[Any]] = {notice.wording: notice for notice in TO_AGENTS}
 
 
 def notices_about(event: Event) -> list[AgentNotice[Any]]:

@@ -32,8 +32,8 @@ PEOPLE = "SELECT document::text FROM directory.documents WHERE kind = 'person' A
 async def withhold(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithheld | None]:
     """The mail with the recipients who may still get it, and what is to be recorded if somebody may not.
 
-    A report goes to nobody who has left. A notice to agents goes to those who may read the ticket now. A notice to the customer may be outdated. Agents' own
-    mails always leave.
+    A report goes to nobody who has left. A notice to agents goes to those who may read the ticket now. A notice to the
+    customer may be outdated. Agents' own mails always leave.
     """
     kind, stream = claimed.request.kind, claimed.event.stream
     if isinstance(claimed.request, ReportMailRequested):
@@ -47,7 +47,8 @@ async def withhold(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithhel
         if outdated is not None:
             reason = outdated(ticket) if ticket is not None else None
             return claimed, _withheld(claimed, reason) if reason is not None else None
-        return await _for_readers(connection, claimed, ticket.queue.id if ticket is not None else claimed.queue)
+        queue = ticket.queue.id if ticket is not None else claimed.queue
+        return await _for_readers(connection, claimed, queue, removed=ticket is not None and ticket.state == "removed")
 
 
 async def _for_people_in_use(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithheld | None]:
@@ -78,13 +79,18 @@ def _narrowed(
 
 
 async def _for_readers(
-    connection: Connection, claimed: Claimed, queue_id: UUID | None
+    connection: Connection, claimed: Claimed, queue_id: UUID | None, *, removed: bool
 ) -> tuple[Claimed, RecordWithheld | None]:
+    """Those who may read the queue's tickets. Only administrators may read one that was removed."""
     recipients = _remaining(claimed)
     document = await connection.fetchval(QUEUE, queue_id)
     queue = Queue.model_validate_json(document) if document is not None else None
     people = [Person.model_validate_json(row[0]) for row in await connection.fetch(PEOPLE, list(map(_key, recipients)))]
-    readers = {comparable(person.email) for person in people if may_read(person, queue)}
+    readers = {
+        comparable(person.email)
+        for person in people
+        if may_read(person, queue) and (not removed or "admin" in person.roles)
+    }
     kept = tuple(each for each in recipients if _key(each) in readers)
     return _narrowed(claimed, recipients, kept, "may not read the ticket any more")
 

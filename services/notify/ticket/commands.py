@@ -3,11 +3,13 @@
 `own_addresses` are those of our queues, as `addresses.comparable` writes them: we send no mail to them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from shared.contracts.notify import AnyNotificationKind, NotificationKind, OutgoingMail
+from shared.contracts.parts import RuleRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,34 @@ class RequestClosing:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldNotice:
+    """A notice that is to reach somebody by mail, once the mail has waited for others of the ticket.
+
+    `wording` names the text, `details` are its variables.
+    """
+
+    person: UUID
+    wording: str
+    details: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveNotice:
+    """Records who has a notice in their list. `mails`: those of them who get it by mail too, unless another mail of the
+    same decision brings it. They are rows beside the event (`deciding.held_notices`)."""
+
+    notice: UUID
+    kind: NotificationKind
+    people: tuple[UUID, ...]
+    cause: UUID
+    substitutes_for: tuple[UUID, ...] = ()
+    rule: RuleRef | None = None
+    mails: tuple[HeldNotice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RequestNotice:
-    """Tells agents what has happened to a ticket of theirs or of their queues."""
+    """Sends a mail to agents about a ticket of theirs or of their queues."""
 
     notification: UUID
     kind: NotificationKind
@@ -118,6 +146,7 @@ Command = (
     | RequestReceipt
     | RequestRejection
     | RequestClosing
+    | GiveNotice
     | RequestNotice
     | RequestReportMail
     | RecordSent

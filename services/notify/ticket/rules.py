@@ -7,6 +7,7 @@ from uuid import UUID
 from services.notify.ticket.addresses import is_among, is_robot, mailable
 from services.notify.ticket.commands import (
     Command,
+    GiveNotice,
     RecordDelayed,
     RecordFailed,
     RecordSent,
@@ -24,6 +25,7 @@ from shared.contracts.event import Event
 from shared.contracts.notify import (
     AnyNotificationKind,
     LeftOut,
+    NoticeGiven,
     NotificationDelayed,
     NotificationFailed,
     NotificationKind,
@@ -50,7 +52,7 @@ class Ticket:
     """What the rules look at. `rejections` counts how often the customer was told that the ticket takes no more
     messages.
 
-    `receipt_decided` and `articles`: which mails were requested or suppressed. `waiting` and `delayed`: the
+    `receipt_decided` and `articles`: which mails were requested or suppressed. `given`: the notices that people have. `waiting` and `delayed`: the
     notifications that have no outcome yet, and those of them that are recorded as delayed. `of_report`: the stream is
     no ticket's, but that of a report that is sent by mail.
     """
@@ -61,6 +63,7 @@ class Ticket:
     requested: frozenset[UUID] = frozenset()
     waiting: frozenset[UUID] = frozenset()
     delayed: frozenset[UUID] = frozenset()
+    given: frozenset[UUID] = frozenset()
     of_report: bool = False
 
 
@@ -85,6 +88,8 @@ def _decide(command: Command, ticket: Ticket) -> list[Event]:
             return _request_rejection(command, ticket)
         case RequestClosing():
             return _request_closing(command, ticket)
+        case GiveNotice():
+            return _give_notice(command, ticket)
         case RequestNotice():
             return _request_notice(command.kind, command, ticket)
         case RequestReportMail():
@@ -189,6 +194,22 @@ def _why_not_automatic(mail: OutgoingMail, own_addresses: frozenset[str]) -> str
     return None if mail.to else "the customer has no usable mail address"
 
 
+def _give_notice(command: GiveNotice, ticket: Ticket) -> list[Event]:
+    """Once, to somebody."""
+    if command.notice in ticket.given or not command.people:
+        return []
+    return [
+        NoticeGiven(
+            notice=command.notice,
+            kind=command.kind,
+            people=command.people,
+            cause=command.cause,
+            substitutes_for=command.substitutes_for,
+            rule=command.rule,
+        )
+    ]
+
+
 def _request_notice(
     kind: AnyNotificationKind, command: RequestNotice | RequestReportMail, ticket: Ticket
 ) -> list[Event]:
@@ -257,6 +278,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 waiting=ticket.waiting - {event.article},
                 of_report=isinstance(event, ReportMailSuppressed),
             )
+        case NoticeGiven():
+            return replace(ticket, given=ticket.given | {event.notice})
         case NotificationDelayed():
             return replace(ticket, delayed=ticket.delayed | {event.notification})
         case NotificationSent() | NotificationFailed():

@@ -61,12 +61,16 @@ class MailBuilder:
         `fields` are those of `OutgoingMail`.
         """
         notification = notification_id(event.id, kind, distinct)
-        message_id = message_ids.make(self.key, event.stream, notification, self.domain)
+        return notification, self.mail_about(event.stream, notification, queue, **fields)
+
+    def mail_about(self, ticket: UUID, notification: UUID, queue: QueueRef, **fields: Any) -> OutgoingMail:
+        """A mail about a ticket, whose Message-ID follows from the notification's id."""
+        message_id = message_ids.make(self.key, ticket, notification, self.domain)
         sender = self.sender(queue)
         if self.reply_tags and fields.get("reply_to") is None and "resent" not in fields:
-            tagged = reply_addresses.make(self.key, event.stream, sender.email)
+            tagged = reply_addresses.make(self.key, ticket, sender.email)
             fields["reply_to"] = sender.model_copy(update={"email": tagged}) if tagged is not None else None
-        return notification, OutgoingMail(message_id=message_id, sender=sender, queue=queue.id, **fields)
+        return OutgoingMail(message_id=message_id, sender=sender, queue=queue.id, **fields)
 
     def document(self, ref: QueueRef) -> Queue | None:
         """The queue's document, if it has arrived."""

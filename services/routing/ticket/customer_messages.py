@@ -65,15 +65,15 @@ def decide(command: TakeCustomerMessage, ticket: Ticket) -> list[Event]:
         reopened = [StateChanged(to=OPEN, was=ticket.state, at=command.at)]
     if ticket.state.type == "removed":
         # The split was undone while this message was in transit: in a removed ticket nobody would read it.
-        return [CustomerAnswered(article=message.id, message_id=message.message_id), *reopened]
+        return [CustomerAnswered(article=message.id, message_id=message.message_id, at=command.at), *reopened]
     if command.standing != "participant":
         reopens = command.standing == "outsider" or _lets_anybody_reopen(command, queue)
         # Without the Message-ID: replies to the customer do not refer to mails of others.
-        return [CustomerAnswered(article=message.id), *(reopened if reopens else [])]
+        return [CustomerAnswered(article=message.id, at=command.at), *(reopened if reopens else [])]
     # Another participant does not change where the customer's answers go.
     own = command.writer is None or customer.email == command.writer.email or customer.id == command.writer.id
     answers_to = message.answers_to if own and message.answers_to != ticket.answers_to else None
-    answered = CustomerAnswered(article=message.id, message_id=message.message_id, answers_to=answers_to)
+    answered = CustomerAnswered(article=message.id, message_id=message.message_id, answers_to=answers_to, at=command.at)
     if ticket.state.type == "closed":
         if command.closes:
             return [answered]

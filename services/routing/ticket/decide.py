@@ -12,6 +12,7 @@ from services.routing.ticket import (
     relations,
     undo,
 )
+from services.routing.ticket.clocks import commands as clocks
 from services.routing.ticket.state import Ticket
 from shared.contracts.event import Event
 
@@ -24,6 +25,7 @@ Command = (
     | properties.Command
     | relations.Command
     | undo.Command
+    | clocks.Command
 )
 
 
@@ -45,4 +47,6 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
         return relations.decide(command, ticket)
     if isinstance(command, undo.Command):
         return undo.decide(command, ticket)
+    if isinstance(command, clocks.Command):
+        return clocks.decide(command, ticket.course, ticket.kind)
     assert_never(command)

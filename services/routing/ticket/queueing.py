@@ -105,6 +105,7 @@ def queue(command: QueueTicket, ticket: Ticket) -> list[Event]:
         split_from=command.split_from,
         topic=command.topic,
         answers_to=command.answers_to,
+        at=command.at,
     )
     events: list[Event] = [queued]
     if command.note is not None and command.opened_by is not None:

@@ -169,7 +169,8 @@ def unlink(command: Unlink, ticket: Ticket) -> list[Event]:
 def merge_into(command: MergeInto, ticket: Ticket) -> list[Event]:
     """The ticket continues in another one, unlocked (A7.19). Its number leads there for ever."""
     conditions.workable(ticket, command.context)
-    merged = TicketMerged(into=command.into, was=ticket.state, by=command.context.actor.reference)
+    context = command.context
+    merged = TicketMerged(into=command.into, was=ticket.state, by=context.actor.reference, at=context.at)
     return [*conditions.unlocked(ticket, "merged"), merged]
 
 
@@ -187,8 +188,8 @@ def unmerge(command: Unmerge, ticket: Ticket) -> list[Event]:
     state, until = ticket.merged_from or OPEN, ticket.merged_until
     if state.type.startswith("pending") and (until is None or until <= command.context.at):
         state, until = OPEN, None
-    by = command.context.actor.reference
-    return [MergeUndone(into=command.into, state=state, by=by, undoes=command.undoes, pending_until=until)]
+    by, at = command.context.actor.reference, command.context.at
+    return [MergeUndone(into=command.into, state=state, by=by, undoes=command.undoes, pending_until=until, at=at)]
 
 
 def release(command: Release, ticket: Ticket) -> list[Event]:
@@ -235,4 +236,5 @@ def remove(command: Remove, ticket: Ticket) -> list[Event]:
         raise Rejected(
             "The new ticket has been worked on, so the split cannot be undone. Merge the new ticket instead."
         )
-    return [TicketRemoved(because=SPLIT_UNDONE, was=ticket.state, by=command.context.actor.reference)]
+    context = command.context
+    return [TicketRemoved(because=SPLIT_UNDONE, was=ticket.state, by=context.actor.reference, at=context.at)]

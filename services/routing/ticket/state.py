@@ -6,12 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.routing.ticket.clocks import course as courses
+from services.routing.ticket.clocks.course import Course
+from services.routing.ticket.clocks.promises import TicketKind
 from shared.contracts.event import Event, Unknown
 from shared.contracts.parts import Address, AnyChannel, CustomerRef, PersonRef, QueueRef, StateRef
 from shared.contracts.routing import (
     AnyLinkKind,
     CustomerAnswered,
     CustomerChanged,
+    DeadlineBroken,
+    DeadlinesChanged,
+    DeadlineWarned,
     FieldsChanged,
     MergeUndone,
     NoteAdded,
@@ -79,8 +85,21 @@ class Ticket:
     absorbed: Mapping[UUID, str] = field(default_factory=dict)
     """The tickets that were merged into this one, with their numbers."""
     split_into: frozenset[UUID] = frozenset()
+    course: Course = field(default_factory=Course)
+    """What its clocks count from, and its deadlines."""
     touched: bool = False
-    """Whether anything but links has happened to the ticket since it was queued."""
+    """Whether anything but links and clocks has happened to the ticket since it was queued."""
+
+    @property
+    def kind(self) -> TicketKind | None:
+        """What an SLA looks at; None without a queue."""
+        if self.queue is None:
+            return None
+        company = self.customer.company if self.customer is not None else None
+        return TicketKind(self.queue.slug, self.priority, company, self.topic)
+
+
+UNTOUCHED = (TicketsLinked, TicketsUnlinked, DeadlinesChanged, DeadlineWarned, DeadlineBroken, Unknown)
 
 
 def initial() -> Ticket:
@@ -88,11 +107,14 @@ def initial() -> Ticket:
 
 
 def evolve(ticket: Ticket, event: Event) -> Ticket:
+    course = courses.evolve(ticket.course, event)
+    if course is not ticket.course:
+        ticket = replace(ticket, course=course)
     if isinstance(event, TicketQueued):
         return _queued(ticket, event)
     after = _changed(ticket, event)
     opened_with_it = isinstance(event, NoteAdded) and event.kind == SPLIT_NOTE
-    if after.touched or opened_with_it or isinstance(event, TicketsLinked | TicketsUnlinked | Unknown):
+    if after.touched or opened_with_it or isinstance(event, UNTOUCHED):
         return after
     return replace(after, touched=True)
 

@@ -261,12 +261,12 @@ async def test_a_mailbox_on_this_machine_needs_no_encryption(gateway: Gateway) -
 @requirement("A10.05", "A10.06", "A10.09")
 async def test_an_agent_chooses_which_mails_to_get(gateway: Gateway) -> None:
     admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
-    none = dict.fromkeys(("new_ticket", "follow_up", "lock_expired", "moved"), False)
+    none = dict.fromkeys(("new_ticket", "follow_up", "lock_expired", "moved", "assigned", "escalated"), False)
     assert (await kari.get("/session/notices")).body == none
-    chosen = await kari.put("/session/notices", {"moved": True, "new_ticket": True})
-    assert (chosen.status, chosen.body) == (200, none | {"moved": True, "new_ticket": True})
+    chosen = await kari.put("/session/notices", {"moved": True, "new_ticket": True, "escalated": True})
+    assert (chosen.status, chosen.body) == (200, none | {"moved": True, "new_ticket": True, "escalated": True})
     read = (await admin.get("/people/kari")).body
-    assert read["notices"] == ["new_ticket", "moved"]
+    assert read["notices"] == ["new_ticket", "moved", "escalated"]
     await admin.put("/people/kari", {**read, "name": "Kari N."})
     await kari.put("/session/queues", {"queues": []})
     assert (await kari.get("/session/notices")).body == chosen.body

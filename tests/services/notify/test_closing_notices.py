@@ -36,7 +36,7 @@ async def made(desk: Notify) -> ClosingNotices:
     copy = DirectoryCopy(desk.pool, desk.url)
     await copy.load()
     policies = policies_of(copy, MailSettings(b"key", "help.example.org", ZoneInfo("UTC")))
-    return ClosingNotices(desk.store, reactions(desk.store, policies), policies.to_customers)
+    return ClosingNotices(desk.store, reactions(desk.store, policies, WAIT), policies.to_customers)
 
 
 async def happens(desk: Notify, ticket: UUID, payloads: Sequence[Event], first: int = 1) -> None:

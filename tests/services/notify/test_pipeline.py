@@ -20,7 +20,7 @@ from shared.contracts.directory import Member, PersonRetired, PersonSaved, Queue
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived
-from shared.contracts.notify import NotificationRequested, NotificationSent, NotificationSuppressed
+from shared.contracts.notify import NoticeGiven, NotificationRequested, NotificationSent, NotificationSuppressed
 from shared.contracts.parts import Address, Attachment, CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketRenamed
 from shared.contracts.topics import TICKETS
@@ -118,6 +118,7 @@ async def process(one: Notify, kafka: Kafka, sent: Path, monkeypatch: pytest.Mon
     for variable, value in {
         "DATABASE_URL": one.url,
         "MAIL_KEY": KEY,
+        "NOTICE_SECONDS": "0",
         "MAILDIR": str(sent),
         "BLOB_URL": (sent.parent / "blobs").as_uri(),
     }.items():
@@ -304,17 +305,24 @@ async def test_reminders_reach_owner_or_followers_and_expired_locks_their_holder
     await running.happens(ticket, TicketRenamed(to="It hums loudly", was="It hums"))
     await running.happens(ticket, reached())
     await running.happens(ticket, expired(PersonRef(id=gone.id, name=gone.name)))
-    await running.until_events(ticket, 2)
+    await running.until_events(ticket, 3)  # Siv has a notice, its mail is requested and sent
     (reminder,) = running.mails(siv.email)
     assert reminder["Subject"] == f"[Ticket#{NUMBER}] Reminder: It hums loudly"
     assert str(it.address) in str(reminder["From"])
     assert reminder["Auto-Submitted"] == "auto-generated"
     assert running.files(siv.email)[0].startswith(b"Return-Path: <>\r\n")
 
-    await running.happens(ticket, OwnerChanged(to=owner))
+    await running.happens(ticket, OwnerChanged(to=owner))  # which she has a notice of, and did not choose a mail
     await running.happens(ticket, reached())
+    await running.until_events(ticket, 7)
     await running.happens(ticket, expired(owner))
-    events = await running.until_events(ticket, 6)
+    events = await running.until_events(ticket, 10)
+    assert [e.payload.kind for e in events if isinstance(e.payload, NoticeGiven)] == [
+        "reminder",
+        "assigned",
+        "reminder",
+        "lock_expired",
+    ]
     assert [e.payload.kind for e in events if isinstance(e.payload, NotificationRequested)] == [
         "reminder",
         "reminder",
@@ -422,13 +430,19 @@ async def test_responsible_agents_and_subscribers_are_told_and_the_customer_abou
     await running.happens(ticket, opened(queue=ref, customer=per))
     await running.happens(ticket, queued(queue=ref, customer=per, message_id=FIRST))
     await running.happens(ticket, ResponsibleChanged(to=PersonRef(id=kari.id, name="Kari"), by=None))
-    await running.until_events(ticket, 4)  # the receipt, and Siv's notice
+    await running.until_events(ticket, 6)  # the receipt, Siv's notice, and that of Kari
     message = QUESTION.model_copy(update={"text": "Any news?"})
     await running.happens(ticket, CustomerMessageReceived(number=NUMBER, customer=per, message=message))
     await running.happens(ticket, StateChanged(to=CLOSED_SUCCESSFUL, was=OPEN, by=PersonRef(id=kari.id, name="Kari")))
-    events = await running.until_events(ticket, 8)
+    events = await running.until_events(ticket, 11)
     kinds = [each.payload.kind for each in events if isinstance(each.payload, NotificationRequested)]
     assert kinds == ["receipt", "new_ticket", "follow_up", "closed"]
+    given = [each.payload for each in events if isinstance(each.payload, NoticeGiven)]
+    assert [(each.kind, each.people) for each in given] == [
+        ("new_ticket", (siv.id,)),
+        ("assigned", (kari.id,)),
+        ("follow_up", (kari.id,)),
+    ]
     (new,) = running.mails(siv.email)
     assert "New ticket" in str(new["Subject"])
     (follow_up,) = running.mails(kari.email)

@@ -5,12 +5,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.notify.notices.to_agents import KINDS_TO_AGENTS
 from services.notify.read_models import ticket_facts
 from shared.contracts.directory import Person, Queue
 from shared.contracts.event import Event
 from shared.contracts.notify import NotificationKind, NotificationSent, NotificationSuppressed
 from shared.contracts.parts import QueueRef, TicketRef
-from shared.contracts.routing import StateChanged, TicketMerged, TicketMoved
+from shared.contracts.routing import StateChanged, TicketMerged, TicketMoved, TicketRemoved
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from shared.testing.documents import seed
 from tests.services.notify.desk import PER, MailServer, Notify, sending, smtp
@@ -18,6 +19,7 @@ from tests.specs.notify.tickets import IT, KARI, person, queued, recorded, team
 from tests.specs.requirement import requirement
 
 KARI_PERSON, OLA = person(1, "Kari"), person(2, "Ola")
+KINDS: list[NotificationKind] = sorted(KINDS_TO_AGENTS)
 SECRET = QueueRef(id=UUID(int=13), slug="secret", name="Secret")
 SECRET_QUEUE = Queue(id=SECRET.id, slug="secret", name="Secret")
 
@@ -38,7 +40,7 @@ async def comes_of(desk: Notify, server: MailServer, ticket: UUID) -> list[Event
 
 
 @requirement("A10.05")
-@pytest.mark.parametrize("kind", ["reminder", "lock_expired", "new_ticket", "follow_up", "moved"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_notice_reaches_readers_of_the_ticket(desk: Notify, server: MailServer, kind: NotificationKind) -> None:
     await seed(desk.url, team(KARI_PERSON), KARI_PERSON)
     ticket, _ = await desk.request(KARI_PERSON.email, kind=kind, queue=IT.id)
@@ -49,10 +51,17 @@ async def test_a_notice_reaches_readers_of_the_ticket(desk: Notify, server: Mail
 
 
 @requirement("A19.02")
-@pytest.mark.parametrize("kind", ["reminder", "lock_expired", "new_ticket", "follow_up", "moved"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "what",
-    ["the right is gone", "the person is a customer", "nobody has that address", "it was moved", "it was merged"],
+    [
+        "the right is gone",
+        "the person is a customer",
+        "nobody has that address",
+        "it was moved",
+        "it was merged",
+        "it was removed",
+    ],
 )
 async def test_agents_who_may_no_longer_read_the_ticket_get_nothing(
     desk: Notify, server: MailServer, kind: NotificationKind, what: str
@@ -67,6 +76,8 @@ async def test_agents_who_may_no_longer_read_the_ticket_get_nothing(
     later: list[Event] = []
     if what == "it was moved":
         later = [TicketMoved(to=SECRET, was=IT)]
+    if what == "it was removed":
+        later = [TicketRemoved(because="split undone", was=NEW)]
     if what == "it was merged":
         living = uuid4()
         await happens(desk, living, TicketMoved(to=SECRET, was=IT))

@@ -152,17 +152,17 @@ async def test_a_timer_set_while_a_worker_sleeps_fires_at_its_time(desk: Workpla
 
 
 async def test_waiting_timers_cost_an_index_entry(desk: Workplace) -> None:
-    """With 100 000 timers, the next one and those that are due are read from the index."""
+    """With 1 000 000 timers, the next one and those that are due are read from the index."""
     async with desk.pool.acquire() as connection, connection.transaction():
         await connection.execute(
-            "INSERT INTO routing.timers SELECT gen_random_uuid(), 'pending', now() + n * interval '1 minute'"
-            " FROM generate_series(1, 100000) n"
+            "INSERT INTO routing.timers SELECT gen_random_uuid(), 'pending', now() + n * interval '1 second'"
+            " FROM generate_series(1, 1000000) n"
         )
         for statement, arguments in ((timers.NEXT, []), (timers.DUE, [datetime.now(UTC), 100])):
             plan = "\n".join(
                 row[0] for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
             )
-            assert "timers_due_at_idx" in plan and "Seq Scan" not in plan, plan
+            assert "timers_by_due" in plan and "Seq Scan" not in plan, plan
         await connection.execute("DELETE FROM routing.timers")
 
 
@@ -271,4 +271,4 @@ async def test_a_parked_timer_that_is_set_anew_fires_again(desk: Workplace) -> N
 def test_a_later_event_of_the_same_kind_replaces_the_timer() -> None:
     one = UUID(int=1)
     events = [StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=PAST + timedelta(days=n)) for n in range(3)]
-    assert timers.started_by((one, event) for event in events) == [(one, "pending", PAST + timedelta(days=2))]
+    assert timers.started_by((one, event) for event in events)[0] == [(one, "pending", PAST + timedelta(days=2))]

@@ -14,8 +14,10 @@ from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
 from services.routing.api import routes, with_originals
+from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
+from services.routing.runner import runner, timed
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
 from shared.blobs.store import BlobStore
@@ -29,7 +31,6 @@ from shared.contracts.routing import TicketQueued
 from shared.database import Pool, connect_pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.migrations import migrate
-from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
@@ -103,7 +104,7 @@ class Workplace:
         place = QueueRef(id=queue.id, slug=queue.slug, name=queue.name)
         queued = TicketQueued.model_validate(
             {"number": number, "title": f"Matter {number}", "queue": place, "customer": customer, "state": NEW,
-             "priority": 3, "channel": "email"} | more
+             "priority": 3, "channel": "email", "at": datetime.now(UTC)} | more
         )  # fmt: skip
         await self.record(stream, queued)
         return number
@@ -167,7 +168,7 @@ class Workplace:
         kept = (await self.operations.runner.states.newest([stream]))[stream]
         states = [ticket.initial()]
         for event in await self.events(reference):
-            states.append(ticket.evolve(states[-1], event.payload))
+            states.append(ticket.evolve(states[-1], timed(event)))
         assert kept.state == states[kept.version]
         return states[-1]
 
@@ -189,9 +190,10 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
     try:
         store, copy = Store(pool, "routing"), DirectoryCopy(pool, url)
         await copy.load()
-        clock = timers.Timers(store)
-        runner = CommandRunner(store, "ticket", ticket, record=timers.Recording(store, wake))
-        operations = TicketOperations(pool, runner, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
+        conclude = Conclusions(lambda: copy.configuration)
+        clock = timers.Timers(store, conclude)
+        commands = runner(store, conclude, timers.Recording(store, wake))
+        operations = TicketOperations(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
         app = application(
             Health("routing", "api"), keys=KEYS, routers=[routes.router(operations), with_originals.router(operations)]
         )

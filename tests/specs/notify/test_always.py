@@ -10,6 +10,7 @@ from services.notify import ticket
 from services.notify.ticket.addresses import is_among
 from services.notify.ticket.commands import (
     Command,
+    GiveNotice,
     RecordFailed,
     RecordSent,
     RequestAgentMail,
@@ -18,7 +19,13 @@ from services.notify.ticket.commands import (
     RequestRejection,
 )
 from shared.contracts.event import Event
-from shared.contracts.notify import NotificationFailed, NotificationRequested, NotificationSent, NotificationSuppressed
+from shared.contracts.notify import (
+    NoticeGiven,
+    NotificationFailed,
+    NotificationRequested,
+    NotificationSent,
+    NotificationSuppressed,
+)
 from shared.rules.rejected import Rejected
 from tests.specs.notify.tickets import mail
 
@@ -30,6 +37,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(RequestReceipt, ids, mails, ours),
     st.builds(RequestAgentMail, st.sampled_from(["answer", "forward", "bounce"]), ids, ids, mails, ours),
     st.builds(RequestNotice, ids, st.sampled_from(["lock_expired", "reminder"]), mails, ours),
+    st.builds(GiveNotice, ids, st.sampled_from(["follow_up", "rule"]), st.lists(ids, max_size=3).map(tuple), ids),
     st.builds(RequestRejection, st.integers(1, 9).map(lambda n: UUID(int=n)), mails, ours),
     st.builds(RecordSent, ids, st.just("smtp"), st.integers(1, 9)),
     st.builds(RecordFailed, ids, st.just("smtp"), st.integers(1, 9), st.just("550")),
@@ -60,6 +68,8 @@ def test_there_is_at_most_one_receipt_and_one_request_and_outcome_for_each_notif
     outcomes = Counter(e.notification for e in happened if isinstance(e, NotificationSent | NotificationFailed))
     assert all(count == 1 for count in (*requested.values(), *outcomes.values()))
     assert outcomes.keys() <= requested.keys()
+    given = Counter(e.notice for e in happened if isinstance(e, NoticeGiven))
+    assert all(count == 1 for count in given.values())
 
 
 @given(st.lists(commands, max_size=30))

@@ -89,6 +89,7 @@ def test_the_message_id_follows_from_the_event_and_names_the_ticket() -> None:
     assert one.mail.message_id == two.mail.message_id
     assert message_ids.tickets_named(KEY, one.mail.message_id) == [TICKET]
     (other,) = policies(IT_QUEUE).react(recorded(opened(), event_id=501))
+    assert isinstance(other, RequestReceipt)
     assert other.notification != one.notification
 
 

@@ -19,10 +19,11 @@ from tests.specs.notify.tickets import (
     PER,
     TITLE,
     expired,
+    given_by,
     knowing,
+    mails_by,
     opened,
     policies,
-    recorded,
     team,
 )
 from tests.specs.notify.tickets import person as somebody
@@ -41,7 +42,7 @@ def wrote(text: str = "It hums again.", **more: object) -> CustomerMessageReceiv
 
 
 def notices(made: Policies, payload: Event, actor: str | None = None) -> list[RequestNotice]:
-    return [each for each in made.react(recorded(payload, actor=actor)) if isinstance(each, RequestNotice)]
+    return mails_by(made, payload, actor)
 
 
 def told(made: Policies, payload: Event, actor: str | None = None) -> list[str]:
@@ -153,11 +154,16 @@ def test_agents_who_may_not_read_the_queue_are_not_told() -> None:
     assert asked(SIV.model_copy(update={"roles": ("customer",)}), team(SIV)) == []
 
 
-def test_all_subscribers_get_the_same_mail() -> None:
+def test_each_subscriber_gets_their_own_mail_about_one_notice() -> None:
     crowd = [somebody(n, f"P{n}", notices=ALL) for n in range(100, 150)]
-    (one,) = notices(knowing(team(*crowd), wanting=crowd), opened())
-    assert len(one.mail.to) == 50
-    assert one.mail.text.startswith("Hello,\n")
+    made = knowing(team(*crowd), wanting=crowd)
+    (given,) = given_by(made, opened())
+    assert given.people == tuple(each.id for each in crowd)
+    mails = notices(made, opened())
+    assert [[to.name for to in each.mail.to] for each in mails] == [[each.name] for each in crowd]
+    assert len({each.notification for each in mails}) == 50
+    assert mails[0].mail.text.startswith("Hello P100,\n")
+    assert "P101" not in mails[0].mail.model_dump_json()
 
 
 @requirement("A6.06")

@@ -7,10 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.notify import ticket
+from services.notify.notices.mails import mail_of
 from services.notify.policies import Policies
 from services.notify.read_models.ticket_facts import TicketFacts
 from services.notify.ticket import Ticket
-from services.notify.ticket.commands import Command
+from services.notify.ticket.commands import Command, GiveNotice, RequestNotice
 from services.notify.writing.mail_builder import MailBuilder
 from shared.contracts.directory import Member, Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Actor, Recorded
@@ -204,11 +205,28 @@ def knowing(
     configuration = Configuration(
         salutations={each.slug: each for each in salutations}, signatures={each.slug: each for each in signatures}
     )
-    made = Policies(MailBuilder(lambda: snapshot, KEY, DOMAIN, lambda: configuration, ZoneInfo(zone)))
+    builder = MailBuilder(lambda: snapshot, KEY, DOMAIN, lambda: configuration, ZoneInfo(zone))
+    made = Policies(builder, lambda: MOMENT)
     made.inputs.tickets[TICKET] = TicketFacts(NUMBER, TITLE, IT, owner, **ticket)
     made.inputs.subscribers.extend(wanting)
     made.inputs.people.update({each.id: each for each in people})
     return made
+
+
+def given_by(made: Policies, payload: Event, actor: str | None = None) -> list[GiveNotice]:
+    """The notices that an event leads to."""
+    return [each for each in made.react(recorded(payload, actor=actor)) if isinstance(each, GiveNotice)]
+
+
+def mails_by(made: Policies, payload: Event, actor: str | None = None) -> list[RequestNotice]:
+    """The mails of the notices that an event leads to, if each leaves alone."""
+    ticket = made.inputs.tickets.get(TICKET) or TicketFacts(NUMBER, TITLE, IT)
+    people = {**made.inputs.people, **{each.id: each for each in made.inputs.subscribers}}
+    return [
+        mail_of(made.builder, TICKET, ticket, people[held.person], [(given.notice, held.wording, held.details)])
+        for given in given_by(made, payload, actor)
+        for held in given.mails
+    ]
 
 
 def recorded(payload: Event, event_id: int = 500, actor: str | None = None) -> Recorded:

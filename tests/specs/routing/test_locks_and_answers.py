@@ -189,12 +189,12 @@ def test_a_message_records_a_reply_to_of_its_writer_that_is_new() -> None:
         writer=CustomerRef(id=UUID(int=21), email="nils@customer.example"),
     )
     (answered,) = given(QUEUED).when(others).events
-    assert answered == CustomerAnswered(article=UUID(int=7))
+    assert answered == CustomerAnswered(article=UUID(int=7), at=NOON)
 
 
 def test_a_stranger_does_not_change_where_answers_go() -> None:
     command = replace(from_per(UUID(int=7), standing="unverified"), message=message("x", 7, reply_to=(HOME,)))
-    given(QUEUED).when(command).then(CustomerAnswered(article=UUID(int=7)))
+    given(QUEUED).when(command).then(CustomerAnswered(article=UUID(int=7), at=NOON))
 
 
 def test_an_answer_to_the_customers_reply_to_counts_as_the_closing_answer() -> None:
@@ -238,21 +238,21 @@ def test_closing_twice_changes_nothing() -> None:
 def test_a_customers_message_on_a_closed_ticket_keeps_its_owner() -> None:
     """The owner stays when the message reopens the ticket: nobody has to assign it to them."""
     given(*CLOSED[:1], OwnerChanged(to=KARI), *CLOSED[1:]).when(from_per(UUID(int=7))).then(
-        CustomerAnswered(article=UUID(int=7)), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
+        CustomerAnswered(article=UUID(int=7), at=NOON), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
     )
 
 
 @requirement("A5.10")
 def test_a_customers_message_reopens_a_closed_ticket() -> None:
     given(*CLOSED).when(from_per(UUID(int=7), "<second@customer.example>")).then(
-        CustomerAnswered(article=UUID(int=7), message_id="<second@customer.example>"),
+        CustomerAnswered(article=UUID(int=7), message_id="<second@customer.example>", at=NOON),
         StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON),
     )
 
 
 @requirement("A5.09")
 def test_a_customers_message_keeps_the_state_that_the_desk_set() -> None:
-    given(QUEUED).when(from_per(UUID(int=7))).then(CustomerAnswered(article=UUID(int=7)))
+    given(QUEUED).when(from_per(UUID(int=7))).then(CustomerAnswered(article=UUID(int=7), at=NOON))
 
 
 @requirement("A5.11")

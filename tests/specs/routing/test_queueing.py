@@ -1,6 +1,5 @@
 """How an opened ticket is queued: its queue, its links, and the state that a trusted channel asked for."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -26,7 +25,7 @@ OPENED = TicketOpened(
     number="2026112310000018", title="hums", queue=IT, customer=PER, channel="email", message=message("It hums.")
 )
 QUEUED = TicketQueued(
-    number=OPENED.number, title="hums", queue=IT, customer=PER, state=NEW, priority=3, channel="email"
+    number=OPENED.number, title="hums", queue=IT, customer=PER, state=NEW, priority=3, channel="email", at=NOON
 )
 
 
@@ -54,7 +53,7 @@ def test_a_trusted_channel_may_ask_for_a_state() -> None:
 @pytest.mark.parametrize("slug", [PENDING_REMINDER.slug, "unknown"])
 def test_an_unknown_state_or_one_that_needs_a_date_is_left_out(slug: str) -> None:
     opened = OPENED.model_copy(update={"state": slug})
-    given().when(an_opened_ticket_is_queued(opened, datetime.now(UTC), STATES)).then(QUEUED)
+    given().when(an_opened_ticket_is_queued(opened, NOON, STATES)).then(QUEUED)
 
 
 @requirement("A1.06", "A7.25")

@@ -69,7 +69,7 @@ MERGED = (QUEUED, TicketMerged(into=B, was=NEW, by=KARI))
 @requirement("A7.19")
 def test_a_merged_ticket_continues_in_the_other_one_without_a_lock() -> None:
     given(QUEUED, TicketLocked(by=KARI)).when(MergeInto(BY_KARI, B)).then(
-        TicketUnlocked(was=KARI, because="merged"), TicketMerged(into=B, was=NEW, by=KARI)
+        TicketUnlocked(was=KARI, because="merged"), TicketMerged(into=B, was=NEW, by=KARI, at=NOON)
     )
 
 
@@ -89,7 +89,7 @@ def test_a_merged_ticket_accepts_only_the_undo(command: Command) -> None:
 def test_undoing_a_merge_restores_the_state(was: StateChanged) -> None:
     past = (QUEUED, StateChanged(to=was, was=NEW), TicketMerged(into=B, was=was, by=KARI))
     given(*past).when(Unmerge(BY_NILS, B, UUID(int=9))).then(
-        MergeUndone(into=B, state=was, by=NILS, undoes=UUID(int=9))
+        MergeUndone(into=B, state=was, by=NILS, undoes=UUID(int=9), at=NOON)
     )
 
 
@@ -102,9 +102,9 @@ def test_undoing_a_merge_restores_a_pending_date_or_opens_the_ticket_if_it_has_p
     now = NOON + timedelta(minutes=1 if passed else -1)
     undone = given(*past).when(Unmerge(replace(BY_KARI, at=now), B, UUID(int=9)))
     undone.then(
-        MergeUndone(into=B, state=OPEN, by=KARI, undoes=UUID(int=9))
+        MergeUndone(into=B, state=OPEN, by=KARI, undoes=UUID(int=9), at=now)
         if passed
-        else MergeUndone(into=B, state=state, by=KARI, undoes=UUID(int=9), pending_until=NOON)
+        else MergeUndone(into=B, state=state, by=KARI, undoes=UUID(int=9), pending_until=NOON, at=now)
     )
     given(*past, *undone.events).when(PendingIsOver(NOON, NOON)).then(*([] if passed else _over(state)))
 
@@ -117,7 +117,7 @@ def _over(state: StateRef) -> list[Event]:
 
 def test_a_restored_pending_date_starts_its_timer_again() -> None:
     undone = MergeUndone(into=B, state=PENDING_REMINDER, by=KARI, pending_until=NOON)
-    assert started_by([(TICKET, undone)]) == [(TICKET, "pending", NOON)]
+    assert started_by([(TICKET, undone)])[0] == [(TICKET, "pending", NOON)]
 
 
 def test_a_merge_is_undone_once_on_both_sides() -> None:
@@ -129,7 +129,7 @@ def test_a_merge_is_undone_once_on_both_sides() -> None:
 
 def test_a_customers_message_that_arrives_after_a_merge_is_noted_and_continues_in_the_other_ticket() -> None:
     command = from_per(UUID(int=7))
-    given(*MERGED).when(command).then(CustomerAnswered(article=UUID(int=7)))
+    given(*MERGED).when(command).then(CustomerAnswered(article=UUID(int=7), at=NOON))
     state = ticket.initial()
     for event in MERGED:
         state = ticket.evolve(state, event)
@@ -142,7 +142,7 @@ def test_a_customers_message_that_arrives_after_a_merge_is_noted_and_continues_i
 def test_a_message_that_arrives_after_the_undo_of_a_split_reopens_the_ticket(standing: Standing) -> None:
     removed = TicketRemoved(because="split undone", was=NEW)
     given(QUEUED, removed).when(from_per(UUID(int=7), standing=standing)).then(
-        CustomerAnswered(article=UUID(int=7)), StateChanged(to=OPEN, was=REMOVED, at=NOON)
+        CustomerAnswered(article=UUID(int=7), at=NOON), StateChanged(to=OPEN, was=REMOVED, at=NOON)
     )
 
 
@@ -172,15 +172,15 @@ def test_internal_articles_of_a_split_are_a_note_of_the_new_ticket() -> None:
     noted = NoteAdded(by=KARI, message=secret, kind="split")
     decided = given().when(opened).events
     assert decided[1:] == (noted,)
-    given(*decided).when(Remove(BY_KARI)).then(TicketRemoved(because="split undone", was=NEW, by=KARI))
+    given(*decided).when(Remove(BY_KARI)).then(TicketRemoved(because="split undone", was=NEW, by=KARI, at=NOON))
 
 
 def test_an_untouched_ticket_of_a_split_can_be_removed() -> None:
     linked = TicketsLinked(kind="related", other=B)
-    given(QUEUED, linked).when(Remove(BY_KARI)).then(TicketRemoved(because="split undone", was=NEW, by=KARI))
+    given(QUEUED, linked).when(Remove(BY_KARI)).then(TicketRemoved(because="split undone", was=NEW, by=KARI, at=NOON))
 
 
-@pytest.mark.parametrize("touched", [TicketLocked(by=KARI), CustomerAnswered(article=UUID(int=7))])
+@pytest.mark.parametrize("touched", [TicketLocked(by=KARI), CustomerAnswered(article=UUID(int=7), at=NOON)])
 def test_a_ticket_of_a_split_that_has_been_worked_on_is_not_removed(touched: Event) -> None:
     given(QUEUED, touched).when(Remove(BY_KARI)).refused("Merge the new ticket")
 

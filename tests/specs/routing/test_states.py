@@ -97,13 +97,13 @@ def test_an_outdated_timer_does_nothing(past: tuple[StateChanged, ...]) -> None:
 @requirement("A5.06", "A5.07", "A5.08")
 def test_the_customer_closes_a_solved_ticket() -> None:
     given(*AUTO_CLOSE).when(from_per(ARTICLE, closes=True)).then(
-        CustomerAnswered(article=ARTICLE), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
+        CustomerAnswered(article=ARTICLE, at=NOON), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
     )
 
 
 @requirement("A5.08")
 def test_thank_you_and_close_does_not_reopen() -> None:
-    given(*CLOSED).when(from_per(ARTICLE, closes=True)).then(CustomerAnswered(article=ARTICLE))
+    given(*CLOSED).when(from_per(ARTICLE, closes=True)).then(CustomerAnswered(article=ARTICLE, at=NOON))
 
 
 @requirement("A5.10")
@@ -132,7 +132,7 @@ def test_a_message_can_become_a_ticket_of_its_own(rule: FollowUpRule, no_answer:
     late = StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI, at=NOON - timedelta(days=11))
     asked = from_per(ARTICLE, rules={IT.id: rule}, no_answer=no_answer)
     given(QUEUED, late).when(asked).then(
-        CustomerAnswered(article=ARTICLE),
+        CustomerAnswered(article=ARTICLE, at=NOON),
         TicketSplit(
             articles=(ARTICLE,),
             into=asked.becomes,
@@ -152,8 +152,8 @@ def test_a_message_of_an_unverified_writer_changes_nothing(rule: FollowUp) -> No
     stranger = from_per(
         ARTICLE, "<1@evil.example>", standing="unverified", closes=True, rules={IT.id: FollowUpRule(rule)}
     )
-    given(*CLOSED).when(stranger).then(CustomerAnswered(article=ARTICLE))
-    given(*PENDING).when(stranger).then(CustomerAnswered(article=ARTICLE))
+    given(*CLOSED).when(stranger).then(CustomerAnswered(article=ARTICLE, at=NOON))
+    given(*PENDING).when(stranger).then(CustomerAnswered(article=ARTICLE, at=NOON))
 
 
 @pytest.mark.parametrize("rule", ["reopen", "new-linked", "reject"])
@@ -161,7 +161,7 @@ def test_a_queue_may_let_anybody_reopen(rule: FollowUp) -> None:
     rules = {IT.id: FollowUpRule(rule, unverified=True)}
     reopened = StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
     stranger = from_per(ARTICLE, "<1@evil.example>", standing="unverified", rules=rules)
-    given(*CLOSED).when(stranger).then(CustomerAnswered(article=ARTICLE), reopened)
+    given(*CLOSED).when(stranger).then(CustomerAnswered(article=ARTICLE, at=NOON), reopened)
 
 
 @requirement("A7.14")
@@ -170,8 +170,8 @@ def test_a_message_of_somebody_the_desk_asked_reopens_a_closed_ticket(rule: Foll
     """Their message is never rejected, and never becomes a ticket of the customer, who does not know of it."""
     outsider = from_per(ARTICLE, "<1@maker.example>", standing="outsider", rules={IT.id: FollowUpRule(rule)})
     reopened = StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
-    given(*CLOSED).when(outsider).then(CustomerAnswered(article=ARTICLE), reopened)
-    given(QUEUED).when(outsider).then(CustomerAnswered(article=ARTICLE))
+    given(*CLOSED).when(outsider).then(CustomerAnswered(article=ARTICLE, at=NOON), reopened)
+    given(QUEUED).when(outsider).then(CustomerAnswered(article=ARTICLE, at=NOON))
 
 
 @requirement("A5.03", "A5.12")
@@ -231,27 +231,27 @@ def test_a_pending_state_without_a_date_waits_as_long_as_its_configuration_gives
 def test_a_customers_message_stops_an_automatic_closing(standing: Standing) -> None:
     reopened = StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE, at=NOON)
     answered = given(*AUTO_CLOSE).when(from_per(ARTICLE, standing=standing))
-    answered.then(CustomerAnswered(article=ARTICLE), reopened)
+    answered.then(CustomerAnswered(article=ARTICLE, at=NOON), reopened)
     given(*AUTO_CLOSE, *answered.events).when(PendingIsOver(LATER, LATER)).then()
 
 
 def test_a_stranger_does_not_stop_an_automatic_closing_unless_the_queue_lets_anybody_reopen() -> None:
-    given(*AUTO_CLOSE).when(from_per(ARTICLE, standing="unverified")).then(CustomerAnswered(article=ARTICLE))
+    given(*AUTO_CLOSE).when(from_per(ARTICLE, standing="unverified")).then(CustomerAnswered(article=ARTICLE, at=NOON))
     rules = {IT.id: FollowUpRule("reject", unverified=True)}
     opened = given(*AUTO_CLOSE).when(from_per(ARTICLE, standing="unverified", rules=rules))
-    opened.then(CustomerAnswered(article=ARTICLE), StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE, at=NOON))
+    opened.then(CustomerAnswered(article=ARTICLE, at=NOON), StateChanged(to=OPEN, was=PENDING_AUTO_CLOSE, at=NOON))
 
 
 @requirement("A5.08")
 def test_a_customer_who_closes_a_ticket_that_waits_for_closing_closes_it_now() -> None:
     given(*AUTO_CLOSE).when(from_per(ARTICLE, closes=True)).then(
-        CustomerAnswered(article=ARTICLE), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
+        CustomerAnswered(article=ARTICLE, at=NOON), StateChanged(to=CLOSED_SUCCESSFUL, was=PENDING_AUTO_CLOSE, at=NOON)
     )
 
 
 @requirement("A5.09")
 def test_a_customers_message_does_not_end_a_reminder() -> None:
-    given(*PENDING).when(from_per(ARTICLE)).then(CustomerAnswered(article=ARTICLE))
+    given(*PENDING).when(from_per(ARTICLE)).then(CustomerAnswered(article=ARTICLE, at=NOON))
 
 
 @requirement("A5.10")
@@ -263,7 +263,7 @@ def test_a_message_sent_before_the_ticket_closed_reopens_it_in_any_queue(rule: F
         to=CLOSED_SUCCESSFUL, was=OPEN, at=a_moment_later, fired_at=a_moment_later if by_time else None
     )
     given(QUEUED, closed).when(from_per(ARTICLE, rules={IT.id: FollowUpRule(rule)})).then(
-        CustomerAnswered(article=ARTICLE), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
+        CustomerAnswered(article=ARTICLE, at=NOON), StateChanged(to=OPEN, was=CLOSED_SUCCESSFUL, at=NOON)
     )
 
 
