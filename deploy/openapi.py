@@ -15,6 +15,7 @@ from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
 from services.gateway.live import stream_api
 from services.gateway.report_schedules import api as report_schedules_api
+from services.gateway.resets import api as resets_api
 from services.gateway.suggesting import suggest_api
 from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
@@ -40,6 +41,7 @@ def routers() -> dict[str, list[APIRouter]]:
     return {
         "gateway": [
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+            resets_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
             documents_api.router(NOTHING, NOTHING, NOTHING, {}),
             report_schedules_api.router(NOTHING, NOTHING),

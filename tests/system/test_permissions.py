@@ -80,7 +80,8 @@ MATRIX: dict[str, str] = {
     "getMyNotices": DESK, "putMyNotices": DESK,
     # one's own sign-in
     "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
-    "signIn": "++++++++", "askForPassword": "++++++++", "resetPassword": "++++++++", "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
+    "signIn": "++++++++", "askForPassword": "++++++++", "resetPassword": "++++++++",
+    "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
     "listSessions": EVERYBODY, "endSession": "14444444", "listSessionsOfPerson": ADMIN, "listTokensOfPerson": ADMIN,
 }  # fmt: skip
 LAST = ("moveTicket", "splitTicket", "mergeTicket")
