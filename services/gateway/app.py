@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from services.gateway import report_runs, reset_links
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
-from services.gateway.documents import customers_api, documents_api
+from services.gateway.documents import customers_api, documents_api, suspended_rules
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
 from services.gateway.drafts import drafts_api
@@ -77,6 +77,13 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             purge = partial(_purge, parts.pool, sessions, throttle)
             parts.run("drafts", Periodic("removal of old drafts", PURGE_SECONDS, Drafts(parts.pool).purge))
             parts.run("purge", Periodic("purge of what has ended", PURGE_SECONDS, purge))
+            parts.consumer(
+                "consumer",
+                name=suspended_rules.CONSUMER,
+                handlers=suspended_rules.handlers(parts.store),
+                batching=LOW_LATENCY,
+                replica=settings.replica,
+            )
         async with http_client(settings.upstream_seconds) as client:
             blobs = BlobStore(settings.blob_url) if parts.works and settings.blob_url else None
             passwords = Passwords() if parts.serves else None

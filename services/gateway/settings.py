@@ -19,9 +19,9 @@ class Settings:
     that key.
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
-    reverse proxy. `blob_url`: where the files of reports are stored; without it, no report is sent by mail. `zone`: the
-    desk's time zone. `public_url`: where people reach the desk, for links in mails; without it, no link to a new
-    password is sent.
+    reverse proxy. `replica` names this process among others. `blob_url`: where the files of reports are stored; without
+    it, no report is sent by mail. `zone`: the desk's time zone. `public_url`: where people reach the desk, for links in
+    mails; without it, no link to a new password is sent.
     """
 
     database_url: str
@@ -35,6 +35,7 @@ class Settings:
     upstream_seconds: float
     zone: ZoneInfo
     public_url: str | None
+    replica: str | None
 
     @classmethod
     def read(cls) -> "Settings":
@@ -52,6 +53,7 @@ class Settings:
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
             zone=_zone(env("LEDGERDESK_TIMEZONE", "UTC")),
             public_url=_public_url(env("LEDGERDESK_PUBLIC_URL", "")),
+            replica=env("LEDGERDESK_REPLICA", "") or None,
         )
 
 

@@ -217,7 +217,8 @@ async def _record(
 ) -> Saved:
     """Records what the command leads to, and writes the document's row."""
     if current is not None:
-        unit.begin(document_id, Versioned(rules.DocumentState(current.document, current.retired), current.version))
+        known = rules.DocumentState(current.document, current.retired, current.version)
+        unit.begin(document_id, Versioned(known, current.version))
     if unit.decide(document_id, command, context):
         await unit.record()
         state = unit.state(document_id)
