@@ -3,14 +3,18 @@
 What a rule needs to know of other documents comes with the command.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, assert_never
 
 from shared.contracts.directory import (
+    CalendarRetired,
+    CalendarSaved,
     Company,
     CompanyRetired,
     CompanySaved,
+    MacroRetired,
+    MacroSaved,
     MailboxRetired,
     MailboxSaved,
     Person,
@@ -24,12 +28,12 @@ from shared.contracts.directory import (
     QueueSaved,
     ReportScheduleRetired,
     ReportScheduleSaved,
-    Salutation,
     SalutationRetired,
     SalutationSaved,
-    Signature,
     SignatureRetired,
     SignatureSaved,
+    SlaRetired,
+    SlaSaved,
     SmallDocumentRetired,
     SmallDocumentSaved,
     State,
@@ -37,11 +41,12 @@ from shared.contracts.directory import (
     StateSaved,
     TemplateRetired,
     TemplateSaved,
-    TicketField,
     TicketFieldRetired,
     TicketFieldSaved,
     TopicRetired,
     TopicSaved,
+    TriggerRetired,
+    TriggerSaved,
 )
 from shared.contracts.event import Event
 from shared.contracts.marks.declaration import Document, DocumentKind
@@ -60,6 +65,10 @@ SMALL_DOCUMENT_EVENTS: Mapping[DocumentKind, tuple[type[SmallDocumentSaved[Any]]
     "mailbox": (MailboxSaved, MailboxRetired),
     "topic": (TopicSaved, TopicRetired),
     "report-schedule": (ReportScheduleSaved, ReportScheduleRetired),
+    "calendar": (CalendarSaved, CalendarRetired),
+    "sla": (SlaSaved, SlaRetired),
+    "trigger": (TriggerSaved, TriggerRetired),
+    "macro": (MacroSaved, MacroRetired),
 }
 
 
@@ -84,14 +93,11 @@ class Save:
 class Retire:
     """Takes the document out of use.
 
-    `queues` are the slugs of queues that need it: sub-queues of a queue, those that send spam to it, those that use a
-    state after a reply, those whose mails use a salutation or signature. `topics` are the slugs of topics that use a
-    queue or field.
+    `named_by`: the slugs of documents in use that name it, by kind: it cannot go before they name something else.
     """
 
     last_admin: bool = False
-    queues: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
+    named_by: Mapping[DocumentKind, Sequence[str]] = field(default_factory=dict)
 
 
 Command: TypeAlias = Save | Retire
@@ -119,26 +125,18 @@ def decide(command: Command, state: DocumentState) -> list[Event]:
 
 
 def _require_retirable(document: Document, command: Retire) -> None:
-    queues, topics = ", ".join(command.queues), ", ".join(command.topics)
     match document:
         case Queue(slug=slug) if slug == DEFAULT_QUEUE:
             raise Rejected("The default queue cannot be retired.")
-        case Queue() if queues:
-            raise Rejected(f"These queues are sub-queues of it or send spam to it: {queues}.")
-        case Queue() if topics:
-            raise Rejected(f"These topics use this queue: {topics}.")
         case Person() if command.last_admin:
             raise Rejected(LAST_ADMIN)
         case State(slug=slug) if slug in STANDARD:
             raise Rejected("This is a standard state and cannot be retired.")
-        case State() if queues:
-            raise Rejected(f"These queues use this state after a reply: {queues}.")
-        case Salutation() | Signature() if queues:
-            raise Rejected(f"These queues use it in their mails: {queues}.")
-        case TicketField() if topics:
-            raise Rejected(f"These topics use this field: {topics}.")
         case Priority():
             raise Rejected("Priorities cannot be retired. Instead, do not offer this one to customers.")
+        case _ if command.named_by:
+            named_by = "; ".join(f"{kind}: {', '.join(slugs)}" for kind, slugs in command.named_by.items())
+            raise Rejected(f"Other documents name it ({named_by}). Change or retire them first.")
         case _:
             pass
 

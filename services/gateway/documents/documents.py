@@ -1,7 +1,7 @@
 """Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one
 transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 from uuid import UUID
@@ -13,17 +13,13 @@ from services.gateway.documents import document as rules
 from services.gateway.documents.authority import Guard
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
-from services.gateway.documents.references import document_from, without_repeats
+from services.gateway.documents.references.naming import named_by
+from services.gateway.documents.references.resolving import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
 from shared.contracts.directory import (
     DOCUMENTS,
     Person,
-    Queue,
     ReportSchedule,
-    Salutation,
-    Signature,
-    State,
-    TicketField,
 )
 from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
@@ -42,6 +38,7 @@ INSERT INTO gateway.credentials (person_id, hash) VALUES ($1, $2)
     ON CONFLICT (person_id) DO UPDATE SET hash = excluded.hash, changed_at = now()
 """
 FORGET_CREDENTIAL = "DELETE FROM gateway.credentials WHERE person_id = $1"
+FORGET_DRAFTS = "DELETE FROM gateway.drafts WHERE person_id = $1"
 
 D = TypeVar("D", bound=Document)
 Unit: TypeAlias = UnitOfWork[rules.Command, rules.DocumentState]
@@ -121,19 +118,26 @@ class Documents:
         context: Context,
         *,
         password: NewPassword | None = None,
+        also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Saved:
-        """Changes what a person may change of their own document. Raises UnknownStream."""
+        """Changes what a person may change of their own document, and does `also` in the same transaction.
+
+        Raises UnknownStream.
+        """
         async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await document_rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
-            return await _save(connection, unit, current, change(current.document), password, context)
+            saved = await _save(connection, unit, current, change(current.document), password, context)
+            if also is not None:
+                await also(connection)
+            return saved
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
-        """Takes the document out of use; a person's sign-ins end.
+        """Takes the document out of use. A person's sign-ins end, and their drafts are deleted.
 
         Raises PreconditionFailed, UnknownStream, Rejected.
         """
@@ -145,8 +149,7 @@ class Documents:
             _require_version(current, expected)
             command = rules.Retire(
                 last_admin=not current.retired and await _is_last_admin(connection, current),
-                queues=tuple(await _queues_that_need(connection, current.document)),
-                topics=tuple(await _topics_that_need(connection, current.document)),
+                named_by=await named_by(connection, current.document),
             )
             saved = await _record(connection, unit, current, current.id, command, context)
             if kind == "report-schedule":
@@ -154,6 +157,7 @@ class Documents:
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
                 await connection.execute(FORGET_CREDENTIAL, current.id)
+                await connection.execute(FORGET_DRAFTS, current.id)
         return saved
 
 
@@ -204,33 +208,6 @@ async def _is_last_admin(connection: Connection, current: document_rows.Row | No
     if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
         return False
     return not await document_rows.other_admin(connection, current.id)
-
-
-async def _queues_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return [
-                *await document_rows.queues_naming(connection, "parent", slug),
-                *await document_rows.queues_naming(connection, "junk_queue", slug),
-            ]
-        case State(slug=slug):
-            return await document_rows.queues_naming(connection, "next_state_after_reply", slug)
-        case Salutation(slug=slug):
-            return await document_rows.queues_naming(connection, "salutation", slug)
-        case Signature(slug=slug):
-            return await document_rows.queues_naming(connection, "signature", slug)
-        case _:
-            return ()
-
-
-async def _topics_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return await document_rows.topics_with(connection, {"queue": slug})
-        case TicketField(slug=slug):
-            return await document_rows.topics_with(connection, {"fields": [{"field": slug}]})
-        case _:
-            return ()
 
 
 def _require_version(current: document_rows.Row | None, expected: int | None) -> None:

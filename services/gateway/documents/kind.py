@@ -30,6 +30,8 @@ def _all_of_it(_who: Identity, _document: Any, whole: Shown) -> Shown:
 class Kind(Generic[D]):
     """One kind. `visible` says who sees a document, and `view` what of it.
 
+    With `by_queue`, agents see only the documents of their queues, and those that name no queue.
+
     `check` finds what is wrong with the wanted document beyond single fields. It also gets the document as it was, if
     there was one.
     """
@@ -41,6 +43,7 @@ class Kind(Generic[D]):
     visible: Callable[[Identity, D], bool]
     check: Check[D]
     view: View[D]
+    by_queue: bool = False
 
     @property
     def one(self) -> str:
@@ -72,6 +75,7 @@ def kind(
     draft: type[Draft] | None = None,
     shown: type[Body] | None = None,
     example: Mapping[str, Any] | None = None,
+    by_queue: bool = False,
 ) -> Kind[D]:
     """A kind with the draft and the answer that follow from its declaration, unless others are given.
 
@@ -80,7 +84,7 @@ def kind(
     name = _words(model.KIND)
     draft = draft or draft_model(model, f"{name}Draft")
     shown = shown or shown_model(model, f"{name}Shown", example=example)
-    return Kind(model, path, draft, shown, visible, check, view)
+    return Kind(model, path, draft, shown, visible, check, view, by_queue)
 
 
 def everybody(_who: Identity, _document: Any) -> bool:

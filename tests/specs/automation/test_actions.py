@@ -74,6 +74,7 @@ def test_there_is_at_least_one_action_and_not_any_number(actions: Any) -> None:
 
 
 def test_a_form_can_be_made_of_the_schema() -> None:
-    items: Any = ACTIONS.json_schema()["items"]
-    assert items["discriminator"]["propertyName"] == "do"
-    assert set(items["discriminator"]["mapping"]) == {each["do"] for each in EVERY}
+    schema: dict[str, Any] = ACTIONS.json_schema()
+    discriminator = schema["items"]["discriminator"]
+    assert discriminator["propertyName"] == "do"
+    assert set(discriminator["mapping"]) == {each["do"] for each in EVERY}

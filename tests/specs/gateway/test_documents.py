@@ -72,7 +72,7 @@ def test_the_default_queue_cannot_be_retired() -> None:
 
 def test_a_queue_with_queues_below_it_cannot_be_retired() -> None:
     with pytest.raises(Rejected, match="hardware, software"):
-        after(QueueSaved(queue=IT)).when(Retire(queues=("hardware", "software")))
+        after(QueueSaved(queue=IT)).when(Retire(named_by={"queue": ["hardware", "software"]}))
 
 
 def test_the_last_administrator_stays_one() -> None:
@@ -89,10 +89,10 @@ def test_an_event_of_a_later_version_changes_nothing() -> None:
     assert state(QueueSaved(queue=IT), Unknown(data={})) == DocumentState(IT)
 
 
-def test_queues_and_fields_that_topics_need_cannot_be_retired() -> None:
+def test_what_other_documents_name_cannot_be_retired() -> None:
     room = TicketField(id=UUID(int=5), slug="room", name="Room")
-    with pytest.raises(Rejected, match="These topics use this queue: recount"):
-        after(QueueSaved(queue=IT)).when(Retire(topics=("recount",)))
-    with pytest.raises(Rejected, match="These topics use this field: recount"):
-        after(TicketFieldSaved(document=room)).when(Retire(topics=("recount",)))
+    with pytest.raises(Rejected, match=r"queue: hardware; topic: recount, restart\)"):
+        after(QueueSaved(queue=IT)).when(Retire(named_by={"queue": ["hardware"], "topic": ["recount", "restart"]}))
+    with pytest.raises(Rejected, match="trigger: escalate"):
+        after(TicketFieldSaved(document=room)).when(Retire(named_by={"trigger": ["escalate"]}))
     assert after(TicketFieldSaved(document=room)).when(Retire()) == [TicketFieldRetired(document=room)]
