@@ -159,7 +159,7 @@ class Recounts:
             changed = sum(
                 bool(unit.decide(each, CountAnew(self.conclude.slas, context.time), context)) for each in locked
             )
-            await timers.set_timers(connection, (await unit.record()).events)
+            await timers.set_timers(connection, (await unit.record()).events, unit.rows)
             await _move_on(connection, job, looked_at, changed)
             hit("recounts.before_commit")
         COUNTED.inc(len(chosen))
