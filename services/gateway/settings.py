@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.http.keys import Keys, SigningKey, gateways_keys
 from shared.messaging.access.account import KafkaAccount
-from shared.settings import env
+from shared.settings import SettingMissing, env
 
 SERVICES = ("intake", "routing", "notify", "reporting")
 
@@ -17,7 +18,8 @@ class Settings:
     that key.
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
-    reverse proxy. `replica` names this process among others. `blob_url`: where the files of reports are stored; without it, no report is sent by mail.
+    reverse proxy. `blob_url`: where the files of reports are stored; without it, no report is sent by mail. `zone`: the
+    desk's time zone. `replica` names this process among others.
     """
 
     database_url: str
@@ -29,6 +31,7 @@ class Settings:
     session_lifetime: timedelta
     blob_url: str | None
     upstream_seconds: float
+    zone: ZoneInfo
     replica: str | None
 
     @classmethod
@@ -45,5 +48,13 @@ class Settings:
             session_lifetime=timedelta(hours=float(env("LEDGERDESK_SESSION_HOURS", "12"))),
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
+            zone=_zone(env("LEDGERDESK_TIMEZONE", "UTC")),
             replica=env("LEDGERDESK_REPLICA", "") or None,
         )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None

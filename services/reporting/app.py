@@ -6,6 +6,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import time_limit
+from services.reporting.deadlines.calendars import KeepsCalendars
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -37,6 +38,7 @@ from shared.directory.projection import DirectoryProjection
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
+from shared.messaging.consuming.handlers import Handler
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.operating.commands import MakeHandlers
 from shared.runtime.periodic import Periodic
@@ -58,7 +60,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.consumer(
                 "documents",
                 name=DIRECTORY_CONSUMER,
-                handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
+                handlers={DIRECTORY: documents()},
                 batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
@@ -74,7 +76,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = []
         if parts.serves:
             reads = await parts.reads()
-            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url), settings.zone)
             feed = Feed(reads)
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
@@ -107,10 +109,15 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         yield parts.process(routers)
 
 
+def documents() -> Handler:
+    """Works through the directory topic."""
+    return KeepsCalendars(ProjectionHandler(DirectoryProjection()))
+
+
 def replayed(consumer: str) -> MakeHandlers | None:
     """The handlers that replay a consumer's parked tickets; None for a consumer that is not reporting's."""
     if consumer == DIRECTORY_CONSUMER:
-        return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
+        return lambda _: {DIRECTORY: documents()}
     for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
         if (generation := projection_set.generation(consumer)) is not None:
             handlers = dict(projection_set.handlers(generation))

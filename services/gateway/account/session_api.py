@@ -57,6 +57,7 @@ class PersonShown(Body):
             "language": "nb",
             "follows": [story.QUEUE["id"]],
             "notices": ["follow_up"],
+            "timezone": "Europe/Oslo",
         }
     )
 
@@ -69,6 +70,7 @@ class PersonShown(Body):
     language: str | None
     follows: list[UUID]
     notices: list[Annotated[str, Known(Notice)]]
+    timezone: str | None
 
 
 class SessionMade(Body):
@@ -234,7 +236,7 @@ async def _person(pool: Pool, identity: Identity) -> Person:
 
 def _shown(person: Person) -> dict[str, Any]:
     """A person to themselves."""
-    return person.model_dump(mode="json")
+    return person.model_dump(mode="json", exclude={"absence"})
 
 
 def _client(request: Request) -> str:

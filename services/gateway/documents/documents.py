@@ -1,7 +1,7 @@
 """Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one
 transaction."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 from uuid import UUID
@@ -38,6 +38,7 @@ INSERT INTO gateway.credentials (person_id, hash) VALUES ($1, $2)
     ON CONFLICT (person_id) DO UPDATE SET hash = excluded.hash, changed_at = now()
 """
 FORGET_CREDENTIAL = "DELETE FROM gateway.credentials WHERE person_id = $1"
+FORGET_DRAFTS = "DELETE FROM gateway.drafts WHERE person_id = $1"
 
 D = TypeVar("D", bound=Document)
 Unit: TypeAlias = UnitOfWork[rules.Command, rules.DocumentState]
@@ -117,19 +118,26 @@ class Documents:
         context: Context,
         *,
         password: NewPassword | None = None,
+        also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Saved:
-        """Changes what a person may change of their own document. Raises UnknownStream."""
+        """Changes what a person may change of their own document, and does `also` in the same transaction.
+
+        Raises UnknownStream.
+        """
         async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
             current = await document_rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
-            return await _save(connection, unit, current, change(current.document), password, context)
+            saved = await _save(connection, unit, current, change(current.document), password, context)
+            if also is not None:
+                await also(connection)
+            return saved
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
-        """Takes the document out of use; a person's sign-ins end.
+        """Takes the document out of use. A person's sign-ins end, and their drafts are deleted.
 
         Raises PreconditionFailed, UnknownStream, Rejected.
         """
@@ -149,6 +157,7 @@ class Documents:
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
                 await connection.execute(FORGET_CREDENTIAL, current.id)
+                await connection.execute(FORGET_DRAFTS, current.id)
         return saved
 
 
