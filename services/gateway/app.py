@@ -7,13 +7,14 @@ from functools import partial
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway import report_runs
+from services.gateway import report_runs, reset_links
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
-from services.gateway.documents import customers_api, documents_api
+from services.gateway.documents import customers_api, documents_api, suspended_rules
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
 from services.gateway.drafts import drafts_api
 from services.gateway.drafts.drafts import Drafts
+from services.gateway.dry_runs import api as dry_runs_api
 from services.gateway.front import article_commands
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
@@ -29,6 +30,8 @@ from services.gateway.personal.preferences import PreferencesStore
 from services.gateway.report_schedules import api as report_schedules_api
 from services.gateway.report_schedules.reports import Reports
 from services.gateway.report_schedules.runner import ReportRunner
+from services.gateway.resets import api as resets_api
+from services.gateway.resets.worker import AccountMailer
 from services.gateway.schema import MIGRATIONS
 from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
@@ -74,11 +77,22 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             purge = partial(_purge, parts.pool, sessions, throttle)
             parts.run("drafts", Periodic("removal of old drafts", PURGE_SECONDS, Drafts(parts.pool).purge))
             parts.run("purge", Periodic("purge of what has ended", PURGE_SECONDS, purge))
+            parts.consumer(
+                "consumer",
+                name=suspended_rules.CONSUMER,
+                handlers=suspended_rules.handlers(parts.store),
+                batching=LOW_LATENCY,
+                replica=settings.replica,
+            )
         async with http_client(settings.upstream_seconds) as client:
             blobs = BlobStore(settings.blob_url) if parts.works and settings.blob_url else None
             passwords = Passwords() if parts.serves else None
             try:
                 reports = Reports(client, settings.services, settings.signing_key)
+                if parts.works:
+                    services = ServiceClient(client, settings.services, settings.signing_key)
+                    key = settings.keys.purpose("password resets")
+                    parts.run("account mails", AccountMailer(parts.pool, services, key, settings.public_url))
                 if blobs is not None:
                     parts.run("report schedules", ReportRunner(parts.store, blobs, reports))
                 if passwords is None:
@@ -133,12 +147,14 @@ def _dispatcher(
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
     drafts = Drafts(parts.pool)
     limited = running_limit(authentication)
+    proxy = Proxy(client, settings.services, settings.signing_key, tokens, drafts)
     own = application(
         health,
         limited=limited,
         keys=settings.keys,
         routers=[
             session_api.router(sign_in, sessions, documents, propagation, authentication),
+            resets_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
             preferences_api.router(PreferencesStore(documents, settings.zone.key), propagation),
             notes_api.router(parts.pool),
@@ -150,6 +166,7 @@ def _dispatcher(
                 trials={"report-schedule": reports.trial},
                 more={"person": absences.of_documents},
             ),
+            dry_runs_api.router(reads, proxy),
             report_schedules_api.router(parts.store, services),
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
@@ -163,9 +180,7 @@ def _dispatcher(
         ],
     )
     own.state.authentication = authentication
-    return Dispatcher(
-        own, Proxy(client, settings.services, settings.signing_key, tokens, drafts), authentication, limited
-    )
+    return Dispatcher(own, proxy, authentication, limited)
 
 
 def running_limit(authentication: Authentication) -> Limited:
@@ -196,3 +211,4 @@ async def _purge(pool: Pool, sessions: Sessions, throttle: SignInThrottle) -> No
     await sessions.purge()
     await throttle.purge()
     await report_runs.purge(pool)
+    await reset_links.purge(pool)

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import time_limit
 from services.reporting.deadlines.calendars import KeepsCalendars
+from services.reporting.dry_runs import dry_runs_api
+from services.reporting.dry_runs.running import DryRuns
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -20,6 +22,8 @@ from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.live import link_api, presence_api
 from services.reporting.live.hub import Hub
 from services.reporting.live.presence import Presence
+from services.reporting.notices import notices_api
+from services.reporting.notices.notice_list import NoticeList
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
 from services.reporting.reports import reports_api
@@ -84,10 +88,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             presence = Presence(parts.pool, settings.database_url, settings.keys.purpose("presence"))
             parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
-            hub = Hub(parts.pool, copy, feed, follower, places, presence)
+            notices = NoticeList(reads, parts.pool, copy, settings.zone)
+            hub = Hub(parts.pool, copy, feed, follower, places, presence, notices)
             parts.run("live changes", hub)
             health.when_draining(hub.end)
-            counts = stats_api.StatsReader(reads, copy, settings.zone)
+            counts = stats_api.StatsReader(reads, copy, settings.zone, notices)
             exports = Exports(settings.database_url)
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
@@ -98,6 +103,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                notices_api.router(notices),
                 presence_api.router(reader, presence),
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
@@ -105,6 +111,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
+                dry_runs_api.router(reader, DryRuns(settings.database_url)),
             ]
         yield parts.process(routers)
 

@@ -46,6 +46,7 @@ MATRIX: dict[str, str] = {
     "listEvents": EVERYBODY,
     # live
     "openStream": EVERYBODY, "putPresence": "1+++4334",
+    "listNotices": EVERYBODY, "markNoticesSeen": "12222222",
     # finding
     "searchTickets": EVERYBODY, "suggest": EVERYBODY, "listSearches": EVERYBODY, "getSearch": QUEUE,
     "putSearch": "13+3++++",  # who cannot see it cannot share with its queue: 422
@@ -73,7 +74,7 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory", "getTopicHistory"), ADMIN),
     "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": "1+444444", "getMailboxStatus": ADMIN,
     "listReportSchedules": ADMIN, "getReportSchedule": "1+444444", "getReportScheduleHistory": "1+444444",
-    "sendReport": ADMIN, "listReportRuns": ADMIN,
+    "sendReport": ADMIN, "listReportRuns": ADMIN, "tryTrigger": ADMIN,
     "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
     "getPerson": "1+++++44", "getPersonHistory": "1+333344",
     "listCustomers": DESK, "getCustomer": DESK, "putCustomer": DESK, "listMyQueues": DESK, "putMyQueues": DESK,
@@ -84,7 +85,8 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("listDrafts", "getDraft", "putDraft", "deleteDraft"), EVERYBODY),
     # one's own sign-in
     "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
-    "signIn": "++++++++", "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
+    "signIn": "++++++++", "askForPassword": "++++++++", "resetPassword": "++++++++",
+    "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
     "listSessions": EVERYBODY, "endSession": "14444444", "listSessionsOfPerson": ADMIN, "listTokensOfPerson": ADMIN,
 }  # fmt: skip
 LAST = ("moveTicket", "splitTicket", "mergeTicket")
@@ -228,6 +230,11 @@ async def staged(desk: Desk) -> Stage:
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
         "putReportSchedule": made["report-schedules"], "putSearch": search,
         "putTopic": made["topics"],
+        "tryTrigger": {
+            "trigger": {"slug": f"x-{unique}", "name": "x", "on": ["opened"], "when": {"all": []},
+                        "then": [{"do": "tag", "tags": ["x"]}]},
+            "from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z",
+        },
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
         "proveSession": {"password": password}, "changePassword": {"current": password, "new": password},
     }  # fmt: skip

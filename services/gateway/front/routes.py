@@ -92,6 +92,8 @@ ROUTES = (
     _route("/outgoing/mails/{id}/retry", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/outgoing/mails/{id}/give-up", most=SMALL_BODY, POST=("notify", "manage")),
     _route("/events", GET=("reporting", "events")),
+    _route("/notices", GET=("reporting", "read")),
+    _route("/notices/seen", most=SMALL_BODY, POST=("reporting", "write")),
     _route("/search/export", silence=EXPORT_SECONDS, GET=("reporting", "read")),
     _route("/search", GET=("reporting", "read")),
     _route("/stats/{stat}", GET=("reporting", "read")),

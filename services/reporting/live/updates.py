@@ -16,6 +16,7 @@ from services.reporting.live.sight import Facts, Sight
 
 MOVED = "helpdesk.TicketMoved.v1"
 CUSTOMER_CHANGED = "helpdesk.CustomerChanged.v1"
+NOTICE_GIVEN = "helpdesk.NoticeGiven.v1"
 REMOVED = "helpdesk.TicketRemoved.v1"
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
 
+from services.reporting.notices.notice_list import NoticeList
 from services.reporting.read_your_writes import wait_until_shown
 from services.reporting.stats.bodies import Days, MyCounts, QueueCounts, TimeSum, WidgetCounts
 from services.reporting.tickets.moments.moment import AsOf, moment_of
@@ -75,6 +76,7 @@ class StatsReader:
     pool: Pool
     directory: DirectoryCopy
     zone: ZoneInfo
+    notices: NoticeList
 
 
 def router(stats: StatsReader) -> APIRouter:
@@ -126,8 +128,8 @@ def router(stats: StatsReader) -> APIRouter:
         readable = list(scope(who, stats.directory.queues).queues)
         row = await stats.pool.fetchrow(MINE, readable, who.person_id)
         assert row is not None  # sums of no rows are a row too
-        # Notices are not kept yet.
-        return json_response(dict(row) | {"notices": 0}, headers=headers)
+        unseen = await stats.notices.unseen(who)
+        return json_response(dict(row) | {"notices": unseen}, headers=headers)
 
     @routes.get(
         "/widgets",

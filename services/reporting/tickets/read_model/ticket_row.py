@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.reporting.deadlines.stored import as_json, from_json
 from services.reporting.tickets.read_model.article_rows import Article, Delivery, HistoryEntry
+from services.reporting.tickets.read_model.notice_rows import NoticeEntry
 from shared.clocks.deadlines import Deadlines
 from shared.contracts.parts import AnyChannel
 from shared.messaging.consuming.projection import Seen
@@ -92,6 +93,7 @@ class TicketRow:
     articles: list[Article] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
+    notices: list[NoticeEntry] = field(default_factory=list)
     former: list[tuple[Any, ...]] = field(default_factory=list)
     snapshots: list[tuple[Any, ...]] = field(default_factory=list)
 
