@@ -25,7 +25,9 @@ BY_SLUG = (
     f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND slug = $2 ORDER BY retired, version DESC, id LIMIT 1"
 )
 BY_EMAIL = f"SELECT {_COLUMNS} FROM gateway.documents WHERE email = $1 AND kind = $2 AND NOT retired"
-_IS_MEMBER = "{document} @> jsonb_build_object('members', jsonb_build_array(jsonb_build_object('person', $2::uuid::text)))"
+_IS_MEMBER = (
+    "{document} @> jsonb_build_object('members', jsonb_build_array(jsonb_build_object('person', $2::uuid::text)))"
+)
 OF_QUEUES = f"""
 (d.document -> 'queues' = '[]' OR EXISTS (
     SELECT

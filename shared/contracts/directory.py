@@ -146,9 +146,9 @@ class Person(Document):
         tuple[Annotated[str, Known(Notice)], ...], ReadOnly("/session/notices"), Input(max_length=10)
     ] = ()
     """What the person wants a mail about, of tickets in their queues (A10.05, A10.06)."""
-    timezone: Annotated[str, ReadOnly("/session/preferences"), Input(TimeZone)] | None = None
+    timezone: Annotated[Annotated[str, Input(TimeZone)] | None, ReadOnly("/session/preferences")] = None
     """The time zone in which the person reads times; null: that of the desk."""
-    absence: Annotated[Absence, ReadOnly("/session/absence")] | None = None
+    absence: Annotated[Absence | None, ReadOnly("/session/absence")] = None
 
 
 class Company(Named):

@@ -11,7 +11,7 @@ from tests.specs.requirement import requirement
 
 ACTIONS: TypeAdapter[Any] = TypeAdapter(Actions)
 MACRO: TypeAdapter[Any] = TypeAdapter(MacroActions)
-EVERY = [
+EVERY: list[dict[str, Any]] = [
     {"do": "move", "queue": "other", "owner": "kari", "text": "Look."},
     {"do": "set-priority", "priority": 4},
     {"do": "set-state", "state": "pending-reminder", "pending_until": "2026-12-01T08:00:00Z"},
