@@ -50,7 +50,6 @@ SELECT stream_id, version, event_id, type, actor_kind, actor_id, causation_id, d
  ORDER BY stream_id, version
 """
 DOCUMENTS = "SELECT slug, id::text AS id FROM directory.documents WHERE kind = $1"
-IN_FORCE = "SELECT count(*) AS n FROM routing.matches"
 
 
 def documents(queue: str) -> Iterator[tuple[str, dict[str, Any]]]:
