@@ -184,8 +184,7 @@ def test_nobody_has_two_notices_of_one_event_or_one_that_they_may_not_read_or_of
     actor: int | None,
 ) -> None:
     everybody = [
-        away(each, person(substitute, "X")) if substitute is not None else each
-        for each, _, substitute in known
+        away(each, person(substitute, "X")) if substitute is not None else each for each, _, substitute in known
     ]
     members = tuple(Member.model_validate({"person": each.id, "rights": rights}) for each, rights, _ in known if rights)
     queue = IT_QUEUE.model_copy(update={"members": members})
