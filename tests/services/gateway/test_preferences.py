@@ -70,6 +70,7 @@ async def test_language_and_zone_are_part_of_the_person_and_change_it_only_if_th
         ({"language": None}, "/language"),
         ({"timezone": "Mars/Olympus"}, "/timezone"),
         ({"timezone": "../../etc/passwd"}, "/timezone"),
+        ({"timezone": "localtime"}, "/timezone"),
         ({"theme": "pink"}, "/theme"),
         ({"density": ["compact"]}, "/density"),
         ({"start": "nowhere"}, "/start"),
