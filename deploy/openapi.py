@@ -18,6 +18,7 @@ from services.gateway.front.reference import DOCUMENT
 from services.gateway.live import stream_api
 from services.gateway.personal import absence_api, notes_api, preferences_api
 from services.gateway.report_schedules import api as report_schedules_api
+from services.gateway.resets import api as resets_api
 from services.gateway.suggesting import suggest_api
 from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
@@ -43,6 +44,7 @@ def routers() -> dict[str, list[APIRouter]]:
     return {
         "gateway": [
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+            resets_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
             preferences_api.router(NOTHING, NOTHING),
             notes_api.router(NOTHING),

@@ -7,9 +7,9 @@ from functools import partial
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway import report_runs
+from services.gateway import report_runs, reset_links
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
-from services.gateway.documents import customers_api, documents_api
+from services.gateway.documents import customers_api, documents_api, suspended_rules
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
 from services.gateway.drafts import drafts_api
@@ -30,6 +30,8 @@ from services.gateway.personal.preferences import PreferencesStore
 from services.gateway.report_schedules import api as report_schedules_api
 from services.gateway.report_schedules.reports import Reports
 from services.gateway.report_schedules.runner import ReportRunner
+from services.gateway.resets import api as resets_api
+from services.gateway.resets.worker import AccountMailer
 from services.gateway.schema import MIGRATIONS
 from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
@@ -75,11 +77,22 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             purge = partial(_purge, parts.pool, sessions, throttle)
             parts.run("drafts", Periodic("removal of old drafts", PURGE_SECONDS, Drafts(parts.pool).purge))
             parts.run("purge", Periodic("purge of what has ended", PURGE_SECONDS, purge))
+            parts.consumer(
+                "consumer",
+                name=suspended_rules.CONSUMER,
+                handlers=suspended_rules.handlers(parts.store),
+                batching=LOW_LATENCY,
+                replica=settings.replica,
+            )
         async with http_client(settings.upstream_seconds) as client:
             blobs = BlobStore(settings.blob_url) if parts.works and settings.blob_url else None
             passwords = Passwords() if parts.serves else None
             try:
                 reports = Reports(client, settings.services, settings.signing_key)
+                if parts.works:
+                    services = ServiceClient(client, settings.services, settings.signing_key)
+                    key = settings.keys.purpose("password resets")
+                    parts.run("account mails", AccountMailer(parts.pool, services, key, settings.public_url))
                 if blobs is not None:
                     parts.run("report schedules", ReportRunner(parts.store, blobs, reports))
                 if passwords is None:
@@ -141,6 +154,7 @@ def _dispatcher(
         keys=settings.keys,
         routers=[
             session_api.router(sign_in, sessions, documents, propagation, authentication),
+            resets_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
             preferences_api.router(PreferencesStore(documents, settings.zone.key), propagation),
             notes_api.router(parts.pool),
@@ -197,3 +211,4 @@ async def _purge(pool: Pool, sessions: Sessions, throttle: SignInThrottle) -> No
     await sessions.purge()
     await throttle.purge()
     await report_runs.purge(pool)
+    await reset_links.purge(pool)

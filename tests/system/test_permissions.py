@@ -85,7 +85,8 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("listDrafts", "getDraft", "putDraft", "deleteDraft"), EVERYBODY),
     # one's own sign-in
     "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
-    "signIn": "++++++++", "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
+    "signIn": "++++++++", "askForPassword": "++++++++", "resetPassword": "++++++++",
+    "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
     "listSessions": EVERYBODY, "endSession": "14444444", "listSessionsOfPerson": ADMIN, "listTokensOfPerson": ADMIN,
 }  # fmt: skip
 LAST = ("moveTicket", "splitTicket", "mergeTicket")

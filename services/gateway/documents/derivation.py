@@ -65,12 +65,18 @@ def body_model(model: type[Document], name: str, only: Collection[str]) -> type[
 
 
 def shown_model(
-    model: type[Document], name: str, *, always: Collection[str] = (), example: Mapping[str, Any] | None = None
+    model: type[Document],
+    name: str,
+    *,
+    always: Collection[str] = (),
+    example: Mapping[str, Any] | None = None,
+    more: Mapping[str, tuple[Any, Any]] | None = None,
 ) -> type[Body]:
     """The answer that shows such a document.
 
     `always`: the fields that everybody sees, if there are others that not everybody sees. `example`: values of the
-    fields in the example of the API's description; the others have their defaults there.
+    fields in the example of the API's description; the others have their defaults there. `more`: fields that are not
+    of the document, with type and description.
     """
     examples = {"id": story.DOCUMENT, **_defaults(model), **(example or {})}
     fields: dict[str, Any] = {}
@@ -84,6 +90,7 @@ def shown_model(
             fields[field] = (shown | None, Field(default=None, **described))
         else:
             fields[field] = (shown, Field(**described))
+    fields |= more or {}
     return create_model(name, __base__=Body, __doc__=model.__doc__, **fields)
 
 

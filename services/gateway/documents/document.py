@@ -39,12 +39,14 @@ from shared.contracts.directory import (
     State,
     StateRetired,
     StateSaved,
+    SwitchedOff,
     TemplateRetired,
     TemplateSaved,
     TicketFieldRetired,
     TicketFieldSaved,
     TopicRetired,
     TopicSaved,
+    Trigger,
     TriggerRetired,
     TriggerSaved,
 )
@@ -74,10 +76,11 @@ SMALL_DOCUMENT_EVENTS: Mapping[DocumentKind, tuple[type[SmallDocumentSaved[Any]]
 
 @dataclass(frozen=True, slots=True)
 class DocumentState:
-    """A document after its events; None before the first one."""
+    """A document after its events; None before the first one. `version`: their number."""
 
     document: Document | None = None
     retired: bool = False
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,15 @@ class Retire:
     named_by: Mapping[DocumentKind, Sequence[str]] = field(default_factory=dict)
 
 
-Command: TypeAlias = Save | Retire
+@dataclass(frozen=True, slots=True)
+class SwitchOff:
+    """Switches off this version of a trigger. A newer one is somebody's answer to what was wrong, and stays."""
+
+    version: int
+    switched_off: SwitchedOff
+
+
+Command: TypeAlias = Save | Retire | SwitchOff
 
 
 def initial() -> DocumentState:
@@ -120,8 +131,18 @@ def decide(command: Command, state: DocumentState) -> list[Event]:
                 return []
             _require_retirable(state.document, command)
             return [_retired(state.document)]
+        case SwitchOff():
+            return _switched_off(command, state)
         case _:
             assert_never(command)
+
+
+def _switched_off(command: SwitchOff, state: DocumentState) -> list[Event]:
+    trigger = state.document
+    if not isinstance(trigger, Trigger) or state.retired or state.version != command.version or not trigger.active:
+        return []
+    off = trigger.model_copy(update={"active": False, "switched_off": command.switched_off})
+    return [TriggerSaved(document=off)]
 
 
 def _require_retirable(document: Document, command: Retire) -> None:
@@ -166,12 +187,13 @@ def _retired(document: Document) -> Event:
 
 
 def evolve(state: DocumentState, event: Event) -> DocumentState:
+    version = state.version + 1
     match event:
         case QueueSaved(queue=document) | PersonSaved(person=document):
-            return DocumentState(document)
+            return DocumentState(document, version=version)
         case CompanySaved(company=document) | SmallDocumentSaved(document=document):
-            return DocumentState(document)
+            return DocumentState(document, version=version)
         case QueueRetired() | PersonRetired() | CompanyRetired() | SmallDocumentRetired():
-            return replace(state, retired=True)
+            return replace(state, retired=True, version=version)
         case _:
-            return state
+            return replace(state, version=version)

@@ -8,8 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.gateway import document_rows
+from services.gateway.account_mails import Told
 from services.gateway.documents import authority
-from services.gateway.documents.documents import Documents, NewPassword, Saved
+from services.gateway.documents.documents import Documents, NewPassword, SamePassword, Saved
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind, administrators, spoken
 from services.gateway.documents.kinds import (
@@ -178,7 +179,11 @@ def _add(
 
     async def views(principal: Principal, rows: Sequence[document_rows.Row]) -> list[dict[str, Any]]:
         known = await more([row.document for row in rows]) if more is not None else {}
-        return [kind.view(principal.identity, row.document, whole(row) | known.get(row.id, {})) for row in rows]
+        beside = await kind.more(principal.identity, documents.store.pool, [row.id for row in rows])
+        return [
+            kind.view(principal.identity, row.document, whole(row) | known.get(row.id, {})) | beside.get(row.id, {})
+            for row in rows
+        ]
 
     async def view(principal: Principal, row: document_rows.Row) -> dict[str, Any]:
         return (await views(principal, [row]))[0]
@@ -228,7 +233,7 @@ def _add(
             reference = {"person": str(who.person_id), "company": who.company}.get(name)
             own = await document_rows.find(documents.store.pool, name, reference) if reference else None
             visible = own is not None and kind.visible(who, own.document)
-            return json_response(page([await view(principal, own)] if own is not None and visible else [], None))
+            return json_response(page(await views(principal, [own]) if own is not None and visible else [], None))
         limited = name == "queue" or kind.by_queue
         member = who.person_id if limited and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
@@ -243,8 +248,8 @@ def _add(
         )
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
-        visible_items = await views(principal, [row for row in items[:limit] if kind.visible(who, row.document)])
-        return json_response(page(visible_items, following))
+        visible_rows = [row for row in items[:limit] if kind.visible(who, row.document)]
+        return json_response(page(await views(principal, visible_rows), following))
 
     @routes.get(
         f"/{kind.path}/{{reference}}",
@@ -271,13 +276,20 @@ def _add(
         body: draft_type,  # type: ignore[valid-type]
     ) -> Response:
         draft: Draft = body
-        password: NewPassword | None = None
+        password: NewPassword | SamePassword | None = None
         if isinstance(draft, people.DraftWithPassword) and draft.password is not None:
             scopes.require_proof(principal)
             row = await document_rows.find(documents.store.pool, "person", reference)
             known = row.document if row is not None and isinstance(row.document, Person) else None
-            if known is None or not await sign_in.same(known, draft.password):
-                password = NewPassword(await sign_in.passwords.hash(draft.password), keep_session=principal.session)
+            if known is not None and await sign_in.same(known, draft.password):
+                password = SamePassword(bool(draft.password_must_change))
+            else:
+                password = NewPassword(
+                    await sign_in.passwords.hash(draft.password),
+                    keep_session=principal.session,
+                    must_change=bool(draft.password_must_change),
+                    told=_told(principal, known),
+                )
         if trial is not None:
             await trial(principal.identity, draft)
         guard = authority.administrators(principal)
@@ -336,6 +348,13 @@ def _add(
         return json_response(
             page(items, cursors.encode(who, [kind.path, str(row.id)], [events[limit - 1].version]) if more else None)
         )
+
+
+def _told(principal: Principal, person: Person | None) -> Told | None:
+    """Which mail tells a person of a password that was set with their document; a new person gets none."""
+    if person is None:
+        return None
+    return "password_changed" if person.id == principal.identity.person_id else "password_set"
 
 
 async def headers_of_saved(propagation: Propagation, row: document_rows.Row, path: str) -> dict[str, str]:

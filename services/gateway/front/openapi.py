@@ -25,7 +25,7 @@ The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Au
 * Every POST takes an `Idempotency-Key`: the same request again gets the first answer.
 * A command answers `X-Consistency-Token`; a read that sends it back waits until it shows the effect of that command.
 """
-PUBLIC = frozenset(("signIn",))
+PUBLIC = frozenset(("signIn", "askForPassword", "resetPassword"))
 BOUNDED = frozenset(
     (
         "proveSession",

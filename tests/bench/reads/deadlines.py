@@ -23,7 +23,7 @@ from services.reporting.visibility import Scope
 from shared.database import Connection
 from tests import servers
 from tests.conftest import Databases
-from tests.services.reporting.reporting_database import Reporting, reporting_with_a_live_desk
+from tests.services.reporting.reporting_database import reporting_with_a_live_desk
 
 TURNS = 40
 MOST_RATIO = 5.0
@@ -111,8 +111,7 @@ async def measure(connection: Connection, *, plans: bool) -> bool:
 
 
 async def run(url: str, tickets: int, *, plans: bool) -> bool:
-    async with contextlib.aclosing(reporting_with_a_live_desk(Databases(url))) as databases:
-        reporting: Reporting = await anext(databases)
+    async with contextlib.asynccontextmanager(reporting_with_a_live_desk)(Databases(url)) as reporting:
         await reporting.owner.execute(FILL, tickets, BIG, DEADLINE)
         await reporting.owner.execute("VACUUM ANALYZE desk_v1.tickets")
         async with reporting.pool.acquire() as connection:

@@ -146,6 +146,7 @@ class Gateway:
 
 
 START_AGAIN = """
+DELETE FROM gateway.account_mails; DELETE FROM gateway.password_resets; DELETE FROM gateway.reset_requests;
 DELETE FROM gateway.report_runs; DELETE FROM gateway.report_timers;
 DELETE FROM gateway.guesses; DELETE FROM gateway.known_places; DELETE FROM gateway.searches; DELETE FROM gateway.names;
 DELETE FROM gateway.preferences; DELETE FROM gateway.notes; DELETE FROM gateway.drafts;

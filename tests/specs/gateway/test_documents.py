@@ -1,11 +1,12 @@
 """The rules for saving and retiring documents."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from services.gateway.documents.document import Command, DocumentState, Retire, Save, decide, evolve, initial
+from services.gateway.documents.document import Command, DocumentState, Retire, Save, SwitchOff, decide, evolve, initial
 from shared.contracts.directory import (
     Company,
     CompanySaved,
@@ -15,9 +16,13 @@ from shared.contracts.directory import (
     Queue,
     QueueRetired,
     QueueSaved,
+    SwitchedOff,
     TicketField,
     TicketFieldRetired,
     TicketFieldSaved,
+    Trigger,
+    TriggerRetired,
+    TriggerSaved,
 )
 from shared.contracts.event import Event, Unknown
 from shared.rules.rejected import Rejected
@@ -86,7 +91,7 @@ def test_the_last_administrator_stays_one() -> None:
 
 
 def test_an_event_of_a_later_version_changes_nothing() -> None:
-    assert state(QueueSaved(queue=IT), Unknown(data={})) == DocumentState(IT)
+    assert state(QueueSaved(queue=IT), Unknown(data={})) == DocumentState(IT, version=2)
 
 
 def test_what_other_documents_name_cannot_be_retired() -> None:
@@ -96,3 +101,23 @@ def test_what_other_documents_name_cannot_be_retired() -> None:
     with pytest.raises(Rejected, match="trigger: escalate"):
         after(TicketFieldSaved(document=room)).when(Retire(named_by={"trigger": ["escalate"]}))
     assert after(TicketFieldSaved(document=room)).when(Retire()) == [TicketFieldRetired(document=room)]
+
+
+ESCALATE = Trigger(id=UUID(int=6), slug="escalate", name="Escalate", on=("opened",))
+BECAUSE = SwitchedOff(reason="Its calendar is gone.", at=datetime(2026, 11, 29, tzinfo=UTC))
+OFF = ESCALATE.model_copy(update={"active": False, "switched_off": BECAUSE})
+
+
+def test_a_suspended_version_of_a_trigger_is_switched_off_once() -> None:
+    saved = TriggerSaved(document=ESCALATE)
+    assert after(saved).when(SwitchOff(1, BECAUSE)) == [TriggerSaved(document=OFF)]
+    assert after(saved, TriggerSaved(document=OFF)).when(SwitchOff(1, BECAUSE)) == []
+    assert after(saved, TriggerSaved(document=OFF)).when(SwitchOff(2, BECAUSE)) == []
+
+
+def test_a_version_that_is_not_the_newest_leaves_the_trigger_alone() -> None:
+    renamed = TriggerSaved(document=ESCALATE.model_copy(update={"name": "Renamed"}))
+    assert after(TriggerSaved(document=ESCALATE), renamed).when(SwitchOff(1, BECAUSE)) == []
+    assert after().when(SwitchOff(1, BECAUSE)) == []
+    retired = TriggerRetired(document=ESCALATE)
+    assert after(TriggerSaved(document=ESCALATE), retired).when(SwitchOff(1, BECAUSE)) == []

@@ -1,5 +1,7 @@
 """Macros: several actions that an agent does at once, all or nothing (A8.06)."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from shared.contracts.directory import Macro, Queue
 from shared.contracts.parts import RuleRef
 from shared.eventstore.runner import Outcome
 from shared.rules.access import rights
-from shared.rules.refusals import Forbidden, NotFound, invalid
+from shared.rules.refusals import Forbidden, Invalid, NotFound, invalid
 from shared.rules.rejected import Rejected
 
 
@@ -43,8 +45,10 @@ async def macro(operations: TicketOperations, request: CommandRequest, slug: str
                 raise Rejected("The ticket was moved to another queue at the same moment.")
             return known
 
-        for command in await actions.commands(operations, request, ref, action, candidates):
-            commands.append(_authorized(operations, request, document, command, first=not commands))
+        with _said_of(action):
+            made = await actions.commands(operations, request, ref, action, candidates)
+        for command in made:
+            commands.append(_authorized(operations, request, document, action, command, first=not commands))
             place = command.queue or place
 
     async def prepare(ticket: Ticket) -> None:
@@ -82,8 +86,23 @@ def _read(document: Macro) -> list[MacroAction]:
     return [action for place, action in enumerate(read) if place not in finding[:-1]]
 
 
+@contextlib.contextmanager
+def _said_of(action: MacroAction) -> Iterator[None]:
+    """What an action names is a matter of the macro, and no argument of the request."""
+    try:
+        yield
+    except Invalid as refusal:
+        raise Rejected(f"This macro cannot do what it says ({action.do}): {refusal.detail}") from None
+
+
 def _authorized(
-    operations: TicketOperations, request: CommandRequest, document: Macro, command: TicketCommand, *, first: bool
+    operations: TicketOperations,
+    request: CommandRequest,
+    document: Macro,
+    action: MacroAction,
+    command: TicketCommand,
+    *,
+    first: bool,
 ) -> TicketCommand:
     """The command with its own right, looked at when the ones before are decided."""
     make: Make = command.make
@@ -99,6 +118,7 @@ def _authorized(
             ) from None
         if first and document.queues and (ticket.queue is None or ticket.queue.slug not in document.queues):
             raise Rejected("This macro is not for tickets of this queue.")
-        return make(context, ticket)
+        with _said_of(action):
+            return make(context, ticket)
 
     return TicketCommand(command.ticket, "macro", checked, queue=command.queue)
