@@ -321,3 +321,25 @@ async def test_nothing_waits_when_nothing_has_matched(desk: Workplace) -> None:
     await desk.done(number, "tag", {"tags": ["x"]})
     assert await desk.worker.work(100) == 0
     assert await waiting.Parked().parked(desk.pool) == []
+
+
+@requirement("A9.02")
+async def test_a_ticket_is_handled_by_one_unit_and_passed_on_to_the_next(desk: Workplace) -> None:
+    """A sequential process: each unit tags its part as done, and the next one has the ticket."""
+    await rule(
+        desk, "to-hr", "tagged", {"do": "assign", "to": "nobody"}, {"do": "move", "queue": "hr"},
+        {"do": "note", "text": "Checked by IT."}, when={"all": [has("queue", "it"), has("tag", "it-done")]},
+    )  # fmt: skip
+    await rule(
+        desk, "to-secret", "tagged", {"do": "move", "queue": "secret"}, {"do": "set-state", "state": "open"},
+        when={"all": [has("queue", "hr"), has("tag", "hr-done")]},
+    )  # fmt: skip
+    number = await opened(desk)
+    for tag, queue in (("other", "it"), ("it-done", "hr"), ("hr-done", "secret")):
+        await desk.done(number, "tag", {"tags": [tag]}, who=OLA)
+        await settled(desk)
+        state = await desk.state(number)
+        assert state.queue is not None
+        assert state.queue.slug == queue
+    assert state.state.slug == "open"
+    assert await left_out(desk, number) == []
