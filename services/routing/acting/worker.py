@@ -31,7 +31,9 @@ from services.routing.ticket.context import Actor
 from services.routing.triggers.matching import WHOLE, actor_of
 from shared.automation.actions import Assign as AssignAction
 from shared.automation.actions import MacroAction, SetResponsible
-from shared.contracts.parts import RuleRef
+from shared.contracts.event import Event
+from shared.contracts.parts import PersonRef, RuleRef
+from shared.contracts.routing import OwnerChanged
 from shared.database import Connection
 from shared.directory.copy import Configuration
 from shared.eventstore.errors import Raced
@@ -201,6 +203,7 @@ class TriggerWorker:
                 for event in events:
                     after = ticket.evolve(after, event)
                 await self.operations.permit(request, before, events, after)
+                await self._nobody_away_is_owner(events)
                 if events:
                     unit.decide(match.ticket, made, self._context(match))
                     ACTS.inc()
@@ -212,6 +215,16 @@ class TriggerWorker:
             if isinstance(refusal, Invalid) and await self._is_broken(connection, action):
                 await self._suspend(connection, unit, match, f"{action.do}: {refusal.detail}")
             self._leave_out(unit, match, action.do, await self._reason(refusal, action))
+
+    async def _nobody_away_is_owner(self, events: Sequence[Event]) -> None:
+        """Rules give nothing to who is away (A21.01). Raises Rejected."""
+        for event in events:
+            match event:
+                case OwnerChanged(to=PersonRef() as person):
+                    if await self.operations.assignees.is_away(person.id, utc_now()):
+                        raise Rejected(f"{person.name} is away.")
+                case _:
+                    pass
 
     async def _is_broken(self, connection: Connection, action: MacroAction) -> bool:
         """Whether what an action says is impossible on every ticket. People may leave; the rule stays in use."""

@@ -105,6 +105,22 @@ async def test_nothing_is_given_to_who_is_away_nor_to_their_substitute_for_them(
     assert await left_out(desk, number) == [("assign", "Nobody in this queue can work on the ticket now.")]
 
 
+@requirement("A21.01")
+async def test_a_rule_gives_nothing_to_a_named_person_who_is_away(desk: Workplace) -> None:
+    queue, people = await pool(desk, 2)
+    await rule(desk, "named", "opened", {"do": "assign", "owner": str(people[0].id)}, {"do": "tag", "tags": ["rest"]})
+    there = await opened(desk, queue=queue)
+    await settled(desk)
+    today = datetime.now(UTC).date()
+    away = Absence(active=True, first_day=today, last_day=today)
+    await save(desk, people[0].model_copy(update={"absence": away}), 2)
+    gone = await opened(desk, queue=queue)
+    await settled(desk)
+    assert await owners(desk, [there, gone]) == ["W0", "-"]
+    assert await left_out(desk, gone) == [("assign", "W0 is away.")]
+    assert (await desk.state(gone)).tags == ("rest",)
+
+
 @requirement("A1.25")
 async def test_who_registers_in_a_drop_in_queue_is_given_to_those_present_in_the_order_of_registering(
     desk: Workplace,
