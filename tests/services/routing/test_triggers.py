@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.routing.acting import waiting
+from shared.contracts.parts import PersonRef
 from shared.contracts.routing import (
     NoteAdded,
     PriorityChanged,
@@ -40,7 +41,7 @@ async def test_what_a_trigger_does_is_an_event_that_names_it_its_version_and_its
     quiet = await opened(desk, "It hums")
     await settled(desk)
     (done,) = await by_rules(desk, number)
-    assert done.payload == PriorityChanged(to=5, was=3, by={"id": made.id, "name": "Rule urgent"})
+    assert done.payload == PriorityChanged(to=5, was=3, by=PersonRef(id=made.id, name="Rule urgent"))
     assert done.actor.id == f"{made.id}/3"
     queued = (await desk.events(number))[0]
     assert done.causation_id == queued.causation_id is not None
