@@ -12,14 +12,16 @@ from services.notify.writing import mail_body
 from services.notify.writing.mail_body import BodyParts
 from shared import templates
 from shared.addresses import comparable
-from shared.contracts.directory import Queue, Salutation, Signature
+from shared.contracts.directory import Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import NotificationKind, OutgoingMail
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
 from shared.directory.copy import Configuration, Queues
+from shared.languages.translator import Language, Translator, language_of
 from shared.rules import message_ids, reply_addresses
+from shared.rules.absence import zone_of
 
 About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | FollowUpRejected | TicketFacts
 """What has a ticket's number, title and queue."""
@@ -39,8 +41,8 @@ def address_of(customer: CustomerRef) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class MailBuilder:
-    """`queues` and `configuration` return the newest copies. `key` signs Message-IDs under `domain`; times are shown in
-    `zone`.
+    """`queues` and `configuration` return the newest copies. `key` signs Message-IDs under `domain`. `zone`
+    and `language` are the desk's, for readers who have chosen none.
 
     `reply_tags`: replies come back to an address that names the ticket (decision 0028).
     """
@@ -52,6 +54,18 @@ class MailBuilder:
     zone: tzinfo = UTC
     inputs: PolicyInputs = field(default_factory=PolicyInputs)
     reply_tags: bool = False
+    language: Language = "en"
+
+    @property
+    def desk(self) -> Translator:
+        """The language and time zone of readers who have chosen none."""
+        return Translator(self.language, self.zone)
+
+    def translator_of(self, reader: Person | None) -> Translator:
+        """The language and time zone in which somebody reads; the desk's of somebody without a record."""
+        if reader is None:
+            return self.desk
+        return Translator(language_of(reader.language, otherwise=self.language), zone_of(reader, self.zone))
 
     def mail(
         self, kind: NotificationKind, event: Recorded, queue: QueueRef, *, distinct: str = "", **fields: Any
@@ -102,6 +116,7 @@ class MailBuilder:
         return BodyParts(
             templates.render(_template(queue.salutation, configuration.salutations), variables),
             templates.render(_template(queue.signature, configuration.signatures), variables),
+            say=self.translator_of(self.inputs.people.get(customer.id)),
         )
 
     def variables(
