@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.http.keys import Keys, SigningKey, gateways_keys
 from shared.messaging.access.account import KafkaAccount
@@ -18,8 +19,9 @@ class Settings:
     that key.
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
-    reverse proxy. `blob_url`: where the files of reports are stored; without it, no report is sent by mail.
-    `public_url`: where people reach the desk, for links in mails; without it, no link to a new password is sent.
+    reverse proxy. `replica` names this process among others. `blob_url`: where the files of reports are stored; without
+    it, no report is sent by mail. `zone`: the desk's time zone. `public_url`: where people reach the desk, for links in
+    mails; without it, no link to a new password is sent.
     """
 
     database_url: str
@@ -31,7 +33,9 @@ class Settings:
     session_lifetime: timedelta
     blob_url: str | None
     upstream_seconds: float
+    zone: ZoneInfo
     public_url: str | None
+    replica: str | None
 
     @classmethod
     def read(cls) -> "Settings":
@@ -47,8 +51,17 @@ class Settings:
             session_lifetime=timedelta(hours=float(env("LEDGERDESK_SESSION_HOURS", "12"))),
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
+            zone=_zone(env("LEDGERDESK_TIMEZONE", "UTC")),
             public_url=_public_url(env("LEDGERDESK_PUBLIC_URL", "")),
+            replica=env("LEDGERDESK_REPLICA", "") or None,
         )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None
 
 
 def _public_url(text: str) -> str | None:

@@ -6,6 +6,9 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import time_limit
+from services.reporting.deadlines.calendars import KeepsCalendars
+from services.reporting.dry_runs import dry_runs_api
+from services.reporting.dry_runs.running import DryRuns
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -19,6 +22,8 @@ from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.live import link_api, presence_api
 from services.reporting.live.hub import Hub
 from services.reporting.live.presence import Presence
+from services.reporting.notices import notices_api
+from services.reporting.notices.notice_list import NoticeList
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import typesetters
 from services.reporting.reports import reports_api
@@ -37,6 +42,7 @@ from shared.directory.projection import DirectoryProjection
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
+from shared.messaging.consuming.handlers import Handler
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.operating.commands import MakeHandlers
 from shared.runtime.periodic import Periodic
@@ -58,7 +64,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.consumer(
                 "documents",
                 name=DIRECTORY_CONSUMER,
-                handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
+                handlers={DIRECTORY: documents()},
                 batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
@@ -74,7 +80,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = []
         if parts.serves:
             reads = await parts.reads()
-            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url), settings.zone)
             feed = Feed(reads)
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
@@ -82,10 +88,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             presence = Presence(parts.pool, settings.database_url, settings.keys.purpose("presence"))
             parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
-            hub = Hub(parts.pool, copy, feed, follower, places, presence)
+            notices = NoticeList(reads, parts.pool, copy, settings.zone)
+            hub = Hub(parts.pool, copy, feed, follower, places, presence, notices)
             parts.run("live changes", hub)
             health.when_draining(hub.end)
-            counts = stats_api.StatsReader(reads, copy, settings.zone)
+            counts = stats_api.StatsReader(reads, copy, settings.zone, notices)
             exports = Exports(settings.database_url)
             index = ServedIndex(parts.pool, settings.database_url, settings.search_directory)
             parts.run("search", index)
@@ -96,6 +103,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 tickets_api.router(reader),
                 articles_api.router(reader),
                 stats_api.router(counts),
+                notices_api.router(notices),
                 presence_api.router(reader, presence),
                 link_api.router(hub),
                 events_api.router(VisibleEvents(feed, reader), follower, places),
@@ -103,14 +111,20 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
+                dry_runs_api.router(reader, DryRuns(settings.database_url)),
             ]
         yield parts.process(routers)
+
+
+def documents() -> Handler:
+    """Works through the directory topic."""
+    return KeepsCalendars(ProjectionHandler(DirectoryProjection()))
 
 
 def replayed(consumer: str) -> MakeHandlers | None:
     """The handlers that replay a consumer's parked tickets; None for a consumer that is not reporting's."""
     if consumer == DIRECTORY_CONSUMER:
-        return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
+        return lambda _: {DIRECTORY: documents()}
     for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
         if (generation := projection_set.generation(consumer)) is not None:
             handlers = dict(projection_set.handlers(generation))

@@ -13,12 +13,13 @@ from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import Locale
 from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+
+from shared.rules.zones import zone_named
 
 Language = Literal["en", "nb", "sv", "nl", "ru"]
 CATALOGUES = Path(__file__).parent / "catalogues"
@@ -43,14 +44,6 @@ def language_of(*wanted: str | None, otherwise: Language = "en") -> Language:
         if primary in NEAR:
             return NEAR[primary]
     return otherwise
-
-
-def zone_named(name: str | None, otherwise: tzinfo) -> tzinfo:
-    """The time zone with a name; another one if there is no name, or nobody knows it any more."""
-    try:
-        return ZoneInfo(name) if name else otherwise
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one
 transaction."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 from uuid import UUID
@@ -14,17 +14,13 @@ from services.gateway.documents import document as rules
 from services.gateway.documents.authority import Guard
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
-from services.gateway.documents.references import document_from, without_repeats
+from services.gateway.documents.references.naming import named_by
+from services.gateway.documents.references.resolving import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
 from shared.contracts.directory import (
     DOCUMENTS,
     Person,
-    Queue,
     ReportSchedule,
-    Salutation,
-    Signature,
-    State,
-    TicketField,
 )
 from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
@@ -45,6 +41,7 @@ INSERT INTO gateway.credentials (person_id, hash, must_change) VALUES ($1, $2, $
 """
 MUST_CHANGE = "UPDATE gateway.credentials SET must_change = $2 WHERE person_id = $1 AND must_change <> $2"
 FORGET_CREDENTIAL = "DELETE FROM gateway.credentials WHERE person_id = $1"
+FORGET_DRAFTS = "DELETE FROM gateway.drafts WHERE person_id = $1"
 
 D = TypeVar("D", bound=Document)
 Unit: TypeAlias = UnitOfWork[rules.Command, rules.DocumentState]
@@ -135,10 +132,11 @@ class Documents:
         *,
         password: NewPassword | None = None,
         first: Callable[[Connection], Awaitable[None]] | None = None,
+        also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Saved:
-        """Changes what a person may change of their own document. Raises UnknownStream.
+        """Changes what a person may change of their own document, and does `also` in the same transaction.
 
-        `first` runs in the transaction before anything else, and may refuse the change.
+        `first` runs in the transaction before anything else, and may refuse the change. Raises UnknownStream.
         """
         async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
@@ -147,12 +145,15 @@ class Documents:
             current = await document_rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
-            return await _save(connection, unit, current, change(current.document), password, context)
+            saved = await _save(connection, unit, current, change(current.document), password, context)
+            if also is not None:
+                await also(connection)
+            return saved
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
-        """Takes the document out of use; a person's sign-ins end.
+        """Takes the document out of use. A person's sign-ins end, and their drafts are deleted.
 
         Raises PreconditionFailed, UnknownStream, Rejected.
         """
@@ -164,8 +165,7 @@ class Documents:
             _require_version(current, expected)
             command = rules.Retire(
                 last_admin=not current.retired and await _is_last_admin(connection, current),
-                queues=tuple(await _queues_that_need(connection, current.document)),
-                topics=tuple(await _topics_that_need(connection, current.document)),
+                named_by=await named_by(connection, current.document),
             )
             saved = await _record(connection, unit, current, current.id, command, context)
             if kind == "report-schedule":
@@ -173,6 +173,7 @@ class Documents:
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
                 await connection.execute(FORGET_CREDENTIAL, current.id)
+                await connection.execute(FORGET_DRAFTS, current.id)
                 await reset_links.end_of_person(connection, current.id)
         return saved
 
@@ -216,7 +217,8 @@ async def _record(
 ) -> Saved:
     """Records what the command leads to, and writes the document's row."""
     if current is not None:
-        unit.begin(document_id, Versioned(rules.DocumentState(current.document, current.retired), current.version))
+        known = rules.DocumentState(current.document, current.retired, current.version)
+        unit.begin(document_id, Versioned(known, current.version))
     if unit.decide(document_id, command, context):
         await unit.record()
         state = unit.state(document_id)
@@ -238,33 +240,6 @@ async def _is_last_admin(connection: Connection, current: document_rows.Row | No
     if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
         return False
     return not await document_rows.other_admin(connection, current.id)
-
-
-async def _queues_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return [
-                *await document_rows.queues_naming(connection, "parent", slug),
-                *await document_rows.queues_naming(connection, "junk_queue", slug),
-            ]
-        case State(slug=slug):
-            return await document_rows.queues_naming(connection, "next_state_after_reply", slug)
-        case Salutation(slug=slug):
-            return await document_rows.queues_naming(connection, "salutation", slug)
-        case Signature(slug=slug):
-            return await document_rows.queues_naming(connection, "signature", slug)
-        case _:
-            return ()
-
-
-async def _topics_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return await document_rows.topics_with(connection, {"queue": slug})
-        case TicketField(slug=slug):
-            return await document_rows.topics_with(connection, {"fields": [{"field": slug}]})
-        case _:
-            return ()
 
 
 def _require_version(current: document_rows.Row | None, expected: int | None) -> None:

@@ -37,6 +37,8 @@ def _all_of_it(_who: Identity, _document: Any, whole: Shown) -> Shown:
 class Kind(Generic[D]):
     """One kind. `visible` says who sees a document, `view` what of it, and `more` what is shown beside it.
 
+    With `by_queue`, agents see only the documents of their queues, and those that name no queue.
+
     `check` finds what is wrong with the wanted document beyond single fields. It also gets the document as it was, if
     there was one.
     """
@@ -48,6 +50,7 @@ class Kind(Generic[D]):
     visible: Callable[[Identity, D], bool]
     check: Check[D]
     view: View[D]
+    by_queue: bool = False
     more: More = _nothing_more
 
     @property
@@ -81,6 +84,7 @@ def kind(
     draft: type[Draft] | None = None,
     shown: type[Body] | None = None,
     example: Mapping[str, Any] | None = None,
+    by_queue: bool = False,
 ) -> Kind[D]:
     """A kind with the draft and the answer that follow from its declaration, unless others are given.
 
@@ -89,7 +93,7 @@ def kind(
     name = _words(model.KIND)
     draft = draft or draft_model(model, f"{name}Draft")
     shown = shown or shown_model(model, f"{name}Shown", example=example)
-    return Kind(model, path, draft, shown, visible, check, view, more)
+    return Kind(model, path, draft, shown, visible, check, view, by_queue, more)
 
 
 def everybody(_who: Identity, _document: Any) -> bool:

@@ -260,6 +260,7 @@ def identity_of(person: Person, scopes: tuple[str, ...] | None) -> Identity:
         roles=person.roles,
         company=person.company,
         scopes=scopes,
+        timezone=person.timezone,
     )
 
 

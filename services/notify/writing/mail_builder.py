@@ -21,7 +21,7 @@ from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwar
 from shared.directory.copy import Configuration, Queues
 from shared.languages.translator import Language, Translator, language_of
 from shared.rules import message_ids, reply_addresses
-from shared.rules.absence import zone_of
+from shared.rules.zones import zone_of_person
 
 About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | FollowUpRejected | TicketFacts
 """What has a ticket's number, title and queue."""
@@ -65,7 +65,7 @@ class MailBuilder:
         """The language and time zone in which somebody reads; the desk's of somebody without a record."""
         if reader is None:
             return self.desk
-        return Translator(language_of(reader.language, otherwise=self.language), zone_of(reader, self.zone))
+        return Translator(language_of(reader.language, otherwise=self.language), zone_of_person(reader, self.zone))
 
     def mail(
         self, kind: NotificationKind, event: Recorded, queue: QueueRef, *, distinct: str = "", **fields: Any

@@ -31,6 +31,7 @@ def projection_sets(zone: ZoneInfo) -> dict[str, ProjectionSet]:
                 "attachments",
                 "public_attachments",
                 "history",
+                "notices",
                 "former_tickets",
                 "former_customer_tickets",
                 "snapshots",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Never
 from uuid import UUID
 
@@ -19,7 +19,8 @@ from services.reporting.live.rights import RightsOfListeners
 from services.reporting.live.sight import Facts
 from services.reporting.live.subscriptions import Link, Listener, Subscription, covers, further, has
 from services.reporting.live.ticket_updates import TicketUpdates, Told
-from services.reporting.live.updates import View, data, view
+from services.reporting.live.updates import NOTICE_GIVEN, View, data, view
+from services.reporting.notices.notice_list import NoticeList
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.rules.access import Identity
@@ -38,6 +39,10 @@ AT_SECONDS = 5.0
 IDLE_SECONDS = 60.0
 
 
+Given = Mapping[tuple[UUID, int], Mapping[UUID, str]]
+"""Notices as the stream tells them, by entry of a history and by person."""
+
+
 class Hub:
     """A background task of every process that serves.
 
@@ -53,9 +58,10 @@ class Hub:
         follower: Follower,
         places: SealedPlaces,
         presence: Presence,
+        notices: NoticeList,
     ) -> None:
         self.directory, self.feed, self.follower, self.places = directory, feed, follower, places
-        self.presence, self.counts = presence, QueueCounts(pool)
+        self.presence, self.counts, self.notices = presence, QueueCounts(pool), notices
         self.rights = RightsOfListeners(pool, directory)
         self.updates = TicketUpdates(pool, directory)
         self.links: set[Link] = set()
@@ -220,8 +226,11 @@ class Hub:
         new = [(change, after) for change, after in changes if not has(place, change, after)]
         # A stream that is ahead may have the first of several changes, which must not be one message then.
         told = await self.updates.of(new, single=bool(self._ahead))
+        given = await self._notices_in(new)
         await self._rights_of_now()
         for each in told:
+            # At the place before: a client that has got no more than the notice gets the ticket's message again.
+            self._queue_notices(each, given, self._place)
             self._place = further(self._place, each.place)
             self._queue(each, self._place)
 
@@ -244,6 +253,29 @@ class Hub:
             for (wanted, at), numbers in to.items():
                 text = texts.get(wanted) or texts.setdefault(wanted, data(shown, wanted))
                 link.send({"op": "new", "to": numbers, "event": "ticket", "id": self._id(at), "data": text})
+
+    async def _notices_in(self, changes: Sequence[tuple[Change, Place]]) -> Given:
+        """The notices that these changes have given to people who listen."""
+        entries = [(change.ticket, change.number) for change, _ in changes if change.type == NOTICE_GIVEN]
+        people = {each.who.person_id for link in self.links for each in link.listeners.values() if each.who.is_agent}
+        found = await self.notices.given(entries, people)
+        return {
+            entry: {person: orjson.dumps(row).decode() for person, row in of_people.items()}
+            for entry, of_people in found.items()
+        }
+
+    def _queue_notices(self, told: Told, given: Given, place: Place) -> None:
+        last = told.changes[-1]
+        if not any((change.ticket, change.number) in given for change in told.changes):
+            return
+        for listener in [each for link in self.links for each in link.listeners.values()]:
+            for text in _notices_of(listener, told, given):
+                for each in listener.streams:
+                    if not each.joined or (each.ahead is not None and has(each.ahead, last, told.place)):
+                        continue
+                    at = place if each.ahead is None else further(place, each.ahead)
+                    frame = {"op": "new", "to": [each.number], "event": "notice", "id": self._id(at), "data": text}
+                    each.link.send(frame)
 
     # What streams have missed
 
@@ -277,6 +309,7 @@ class Hub:
             self._woken.set()
             return
         told = await self.updates.of(page.changes)
+        given = await self._notices_in(page.changes)
         await self._rights_of_now()
         ids = [self._id(past.place) for past in told]
         texts: dict[tuple[int, View], str] = {}
@@ -286,6 +319,10 @@ class Hub:
                 continue
             self._open(subscription, place)
             for n, past in enumerate(told):
+                for text in _notices_of(subscription.listener, past, given):
+                    before = ids[n - 1] if n else self._id(place)
+                    frame = {"op": "past", "s": subscription.number, "event": "notice", "id": before, "data": text}
+                    subscription.link.send(frame)
                 wanted = view(past.update, sight)
                 if wanted is not None:
                     text = texts.get((n, wanted)) or texts.setdefault((n, wanted), data(past.update, wanted))
@@ -404,6 +441,16 @@ class Hub:
 
     def _id(self, place: Place) -> str:
         return self.places.seal(place)
+
+
+def _notices_of(listener: Listener, told: Told, given: Given) -> Iterator[str]:
+    """The notices of an update that somebody has and may read."""
+    if listener.sight is None or not listener.sight.as_agent(told.update.ticket.facts):
+        return
+    for change in told.changes:
+        text = given.get((change.ticket, change.number), {}).get(listener.who.person_id)
+        if text is not None:
+            yield text
 
 
 def _events(place: Place, other: Place) -> int:

@@ -21,6 +21,7 @@ from services.reporting.tickets.read_model.former_rows import (
     former_values,
     lasted,
 )
+from services.reporting.tickets.read_model.notice_rows import NOTICES_TABLE
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from shared.contracts.envelope import Recorded
 from shared.database import Connection
@@ -32,10 +33,12 @@ TABLES: dict[str, Table[Any]] = {
     "articles": ARTICLES_TABLE,
     "attachments": ATTACHMENTS_TABLE,
     "history": HISTORY_TABLE,
+    "notices": NOTICES_TABLE,
 }
 DDL = with_columns(
     "\n".join(
-        (Path(__file__).parent / "read_model" / name).read_text("utf-8") for name in ("tables.sql", "former_tables.sql")
+        (Path(__file__).parent / "read_model" / name).read_text("utf-8")
+        for name in ("tables.sql", "former_tables.sql", "notice_tables.sql")
     )
     .replace("{columns of former_tickets}", definitions())
     .replace("{former_tickets for customers}", for_customers()),
@@ -100,6 +103,7 @@ class TicketProjection:
         await self._copy(connection, "attachments", attachments)
         await self._save_deliveries(connection, rows)
         await self._copy(connection, "history", [entry for row in rows.values() for entry in row.history])
+        await self._copy(connection, "notices", [notice for row in rows.values() for notice in row.notices])
         await self._copy_values(
             connection,
             "former_tickets",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -19,7 +19,9 @@ from services.reporting.live import hub as hub_module
 from services.reporting.live.hub import Hub
 from services.reporting.live.presence import CHANNEL, NOTIFY, OLDEST, Doing, Presence
 from services.reporting.live.subscriptions import Link
+from services.reporting.notices.notice_list import NoticeList
 from shared.contracts.directory import Member, Queue
+from shared.contracts.notify import NoticeGiven
 from shared.contracts.parts import QueueRef
 from shared.contracts.routing import NoteAdded, TagsAdded, TicketMoved
 from shared.directory.copy import DirectoryCopy
@@ -29,7 +31,7 @@ from shared.rules.access import Identity
 from shared.testing.documents import seed
 from shared.testing.progress import until
 from shared.testing.samples import sample
-from tests.services.reporting.reporting_database import Log, Reporting
+from tests.services.reporting.reporting_database import ZONE, Log, Reporting
 from tests.services.reporting.test_feed import DESK, Topic
 from tests.services.reporting.test_projections_and_lists import HR, IT, opened, queued
 from tests.specs.requirement import requirement
@@ -129,7 +131,15 @@ async def stage(live_desk: Reporting) -> AsyncIterator[Stage]:
     feed = Feed(live_desk.pool)
     follower = Follower(feed, live_desk.app_url)
     places, presence = SealedPlaces(bytes(32)), Presence(live_desk.pool, live_desk.app_url, bytes(32))
-    hub = Hub(live_desk.pool, directory, feed, follower, places, presence)
+    hub = Hub(
+        live_desk.pool,
+        directory,
+        feed,
+        follower,
+        places,
+        presence,
+        NoticeList(live_desk.pool, live_desk.pool, directory, ZONE),
+    )
     made = Stage(live_desk, directory, Topic(live_desk), Log(), hub, places)
     made.tasks = [asyncio.create_task(each.run()) for each in (follower, presence, hub)]
     for ticket, number in zip(TICKETS, NUMBERS, strict=True):
@@ -192,6 +202,59 @@ async def test_every_message_is_a_place_to_resume_at(stage: Stage) -> None:
         client.open(10 + n, after=after)
         await client.joined(10 + n)
         assert [data["id"] for _, data in client.told(10 + n)] == [data["id"] for _, data in told[n:]]
+
+
+def notice(*people: Identity) -> NoticeGiven:
+    return NoticeGiven(
+        notice=uuid4(), kind="reminder", people=tuple(each.person_id for each in people), cause=UUID(int=77)
+    )
+
+
+@requirement("A10.01")
+async def test_a_notice_reaches_those_who_have_it_and_may_read_the_ticket(stage: Stage) -> None:
+    client = stage.client()
+    for number, who in ((1, KARI), (2, EVA), (3, PER)):
+        client.open(number, who)
+        await client.joined(number)
+    given = notice(KARI, EVA)
+    await stage.happen(TICKETS[0], given)
+    await stage.happen(TICKETS[0], TagsAdded(tags=("x",)))
+    await until(lambda: _true(len(client.told(1)) == 2))
+    ((place, row),) = client.told(1, "notice")
+    assert row | {"at": ""} == {
+        "id": str(given.notice),
+        "at": "",
+        "kind": "reminder",
+        "ticket": {"id": str(TICKETS[0]), "number": NUMBERS[0], "title": row["ticket"]["title"]},
+        "text": "The time until which this ticket was to wait has come.",
+        "seen": False,
+    }
+    assert client.told(2, "notice") == client.told(3, "notice") == []
+    # It comes before the message of its ticket: a client that got no more than the notice misses nothing.
+    client.open(4, after=place)
+    await client.joined(4)
+    types = [each for _, data in client.told(4) for each in data["types"]]
+    assert types == ["helpdesk.NoticeGiven.v1", "helpdesk.TagsAdded.v1"]
+    assert [each["id"] for _, each in client.told(4, "notice")] == [str(given.notice)]
+
+
+@requirement("A10.01")
+async def test_a_stream_is_told_the_notices_that_it_missed(stage: Stage) -> None:
+    client = stage.client()
+    client.open(1)
+    start = await client.joined(1)
+    given = [notice(KARI), notice(EVA), notice(KARI)]
+    for n, each in enumerate(given):
+        await stage.happen(TICKETS[n], each)
+    await until(lambda: _true(len(client.told(1)) == 3))
+    client.open(2, after=start)
+    await client.joined(2)
+    expected = [str(given[0].notice), str(given[2].notice)]
+    for number in (1, 2):
+        assert [each["id"] for _, each in client.told(number, "notice")] == expected
+    client.open(3, after=client.told(1)[-1][0])
+    await client.joined(3)
+    assert client.told(3, "notice") == []
 
 
 @requirement("A13.08")

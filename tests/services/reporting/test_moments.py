@@ -14,6 +14,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
 from services.reporting.generations.projection_sets import projection_sets
+from services.reporting.notices.notice_list import NoticeList
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
 from services.reporting.tickets.read_model.former_rows import SNAPSHOT_EVENTS
@@ -143,7 +144,7 @@ async def reading(rows: Reporting, folder: Path) -> AsyncIterator[Api]:
     routers = [
         tickets_api.router(reader),
         articles_api.router(reader),
-        stats_api.router(stats_api.StatsReader(rows.pool, copy, ZONE)),
+        stats_api.router(stats_api.StatsReader(rows.pool, copy, ZONE, NoticeList(rows.pool, rows.pool, copy, ZONE))),
     ]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting") as client:

@@ -12,6 +12,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
+from services.reporting.notices.notice_list import NoticeList
 from services.reporting.printing import print_api
 from services.reporting.printing.pdf_page import MODULE, MOST_SECONDS
 from services.reporting.stats import api as stats_api
@@ -146,7 +147,9 @@ async def api(live_desk: Reporting, tmp_path: Path) -> AsyncIterator[Api]:
         print_api.router(reader, printers, ZONE),
         tickets_api.router(reader),
         articles_api.router(reader),
-        stats_api.router(stats_api.StatsReader(live_desk.pool, copy, ZONE)),
+        stats_api.router(
+            stats_api.StatsReader(live_desk.pool, copy, ZONE, NoticeList(live_desk.pool, live_desk.pool, copy, ZONE))
+        ),
     ]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://reporting", event_hooks=CHECKED) as client:

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+from services.reporting.notices.notice_list import NoticeList
 from services.reporting.schema import MIGRATIONS
 from services.reporting.stats import api as stats_api
 from services.reporting.tickets import articles_api, tickets_api
@@ -63,7 +64,7 @@ async def test_a_statement_that_takes_too_long_is_told_as_a_problem(live_desk: R
     routers = [
         tickets_api.router(reader),
         articles_api.router(reader),
-        stats_api.router(stats_api.StatsReader(pool, copy, ZONE)),
+        stats_api.router(stats_api.StatsReader(pool, copy, ZONE, NoticeList(pool, pool, copy, ZONE))),
     ]
     app = application(Health("reporting", "api"), keys=KEYS, routers=routers)
     transport = ASGITransport(app)

@@ -1,10 +1,11 @@
 """People: customers, agents and administrators."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
 from services.gateway import document_rows
 from services.gateway.documents.derivation import body_model, draft_model, shown_model
@@ -13,13 +14,25 @@ from services.gateway.documents.kind import Shown, kind
 from shared.contracts.directory import Person
 from shared.database import Connection, Pool
 from shared.http import story
+from shared.http.bodies import Body, example
 from shared.http.problems import FieldError
+from shared.http.references import PersonNamed
 from shared.input_types import Flag, any_text
 from shared.rules.access import Identity
 
 ChosenPassword = Annotated[str, Field(strict=True, min_length=8, max_length=1024), AfterValidator(any_text)]
-KNOWN_TO_AGENTS = ("id", "login", "name")
+KNOWN_TO_AGENTS = ("id", "login", "name", "absence")
 MUST_CHANGE = "SELECT person_id FROM gateway.credentials WHERE person_id = ANY($1) AND must_change"
+
+
+class AbsenceNow(Body):
+    """The person is away now. Both days belong to the absence. The substitute is null without one in use."""
+
+    model_config = example({"from": "2026-11-27", "to": "2026-12-04", "substitute": story.AGENT})
+
+    from_: Annotated[date, Field(alias="from")]
+    to: date
+    substitute: PersonNamed | None
 
 
 class DraftWithPassword(Draft):
@@ -66,19 +79,30 @@ async def more(who: Identity, pool: Pool, people: Sequence[UUID]) -> Mapping[UUI
     return {person: {"password_must_change": person in restricted} for person in people}
 
 
-SHOWN = shown_model(
-    Person,
-    "PersonListed",
-    always=KNOWN_TO_AGENTS,
-    example=story.CUSTOMER
-    | {"login": "kari", "roles": ["customer"], "company": story.COMPANY["slug"], "language": "nb"},
-    more={
-        "password_must_change": (
-            bool | None,
-            Field(default=None, description="Only administrators see this.", examples=[False]),
-        )
-    },
-)
-DRAFT = draft_model(Person, "PersonDraft", DraftWithPassword)
+def _shown() -> type[Body]:
+    shown = shown_model(
+        Person,
+        "PersonListed",
+        always=("id", "login", "name"),
+        example=story.CUSTOMER
+        | {"login": "kari", "roles": ["customer"], "company": story.COMPANY["slug"], "language": "nb"},
+        more={
+            "password_must_change": (
+                bool | None,
+                Field(default=None, description="Only administrators see this.", examples=[False]),
+            )
+        },
+    )
+    absence = Field(default=None, description="While the person is away; null at other times.", examples=[None])
+    return create_model("PersonListed", __base__=shown, absence=(AbsenceNow | None, absence))
+
+
+def _draft() -> type[Draft]:
+    draft = draft_model(Person, "PersonDraft", DraftWithPassword)
+    absence = Field(default=None, description="Ignored; use /session/absence.", json_schema_extra={"readOnly": True})
+    return create_model("PersonDraft", __base__=draft, absence=(AbsenceNow | None, absence))
+
+
+SHOWN, DRAFT = _shown(), _draft()
 KIND = kind(Person, "people", visible, check=check, view=view, more=more, draft=DRAFT, shown=SHOWN)
 CUSTOMER_DRAFT = body_model(Person, "CustomerDraft", ("login", "name", "email", "company", "language"))

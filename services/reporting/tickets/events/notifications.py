@@ -5,9 +5,11 @@ from services.reporting.tickets.events.articles import add, address
 from services.reporting.tickets.events.deliveries import deliver
 from services.reporting.tickets.events.registry import Data, change, summary_of
 from services.reporting.tickets.read_model.article_rows import Article, Delivery
+from services.reporting.tickets.read_model.notice_rows import NoticeEntry
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.notify import (
+    NoticeGiven,
     NotificationDelayed,
     NotificationFailed,
     NotificationRequested,
@@ -24,9 +26,21 @@ MAILS = {
     "follow_up": "Notice of the new message",
     "moved": "Notice of the move",
     "lock_expired": "Notice of the expired lock",
+    "rule": "Mail of a rule",
+    "rule_to_customer": "Mail of a rule",
+    "rule_suspended": "Notice of the suspended rule",
+    "deadline_warned": "Notice that a deadline is near",
+    "deadline_broken": "Notice that a deadline is over",
+    "assigned": "Notice of the new owner",
 }
 """What the history calls a notification of a kind, where the name of the kind would not be understood."""
-ARTICLES_OF_THEIR_OWN = ("receipt", "closed")
+
+
+def kind_in_words(kind: str) -> str:
+    return MAILS.get(kind, kind.replace("_", " ").capitalize() or "Notice")
+
+
+ARTICLES_OF_THEIR_OWN = ("receipt", "closed", "rule_to_customer")
 """Kinds of mails that nobody wrote: the mail itself is the article."""
 
 
@@ -60,10 +74,9 @@ def _(event: NotificationRequested, row: TicketRow, recorded: Recorded) -> Artic
 
 @summary_of(NotificationRequested)
 def _(data: Data) -> str:
-    kind = data.get("kind", "mail")
     left_out = "".join(f"; not to {each['recipient']}: {each['reason']}" for each in data.get("left_out", ()))
     recipients = words.recipients(data.get("mail"))
-    return f"{MAILS.get(kind, kind.replace('_', ' ').capitalize())} to be sent to {recipients}{left_out}"
+    return f"{kind_in_words(data.get('kind', 'mail'))} to be sent to {recipients}{left_out}"
 
 
 @change.register
@@ -104,3 +117,26 @@ def _(event: NotificationSuppressed, row: TicketRow, recorded: Recorded) -> None
 @summary_of(NotificationSuppressed)
 def _(data: Data) -> str:
     return f"Not sent: {data.get('reason', '')}"
+
+
+@change.register
+def _(event: NoticeGiven, row: TicketRow, recorded: Recorded) -> None:
+    row.notices += [
+        NoticeEntry(
+            person_id=person,
+            id=event.notice,
+            at=recorded.time,
+            ticket_id=row.id,
+            number=row.event_count,
+            kind=event.kind,
+            cause=event.cause,
+        )
+        for person in dict.fromkeys(event.people)
+    ]
+
+
+@summary_of(NoticeGiven)
+def _(data: Data) -> str:
+    kind, count = data.get("kind", "notice"), len(data.get("people", ()))
+    what = MAILS.get(kind, kind.replace("_", " ").capitalize())
+    return f"{what} given to {count} {'person' if count == 1 else 'people'}"
