@@ -18,6 +18,7 @@ from shared.contracts.routing import (
     OwnerChanged,
     ReminderReached,
     ResponsibleChanged,
+    RuleSuspended,
     TicketMoved,
     TicketUnlocked,
 )
@@ -79,6 +80,18 @@ def _deadline(event: DeadlineWarned | DeadlineBroken) -> templates.Variables:
 def _due(when: datetime | None) -> dict[str, Mapping[str, str]]:
     return {"time": {"due": when.isoformat()} if when is not None else {}}
 
+
+RULE_SUSPENDED = AgentNotice(  # its readers are the administrators: `deciding.suspended_rules`
+    kind="rule_suspended",
+    event=RuleSuspended,
+    to=Audience(),
+    subject=N_("A rule was switched off"),
+    text=N_("""\
+The rule "{{ rule.name }}" was switched off, because it could not do on this ticket what it says. {{ rule.reason }}
+
+It acts again once an administrator has corrected it.
+"""),
+)
 
 TO_AGENTS: Sequence[AgentNotice[Any]] = (
     AgentNotice(
@@ -199,6 +212,7 @@ customer's message{% elif deadline.clock == "solution" %}The solution{% else %}T
         variables=_deadline,
         mailed="escalated",
     ),
+    RULE_SUSPENDED,
 )
 
 KINDS_TO_AGENTS = frozenset(notice.kind for notice in TO_AGENTS)
