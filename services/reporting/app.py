@@ -88,7 +88,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             presence = Presence(parts.pool, settings.database_url, settings.keys.purpose("presence"))
             parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
-            notices = NoticeList(reads, parts.pool, copy, settings.zone)
+            notices = NoticeList(reads, parts.pool, copy, settings.zone, settings.language)
             hub = Hub(parts.pool, copy, feed, follower, places, presence, notices)
             parts.run("live changes", hub)
             health.when_draining(hub.end)
