@@ -12,8 +12,9 @@ from services.notify.sending.transports.transport import Transport
 from services.notify.writing.dkim import BadKey, Key, Signer
 from shared.addresses import canonical_domain
 from shared.http.keys import Keys
+from shared.languages.known import Language
 from shared.languages.setting import desk_language
-from shared.languages.translator import Language, Translator
+from shared.languages.translator import Translator
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 

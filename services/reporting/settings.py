@@ -5,8 +5,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from shared.http.keys import Keys
+from shared.languages.known import Language
 from shared.languages.setting import desk_language
-from shared.languages.translator import Language
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 

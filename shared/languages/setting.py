@@ -1,6 +1,6 @@
 """The desk's language: that of readers who have chosen none."""
 
-from shared.languages.translator import LOCALES, Language
+from shared.languages.known import LOCALES, Language
 from shared.settings import SettingMissing, env
 
 NAME = "LEDGERDESK_LANGUAGE"

@@ -61,9 +61,10 @@ class Ticket:
     """What the rules look at. `rejections` counts how often the customer was told that the ticket takes no more
     messages.
 
-    `receipt_decided` and `articles`: which mails were requested or suppressed. `given`: the notices that people have. `rule_mails`: how many mails of triggers were requested for an address. `waiting` and `delayed`: the
-    notifications that have no outcome yet, and those of them that are recorded as delayed. `of_report`: the stream is
-    no ticket's, but that of a report that is sent by mail.
+    `receipt_decided` and `articles`: which mails were requested or suppressed. `given`: the notices that people have.
+    `rule_mails`: how many mails of triggers were requested for an address. `waiting` and `delayed`: the notifications
+    that have no outcome yet, and those of them that are recorded as delayed. `of_report`: the stream is no ticket's,
+    but that of a report that is sent by mail.
     """
 
     receipt_decided: bool = False

@@ -19,7 +19,8 @@ from shared.contracts.notify import NotificationKind, OutgoingMail
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected, RuleNotified
 from shared.directory.copy import Configuration, Queues
-from shared.languages.translator import Language, Translator, language_of
+from shared.languages.known import Language, language_of
+from shared.languages.translator import Translator
 from shared.rules import message_ids, reply_addresses
 from shared.rules.zones import zone_of_person
 

@@ -13,7 +13,8 @@ from services.reporting.notices.sentences import Notice, sentence
 from services.reporting.visibility import scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
-from shared.languages.translator import Language, Translator, translator
+from shared.languages.known import Language
+from shared.languages.translator import Translator, translator
 from shared.rules.access import Identity
 from shared.timestamps import timestamp
 

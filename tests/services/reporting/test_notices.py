@@ -39,7 +39,8 @@ from shared.directory.copy import DirectoryCopy
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.languages.translator import LOCALES, Translator
+from shared.languages.known import LOCALES
+from shared.languages.translator import Translator
 from shared.messaging.consuming.delivery import Delivered
 from shared.messaging.consuming.projection import Position
 from shared.projections import sets

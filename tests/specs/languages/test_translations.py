@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import translations
-from shared.languages.translator import LOCALES, Language, Translator, language_of, translator
+from shared.languages.known import LOCALES, Language, language_of
+from shared.languages.translator import Translator, translator
 from tests.specs.requirement import requirement
 
 OSLO = ZoneInfo("Europe/Oslo")

@@ -23,7 +23,8 @@ from shared import templates
 from shared.contracts.directory import Person
 from shared.contracts.parts import Address, Message
 from shared.directory.copy import Queues
-from shared.languages.translator import LOCALES, Language, Translator, language_of
+from shared.languages.known import LOCALES, Language, language_of
+from shared.languages.translator import Translator
 from tests.specs.notify.tickets import DOMAIN, IT, KARI, KEY, NUMBER, TICKET, TITLE
 from tests.specs.requirement import requirement
 
