@@ -80,7 +80,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = []
         if parts.serves:
             reads = await parts.reads()
-            reader = TicketReader(reads, copy, BlobStore(settings.blob_url), settings.zone)
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url), settings.zone, settings.language)
             feed = Feed(reads)
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
