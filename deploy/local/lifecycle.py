@@ -140,7 +140,9 @@ def status(home: Home) -> dict[str, Any]:
 
 def _recount(instance: Instance) -> dict[str, int] | None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{instance.ports[METRICS['routing']]}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{instance.ports[METRICS['routing']]}/metrics", timeout=5
+        ) as answer:
             lines = answer.read().decode().splitlines()
     except OSError:
         return None

@@ -85,8 +85,8 @@ class Conclusions:
     def _concluded(self, decision: Decision[Command, Ticket], depth: int) -> Consequences:
         events = self._clocks(decision)
         rules = self.rules
-        if not rules.by_happening:
-            return Consequences(events, rows_of(decision))
+        if not matching.looked_at(rules, decision.events, events):
+            return Consequences(events, [*rows_of(decision), *idleness.acted_on(rules, decision)])
         matched = matching.matches(rules, decision, steps(decision, events), depth)
         idle = idleness.acted_on(rules, decision)
         return Consequences([*events, *chain_ended(matched)], [*rows_of(decision), *idle, *matched.rows])
