@@ -48,15 +48,17 @@ check: install-dev ## format, lint, types, import rules, dead dependencies, secr
 	@$(VENV)/python -m shared.contracts.generate --check
 	@$(VENV)/python -m deploy.openapi --check
 	@$(VENV)/python -m deploy.ticket_chart --check
+	@$(VENV)/python -m deploy.translations --check
 
 format: install-dev ## put the code into its form
 	@$(VENV)/ruff format .
 	@$(VENV)/ruff check --fix .
 
-generate: install-dev ## write the event schemas, the OpenAPI document and the chart of states again
+generate: install-dev ## write the event schemas, the OpenAPI document, the chart of states and the catalogues again
 	@$(VENV)/python -m shared.contracts.generate
 	@$(VENV)/python -m deploy.openapi
 	@$(VENV)/python -m deploy.ticket_chart
+	@$(VENV)/python -m deploy.translations
 
 requirements: install-dev ## every requirement with the tests that prove it
 	@$(VENV)/python -m tests.requirements

@@ -10,11 +10,15 @@ from fastapi.openapi.utils import get_openapi
 
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api
+from services.gateway.drafts import drafts_api
+from services.gateway.dry_runs import api as dry_runs_api
 from services.gateway.front import article_commands
 from services.gateway.front.openapi import Document, merged
 from services.gateway.front.reference import DOCUMENT
 from services.gateway.live import stream_api
+from services.gateway.personal import absence_api, notes_api, preferences_api
 from services.gateway.report_schedules import api as report_schedules_api
+from services.gateway.resets import api as resets_api
 from services.gateway.suggesting import suggest_api
 from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
@@ -40,14 +44,20 @@ def routers() -> dict[str, list[APIRouter]]:
     return {
         "gateway": [
             session_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+            resets_api.router(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
             sign_ins_api.router(NOTHING),
-            documents_api.router(NOTHING, NOTHING, NOTHING, {}),
+            preferences_api.router(NOTHING, NOTHING),
+            notes_api.router(NOTHING),
+            absence_api.router(NOTHING, NOTHING, NOTHING),
+            drafts_api.router(NOTHING, NOTHING, NOTHING),
+            documents_api.router(NOTHING, NOTHING, NOTHING, {}, {}),
+            dry_runs_api.router(NOTHING, NOTHING),
             report_schedules_api.router(NOTHING, NOTHING),
             customers_api.router(NOTHING, NOTHING, NOTHING),
             following_api.router(NOTHING, NOTHING),
             notices_api.router(NOTHING, NOTHING),
             searches_api.router(NOTHING, NOTHING),
-            suggest_api.router(NOTHING, NOTHING),
+            suggest_api.router(NOTHING, NOTHING, NOTHING),
             article_commands.router(NOTHING),
             stream_api.router(NOTHING),
         ],

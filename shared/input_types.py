@@ -3,14 +3,18 @@
 A value of such a type fits into PostgreSQL and JSON, and cannot smuggle control characters into mails and logs.
 """
 
+import re
+from datetime import date
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 
 from shared.addresses import canonical_domain, valid
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def one_line(text: str) -> str:
@@ -55,6 +59,14 @@ def _time_zone(text: str) -> str:
     return text
 
 
+def _day(value: Any) -> Any:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("This is not a date; write it like 2026-12-24.")
+    return value
+
+
 def _not_an_id(text: str) -> str:
     if is_id(text):
         raise ValueError("Must not look like an id.")
@@ -96,6 +108,13 @@ Language = Annotated[str, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{
 """A language tag such as `nb` or `en-GB` (RFC 5646)."""
 TimeOfDay = Annotated[str, Field(strict=True, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """Hours and minutes, such as 07:00."""
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WallTime = Annotated[str, Field(strict=True, max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+"""Hours and minutes of a day, such as 07:00. 24:00 is its end."""
+Hours = dict[Weekday, Annotated[list[tuple[WallTime, WallTime]], Field(max_length=24)]]
+"""The hours of each weekday, as from and to."""
+Day = Annotated[date, BeforeValidator(_day)]
+"""A date such as 2026-12-24."""
 TimeZone = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_time_zone)]
 """A name of the IANA time zone database, such as Europe/Oslo."""
 Title = Annotated[Line, Field(min_length=1, max_length=200)]

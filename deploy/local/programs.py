@@ -13,6 +13,7 @@ from shared.messaging.access.authenticity import EventKeys
 
 PASSED_ON = (
     "LEDGERDESK_TIMEZONE",
+    "LEDGERDESK_LANGUAGE",
     "LEDGERDESK_LOG_LEVEL",
     "LEDGERDESK_MAIL_DOMAIN",
     "LEDGERDESK_NOTICE_SECONDS",
@@ -126,6 +127,7 @@ class Instance:
         match service:
             case "gateway":
                 made["LEDGERDESK_ADMIN_PASSWORD_FILE"] = str(self.home.admin_password)
+                made["LEDGERDESK_PUBLIC_URL"] = os.environ.get("LEDGERDESK_PUBLIC_URL") or self.gateway_url
                 made |= {
                     f"LEDGERDESK_{other.upper()}_URL": self.url_of(other) for other in SERVICES if other != "gateway"
                 }

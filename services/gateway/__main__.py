@@ -10,8 +10,9 @@ from shared.settings import env
 
 def load() -> Service:
     from services.gateway.app import process
+    from services.gateway.documents.suspended_rules import CONSUMER, handlers
 
-    return Service(process, lambda _: None)
+    return Service(process, {CONSUMER: handlers}.get)
 
 
 def run() -> int:

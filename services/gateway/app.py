@@ -7,11 +7,14 @@ from functools import partial
 import aiohttp
 from starlette.types import Scope
 
-from services.gateway import report_runs
+from services.gateway import report_runs, reset_links
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
-from services.gateway.documents import customers_api, documents_api
+from services.gateway.documents import customers_api, documents_api, suspended_rules
 from services.gateway.documents.documents import Documents
 from services.gateway.documents.propagation import Propagation
+from services.gateway.drafts import drafts_api
+from services.gateway.drafts.drafts import Drafts
+from services.gateway.dry_runs import api as dry_runs_api
 from services.gateway.front import article_commands
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.dispatcher import Dispatcher
@@ -21,9 +24,14 @@ from services.gateway.live import stream_api
 from services.gateway.live.link import Link
 from services.gateway.live.sign_in_watch import SignInWatch
 from services.gateway.live.streams import Streams
+from services.gateway.personal import absence_api, notes_api, preferences_api
+from services.gateway.personal.absences import Absences
+from services.gateway.personal.preferences import PreferencesStore
 from services.gateway.report_schedules import api as report_schedules_api
 from services.gateway.report_schedules.reports import Reports
 from services.gateway.report_schedules.runner import ReportRunner
+from services.gateway.resets import api as resets_api
+from services.gateway.resets.worker import AccountMailer
 from services.gateway.schema import MIGRATIONS
 from services.gateway.service_client import ServiceClient
 from services.gateway.settings import Settings
@@ -67,12 +75,24 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         parts.relay(LOW_LATENCY)
         if parts.works:
             purge = partial(_purge, parts.pool, sessions, throttle)
+            parts.run("drafts", Periodic("removal of old drafts", PURGE_SECONDS, Drafts(parts.pool).purge))
             parts.run("purge", Periodic("purge of what has ended", PURGE_SECONDS, purge))
+            parts.consumer(
+                "consumer",
+                name=suspended_rules.CONSUMER,
+                handlers=suspended_rules.handlers(parts.store),
+                batching=LOW_LATENCY,
+                replica=settings.replica,
+            )
         async with http_client(settings.upstream_seconds) as client:
             blobs = BlobStore(settings.blob_url) if parts.works and settings.blob_url else None
             passwords = Passwords() if parts.serves else None
             try:
                 reports = Reports(client, settings.services, settings.signing_key)
+                if parts.works:
+                    services = ServiceClient(client, settings.services, settings.signing_key)
+                    key = settings.keys.purpose("password resets")
+                    parts.run("account mails", AccountMailer(parts.pool, services, key, settings.public_url))
                 if blobs is not None:
                     parts.run("report schedules", ReportRunner(parts.store, blobs, reports))
                 if passwords is None:
@@ -122,30 +142,45 @@ def _dispatcher(
     sign_in = SignIn(parts.pool, passwords, throttle)
     propagation = Propagation(client, settings.services, settings.signing_key)
     documents = Documents(parts.store)
+    absences = Absences(parts.pool, settings.zone)
     services = ServiceClient(client, settings.services, settings.signing_key)
     tokens = ConsistencyTokens(settings.keys.purpose("consistency tokens"))
+    drafts = Drafts(parts.pool)
     limited = running_limit(authentication)
+    proxy = Proxy(client, settings.services, settings.signing_key, tokens, drafts)
     own = application(
         health,
         limited=limited,
         keys=settings.keys,
         routers=[
             session_api.router(sign_in, sessions, documents, propagation, authentication),
+            resets_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
-            documents_api.router(documents, sign_in, propagation, {"report-schedule": reports.trial}),
+            preferences_api.router(PreferencesStore(documents, settings.zone.key), propagation),
+            notes_api.router(parts.pool),
+            absence_api.router(documents, propagation, absences),
+            documents_api.router(
+                documents,
+                sign_in,
+                propagation,
+                trials={"report-schedule": reports.trial},
+                more={"person": absences.of_documents},
+            ),
+            dry_runs_api.router(reads, proxy),
             report_schedules_api.router(parts.store, services),
             customers_api.router(documents, propagation, reads),
             following_api.router(documents, propagation),
             notices_api.router(documents, propagation),
             searches_api.router(parts.pool, services),
-            suggest_api.router(reads, services),
-            article_commands.router(article_commands.ArticleCommands(services, tokens)),
+            suggest_api.router(reads, services, absences),
+            article_commands.router(article_commands.ArticleCommands(services, tokens, drafts)),
+            drafts_api.router(drafts, services, tokens.open),
             stream_api.router(live),
             reference_router(),
         ],
     )
     own.state.authentication = authentication
-    return Dispatcher(own, Proxy(client, settings.services, settings.signing_key, tokens), authentication, limited)
+    return Dispatcher(own, proxy, authentication, limited)
 
 
 def running_limit(authentication: Authentication) -> Limited:
@@ -176,3 +211,4 @@ async def _purge(pool: Pool, sessions: Sessions, throttle: SignInThrottle) -> No
     await sessions.purge()
     await throttle.purge()
     await report_runs.purge(pool)
+    await reset_links.purge(pool)

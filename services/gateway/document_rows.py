@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from services.gateway import document_names
 from shared.addresses import canonical, comparable
 from shared.contracts.directory import DOCUMENTS, Person, Queue
 from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection, Pool
+from shared.rules.access import Identity
 
 ADMIN = "admin"
 """The login of the first person, whom the first start makes."""
@@ -25,15 +25,28 @@ BY_SLUG = (
     f"SELECT {_COLUMNS} FROM gateway.documents WHERE kind = $1 AND slug = $2 ORDER BY retired, version DESC, id LIMIT 1"
 )
 BY_EMAIL = f"SELECT {_COLUMNS} FROM gateway.documents WHERE email = $1 AND kind = $2 AND NOT retired"
+_IS_MEMBER = (
+    "{document} @> jsonb_build_object('members', jsonb_build_array(jsonb_build_object('person', $2::uuid::text)))"
+)
+OF_QUEUES = f"""
+(d.document -> 'queues' = '[]' OR EXISTS (
+    SELECT
+      FROM jsonb_array_elements_text(d.document -> 'queues') AS named(slug)
+      JOIN gateway.documents q ON q.kind = 'queue' AND q.slug = named.slug AND NOT q.retired
+     WHERE {_IS_MEMBER.format(document="q.document")}))
+"""
+"""Whether a document names no queue, or one on which a person has rights."""
 LIST = f"""
 SELECT {_COLUMNS}
-  FROM gateway.documents
- WHERE kind = $1 AND (NOT retired OR $2) AND ($3::text IS NULL OR (slug, id) > ($3, $4))
-   AND ($5::uuid IS NULL OR document @> jsonb_build_object(
-                                'members', jsonb_build_array(jsonb_build_object('person', $5::text))))
+  FROM gateway.documents d
+ WHERE kind = $1 AND (NOT retired OR $3) AND ($4::text IS NULL OR (slug, id) > ($4, $5))
+   AND ($2::uuid IS NULL OR {{limit}})
  ORDER BY slug, id
  LIMIT $6
 """
+LIST_QUEUES = LIST.format(limit=_IS_MEMBER.format(document="d.document"))
+LIST_OF_QUEUES = LIST.format(limit=OF_QUEUES)
+OFFERED = f"SELECT {OF_QUEUES} FROM gateway.documents d WHERE d.id = $1"
 UPSERT = """
 INSERT INTO gateway.documents (id, kind, slug, email, address, retired, document, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
@@ -48,19 +61,11 @@ SELECT w.domain, d.slug
   JOIN unnest($1::text[]) AS w(domain) ON d.document -> 'domains' ? w.domain
  WHERE d.kind = 'company' AND NOT d.retired AND d.id <> $2
 """
-QUEUES_NAMING = """
-SELECT slug
+MENTIONING = f"""
+SELECT {_COLUMNS}
   FROM gateway.documents
- WHERE kind = 'queue' AND NOT retired AND document->>$1 = $2
- ORDER BY slug
- LIMIT 10
-"""
-TOPICS_WITH = """
-SELECT slug
-  FROM gateway.documents
- WHERE kind = 'topic' AND NOT retired AND document @> $1::text::jsonb
- ORDER BY slug
- LIMIT 10
+ WHERE kind = ANY($1) AND NOT retired AND id <> $2 AND strpos(document::text, $3) > 0
+ ORDER BY kind, slug
 """
 CUSTOMERS = f"""
 SELECT {_COLUMNS}
@@ -132,11 +137,27 @@ async def in_use(pool: Pool, ids: Sequence[UUID]) -> list[Row]:
 
 
 async def listed(
-    pool: Pool, kind: DocumentKind, *, retired: bool, after: tuple[str, UUID] | None, member: UUID | None, limit: int
+    pool: Pool,
+    kind: DocumentKind,
+    *,
+    retired: bool,
+    after: tuple[str, UUID] | None,
+    member: UUID | None,
+    limit: int,
+    by_queue: bool = False,
 ) -> list[Row]:
-    """Documents by slug; with `member` only queues on which that person has rights."""
+    """Documents by slug.
+
+    With `member` only queues on which that person has rights; `by_queue`: only documents of those queues, and of none.
+    """
     slug, last = after or (None, None)
-    return [_row(found) for found in await pool.fetch(LIST, kind, retired, slug, last, member, limit)]
+    query = LIST_OF_QUEUES if by_queue else LIST_QUEUES
+    return [_row(found) for found in await pool.fetch(query, kind, member, retired, slug, last, limit)]
+
+
+async def offered(pool: Pool, row: Row, who: Identity) -> bool:
+    """Whether a document is one of no queue, or of a queue on which somebody has rights."""
+    return bool(await pool.fetchval(OFFERED, row.id, who.person_id))
 
 
 async def write(connection: Connection, document: Document, version: int, *, retired: bool) -> None:
@@ -177,18 +198,9 @@ async def claimed(connection: Connection, domains: Sequence[str], but: UUID) -> 
     return {each["domain"]: each["slug"] for each in await connection.fetch(CLAIMED, list(domains), but)}
 
 
-async def queues_naming(
-    connection: Connection,
-    field: Literal["parent", "next_state_after_reply", "salutation", "signature", "junk_queue"],
-    slug: str,
-) -> Sequence[str]:
-    """Up to ten queues in use that name this document in that field."""
-    return [found["slug"] for found in await connection.fetch(QUEUES_NAMING, field, slug)]
-
-
-async def topics_with(connection: Connection, values: Mapping[str, Any]) -> Sequence[str]:
-    """Up to ten topics in use whose documents contain these values."""
-    return [found["slug"] for found in await connection.fetch(TOPICS_WITH, orjson.dumps(values).decode())]
+async def mentioning(connection: Connection, document: Document, kinds: Sequence[DocumentKind]) -> list[Row]:
+    """Other documents in use of these kinds in which the slug of this one stands, as whatever."""
+    return [_row(found) for found in await connection.fetch(MENTIONING, kinds, document.id, document.url_name)]
 
 
 async def customers(

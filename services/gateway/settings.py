@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.http.keys import Keys, SigningKey, gateways_keys
 from shared.messaging.access.account import KafkaAccount
-from shared.settings import env
+from shared.settings import SettingMissing, env
 
 SERVICES = ("intake", "routing", "notify", "reporting")
 
@@ -17,7 +19,9 @@ class Settings:
     that key.
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
-    reverse proxy. `blob_url`: where the files of reports are stored; without it, no report is sent by mail.
+    reverse proxy. `replica` names this process among others. `blob_url`: where the files of reports are stored; without
+    it, no report is sent by mail. `zone`: the desk's time zone. `public_url`: where people reach the desk, for links in
+    mails; without it, no link to a new password is sent.
     """
 
     database_url: str
@@ -29,6 +33,9 @@ class Settings:
     session_lifetime: timedelta
     blob_url: str | None
     upstream_seconds: float
+    zone: ZoneInfo
+    public_url: str | None
+    replica: str | None
 
     @classmethod
     def read(cls) -> "Settings":
@@ -44,4 +51,29 @@ class Settings:
             session_lifetime=timedelta(hours=float(env("LEDGERDESK_SESSION_HOURS", "12"))),
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
+            zone=_zone(env("LEDGERDESK_TIMEZONE", "UTC")),
+            public_url=_public_url(env("LEDGERDESK_PUBLIC_URL", "")),
+            replica=env("LEDGERDESK_REPLICA", "") or None,
         )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingMissing("LEDGERDESK_TIMEZONE must be a time zone such as Europe/Oslo") from None
+
+
+def _public_url(text: str) -> str | None:
+    """Where people reach the desk, without a slash at the end. Raises SettingMissing."""
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+        fine = fine and parts.username is None and parts.port != 0 and text.isascii() and text.isprintable()
+    except ValueError:
+        fine = False
+    if not fine or " " in text:
+        raise SettingMissing("LEDGERDESK_PUBLIC_URL must be an address such as https://help.example.org")
+    return text.rstrip("/")

@@ -90,6 +90,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             routers = [
                 api.router(opening, messages),
                 blobs_api.router(uploads, store, scan, quotas),
+                blobs_api.internal_router(uploads),
                 mail_api.router(mailroom),
                 mailboxes_api.router(copy, Progress(pool)),
             ]

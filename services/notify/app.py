@@ -6,6 +6,9 @@ from datetime import timedelta
 from functools import partial
 
 from services.notify import ticket
+from services.notify.account_mails import api as account_mails_api
+from services.notify.account_mails.letters import Letters
+from services.notify.account_mails.sender import AccountMailSender
 from services.notify.deciding import held_notices, report_mails, suspended_rules
 from services.notify.deciding.closing_notices import ClosingNotices
 from services.notify.deciding.handler import TicketHandler
@@ -137,8 +140,8 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         try:
             store, copy = parts.store, await parts.directory()
             parts.relay(HIGH_THROUGHPUT)
+            mail = MailSettings.read()
             if parts.works:
-                mail = MailSettings.read()
                 sender = Sender(store, settings.transport(), blobs, settings.signer)
                 held = HeldNotices(store, builder_of(copy, mail), mail.notices_wait, sender.wake)
 
@@ -151,6 +154,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )
                 parts.run("sender", sender)
+                parts.run("account mails", AccountMailSender(parts.pool, settings.transport(), settings.signer))
                 closing_policies = policies_of(copy, mail)
                 reacting = reactions(store, closing_policies, mail.notices_wait, sender.wake)
                 parts.run("held notices", held)
@@ -158,7 +162,11 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             routers = []
             if parts.serves:
                 outgoing = Outgoing(store, "smtp" if settings.smtp_url else "maildir", await parts.reads(largest=2))
-                routers = [outgoing_api.router(outgoing, copy), report_mails_api.router(store)]
+                routers = [
+                    outgoing_api.router(outgoing, copy),
+                    report_mails_api.router(store),
+                    account_mails_api.router(parts.pool, Letters(mail.domain, mail.desk)),
+                ]
             yield parts.process(routers)
         finally:
             if blobs is not None:

@@ -12,13 +12,14 @@ from services.notify.sending.transports.transport import Transport
 from services.notify.writing.dkim import BadKey, Key, Signer
 from shared.addresses import canonical_domain
 from shared.http.keys import Keys
+from shared.languages.translator import LOCALES, Language, Translator
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """How outgoing mail is written: the key and the domain of its Message-IDs, and the desk's time zone.
+    """How outgoing mail is written: the key and the domain of its Message-IDs, and the desk's time zone and language.
 
     `reply_tags`: the mail system delivers mail for `it+anything@` to `it@`, so that replies may come back to an address
     with a tag. `notices_wait`: for how long a notice to an agent waits for others of the same ticket.
@@ -29,6 +30,12 @@ class MailSettings:
     zone: ZoneInfo
     reply_tags: bool = False
     notices_wait: timedelta = timedelta(seconds=60)
+    language: Language = "en"
+
+    @property
+    def desk(self) -> Translator:
+        """The language and time zone of readers who have chosen none."""
+        return Translator(self.language, self.zone)
 
     @classmethod
     def read(cls) -> "MailSettings":
@@ -48,6 +55,7 @@ class MailSettings:
             zone,
             env("LEDGERDESK_REPLY_TAGS", "") == "1",
             _notices_wait(env("LEDGERDESK_NOTICE_SECONDS", "60")),
+            _language(),
         )
 
 
@@ -95,6 +103,15 @@ class Settings:
         if self.maildir:
             return Maildir(Path(self.maildir))
         raise SettingMissing("set LEDGERDESK_SMTP_URL to a mail server or LEDGERDESK_MAILDIR to a directory")
+
+
+def _language() -> Language:
+    """The desk's language."""
+    named = env("LEDGERDESK_LANGUAGE", "en")
+    known = [language for language in LOCALES if language == named]
+    if not known:
+        raise SettingMissing(f"LEDGERDESK_LANGUAGE must be one of {', '.join(LOCALES)}")
+    return known[0]
 
 
 def _limits(text: str) -> Limits:

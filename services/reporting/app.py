@@ -6,6 +6,9 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import time_limit
+from services.reporting.deadlines.calendars import KeepsCalendars
+from services.reporting.dry_runs import dry_runs_api
+from services.reporting.dry_runs.running import DryRuns
 from services.reporting.exports import exports_api
 from services.reporting.exports.export import Exports
 from services.reporting.feed import events_api
@@ -39,6 +42,7 @@ from shared.directory.projection import DirectoryProjection
 from shared.http.serving.health import Health
 from shared.http.serving.process import Process, Role
 from shared.messaging.batching import HIGH_THROUGHPUT
+from shared.messaging.consuming.handlers import Handler
 from shared.messaging.consuming.projection_handler import ProjectionHandler
 from shared.messaging.operating.commands import MakeHandlers
 from shared.runtime.periodic import Periodic
@@ -60,7 +64,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.consumer(
                 "documents",
                 name=DIRECTORY_CONSUMER,
-                handlers={DIRECTORY: ProjectionHandler(DirectoryProjection())},
+                handlers={DIRECTORY: documents()},
                 batching=HIGH_THROUGHPUT,
                 replica=settings.replica,
             )
@@ -76,7 +80,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = []
         if parts.serves:
             reads = await parts.reads()
-            reader = TicketReader(reads, copy, BlobStore(settings.blob_url))
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url), settings.zone)
             feed = Feed(reads)
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
@@ -107,14 +111,20 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 saved_searches_api.router(reader),
                 export_api.router(search, exports, settings.zone),
                 reports_api.router(reader, settings.zone),
+                dry_runs_api.router(reader, DryRuns(settings.database_url)),
             ]
         yield parts.process(routers)
+
+
+def documents() -> Handler:
+    """Works through the directory topic."""
+    return KeepsCalendars(ProjectionHandler(DirectoryProjection()))
 
 
 def replayed(consumer: str) -> MakeHandlers | None:
     """The handlers that replay a consumer's parked tickets; None for a consumer that is not reporting's."""
     if consumer == DIRECTORY_CONSUMER:
-        return lambda _: {DIRECTORY: ProjectionHandler(DirectoryProjection())}
+        return lambda _: {DIRECTORY: documents()}
     for projection_set in projection_sets(ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC"))).values():
         if (generation := projection_set.generation(consumer)) is not None:
             handlers = dict(projection_set.handlers(generation))

@@ -8,9 +8,10 @@ from shared.service.command_line import Service, main
 
 def load() -> Service:
     from services.routing import timers
+    from services.routing.acting import waiting
     from services.routing.app import CONSUMER, handlers, process
 
-    return Service(process, {CONSUMER: handlers}.get, {"timers": timers.Parked()})
+    return Service(process, {CONSUMER: handlers}.get, {"timers": timers.Parked(), "triggers": waiting.Parked()})
 
 
 if __name__ == "__main__":

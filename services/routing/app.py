@@ -3,11 +3,16 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from services.routing import former_agents, policies, timers
+from services.routing import former_agents, policies, rows, timers
+from services.routing.acting.idle import IdleTickets
+from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recounts.requests import RecountRequests
+from services.routing.recounts.worker import Recounts
 from services.routing.references import customers, numbers
+from services.routing.references.assignees import Assignees
 from services.routing.runner import runner
 from services.routing.schema import MIGRATIONS
 from services.routing.settings import Settings
@@ -34,11 +39,15 @@ CONSUMER = "routing"
 
 
 def handlers(
-    store: Store, copy: DirectoryCopy | None = None, wake: Callable[[], None] | None = None
+    store: Store,
+    copy: DirectoryCopy | None = None,
+    wake: Callable[[], None] | None = None,
+    recount: Callable[[], None] | None = None,
 ) -> dict[str, Handler]:
     """What routing's consumer does with each topic.
 
-    On the command line nothing keeps a copy of the configuration fresh: then one is loaded once.
+    `wake` wakes the timers of this process, `recount` its recounts. On the command line nothing keeps a copy of the
+    configuration fresh: then one is loaded once.
     """
     documents = copy or DirectoryCopy(store.pool, Settings.read().database_url)
 
@@ -58,12 +67,13 @@ def handlers(
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=write_rows,
+            rows=rows.write,
             follow=policies.continues_in,
             done=wake,
             prepare=loaded,
             begins_with_cause=True,
         ),
-        DIRECTORY: former_agents.LockEnding(ProjectionHandler(DirectoryProjection()), wake),
+        DIRECTORY: RecountRequests(former_agents.LockEnding(ProjectionHandler(DirectoryProjection()), wake), recount),
     }
 
 
@@ -76,17 +86,28 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             copy = await parts.directory()
             conclude = Conclusions(lambda: copy.configuration)
             clock = timers.Timers(parts.store, conclude)
-            recording = timers.Recording(parts.store, clock.wake)
+
+            def wake() -> None:
+                clock.wake()
+                worker.wake()
+
+            recording = timers.Recording(parts.store, wake)
             uploads = Uploads(BlobStore(settings.blob_url))
             commands = runner(parts.store, conclude, recording)
-            operations = TicketOperations(parts.pool, commands, copy, uploads, processes)
+            assignees = Assignees(parts.pool, copy, settings.zone)
+            operations = TicketOperations(parts.pool, commands, copy, uploads, processes, assignees)
+            idle = IdleTickets(parts.store, commands.states, lambda: conclude.rules)
+            worker = TriggerWorker(commands, operations, conclude.at_depth, idle)
             parts.relay(LOW_LATENCY)
             if parts.works:
-                made = handlers(parts.store, copy, clock.wake)
+                recounts = Recounts(parts.store, conclude, copy)
+                made = handlers(parts.store, copy, wake, recounts.wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )
                 parts.run("timers", clock)
+                parts.run("triggers", worker)
+                parts.run("recounts", recounts)
                 seconds = former_agents.SWEEP_SECONDS
                 sweep = Periodic("locks of former agents", seconds, lambda: former_agents.sweep(parts.pool))
                 parts.run("leaving", sweep)

@@ -4,13 +4,19 @@ One object concludes for commands, for events of other services, and for timers.
 data, and every event names the versions that counted.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from uuid import UUID
 
 from services.routing import ticket
+from services.routing.rows import DecisionRow, Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
+from services.routing.ticket.automation.distribution import Distribute
 from services.routing.ticket.clocks.promises import Slas
 from services.routing.ticket.clocks.reckoning import Because, reckon
+from services.routing.triggers import idleness, matching
+from services.routing.triggers.matching import WHOLE, Matched, actor_of
+from services.routing.triggers.steps import steps
+from shared.automation.rules import Rules, compile_rules
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.routing import (
@@ -18,7 +24,9 @@ from shared.contracts.routing import (
     CustomerAnswered,
     CustomerChanged,
     MergeUndone,
+    OwnerChanged,
     PriorityChanged,
+    RuleActionLeftOut,
     StateChanged,
     TicketMerged,
     TicketMoved,
@@ -26,11 +34,12 @@ from shared.contracts.routing import (
     TicketRemoved,
 )
 from shared.directory.copy import Configuration
-from shared.eventstore.store import NewEvent
-from shared.eventstore.unit_of_work import Consequences, Decision, Following
+from shared.eventstore.unit_of_work import Conclude, Consequences, Decision, Following
 
 CLOCK = Actor("system", "clock")
 """Who records the events of clocks."""
+OVER = frozenset(("closed", "merged", "removed"))
+CHAIN_ENDED = f"{matching.LONGEST_CHAIN} rules have acted one after the other. The chain ends here."
 MOVES_CLOCKS = (
     TicketQueued,
     StateChanged,
@@ -44,16 +53,8 @@ MOVES_CLOCKS = (
     TicketRemoved,
 )
 """The events after which the clocks of a ticket are counted anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An event of a decision, or one that follows from it, with the ticket before and after it."""
-
-    event: NewEvent
-    actor: Actor
-    before: Ticket
-    after: Ticket
+MOVES_OWNERS = (OwnerChanged, StateChanged, TicketMerged, MergeUndone, TicketRemoved)
+"""The events after which somebody else may have the ticket to do."""
 
 
 class Conclusions:
@@ -62,10 +63,32 @@ class Conclusions:
     def __init__(self, configuration: Callable[[], Configuration]) -> None:
         self.configuration = configuration
         self._compiled: tuple[Configuration, Slas] | None = None
+        self._rules: tuple[Configuration, Rules] | None = None
 
     def __call__(self, decision: Decision[Command, Ticket], /) -> Consequences:
+        return self._concluded(decision, depth=0)
+
+    def at_depth(self, depth: int) -> Conclude[Command, Ticket]:
+        """Concludes for what a rule does, after so many rules that acted one after the other, itself included."""
+        return lambda decision: self._concluded(decision, depth)
+
+    @property
+    def rules(self) -> Rules:
+        """The triggers of the newest snapshot, compiled once for each snapshot."""
+        newest = self.configuration()
+        if self._rules is None or self._rules[0] is not newest:
+            triggers = newest.triggers.values()
+            self._rules = (newest, compile_rules(triggers, newest.versions, newest.calendars))
+        return self._rules[1]
+
+    def _concluded(self, decision: Decision[Command, Ticket], depth: int) -> Consequences:
         events = self._clocks(decision)
-        return Consequences(events)
+        rules = self.rules
+        if not rules.by_happening:
+            return Consequences(events, rows_of(decision))
+        matched = matching.matches(rules, decision, steps(decision, events), depth)
+        idle = idleness.acted_on(rules, decision)
+        return Consequences([*events, *chain_ended(matched)], [*rows_of(decision), *idle, *matched.rows])
 
     @property
     def slas(self) -> Slas:
@@ -106,14 +129,29 @@ def _because(event: Event) -> Because:
     return "undo" if isinstance(event, MergeUndone) else "other"
 
 
-def steps(decision: Decision[Command, Ticket], following: list[Following]) -> Iterator[Step]:
-    """The events of a decision and what follows from them, in the order of the log."""
-    before = decision.before
-    for each in decision.events:
-        after = ticket.evolve(before, each.payload)
-        yield Step(each, decision.context.actor, before, after)
-        before = after
-    for more in following:
-        after = ticket.evolve(before, more.payload)
-        yield Step(NewEvent(more.payload, more.id), more.actor, before, after)
-        before = after
+def rows_of(decision: Decision[Command, Ticket]) -> list[DecisionRow]:
+    """Whose work the ticket is from now on, and the turn that was taken to find its owner."""
+    if not any(isinstance(event.payload, MOVES_OWNERS) for event in decision.events):
+        return []
+    after = decision.before
+    for event in decision.events:
+        after = ticket.evolve(after, event.payload)
+    was, now = owner_of(decision.before), owner_of(after)
+    rows: list[DecisionRow] = [Owned(decision.stream, now, was)] if now != was else []
+    command = decision.command
+    if isinstance(command, Distribute) and after.owner is not None:
+        rows.append(TurnTaken(command.candidates.turn, command.candidates.taken, after.owner.id))
+    return rows
+
+
+def owner_of(ticket: Ticket) -> UUID | None:
+    """Who has the ticket to do; nobody if it is closed or gone."""
+    return ticket.owner.id if ticket.owner is not None and ticket.state.type not in OVER else None
+
+
+def chain_ended(matched: Matched) -> list[Following]:
+    """The history says once that a chain of rules has ended, by the first one that would have gone on."""
+    return [
+        Following(RuleActionLeftOut(rule=rule.ref, action=WHOLE, reason=CHAIN_ENDED), cause, actor_of(rule.ref))
+        for rule, cause in matched.ended[:1]
+    ]

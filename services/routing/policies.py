@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.customer_messages import FollowUpRule, TakeCustomerMessage
 from services.routing.ticket.queueing import QueueTicket
+from shared.automation.facts import written
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.parts import StateRef
@@ -65,6 +66,8 @@ def an_opened_ticket_is_queued(opened: TicketOpened, at: datetime, configuration
         at=at,
         opened_by=opened.opened_by,
         note=opened.note,
+        text=written(opened.message),
+        sender=opened.message.sender.email if opened.message.sender is not None else opened.customer.email,
     )
 
 

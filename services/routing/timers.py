@@ -16,8 +16,9 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Histogram
 
-from services.routing import former_agents, places
+from services.routing import former_agents, places, rows
 from services.routing.conclusions import Conclusions
+from services.routing.rows import DecisionRow
 from services.routing.runner import runner
 from services.routing.ticket import Command
 from services.routing.ticket.clocks.commands import ClockIsDue, CountAnew
@@ -100,8 +101,10 @@ WITH appended AS MATERIALIZED (
        SET queue_id = coalesce(t.queue_id, p.queue_id), open = coalesce(t.open, p.open)
       FROM appended a, unnest($26::uuid[], $27::uuid[], $28::boolean[]) AS t(ticket_id, queue_id, open)
      WHERE a.status = 'appended' AND p.ticket_id = t.ticket_id
+), wrote AS MATERIALIZED (
+    SELECT routing.write($29) FROM appended a WHERE a.status = 'appended' AND $29 IS NOT NULL
 )
-SELECT * FROM appended
+SELECT appended.* FROM appended LEFT JOIN wrote ON true
 """
 UNLOCK = "DELETE FROM routing.locks WHERE ticket_id = ANY($1)"
 LOCK = """
@@ -159,9 +162,9 @@ def started_by(events: Iterable[tuple[UUID, Event]]) -> tuple[list[Timer], list[
     return started, [key for key, due in timers.items() if due is None]
 
 
-async def set_timers(connection: Connection, events: Sequence[Recorded]) -> None:
+async def set_timers(connection: Connection, events: Sequence[Recorded], beside: Sequence[DecisionRow] = ()) -> None:
     """Writes the timers that recorded events start, who has the tickets locked, and where they stand, in the same
-    transaction."""
+    transaction. `beside`: further rows of the decisions."""
     payloads = [(event.stream, event.payload) for event in events]
     timers, stopped = started_by(payloads)
     if timers:
@@ -178,6 +181,7 @@ async def set_timers(connection: Connection, events: Sequence[Recorded]) -> None
         await connection.execute(UNLOCK, unlocked)
     if locked:
         await connection.execute(LOCK, locked, holders)
+    await rows.write(connection, beside)
 
 
 class Recording:
@@ -191,19 +195,20 @@ class Recording:
     ) -> Appended:
         events = [(append.stream, new.payload) for append in appends for new in append.events]
         (timers, stopped), locks, (_, placed) = started_by(events), _locks(events), places.after(events)
-        if not timers and not stopped and not placed.tickets and not any(locks):
+        beside = rows.as_json(row for append in appends for row in append.rows)
+        if not timers and not stopped and not placed.tickets and not any(locks) and beside is None:
             return await self.store.append(appends, command=command, response=response)
         arguments = self.store.arguments(appends, command, response)
         hit("append.before_commit")
         try:
             row = await self.store.pool.fetchrow(
-                APPEND_AND_SET, *arguments, *_columns(timers), *locks, *_keys(stopped), *placed
+                APPEND_AND_SET, *arguments, *_columns(timers), *locks, *_keys(stopped), *placed, beside
             )
         except asyncpg.PostgresError as error:
             raise conflict(error, appends) from error
         hit("append.after_commit")
         assert row is not None
-        if timers:
+        if timers or beside:
             self.wake()
         return self.store.outcome(row, appends)
 
@@ -270,23 +275,23 @@ class Timers:
         async with self.runner.transaction() as (connection, unit):
             free = await self.store.lock(connection, tickets, wait=False)
             hit("timers.locked")
-            rows = await connection.fetch(OF_TICKETS, free, now)
-            if not rows:
+            due = await connection.fetch(OF_TICKETS, free, now)
+            if not due:
                 return 0
-            await unit.load(*(row["ticket_id"] for row in rows))
+            await unit.load(*(row["ticket_id"] for row in due))
             gone = await former_agents.former_holders(
-                connection, [row["ticket_id"] for row in rows if row["kind"] == "left"]
+                connection, [row["ticket_id"] for row in due if row["kind"] == "left"]
             )
-            for row in rows:
+            for row in due:
                 context = Context(actor=Actor("system", f"timer:{row['kind']}"), time=now)
                 if unit.decide(row["ticket_id"], self._command(row["kind"], row["due_at"], now, gone), context):
                     LATENESS.labels(row["kind"]).observe((now - row["due_at"]).total_seconds())
             # First taken, then set: a clock that has warned is set to the time at which it is over.
-            await connection.execute(UNSET, [row["ticket_id"] for row in rows], [row["kind"] for row in rows])
-            await set_timers(connection, (await unit.record()).events)
+            await connection.execute(UNSET, [row["ticket_id"] for row in due], [row["kind"] for row in due])
+            await set_timers(connection, (await unit.record()).events, unit.rows)
             hit("timers.before_commit")
         hit("timers.after_commit")
-        return len(rows)
+        return len(due)
 
     def _command(self, kind: str, due_at: datetime, now: datetime, gone: frozenset[UUID]) -> Command:
         match kind:

@@ -183,57 +183,51 @@ class Not(Part):
     not_: "Condition" = Field(alias="not")
 
 
-TESTS = {
-    "queue": "queue", "state": "state", "state_type": "state_type", "priority": "priority", "owner": "owner",
-    "customer": "customer", "company": "company", "channel": "channel", "topic": "topic", "tag": "text",
-    "title": "text", "text": "text", "from": "text", "escalated": "escalated", "actor": "actor",
-    "within_calendar": "within_calendar"
+TESTS: dict[str, type[Part]] = {
+    "queue": QueueTest, "state": StateTest, "state_type": StateTypeTest, "priority": PriorityTest, "owner": OwnerTest,
+    "customer": CustomerTest, "company": CompanyTest, "channel": ChannelTest, "topic": TopicTest, "tag": TextTest,
+    "title": TextTest, "text": TextTest, "from": TextTest, "escalated": EscalatedTest, "actor": ActorTest,
+    "within_calendar": CalendarTest
 }  # fmt: skip
-"""Which test each field has. Fields of tickets have `ticket_field`."""
+"""The test of each field. All others are fields of tickets."""
+_CONNECTIVES: dict[str, type[Part]] = {"all": AllOf, "any": AnyOf, "not": Not}
 
 
 def _kind(value: Any) -> str | None:
-    """Which of the conditions a value is meant to be."""
+    """Which of the conditions a value is meant to be, by the name of its class."""
     if isinstance(value, Part):
-        return next((kind for kind, model in _KINDS.items() if isinstance(value, model)), None)
+        return type(value).__name__
     if not isinstance(value, dict):
         return None
-    for name in ("all", "any", "not"):
+    for name, model in _CONNECTIVES.items():
         if name in value:
-            return name
+            return model.__name__
     if "field" not in value:
         return None
     field = value["field"]
-    return TESTS.get(field, "ticket_field") if isinstance(field, str) else "ticket_field"
+    return (TESTS.get(field, TicketFieldTest) if isinstance(field, str) else TicketFieldTest).__name__
 
-
-_KINDS: dict[str, type[Part]] = {
-    "all": AllOf, "any": AnyOf, "not": Not, "queue": QueueTest, "state": StateTest, "state_type": StateTypeTest,
-    "priority": PriorityTest, "owner": OwnerTest, "customer": CustomerTest, "company": CompanyTest,
-    "channel": ChannelTest, "topic": TopicTest, "text": TextTest, "escalated": EscalatedTest, "actor": ActorTest,
-    "within_calendar": CalendarTest, "ticket_field": TicketFieldTest
-}  # fmt: skip
 
 Condition = TypeAliasType(
     "Condition",
     Annotated[
-        Annotated[AllOf, Tag("all")]
-        | Annotated[AnyOf, Tag("any")]
-        | Annotated[Not, Tag("not")]
-        | Annotated[QueueTest, Tag("queue")]
-        | Annotated[StateTest, Tag("state")]
-        | Annotated[StateTypeTest, Tag("state_type")]
-        | Annotated[PriorityTest, Tag("priority")]
-        | Annotated[OwnerTest, Tag("owner")]
-        | Annotated[CustomerTest, Tag("customer")]
-        | Annotated[CompanyTest, Tag("company")]
-        | Annotated[ChannelTest, Tag("channel")]
-        | Annotated[TopicTest, Tag("topic")]
-        | Annotated[TextTest, Tag("text")]
-        | Annotated[EscalatedTest, Tag("escalated")]
-        | Annotated[ActorTest, Tag("actor")]
-        | Annotated[CalendarTest, Tag("within_calendar")]
-        | Annotated[TicketFieldTest, Tag("ticket_field")],
+        Annotated[AllOf, Tag("AllOf")]
+        | Annotated[AnyOf, Tag("AnyOf")]
+        | Annotated[Not, Tag("Not")]
+        | Annotated[QueueTest, Tag("QueueTest")]
+        | Annotated[StateTest, Tag("StateTest")]
+        | Annotated[StateTypeTest, Tag("StateTypeTest")]
+        | Annotated[PriorityTest, Tag("PriorityTest")]
+        | Annotated[OwnerTest, Tag("OwnerTest")]
+        | Annotated[CustomerTest, Tag("CustomerTest")]
+        | Annotated[CompanyTest, Tag("CompanyTest")]
+        | Annotated[ChannelTest, Tag("ChannelTest")]
+        | Annotated[TopicTest, Tag("TopicTest")]
+        | Annotated[TextTest, Tag("TextTest")]
+        | Annotated[EscalatedTest, Tag("EscalatedTest")]
+        | Annotated[ActorTest, Tag("ActorTest")]
+        | Annotated[CalendarTest, Tag("CalendarTest")]
+        | Annotated[TicketFieldTest, Tag("TicketFieldTest")],
         Discriminator(
             _kind,
             custom_error_type="no_condition",

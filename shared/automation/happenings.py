@@ -1,5 +1,7 @@
 """Which event of the desk is which happening: what triggers act on."""
 
+from collections.abc import Iterable
+
 from shared.contracts.directory import Happening
 from shared.contracts.event import Event
 from shared.contracts.routing import (
@@ -35,6 +37,12 @@ _HAPPENINGS: dict[type[Event], Happening] = {
 EVENT_TYPES = frozenset(each.TYPE for each in _HAPPENINGS)
 """The types of the events that can be a happening. `idle` is none of them: it is the absence of events."""
 SPLIT_NOTE = "split"
+
+
+def types_of(happenings: Iterable[str]) -> frozenset[str]:
+    """The types of the events that can be one of these."""
+    wanted = frozenset(happenings)
+    return frozenset(each.TYPE for each, happening in _HAPPENINGS.items() if happening in wanted)
 
 
 def happening(event: Event) -> Happening | None:

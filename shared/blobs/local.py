@@ -4,8 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
-SHARDS = (*(f"{n:02x}" for n in range(256)), "uploads")
-"""The directories below the root: one for each first two digits of a key, and one for uploads. They are created once,
+SHARDS = (*(f"{n:02x}" for n in range(256)), "uploads", "drafts")
+"""The directories below the root: one for each first two digits of a key, and those of uploads. They are created once,
 so that a write needs only two flushes."""
 
 
@@ -30,13 +30,22 @@ class DurableFiles:
         """Writes a file unless it exists. Raises OSError."""
         target = self.root / path
         if not target.exists():
-            try:
-                _write(target, content)
-            except FileNotFoundError:
-                self._make_shards()  # the directories were removed; this fails if the root was removed too
-                _write(target, content)
+            self._write(target, content)
         # Also if it existed: another process may have written it and not flushed yet.
         _flush(target.parent)
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Writes a file, also if it exists: it counts as new. Raises OSError."""
+        target = self.root / path
+        self._write(target, content)
+        _flush(target.parent)
+
+    def _write(self, target: Path, content: bytes) -> None:
+        try:
+            _write(target, content)
+        except FileNotFoundError:
+            self._make_shards()  # the directories were removed; this fails if the root was removed too
+            _write(target, content)
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -79,11 +79,20 @@ class BlobStore:
 
     async def keep(self, path: str, content: bytes) -> None:
         """Stores a content at a path unless one is there; returns once it is durable. Raises BlobStoreUnavailable."""
+        await self._store(path, content, replace=False)
+
+    async def replace(self, path: str, content: bytes) -> None:
+        """Stores a content at a path, where it counts as new; returns once it is durable. Raises
+        BlobStoreUnavailable."""
+        await self._store(path, content, replace=True)
+
+    async def _store(self, path: str, content: bytes, *, replace: bool) -> None:
         try:
             if self._files is not None:
-                await asyncio.get_running_loop().run_in_executor(self._writers, self._files.write, path, content)
+                write = self._files.replace if replace else self._files.write
+                await asyncio.get_running_loop().run_in_executor(self._writers, write, path, content)
             else:
-                await obstore.put_async(self._objects, path, content, mode="create")
+                await obstore.put_async(self._objects, path, content, mode="overwrite" if replace else "create")
         except AlreadyExistsError:
             pass
         except (OSError, BaseError) as error:

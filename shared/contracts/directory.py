@@ -1,6 +1,6 @@
 """Configuration documents and their events."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from shared.contracts.marks.declaration import (
     Document,
     DocumentPart,
     Input,
+    MayName,
     Named,
     PersonOrAddress,
     ReadOnly,
@@ -22,7 +23,9 @@ from shared.contracts.marks.personal import Personal
 from shared.contracts.parts import AnyStateType, QueueRef
 from shared.contracts.topics import DIRECTORY
 from shared.input_types import (
+    Day,
     Flag,
+    Hours,
     Language,
     Line,
     Login,
@@ -80,11 +83,11 @@ class Queue(Named):
     """The address whose mail goes here; null: the queue gets no mail."""
     display_name: Annotated[str, Input(max_length=200)] = ""
     """The sender's name on mails from this queue."""
-    salutation: TextOfMails = ""
+    salutation: Annotated[TextOfMails, MayName("salutation")] = ""
     """How mails begin: a text, or the slug of a salutation."""
-    signature: TextOfMails = ""
+    signature: Annotated[TextOfMails, MayName("signature")] = ""
     """How mails end: a text, or the slug of a signature."""
-    next_state_after_reply: Annotated[str, Input(Slug)] = "open"
+    next_state_after_reply: Annotated[str, Input(Slug), MayName("state")] = "open"
     """The state after a reply that names none, by slug."""
     lock_timeout_minutes: Annotated[float, Input(strict=True, gt=0, le=525_600, allow_inf_nan=False)] | None = None
     """After this time a lock expires; null: never."""
@@ -143,9 +146,9 @@ class Person(Document):
         tuple[Annotated[str, Known(Notice)], ...], ReadOnly("/session/notices"), Input(max_length=10)
     ] = ()
     """What the person wants a mail about, of tickets in their queues (A10.05, A10.06)."""
-    timezone: Annotated[str, ReadOnly("/session/preferences"), Input(TimeZone)] | None = None
+    timezone: Annotated[Annotated[str, Input(TimeZone)] | None, ReadOnly("/session/preferences")] = None
     """The time zone in which the person reads times; null: that of the desk."""
-    absence: Annotated[Absence, ReadOnly("/session/absence")] | None = None
+    absence: Annotated[Absence | None, ReadOnly("/session/absence")] = None
 
 
 class Company(Named):
@@ -346,12 +349,13 @@ class Calendar(SmallDocument):
 
     timezone: Annotated[str, Input(TimeZone)]
     """The time zone of the hours and days."""
-    hours: dict[str, tuple[tuple[str, str], ...]] = {}  # noqa: RUF012 - documents are frozen
+    hours: Annotated[dict[str, tuple[tuple[str, str], ...]], Input(Hours, required=True), Shown(Hours)] = {}  # noqa: RUF012 - documents are frozen
     """The hours of each weekday (`mon` to `sun`), as from and to; a weekday that is not named has none."""
     holidays: str | None = None
     """The country whose public holidays are no working days, by its code (ISO 3166), such as NO."""
-    days_off: tuple[date, ...] = ()
-    days_on: tuple[date, ...] = ()
+    days_off: Annotated[tuple[Annotated[date, Input(Day)], ...], Input(max_length=2_000)] = ()
+    """Further days without hours."""
+    days_on: Annotated[tuple[Annotated[date, Input(Day)], ...], Input(max_length=2_000)] = ()
     """Days with the hours of their weekday, even if they are holidays or days off."""
 
 
@@ -366,7 +370,7 @@ class Sla(SmallDocument):
     """The first SLA by order that fits a ticket holds for it; of equal ones, the first by slug."""
     queues: Annotated[tuple[QueueSlug, ...], Input(max_length=500)] = ()
     """The queues whose tickets it fits; empty: all."""
-    priorities: Annotated[tuple[int, ...], Input(max_length=5)] = ()
+    priorities: Annotated[tuple[Annotated[int, Input(ge=1, le=5)], ...], Input(max_length=5)] = ()
     """The priorities that it fits; empty: all."""
     companies: Annotated[tuple[Annotated[str, ReferenceTo("company")], ...], Input(max_length=500)] = ()
     """The companies whose tickets it fits; empty: all."""
@@ -382,6 +386,13 @@ class Sla(SmallDocument):
     """When so much of the time is over, the clock warns."""
     pauses_in: Annotated[tuple[Annotated[str, ReferenceTo("state")], ...], Input(max_length=100)] = ()
     """The states in which the clocks stand still."""
+
+
+class SwitchedOff(DocumentPart):
+    """Why and when the system switched a trigger off."""
+
+    reason: str
+    at: datetime
 
 
 class Trigger(SmallDocument):
@@ -400,6 +411,8 @@ class Trigger(SmallDocument):
     """The condition (`shared.automation.conditions`)."""
     then: tuple[dict[str, Any], ...] = ()
     """The actions, in their order (`shared.automation.actions`)."""
+    switched_off: Annotated[SwitchedOff, ReadOnly("active", until_saved=True)] | None = None
+    """Why the system has switched it off, until somebody saves it."""
 
 
 class Macro(SmallDocument):

@@ -70,6 +70,12 @@ SELECT i.id, p.id AS person, p.retired, p.document ->> 'name' AS name, p.documen
 IDENTITIES = "SELECT customer_id FROM directory.identities WHERE person_id = $1 ORDER BY customer_id"
 PERSON_OF = "SELECT person_id FROM directory.identities WHERE customer_id = $1"
 COMPANY_OF = "SELECT directory.company_of($1)"
+IN_USE = """
+SELECT document::text AS document
+  FROM directory.documents
+ WHERE kind = 'person' AND id = ANY($1) AND NOT retired
+ ORDER BY id
+"""
 RETIRED_PERSON = """
 SELECT document::text
   FROM directory.documents
@@ -223,6 +229,10 @@ class DirectoryCopy:
         """The person with this id. A retired one only with `retired`."""
         text = await self.pool.fetchval(ONE, "person", person_id, retired)
         return Person.model_validate_json(text) if text else None
+
+    async def in_use(self, ids: Sequence[UUID]) -> list[Person]:
+        """Those of these people who have not been retired, in the order of their ids."""
+        return [Person.model_validate_json(row["document"]) for row in await self.pool.fetch(IN_USE, list(ids))]
 
     async def person_named(self, reference: str) -> Person | None:
         """The person in use with this id, login or e-mail address."""

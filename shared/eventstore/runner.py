@@ -106,9 +106,12 @@ class CommandRunner(Generic[Command, State]):
         authorize: Authorize[State] | None = None,
         permit: Permit[State] | None = None,
         respond: Respond | None = None,
+        prepare: Callable[[Sequence[State]], Awaitable[None]] | None = None,
     ) -> Outcome:
         """Carries out a request on existing streams: on all of them or on none.
 
+        Several targets may name one stream: each meets the state after the one before. `prepare` gets the states at the
+        beginning of each attempt, and reads what the commands must know besides.
         The default response is `{"version": n}`; `If-Match` and the response are about the first target. A request
         that was carried out before gets its first response, if nothing refuses it (see `once`).
         Raises UnknownStream, PreconditionFailed, Rejected, CommandRunning, CommandReused, what `authorize` and `permit`
@@ -122,23 +125,27 @@ class CommandRunner(Generic[Command, State]):
             for stream in streams:
                 if not unit.knows(stream):
                     raise UnknownStream(stream)
-            before = [unit.state(stream) for stream in streams]
+            found = [unit.state(stream) for stream in streams]
             if authorize is not None:
-                authorize(before)
+                authorize(found)
             if request.expected is not None and request.expected != unit.version(streams[0]):
                 raise PreconditionFailed(streams[0], unit.version(streams[0]))
-            decided = [
-                unit.decide(target.stream, target.command(state), request.context)
-                for target, state in zip(targets, before, strict=True)
-            ]
+            if prepare is not None:
+                await prepare(found)
+            before, decided, after = list[State](), list[Sequence[Event]](), list[State]()
+            for target in targets:
+                before.append(unit.state(target.stream))
+                decided.append(unit.decide(target.stream, target.command(before[-1]), request.context))
+                after.append(unit.state(target.stream))
             if permit is not None:
-                await permit(before, decided, [unit.state(stream) for stream in streams])
+                await permit(before, decided, after)
             version = unit.version(streams[0])
             response = respond(decided[0], version) if respond is not None else {"version": version}
             appended = await unit.record(command=request.command, response=response)
             if appended.status == "duplicate":
                 return replayed(appended.response)
-            return Outcome(version, response, written=tuple((stream, unit.version(stream)) for stream in streams))
+            written = tuple((stream, unit.version(stream)) for stream in dict.fromkeys(streams))
+            return Outcome(version, response, written=written)
 
         return await until_recorded(attempt)
 

@@ -36,7 +36,9 @@ def read_json(body: bytes, *, values: int | None = MOST_VALUES) -> Any:
     if b"\\u0000" in body:
         _refuse(value, _NUL, "NUL characters are not allowed.")
     if body.count(b"[") + body.count(b"{") > DEEPEST and _deeper(value, DEEPEST):
-        raise problems.invalid("", f"The body is nested more than {DEEPEST} levels deep.")
+        members = value if isinstance(value, dict) else {}
+        where = [key for key, below in members.items() if _deeper(below, DEEPEST - 1)]
+        raise problems.invalid(problems.pointer("body", *where[:1]), f"This is nested more than {DEEPEST} levels deep.")
     return value
 
 

@@ -1,9 +1,9 @@
 """Whether a person is away (requirement A21.01): one rule for notices, assignments and what is shown of people."""
 
 from datetime import datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.contracts.directory import Absence, Person
+from shared.rules.zones import zone_of_person
 
 
 def absence_of(person: Person, at: datetime, desk: tzinfo) -> Absence | None:
@@ -14,20 +14,10 @@ def absence_of(person: Person, at: datetime, desk: tzinfo) -> Absence | None:
     absence = person.absence
     if absence is None or not absence.active:
         return None
-    today = at.astimezone(zone_of(person, desk)).date()
+    today = at.astimezone(zone_of_person(person, desk)).date()
     return absence if absence.first_day <= today <= absence.last_day else None
 
 
 def is_away(person: Person, at: datetime, desk: tzinfo) -> bool:
     """Whether the person is away at that time. See `absence_of`."""
     return absence_of(person, at, desk) is not None
-
-
-def zone_of(person: Person, desk: tzinfo) -> tzinfo:
-    """The time zone in which a person reads times: their own; the desk's if they have none, or one unknown here."""
-    if person.timezone is None:
-        return desk
-    try:
-        return ZoneInfo(person.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return desk

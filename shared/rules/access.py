@@ -26,6 +26,8 @@ class Identity(Value):
     roles: tuple[str, ...] = ()
     company: str | None = None
     scopes: tuple[str, ...] | None = None
+    timezone: str | None = None
+    """The time zone in which the person reads times; null: that of the desk."""
     known_as: tuple[UUID, ...] = ()
     """Customers that were known by an address only, and turned out to be this person (decision 0089)."""
     expires: int = 0

@@ -15,6 +15,8 @@ REQUESTS = Histogram(
     "ledgerdesk_http_request_seconds", "HTTP requests by route template", ["method", "route", "status"], buckets=SECONDS
 )
 PROBES = frozenset(("/livez", "/readyz"))
+SECRET_AFTER = ("/api/v1/password-resets/", "/password/new/")
+"""What follows in such a path is a secret."""
 UNENDING = "ledgerdesk.unending"
 """A key of a request's scope: its response has no end, so the time until it begins is measured."""
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -61,7 +63,7 @@ class RequestTelemetry:
         method = scope["method"]
         with tracing.span(method, kind="server", traceparent=carried) as span:
             span.set("http.request.method", method)
-            span.set("url.path", scope["path"])
+            span.set("url.path", without_secret(scope["path"]))
             try:
                 await self.app(scope, receive, send)
             finally:
@@ -86,6 +88,12 @@ def route_template(scope: Scope) -> str:
     if template is None and scope["path"] in PROBES:
         return str(scope["path"])
     return template or "unmatched"
+
+
+def without_secret(path: str) -> str:
+    """A path as traces may show it."""
+    hidden = next((start for start in SECRET_AFTER if path.startswith(start)), None)
+    return f"{hidden}..." if hidden is not None else path
 
 
 def _carried(scope: Scope) -> str | None:

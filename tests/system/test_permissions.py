@@ -74,14 +74,19 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory", "getTopicHistory"), ADMIN),
     "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": "1+444444", "getMailboxStatus": ADMIN,
     "listReportSchedules": ADMIN, "getReportSchedule": "1+444444", "getReportScheduleHistory": "1+444444",
-    "sendReport": ADMIN, "listReportRuns": ADMIN,
+    "sendReport": ADMIN, "listReportRuns": ADMIN, "tryTrigger": ADMIN,
     "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
     "getPerson": "1+++++44", "getPersonHistory": "1+333344",
     "listCustomers": DESK, "getCustomer": DESK, "putCustomer": DESK, "listMyQueues": DESK, "putMyQueues": DESK,
-    "getMyNotices": DESK, "putMyNotices": DESK,
+    "getMyNotices": DESK, "putMyNotices": DESK, "getMyAbsence": DESK, "putMyAbsence": DESK,
+    "getAbsenceOfPerson": ADMIN, "putAbsenceOfPerson": ADMIN,
+    # what people set and keep for themselves
+    **dict.fromkeys(("getPreferences", "putPreferences", "patchPreferences", "getMyNotes", "putMyNotes"), EVERYBODY),
+    **dict.fromkeys(("listDrafts", "getDraft", "putDraft", "deleteDraft"), EVERYBODY),
     # one's own sign-in
     "whoAmI": EVERYBODY, "listTokens": EVERYBODY, "createToken": EVERYBODY, "revokeToken": "14444444",
-    "signIn": "++++++++", "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
+    "signIn": "++++++++", "askForPassword": "++++++++", "resetPassword": "++++++++",
+    "signOut": "1+++++++", "proveSession": EVERYBODY, "changePassword": EVERYBODY,
     "listSessions": EVERYBODY, "endSession": "14444444", "listSessionsOfPerson": ADMIN, "listTokensOfPerson": ADMIN,
 }  # fmt: skip
 LAST = ("moveTicket", "splitTicket", "mergeTicket")
@@ -148,6 +153,10 @@ async def staged(desk: Desk) -> Stage:
     for role in ROLES[2:]:
         session = {"login": f"{role}-{unique}", "password": password}
         tokens[role] = (await desk.done("POST", "/session", session))["token"]
+        desk.token = tokens[role]
+        await desk.saved("/drafts/new:phone", {"command": "open", "body": {}})
+    desk.token = tokens["admin"]
+    await desk.saved("/drafts/new:phone", {"command": "open", "body": {}})
     mail = desk.mail()
     mail.replace_header("From", f"Own <own-{unique}@people.example>")
     mail.add_attachment(b"hum", maintype="audio", subtype="ogg", filename="hum.ogg")
@@ -214,11 +223,18 @@ async def staged(desk: Desk) -> Stage:
         "putCompany": {"slug": company, "name": "Acme"}, "putPerson": {**own, "roles": ["customer"]},
         "putQueue": queue, "putCustomer": own,
         "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
-        "putMyNotices": {"moved": True},
+        "putMyNotices": {"moved": True}, "putMyAbsence": {"active": False}, "putAbsenceOfPerson": {"active": False},
+        "putPreferences": {}, "patchPreferences": {}, "putMyNotes": {"text": "x"},
+        "putDraft": {"command": "open", "body": {}},
         "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
         "putReportSchedule": made["report-schedules"], "putSearch": search,
         "putTopic": made["topics"],
+        "tryTrigger": {
+            "trigger": {"slug": f"x-{unique}", "name": "x", "on": ["opened"], "when": {"all": []},
+                        "then": [{"do": "tag", "tags": ["x"]}]},
+            "from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z",
+        },
         "createToken": {"name": "x", "scopes": ["read"]}, "signIn": {"login": own["login"], "password": password},
         "proveSession": {"password": password}, "changePassword": {"current": password, "new": password},
     }  # fmt: skip
@@ -227,7 +243,7 @@ async def staged(desk: Desk) -> Stage:
             bodies[action.operation] = sample_body(action.body)
     names = {
         "ref": ticket, "article": article["id"], "blob": article["attachments"][0]["id"], "mail_id": mails[0]["id"],
-        "role": "agent",
+        "role": "agent", "key": "new:phone",
         "token": str(uuid.uuid4()), "session": str(uuid.uuid4()), "mail": str(uuid.uuid4()), "stat": "queues", "name": "volume", "slug": search["slug"],
     }  # fmt: skip
     return Stage(desk, tokens, names, bodies, settings)
@@ -244,7 +260,7 @@ async def test_every_endpoint_with_every_role(desk: Desk) -> None:
     missing = {operation for operation, _, _ in operations} ^ set(MATRIX)
     assert not missing, f"say who may use these: {missing}"
     stage = await staged(desk)
-    turn = {"GET": 0, "POST": 1, "PUT": 2, "DELETE": 3}
+    turn = {"GET": 0, "POST": 1, "PUT": 2, "PATCH": 3, "DELETE": 4}
     operations.sort(
         key=lambda each: (each[0] == "signOut", turn[each[1]], each[0] in LAST, each[0] == "mergeTicket", each[0])
     )

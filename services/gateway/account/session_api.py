@@ -15,11 +15,11 @@ from services.gateway.documents.kinds.people import ChosenPassword
 from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.authentication import Authentication, cookie_of, set_cookie
 from services.gateway.signing_in.dependencies import SignedIn, WithSession
-from services.gateway.signing_in.sessions import Principal, Sessions
+from services.gateway.signing_in.sessions import Principal, Sessions, still_valid
 from services.gateway.signing_in.sign_in import SignIn
 from shared.contracts.directory import Notice, Person, Queue
 from shared.contracts.marks.open_values import Known
-from shared.database import Pool
+from shared.database import Connection, Pool
 from shared.eventstore.store import utc_now
 from shared.http import problems, story
 from shared.http.bodies import Body, example
@@ -57,6 +57,7 @@ class PersonShown(Body):
             "language": "nb",
             "follows": [story.QUEUE["id"]],
             "notices": ["follow_up"],
+            "timezone": "Europe/Oslo",
         }
     )
 
@@ -69,6 +70,7 @@ class PersonShown(Body):
     language: str | None
     follows: list[UUID]
     notices: list[Annotated[str, Known(Notice)]]
+    timezone: str | None
 
 
 class SessionMade(Body):
@@ -85,7 +87,10 @@ class QueueRights(Body):
 
 
 class WhoAmI(Body):
-    """`scopes` is null for a session, which may do all that the person may."""
+    """`scopes` is null for a session, which may do all that the person may.
+
+    `password_must_change`: somebody else has set the password, and it has to be changed before anything else.
+    """
 
     person: PersonShown
     roles: Annotated[list[str], Field(examples=[["agent"]])]
@@ -93,6 +98,7 @@ class WhoAmI(Body):
     kind: Annotated[str, Field(examples=["session"])]
     scopes: list[str] | None
     expires_at: datetime | None
+    password_must_change: bool
 
 
 class Proof(Body):
@@ -134,6 +140,15 @@ def router(
             raise problems.invalid(field, "This is not your password.")
         return person
 
+    async def renewed_cookie(request: Request, principal: Principal) -> dict[str, str]:
+        """The cookie with a new secret: whoever has read the old one is out. A client with a bearer token keeps it,
+        because it would not learn the new one."""
+        assert principal.expires_at is not None
+        secret = await sessions.replace_secret(principal.session)
+        seconds = max(1, int((principal.expires_at - utc_now()).total_seconds()))
+        secure = authentication.arrival(request.scope).scheme == "https"
+        return {"Set-Cookie": set_cookie(secret, seconds, secure=secure)}
+
     @routes.post("", status_code=201, operation_id="signIn", response_model=SessionMade, summary="Sign in")
     @body_limit(SMALL_BODY)
     async def post_session(request: Request, body: Credentials) -> Response:
@@ -166,6 +181,7 @@ def router(
                 "kind": principal.kind,
                 "scopes": list(identity.scopes) if identity.scopes is not None else None,
                 "expires_at": timestamp(principal.expires_at),
+                "password_must_change": principal.must_change,
             }
         )
 
@@ -197,7 +213,10 @@ def router(
         status_code=204,
         operation_id="changePassword",
         summary="Change my password",
-        description="Ends all other sessions and, unless `end_tokens` is false, all API tokens.",
+        description=(
+            "Ends all other sessions and, unless `end_tokens` is false, all API tokens. The person is told by mail. A "
+            "request with the session cookie gets a new cookie; the old one is dead. A bearer token stays."
+        ),
     )
     @body_limit(2 * SMALL_BODY)
     async def post_password(request: Request, principal: WithSession, body: PasswordChange) -> Response:
@@ -213,14 +232,25 @@ def router(
         person = await require_password(request, principal, body.current, "/current")
         if body.new == body.current:
             raise problems.invalid("/new", "This is your password already.")
-        new = NewPassword(await sign_in.passwords.hash(body.new), principal.session, body.end_tokens)
+        new = NewPassword(
+            await sign_in.passwords.hash(body.new), principal.session, body.end_tokens, told="password_changed"
+        )
+
+        async def still_signed_in(connection: Connection) -> None:
+            """Another change of the password may have ended this session since it was looked at."""
+            if not await still_valid(connection, principal.session):
+                raise problems.unauthorized("The sign-in has ended. Sign in again.")
+
         saved = await documents.change_person(
-            person.id, lambda unchanged: unchanged, context_of(principal), password=new
+            person.id, lambda unchanged: unchanged, context_of(principal), password=new, first=still_signed_in
         )
         await sessions.prove(principal.session)
         if command is not None:
             await documents.store.append([], command=command, response={})
-        return Response(status_code=204, headers=await propagation.lag(saved.row))
+        headers = await propagation.lag(saved.row)
+        if "authorization" not in request.headers:
+            headers |= await renewed_cookie(request, principal)
+        return Response(status_code=204, headers=headers)
 
     return routes
 
@@ -234,7 +264,7 @@ async def _person(pool: Pool, identity: Identity) -> Person:
 
 def _shown(person: Person) -> dict[str, Any]:
     """A person to themselves."""
-    return person.model_dump(mode="json")
+    return person.model_dump(mode="json", exclude={"absence"})
 
 
 def _client(request: Request) -> str:

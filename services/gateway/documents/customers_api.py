@@ -138,4 +138,4 @@ def _person(row: document_rows.Row) -> Person:
 
 
 def _shown(row: document_rows.Row) -> dict[str, Any]:
-    return {name: value for name, value in whole(row).items() if name not in ("follows", "notices")}
+    return {name: value for name, value in whole(row).items() if name not in ("follows", "notices", "absence")}

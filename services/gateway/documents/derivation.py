@@ -9,7 +9,16 @@ from pydantic import Field, create_model
 from pydantic.fields import FieldInfo
 
 from services.gateway.documents.draft import Draft
-from services.gateway.documents.marks import Marked, alternatives, is_part, items_of, marked, marked_field, not_null
+from services.gateway.documents.references import rule_parts
+from services.gateway.documents.references.marks import (
+    Marked,
+    alternatives,
+    is_part,
+    items_of,
+    marked,
+    marked_field,
+    not_null,
+)
 from shared.contracts.marks.declaration import (
     Document,
     DocumentPart,
@@ -40,7 +49,12 @@ _NAMED_BY = {"person": "By login, id or e-mail address."}
 
 def draft_model(model: type[Document], name: str, base: type[Draft] = Draft) -> type[Draft]:
     """The body of a request that saves such a document."""
-    fields: dict[str, Any] = {field: _draft_field(info) for field, info in model.model_fields.items() if field != "id"}
+    typed = rule_parts.TAKEN.get(model, {})
+    fields: dict[str, Any] = {
+        field: (typed[field], Field(description=info.description)) if field in typed else _draft_field(info)
+        for field, info in model.model_fields.items()
+        if field != "id"
+    }
     return create_model(name, __base__=base, __doc__=model.__doc__, **fields)
 
 
@@ -51,17 +65,23 @@ def body_model(model: type[Document], name: str, only: Collection[str]) -> type[
 
 
 def shown_model(
-    model: type[Document], name: str, *, always: Collection[str] = (), example: Mapping[str, Any] | None = None
+    model: type[Document],
+    name: str,
+    *,
+    always: Collection[str] = (),
+    example: Mapping[str, Any] | None = None,
+    more: Mapping[str, tuple[Any, Any]] | None = None,
 ) -> type[Body]:
     """The answer that shows such a document.
 
     `always`: the fields that everybody sees, if there are others that not everybody sees. `example`: values of the
-    fields in the example of the API's description; the others have their defaults there.
+    fields in the example of the API's description; the others have their defaults there. `more`: fields that are not
+    of the document, with type and description.
     """
     examples = {"id": story.DOCUMENT, **_defaults(model), **(example or {})}
     fields: dict[str, Any] = {}
     for field, info in [*model.model_fields.items(), *About.model_fields.items()]:
-        shown = _shown(marked_field(info))
+        shown = rule_parts.SHOWN.get(model, {}).get(field) or _shown(marked_field(info))
         described: dict[str, Any] = {
             "description": info.description,
             "examples": [examples[field]] if field in examples else info.examples,
@@ -70,6 +90,7 @@ def shown_model(
             fields[field] = (shown | None, Field(default=None, **described))
         else:
             fields[field] = (shown, Field(**described))
+    fields |= more or {}
     return create_model(name, __base__=Body, __doc__=model.__doc__, **fields)
 
 

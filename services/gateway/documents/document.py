@@ -3,14 +3,18 @@
 What a rule needs to know of other documents comes with the command.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, assert_never
 
 from shared.contracts.directory import (
+    CalendarRetired,
+    CalendarSaved,
     Company,
     CompanyRetired,
     CompanySaved,
+    MacroRetired,
+    MacroSaved,
     MailboxRetired,
     MailboxSaved,
     Person,
@@ -24,24 +28,27 @@ from shared.contracts.directory import (
     QueueSaved,
     ReportScheduleRetired,
     ReportScheduleSaved,
-    Salutation,
     SalutationRetired,
     SalutationSaved,
-    Signature,
     SignatureRetired,
     SignatureSaved,
+    SlaRetired,
+    SlaSaved,
     SmallDocumentRetired,
     SmallDocumentSaved,
     State,
     StateRetired,
     StateSaved,
+    SwitchedOff,
     TemplateRetired,
     TemplateSaved,
-    TicketField,
     TicketFieldRetired,
     TicketFieldSaved,
     TopicRetired,
     TopicSaved,
+    Trigger,
+    TriggerRetired,
+    TriggerSaved,
 )
 from shared.contracts.event import Event
 from shared.contracts.marks.declaration import Document, DocumentKind
@@ -60,15 +67,20 @@ SMALL_DOCUMENT_EVENTS: Mapping[DocumentKind, tuple[type[SmallDocumentSaved[Any]]
     "mailbox": (MailboxSaved, MailboxRetired),
     "topic": (TopicSaved, TopicRetired),
     "report-schedule": (ReportScheduleSaved, ReportScheduleRetired),
+    "calendar": (CalendarSaved, CalendarRetired),
+    "sla": (SlaSaved, SlaRetired),
+    "trigger": (TriggerSaved, TriggerRetired),
+    "macro": (MacroSaved, MacroRetired),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentState:
-    """A document after its events; None before the first one."""
+    """A document after its events; None before the first one. `version`: their number."""
 
     document: Document | None = None
     retired: bool = False
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +96,22 @@ class Save:
 class Retire:
     """Takes the document out of use.
 
-    `queues` are the slugs of queues that need it: sub-queues of a queue, those that send spam to it, those that use a
-    state after a reply, those whose mails use a salutation or signature. `topics` are the slugs of topics that use a
-    queue or field.
+    `named_by`: the slugs of documents in use that name it, by kind: it cannot go before they name something else.
     """
 
     last_admin: bool = False
-    queues: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
+    named_by: Mapping[DocumentKind, Sequence[str]] = field(default_factory=dict)
 
 
-Command: TypeAlias = Save | Retire
+@dataclass(frozen=True, slots=True)
+class SwitchOff:
+    """Switches off this version of a trigger. A newer one is somebody's answer to what was wrong, and stays."""
+
+    version: int
+    switched_off: SwitchedOff
+
+
+Command: TypeAlias = Save | Retire | SwitchOff
 
 
 def initial() -> DocumentState:
@@ -114,31 +131,33 @@ def decide(command: Command, state: DocumentState) -> list[Event]:
                 return []
             _require_retirable(state.document, command)
             return [_retired(state.document)]
+        case SwitchOff():
+            return _switched_off(command, state)
         case _:
             assert_never(command)
 
 
+def _switched_off(command: SwitchOff, state: DocumentState) -> list[Event]:
+    trigger = state.document
+    if not isinstance(trigger, Trigger) or state.retired or state.version != command.version or not trigger.active:
+        return []
+    off = trigger.model_copy(update={"active": False, "switched_off": command.switched_off})
+    return [TriggerSaved(document=off)]
+
+
 def _require_retirable(document: Document, command: Retire) -> None:
-    queues, topics = ", ".join(command.queues), ", ".join(command.topics)
     match document:
         case Queue(slug=slug) if slug == DEFAULT_QUEUE:
             raise Rejected("The default queue cannot be retired.")
-        case Queue() if queues:
-            raise Rejected(f"These queues are sub-queues of it or send spam to it: {queues}.")
-        case Queue() if topics:
-            raise Rejected(f"These topics use this queue: {topics}.")
         case Person() if command.last_admin:
             raise Rejected(LAST_ADMIN)
         case State(slug=slug) if slug in STANDARD:
             raise Rejected("This is a standard state and cannot be retired.")
-        case State() if queues:
-            raise Rejected(f"These queues use this state after a reply: {queues}.")
-        case Salutation() | Signature() if queues:
-            raise Rejected(f"These queues use it in their mails: {queues}.")
-        case TicketField() if topics:
-            raise Rejected(f"These topics use this field: {topics}.")
         case Priority():
             raise Rejected("Priorities cannot be retired. Instead, do not offer this one to customers.")
+        case _ if command.named_by:
+            named_by = "; ".join(f"{kind}: {', '.join(slugs)}" for kind, slugs in command.named_by.items())
+            raise Rejected(f"Other documents name it ({named_by}). Change or retire them first.")
         case _:
             pass
 
@@ -168,12 +187,13 @@ def _retired(document: Document) -> Event:
 
 
 def evolve(state: DocumentState, event: Event) -> DocumentState:
+    version = state.version + 1
     match event:
         case QueueSaved(queue=document) | PersonSaved(person=document):
-            return DocumentState(document)
+            return DocumentState(document, version=version)
         case CompanySaved(company=document) | SmallDocumentSaved(document=document):
-            return DocumentState(document)
+            return DocumentState(document, version=version)
         case QueueRetired() | PersonRetired() | CompanyRetired() | SmallDocumentRetired():
-            return replace(state, retired=True)
+            return replace(state, retired=True, version=version)
         case _:
-            return state
+            return replace(state, version=version)

@@ -1,29 +1,26 @@
 """Saves and retires configuration documents: the event, the row and the sign-ins that end with it, in one
 transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.gateway import document_rows, report_runs
+from services.gateway import account_mails, document_rows, report_runs, reset_links
+from services.gateway.account_mails import Told
 from services.gateway.documents import document as rules
 from services.gateway.documents.authority import Guard
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind
-from services.gateway.documents.references import document_from, without_repeats
+from services.gateway.documents.references.naming import named_by
+from services.gateway.documents.references.resolving import document_from, without_repeats
 from services.gateway.signing_in.sessions import end_of_person
 from shared.contracts.directory import (
     DOCUMENTS,
     Person,
-    Queue,
     ReportSchedule,
-    Salutation,
-    Signature,
-    State,
-    TicketField,
 )
 from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
@@ -38,10 +35,13 @@ from shared.input_types import is_id
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock($1)"
 _LOCK = 0x5E77  # documents change rarely; one writer at a time lets a rule look at other documents without a race
 CREDENTIAL = """
-INSERT INTO gateway.credentials (person_id, hash) VALUES ($1, $2)
-    ON CONFLICT (person_id) DO UPDATE SET hash = excluded.hash, changed_at = now()
+INSERT INTO gateway.credentials (person_id, hash, must_change) VALUES ($1, $2, $3)
+    ON CONFLICT (person_id) DO UPDATE
+   SET hash = excluded.hash, must_change = excluded.must_change, changed_at = now()
 """
+MUST_CHANGE = "UPDATE gateway.credentials SET must_change = $2 WHERE person_id = $1 AND must_change <> $2"
 FORGET_CREDENTIAL = "DELETE FROM gateway.credentials WHERE person_id = $1"
+FORGET_DRAFTS = "DELETE FROM gateway.drafts WHERE person_id = $1"
 
 D = TypeVar("D", bound=Document)
 Unit: TypeAlias = UnitOfWork[rules.Command, rules.DocumentState]
@@ -59,12 +59,22 @@ class Saved:
 class NewPassword:
     """Replaces a person's password.
 
-    Their sessions end except `keep_session`, and with `end_tokens` their API tokens.
+    Their sessions end except `keep_session`, with `end_tokens` their API tokens, and every link to a new password.
+    `must_change`: they have to change it before anything else. `told`: the mail that tells them, if one does.
     """
 
     hash: str
     keep_session: UUID | None = None
     end_tokens: bool = True
+    must_change: bool = False
+    told: Told | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SamePassword:
+    """A person is saved with the password that they have already: only `must_change` may be new."""
+
+    must_change: bool
 
 
 class Documents:
@@ -83,7 +93,7 @@ class Documents:
         context: Context,
         *,
         expected: int | None = None,
-        password: NewPassword | None = None,
+        password: NewPassword | SamePassword | None = None,
         guard: Guard | None = None,
     ) -> Saved:
         """Saves the draft as the document with this slug or id, or as a new one with this slug.
@@ -121,19 +131,29 @@ class Documents:
         context: Context,
         *,
         password: NewPassword | None = None,
+        first: Callable[[Connection], Awaitable[None]] | None = None,
+        also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Saved:
-        """Changes what a person may change of their own document. Raises UnknownStream."""
+        """Changes what a person may change of their own document, and does `also` in the same transaction.
+
+        `first` runs in the transaction before anything else, and may refuse the change. Raises UnknownStream.
+        """
         async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
+            if first is not None:
+                await first(connection)
             current = await document_rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
-            return await _save(connection, unit, current, change(current.document), password, context)
+            saved = await _save(connection, unit, current, change(current.document), password, context)
+            if also is not None:
+                await also(connection)
+            return saved
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
     ) -> Saved:
-        """Takes the document out of use; a person's sign-ins end.
+        """Takes the document out of use. A person's sign-ins end, and their drafts are deleted.
 
         Raises PreconditionFailed, UnknownStream, Rejected.
         """
@@ -145,8 +165,7 @@ class Documents:
             _require_version(current, expected)
             command = rules.Retire(
                 last_admin=not current.retired and await _is_last_admin(connection, current),
-                queues=tuple(await _queues_that_need(connection, current.document)),
-                topics=tuple(await _topics_that_need(connection, current.document)),
+                named_by=await named_by(connection, current.document),
             )
             saved = await _record(connection, unit, current, current.id, command, context)
             if kind == "report-schedule":
@@ -154,6 +173,8 @@ class Documents:
             if kind == "person":
                 await end_of_person(connection, current.id, tokens=True)
                 await connection.execute(FORGET_CREDENTIAL, current.id)
+                await connection.execute(FORGET_DRAFTS, current.id)
+                await reset_links.end_of_person(connection, current.id)
         return saved
 
 
@@ -162,15 +183,24 @@ async def _save(
     unit: Unit,
     current: document_rows.Row | None,
     wanted: Document,
-    password: NewPassword | None,
+    password: NewPassword | SamePassword | None,
     context: Context,
 ) -> Saved:
     last_admin = await _is_last_admin(connection, current)
-    command = rules.Save(wanted, password_changed=password is not None, last_admin=last_admin)
+    command = rules.Save(wanted, password_changed=isinstance(password, NewPassword), last_admin=last_admin)
     saved = await _record(connection, unit, current, wanted.id, command, context)
-    if password is not None:
-        await connection.execute(CREDENTIAL, wanted.id, password.hash)
-        await end_of_person(connection, wanted.id, tokens=password.end_tokens, but=password.keep_session)
+    match password:
+        case NewPassword():
+            await connection.execute(CREDENTIAL, wanted.id, password.hash, password.must_change)
+            await end_of_person(connection, wanted.id, tokens=password.end_tokens, but=password.keep_session)
+            if password.told is not None:
+                await account_mails.queue(connection, wanted.id, password.told)
+        case SamePassword(must_change=must_change):
+            await connection.execute(MUST_CHANGE, wanted.id, must_change)
+        case None:
+            pass
+    if isinstance(password, NewPassword) or _address_changed(current, wanted):
+        await reset_links.end_of_person(connection, wanted.id)
     if isinstance(wanted, ReportSchedule):
         was = current.document if current is not None and isinstance(current.document, ReportSchedule) else None
         await report_runs.set_timer(connection, wanted, was, UUID(context.actor.id))
@@ -187,7 +217,8 @@ async def _record(
 ) -> Saved:
     """Records what the command leads to, and writes the document's row."""
     if current is not None:
-        unit.begin(document_id, Versioned(rules.DocumentState(current.document, current.retired), current.version))
+        known = rules.DocumentState(current.document, current.retired, current.version)
+        unit.begin(document_id, Versioned(known, current.version))
     if unit.decide(document_id, command, context):
         await unit.record()
         state = unit.state(document_id)
@@ -200,37 +231,15 @@ async def _record(
     return Saved(row, created=current is None)
 
 
+def _address_changed(current: document_rows.Row | None, wanted: Document) -> bool:
+    was = current.document if current is not None else None
+    return isinstance(was, Person) and isinstance(wanted, Person) and was.email != wanted.email
+
+
 async def _is_last_admin(connection: Connection, current: document_rows.Row | None) -> bool:
     if current is None or not isinstance(current.document, Person) or "admin" not in current.document.roles:
         return False
     return not await document_rows.other_admin(connection, current.id)
-
-
-async def _queues_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return [
-                *await document_rows.queues_naming(connection, "parent", slug),
-                *await document_rows.queues_naming(connection, "junk_queue", slug),
-            ]
-        case State(slug=slug):
-            return await document_rows.queues_naming(connection, "next_state_after_reply", slug)
-        case Salutation(slug=slug):
-            return await document_rows.queues_naming(connection, "salutation", slug)
-        case Signature(slug=slug):
-            return await document_rows.queues_naming(connection, "signature", slug)
-        case _:
-            return ()
-
-
-async def _topics_that_need(connection: Connection, document: Document) -> Sequence[str]:
-    match document:
-        case Queue(slug=slug):
-            return await document_rows.topics_with(connection, {"queue": slug})
-        case TicketField(slug=slug):
-            return await document_rows.topics_with(connection, {"fields": [{"field": slug}]})
-        case _:
-            return ()
 
 
 def _require_version(current: document_rows.Row | None, expected: int | None) -> None:

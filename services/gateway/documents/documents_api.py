@@ -1,6 +1,6 @@
 """Configuration documents over HTTP: the same requests for each kind."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -8,11 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.gateway import document_rows
+from services.gateway.account_mails import Told
 from services.gateway.documents import authority
-from services.gateway.documents.documents import Documents, NewPassword, Saved
+from services.gateway.documents.documents import Documents, NewPassword, SamePassword, Saved
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Kind, administrators, spoken
 from services.gateway.documents.kinds import (
+    automation,
+    clocks,
     companies,
     fields,
     mailboxes,
@@ -63,9 +66,15 @@ KINDS: tuple[Kind[Any], ...] = (
     mailboxes.KIND,
     topics.KIND,
     report_schedules.KIND,
+    clocks.CALENDAR,
+    clocks.SLA,
+    automation.TRIGGER,
+    automation.MACRO,
 )
 Trial = Callable[[Identity, Draft], Awaitable[None]]
 """Asks another service, before a draft is saved, whether it accepts it. Raises Problem."""
+More = Callable[[Sequence[Document]], Awaitable[Mapping[UUID, dict[str, Any]]]]
+"""What answers say of documents beyond their fields, by id."""
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees at most one document: themselves, or their company."""
 DOCUMENT_BODY = 1 << 20
@@ -143,12 +152,17 @@ def _readable_addresses(document: Document) -> dict[str, Any]:
 
 
 def router(
-    documents: Documents, sign_in: SignIn, propagation: Propagation, trials: Mapping[DocumentKind, Trial]
+    documents: Documents,
+    sign_in: SignIn,
+    propagation: Propagation,
+    trials: Mapping[DocumentKind, Trial],
+    more: Mapping[DocumentKind, More],
 ) -> APIRouter:
-    """`trials`: of the kinds that another service has to accept."""
+    """`trials`: of the kinds that another service has to accept. `more`: of those whose answers say more than they
+    hold."""
     routes = strict("/api/v1", tags=["settings"])
     for kind in KINDS:
-        _add(routes, kind, documents, sign_in, propagation, trials.get(kind.model.KIND))
+        _add(routes, kind, documents, sign_in, propagation, trials.get(kind.model.KIND), more.get(kind.model.KIND))
     return routes
 
 
@@ -159,11 +173,20 @@ def _add(
     sign_in: SignIn,
     propagation: Propagation,
     trial: Trial | None,
+    more: More | None,
 ) -> None:
     draft_type, name = kind.draft, kind.model.KIND
 
-    def view(principal: Principal, row: document_rows.Row) -> dict[str, Any]:
-        return kind.view(principal.identity, row.document, whole(row))
+    async def views(principal: Principal, rows: Sequence[document_rows.Row]) -> list[dict[str, Any]]:
+        known = await more([row.document for row in rows]) if more is not None else {}
+        beside = await kind.more(principal.identity, documents.store.pool, [row.id for row in rows])
+        return [
+            kind.view(principal.identity, row.document, whole(row) | known.get(row.id, {})) | beside.get(row.id, {})
+            for row in rows
+        ]
+
+    async def view(principal: Principal, row: document_rows.Row) -> dict[str, Any]:
+        return (await views(principal, [row]))[0]
 
     async def answered(principal: Principal, saved: Saved, status: int) -> Response:
         """Answers once every service works with the new version, else with a header that says so."""
@@ -171,17 +194,24 @@ def _add(
         headers = await headers_of_saved(propagation, row, kind.path)
         if status == 204:
             return Response(status_code=204, headers=headers)
-        return json_response(view(principal, row), status=status, headers=headers)
+        return json_response(await view(principal, row), status=status, headers=headers)
 
     async def found(principal: Principal, reference: str) -> document_rows.Row:
+        who = principal.identity
         row = await document_rows.find(documents.store.pool, name, reference)
-        if row is None or not kind.visible(principal.identity, row.document):
+        if row is None or not kind.visible(who, row.document):
+            raise problems.not_found()
+        if kind.by_queue and not who.is_admin and not await document_rows.offered(documents.store.pool, row, who):
             raise problems.not_found()
         return row
 
-    async def outdated(reference: str) -> problems.Problem:
+    def require_administrator_of_hidden_kind(who: Identity) -> None:
+        if kind.visible is administrators and not who.is_admin:
+            raise problems.forbidden(f"Only administrators see {spoken(kind.path)}.")
+
+    async def outdated(principal: Principal, reference: str) -> problems.Problem:
         row = await document_rows.find(documents.store.pool, name, reference)
-        return problems.precondition_failed(whole(row) if row else None, member=name)
+        return problems.precondition_failed(await view(principal, row) if row else None, member=name)
 
     @routes.get(
         f"/{kind.path}",
@@ -195,8 +225,7 @@ def _add(
         who = principal.identity
         if retired and not who.is_admin:
             raise problems.forbidden("Only administrators see retired documents.")
-        if kind.visible is administrators and not who.is_admin:
-            raise problems.forbidden(f"Only administrators see {spoken(kind.path)}.")
+        require_administrator_of_hidden_kind(who)
         cursors = request.app.state.cursors
         query = [kind.path, retired]
         position = cursors.decode(who, query, cursor)
@@ -204,16 +233,23 @@ def _add(
             reference = {"person": str(who.person_id), "company": who.company}.get(name)
             own = await document_rows.find(documents.store.pool, name, reference) if reference else None
             visible = own is not None and kind.visible(who, own.document)
-            return json_response(page([view(principal, own)] if own is not None and visible else [], None))
-        member = who.person_id if name == "queue" and not who.is_admin else None
+            return json_response(page(await views(principal, [own]) if own is not None and visible else [], None))
+        limited = name == "queue" or kind.by_queue
+        member = who.person_id if limited and not who.is_admin else None
         after = (position[0], UUID(position[1])) if position else None
         items = await document_rows.listed(
-            documents.store.pool, name, retired=retired, after=after, member=member, limit=limit + 1
+            documents.store.pool,
+            name,
+            retired=retired,
+            after=after,
+            member=member,
+            limit=limit + 1,
+            by_queue=kind.by_queue,
         )
         last = items[limit - 1] if len(items) > limit else None
         following = cursors.encode(who, query, [last.document.url_name, str(last.id)]) if last else None
-        visible_items = [view(principal, row) for row in items[:limit] if kind.visible(who, row.document)]
-        return json_response(page(visible_items, following))
+        visible_rows = [row for row in items[:limit] if kind.visible(who, row.document)]
+        return json_response(page(await views(principal, visible_rows), following))
 
     @routes.get(
         f"/{kind.path}/{{reference}}",
@@ -223,7 +259,7 @@ def _add(
     )
     async def get_one(reference: Reference, principal: Reader) -> Response:
         row = await found(principal, reference)
-        return json_response(view(principal, row), headers={"ETag": etag(row.version)})
+        return json_response(await view(principal, row), headers={"ETag": etag(row.version)})
 
     @routes.put(
         f"/{kind.path}/{{reference}}",
@@ -240,13 +276,20 @@ def _add(
         body: draft_type,  # type: ignore[valid-type]
     ) -> Response:
         draft: Draft = body
-        password: NewPassword | None = None
+        password: NewPassword | SamePassword | None = None
         if isinstance(draft, people.DraftWithPassword) and draft.password is not None:
             scopes.require_proof(principal)
             row = await document_rows.find(documents.store.pool, "person", reference)
             known = row.document if row is not None and isinstance(row.document, Person) else None
-            if known is None or not await sign_in.same(known, draft.password):
-                password = NewPassword(await sign_in.passwords.hash(draft.password), keep_session=principal.session)
+            if known is not None and await sign_in.same(known, draft.password):
+                password = SamePassword(bool(draft.password_must_change))
+            else:
+                password = NewPassword(
+                    await sign_in.passwords.hash(draft.password),
+                    keep_session=principal.session,
+                    must_change=bool(draft.password_must_change),
+                    told=_told(principal, known),
+                )
         if trial is not None:
             await trial(principal.identity, draft)
         guard = authority.administrators(principal)
@@ -255,7 +298,7 @@ def _add(
                 kind, reference, draft, context_of(principal), expected=expected, password=password, guard=guard
             )
         except PreconditionFailed as error:
-            raise await outdated(reference) from error
+            raise await outdated(principal, reference) from error
         return await answered(principal, saved, 201 if saved.created else 200)
 
     @routes.delete(
@@ -268,7 +311,7 @@ def _add(
         try:
             saved = await documents.retire(name, reference, context_of(principal), expected=expected)
         except PreconditionFailed as error:
-            raise await outdated(reference) from error
+            raise await outdated(principal, reference) from error
         return await answered(principal, saved, 204)
 
     @routes.get(
@@ -281,6 +324,7 @@ def _add(
         request: Request, reference: Reference, principal: Reader, limit: Limit = 50, cursor: CursorText = None
     ) -> Response:
         who = principal.identity
+        require_administrator_of_hidden_kind(who)
         row = await found(principal, reference)
         if not who.is_admin:
             raise problems.forbidden("Only administrators see the history of a document.")
@@ -304,6 +348,13 @@ def _add(
         return json_response(
             page(items, cursors.encode(who, [kind.path, str(row.id)], [events[limit - 1].version]) if more else None)
         )
+
+
+def _told(principal: Principal, person: Person | None) -> Told | None:
+    """Which mail tells a person of a password that was set with their document; a new person gets none."""
+    if person is None:
+        return None
+    return "password_changed" if person.id == principal.identity.person_id else "password_set"
 
 
 async def headers_of_saved(propagation: Propagation, row: document_rows.Row, path: str) -> dict[str, str]:

@@ -14,6 +14,8 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
+from services.gateway.drafts.drafts import Drafts
+from services.gateway.drafts.sending import begin, taken_from
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.service_client import ServiceClient
 from services.gateway.signing_in.dependencies import Writer
@@ -21,6 +23,8 @@ from shared.http import problems, story
 from shared.http.bodies import Body, example
 from shared.http.consistency import HEADER as CONSISTENCY
 from shared.http.consistency import LAG
+from shared.http.idempotency import HEADER as KEY
+from shared.http.idempotency import REPLAYED
 from shared.http.json_input import read_json
 from shared.http.routes import router as strict
 from shared.input_types import is_id
@@ -89,8 +93,8 @@ class SplitDone(Body):
 
 
 class ArticleCommands:
-    def __init__(self, services: ServiceClient, tokens: ConsistencyTokens) -> None:
-        self.services, self.tokens = services, tokens
+    def __init__(self, services: ServiceClient, tokens: ConsistencyTokens, drafts: Drafts) -> None:
+        self.services, self.tokens, self.drafts = services, tokens, drafts
 
     async def run(self, request: Request, command: str, ref: str, who: Identity) -> Response:
         """Runs the command; the answer is that of routing. Raises Problem 404, 403, 422, 503."""
@@ -104,10 +108,22 @@ class ArticleCommands:
             raise problems.invalid("", "This is not JSON.") from None
         if not isinstance(body, dict):
             raise problems.invalid("", "Must be an object.")
+        draft = taken_from(body)
+        key = request.headers.get(KEY)
+        sending = await begin(self.drafts, who.person_id, draft, "POST", request.scope["path"], key) if draft else None
+        answer = await self._carry_out(request, command, ref, body, who)
+        if sending is not None:
+            replayed = answer.headers.get(REPLAYED) == "true"
+            await sending.answered(answer.status_code, bytes(answer.body), replayed=replayed)
+        return answer
+
+    async def _carry_out(
+        self, request: Request, command: str, ref: str, body: Mapping[str, Any], who: Identity
+    ) -> Response:
         try:
             originals = await self._originals(request, command, ref, body, who)
         except problems.Problem as problem:
-            if "idempotency-key" not in request.headers:
+            if KEY not in request.headers:
                 raise
             before = await self._send_to_routing(request, command, ref, {"body": body, "originals": None}, who)
             if before.status_code == problems.not_found().status:

@@ -9,8 +9,13 @@ from services.gateway.signing_in.authentication import Authentication
 from shared.http import problems
 from shared.http.serving.application import Limited, protected
 
-SAFE_HEADERS = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
-"""Added to every answer without such headers: it is for one caller, and its type is the declared one."""
+SAFE_HEADERS = {
+    b"cache-control": b"no-store",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+}
+"""Added to every answer without such headers: it is for one caller, its type is the declared one, and no other site is
+told its address, which may hold the secret of a link."""
 INTERNAL = b"x-ledgerdesk-"
 TARGET = "ledgerdesk.target"
 

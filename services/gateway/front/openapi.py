@@ -9,6 +9,7 @@ from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
+from services.gateway.drafts.keys import LONGEST
 from services.gateway.front.examples import NoExample, example_of
 from services.gateway.signing_in.scopes import MEANINGS
 from shared.http.bodies import EXAMPLE
@@ -24,7 +25,7 @@ The public API of Ledgerdesk. Sign in with `POST /api/v1/session`, then send `Au
 * Every POST takes an `Idempotency-Key`: the same request again gets the first answer.
 * A command answers `X-Consistency-Token`; a read that sends it back waits until it shows the effect of that command.
 """
-PUBLIC = frozenset(("signIn",))
+PUBLIC = frozenset(("signIn", "askForPassword", "resetPassword"))
 BOUNDED = frozenset(
     (
         "proveSession",
@@ -38,11 +39,24 @@ BOUNDED = frozenset(
         "exportSearch",
         "printTicket",
         "getReport",
+        "tryTrigger",
     )
 )
 """Operations with a limit on how often they are called, or on how many of them run."""
-UNVERSIONED = ("/api/v1/tokens", "/api/v1/sessions", "/api/v1/tickets/{ref}/presence")
+TICKETS = "/api/v1/tickets"
+UNVERSIONED = (
+    "/api/v1/tokens",
+    "/api/v1/sessions",
+    "/api/v1/tickets/{ref}/presence",
+    "/api/v1/people/{reference}/absence",
+)
 """Paths of objects that have no versions."""
+VERSIONED = ("/api/v1/session/notes",)
+"""Paths of objects that have versions though the path names none."""
+DRAFT = {
+    "anyOf": [{"type": "string", "minLength": 1, "maxLength": LONGEST}, {"type": "null"}],
+    "description": "The key of the draft that this was written as (`/drafts`): removed if the command succeeds.",
+}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -142,9 +156,11 @@ def merged(own: Document, services: Mapping[str, Document]) -> Document:
     for schema in schemas.values():
         if EXAMPLE in schema:
             schema["examples"] = [json.loads(schema.pop(EXAMPLE))]
-    for operations in paths.values():
-        for operation in operations.values():
+    for path, operations in paths.items():
+        for method, operation in operations.items():
             _add_examples(operation, schemas)
+            if method == "post" and (path == TICKETS or path.startswith(f"{TICKETS}/")):
+                _add_draft(operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -169,6 +185,16 @@ def merged(own: Document, services: Mapping[str, Document]) -> Document:
             },
         },
     }
+
+
+def _add_draft(operation: Document, schemas: Document) -> None:
+    """Lets the body of a command name its draft, which the gateway takes out."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if body is not None:
+        schema = body["schema"]
+        one = next((each for each in schema.get("anyOf", ()) if "$ref" in each), schema)
+        whole = schemas[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+        whole.setdefault("properties", {})["draft"] = DRAFT
 
 
 def _add_examples(operation: Document, schemas: Document) -> None:
@@ -235,7 +261,7 @@ def _completed(operation: Document, path: str, method: str, *, proxied: bool) ->
     if method == "post":
         wanted.append(IDEMPOTENCY_KEY)
         errors |= _CHANGING
-    if method in ("put", "delete") and "{" in path and not path.startswith(UNVERSIONED):
+    if method in ("put", "delete") and (path in VERSIONED or ("{" in path and not path.startswith(UNVERSIONED))):
         errors |= _CHANGING
         wanted.append(IF_MATCH)
         errors |= _CONDITIONAL

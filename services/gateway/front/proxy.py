@@ -17,12 +17,16 @@ from multidict import CIMultiDict
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
+from services.gateway.drafts.drafts import Drafts
+from services.gateway.drafts.sending import Sending, begin, taken_out
 from services.gateway.front.consistency_tokens import ConsistencyTokens
 from services.gateway.front.routes import Target
 from services.gateway.service_client import FAILED, identity_refused
 from services.gateway.signing_in.sessions import Principal
 from shared.http import problems
 from shared.http.consistency import HEADER as CONSISTENCY
+from shared.http.idempotency import HEADER as KEY
+from shared.http.idempotency import REPLAYED
 from shared.http.identity import HEADER, sign
 from shared.http.keys import SigningKey
 from shared.http.serving.limits import bounded
@@ -56,10 +60,10 @@ REMOVED = frozenset(
 """Headers of an answer that belong to one connection, that no service may set, or that are passed on in another
 form."""
 NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-KEY = "Idempotency-Key"
 
 BUFFERED = 256 * 1024
-"""Bytes. A request body up to this size is buffered and can be sent again; a longer one is streamed."""
+"""Bytes. A request body up to this size is buffered and can be sent again; a longer one is streamed, unless it is that
+of a command, which may name a draft."""
 WHOLE = 256 * 1024
 """Bytes. An answer up to this size is passed on in one piece."""
 WATCH_AFTER = 0.25
@@ -86,8 +90,10 @@ class Proxy:
         services: Mapping[str, str],
         signing_key: SigningKey,
         tokens: ConsistencyTokens,
+        drafts: Drafts,
     ) -> None:
         self.client, self.services, self.signing_key, self.tokens = client, services, signing_key, tokens
+        self.drafts = drafts
         self._identities: OrderedDict[tuple[UUID, int, str], tuple[float, str]] = OrderedDict()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send, target: Target, principal: Principal) -> int:
@@ -107,12 +113,18 @@ class Proxy:
             headers[KEY] = f"gateway-{getrandbits(128):032x}"  # so that the proxy may repeat the request
         body = Body(receive, length)
         content = await body.begin()
+        sending: Sending | None = None
+        if target.from_draft:
+            content, draft = taken_out(content if content is not None else await body.whole())
+            if draft is not None:
+                person = principal.identity.person_id
+                sending = await begin(self.drafts, person, draft, scope["method"], scope["path"], headers[KEY])
         if content is None and length is not None:
             headers["Content-Length"] = str(length)
         url = URL(base + quote(scope["path"]) + _query(scope["query_string"]), encoded=True)
         watch = DisconnectWatch(body)
         try:
-            return await self._exchange(scope["method"], url, headers, content, body, send, target)
+            return await self._exchange(scope["method"], url, headers, content, body, send, target, sending)
         except asyncio.CancelledError:
             if watch.gone:
                 raise ClientGone from None
@@ -129,6 +141,7 @@ class Proxy:
         body: "Body",
         send: Send,
         target: Target,
+        sending: Sending | None,
     ) -> int:
         service, sent_before = target.service, False
         timeout = self._timeout(target)
@@ -140,6 +153,9 @@ class Proxy:
                 ) as answer:
                     if answer.status == 401:
                         raise identity_refused(service)
+                    if sending is not None:
+                        replayed = answer.headers.get(REPLAYED) == "true"
+                        await sending.answered(answer.status, await answer.read(), replayed=replayed)
                     return await _pass_back(answer, send, self.tokens)
             except aiohttp.ClientError as error:
                 if body.failure is not None:
@@ -189,6 +205,10 @@ class Body:
         while not self.complete and self._size <= BUFFERED:
             self._head.append(await self._next())
         return b"".join(self._head) if self.complete and self._size <= BUFFERED else None
+
+    async def whole(self) -> bytes:
+        """The whole body, also a long one. Raises ClientGone, Problem 413."""
+        return b"".join([piece async for piece in self.rest()])
 
     async def rest(self) -> AsyncIterator[bytes]:
         """The whole body in pieces. aiohttp hides exceptions from here, so they are also kept in `failure`."""

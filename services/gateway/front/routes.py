@@ -11,7 +11,8 @@ class Target(NamedTuple):
     """Where a request goes, and which scope a token needs for it.
 
     `path_format` is the path with the names of its parameters, for metrics; `most` is the longest body in bytes;
-    `silence` how many seconds the service may send nothing, if that is longer than for other requests.
+    `silence` how many seconds the service may send nothing, if that is longer than for other requests; `from_draft`
+    whether a body may name the draft that it came from.
     """
 
     service: str
@@ -19,6 +20,7 @@ class Target(NamedTuple):
     path_format: str
     most: int = JSON_BODY
     silence: float | None = None
+    from_draft: bool = False
 
 
 class Route(NamedTuple):
@@ -28,7 +30,14 @@ class Route(NamedTuple):
     methods: dict[str, Target]
 
 
-def _route(path: str, *, most: int = JSON_BODY, silence: float | None = None, **methods: tuple[str, Scope]) -> Route:
+def _route(
+    path: str,
+    *,
+    most: int = JSON_BODY,
+    silence: float | None = None,
+    from_draft: bool = False,
+    **methods: tuple[str, Scope],
+) -> Route:
     """`path` is a template below /api/v1. `{command}` stands for the name of any command."""
     pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
     for name, allowed in _PARAMETERS.items():
@@ -36,7 +45,10 @@ def _route(path: str, *, most: int = JSON_BODY, silence: float | None = None, **
     full = f"/api/v1{path}"
     return Route(
         re.compile(f"/api/v1{pattern}"),
-        {method: Target(service, scope, full, most, silence) for method, (service, scope) in methods.items()},
+        {
+            method: Target(service, scope, full, most, silence, from_draft and method == "POST")
+            for method, (service, scope) in methods.items()
+        },
     )
 
 
@@ -53,17 +65,17 @@ EXPORT_SECONDS = 900.0
 """An export may take so long, and XLSX begins to arrive only when it is written."""
 
 ROUTES = (
-    _route("/tickets", POST=("intake", "write"), GET=("reporting", "read")),
-    _route("/tickets/commands", POST=("routing", "write")),
+    _route("/tickets", from_draft=True, POST=("intake", "write"), GET=("reporting", "read")),
+    _route("/tickets/commands", from_draft=True, POST=("routing", "write")),
     _route("/tickets/export", silence=EXPORT_SECONDS, GET=("reporting", "read")),
     _route("/tickets/{ref}", GET=("reporting", "read")),
-    _route("/tickets/{ref}/message", POST=("intake", "write")),
+    _route("/tickets/{ref}/message", from_draft=True, POST=("intake", "write")),
     _route("/tickets/{ref}/articles", GET=("reporting", "read")),
     _route("/tickets/{ref}/history", GET=("reporting", "read")),
     _route("/tickets/{ref}/articles/{id}/raw", GET=("reporting", "read")),
     _route("/tickets/{ref}/presence", most=SMALL_BODY, PUT=("reporting", "write")),
     _route("/tickets/{ref}/print", GET=("reporting", "read")),
-    _route("/tickets/{ref}/{command}", POST=("routing", "write")),
+    _route("/tickets/{ref}/{command}", from_draft=True, POST=("routing", "write")),
     _route("/blobs", most=MAX_BODY, POST=("intake", "write")),
     _route("/blobs/{id}", GET=("reporting", "read")),
     _route("/mail", most=MAX_BODY, POST=("intake", "mail")),

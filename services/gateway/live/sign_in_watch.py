@@ -59,7 +59,7 @@ class SignInWatch:
         self.streams.checked = began
         for session in wanted:
             principal = valid.get(session)
-            if principal is None or not _may_read(principal.identity):
+            if principal is None or principal.must_change or not _may_read(principal.identity):
                 self.streams.end_session(session)
             elif session in self.streams.principals:
                 self.streams.principals[session] = principal

@@ -65,12 +65,16 @@ class Reports:
         self.client, self.urls, self.signing_key = client, urls, signing_key
 
     async def file(self, who: Identity, schedule: ReportSchedule, period: Period, *, seconds: float = SECONDS) -> bytes:
-        """The report over a period. Raises ReportingAway, Refused, TooLarge."""
+        """The report over a period, its days and times in the schedule's zone.
+
+        Raises ReportingAway, Refused, TooLarge.
+        """
         url = self.urls.get("reporting")
         if url is None:
             raise ReportingAway("no reporting service is configured")
         address = f"{url}/api/v1/reports/{quote(schedule.report, safe='')}?{query(schedule, period)}"
-        headers = {HEADER: sign(who, "reporting", self.signing_key)}
+        reader = who.model_copy(update={"timezone": schedule.timezone})
+        headers = {HEADER: sign(reader, "reporting", self.signing_key)}
         if (trace := traceparent()) is not None:
             headers[TRACEPARENT] = trace
         try:

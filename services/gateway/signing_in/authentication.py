@@ -10,6 +10,10 @@ from shared.http.serving.limits import RUNNING, Running
 
 COOKIE = "ledgerdesk_session"
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+BEFORE_A_CHANGE = frozenset(
+    (("GET", "/api/v1/session"), ("DELETE", "/api/v1/session"), ("POST", "/api/v1/session/password"))
+)
+"""All that a person may do before they have changed a password that somebody else has set (A10.11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,15 @@ class Authentication:
     trusts_proxy: bool = False
 
     async def __call__(self, scope: Scope) -> Principal:
-        """Raises Problem 401 without a valid sign-in, 403 for a change that another site sends with the cookie, 429 for
-        a person with too many running requests."""
+        """Raises Problem 401 without a valid sign-in, 403 for a change that another site sends with the cookie and for a
+        person who must change the password first, 429 for a person with too many running requests."""
         principal = await self._principal(scope)
+        if principal.must_change and (scope["method"], scope["path"]) not in BEFORE_A_CHANGE:
+            raise problems.Problem(
+                403,
+                "password-must-change",
+                "Somebody else has set your password. Choose one of your own first (POST /api/v1/session/password).",
+            )
         running: Running | None = scope.get(RUNNING)
         if running is not None:
             running.count_for(str(principal.identity.person_id))

@@ -30,7 +30,9 @@ ADDRESS = BackoffRule(free=30, longest=30.0, forget=5.0)
 
 It does not apply to loopback: that is the machine itself or a proxy.
 """
-REMEMBERED_SECONDS = max(rule.highest_level * rule.forget for rule in (PERSON, ADDRESS))
+RESETS = BackoffRule(free=20, longest=60.0, forget=30.0)
+"""Requests for a link to a new password, and unknown links, from one address; not for loopback."""
+REMEMBERED_SECONDS = max(rule.highest_level * rule.forget for rule in (PERSON, ADDRESS, RESETS))
 """After this time every attempt is forgotten."""
 
 

@@ -12,9 +12,11 @@ SECONDS = 5.0
 
 LIVE = """
 SELECT s.token_hash, s.id, s.kind, s.scopes, s.expires_at, s.proved_at, s.person_id, d.version,
+       coalesce(c.must_change, false) AS must_change,
        coalesce(s.last_used < now() - interval '1 minute', true) AS unused
   FROM gateway.sessions s
   JOIN gateway.documents d ON d.id = s.person_id
+  LEFT JOIN gateway.credentials c ON c.person_id = s.person_id
  WHERE s.token_hash = ANY($1) AND s.ended_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now())
    AND NOT d.retired
 """

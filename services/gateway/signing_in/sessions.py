@@ -50,6 +50,8 @@ UPDATE gateway.sessions
    SET ended_at = now()
  WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL
 """
+REPLACE_SECRET = "UPDATE gateway.sessions SET token_hash = $2 WHERE id = $1"  # pragma: allowlist secret
+STILL_VALID = "SELECT EXISTS (SELECT FROM gateway.sessions WHERE id = $1 AND ended_at IS NULL)"
 PROVE = "UPDATE gateway.sessions SET proved_at = now() WHERE id = $1"
 END_OF_PERSON = """
 UPDATE gateway.sessions
@@ -66,9 +68,11 @@ SELECT id, name, scopes, created_at, expires_at, last_used, client
 """
 PURGE = "DELETE FROM gateway.sessions WHERE least(ended_at, expires_at) < now() - interval '30 days'"
 VALID = """
-SELECT s.id, s.kind, s.scopes, s.expires_at, s.proved_at, s.person_id, d.version
+SELECT s.id, s.kind, s.scopes, s.expires_at, s.proved_at, s.person_id, d.version,
+       coalesce(c.must_change, false) AS must_change
   FROM gateway.sessions s
   JOIN gateway.documents d ON d.id = s.person_id
+  LEFT JOIN gateway.credentials c ON c.person_id = s.person_id
  WHERE s.id = ANY($1) AND s.ended_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now()) AND NOT d.retired
 """
 NOBODY = UUID(int=0)
@@ -78,7 +82,8 @@ NOBODY = UUID(int=0)
 class Principal:
     """The sign-in of a request: its session or token, and whose it is.
 
-    `proved_at`: when the person last gave the password of a session.
+    `proved_at`: when the person last gave the password of a session. `must_change`: the person has to change the
+    password before anything else.
     """
 
     session: UUID
@@ -87,6 +92,7 @@ class Principal:
     person_version: int
     expires_at: datetime | None
     proved_at: datetime | None
+    must_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,8 @@ class Sessions:
     async def _current(self, row: asyncpg.Record) -> Principal:
         """The principal of a valid session, from memory unless its person has changed."""
         principal = self._known.get(row["id"])
-        if principal is None or (principal.person_version, principal.proved_at) != (row["version"], row["proved_at"]):
+        known = principal and (principal.person_version, principal.proved_at, principal.must_change)
+        if principal is None or known != (row["version"], row["proved_at"], row["must_change"]):
             principal = await self._principal(row)
             self._known[row["id"]] = principal
             if len(self._known) > CACHED:
@@ -173,6 +180,12 @@ class Sessions:
         """Ends a session or token of the person (None: of anybody). False if there is none."""
         return bool(await self.pool.execute(END_ONE, signed_in, kind, person) == "UPDATE 1")
 
+    async def replace_secret(self, session: UUID) -> str:
+        """A new secret for the session; the old one is dead. The session stays the same, and so do its live streams."""
+        secret = _random("session")
+        await self.pool.execute(REPLACE_SECRET, session, _digest(secret))
+        return secret
+
     async def prove(self, session: UUID) -> None:
         """Records that the person has given the password now."""
         await self.pool.execute(PROVE, session)
@@ -202,6 +215,7 @@ class Sessions:
             person_version=found["version"],
             expires_at=row["expires_at"],
             proved_at=row["proved_at"],
+            must_change=row["must_change"],
         )
 
     def _mark_used(self, session: UUID) -> None:
@@ -219,6 +233,11 @@ class Sessions:
         return PREFIXES[kind] + _text(
             hmac.digest(self._key, kind.encode() + person.bytes + command.id.bytes, hashlib.sha256)
         )
+
+
+async def still_valid(connection: Connection, session: UUID) -> bool:
+    """Whether a session has not ended meanwhile."""
+    return bool(await connection.fetchval(STILL_VALID, session))
 
 
 async def end_of_person(connection: Connection, person: UUID, *, tokens: bool, but: UUID | None = None) -> None:
@@ -241,6 +260,7 @@ def identity_of(person: Person, scopes: tuple[str, ...] | None) -> Identity:
         roles=person.roles,
         company=person.company,
         scopes=scopes,
+        timezone=person.timezone,
     )
 
 

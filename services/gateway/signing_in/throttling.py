@@ -118,6 +118,16 @@ class SignInThrottle:
             await connection.execute(TAKE_BACK, of_address)
             await connection.execute(REMEMBER, attempt.here)
 
+    async def count(self, what: str, address: str, rule: BackoffRule) -> None:
+        """Counts a request of another kind from an address; loopback has no limit. Raises Problem 429 during a
+        pause."""
+        if not is_loopback(network(address)):
+            await self._count({self._digest(what, network(address)): rule}, "Too many requests. Try again later.")
+
+    async def forget(self, who: str, address: str) -> None:
+        """Forgets the attempts at the password of `who`, in general and from this address."""
+        await self.pool.execute(FORGET, [self._digest("person", who), self._digest("place", who, network(address))])
+
     async def purge(self) -> None:
         """Removes rows that no longer count."""
         await self.pool.execute(PURGE_ATTEMPTS, REMEMBERED_SECONDS)
@@ -129,15 +139,20 @@ class SignInThrottle:
             rules[self._digest("person", who)] = PERSON
             if not is_loopback(network(address)):
                 rules[self._digest("address", network(address))] = ADDRESS
+        await self._count(rules, "Too many failed sign-ins. Try again later.")
+        return Attempt(here, rules)
+
+    async def _count(self, rules: Mapping[bytes, BackoffRule], refusal: str) -> None:
+        """Counts one more for every key. Raises Problem 429 during a pause."""
         async with self.pool.acquire() as connection:
-            _require_no_pause(await _attempts(connection, LOOK, rules), rules)  # a refused flood writes nothing
+            # a refused flood writes nothing
+            _require_no_pause(await _attempts(connection, LOOK, rules), rules, refusal)
             async with connection.transaction():
                 await connection.execute(MAKE, list(rules))
                 attempts = await _attempts(connection, LOCK, rules)
-                _require_no_pause(attempts, rules)
+                _require_no_pause(attempts, rules, refusal)
                 levels = [level_after_one_more(attempts[key], rule) for key, rule in rules.items()]
                 await connection.execute(COUNT, list(rules), levels)
-        return Attempt(here, rules)
 
     async def _is_known(self, here: bytes) -> bool:
         known: bool = await self.pool.fetchval(IS_KNOWN, here, KNOWN_ADDRESS_DAYS)
@@ -155,10 +170,10 @@ class _Queue:
         self.turn = asyncio.Lock()
 
 
-def _require_no_pause(attempts: Mapping[bytes, Attempts], rules: Mapping[bytes, BackoffRule]) -> None:
+def _require_no_pause(attempts: Mapping[bytes, Attempts], rules: Mapping[bytes, BackoffRule], refusal: str) -> None:
     seconds = max(pause(attempts[key], rule) for key, rule in rules.items())
     if seconds:
-        raise problems.too_many(math.ceil(seconds), "Too many failed sign-ins. Try again later.")
+        raise problems.too_many(math.ceil(seconds), refusal)
 
 
 async def _attempts(

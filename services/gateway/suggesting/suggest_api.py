@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlencode
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Response
@@ -11,6 +12,8 @@ from fastapi import APIRouter, Query, Response
 from services.gateway import document_names, document_rows
 from services.gateway.account.saved_searches import SavedSearches
 from services.gateway.documents.kinds import queues, topics
+from services.gateway.documents.kinds.people import AbsenceNow
+from services.gateway.personal.absences import Absences
 from services.gateway.service_client import ServiceClient
 from services.gateway.signing_in.dependencies import Reader
 from shared.contracts.directory import Company, Person, Queue, Topic
@@ -38,7 +41,10 @@ LONGEST = 200
 
 
 class Suggestion(Body):
-    """`label` is what to show, `detail` what tells it from others of the same label; `id` names it in other requests."""
+    """`label` is what to show, `detail` what tells it from others of the same label; `id` names it in other requests.
+
+    A `person` has an `absence` while they are away.
+    """
 
     model_config = example({"kind": "ticket", "id": TICKET, "label": TITLE, "detail": NUMBER})
 
@@ -46,13 +52,14 @@ class Suggestion(Body):
     id: str
     label: str
     detail: str
+    absence: AbsenceNow | None = None
 
 
 class Suggestions(Body):
     items: list[Suggestion]
 
 
-def router(pool: Pool, services: ServiceClient) -> APIRouter:
+def router(pool: Pool, services: ServiceClient, absences: Absences) -> APIRouter:
     routes = strict("/api/v1", tags=["search"])
     searches = SavedSearches(pool)
 
@@ -83,7 +90,7 @@ def router(pool: Pool, services: ServiceClient) -> APIRouter:
             asked.append(_saved(searches, who, text))
         named = list[Kind](kind for kind in wanted if kind in NAMED)
         if named:
-            asked.append(_documents(pool, who, named, text))
+            asked.append(_documents(pool, absences, who, named, text))
         found = [each for part in await asyncio.gather(*asked) for each in part]
         return json_response({"items": sorted(found, key=lambda each: wanted.index(each["kind"]))})
 
@@ -117,7 +124,9 @@ async def _saved(searches: SavedSearches, who: Identity, text: str) -> list[dict
     return [_item("search", each.slug, each.name, each.slug) for each in found]
 
 
-async def _documents(pool: Pool, who: Identity, kinds: list[Kind], text: str) -> list[dict[str, Any]]:
+async def _documents(
+    pool: Pool, absences: Absences, who: Identity, kinds: list[Kind], text: str
+) -> list[dict[str, Any]]:
     """Documents that this person may see. There may be many hidden queues and topics, but not so many that all of them
     could not be looked through."""
     most: dict[str, int] = {kind: MOST if kind not in HIDDEN_FROM_SOME else document_names.CANDIDATES for kind in kinds}
@@ -128,6 +137,10 @@ async def _documents(pool: Pool, who: Identity, kinds: list[Kind], text: str) ->
         document = documents.get(identifier)
         if document is not None and len(found[kind]) < MOST and _visible(who, document):
             found[kind].append(_shown(kind, document))
+    people = [UUID(each["id"]) for each in found.get("person", [])]
+    away = await absences.now([person for each in people if isinstance(person := documents[each], Person)])
+    for each in found.get("person", []):
+        each["absence"] = away[UUID(each["id"])]
     return [each for items in found.values() for each in items]
 
 

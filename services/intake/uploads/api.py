@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import time
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from services.intake.opening.quotas import LEAST_BYTES_OF_A_FILE, Quotas
 from services.intake.uploads.form import MOST_FILES, FormWrong, SentFile, sent_files
@@ -18,6 +19,7 @@ from shared.http.bodies import Body, example
 from shared.http.idempotency import HEADER as KEY
 from shared.http.idempotency import command_id, json_response
 from shared.http.identity import Caller
+from shared.http.problems import FieldError, invalid_fields
 from shared.http.routes import router as strict
 from shared.http.serving.limits import MAX_BODY, body_limit
 
@@ -67,6 +69,10 @@ FORM: dict[str, Any] = {
 }  # fmt: skip
 
 
+class FilesOfDraft(Body):
+    uploads: Annotated[list[UUID], Field(max_length=100)]
+
+
 def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas: Quotas) -> APIRouter:
     routes = strict("/api/v1", tags=["tickets"])
     in_memory = asyncio.Semaphore(AT_ONCE)
@@ -111,6 +117,25 @@ def router(uploads: Uploads, store: Store, virus_scan: VirusScan | None, quotas:
         except FormWrong as wrong:
             raise problems.invalid("", str(wrong)) from wrong
         return await _response(store, command if key is not None else None, {"items": items})
+
+    return routes
+
+
+def internal_router(uploads: Uploads) -> APIRouter:
+    routes = strict("/internal/uploads", include_in_schema=False)
+    in_memory = asyncio.Semaphore(AT_ONCE)
+
+    @routes.post("/kept", status_code=204)
+    async def keep(who: Caller, body: FilesOfDraft) -> Response:
+        """Keeps files for a draft of the caller. 422 names those that are not theirs."""
+        missing: list[int] = []
+        for n, upload in enumerate(body.uploads):
+            async with in_memory:
+                if not await uploads.keep_for_draft(upload, who.person_id):
+                    missing.append(n)
+        if missing:
+            raise invalid_fields(FieldError(f"/uploads/{n}", "There is no such file of yours.") for n in missing)
+        return Response(status_code=204)
 
     return routes
 

@@ -13,7 +13,7 @@ from services.notify.writing.mail_builder import MailBuilder
 from shared import templates
 from shared.contracts.directory import Person
 from shared.contracts.parts import Address
-from shared.rules.absence import zone_of
+from shared.rules.zones import zone_of_person
 
 MOST_TOLD = 20
 """Notices whose texts one mail has. The mail says how many more there are."""
@@ -68,7 +68,7 @@ def mail_of(
 def _paragraphs(
     builder: MailBuilder, ticket: TicketFacts, reader: Person, notices: Sequence[tuple[UUID, str, Details]]
 ) -> Iterator[str]:
-    zone = zone_of(reader, builder.zone)
+    zone = zone_of_person(reader, builder.zone)
     known = {**builder.variables(ticket), "agent": _reader(ticket, reader)}
     if ticket.owner is not None:
         known["ticket"] = {**known["ticket"], "owner": mail_body.line(ticket.owner.name)}

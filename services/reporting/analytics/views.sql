@@ -193,22 +193,25 @@ COMMENT ON COLUMN analytics.owner_spans_v1.owner_id IS 'The owner (people_v1).';
 COMMENT ON COLUMN analytics.owner_spans_v1.started_at IS 'Since when.';
 COMMENT ON COLUMN analytics.owner_spans_v1.ended_at IS 'Until when; null: they still own it.';
 
-CREATE VIEW analytics.deadlines_v1 AS
-SELECT NULL::uuid               AS ticket_id,
-       NULL::text               AS clock,
-       NULL::text               AS sla,
-       NULL::text               AS state,
-       NULL::timestamptz        AS due_at,
-       NULL::timestamptz        AS ended_at
- WHERE false;
+CREATE VIEW analytics.deadlines_v1 WITH (security_barrier) AS
+SELECT t.id                     AS ticket_id,
+       d.deadline ->> 'clock'   AS clock,
+       d.deadline #>> '{sla,slug}' AS sla,
+       d.deadline ->> 'state'   AS state,
+       (d.deadline ->> 'due_at')::timestamptz AS due_at,
+       (d.deadline ->> 'ended_at')::timestamptz AS ended_at
+  FROM desk.tickets t
+ CROSS JOIN LATERAL json_array_elements(t.deadlines) AS d(deadline)
+ WHERE t.deadlines IS NOT NULL AND t.state_type <> 'removed';
 COMMENT ON VIEW analytics.deadlines_v1 IS
-    'One row for each deadline of a ticket. Empty as long as the desk has no service levels.';
+    'One row for each clock of a ticket as it is now. Not of removed tickets, nor of clocks that no service level promises any more.';
 COMMENT ON COLUMN analytics.deadlines_v1.ticket_id IS 'The ticket.';
 COMMENT ON COLUMN analytics.deadlines_v1.clock IS 'first_answer, update or solution.';
 COMMENT ON COLUMN analytics.deadlines_v1.sla IS 'The slug of the service level.';
-COMMENT ON COLUMN analytics.deadlines_v1.state IS 'running, paused, kept or broken.';
+COMMENT ON COLUMN analytics.deadlines_v1.state IS
+    'running, paused, kept or broken. Broken without ended_at: it is late now.';
 COMMENT ON COLUMN analytics.deadlines_v1.due_at IS 'When it is due; null while it is paused.';
-COMMENT ON COLUMN analytics.deadlines_v1.ended_at IS 'When it was kept or broken.';
+COMMENT ON COLUMN analytics.deadlines_v1.ended_at IS 'When it ended, in time or late; null: it goes on.';
 
 CREATE VIEW analytics.time_entries_v1 WITH (security_barrier) AS
 SELECT f.event_id               AS event_id,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.reporting.exports.columns import ExportColumn, Join
 from services.reporting.exports.formats import FormatName, expression
-from services.reporting.tickets.ticket_list import ORDERS, Arguments, Filters, every_row
+from services.reporting.tickets.ticket_list import ORDERS, Arguments, Filters, every_row, ordering
 from services.reporting.visibility import Scope
 from shared.directory.copy import Configuration, Queues
 from shared.rules.states import PRIORITIES
@@ -84,7 +84,7 @@ def statement(
         named = zip(columns, values, strict=True)
         pairs = [f"{arguments.add(column.name, 'text')}, {value}" for column, value in named]
         values = [f"json_build_object({', '.join(pairs)})"]
-    order = ", ".join(f"t.{column} {direction}" for column, direction in ORDERS[chosen.sort])
+    order = ordering(ORDERS[chosen.sort])
     if only is not None:
         asked = arguments.add(list(only), "uuid[]")
         joins.append(f"JOIN unnest({asked}) WITH ORDINALITY AS asked(id, place) ON asked.id = t.id")

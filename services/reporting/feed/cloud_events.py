@@ -48,7 +48,10 @@ class CloudEvent(Body):
     correlationid: UUID | None = Field(default=None, description="The same for everything that one request led to.")
     causationid: UUID | None = Field(default=None, description="The event that it followed from.")
     actorkind: str | None = Field(default=None, description="`agent`, `customer`, `rule`, `system` or `service`.")
-    actorid: str | None = None
+    actorid: str | None = Field(
+        default=None,
+        description="A person's id; of a rule, the id and the version of its trigger with `/` between them.",
+    )
 
 
 class EventPage(Body):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.reporting.actors import rule_names
 from services.reporting.feed.for_customers import shown_to_customers
 from services.reporting.feed.merging import Change
 from services.reporting.feed.place import Place
@@ -101,7 +102,7 @@ class TicketUpdates:
         return {**data, "was": {"id": str(queue.id), "slug": queue.slug, "name": queue.name}}
 
     async def _names(self, changes: Sequence[tuple[Change, Place]]) -> dict[str, str]:
-        """The names of the people who did this, by id."""
+        """The names of the people and rules who did this, by id."""
         ids: set[UUID] = set()
         for change, _ in changes:
             if change.actor_id is not None and change.actor_kind in ("agent", "customer"):
@@ -110,7 +111,8 @@ class TicketUpdates:
                 except ValueError:
                     continue
         people = await self.directory.people(ids)
-        return {str(each): someone.name for each, someone in people.items()}
+        names = {str(each): someone.name for each, someone in people.items()}
+        return names | await rule_names(self.pool, [(change.actor_kind, change.actor_id) for change, _ in changes])
 
 
 def _facts(row: asyncpg.Record) -> Facts:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import orjson
 
+from services.reporting.actors import actor_shown
 from services.reporting.live.sight import Facts, Sight
 
 MOVED = "helpdesk.TicketMoved.v1"
@@ -67,7 +68,7 @@ class Update:
 
 
 def update(ticket: Present, events: Sequence[Happened], names: Mapping[str, str]) -> Update:
-    """The update of these events, in log order. `names` are those of people by their id.
+    """The update of these events, in log order. `names` are those of people and rules by their id.
 
     `versions` are those of the lists, but the last event's own for its service: a client that has read the ticket since
     sees that it knows the event already.
@@ -82,7 +83,8 @@ def update(ticket: Present, events: Sequence[Happened], names: Mapping[str, str]
             was_queue = {name: event.data["was"].get(name) for name in ("id", "slug", "name")}
     last = events[-1]
     seen = [event for event in events if event.for_customers]
-    actor = {"kind": last.actor_kind, "id": last.actor_id, "name": names.get(last.actor_id or "")}
+    actor = actor_shown(last.actor_kind, last.actor_id, names)
+    actor.setdefault("name", names.get(last.actor_id or ""))
     return Update(
         ticket=ticket,
         types=tuple(event.type for event in events),

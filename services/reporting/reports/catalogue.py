@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ValueKind = Literal["text", "number", "date"]
-Unit = Literal["", "tickets", "events", "articles", "minutes", "units", "percent"]
+Unit = Literal["", "tickets", "events", "articles", "clocks", "minutes", "units", "percent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,16 @@ REPORTS: dict[str, Report] = {
                 *_times("first_answer", "First answer", "times from the opening to the first answer"),
                 *_times("resolution", "Resolution", "times from the opening to a closing"),
                 *_times("handling", "Handling", "times in which the ticket was new or open before a closing"),
+                *_times(
+                    "first_answer_working",
+                    "First answer in working time",
+                    "working times from the opening to the first answer, where a calendar applies",
+                ),
+                *_times(
+                    "resolution_working",
+                    "Resolution in working time",
+                    "working times from the opening to a closing, where a calendar applies",
+                ),
             ),
         ),
         Report(
@@ -165,12 +175,12 @@ REPORTS: dict[str, Report] = {
         Report(
             "deadlines",
             "Deadlines",
-            "How service levels were kept. There are no clocks yet, so nothing is counted.",
+            "How service levels were kept.",
             ("queue", "company", "priority"),
             (
-                _count("kept", "Kept", "Deadlines that were kept.", "events"),
-                _count("broken", "Broken", "Deadlines that passed.", "events"),
-                _count("running", "Running", "Clocks that run at the end of the interval.", "events"),
+                _count("kept", "Kept", "Clocks that ended in time."),
+                _count("broken", "Broken", "Clocks whose time passed."),
+                _count("running", "Running", "Clocks that run at the end of the interval, or now.", "clocks"),
                 Column(
                     "share",
                     "Share kept",

@@ -90,12 +90,19 @@ async def _backlog(connection: Connection, question: Question) -> dict[tuple[int
 
 
 async def _changes(
-    connection: Connection, question: Question, condition: str, groups: Sequence[str] = (), *, moments: bool = False
+    connection: Connection,
+    question: Question,
+    condition: str,
+    groups: Sequence[str] = (),
+    *,
+    moments: bool = False,
+    joined: str = "",
 ) -> dict[Group, list[tuple[int, int]]]:
     """For each group: in which intervals spans began and ended, from interval 0, which is before the first one.
 
     Each interval has how many more began than ended. With `moments` it also has the sum of their beginnings less that
-    of their ends, in microseconds since 1970. Only spans that reach into the time of the question count.
+    of their ends, in microseconds since 1970. Only spans that reach into the time of the question count. `joined`: what
+    else belongs to FROM.
     """
     found: dict[Group, list[tuple[int, int]]] = defaultdict(lambda: [(0, 0)] * (question.period.count + 2))
     for source, until in ((SPANS, "t.until"), (TICKETS, "'epoch'::timestamptz")):
@@ -111,7 +118,7 @@ async def _changes(
             f"SELECT width_bucket(t.since, {edges}) AS began,"
             f" {f'width_bucket(t.until, {edges})' if over else question.period.count + 1} AS ended, count(*) AS count,"
             f" {_sum('t.since', moments)} AS since, {_sum(until, moments)} AS until, {key}"
-            f" {question.rows(arguments, source, within)} GROUP BY {_numbers(1, 2, *range(6, 7 + len(groups)))}"
+            f" {question.rows(arguments, source + joined, within)} GROUP BY {_numbers(1, 2, *range(6, 7 + len(groups)))}"
         )
         names = ["key", *(group.rpartition(".")[2] for group in groups)]
         rows = await fetch(
@@ -133,14 +140,23 @@ def _sum(moment: str, wanted: bool) -> str:
 
 
 async def _open_at_the_end(connection: Connection, question: Question) -> dict[tuple[int, Group], int]:
-    counts: dict[tuple[int, Group], int] = defaultdict(int)
+    counts = await _there_at_the_end(connection, question, "t.open")
+    return {(1, group): count for group, count in counts.items()}
+
+
+async def _there_at_the_end(
+    connection: Connection, question: Question, condition: str, groups: Sequence[str] = (), *, joined: str = ""
+) -> dict[Group, int]:
+    """How many spans that meet a condition are there right before the end of the question's time."""
+    counts: dict[Group, int] = defaultdict(int)
     for source, over in ((SPANS, " AND t.until >= {}"), (TICKETS, "")):
         arguments = Arguments()
         end = arguments.add(question.period.end, "timestamptz")
-        chosen = question.rows(arguments, source, f"t.open AND t.since < {end}{over.format(end)}")
-        text = f"SELECT {question.key(arguments)} AS key, count(*) AS count {chosen} GROUP BY 1"
+        chosen = question.rows(arguments, source + joined, f"{condition} AND t.since < {end}{over.format(end)}")
+        columns = ", ".join([f"{question.key(arguments)} AS key", *groups])
+        text = f"SELECT count(*) AS count, {columns} {chosen} GROUP BY {_numbers(*range(2, 3 + len(groups)))}"
         for row in await fetch(connection, text, arguments):
-            counts[1, (row["key"],)] += row["count"]
+            counts[tuple(row)[1:]] += row["count"]
     return counts
 
 
@@ -151,6 +167,10 @@ async def times(connection: Connection, question: Question) -> Figures:
     for row in await _spread(connection, question, f"t.kind = {Kind.CLOSED:d}", "minutes", "handling"):
         figures = found[row["bucket"], (row["key"],)]
         figures |= _spread_of(row, "minutes", "resolution_") | _spread_of(row, "handling", "handling_")
+    for clock, name in (("first_answer", "first_answer_working_"), ("solution", "resolution_working_")):
+        ended = f"{_among((Kind.KEPT, Kind.ENDED_LATE))} AND t.clock = '{clock}' AND t.minutes IS NOT NULL"
+        for row in await _spread(connection, question, ended, "minutes"):
+            found[row["bucket"], (row["key"],)] |= _spread_of(row, "minutes", name)
     return found
 
 
@@ -295,8 +315,38 @@ async def moves(connection: Connection, question: Question) -> Figures:
 
 
 async def deadlines(connection: Connection, question: Question) -> Figures:
-    """Nothing is counted: no event starts a clock yet."""
-    return {}
+    arguments, found = Arguments(), _figures()
+    names = {Kind.KEPT: "kept", Kind.BROKEN: "broken"}
+    rows = await fetch(
+        connection,
+        f"SELECT {question.bucket(arguments)} AS bucket, {question.key(arguments)} AS key, t.sla, t.clock, t.kind,"
+        f" count(*) AS count {question.facts(arguments, f't.counts AND {_among(names)}')} GROUP BY 1, 2, 3, 4, 5",
+        arguments,
+    )
+    for row in rows:
+        found[row["bucket"], (row["key"], row["sla"], row["clock"])][names[row["kind"]]] = row["count"]
+    for figures in found.values():
+        kept, broken = figures.get("kept", 0), figures.get("broken", 0)
+        figures["share"] = 100 * kept / (kept + broken)
+    for (bucket, (key, name)), count in (await _running(connection, question)).items():
+        clock, _, sla = name.partition(" ")
+        found[bucket, (key, sla, clock)]["running"] = count
+    return found
+
+
+async def _running(connection: Connection, question: Question) -> dict[tuple[int, Group], int]:
+    """How many clocks run right before the end of each interval."""
+    joined, groups = " CROSS JOIN LATERAL unnest(t.running) AS clocks(name)", ["clocks.name"]
+    if question.period.count == 1:
+        there = await _there_at_the_end(connection, question, "t.running IS NOT NULL", groups, joined=joined)
+        return {(1, group): count for group, count in there.items()}
+    changes = await _changes(connection, question, "t.running IS NOT NULL", groups, joined=joined)
+    return {
+        (bucket, group): count
+        for group, each in changes.items()
+        for bucket, count in enumerate(cumulated([number for number, _ in each]))
+        if count and 0 < bucket <= question.period.count
+    }
 
 
 async def time(connection: Connection, question: Question) -> Figures:

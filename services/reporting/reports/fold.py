@@ -13,6 +13,8 @@ from uuid import UUID
 
 from services.reporting.reports.rows import NOBODY, TICKET_COLUMNS, Fact, Kind, Lasting, ReportedTicket, Span
 from shared.addresses import comparable
+from shared.clocks import deadlines
+from shared.clocks.deadlines import CLOCKS, Deadlines
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.contracts.intake import AgentMailReceived, CustomerMessageReceived, TicketOpened
@@ -22,6 +24,9 @@ from shared.contracts.routing import (
     AgentReplied,
     CallRecorded,
     CustomerChanged,
+    DeadlineBroken,
+    DeadlinesChanged,
+    DeadlineWarned,
     FieldsChanged,
     MergeUndone,
     NoteAdded,
@@ -102,6 +107,8 @@ def _fact(row: ReportedTicket, recorded: Recorded, kind: Kind, person: PersonRef
         **columns | more, at=recorded.time, event_id=recorded.id, number=row.facts, kind=kind, person_id=person_id
     )
     row.new_facts.append(made)
+    if made.undoes is not None:
+        row.last_undo = made.event_id
     return made
 
 
@@ -276,6 +283,7 @@ def _(event: ResponsibleChanged, row: ReportedTicket, recorded: Recorded) -> Non
 def _(event: PriorityChanged, row: ReportedTicket, recorded: Recorded) -> None:
     _end_span(row, recorded.time)
     row.priority = event.to
+    _other_undo(row, recorded, event.undoes)
 
 
 @change.register
@@ -301,9 +309,77 @@ def _(event: TagsRemoved, row: ReportedTicket, recorded: Recorded) -> None:
 def _(event: CustomerChanged, row: ReportedTicket, recorded: Recorded) -> None:
     _end_span(row, recorded.time)
     _set_customer(row, event.to)
+    _other_undo(row, recorded, event.undoes)
+
+
+def _other_undo(row: ReportedTicket, recorded: Recorded, undoes: UUID | None) -> None:
+    """What is undone may have moved or broken a clock, which then never was so."""
+    if undoes is not None and row.deadlines:
+        _fact(row, recorded, Kind.OTHER_UNDO, undoes=undoes, counts=False)
+        row.takes_back = True
 
 
 @change.register
 def _(event: ReminderReached, row: ReportedTicket, recorded: Recorded) -> None:
     _end_span(row, recorded.time)
     row.reminder_due = True
+
+
+@change.register
+def _(event: DeadlinesChanged, row: ReportedTicket, recorded: Recorded) -> None:
+    kind = Kind.KEPT if event.change == "kept" else Kind.ENDED_LATE if event.change == "ended" else Kind.CLOCK
+    used = event.used_minutes if event.calendar is not None and _ended_by_its_act(event, row, recorded) else None
+    _clock(event, row, recorded, kind, minutes=used)
+
+
+def _ended_by_its_act(event: DeadlinesChanged, row: ReportedTicket, recorded: Recorded) -> bool:
+    """Whether the clock has ended now by what it waits for: the first answer, or a closing. What one command leads to
+    has one time."""
+    if event.change not in ("kept", "ended"):
+        return False
+    if event.clock == "first_answer":
+        return row.first_answer_at == recorded.time
+    return event.clock == "solution" and row.state_type == "closed" and row.state_since == recorded.time
+
+
+@change.register
+def _(event: DeadlineWarned, row: ReportedTicket, recorded: Recorded) -> None:
+    _clock(event, row, recorded, Kind.CLOCK)
+
+
+@change.register
+def _(event: DeadlineBroken, row: ReportedTicket, recorded: Recorded) -> None:
+    _clock(event, row, recorded, Kind.BROKEN)
+
+
+def _clock(
+    event: DeadlinesChanged | DeadlineWarned | DeadlineBroken,
+    row: ReportedTicket,
+    recorded: Recorded,
+    kind: Kind,
+    minutes: float | None = None,
+) -> None:
+    _end_span(row, recorded.time)
+    row.deadlines = deadlines.apply(row.deadlines, event)
+    row.running, row.escalated, row.due_at = clock_columns(row.deadlines)
+    # What was kept again because something was undone was kept once: before.
+    again = row.last_undo is not None and recorded.causation_id == row.last_undo
+    _fact(
+        row,
+        recorded,
+        kind,
+        clock=event.clock,
+        sla=event.sla.slug,
+        cause=recorded.causation_id,
+        deadline=row.deadlines.get(event.clock),
+        minutes=minutes,
+        counts=kind is Kind.BROKEN or (kind is not Kind.CLOCK and not again),
+    )
+
+
+def clock_columns(found: Deadlines) -> tuple[list[str] | None, bool, datetime | None]:
+    """The columns `running`, `escalated` and `due_at` of a ticket with these clocks."""
+    running = [
+        f"{clock} {found[clock].sla.slug}" for clock in CLOCKS if clock in found and found[clock].state == "running"
+    ]
+    return running or None, deadlines.escalated(found.values()), deadlines.nearest_due(found.values())

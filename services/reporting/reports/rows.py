@@ -11,6 +11,8 @@ from enum import IntEnum
 from typing import Annotated, Any
 from uuid import UUID
 
+from services.reporting.deadlines.stored import as_json, from_json
+from shared.clocks.deadlines import Deadline, Deadlines
 from shared.messaging.consuming.projection import Seen
 from shared.projections.tables import Column, Table
 
@@ -42,6 +44,16 @@ class Kind(IntEnum):
     MERGED = 13
     SPLIT = 14
     REMOVED = 15
+    KEPT = 16
+    """A clock ended in time."""
+    BROKEN = 17
+    """The time of a clock was over."""
+    ENDED_LATE = 18
+    """A clock that was broken ended."""
+    CLOCK = 19
+    """A clock changed in any other way."""
+    OTHER_UNDO = 20
+    """Something was undone that no report counts, such as a priority, on a ticket with clocks."""
 
 
 def seen_as_json(seen: Seen) -> dict[str, tuple[int, str]]:
@@ -51,6 +63,15 @@ def seen_as_json(seen: Seen) -> dict[str, tuple[int, str]]:
 
 def seen_from_json(stored: dict[str, tuple[int, str]]) -> Seen:
     return {producer: (version, UUID(event)) for producer, (version, event) in stored.items()}
+
+
+def deadline_as_json(deadline: Deadline | None) -> dict[str, Any] | None:
+    found = as_json({deadline.clock: deadline}) if deadline is not None else None
+    return found[0] if found else None
+
+
+def deadline_from_json(stored: dict[str, Any] | None) -> Deadline | None:
+    return next(iter(from_json([stored]).values())) if stored is not None else None
 
 
 @dataclass(kw_only=True)
@@ -63,6 +84,8 @@ class TicketColumns:
     customer_id: Annotated[UUID, Column("uuid NOT NULL")] = NOBODY
     priority: Annotated[int, Column("smallint NOT NULL")] = 3
     reminder_due: Annotated[bool, Column("boolean NOT NULL")] = False
+    escalated: Annotated[bool, Column("boolean NOT NULL")] = False
+    due_at: Annotated[datetime | None, Column("timestamptz")] = None
     state_slug: Annotated[str, Column("text NOT NULL")] = "new"
     state_type: Annotated[str, Column("text NOT NULL")] = "new"
     channel: Annotated[str, Column("text NOT NULL")] = "api"
@@ -78,12 +101,16 @@ class TicketColumns:
 
 @dataclass(kw_only=True)
 class Lasting:
-    """Since when the ticket's columns are so, and since when it has its state, its queue and its owner."""
+    """Since when the ticket's columns are so, and since when it has its state, its queue and its owner.
+
+    `running`: the clocks that run, each as clock and slug of its SLA with a space between; null for none.
+    """
 
     since: Annotated[datetime, Column("timestamptz NOT NULL")]
     state_since: Annotated[datetime, Column("timestamptz NOT NULL")]
     queue_since: Annotated[datetime, Column("timestamptz NOT NULL")]
     owner_since: Annotated[datetime, Column("timestamptz NOT NULL")]
+    running: Annotated[list[str] | None, Column("text[]")] = None
 
 
 @dataclass(kw_only=True)
@@ -103,6 +130,10 @@ class Counted:
     other_id: Annotated[UUID | None, Column("uuid")] = None
     undoes: Annotated[UUID | None, Column("uuid")] = None
     units: Annotated[Decimal | None, Column("numeric")] = None
+    clock: Annotated[str | None, Column("text")] = None
+    sla: Annotated[str | None, Column("text")] = None
+    cause: Annotated[UUID | None, Column("uuid")] = None
+    deadline: Annotated[Deadline | None, Column("json", store=deadline_as_json, restore=deadline_from_json)] = None
 
 
 @dataclass(kw_only=True)
@@ -113,7 +144,11 @@ class Fact(TicketColumns, Counted):
     removed ticket, and for a change of owner from or to nobody. `incoming`: it is an article of the customer. `person_id`: the agent who did it. `other_id`: the
     owner before, or the queue that the ticket moved to. `minutes`: of the first answer and of a closing, since the
     opening; of a move, since the ticket came into the queue. `handling`: of a closing, the minutes that the ticket was
-    new or open.
+    new or open; of the end of a first answer or solution by an answer or a closing, the working time that the clock used,
+    if a calendar applied.
+
+    Of a clock: `clock` and the slug of its `sla`, `cause` the event that led to it, and the `deadline` after it (null: it
+    was withdrawn), from which `undone.take_back` counts anew.
     """
 
 
@@ -129,13 +164,16 @@ class ReportedTicket(TicketColumns, Lasting):
     """A row of `tickets`: a ticket as it is now, which is also its span that is not over.
 
     `handled`: microseconds in states of the types new and open, up to `state_since`. `facts`: how many there are.
+    `deadlines`: the clocks of the ticket. `last_undo`: the newest event that undoes something.
     """
 
     updated_at: Annotated[datetime, Column("timestamptz NOT NULL")]
     first_answer_at: Annotated[datetime | None, Column("timestamptz")] = None
+    last_undo: Annotated[UUID | None, Column("uuid")] = None
     handled: Annotated[int, Column("bigint NOT NULL")] = 0
     facts: Annotated[int, Column("integer NOT NULL")] = 0
     number: Annotated[str, Column("text NOT NULL")] = ""
+    deadlines: Annotated[Deadlines, Column("json", store=as_json, restore=from_json)] = field(default_factory=dict)
     seen: Annotated[Seen, Column("json NOT NULL", store=seen_as_json, restore=seen_from_json)] = field(
         default_factory=dict
     )

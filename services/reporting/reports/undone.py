@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from services.reporting.reports.fold import HANDLED, MICROSECOND, kind_of_change, minutes_between
+from services.reporting.reports.fold import HANDLED, MICROSECOND, clock_columns, kind_of_change, minutes_between
 from services.reporting.reports.rows import NOBODY, Fact, Kind, ReportedTicket, Span
+from shared.clocks.deadlines import Deadlines
 from shared.rules.states import REMOVED
 
 T = TypeVar("T")
+CLOCKS = (Kind.KEPT, Kind.BROKEN, Kind.ENDED_LATE, Kind.CLOCK)
 CHANGES_OF_STATE = (Kind.CLOSED, Kind.REOPENED, Kind.STATE, Kind.SAME_STATE, Kind.MERGED)
 
 
@@ -49,13 +51,19 @@ def take_back(row: ReportedTicket, facts: Sequence[Fact], spans: Sequence[Span])
     an undo leads to another state than the one before (a pending state is not restored), that state begins with it.
     """
     out = _undone(facts)
+    undoing = {fact.event_id for fact in facts if fact.undoes is not None}
     removed = row.state_type == "removed"
     first = next((fact for fact in facts if fact.kind == Kind.OPENED), facts[0])
     opened = row.created_at
     state: Track[tuple[str, str]] = Track(("new", "new"), opened)
     queue, owner = Track(first.queue_id, opened), Track[UUID | None](None, opened)
+    clocks: Track[Deadlines] = Track({}, opened)
     handled = 0
     for fact in facts:
+        if fact.kind in CLOCKS:
+            _take_clock(fact, clocks, out, undoing)
+            fact.counts &= not removed
+            continue
         fact.undone = fact.event_id in out
         fact.counts = not (fact.undone or fact.undoes is not None or removed)
         if fact.kind in CHANGES_OF_STATE:
@@ -87,8 +95,22 @@ def take_back(row: ReportedTicket, facts: Sequence[Fact], spans: Sequence[Span])
         span.state_slug, span.state_type = (REMOVED.slug, REMOVED.type) if removed else (slug, type_)
         span.queue_id, span.queue_since = queue.at(span.since)
         span.owner_id, span.owner_since = owner.at(span.since)
+        span.running, span.escalated, span.due_at = clock_columns(clocks.at(span.since)[0])
+        if removed:
+            span.running = None
     row.handled = handled
     row.state_since, row.queue_since, row.owner_since = state.since, queue.since, owner.since
+
+
+def _take_clock(fact: Fact, clocks: Track[Deadlines], out: set[UUID], undoing: set[UUID]) -> None:
+    """An event of a clock never was if what led to it never was. `undoing`: the events that undo something."""
+    if fact.cause in out:
+        out.add(fact.event_id)
+        fact.counts = False
+        return
+    fact.counts = fact.kind == Kind.BROKEN or (fact.kind != Kind.CLOCK and fact.cause not in undoing)
+    others = {clock: each for clock, each in clocks.value.items() if clock != fact.clock}
+    clocks.set(others if fact.deadline is None else {**others, fact.deadline.clock: fact.deadline}, fact.at)
 
 
 def _undone(facts: Sequence[Fact]) -> set[UUID]:

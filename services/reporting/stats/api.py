@@ -33,13 +33,15 @@ SELECT q.queue_id, q.new, q.open, q.pending, q.closed,
 """
 MINE = """
 SELECT coalesce(sum(p.owned), 0)::bigint AS owned, coalesce(sum(p.locked), 0)::bigint AS locked,
-       coalesce(sum(p.responsible), 0)::bigint AS responsible, coalesce(sum(p.owned_due), 0)::bigint AS reminders
+       coalesce(sum(p.responsible), 0)::bigint AS responsible, coalesce(sum(p.owned_due), 0)::bigint AS reminders,
+       coalesce(sum(p.owned_escalated), 0)::bigint AS escalated
   FROM stats.people p
  WHERE p.person_id = $2 AND p.queue_id = ANY($1)
 """
 WIDGETS = """
-SELECT q.queue_id, q.due AS all_reminders, q.new AS all_new, q.open AS all_open,
-       coalesce(p.locked_due, 0) AS locked_reminders, coalesce(p.locked_new, 0) AS locked_new,
+SELECT q.queue_id, q.due AS all_reminders, q.escalated AS all_escalated, q.new AS all_new, q.open AS all_open,
+       coalesce(p.locked_due, 0) AS locked_reminders, coalesce(p.locked_escalated, 0) AS locked_escalated,
+       coalesce(p.locked_new, 0) AS locked_new,
        coalesce(p.locked_open, 0) AS locked_open
   FROM stats.queues q
   LEFT JOIN stats.people p ON p.queue_id = q.queue_id AND p.person_id = $2
@@ -127,8 +129,7 @@ def router(stats: StatsReader) -> APIRouter:
         row = await stats.pool.fetchrow(MINE, readable, who.person_id)
         assert row is not None  # sums of no rows are a row too
         unseen = await stats.notices.unseen(who)
-        # Terms are not kept yet.
-        return json_response(dict(row) | {"escalated": 0, "notices": unseen}, headers=headers)
+        return json_response(dict(row) | {"notices": unseen}, headers=headers)
 
     @routes.get(
         "/widgets",
@@ -151,10 +152,9 @@ def router(stats: StatsReader) -> APIRouter:
                 "mine": sum(row[f"all_{widget}"] for row in rows if row["queue_id"] in followed),
                 "all": sum(row[f"all_{widget}"] for row in rows),
             }
-            for widget in ("reminders", "new", "open")
+            for widget in ("reminders", "escalated", "new", "open")
         }
-        # Terms are not kept yet.
-        return json_response(found | {"escalated": {"locked": 0, "mine": 0, "all": 0}}, headers=headers)
+        return json_response(found, headers=headers)
 
     @routes.get(
         "/days",

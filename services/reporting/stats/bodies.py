@@ -55,13 +55,13 @@ class QueueCounts(Body):
 class MyCounts(Body):
     """Tickets that are not closed and that the caller may see."""
 
-    model_config = example({"owned": 7, "locked": 2, "responsible": 1, "reminders": 3, "escalated": 0, "notices": 0})
+    model_config = example({"owned": 7, "locked": 2, "responsible": 1, "reminders": 3, "escalated": 1, "notices": 0})
 
     owned: int
     locked: int
     responsible: int
     reminders: int = Field(description="Owned, and their reminder has come.")
-    escalated: int = Field(description="Owned, and a term is nearly over or over.")
+    escalated: int = Field(description="Owned, and a deadline is nearly over or broken.")
     notices: int = Field(description="Notices that the caller has not seen.")
 
 
@@ -79,7 +79,7 @@ class WidgetCounts(Body):
     """The widgets of a dashboard."""
 
     reminders: TabCounts = Field(description="Their reminder has come.")
-    escalated: TabCounts = Field(description="A term is nearly over or over.")
+    escalated: TabCounts = Field(description="A deadline is nearly over or broken: `escalated=true`.")
     new: TabCounts = Field(description="Nobody has worked on them: `state_type=new`.")
     open: TabCounts = Field(description="They wait for an answer: `state_type=open`.")
 

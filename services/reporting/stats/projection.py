@@ -9,11 +9,15 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from shared.clocks.deadlines import apply, escalated
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import AnyStateType
 from shared.contracts.routing import (
     AgentReplied,
+    DeadlineBroken,
+    DeadlinesChanged,
+    DeadlineWarned,
     MergeUndone,
     OwnerChanged,
     ReminderReached,
@@ -38,9 +42,12 @@ COLUMNS = {
     "closed": "closed",
 }
 """Type of state -> the column that counts it. Merged and removed tickets are in none, nor those of unknown types."""
-IN_QUEUES = ("new", "open", "pending", "closed", "locked", "due")
+IN_QUEUES = ("new", "open", "pending", "closed", "locked", "due", "escalated")
 """What is counted in each queue."""
-OF_PEOPLE = ("locked", "owned", "responsible", "owned_due", "locked_new", "locked_open", "locked_due")
+OF_PEOPLE = (
+    "locked", "owned", "responsible", "owned_due", "owned_escalated", "locked_new", "locked_open", "locked_due",
+    "locked_escalated",
+)  # fmt: skip
 """What is counted of each agent in each queue."""
 ON_DAYS = ("created", "closed", "answered")
 """What is counted on each day in each queue."""
@@ -49,7 +56,7 @@ NO_QUEUE = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Where a ticket is counted. `due`: its reminder has come."""
+    """Where a ticket is counted. `due`: its reminder has come. `escalating`: the clocks by which it is escalated."""
 
     queue: UUID
     state_type: AnyStateType
@@ -57,6 +64,7 @@ class Counted:
     owner: UUID | None = None
     responsible: UUID | None = None
     due: bool = False
+    escalating: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -80,12 +88,12 @@ class StatsProjection:
         self.zone = zone
         self._load = f"SELECT * FROM {schema}.tickets WHERE id = ANY($1)"
         self._save = f"""
-            INSERT INTO {schema}.tickets (id, queue_id, locked_by, owner, responsible, due, state_type, seen)
+            INSERT INTO {schema}.tickets (id, queue_id, locked_by, owner, responsible, due, state_type, escalating, seen)
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::boolean[], $7::text[],
-                                 $8::json[])
+                                 $8::json[], $9::json[])
                 ON CONFLICT (id) DO UPDATE SET queue_id = excluded.queue_id, locked_by = excluded.locked_by,
                     owner = excluded.owner, responsible = excluded.responsible, due = excluded.due,
-                    state_type = excluded.state_type, seen = excluded.seen"""
+                    state_type = excluded.state_type, escalating = excluded.escalating, seen = excluded.seen"""
         self._queues = _adding(f"{schema}.queues", {"queue_id": "uuid"}, IN_QUEUES)
         self._people = _adding(f"{schema}.people", {"person_id": "uuid", "queue_id": "uuid"}, OF_PEOPLE)
         self._days = _adding(f"{schema}.days", {"day": "date", "queue_id": "uuid"}, ON_DAYS)
@@ -105,7 +113,13 @@ class StatsProjection:
         found = {}
         for row in await connection.fetch(self._load, list(keys)):
             counted = Counted(
-                row["queue_id"], row["state_type"], row["locked_by"], row["owner"], row["responsible"], row["due"]
+                row["queue_id"],
+                row["state_type"],
+                row["locked_by"],
+                row["owner"],
+                row["responsible"],
+                row["due"],
+                tuple(row["escalating"] or ()),
             )
             seen = {producer: (version, UUID(event)) for producer, (version, event) in row["seen"].items()}
             found[row["id"]] = StatsRow(now=counted, counted=counted, seen=seen)
@@ -135,6 +149,10 @@ class StatsProjection:
                 after.now = replace(now, state_type="removed", due=False)
             case ReminderReached():
                 after.now = replace(now, due=True)
+            case DeadlinesChanged() as p:
+                after.now = _escalated(now, p.clock, escalated(apply({}, p).values()))
+            case DeadlineWarned() | DeadlineBroken() as p:
+                after.now = _escalated(now, p.clock, True)
             case TicketLocked() as p:
                 after.now = replace(now, locked_by=p.by.id)
             case TicketUnlocked():
@@ -171,6 +189,7 @@ class StatsProjection:
             [row.now.responsible for row in rows.values()],
             [row.now.due for row in rows.values()],
             [row.now.state_type for row in rows.values()],
+            [row.now.escalating or None for row in rows.values()],
             [{p: (v, str(e)) for p, (v, e) in sorted(row.seen.items())} for row in rows.values()],
         )
         # In the order of the keys, so that two writers of the same rows cannot deadlock.
@@ -194,6 +213,11 @@ class StatsProjection:
             await connection.execute(self._days, [day for day, _ in dates], [queue for _, queue in dates], *numbers)
 
 
+def _escalated(counted: Counted, clock: str, escalates: bool) -> Counted:
+    others = {each for each in counted.escalating if each != clock}
+    return replace(counted, escalating=tuple(sorted(others | {clock} if escalates else others)))
+
+
 def _count(
     counted: Counted | None, change: int, queues: Counter[tuple[UUID, str]], people: Counter[tuple[UUID, UUID, str]]
 ) -> None:
@@ -207,6 +231,8 @@ def _count(
         return
     if counted.due:
         queues[counted.queue, "due"] += change
+    if counted.escalating:
+        queues[counted.queue, "escalated"] += change
     if counted.locked_by is not None:
         queues[counted.queue, "locked"] += change
         people[counted.locked_by, counted.queue, "locked"] += change
@@ -214,10 +240,14 @@ def _count(
             people[counted.locked_by, counted.queue, f"locked_{column}"] += change
         if counted.due:
             people[counted.locked_by, counted.queue, "locked_due"] += change
+        if counted.escalating:
+            people[counted.locked_by, counted.queue, "locked_escalated"] += change
     if counted.owner is not None:
         people[counted.owner, counted.queue, "owned"] += change
         if counted.due:
             people[counted.owner, counted.queue, "owned_due"] += change
+        if counted.escalating:
+            people[counted.owner, counted.queue, "owned_escalated"] += change
     if counted.responsible is not None:
         people[counted.responsible, counted.queue, "responsible"] += change
 

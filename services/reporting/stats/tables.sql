@@ -6,6 +6,7 @@ CREATE TABLE {schema}.tickets (
     responsible uuid,
     due         boolean NOT NULL,
     state_type  text NOT NULL,
+    escalating  json,
     seen        json NOT NULL
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE {schema}.tickets IS 'What is needed of a ticket to keep the counts right.';
@@ -17,23 +18,26 @@ CREATE TABLE {schema}.queues (
     pending    integer NOT NULL DEFAULT 0,
     closed     integer NOT NULL DEFAULT 0,
     locked     integer NOT NULL DEFAULT 0,
-    due        integer NOT NULL DEFAULT 0
+    due        integer NOT NULL DEFAULT 0,
+    escalated  integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE {schema}.queues IS 'How many tickets each queue has in each type of state, and how many of those not closed are locked, and have a reminder that has come.';
+COMMENT ON TABLE {schema}.queues IS 'How many tickets each queue has in each type of state, and how many of those not closed are locked, have a reminder that has come, and are escalated.';
 
 CREATE TABLE {schema}.people (
-    person_id   uuid    NOT NULL,
-    queue_id    uuid    NOT NULL,
-    locked      integer NOT NULL DEFAULT 0,
-    owned       integer NOT NULL DEFAULT 0,
-    responsible integer NOT NULL DEFAULT 0,
-    owned_due   integer NOT NULL DEFAULT 0,
-    locked_new  integer NOT NULL DEFAULT 0,
-    locked_open integer NOT NULL DEFAULT 0,
-    locked_due  integer NOT NULL DEFAULT 0,
+    person_id        uuid    NOT NULL,
+    queue_id         uuid    NOT NULL,
+    locked           integer NOT NULL DEFAULT 0,
+    owned            integer NOT NULL DEFAULT 0,
+    responsible      integer NOT NULL DEFAULT 0,
+    owned_due        integer NOT NULL DEFAULT 0,
+    owned_escalated  integer NOT NULL DEFAULT 0,
+    locked_new       integer NOT NULL DEFAULT 0,
+    locked_open      integer NOT NULL DEFAULT 0,
+    locked_due       integer NOT NULL DEFAULT 0,
+    locked_escalated integer NOT NULL DEFAULT 0,
     PRIMARY KEY (person_id, queue_id)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE {schema}.people IS 'How many tickets that are not closed each agent holds locked, owns and is responsible for, in each queue; of those locked, how many are new, open, and due; of those owned, how many are due.';
+COMMENT ON TABLE {schema}.people IS 'How many tickets that are not closed each agent holds locked, owns and is responsible for, in each queue; of those locked, how many are new, open, due, and escalated; of those owned, how many are due, and escalated.';
 
 CREATE TABLE {schema}.time (
     day       date    NOT NULL,

@@ -119,7 +119,9 @@ class ActorOfEvent(Body):
     model_config = example({"kind": "agent", "id": story.AGENT["id"]})
 
     kind: Annotated[str, Known(ActorKind)]
-    id: str | None = Field(description="A person's id, or the name of a policy or service.")
+    id: str | None = Field(description="The id of a person or rule, or the name of a policy or service.")
+    name: str | None = Field(default=None, description="Of a rule only: its name today.")
+    version: int | None = Field(default=None, description="Of a rule only: the version that acted.")
 
 
 class HistoryEvent(Body):

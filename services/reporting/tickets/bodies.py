@@ -11,7 +11,7 @@ from pydantic import Field, create_model
 
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, TicketRow
 from shared.contracts.parts import AnyStateType
-from shared.contracts.routing import AnyLinkKind
+from shared.contracts.routing import AnyClock, AnyClockState, AnyLinkKind
 from shared.http import story
 from shared.http.bodies import Body, example
 from shared.http.references import PersonNamed, QueueNamed, TicketNamed, TicketWithTitle
@@ -79,6 +79,32 @@ class Link(Body):
     ticket: TicketWithTitle
 
 
+class DeadlineShown(Body):
+    """A clock of the ticket, as a service level promises it (A21.14). What is broken and has not ended is late now."""
+
+    model_config = example(
+        {
+            "clock": "first_answer",
+            "sla": "gold",
+            "due_at": "2026-11-29T09:34:03.120Z",
+            "state": "running",
+            "warned": False,
+            "remaining_minutes": 12.5,
+            "ended_at": None,
+            "promise": "first answer by 10:34",
+        }
+    )
+
+    clock: AnyClock
+    sla: str = Field(description="The slug of the service level.")
+    due_at: datetime | None = Field(description="Null while it is paused.")
+    state: AnyClockState = Field(description="Of a clock that was withdrawn, nothing is shown.")
+    warned: bool = Field(description="Whether it was nearly over at some time.")
+    remaining_minutes: float = Field(description="What is left, in working time; 0 if it is broken.")
+    ended_at: datetime | None = Field(description="When it ended, kept or broken; null: it goes on.")
+    promise: str = Field(description="The same in words, on the clock of the reader.")
+
+
 class TopicNamed(Body):
     id: UUID
     slug: str
@@ -122,6 +148,7 @@ _EXAMPLES: dict[str, Any] = {
     "updated_at": story.ANSWERED_AT,
     "first_answer_at": story.ANSWERED_AT,
     "last_answer_at": story.ANSWERED_AT,
+    "due_at": "2026-11-29T09:34:03.120Z",
     "time_units": 2.5,
     "article_count": 2,
     "number": story.NUMBER,
@@ -178,6 +205,9 @@ class _Composed(Body):
                 }
             ],
         ),
+    ]
+    deadlines: Annotated[
+        list[DeadlineShown], Field(description="In the order first answer, update, solution. Customers see none.")
     ]
     fields: Annotated[dict[str, Any], Field(examples=[{"room": "B 214"}])]
     links: list[Link] = Field(description="Those to tickets that you may see.")

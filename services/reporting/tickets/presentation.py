@@ -6,11 +6,16 @@ from uuid import UUID
 
 import asyncpg
 
+from services.reporting.actors import actor_shown
+from services.reporting.deadlines.shown import DeadlinePresenter
+from services.reporting.deadlines.stored import from_json
+from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.events.fold import summary
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS, with_article
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE
 from services.reporting.visibility import ticket_facts
 from shared import addresses
+from shared.clocks.deadlines import Deadline, in_order
 from shared.directory.copy import Configuration, Queues, Someone
 from shared.markup import richtext
 from shared.rules.access import Identity, allowed
@@ -21,6 +26,11 @@ SHOWN = [(name, column.type == "timestamptz") for name, column in TICKETS_TABLE.
 """The columns that are shown as they are, and whether they are times."""
 PEOPLE = ("owner_id", "previous_owner_id", "responsible_id", "locked_by_id", "customer_id")
 """The columns that name people or customers."""
+
+
+def deadlines_in(rows: Iterable[asyncpg.Record]) -> list[Deadline]:
+    """The deadlines of these tickets."""
+    return [each for row in rows if row["deadlines"] for each in from_json(row["deadlines"]).values()]
 
 
 def people_named_in(rows: Iterable[asyncpg.Record]) -> set[UUID]:
@@ -35,9 +45,14 @@ class TicketPresenter:
     """
 
     def __init__(
-        self, who: Identity, queues: Queues, configuration: Configuration, people: Mapping[UUID, Someone]
+        self,
+        who: Identity,
+        queues: Queues,
+        configuration: Configuration,
+        people: Mapping[UUID, Someone],
+        deadlines: DeadlinePresenter,
     ) -> None:
-        self.who, self.queues, self.people = who, queues, people
+        self.who, self.queues, self.people, self.deadlines = who, queues, people, deadlines
         self._states, self._priorities = configuration.all_states, configuration.priorities
         self._allowed: dict[tuple[Any, ...], list[str]] = {}
 
@@ -61,6 +76,7 @@ class TicketPresenter:
             },
             "customer": self._customer(row),
             "last_message": _last_message(row),
+            "deadlines": self._deadlines(row),
             "fields": row["fields"] or {},
             "links": [],
             "merged_into": {"id": str(merged_into), "number": row["merged_into_number"]} if merged_into else None,
@@ -78,6 +94,12 @@ class TicketPresenter:
         state = self._states.get(row["state_slug"])
         name = state.name if state is not None else row["state_name"]
         return {"slug": row["state_slug"], "name": name, "type": row["state_type"]}
+
+    def _deadlines(self, row: asyncpg.Record) -> list[dict[str, Any]]:
+        """Customers have none: their rows hold none."""
+        if row["deadlines"] is None:
+            return []
+        return self.deadlines.shown(in_order(from_json(row["deadlines"])), self._state(row)["name"])
 
     def _priority(self, number: int) -> str:
         priority = self._priorities.get(str(number))
@@ -202,16 +224,18 @@ def event_data(row: asyncpg.Record) -> dict[str, Any]:
     return with_article(row["data"], {column: row[f"article_{column}"] for column in ARTICLE_COLUMNS})
 
 
-def history_entry(row: asyncpg.Record, data: dict[str, Any]) -> dict[str, Any]:
-    """One event; `data` is what its reader may see of its data."""
+def history_entry(
+    row: asyncpg.Record, data: dict[str, Any], reading: Reading, rules: Mapping[str, str]
+) -> dict[str, Any]:
+    """One event; `data` is what its reader may see of its data, `rules` the names of `rule_names`."""
     return {
         "id": str(row["id"]),
         "type": row["type"],
         "source": f"/services/{row['source']}",
         "version": row["version"],
         "at": timestamp(row["at"]),
-        "actor": {"kind": row["actor_kind"], "id": row["actor_id"]},
+        "actor": actor_shown(row["actor_kind"], row["actor_id"], rules),
         "cause": str(row["cause"]) if row["cause"] else None,
-        "summary": summary(row["type"], data),
+        "summary": summary(row["type"], data, reading),
         "data": data,
     }

@@ -14,7 +14,9 @@ from uuid import UUID
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, ColumnFilters, Where
 from services.reporting.visibility import Scope
 
-Sort = Literal["default", "created_at", "-created_at", "updated_at", "-updated_at", "priority", "-priority"]
+Sort = Literal[
+    "default", "created_at", "-created_at", "updated_at", "-updated_at", "priority", "-priority", "due_at", "-due_at"
+]  # fmt: skip
 ORDERS: dict[str, list[tuple[str, str]]] = {
     "default": [("priority", "DESC"), ("created_at", "ASC"), ("id", "ASC")],
     "created_at": [("created_at", "ASC"), ("id", "ASC")],
@@ -23,7 +25,11 @@ ORDERS: dict[str, list[tuple[str, str]]] = {
     "-updated_at": [("updated_at", "DESC"), ("id", "DESC")],
     "priority": [("priority", "ASC"), ("created_at", "ASC"), ("id", "ASC")],
     "-priority": [("priority", "DESC"), ("created_at", "ASC"), ("id", "ASC")],
+    "due_at": [("due_at", "ASC"), ("created_at", "ASC"), ("id", "ASC")],
+    "-due_at": [("due_at", "DESC"), ("created_at", "DESC"), ("id", "DESC")],
 }
+NULLABLE = frozenset(("due_at",))
+"""Columns of orders that tickets may lack. Those without one come last, whatever the direction."""
 MOST_COUNTED = 10_000
 """A list is counted up to here; of a longer one, only that it is longer is known."""
 COLUMNS = tuple(column for column in TICKETS_TABLE.columns if column not in ("event_count", "public_article_count"))
@@ -86,27 +92,37 @@ def statement(
     """
     arguments = Arguments()
     order = ORDERS[sort]
-    conditions = conditions_of(arguments, filters)
-    if after is not None:
-        conditions.append(rows_behind(arguments, order, after))
+    conditions = ["t.state_type <> 'removed'", *conditions_of(arguments, filters)]
     keys = ", ".join(dict.fromkeys(["t.id", *(f"t.{column}" for column, _ in order)]))
-    ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
-    rest = "".join(f" AND {condition}" for condition in ("t.state_type <> 'removed'", *conditions))
-    # A literal and not an argument: the planner must know that few rows are wanted.
-    first = f"{rest} ORDER BY {ordered} LIMIT {int(limit)}"
-    sources = _sources(arguments, scope, filters, keys, first)
-    if not sources:
-        return "SELECT * FROM desk.customer_tickets WHERE false", []
-    found = " UNION ALL ".join(
-        f"SELECT t.*, '{source}' AS source FROM ({part}) AS t" for source, parts in sources.items() for part in parts
-    )
+    ordered = ordering(order)
+    found: list[str] = []
+    tables: dict[str, None] = {}
+    for part in parts_of(arguments, order, after):
+        rest = "".join(f" AND {condition}" for condition in (*conditions, *part.conditions))
+        # A literal and not an argument: the planner must know that few rows are wanted.
+        sources = _sources(arguments, scope, filters, keys, f"{rest} ORDER BY {part.order} LIMIT {int(limit)}")
+        if not sources:
+            return "SELECT * FROM desk.customer_tickets WHERE false", []
+        tables |= dict.fromkeys(sources)
+        found.append(
+            " UNION ALL ".join(
+                f"SELECT t.*, '{source}' AS source FROM ({each}) AS t"
+                for source, some in sources.items()
+                for each in some
+            )
+        )
+    there, last = "", found[-1]
+    if len(found) == 2:  # what lacks the first column is read only if the page is not full yet
+        there = f"with_value AS MATERIALIZED ({found[0]}), "
+        full = f"(SELECT count(*) FROM with_value) >= {int(limit)}"
+        last = f"SELECT * FROM with_value UNION ALL SELECT * FROM ({last}) AS t WHERE NOT {full}"
     rows = " UNION ALL ".join(
         f"SELECT {', '.join(f't.{column}' for column in COLUMNS)} FROM page JOIN {source} t ON t.id = page.id"
         f" WHERE page.source = '{source}'"
-        for source in sources
+        for source in tables
     )
     return (
-        f"WITH page AS MATERIALIZED (SELECT * FROM ({found}) AS t ORDER BY {ordered} LIMIT {int(limit)})"
+        f"WITH {there}page AS MATERIALIZED (SELECT * FROM ({last}) AS t ORDER BY {ordered} LIMIT {int(limit)})"
         f" SELECT * FROM ({rows}) AS t ORDER BY {ordered}",
         arguments.values,
     )
@@ -251,6 +267,44 @@ def _one_of(arguments: Arguments, column: str, ids: Sequence[UUID]) -> str:
     if len(ids) == 1:
         return f"t.{column} = {arguments.add(ids[0], 'uuid')}"
     return f"t.{column} = ANY({arguments.add(list(ids), 'uuid[]')})"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an order: the conditions of its rows, and their order."""
+
+    conditions: list[str]
+    order: str
+
+
+def parts_of(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any] | None) -> list[Part]:
+    """The parts of an order, one behind the other, as far as they are behind a position.
+
+    There is one part, or two if tickets may lack the first column: those that have it, and those that do not.
+    """
+    (first, _), *rest = order
+    if first not in NULLABLE:
+        return [Part([rows_behind(arguments, order, after)] if after is not None else [], ordering(order))]
+    lacking = [f"t.{first} IS NULL"]
+    if after is not None and after[0] is None:
+        return [Part([*lacking, rows_behind(arguments, rest, after[1:])], ordering(rest))]
+    having = [f"t.{first} IS NOT NULL"]
+    if after is not None:
+        having.append(rows_behind(arguments, order, after))
+    within = ", ".join(f"t.{column} {direction}" for column, direction in order)
+    return [Part(having, within), Part(lacking, ordering(rest))]
+
+
+def behind(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any]) -> str:
+    """The condition that a row is behind a position, in any part of an order."""
+    parts = (f"({' AND '.join(part.conditions)})" for part in parts_of(arguments, order, after))
+    return f"({' OR '.join(parts)})"
+
+
+def ordering(order: list[tuple[str, str]]) -> str:
+    """What follows ORDER BY, for rows `t`."""
+    last = {column: " NULLS LAST" if column in NULLABLE else "" for column, _ in order}
+    return ", ".join(f"t.{column} {direction}{last[column]}" for column, direction in order)
 
 
 def rows_behind(arguments: Arguments, order: list[tuple[str, str]], after: Sequence[Any]) -> str:

@@ -1,16 +1,22 @@
 """Reading one ticket: finding it, and what its reader may see of it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from fastapi import Path
 
+from services.reporting.deadlines.calendars import Calendars
+from services.reporting.deadlines.shown import DeadlinePresenter
+from services.reporting.deadlines.words import Reading
 from services.reporting.read_your_writes import wait_until_shown
-from services.reporting.tickets.presentation import TicketPresenter, links, people_named_in
+from services.reporting.tickets.presentation import TicketPresenter, deadlines_in, links, people_named_in
 from services.reporting.visibility import may_see, ticket_facts
+from services.reporting.zone import zone_of
 from shared.blobs.store import BlobStore
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
@@ -46,20 +52,33 @@ class FoundTicket:
 
 @dataclass(frozen=True, slots=True)
 class TicketReader:
-    """What the routes need to read tickets."""
+    """What the routes need to read tickets. `zone`: the desk's."""
 
     pool: Pool
     directory: DirectoryCopy
     blobs: BlobStore
+    zone: ZoneInfo = ZoneInfo("UTC")
+    calendars: Calendars = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calendars", Calendars(self.pool, self.directory))
 
     async def wait_until_shown(self, written: Sequence[Written]) -> dict[str, str]:
         """Waits for what a consistency token covers. Returns the headers of the response: one if it took too long."""
         return {} if not written or await wait_until_shown(self.pool, "desk.tickets", written) else {LAG: "true"}
 
-    async def presenter(self, who: Identity, rows: Sequence[asyncpg.Record]) -> TicketPresenter:
-        """Shows these tickets to somebody, with the names of today."""
+    async def presenter(
+        self, who: Identity, rows: Sequence[asyncpg.Record], at: datetime | None = None
+    ) -> TicketPresenter:
+        """Shows these tickets to somebody, with the names of today. `at`: the moment of the rows, if it is not now."""
         people = await self.directory.people(people_named_in(rows))
-        return TicketPresenter(who, self.directory.queues, self.directory.configuration, people)
+        calendars = await self.calendars.of(found) if (found := deadlines_in(rows)) else {}
+        deadlines = DeadlinePresenter(at or datetime.now(UTC), self.reading(who), calendars)
+        return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines)
+
+    def reading(self, who: Identity) -> Reading:
+        """How somebody reads times."""
+        return Reading(zone_of(who, self.zone))
 
     async def ticket(self, reference: str, who: Identity) -> FoundTicket:
         """A ticket that this person may see; Problem 404 for any other."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.reporting.actors import rule_names
 from services.reporting.tickets import presentation
 from services.reporting.tickets.article_bodies import HistoryPage
 from services.reporting.tickets.bodies import TicketDetails, TicketPage
@@ -157,8 +158,10 @@ def router(reader: TicketReader) -> APIRouter:
         whole = [presentation.event_data(each) for each in rows[:limit]]
         named = {ticket for data in whole for ticket in tickets_named(data)}
         tickets, queues = {row["id"], *await reader.visible(who, named)}, reader.known_queues(who)
+        rules = await rule_names(reader.pool, [(each["actor_kind"], each["actor_id"]) for each in rows[:limit]])
+        reading = reader.reading(who)
         items = [
-            presentation.history_entry(each, without_hidden(data, tickets, queues))
+            presentation.history_entry(each, without_hidden(data, tickets, queues), reading, rules)
             for each, data in zip(rows, whole, strict=False)
         ]
         return json_response(page(items, next_cursor), headers=headers)
@@ -179,4 +182,5 @@ def _plain(value: Any) -> Any:
 
 def _position(after: Sequence[Any], sort: str) -> list[Any]:
     kinds: dict[str, Callable[[Any], Any]] = {"timestamptz": datetime.fromisoformat, "uuid": UUID, "smallint": int}
-    return [kinds[kind](value) for value, kind in zip(after, column_types(ORDERS[sort]), strict=True)]
+    types = column_types(ORDERS[sort])
+    return [kinds[kind](value) if value is not None else None for value, kind in zip(after, types, strict=True)]

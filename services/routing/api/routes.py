@@ -5,13 +5,13 @@ A file for each subject holds bodies, routes and how a body becomes a command.
 
 from fastapi import APIRouter
 
-from services.routing.api import articles, bulk, lifecycle, ownership, properties, queueing, relations, single
+from services.routing.api import articles, bulk, lifecycle, macros, ownership, properties, queueing, relations, single
 from services.routing.operations.tickets import TicketOperations
 from shared.http.routes import router as strict
 
 ACTIONS = {
     action.name: action
-    for module in (ownership, articles, queueing, lifecycle, properties, relations)
+    for module in (ownership, articles, queueing, lifecycle, properties, relations, macros)
     for action in module.ACTIONS
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.context import Actor, CommandContext
+from shared.contracts.directory import Queue
 from shared.eventstore.store import CommandId
 from shared.rules.access import Identity
 
@@ -35,10 +36,12 @@ class TicketCommand:
     """The command for one ticket of a request.
 
     `ticket`: its number or id. `action`: what the actor needs the right for. `field`: the argument of the request that
-    names the ticket; None for the request's own ticket.
+    names the ticket; None for the request's own ticket. `queue`: the queue whose settings apply, if the command moves
+    the ticket.
     """
 
     ticket: str
     action: str
     make: Make
     field: str | None = None
+    queue: Queue | None = None

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from services.routing.operations import states
 from services.routing.operations.request import CommandRequest, Make, TicketCommand
-from services.routing.operations.rights import NeededRights, needed_for
+from services.routing.operations.rights import needed_for
 from services.routing.references import customers, numbers
+from services.routing.references.assignees import Assignees
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.context import CommandContext, QueueSettings
 from shared import fields
@@ -46,6 +47,7 @@ class TicketOperations:
     directory: DirectoryCopy
     uploads: Uploads
     processes: Processes
+    assignees: Assignees
 
     async def give(
         self,
@@ -64,37 +66,60 @@ class TicketOperations:
         Waits for a ticket that was opened a moment ago: after its 201 it takes commands.
         Raises refusals, Rejected, and what the command runner raises.
         """
+        commands = (TicketCommand(request.ticket, action, make, queue=queue), *others)
+        return await self.give_all(request, commands, respond=respond, leads_to=leads_to)
+
+    async def give_all(
+        self,
+        request: CommandRequest,
+        commands: Sequence[TicketCommand],
+        *,
+        respond: Respond | None = None,
+        leads_to: str = "queue",
+        prepare: Callable[[Ticket], Awaitable[None]] | None = None,
+    ) -> Outcome:
+        """Carries out several commands in their order, all or none. The first one is for the request's own ticket.
+
+        Later commands for the same ticket meet it as the earlier ones left it. `prepare` gets the ticket before each
+        attempt.
+        """
         started = time.monotonic()
-        commands = (TicketCommand(request.ticket, action, make), *others)
         actor = envelope.Actor(request.actor.kind, str(request.actor.id))
         sent = Request(request.key, Context(actor=actor, traceparent=traceparent()), request.expected)
+
+        async def prepared(tickets: Sequence[Ticket]) -> None:
+            if prepare is not None:
+                await prepare(tickets[0])
+
         while True:
-            streams = [await self.find(each.ticket, each.field) for each in commands]
-            known = [stream for stream in streams if stream is not None]
-            if len(set(known)) < len(known):
-                raise Rejected("A ticket cannot be linked to or merged with itself.")
+            named = {(each.ticket, each.field): None for each in commands}
+            streams = {each: await self.find(*each) for each in named}
+            known = [stream for each in commands if (stream := streams[each.ticket, each.field]) is not None]
             if len(known) == len(commands):
+                others = [stream for stream, each in zip(known, commands, strict=True) if each.field is not None]
+                if known[0] in others:
+                    raise Rejected("A ticket cannot be linked to or merged with itself.")
                 with contextlib.suppress(UnknownStream):
                     return await self.runner.handle(
-                        [self._target(request, *each, queue) for each in zip(known, commands, strict=True)],
+                        [self._target(request, *each) for each in zip(known, commands, strict=True)],
                         request=sent,
                         authorize=lambda states: self._authorize_all(request, commands, states),
                         permit=lambda *decision: self._permit_all(request, commands, leads_to, *decision),
                         respond=respond,
+                        prepare=prepared,
                     )
-            for each in commands:
-                await self._wait_for(each.ticket, started, each.field)
+            for ticket, field in named:
+                await self._wait_for(ticket, started, field)
 
     async def once(self, request: CommandRequest, attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Carries out a request that may come again: it gets its first response, whatever stands in the way by now."""
         return await once(self.runner.store, request.key, attempt, replayed)
 
-    def _target(
-        self, request: CommandRequest, stream: UUID, command: TicketCommand, queue: Queue | None
-    ) -> Target[Command, Ticket]:
-        return Target(stream, lambda ticket: command.make(self._context(request, ticket, queue), ticket))
+    def _target(self, request: CommandRequest, stream: UUID, command: TicketCommand) -> Target[Command, Ticket]:
+        return Target(stream, lambda ticket: command.make(self.context(request, ticket, command.queue), ticket))
 
-    def _context(self, request: CommandRequest, ticket: Ticket, queue: Queue | None) -> CommandContext:
+    def context(self, request: CommandRequest, ticket: Ticket, queue: Queue | None = None) -> CommandContext:
+        """What a command on this ticket carries. `queue`: the queue that the command moves it to."""
         return CommandContext(
             request.actor,
             datetime.now(UTC),
@@ -170,18 +195,20 @@ class TicketOperations:
         after: Sequence[Ticket],
     ) -> None:
         for command, ticket, events, changed in zip(commands, before, decided, after, strict=True):
-            await self._permit(request, command.field, leads_to, ticket, needed_for(events), changed)
+            await self.permit(request, ticket, events, changed, field=command.field, leads_to=leads_to)
 
-    async def _permit(
+    async def permit(
         self,
         request: CommandRequest,
-        field: str | None,
-        leads_to: str,
         before: Ticket,
-        needed: NeededRights,
+        events: Sequence[Event],
         after: Ticket,
+        *,
+        field: str | None = None,
+        leads_to: str = "queue",
     ) -> None:
         """Refuses as the plain commands would, and rejects a person who may not work where the ticket then stands."""
+        needed = needed_for(events)
         if needed.work:
             self.authorize(request, "work", before, field)
         for queue, right in needed.queues:

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from services.routing.ticket import (
     articles,
+    automation,
     customer_messages,
     lifecycle,
     ownership,
@@ -24,6 +25,7 @@ Command = (
     | articles.Command
     | properties.Command
     | relations.Command
+    | automation.Command
     | undo.Command
     | clocks.Command
 )
@@ -45,6 +47,8 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
         return properties.decide(command, ticket)
     if isinstance(command, relations.Command):
         return relations.decide(command, ticket)
+    if isinstance(command, automation.Command):
+        return automation.decide(command, ticket)
     if isinstance(command, undo.Command):
         return undo.decide(command, ticket)
     if isinstance(command, clocks.Command):

@@ -153,15 +153,14 @@ def has_required_fields(ticket: Ticket, state: StateRef, context: CommandContext
 def undo(decided: Event, ticket: Ticket, context: CommandContext, undoes: UUID) -> list[Event] | None:
     """The events that undo a decision of this module; None for any other event."""
     match decided:
-        case StateChanged(to=to, was=was, undoes=earlier):
+        case StateChanged(to=to, was=was):
             conditions.still_in_force(ticket.state.slug == to.slug)
             # The date of the earlier pending state may have passed, so the ticket is opened instead.
             back = OPEN if was.type.startswith("pending") else was
             has_required_fields(ticket, back, context)
             by = context.actor.reference
-            changed = StateChanged(
-                to=back, was=ticket.state, by=by, undoes=undoes, at=context.at, restores=earlier is not None
-            )
+            restores = decided.undoes is not None and not decided.restores
+            changed = StateChanged(to=back, was=ticket.state, by=by, undoes=undoes, at=context.at, restores=restores)
             return [changed, *(conditions.unlocked(ticket, "closed") if back.type == "closed" else [])]
         case _:
             return None

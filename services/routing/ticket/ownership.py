@@ -37,6 +37,14 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
+class Unassign:
+    """Takes the owner off, and the lock."""
+
+    context: CommandContext
+    note: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SetResponsible:
     """None: nobody is responsible but the owner."""
 
@@ -59,7 +67,7 @@ class LockHolderLeft:
     gone: frozenset[UUID]
 
 
-Command = Lock | Unlock | Assign | SetResponsible | LockIsOver | LockHolderLeft
+Command = Lock | Unlock | Assign | Unassign | SetResponsible | LockIsOver | LockHolderLeft
 
 
 def decide(command: Command, ticket: Ticket) -> list[Event]:
@@ -70,6 +78,8 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
             return unlock(command, ticket)
         case Assign():
             return assign(command, ticket)
+        case Unassign():
+            return unassign(command, ticket)
         case SetResponsible():
             return set_responsible(command, ticket)
         case LockIsOver():
@@ -121,6 +131,15 @@ def assign(command: Assign, ticket: Ticket) -> list[Event]:
     if ticket.locked_by is not None and ticket.locked_by.id != to.id:
         events.append(conditions.locked(context, to, ticket.locked_by))
     return events
+
+
+def unassign(command: Unassign, ticket: Ticket) -> list[Event]:
+    """The ticket belongs to nobody and is free for everybody."""
+    conditions.workable(ticket, command.context)
+    events = conditions.note(command.context, command.note, "assign")
+    if ticket.owner is not None:
+        events.append(OwnerChanged(to=None, was=ticket.owner))
+    return [*events, *conditions.unlocked(ticket, "released")]
 
 
 def set_responsible(command: SetResponsible, ticket: Ticket) -> list[Event]:

@@ -39,7 +39,8 @@ class QueueTicket:
 
     `state`: the state that a trusted channel asked for. `also_opened`: the tickets that the same mail opened in other
     queues. `answers_to`: where the customer wants answers. `note`: the internal part of the articles that `opened_by`
-    split off from another ticket.
+    split off from another ticket. `text` and `sender` are for the conditions of rules: what was written, and the mail
+    address of its writer.
     """
 
     number: str
@@ -59,6 +60,8 @@ class QueueTicket:
     answers_to: tuple[Address, ...] = ()
     opened_by: PersonRef | None = None
     note: Message | None = None
+    text: str = ""
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)

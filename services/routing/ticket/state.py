@@ -25,6 +25,8 @@ from shared.contracts.routing import (
     PriorityChanged,
     ReminderReached,
     ResponsibleChanged,
+    RuleActionLeftOut,
+    RuleNotified,
     SplitUndone,
     StateChanged,
     TagsAdded,
@@ -99,7 +101,16 @@ class Ticket:
         return TicketKind(self.queue.slug, self.priority, company, self.topic)
 
 
-UNTOUCHED = (TicketsLinked, TicketsUnlinked, DeadlinesChanged, DeadlineWarned, DeadlineBroken, Unknown)
+UNTOUCHED = (
+    TicketsLinked,
+    TicketsUnlinked,
+    DeadlinesChanged,
+    DeadlineWarned,
+    DeadlineBroken,
+    RuleActionLeftOut,
+    RuleNotified,
+    Unknown,
+)
 
 
 def initial() -> Ticket:

@@ -46,10 +46,13 @@ class Input:
 
 
 class ReadOnly:
-    """Marks a field that a request may repeat and cannot change. `instead` is the address that changes it."""
+    """Marks a field that a request may repeat and cannot change. `instead` is the address that changes it.
 
-    def __init__(self, instead: str) -> None:
-        self.instead = instead
+    With `until_saved`, the field has its default again once a request has saved the document.
+    """
+
+    def __init__(self, instead: str, *, until_saved: bool = False) -> None:
+        self.instead, self.until_saved = instead, until_saved
 
 
 class ReferenceTo:
@@ -61,6 +64,13 @@ class ReferenceTo:
     def __init__(self, kind: DocumentKind, *, keeps_retired: bool = False) -> None:
         self.kind: DocumentKind = kind
         self.keeps_retired = keeps_retired
+
+
+class MayName:
+    """Marks a text that names another document if it is its slug; it is not looked up, and may be something else."""
+
+    def __init__(self, kind: DocumentKind) -> None:
+        self.kind: DocumentKind = kind
 
 
 class PersonOrAddress:

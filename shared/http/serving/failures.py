@@ -45,7 +45,7 @@ def problem_of(error: BaseException) -> Problem:
         case Refusal():
             return _of_refusal(error)
         case RequestValidationError():
-            return _invalid(error.errors())
+            return _invalid(error.errors(), error.body)
         case HTTPException():
             return _of_http(error)
         case PreconditionFailed():
@@ -159,18 +159,20 @@ def _of_http(error: HTTPException) -> Problem:
             return Problem(status, _SLUGS.get(status, "error"), headers=error.headers)
 
 
-def _invalid(errors: Sequence[Any]) -> Problem:
+def _invalid(errors: Sequence[Any], body: Any) -> Problem:
     if errors and all(error["loc"][:1] == ("path",) for error in errors):
         return problems.not_found()  # no object has such an id
-    return problems.invalid_fields([_field_error(error) for error in errors[:_MOST_ERRORS]])
+    return problems.invalid_fields([_field_error(error, body) for error in errors[:_MOST_ERRORS]])
 
 
-def _field_error(error: dict[str, Any]) -> FieldError:
+def _field_error(error: dict[str, Any], body: Any) -> FieldError:
     part, *path = error["loc"] or ("body",)
     if error["type"] == "json_invalid":
         return FieldError(
             "", f"This is not JSON: {error.get('ctx', {}).get('error', '')} at character {path[0] if path else 0}."
         )
+    if part == "body":
+        path = _sent(body, path, missing=error["type"] == "missing")
     pointer = problems.pointer(str(part), *path)
     if any(word in pointer.lower() for word in _SECRET_WORDS):  # some messages quote the input
         return FieldError(pointer, _MISSING if error["type"] == "missing" else "This is not valid.")
@@ -181,3 +183,18 @@ def _field_error(error: dict[str, Any]) -> FieldError:
             return FieldError(pointer, "This field is not known.")
         case _:
             return FieldError(pointer, problems.of_validation(str(error["msg"])))
+
+
+def _sent(body: Any, path: Sequence[str | int], *, missing: bool) -> list[str | int]:
+    """The path of an error in the body as it was sent.
+
+    Pydantic also names the alternative of a union that it tried. `missing`: the last name is not there, and is meant.
+    """
+    kept: list[str | int] = []
+    for name in path:
+        try:
+            body = body[name]
+        except (KeyError, IndexError, TypeError):
+            continue
+        kept.append(name)
+    return [*kept, path[-1]] if missing and path else kept

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PRODUCERS = ("gateway", "intake", "routing", "notify")
-READERS = ("intake", "routing", "notify", "reporting")
-"""The order of the codes in a record; it never changes. A new reader comes last, and all records must be republished.
+READERS = ("intake", "routing", "notify", "reporting", "gateway")
+"""The order of the codes in a record; it never changes. A new reader comes last, and all records of the topics that it
+reads must be republished. (The gateway reads a topic that was new with it.)
 """
 HEADER = "authenticator"
 CODE_BYTES = 16

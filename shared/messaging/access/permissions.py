@@ -24,7 +24,10 @@ READ, WRITE = 3, 4
 ALLOW = 3
 
 
-FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {"notify": (TICKETS, DIRECTORY, REPORTS, RULES)}
+FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {
+    "notify": (TICKETS, DIRECTORY, REPORTS, RULES),
+    "gateway": (RULES,),
+}
 """The topics that each service reads."""
 
 

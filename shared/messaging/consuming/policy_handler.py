@@ -38,8 +38,9 @@ class PolicyHandler(Generic[Command, State]):
     """Turns events of other services into commands for the service's own stream of the same id.
 
     `react` is pure; `prepare` brings up to date what it looks at. `inline` writes the service's own rows (deliveries,
-    timers, look-ups) in the transaction of the events, and `rows` those that belong to the decisions. `follow` names the next stream that a command concerns, and the
-    command for it, when a state has gone on in another stream. `done` is called after each commit. With
+    timers, look-ups) in the transaction of the events, and `rows` those that belong to the decisions. `follow` names
+    the next stream that a command concerns, and the command for it, when a state has gone on in another stream. `done`
+    is called after each commit. `actor`: who acts; None: the service, by the handler's name. With
     `begins_with_cause`, the first event of a stream has the time of the event that led to it: what two services record
     is then one moment, however long the second one was away or how many it handles in one batch.
     """
@@ -57,8 +58,10 @@ class PolicyHandler(Generic[Command, State]):
         done: Callable[[], None] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
         begins_with_cause: bool = False,
+        actor: Actor | None = None,
     ) -> None:
         self.name, self.runner, self.react = name, runner, react
+        self.actor = actor or Actor("service", name)
         self.producers: frozenset[str] | None = producers
         self.inline, self.follow, self.done, self.prepare = inline, follow, done, prepare
         self.rows = rows
@@ -110,7 +113,7 @@ class PolicyHandler(Generic[Command, State]):
                 f"{self.name} {event.type}", kind="consumer", traceparent=event.traceparent, ticket=str(event.stream)
             ):
                 context = Context(
-                    actor=Actor("service", self.name),
+                    actor=self.actor,
                     correlation_id=event.correlation_id,
                     causation_id=event.id,
                     traceparent=traceparent() or event.traceparent,

@@ -34,7 +34,7 @@ def measure(bench: Bench, rows: int) -> None:
         _download(
             bench, name, empty=True
         )  # its modules are in the file cache, as they are on a desk that exports now and then
-        peak = _Peak(bench)
+        peak = Peak(bench)
         size, took, first = _download(bench, name)
         grown = peak.end()
         needed = bar * floor / 1000 if bar is not None else None
@@ -65,7 +65,7 @@ def _download(bench: Bench, name: str, *, empty: bool = False) -> tuple[int, flo
     return size, time.monotonic() - began, first
 
 
-class _Peak:
+class Peak:
     """The most memory of reporting's API processes since it was made, beyond what they had then."""
 
     def __init__(self, bench: Bench) -> None:

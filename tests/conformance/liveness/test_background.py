@@ -22,7 +22,7 @@ from tests.servers import NO_KAFKA
 NEEDS_KAFKA = {"relay", "consumer", "documents"}
 """Tested in tests/conformance/messaging: here no broker answers, which excuses them."""
 TASKS = {
-    ("gateway", "all"): {"relay", "retention", "purge", "report schedules", "streams", "stream sign-ins"},
+    ("gateway", "all"): {"relay", "retention", "purge", "drafts", "report schedules", "streams", "stream sign-ins"},
     ("gateway", "api"): {"announcer", "streams", "stream sign-ins"},
     ("intake", "all"): {"directory", "lmtp", "relay", "consumer", "retention", "uploads", "mailboxes", "identifying"},
     ("intake", "api"): {"directory", "lmtp", "announcer"},

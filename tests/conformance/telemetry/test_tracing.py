@@ -138,3 +138,15 @@ def test_off_a_request_still_has_a_trace_id_of_its_own() -> None:
     assert ask("/tickets/7", {"traceparent": ELSEWHERE}) == {"trace": TRACE, "traceparent": None}
     one, two = ask("/tickets/7")["trace"], ask("/tickets/7")["trace"]
     assert one != two and len(one) == 32
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/password-resets/secret-token", "/password/new/secret-token", "/password/new/secret-token/"]
+)
+def test_no_secret_of_a_path_is_in_a_trace(path: str) -> None:
+    with in_memory() as spans:
+        ask(path)
+        ask("/api/v1/tickets/1")
+        ended = spans.ended()
+    assert not any("secret-token" in span.to_json() for span in ended)
+    assert [span.attributes["url.path"] for span in ended if span.attributes][-1] == "/api/v1/tickets/1"

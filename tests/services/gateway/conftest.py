@@ -91,6 +91,9 @@ class Client:
     async def put(self, path: str, body: Any, **options: Any) -> Answer:
         return await self.call("PUT", path, body, **options)
 
+    async def patch(self, path: str, body: Any, **options: Any) -> Answer:
+        return await self.call("PATCH", path, body, **options)
+
     async def delete(self, path: str, **options: Any) -> Answer:
         return await self.call("DELETE", path, **options)
 
@@ -143,8 +146,10 @@ class Gateway:
 
 
 START_AGAIN = """
+DELETE FROM gateway.account_mails; DELETE FROM gateway.password_resets; DELETE FROM gateway.reset_requests;
 DELETE FROM gateway.report_runs; DELETE FROM gateway.report_timers;
 DELETE FROM gateway.guesses; DELETE FROM gateway.known_places; DELETE FROM gateway.searches; DELETE FROM gateway.names;
+DELETE FROM gateway.preferences; DELETE FROM gateway.notes; DELETE FROM gateway.drafts;
 DELETE FROM gateway.sessions; DELETE FROM gateway.credentials; DELETE FROM gateway.documents;
 DELETE FROM es.outbox; DELETE FROM es.events; DELETE FROM es.streams; DELETE FROM es.commands;
 INSERT INTO es.streams SELECT * FROM saved.streams;

@@ -213,8 +213,8 @@ async def test_only_administrators_see_mailboxes(gateway: Gateway) -> None:
     assert (await admin.put("/mailboxes/support", {**MAILBOX, "credential": TOKENS})).status == 200
     assert [each["slug"] for each in (await admin.get("/mailboxes")).body["items"]] == ["support"]
     assert (await kari.get("/mailboxes")).status == 403
-    for path in ("/mailboxes/support", "/mailboxes/support/history"):
-        assert (await kari.get(path)).status == 404
+    assert (await kari.get("/mailboxes/support")).status == 404
+    assert (await kari.get("/mailboxes/support/history")).status == 403
     assert (await kari.put("/mailboxes/support", MAILBOX)).status == 403
     assert (await admin.delete("/mailboxes/support")).status == 204
     history = (await admin.get("/mailboxes/support/history")).body["items"]
@@ -237,8 +237,8 @@ async def test_only_administrators_see_mailboxes(gateway: Gateway) -> None:
         ({"afterwards": "move"}, "/move_to"),
         ({"move_to": "Done"}, "/move_to"),
         ({"afterwards": "move", "move_to": "inbox"}, "/move_to"),
-        ({"credential": {"kind": "password", "secret": "../etc/passwd"}}, "/credential/password/secret"),
-        ({"credential": {"kind": "password", "secret": "x", "password": "open"}}, "/credential/password/password"),
+        ({"credential": {"kind": "password", "secret": "../etc/passwd"}}, "/credential/secret"),
+        ({"credential": {"kind": "password", "secret": "x", "password": "open"}}, "/credential/password"),
         ({"credential": {**TOKENS, "token_endpoint": "http://login.example.org/"}}, "/credential/token_endpoint"),
         ({"credential": {**TOKENS, "token_endpoint": "https://a:b@login.example.org/"}}, "/credential/token_endpoint"),
         ({"recipient": "support"}, "/recipient"),

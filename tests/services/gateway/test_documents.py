@@ -299,7 +299,7 @@ async def test_agents_see_their_queues_and_names_and_change_nothing(gateway: Gat
     assert [q["slug"] for q in (await kari.get("/queues")).body["items"]] == ["it"]
     assert (await kari.get("/queues/it")).status == 200
     assert (await kari.get("/queues/hr")).status == 404 and (await kari.get("/queues/nowhere")).status == 404
-    assert (await kari.get("/people/admin")).body.keys() == {"id", "login", "name"}
+    assert (await kari.get("/people/admin")).body.keys() == {"id", "login", "name", "absence"}
     assert {"email", "roles"} <= (await kari.get("/people/kari")).body.keys()
     assert all("email" not in p or p["login"] == "kari" for p in (await kari.get("/people")).body["items"])
     assert [c["slug"] for c in (await kari.get("/companies")).body["items"]] == ["acme"]

@@ -303,6 +303,7 @@ async def test_every_filter_of_the_list_works_on_every_report(stage: Stage) -> N
     values: dict[str, str] = {
         "created_from": "2026-01-01T00:00:00Z", "created_to": "2027-01-01T00:00:00Z", "state": "open",
         "updated_from": "2026-01-01T00:00:00Z", "priority": "3", "state_type": "open", "id": str(UUID(int=3)),
+            "due_before": "2027-01-01T00:00:00Z",
     }  # fmt: skip
     for name in REPORTS:
         for field, about in FilterQuery.model_fields.items():
@@ -352,7 +353,7 @@ def test_other_values_stay(value: Any) -> None:
 def test_the_tables_name_their_columns_as_the_list_does() -> None:
     from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE
 
-    own = {"handled", "facts", "since", "state_since", "queue_since", "owner_since", "topic"}
+    own = {"handled", "facts", "since", "state_since", "queue_since", "owner_since", "running", "last_undo", "topic"}
     assert set(TICKETS.columns) - own <= set(TICKETS_TABLE.columns)
     common = set(TICKETS.columns) & set(FACTS.columns) & set(SPANS.columns)
     assert {"id", "queue_id", "created_at", "state_type", "owner_id", "tags", "fields"} <= common

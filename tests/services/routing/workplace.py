@@ -13,10 +13,13 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
+from services.routing.acting.idle import IdleTickets
+from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
+from services.routing.references.assignees import Assignees
 from services.routing.runner import runner, timed
 from services.routing.schema import MIGRATIONS
 from services.routing.ticket import Ticket
@@ -96,6 +99,8 @@ class Workplace:
     operations: TicketOperations
     clock: timers.Timers
     client: AsyncClient
+    copy: DirectoryCopy
+    worker: TriggerWorker
     numbers: Any = field(default_factory=lambda: count(1))
 
     async def ticket(self, queue: Queue = IT, *, customer: CustomerRef = CUSTOMER, **more: Any) -> str:
@@ -193,12 +198,15 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         conclude = Conclusions(lambda: copy.configuration)
         clock = timers.Timers(store, conclude)
         commands = runner(store, conclude, timers.Recording(store, wake))
-        operations = TicketOperations(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes)
+        assignees = Assignees(pool, copy, UTC)
+        operations = TicketOperations(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes, assignees)
+        idle = IdleTickets(store, commands.states, lambda: conclude.rules)
+        worker = TriggerWorker(commands, operations, conclude.at_depth, idle)
         app = application(
             Health("routing", "api"), keys=KEYS, routers=[routes.router(operations), with_originals.router(operations)]
         )
         async with AsyncClient(transport=ASGITransport(app), base_url="http://desk", event_hooks=CHECKED) as client:
-            yield Workplace(pool, store, operations, clock, client)
+            yield Workplace(pool, store, operations, clock, client, copy, worker)
     finally:
         await processes.close()
         await pool.close()

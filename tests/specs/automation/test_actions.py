@@ -11,7 +11,7 @@ from tests.specs.requirement import requirement
 
 ACTIONS: TypeAdapter[Any] = TypeAdapter(Actions)
 MACRO: TypeAdapter[Any] = TypeAdapter(MacroActions)
-EVERY = [
+EVERY: list[dict[str, Any]] = [
     {"do": "move", "queue": "other", "owner": "kari", "text": "Look."},
     {"do": "set-priority", "priority": 4},
     {"do": "set-state", "state": "pending-reminder", "pending_until": "2026-12-01T08:00:00Z"},
@@ -74,6 +74,7 @@ def test_there_is_at_least_one_action_and_not_any_number(actions: Any) -> None:
 
 
 def test_a_form_can_be_made_of_the_schema() -> None:
-    items: Any = ACTIONS.json_schema()["items"]
-    assert items["discriminator"]["propertyName"] == "do"
-    assert set(items["discriminator"]["mapping"]) == {each["do"] for each in EVERY}
+    schema: dict[str, Any] = ACTIONS.json_schema()
+    discriminator = schema["items"]["discriminator"]
+    assert discriminator["propertyName"] == "do"
+    assert set(discriminator["mapping"]) == {each["do"] for each in EVERY}

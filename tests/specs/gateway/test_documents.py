@@ -1,11 +1,12 @@
 """The rules for saving and retiring documents."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from services.gateway.documents.document import Command, DocumentState, Retire, Save, decide, evolve, initial
+from services.gateway.documents.document import Command, DocumentState, Retire, Save, SwitchOff, decide, evolve, initial
 from shared.contracts.directory import (
     Company,
     CompanySaved,
@@ -15,9 +16,13 @@ from shared.contracts.directory import (
     Queue,
     QueueRetired,
     QueueSaved,
+    SwitchedOff,
     TicketField,
     TicketFieldRetired,
     TicketFieldSaved,
+    Trigger,
+    TriggerRetired,
+    TriggerSaved,
 )
 from shared.contracts.event import Event, Unknown
 from shared.rules.rejected import Rejected
@@ -72,7 +77,7 @@ def test_the_default_queue_cannot_be_retired() -> None:
 
 def test_a_queue_with_queues_below_it_cannot_be_retired() -> None:
     with pytest.raises(Rejected, match="hardware, software"):
-        after(QueueSaved(queue=IT)).when(Retire(queues=("hardware", "software")))
+        after(QueueSaved(queue=IT)).when(Retire(named_by={"queue": ["hardware", "software"]}))
 
 
 def test_the_last_administrator_stays_one() -> None:
@@ -86,13 +91,33 @@ def test_the_last_administrator_stays_one() -> None:
 
 
 def test_an_event_of_a_later_version_changes_nothing() -> None:
-    assert state(QueueSaved(queue=IT), Unknown(data={})) == DocumentState(IT)
+    assert state(QueueSaved(queue=IT), Unknown(data={})) == DocumentState(IT, version=2)
 
 
-def test_queues_and_fields_that_topics_need_cannot_be_retired() -> None:
+def test_what_other_documents_name_cannot_be_retired() -> None:
     room = TicketField(id=UUID(int=5), slug="room", name="Room")
-    with pytest.raises(Rejected, match="These topics use this queue: recount"):
-        after(QueueSaved(queue=IT)).when(Retire(topics=("recount",)))
-    with pytest.raises(Rejected, match="These topics use this field: recount"):
-        after(TicketFieldSaved(document=room)).when(Retire(topics=("recount",)))
+    with pytest.raises(Rejected, match=r"queue: hardware; topic: recount, restart\)"):
+        after(QueueSaved(queue=IT)).when(Retire(named_by={"queue": ["hardware"], "topic": ["recount", "restart"]}))
+    with pytest.raises(Rejected, match="trigger: escalate"):
+        after(TicketFieldSaved(document=room)).when(Retire(named_by={"trigger": ["escalate"]}))
     assert after(TicketFieldSaved(document=room)).when(Retire()) == [TicketFieldRetired(document=room)]
+
+
+ESCALATE = Trigger(id=UUID(int=6), slug="escalate", name="Escalate", on=("opened",))
+BECAUSE = SwitchedOff(reason="Its calendar is gone.", at=datetime(2026, 11, 29, tzinfo=UTC))
+OFF = ESCALATE.model_copy(update={"active": False, "switched_off": BECAUSE})
+
+
+def test_a_suspended_version_of_a_trigger_is_switched_off_once() -> None:
+    saved = TriggerSaved(document=ESCALATE)
+    assert after(saved).when(SwitchOff(1, BECAUSE)) == [TriggerSaved(document=OFF)]
+    assert after(saved, TriggerSaved(document=OFF)).when(SwitchOff(1, BECAUSE)) == []
+    assert after(saved, TriggerSaved(document=OFF)).when(SwitchOff(2, BECAUSE)) == []
+
+
+def test_a_version_that_is_not_the_newest_leaves_the_trigger_alone() -> None:
+    renamed = TriggerSaved(document=ESCALATE.model_copy(update={"name": "Renamed"}))
+    assert after(TriggerSaved(document=ESCALATE), renamed).when(SwitchOff(1, BECAUSE)) == []
+    assert after().when(SwitchOff(1, BECAUSE)) == []
+    retired = TriggerRetired(document=ESCALATE)
+    assert after(TriggerSaved(document=ESCALATE), retired).when(SwitchOff(1, BECAUSE)) == []

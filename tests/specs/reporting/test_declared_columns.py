@@ -90,7 +90,7 @@ def test_former_rows_have_every_column_that_a_list_filters_or_sorts_by() -> None
     every = Filters(
         ColumnFilters(
             id=[UUID(int=1)], locked=True, company=["acme"], priority=[1], tag=["fan"], created_from=NOW, created_to=NOW,
-            updated_from=NOW, reminder_due=True,
+            updated_from=NOW, reminder_due=True, escalated=True, due_before=NOW,
         ),
         many, ("new",), ("new",), many, many, many, somebody, many, ("per@acme.example",), NOW, somebody,
     )  # fmt: skip

@@ -35,7 +35,9 @@ def _(data: Data) -> str:
 
 @change.register
 def _(event: NoteAdded, row: TicketRow, recorded: Recorded) -> Article:
-    return add_message(row, recorded, event.message, "agent", event.by.name, internal=event.internal, kind=event.kind)
+    # A rule is no agent; its note has its name.
+    sender = "system" if recorded.actor.kind == "rule" else "agent"
+    return add_message(row, recorded, event.message, sender, event.by.name, internal=event.internal, kind=event.kind)
 
 
 @summary_of(NoteAdded)

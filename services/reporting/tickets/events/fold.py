@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.events import (  # noqa: F401  each registers its events
     agents_work,
     arrivals,
+    deadlines,
     details,
     handling,
     notifications,
     relations,
+    rules,
 )
 from services.reporting.tickets.events.registry import SUMMARIES, Data, change
 from services.reporting.tickets.read_model.article_rows import Article, HistoryEntry
@@ -66,8 +69,8 @@ def _history_data(event: Recorded, article: Article | None) -> dict[str, Any]:
     return without_article(data, {column: getattr(article, column) for column in ARTICLE_COLUMNS})
 
 
-def summary(type_name: str, data: Data) -> str:
+def summary(type_name: str, data: Data, reading: Reading = Reading()) -> str:
     """What happened, for a person; the name of the type if it is not known here."""
     name = type_name.removeprefix("helpdesk.").rpartition(".v")[0]
     found = SUMMARIES.get(name)
-    return found(data) if found is not None else name
+    return found(data, reading) if found is not None else name

@@ -26,12 +26,20 @@ MAILS = {
     "follow_up": "Notice of the new message",
     "moved": "Notice of the move",
     "lock_expired": "Notice of the expired lock",
-    "assigned": "Notice of the new owner",
     "rule": "Mail of a rule",
     "rule_to_customer": "Mail of a rule",
     "rule_suspended": "Notice of the suspended rule",
+    "deadline_warned": "Notice that a deadline is near",
+    "deadline_broken": "Notice that a deadline is over",
+    "assigned": "Notice of the new owner",
 }
 """What the history calls a notification of a kind, where the name of the kind would not be understood."""
+
+
+def kind_in_words(kind: str) -> str:
+    return MAILS.get(kind, kind.replace("_", " ").capitalize() or "Notice")
+
+
 ARTICLES_OF_THEIR_OWN = ("receipt", "closed", "rule_to_customer")
 """Kinds of mails that nobody wrote: the mail itself is the article."""
 
@@ -66,10 +74,9 @@ def _(event: NotificationRequested, row: TicketRow, recorded: Recorded) -> Artic
 
 @summary_of(NotificationRequested)
 def _(data: Data) -> str:
-    kind = data.get("kind", "mail")
     left_out = "".join(f"; not to {each['recipient']}: {each['reason']}" for each in data.get("left_out", ()))
     recipients = words.recipients(data.get("mail"))
-    return f"{MAILS.get(kind, kind.replace('_', ' ').capitalize())} to be sent to {recipients}{left_out}"
+    return f"{kind_in_words(data.get('kind', 'mail'))} to be sent to {recipients}{left_out}"
 
 
 @change.register

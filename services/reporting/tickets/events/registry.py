@@ -1,12 +1,15 @@
 """How the modules of this folder say what an event changes in a ticket's row, and in which words the history tells it.
 
-Each type of event has two functions, one below the other: `@change.register` and `@summary_of`.
+Each type of event has two functions, one below the other: `@change.register` and `@summary_of`; `@summary_for_reader`
+where the words name times.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Any
 
+from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.read_model.article_rows import Article
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Recorded
@@ -14,8 +17,9 @@ from shared.contracts.event import Event
 
 Data = dict[str, Any]
 Summary = Callable[[Data], str]
+SummaryForReader = Callable[[Data, Reading], str]
 
-SUMMARIES: dict[str, Summary] = {}
+SUMMARIES: dict[str, SummaryForReader] = {}
 """By the name of the event without service and version."""
 
 
@@ -33,7 +37,22 @@ def summary_of(event: type[Event]) -> Callable[[Summary], Summary]:
     """
 
     def register(summary: Summary) -> Summary:
+        SUMMARIES[event.__name__] = lambda data, reading: summary(data)
+        return summary
+
+    return register
+
+
+def summary_for_reader(event: type[Event]) -> Callable[[SummaryForReader], SummaryForReader]:
+    """`summary_of`, for words that depend on how their reader reads times."""
+
+    def register(summary: SummaryForReader) -> SummaryForReader:
         SUMMARIES[event.__name__] = summary
         return summary
 
     return register
+
+
+def told_at(text: str | None) -> datetime | None:
+    """A time in an event's data."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

@@ -1,7 +1,7 @@
 """Rows of tickets after a number of their events, folded from the history by the code that folds them live."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -90,14 +90,15 @@ def _recorded(row: asyncpg.Record) -> Recorded:
         causation_id=row["cause"],
         actor=Actor(row["actor_kind"], row["actor_id"]),
         traceparent=None,
-        payload=_payload(row),
+        payload=payload_of(row["type"], row["data"], row),
     )
 
 
-def _payload(row: asyncpg.Record) -> Event:
-    data = row["data"]
-    if row["article_id"] is not None:
-        data = with_article(data, {name: row["article_id" if name == "id" else name] for name in ARTICLE_COLUMNS})
-    cls = registered(row["type"])
+def payload_of(type_name: str, data: dict[str, Any], article: asyncpg.Record | None = None) -> Event:
+    """The payload of an event of the history, with what its article holds: the columns ARTICLE_COLUMNS, with
+    `article_id` for `id`; null if the event has none."""
+    if article is not None and article["article_id"] is not None:
+        data = with_article(data, {name: article["article_id" if name == "id" else name] for name in ARTICLE_COLUMNS})
+    cls = registered(type_name)
     # The history holds an event in its newest version: no upcaster may see it again.
     return Unknown(data=data) if cls is None else cast("Event", cls.__pydantic_validator__.validate_python(data))

@@ -17,9 +17,10 @@ from services.reporting.tickets.ticket_list import (
     ORDERS,
     Arguments,
     Filters,
+    behind,
     conditions_of,
     count_statement,
-    rows_behind,
+    ordering,
     statement,
 )
 from services.reporting.tickets.ticket_reader import TicketReader
@@ -57,7 +58,7 @@ async def list_then(
         records |= await then.records(own, for_customers=True)
         page = [records[key["id"]] for key in keys]
         titles = await then.linked_titles(page)
-    return page, await shown_then(reader, who, page, titles, as_agent)
+    return page, await shown_then(reader, who, moment, page, titles, as_agent)
 
 
 async def count_then(reader: TicketReader, who: Identity, moment: Moment, filters: Filters) -> int:
@@ -95,12 +96,12 @@ def keys_statement(
     live, values = statement(visible, _unchanged(then, filters), sort, after, limit)
     arguments = Arguments(values)
     keys = ", ".join(f"t.{column}" for column in dict.fromkeys(("id", *(column for column, _ in order))))
-    ordered = ", ".join(f"t.{column} {direction}" for column, direction in order)
-    behind = f" AND {rows_behind(arguments, order, after)}" if after is not None else ""
+    ordered = ordering(order)
+    rest = f" AND {behind(arguments, order, after)}" if after is not None else ""
     parts = [
         f"SELECT {keys}, t.queue_id AS queue_now FROM ({live}) AS t",
         *(
-            f"(SELECT {keys}, now.queue_id AS queue_now FROM {part}{behind} ORDER BY {ordered} LIMIT {int(limit)})"
+            f"(SELECT {keys}, now.queue_id AS queue_now FROM {part}{rest} ORDER BY {ordered} LIMIT {int(limit)})"
             for part in _former(then, arguments, visible, filters, known)
         ),
     ]

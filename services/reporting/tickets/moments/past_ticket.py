@@ -49,7 +49,7 @@ async def ticket_then(reader: TicketReader, who: Identity, found: FoundTicket, m
         known_as = await reader.directory.known_as(row["customer_id"])
         async with past(reader.pool, moment) as then:
             open_tickets = await _open_tickets(then, known_as, visible)
-    (shown,) = await shown_then(reader, who, [row], titles, {row["id"]} if found.as_agent else ())
+    (shown,) = await shown_then(reader, who, moment, [row], titles, {row["id"]} if found.as_agent else ())
     shown["article_count"] = sum(each.articles if found.as_agent else each.public_articles for each in merged)
     shown["customer"]["open_tickets"] = open_tickets
     return shown
@@ -58,6 +58,7 @@ async def ticket_then(reader: TicketReader, who: Identity, found: FoundTicket, m
 async def shown_then(
     reader: TicketReader,
     who: Identity,
+    moment: Moment,
     rows: Sequence[asyncpg.Record],
     titles: Mapping[UUID, str],
     as_agent: Collection[UUID],
@@ -69,7 +70,7 @@ async def shown_then(
     of, it has none. A customer may know where their ticket was.
     """
     known = reader.known_queues(who)
-    presenter = await reader.presenter(who, rows)
+    presenter = await reader.presenter(who, rows, moment.at)
     items = [presenter.ticket(row) | {"allowed": []} for row in rows]
     await reader.show_other_tickets(who, list(zip(rows, items, strict=True)))
     for row, item in zip(rows, items, strict=True):

@@ -11,7 +11,7 @@ from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE, Colu
 LISTED = (
     "id", "queue_id", "created_at", "updated_at", "customer_id", "owner_id", "responsible_id", "locked_by_id",
     "merged_into_id", "article_count", "public_article_count", "event_count", "priority", "state_slug", "state_type",
-    "customer_email", "company",
+    "customer_email", "company", "due_at",
 )  # fmt: skip
 """The columns that lists sort by, counts count by, and filters that are looked up (`ticket_list.Filters`) compare."""
 SNAPSHOT_EVENTS = 100

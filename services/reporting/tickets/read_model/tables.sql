@@ -8,6 +8,9 @@ CREATE INDEX ON {schema}.tickets (queue_id, state_type, priority DESC, created_a
 CREATE INDEX ON {schema}.tickets (queue_id, created_at, id);
 CREATE INDEX ON {schema}.tickets (queue_id, updated_at, id);
 CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id) WHERE reminder_due;
+CREATE INDEX ON {schema}.tickets (queue_id, priority DESC, created_at, id) WHERE escalated;
+-- A ticket without a running deadline costs nothing here. Those come last in lists, in the order of their opening.
+CREATE INDEX ON {schema}.tickets (queue_id, due_at, created_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX ON {schema}.tickets (customer_id, priority DESC, created_at, id);
 CREATE INDEX ON {schema}.tickets (customer_email, priority DESC, created_at, id);
 CREATE INDEX ON {schema}.tickets (company, priority DESC, created_at, id) WHERE company IS NOT NULL;
@@ -27,7 +30,7 @@ SELECT {tickets for customers}
   FROM {schema}.tickets
  WHERE state_type <> 'removed';
 COMMENT ON VIEW {schema}.customer_tickets IS
-    'What customers may know of a ticket: not locks, who is responsible, tags, reminders, time or the number of '
+    'What customers may know of a ticket: not locks, who is responsible, tags, reminders, deadlines, time or the number of '
     'internal articles.';
 
 CREATE TABLE {schema}.articles (

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.reporting.deadlines.stored import as_json, from_json
 from services.reporting.tickets.read_model.article_rows import Article, Delivery, HistoryEntry
 from services.reporting.tickets.read_model.notice_rows import NoticeEntry
+from shared.clocks.deadlines import Deadlines
 from shared.contracts.parts import AnyChannel
 from shared.messaging.consuming.projection import Seen
 from shared.projections.tables import Internal, Public, Table
@@ -41,6 +43,7 @@ class TicketRow:
     locked_since: Annotated[datetime | None, Internal("timestamptz")] = None
     lock_expires_at: Annotated[datetime | None, Internal("timestamptz")] = None
     pending_until: Annotated[datetime | None, Public("timestamptz", shown=True)] = None
+    due_at: Annotated[datetime | None, Internal("timestamptz", shown=True)] = None
     customer_id: Annotated[UUID, Public("uuid NOT NULL")] = UUID(int=0)
     owner_id: Annotated[UUID | None, Public("uuid")] = None
     previous_owner_id: Annotated[UUID | None, Internal("uuid")] = None
@@ -53,6 +56,7 @@ class TicketRow:
     event_count: Annotated[int, Public("integer NOT NULL")] = 0
     priority: Annotated[int, Public("smallint NOT NULL")] = 3
     reminder_due: Annotated[bool, Internal("boolean NOT NULL", shown=True, instead="false")] = False
+    escalated: Annotated[bool, Internal("boolean NOT NULL", shown=True, instead="false")] = False
     number: Annotated[str, Public("text NOT NULL", shown=True)] = ""
     title: Annotated[str, Public("text NOT NULL", shown=True)] = ""
     queue_slug: Annotated[str, Public("text NOT NULL")] = ""
@@ -78,6 +82,7 @@ class TicketRow:
     fields: Annotated[dict[str, Any] | None, Public("json")] = None
     form: Annotated[dict[str, Any] | None, Public("json", shown=True)] = None
     links: Annotated[list[dict[str, Any]] | None, Public("json")] = None
+    deadlines: Annotated[Deadlines, Internal("json", store=as_json, restore=from_json)] = field(default_factory=dict)
     seen: Annotated[Seen, Public("json NOT NULL", store=_seen_as_json, restore=_seen_from_json)] = field(
         default_factory=dict
     )
@@ -159,6 +164,16 @@ class ColumnFilters(BaseModel):
         bool | None,
         Field(description="Whether the time of its reminder has come."),
         WhereFlag("t.reminder_due", "NOT t.reminder_due"),
+    ] = None
+    escalated: Annotated[
+        bool | None,
+        Field(description="Whether one of its deadlines is nearly over or broken, and has not ended."),
+        WhereFlag("t.escalated", "NOT t.escalated"),
+    ] = None
+    due_before: Annotated[
+        AwareDatetime | None,
+        Field(description="The nearest of its running deadlines is before this time."),
+        Where("t.due_at < {}", "timestamptz"),
     ] = None
 
     def conditions(self) -> list[tuple[Where | WhereFlag, Any]]:

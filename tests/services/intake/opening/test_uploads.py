@@ -178,3 +178,21 @@ def test_a_scanner_looks_at_what_people_upload(intake: Reception) -> None:
         opened = intake.call("POST", "/tickets", TICKET | {"attachments": [fine["id"]]}, who=PER)
         (event,) = intake.events(opened.body["id"])
         assert event["data"]["message"]["attachments"][0]["scan"] == "clean"
+
+
+def test_files_of_a_draft_are_kept_for_their_uploader_only(intake: Reception) -> None:
+    mine, other = [file["id"] for file in uploaded(intake, sent(), sent("b.txt"))]
+
+    def keep(*files: str, who: Identity | None = KARI) -> Answer:
+        return intake.call("POST", "/internal/uploads/kept", {"uploads": list(files)}, who=who)
+
+    assert keep(mine, other).status == 204 and keep(mine).status == 204 and keep().status == 204
+    assert (intake.blobs / "drafts" / mine).read_bytes() == (intake.blobs / "uploads" / mine).read_bytes()
+    for files, who, wrong in (
+        ((mine, str(uuid.uuid4())), KARI, ["/uploads/1"]),
+        ((mine, other), OLA, ["/uploads/0", "/uploads/1"]),
+        (("../../etc/passwd",), KARI, ["/uploads/0"]),
+    ):
+        answer = keep(*files, who=who)
+        assert (answer.status, [error["pointer"] for error in answer.body["errors"]]) == (422, wrong)
+    assert keep(mine, who=None).status == 401

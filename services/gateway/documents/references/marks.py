@@ -37,8 +37,8 @@ def is_part(annotation: Any) -> TypeGuard[type[DocumentPart]]:
 
 
 def items_of(annotation: Any) -> Any:
-    """The type of the items of a tuple of any length; None for other types."""
-    return get_args(annotation)[0] if get_origin(annotation) is tuple else None
+    """The type of the items of a list, or of a tuple of any length; None for other types."""
+    return get_args(annotation)[0] if get_origin(annotation) in (tuple, list) else None
 
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:
