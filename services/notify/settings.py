@@ -12,7 +12,8 @@ from services.notify.sending.transports.transport import Transport
 from services.notify.writing.dkim import BadKey, Key, Signer
 from shared.addresses import canonical_domain
 from shared.http.keys import Keys
-from shared.languages.translator import LOCALES, Language, Translator
+from shared.languages.known import LOCALES, Language
+from shared.languages.translator import Translator
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 

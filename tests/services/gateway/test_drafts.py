@@ -381,9 +381,14 @@ async def test_a_database_that_fails_after_the_command_only_leaves_the_draft(
     async def fails(self: Drafts, *_: Any) -> None:
         raise ConnectionResetError
 
-    monkeypatch.setattr(Drafts, "sent", fails)
-    assert (await kari.post(REPLY, {"text": "x", "draft": KEY})).status == 200
+    once = {"Idempotency-Key": "once"}
+    with monkeypatch.context() as broken:
+        broken.setattr(Drafts, "sent", fails)
+        assert (await kari.post(REPLY, {"text": "x", "draft": KEY}, headers=once)).status == 200
     assert await text_of(kari) == "x"
+    desk.service.behaviour = answering("200 OK", {"version": 2}, idempotent_replayed="true")
+    assert (await kari.post(REPLY, {"text": "x", "draft": KEY}, headers=once)).status == 200
+    assert await text_of(kari) is None
 
 
 async def test_a_draft_outlives_its_session_and_not_its_person(desk: Gateway) -> None:

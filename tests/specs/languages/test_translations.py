@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import translations
-from shared.languages.translator import LOCALES, Language, Translator, language_of, translator, zone_named
+from shared.languages.known import LOCALES, Language, language_of
+from shared.languages.translator import Translator, translator
+from shared.rules.zones import zone_named
 from tests.specs.requirement import requirement
 
 OSLO = ZoneInfo("Europe/Oslo")

@@ -8,7 +8,6 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.events.fold import fold, summary
 from services.reporting.tickets.events.notifications import MAILS
 from services.reporting.tickets.presentation import event_data, history_entry
@@ -19,6 +18,7 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import REGISTRY, Event, data_of
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef, TopicRef, Writer
 from shared.contracts.topics import TICKETS
+from shared.languages.translator import Translator
 from shared.rules.states import MERGED, OPEN, PENDING_REMINDER
 from shared.testing.samples import sample
 from tests.specs.requirement import requirement
@@ -342,7 +342,7 @@ def test_the_history_gives_back_what_was_recorded(name: str, full: bool) -> None
     article = next((each for each in row.articles if each.number == entry.article), None)
     columns: Any = {each.name: getattr(entry, each.name) for each in fields(entry)}
     columns |= {f"article_{column}": getattr(article, column) if article else None for column in ARTICLE_COLUMNS}
-    shown = history_entry(columns, event_data(columns), Reading(), {})
+    shown = history_entry(columns, event_data(columns), Translator(), {})
     assert shown["data"] == recorded
     if article is not None and isinstance(entry.data.get("message"), dict):
         assert set(entry.data["message"]) <= {"bcc", "text_blob", "attachments", "message_id", "mail", "raw"}
